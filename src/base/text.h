@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: MIT */
+/* Text helpers: a growing buffer, and the nearest name for a misspelt one. */
+#ifndef GRAFT_SRC_BASE_TEXT_H
+#define GRAFT_SRC_BASE_TEXT_H
+
+#include "graft/base.h"
+
+/* A growing, always terminated text. Zero it before use. A failed append leaves the text as it was and sets
+ * `failed`, so a series of appends needs one check at its end. */
+struct graft_text {
+    char *data;
+    size_t length;
+    size_t capacity;
+    bool failed;
+};
+
+void graft_text_append(struct graft_context *context, struct graft_text *text, const char *format, ...)
+    GRAFT_PRINTF(3, 4);
+void graft_text_append_bytes(struct graft_context *context, struct graft_text *text, const char *bytes, size_t length);
+void graft_text_close(struct graft_context *context, struct graft_text *text);
+
+/* Optimal string alignment distance, for names of up to 63 characters; longer ones count as 1000. */
+int graft_text_distance(const char *a, const char *b);
+/* The nearest of `names` (NULL entries are skipped), or NULL if none is near enough to be meant. */
+const char *graft_text_nearest(const char *name, const char *const *names, size_t count);
+
+bool graft_text_starts(const char *text, const char *prefix);
+bool graft_text_ends(const char *text, const char *suffix);
+
+#endif
