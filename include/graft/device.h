@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: MIT */
+/* Devices: what there is, and opening one by name or number. */
+#ifndef GRAFT_DEVICE_H
+#define GRAFT_DEVICE_H
+
+#include "graft/tensor.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+enum graft_device_kind { GRAFT_DEVICE_CPU = 0, GRAFT_DEVICE_GPU = 1 };
+
+struct graft_device_info {
+    char id[24];        /* "reference", "cpu", "opencl:0" */
+    char name[128];     /* what the maker calls it */
+    char platform[128]; /* "native", or the OpenCL platform's name */
+    char driver[128];   /* version of driver or kernels */
+    enum graft_device_kind kind;
+    uint64_t memory_bytes;
+    uint64_t max_allocation_bytes; /* the largest single buffer */
+    int compute_units;
+    bool fp16;
+    bool fp64;
+};
+
+struct graft_device_list {
+    struct graft_device_info *devices; /* `count` of them; owned by the list */
+    int count;
+    char hint[512]; /* why a backend has no device and what to install; "" if nothing is missing */
+};
+
+GRAFT_API GRAFT_MUST_CHECK enum graft_status graft_device_list_open(struct graft_context *context,
+                                                                    struct graft_device_list **list);
+GRAFT_API void graft_device_list_close(struct graft_context *context, struct graft_device_list **list);
+
+struct graft_device;
+
+/*
+ * Opens a device: "reference", "cpu", "opencl:N", "auto", or a part of a device's name or platform without regard to
+ * case (it must fit exactly one). Never falls back to another: GRAFT_ERROR_NOT_FOUND lists what there is.
+ */
+GRAFT_API GRAFT_MUST_CHECK enum graft_status graft_device_open(struct graft_context *context, const char *which,
+                                                               struct graft_device **device);
+GRAFT_API void graft_device_close(struct graft_device **device);
+GRAFT_API const struct graft_device_info *graft_device_get_info(const struct graft_device *device);
+/* Bytes of device memory in use by buffers now, and the most there were. */
+GRAFT_API void graft_device_memory(const struct graft_device *device, uint64_t *live, uint64_t *peak);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Attributes of the ops. Layout everywhere: activations [n, h, w, c], convolution weights [o, kh, kw, c / groups].
+ * Pairs are {height, width}; pads are {top, bottom, left, right}.
+ */
+#ifndef GRAFT_OP_H
+#define GRAFT_OP_H
+
+#include "graft/tensor.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* Functions of one value. As an activation of conv2d, matmul, batch_norm and binary: NONE or one of the others. */
+enum graft_unary {
+    GRAFT_UNARY_NONE = 0, /* the value itself */
+    GRAFT_UNARY_RELU = 1, /* max(x, 0); NaN stays NaN */
+    GRAFT_UNARY_RELU6 = 2 /* min(max(x, 0), 6); NaN stays NaN */
+};
+
+enum graft_binary { GRAFT_BINARY_ADD = 0, GRAFT_BINARY_MUL = 1 };
+enum graft_reduction { GRAFT_REDUCE_SUM = 0, GRAFT_REDUCE_MEAN = 1 };
+
+/* out = floor((in + pads − dilation × (kernel − 1) − 1) / stride) + 1 */
+struct graft_conv2d_attributes {
+    int32_t stride[2];   /* ≥ 1 */
+    int32_t dilation[2]; /* ≥ 1 */
+    int32_t pad[4];      /* ≥ 0 */
+    int32_t groups;      /* ≥ 1, divides input and output channels */
+    int32_t size[2];     /* conv2d_grad_input: {h, w} of x; conv2d_grad_weight: {kh, kw}; else 0 */
+    enum graft_unary activation;
+};
+
+/* a [batch…, m, k] (transposed: [batch…, k, m]) times b [batch…, k, n] or [k, n] (transposed: [.., n, k]). */
+struct graft_matmul_attributes {
+    bool transpose_a;
+    bool transpose_b;
+    enum graft_unary activation;
+};
+
+struct graft_unary_attributes {
+    enum graft_unary kind;
+};
+
+/* Shapes broadcast as in NumPy: aligned at the last dimension, a dimension of 1 stretches. */
+struct graft_binary_attributes {
+    enum graft_binary kind;
+    enum graft_unary activation;
+};
+
+struct graft_pool_attributes {
+    int32_t kernel[2];      /* ≥ 1 */
+    int32_t stride[2];      /* ≥ 1 */
+    int32_t pad[4];         /* ≥ 0, each < kernel; max: padding never wins; average: see count_include_pad */
+    bool ceil_mode;         /* round the output size up; a window must begin inside input or its left/top padding */
+    bool count_include_pad; /* average: divide by the window clipped to input + padding, else by its valid elements */
+    int32_t adaptive[2];    /* average, if > 0: output size; window i is [⌊i·in/out⌋, ⌈(i+1)·in/out⌉); rest unused */
+    int32_t size[2];        /* avg_pool_grad: {h, w} of x; else 0 */
+};
+
+struct graft_reduce_attributes {
+    enum graft_reduction kind;
+    uint32_t axes;  /* bit i: sum over dimension i */
+    bool keep_dims; /* reduced dimensions stay with size 1 */
+};
+
+/* out = scale × x, stretched to `shape` (NumPy's rules, after x's reduced axes were put back by reshape). */
+struct graft_broadcast_attributes {
+    struct graft_shape shape;
+    float scale;
+};
+
+struct graft_batch_norm_attributes {
+    float epsilon;
+    float momentum; /* batch_norm_update: running = (1 − momentum) × running + momentum × new */
+    bool training;  /* batch_norm: mean and variance are those of x itself, and gradients flow through them */
+    enum graft_unary activation;
+};
+
+struct graft_cross_entropy_attributes {
+    float label_smoothing; /* in [0, 1): target = (1 − s) × one-hot + s / classes */
+};
+
+/* Keeps with probability 1 − p and scales by 1/(1 − p). Element i, of the four words of Philox with key = seed and
+ * counter = {i / 4 low, i / 4 high, step, stream}, takes word i % 4 and is dropped if word < round(p × 2^32). */
+struct graft_dropout_attributes {
+    float probability; /* in [0, 1) */
+    uint32_t stream;
+    uint64_t seed;
+};
+
+struct graft_concat_attributes {
+    int32_t axis;
+};
+
+struct graft_slice_attributes {
+    int64_t begin[GRAFT_MAX_RANK];
+    int64_t size[GRAFT_MAX_RANK];
+};
+
+struct graft_pad_attributes {
+    int64_t before[GRAFT_MAX_RANK]; /* ≥ 0 */
+    int64_t after[GRAFT_MAX_RANK];  /* ≥ 0 */
+    float value;
+};
+
+struct graft_reshape_attributes {
+    struct graft_shape shape; /* as many elements as the input */
+};
+
+struct graft_fill_attributes {
+    struct graft_shape shape;
+    float value;
+};
+
+/*
+ * Parameter updates. `hyper` is an f32 vector [4] written by the host for each step:
+ * {learning rate, 1 − beta1^t, 1 − beta2^t, gradient scale}; unused entries are ignored. g below = scale × gradient.
+ * sgd:     g += wd·p; v = momentum·v + g; p −= lr × (nesterov ? g + momentum·v : v)        (no v if momentum is 0)
+ * adam:    g += wd·p (not decoupled); m = b1·m + (1−b1)·g; v = b2·v + (1−b2)·g²;
+ *          p −= lr·wd·p (decoupled); p −= lr × (m / h1) / (sqrt(v / h2) + epsilon)
+ * rmsprop: g += wd·p; v = b2·v + (1−b2)·g²; p −= lr × g / (sqrt(v) + epsilon)              (PyTorch's form)
+ */
+struct graft_update_attributes {
+    float momentum;
+    float beta1;
+    float beta2; /* rmsprop: alpha */
+    float epsilon;
+    float weight_decay;
+    bool nesterov;
+    bool decoupled;
+};
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The backend contract: 16 functions, every one mandatory.
+ *
+ * A buffer is an opaque handle of the backend; a tensor is a buffer and a byte offset (a multiple of 64, except for
+ * views that the planner makes, which are multiples of the element size). Work is queued in order: kernel_run and
+ * buffer_copy/fill may return before the work is done; buffer_read and synchronize wait.
+ */
+#ifndef GRAFT_SRC_BACKEND_BACKEND_H
+#define GRAFT_SRC_BACKEND_BACKEND_H
+
+#include "graft/device.h"
+#include "op/op.h"
+
+struct graft_buffer; /* each backend defines its own and casts */
+struct graft_kernel; /* likewise; begins with struct graft_kernel_header */
+
+struct graft_tensor {
+    struct graft_buffer *buffer; /* NULL: absent */
+    uint64_t offset;             /* bytes */
+};
+
+/* Every backend's device begins with this. */
+struct graft_device {
+    const struct graft_backend *backend;
+    struct graft_context *context;
+    struct graft_device_info info;
+    uint64_t live_bytes; /* allocated in buffers now; kept by the graft_buffer_* wrappers in device.c */
+    uint64_t peak_bytes;
+};
+
+/* What a variant needs, known without touching the device. */
+struct graft_variant_info {
+    const char *name;        /* "reference", "gemm", "winograd4" …: stable, used to force and to report it */
+    uint64_t workspace_bytes; /* scratch memory during kernel_run */
+    uint64_t prepared_bytes;  /* memory that kernel_prepare fills (packed constant weights); owned by the kernel */
+};
+
+struct graft_backend {
+    const char *name; /* "reference", "cpu", "opencl" */
+
+    /* Appends this backend's devices; none is no failure, but then a hint what to install is appended to `hint`. */
+    enum graft_status (*list)(struct graft_context *context, struct graft_device_list *list);
+    enum graft_status (*open)(struct graft_context *context, int index, struct graft_device **device);
+    void (*close)(struct graft_device *device);
+
+    /* Contents of a new buffer are undefined. bytes ≥ 1, already checked against info.max_allocation_bytes. */
+    enum graft_status (*buffer_alloc)(struct graft_device *device, uint64_t bytes, struct graft_buffer **buffer);
+    void (*buffer_free)(struct graft_device *device, struct graft_buffer *buffer);
+    enum graft_status (*buffer_write)(struct graft_device *device, struct graft_tensor to, const void *from,
+                                      uint64_t bytes); /* `from` may be reused when it returns */
+    enum graft_status (*buffer_read)(struct graft_device *device, void *to, struct graft_tensor from, uint64_t bytes);
+    enum graft_status (*buffer_copy)(struct graft_device *device, struct graft_tensor to, struct graft_tensor from,
+                                     uint64_t bytes); /* must not overlap */
+    enum graft_status (*buffer_fill)(struct graft_device *device, struct graft_tensor to, uint8_t byte, uint64_t bytes);
+
+    /*
+     * Variant number `variant` (0, 1, …: by preference on this device) of call->op. Pure: depends on device
+     * properties and the call only. GRAFT_ERROR_NOT_FOUND: no such number. GRAFT_ERROR_UNSUPPORTED: it cannot do this
+     * call, with the reason in the context's error; info->name is set all the same.
+     */
+    enum graft_status (*check)(struct graft_device *device, const struct graft_call *call, int variant,
+                               struct graft_variant_info *info);
+    /* Builds what the call needs (OpenCL: programs). */
+    enum graft_status (*kernel_open)(struct graft_device *device, const struct graft_call *call, int variant,
+                                     struct graft_kernel **kernel);
+    /* Packs the constant inputs (call.constant); called before the first run and whenever they have changed.
+     * in[] of other inputs may have buffer NULL. */
+    enum graft_status (*kernel_prepare)(struct graft_device *device, struct graft_kernel *kernel,
+                                        const struct graft_tensor *in);
+    /* in[] has GRAFT_MAX_INPUTS, out[] GRAFT_MAX_OUTPUTS entries; workspace holds info.workspace_bytes. */
+    enum graft_status (*kernel_run)(struct graft_device *device, struct graft_kernel *kernel,
+                                    const struct graft_tensor *in, const struct graft_tensor *out,
+                                    struct graft_tensor workspace);
+    void (*kernel_close)(struct graft_device *device, struct graft_kernel *kernel);
+
+    enum graft_status (*synchronize)(struct graft_device *device);
+    /* Device time in seconds of all kernel_run since the last call of time (0 before the first). */
+    enum graft_status (*time)(struct graft_device *device, double *seconds);
+};
+
+extern const struct graft_backend graft_backend_reference;
+extern const struct graft_backend graft_backend_cpu;
+extern const struct graft_backend graft_backend_opencl;
+/* All, NULL at the end. */
+extern const struct graft_backend *const graft_backends[];
+
+/* Allocation through the device's books: checks the limit (message names bytes, limit and device), counts. */
+GRAFT_MUST_CHECK enum graft_status graft_buffer_open(struct graft_device *device, uint64_t bytes,
+                                                     struct graft_buffer **buffer);
+void graft_buffer_close(struct graft_device *device, struct graft_buffer **buffer, uint64_t bytes);
+
+/* The first variant that can do the call (forced == NULL), or the one of that name. NOT_FOUND lists the names there
+ * are; UNSUPPORTED gives each variant's reason. */
+GRAFT_MUST_CHECK enum graft_status graft_variant_choose(struct graft_device *device, const struct graft_call *call,
+                                                        const char *forced, int *variant,
+                                                        struct graft_variant_info *info);
+
+#endif
