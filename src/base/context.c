@@ -1,0 +1,237 @@
+/* SPDX-License-Identifier: MIT */
+/* The context: memory, cancellation, and what is made at the first use (threads, cache folder). */
+#include "base/context_state.h"
+#include "base/file.h"
+#include "base/pool.h"
+#include "base/size.h"
+#include "base/text.h"
+
+#include <sched.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define ALIGNMENT 64
+#define MAX_THREADS 1024
+
+static void *default_allocate(void *user, size_t bytes)
+{
+    (void)user;
+    void *memory = NULL;
+    return posix_memalign(&memory, ALIGNMENT, bytes) == 0 ? memory : NULL;
+}
+
+static void default_release(void *user, void *memory)
+{
+    (void)user;
+    free(memory);
+}
+
+static int usable_processors(void)
+{
+    cpu_set_t set;
+    long count = 0;
+    CPU_ZERO(&set);
+    if (sched_getaffinity(0, sizeof set, &set) == 0) {
+        count = CPU_COUNT(&set);
+    } else {
+        count = sysconf(_SC_NPROCESSORS_ONLN);
+    }
+    return (int)graft_min_i64(graft_max_i64(count, 1), MAX_THREADS);
+}
+
+enum graft_status graft_context_open(const struct graft_context_options *options, struct graft_context **context)
+{
+    if (context == NULL) {
+        return GRAFT_ERROR_ARGUMENT;
+    }
+    *context = NULL;
+    struct graft_context_options given = {0};
+    if (options != NULL) {
+        given = *options;
+    }
+    if (given.threads < 0 || given.threads > MAX_THREADS ||
+        (given.allocator.allocate == NULL) != (given.allocator.release == NULL)) {
+        return GRAFT_ERROR_ARGUMENT;
+    }
+    if (given.allocator.allocate == NULL) {
+        given.allocator = (struct graft_allocator){default_allocate, default_release, NULL};
+    }
+    struct graft_context *made = given.allocator.allocate(given.allocator.user, sizeof *made);
+    if (made == NULL) {
+        return GRAFT_ERROR_MEMORY;
+    }
+    memset(made, 0, sizeof *made);
+    made->allocator = given.allocator;
+    made->log = given.log;
+    made->log_user = given.log_user;
+    made->threads = given.threads > 0 ? given.threads : usable_processors();
+    atomic_init(&made->cancelled, 0);
+    pthread_mutex_init(&made->error_lock, NULL);
+    pthread_mutex_init(&made->lazy_lock, NULL);
+    if (given.cache_folder != NULL) {
+        made->cache_folder = graft_duplicate_text(made, given.cache_folder);
+        if (made->cache_folder == NULL) {
+            graft_context_close(&made);
+            return GRAFT_ERROR_MEMORY;
+        }
+    }
+    *context = made;
+    return GRAFT_OK;
+}
+
+void graft_context_close(struct graft_context **context)
+{
+    if (context == NULL || *context == NULL) {
+        return;
+    }
+    struct graft_context *const old = *context;
+    *context = NULL;
+    graft_pool_close(&old->pool);
+    graft_release(old, old->cache_folder);
+    pthread_mutex_destroy(&old->lazy_lock);
+    pthread_mutex_destroy(&old->error_lock);
+    const struct graft_allocator allocator = old->allocator;
+    allocator.release(allocator.user, old);
+}
+
+const char *graft_context_error(const struct graft_context *context)
+{
+    return context == NULL ? "" : context->error;
+}
+
+void graft_context_cancel(struct graft_context *context)
+{
+    atomic_store_explicit(&context->cancelled, 1, memory_order_relaxed);
+}
+
+bool graft_context_cancelled(const struct graft_context *context)
+{
+    return atomic_load_explicit(&context->cancelled, memory_order_relaxed) != 0;
+}
+
+void graft_context_cancel_clear(struct graft_context *context)
+{
+    atomic_store_explicit(&context->cancelled, 0, memory_order_relaxed);
+}
+
+int graft_context_threads(const struct graft_context *context)
+{
+    return context->threads;
+}
+
+void *graft_allocate_raw(struct graft_context *context, size_t count, size_t size)
+{
+    size_t bytes = 0;
+    if (!graft_multiply_size(count, size, &bytes) || bytes > PTRDIFF_MAX - ALIGNMENT) {
+        graft_fail(context, GRAFT_ERROR_MEMORY, "%zu elements of %zu bytes are more than can be addressed", count, size);
+        return NULL;
+    }
+    void *const memory = context->allocator.allocate(context->allocator.user, bytes > 0 ? bytes : 1);
+    if (memory == NULL) {
+        graft_fail(context, GRAFT_ERROR_MEMORY, "no memory for %zu bytes; make the batch smaller or free some memory",
+                   bytes);
+    }
+    return memory;
+}
+
+void *graft_allocate(struct graft_context *context, size_t count, size_t size)
+{
+    void *const memory = graft_allocate_raw(context, count, size);
+    if (memory != NULL) {
+        memset(memory, 0, count * size);
+    }
+    return memory;
+}
+
+void *graft_reallocate(struct graft_context *context, void *memory, size_t old_count, size_t count, size_t size)
+{
+    char *const fresh = graft_allocate_raw(context, count, size);
+    if (fresh == NULL) {
+        return NULL;
+    }
+    const size_t kept = memory == NULL ? 0 : old_count < count ? old_count : count;
+    if (kept > 0) {
+        memcpy(fresh, memory, kept * size);
+    }
+    memset(fresh + kept * size, 0, (count - kept) * size);
+    graft_release(context, memory);
+    return fresh;
+}
+
+void graft_release(struct graft_context *context, void *memory)
+{
+    if (memory != NULL) {
+        context->allocator.release(context->allocator.user, memory);
+    }
+}
+
+char *graft_duplicate_text(struct graft_context *context, const char *text)
+{
+    const size_t size = strlen(text) + 1;
+    char *const copy = graft_allocate_raw(context, size, 1);
+    if (copy != NULL) {
+        memcpy(copy, text, size);
+    }
+    return copy;
+}
+
+struct graft_pool *graft_context_pool(struct graft_context *context)
+{
+    pthread_mutex_lock(&context->lazy_lock);
+    if (context->pool == NULL && graft_pool_open(context, context->threads, &context->pool) != GRAFT_OK) {
+        context->pool = NULL;
+    }
+    struct graft_pool *const pool = context->pool;
+    pthread_mutex_unlock(&context->lazy_lock);
+    return pool;
+}
+
+static bool present(const char *text)
+{
+    return text != NULL && text[0] != '\0';
+}
+
+/* The default place: $GRAFT_CACHE, else $XDG_CACHE_HOME/graft, else ~/.cache/graft; NULL if none is known. */
+static char *default_cache_folder(struct graft_context *context)
+{
+    const char *const own = getenv("GRAFT_CACHE");
+    const char *const shared = getenv("XDG_CACHE_HOME");
+    const char *const home = getenv("HOME");
+    struct graft_text path = {0};
+    if (own != NULL) { /* set but empty: no cache */
+        graft_text_append(context, &path, "%s", own);
+    } else if (present(shared)) {
+        graft_text_append(context, &path, "%s/graft", shared);
+    } else if (present(home)) {
+        graft_text_append(context, &path, "%s/.cache/graft", home);
+    }
+    if (path.failed) {
+        graft_text_close(context, &path);
+    }
+    return path.data;
+}
+
+const char *graft_context_cache_folder(struct graft_context *context)
+{
+    pthread_mutex_lock(&context->lazy_lock);
+    if (!context->cache_known) {
+        context->cache_known = true;
+        if (context->cache_folder == NULL) {
+            context->cache_folder = default_cache_folder(context);
+        }
+        char *const folder = context->cache_folder;
+        const bool wanted = present(folder);
+        const bool usable = wanted && graft_folder_create(context, folder) == GRAFT_OK;
+        if (wanted && !usable) {
+            graft_log(context, GRAFT_LOG_WARNING, "nothing is cached: %s", graft_context_error(context));
+        }
+        if (!usable) {
+            graft_release(context, folder);
+            context->cache_folder = NULL;
+        }
+    }
+    const char *const result = context->cache_folder;
+    pthread_mutex_unlock(&context->lazy_lock);
+    return result;
+}
