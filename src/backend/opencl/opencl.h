@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Inside of the OpenCL backend: the device, the row of an op, programs, and the one launch function.
+ *
+ * A row lists variants. check decides from device properties and the call alone; open names the kernels (source file
+ * in cl/, kernel name, -D options); prepare packs constant inputs; run sets arguments and launches. Nothing is
+ * supported by default: a row without variants says why.
+ *
+ * Kernels see a tensor as two arguments: `global T *` and `const ulong` offset in elements. Tensors of 2^31 elements
+ * and more are refused for all ops before a row is asked, so indices inside a tensor may be int. An op is never
+ * launched when an output has no elements and nothing else is to be written: rows return before.
+ */
+#ifndef GRAFT_SRC_BACKEND_OPENCL_OPENCL_H
+#define GRAFT_SRC_BACKEND_OPENCL_OPENCL_H
+
+#define CL_TARGET_OPENCL_VERSION 120
+#include <CL/cl.h>
+
+#include "backend/backend.h"
+
+/* Two families of kernels; one function (graft_opencl_describe) decides from device properties which suits. */
+enum graft_opencl_family {
+    GRAFT_OPENCL_ANY = 0, /* decent on both */
+    GRAFT_OPENCL_CPU = 1, /* a work-item is a whole tile, vectors of 16 along channels, no local memory, no barriers */
+    GRAFT_OPENCL_GPU = 2  /* coalesced along channels, local memory */
+};
+
+/* Properties, read once when the device is opened. */
+struct graft_opencl_traits {
+    enum graft_opencl_family family; /* CPU or GPU: the variants preferred */
+    int compute_units;
+    int max_dimensions; /* of a launch */
+    size_t max_group;   /* work-items of a work-group */
+    size_t max_items[3];
+    uint64_t local_bytes; /* local memory of a work-group; 0 if it is emulated in global memory by nothing but a copy */
+    uint64_t max_allocation;
+    uint32_t align_bytes; /* of sub-buffers and of buffers' beginnings */
+    int address_bits;
+    bool unified;       /* host and device share memory: map instead of copy */
+    bool exact_divide;  /* -cl-fp32-correctly-rounded-divide-sqrt is there */
+    bool fast_fma;      /* fma() is one instruction (FP_FAST_FMAF is set by the compiler, or the kind is GPU) */
+    bool fp64;
+    bool fp16;
+    bool cache_binaries; /* false where the platform has a kernel cache of its own and ours gains nothing */
+    /* For kernels that go through memory once (see cl/common.h): floats a work-item takes at once, how many such
+     * vectors one after the other, and work-items of a flat work-group. */
+    int vector;
+    int span;
+    int group;
+};
+
+struct graft_opencl_program; /* program.c */
+
+struct graft_opencl_device {
+    struct graft_device base;
+    cl_platform_id platform;
+    cl_device_id id;
+    cl_context context;
+    cl_command_queue queue; /* in order */
+    cl_mem none;            /* 64 bytes: what absent tensors point to */
+    struct graft_opencl_traits traits;
+    struct graft_opencl_program *programs; /* built in this process */
+
+    /* Timing, from the first call of time on: finished events are summed up. */
+    bool timing;
+    cl_event *events;
+    int event_count;
+    double seconds;
+
+    /* Bounds queued work. */
+    int queued;       /* launches since the last marker */
+    cl_event markers[2]; /* NULL or a marker behind earlier launches */
+};
+
+#define GRAFT_OPENCL_MAX_STEPS 8
+
+/* One prepared use of an op (struct graft_kernel of this backend). */
+struct graft_opencl_kernel {
+    struct graft_call call;
+    const struct graft_opencl_variant *variant;
+    struct graft_variant_info info;
+    int steps; /* kernels added by open */
+    cl_kernel step[GRAFT_OPENCL_MAX_STEPS];
+    size_t step_group[GRAFT_OPENCL_MAX_STEPS];  /* the most work-items of a group for this kernel */
+    const char *step_name[GRAFT_OPENCL_MAX_STEPS];
+    struct graft_tensor prepared; /* info.prepared_bytes; buffer NULL if 0 */
+    void *state;                  /* the row's, from graft_opencl_state; released by the backend */
+};
+
+struct graft_opencl_variant {
+    const char *name; /* NULL ends the list */
+    /* Variants of the device's family (or ANY) come first, each in the order of the row. */
+    enum graft_opencl_family family;
+    /* NULL if it can do the call on this device, else the reason why not. Fills workspace_bytes and prepared_bytes
+     * (both 0 before). Pure. */
+    const char *(*check)(const struct graft_opencl_device *device, const struct graft_call *call,
+                         struct graft_variant_info *info);
+    /* Adds the kernels and fills state. kernel->call and ->info are set. */
+    enum graft_status (*open)(struct graft_opencl_device *device, struct graft_opencl_kernel *kernel);
+    /* Packs the constant inputs into kernel->prepared. NULL if prepared_bytes is always 0. */
+    enum graft_status (*prepare)(struct graft_opencl_device *device, struct graft_opencl_kernel *kernel,
+                                 const struct graft_tensor *in);
+    enum graft_status (*run)(struct graft_opencl_device *device, struct graft_opencl_kernel *kernel,
+                             const struct graft_tensor *in, const struct graft_tensor *out,
+                             struct graft_tensor workspace);
+    /* Whatever open made beyond kernels and state. May be NULL; also called when open failed half-way. */
+    void (*close)(struct graft_opencl_device *device, struct graft_opencl_kernel *kernel);
+};
+
+/* One per op, in src/backend/opencl/<name>.c. */
+struct graft_opencl_row {
+    const struct graft_opencl_variant *variants; /* NULL: the op is not there */
+    const char *missing;                         /* then: why */
+};
+#define GRAFT_OP(name, NAME) extern const struct graft_opencl_row graft_opencl_##name;
+#include "op/ops.def"
+#undef GRAFT_OP
+
+/* ---- for open ---- */
+
+/* Zeroed memory for the row's numbers, in kernel->state. NULL with the error recorded. */
+void *graft_opencl_state(struct graft_opencl_device *device, struct graft_opencl_kernel *kernel, size_t bytes);
+
+/*
+ * Adds the kernel `name` of cl/<source> (for example "binary.cl") as the next step (0, 1, …). The options are
+ * -D definitions ("-DVEC=%d -DTRANSPOSE=1"); -cl-std=CL1.2 is added. Programs are shared per (source, options), built
+ * at the first use, and kept on disk. A failure to compile names file and line in cl/ and quotes the log.
+ */
+GRAFT_MUST_CHECK enum graft_status graft_opencl_add(struct graft_opencl_device *device,
+                                                    struct graft_opencl_kernel *kernel, const char *source,
+                                                    const char *name, const char *options_format, ...)
+    GRAFT_PRINTF(5, 6);
+
+/* The program itself, owned by the device. */
+GRAFT_MUST_CHECK enum graft_status graft_opencl_program(struct graft_opencl_device *device, const char *source,
+                                                        const char *options, cl_program *program);
+
+/* ---- for prepare and run ---- */
+
+#define GRAFT_OPENCL_MAX_ARGS 40
+
+/* Arguments in the order of the kernel's parameters. Begin with `struct graft_opencl_args args = {0};`. */
+struct graft_opencl_args {
+    int count;
+    bool failed; /* more than GRAFT_OPENCL_MAX_ARGS */
+    struct {
+        size_t size;
+        bool local;
+        union {
+            cl_mem memory;
+            cl_int i;
+            cl_ulong u;
+            cl_float f;
+            cl_int v[16];
+        } value;
+    } at[GRAFT_OPENCL_MAX_ARGS];
+};
+
+/* Two arguments: `global T *`, `ulong` offset in elements of `element_size` bytes. Absent (buffer NULL): a valid
+ * address that must not be used. */
+void graft_opencl_arg_tensor(struct graft_opencl_device *device, struct graft_opencl_args *args,
+                             struct graft_tensor tensor, size_t element_size);
+void graft_opencl_arg_int(struct graft_opencl_args *args, int64_t value); /* int; must fit */
+void graft_opencl_arg_ulong(struct graft_opencl_args *args, uint64_t value);
+void graft_opencl_arg_float(struct graft_opencl_args *args, double value);
+/* int2, int4, int8, int16: `count` is 2, 4, 8 or 16. */
+void graft_opencl_arg_ints(struct graft_opencl_args *args, const int32_t *values, int count);
+void graft_opencl_arg_local(struct graft_opencl_args *args, size_t bytes);
+
+/* Work-items wanted and work-group size; unused dimensions are 1 or 0 alike. `global` is rounded up to a multiple of
+ * `local`, so kernels check their range. Always give the same local size for a kernel: some drivers compile again for
+ * each. A global of 0 in dimension 0 to 2 of `dimensions` launches nothing. */
+struct graft_opencl_range {
+    int dimensions; /* 1 to 3 */
+    size_t global[3];
+    size_t local[3];
+};
+
+/*
+ * The one launch function: sets the arguments, checks sizes against the limits of device and kernel, enqueues on the
+ * device's queue, times on request, bounds what is queued.
+ */
+GRAFT_MUST_CHECK enum graft_status graft_opencl_launch(struct graft_opencl_device *device,
+                                                       struct graft_opencl_kernel *kernel, int step,
+                                                       const struct graft_opencl_args *args,
+                                                       const struct graft_opencl_range *range);
+
+/* For work that a library enqueues on device->queue itself: hand over its event (may be NULL; ours afterwards). */
+GRAFT_MUST_CHECK enum graft_status graft_opencl_enqueued(struct graft_opencl_device *device, cl_event event);
+
+/* The cl_mem of a tensor's buffer. */
+static inline cl_mem graft_opencl_memory(struct graft_tensor tensor)
+{
+    return (cl_mem)(void *)tensor.buffer;
+}
+
+/* A tensor `bytes` further on: for parts of the workspace. */
+static inline struct graft_tensor graft_opencl_at(struct graft_tensor tensor, uint64_t bytes)
+{
+    tensor.offset += bytes;
+    return tensor;
+}
+
+/* ---- errors ---- */
+
+/* "CL_OUT_OF_RESOURCES" …; "unknown OpenCL error" for codes that are in no list. */
+const char *graft_opencl_error_name(cl_int code);
+/* Records "clEnqueueNDRangeKernel (conv2d): CL_OUT_OF_RESOURCES (-5)" with the status that fits the code (memory or
+ * device). `what` may be NULL. */
+enum graft_status graft_opencl_fail(struct graft_context *context, cl_int code, const char *call, const char *what);
+
+/* ---- platform.c, used by device.c and tests ---- */
+
+/* The devices shown, in the order of opencl:N. `ids` and `platforms` have room for `capacity`; returns how many there
+ * are; `hint` says why there is none. */
+int graft_opencl_enumerate(cl_platform_id *platforms, cl_device_id *ids, int capacity, char *hint, size_t hint_size);
+/* Fills info and traits from device properties: the one place where families and sizes are chosen. */
+void graft_opencl_describe(cl_platform_id platform, cl_device_id id, int index, struct graft_device_info *info,
+                           struct graft_opencl_traits *traits);
+
+/* ---- sources embedded by tools/embed-kernels ---- */
+
+struct graft_opencl_source {
+    const char *name; /* "conv2d.cl" */
+    const char *text; /* headers included, #line directives name cl/… */
+};
+extern const struct graft_opencl_source graft_opencl_sources[]; /* ended by a NULL name */
+
+#endif
