@@ -13,7 +13,7 @@
 #include "op/op.h"
 
 struct graft_buffer; /* each backend defines its own and casts */
-struct graft_kernel; /* likewise; begins with struct graft_kernel_header */
+struct graft_kernel; /* likewise */
 
 struct graft_tensor {
     struct graft_buffer *buffer; /* NULL: absent */
@@ -84,6 +84,12 @@ extern const struct graft_backend graft_backend_cpu;
 extern const struct graft_backend graft_backend_opencl;
 /* All, NULL at the end. */
 extern const struct graft_backend *const graft_backends[];
+
+/* For the backends' list functions: appends a copy of `info`; appends a sentence to the list's hint (cut if full). */
+GRAFT_MUST_CHECK enum graft_status graft_device_list_append(struct graft_context *context,
+                                                            struct graft_device_list *list,
+                                                            const struct graft_device_info *info);
+void graft_device_list_hint(struct graft_device_list *list, const char *sentence);
 
 /* Allocation through the device's books: checks the limit (message names bytes, limit and device), counts. */
 GRAFT_MUST_CHECK enum graft_status graft_buffer_open(struct graft_device *device, uint64_t bytes,

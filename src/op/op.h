@@ -77,6 +77,9 @@ struct graft_gradient {
 
 struct graft_op_def {
     const char *name;
+    const char *input_names[GRAFT_MAX_INPUTS]; /* "x", "w" …: for messages */
+    uint32_t i32_inputs;  /* bit i: input i is i32 */
+    uint32_t u8_inputs;   /* bit i: input i is u8; all others are real */
     int min_inputs;
     int max_inputs;
     int n_outputs;
@@ -91,6 +94,8 @@ struct graft_op_def {
     /* NULL: not differentiable (updates, statistics). Failures come through the emitter. */
     void (*gradient)(struct graft_gradient *gradient);
     void (*work)(const struct graft_call *call, struct graft_work *work);
+    /* Appends the attributes to `text` as in " stride 2x2 groups 4"; NULL for ops without any. */
+    void (*format)(const struct graft_call *call, char *text, size_t size);
 };
 
 /* One per op, defined in src/op/<name>.c. */
