@@ -40,7 +40,8 @@ static int usable_processors(void)
     return (int)graft_min_i64(graft_max_i64(count, 1), MAX_THREADS);
 }
 
-enum graft_status graft_context_open(const struct graft_context_options *options, struct graft_context **context)
+enum graft_status graft_context_open(const struct graft_context_options *options,
+                                     struct graft_context **context)
 {
     if (context == NULL) {
         return GRAFT_ERROR_ARGUMENT;
@@ -124,13 +125,14 @@ void *graft_allocate_raw(struct graft_context *context, size_t count, size_t siz
 {
     size_t bytes = 0;
     if (!graft_multiply_size(count, size, &bytes) || bytes > PTRDIFF_MAX - ALIGNMENT) {
-        graft_fail(context, GRAFT_ERROR_MEMORY, "%zu elements of %zu bytes are more than can be addressed", count, size);
+        graft_fail(context, GRAFT_ERROR_MEMORY, "%zu elements of %zu bytes are more than can be addressed",
+                   count, size);
         return NULL;
     }
     void *const memory = context->allocator.allocate(context->allocator.user, bytes > 0 ? bytes : 1);
     if (memory == NULL) {
-        graft_fail(context, GRAFT_ERROR_MEMORY, "no memory for %zu bytes; make the batch smaller or free some memory",
-                   bytes);
+        graft_fail(context, GRAFT_ERROR_MEMORY,
+                   "no memory for %zu bytes; make the batch smaller or free some memory", bytes);
     }
     return memory;
 }
@@ -144,7 +146,8 @@ void *graft_allocate(struct graft_context *context, size_t count, size_t size)
     return memory;
 }
 
-void *graft_reallocate(struct graft_context *context, void *memory, size_t old_count, size_t count, size_t size)
+void *graft_reallocate(struct graft_context *context, void *memory, size_t old_count, size_t count,
+                       size_t size)
 {
     char *const fresh = graft_allocate_raw(context, count, size);
     if (fresh == NULL) {

@@ -14,9 +14,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static enum graft_status fail_errno(struct graft_context *context, const char *what, const char *path, int number)
+static enum graft_status fail_errno(struct graft_context *context, const char *what, const char *path,
+                                    int number)
 {
-    const enum graft_status status = number == ENOENT || number == ENOTDIR ? GRAFT_ERROR_NOT_FOUND : GRAFT_ERROR_IO;
+    const bool missing = number == ENOENT || number == ENOTDIR;
+    const enum graft_status status = missing ? GRAFT_ERROR_NOT_FOUND : GRAFT_ERROR_IO;
     return graft_fail(context, status, "cannot %s '%s': %s", what, path, strerror(number));
 }
 
@@ -42,8 +44,8 @@ static enum graft_status open_to_read(struct graft_context *context, const char 
     return GRAFT_OK;
 }
 
-enum graft_status graft_file_read(struct graft_context *context, const char *path, uint64_t limit, char **data,
-                                  size_t *size)
+enum graft_status graft_file_read(struct graft_context *context, const char *path, uint64_t limit,
+                                  char **data, size_t *size)
 {
     *data = NULL;
     *size = 0;
@@ -73,8 +75,8 @@ enum graft_status graft_file_read(struct graft_context *context, const char *pat
         }
         length += (size_t)count;
         if (length > limit) {
-            status = graft_fail(context, GRAFT_ERROR_FORMAT, "'%s' is larger than the %" PRIu64 " bytes that are allowed",
-                                path, limit);
+            status = graft_fail(context, GRAFT_ERROR_FORMAT,
+                                "'%s' is larger than the %" PRIu64 " bytes that are allowed", path, limit);
         } else if (length == capacity - 1) {
             char *const more = graft_reallocate(context, buffer, length, 2 * capacity, 1);
             status = more == NULL ? GRAFT_ERROR_MEMORY : GRAFT_OK;
@@ -93,7 +95,8 @@ enum graft_status graft_file_read(struct graft_context *context, const char *pat
     return GRAFT_OK;
 }
 
-enum graft_status graft_file_map_open(struct graft_context *context, const char *path, struct graft_file_map *map)
+enum graft_status graft_file_map_open(struct graft_context *context, const char *path,
+                                      struct graft_file_map *map)
 {
     *map = (struct graft_file_map){0};
     int descriptor = -1;
@@ -135,8 +138,8 @@ void graft_file_map_close(struct graft_file_map *map)
 /* Writing into a missing folder is a failure of the system, not a thing looked for in vain. */
 static enum graft_status fail_write(struct graft_context *context, const char *path, int number)
 {
-    return graft_fail(context, GRAFT_ERROR_IO, "cannot write '%s': %s; what was there before is unchanged", path,
-                      strerror(number));
+    return graft_fail(context, GRAFT_ERROR_IO, "cannot write '%s': %s; what was there before is unchanged",
+                      path, strerror(number));
 }
 
 enum graft_status graft_file_writer_open(struct graft_context *context, const char *path,
@@ -236,7 +239,8 @@ void graft_file_writer_abort(struct graft_file_writer *writer)
     *writer = (struct graft_file_writer){.descriptor = -1};
 }
 
-enum graft_status graft_file_write(struct graft_context *context, const char *path, const void *data, size_t size)
+enum graft_status graft_file_write(struct graft_context *context, const char *path, const void *data,
+                                  size_t size)
 {
     struct graft_file_writer writer;
     enum graft_status status = graft_file_writer_open(context, path, &writer);
@@ -275,7 +279,8 @@ enum graft_status graft_folder_create(struct graft_context *context, const char 
     }
     graft_release(context, part);
     if (number != 0) {
-        return graft_fail(context, GRAFT_ERROR_IO, "cannot create the folder '%s': %s", path, strerror(number));
+        return graft_fail(context, GRAFT_ERROR_IO, "cannot create the folder '%s': %s", path,
+                          strerror(number));
     }
     return GRAFT_OK;
 }

@@ -2,11 +2,11 @@
 /*
  * The thread pool.
  *
- * `epoch` is odd while a run is on. A worker enters a run by raising `inside` and then reading `epoch` again; the
- * caller ends a run by moving `epoch` on and then waiting until `inside` is 0. Both orders are sequentially
- * consistent, so either the worker sees that the run is over or the caller sees the worker. Items are claimed with
- * an atomic counter. Workers that find nothing spin for a moment, since the kernels of a network follow closely,
- * and then sleep; `sleepers` tells the caller whether anyone needs to be woken.
+ * `epoch` is odd while a run is on. A worker enters a run by raising `inside` and then reading `epoch` again;
+ * the caller ends a run by moving `epoch` on and then waiting until `inside` is 0. Both orders are
+ * sequentially consistent, so either the worker sees that the run is over or the caller sees the worker.
+ * Items are claimed with an atomic counter. Workers that find nothing spin for a moment, since the kernels of
+ * a network follow closely, and then sleep; `sleepers` tells the caller whether anyone needs to be woken.
  */
 #include "base/pool.h"
 
@@ -217,8 +217,8 @@ enum graft_status graft_pool_open(struct graft_context *context, int threads, st
 {
     *pool = NULL;
     if (threads < 1) {
-        return graft_fail(context, GRAFT_ERROR_ARGUMENT, "a pool of %d threads is asked for; at least 1 is needed",
-                          threads);
+        return graft_fail(context, GRAFT_ERROR_ARGUMENT,
+                          "a pool of %d threads is asked for; at least 1 is needed", threads);
     }
     struct graft_pool *made = graft_allocate(context, 1, sizeof *made);
     if (made == NULL) {
@@ -248,8 +248,9 @@ enum graft_status graft_pool_open(struct graft_context *context, int threads, st
     if (number != 0) {
         const int started = made->started;
         graft_pool_close(&made);
-        return graft_fail(context, GRAFT_ERROR_MEMORY, "only %d of %d threads could be started: %s; ask for fewer",
-                          started + 1, threads, strerror(number));
+        return graft_fail(context, GRAFT_ERROR_MEMORY,
+                          "only %d of %d threads could be started: %s; ask for fewer", started + 1, threads,
+                          strerror(number));
     }
     *pool = made;
     return GRAFT_OK;
@@ -307,8 +308,8 @@ static void wait_for_workers(struct graft_pool *pool)
     }
 }
 
-void graft_pool_run(struct graft_pool *pool, int64_t items, void (*run)(void *argument, int64_t item, int thread),
-                    void *argument)
+void graft_pool_run(struct graft_pool *pool, int64_t items,
+                    void (*run)(void *argument, int64_t item, int thread), void *argument)
 {
     if (items <= 0) {
         return;

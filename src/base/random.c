@@ -64,7 +64,7 @@ uint32_t graft_random_below(struct graft_random *random, uint32_t bound)
 double graft_random_normal(struct graft_random *random)
 {
     const double pi = 3.14159265358979323846;
-    const double radius = ((double)graft_random_u32(random) + 1) * 0x1p-32; /* (0, 1]: its logarithm is finite */
+    const double radius = ((double)graft_random_u32(random) + 1) * 0x1p-32; /* (0, 1]: log is finite */
     const double angle = (double)graft_random_u32(random) * 0x1p-32;
     return sqrt(-2 * log(radius)) * cos(2 * pi * angle);
 }

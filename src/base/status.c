@@ -52,7 +52,8 @@ enum graft_status graft_fail(struct graft_context *context, enum graft_status st
     return status;
 }
 
-enum graft_status graft_fail_prefix(struct graft_context *context, enum graft_status status, const char *format, ...)
+enum graft_status graft_fail_prefix(struct graft_context *context, enum graft_status status,
+                                    const char *format, ...)
 {
     if (context == NULL) {
         return status;

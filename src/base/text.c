@@ -56,7 +56,8 @@ void graft_text_append(struct graft_context *context, struct graft_text *text, c
     text->length += (size_t)length;
 }
 
-void graft_text_append_bytes(struct graft_context *context, struct graft_text *text, const char *bytes, size_t length)
+void graft_text_append_bytes(struct graft_context *context, struct graft_text *text, const char *bytes,
+                             size_t length)
 {
     if (!grow(context, text, length)) {
         return;
@@ -81,7 +82,7 @@ int graft_text_distance(const char *a, const char *b)
     if (a_length > LONGEST_NAME || b_length > LONGEST_NAME) {
         return TOO_FAR;
     }
-    int table[LONGEST_NAME + 1][LONGEST_NAME + 1]; /* [i][j]: distance of the first i and the first j characters */
+    int table[LONGEST_NAME + 1][LONGEST_NAME + 1]; /* [i][j]: of the first i and the first j characters */
     for (size_t i = 0; i <= a_length; i++) {
         table[i][0] = (int)i;
     }
@@ -93,7 +94,8 @@ int graft_text_distance(const char *a, const char *b)
             int best = table[i - 1][j - 1] + (a[i - 1] != b[j - 1]);
             best = table[i - 1][j] + 1 < best ? table[i - 1][j] + 1 : best;
             best = table[i][j - 1] + 1 < best ? table[i][j - 1] + 1 : best;
-            if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] && table[i - 2][j - 2] + 1 < best) {
+            const bool swapped = i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1];
+            if (swapped && table[i - 2][j - 2] + 1 < best) {
                 best = table[i - 2][j - 2] + 1;
             }
             table[i][j] = best;
