@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What went wrong with one picture. Loader tasks fail side by side, so each keeps its own text; the caller hands it to
+ * the context at the batch that it belongs to.
+ */
+#ifndef GRAFT_SRC_DATA_FAULT_H
+#define GRAFT_SRC_DATA_FAULT_H
+
+#include "graft/base.h"
+
+struct graft_fault {
+    enum graft_status status;
+    char text[1200];
+};
+
+/* Records "NAME: text" and returns `status`. `name` may be NULL; a very long one loses its beginning. */
+enum graft_status graft_fault_set(struct graft_fault *fault, enum graft_status status, const char *name,
+                                  const char *format, ...) GRAFT_PRINTF(4, 5);
+
+/* Hands the fault to the context and returns its status. */
+enum graft_status graft_fault_report(struct graft_context *context, const struct graft_fault *fault);
+
+#endif
