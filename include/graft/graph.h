@@ -177,7 +177,8 @@ GRAFT_API GRAFT_MUST_CHECK enum graft_status graft_plan_read(struct graft_plan *
                                                              uint64_t bytes);
 /* Queues all nodes of a segment. COMPUTE: losses and gradients; UPDATE: the optimizer. Allocates nothing. */
 GRAFT_API GRAFT_MUST_CHECK enum graft_status graft_plan_run(struct graft_plan *plan, enum graft_segment segment);
-/* Must be called after variables were changed from outside this plan: packs and folds weights anew. */
+/* Packs and folds weights anew. graft_plan_run does it by itself when variables were changed from outside this plan;
+ * calling it takes the time beforehand. What the last run left in outputs is lost. */
 GRAFT_API GRAFT_MUST_CHECK enum graft_status graft_plan_refresh(struct graft_plan *plan);
 GRAFT_API GRAFT_MUST_CHECK enum graft_status graft_plan_wait(struct graft_plan *plan);
 

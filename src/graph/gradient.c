@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: MIT */
+/* Reverse-mode differentiation: the gradient rules of the ops add nodes to the same graph. */
+#include "base/context.h"
+#include "graph/graph.h"
+
+#include <stdlib.h>
+
+/* What differentiation keeps for each value that existed before it began. */
+struct tape {
+    bool *needed;   /* lies on a path from a target */
+    int *gradients; /* d(of)/d(value) so far, -1 none */
+    int n_values;
+};
+
+static bool is_real(const struct graft_value *value)
+{
+    return value->desc.dtype == GRAFT_DTYPE_F32 || value->desc.dtype == GRAFT_DTYPE_F64;
+}
+
+/* Forward over the nodes: a real value is needed if it is a target or made from a needed one. */
+static void mark_needed(const struct graft_graph *graph, struct tape *tape, const int *targets, int count)
+{
+    for (int i = 0; i < count; i++)
+        if (targets[i] >= 0 && targets[i] < graph->n_values)
+            tape->needed[targets[i]] = true;
+    for (int n = 0; n < graph->n_nodes; n++) {
+        const struct graft_node *const node = &graph->nodes[n];
+        bool needed = false;
+        for (int i = 0; i < node->call.n_inputs; i++)
+            needed = needed || (node->inputs[i] >= 0 && tape->needed[node->inputs[i]]);
+        for (int i = 0; i < GRAFT_MAX_OUTPUTS; i++)
+            if (needed && node->outputs[i] >= 0 && is_real(&graph->values[node->outputs[i]]))
+                tape->needed[node->outputs[i]] = true;
+    }
+}
+
+/* Adds a contribution to a value's gradient. */
+static void contribute(struct graft_graph *graph, struct tape *tape, int value, int gradient)
+{
+    const int before = tape->gradients[value];
+    tape->gradients[value] = before < 0 ? gradient : graft_add(graph, before, gradient);
+}
+
+static void differentiate_node(struct graft_graph *graph, struct tape *tape, int n)
+{
+    const struct graft_node node = graph->nodes[n]; /* a copy: the rule adds nodes, which moves the array */
+    const struct graft_op_def *const def = graft_op_get(node.call.op);
+    bool wanted[GRAFT_MAX_INPUTS] = {false};
+    int output_gradients[GRAFT_MAX_OUTPUTS] = {-1, -1};
+    bool any_wanted = false;
+    bool any_given = false;
+    for (int i = 0; i < node.call.n_inputs; i++) {
+        wanted[i] = node.inputs[i] >= 0 && tape->needed[node.inputs[i]] && is_real(&graph->values[node.inputs[i]]);
+        any_wanted = any_wanted || wanted[i];
+    }
+    for (int i = 0; i < GRAFT_MAX_OUTPUTS; i++) {
+        if (node.outputs[i] >= 0)
+            output_gradients[i] = tape->gradients[node.outputs[i]];
+        any_given = any_given || output_gradients[i] >= 0;
+    }
+    if (!any_wanted || !any_given)
+        return;
+    graph->layer = node.layer;
+    if (!def->gradient) {
+        graph->status = graft_fail(graph->context, GRAFT_ERROR_UNSUPPORTED,
+                                   "the gradient of %s (layer %s) is not defined: it cannot lie between the loss and "
+                                   "a value whose gradient is asked for",
+                                   def->name, node.layer >= 0 ? graph->layers[node.layer] : "-");
+        return;
+    }
+    struct graft_gradient task = {.emitter = &graph->emitter,
+                                  .call = &node.call,
+                                  .inputs = node.inputs,
+                                  .outputs = node.outputs,
+                                  .output_gradients = output_gradients,
+                                  .wanted = wanted};
+    for (int i = 0; i < GRAFT_MAX_INPUTS; i++)
+        task.input_gradients[i] = -1;
+    def->gradient(&task);
+    for (int i = 0; i < node.call.n_inputs && graph->status == GRAFT_OK; i++)
+        if (wanted[i] && task.input_gradients[i] >= 0)
+            contribute(graph, tape, node.inputs[i], task.input_gradients[i]);
+}
+
+enum graft_status graft_graph_gradient(struct graft_graph *graph, int of, const int *targets, int count,
+                                       int *gradients)
+{
+    for (int i = 0; i < count; i++)
+        gradients[i] = -1;
+    if (graph->status != GRAFT_OK)
+        return graph->status;
+    if (of < 0 || of >= graph->n_values || graft_shape_count(&graph->values[of].desc.shape) != 1)
+        return graph->status = graft_fail(graph->context, GRAFT_ERROR_ARGUMENT,
+                                          "only a value with one element can be differentiated");
+    const int layer = graph->layer;
+    const enum graft_segment segment = graph->segment;
+    struct tape tape = {.n_values = graph->n_values};
+    tape.needed = graft_allocate(graph->context, (size_t)tape.n_values, sizeof *tape.needed);
+    tape.gradients = graft_allocate(graph->context, (size_t)tape.n_values, sizeof *tape.gradients);
+    if (!tape.needed || !tape.gradients) {
+        graph->status = GRAFT_ERROR_MEMORY;
+        goto done;
+    }
+    for (int i = 0; i < tape.n_values; i++)
+        tape.gradients[i] = -1;
+    mark_needed(graph, &tape, targets, count);
+    graph->segment = GRAFT_SEGMENT_COMPUTE;
+    const struct graft_shape shape = graph->values[of].desc.shape;
+    if (tape.needed[of])
+        tape.gradients[of] = graft_fill(graph, &shape, 1);
+    for (int n = graph->n_nodes - 1; n >= 0 && graph->status == GRAFT_OK; n--)
+        if (graph->nodes[n].outputs[0] < tape.n_values && tape.needed[of])
+            differentiate_node(graph, &tape, n);
+    for (int i = 0; i < count; i++)
+        if (targets[i] >= 0 && targets[i] < tape.n_values)
+            gradients[i] = tape.gradients[targets[i]];
+done:
+    graph->layer = layer;
+    graph->segment = segment;
+    graft_release(graph->context, tape.needed);
+    graft_release(graph->context, tape.gradients);
+    return graph->status;
+}

@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: MIT */
+/* Inside of graphs: values, nodes, and what passes do with them. */
+#ifndef GRAFT_SRC_GRAPH_GRAPH_H
+#define GRAFT_SRC_GRAPH_GRAPH_H
+
+#include "graft/graph.h"
+#include "op/op.h"
+
+struct graft_value {
+    char *name; /* NULL for intermediates */
+    enum graft_value_kind kind;
+    struct graft_desc desc;
+    int producer; /* node, -1 */
+    int layer;    /* of the producer; -1 */
+    double initial;
+    void *data; /* constants: in the value's dtype */
+    bool output;
+};
+
+struct graft_node {
+    struct graft_call call;
+    int inputs[GRAFT_MAX_INPUTS];   /* value ids, -1 absent */
+    int outputs[GRAFT_MAX_OUTPUTS]; /* value ids, -1 beyond the op's */
+    int layer;                      /* index of a name, -1 */
+    enum graft_segment segment;
+    int continues; /* the value whose memory output 0 adds to (call.accumulate bit 0), -1 */
+    bool dead;     /* taken out by a pass */
+    bool once;     /* depends on nothing that changes from run to run: run when variables have changed */
+};
+
+struct graft_graph {
+    struct graft_emitter emitter; /* first: gradient rules get a pointer to it */
+    struct graft_context *context;
+    enum graft_dtype real;
+    enum graft_status status;
+    struct graft_value *values;
+    int n_values;
+    int value_capacity;
+    struct graft_node *nodes;
+    int n_nodes;
+    int node_capacity;
+    char **layers;
+    int n_layers;
+    int layer_capacity;
+    int layer; /* of nodes added now; -1 */
+    enum graft_segment segment;
+};
+
+/* Adds a node; see struct graft_emitter.apply. */
+int graft_graph_apply(struct graft_graph *graph, enum graft_op op, const union graft_attributes *attributes,
+                      const int *inputs, int n_inputs, int outputs[GRAFT_MAX_OUTPUTS]);
+/* Adds an unnamed intermediate; -1 after a failure. For passes. */
+int graft_graph_add_value(struct graft_graph *graph, const struct graft_desc *desc, int producer);
+
+GRAFT_MUST_CHECK enum graft_status graft_graph_copy(const struct graft_graph *graph, struct graft_graph **copy);
+
+/* How often each value is read by living nodes; graph outputs count as one more. `uses` has n_values entries. */
+void graft_graph_count_uses(const struct graft_graph *graph, int *uses);
+
+/*
+ * Passes, in the order in which the plan applies them. Each keeps what the graph computes.
+ *
+ * prune: nodes that serve no output and change no variable become dead; outputs nobody reads become unwanted.
+ * fold_batch_norm: conv2d → batch_norm with constant statistics becomes one conv2d with folded weights.
+ * fuse: an addition (of a value of the same shape) and an activation move into the node before them.
+ * hoist: nodes that depend on unchanging values only get `once`.
+ * accumulate: y = a + b becomes "b's node adds to a's memory" where its op can.
+ */
+void graft_pass_prune(struct graft_graph *graph);
+void graft_pass_fold_batch_norm(struct graft_graph *graph);
+void graft_pass_fuse(struct graft_graph *graph);
+void graft_pass_hoist(struct graft_graph *graph);
+void graft_pass_accumulate(struct graft_graph *graph);
+
+/* True for values that no living node changes: constants, unmutated variables, results of `once` nodes. `constant`
+ * has n_values entries. */
+void graft_graph_mark_constant(const struct graft_graph *graph, bool *constant);
+
+#endif

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Accumulate: y = a + b, where nothing else reads a or b and b's node can add to its output, becomes "b's node adds
+ * to a's memory". Sums of gradients then cost no traffic of their own.
+ */
+#include "base/context.h"
+#include "graph/graph.h"
+
+static bool plain_addition(const struct graft_node *node)
+{
+    const struct graft_binary_attributes *const a = &node->call.attributes.binary;
+    return !node->dead && !node->once && node->call.op == GRAFT_OP_BINARY && a->kind == GRAFT_BINARY_ADD &&
+           a->activation == GRAFT_UNARY_NONE && node->call.accumulate == 0 && node->inputs[0] != node->inputs[1] &&
+           graft_shape_equal(&node->call.in[0].shape, &node->call.in[1].shape);
+}
+
+/* An intermediate of this segment that only the addition reads. */
+static bool disposable(const struct graft_graph *graph, const int *uses, int value, enum graft_segment segment)
+{
+    const struct graft_value *const v = &graph->values[value];
+    return v->producer >= 0 && uses[value] == 1 && !v->output && !graph->nodes[v->producer].once &&
+           graph->nodes[v->producer].segment == segment && !graph->nodes[v->producer].dead;
+}
+
+/* A value that lives in memory of its own: not the alias that a reshape makes. */
+static bool owns_memory(const struct graft_graph *graph, int value)
+{
+    return graph->nodes[graph->values[value].producer].call.op != GRAFT_OP_RESHAPE;
+}
+
+void graft_pass_accumulate(struct graft_graph *graph)
+{
+    int *const uses = graft_allocate(graph->context, (size_t)graph->n_values, sizeof *uses);
+    if (!uses) {
+        graph->status = GRAFT_ERROR_MEMORY;
+        return;
+    }
+    graft_graph_count_uses(graph, uses);
+    for (int n = 0; n < graph->n_nodes; n++) {
+        struct graft_node *const add = &graph->nodes[n];
+        if (!plain_addition(add) || !disposable(graph, uses, add->inputs[0], add->segment) ||
+            !disposable(graph, uses, add->inputs[1], add->segment))
+            continue;
+        /* The later of the two adds to the earlier's memory. */
+        const int first_is_later =
+            graph->values[add->inputs[0]].producer > graph->values[add->inputs[1]].producer;
+        const int later = add->inputs[first_is_later ? 0 : 1];
+        const int earlier = add->inputs[first_is_later ? 1 : 0];
+        const int index = graph->values[later].producer;
+        struct graft_node *const node = &graph->nodes[index];
+        const struct graft_op_def *const def = graft_op_get(node->call.op);
+        if (!def->accumulates || def->n_outputs != 1 || node->call.accumulate || node->continues >= 0 ||
+            node->call.op == GRAFT_OP_RESHAPE || !owns_memory(graph, earlier) ||
+            graft_op_activation(&node->call) != GRAFT_UNARY_NONE)
+            continue;
+        node->call.accumulate = 1u;
+        node->continues = earlier;
+        node->outputs[0] = add->outputs[0];
+        graph->values[add->outputs[0]].producer = index;
+        add->dead = true;
+    }
+    graft_release(graph->context, uses);
+}

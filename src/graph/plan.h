@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: MIT */
+/* Inside of plans: steps and where their tensors are. */
+#ifndef GRAFT_SRC_GRAPH_PLAN_H
+#define GRAFT_SRC_GRAPH_PLAN_H
+
+#include "backend/backend.h"
+#include "graph/graph.h"
+#include "graph/memory.h"
+#include "graph/variables.h"
+
+struct graft_plan_step {
+    struct graft_node *node; /* of the plan's own graph */
+    int variant;
+    struct graft_variant_info info;
+    struct graft_kernel *kernel; /* NULL: an alias, nothing to run */
+    struct graft_tensor in[GRAFT_MAX_INPUTS];
+    struct graft_tensor out[GRAFT_MAX_OUTPUTS];
+    struct graft_tensor workspace;
+    char *text;
+    double seconds;
+};
+
+struct graft_plan {
+    struct graft_context *context;
+    struct graft_device *device;
+    struct graft_variables *variables;
+    struct graft_plan_options options;
+    char *variants; /* copy of options.variants */
+    struct graft_graph *graph; /* after the passes */
+    int n_graph_values;        /* ids that the caller's graph has */
+    struct graft_plan_step *steps;
+    int n_steps;
+    struct graft_memory memory;
+    struct graft_buffer **buffers[GRAFT_ARENA_COUNT];
+    struct graft_plan_memory books;
+    uint64_t version; /* of the variables when weights were packed last; 0: never */
+    bool mutates[2];  /* the segment changes variables */
+    void *numbers;    /* host memory for check_numbers */
+    uint64_t numbers_bytes;
+};
+
+/* Where a value lives now; buffer NULL if it is not planned. */
+struct graft_tensor graft_plan_tensor(const struct graft_plan *plan, int value);
+
+/* The name forced for an op by options.variants, into `name`; false if none is. */
+bool graft_plan_forced_variant(const char *variants, const char *op, char *name, size_t size);
+
+#endif

@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: MIT */
+/* Running a plan. Nothing here allocates. */
+#include "base/context.h"
+#include "graph/plan.h"
+
+#include <math.h>
+
+/* Fails if an output of the step holds NaN or Inf. */
+static enum graft_status check_numbers(struct graft_plan *plan, const struct graft_plan_step *step)
+{
+    for (int i = 0; i < GRAFT_MAX_OUTPUTS; i++) {
+        const struct graft_desc *const desc = &step->node->call.out[i];
+        const int64_t count = desc->dtype == GRAFT_DTYPE_NONE ? 0 : graft_shape_count(&desc->shape);
+        if (count == 0 || (desc->dtype != GRAFT_DTYPE_F32 && desc->dtype != GRAFT_DTYPE_F64))
+            continue;
+        const enum graft_status status =
+            plan->device->backend->buffer_read(plan->device, plan->numbers, step->out[i], graft_desc_bytes(desc));
+        if (status != GRAFT_OK)
+            return status;
+        for (int64_t k = 0; k < count; k++) {
+            const double x =
+                desc->dtype == GRAFT_DTYPE_F64 ? ((const double *)plan->numbers)[k] : ((const float *)plan->numbers)[k];
+            if (!isfinite(x))
+                return graft_fail(plan->context, GRAFT_ERROR_NUMERIC,
+                                  "layer %s made %s at element %lld: %s. A smaller learning rate often helps",
+                                  step->node->layer >= 0 ? plan->graph->layers[step->node->layer] : "-",
+                                  isnan(x) ? "NaN" : "Inf", (long long)k, step->text);
+        }
+    }
+    return GRAFT_OK;
+}
+
+static enum graft_status run_step(struct graft_plan *plan, const struct graft_plan_step *step)
+{
+    if (!step->kernel)
+        return GRAFT_OK;
+    enum graft_status status =
+        plan->device->backend->kernel_run(plan->device, step->kernel, step->in, step->out, step->workspace);
+    if (status == GRAFT_OK && plan->numbers)
+        status = check_numbers(plan, step);
+    if (status != GRAFT_OK && status != GRAFT_ERROR_NUMERIC)
+        status = graft_fail_prefix(plan->context, status, "layer %s",
+                                   step->node->layer >= 0 ? plan->graph->layers[step->node->layer] : "-");
+    return status;
+}
+
+enum graft_status graft_plan_refresh(struct graft_plan *plan)
+{
+    for (int s = 0; s < plan->n_steps; s++) {
+        const struct graft_plan_step *const step = &plan->steps[s];
+        if (!step->node->once)
+            continue;
+        const enum graft_status status = run_step(plan, step);
+        if (status != GRAFT_OK)
+            return status;
+    }
+    for (int s = 0; s < plan->n_steps; s++) {
+        const struct graft_plan_step *const step = &plan->steps[s];
+        if (!step->kernel || step->info.prepared_bytes == 0)
+            continue;
+        const enum graft_status status = plan->device->backend->kernel_prepare(plan->device, step->kernel, step->in);
+        if (status != GRAFT_OK)
+            return status;
+    }
+    plan->version = plan->variables->version;
+    return GRAFT_OK;
+}
+
+/* A segment's own changes do not concern what this plan has packed: packed are only variables it never changes. */
+static void note_changes(struct graft_plan *plan, enum graft_segment segment)
+{
+    if (!plan->mutates[segment])
+        return;
+    plan->variables->version++;
+    plan->version++;
+}
+
+static enum graft_status begin(struct graft_plan *plan, enum graft_segment segment)
+{
+    if (plan->version == plan->variables->version || (segment == GRAFT_SEGMENT_UPDATE && plan->version != 0))
+        return GRAFT_OK;
+    return graft_plan_refresh(plan);
+}
+
+enum graft_status graft_plan_run(struct graft_plan *plan, enum graft_segment segment)
+{
+    enum graft_status status = begin(plan, segment);
+    for (int s = 0; s < plan->n_steps && status == GRAFT_OK; s++)
+        if (!plan->steps[s].node->once && plan->steps[s].node->segment == segment)
+            status = run_step(plan, &plan->steps[s]);
+    note_changes(plan, segment);
+    return status;
+}
+
+enum graft_status graft_plan_profile(struct graft_plan *plan, enum graft_segment segment)
+{
+    double seconds;
+    enum graft_status status = begin(plan, segment);
+    if (status == GRAFT_OK)
+        status = plan->device->backend->time(plan->device, &seconds);
+    for (int s = 0; s < plan->n_steps && status == GRAFT_OK; s++) {
+        struct graft_plan_step *const step = &plan->steps[s];
+        if (step->node->once || step->node->segment != segment)
+            continue;
+        status = run_step(plan, step);
+        if (status == GRAFT_OK)
+            status = plan->device->backend->time(plan->device, &step->seconds);
+    }
+    note_changes(plan, segment);
+    return status;
+}
+
+enum graft_status graft_plan_wait(struct graft_plan *plan)
+{
+    return plan->device->backend->synchronize(plan->device);
+}
+
+/* Finds the memory of a value of the caller's graph and checks the size. */
+static enum graft_status locate(const struct graft_plan *plan, int value, uint64_t bytes, const char *what,
+                                struct graft_tensor *tensor)
+{
+    if (value < 0 || value >= plan->n_graph_values)
+        return graft_fail(plan->context, GRAFT_ERROR_ARGUMENT, "the graph has no value %d to %s", value, what);
+    const struct graft_desc *const desc = &plan->graph->values[value].desc;
+    if (graft_desc_bytes(desc) != bytes)
+        return graft_fail(plan->context, GRAFT_ERROR_SHAPE, "value \"%s\" has %llu bytes, not %llu",
+                          graft_graph_name(plan->graph, value), (unsigned long long)graft_desc_bytes(desc),
+                          (unsigned long long)bytes);
+    *tensor = graft_plan_tensor(plan, value);
+    if (!tensor->buffer)
+        return graft_fail(plan->context, GRAFT_ERROR_NOT_FOUND,
+                          "value \"%s\" is not kept by this plan: mark it with graft_graph_output",
+                          graft_graph_name(plan->graph, value));
+    return GRAFT_OK;
+}
+
+enum graft_status graft_plan_write(struct graft_plan *plan, int value, const void *data, uint64_t bytes)
+{
+    struct graft_tensor tensor;
+    if (graft_graph_kind(plan->graph, value) != GRAFT_VALUE_INPUT)
+        return graft_fail(plan->context, GRAFT_ERROR_ARGUMENT, "value \"%s\" is no input",
+                          graft_graph_name(plan->graph, value));
+    const enum graft_status status = locate(plan, value, bytes, "write", &tensor);
+    if (status != GRAFT_OK || bytes == 0)
+        return status;
+    return plan->device->backend->buffer_write(plan->device, tensor, data, bytes);
+}
+
+enum graft_status graft_plan_read(struct graft_plan *plan, int value, void *data, uint64_t bytes)
+{
+    struct graft_tensor tensor;
+    const enum graft_status status = locate(plan, value, bytes, "read", &tensor);
+    if (status != GRAFT_OK)
+        return status;
+    if (graft_graph_kind(plan->graph, value) == GRAFT_VALUE_INTERMEDIATE && !plan->graph->values[value].output)
+        return graft_fail(plan->context, GRAFT_ERROR_NOT_FOUND,
+                          "value \"%s\" is not kept by this plan: mark it with graft_graph_output",
+                          graft_graph_name(plan->graph, value));
+    return bytes ? plan->device->backend->buffer_read(plan->device, data, tensor, bytes) : GRAFT_OK;
+}
+
+void graft_plan_get_memory(const struct graft_plan *plan, struct graft_plan_memory *memory)
+{
+    *memory = plan->books;
+}
+
+int graft_plan_node_count(const struct graft_plan *plan)
+{
+    return plan->n_steps;
+}
+
+void graft_plan_node_at(const struct graft_plan *plan, int index, struct graft_plan_node *node)
+{
+    *node = (struct graft_plan_node){.layer = ""};
+    if (index < 0 || index >= plan->n_steps)
+        return;
+    const struct graft_plan_step *const step = &plan->steps[index];
+    const struct graft_op_def *const def = graft_op_get(step->node->call.op);
+    struct graft_work work = {0};
+    if (def->work && step->kernel)
+        def->work(&step->node->call, &work);
+    node->layer = step->node->layer >= 0 ? plan->graph->layers[step->node->layer] : "";
+    node->op = def->name;
+    node->variant = step->info.name;
+    node->call = step->text;
+    node->segment = step->node->segment;
+    node->once = step->node->once;
+    node->flops = work.flops;
+    node->bytes = work.bytes;
+    node->seconds = step->seconds;
+}
