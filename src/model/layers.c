@@ -1,0 +1,325 @@
+/* SPDX-License-Identifier: MIT */
+/* Layers: values, parameters and a line of the summary each. */
+#include "model/layers.h"
+
+#include "base/context.h"
+#include "base/random.h"
+
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+void graft_layers_scope(struct graft_layers *b, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    (void)vsnprintf(b->scope, sizeof b->scope, format, arguments);
+    va_end(arguments);
+}
+
+/* scope.name.suffix, without dots where a part is empty; cut at the size of names, which the list test would notice. */
+static void full_name(const struct graft_layers *b, const char *name, const char *suffix,
+                      char text[GRAFT_MODEL_NAME_SIZE])
+{
+    const char *const parts[3] = {b->scope, name, suffix};
+    size_t at = 0;
+    text[0] = '\0';
+    for (int i = 0; i < 3; ++i) {
+        if (parts[i][0] && at < GRAFT_MODEL_NAME_SIZE - 1)
+            at += (size_t)snprintf(text + at, GRAFT_MODEL_NAME_SIZE - at, at ? ".%s" : "%s", parts[i]);
+    }
+}
+
+/* The next free element of a growing array in the model, or NULL with the error recorded. */
+static void *grow(struct graft_layers *b, void *array, int count, int *capacity, size_t size)
+{
+    void **const memory = array;
+    if (count == *capacity) {
+        const int wanted = *capacity ? 2 * *capacity : 64;
+        void *const larger = graft_reallocate(b->context, *memory, (size_t)*capacity, (size_t)wanted, size);
+        if (!larger)
+            return NULL;
+        *memory = larger;
+        *capacity = wanted;
+    }
+    return (char *)*memory + (size_t)count * size;
+}
+
+static void begin(struct graft_layers *b, const char *name, char text[GRAFT_MODEL_NAME_SIZE])
+{
+    full_name(b, name, "", text);
+    graft_graph_layer(b->graph, text);
+    b->first_parameter = b->model->parameter_count;
+}
+
+/* Notes the layer that began last and returns its value. */
+static int end(struct graft_layers *b, int value, const char *name, int64_t multiply_adds, const char *format, ...)
+    GRAFT_PRINTF(5, 6);
+static int end(struct graft_layers *b, int value, const char *name, int64_t multiply_adds, const char *format, ...)
+{
+    struct graft_model *const model = b->model;
+    const struct graft_desc *const desc = graft_graph_desc(b->graph, value);
+    if (!desc)
+        return -1;
+    struct graft_model_layer *const layer =
+        grow(b, &model->layers, model->layer_count, &b->layer_capacity, sizeof *layer);
+    if (!layer)
+        return -1;
+    *layer = (struct graft_model_layer){.value = value, .stage = model->stage_count - 1, .shape = desc->shape,
+                                        .multiply_adds = multiply_adds};
+    (void)snprintf(layer->name, sizeof layer->name, "%s", name);
+    va_list arguments;
+    va_start(arguments, format);
+    (void)vsnprintf(layer->op, sizeof layer->op, format, arguments);
+    va_end(arguments);
+    for (int i = b->first_parameter; i < model->parameter_count; ++i) {
+        if (!model->parameters[i].state)
+            layer->parameters += graft_shape_count(&model->parameters[i].shape);
+    }
+    layer->trainable = b->trainable && layer->parameters > 0;
+    model->multiply_adds += multiply_adds;
+    ++model->layer_count;
+    return value;
+}
+
+/* ---- parameters */
+
+/* A new parameter (or, with `state`, running statistic) named after the layer; its value, and `result` for details. */
+static int parameter(struct graft_layers *b, const char *name, const char *suffix, struct graft_shape shape, bool state,
+                     float initial, struct graft_model_parameter **result)
+{
+    struct graft_model *const model = b->model;
+    struct graft_model_parameter *const p =
+        grow(b, &model->parameters, model->parameter_count, &b->parameter_capacity, sizeof *p);
+    if (!p)
+        return -1;
+    *p = (struct graft_model_parameter){.shape = shape, .source_shape = shape, .state = state,
+                                        .trainable = b->trainable && !state, .stage = model->stage_count - 1,
+                                        .layer = model->layer_count, .scale = initial};
+    full_name(b, name, suffix, p->name);
+    p->value = state ? graft_graph_state(b->graph, p->name, &shape, (double)initial)
+                     : graft_graph_parameter(b->graph, p->name, &shape);
+    if (p->value < 0)
+        return -1;
+    ++model->parameter_count;
+    if (!state) {
+        const int64_t count = graft_shape_count(&shape);
+        model->total_parameters += count;
+        model->trainable_parameters += p->trainable ? count : 0;
+    }
+    if (result)
+        *result = p;
+    return p->value;
+}
+
+static void set_start(struct graft_model_parameter *weight, enum graft_layers_init init, double fan_in, double fan_out)
+{
+    switch (init) {
+    case GRAFT_INIT_DEFAULT:
+        weight->start = GRAFT_START_UNIFORM;
+        weight->scale = (float)(1.0 / sqrt(fan_in));
+        break;
+    case GRAFT_INIT_HE_NORMAL_OUT:
+        weight->start = GRAFT_START_NORMAL;
+        weight->scale = (float)sqrt(2.0 / fan_out);
+        break;
+    case GRAFT_INIT_HE_UNIFORM_IN:
+        weight->start = GRAFT_START_UNIFORM;
+        weight->scale = (float)sqrt(6.0 / fan_in);
+        break;
+    case GRAFT_INIT_GLOROT:
+        weight->start = GRAFT_START_UNIFORM;
+        weight->scale = (float)sqrt(6.0 / (fan_in + fan_out));
+        break;
+    case GRAFT_INIT_SMALL_NORMAL:
+        weight->start = GRAFT_START_NORMAL;
+        weight->scale = 0.01f;
+        break;
+    }
+}
+
+static int add_bias(struct graft_layers *b, const char *name, int64_t channels, enum graft_layers_init init,
+                    double fan_in)
+{
+    struct graft_model_parameter *bias = NULL;
+    const int value = parameter(b, name, "bias", graft_shape_of(1, channels), false, 0.0f, &bias);
+    if (value >= 0 && init == GRAFT_INIT_DEFAULT)
+        set_start(bias, init, fan_in, 1.0);
+    return value;
+}
+
+/* ---- layers */
+
+int64_t graft_layer_channels(const struct graft_layers *b, int x)
+{
+    const struct graft_desc *const desc = graft_graph_desc(b->graph, x);
+    return desc && desc->shape.rank > 0 ? desc->shape.dim[desc->shape.rank - 1] : 0;
+}
+
+int graft_layer_conv(struct graft_layers *b, int x, const char *name, struct graft_conv conv)
+{
+    if (x < 0)
+        return -1;
+    const int kernel = conv.kernel ? conv.kernel : 1;
+    const int stride = conv.stride ? conv.stride : 1;
+    const int groups = conv.groups ? conv.groups : 1;
+    const int64_t out = conv.channels;
+    const int64_t in = graft_layer_channels(b, x) / groups; /* that reach one output channel */
+    const double fan_in = (double)(in * kernel * kernel);
+    char text[GRAFT_MODEL_NAME_SIZE];
+    begin(b, name, text);
+    struct graft_model_parameter *weight = NULL;
+    const int w = parameter(b, name, "weight", graft_shape_of(4, out, kernel, kernel, in), false, 0.0f, &weight);
+    if (w < 0)
+        return -1;
+    weight->layout = GRAFT_LAYOUT_CONV;
+    weight->source_shape = graft_shape_of(4, out, in, kernel, kernel);
+    set_start(weight, b->conv_init, fan_in, (double)(out * kernel * kernel));
+    const int bias = conv.bias ? add_bias(b, name, out, b->conv_init, fan_in) : -1;
+    if (conv.bias && bias < 0)
+        return -1;
+    const struct graft_conv2d_attributes attributes = {
+        .stride = {stride, stride}, .dilation = {1, 1}, .pad = {conv.pad, conv.pad, conv.pad, conv.pad},
+        .groups = groups};
+    const int y = graft_conv2d(b->graph, x, w, bias, &attributes);
+    const struct graft_desc *const desc = graft_graph_desc(b->graph, y);
+    if (!desc)
+        return -1;
+    const int64_t multiply_adds = desc->shape.dim[1] * desc->shape.dim[2] * out * in * kernel * kernel;
+    char grouped[16] = "", strided[16] = "";
+    if (groups > 1)
+        (void)snprintf(grouped, sizeof grouped, " g%d", groups);
+    if (stride > 1)
+        (void)snprintf(strided, sizeof strided, "/%d", stride);
+    return end(b, y, text, multiply_adds, "conv2d %dx%d%s%s", kernel, kernel, strided, grouped);
+}
+
+int graft_layer_batch_norm(struct graft_layers *b, int x, const char *name)
+{
+    if (x < 0)
+        return -1;
+    const struct graft_shape shape = graft_shape_of(1, graft_layer_channels(b, x));
+    char text[GRAFT_MODEL_NAME_SIZE];
+    begin(b, name, text);
+    const int gamma = parameter(b, name, "weight", shape, false, 1.0f, NULL);
+    const int beta = parameter(b, name, "bias", shape, false, 0.0f, NULL);
+    const int mean = parameter(b, name, "running_mean", shape, true, 0.0f, NULL);
+    const int variance = parameter(b, name, "running_var", shape, true, 1.0f, NULL);
+    if (gamma < 0 || beta < 0 || mean < 0 || variance < 0)
+        return -1;
+    const bool training = b->trainable && b->options->bn == GRAFT_BATCH_NORM_TRAIN;
+    const int y = training ? graft_batch_norm_training(b->graph, x, gamma, beta, mean, variance, b->epsilon,
+                                                       b->momentum)
+                           : graft_batch_norm(b->graph, x, gamma, beta, mean, variance, b->epsilon);
+    return end(b, y, text, 0, "batch_norm");
+}
+
+int graft_layer_activation(struct graft_layers *b, int x, const char *name, enum graft_unary kind)
+{
+    if (x < 0)
+        return -1;
+    char text[GRAFT_MODEL_NAME_SIZE];
+    begin(b, name, text);
+    return end(b, graft_unary(b->graph, kind, x), text, 0, "%s", kind == GRAFT_UNARY_RELU6 ? "relu6" : "relu");
+}
+
+int graft_layer_dense(struct graft_layers *b, int x, const char *name, int64_t outputs)
+{
+    if (x < 0)
+        return -1;
+    char text[GRAFT_MODEL_NAME_SIZE];
+    begin(b, name, text);
+    const struct graft_shape from = graft_graph_desc(b->graph, x)->shape;
+    if (from.rank == 4)
+        x = graft_flatten(b->graph, x);
+    const int64_t inputs = graft_layer_channels(b, x);
+    if (inputs == 0)
+        return -1;
+    struct graft_model_parameter *weight = NULL;
+    const int w = parameter(b, name, "weight", graft_shape_of(2, outputs, inputs), false, 0.0f, &weight);
+    if (w < 0)
+        return -1;
+    weight->layout = GRAFT_LAYOUT_DENSE;
+    if (from.rank == 4) {
+        for (int i = 0; i < 3; ++i)
+            weight->flattened[i] = (int32_t)from.dim[i + 1];
+    }
+    set_start(weight, b->dense_init, (double)inputs, (double)outputs);
+    const int bias = add_bias(b, name, outputs, b->dense_init, (double)inputs);
+    if (bias < 0)
+        return -1;
+    return end(b, graft_matmul(b->graph, x, w, bias, false, true), text, inputs * outputs, "dense");
+}
+
+int graft_layer_max_pool(struct graft_layers *b, int x, const char *name, struct graft_pool_attributes pool)
+{
+    if (x < 0)
+        return -1;
+    char text[GRAFT_MODEL_NAME_SIZE];
+    begin(b, name, text);
+    return end(b, graft_max_pool(b->graph, x, &pool), text, 0, "max_pool %dx%d/%d", pool.kernel[0], pool.kernel[1],
+               pool.stride[0]);
+}
+
+int graft_layer_adaptive_pool(struct graft_layers *b, int x, const char *name, int size)
+{
+    if (x < 0)
+        return -1;
+    const struct graft_shape shape = graft_graph_desc(b->graph, x)->shape;
+    if (shape.dim[1] == size && shape.dim[2] == size)
+        return x;
+    char text[GRAFT_MODEL_NAME_SIZE];
+    begin(b, name, text);
+    const struct graft_pool_attributes pool = {.kernel = {1, 1}, .stride = {1, 1}, .adaptive = {size, size}};
+    return end(b, graft_avg_pool(b->graph, x, &pool), text, 0, "adaptive_avg_pool");
+}
+
+int graft_layer_global_pool(struct graft_layers *b, int x, const char *name)
+{
+    if (x < 0)
+        return -1;
+    char text[GRAFT_MODEL_NAME_SIZE];
+    begin(b, name, text);
+    return end(b, graft_global_avg_pool(b->graph, x), text, 0, "global_avg_pool");
+}
+
+int graft_layer_dropout(struct graft_layers *b, int x, const char *name, float probability)
+{
+    const float chosen = b->options->dropout;
+    const float p = chosen < 0.0f ? 0.0f : chosen > 0.0f ? chosen : probability;
+    if (x < 0 || !b->trainable || !(p > 0.0f))
+        return x;
+    if (b->model->step < 0) {
+        const struct graft_shape shape = graft_shape_of(1, 1);
+        b->model->step = graft_graph_input(b->graph, "step", GRAFT_DTYPE_I32, &shape);
+        if (b->model->step < 0)
+            return -1;
+    }
+    char text[GRAFT_MODEL_NAME_SIZE];
+    begin(b, name, text);
+    const uint64_t hash = graft_hash_text(text);
+    const struct graft_dropout_attributes attributes = {.probability = p, .stream = (uint32_t)(hash ^ hash >> 32),
+                                                        .seed = b->options->seed};
+    return end(b, graft_dropout(b->graph, x, b->model->step, &attributes), text, 0, "dropout %g", (double)p);
+}
+
+int graft_layer_add(struct graft_layers *b, int x, int y, const char *name)
+{
+    if (x < 0 || y < 0)
+        return -1;
+    char text[GRAFT_MODEL_NAME_SIZE];
+    begin(b, name, text);
+    return end(b, graft_add(b->graph, x, y), text, 0, "add");
+}
+
+int graft_layer_concat(struct graft_layers *b, const int *values, int count, const char *name)
+{
+    for (int i = 0; i < count; ++i) {
+        if (values[i] < 0)
+            return -1;
+    }
+    char text[GRAFT_MODEL_NAME_SIZE];
+    begin(b, name, text);
+    return end(b, graft_concat(b->graph, values, count, 3), text, 0, "concat");
+}

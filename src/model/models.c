@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: MIT */
+#include "model/models.h"
+
+#include "base/context.h"
+#include "base/text.h"
+
+#include <string.h>
+
+/* Channels, classes and preprocessing of the published weights. */
+#define IMAGENET(side)                                                                                           \
+    .channels = 3, .classes = 1000, .preprocess = {.resize_short_side = 256, .filter = "bilinear", .crop = side, \
+                                                   .mean = {0.485f, 0.456f, 0.406f},                             \
+                                                   .std = {0.229f, 0.224f, 0.225f}}
+#define MNIST                                                                                                      \
+    .channels = 1, .classes = 10, .preprocess = {.resize_short_side = 28, .filter = "bilinear", .crop = 28,        \
+                                                 .std = {1.0f, 1.0f, 1.0f}}
+#define SMALL                                                                                                   \
+    .channels = 3, .classes = 10, .preprocess = {.resize_short_side = 64, .filter = "bilinear", .crop = 64,     \
+                                                 .mean = {0.485f, 0.456f, 0.406f},                              \
+                                                 .std = {0.229f, 0.224f, 0.225f}}
+
+static const struct graft_zoo_entry entries[] = {
+#define GRAFT_MODEL(model, model_family, facts, origin, ...)                                                      \
+    {.info = {.name = #model, .family = #model_family, .source = origin, facts}, .build = graft_zoo_##model_family, \
+     .config = {__VA_ARGS__}},
+#include "model/models.def"
+#undef GRAFT_MODEL
+};
+
+enum { ENTRY_COUNT = (int)(sizeof entries / sizeof entries[0]) };
+
+int graft_model_count(void)
+{
+    return ENTRY_COUNT;
+}
+
+const struct graft_model_info *graft_model_at(int index)
+{
+    return index >= 0 && index < ENTRY_COUNT ? &entries[index].info : NULL;
+}
+
+enum graft_status graft_zoo_find(struct graft_context *context, const char *name, const struct graft_zoo_entry **entry)
+{
+    const char *names[ENTRY_COUNT];
+    *entry = NULL;
+    for (int i = 0; i < ENTRY_COUNT; ++i) {
+        names[i] = entries[i].info.name;
+        if (name && strcmp(name, names[i]) == 0) {
+            *entry = &entries[i];
+            return GRAFT_OK;
+        }
+    }
+    if (!name)
+        return graft_fail(context, GRAFT_ERROR_ARGUMENT, "no network was named");
+    const char *const nearest = graft_text_nearest(name, names, ENTRY_COUNT);
+    return nearest ? graft_fail(context, GRAFT_ERROR_NOT_FOUND, "no network '%s'; did you mean '%s'?", name, nearest)
+                   : graft_fail(context, GRAFT_ERROR_NOT_FOUND, "no network '%s'; `graft models` lists them", name);
+}
+
+enum graft_status graft_model_find(struct graft_context *context, const char *name,
+                                   const struct graft_model_info **info)
+{
+    const struct graft_zoo_entry *entry = NULL;
+    const enum graft_status status = graft_zoo_find(context, name, &entry);
+    *info = entry ? &entry->info : NULL;
+    return status;
+}
