@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * With i = 1 / sqrt(var + epsilon): inference dx = gamma · i · dy; training, where mean and var come from x,
+ * dx = gamma · i / m · (m · dy − dbeta − (x − mean) · i · dgamma), m = elements per channel.
+ */
+#include "op/check.h"
+
+enum { X, DY, GAMMA, MEAN, VAR, DGAMMA, DBETA };
+
+static enum graft_status infer(struct graft_context *context, struct graft_call *call)
+{
+    const struct graft_shape *const x = graft_call_shape(call, X);
+    const bool training = call->attributes.batch_norm.training;
+    enum graft_status status;
+    if ((status = graft_batch_norm_check(context, call, GAMMA, DBETA)) != GRAFT_OK ||
+        (status = graft_check_shape(context, call, DY, x, "that of x")) != GRAFT_OK) {
+        return status;
+    }
+    if (graft_call_has(call, DGAMMA) != training || graft_call_has(call, DBETA) != training) {
+        return graft_op_fail(context, call, training ? "in training dgamma and dbeta are needed"
+                                                     : "dgamma and dbeta are for training only");
+    }
+    graft_call_output(call, 0, x);
+    return GRAFT_OK;
+}
+
+static void work(const struct graft_call *call, struct graft_work *work)
+{
+    graft_work_elementwise(call, call->attributes.batch_norm.training ? 6 : 1, work);
+}
+
+const struct graft_op_def graft_op_batch_norm_grad_input = {
+    .name = "batch_norm_grad_input",
+    .input_names = {"x", "dy", "gamma", "mean", "var", "dgamma", "dbeta"},
+    .min_inputs = 5,
+    .max_inputs = 7,
+    .n_outputs = 1,
+    .optional = 1u << DGAMMA | 1u << DBETA,
+    .in_place = 1u << DY,
+    .accumulates = true,
+    .infer = infer,
+    .work = work,
+    .format = graft_format_batch_norm,
+};

@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: MIT */
+/* Calls and attributes as text, and failing with them in the message. */
+#include "op/check.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+void graft_format_append(char *text, size_t size, const char *format, ...)
+{
+    const size_t used = strnlen(text, size);
+    if (used >= size) {
+        return;
+    }
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(text + used, size - used, format, arguments);
+    va_end(arguments);
+}
+
+void graft_format_activation(enum graft_unary kind, char *text, size_t size)
+{
+    if (kind != GRAFT_UNARY_NONE) {
+        graft_format_append(text, size, " %s", graft_unary_name(kind));
+    }
+}
+
+void graft_format_conv2d(const struct graft_call *call, char *text, size_t size)
+{
+    const struct graft_conv2d_attributes *const a = &call->attributes.conv2d;
+    graft_format_append(text, size, " stride %dx%d pad %d,%d,%d,%d", a->stride[0], a->stride[1], a->pad[0], a->pad[1],
+                        a->pad[2], a->pad[3]);
+    if (a->dilation[0] != 1 || a->dilation[1] != 1) {
+        graft_format_append(text, size, " dilation %dx%d", a->dilation[0], a->dilation[1]);
+    }
+    if (a->groups != 1) {
+        graft_format_append(text, size, " groups %d", a->groups);
+    }
+    if (a->size[0] != 0 || a->size[1] != 0) {
+        graft_format_append(text, size, " size %dx%d", a->size[0], a->size[1]);
+    }
+    graft_format_activation(a->activation, text, size);
+}
+
+void graft_format_pool(const struct graft_call *call, char *text, size_t size)
+{
+    const struct graft_pool_attributes *const a = &call->attributes.pool;
+    if (a->adaptive[0] > 0) {
+        graft_format_append(text, size, " adaptive %dx%d", a->adaptive[0], a->adaptive[1]);
+    } else {
+        graft_format_append(text, size, " kernel %dx%d stride %dx%d pad %d,%d,%d,%d%s%s", a->kernel[0], a->kernel[1],
+                            a->stride[0], a->stride[1], a->pad[0], a->pad[1], a->pad[2], a->pad[3],
+                            a->ceil_mode ? " ceil" : "", a->count_include_pad ? " count_include_pad" : "");
+    }
+    if (a->size[0] != 0 || a->size[1] != 0) {
+        graft_format_append(text, size, " size %dx%d", a->size[0], a->size[1]);
+    }
+}
+
+void graft_format_batch_norm(const struct graft_call *call, char *text, size_t size)
+{
+    const struct graft_batch_norm_attributes *const a = &call->attributes.batch_norm;
+    graft_format_append(text, size, " epsilon %g%s", (double)a->epsilon, a->training ? " training" : "");
+    if (call->op == GRAFT_OP_BATCH_NORM_UPDATE) {
+        graft_format_append(text, size, " momentum %g", (double)a->momentum);
+    }
+    graft_format_activation(a->activation, text, size);
+}
+
+void graft_format_update(const struct graft_call *call, char *text, size_t size)
+{
+    const struct graft_update_attributes *const a = &call->attributes.update;
+    switch (call->op) {
+    case GRAFT_OP_SGD:
+        graft_format_append(text, size, " momentum %g%s", (double)a->momentum, a->nesterov ? " nesterov" : "");
+        break;
+    case GRAFT_OP_ADAM:
+        graft_format_append(text, size, " beta %g,%g epsilon %g%s", (double)a->beta1, (double)a->beta2,
+                            (double)a->epsilon, a->decoupled ? " decoupled" : "");
+        break;
+    default:
+        graft_format_append(text, size, " alpha %g epsilon %g", (double)a->beta2, (double)a->epsilon);
+        break;
+    }
+    if (a->weight_decay != 0) {
+        graft_format_append(text, size, " weight decay %g", (double)a->weight_decay);
+    }
+}
+
+/* " x[2, 8, 8, 3] w[…]": real tensors without their dtype, unless it is f64. */
+static void append_inputs(const struct graft_call *call, char *text, size_t size)
+{
+    const struct graft_op_def *const def = graft_op_get(call->op);
+    char shape[160];
+    for (int i = 0; i < call->n_inputs && i < GRAFT_MAX_INPUTS; i++) {
+        const struct graft_desc *const desc = &call->in[i];
+        if (desc->dtype == GRAFT_DTYPE_NONE) {
+            continue;
+        }
+        const char *const name = def->input_names[i] != NULL ? def->input_names[i] : "input";
+        const bool plain = desc->dtype == GRAFT_DTYPE_F32;
+        graft_format_append(text, size, " %s%s%s%s", name, plain ? "" : " ",
+                            plain ? "" : graft_dtype_name(desc->dtype),
+                            graft_shape_format(&desc->shape, shape, sizeof shape));
+    }
+}
+
+char *graft_call_format(const struct graft_call *call, char *text, size_t size)
+{
+    if (size == 0) {
+        return text;
+    }
+    text[0] = '\0';
+    const struct graft_op_def *const def = graft_op_get(call->op);
+    if (def == NULL) {
+        graft_format_append(text, size, "op %d", (int)call->op);
+        return text;
+    }
+    char shape[160];
+    graft_format_append(text, size, "%s", def->name);
+    append_inputs(call, text, size);
+    if (def->format != NULL) {
+        def->format(call, text, size);
+    }
+    for (int i = 0; i < def->n_outputs; i++) {
+        graft_format_append(text, size, "%s %s", i == 0 ? " ->" : ",",
+                            call->out[i].dtype == GRAFT_DTYPE_NONE
+                                ? "none"
+                                : graft_shape_format(&call->out[i].shape, shape, sizeof shape));
+    }
+    return text;
+}
+
+enum graft_status graft_op_fail(struct graft_context *context, const struct graft_call *call, const char *format, ...)
+{
+    char message[512];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(message, sizeof message, format, arguments);
+    va_end(arguments);
+    const struct graft_op_def *const def = graft_op_get(call->op);
+    if (def == NULL) {
+        return graft_fail(context, GRAFT_ERROR_SHAPE, "op %d: %s", (int)call->op, message);
+    }
+    char inputs[1024] = "";
+    append_inputs(call, inputs, sizeof inputs);
+    return graft_fail(context, GRAFT_ERROR_SHAPE, "%s: %s (inputs%s)", def->name, message,
+                      inputs[0] != '\0' ? inputs : " none");
+}

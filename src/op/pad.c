@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: MIT */
+/* y = x with a border of `value`. */
+#include "op/check.h"
+#include "op/emit.h"
+
+#include <inttypes.h>
+
+enum { X };
+
+static enum graft_status infer(struct graft_context *context, struct graft_call *call)
+{
+    const struct graft_pad_attributes *const a = &call->attributes.pad;
+    struct graft_shape y = *graft_call_shape(call, X);
+    for (int i = 0; i < y.rank; i++) {
+        if (a->before[i] < 0 || a->after[i] < 0 || __builtin_add_overflow(y.dim[i], a->before[i], &y.dim[i]) ||
+            __builtin_add_overflow(y.dim[i], a->after[i], &y.dim[i])) {
+            return graft_op_fail(context, call, "pads %" PRId64 " and %" PRId64 " of dimension %d: they must be at "
+                                 "least 0 and fit in 63 bits with the size", a->before[i], a->after[i], i);
+        }
+    }
+    graft_call_output(call, 0, &y);
+    return GRAFT_OK;
+}
+
+static void gradient(struct graft_gradient *g)
+{
+    graft_gradient_start(g);
+    const struct graft_shape *const x = graft_call_shape(g->call, X);
+    union graft_attributes attributes = {0};
+    for (int i = 0; i < x->rank; i++) {
+        attributes.slice.begin[i] = g->call->attributes.pad.before[i];
+        attributes.slice.size[i] = x->dim[i];
+    }
+    if (graft_gradient_wanted(g, X)) {
+        g->input_gradients[X] = graft_emit_one(g->emitter, GRAFT_OP_SLICE, &attributes, g->output_gradients[0]);
+    }
+}
+
+static void format(const struct graft_call *call, char *text, size_t size)
+{
+    const struct graft_pad_attributes *const a = &call->attributes.pad;
+    for (int i = 0; i < call->in[X].shape.rank && i < GRAFT_MAX_RANK; i++) {
+        graft_format_append(text, size, "%s%" PRId64 "+%" PRId64, i == 0 ? " by " : ",", a->before[i], a->after[i]);
+    }
+    graft_format_append(text, size, " with %g", (double)a->value);
+}
+
+const struct graft_op_def graft_op_pad = {
+    .name = "pad",
+    .input_names = {"x"},
+    .min_inputs = 1,
+    .max_inputs = 1,
+    .n_outputs = 1,
+    .accumulates = true,
+    .infer = infer,
+    .gradient = gradient,
+    .work = graft_work_copy,
+    .format = format,
+};

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: MIT */
+/* y = the elements of x in the same order under another shape. */
+#include "op/check.h"
+#include "op/emit.h"
+
+#include <inttypes.h>
+
+enum { X };
+
+static enum graft_status infer(struct graft_context *context, struct graft_call *call)
+{
+    const struct graft_shape *const to = &call->attributes.reshape.shape;
+    const struct graft_shape *const x = graft_call_shape(call, X);
+    char text[160];
+    if (!graft_shape_check(to)) {
+        return graft_op_fail(context, call, "the shape asked for is not valid");
+    }
+    if (graft_shape_count(to) != graft_shape_count(x)) {
+        return graft_op_fail(context, call, "%s has %" PRId64 " elements, x has %" PRId64,
+                             graft_shape_format(to, text, sizeof text), graft_shape_count(to), graft_shape_count(x));
+    }
+    graft_call_output(call, 0, to);
+    return GRAFT_OK;
+}
+
+static void gradient(struct graft_gradient *g)
+{
+    graft_gradient_start(g);
+    if (graft_gradient_wanted(g, X)) {
+        g->input_gradients[X] = graft_emit_reshape(g->emitter, g->output_gradients[0], graft_call_shape(g->call, X));
+    }
+}
+
+static void format(const struct graft_call *call, char *text, size_t size)
+{
+    char shape[160];
+    graft_format_append(text, size, " to %s",
+                        graft_shape_format(&call->attributes.reshape.shape, shape, sizeof shape));
+}
+
+const struct graft_op_def graft_op_reshape = {
+    .name = "reshape",
+    .input_names = {"x"},
+    .min_inputs = 1,
+    .max_inputs = 1,
+    .n_outputs = 1,
+    .in_place = 1u << X,
+    .accumulates = true,
+    .infer = infer,
+    .gradient = gradient,
+    .work = graft_work_copy,
+    .format = format,
+};

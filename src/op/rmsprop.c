@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: MIT */
+/* RMSprop in PyTorch's form (epsilon outside the root); formula in graft/op.h. */
+#include "op/check.h"
+
+enum { P, GRADIENT, V, HYPER };
+
+static void work(const struct graft_call *call, struct graft_work *work)
+{
+    const double count = (double)graft_shape_count(graft_call_shape(call, P));
+    *work = (struct graft_work){.flops = 10 * count, .bytes = graft_work_bytes(call), .terms = 4};
+}
+
+static enum graft_status infer(struct graft_context *context, struct graft_call *call)
+{
+    return graft_update_check(context, call);
+}
+
+const struct graft_op_def graft_op_rmsprop = {
+    .name = "rmsprop",
+    .input_names = {"p", "gradient", "v", "hyper"},
+    .min_inputs = 4,
+    .max_inputs = 4,
+    .n_outputs = 0,
+    .mutates = 1u << P | 1u << V,
+    .infer = infer,
+    .work = work,
+    .format = graft_format_update,
+};

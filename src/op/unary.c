@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: MIT */
+/* y = f(x), element by element. */
+#include "op/check.h"
+#include "op/emit.h"
+
+enum { X };
+
+static enum graft_status infer(struct graft_context *context, struct graft_call *call)
+{
+    graft_call_output(call, 0, graft_call_shape(call, X));
+    return graft_check_unary(context, call, call->attributes.unary.kind);
+}
+
+static void gradient(struct graft_gradient *g)
+{
+    graft_gradient_start(g);
+    const enum graft_unary kind = g->call->attributes.unary.kind;
+    const int dy = g->output_gradients[0];
+    if (!graft_gradient_wanted(g, X) || dy < 0) {
+        return;
+    }
+    if (graft_unary_needs(kind) == GRAFT_UNARY_FROM_Y) {
+        g->input_gradients[X] = graft_emit_activation_grad(g->emitter, kind, g->outputs[0], dy);
+    } else {
+        const int inputs[] = {g->inputs[X], -1, dy};
+        g->input_gradients[X] =
+            g->emitter->apply(g->emitter, GRAFT_OP_UNARY_GRAD, &g->call->attributes, inputs, 3, NULL);
+    }
+}
+
+static void work(const struct graft_call *call, struct graft_work *work)
+{
+    graft_work_elementwise(call, 1, work);
+}
+
+static void format(const struct graft_call *call, char *text, size_t size)
+{
+    graft_format_append(text, size, " %s", graft_unary_name(call->attributes.unary.kind));
+}
+
+const struct graft_op_def graft_op_unary = {
+    .name = "unary",
+    .input_names = {"x"},
+    .min_inputs = 1,
+    .max_inputs = 1,
+    .n_outputs = 1,
+    .in_place = 1u << X,
+    .infer = infer,
+    .gradient = gradient,
+    .work = work,
+    .format = format,
+};
