@@ -32,21 +32,15 @@ struct graft_opencl_traits {
     int max_dimensions; /* of a launch */
     size_t max_group;   /* work-items of a work-group */
     size_t max_items[3];
-    uint64_t local_bytes; /* local memory of a work-group; 0 if it is emulated in global memory by nothing but a copy */
+    uint64_t local_bytes; /* local memory of a work-group */
     uint64_t max_allocation;
     uint32_t align_bytes; /* of sub-buffers and of buffers' beginnings */
     int address_bits;
     bool unified;       /* host and device share memory: map instead of copy */
     bool exact_divide;  /* -cl-fp32-correctly-rounded-divide-sqrt is there */
-    bool fast_fma;      /* fma() is one instruction (FP_FAST_FMAF is set by the compiler, or the kind is GPU) */
+    bool fast_fma;      /* fma() is not emulated */
     bool fp64;
     bool fp16;
-    bool cache_binaries; /* false where the platform has a kernel cache of its own and ours gains nothing */
-    /* For kernels that go through memory once (see cl/common.h): floats a work-item takes at once, how many such
-     * vectors one after the other, and work-items of a flat work-group. */
-    int vector;
-    int span;
-    int group;
 };
 
 struct graft_opencl_program; /* program.c */

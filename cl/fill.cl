@@ -1,0 +1,10 @@
+/* SPDX-License-Identifier: MIT */
+/* y[i] = value, of `count` elements. Required -D: VEC, SPAN. */
+#include "vector.h"
+
+kernel void fill(global float *y, const ulong y_at, const int count, const float value)
+{
+    y += y_at;
+    for (FLAT_LOOP(i, n, count))
+        store_some((real)(value), y + i, (int)n);
+}

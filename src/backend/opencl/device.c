@@ -1,0 +1,218 @@
+/* SPDX-License-Identifier: MIT */
+/* OpenCL devices behind the backend contract: list, open, buffers, waiting. */
+#include "backend/opencl/internal.h"
+
+#include "base/context.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define MAX_DEVICES 64
+
+static enum graft_status list_devices(struct graft_context *context, struct graft_device_list *list)
+{
+    cl_platform_id platforms[MAX_DEVICES];
+    cl_device_id ids[MAX_DEVICES];
+    char hint[sizeof(list->hint)] = "";
+    const int count = graft_opencl_enumerate(platforms, ids, MAX_DEVICES, hint, sizeof(hint));
+    if (count == 0)
+        graft_device_list_hint(list, hint);
+    for (int i = 0; i < count; i++) {
+        struct graft_device_info info;
+        struct graft_opencl_traits traits;
+        graft_opencl_describe(platforms[i], ids[i], i, &info, &traits);
+        const enum graft_status status = graft_device_list_append(context, list, &info);
+        if (status != GRAFT_OK)
+            return status;
+    }
+    return GRAFT_OK;
+}
+
+static void close_device(struct graft_device *base)
+{
+    struct graft_opencl_device *device = (struct graft_opencl_device *)base;
+    if (device == NULL)
+        return;
+    struct graft_context *context = base->context;
+    graft_opencl_queue_close(device);
+    graft_opencl_programs_close(device);
+    if (device->none != NULL)
+        clReleaseMemObject(device->none);
+    if (device->context != NULL)
+        clReleaseContext(device->context);
+    graft_release(context, device->events);
+    graft_release(context, device);
+}
+
+static enum graft_status open_parts(struct graft_opencl_device *device)
+{
+    struct graft_context *context = device->base.context;
+    const char *name = device->base.info.name;
+    cl_int code = CL_SUCCESS;
+    const cl_context_properties properties[] = {CL_CONTEXT_PLATFORM, (cl_context_properties)device->platform, 0};
+    device->context = clCreateContext(properties, 1, &device->id, NULL, NULL, &code);
+    if (code != CL_SUCCESS)
+        return graft_opencl_fail(context, code, "clCreateContext", name);
+    device->none = clCreateBuffer(device->context, CL_MEM_READ_WRITE, 64, NULL, &code);
+    if (code != CL_SUCCESS)
+        return graft_opencl_fail(context, code, "clCreateBuffer", name);
+    return graft_opencl_queue_open(device);
+}
+
+static enum graft_status open_device(struct graft_context *context, int index, struct graft_device **result)
+{
+    cl_platform_id platforms[MAX_DEVICES];
+    cl_device_id ids[MAX_DEVICES];
+    char hint[512] = "";
+    *result = NULL;
+    const int count = graft_opencl_enumerate(platforms, ids, MAX_DEVICES, hint, sizeof(hint));
+    if (count == 0)
+        return graft_fail(context, GRAFT_ERROR_NOT_FOUND, "there is no device opencl:%d. %s", index, hint);
+    if (index < 0 || index >= count)
+        return graft_fail(context, GRAFT_ERROR_NOT_FOUND,
+                          "there is no device opencl:%d; there %s %d OpenCL device%s: opencl:0%s", index,
+                          count == 1 ? "is" : "are", count, count == 1 ? "" : "s", count == 1 ? "" : " and on");
+    struct graft_opencl_device *device = graft_allocate(context, 1, sizeof(*device));
+    if (device == NULL)
+        return GRAFT_ERROR_MEMORY;
+    device->base.backend = &graft_backend_opencl;
+    device->base.context = context;
+    device->platform = platforms[index];
+    device->id = ids[index];
+    graft_opencl_describe(platforms[index], ids[index], index, &device->base.info, &device->traits);
+    const enum graft_status status = open_parts(device);
+    if (status != GRAFT_OK) {
+        close_device(&device->base);
+        return status;
+    }
+    *result = &device->base;
+    return GRAFT_OK;
+}
+
+static enum graft_status buffer_alloc(struct graft_device *base, uint64_t bytes, struct graft_buffer **buffer)
+{
+    struct graft_opencl_device *device = (struct graft_opencl_device *)base;
+    const cl_mem_flags flags = CL_MEM_READ_WRITE | (device->traits.unified ? CL_MEM_ALLOC_HOST_PTR : 0);
+    cl_int code = CL_SUCCESS;
+    *buffer = NULL;
+    if (bytes > SIZE_MAX)
+        return graft_fail(base->context, GRAFT_ERROR_MEMORY, "a buffer of %llu bytes", (unsigned long long)bytes);
+    const cl_mem memory = clCreateBuffer(device->context, flags, (size_t)bytes, NULL, &code);
+    if (code != CL_SUCCESS) {
+        char what[64];
+        snprintf(what, sizeof(what), "%llu bytes", (unsigned long long)bytes);
+        return graft_opencl_fail(base->context, code, "clCreateBuffer", what);
+    }
+    *buffer = (struct graft_buffer *)(void *)memory;
+    return GRAFT_OK;
+}
+
+static void buffer_free(struct graft_device *base, struct graft_buffer *buffer)
+{
+    (void)base;
+    if (buffer != NULL)
+        clReleaseMemObject((cl_mem)(void *)buffer);
+}
+
+/* Host and device share the memory: mapping gives its address. */
+static enum graft_status copy_mapped(struct graft_opencl_device *device, struct graft_tensor tensor, void *to,
+                                     const void *from, uint64_t bytes)
+{
+    struct graft_context *context = device->base.context;
+    const cl_mem memory = graft_opencl_memory(tensor);
+    cl_int code = CL_SUCCESS;
+    void *mapped = clEnqueueMapBuffer(device->queue, memory, CL_TRUE,
+                                      to != NULL ? CL_MAP_READ : CL_MAP_WRITE_INVALIDATE_REGION,
+                                      (size_t)tensor.offset, (size_t)bytes, 0, NULL, NULL, &code);
+    if (code != CL_SUCCESS)
+        return graft_opencl_fail(context, code, "clEnqueueMapBuffer", NULL);
+    if (to != NULL)
+        memcpy(to, mapped, (size_t)bytes);
+    else
+        memcpy(mapped, from, (size_t)bytes);
+    code = clEnqueueUnmapMemObject(device->queue, memory, mapped, 0, NULL, NULL);
+    if (code != CL_SUCCESS)
+        return graft_opencl_fail(context, code, "clEnqueueUnmapMemObject", NULL);
+    return GRAFT_OK;
+}
+
+static enum graft_status buffer_write(struct graft_device *base, struct graft_tensor to, const void *from,
+                                      uint64_t bytes)
+{
+    struct graft_opencl_device *device = (struct graft_opencl_device *)base;
+    if (bytes == 0)
+        return GRAFT_OK;
+    if (device->traits.unified)
+        return copy_mapped(device, to, NULL, from, bytes);
+    const cl_int code = clEnqueueWriteBuffer(device->queue, graft_opencl_memory(to), CL_TRUE, (size_t)to.offset,
+                                             (size_t)bytes, from, 0, NULL, NULL);
+    return code == CL_SUCCESS ? GRAFT_OK : graft_opencl_fail(base->context, code, "clEnqueueWriteBuffer", NULL);
+}
+
+static enum graft_status buffer_read(struct graft_device *base, void *to, struct graft_tensor from, uint64_t bytes)
+{
+    struct graft_opencl_device *device = (struct graft_opencl_device *)base;
+    if (bytes == 0)
+        return GRAFT_OK;
+    if (device->traits.unified)
+        return copy_mapped(device, from, to, NULL, bytes);
+    const cl_int code = clEnqueueReadBuffer(device->queue, graft_opencl_memory(from), CL_TRUE, (size_t)from.offset,
+                                            (size_t)bytes, to, 0, NULL, NULL);
+    return code == CL_SUCCESS ? GRAFT_OK : graft_opencl_fail(base->context, code, "clEnqueueReadBuffer", NULL);
+}
+
+static enum graft_status buffer_copy(struct graft_device *base, struct graft_tensor to, struct graft_tensor from,
+                                     uint64_t bytes)
+{
+    struct graft_opencl_device *device = (struct graft_opencl_device *)base;
+    if (bytes == 0)
+        return GRAFT_OK;
+    const cl_int code = clEnqueueCopyBuffer(device->queue, graft_opencl_memory(from), graft_opencl_memory(to),
+                                            (size_t)from.offset, (size_t)to.offset, (size_t)bytes, 0, NULL, NULL);
+    if (code != CL_SUCCESS)
+        return graft_opencl_fail(base->context, code, "clEnqueueCopyBuffer", NULL);
+    return graft_opencl_enqueued(device, NULL);
+}
+
+static enum graft_status buffer_fill(struct graft_device *base, struct graft_tensor to, uint8_t byte, uint64_t bytes)
+{
+    struct graft_opencl_device *device = (struct graft_opencl_device *)base;
+    uint8_t pattern[16];
+    /* Offset and size must be multiples of the pattern's size: the longest that fits is the fastest. */
+    size_t size = sizeof(pattern);
+    while ((to.offset | bytes) % size != 0)
+        size /= 2;
+    if (bytes == 0)
+        return GRAFT_OK;
+    memset(pattern, byte, sizeof(pattern));
+    const cl_int code = clEnqueueFillBuffer(device->queue, graft_opencl_memory(to), pattern, size, (size_t)to.offset,
+                                            (size_t)bytes, 0, NULL, NULL);
+    if (code != CL_SUCCESS)
+        return graft_opencl_fail(base->context, code, "clEnqueueFillBuffer", NULL);
+    return graft_opencl_enqueued(device, NULL);
+}
+
+static enum graft_status synchronize(struct graft_device *base)
+{
+    return graft_opencl_finish((struct graft_opencl_device *)base);
+}
+
+const struct graft_backend graft_backend_opencl = {
+    .name = "opencl",
+    .list = list_devices,
+    .open = open_device,
+    .close = close_device,
+    .buffer_alloc = buffer_alloc,
+    .buffer_free = buffer_free,
+    .buffer_write = buffer_write,
+    .buffer_read = buffer_read,
+    .buffer_copy = buffer_copy,
+    .buffer_fill = buffer_fill,
+    .check = graft_opencl_check,
+    .kernel_open = graft_opencl_kernel_open,
+    .kernel_prepare = graft_opencl_kernel_prepare,
+    .kernel_run = graft_opencl_kernel_run,
+    .kernel_close = graft_opencl_kernel_close,
+    .synchronize = synchronize,
+    .time = graft_opencl_time,
+};

@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: MIT */
+#include "backend/opencl/flat.h"
+
+#include "base/size.h"
+
+#include <string.h>
+
+#define ITEM_ELEMENTS 1024 /* what a work-item of the CPU family takes: 4 KiB */
+
+struct graft_opencl_flat graft_opencl_flat_sizes(const struct graft_opencl_device *device,
+                                                 enum graft_opencl_family family)
+{
+    if (family == GRAFT_OPENCL_CPU)
+        return (struct graft_opencl_flat){.vector = 16, .span = ITEM_ELEMENTS / 16, .group = 1};
+    int group = 256;
+    while ((size_t)group > device->traits.max_group || (size_t)group > device->traits.max_items[0])
+        group /= 2;
+    return (struct graft_opencl_flat){.vector = 1, .span = 1, .group = group};
+}
+
+struct graft_opencl_range graft_opencl_flat_range(const struct graft_opencl_flat *flat, int64_t count)
+{
+    return (struct graft_opencl_range){
+        .dimensions = 1,
+        .global = {(size_t)graft_ceil_div(count, (int64_t)flat->vector * flat->span)},
+        .local = {(size_t)flat->group},
+    };
+}
+
+struct graft_opencl_grid graft_opencl_grid_make(const struct graft_opencl_flat *flat, int64_t rows, int64_t inner,
+                                                int64_t least_rows)
+{
+    struct graft_opencl_grid grid = {.rows = rows, .inner = inner};
+    const int64_t span = least_rows > 1 ? 1 : flat->span;
+    const int64_t width = flat->vector * span;
+    grid.blocks = graft_max_i64(graft_ceil_div(inner, width), 1);
+    /* Narrow kernels: one element a work-item, or the few rows that the kernel asks for. */
+    const int64_t elements = flat->vector == 1 ? 1 : ITEM_ELEMENTS;
+    const int64_t columns = graft_max_i64(graft_min_i64(width, inner), 1);
+    grid.rows_each = graft_max_i64(graft_min_i64(graft_max_i64(elements / columns, least_rows), rows), 1);
+    return grid;
+}
+
+struct graft_opencl_range graft_opencl_grid_range(const struct graft_opencl_flat *flat,
+                                                  const struct graft_opencl_grid *grid)
+{
+    return (struct graft_opencl_range){
+        .dimensions = 1,
+        .global = {(size_t)(grid->inner > 0 ? grid->blocks * graft_ceil_div(grid->rows, grid->rows_each) : 0)},
+        .local = {(size_t)flat->group},
+    };
+}
+
+void graft_opencl_arg_grid(struct graft_opencl_args *args, const struct graft_opencl_grid *grid)
+{
+    graft_opencl_arg_int(args, grid->rows);
+    graft_opencl_arg_int(args, grid->inner);
+    graft_opencl_arg_int(args, grid->blocks);
+    graft_opencl_arg_int(args, grid->rows_each);
+}
+
+const char *graft_opencl_check_none(const struct graft_opencl_device *device, const struct graft_call *call,
+                                    struct graft_variant_info *info)
+{
+    (void)device;
+    (void)call;
+    (void)info;
+    return NULL;
+}
+
+int64_t graft_opencl_count_in(const struct graft_opencl_kernel *kernel, int i)
+{
+    return graft_shape_count(&kernel->call.in[i].shape);
+}
+
+int64_t graft_opencl_count_out(const struct graft_opencl_kernel *kernel, int i)
+{
+    return graft_shape_count(&kernel->call.out[i].shape);
+}
+
+int64_t graft_opencl_inner(const struct graft_shape *shape)
+{
+    return shape->rank > 0 ? shape->dim[shape->rank - 1] : 1;
+}
+
+int64_t graft_opencl_rows(const struct graft_shape *shape)
+{
+    int64_t rows = 1;
+    for (int i = 0; i + 1 < shape->rank; i++)
+        rows *= shape->dim[i];
+    return rows;
+}
+
+int graft_opencl_accumulates(const struct graft_opencl_kernel *kernel, int i)
+{
+    return (int)(kernel->call.accumulate >> i & 1u);
+}
+
+const char *graft_opencl_exact_option(const struct graft_opencl_device *device)
+{
+    return device->traits.exact_divide ? " -cl-fp32-correctly-rounded-divide-sqrt" : "";
+}
+
+void graft_opencl_broadcast_strides(const struct graft_shape *x, const struct graft_shape *y,
+                                    int64_t strides[GRAFT_MAX_RANK])
+{
+    int64_t step = 1;
+    memset(strides, 0, sizeof(strides[0]) * GRAFT_MAX_RANK);
+    for (int i = x->rank - 1; i >= 0; i--) {
+        const int at = i + y->rank - x->rank;
+        strides[at] = x->dim[i] == 1 && y->dim[at] != 1 ? 0 : step;
+        step *= x->dim[i];
+    }
+}
+
+void graft_opencl_strided_make(struct graft_opencl_strided *strided, const struct graft_shape *y, int operands,
+                               const int64_t strides[][GRAFT_MAX_RANK])
+{
+    int count = 0;
+    memset(strided, 0, sizeof(*strided));
+    for (int i = 0; i < y->rank; i++) {
+        if (y->dim[i] == 1)
+            continue;
+        /* Merge with the dimension before if a step there is a whole run here, for every operand. */
+        bool merge = count > 0;
+        for (int k = 0; k < operands && merge; k++)
+            merge = strided->stride[k][count - 1] == strides[k][i] * y->dim[i];
+        if (merge)
+            strided->dim[count - 1] *= (int32_t)y->dim[i];
+        else
+            strided->dim[count++] = (int32_t)y->dim[i];
+        for (int k = 0; k < operands; k++)
+            strided->stride[k][count - 1] = (int32_t)strides[k][i];
+    }
+    if (count == 0) {
+        strided->dim[count++] = 1;
+        for (int k = 0; k < operands; k++)
+            strided->stride[k][0] = 1;
+    }
+    strided->outer = count - 1;
+    strided->inner = strided->dim[count - 1];
+    strided->rows = 1;
+    for (int i = 0; i < strided->outer; i++)
+        strided->rows *= strided->dim[i];
+    for (int k = 0; k < operands; k++)
+        strided->inner_stride[k] = strided->stride[k][count - 1];
+    for (int i = strided->outer; i < 8; i++) { /* what lies behind the outer ones counts as dimensions of 1 */
+        strided->dim[i] = 1;
+        for (int k = 0; k < operands; k++)
+            strided->stride[k][i] = 0;
+    }
+}

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: MIT */
+/* Between the backend's own files; rows need opencl.h only. */
+#ifndef GRAFT_SRC_BACKEND_OPENCL_INTERNAL_H
+#define GRAFT_SRC_BACKEND_OPENCL_INTERNAL_H
+
+#include "backend/opencl/opencl.h"
+
+/* Seconds from an arbitrary beginning. */
+double graft_opencl_now(void);
+
+/* Keeps what was compiled on disk and releases all programs. */
+void graft_opencl_programs_close(struct graft_opencl_device *device);
+
+/* Makes the queue; again with profiling when timing is asked for the first time. */
+enum graft_status graft_opencl_queue_open(struct graft_opencl_device *device);
+void graft_opencl_queue_close(struct graft_opencl_device *device);
+/* Waits for all work and adds up the time of finished events. */
+enum graft_status graft_opencl_finish(struct graft_opencl_device *device);
+/* The backend's `time`. */
+enum graft_status graft_opencl_time(struct graft_device *device, double *seconds);
+
+/* Rows: the backend's check, kernel_open, kernel_prepare, kernel_run, kernel_close. */
+enum graft_status graft_opencl_check(struct graft_device *device, const struct graft_call *call, int variant,
+                                     struct graft_variant_info *info);
+enum graft_status graft_opencl_kernel_open(struct graft_device *device, const struct graft_call *call, int variant,
+                                           struct graft_kernel **kernel);
+enum graft_status graft_opencl_kernel_prepare(struct graft_device *device, struct graft_kernel *kernel,
+                                              const struct graft_tensor *in);
+enum graft_status graft_opencl_kernel_run(struct graft_device *device, struct graft_kernel *kernel,
+                                          const struct graft_tensor *in, const struct graft_tensor *out,
+                                          struct graft_tensor workspace);
+void graft_opencl_kernel_close(struct graft_device *device, struct graft_kernel *kernel);
+
+#endif

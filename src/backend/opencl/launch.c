@@ -1,0 +1,269 @@
+/* SPDX-License-Identifier: MIT */
+/* The one in-order queue: launching kernels, timing them, bounding what is queued. */
+#include "backend/opencl/internal.h"
+
+#include "base/context.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define FLUSH_LAUNCHES 16   /* hand work to the device early … */
+#define MARKER_LAUNCHES 256 /* … and never have more than twice this queued */
+#define MAX_EVENTS 1024     /* timed launches between two sums */
+
+enum graft_status graft_opencl_queue_open(struct graft_opencl_device *device)
+{
+    cl_int code = CL_SUCCESS;
+    device->queue = clCreateCommandQueue(device->context, device->id, device->timing ? CL_QUEUE_PROFILING_ENABLE : 0,
+                                         &code);
+    if (code != CL_SUCCESS)
+        return graft_opencl_fail(device->base.context, code, "clCreateCommandQueue", device->base.info.name);
+    return GRAFT_OK;
+}
+
+static void drop_events(struct graft_opencl_device *device)
+{
+    for (int i = 0; i < device->event_count; i++)
+        clReleaseEvent(device->events[i]);
+    device->event_count = 0;
+    for (int i = 0; i < 2; i++) {
+        if (device->markers[i] != NULL)
+            clReleaseEvent(device->markers[i]);
+        device->markers[i] = NULL;
+    }
+    device->queued = 0;
+}
+
+void graft_opencl_queue_close(struct graft_opencl_device *device)
+{
+    if (device->queue != NULL) {
+        clFinish(device->queue);
+        drop_events(device);
+        clReleaseCommandQueue(device->queue);
+        device->queue = NULL;
+    }
+}
+
+enum graft_status graft_opencl_finish(struct graft_opencl_device *device)
+{
+    cl_int code = clFinish(device->queue);
+    const char *call = "clFinish";
+    for (int i = 0; i < device->event_count && code == CL_SUCCESS; i++) {
+        cl_ulong begin = 0, end = 0;
+        call = "clGetEventProfilingInfo";
+        code = clGetEventProfilingInfo(device->events[i], CL_PROFILING_COMMAND_START, sizeof(begin), &begin, NULL);
+        if (code == CL_SUCCESS)
+            code = clGetEventProfilingInfo(device->events[i], CL_PROFILING_COMMAND_END, sizeof(end), &end, NULL);
+        if (code == CL_SUCCESS && end > begin)
+            device->seconds += 1e-9 * (double)(end - begin);
+    }
+    drop_events(device);
+    if (code != CL_SUCCESS)
+        return graft_opencl_fail(device->base.context, code, call, device->base.info.name);
+    return GRAFT_OK;
+}
+
+enum graft_status graft_opencl_time(struct graft_device *base, double *seconds)
+{
+    struct graft_opencl_device *device = (struct graft_opencl_device *)base;
+    *seconds = 0;
+    enum graft_status status = graft_opencl_finish(device);
+    if (status != GRAFT_OK)
+        return status;
+    if (!device->timing) {
+        device->events = graft_allocate(base->context, MAX_EVENTS, sizeof(device->events[0]));
+        if (device->events == NULL)
+            return GRAFT_ERROR_MEMORY;
+        cl_command_queue plain = device->queue;
+        device->timing = true;
+        status = graft_opencl_queue_open(device);
+        if (status != GRAFT_OK) {
+            device->queue = plain;
+            device->timing = false;
+            graft_release(base->context, device->events);
+            device->events = NULL;
+            return status;
+        }
+        clReleaseCommandQueue(plain);
+    }
+    *seconds = device->seconds;
+    device->seconds = 0;
+    return GRAFT_OK;
+}
+
+enum graft_status graft_opencl_enqueued(struct graft_opencl_device *device, cl_event event)
+{
+    cl_int code = CL_SUCCESS;
+    if (event != NULL && device->timing) {
+        device->events[device->event_count++] = event;
+        if (device->event_count == MAX_EVENTS)
+            return graft_opencl_finish(device);
+    } else if (event != NULL) {
+        clReleaseEvent(event);
+    }
+    device->queued++;
+    if (device->queued % FLUSH_LAUNCHES == 0)
+        code = clFlush(device->queue);
+    if (code != CL_SUCCESS)
+        return graft_opencl_fail(device->base.context, code, "clFlush", NULL);
+    if (device->queued < MARKER_LAUNCHES)
+        return GRAFT_OK;
+    /* Wait for the marker before the last one: the device keeps at least MARKER_LAUNCHES of work meanwhile. */
+    device->queued = 0;
+    if (device->markers[0] != NULL) {
+        code = clWaitForEvents(1, &device->markers[0]);
+        clReleaseEvent(device->markers[0]);
+        if (code != CL_SUCCESS) {
+            device->markers[0] = NULL;
+            return graft_opencl_fail(device->base.context, code, "clWaitForEvents", NULL);
+        }
+    }
+    device->markers[0] = device->markers[1];
+    device->markers[1] = NULL;
+    code = clEnqueueMarkerWithWaitList(device->queue, 0, NULL, &device->markers[1]);
+    if (code != CL_SUCCESS) {
+        device->markers[1] = NULL;
+        return graft_opencl_fail(device->base.context, code, "clEnqueueMarkerWithWaitList", NULL);
+    }
+    return GRAFT_OK;
+}
+
+/* ---- arguments ---- */
+
+static void add(struct graft_opencl_args *args, size_t size, const void *value, bool local)
+{
+    if (args->count == GRAFT_OPENCL_MAX_ARGS) {
+        args->failed = true;
+        return;
+    }
+    args->at[args->count].size = size;
+    args->at[args->count].local = local;
+    if (!local)
+        memcpy(&args->at[args->count].value, value, size);
+    args->count++;
+}
+
+void graft_opencl_arg_tensor(struct graft_opencl_device *device, struct graft_opencl_args *args,
+                             struct graft_tensor tensor, size_t element_size)
+{
+    const cl_mem memory = tensor.buffer != NULL ? graft_opencl_memory(tensor) : device->none;
+    add(args, sizeof(memory), &memory, false);
+    graft_opencl_arg_ulong(args, tensor.buffer != NULL ? tensor.offset / element_size : 0);
+}
+
+void graft_opencl_arg_int(struct graft_opencl_args *args, int64_t value)
+{
+    const cl_int narrow = (cl_int)value;
+    if (narrow != value)
+        args->failed = true;
+    add(args, sizeof(narrow), &narrow, false);
+}
+
+void graft_opencl_arg_ulong(struct graft_opencl_args *args, uint64_t value)
+{
+    const cl_ulong wide = value;
+    add(args, sizeof(wide), &wide, false);
+}
+
+void graft_opencl_arg_float(struct graft_opencl_args *args, double value)
+{
+    const cl_float narrow = (cl_float)value;
+    add(args, sizeof(narrow), &narrow, false);
+}
+
+void graft_opencl_arg_ints(struct graft_opencl_args *args, const int32_t *values, int count)
+{
+    cl_int vector[16] = {0};
+    memcpy(vector, values, (size_t)count * sizeof(vector[0]));
+    add(args, (size_t)count * sizeof(vector[0]), vector, false);
+}
+
+void graft_opencl_arg_local(struct graft_opencl_args *args, size_t bytes)
+{
+    add(args, bytes, NULL, true);
+}
+
+/* ---- launch ---- */
+
+/* Fills global and local sizes in, checked; *empty if there is nothing to do. */
+static enum graft_status make_range(struct graft_opencl_device *device, const struct graft_opencl_kernel *kernel,
+                                    int step, const struct graft_opencl_range *range, size_t global[3],
+                                    size_t local[3], bool *empty)
+{
+    struct graft_context *context = device->base.context;
+    const char *name = kernel->step_name[step];
+    const struct graft_opencl_traits *traits = &device->traits;
+    size_t group = 1;
+    *empty = false;
+    if (range->dimensions < 1 || range->dimensions > 3 || range->dimensions > traits->max_dimensions)
+        return graft_fail(context, GRAFT_ERROR_ARGUMENT, "%s: launch of %d dimensions", name, range->dimensions);
+    for (int i = 0; i < range->dimensions; i++) {
+        local[i] = range->local[i] > 0 ? range->local[i] : 1;
+        global[i] = (range->global[i] + local[i] - 1) / local[i] * local[i];
+        *empty = *empty || global[i] == 0;
+        if (local[i] > traits->max_items[i])
+            return graft_fail(context, GRAFT_ERROR_UNSUPPORTED,
+                              "%s: %zu work-items in dimension %d of a group, %s allows %zu", name, local[i], i,
+                              device->base.info.name, traits->max_items[i]);
+        if (global[i] < range->global[i] || (traits->address_bits < 64 && (uint64_t)global[i] >> 32 != 0))
+            return graft_fail(context, GRAFT_ERROR_UNSUPPORTED, "%s: %zu work-items are too many for %s", name,
+                              range->global[i], device->base.info.name);
+        group *= local[i]; /* each factor is at most max_items, which the device keeps small */
+        if (group > traits->max_group || group > kernel->step_group[step])
+            return graft_fail(context, GRAFT_ERROR_UNSUPPORTED,
+                              "%s: work-groups of %zu or more items, %s allows %zu for it", name, group,
+                              device->base.info.name,
+                              traits->max_group < kernel->step_group[step] ? traits->max_group
+                                                                           : kernel->step_group[step]);
+    }
+    return GRAFT_OK;
+}
+
+static enum graft_status set_arguments(struct graft_opencl_device *device, const struct graft_opencl_kernel *kernel,
+                                       int step, const struct graft_opencl_args *args)
+{
+    struct graft_context *context = device->base.context;
+    const char *name = kernel->step_name[step];
+    uint64_t local_bytes = 0;
+    if (args->failed)
+        return graft_fail(context, GRAFT_ERROR_ARGUMENT, "%s: more than %d arguments, or a number beyond 32 bits", name,
+                          GRAFT_OPENCL_MAX_ARGS);
+    for (int i = 0; i < args->count; i++) {
+        const bool local = args->at[i].local;
+        const cl_int code = clSetKernelArg(kernel->step[step], (cl_uint)i, args->at[i].size,
+                                           local ? NULL : (const void *)&args->at[i].value);
+        if (code != CL_SUCCESS) {
+            char what[128];
+            snprintf(what, sizeof(what), "%s, argument %d", name, i);
+            return graft_opencl_fail(context, code, "clSetKernelArg", what);
+        }
+        local_bytes += local ? args->at[i].size : 0;
+    }
+    if (local_bytes > device->traits.local_bytes)
+        return graft_fail(context, GRAFT_ERROR_UNSUPPORTED, "%s: %llu bytes of local memory, %s has %llu", name,
+                          (unsigned long long)local_bytes, device->base.info.name,
+                          (unsigned long long)device->traits.local_bytes);
+    return GRAFT_OK;
+}
+
+enum graft_status graft_opencl_launch(struct graft_opencl_device *device, struct graft_opencl_kernel *kernel, int step,
+                                      const struct graft_opencl_args *args, const struct graft_opencl_range *range)
+{
+    struct graft_context *context = device->base.context;
+    size_t global[3], local[3];
+    bool empty = false;
+    if (step < 0 || step >= kernel->steps)
+        return graft_fail(context, GRAFT_ERROR_ARGUMENT, "launch of step %d, the kernel has %d", step, kernel->steps);
+    enum graft_status status = make_range(device, kernel, step, range, global, local, &empty);
+    if (status != GRAFT_OK || empty)
+        return status;
+    status = set_arguments(device, kernel, step, args);
+    if (status != GRAFT_OK)
+        return status;
+    cl_event event = NULL;
+    const cl_int code = clEnqueueNDRangeKernel(device->queue, kernel->step[step], (cl_uint)range->dimensions, NULL,
+                                               global, local, 0, NULL, device->timing ? &event : NULL);
+    if (code != CL_SUCCESS)
+        return graft_opencl_fail(context, code, "clEnqueueNDRangeKernel", kernel->step_name[step]);
+    return graft_opencl_enqueued(device, event);
+}

@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: MIT */
+/* From a call to the row of its op, and the life of a kernel. */
+#include "backend/opencl/internal.h"
+
+#include "base/context.h"
+
+#include <string.h>
+
+static const struct graft_opencl_row *const rows[GRAFT_OP_COUNT] = {
+#define GRAFT_OP(name, NAME) &graft_opencl_##name,
+#include "op/ops.def"
+#undef GRAFT_OP
+};
+
+/* Variant number `number` of a row: those that suit the device first, then the others. */
+static const struct graft_opencl_variant *find_variant(const struct graft_opencl_device *device,
+                                                       const struct graft_opencl_row *row, int number)
+{
+    for (int pass = 0; pass < 2; pass++) {
+        for (const struct graft_opencl_variant *variant = row->variants; variant->name != NULL; variant++) {
+            const bool suits = variant->family == GRAFT_OPENCL_ANY || variant->family == device->traits.family;
+            if (suits == (pass == 0) && number-- == 0)
+                return variant;
+        }
+    }
+    return NULL;
+}
+
+/* What no kernel of this backend does. */
+static const char *common_reason(const struct graft_call *call)
+{
+    if (call->real == GRAFT_DTYPE_F64)
+        return "f64 is on the reference device only";
+    for (int i = 0; i < call->n_inputs; i++)
+        if (call->in[i].dtype != GRAFT_DTYPE_NONE && graft_shape_count(&call->in[i].shape) > INT32_MAX)
+            return "a tensor of 2^31 elements or more; use a smaller batch";
+    for (int i = 0; i < GRAFT_MAX_OUTPUTS; i++)
+        if (call->out[i].dtype != GRAFT_DTYPE_NONE && graft_shape_count(&call->out[i].shape) > INT32_MAX)
+            return "a tensor of 2^31 elements or more; use a smaller batch";
+    return NULL;
+}
+
+enum graft_status graft_opencl_check(struct graft_device *base, const struct graft_call *call, int number,
+                                     struct graft_variant_info *info)
+{
+    struct graft_opencl_device *device = (struct graft_opencl_device *)base;
+    const struct graft_opencl_row *row = rows[call->op];
+    const char *op = graft_op_get(call->op)->name;
+    memset(info, 0, sizeof(*info));
+    if (row->variants == NULL && number == 0) {
+        info->name = "none";
+        return graft_fail(base->context, GRAFT_ERROR_UNSUPPORTED, "%s on %s: %s", op, base->info.id, row->missing);
+    }
+    const struct graft_opencl_variant *variant = row->variants != NULL ? find_variant(device, row, number) : NULL;
+    if (variant == NULL)
+        return graft_fail(base->context, GRAFT_ERROR_NOT_FOUND, "%s on %s: no variant number %d", op, base->info.id,
+                          number);
+    info->name = variant->name;
+    const char *reason = common_reason(call);
+    if (reason == NULL)
+        reason = variant->check(device, call, info);
+    if (reason != NULL)
+        return graft_fail(base->context, GRAFT_ERROR_UNSUPPORTED, "%s (%s) on %s: %s", op, variant->name, base->info.id,
+                          reason);
+    return GRAFT_OK;
+}
+
+void *graft_opencl_state(struct graft_opencl_device *device, struct graft_opencl_kernel *kernel, size_t bytes)
+{
+    kernel->state = graft_allocate(device->base.context, 1, bytes);
+    return kernel->state;
+}
+
+enum graft_status graft_opencl_kernel_open(struct graft_device *base, const struct graft_call *call, int number,
+                                           struct graft_kernel **result)
+{
+    struct graft_opencl_device *device = (struct graft_opencl_device *)base;
+    struct graft_variant_info info;
+    *result = NULL;
+    enum graft_status status = graft_opencl_check(base, call, number, &info);
+    if (status != GRAFT_OK)
+        return status;
+    struct graft_opencl_kernel *kernel = graft_allocate(base->context, 1, sizeof(*kernel));
+    if (kernel == NULL)
+        return GRAFT_ERROR_MEMORY;
+    kernel->call = *call;
+    kernel->info = info;
+    kernel->variant = find_variant(device, rows[call->op], number);
+    if (info.prepared_bytes > 0)
+        status = graft_buffer_open(base, info.prepared_bytes, &kernel->prepared.buffer);
+    if (status == GRAFT_OK)
+        status = kernel->variant->open(device, kernel);
+    if (status != GRAFT_OK) {
+        graft_opencl_kernel_close(base, (struct graft_kernel *)kernel);
+        return status;
+    }
+    *result = (struct graft_kernel *)kernel;
+    return GRAFT_OK;
+}
+
+enum graft_status graft_opencl_kernel_prepare(struct graft_device *base, struct graft_kernel *given,
+                                              const struct graft_tensor *in)
+{
+    struct graft_opencl_kernel *kernel = (struct graft_opencl_kernel *)given;
+    if (kernel->variant->prepare == NULL)
+        return GRAFT_OK;
+    return kernel->variant->prepare((struct graft_opencl_device *)base, kernel, in);
+}
+
+enum graft_status graft_opencl_kernel_run(struct graft_device *base, struct graft_kernel *given,
+                                          const struct graft_tensor *in, const struct graft_tensor *out,
+                                          struct graft_tensor workspace)
+{
+    struct graft_opencl_kernel *kernel = (struct graft_opencl_kernel *)given;
+    return kernel->variant->run((struct graft_opencl_device *)base, kernel, in, out, workspace);
+}
+
+void graft_opencl_kernel_close(struct graft_device *base, struct graft_kernel *given)
+{
+    struct graft_opencl_kernel *kernel = (struct graft_opencl_kernel *)given;
+    if (kernel == NULL)
+        return;
+    if (kernel->variant->close != NULL)
+        kernel->variant->close((struct graft_opencl_device *)base, kernel);
+    for (int i = 0; i < kernel->steps; i++)
+        clReleaseKernel(kernel->step[i]);
+    if (kernel->prepared.buffer != NULL)
+        graft_buffer_close(base, &kernel->prepared.buffer, kernel->info.prepared_bytes);
+    graft_release(base->context, kernel->state);
+    graft_release(base->context, kernel);
+}
