@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Weights of a network: from a tensor set (names and layout as PyTorch's) into variables, and back.
+ */
+#ifndef GRAFT_WEIGHTS_H
+#define GRAFT_WEIGHTS_H
+
+#include "graft/io.h"
+#include "graft/model.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* What was found. Names are listed, those beyond the text's size counted ("a; b and 7 more"); "" if there are none. */
+struct graft_weights_report {
+    int loaded;    /* tensors */
+    int missing;   /* that the network has and the set has not */
+    int misshaped; /* with another shape or not of real numbers */
+    int unused;    /* that the set has and the network has not; num_batches_tracked is not counted */
+    char missing_names[256];
+    char misshaped_names[256]; /* "fc.weight [2, 512] instead of [1000, 512]" */
+    char unused_names[256];
+};
+
+/*
+ * Loads the parameters and running statistics of the model (or of the part that was built). `skip_head`: those of the
+ * last stage are left as they are. A prefix that all names share (module., _orig_mod., backbone., model.) is ignored.
+ * Missing variables are added. `report` may be NULL and is filled also on failure.
+ * GRAFT_ERROR_FORMAT where tensors are missing or misshaped: names them, and nothing is changed. GRAFT_ERROR_MEMORY,
+ * GRAFT_ERROR_DEVICE.
+ */
+GRAFT_API GRAFT_MUST_CHECK enum graft_status graft_model_load_weights(const struct graft_model *model,
+                                                                      struct graft_variables *variables,
+                                                                      const struct graft_tensor_set *set,
+                                                                      bool skip_head,
+                                                                      struct graft_weights_report *report);
+
+/* Adds all parameters and running statistics of the model to the set, in PyTorch's order, names and layout, as f32.
+ * GRAFT_ERROR_ARGUMENT (a name is taken), GRAFT_ERROR_MEMORY, GRAFT_ERROR_DEVICE. */
+GRAFT_API GRAFT_MUST_CHECK enum graft_status graft_model_store_weights(const struct graft_model *model,
+                                                                       struct graft_variables *variables,
+                                                                       struct graft_tensor_set *set);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

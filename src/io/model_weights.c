@@ -1,0 +1,233 @@
+/* SPDX-License-Identifier: MIT */
+/* Weights between tensor sets in PyTorch's layout and variables in ours. */
+#include "base/context.h"
+#include "base/text.h"
+#include "graft/weights.h"
+#include "io/layout.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* A list of names in a text of limited size; those that do not fit are only counted. */
+struct names {
+    char *text;
+    int count, listed;
+};
+
+enum { NAMES_SIZE = sizeof((struct graft_weights_report *)NULL)->missing_names, TAIL_SIZE = 32 };
+
+static void names_add(struct names *names, const char *name)
+{
+    ++names->count;
+    const size_t at = strlen(names->text);
+    const int room = (int)(NAMES_SIZE - TAIL_SIZE - at);
+    if (names->listed < names->count - 1 || (at > 0 && (int)strlen(name) + 2 > room))
+        return;
+    (void)snprintf(names->text + at, (size_t)room, "%s%s", at ? "; " : "", name);
+    for (char *c = names->text + at; *c; ++c)
+        *c = (unsigned char)*c < 32 || *c == 127 ? '?' : *c; /* names of a hostile file */
+    ++names->listed;
+}
+
+static void names_end(const struct names *names)
+{
+    const size_t at = strlen(names->text);
+    if (names->count > names->listed)
+        (void)snprintf(names->text + at, NAMES_SIZE - at, " and %d more", names->count - names->listed);
+}
+
+/* ---- names */
+
+/* The prefix under which the set has most of the model's tensors. */
+static const char *choose_prefix(const struct graft_model *model, const struct graft_tensor_set *set)
+{
+    static const char *const prefixes[] = {"", "module.", "_orig_mod.", "backbone.", "model."};
+    const char *best = "";
+    int most = 0;
+    for (size_t i = 0; i < sizeof prefixes / sizeof prefixes[0]; ++i) {
+        int found = 0;
+        for (int p = 0; p < model->parameter_count; ++p) {
+            char name[GRAFT_MODEL_NAME_SIZE + 16];
+            (void)snprintf(name, sizeof name, "%s%s", prefixes[i], model->parameters[p].name);
+            found += graft_tensor_set_find(set, name) != NULL;
+        }
+        if (found > most) {
+            most = found;
+            best = prefixes[i];
+        }
+    }
+    return best;
+}
+
+static const struct graft_named_tensor *find(const struct graft_tensor_set *set, const char *prefix,
+                                             const struct graft_model_parameter *parameter)
+{
+    char name[GRAFT_MODEL_NAME_SIZE + 16];
+    (void)snprintf(name, sizeof name, "%s%s", prefix, parameter->name);
+    return graft_tensor_set_find(set, name);
+}
+
+static bool is_used(const struct graft_model *model, const char *prefix, const char *name)
+{
+    if (graft_text_ends(name, "num_batches_tracked"))
+        return true;
+    if (!graft_text_starts(name, prefix))
+        return false;
+    name += strlen(prefix);
+    for (int i = 0; i < model->parameter_count; ++i) {
+        if (strcmp(model->parameters[i].name, name) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* ---- layout */
+
+/* Between the source's layout and ours, elements of 4 bytes. Vectors and plain dense weights are copied. */
+static void convert(const struct graft_model_parameter *p, bool from_source, const void *from, void *to)
+{
+    const struct graft_shape *const s = &p->source_shape;
+    int64_t outer = 1, channels = 1, pixels = 1;
+    if (p->layout == GRAFT_LAYOUT_CONV) {
+        outer = s->dim[0];
+        channels = s->dim[1];
+        pixels = s->dim[2] * s->dim[3];
+    } else if (p->layout == GRAFT_LAYOUT_DENSE && p->flattened[2] > 0) {
+        outer = s->dim[0];
+        channels = p->flattened[2];
+        pixels = (int64_t)p->flattened[0] * p->flattened[1];
+    }
+    if (channels == 1 || pixels == 1)
+        memcpy(to, from, (size_t)graft_shape_count(s) * 4);
+    else if (from_source)
+        graft_layout_transpose(outer, channels, pixels, 4, from, to);
+    else
+        graft_layout_transpose(outer, pixels, channels, 4, from, to);
+}
+
+/* ---- loading */
+
+/* How many parameters are to be loaded: without the head's they are the first ones. */
+static int wanted(const struct graft_model *model, bool skip_head)
+{
+    return skip_head && model->stage_count > 0 ? model->stages[model->stage_count - 1].first_parameter
+                                               : model->parameter_count;
+}
+
+static enum graft_status check(const struct graft_model *model, const struct graft_tensor_set *set, const char *prefix,
+                               bool skip_head, struct graft_weights_report *report)
+{
+    struct names missing = {.text = report->missing_names};
+    struct names misshaped = {.text = report->misshaped_names};
+    struct names unused = {.text = report->unused_names};
+    const int count = wanted(model, skip_head);
+    for (int i = 0; i < count; ++i) {
+        const struct graft_model_parameter *const p = &model->parameters[i];
+        const struct graft_named_tensor *const tensor = find(set, prefix, p);
+        if (!tensor) {
+            names_add(&missing, p->name);
+        } else if (tensor->desc.dtype != GRAFT_DTYPE_F32 ||
+                   !graft_shape_equal(&tensor->desc.shape, &p->source_shape)) {
+            char text[NAMES_SIZE], has[64], needs[64];
+            (void)snprintf(text, sizeof text, "%.80s %s %s instead of f32 %s", p->name,
+                           graft_dtype_name(tensor->desc.dtype),
+                           graft_shape_format(&tensor->desc.shape, has, sizeof has),
+                           graft_shape_format(&p->source_shape, needs, sizeof needs));
+            names_add(&misshaped, text);
+        }
+    }
+    for (size_t i = 0; i < graft_tensor_set_count(set); ++i) {
+        const struct graft_named_tensor *const tensor = graft_tensor_set_at(set, i);
+        if (!is_used(model, prefix, tensor->name))
+            names_add(&unused, tensor->name);
+    }
+    names_end(&missing);
+    names_end(&misshaped);
+    names_end(&unused);
+    report->missing = missing.count;
+    report->misshaped = misshaped.count;
+    report->unused = unused.count;
+
+    struct graft_context *const context = graft_graph_context(model->graph);
+    if (missing.count > 0)
+        return graft_fail(context, GRAFT_ERROR_FORMAT, "these are not the weights of %s: %d of its %d tensors are "
+                          "missing (%s)", model->info->name, missing.count, count, report->missing_names);
+    if (misshaped.count > 0)
+        return graft_fail(context, GRAFT_ERROR_FORMAT, "these weights do not fit %s with %lld classes: %s",
+                          model->info->name, (long long)model->classes, report->misshaped_names);
+    return GRAFT_OK;
+}
+
+static enum graft_status load(const struct graft_model *model, const struct graft_model_parameter *p,
+                              const float *source, struct graft_variables *variables)
+{
+    struct graft_context *const context = graft_graph_context(model->graph);
+    const struct graft_desc *const desc = graft_graph_desc(model->graph, p->value);
+    const size_t count = (size_t)graft_shape_count(&p->shape);
+    float *const data = graft_allocate_raw(context, count, sizeof *data);
+    double *const wide = desc->dtype == GRAFT_DTYPE_F64 ? graft_allocate_raw(context, count, sizeof *wide) : NULL;
+    enum graft_status status = GRAFT_ERROR_MEMORY;
+    if (data && (wide || desc->dtype != GRAFT_DTYPE_F64)) {
+        convert(p, true, source, data);
+        for (size_t i = 0; wide && i < count; ++i)
+            wide[i] = (double)data[i];
+        status = graft_variables_write(variables, p->name, wide ? (const void *)wide : data, graft_desc_bytes(desc));
+    }
+    graft_release(context, wide);
+    graft_release(context, data);
+    return status;
+}
+
+enum graft_status graft_model_load_weights(const struct graft_model *model, struct graft_variables *variables,
+                                           const struct graft_tensor_set *set, bool skip_head,
+                                           struct graft_weights_report *report)
+{
+    struct graft_weights_report own;
+    if (!report)
+        report = &own;
+    *report = (struct graft_weights_report){0};
+    const char *const prefix = choose_prefix(model, set);
+    enum graft_status status = check(model, set, prefix, skip_head, report);
+    if (!status)
+        status = graft_variables_add(variables, model->graph);
+    const int count = wanted(model, skip_head);
+    for (int i = 0; !status && i < count; ++i) {
+        const struct graft_model_parameter *const p = &model->parameters[i];
+        status = load(model, p, find(set, prefix, p)->data, variables);
+        report->loaded += !status;
+    }
+    return status;
+}
+
+/* ---- storing */
+
+static enum graft_status store(const struct graft_model *model, const struct graft_model_parameter *p,
+                               struct graft_variables *variables, struct graft_tensor_set *set)
+{
+    struct graft_context *const context = graft_graph_context(model->graph);
+    const struct graft_desc *const desc = graft_graph_desc(model->graph, p->value);
+    const struct graft_desc stored = {GRAFT_DTYPE_F32, p->source_shape};
+    const size_t count = (size_t)graft_shape_count(&p->shape);
+    void *const data = graft_allocate_raw(context, count, graft_dtype_size(desc->dtype));
+    enum graft_status status = data ? graft_tensor_set_add(set, p->name, &stored, NULL) : GRAFT_ERROR_MEMORY;
+    if (!status)
+        status = graft_variables_read(variables, p->name, data, graft_desc_bytes(desc));
+    if (!status) {
+        for (size_t i = 0; desc->dtype == GRAFT_DTYPE_F64 && i < count; ++i) {
+            const float narrow = (float)((const double *)data)[i];
+            memcpy((char *)data + 4 * i, &narrow, 4);
+        }
+        convert(p, false, data, graft_tensor_set_find(set, p->name)->data);
+    }
+    graft_release(context, data);
+    return status;
+}
+
+enum graft_status graft_model_store_weights(const struct graft_model *model, struct graft_variables *variables,
+                                            struct graft_tensor_set *set)
+{
+    enum graft_status status = GRAFT_OK;
+    for (int i = 0; !status && i < model->parameter_count; ++i)
+        status = store(model, &model->parameters[i], variables, set);
+    return status;
+}
