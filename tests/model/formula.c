@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: MIT */
+#include "model/formula.h"
+
+#include <math.h>
+#include <string.h>
+
+/* FNV-1a, 64 bit: written out here, so that the library's own is not what checks it. */
+static uint64_t hash(const char *text)
+{
+    uint64_t h = UINT64_C(14695981039346656037);
+    for (; *text; ++text)
+        h = (h ^ (unsigned char)*text) * UINT64_C(1099511628211);
+    return h;
+}
+
+/* In [-1, 1). */
+static double u(uint64_t h, uint64_t i)
+{
+    uint64_t z = h + (i + 1) * UINT64_C(0x9E3779B97F4A7C15);
+    z ^= z >> 30;
+    z *= UINT64_C(0xBF58476D1CE4E5B9);
+    z ^= z >> 27;
+    z *= UINT64_C(0x94D049BB133111EB);
+    z ^= z >> 31;
+    return (double)(z >> 40) / 8388608.0 - 1.0;
+}
+
+static int ends(const char *text, const char *suffix)
+{
+    const size_t a = strlen(text), b = strlen(suffix);
+    return a >= b && strcmp(text + a - b, suffix) == 0;
+}
+
+void test_formula_tensor(const char *network, const char *tensor, const struct graft_shape *shape, float *data)
+{
+    const uint64_t h = hash(tensor);
+    const int64_t count = graft_shape_count(shape);
+    double base = 1.0, scale = 0.1;
+    if (ends(tensor, "running_var")) {
+        scale = 0.5;
+    } else if (ends(tensor, "running_mean") || ends(tensor, "bias")) {
+        base = 0.0;
+    } else if (shape->rank >= 2) {
+        base = 0.0;
+        scale = sqrt(6.0 / (double)(count / shape->dim[0]));
+    } else if (strstr(network, "resne") && (ends(tensor, "bn2.weight") || ends(tensor, "bn3.weight"))) {
+        for (int64_t i = 0; i < count; ++i)
+            data[i] = (float)(0.3 * (1.0 + 0.1 * u(h, (uint64_t)i)));
+        return;
+    }
+    for (int64_t i = 0; i < count; ++i)
+        data[i] = (float)(base + scale * u(h, (uint64_t)i));
+}
+
+void test_formula_input(int size, float *data)
+{
+    const uint64_t blocks = hash("input.blocks"), noise = hash("input.noise");
+    for (int n = 0; n < 2; ++n) {
+        for (int y = 0; y < size; ++y) {
+            for (int x = 0; x < size; ++x) {
+                for (int c = 0; c < 3; ++c) {
+                    const int block = ((n * 3 + c) * 8 + 8 * y / size) * 8 + 8 * x / size;
+                    const int64_t pixel = ((int64_t)(n * 3 + c) * size + y) * size + x;
+                    *data++ = (float)(u(blocks, (uint64_t)block) + 0.25 * u(noise, (uint64_t)pixel));
+                }
+            }
+        }
+    }
+}
