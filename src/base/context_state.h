@@ -22,7 +22,7 @@ struct graft_context {
 
     pthread_mutex_t lazy_lock; /* guards what is made at the first use: */
     struct graft_pool *pool;
-    char *cache_folder;        /* as given, then as resolved; NULL with cache_known: there is none */
+    char *cache_folder; /* as given, then as resolved; NULL with cache_known: there is none */
     bool cache_known;
 };
 

@@ -240,7 +240,7 @@ void graft_file_writer_abort(struct graft_file_writer *writer)
 }
 
 enum graft_status graft_file_write(struct graft_context *context, const char *path, const void *data,
-                                  size_t size)
+                                   size_t size)
 {
     struct graft_file_writer writer;
     enum graft_status status = graft_file_writer_open(context, path, &writer);

@@ -151,8 +151,8 @@ static void shapes_are_counted_compared_and_checked(void **state)
 static void the_nearest_name_is_proposed(void **state)
 {
     (void)state;
-    static const char *const names[] = {"resnet18", "resnet34", NULL, "squeezenet1_0", "vgg16", "vgg16_bn", "fit",
-                                        "mobilenet_v2"};
+    static const char *const names[] = {"resnet18", "resnet34", NULL,  "squeezenet1_0",
+                                        "vgg16",    "vgg16_bn", "fit", "mobilenet_v2"};
     const size_t count = sizeof names / sizeof names[0];
     assert_string_equal(graft_text_nearest("resnet-18", names, count), "resnet18");
     assert_string_equal(graft_text_nearest("squeezenet", names, count), "squeezenet1_0");
@@ -493,7 +493,8 @@ int main(void)
         cmocka_unit_test(wrong_options_are_refused),
         cmocka_unit_test_setup_teardown(memory_is_aligned_zeroed_and_checked, open_context, close_context),
         cmocka_unit_test(every_failing_allocation_is_reported_and_nothing_leaks),
-        cmocka_unit_test_setup_teardown(files_are_read_whole_and_within_the_limit, open_context, close_context),
+        cmocka_unit_test_setup_teardown(files_are_read_whole_and_within_the_limit, open_context,
+                                        close_context),
         cmocka_unit_test_setup_teardown(a_failed_write_leaves_the_old_file, open_context, close_context),
         cmocka_unit_test_setup_teardown(what_cannot_be_written_is_refused, open_context, close_context),
         cmocka_unit_test(the_cache_folder_is_made_or_absent),

@@ -49,7 +49,8 @@ static void every_item_runs_once(void **state)
         assert_int_equal(graft_pool_threads(visits->pool), thread_counts[t]);
         assert_ptr_equal(graft_context_pool(context), visits->pool);
         int expected[ITEMS] = {0};
-        for (int round = 0; round < 2000; round++) { /* short runs in a row: workers come late to most of them */
+        for (int round = 0; round < 2000;
+             round++) { /* short runs in a row: workers come late to most of them */
             const int64_t items = round % 50 == 0 ? ITEMS : round % 9;
             graft_pool_run(visits->pool, items, visit, visits);
             for (int64_t i = 0; i < items; i++) {
@@ -119,7 +120,7 @@ struct job {
     atomic_int *order;
     atomic_int *gate; /* waits until it is above 0; NULL: no waiting */
     atomic_int begun;
-    int place;        /* in which it ran, from 1 */
+    int place; /* in which it ran, from 1 */
 };
 
 static void add_one(void *argument, int64_t item, int thread)

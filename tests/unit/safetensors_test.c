@@ -1,0 +1,591 @@
+/* SPDX-License-Identifier: MIT */
+/* safetensors: files made here byte by byte, real weights, hostile files, files with random damage. */
+#include "base/context.h"
+#include "base/file.h"
+#include "base/random.h"
+#include "base/text.h"
+#include "graft/io.h"
+#include "io/safetensors.h"
+#include "support/support.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <jansson.h>
+#include <math.h>
+#include <signal.h>
+#include <sys/resource.h>
+
+static int open_context(void **state)
+{
+    struct graft_context *context = NULL;
+    const struct graft_context_options options = {.threads = 1, .cache_folder = ""};
+    if (graft_context_open(&options, &context) != GRAFT_OK) {
+        return -1;
+    }
+    *state = context;
+    return 0;
+}
+
+static int close_context(void **state)
+{
+    struct graft_context *context = *state;
+    graft_context_close(&context);
+    return 0;
+}
+
+/* A file in memory: length of the header, header, data. Released with free. */
+static uint8_t *make_file(uint64_t length, const char *header, size_t header_size, const void *data,
+                          size_t data_size, size_t *size)
+{
+    *size = 8 + header_size + data_size;
+    uint8_t *const file = malloc(*size);
+    for (int i = 0; i < 8; i++) {
+        file[i] = (uint8_t)(length >> (8 * i));
+    }
+    memcpy(file + 8, header, header_size);
+    if (data_size > 0) {
+        memcpy(file + 8 + header_size, data, data_size);
+    }
+    return file;
+}
+
+static enum graft_status parse(struct graft_context *context, const char *header, const void *data,
+                               size_t data_size, struct graft_tensor_set **set)
+{
+    size_t size = 0;
+    uint8_t *const file = make_file(strlen(header), header, strlen(header), data, data_size, &size);
+    const enum graft_status status = graft_safetensors_parse(context, "made.safetensors", file, size, set);
+    free(file);
+    return status;
+}
+
+static void all_element_types_are_read(void **state)
+{
+    struct graft_context *const context = *state;
+    struct graft_tensor_set *set = NULL;
+    /* The header is 1 byte longer than a multiple of 8, so everything is unaligned; leading space is
+     * tolerated. */
+    static const char header[] = " {\"f64\":{\"dtype\":\"F64\",\"shape\":[1],\"data_offsets\":[0,8]},"
+                                 "\"f32\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[8,16]},"
+                                 "\"f16\":{\"dtype\":\"F16\",\"shape\":[1,3],\"data_offsets\":[16,22]},"
+                                 "\"bf16\":{\"dtype\":\"BF16\",\"shape\":[2],\"data_offsets\":[22,26]},"
+                                 "\"i64\":{\"dtype\":\"I64\",\"shape\":[],\"data_offsets\":[26,34]},"
+                                 "\"i32\":{\"dtype\":\"I32\",\"shape\":[1],\"data_offsets\":[34,38]},"
+                                 "\"i16\":{\"dtype\":\"I16\",\"shape\":[1],\"data_offsets\":[38,40]},"
+                                 "\"i8\":{\"dtype\":\"I8\",\"shape\":[1],\"data_offsets\":[40,41]},"
+                                 "\"u8\":{\"dtype\":\"U8\",\"shape\":[1],\"data_offsets\":[41,42]},"
+                                 "\"bool\":{\"dtype\":\"BOOL\",\"shape\":[2],\"data_offsets\":[42,44]},"
+                                 "\"u16\":{\"dtype\":\"U16\",\"shape\":[1],\"data_offsets\":[44,46]},"
+                                 "\"u32\":{\"dtype\":\"U32\",\"shape\":[1],\"data_offsets\":[46,50]},"
+                                 "\"u64\":{\"dtype\":\"U64\",\"shape\":[1],\"data_offsets\":[50,58]},"
+                                 "\"empty\":{\"dtype\":\"F32\",\"shape\":[3,0],\"data_offsets\":[16,16]},"
+                                 "\"__metadata__\":{\"format\":\"pt\"}}  ";
+    static const uint8_t data[] = {
+        0,    0,    0,    0,    0,    0,    0xf8, 0xbf, /* −1.5: sign, exponent 0x3ff, half */
+        0,    0,    0x80, 0x3f, 0xdb, 0x0f, 0x49, 0x40, /* 1, 3.14159274 */
+        0x00, 0x3c, 0x00, 0xc0, 0x01, 0x00,             /* 1, −2, 2^−24 */
+        0x80, 0x3f, 0x20, 0xc1,                         /* 1, −10 */
+        0xfe, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, /* −2 */
+        0x15, 0xcd, 0x5b, 0x07,                         /* 123456789 */
+        0x00, 0x80,                                     /* −32768 */
+        0x80,                                           /* −128 */
+        0xff,                                           /* 255 */
+        0,    7,                                        /* false, true */
+        0xff, 0xff,                                     /* 65535 */
+        0xff, 0xff, 0xff, 0x7f,                         /* 2147483647 */
+        3,    0,    0,    0,    0,    0,    0,    0,
+    };
+    assert_int_equal(parse(context, header, data, sizeof data, &set), GRAFT_OK);
+    assert_int_equal(graft_tensor_set_count(set), 14);
+    static const struct {
+        const char *name;
+        enum graft_dtype dtype;
+        double values[3];
+        int count;
+    } expected[] = {
+        {"f64", GRAFT_DTYPE_F32, {-1.5}, 1},
+        {"f32", GRAFT_DTYPE_F32, {1, 3.1415927410125732}, 2},
+        {"f16", GRAFT_DTYPE_F32, {1, -2, 0x1p-24}, 3},
+        {"bf16", GRAFT_DTYPE_F32, {1, -10}, 2},
+        {"i64", GRAFT_DTYPE_I32, {-2}, 1},
+        {"i32", GRAFT_DTYPE_I32, {123456789}, 1},
+        {"i16", GRAFT_DTYPE_I32, {-32768}, 1},
+        {"i8", GRAFT_DTYPE_I32, {-128}, 1},
+        {"u8", GRAFT_DTYPE_U8, {255}, 1},
+        {"bool", GRAFT_DTYPE_U8, {0, 1}, 2},
+        {"u16", GRAFT_DTYPE_I32, {65535}, 1},
+        {"u32", GRAFT_DTYPE_I32, {2147483647}, 1},
+        {"u64", GRAFT_DTYPE_I32, {3}, 1},
+        {"empty", GRAFT_DTYPE_F32, {0}, 0},
+    };
+    for (size_t i = 0; i < 14; i++) { /* also: in the order of the header */
+        const struct graft_named_tensor *const tensor = graft_tensor_set_at(set, i);
+        assert_string_equal(tensor->name, expected[i].name);
+        assert_int_equal(tensor->desc.dtype, expected[i].dtype);
+        assert_int_equal(graft_shape_count(&tensor->desc.shape), expected[i].count);
+        assert_int_equal((uintptr_t)tensor->data % 64, 0);
+        for (int k = 0; k < expected[i].count; k++) {
+            const double value = tensor->desc.dtype == GRAFT_DTYPE_F32 ? (double)((float *)tensor->data)[k]
+                                 : tensor->desc.dtype == GRAFT_DTYPE_I32
+                                     ? (double)((int32_t *)tensor->data)[k]
+                                     : (double)((uint8_t *)tensor->data)[k];
+            assert_true(value == expected[i].values[k]);
+        }
+    }
+    assert_string_equal(graft_tensor_set_text(set, "format"), "pt");
+    graft_tensor_set_close(&set);
+}
+
+struct hostile {
+    const char *header;
+    size_t data_size;
+    enum graft_status status;
+    const char *message; /* a part of it */
+};
+
+#define F32(name, shape, offsets)                                                                            \
+    "\"" name "\":{\"dtype\":\"F32\",\"shape\":" shape ",\"data_offsets\":" offsets "}"
+#define BAD GRAFT_ERROR_FORMAT
+
+static const struct hostile hostile_headers[] = {
+    {"", 0, BAD, "byte 8"},
+    {"[]", 0, BAD, "no JSON object"},
+    {"{\"a\":", 0, BAD, "byte"},
+    {"{\"a\":1}", 0, BAD, "'a' has no dtype"},
+    {"{} {}", 0, BAD, "end of file expected"},
+    {"{\"a\\u0000b\":{}}", 0, BAD, "byte"},
+    {"{\"a\xff\":{}}", 0, BAD, "byte 11: unable to decode"},
+    {"{" F32("a", "[1]", "[0,4]") "," F32("a", "[1]", "[4,8]") "}", 8, BAD, "duplicate object key"},
+    {"{" F32("a", "[1]", "[0,4]") "," F32("\\u0061", "[1]", "[4,8]") "}", 8, BAD, "duplicate object key"},
+    {"{" F32("a", "[2]", "[0,8]") "," F32("b", "[2]", "[4,12]") "}", 12, BAD,
+     "'a' and 'b' overlap at byte 4"},
+    {"{" F32("a", "[1]", "[0,4]") "," F32("b", "[1]", "[0,4]") "}", 4, BAD, "overlap at byte 0"},
+    {"{" F32("a", "[1]", "[0,4]") "," F32("b", "[1]", "[8,12]") "}", 12, BAD, "bytes 4 to 8"},
+    {"{" F32("a", "[1]", "[4,8]") "}", 8, BAD, "bytes 0 to 4"},
+    {"{" F32("a", "[1]", "[0,4]") "}", 5, BAD, "1 bytes follow the last tensor"},
+    {"{}", 5, BAD, "5 bytes follow"},
+    {"{" F32("a", "[2]", "[0,8]") "}", 4, BAD, "truncated?"},
+    {"{" F32("a", "[2]", "[0,4]") "}", 4, BAD, "takes 8 bytes, but its data_offsets span 4"},
+    {"{" F32("a", "[1]", "[0,8]") "}", 8, BAD, "takes 4 bytes, but its data_offsets span 8"},
+    {"{" F32("a", "[1]", "[4,0]") "}", 4, BAD, "no valid data_offsets"},
+    {"{" F32("a", "[1]", "[-4,0]") "}", 4, BAD, "no valid data_offsets"},
+    {"{" F32("a", "[1]", "[0]") "}", 4, BAD, "no valid data_offsets"},
+    {"{" F32("a", "[1]", "[0,4,4]") "}", 4, BAD, "no valid data_offsets"},
+    {"{" F32("a", "[1]", "[0,4.0]") "}", 4, BAD, "no valid data_offsets"},
+    {"{" F32("a", "[1]", "\"0,4\"") "}", 4, BAD, "no valid data_offsets"},
+    {"{" F32("a", "[1]", "[0,9223372036854775807]") "}", 4, BAD, "ends at byte 9223372036854775807"},
+    {"{" F32("a", "[1]", "[0,9223372036854775808]") "}", 4, BAD, "integer"},
+    {"{" F32("a", "[-1]", "[0,4]") "}", 4, BAD, "dimension 0 is no count"},
+    {"{" F32("a", "[1,1.5]", "[0,4]") "}", 4, BAD, "dimension 1 is no count"},
+    {"{" F32("a", "[true]", "[0,4]") "}", 4, BAD, "dimension 0 is no count"},
+    {"{" F32("a", "7", "[0,4]") "}", 4, BAD, "no list as shape"},
+    {"{" F32("a", "[4294967296,4294967296]", "[0,4]") "}", 4, BAD, "larger than any memory"},
+    {"{" F32("a", "[4611686018427387905,4]", "[0,16]") "}", 16, BAD, "larger than any memory"},
+    {"{" F32("a", "[0,9223372036854775807,2]", "[0,0]") "}", 0, BAD, "larger than any memory"},
+    {"{" F32("a", "[1,1,1,1,1,1,1]", "[0,4]") "}", 4, GRAFT_ERROR_UNSUPPORTED, "7 dimensions"},
+    {"{\"a\":{\"dtype\":\"F8_E4M3\",\"shape\":[4],\"data_offsets\":[0,4]}}", 4, GRAFT_ERROR_UNSUPPORTED,
+     "F8_E4M3"},
+    {"{\"a\":{\"dtype\":\"none\",\"shape\":[4],\"data_offsets\":[0,4]}}", 4, GRAFT_ERROR_UNSUPPORTED,
+     "'none'"},
+    {"{\"a\":{\"dtype\":4,\"shape\":[4],\"data_offsets\":[0,4]}}", 4, BAD, "no dtype"},
+    {"{\"a\":{\"dtype\":\"F32\",\"data_offsets\":[0,4]}}", 4, BAD, "no list as shape"},
+    {"{\"a\":{\"dtype\":\"F32\",\"shape\":[1]}}", 4, BAD, "no valid data_offsets"},
+    {"{\"__metadata__\":[]}", 0, BAD, "__metadata__ is no JSON object"},
+    {"{\"__metadata__\":{\"x\":1}}", 0, BAD, "'x' in __metadata__ is no text"},
+    {"{\"bad\\nname\":{}}", 0, BAD, "'bad?name' has no dtype"},
+};
+
+static void hostile_headers_are_refused_by_name(void **state)
+{
+    (void)state;
+    static const uint8_t data[16];
+    for (size_t i = 0; i < sizeof hostile_headers / sizeof hostile_headers[0]; i++) {
+        const struct hostile *const hostile = &hostile_headers[i];
+        struct test_memory memory;
+        const struct graft_context_options options = test_memory_options(&memory, -1);
+        struct graft_context *context = NULL;
+        assert_int_equal(graft_context_open(&options, &context), GRAFT_OK);
+        struct graft_tensor_set *set = (struct graft_tensor_set *)1;
+        const enum graft_status status = parse(context, hostile->header, data, hostile->data_size, &set);
+        const char *const message = graft_context_error(context);
+        if (status != hostile->status || set != NULL || strstr(message, "'made.safetensors'") == NULL ||
+            strstr(message, hostile->message) == NULL) {
+            fail_msg("%s: status %d, message: %s", hostile->header, status, message);
+        }
+        graft_context_close(&context);
+        assert_int_equal(memory.alive, 0);
+    }
+}
+
+static void expect_refusal(struct graft_context *context, uint64_t length, const char *bytes, size_t count,
+                           const char *message)
+{
+    size_t size = 0;
+    uint8_t *const file = make_file(length, bytes, count, NULL, 0, &size);
+    struct graft_tensor_set *set = NULL;
+    assert_int_equal(graft_safetensors_parse(context, "x", file, size, &set), GRAFT_ERROR_FORMAT);
+    assert_null(set);
+    if (strstr(graft_context_error(context), message) == NULL) {
+        fail_msg("'%s' is not in: %s", message, graft_context_error(context));
+    }
+    free(file);
+}
+
+static void wrong_lengths_and_other_files_are_refused(void **state)
+{
+    struct graft_context *const context = *state;
+    struct graft_tensor_set *set = NULL;
+    expect_refusal(context, 3, "{}", 2, "a header of 3 bytes is announced, but only 2 follow");
+    expect_refusal(context, UINT64_MAX, "{}", 2, "above the limit of 100000000");
+    expect_refusal(context, 100000001, "{}", 2, "above the limit of 100000000");
+    expect_refusal(context, 100000000, "{}", 2, "but only 2 follow");
+    expect_refusal(context, 0, "{}", 2, "byte 8");
+    for (size_t size = 0; size < 8; size++) {
+        assert_int_equal(graft_safetensors_parse(context, "x", (const uint8_t *)"\2\0\0\0\0\0\0", size, &set),
+                         GRAFT_ERROR_FORMAT);
+    }
+    expect_refusal(context, UINT64_C(0x0800000804034b50), "", 0, "a zip archive");
+    expect_refusal(context, UINT64_C(0x1950a86a20f90280), "", 0, "old PyTorch");
+    /* Deep nesting, and far more values than a network has. */
+    char *const deep = malloc(5000000);
+    memset(deep, '[', 5000000);
+    expect_refusal(context, 100000, deep, 100000, "depth");
+    expect_refusal(context, 5000000, deep, 5000000, "values");
+    free(deep);
+    struct graft_text many = {0};
+    graft_text_append(context, &many, "{");
+    for (int i = 0; i < 65537; i++) {
+        graft_text_append(context, &many, "%s\"%d\":0", i > 0 ? "," : "", i);
+    }
+    graft_text_append(context, &many, "}");
+    expect_refusal(context, many.length, many.data, many.length, "65537 tensors");
+    graft_text_close(context, &many);
+}
+
+static void numbers_that_do_not_fit_are_refused(void **state)
+{
+    struct graft_context *const context = *state;
+    struct graft_tensor_set *set = NULL;
+    const int64_t large[2] = {1, INT64_C(2147483648)};
+    assert_int_equal(
+        parse(context, "{\"n\":{\"dtype\":\"I64\",\"shape\":[2],\"data_offsets\":[0,16]}}", large, 16, &set),
+        GRAFT_ERROR_NUMERIC);
+    assert_non_null(strstr(graft_context_error(context), "element 1 of tensor 'n' (I64)"));
+    assert_int_equal(parse(context, "{\"n\":{\"dtype\":\"U64\",\"shape\":[1],\"data_offsets\":[0,8]}}",
+                           "\xff\xff\xff\xff\xff\xff\xff\xff", 8, &set),
+                     GRAFT_ERROR_NUMERIC);
+    assert_int_equal(parse(context, "{\"n\":{\"dtype\":\"U32\",\"shape\":[1],\"data_offsets\":[0,4]}}",
+                           "\0\0\0\x80", 4, &set),
+                     GRAFT_ERROR_NUMERIC);
+    const double huge[1] = {1e39};
+    assert_int_equal(
+        parse(context, "{\"n\":{\"dtype\":\"F64\",\"shape\":[1],\"data_offsets\":[0,8]}}", huge, 8, &set),
+        GRAFT_ERROR_NUMERIC);
+    const double infinite[1] = {(double)INFINITY}; /* infinity itself does fit */
+    assert_int_equal(
+        parse(context, "{\"n\":{\"dtype\":\"F64\",\"shape\":[1],\"data_offsets\":[0,8]}}", infinite, 8, &set),
+        GRAFT_OK);
+    graft_tensor_set_close(&set);
+}
+
+/* A set with every element type that can be written, odd names and texts. */
+static enum graft_status make_set(struct graft_context *context, struct graft_tensor_set **set)
+{
+    static const float weights[6] = {1, -2, 0.5f, 3e38f, -0.0f, 1e-45f};
+    static const int32_t labels[3] = {INT32_MIN, 0, INT32_MAX};
+    static const double doubles[2] = {0.1, -1e-300};
+    const struct {
+        const char *name;
+        struct graft_desc desc;
+        const void *data;
+    } tensors[] = {
+        {"pixels", {GRAFT_DTYPE_U8, graft_shape_of(1, 3)}, "\1\2\3"},
+        {"features.0.weight", {GRAFT_DTYPE_F32, graft_shape_of(3, 1, 2, 3)}, weights},
+        {"", {GRAFT_DTYPE_F32, {.rank = 0}}, &weights[3]},
+        {"h\xc3\xa4lfte \"\\\n", {GRAFT_DTYPE_I32, graft_shape_of(2, 3, 1)}, labels},
+        {"double", {GRAFT_DTYPE_F64, graft_shape_of(1, 2)}, doubles},
+        {"empty", {GRAFT_DTYPE_F32, graft_shape_of(2, 0, 5)}, weights},
+    };
+    enum graft_status status = graft_tensor_set_open(context, set);
+    for (size_t i = 0; i < sizeof tensors / sizeof tensors[0] && status == GRAFT_OK; i++) {
+        status = graft_tensor_set_add(*set, tensors[i].name, &tensors[i].desc, tensors[i].data);
+    }
+    if (status == GRAFT_OK) {
+        status = graft_tensor_set_put_text(*set, "classes", "[\"ant\",\"bee\"]");
+    }
+    if (status == GRAFT_OK) {
+        status = graft_tensor_set_put_text(*set, "empty", "");
+    }
+    if (status != GRAFT_OK) {
+        graft_tensor_set_close(set);
+    }
+    return status;
+}
+
+static void expect_equal_sets(const struct graft_tensor_set *a, const struct graft_tensor_set *b)
+{
+    assert_int_equal(graft_tensor_set_count(a), graft_tensor_set_count(b));
+    for (size_t i = 0; i < graft_tensor_set_count(a); i++) {
+        const struct graft_named_tensor *const left = graft_tensor_set_at(a, i), *const right =
+                                                                                     graft_tensor_set_at(b,
+                                                                                                         i);
+        assert_string_equal(left->name, right->name);
+        assert_true(graft_shape_equal(&left->desc.shape, &right->desc.shape));
+        if (left->desc.dtype == GRAFT_DTYPE_F64) { /* read back as f32 */
+            assert_int_equal(right->desc.dtype, GRAFT_DTYPE_F32);
+            for (int64_t k = 0; k < graft_shape_count(&left->desc.shape); k++) {
+                assert_true(((float *)right->data)[k] == (float)((double *)left->data)[k]);
+            }
+            continue;
+        }
+        assert_int_equal(left->desc.dtype, right->desc.dtype);
+        assert_memory_equal(left->data, right->data, graft_desc_bytes(&left->desc));
+    }
+    assert_int_equal(graft_tensor_set_text_count(a), graft_tensor_set_text_count(b));
+    for (size_t i = 0; i < graft_tensor_set_text_count(a); i++) {
+        const char *key = NULL, *text = NULL;
+        assert_true(graft_tensor_set_text_at(a, i, &key, &text));
+        assert_string_equal(graft_tensor_set_text(b, key), text);
+    }
+}
+
+static void what_is_written_is_read_back(void **state)
+{
+    struct graft_context *const context = *state;
+    struct graft_tensor_set *set = NULL, *back = NULL;
+    char folder[128], path[256], *bytes = NULL;
+    size_t size = 0;
+    test_folder(folder, sizeof folder);
+    snprintf(path, sizeof path, "%s/a.safetensors", folder);
+    assert_int_equal(make_set(context, &set), GRAFT_OK);
+    assert_int_equal(graft_safetensors_save(context, path, set), GRAFT_OK);
+    assert_int_equal(graft_safetensors_load(context, path, &back), GRAFT_OK);
+    expect_equal_sets(set, back);
+    graft_tensor_set_close(&back);
+
+    /* As the format has it: the header begins with a brace, is padded to 8, and the widest elements come
+     * first. */
+    assert_int_equal(graft_file_read(context, path, 10000, &bytes, &size), GRAFT_OK);
+    uint64_t length = 0;
+    memcpy(&length, bytes, 8);
+    assert_int_equal(length % 8, 0);
+    assert_int_equal(bytes[8], '{');
+    assert_int_equal(size, 8 + length + 16 + 24 + 4 + 12 + 3);
+    json_t *const header = json_loadb(bytes + 8, (size_t)length, 0, NULL);
+    assert_int_equal(json_integer_value(json_array_get(
+                         json_object_get(json_object_get(header, "double"), "data_offsets"), 1)),
+                     16);
+    assert_int_equal(json_integer_value(json_array_get(
+                         json_object_get(json_object_get(header, "pixels"), "data_offsets"), 1)),
+                     59);
+    json_decref(header);
+    assert_memory_equal(bytes + size - 3, "\1\2\3", 3);
+    graft_release(context, bytes);
+    graft_tensor_set_close(&set);
+
+    assert_int_equal(graft_tensor_set_open(context, &set), GRAFT_OK); /* nothing in it */
+    assert_int_equal(graft_safetensors_save(context, path, set), GRAFT_OK);
+    assert_int_equal(graft_safetensors_load(context, path, &back), GRAFT_OK);
+    assert_int_equal(graft_tensor_set_count(back), 0);
+    graft_tensor_set_close(&back);
+    graft_tensor_set_close(&set);
+    test_folder_remove(folder);
+}
+
+static void what_cannot_be_written_leaves_the_old_file(void **state)
+{
+    struct graft_context *const context = *state;
+    struct graft_tensor_set *set = NULL, *back = NULL;
+    char folder[128], path[256];
+    test_folder(folder, sizeof folder);
+    snprintf(path, sizeof path, "%s/a.safetensors", folder);
+    assert_int_equal(make_set(context, &set), GRAFT_OK);
+    assert_int_equal(graft_safetensors_save(context, path, set), GRAFT_OK);
+
+    /* The limit on the size of a file stands for a full disk. */
+    struct graft_tensor_set *large = NULL;
+    assert_int_equal(graft_tensor_set_open(context, &large), GRAFT_OK);
+    const struct graft_desc desc = {GRAFT_DTYPE_F32, graft_shape_of(1, 100000)};
+    assert_int_equal(graft_tensor_set_add(large, "w", &desc, NULL), GRAFT_OK);
+    signal(SIGXFSZ, SIG_IGN);
+    struct rlimit limit;
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &limit), 0);
+    const struct rlimit small = {100000, limit.rlim_max};
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &small), 0);
+    const enum graft_status status = graft_safetensors_save(context, path, large);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
+    assert_int_equal(status, GRAFT_ERROR_IO);
+    assert_non_null(strstr(graft_context_error(context), path));
+    assert_non_null(strstr(graft_context_error(context), strerror(EFBIG)));
+
+    const struct graft_desc one = {GRAFT_DTYPE_F32, graft_shape_of(1, 1)};
+    assert_int_equal(graft_tensor_set_add(large, "bad \xff name", &one, NULL), GRAFT_OK);
+    assert_int_equal(graft_safetensors_save(context, path, large), GRAFT_ERROR_ARGUMENT);
+    graft_tensor_set_close(&large);
+    assert_int_equal(graft_tensor_set_open(context, &large), GRAFT_OK);
+    assert_int_equal(graft_tensor_set_add(large, "__metadata__", &one, NULL), GRAFT_OK);
+    assert_int_equal(graft_safetensors_save(context, path, large), GRAFT_ERROR_ARGUMENT);
+    assert_int_equal(graft_safetensors_save(context, "/nowhere/at/all", set), GRAFT_ERROR_IO);
+    graft_tensor_set_close(&large);
+
+    assert_int_equal(graft_safetensors_load(context, path, &back), GRAFT_OK);
+    expect_equal_sets(set, back);
+    graft_tensor_set_close(&back);
+    assert_int_equal(graft_safetensors_load(context, "/nowhere/at/all", &back), GRAFT_ERROR_NOT_FOUND);
+    assert_null(back);
+    assert_int_equal(graft_safetensors_load(context, folder, &back), GRAFT_ERROR_IO);
+    graft_tensor_set_close(&set);
+    test_folder_remove(folder);
+}
+
+static void every_failing_allocation_is_reported(void **state)
+{
+    (void)state;
+    char folder[128], path[256];
+    test_folder(folder, sizeof folder);
+    snprintf(path, sizeof path, "%s/a.safetensors", folder);
+    enum graft_status status = GRAFT_ERROR_MEMORY;
+    long n = 0;
+    for (; n < 200 && status != GRAFT_OK; n++) {
+        struct test_memory memory;
+        const struct graft_context_options options = test_memory_options(&memory, n);
+        struct graft_context *context = NULL;
+        struct graft_tensor_set *set = NULL, *back = NULL;
+        status = graft_context_open(&options, &context);
+        if (status == GRAFT_OK) {
+            status = make_set(context, &set);
+        }
+        if (status == GRAFT_OK) {
+            status = graft_safetensors_save(context, path, set);
+        }
+        if (status == GRAFT_OK) {
+            status = graft_safetensors_load(context, path, &back);
+        }
+        assert_true(status == GRAFT_OK || status == GRAFT_ERROR_MEMORY);
+        graft_tensor_set_close(&set);
+        graft_tensor_set_close(&back);
+        graft_context_close(&context);
+        assert_int_equal(memory.alive, 0);
+    }
+    assert_int_equal(status, GRAFT_OK);
+    assert_true(n > 30);
+    test_folder_remove(folder);
+}
+
+/* Random damage: whatever comes, an answer, no crash, no leak. Found faults are kept here as cases of their
+ * own. */
+static void random_damage_is_survived(void **state)
+{
+    (void)state;
+    struct test_memory memory;
+    const struct graft_context_options options = test_memory_options(&memory, -1);
+    struct graft_context *context = NULL;
+    struct graft_tensor_set *set = NULL;
+    char folder[128], path[256], *bytes = NULL;
+    size_t size = 0;
+    assert_int_equal(graft_context_open(&options, &context), GRAFT_OK);
+    test_folder(folder, sizeof folder);
+    snprintf(path, sizeof path, "%s/a.safetensors", folder);
+    assert_int_equal(make_set(context, &set), GRAFT_OK);
+    assert_int_equal(graft_safetensors_save(context, path, set), GRAFT_OK);
+    assert_int_equal(graft_file_read(context, path, 10000, &bytes, &size), GRAFT_OK);
+    graft_tensor_set_close(&set);
+    test_folder_remove(folder);
+
+    struct graft_random random;
+    graft_random_start(&random, 20240601, 1);
+    const long before = memory.alive;
+    int refused = 0, read = 0;
+    static const char likely[] = "{}[],:\"0123456789-.eE\\ FIUB";
+    for (int round = 0; round < 20000; round++) {
+        /* A copy of its exact size, so that the address sanitizer sees every byte too far. */
+        const size_t kept = round % 4 == 0 ? graft_random_below(&random, (uint32_t)size + 1) : size;
+        uint8_t *const copy = malloc(kept + 1);
+        uint8_t *const file = copy + (kept == 0);
+        memcpy(file, bytes, kept);
+        for (uint32_t k = graft_random_below(&random, 4); k > 0 && kept > 0; k--) {
+            const uint32_t place = graft_random_below(&random, (uint32_t)kept);
+            const uint32_t kind = graft_random_below(&random, 3);
+            file[place] = kind == 0   ? (uint8_t)graft_random_u32(&random)
+                          : kind == 1 ? (uint8_t)likely[graft_random_below(&random, sizeof likely - 1)]
+                                      : (uint8_t)(file[place] ^ 1u << graft_random_below(&random, 8));
+        }
+        if (graft_safetensors_parse(context, "damaged", file, kept, &set) == GRAFT_OK) {
+            read++;
+        } else {
+            refused++;
+            assert_null(set);
+            assert_non_null(strstr(graft_context_error(context), "'damaged'"));
+        }
+        graft_tensor_set_close(&set);
+        free(copy);
+        assert_int_equal(memory.alive, before);
+    }
+    assert_true(refused > 5000);
+    assert_true(read > 1000); /* the undamaged ones, and those whose data only were hit */
+    graft_release(context, bytes);
+    graft_context_close(&context);
+    assert_int_equal(memory.alive, 0);
+}
+
+/* SqueezeNet's published weights against the list of names and shapes that comes with the test data. */
+static void real_weights_are_read(void **state)
+{
+    struct graft_context *const context = *state;
+    char path[512], zoo_path[512], *bytes = NULL;
+    size_t size = 0;
+    struct graft_tensor_set *set = NULL;
+    if (test_data("data/squeezenet1_0-imagenet.safetensors", path, sizeof path) == NULL ||
+        test_data("zoo/squeezenet1_0.json", zoo_path, sizeof zoo_path) == NULL) {
+        skip();
+        return;
+    }
+    assert_int_equal(graft_safetensors_load(context, path, &set), GRAFT_OK);
+    assert_int_equal(graft_tensor_set_count(set), 52);
+    json_t *const zoo = json_load_file(zoo_path, 0, NULL);
+    json_t *const tensors = json_object_get(zoo, "tensors");
+    assert_int_equal(json_array_size(tensors), 52);
+    for (size_t i = 0; i < 52; i++) {
+        json_t *const expected = json_array_get(tensors, i);
+        const char *const name = json_string_value(json_array_get(expected, 0));
+        const struct graft_named_tensor *const tensor = graft_tensor_set_find(set, name);
+        assert_non_null(tensor);
+        assert_int_equal(tensor->desc.dtype, GRAFT_DTYPE_F32);
+        json_t *const shape = json_array_get(expected, 1);
+        assert_int_equal(tensor->desc.shape.rank, json_array_size(shape));
+        for (int k = 0; k < tensor->desc.shape.rank; k++) {
+            assert_int_equal(tensor->desc.shape.dim[k], json_integer_value(json_array_get(shape, (size_t)k)));
+        }
+    }
+    json_decref(zoo);
+    /* This file's tensors lie in the order of its header: their bytes in a row are the file's data. */
+    assert_int_equal(graft_file_read(context, path, 1 << 24, &bytes, &size), GRAFT_OK);
+    uint64_t at = 8 + 4888;
+    for (size_t i = 0; i < 52; i++) {
+        const struct graft_named_tensor *const tensor = graft_tensor_set_at(set, i);
+        assert_true(at + graft_desc_bytes(&tensor->desc) <= size);
+        assert_int_equal(memcmp(tensor->data, bytes + at, graft_desc_bytes(&tensor->desc)), 0);
+        at += graft_desc_bytes(&tensor->desc);
+    }
+    assert_int_equal(at, size);
+    graft_release(context, bytes);
+    graft_tensor_set_close(&set);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(all_element_types_are_read, open_context, close_context),
+        cmocka_unit_test(hostile_headers_are_refused_by_name),
+        cmocka_unit_test_setup_teardown(wrong_lengths_and_other_files_are_refused, open_context,
+                                        close_context),
+        cmocka_unit_test_setup_teardown(numbers_that_do_not_fit_are_refused, open_context, close_context),
+        cmocka_unit_test_setup_teardown(what_is_written_is_read_back, open_context, close_context),
+        cmocka_unit_test_setup_teardown(what_cannot_be_written_leaves_the_old_file, open_context,
+                                        close_context),
+        cmocka_unit_test(every_failing_allocation_is_reported),
+        cmocka_unit_test(random_damage_is_survived),
+        cmocka_unit_test_setup_teardown(real_weights_are_read, open_context, close_context),
+    };
+    return cmocka_run_group_tests_name("safetensors", tests, NULL, NULL);
+}
