@@ -14,18 +14,21 @@ enum graft_status graft_fail(struct graft_context *context, enum graft_status st
     GRAFT_PRINTF(3, 4);
 
 /* Puts "prefix: " before the recorded message, so that an outer layer can name its file or node. */
-enum graft_status graft_fail_prefix(struct graft_context *context, enum graft_status status, const char *format, ...)
-    GRAFT_PRINTF(3, 4);
+enum graft_status graft_fail_prefix(struct graft_context *context, enum graft_status status,
+                                    const char *format, ...) GRAFT_PRINTF(3, 4);
 
-void graft_log(struct graft_context *context, enum graft_log_level level, const char *format, ...) GRAFT_PRINTF(3, 4);
+void graft_log(struct graft_context *context, enum graft_log_level level, const char *format, ...)
+    GRAFT_PRINTF(3, 4);
 
 /* Memory for `count` elements of `size` bytes, zeroed, aligned to 64; NULL with the error recorded (also on
  * overflow). A count of 0 gives a valid pointer. */
 void *graft_allocate(struct graft_context *context, size_t count, size_t size);
 /* The same without zeroing: for large buffers that are written whole. */
 void *graft_allocate_raw(struct graft_context *context, size_t count, size_t size);
-/* Copies `old_count` elements over, zeroes the rest and releases the old; on failure the old one stays valid. */
-void *graft_reallocate(struct graft_context *context, void *memory, size_t old_count, size_t count, size_t size);
+/* Copies `old_count` elements over, zeroes the rest and releases the old; on failure the old one stays valid.
+ */
+void *graft_reallocate(struct graft_context *context, void *memory, size_t old_count, size_t count,
+                       size_t size);
 void graft_release(struct graft_context *context, void *memory);
 char *graft_duplicate_text(struct graft_context *context, const char *text);
 

@@ -5,10 +5,11 @@
 
 #include "graft/base.h"
 
-/* Reads a whole file of at most `limit` bytes (one zero byte is added behind it, not counted). GRAFT_ERROR_IO,
- * GRAFT_ERROR_NOT_FOUND, GRAFT_ERROR_FORMAT (larger than the limit), GRAFT_ERROR_MEMORY. Release with graft_release. */
-GRAFT_MUST_CHECK enum graft_status graft_file_read(struct graft_context *context, const char *path, uint64_t limit,
-                                                   char **data, size_t *size);
+/* Reads a whole file of at most `limit` bytes (one zero byte is added behind it, not counted).
+ * GRAFT_ERROR_IO, GRAFT_ERROR_NOT_FOUND, GRAFT_ERROR_FORMAT (larger than the limit), GRAFT_ERROR_MEMORY.
+ * Release with graft_release. */
+GRAFT_MUST_CHECK enum graft_status graft_file_read(struct graft_context *context, const char *path,
+                                                   uint64_t limit, char **data, size_t *size);
 
 /* A read-only mapping of a file. */
 struct graft_file_map {
@@ -20,8 +21,9 @@ GRAFT_MUST_CHECK enum graft_status graft_file_map_open(struct graft_context *con
 void graft_file_map_close(struct graft_file_map *map);
 
 /*
- * Writing a file so that it is there whole or not at all: data goes to "PATH.part-<pid>", commit syncs and renames.
- * abort (also after a failed write or commit) removes the partial file; the old file stays as it was.
+ * Writing a file so that it is there whole or not at all: data goes to "PATH.part-<pid>", commit syncs and
+ * renames. abort (also after a failed write or commit) removes the partial file; the old file stays as it
+ * was.
  */
 struct graft_file_writer {
     struct graft_context *context;
@@ -37,8 +39,8 @@ GRAFT_MUST_CHECK enum graft_status graft_file_writer_commit(struct graft_file_wr
 void graft_file_writer_abort(struct graft_file_writer *writer);
 
 /* The three in one. */
-GRAFT_MUST_CHECK enum graft_status graft_file_write(struct graft_context *context, const char *path, const void *data,
-                                                    size_t size);
+GRAFT_MUST_CHECK enum graft_status graft_file_write(struct graft_context *context, const char *path,
+                                                    const void *data, size_t size);
 
 /* Creates a folder and its parents; fine if it is there. */
 GRAFT_MUST_CHECK enum graft_status graft_folder_create(struct graft_context *context, const char *path);

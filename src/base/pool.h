@@ -2,8 +2,9 @@
 /*
  * One thread pool, shared by kernels and by the loader.
  *
- * Kernels split work over outputs into items; items are claimed dynamically, and the caller takes part, so a worker
- * that is busy elsewhere delays nobody. Tasks (decode a picture) are run by workers that have no kernel work.
+ * Kernels split work over outputs into items; items are claimed dynamically, and the caller takes part, so a
+ * worker that is busy elsewhere delays nobody. Tasks (decode a picture) are run by workers that have no
+ * kernel work.
  */
 #ifndef GRAFT_SRC_BASE_POOL_H
 #define GRAFT_SRC_BASE_POOL_H
@@ -13,15 +14,17 @@
 struct graft_pool;
 
 /* Opens a pool of `threads` threads, the caller's included (1: no thread is started). */
-GRAFT_MUST_CHECK enum graft_status graft_pool_open(struct graft_context *context, int threads, struct graft_pool **pool);
+GRAFT_MUST_CHECK enum graft_status graft_pool_open(struct graft_context *context, int threads,
+                                                   struct graft_pool **pool);
 /* Waits for running tasks; drops queued ones. */
 void graft_pool_close(struct graft_pool **pool);
 int graft_pool_threads(const struct graft_pool *pool);
 
 /*
- * Calls run(argument, item, thread) once for each item in [0, items) and returns when all are done. `thread` is in
- * [0, threads) and no two concurrent calls of one run share it: index per-thread scratch memory by it.
- * One run at a time per pool; a call from inside a run executes its items in the calling thread with thread 0.
+ * Calls run(argument, item, thread) once for each item in [0, items) and returns when all are done. `thread`
+ * is in [0, threads) and no two concurrent calls of one run share it: index per-thread scratch memory by it.
+ * One run at a time per pool; a call from inside a run executes its items in the calling thread with thread
+ * 0.
  */
 void graft_pool_run(struct graft_pool *pool, int64_t items,
                     void (*run)(void *argument, int64_t item, int thread), void *argument);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Counter-based random numbers: Philox 4x32-10 (Salmon, Moraes, Dror, Shaw: "Parallel random numbers: as easy as
- * 1, 2, 3", SC 2011). The same (key, counter) gives the same numbers on every backend and thread.
+ * Counter-based random numbers: Philox 4x32-10 (Salmon, Moraes, Dror, Shaw: "Parallel random numbers: as easy
+ * as 1, 2, 3", SC 2011). The same (key, counter) gives the same numbers on every backend and thread.
  */
 #ifndef GRAFT_SRC_BASE_RANDOM_H
 #define GRAFT_SRC_BASE_RANDOM_H
@@ -11,7 +11,8 @@
 /* Four 32-bit words for a 64-bit key and a 128-bit counter. */
 void graft_philox(const uint32_t key[2], const uint32_t counter[4], uint32_t result[4]);
 
-/* A stream: numbers one after the other for one purpose. `stream` separates purposes, `seed` is the user's. */
+/* A stream: numbers one after the other for one purpose. `stream` separates purposes, `seed` is the user's.
+ */
 struct graft_random {
     uint32_t key[2];
     uint32_t counter[4];

@@ -16,7 +16,8 @@ struct graft_text {
 
 void graft_text_append(struct graft_context *context, struct graft_text *text, const char *format, ...)
     GRAFT_PRINTF(3, 4);
-void graft_text_append_bytes(struct graft_context *context, struct graft_text *text, const char *bytes, size_t length);
+void graft_text_append_bytes(struct graft_context *context, struct graft_text *text, const char *bytes,
+                             size_t length);
 void graft_text_close(struct graft_context *context, struct graft_text *text);
 
 /* Optimal string alignment distance, for names of up to 63 characters; longer ones count as 1000. */
