@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Networks: the list of those that are known, building one as a graph, its parameters by PyTorch's names, its stages for
- * freezing and learning rates, its summary.
+ * Networks: the list of those that are known, building one as a graph, its parameters by PyTorch's names, its
+ * stages for freezing and learning rates, its summary.
  *
- * A network is a row of stages, in order; the last one is "head", the layers that are replaced for other classes. What
- * enters the head are the network's features. A graph may hold the whole network, its first stages or its last ones; the
- * parts share variables by name, so that the features of a frozen trunk can be computed once and kept.
+ * A network is a row of stages, in order; the last one is "head", the layers that are replaced for other
+ * classes. What enters the head are the network's features. A graph may hold the whole network, its first
+ * stages or its last ones; the parts share variables by name, so that the features of a frozen trunk can be
+ * computed once and kept.
  */
 #ifndef GRAFT_MODEL_H
 #define GRAFT_MODEL_H
@@ -66,9 +67,10 @@ struct graft_model_options {
     enum graft_model_part part;
     const char *cut;            /* BEFORE, FROM: name of a stage; NULL: "head" */
     enum graft_model_pool pool; /* BASE: what is done with the last feature map [n, h, w, c] */
-    bool input_u8;              /* input u8 [n, h, w, c], normalized in the graph; else real and normalized already */
-    const float *mean, *std;    /* [channels], for input_u8; NULL: the network's */
-    bool training;          /* stages from `train_from` on are trainable: their dropout is active, batch norm by `bn` */
+    bool input_u8; /* input u8 [n, h, w, c], normalized in the graph; else real and normalized already */
+    const float *mean, *std; /* [channels], for input_u8; NULL: the network's */
+    bool
+        training; /* stages from `train_from` on are trainable: their dropout is active, batch norm by `bn` */
     const char *train_from; /* name of a stage; NULL: all are trainable */
     enum graft_batch_norm_mode bn;
     float dropout; /* probability of all dropout layers, below 1; 0: the network's; below 0: none */
@@ -87,7 +89,8 @@ struct graft_model_stage {
 enum graft_parameter_layout {
     GRAFT_LAYOUT_VECTOR = 0, /* [c]: the same */
     GRAFT_LAYOUT_CONV = 1,   /* [o, i, kh, kw] there, [o, kh, kw, i] here */
-    GRAFT_LAYOUT_DENSE = 2   /* [out, in]; where `flattened` is set, the inputs are (c, h, w) there, (h, w, c) here */
+    GRAFT_LAYOUT_DENSE =
+        2 /* [out, in]; where `flattened` is set, the inputs are (c, h, w) there, (h, w, c) here */
 };
 
 enum graft_parameter_start { GRAFT_START_CONSTANT = 0, GRAFT_START_UNIFORM = 1, GRAFT_START_NORMAL = 2 };
@@ -102,7 +105,8 @@ struct graft_model_parameter {
     bool state;           /* running_mean, running_var: not a parameter that is trained */
     bool trainable;
     int stage, layer;
-    enum graft_parameter_start start; /* initial value: a constant, uniform in ±scale, or normal with deviation scale */
+    enum graft_parameter_start
+        start; /* initial value: a constant, uniform in ±scale, or normal with deviation scale */
     float scale;
 };
 
@@ -123,9 +127,9 @@ struct graft_model {
     const struct graft_model_info *info;
     struct graft_graph *graph; /* the model's; nodes may be added (losses, gradients, updates) */
     int64_t batch, height, width, classes;
-    int input;    /* [n, h, w, channels], "input"; FROM: "features" */
-    int step;     /* i32 [1] input "step" that must change with each training step; -1 without active dropout */
-    int map;      /* the last feature map [n, h, w, c] */
+    int input; /* [n, h, w, channels], "input"; FROM: "features" */
+    int step;  /* i32 [1] input "step" that must change with each training step; -1 without active dropout */
+    int map;   /* the last feature map [n, h, w, c] */
     int features; /* what enters the head (BEFORE, FROM: what crosses the cut; BASE: the pooled map) */
     int logits;   /* [n, classes] */
     struct graft_model_stage *stages;
@@ -141,8 +145,8 @@ struct graft_model {
 
 /*
  * Builds a network. The result of the part (logits, or features) is marked as output. `options` may be NULL.
- * GRAFT_ERROR_NOT_FOUND (no network or stage of that name), GRAFT_ERROR_ARGUMENT, GRAFT_ERROR_SHAPE (a picture too small
- * for the network; names layer and size), GRAFT_ERROR_MEMORY.
+ * GRAFT_ERROR_NOT_FOUND (no network or stage of that name), GRAFT_ERROR_ARGUMENT, GRAFT_ERROR_SHAPE (a
+ * picture too small for the network; names layer and size), GRAFT_ERROR_MEMORY.
  */
 GRAFT_API GRAFT_MUST_CHECK enum graft_status graft_model_open(struct graft_context *context, const char *name,
                                                               const struct graft_model_options *options,
@@ -153,13 +157,13 @@ GRAFT_API void graft_model_close(struct graft_model **model);
 GRAFT_API int graft_model_stage_find(const struct graft_model *model, const char *name);
 
 /*
- * Gives the parameters and running statistics of stage `from_stage` (an index) and all later ones their initial values,
- * from (seed, parameter's name) alone. 0: the whole network; stage_count - 1: the head. Missing variables are added.
- * GRAFT_ERROR_ARGUMENT, GRAFT_ERROR_MEMORY, GRAFT_ERROR_DEVICE.
+ * Gives the parameters and running statistics of stage `from_stage` (an index) and all later ones their
+ * initial values, from (seed, parameter's name) alone. 0: the whole network; stage_count - 1: the head.
+ * Missing variables are added. GRAFT_ERROR_ARGUMENT, GRAFT_ERROR_MEMORY, GRAFT_ERROR_DEVICE.
  */
 GRAFT_API GRAFT_MUST_CHECK enum graft_status graft_model_initialize(const struct graft_model *model,
-                                                                    struct graft_variables *variables, uint64_t seed,
-                                                                    int from_stage);
+                                                                    struct graft_variables *variables,
+                                                                    uint64_t seed, int from_stage);
 
 /* The layers as a table for people, with totals; owned by the model. NULL if there is not enough memory. */
 GRAFT_API const char *graft_model_summary(struct graft_model *model);

@@ -12,7 +12,8 @@
 extern "C" {
 #endif
 
-/* What was found. Names are listed, those beyond the text's size counted ("a; b and 7 more"); "" if there are none. */
+/* What was found. Names are listed, those beyond the text's size counted ("a; b and 7 more"); "" if there are
+ * none. */
 struct graft_weights_report {
     int loaded;    /* tensors */
     int missing;   /* that the network has and the set has not */
@@ -24,11 +25,11 @@ struct graft_weights_report {
 };
 
 /*
- * Loads the parameters and running statistics of the model (or of the part that was built). `skip_head`: those of the
- * last stage are left as they are. A prefix that all names share (module., _orig_mod., backbone., model.) is ignored.
- * Missing variables are added. `report` may be NULL and is filled also on failure.
- * GRAFT_ERROR_FORMAT where tensors are missing or misshaped: names them, and nothing is changed. GRAFT_ERROR_MEMORY,
- * GRAFT_ERROR_DEVICE.
+ * Loads the parameters and running statistics of the model (or of the part that was built). `skip_head`:
+ * those of the last stage are left as they are. A prefix that all names share (module., _orig_mod.,
+ * backbone., model.) is ignored. Missing variables are added. `report` may be NULL and is filled also on
+ * failure. GRAFT_ERROR_FORMAT where tensors are missing or misshaped: names them, and nothing is changed.
+ * GRAFT_ERROR_MEMORY, GRAFT_ERROR_DEVICE.
  */
 GRAFT_API GRAFT_MUST_CHECK enum graft_status graft_model_load_weights(const struct graft_model *model,
                                                                       struct graft_variables *variables,
@@ -36,8 +37,8 @@ GRAFT_API GRAFT_MUST_CHECK enum graft_status graft_model_load_weights(const stru
                                                                       bool skip_head,
                                                                       struct graft_weights_report *report);
 
-/* Adds all parameters and running statistics of the model to the set, in PyTorch's order, names and layout, as f32.
- * GRAFT_ERROR_ARGUMENT (a name is taken), GRAFT_ERROR_MEMORY, GRAFT_ERROR_DEVICE. */
+/* Adds all parameters and running statistics of the model to the set, in PyTorch's order, names and layout,
+ * as f32. GRAFT_ERROR_ARGUMENT (a name is taken), GRAFT_ERROR_MEMORY, GRAFT_ERROR_DEVICE. */
 GRAFT_API GRAFT_MUST_CHECK enum graft_status graft_model_store_weights(const struct graft_model *model,
                                                                        struct graft_variables *variables,
                                                                        struct graft_tensor_set *set);

@@ -114,8 +114,8 @@ static int wanted(const struct graft_model *model, bool skip_head)
                                                : model->parameter_count;
 }
 
-static enum graft_status check(const struct graft_model *model, const struct graft_tensor_set *set, const char *prefix,
-                               bool skip_head, struct graft_weights_report *report)
+static enum graft_status check(const struct graft_model *model, const struct graft_tensor_set *set,
+                               const char *prefix, bool skip_head, struct graft_weights_report *report)
 {
     struct names missing = {.text = report->missing_names};
     struct names misshaped = {.text = report->misshaped_names};
@@ -150,8 +150,10 @@ static enum graft_status check(const struct graft_model *model, const struct gra
 
     struct graft_context *const context = graft_graph_context(model->graph);
     if (missing.count > 0)
-        return graft_fail(context, GRAFT_ERROR_FORMAT, "these are not the weights of %s: %d of its %d tensors are "
-                          "missing (%s)", model->info->name, missing.count, count, report->missing_names);
+        return graft_fail(context, GRAFT_ERROR_FORMAT,
+                          "these are not the weights of %s: %d of its %d tensors are "
+                          "missing (%s)",
+                          model->info->name, missing.count, count, report->missing_names);
     if (misshaped.count > 0)
         return graft_fail(context, GRAFT_ERROR_FORMAT, "these weights do not fit %s with %lld classes: %s",
                           model->info->name, (long long)model->classes, report->misshaped_names);
@@ -165,13 +167,15 @@ static enum graft_status load(const struct graft_model *model, const struct graf
     const struct graft_desc *const desc = graft_graph_desc(model->graph, p->value);
     const size_t count = (size_t)graft_shape_count(&p->shape);
     float *const data = graft_allocate_raw(context, count, sizeof *data);
-    double *const wide = desc->dtype == GRAFT_DTYPE_F64 ? graft_allocate_raw(context, count, sizeof *wide) : NULL;
+    double *const wide =
+        desc->dtype == GRAFT_DTYPE_F64 ? graft_allocate_raw(context, count, sizeof *wide) : NULL;
     enum graft_status status = GRAFT_ERROR_MEMORY;
     if (data && (wide || desc->dtype != GRAFT_DTYPE_F64)) {
         convert(p, true, source, data);
         for (size_t i = 0; wide && i < count; ++i)
             wide[i] = (double)data[i];
-        status = graft_variables_write(variables, p->name, wide ? (const void *)wide : data, graft_desc_bytes(desc));
+        status = graft_variables_write(variables, p->name, wide ? (const void *)wide : data,
+                                       graft_desc_bytes(desc));
     }
     graft_release(context, wide);
     graft_release(context, data);
@@ -223,8 +227,8 @@ static enum graft_status store(const struct graft_model *model, const struct gra
     return status;
 }
 
-enum graft_status graft_model_store_weights(const struct graft_model *model, struct graft_variables *variables,
-                                            struct graft_tensor_set *set)
+enum graft_status graft_model_store_weights(const struct graft_model *model,
+                                            struct graft_variables *variables, struct graft_tensor_set *set)
 {
     enum graft_status status = GRAFT_OK;
     for (int i = 0; !status && i < model->parameter_count; ++i)

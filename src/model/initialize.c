@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Initial values. Each parameter has a random stream of its own, so the others' number and order do not matter. */
+/* Initial values. Each parameter has a random stream of its own, so the others' number and order do not
+ * matter. */
 #include "base/context.h"
 #include "base/random.h"
 #include "graft/model.h"
@@ -18,7 +19,8 @@ static double next(struct graft_random *random, const struct graft_model_paramet
     return scale;
 }
 
-static enum graft_status initialize(const struct graft_model *model, const struct graft_model_parameter *parameter,
+static enum graft_status initialize(const struct graft_model *model,
+                                    const struct graft_model_parameter *parameter,
                                     struct graft_variables *variables, uint64_t seed)
 {
     struct graft_context *const context = graft_graph_context(model->graph);
@@ -46,8 +48,9 @@ enum graft_status graft_model_initialize(const struct graft_model *model, struct
                                          uint64_t seed, int from_stage)
 {
     if (from_stage < 0 || from_stage >= model->stage_count)
-        return graft_fail(graft_graph_context(model->graph), GRAFT_ERROR_ARGUMENT, "%s has stages 0..%d, not %d",
-                          model->info->name, model->stage_count - 1, from_stage);
+        return graft_fail(graft_graph_context(model->graph), GRAFT_ERROR_ARGUMENT,
+                          "%s has stages 0..%d, not %d", model->info->name, model->stage_count - 1,
+                          from_stage);
     enum graft_status status = graft_variables_add(variables, model->graph);
     for (int i = model->stages[from_stage].first_parameter; !status && i < model->parameter_count; ++i)
         status = initialize(model, &model->parameters[i], variables, seed);

@@ -18,7 +18,8 @@ void graft_layers_scope(struct graft_layers *b, const char *format, ...)
     va_end(arguments);
 }
 
-/* scope.name.suffix, without dots where a part is empty; cut at the size of names, which the list test would notice. */
+/* scope.name.suffix, without dots where a part is empty; cut at the size of names, which the list test would
+ * notice. */
 static void full_name(const struct graft_layers *b, const char *name, const char *suffix,
                       char text[GRAFT_MODEL_NAME_SIZE])
 {
@@ -54,9 +55,10 @@ static void begin(struct graft_layers *b, const char *name, char text[GRAFT_MODE
 }
 
 /* Notes the layer that began last and returns its value. */
-static int end(struct graft_layers *b, int value, const char *name, int64_t multiply_adds, const char *format, ...)
-    GRAFT_PRINTF(5, 6);
-static int end(struct graft_layers *b, int value, const char *name, int64_t multiply_adds, const char *format, ...)
+static int end(struct graft_layers *b, int value, const char *name, int64_t multiply_adds, const char *format,
+               ...) GRAFT_PRINTF(5, 6);
+static int end(struct graft_layers *b, int value, const char *name, int64_t multiply_adds, const char *format,
+               ...)
 {
     struct graft_model *const model = b->model;
     const struct graft_desc *const desc = graft_graph_desc(b->graph, value);
@@ -66,7 +68,9 @@ static int end(struct graft_layers *b, int value, const char *name, int64_t mult
         grow(b, &model->layers, model->layer_count, &b->layer_capacity, sizeof *layer);
     if (!layer)
         return -1;
-    *layer = (struct graft_model_layer){.value = value, .stage = model->stage_count - 1, .shape = desc->shape,
+    *layer = (struct graft_model_layer){.value = value,
+                                        .stage = model->stage_count - 1,
+                                        .shape = desc->shape,
                                         .multiply_adds = multiply_adds};
     (void)snprintf(layer->name, sizeof layer->name, "%s", name);
     va_list arguments;
@@ -85,18 +89,23 @@ static int end(struct graft_layers *b, int value, const char *name, int64_t mult
 
 /* ---- parameters */
 
-/* A new parameter (or, with `state`, running statistic) named after the layer; its value, and `result` for details. */
-static int parameter(struct graft_layers *b, const char *name, const char *suffix, struct graft_shape shape, bool state,
-                     float initial, struct graft_model_parameter **result)
+/* A new parameter (or, with `state`, running statistic) named after the layer; its value, and `result` for
+ * details. */
+static int parameter(struct graft_layers *b, const char *name, const char *suffix, struct graft_shape shape,
+                     bool state, float initial, struct graft_model_parameter **result)
 {
     struct graft_model *const model = b->model;
     struct graft_model_parameter *const p =
         grow(b, &model->parameters, model->parameter_count, &b->parameter_capacity, sizeof *p);
     if (!p)
         return -1;
-    *p = (struct graft_model_parameter){.shape = shape, .source_shape = shape, .state = state,
-                                        .trainable = b->trainable && !state, .stage = model->stage_count - 1,
-                                        .layer = model->layer_count, .scale = initial};
+    *p = (struct graft_model_parameter){.shape = shape,
+                                        .source_shape = shape,
+                                        .state = state,
+                                        .trainable = b->trainable && !state,
+                                        .stage = model->stage_count - 1,
+                                        .layer = model->layer_count,
+                                        .scale = initial};
     full_name(b, name, suffix, p->name);
     p->value = state ? graft_graph_state(b->graph, p->name, &shape, (double)initial)
                      : graft_graph_parameter(b->graph, p->name, &shape);
@@ -113,7 +122,8 @@ static int parameter(struct graft_layers *b, const char *name, const char *suffi
     return p->value;
 }
 
-static void set_start(struct graft_model_parameter *weight, enum graft_layers_init init, double fan_in, double fan_out)
+static void set_start(struct graft_model_parameter *weight, enum graft_layers_init init, double fan_in,
+                      double fan_out)
 {
     switch (init) {
     case GRAFT_INIT_DEFAULT:
@@ -170,7 +180,8 @@ int graft_layer_conv(struct graft_layers *b, int x, const char *name, struct gra
     char text[GRAFT_MODEL_NAME_SIZE];
     begin(b, name, text);
     struct graft_model_parameter *weight = NULL;
-    const int w = parameter(b, name, "weight", graft_shape_of(4, out, kernel, kernel, in), false, 0.0f, &weight);
+    const int w =
+        parameter(b, name, "weight", graft_shape_of(4, out, kernel, kernel, in), false, 0.0f, &weight);
     if (w < 0)
         return -1;
     weight->layout = GRAFT_LAYOUT_CONV;
@@ -179,9 +190,10 @@ int graft_layer_conv(struct graft_layers *b, int x, const char *name, struct gra
     const int bias = conv.bias ? add_bias(b, name, out, b->conv_init, fan_in) : -1;
     if (conv.bias && bias < 0)
         return -1;
-    const struct graft_conv2d_attributes attributes = {
-        .stride = {stride, stride}, .dilation = {1, 1}, .pad = {conv.pad, conv.pad, conv.pad, conv.pad},
-        .groups = groups};
+    const struct graft_conv2d_attributes attributes = {.stride = {stride, stride},
+                                                       .dilation = {1, 1},
+                                                       .pad = {conv.pad, conv.pad, conv.pad, conv.pad},
+                                                       .groups = groups};
     const int y = graft_conv2d(b->graph, x, w, bias, &attributes);
     const struct graft_desc *const desc = graft_graph_desc(b->graph, y);
     if (!desc)
@@ -221,7 +233,8 @@ int graft_layer_activation(struct graft_layers *b, int x, const char *name, enum
         return -1;
     char text[GRAFT_MODEL_NAME_SIZE];
     begin(b, name, text);
-    return end(b, graft_unary(b->graph, kind, x), text, 0, "%s", kind == GRAFT_UNARY_RELU6 ? "relu6" : "relu");
+    return end(b, graft_unary(b->graph, kind, x), text, 0, "%s",
+               kind == GRAFT_UNARY_RELU6 ? "relu6" : "relu");
 }
 
 int graft_layer_dense(struct graft_layers *b, int x, const char *name, int64_t outputs)
@@ -258,8 +271,8 @@ int graft_layer_max_pool(struct graft_layers *b, int x, const char *name, struct
         return -1;
     char text[GRAFT_MODEL_NAME_SIZE];
     begin(b, name, text);
-    return end(b, graft_max_pool(b->graph, x, &pool), text, 0, "max_pool %dx%d/%d", pool.kernel[0], pool.kernel[1],
-               pool.stride[0]);
+    return end(b, graft_max_pool(b->graph, x, &pool), text, 0, "max_pool %dx%d/%d", pool.kernel[0],
+               pool.kernel[1], pool.stride[0]);
 }
 
 int graft_layer_adaptive_pool(struct graft_layers *b, int x, const char *name, int size)
@@ -299,8 +312,8 @@ int graft_layer_dropout(struct graft_layers *b, int x, const char *name, float p
     char text[GRAFT_MODEL_NAME_SIZE];
     begin(b, name, text);
     const uint64_t hash = graft_hash_text(text);
-    const struct graft_dropout_attributes attributes = {.probability = p, .stream = (uint32_t)(hash ^ hash >> 32),
-                                                        .seed = b->options->seed};
+    const struct graft_dropout_attributes attributes = {
+        .probability = p, .stream = (uint32_t)(hash ^ hash >> 32), .seed = b->options->seed};
     return end(b, graft_dropout(b->graph, x, b->model->step, &attributes), text, 0, "dropout %g", (double)p);
 }
 

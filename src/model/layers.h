@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * How networks are written down. A family's builder gets the input value and returns the logits; every layer takes a
- * value and gives a value, creates its parameters under PyTorch's names, and notes a line for the summary.
+ * How networks are written down. A family's builder gets the input value and returns the logits; every layer
+ * takes a value and gives a value, creates its parameters under PyTorch's names, and notes a line for the
+ * summary.
  *
- * A value of -1 means "not in the part that is being built": each layer passes it on and does nothing. So a builder is
- * written once, without conditions, for whole networks and for parts. Failures are the graph's to report.
+ * A value of -1 means "not in the part that is being built": each layer passes it on and does nothing. So a
+ * builder is written once, without conditions, for whole networks and for parts. Failures are the graph's to
+ * report.
  */
 #ifndef GRAFT_SRC_MODEL_LAYERS_H
 #define GRAFT_SRC_MODEL_LAYERS_H
@@ -13,7 +15,7 @@
 
 /* Initial weights; fan_in and fan_out as PyTorch counts them. */
 enum graft_layers_init {
-    GRAFT_INIT_DEFAULT = 0,       /* uniform, bound 1 / sqrt(fan_in); biases too: what PyTorch does by itself */
+    GRAFT_INIT_DEFAULT = 0, /* uniform, bound 1 / sqrt(fan_in); biases too: what PyTorch does by itself */
     GRAFT_INIT_HE_NORMAL_OUT = 1, /* normal, sqrt(2 / fan_out); biases 0 */
     GRAFT_INIT_HE_UNIFORM_IN = 2, /* uniform, bound sqrt(6 / fan_in); biases 0 */
     GRAFT_INIT_GLOROT = 3,        /* uniform, bound sqrt(6 / (fan_in + fan_out)); biases 0: what Keras does */
@@ -62,7 +64,8 @@ enum graft_status graft_layers_finish(struct graft_layers *b, int logits);
 int graft_layers_stage(struct graft_layers *b, int x, const char *name);
 /* x is the last feature map: what "no top" leaves. */
 int graft_layers_base(struct graft_layers *b, int x);
-/* Names of the following layers begin with this and a dot ("" for none); a layer named "" gets just this name. */
+/* Names of the following layers begin with this and a dot ("" for none); a layer named "" gets just this
+ * name. */
 void graft_layers_scope(struct graft_layers *b, const char *format, ...) GRAFT_PRINTF(2, 3);
 
 /* Zero means 1 for kernel, stride and groups, 0 for pad. `channels`: of the output. */

@@ -1,17 +1,19 @@
 /* SPDX-License-Identifier: MIT */
-/* Building a network: options are checked, the family's builder runs once (twice for a part that begins at a cut). */
+/* Building a network: options are checked, the family's builder runs once (twice for a part that begins at a
+ * cut). */
 #include "model/models.h"
 
 #include "base/context.h"
 
 #include <string.h>
 
-static enum graft_status check_range(struct graft_context *context, const char *what, int64_t value, int64_t limit)
+static enum graft_status check_range(struct graft_context *context, const char *what, int64_t value,
+                                     int64_t limit)
 {
     if (value >= 1 && value <= limit)
         return GRAFT_OK;
-    return graft_fail(context, GRAFT_ERROR_ARGUMENT, "%s must be in 1..%lld, not %lld", what, (long long)limit,
-                      (long long)value);
+    return graft_fail(context, GRAFT_ERROR_ARGUMENT, "%s must be in 1..%lld, not %lld", what,
+                      (long long)limit, (long long)value);
 }
 
 static enum graft_status check_options(struct graft_context *context, const struct graft_model *model,
@@ -25,11 +27,13 @@ static enum graft_status check_options(struct graft_context *context, const stru
     if (!status)
         status = check_range(context, "number of classes", model->classes, 1000000);
     if (!status && !(options->dropout < 1.0f))
-        status = graft_fail(context, GRAFT_ERROR_ARGUMENT, "dropout must be below 1, not %g", (double)options->dropout);
+        status = graft_fail(context, GRAFT_ERROR_ARGUMENT, "dropout must be below 1, not %g",
+                            (double)options->dropout);
     for (int i = 0; !status && options->input_u8 && options->std && i < model->info->channels; ++i) {
         if (!(options->std[i] > 0.0f))
-            status = graft_fail(context, GRAFT_ERROR_ARGUMENT, "the standard deviation of channel %d must be above 0, "
-                                "not %g", i, (double)options->std[i]);
+            status = graft_fail(context, GRAFT_ERROR_ARGUMENT,
+                                "the standard deviation of channel %d must be above 0, not %g", i,
+                                (double)options->std[i]);
     }
     return status;
 }
@@ -43,14 +47,22 @@ static enum graft_status build(struct graft_context *context, const struct graft
     struct graft_model *model = graft_allocate(context, 1, sizeof *model);
     if (!model)
         return GRAFT_ERROR_MEMORY;
-    *model = (struct graft_model){
-        .info = info, .input = -1, .step = -1, .map = -1, .features = -1, .logits = -1,
-        .batch = options->batch ? options->batch : 1,
-        .height = options->height ? options->height : info->preprocess.crop,
-        .width = options->width ? options->width : info->preprocess.crop,
-        .classes = options->classes ? options->classes : info->classes};
-    struct graft_layers b = {.context = context, .model = model, .options = options, .cut_shape = cut_shape,
-                             .epsilon = 1e-5f, .momentum = 0.1f};
+    *model = (struct graft_model){.info = info,
+                                  .input = -1,
+                                  .step = -1,
+                                  .map = -1,
+                                  .features = -1,
+                                  .logits = -1,
+                                  .batch = options->batch ? options->batch : 1,
+                                  .height = options->height ? options->height : info->preprocess.crop,
+                                  .width = options->width ? options->width : info->preprocess.crop,
+                                  .classes = options->classes ? options->classes : info->classes};
+    struct graft_layers b = {.context = context,
+                             .model = model,
+                             .options = options,
+                             .cut_shape = cut_shape,
+                             .epsilon = 1e-5f,
+                             .momentum = 0.1f};
     enum graft_status status = check_options(context, model, options);
     if (status)
         goto fail;
@@ -60,9 +72,9 @@ static enum graft_status build(struct graft_context *context, const struct graft
     b.graph = model->graph;
     status = graft_layers_finish(&b, entry->build(&b, graft_layers_input(&b), &entry->config));
     if (status == GRAFT_ERROR_SHAPE)
-        (void)graft_fail_prefix(context, status, "%s with input %lldx%lld (its usual input is %dx%d)", info->name,
-                                (long long)model->height, (long long)model->width, info->preprocess.crop,
-                                info->preprocess.crop);
+        (void)graft_fail_prefix(context, status, "%s with input %lldx%lld (its usual input is %dx%d)",
+                                info->name, (long long)model->height, (long long)model->width,
+                                info->preprocess.crop, info->preprocess.crop);
     if (status)
         goto fail;
     *result = model;

@@ -7,21 +7,28 @@
 #include <string.h>
 
 /* Channels, classes and preprocessing of the published weights. */
-#define IMAGENET(side)                                                                                           \
-    .channels = 3, .classes = 1000, .preprocess = {.resize_short_side = 256, .filter = "bilinear", .crop = side, \
-                                                   .mean = {0.485f, 0.456f, 0.406f},                             \
-                                                   .std = {0.229f, 0.224f, 0.225f}}
-#define MNIST                                                                                                      \
-    .channels = 1, .classes = 10, .preprocess = {.resize_short_side = 28, .filter = "bilinear", .crop = 28,        \
-                                                 .std = {1.0f, 1.0f, 1.0f}}
-#define SMALL                                                                                                   \
-    .channels = 3, .classes = 10, .preprocess = {.resize_short_side = 64, .filter = "bilinear", .crop = 64,     \
-                                                 .mean = {0.485f, 0.456f, 0.406f},                              \
-                                                 .std = {0.229f, 0.224f, 0.225f}}
+#define IMAGENET(side)                               \
+    .channels = 3, .classes = 1000,                  \
+    .preprocess = {.resize_short_side = 256,         \
+                   .filter = "bilinear",             \
+                   .crop = side,                     \
+                   .mean = {0.485f, 0.456f, 0.406f}, \
+                   .std = {0.229f, 0.224f, 0.225f}}
+#define MNIST                     \
+    .channels = 1, .classes = 10, \
+    .preprocess = {.resize_short_side = 28, .filter = "bilinear", .crop = 28, .std = {1.0f, 1.0f, 1.0f}}
+#define SMALL                                        \
+    .channels = 3, .classes = 10,                    \
+    .preprocess = {.resize_short_side = 64,          \
+                   .filter = "bilinear",             \
+                   .crop = 64,                       \
+                   .mean = {0.485f, 0.456f, 0.406f}, \
+                   .std = {0.229f, 0.224f, 0.225f}}
 
 static const struct graft_zoo_entry entries[] = {
-#define GRAFT_MODEL(model, model_family, facts, origin, ...)                                                      \
-    {.info = {.name = #model, .family = #model_family, .source = origin, facts}, .build = graft_zoo_##model_family, \
+#define GRAFT_MODEL(model, model_family, facts, origin, ...)                     \
+    {.info = {.name = #model, .family = #model_family, .source = origin, facts}, \
+     .build = graft_zoo_##model_family,                                          \
      .config = {__VA_ARGS__}},
 #include "model/models.def"
 #undef GRAFT_MODEL
@@ -39,7 +46,8 @@ const struct graft_model_info *graft_model_at(int index)
     return index >= 0 && index < ENTRY_COUNT ? &entries[index].info : NULL;
 }
 
-enum graft_status graft_zoo_find(struct graft_context *context, const char *name, const struct graft_zoo_entry **entry)
+enum graft_status graft_zoo_find(struct graft_context *context, const char *name,
+                                 const struct graft_zoo_entry **entry)
 {
     const char *names[ENTRY_COUNT];
     *entry = NULL;
@@ -53,8 +61,10 @@ enum graft_status graft_zoo_find(struct graft_context *context, const char *name
     if (!name)
         return graft_fail(context, GRAFT_ERROR_ARGUMENT, "no network was named");
     const char *const nearest = graft_text_nearest(name, names, ENTRY_COUNT);
-    return nearest ? graft_fail(context, GRAFT_ERROR_NOT_FOUND, "no network '%s'; did you mean '%s'?", name, nearest)
-                   : graft_fail(context, GRAFT_ERROR_NOT_FOUND, "no network '%s'; `graft models` lists them", name);
+    return nearest ? graft_fail(context, GRAFT_ERROR_NOT_FOUND, "no network '%s'; did you mean '%s'?", name,
+                                nearest)
+                   : graft_fail(context, GRAFT_ERROR_NOT_FOUND, "no network '%s'; `graft models` lists them",
+                                name);
 }
 
 enum graft_status graft_model_find(struct graft_context *context, const char *name,

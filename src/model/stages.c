@@ -27,7 +27,8 @@ int graft_layers_input(struct graft_layers *b)
     }
     const struct graft_shape vector = graft_shape_of(1, channels);
     model->input = graft_graph_input(b->graph, "input", GRAFT_DTYPE_U8, &shape);
-    return graft_normalize(b->graph, model->input, graft_graph_constant(b->graph, "input.mean", &vector, mean),
+    return graft_normalize(b->graph, model->input,
+                           graft_graph_constant(b->graph, "input.mean", &vector, mean),
                            graft_graph_constant(b->graph, "input.std", &vector, deviation));
 }
 
@@ -75,8 +76,11 @@ int graft_layers_stage(struct graft_layers *b, int x, const char *name)
         model->features = x;
 
     struct graft_model_stage *const stage = &model->stages[model->stage_count++];
-    *stage = (struct graft_model_stage){.input = x, .output = -1, .first_parameter = model->parameter_count,
-                                        .first_layer = model->layer_count, .trainable = b->trainable};
+    *stage = (struct graft_model_stage){.input = x,
+                                        .output = -1,
+                                        .first_parameter = model->parameter_count,
+                                        .first_layer = model->layer_count,
+                                        .trainable = b->trainable};
     (void)snprintf(stage->name, sizeof stage->name, "%s", name);
     return x;
 }
@@ -116,7 +120,7 @@ enum graft_status graft_layers_finish(struct graft_layers *b, int logits)
     if (status)
         return status;
     const bool cuts = options->part == GRAFT_MODEL_BEFORE || options->part == GRAFT_MODEL_FROM;
-    const char *const lost = cuts && !b->found_cut                            ? (options->cut ? options->cut : "head")
+    const char *const lost = cuts && !b->found_cut ? (options->cut ? options->cut : "head")
                              : options->train_from && !b->found_train_from ? options->train_from
                                                                            : NULL;
     if (lost) {
@@ -130,7 +134,8 @@ enum graft_status graft_layers_finish(struct graft_layers *b, int logits)
     const bool whole_end = options->part == GRAFT_MODEL_WHOLE || options->part == GRAFT_MODEL_FROM;
     const int result = whole_end ? logits : model->features;
     if (result < 0)
-        return graft_fail(b->context, GRAFT_ERROR_MEMORY, "%s: no memory for its description", model->info->name);
+        return graft_fail(b->context, GRAFT_ERROR_MEMORY, "%s: no memory for its description",
+                          model->info->name);
     graft_graph_output(b->graph, result);
     return GRAFT_OK;
 }

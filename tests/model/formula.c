@@ -31,7 +31,8 @@ static int ends(const char *text, const char *suffix)
     return a >= b && strcmp(text + a - b, suffix) == 0;
 }
 
-void test_formula_tensor(const char *network, const char *tensor, const struct graft_shape *shape, float *data)
+void test_formula_tensor(const char *network, const char *tensor, const struct graft_shape *shape,
+                         float *data)
 {
     const uint64_t h = hash(tensor);
     const int64_t count = graft_shape_count(shape);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Formula weights: numbers that stand in for a network's weights and input, the same on every machine. The recipe is in
- * the README of the test data; the files in its folder zoo/ were computed with them in f64.
+ * Formula weights: numbers that stand in for a network's weights and input, the same on every machine. The
+ * recipe is in the README of the test data; the files in its folder zoo/ were computed with them in f64.
  */
 #ifndef GRAFT_TESTS_FORMULA_H
 #define GRAFT_TESTS_FORMULA_H
@@ -9,7 +9,8 @@
 #include "graft/model.h"
 
 /* Fills `data`, laid out as in PyTorch (shape source_shape), for a tensor of that network. */
-void test_formula_tensor(const char *network, const char *tensor, const struct graft_shape *shape, float *data);
+void test_formula_tensor(const char *network, const char *tensor, const struct graft_shape *shape,
+                         float *data);
 
 /* The input of batch 2, [2, size, size, 3]: in our layout. */
 void test_formula_input(int size, float *data);

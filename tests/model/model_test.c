@@ -91,7 +91,8 @@ static void every_network(void **state)
     (void)state;
     for (int i = 0; i < graft_model_count(); ++i) {
         const struct graft_model_info *const info = graft_model_at(i);
-        const struct graft_model_options options = {.batch = 3, .classes = 2, .training = true, .train_from = "head"};
+        const struct graft_model_options options = {
+            .batch = 3, .classes = 2, .training = true, .train_from = "head"};
         struct graft_model *model = open_model(info->name, options);
         assert_shape(model, model->logits, "[3, 2]");
         assert_true(model->map >= 0 && model->features >= 0 && model->stage_count >= 3);
@@ -154,7 +155,8 @@ static void other_sizes(void **state)
 {
     (void)state;
     /* The adaptive pool makes VGG's dense layers fit whatever the picture's size. */
-    struct graft_model *model = open_model("vgg11", (struct graft_model_options){.height = 320, .width = 160});
+    struct graft_model *model =
+        open_model("vgg11", (struct graft_model_options){.height = 320, .width = 160});
     assert_shape(model, model->map, "[1, 10, 5, 512]");
     assert_shape(model, model->logits, "[1, 1000]");
     assert_int_equal(model->total_parameters, 132863336);
@@ -182,13 +184,15 @@ static void parts(void **state)
     assert_int_equal(model->total_parameters, 25557032 - 2048 * 1000 - 1000);
     graft_model_close(&model);
     for (int pool = GRAFT_MODEL_POOL_AVG; pool <= GRAFT_MODEL_POOL_MAX; ++pool) {
-        model = open_model("resnet50", (struct graft_model_options){
-                                           .part = GRAFT_MODEL_BASE, .pool = (enum graft_model_pool)pool, .batch = 2});
+        model = open_model("resnet50", (struct graft_model_options){.part = GRAFT_MODEL_BASE,
+                                                                    .pool = (enum graft_model_pool)pool,
+                                                                    .batch = 2});
         assert_shape(model, model->features, "[2, 2048]");
         graft_model_close(&model);
     }
-    model = open_model("squeezenet1_0", (struct graft_model_options){.part = GRAFT_MODEL_FROM, .classes = 2,
-                                                                     .batch = 5, .training = true});
+    model = open_model(
+        "squeezenet1_0",
+        (struct graft_model_options){.part = GRAFT_MODEL_FROM, .classes = 2, .batch = 5, .training = true});
     assert_shape(model, model->input, "[5, 13, 13, 512]");
     assert_string_equal(graft_graph_name(model->graph, model->input), "features");
     assert_shape(model, model->logits, "[5, 2]");
@@ -208,7 +212,8 @@ static void parts(void **state)
     graft_model_close(&before);
     graft_model_close(&from);
     /* Where the cut lies before a flattening, the dense layer still knows the map. */
-    from = open_model("mnist_convnet", (struct graft_model_options){.part = GRAFT_MODEL_FROM, .cut = "dense"});
+    from =
+        open_model("mnist_convnet", (struct graft_model_options){.part = GRAFT_MODEL_FROM, .cut = "dense"});
     assert_shape(from, from->input, "[1, 3, 3, 64]");
     assert_int_equal(from->parameters[0].flattened[1], 3);
     graft_model_close(&from);
@@ -240,9 +245,10 @@ static void freezing(void **state)
     /* Batch normalization in training takes nodes of its own, in trainable stages only. */
     int values[3];
     for (int i = 0; i < 3; ++i) {
-        const struct graft_model_options options = {
-            .training = true, .train_from = i == 1 ? "head" : NULL,
-            .bn = i == 0 ? GRAFT_BATCH_NORM_FROZEN : GRAFT_BATCH_NORM_TRAIN};
+        const struct graft_model_options options = {.training = true,
+                                                    .train_from = i == 1 ? "head" : NULL,
+                                                    .bn = i == 0 ? GRAFT_BATCH_NORM_FROZEN
+                                                                 : GRAFT_BATCH_NORM_TRAIN};
         model = open_model("resnet18", options);
         values[i] = graft_graph_value_count(model->graph);
         graft_model_close(&model);
@@ -257,7 +263,8 @@ static void pictures(void **state)
     struct graft_model *model = open_model("resnet18", (struct graft_model_options){.input_u8 = true});
     assert_int_equal(graft_graph_desc(model->graph, model->input)->dtype, GRAFT_DTYPE_U8);
     graft_model_close(&model);
-    model = open_model("mnist_convnet", (struct graft_model_options){.input_u8 = true, .real = GRAFT_DTYPE_F64});
+    model =
+        open_model("mnist_convnet", (struct graft_model_options){.input_u8 = true, .real = GRAFT_DTYPE_F64});
     assert_shape(model, model->input, "[1, 28, 28, 1]");
     assert_int_equal(graft_graph_desc(model->graph, model->logits)->dtype, GRAFT_DTYPE_F64);
     graft_model_close(&model);
@@ -283,8 +290,10 @@ static void failures(void **state)
     assert_fails("resnet18", (options){.height = 10000}, GRAFT_ERROR_ARGUMENT, "10000");
     assert_fails("resnet18", (options){.classes = 1000001}, GRAFT_ERROR_ARGUMENT, "1000001");
     assert_fails("resnet18", (options){.dropout = 1.0f}, GRAFT_ERROR_ARGUMENT, "dropout");
-    assert_fails("resnet18", (options){.training = true, .train_from = "layer9"}, GRAFT_ERROR_NOT_FOUND, "layer4");
-    assert_fails("resnet18", (options){.part = GRAFT_MODEL_BEFORE, .cut = "layer9"}, GRAFT_ERROR_NOT_FOUND, "layer9");
+    assert_fails("resnet18", (options){.training = true, .train_from = "layer9"}, GRAFT_ERROR_NOT_FOUND,
+                 "layer4");
+    assert_fails("resnet18", (options){.part = GRAFT_MODEL_BEFORE, .cut = "layer9"}, GRAFT_ERROR_NOT_FOUND,
+                 "layer9");
     assert_fails("squeezenet1_0", (options){.height = 16, .width = 16}, GRAFT_ERROR_SHAPE, "16x16");
     assert_fails("vgg11", (options){.height = 31, .width = 224}, GRAFT_ERROR_SHAPE, "31x224");
     assert_fails("mnist_convnet", (options){.height = 5, .width = 5}, GRAFT_ERROR_SHAPE, "28x28");
@@ -304,8 +313,9 @@ static void memory_failures(void **state)
         struct graft_model *model = NULL;
         status = graft_context_open(&options, &small);
         if (!status)
-            status = graft_model_open(small, "tiny_convnet",
-                                      &(struct graft_model_options){.part = GRAFT_MODEL_FROM, .training = true}, &model);
+            status = graft_model_open(
+                small, "tiny_convnet",
+                &(struct graft_model_options){.part = GRAFT_MODEL_FROM, .training = true}, &model);
         if (!status && !graft_model_summary(model))
             status = GRAFT_ERROR_MEMORY;
         if (status)
@@ -320,9 +330,15 @@ static void memory_failures(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(public_architectures), cmocka_unit_test(every_network), cmocka_unit_test(mnist_convnet),
-        cmocka_unit_test(other_sizes),          cmocka_unit_test(parts),         cmocka_unit_test(freezing),
-        cmocka_unit_test(pictures),             cmocka_unit_test(failures),      cmocka_unit_test(memory_failures),
+        cmocka_unit_test(public_architectures),
+        cmocka_unit_test(every_network),
+        cmocka_unit_test(mnist_convnet),
+        cmocka_unit_test(other_sizes),
+        cmocka_unit_test(parts),
+        cmocka_unit_test(freezing),
+        cmocka_unit_test(pictures),
+        cmocka_unit_test(failures),
+        cmocka_unit_test(memory_failures),
     };
     return cmocka_run_group_tests_name("model", tests, set_up, tear_down);
 }

@@ -58,7 +58,8 @@ int graft_zoo_mobilenet_v2(struct graft_layers *b, int x, const struct graft_zoo
     for (int row = 0; row < 7; ++row) {
         x = graft_layers_stage(b, x, rows[row].stage);
         for (int i = 0; i < rows[row].blocks; ++i)
-            x = inverted_residual(b, x, index++, rows[row].expand, rows[row].channels, i == 0 ? rows[row].stride : 1);
+            x = inverted_residual(b, x, index++, rows[row].expand, rows[row].channels,
+                                  i == 0 ? rows[row].stride : 1);
     }
     x = graft_layers_stage(b, x, "last");
     graft_layers_scope(b, "features");

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* ResNet 18 to 152 (He et al., arXiv 1512.03385; stride 2 on the 3×3 of a bottleneck), ResNeXt and wide ResNet. */
+/* ResNet 18 to 152 (He et al., arXiv 1512.03385; stride 2 on the 3×3 of a bottleneck), ResNeXt and wide
+ * ResNet. */
 #include "model/layers.h"
 
 static int conv_bn(struct graft_layers *b, int x, const char *conv, const char *bn, struct graft_conv shape)
@@ -7,8 +8,10 @@ static int conv_bn(struct graft_layers *b, int x, const char *conv, const char *
     return graft_layer_batch_norm(b, graft_layer_conv(b, x, conv, shape), bn);
 }
 
-/* One residual block in the current scope; `width`: channels of its 3×3 convolutions, `out`: of its result. */
-static int block(struct graft_layers *b, int x, const struct graft_zoo_config *config, int width, int out, int stride)
+/* One residual block in the current scope; `width`: channels of its 3×3 convolutions, `out`: of its result.
+ */
+static int block(struct graft_layers *b, int x, const struct graft_zoo_config *config, int width, int out,
+                 int stride)
 {
     const struct graft_conv wide = {
         .channels = width, .kernel = 3, .stride = stride, .pad = 1, .groups = config->groups};
@@ -28,7 +31,8 @@ static int block(struct graft_layers *b, int x, const struct graft_zoo_config *c
         y = conv_bn(b, y, "conv2", "bn2", second);
     }
     if (projected)
-        x = conv_bn(b, shortcut, "downsample.0", "downsample.1", (struct graft_conv){.channels = out, .stride = stride});
+        x = conv_bn(b, shortcut, "downsample.0", "downsample.1",
+                    (struct graft_conv){.channels = out, .stride = stride});
     y = graft_layer_add(b, y, x, "add");
     return graft_layer_activation(b, y, "relu", GRAFT_UNARY_RELU);
 }
@@ -41,10 +45,12 @@ int graft_zoo_resnet(struct graft_layers *b, int x, const struct graft_zoo_confi
     b->conv_init = GRAFT_INIT_HE_NORMAL_OUT;
 
     x = graft_layers_stage(b, x, "stem");
-    x = conv_bn(b, x, "conv1", "bn1", (struct graft_conv){.channels = 64, .kernel = 7, .stride = 2, .pad = 3});
+    x = conv_bn(b, x, "conv1", "bn1",
+                (struct graft_conv){.channels = 64, .kernel = 7, .stride = 2, .pad = 3});
     x = graft_layer_activation(b, x, "relu", GRAFT_UNARY_RELU);
     x = graft_layer_max_pool(
-        b, x, "maxpool", (struct graft_pool_attributes){.kernel = {3, 3}, .stride = {2, 2}, .pad = {1, 1, 1, 1}});
+        b, x, "maxpool",
+        (struct graft_pool_attributes){.kernel = {3, 3}, .stride = {2, 2}, .pad = {1, 1, 1, 1}});
     for (int stage = 0; stage < 4; ++stage) {
         const int width = (config->bottleneck ? groups * group_width : 64) << stage;
         const int out = (config->bottleneck ? 256 : 64) << stage;

@@ -26,7 +26,8 @@ static int pool(struct graft_layers *b, int x, int index)
 
 int graft_zoo_squeezenet(struct graft_layers *b, int x, const struct graft_zoo_config *config)
 {
-    static const int squeeze[8] = {16, 16, 32, 32, 48, 48, 64, 64}; /* of the eight fire modules; expand is 4 × */
+    static const int squeeze[8] = {16, 16, 32, 32,
+                                   48, 48, 64, 64}; /* of the eight fire modules; expand is 4 × */
     static const int names[2][8] = {{3, 4, 5, 7, 8, 9, 10, 12}, {3, 4, 6, 7, 9, 10, 11, 12}};
     static const int pools[2][2] = {{3, 7}, {2, 4}}; /* a pool comes before these modules */
     const int version = config->version;
@@ -34,9 +35,10 @@ int graft_zoo_squeezenet(struct graft_layers *b, int x, const struct graft_zoo_c
 
     x = graft_layers_stage(b, x, "conv1");
     graft_layers_scope(b, "features");
-    x = graft_layer_conv(b, x, "0", version == 0
-                         ? (struct graft_conv){.channels = 96, .kernel = 7, .stride = 2, .bias = true}
-                         : (struct graft_conv){.channels = 64, .kernel = 3, .stride = 2, .bias = true});
+    x = graft_layer_conv(b, x, "0",
+                         version == 0
+                             ? (struct graft_conv){.channels = 96, .kernel = 7, .stride = 2, .bias = true}
+                             : (struct graft_conv){.channels = 64, .kernel = 3, .stride = 2, .bias = true});
     x = graft_layer_activation(b, x, "1", GRAFT_UNARY_RELU);
     x = pool(b, x, 2);
     x = graft_layers_stage(b, x, "block1");

@@ -16,7 +16,8 @@ int graft_zoo_tiny_convnet(struct graft_layers *b, int x, const struct graft_zoo
     for (int i = 0; i < 5; ++i) {
         x = graft_layers_stage(b, x, rows[i].name);
         graft_layers_scope(b, "%s", rows[i].name);
-        x = graft_layer_conv(b, x, "conv", (struct graft_conv){.channels = rows[i].channels, .kernel = 3, .pad = 1});
+        x = graft_layer_conv(b, x, "conv",
+                             (struct graft_conv){.channels = rows[i].channels, .kernel = 3, .pad = 1});
         x = graft_layer_batch_norm(b, x, "bn");
         x = graft_layer_activation(b, x, "relu", GRAFT_UNARY_RELU);
         if (i < 4)

@@ -13,8 +13,9 @@ int graft_zoo_vgg(struct graft_layers *b, int x, const struct graft_zoo_config *
         x = graft_layers_stage(b, x, stages[block]);
         for (int i = 0; i < config->blocks[block]; ++i) {
             graft_layers_scope(b, "features.%d", index++);
-            x = graft_layer_conv(b, x, "",
-                                 (struct graft_conv){.channels = channels[block], .kernel = 3, .pad = 1, .bias = true});
+            x = graft_layer_conv(
+                b, x, "",
+                (struct graft_conv){.channels = channels[block], .kernel = 3, .pad = 1, .bias = true});
             if (config->batch_norm) {
                 graft_layers_scope(b, "features.%d", index++);
                 x = graft_layer_batch_norm(b, x, "");
@@ -23,7 +24,8 @@ int graft_zoo_vgg(struct graft_layers *b, int x, const struct graft_zoo_config *
             x = graft_layer_activation(b, x, "", GRAFT_UNARY_RELU);
         }
         graft_layers_scope(b, "features.%d", index++);
-        x = graft_layer_max_pool(b, x, "", (struct graft_pool_attributes){.kernel = {2, 2}, .stride = {2, 2}});
+        x = graft_layer_max_pool(b, x, "",
+                                 (struct graft_pool_attributes){.kernel = {2, 2}, .stride = {2, 2}});
     }
     x = graft_layers_base(b, x);
 

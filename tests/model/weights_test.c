@@ -1,0 +1,313 @@
+/* SPDX-License-Identifier: MIT */
+/* Weights in and out, initial values, parts that share variables, frozen and training batch normalization. */
+#include "graft/weights.h"
+#include "model/formula.h"
+#include "support/support.h"
+
+#include <math.h>
+
+static struct graft_context *context;
+static struct graft_device *device;
+
+static void ok(enum graft_status status)
+{
+    if (status)
+        fail_msg("%s", graft_context_error(context));
+}
+
+static int set_up(void **state)
+{
+    (void)state;
+    if (graft_context_open(NULL, &context))
+        return 1;
+    const enum graft_status status = graft_device_open(context, "reference", &device);
+    if (status)
+        print_error("%s\n", graft_context_error(context));
+    return status != GRAFT_OK;
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    graft_device_close(&device);
+    graft_context_close(&context);
+    return 0;
+}
+
+static struct graft_model *open_model(const char *name, struct graft_model_options options)
+{
+    struct graft_model *model = NULL;
+    ok(graft_model_open(context, name, &options, &model));
+    return model;
+}
+
+/* All tensors of the model in PyTorch's layout, filled by formula; `prefix` before each name. */
+static struct graft_tensor_set *formula_set(const struct graft_model *model, const char *prefix)
+{
+    struct graft_tensor_set *set = NULL;
+    ok(graft_tensor_set_open(context, &set));
+    for (int i = 0; i < model->parameter_count; ++i) {
+        const struct graft_model_parameter *const p = &model->parameters[i];
+        const struct graft_desc desc = {GRAFT_DTYPE_F32, p->source_shape};
+        char name[128];
+        (void)snprintf(name, sizeof name, "%s%s", prefix, p->name);
+        ok(graft_tensor_set_add(set, name, &desc, NULL));
+        test_formula_tensor(model->info->name, p->name, &p->source_shape,
+                            graft_tensor_set_find(set, name)->data);
+    }
+    return set;
+}
+
+static float read_float(struct graft_variables *variables, const char *name, int64_t count, int64_t index)
+{
+    float *const data = malloc((size_t)count * sizeof *data);
+    ok(graft_variables_read(variables, name, data, (uint64_t)count * sizeof *data));
+    const float value = data[index];
+    free(data);
+    return value;
+}
+
+static void round_trip(void **state)
+{
+    (void)state;
+    struct graft_model *model = open_model("mnist_convnet", (struct graft_model_options){0});
+    struct graft_tensor_set *set = formula_set(model, "");
+    struct graft_variables *variables = NULL;
+    struct graft_weights_report report;
+    ok(graft_variables_open(device, &variables));
+    ok(graft_model_load_weights(model, variables, set, false, &report));
+    assert_int_equal(report.loaded, 10);
+    assert_int_equal(report.missing + report.unused + report.misshaped, 0);
+
+    /* Ours: conv2.weight [64, 3, 3, 32], fc1.weight [64, (3, 3, 64)]; PyTorch's: [64, 32, 3, 3], [64, (64, 3,
+     * 3)]. */
+    const float *const conv = graft_tensor_set_find(set, "conv2.weight")->data;
+    const float *const dense = graft_tensor_set_find(set, "fc1.weight")->data;
+    const int o = 5, c = 7, y = 1, x = 2;
+    assert_true(read_float(variables, "conv2.weight", 64 * 3 * 3 * 32, ((o * 3 + y) * 3 + x) * 32 + c) ==
+                conv[((o * 32 + c) * 3 + y) * 3 + x]);
+    assert_true(read_float(variables, "fc1.weight", 64 * 576, o * 576 + (y * 3 + x) * 64 + c) ==
+                dense[o * 576 + (c * 3 + y) * 3 + x]);
+
+    struct graft_tensor_set *stored = NULL;
+    ok(graft_tensor_set_open(context, &stored));
+    ok(graft_model_store_weights(model, variables, stored));
+    assert_int_equal(graft_tensor_set_count(stored), graft_tensor_set_count(set));
+    for (size_t i = 0; i < graft_tensor_set_count(set); ++i) {
+        const struct graft_named_tensor *const a = graft_tensor_set_at(set, i), *const b =
+                                                                                    graft_tensor_set_at(
+                                                                                        stored, i);
+        assert_string_equal(a->name, b->name);
+        assert_true(graft_shape_equal(&a->desc.shape, &b->desc.shape));
+        assert_memory_equal(a->data, b->data, (size_t)graft_desc_bytes(&a->desc));
+    }
+    /* The same through variables in f64. */
+    struct graft_model *wide =
+        open_model("mnist_convnet", (struct graft_model_options){.real = GRAFT_DTYPE_F64});
+    struct graft_variables *wide_variables = NULL;
+    struct graft_tensor_set *again = NULL;
+    ok(graft_variables_open(device, &wide_variables));
+    ok(graft_tensor_set_open(context, &again));
+    ok(graft_model_load_weights(wide, wide_variables, set, false, NULL));
+    ok(graft_model_store_weights(wide, wide_variables, again));
+    assert_memory_equal(graft_tensor_set_find(again, "fc1.weight")->data, dense, 64 * 576 * sizeof(float));
+    graft_tensor_set_close(&again);
+    graft_variables_close(&wide_variables);
+    graft_model_close(&wide);
+    graft_tensor_set_close(&stored);
+    graft_variables_close(&variables);
+    graft_tensor_set_close(&set);
+    graft_model_close(&model);
+}
+
+static void reports(void **state)
+{
+    (void)state;
+    struct graft_model *model = open_model("tiny_convnet", (struct graft_model_options){0});
+    struct graft_model *two = open_model("tiny_convnet", (struct graft_model_options){.classes = 2});
+    struct graft_model *other = open_model("mnist_convnet", (struct graft_model_options){0});
+    struct graft_variables *variables = NULL;
+    struct graft_weights_report report;
+    ok(graft_variables_open(device, &variables));
+
+    /* A prefix and num_batches_tracked do not disturb; a stray tensor is named. */
+    struct graft_tensor_set *set = formula_set(model, "module.");
+    const struct graft_desc one = {GRAFT_DTYPE_I32, graft_shape_of(0, 0)};
+    ok(graft_tensor_set_add(set, "module.block1.bn.num_batches_tracked", &one, NULL));
+    ok(graft_tensor_set_add(set, "stray\nname", &one, NULL));
+    ok(graft_model_load_weights(model, variables, set, false, &report));
+    assert_int_equal(report.loaded, 5 * 5 + 2);
+    assert_int_equal(report.unused, 1);
+    assert_string_equal(report.unused_names, "stray?name");
+    graft_variables_close(&variables);
+
+    /* Two classes: the head does not fit, nothing is changed; without the head it does. */
+    ok(graft_variables_open(device, &variables));
+    ok(graft_model_initialize(two, variables, 1, 0));
+    const float before = read_float(variables, "block1.conv.weight", 432, 0);
+    assert_int_equal(graft_model_load_weights(two, variables, set, false, &report), GRAFT_ERROR_FORMAT);
+    assert_int_equal(report.misshaped, 2);
+    assert_non_null(strstr(graft_context_error(context), "fc.weight f32 [10, 128] instead of f32 [2, 128]"));
+    assert_true(read_float(variables, "block1.conv.weight", 432, 0) == before);
+    const float head = read_float(variables, "fc.weight", 256, 9);
+    ok(graft_model_load_weights(two, variables, set, true, &report));
+    assert_int_equal(report.loaded, 5 * 5);
+    assert_true(read_float(variables, "block1.conv.weight", 432, 0) != before);
+    assert_true(read_float(variables, "fc.weight", 256, 9) == head);
+    graft_variables_close(&variables);
+
+    /* Another network's weights: all are missing, a few are named, the rest counted. */
+    ok(graft_variables_open(device, &variables));
+    assert_int_equal(graft_model_load_weights(other, variables, set, false, &report), GRAFT_ERROR_FORMAT);
+    assert_int_equal(report.missing, 10);
+    assert_int_equal(report.loaded, 0);
+    assert_non_null(strstr(report.missing_names, "conv1.weight; conv1.bias"));
+    assert_non_null(strstr(report.unused_names, " more"));
+    assert_non_null(strstr(graft_context_error(context), "mnist_convnet"));
+    graft_variables_close(&variables);
+    graft_tensor_set_close(&set);
+    graft_model_close(&other);
+    graft_model_close(&two);
+    graft_model_close(&model);
+}
+
+static void initial_values(void **state)
+{
+    (void)state;
+    struct graft_model *model = open_model("tiny_convnet", (struct graft_model_options){.classes = 100});
+    struct graft_variables *a = NULL, *b = NULL;
+    ok(graft_variables_open(device, &a));
+    ok(graft_variables_open(device, &b));
+    ok(graft_model_initialize(model, a, 7, 0));
+    const int head = model->stage_count - 1;
+    ok(graft_model_initialize(model, b, 7, head));
+    /* The head's numbers do not depend on what else is initialized; the others were left as they are created.
+     */
+    enum { FC = 128 * 100, CONV = 128 * 128 * 9 };
+    float *const fc = malloc(FC * sizeof *fc), *const fc_b = malloc(FC * sizeof *fc_b);
+    float *const conv = malloc(CONV * sizeof *conv);
+    ok(graft_variables_read(a, "fc.weight", fc, FC * sizeof *fc));
+    ok(graft_variables_read(b, "fc.weight", fc_b, FC * sizeof *fc_b));
+    assert_memory_equal(fc, fc_b, FC * sizeof *fc);
+    assert_true(read_float(b, "block1.conv.weight", 432, 0) == 0.0f);
+    ok(graft_model_initialize(model, b, 8, head));
+    ok(graft_variables_read(b, "fc.weight", fc_b, FC * sizeof *fc_b));
+    assert_memory_not_equal(fc, fc_b, FC * sizeof *fc);
+    /* Uniform in ±1/sqrt(128): extremes near the bound, mean near 0, deviation bound/sqrt(3). Each within 5
+     * sigma. */
+    const double bound = 1.0 / sqrt(128.0);
+    double sum = 0.0, squares = 0.0, largest = 0.0;
+    for (int i = 0; i < FC; ++i) {
+        sum += (double)fc[i];
+        squares += (double)fc[i] * (double)fc[i];
+        largest = fmax(largest, fabs((double)fc[i]));
+    }
+    assert_true(largest <= bound && largest > 0.995 * bound);
+    assert_true(fabs(sum / FC) < 5.0 * bound / sqrt(3.0 * FC));
+    assert_true(fabs(squares / FC / (bound * bound / 3.0) - 1.0) < 5.0 * sqrt(0.8 / FC));
+    /* Normal with variance 2 / fan_out, fan_out = 128 × 9. */
+    ok(graft_variables_read(a, "block5.conv.weight", conv, CONV * sizeof *conv));
+    squares = 0.0;
+    for (int i = 0; i < CONV; ++i)
+        squares += (double)conv[i] * (double)conv[i];
+    assert_true(fabs(squares / CONV * 128.0 * 9.0 / 2.0 - 1.0) < 5.0 * sqrt(2.0 / CONV));
+    assert_true(read_float(a, "block3.bn.weight", 64, 63) == 1.0f &&
+                read_float(a, "block3.bn.running_var", 64, 0) == 1.0f);
+    assert_true(read_float(a, "block3.bn.bias", 64, 63) == 0.0f &&
+                read_float(a, "block3.bn.running_mean", 64, 0) == 0.0f);
+    assert_int_equal(graft_model_initialize(model, a, 7, model->stage_count), GRAFT_ERROR_ARGUMENT);
+    free(conv);
+    free(fc_b);
+    free(fc);
+    graft_variables_close(&b);
+    graft_variables_close(&a);
+    graft_model_close(&model);
+}
+
+static void run_model(struct graft_model *model, struct graft_variables *variables, const void *input,
+                      int value, void *output)
+{
+    struct graft_plan *plan = NULL;
+    ok(graft_plan_open(model->graph, device, variables, NULL, &plan));
+    ok(graft_plan_write(plan, model->input, input,
+                        graft_desc_bytes(graft_graph_desc(model->graph, model->input))));
+    if (model->step >= 0)
+        ok(graft_plan_write(plan, model->step, (const int32_t[]){3}, 4));
+    ok(graft_plan_refresh(plan));
+    ok(graft_plan_run(plan, GRAFT_SEGMENT_COMPUTE));
+    ok(graft_plan_read(plan, value, output, graft_desc_bytes(graft_graph_desc(model->graph, value))));
+    graft_plan_close(&plan);
+}
+
+/* Features of the first stages, then the last stages on them: the same bits as the whole network. */
+static void parts_agree(void **state)
+{
+    (void)state;
+    static const char *const cuts[] = {"head", "block3"};
+    static uint8_t picture[2 * 64 * 64 * 3];
+    for (size_t i = 0; i < sizeof picture; ++i)
+        picture[i] = (uint8_t)(i * i / 7);
+    struct graft_model_options options = {.batch = 2, .input_u8 = true};
+    struct graft_model *whole = open_model("tiny_convnet", options);
+    struct graft_variables *variables = NULL;
+    struct graft_tensor_set *set = formula_set(whole, "");
+    ok(graft_variables_open(device, &variables));
+    ok(graft_model_load_weights(whole, variables, set, false, NULL));
+    graft_tensor_set_close(&set);
+    float expected[20], logits[20];
+    run_model(whole, variables, picture, whole->logits, expected);
+    for (int i = 0; i < 2; ++i) {
+        options.part = GRAFT_MODEL_BEFORE;
+        options.cut = cuts[i];
+        struct graft_model *before = open_model("tiny_convnet", options);
+        options.part = GRAFT_MODEL_FROM;
+        struct graft_model *from = open_model("tiny_convnet", options);
+        float *const features = malloc((size_t)graft_desc_bytes(graft_graph_desc(from->graph, from->input)));
+        run_model(before, variables, picture, before->features, features);
+        run_model(from, variables, features, from->logits, logits);
+        assert_memory_equal(logits, expected, sizeof logits);
+        free(features);
+        graft_model_close(&before);
+        graft_model_close(&from);
+    }
+    graft_variables_close(&variables);
+    graft_model_close(&whole);
+}
+
+static void batch_norm_modes(void **state)
+{
+    (void)state;
+    static uint8_t picture[4 * 64 * 64 * 3];
+    for (size_t i = 0; i < sizeof picture; ++i)
+        picture[i] = (uint8_t)(i * i / 7);
+    for (int mode = 0; mode < 3; ++mode) {
+        /* 0: frozen though trainable; 1: train, all stages; 2: train, the first stages frozen. */
+        const struct graft_model_options options = {.batch = 4,
+                                                    .input_u8 = true,
+                                                    .training = true,
+                                                    .train_from = mode == 2 ? "block4" : NULL,
+                                                    .bn = mode == 0 ? GRAFT_BATCH_NORM_FROZEN
+                                                                    : GRAFT_BATCH_NORM_TRAIN};
+        struct graft_model *model = open_model("tiny_convnet", options);
+        struct graft_variables *variables = NULL;
+        float logits[40];
+        ok(graft_variables_open(device, &variables));
+        ok(graft_model_initialize(model, variables, 1, 0));
+        run_model(model, variables, picture, model->logits, logits);
+        const bool first = read_float(variables, "block1.bn.running_mean", 16, 0) != 0.0f;
+        const bool last = read_float(variables, "block5.bn.running_var", 128, 0) != 1.0f;
+        assert_int_equal(first, mode == 1);
+        assert_int_equal(last, mode != 0);
+        graft_variables_close(&variables);
+        graft_model_close(&model);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(round_trip),  cmocka_unit_test(reports),          cmocka_unit_test(initial_values),
+        cmocka_unit_test(parts_agree), cmocka_unit_test(batch_norm_modes),
+    };
+    return cmocka_run_group_tests_name("weights", tests, set_up, tear_down);
+}
