@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The matrix product under conv2d, its gradients and matmul:
+ *
+ *   C[row, column] (+)= sum over segments s, k < segment.k of A(row, s, k) · B(s, k, column)
+ *
+ * Rows are grouped in tiles whose addresses the caller gives, so that A need not be a matrix: a row may be a pixel and
+ * a segment a row of the filter window, which is im2col without copying. Each element of C is summed in the order of
+ * the segments in one chain per block of segments; tiles and threads do not change a bit of it.
+ */
+#ifndef GRAFT_SRC_BACKEND_CPU_FAST_GEMM_H
+#define GRAFT_SRC_BACKEND_CPU_FAST_GEMM_H
+
+#include "backend/cpu/cpu.h"
+#include "backend/cpu/fast/vector.h"
+
+/* Up to FAST_ROWS rows of C: the first FAST_HALF of them from half 0, the others from half 1. */
+struct fast_tile {
+    const float *a[2]; /* A at segment offset 0, k 0, first row of each half */
+    ptrdiff_t c[2];    /* index into c (and residual) of the first row of each half */
+    int rows;
+};
+
+/* A run of k with constant steps in A and B. */
+struct fast_segment {
+    ptrdiff_t a; /* added to the tile's a */
+    ptrdiff_t b; /* added to the panel's b */
+    int64_t k;
+};
+
+/* Sums longer than this are cut, so that the panel of B and the tile of A stay in the caches nearest to the core. */
+#define FAST_BLOCK_K 512
+/* Rows of A whose distance in floats is a multiple of this fall on the same few sets of the first-level cache: such
+ * rows are copied to a pitch that is FAST_PITCH_EXTRA longer. */
+#define FAST_BAD_PITCH 512
+#define FAST_PITCH_EXTRA 16
+
+struct fast_product {
+    const struct fast_tile *tiles;
+    int n_tiles;
+    ptrdiff_t a_row; /* step from row to row in A */
+    ptrdiff_t a_k;   /* step in k: a_row or a_k must be 1 */
+    const struct fast_segment *segments;
+    int64_t n_segments;
+    int64_t block_k; /* segments are taken together up to this sum of k, then C is stored and taken up again */
+    const float *b;    /* FAST_COLUMNS floats are read for each k, of the last panel whole vectors */
+    ptrdiff_t b_k;     /* step in k: FAST_COLUMNS if packed */
+    ptrdiff_t b_panel; /* step from panel to panel of FAST_COLUMNS columns */
+    float *c;
+    ptrdiff_t c_row;
+    int64_t columns;
+    const float *bias;     /* [columns] or NULL */
+    const float *residual; /* indexed as c, or NULL; may be c itself */
+    bool accumulate;       /* C += */
+    enum graft_unary activation;
+};
+
+/* Computes all tiles × columns. */
+void FAST(sweep)(const struct fast_product *product);
+
+/* Appends tiles for `rows` rows from `a` on; returns the new count. Room for rows / FAST_ROWS + 1 must be there. */
+int FAST(tile_rows)(struct fast_tile *tiles, int n_tiles, const float *a, ptrdiff_t a_row, ptrdiff_t c, ptrdiff_t c_row,
+                    int64_t rows);
+
+/* Floats in B packed: [ceil(columns / FAST_COLUMNS)][k][FAST_COLUMNS], the last panel filled with 0. */
+int64_t FAST(packed_floats)(int64_t k, int64_t columns);
+
+/* Packs rows k of one panel: to[k][FAST_COLUMNS] = from[k * k_step + column * column_step], one step being 1. */
+void FAST(pack_panel)(float *to, const float *from, int64_t k, int64_t columns, ptrdiff_t k_step, ptrdiff_t column_step);
+
+/* Appends `segment` in pieces of at most `most` k; returns the new count. */
+int64_t FAST(cut)(struct fast_segment *segments, int64_t count, struct fast_segment segment, ptrdiff_t a_k, ptrdiff_t b_k,
+                  int64_t most);
+
+#endif

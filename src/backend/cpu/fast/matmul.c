@@ -1,0 +1,324 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * y[batch, m, n] = activation(a · b + bias + residual).
+ *
+ * Three ways to the same tiles:
+ *   packed   b is packed into panels, once if it is constant
+ *   direct   b lies row-major and is used for few rows only: read where it is
+ *   swapped  b is transposed (a dense layer's weights) and there are few rows: yᵀ = bᵀ·aᵀ with a packed, b read in place
+ */
+#include "backend/cpu/fast/common.h"
+#include "backend/cpu/fast/gemm.h"
+
+enum way { PACKED, DIRECT, SWAPPED };
+
+struct plan {
+    enum way way;
+    bool prepared; /* packed by prepare */
+    bool copy_a;
+    int64_t batches;
+    int64_t m, n, k;
+    int64_t a_batch, b_batch; /* floats from batch to batch; 0: shared */
+    ptrdiff_t a_row, a_k;
+    ptrdiff_t b_k, b_column;
+    int64_t packings;       /* different matrices to pack */
+    int64_t packed_columns; /* columns of the packed operand */
+    int64_t packed_floats;  /* of one matrix */
+    int64_t rows, columns;  /* of one item */
+    int64_t row_blocks, column_blocks;
+    int64_t block_k;
+    uint64_t packed_at, scratch_at, scratch_bytes; /* in the workspace */
+    uint64_t segments_at, copy_at, swap_at;        /* in a thread's scratch, behind the tiles */
+    uint64_t workspace_bytes;
+};
+
+static void choose_way(struct plan *plan, const struct graft_call *call)
+{
+    const struct graft_matmul_attributes *const attributes = &call->attributes.matmul;
+    const bool constant = call->constant >> 1 & 1u;
+    plan->way = PACKED;
+    if (attributes->transpose_b && plan->batches == 1 && plan->m <= (constant ? FAST_COLUMNS : 4 * FAST_COLUMNS))
+        plan->way = SWAPPED;
+    else if (!attributes->transpose_b && !constant && plan->m <= 64)
+        plan->way = DIRECT;
+    plan->prepared = plan->way == PACKED && constant;
+    plan->packings = plan->way == SWAPPED || plan->b_batch == 0 ? 1 : plan->batches;
+    plan->packed_columns = plan->way == SWAPPED ? plan->m : plan->way == DIRECT ? plan->n % FAST_COLUMNS : plan->n;
+    plan->packed_floats = FAST(packed_floats)(plan->k, plan->packed_columns);
+    plan->block_k = plan->way == DIRECT ? 32 : FAST_BLOCK_K;
+    plan->copy_a = plan->way != SWAPPED && plan->n > FAST_COLUMNS &&
+                   (plan->a_k == 1 ? plan->k % FAST_BAD_PITCH == 0 : plan->m % FAST_BAD_PITCH == 0 || plan->m > 2048);
+}
+
+static void choose_blocks(struct plan *plan, int threads)
+{
+    const int64_t items = 4 * threads;
+    if (plan->way == SWAPPED) {
+        plan->rows = fast_block(plan->n, FAST_ROWS, 4 * FAST_ROWS, items);
+        plan->row_blocks = graft_ceil_div(plan->n, plan->rows);
+        plan->columns = plan->m;
+        plan->column_blocks = 1;
+        return;
+    }
+    const int64_t most = graft_max_i64(graft_min_i64(131072 / graft_max_i64(plan->k, 1), 48 * FAST_ROWS), 2 * FAST_ROWS);
+    plan->rows = fast_block(plan->m, FAST_ROWS, most, graft_ceil_div(items, graft_max_i64(plan->batches, 1)));
+    plan->row_blocks = graft_ceil_div(plan->m, plan->rows);
+    const int64_t widest = plan->way == DIRECT || plan->k < 64 ? 1024 : plan->n;
+    plan->columns = fast_block(plan->n, FAST_COLUMNS, graft_max_i64(widest, 1),
+                               graft_ceil_div(items, graft_max_i64(plan->batches * plan->row_blocks, 1)));
+    plan->column_blocks = graft_ceil_div(plan->n, plan->columns);
+}
+
+static void make_plan(struct plan *plan, const struct graft_cpu_device *device, const struct graft_call *call)
+{
+    const struct graft_matmul_attributes *const attributes = &call->attributes.matmul;
+    const struct graft_shape *const a = &call->in[0].shape;
+    const struct graft_shape *const b = &call->in[1].shape;
+    const struct graft_shape *const y = &call->out[0].shape;
+    memset(plan, 0, sizeof *plan);
+    plan->m = y->dim[y->rank - 2];
+    plan->n = y->dim[y->rank - 1];
+    plan->k = attributes->transpose_a ? a->dim[a->rank - 2] : a->dim[a->rank - 1];
+    plan->batches = 1;
+    for (int i = 0; i < y->rank - 2; i++)
+        plan->batches *= y->dim[i];
+    plan->a_batch = plan->m * plan->k;
+    plan->b_batch = b->rank > 2 ? plan->k * plan->n : 0;
+    if (plan->b_batch == 0 && !attributes->transpose_a) { /* one tall matrix */
+        plan->m *= plan->batches;
+        plan->batches = 1;
+    }
+    plan->a_row = attributes->transpose_a ? 1 : plan->k;
+    plan->a_k = attributes->transpose_a ? plan->m : 1;
+    plan->b_k = attributes->transpose_b ? 1 : plan->n;
+    plan->b_column = attributes->transpose_b ? plan->k : 1;
+    choose_way(plan, call);
+    const int threads = fast_threads(device);
+    choose_blocks(plan, threads);
+
+    uint64_t used = 0;
+    if (!plan->prepared)
+        plan->packed_at = fast_take(&used, (uint64_t)(plan->packings * plan->packed_floats) * sizeof(float));
+    uint64_t scratch = 0;
+    fast_take(&scratch, (uint64_t)(plan->rows / FAST_ROWS + 1) * sizeof(struct fast_tile));
+    plan->segments_at = fast_take(&scratch, (uint64_t)(plan->k / plan->block_k + 1) * sizeof(struct fast_segment));
+    const int64_t copied = plan->a_k == 1 ? plan->rows * (plan->k + FAST_PITCH_EXTRA)
+                                          : plan->k * (plan->rows + FAST_PITCH_EXTRA);
+    plan->copy_at = fast_take(&scratch, plan->copy_a ? (uint64_t)copied * sizeof(float) : 0);
+    plan->swap_at = fast_take(&scratch, plan->way == SWAPPED ? (uint64_t)(plan->rows * plan->m) * sizeof(float) : 0);
+    plan->scratch_bytes = scratch;
+    plan->scratch_at = fast_take(&used, scratch * (uint64_t)threads);
+    plan->workspace_bytes = used;
+}
+
+static const char *check(const struct graft_cpu_device *device, const struct graft_call *call,
+                         struct graft_variant_info *info)
+{
+    const char *const reason = fast_need_f32(call);
+    if (reason)
+        return reason;
+    if (fast_accumulates(call, 0) && call->attributes.matmul.activation != GRAFT_UNARY_NONE)
+        return "the activation of a sum is taken before it is added to what is there";
+    struct plan plan;
+    make_plan(&plan, device, call);
+    info->workspace_bytes = plan.workspace_bytes;
+    info->prepared_bytes = plan.prepared ? (uint64_t)(plan.packings * plan.packed_floats) * sizeof(float) : 0;
+    return NULL;
+}
+
+struct run {
+    const struct graft_cpu_args *args;
+    const struct plan *plan;
+    float *packed; /* what is being packed, or has been */
+};
+
+/* Item: matrix × panel. */
+static void pack_item(void *argument, int64_t item, int thread)
+{
+    (void)thread;
+    const struct run *const run = argument;
+    const struct plan *const plan = run->plan;
+    const int64_t panels = graft_ceil_div(plan->packed_columns, FAST_COLUMNS);
+    const int64_t matrix = item / panels;
+    const int64_t column = item % panels * FAST_COLUMNS;
+    const int64_t columns = graft_min_i64(FAST_COLUMNS, plan->packed_columns - column);
+    float *const to = run->packed + matrix * plan->packed_floats + column * plan->k;
+    if (plan->way == SWAPPED) {
+        const float *const a = run->args->in[0];
+        FAST(pack_panel)(to, a + column * plan->a_row, plan->k, columns, plan->a_k, plan->a_row);
+        return;
+    }
+    const float *const b = run->args->in[1];
+    const int64_t first = plan->way == DIRECT ? plan->n - plan->packed_columns : 0;
+    FAST(pack_panel)(to, b + matrix * plan->b_batch + (first + column) * plan->b_column, plan->k, columns, plan->b_k,
+                     plan->b_column);
+}
+
+static void pack(const struct run *run)
+{
+    const int64_t panels = graft_ceil_div(run->plan->packed_columns, FAST_COLUMNS);
+    graft_pool_run(run->args->pool, run->plan->packings * panels, pack_item, (void *)run);
+}
+
+static void prepare(const struct graft_cpu_device *device, const struct graft_cpu_args *args, void *prepared)
+{
+    struct plan plan;
+    make_plan(&plan, device, args->call);
+    if (plan.prepared)
+        pack(&(struct run){.args = args, .plan = &plan, .packed = prepared});
+}
+
+/* Copies the rows of an item to a pitch that does not collide in the cache; returns where they are. */
+static const float *copy_rows(const struct plan *plan, const float *a, int64_t rows, float *to, ptrdiff_t *a_row,
+                              ptrdiff_t *a_k)
+{
+    const bool k_contiguous = plan->a_k == 1;
+    const int64_t lines = k_contiguous ? rows : plan->k;
+    const int64_t length = k_contiguous ? plan->k : rows;
+    const int64_t pitch = length + FAST_PITCH_EXTRA;
+    const int64_t step = k_contiguous ? plan->a_row : plan->a_k;
+    for (int64_t line = 0; line < lines; line++)
+        memcpy(to + line * pitch, a + line * step, (size_t)length * sizeof(float));
+    *a_row = k_contiguous ? pitch : 1;
+    *a_k = k_contiguous ? 1 : pitch;
+    return to;
+}
+
+/* y[m, n] from the transposed product of an item. */
+static void store_swapped(const struct run *run, const float *from, int64_t first, int64_t rows)
+{
+    const struct plan *const plan = run->plan;
+    const struct graft_call *const call = run->args->call;
+    const enum graft_unary activation = call->attributes.matmul.activation;
+    const float *const bias = run->args->in[2];
+    const float *const residual = run->args->in[3];
+    const bool accumulate = fast_accumulates(call, 0);
+    float *const y = run->args->out[0];
+    for (int64_t m = 0; m < plan->m; m++) {
+        for (int64_t row = 0; row < rows; row++) {
+            const int64_t at = m * plan->n + first + row;
+            float value = from[row * plan->m + m];
+            if (bias)
+                value += bias[first + row];
+            if (residual)
+                value += residual[at];
+            if (accumulate)
+                value += y[at];
+            if (activation != GRAFT_UNARY_NONE && value < 0)
+                value = 0;
+            if (activation == GRAFT_UNARY_RELU6 && value > 6)
+                value = 6;
+            y[at] = value;
+        }
+    }
+}
+
+/* Runs the product over all of k, with the segments that its steps ask for. */
+static void sweep(const struct plan *plan, struct fast_product *product, char *scratch)
+{
+    struct fast_segment *const segments = (struct fast_segment *)(scratch + plan->segments_at);
+    product->n_segments =
+        FAST(cut)(segments, 0, (struct fast_segment){0, 0, plan->k}, product->a_k, product->b_k, plan->block_k);
+    product->segments = segments;
+    product->block_k = plan->block_k;
+    FAST(sweep)(product);
+}
+
+static void swapped_item(const struct run *run, char *scratch, int64_t item)
+{
+    const struct plan *const plan = run->plan;
+    const int64_t first = item * plan->rows;
+    const int64_t rows = graft_min_i64(plan->rows, plan->n - first);
+    struct fast_tile *const tiles = (struct fast_tile *)scratch;
+    float *const result = (float *)(scratch + plan->swap_at);
+    const float *const b = run->args->in[1];
+    const int n_tiles = FAST(tile_rows)(tiles, 0, b + first * plan->k, plan->k, 0, plan->m, rows);
+    struct fast_product product = {
+        .tiles = tiles,
+        .n_tiles = n_tiles,
+        .a_row = plan->k,
+        .a_k = 1,
+        .b = run->packed,
+        .b_k = FAST_COLUMNS,
+        .b_panel = plan->k * FAST_COLUMNS,
+        .c = result,
+        .c_row = plan->m,
+        .columns = plan->m,
+    };
+    sweep(plan, &product, scratch);
+    store_swapped(run, result, first, rows);
+}
+
+/* `columns` of y from `column` on, in the item's rows; product->b is set. */
+static void multiply_columns(const struct run *run, struct fast_product *product, char *scratch, int64_t y_at,
+                             int64_t column, int64_t columns)
+{
+    const float *const bias = run->args->in[2];
+    const float *const residual = run->args->in[3];
+    product->c = (float *)run->args->out[0] + y_at + column;
+    product->residual = residual ? residual + y_at + column : NULL;
+    product->bias = bias ? bias + column : NULL;
+    product->columns = columns;
+    sweep(run->plan, product, scratch);
+}
+
+static void item(void *argument, int64_t item, int thread)
+{
+    const struct run *const run = argument;
+    const struct plan *const plan = run->plan;
+    char *const scratch = (char *)run->args->workspace + plan->scratch_at + (uint64_t)thread * plan->scratch_bytes;
+    if (plan->way == SWAPPED) {
+        swapped_item(run, scratch, item);
+        return;
+    }
+    const int64_t column = item % plan->column_blocks * plan->columns;
+    const int64_t columns = graft_min_i64(plan->columns, plan->n - column);
+    const int64_t row = item / plan->column_blocks % plan->row_blocks * plan->rows;
+    const int64_t rows = graft_min_i64(plan->rows, plan->m - row);
+    const int64_t batch = item / plan->column_blocks / plan->row_blocks;
+    struct fast_tile *const tiles = (struct fast_tile *)scratch;
+    const float *a = (const float *)run->args->in[0] + batch * plan->a_batch + row * plan->a_row;
+    ptrdiff_t a_row = plan->a_row;
+    ptrdiff_t a_k = plan->a_k;
+    if (plan->copy_a)
+        a = copy_rows(plan, a, rows, (float *)(scratch + plan->copy_at), &a_row, &a_k);
+    struct fast_product product = {
+        .tiles = tiles,
+        .n_tiles = FAST(tile_rows)(tiles, 0, a, a_row, 0, plan->n, rows),
+        .a_row = a_row,
+        .a_k = a_k,
+        .c_row = plan->n,
+        .accumulate = fast_accumulates(run->args->call, 0),
+        .activation = run->args->call->attributes.matmul.activation,
+    };
+    const int64_t y_at = (batch * plan->m + row) * plan->n;
+    int64_t direct = 0; /* columns read where they are; the rest comes in panels */
+    if (plan->way == DIRECT)
+        direct = graft_min_i64(columns, plan->n - plan->packed_columns - column);
+    if (direct > 0) {
+        product.b = (const float *)run->args->in[1] + batch * plan->b_batch + column;
+        product.b_k = plan->n;
+        product.b_panel = FAST_COLUMNS;
+        multiply_columns(run, &product, scratch, y_at, column, direct);
+    }
+    if (direct < columns) {
+        const int64_t matrix = plan->packings > 1 ? batch : 0;
+        product.b = run->packed + matrix * plan->packed_floats + (plan->way == DIRECT ? 0 : column * plan->k);
+        product.b_k = FAST_COLUMNS;
+        product.b_panel = plan->k * FAST_COLUMNS;
+        multiply_columns(run, &product, scratch, y_at, column + direct, columns - direct);
+    }
+}
+
+static void run_matmul(const struct graft_cpu_device *device, const struct graft_cpu_args *args)
+{
+    struct plan plan;
+    make_plan(&plan, device, args->call);
+    struct run run = {.args = args, .plan = &plan};
+    run.packed = plan.prepared ? (float *)args->prepared : (float *)((char *)args->workspace + plan.packed_at);
+    if (!plan.prepared)
+        pack(&run);
+    graft_pool_run(args->pool, plan.batches * plan.row_blocks * plan.column_blocks, item, &run);
+}
+
+const struct graft_cpu_variant FAST(matmul_gemm) = {"gemm", check, prepare, run_matmul};

@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Vectors of floats for the fast kernels. A source that includes this is compiled once per instruction set with
+ * -DGRAFT_FAST_ISA=<name>; FAST(x) is the name of its extern symbols in that set.
+ */
+#ifndef GRAFT_SRC_BACKEND_CPU_FAST_VECTOR_H
+#define GRAFT_SRC_BACKEND_CPU_FAST_VECTOR_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#if defined(__AVX2__)
+#include <immintrin.h>
+#endif
+
+#ifndef GRAFT_FAST_ISA
+#error "compile fast kernels with -DGRAFT_FAST_ISA=baseline, avx2 or avx512"
+#endif
+
+#define FAST_JOIN_(isa, name) graft_fast_##isa##_##name
+#define FAST_JOIN(isa, name) FAST_JOIN_(isa, name)
+#define FAST(name) FAST_JOIN(GRAFT_FAST_ISA, name)
+
+/*
+ * Floats in a vector, and the register tile of the matrix product: FAST_ROWS rows (two halves of FAST_HALF) times
+ * FAST_VECTORS vectors. Accumulators, FAST_VECTORS of B and one broadcast of A fill the register file.
+ */
+#if defined(__AVX512F__)
+#define FAST_WIDTH 16
+#define FAST_HALF 7
+#elif defined(__AVX2__)
+#define FAST_WIDTH 8
+#define FAST_HALF 3
+#elif defined(__aarch64__)
+#define FAST_WIDTH 4
+#define FAST_HALF 5
+#else
+#define FAST_WIDTH 4
+#define FAST_HALF 3
+#endif
+#define FAST_ROWS (2 * FAST_HALF)
+#define FAST_VECTORS 2
+#define FAST_COLUMNS (FAST_VECTORS * FAST_WIDTH)
+
+#define FAST_INLINE static inline __attribute__((always_inline))
+
+typedef float vec __attribute__((vector_size(FAST_WIDTH * 4)));
+typedef int32_t vec_int __attribute__((vector_size(FAST_WIDTH * 4)));
+typedef float vec_unaligned __attribute__((vector_size(FAST_WIDTH * 4), aligned(4), may_alias));
+
+FAST_INLINE vec vec_load(const float *from)
+{
+    return *(const vec_unaligned *)from;
+}
+
+FAST_INLINE void vec_store(float *to, vec value)
+{
+    *(vec_unaligned *)to = value;
+}
+
+FAST_INLINE vec vec_set(float value)
+{
+    return value - (vec){0};
+}
+
+/* The first `count` < FAST_WIDTH floats, the rest 0; touches no memory beyond them. */
+FAST_INLINE vec vec_load_part(const float *from, int count)
+{
+#if defined(__AVX512F__)
+    return _mm512_maskz_loadu_ps((__mmask16)((1u << count) - 1), from);
+#elif defined(__AVX2__)
+    const vec_int lane = {0, 1, 2, 3, 4, 5, 6, 7};
+    return _mm256_maskload_ps(from, (__m256i)(lane < count));
+#else
+    vec value = {0};
+    for (int i = 0; i < count; i++)
+        value[i] = from[i];
+    return value;
+#endif
+}
+
+FAST_INLINE void vec_store_part(float *to, vec value, int count)
+{
+#if defined(__AVX512F__)
+    _mm512_mask_storeu_ps(to, (__mmask16)((1u << count) - 1), value);
+#elif defined(__AVX2__)
+    const vec_int lane = {0, 1, 2, 3, 4, 5, 6, 7};
+    _mm256_maskstore_ps(to, (__m256i)(lane < count), value);
+#else
+    for (int i = 0; i < count; i++)
+        to[i] = value[i];
+#endif
+}
+
+/* mask ? a : b, lane by lane; masks are 0 or −1 as comparisons give them. */
+FAST_INLINE vec vec_select(vec_int mask, vec a, vec b)
+{
+    return (vec)(((vec_int)a & mask) | ((vec_int)b & ~mask));
+}
+
+/* max(x, 0) and min(max(x, 0), 6); NaN stays. */
+FAST_INLINE vec vec_relu(vec x)
+{
+    return (vec)((vec_int)x & ~(x < vec_set(0)));
+}
+
+FAST_INLINE vec vec_relu6(vec x)
+{
+    const vec six = vec_set(6);
+    return vec_select(x > six, six, vec_relu(x));
+}
+
+#endif
