@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: MIT */
+/* All backends, and the choice among an op's variants. */
+#include "backend/backend.h"
+
+#include "base/context.h"
+#include "base/text.h"
+
+#include <string.h>
+
+const struct graft_backend *const graft_backends[] = {
+    &graft_backend_reference,
+    &graft_backend_cpu,
+#ifdef GRAFT_HAVE_OPENCL
+    &graft_backend_opencl,
+#endif
+    NULL,
+};
+
+/* The failure when no variant would do; `names` and `reasons` of all that were asked. */
+static enum graft_status refuse(struct graft_device *device, const struct graft_call *call, const char *forced,
+                                const struct graft_text *names, const struct graft_text *reasons)
+{
+    const char *const op = graft_op_get(call->op)->name;
+    if (names->length == 0) {
+        return graft_fail(device->context, GRAFT_ERROR_UNSUPPORTED, "%s has no kernel for %s", device->info.id, op);
+    }
+    if (forced != NULL) {
+        return graft_fail(device->context, GRAFT_ERROR_NOT_FOUND, "%s has no variant '%s' of %s; there are: %s",
+                          device->info.id, forced, op, names->data);
+    }
+    char text[768];
+    return graft_fail(device->context, GRAFT_ERROR_UNSUPPORTED, "%s cannot compute %s: %s", device->info.id,
+                      graft_call_format(call, text, sizeof text), reasons->length > 0 ? reasons->data : "no reason");
+}
+
+enum graft_status graft_variant_choose(struct graft_device *device, const struct graft_call *call, const char *forced,
+                                       int *variant, struct graft_variant_info *info)
+{
+    struct graft_context *const context = device->context;
+    struct graft_text names = {0};
+    struct graft_text reasons = {0};
+    enum graft_status status;
+    for (int number = 0;; number++) {
+        *info = (struct graft_variant_info){0};
+        status = device->backend->check(device, call, number, info);
+        if (status == GRAFT_ERROR_NOT_FOUND) {
+            status = refuse(device, call, forced, &names, &reasons);
+            break;
+        }
+        const bool meant = forced == NULL || (info->name != NULL && strcmp(forced, info->name) == 0);
+        if (status == GRAFT_OK && meant) {
+            *variant = number;
+            break;
+        }
+        if (status != GRAFT_OK && (status != GRAFT_ERROR_UNSUPPORTED || (forced != NULL && meant))) {
+            break; /* a failure, or the reason why the forced one cannot do it */
+        }
+        const char *const name = info->name != NULL ? info->name : "unnamed";
+        graft_text_append(context, &names, "%s%s", names.length > 0 ? ", " : "", name);
+        if (status == GRAFT_ERROR_UNSUPPORTED) {
+            graft_text_append(context, &reasons, "%s%s: %s", reasons.length > 0 ? "; " : "", name,
+                              graft_context_error(context));
+        }
+        if (names.failed || reasons.failed) {
+            status = GRAFT_ERROR_MEMORY;
+            break;
+        }
+    }
+    graft_text_close(context, &names);
+    graft_text_close(context, &reasons);
+    return status;
+}

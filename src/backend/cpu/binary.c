@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: MIT */
+#include "backend/cpu/index.h"
+#include "backend/cpu/reference.h"
+
+enum { A, B };
+
+void REFERENCE(binary)(const struct graft_cpu_args *args)
+{
+    const struct graft_call *const call = args->call;
+    const struct graft_binary_attributes *const attributes = &call->attributes.binary;
+    const struct graft_shape *const shape = &call->out[0].shape;
+    const real *const a = args->in[A];
+    const real *const b = args->in[B];
+    real *const y = args->out[0];
+    const int64_t count = graft_shape_count(shape);
+    int64_t index[GRAFT_MAX_RANK] = {0};
+    for (int64_t i = 0; i < count; i++, index_next(shape, index)) {
+        const double left = (double)a[index_element(&call->in[A].shape, shape->rank, index)];
+        const double right = (double)b[index_element(&call->in[B].shape, shape->rank, index)];
+        const double value = attributes->kind == GRAFT_BINARY_MUL ? left * right : left + right;
+        reference_store(call, 0, &y[i], reference_activate(attributes->activation, value));
+    }
+}

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: MIT */
+/* What the machine's processor and memory are. */
+#ifndef GRAFT_SRC_BACKEND_CPU_PROCESSOR_H
+#define GRAFT_SRC_BACKEND_CPU_PROCESSOR_H
+
+#include "backend/cpu/cpu.h"
+
+/* The best instruction set here, lowered by $GRAFT_ISA. GRAFT_ERROR_ARGUMENT: the variable names none, or a better
+ * one than the processor has. */
+GRAFT_MUST_CHECK enum graft_status graft_processor_isa(struct graft_context *context, enum graft_isa *isa);
+const char *graft_isa_name(enum graft_isa isa);
+/* "Intel(R) Xeon(R) …", or "processor" where the system does not tell. */
+void graft_processor_name(char *text, size_t size);
+uint64_t graft_physical_memory(void);
+
+#endif
