@@ -39,6 +39,7 @@ struct graft_opencl_traits {
     bool unified;       /* host and device share memory: map instead of copy */
     bool exact_divide;  /* -cl-fp32-correctly-rounded-divide-sqrt is there */
     bool fast_fma;      /* fma() is not emulated */
+    int vector_floats;  /* of the processor's vectors, as the driver says: 4, 8, 16; 1 where it has none */
     bool fp64;
     bool fp16;
 };
