@@ -1,0 +1,350 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Matrix products of the CPU family, used by matmul, conv2d and its gradients: a work-item computes whole register
+ * tiles (gemm_tile.h). Work-group: always 1 × 1 × 1.
+ *
+ *   gemm_pack    b of any strides → panels of COLUMNS columns, k after k, zero-padded; behind them a row of zeros
+ *   gemm_gather  y[row, column] = sum over taps and run of a[pixel(row, tap), run] × packed b
+ *                (convolution, its gradient to the input, a·b)
+ *   gemm_outer   y[row, column] = sum over pixels of a[pixel, row] × b[pixel(tap), column]
+ *                (convolution's gradient to the weight, aᵀ·b)
+ *   gemm_sum     adds the partial results of gemm_outer in a fixed order
+ *   gemm_border  copies an image into a larger one with zeros around and behind its channels
+ *
+ * Required -D: VECTOR, ROWS (gemm_tile.h).
+ */
+#include "gemm_tile.h"
+
+#define SINGLE __attribute__((reqd_work_group_size(1, 1, 1)))
+
+/*
+ * to[batch][panel][k][COLUMNS], k = outer × inner_size + inner; from + batch × batch_step + group × group_step
+ * + outer × outer_step + inner × inner_step + column × column_step; and `zeros` floats of 0 at zeros_at of `to`.
+ * Range: panels, blocks of k, batches.
+ */
+SINGLE kernel void gemm_pack(global const float *from, const ulong from_at, global float *to, const ulong to_at,
+                             const int8 steps, const int8 sizes, const ulong to_batch, const ulong zeros_at,
+                             const int zeros)
+{
+    const int batch_step = steps.s0, group_step = steps.s1, outer_step = steps.s2, inner_step = steps.s3;
+    const int column_step = steps.s4;
+    const int outer_size = sizes.s0, inner_size = sizes.s1;
+    const int columns_all = sizes.s2;      /* of a group */
+    const int panels = sizes.s3;           /* of a group */
+    const int block = sizes.s4;            /* k of a work-item */
+    const int panel = (int)get_global_id(0);
+    const int batch = (int)get_global_id(2);
+    const int k_all = outer_size * inner_size;
+    const int first = (int)get_global_id(1) * block, last = min(first + block, k_all);
+    const int group = panel / panels, column = panel % panels * COLUMNS;
+    const int columns = min(columns_all - column, COLUMNS);
+
+    if (panel == 0 && first == 0 && batch == 0)
+        for (int i = 0; i < zeros; ++i)
+            to[to_at + zeros_at + i] = 0.0f;
+    from += from_at + (long)batch * batch_step + (long)group * group_step + (long)column * column_step;
+    to += to_at + batch * to_batch + ((size_t)panel * k_all + first) * COLUMNS;
+    int outer = first / inner_size, inner = first % inner_size;
+    for (int k = first; k < last; ++k) {
+        global const float *source = from + (long)outer * outer_step + (long)inner * inner_step;
+        if (columns < COLUMNS) {
+            for (int i = 0; i < COLUMNS; ++i)
+                to[i] = i < columns ? source[i * column_step] : 0.0f;
+        } else if (column_step == 1) {
+            TILE_STORE(TILE_LOAD(0, source), 0, to);
+            TILE_STORE(TILE_LOAD(1, source), 1, to);
+        } else {
+            for (int i = 0; i < COLUMNS; ++i)
+                to[i] = source[i * column_step];
+        }
+        to += COLUMNS;
+        if (++inner == inner_size) {
+            inner = 0;
+            ++outer;
+        }
+    }
+}
+
+/* The numbers of gemm_gather, in the order of its two int16. */
+struct gather {
+    int row_first, row_end, columns, panels; /* rows of this launch; columns and panels of a group */
+    int run, taps_y, taps_x, tiles;          /* floats of a tap; taps; tiles of a work-item */
+    int grid_y, grid_x;                      /* row = (n × grid_y + u) × grid_x + v */
+    int step_y, step_x, base_y, base_x;      /* source pixel of (u, v), tap (i, j): u × step_y + base_y + i × tap_y, … */
+    int tap_y, tap_x;
+    int height, width, pixel, group;         /* of a: floats between pixels, between groups of channels */
+    int first_tap, tap_row, tap_column;      /* place of tap (i, j) in b: first_tap + i × tap_row + j × tap_column */
+    int to_height, to_width, to_step_y, to_step_x, to_base_y, to_base_x; /* pixel of y: (u × step + base, …) */
+    int leading;                             /* floats between pixels of y */
+    int flags;                               /* 1 bias, 2 residual, 4 accumulate, 8 × activation */
+    int packed;                              /* k of a panel of b */
+};
+
+static inline struct gather gather_of(const int16 p, const int16 q)
+{
+    const struct gather g = {p.s0, p.s1, p.s2, p.s3, p.s4, p.s5, p.s6, p.s7, p.s8, p.s9, p.sa, p.sb, p.sc, p.sd, p.se,
+                             p.sf, q.s0, q.s1, q.s2, q.s3, q.s4, q.s5, q.s6, q.s7, q.s8, q.s9, q.sa, q.sb, q.sc, q.sd,
+                             q.se, q.sf};
+    return g;
+}
+
+/* Where the rows of a tile are: pixel of a (may lie outside), offset in y. */
+struct gather_rows {
+    long from[ROWS]; /* offset of tap (0, 0) in a */
+    int y[ROWS], x[ROWS];
+    long to[ROWS];
+    bool inside; /* every tap of every row is a pixel of a */
+};
+
+static inline void gather_locate(const struct gather *g, const int row_first, struct gather_rows *rows)
+{
+    int v = row_first % g->grid_x;
+    int u = row_first / g->grid_x;
+    int n = u / g->grid_y;
+    u -= n * g->grid_y;
+    const int low_y = min(0, (g->taps_y - 1) * g->tap_y), high_y = max(0, (g->taps_y - 1) * g->tap_y);
+    const int low_x = min(0, (g->taps_x - 1) * g->tap_x), high_x = max(0, (g->taps_x - 1) * g->tap_x);
+    rows->inside = true;
+    for (int i = 0; i < ROWS; ++i) {
+        const int y = u * g->step_y + g->base_y, x = v * g->step_x + g->base_x;
+        rows->y[i] = y;
+        rows->x[i] = x;
+        rows->from[i] = (((long)n * g->height + y) * g->width + x) * g->pixel;
+        rows->to[i] = (((long)n * g->to_height + u * g->to_step_y + g->to_base_y) * g->to_width + v * g->to_step_x +
+                       g->to_base_x) * g->leading;
+        if (y + low_y < 0 || y + high_y >= g->height || x + low_x < 0 || x + high_x >= g->width)
+            rows->inside = false;
+        if (row_first + i + 1 >= g->row_end)
+            continue; /* past the end: the last row again */
+        if (++v == g->grid_x) {
+            v = 0;
+            if (++u == g->grid_y) {
+                u = 0;
+                ++n;
+            }
+        }
+    }
+}
+
+/*
+ * b: panels as gemm_pack writes them, zeros: `run` floats of 0. Range: panels of all groups, rows / (ROWS × tiles),
+ * batches.
+ */
+SINGLE kernel void gemm_gather(global const float *a, const ulong a_at, global const float *b, const ulong b_at,
+                               const ulong zeros_at, global const float *bias, const ulong bias_at,
+                               global const float *residual, const ulong residual_at, global float *y,
+                               const ulong y_at, const int16 numbers0, const int16 numbers1, const int a_batch,
+                               const ulong b_batch, const int y_batch)
+{
+    const struct gather g = gather_of(numbers0, numbers1);
+    const int panel = (int)get_global_id(0), batch = (int)get_global_id(2);
+    const int group = panel / g.panels, column = panel % g.panels * COLUMNS;
+    const int columns = min(g.columns - column, COLUMNS);
+    const size_t y_skip = (size_t)batch * y_batch + (size_t)group * g.columns + column;
+    global const float *zeros = b + zeros_at;
+    const struct tile_epilogue epilogue = {(g.flags & 1) ? bias + bias_at + group * g.columns + column : 0,
+                                           (g.flags & 2) ? residual + residual_at + y_skip : 0, g.flags >> 2 & 1,
+                                           g.flags >> 3};
+    a += a_at + (size_t)batch * a_batch + (size_t)group * g.group;
+    b += b_at + batch * b_batch + (size_t)panel * g.packed * COLUMNS;
+    y += y_at + y_skip;
+
+    const int first = g.row_first + (int)get_global_id(1) * g.tiles * ROWS;
+    const int last = min(first + g.tiles * ROWS, g.row_end);
+    for (int row_first = first; row_first < last; row_first += ROWS) {
+        struct gather_rows rows;
+        gather_locate(&g, row_first, &rows);
+        /* Inside, taps that follow each other in a and in b are one run. */
+        const bool merge = rows.inside && g.tap_x == 1 && g.tap_column == 1 && g.pixel == g.run;
+        const int taps_x = merge ? 1 : g.taps_x, run = merge ? g.run * g.taps_x : g.run;
+        tile_vector sum0[ROWS], sum1[ROWS];
+        _Pragma("unroll") for (int i = 0; i < ROWS; ++i) sum0[i] = sum1[i] = (tile_vector)(0.0f);
+
+        for (int tap_y = 0; tap_y < g.taps_y; ++tap_y)
+            for (int tap_x = 0; tap_x < taps_x; ++tap_x) {
+                const int move_y = tap_y * g.tap_y, move_x = tap_x * g.tap_x;
+                const long move = ((long)move_y * g.width + move_x) * g.pixel;
+                global const float *row[ROWS];
+                _Pragma("unroll") for (int i = 0; i < ROWS; ++i)
+                {
+                    const bool there = rows.inside || ((uint)(rows.y[i] + move_y) < (uint)g.height &&
+                                                       (uint)(rows.x[i] + move_x) < (uint)g.width);
+                    row[i] = there ? a + (rows.from[i] + move) : zeros;
+                }
+                const int tap = g.first_tap + tap_y * g.tap_row + tap_x * g.tap_column;
+                global const float *tap_b = b + (size_t)tap * g.run * COLUMNS;
+                if (columns > VECTOR)
+                    TILE_RUN(sum0, sum1, row, 1, tap_b, COLUMNS, run);
+                else
+                    TILE_RUN_HALF(sum0, row, 1, tap_b, COLUMNS, run);
+            }
+
+        float done[ROWS * COLUMNS];
+        _Pragma("unroll") for (int i = 0; i < ROWS; ++i)
+        {
+            TILE_STORE(sum0[i], 2 * i, done);
+            TILE_STORE(sum1[i], 2 * i + 1, done);
+        }
+        const int count = min(ROWS, last - row_first);
+        for (int i = 0; i < count; ++i) {
+            tile_finish(TILE_LOAD(2 * i, done), y, rows.to[i], 0, columns, &epilogue);
+            if (columns > VECTOR)
+                tile_finish(TILE_LOAD(2 * i + 1, done), y, rows.to[i], VECTOR, columns - VECTOR, &epilogue);
+        }
+    }
+}
+
+/* The numbers of gemm_outer. */
+struct outer {
+    int rows, columns, panels;    /* of a group; panels of a tap */
+    int taps_y, taps_x;
+    int lines, line, pixels;      /* lines of a, pixels of a line, pixels in all (the last line may be short) */
+    int grid_y;                   /* lines of an image */
+    int step_y, step_x, base_y, base_x; /* pixel of b for (u, v), tap (i, j): u × step_y + base_y + i × tap_y, … */
+    int tap_y, tap_x;
+    int height, width, pixel;     /* of b: floats between pixels */
+    int a_pixel, a_group, b_group; /* floats between pixels of a, between groups */
+    int leading, tap_to;          /* of y: floats between rows, between taps */
+    int chunk, chunks, chunk_first; /* lines of a chunk; chunks of this launch and the first of them */
+    int flags;                    /* as in gemm_gather */
+};
+
+static inline struct outer outer_of(const int16 p, const int16 q)
+{
+    const struct outer o = {p.s0, p.s1, p.s2, p.s3, p.s4, p.s5, p.s6, p.s7, p.s8, p.s9, p.sa, p.sb, p.sc,
+                            p.sd, p.se, p.sf, q.s0, q.s1, q.s2, q.s3, q.s4, q.s5, q.s6, q.s7, q.s8, q.s9, q.sa};
+    return o;
+}
+
+/* Smallest v ≥ 0 with v × step + base ≥ bound. */
+static inline int first_at_least(const int bound, const int base, const int step)
+{
+    return base >= bound ? 0 : (bound - base + step - 1) / step;
+}
+
+/*
+ * b may be read up to a multiple of VECTOR columns. Chunk number c of a launch goes to y + c × y_chunk.
+ * Range: tiles of rows, panels × taps × groups, chunks × batches.
+ */
+SINGLE kernel void gemm_outer(global const float *a, const ulong a_at, global const float *b, const ulong b_at,
+                              const ulong panel_step, global const float *bias, const ulong bias_at,
+                              global const float *residual, const ulong residual_at, global float *y,
+                              const ulong y_at, const ulong y_chunk, const int16 numbers0, const int16 numbers1,
+                              const int a_batch, const ulong b_batch, const int y_batch)
+{
+    const struct outer o = outer_of(numbers0, numbers1);
+    const int row_first = (int)get_global_id(0) * ROWS;
+    int left = (int)get_global_id(1);
+    const int panel = left % o.panels;
+    left /= o.panels;
+    const int tap_x = left % o.taps_x;
+    left /= o.taps_x;
+    const int tap_y = left % o.taps_y, group = left / o.taps_y;
+    const int chunk = (int)get_global_id(2) % o.chunks, batch = (int)get_global_id(2) / o.chunks;
+    const int column = panel * COLUMNS, columns = min(o.columns - column, COLUMNS);
+    const int move_y = o.base_y + tap_y * o.tap_y, move_x = o.base_x + tap_x * o.tap_x;
+
+    a += a_at + (size_t)batch * a_batch + (size_t)group * o.a_group;
+    b += b_at + batch * b_batch + (size_t)group * o.b_group + panel * panel_step;
+    tile_vector sum0[ROWS], sum1[ROWS];
+    _Pragma("unroll") for (int i = 0; i < ROWS; ++i) sum0[i] = sum1[i] = (tile_vector)(0.0f);
+
+    /* v in [v_first, v_end) of each line has its pixel in b. */
+    const int v_first = first_at_least(0, move_x, o.step_x);
+    const int v_end = min(first_at_least(o.width, move_x, o.step_x), o.line);
+    const int line_first = (o.chunk_first + chunk) * o.chunk, line_end = min(line_first + o.chunk, o.lines);
+    for (int line = line_first; line < line_end; ++line) {
+        const int n = line / o.grid_y, source_y = (line - n * o.grid_y) * o.step_y + move_y;
+        const int end = min(v_end, o.pixels - line * o.line);
+        if (source_y < 0 || source_y >= o.height || v_first >= end)
+            continue;
+        const size_t from_a = ((size_t)line * o.line + v_first) * o.a_pixel;
+        global const float *from_b =
+            b + (((long)n * o.height + source_y) * o.width + v_first * o.step_x + move_x) * o.pixel;
+        global const float *row[ROWS];
+        _Pragma("unroll") for (int i = 0; i < ROWS; ++i) row[i] = a + from_a + min(row_first + i, o.rows - 1);
+        if (columns > VECTOR)
+            TILE_RUN(sum0, sum1, row, o.a_pixel, from_b, o.step_x * o.pixel, end - v_first);
+        else
+            TILE_RUN_HALF(sum0, row, o.a_pixel, from_b, o.step_x * o.pixel, end - v_first);
+    }
+
+    float done[ROWS * COLUMNS];
+    _Pragma("unroll") for (int i = 0; i < ROWS; ++i)
+    {
+        TILE_STORE(sum0[i], 2 * i, done);
+        TILE_STORE(sum1[i], 2 * i + 1, done);
+    }
+    const size_t skip = (size_t)batch * y_batch + ((size_t)group * o.rows + row_first) * o.leading +
+                        (size_t)(tap_y * o.taps_x + tap_x) * o.tap_to + column;
+    const struct tile_epilogue epilogue = {(o.flags & 1) ? bias + bias_at + column : 0,
+                                           (o.flags & 2) ? residual + residual_at + skip : 0, o.flags >> 2 & 1,
+                                           o.flags >> 3};
+    y += y_at + chunk * y_chunk + skip;
+    const int count = min(ROWS, o.rows - row_first);
+    for (int i = 0; i < count; ++i) {
+        const size_t at = (size_t)i * o.leading;
+        tile_finish(TILE_LOAD(2 * i, done), y, at, 0, columns, &epilogue);
+        if (columns > VECTOR)
+            tile_finish(TILE_LOAD(2 * i + 1, done), y, at, VECTOR, columns - VECTOR, &epilogue);
+    }
+}
+
+/* y[i] = or += sum over parts of from[part × part_step + i], in the order of parts. Range: blocks of `block` floats. */
+SINGLE kernel void gemm_sum(global const float *from, const ulong from_at, const ulong part_step, const int parts,
+                            global float *y, const ulong y_at, const int count, const int block, const int accumulate)
+{
+    const int first = (int)get_global_id(0) * block, last = min(first + block, count);
+    from += from_at;
+    y += y_at;
+    int i = first;
+    for (; i + VECTOR <= last; i += VECTOR) {
+        tile_vector sum = TILE_LOAD(0, from + i);
+        for (int part = 1; part < parts; ++part)
+            sum += TILE_LOAD(0, from + part * part_step + i);
+        TILE_STORE(accumulate ? TILE_LOAD(0, y + i) + sum : sum, 0, y + i);
+    }
+    for (; i < last; ++i) {
+        float sum = from[i];
+        for (int part = 1; part < parts; ++part)
+            sum += from[part * part_step + i];
+        y[i] = accumulate ? y[i] + sum : sum;
+    }
+}
+
+/*
+ * to [n, to_height, to_width, groups, to_channels] from x [n, height, width, groups × channels]: x begins at (top,
+ * left), everything else is 0. Range: lines of `to`.
+ */
+SINGLE kernel void gemm_border(global const float *from, const ulong from_at, global float *to, const ulong to_at,
+                               const int16 numbers)
+{
+    const int height = numbers.s0, width = numbers.s1, channels = numbers.s2, groups = numbers.s3;
+    const int to_height = numbers.s4, to_width = numbers.s5, to_channels = numbers.s6;
+    const int top = numbers.s7, left = numbers.s8;
+    const int line = (int)get_global_id(0), n = line / to_height, y = line - n * to_height - top;
+    to += to_at + (size_t)line * to_width * groups * to_channels;
+    if (y < 0 || y >= height) {
+        for (int i = 0; i < to_width * groups * to_channels; ++i)
+            to[i] = 0.0f;
+        return;
+    }
+    from += from_at + ((size_t)n * height + y) * width * groups * channels;
+    if (channels == to_channels) {
+        const int size = groups * channels, before = left * size;
+        const int copied = clamp(to_width - left, 0, width) * size;
+        for (int i = 0; i < before; ++i)
+            to[i] = 0.0f;
+        for (int i = 0; i < copied; ++i)
+            to[before + i] = from[i];
+        for (int i = before + copied; i < to_width * size; ++i)
+            to[i] = 0.0f;
+        return;
+    }
+    for (int i = 0; i < to_width; ++i) {
+        const int x = i - left;
+        for (int j = 0; j < groups; ++j)
+            for (int c = 0; c < to_channels; ++c)
+                *to++ = x >= 0 && x < width && c < channels ? from[(x * groups + j) * channels + c] : 0.0f;
+    }
+}

@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The register tile of the CPU family: ROWS × (2 × VECTOR) sums of one work-item, k innermost, fma. No local memory,
+ * no barriers. Needs -DVECTOR (4, 8 or 16 floats) and -DROWS.
+ *
+ * All sums of a tile run over k in one order, so a result depends on nothing but the shapes.
+ */
+#ifndef GRAFT_CL_GEMM_TILE_H
+#define GRAFT_CL_GEMM_TILE_H
+
+#include "common.h"
+
+#ifndef VECTOR
+#error "gemm_tile.h needs -DVECTOR=4, 8 or 16: floats of a vector register"
+#endif
+#ifndef ROWS
+#error "gemm_tile.h needs -DROWS: rows of a tile"
+#endif
+
+typedef GRAFT_PASTE(float, VECTOR) tile_vector;
+#define TILE_LOAD GRAFT_PASTE(vload, VECTOR)
+#define TILE_STORE GRAFT_PASTE(vstore, VECTOR)
+#define COLUMNS (2 * VECTOR)
+
+#ifdef FP_FAST_FMAF
+#define TILE_FMA(a, b, c) fma(a, b, c)
+#else
+#define TILE_FMA(a, b, c) ((a) * (b) + (c))
+#endif
+
+/*
+ * sum0, sum1 [ROWS] += rows of a times `count` rows of b: element p of row i is row[i][p × a_step], row p of b begins
+ * at b + p × b_step. Arrays have constant indices only (unrolled), so they live in registers.
+ */
+#define TILE_RUN(sum0, sum1, row, a_step, b, b_step, count)                                                            \
+    do {                                                                                                               \
+        global const float *restrict run_b = (b);                                                                      \
+        size_t run_at = 0;                                                                                             \
+        for (int run_p = 0; run_p < (count); ++run_p) {                                                                \
+            const tile_vector run_b0 = TILE_LOAD(0, run_b);                                                            \
+            const tile_vector run_b1 = TILE_LOAD(1, run_b);                                                            \
+            _Pragma("unroll") for (int run_i = 0; run_i < ROWS; ++run_i)                                               \
+            {                                                                                                          \
+                const tile_vector run_a = (tile_vector)(row[run_i][run_at]);                                           \
+                sum0[run_i] = TILE_FMA(run_a, run_b0, sum0[run_i]);                                                    \
+                sum1[run_i] = TILE_FMA(run_a, run_b1, sum1[run_i]);                                                    \
+            }                                                                                                          \
+            run_b += (b_step);                                                                                         \
+            run_at += (a_step);                                                                                        \
+        }                                                                                                              \
+    } while (0)
+
+/* The same for the left half of the columns. */
+#define TILE_RUN_HALF(sum0, row, a_step, b, b_step, count)                                                             \
+    do {                                                                                                               \
+        global const float *restrict run_b = (b);                                                                      \
+        size_t run_at = 0;                                                                                             \
+        for (int run_p = 0; run_p < (count); ++run_p) {                                                                \
+            const tile_vector run_b0 = TILE_LOAD(0, run_b);                                                            \
+            _Pragma("unroll") for (int run_i = 0; run_i < ROWS; ++run_i)                                               \
+                sum0[run_i] = TILE_FMA((tile_vector)(row[run_i][run_at]), run_b0, sum0[run_i]);                        \
+            run_b += (b_step);                                                                                         \
+            run_at += (a_step);                                                                                        \
+        }                                                                                                              \
+    } while (0)
+
+/* Up to VECTOR floats, never past `count`; the rest is 0. */
+static inline tile_vector tile_load_part(global const float *from, const int count)
+{
+    if (count >= VECTOR)
+        return TILE_LOAD(0, from);
+    float part[VECTOR];
+    for (int i = 0; i < VECTOR; ++i)
+        part[i] = i < count ? from[i] : 0.0f;
+    return TILE_LOAD(0, part);
+}
+
+static inline void tile_store_part(const tile_vector value, global float *to, const int count)
+{
+    if (count >= VECTOR) {
+        TILE_STORE(value, 0, to);
+        return;
+    }
+    float part[VECTOR];
+    TILE_STORE(value, 0, part);
+    for (int i = 0; i < count; ++i)
+        to[i] = part[i];
+}
+
+/* What is done to sums before they are stored; absent tensors are NULL. */
+struct tile_epilogue {
+    global const float *bias;     /* at the tile's first column */
+    global const float *residual; /* like y */
+    int accumulate;
+    int activation;
+};
+
+/* One vector of a row: y[at …] = or += activation(sum + bias + residual), `count` of its columns. */
+static inline void tile_finish(tile_vector sum, global float *y, const size_t at, const int column, const int count,
+                               const struct tile_epilogue *epilogue)
+{
+    if (epilogue->bias)
+        sum += tile_load_part(epilogue->bias + column, count);
+    if (epilogue->residual)
+        sum += tile_load_part(epilogue->residual + at + column, count);
+    sum = ACTIVATE(epilogue->activation, tile_vector, sum);
+    if (epilogue->accumulate)
+        sum += tile_load_part(y + at + column, count);
+    tile_store_part(sum, y + at + column, count);
+}
+
+#endif

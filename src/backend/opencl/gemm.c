@@ -1,0 +1,224 @@
+/* SPDX-License-Identifier: MIT */
+/* The matrix products of cl/gemm.cl: tile, panels and launches. */
+#include "backend/opencl/gemm.h"
+
+#include "base/size.h"
+
+#include <string.h>
+
+#define BLOCK_FLOATS 32768   /* of rows of a that a work-item goes through: half a second-level cache or less */
+#define ITEMS_A_UNIT 8       /* work-items that each compute unit should get at least */
+#define PACK_FLOATS 4096     /* that a work-item packs */
+#define SUM_FLOATS 1024      /* that a work-item sums up */
+#define DENSE_LINE 256       /* pixels of a made-up line */
+
+_Static_assert(sizeof(struct graft_gemm_gather) == 32 * sizeof(int32_t), "two int16");
+_Static_assert(sizeof(struct graft_gemm_outer) == 32 * sizeof(int32_t), "two int16");
+_Static_assert(sizeof(struct graft_gemm_border) == 16 * sizeof(int32_t), "an int16");
+
+/* As many sums as there are registers for: 32 of 16 floats, else 16. */
+struct graft_gemm_tile graft_gemm_tile(const struct graft_opencl_device *device)
+{
+    const int width = device->traits.vector_floats;
+    const int vector = width >= 16 ? 16 : width == 4 ? 4 : 8;
+    return (struct graft_gemm_tile){.vector = vector, .rows = vector == 16 ? 14 : 6, .columns = 2 * vector};
+}
+
+enum graft_status graft_gemm_add(struct graft_opencl_device *device, struct graft_opencl_kernel *kernel,
+                                 const char *name)
+{
+    const struct graft_gemm_tile tile = graft_gemm_tile(device);
+    return graft_opencl_add(device, kernel, "gemm.cl", name, "-DVECTOR=%d -DROWS=%d", tile.vector, tile.rows);
+}
+
+static struct graft_opencl_range range_of(int64_t x, int64_t y, int64_t z)
+{
+    return (struct graft_opencl_range){
+        .dimensions = 3, .global = {(size_t)x, (size_t)y, (size_t)z}, .local = {1, 1, 1}};
+}
+
+/* ---- panels of b ---- */
+
+int32_t graft_gemm_panels(const struct graft_opencl_device *device, int64_t columns)
+{
+    return (int32_t)graft_ceil_div(columns, graft_gemm_tile(device).columns);
+}
+
+uint64_t graft_gemm_panel_floats(const struct graft_opencl_device *device, const struct graft_gemm_pack *pack)
+{
+    return (uint64_t)graft_gemm_tile(device).columns * (uint64_t)graft_gemm_panels(device, pack->columns) *
+           (uint64_t)pack->groups * (uint64_t)pack->outer_size * (uint64_t)pack->inner_size;
+}
+
+uint64_t graft_gemm_packed_floats(const struct graft_opencl_device *device, const struct graft_gemm_pack *pack)
+{
+    return graft_gemm_panel_floats(device, pack) * (uint64_t)pack->batches + (uint64_t)pack->zeros;
+}
+
+enum graft_status graft_gemm_run_pack(struct graft_opencl_device *device, struct graft_opencl_kernel *kernel, int step,
+                                      const struct graft_gemm_pack *pack, struct graft_tensor from,
+                                      struct graft_tensor to)
+{
+    const int32_t panels = graft_gemm_panels(device, pack->columns);
+    const int64_t inner = (int64_t)pack->outer_size * pack->inner_size;
+    const int32_t block = PACK_FLOATS / graft_gemm_tile(device).columns;
+    const int32_t steps[8] = {pack->batch_step, pack->group_step, pack->outer_step, pack->inner_step,
+                              pack->column_step};
+    const int32_t sizes[8] = {pack->outer_size, pack->inner_size, pack->columns, panels, block};
+    const uint64_t batch_floats = graft_gemm_panel_floats(device, pack);
+    struct graft_opencl_args args = {0};
+    graft_opencl_arg_tensor(device, &args, from, sizeof(float));
+    graft_opencl_arg_tensor(device, &args, to, sizeof(float));
+    graft_opencl_arg_ints(&args, steps, 8);
+    graft_opencl_arg_ints(&args, sizes, 8);
+    graft_opencl_arg_ulong(&args, batch_floats);
+    graft_opencl_arg_ulong(&args, batch_floats * (uint64_t)pack->batches);
+    graft_opencl_arg_int(&args, pack->zeros);
+    const struct graft_opencl_range range =
+        range_of((int64_t)panels * pack->groups, graft_ceil_div(inner, block), pack->batches);
+    return graft_opencl_launch(device, kernel, step, &args, &range);
+}
+
+/* ---- rows of a gathered ---- */
+
+void graft_gemm_gather_dense(struct graft_gemm_gather *gather, int64_t rows, int64_t inner, int64_t columns)
+{
+    *gather = (struct graft_gemm_gather){
+        .row_end = (int32_t)rows, .columns = (int32_t)columns, .run = (int32_t)inner, .taps_y = 1, .taps_x = 1,
+        .grid_y = 1, .grid_x = (int32_t)rows, .step_y = 1, .step_x = 1, .tap_y = 1, .tap_x = 1,
+        .height = 1, .width = (int32_t)rows, .pixel = (int32_t)inner, .tap_row = 1, .tap_column = 1,
+        .to_height = 1, .to_width = (int32_t)rows, .to_step_y = 1, .to_step_x = 1, .leading = (int32_t)columns,
+        .packed = (int32_t)inner};
+}
+
+static int32_t flags_of(const struct graft_gemm_operands *operands)
+{
+    return (operands->bias.buffer != NULL ? 1 : 0) | (operands->residual.buffer != NULL ? 2 : 0) |
+           (operands->accumulate ? 4 : 0) | (int32_t)operands->activation * 8;
+}
+
+/* Tiles of a work-item: a block of rows that stays in the cache, and work for every unit. */
+static int32_t choose_tiles(const struct graft_opencl_device *device, int64_t tiles, int64_t inner, int64_t others)
+{
+    const struct graft_gemm_tile tile = graft_gemm_tile(device);
+    const int64_t fit = BLOCK_FLOATS / (tile.rows * graft_max_i64(inner, 1));
+    const int64_t share = tiles * others / ((int64_t)ITEMS_A_UNIT * graft_max_i64(device->traits.compute_units, 1));
+    return (int32_t)graft_max_i64(1, graft_min_i64(fit, graft_min_i64(share, tiles)));
+}
+
+enum graft_status graft_gemm_run_gather(struct graft_opencl_device *device, struct graft_opencl_kernel *kernel,
+                                        int step, const struct graft_gemm_gather *gather,
+                                        const struct graft_gemm_operands *operands)
+{
+    const struct graft_gemm_tile tile = graft_gemm_tile(device);
+    struct graft_gemm_gather g = *gather;
+    const int64_t rows = g.row_end, inner = (int64_t)g.taps_y * g.taps_x * g.run;
+    g.panels = graft_gemm_panels(device, g.columns);
+    const int64_t panels = (int64_t)g.panels * operands->groups;
+    const int64_t tiles = graft_ceil_div(rows, tile.rows);
+    g.tiles = choose_tiles(device, tiles, inner, panels * operands->batches);
+    g.flags = flags_of(operands);
+
+    const double row_flops = 2.0 * (double)inner * (double)panels * tile.columns * operands->batches;
+    const int64_t block = (int64_t)g.tiles * tile.rows;
+    const int64_t blocks = graft_ceil_div(rows, block);
+    const double most = GRAFT_GEMM_LAUNCH_FLOPS / (row_flops + 1.0) / (double)block;
+    const int64_t launch_blocks = most < 1 ? 1 : most > (double)blocks ? blocks : (int64_t)most;
+    for (int64_t first = 0; first < blocks; first += launch_blocks) {
+        g.row_first = (int32_t)(first * block);
+        g.row_end = (int32_t)graft_min_i64(rows, (first + launch_blocks) * block);
+        int32_t numbers[32];
+        memcpy(numbers, &g, sizeof(numbers));
+        struct graft_opencl_args args = {0};
+        graft_opencl_arg_tensor(device, &args, operands->a, sizeof(float));
+        graft_opencl_arg_tensor(device, &args, operands->b, sizeof(float));
+        graft_opencl_arg_ulong(&args, operands->zeros);
+        graft_opencl_arg_tensor(device, &args, operands->bias, sizeof(float));
+        graft_opencl_arg_tensor(device, &args, operands->residual, sizeof(float));
+        graft_opencl_arg_tensor(device, &args, operands->y, sizeof(float));
+        graft_opencl_arg_ints(&args, numbers, 16);
+        graft_opencl_arg_ints(&args, numbers + 16, 16);
+        graft_opencl_arg_int(&args, operands->a_batch);
+        graft_opencl_arg_ulong(&args, operands->b_batch);
+        graft_opencl_arg_int(&args, operands->y_batch);
+        const struct graft_opencl_range range =
+            range_of(panels, graft_ceil_div(g.row_end - g.row_first, block), operands->batches);
+        const enum graft_status status = graft_opencl_launch(device, kernel, step, &args, &range);
+        if (status != GRAFT_OK)
+            return status;
+    }
+    return GRAFT_OK;
+}
+
+/* ---- products of columns ---- */
+
+void graft_gemm_outer_dense(struct graft_gemm_outer *outer, int64_t pixels)
+{
+    const int32_t lines = (int32_t)graft_ceil_div(pixels, DENSE_LINE);
+    outer->taps_y = outer->taps_x = 1;
+    outer->lines = outer->grid_y = outer->height = lines;
+    outer->line = outer->width = DENSE_LINE;
+    outer->pixels = (int32_t)pixels;
+    outer->step_y = outer->step_x = 1;
+    outer->base_y = outer->base_x = 0;
+    outer->tap_y = outer->tap_x = 1;
+}
+
+enum graft_status graft_gemm_run_outer(struct graft_opencl_device *device, struct graft_opencl_kernel *kernel,
+                                       int step, const struct graft_gemm_outer *outer,
+                                       const struct graft_gemm_operands *operands, uint64_t panel_step,
+                                       uint64_t y_chunk)
+{
+    struct graft_gemm_outer o = *outer;
+    o.panels = graft_gemm_panels(device, o.columns);
+    o.flags = flags_of(operands);
+    int32_t numbers[32];
+    memcpy(numbers, &o, sizeof(numbers));
+    struct graft_opencl_args args = {0};
+    graft_opencl_arg_tensor(device, &args, operands->a, sizeof(float));
+    graft_opencl_arg_tensor(device, &args, operands->b, sizeof(float));
+    graft_opencl_arg_ulong(&args, panel_step);
+    graft_opencl_arg_tensor(device, &args, operands->bias, sizeof(float));
+    graft_opencl_arg_tensor(device, &args, operands->residual, sizeof(float));
+    graft_opencl_arg_tensor(device, &args, operands->y, sizeof(float));
+    graft_opencl_arg_ulong(&args, y_chunk);
+    graft_opencl_arg_ints(&args, numbers, 16);
+    graft_opencl_arg_ints(&args, numbers + 16, 16);
+    graft_opencl_arg_int(&args, operands->a_batch);
+    graft_opencl_arg_ulong(&args, operands->b_batch);
+    graft_opencl_arg_int(&args, operands->y_batch);
+    const struct graft_opencl_range range =
+        range_of(graft_ceil_div(o.rows, graft_gemm_tile(device).rows),
+                 (int64_t)o.panels * o.taps_y * o.taps_x * operands->groups, (int64_t)o.chunks * operands->batches);
+    return graft_opencl_launch(device, kernel, step, &args, &range);
+}
+
+enum graft_status graft_gemm_run_sum(struct graft_opencl_device *device, struct graft_opencl_kernel *kernel, int step,
+                                     struct graft_tensor from, uint64_t part_step, int parts, struct graft_tensor y,
+                                     int64_t count, bool accumulate)
+{
+    struct graft_opencl_args args = {0};
+    graft_opencl_arg_tensor(device, &args, from, sizeof(float));
+    graft_opencl_arg_ulong(&args, part_step);
+    graft_opencl_arg_int(&args, parts);
+    graft_opencl_arg_tensor(device, &args, y, sizeof(float));
+    graft_opencl_arg_int(&args, count);
+    graft_opencl_arg_int(&args, SUM_FLOATS);
+    graft_opencl_arg_int(&args, accumulate ? 1 : 0);
+    const struct graft_opencl_range range = range_of(graft_ceil_div(count, SUM_FLOATS), 1, 1);
+    return graft_opencl_launch(device, kernel, step, &args, &range);
+}
+
+enum graft_status graft_gemm_run_border(struct graft_opencl_device *device, struct graft_opencl_kernel *kernel,
+                                        int step, const struct graft_gemm_border *border, int64_t images,
+                                        struct graft_tensor from, struct graft_tensor to)
+{
+    int32_t numbers[16];
+    memcpy(numbers, border, sizeof(numbers));
+    struct graft_opencl_args args = {0};
+    graft_opencl_arg_tensor(device, &args, from, sizeof(float));
+    graft_opencl_arg_tensor(device, &args, to, sizeof(float));
+    graft_opencl_arg_ints(&args, numbers, 16);
+    const struct graft_opencl_range range = range_of(images * border->to_height, 1, 1);
+    return graft_opencl_launch(device, kernel, step, &args, &range);
+}

@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The matrix products of cl/gemm.cl (CPU family), as matmul, conv2d and its gradients use them: numbers of a launch,
+ * sizes of packed panels, and the launches, each kept short.
+ */
+#ifndef GRAFT_SRC_BACKEND_OPENCL_GEMM_H
+#define GRAFT_SRC_BACKEND_OPENCL_GEMM_H
+
+#include "backend/opencl/opencl.h"
+
+struct graft_gemm_tile {
+    int vector;  /* floats */
+    int rows;    /* of a tile */
+    int columns; /* of a tile: 2 × vector */
+};
+struct graft_gemm_tile graft_gemm_tile(const struct graft_opencl_device *device);
+
+/* Adds a kernel of cl/gemm.cl as the next step. */
+GRAFT_MUST_CHECK enum graft_status graft_gemm_add(struct graft_opencl_device *device,
+                                                  struct graft_opencl_kernel *kernel, const char *name);
+
+/* gemm_pack: element (k = outer × inner_size + inner, column) of batch and group of b. Steps in floats. */
+struct graft_gemm_pack {
+    int32_t batch_step, group_step, outer_step, inner_step, column_step;
+    int32_t outer_size, inner_size, columns; /* columns of a group */
+    int32_t groups, batches;
+    int32_t zeros; /* floats of 0 behind the panels */
+};
+/* Panels of a group; floats of one batch's panels, k × panels × columns of the tile; of everything. */
+int32_t graft_gemm_panels(const struct graft_opencl_device *device, int64_t columns);
+uint64_t graft_gemm_panel_floats(const struct graft_opencl_device *device, const struct graft_gemm_pack *pack);
+uint64_t graft_gemm_packed_floats(const struct graft_opencl_device *device, const struct graft_gemm_pack *pack);
+GRAFT_MUST_CHECK enum graft_status graft_gemm_run_pack(struct graft_opencl_device *device,
+                                                       struct graft_opencl_kernel *kernel, int step,
+                                                       const struct graft_gemm_pack *pack, struct graft_tensor from,
+                                                       struct graft_tensor to);
+
+/* gemm_gather: the fields as in the kernel's struct of the same name; those marked * are set by run. */
+struct graft_gemm_gather {
+    int32_t row_first, row_end, columns, panels; /* *row_first; row_end: all rows; *panels */
+    int32_t run, taps_y, taps_x, tiles;          /* *tiles */
+    int32_t grid_y, grid_x;
+    int32_t step_y, step_x, base_y, base_x;
+    int32_t tap_y, tap_x;
+    int32_t height, width, pixel, group;
+    int32_t first_tap, tap_row, tap_column;
+    int32_t to_height, to_width, to_step_y, to_step_x, to_base_y, to_base_x;
+    int32_t leading;
+    int32_t flags; /* *see graft_gemm_flags */
+    int32_t packed;
+};
+struct graft_gemm_operands {
+    struct graft_tensor a, b, bias, residual, y; /* b: packed (gather), any (outer) */
+    uint64_t zeros;                              /* gather: floats from b's beginning to its row of zeros */
+    int groups, batches;
+    int32_t a_batch, y_batch; /* floats between batches */
+    uint64_t b_batch;
+    bool accumulate;
+    enum graft_unary activation;
+};
+/* Rows that are the pixels of a themselves, one tap: a·b and 1×1 convolutions. `inner` is the length of a row. */
+void graft_gemm_gather_dense(struct graft_gemm_gather *gather, int64_t rows, int64_t inner, int64_t columns);
+GRAFT_MUST_CHECK enum graft_status graft_gemm_run_gather(struct graft_opencl_device *device,
+                                                         struct graft_opencl_kernel *kernel, int step,
+                                                         const struct graft_gemm_gather *gather,
+                                                         const struct graft_gemm_operands *operands);
+
+/* gemm_outer: likewise. */
+struct graft_gemm_outer {
+    int32_t rows, columns, panels; /* *panels */
+    int32_t taps_y, taps_x;
+    int32_t lines, line, pixels;
+    int32_t grid_y;
+    int32_t step_y, step_x, base_y, base_x;
+    int32_t tap_y, tap_x;
+    int32_t height, width, pixel;
+    int32_t a_pixel, a_group, b_group;
+    int32_t leading, tap_to;
+    int32_t chunk, chunks, chunk_first;
+    int32_t flags; /* * */
+    int32_t unused[5];
+};
+/* Lines that are made up: `pixels` rows of a and b, one tap. */
+void graft_gemm_outer_dense(struct graft_gemm_outer *outer, int64_t pixels);
+/* Launches `chunks` chunks from chunk_first on; y_chunk floats between their results. */
+GRAFT_MUST_CHECK enum graft_status graft_gemm_run_outer(struct graft_opencl_device *device,
+                                                        struct graft_opencl_kernel *kernel, int step,
+                                                        const struct graft_gemm_outer *outer,
+                                                        const struct graft_gemm_operands *operands,
+                                                        uint64_t panel_step, uint64_t y_chunk);
+
+/* y [count] = or += sum of `parts` parts. */
+GRAFT_MUST_CHECK enum graft_status graft_gemm_run_sum(struct graft_opencl_device *device,
+                                                      struct graft_opencl_kernel *kernel, int step,
+                                                      struct graft_tensor from, uint64_t part_step, int parts,
+                                                      struct graft_tensor y, int64_t count, bool accumulate);
+
+/* gemm_border: x [images, height, width, groups × channels] into a larger image. */
+struct graft_gemm_border {
+    int32_t height, width, channels, groups;
+    int32_t to_height, to_width, to_channels;
+    int32_t top, left;
+    int32_t unused[7];
+};
+GRAFT_MUST_CHECK enum graft_status graft_gemm_run_border(struct graft_opencl_device *device,
+                                                         struct graft_opencl_kernel *kernel, int step,
+                                                         const struct graft_gemm_border *border, int64_t images,
+                                                         struct graft_tensor from, struct graft_tensor to);
+
+/* Floating-point operations that one launch may have: well under a second on the slowest device of this family. */
+#define GRAFT_GEMM_LAUNCH_FLOPS 1.2e10
+
+#endif
