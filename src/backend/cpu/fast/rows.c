@@ -45,7 +45,9 @@
     const struct graft_cpu_row graft_cpu_##op = {row_##op};
 
 VARIANT(conv2d_gemm)
+VARIANT(conv2d_grad_input_gemm)
 VARIANT(matmul_gemm)
 
 ROW(conv2d, ENTRY(conv2d_gemm, "gemm"))
+ROW(conv2d_grad_input, ENTRY(conv2d_grad_input_gemm, "gemm"))
 ROW(matmul, ENTRY(matmul_gemm, "gemm"))
