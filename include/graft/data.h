@@ -202,7 +202,7 @@ struct graft_loader_options {
     const struct graft_augment *augment; /* NULL: resize and centre crop */
     bool skip_damaged;  /* true: a picture that cannot be decoded is left out, logged once and listed; false: an error */
     uint64_t keep_limit; /* preprocessed pictures stay in memory for later epochs if all fit in so many bytes and
-                            there is no augmentation; 0: 1 GiB */
+                            there is no augmentation; 0: none (IDX pictures of the right size never need it) */
     int32_t ahead;      /* batches being prepared at a time, 1..64; 0: 3 */
 };
 

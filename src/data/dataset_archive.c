@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Lists a tar or zip. Pictures in a plain tar are used where they lie in the (mapped) file; those of a compressed
+ * archive are unpacked into memory once.
+ */
+#include "data/dataset.h"
+
+#include "base/context.h"
+
+#include <archive.h>
+#include <archive_entry.h>
+#include <string.h>
+
+#define MEMBER_LIMIT ((int64_t)1 << 30)
+
+struct listing {
+    struct graft_dataset *dataset;
+    struct graft_source *source;
+    int source_number;
+    struct archive *archive;
+    int64_t members;
+};
+
+static enum graft_status damaged(const struct listing *listing)
+{
+    const char *const text = archive_error_string(listing->archive);
+    return graft_fail(listing->dataset->context, GRAFT_ERROR_FORMAT,
+                      "%s: damaged after member %lld: %s; copy it again", listing->source->path,
+                      (long long)listing->members, text ? text : "unknown reason");
+}
+
+/* The bytes of a member within the mapped file, if they lie there as they are; NULL otherwise. */
+static const uint8_t *find_in_map(const struct listing *listing, struct archive_entry *item, uint64_t size,
+                                  const void *first, int64_t first_offset)
+{
+    if (archive_filter_count(listing->archive) != 1 || archive_entry_sparse_count(item) != 0 || first_offset != 0 ||
+        (archive_format(listing->archive) & ARCHIVE_FORMAT_BASE_MASK) != ARCHIVE_FORMAT_TAR) {
+        return NULL;
+    }
+    /* The library reads the map itself, so what it hands out points there, unless it had to join two pieces. */
+    const struct graft_file_map *const map = &listing->source->map;
+    const uintptr_t begin = (uintptr_t)map->data, at = (uintptr_t)first;
+    if (at < begin || at >= begin + map->size || size > map->size - (at - begin)) {
+        return NULL;
+    }
+    return map->data + (at - begin);
+}
+
+/* Unpacks the rest of the member behind the first block that has been read already. */
+static enum graft_status unpack(const struct listing *listing, uint64_t size, const void *first, size_t first_size,
+                                int64_t first_offset, struct graft_entry *entry)
+{
+    uint8_t *const memory = graft_source_store(listing->dataset, listing->source, size);
+    if (!memory) {
+        return GRAFT_ERROR_MEMORY;
+    }
+    const void *block = first;
+    size_t block_size = first_size;
+    int64_t offset = first_offset;
+    uint64_t done = 0;
+    int code = ARCHIVE_OK;
+    while (code != ARCHIVE_EOF) {
+        if (code < ARCHIVE_WARN || offset < 0 || (uint64_t)offset < done || (uint64_t)offset > size ||
+            block_size > size - (uint64_t)offset) {
+            return damaged(listing);
+        }
+        memset(memory + done, 0, (size_t)((uint64_t)offset - done));
+        memcpy(memory + offset, block, block_size);
+        done = (uint64_t)offset + block_size;
+        code = archive_read_data_block(listing->archive, &block, &block_size, &offset);
+    }
+    memset(memory + done, 0, (size_t)(size - done));
+    entry->data = memory;
+    return GRAFT_OK;
+}
+
+/* Finds the bytes of a member; one that is no picture by name nor by its first bytes is left empty. */
+static enum graft_status add_file(const struct listing *listing, struct archive_entry *item, struct graft_entry *entry)
+{
+    const void *first = NULL;
+    size_t first_size = 0;
+    int64_t first_offset = 0;
+    const int64_t size = archive_entry_size(item);
+    if (!archive_entry_size_is_set(item) || size < 0 || size > MEMBER_LIMIT) {
+        return graft_fail(listing->dataset->context, GRAFT_ERROR_FORMAT,
+                          "%s: member %s has no size or one that is too large; unpack it into a folder",
+                          listing->source->path, entry->path);
+    }
+    entry->size = (uint64_t)size;
+    const int code = archive_read_data_block(listing->archive, &first, &first_size, &first_offset);
+    if (code == ARCHIVE_EOF) {
+        entry->data = (const uint8_t *)"";
+        entry->size = 0;
+        return GRAFT_OK;
+    }
+    if (code < ARCHIVE_WARN) {
+        return damaged(listing);
+    }
+    if (!graft_path_is_picture(entry->path) && !graft_picture_magic(first, first_offset == 0 ? first_size : 0)) {
+        entry->data = (const uint8_t *)"";
+        entry->size = 0;
+        return GRAFT_OK;
+    }
+    entry->data = find_in_map(listing, item, entry->size, first, first_offset);
+    return entry->data ? GRAFT_OK : unpack(listing, entry->size, first, first_size, first_offset, entry);
+}
+
+/* A name without "./" and slashes around it. */
+static const char *tidy(const char *name, size_t *length)
+{
+    while (name[0] == '/' || (name[0] == '.' && name[1] == '/')) {
+        name += name[0] == '/' ? 1 : 2;
+    }
+    *length = strlen(name);
+    while (*length > 0 && name[*length - 1] == '/') {
+        --*length;
+    }
+    return name;
+}
+
+static enum graft_status add_member(struct listing *listing, struct archive_entry *item)
+{
+    const char *name = archive_entry_pathname(item);
+    name = name ? name : archive_entry_pathname_utf8(item);
+    if (!name) {
+        return graft_fail(listing->dataset->context, GRAFT_ERROR_FORMAT,
+                          "%s: member %lld has a name that cannot be read; unpack it into a folder",
+                          listing->source->path, (long long)listing->members);
+    }
+    size_t length = 0;
+    name = tidy(name, &length);
+    const bool is_folder = archive_entry_filetype(item) == AE_IFDIR;
+    const bool is_file = archive_entry_filetype(item) == AE_IFREG && !archive_entry_hardlink(item);
+    if (length == 0 || !(is_folder || is_file) || graft_path_is_clutter(name)) {
+        return GRAFT_OK;
+    }
+    const char *const path = graft_names_add(listing->dataset, name, length);
+    if (!path) {
+        return GRAFT_ERROR_MEMORY;
+    }
+    struct graft_entry found = {.path = path, .source = (uint8_t)listing->source_number, .folder = is_folder,
+                                .split = GRAFT_NO_SPLIT, .number = listing->members};
+    if (is_file) {
+        const enum graft_status status = add_file(listing, item, &found);
+        if (status != GRAFT_OK) {
+            return status;
+        }
+    }
+    struct graft_entry *const entry = graft_entry_add(listing->dataset);
+    if (!entry) {
+        return GRAFT_ERROR_MEMORY;
+    }
+    *entry = found;
+    return GRAFT_OK;
+}
+
+enum graft_status graft_archive_list(struct graft_dataset *dataset, int source)
+{
+    struct listing listing = {.dataset = dataset, .source = &dataset->sources[source], .source_number = source};
+    enum graft_status status = graft_file_map_open(dataset->context, listing.source->path, &listing.source->map);
+    if (status != GRAFT_OK) {
+        return status;
+    }
+    struct archive *const archive = archive_read_new();
+    if (!archive) {
+        return graft_fail(dataset->context, GRAFT_ERROR_MEMORY, "%s: no memory to open it", listing.source->path);
+    }
+    listing.archive = archive;
+    archive_read_support_filter_gzip(archive);
+    archive_read_support_filter_bzip2(archive);
+    archive_read_support_filter_xz(archive);
+    archive_read_support_filter_zstd(archive);
+    archive_read_support_format_tar(archive);
+    archive_read_support_format_zip(archive);
+    int code = archive_read_open_memory(archive, listing.source->map.data, listing.source->map.size);
+    struct archive_entry *item = NULL;
+    while (status == GRAFT_OK && code >= ARCHIVE_WARN) {
+        code = archive_read_next_header(archive, &item);
+        if (code == ARCHIVE_EOF || code < ARCHIVE_WARN) {
+            break;
+        }
+        status = add_member(&listing, item);
+        listing.members++;
+    }
+    if (status == GRAFT_OK && code != ARCHIVE_EOF) {
+        if (listing.members > 0) {
+            status = damaged(&listing);
+        } else {
+            status = graft_fail(dataset->context, GRAFT_ERROR_FORMAT,
+                                "%s is neither a folder, a tar or zip, nor a table that ends in .csv",
+                                listing.source->path);
+        }
+    }
+    archive_read_free(archive);
+    return status;
+}

@@ -1,0 +1,233 @@
+/* SPDX-License-Identifier: MIT */
+/* Class names to numbers, the checks on them, and pictures set aside for validation. */
+#include "data/dataset.h"
+
+#include "base/context.h"
+#include "base/random.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static int compare_names(const void *a, const void *b)
+{
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+/* The classes of the training pictures (of all, if there are none to train), sorted, each once. */
+static enum graft_status collect_names(struct graft_dataset *dataset)
+{
+    bool train = false;
+    for (int64_t i = 0; i < dataset->entry_count && !train; i++) {
+        train = dataset->entries[i].split == GRAFT_SPLIT_TRAIN;
+    }
+    const char **const names = graft_allocate(dataset->context, (size_t)dataset->entry_count, sizeof *names);
+    if (!names) {
+        return GRAFT_ERROR_MEMORY;
+    }
+    size_t count = 0;
+    for (int64_t i = 0; i < dataset->entry_count; i++) {
+        const struct graft_entry *const entry = &dataset->entries[i];
+        if ((!train || entry->split == GRAFT_SPLIT_TRAIN) && (count == 0 || names[count - 1] != entry->class_name)) {
+            names[count++] = entry->class_name;
+        }
+    }
+    qsort(names, count, sizeof *names, compare_names);
+    size_t unique = 0;
+    for (size_t i = 0; i < count; i++) {
+        if (unique == 0 || strcmp(names[unique - 1], names[i]) != 0) {
+            names[unique++] = names[i];
+        }
+    }
+    dataset->class_names = names;
+    dataset->class_count = (int32_t)unique;
+    return GRAFT_OK;
+}
+
+static enum graft_status copy_names(struct graft_dataset *dataset, const char *const *given, int32_t count)
+{
+    graft_release(dataset->context, dataset->class_names);
+    dataset->class_names = graft_allocate(dataset->context, (size_t)count, sizeof *dataset->class_names);
+    if (!dataset->class_names) {
+        return GRAFT_ERROR_MEMORY;
+    }
+    for (int32_t i = 0; i < count; i++) {
+        dataset->class_names[i] = graft_names_add(dataset, given[i], strlen(given[i]));
+        if (!dataset->class_names[i]) {
+            return GRAFT_ERROR_MEMORY;
+        }
+    }
+    dataset->class_count = count;
+    return GRAFT_OK;
+}
+
+struct numbered {
+    const char *name;
+    int32_t number;
+};
+
+static int compare_numbered(const void *a, const void *b)
+{
+    return strcmp(((const struct numbered *)a)->name, ((const struct numbered *)b)->name);
+}
+
+static enum graft_status unknown_class(const struct graft_dataset *dataset, const struct graft_entry *entry, bool given)
+{
+    char name[1024];
+    graft_entry_name(dataset, entry, name, sizeof name);
+    if (given) {
+        return graft_fail(dataset->context, GRAFT_ERROR_FORMAT,
+                          "class '%s' (%s) is none of the %d classes of the network; remove it from the data",
+                          entry->class_name, name, dataset->class_count);
+    }
+    return graft_fail(dataset->context, GRAFT_ERROR_FORMAT,
+                      "class '%s' in the %s part (%s) is unknown in the training part; rename or remove its folder",
+                      entry->class_name, graft_split_name((enum graft_split)entry->split), name);
+}
+
+static enum graft_status number_classes(struct graft_dataset *dataset, bool given)
+{
+    const size_t count = (size_t)dataset->class_count;
+    struct numbered *const table = graft_allocate(dataset->context, count, sizeof *table);
+    if (!table) {
+        return GRAFT_ERROR_MEMORY;
+    }
+    for (size_t i = 0; i < count; i++) {
+        table[i] = (struct numbered){dataset->class_names[i], (int32_t)i};
+    }
+    qsort(table, count, sizeof *table, compare_numbered);
+    enum graft_status status = GRAFT_OK;
+    const struct numbered *found = NULL;
+    for (int64_t i = 0; i < dataset->entry_count; i++) {
+        struct graft_entry *const entry = &dataset->entries[i];
+        if (!found || found->name != entry->class_name) {
+            const struct numbered key = {entry->class_name, 0};
+            found = bsearch(&key, table, count, sizeof *table, compare_numbered);
+        }
+        if (!found) {
+            status = unknown_class(dataset, entry, given);
+            break;
+        }
+        entry->label = found->number;
+    }
+    graft_release(dataset->context, table);
+    return status;
+}
+
+/* Puts `share` of each class's training pictures, drawn by the seed and the class's name, into validation. */
+static enum graft_status set_aside(struct graft_dataset *dataset, double share, uint64_t seed)
+{
+    int64_t *const order = graft_allocate(dataset->context, (size_t)dataset->entry_count, sizeof *order);
+    int64_t *const begin = graft_allocate(dataset->context, (size_t)dataset->class_count + 2, sizeof *begin);
+    if (!order || !begin) {
+        graft_release(dataset->context, order);
+        graft_release(dataset->context, begin);
+        return GRAFT_ERROR_MEMORY;
+    }
+    /* Counting sort by class; begin[c + 1] is where class c begins while it is filled, then begin[c]. */
+    for (int64_t i = 0; i < dataset->entry_count; i++) {
+        if (dataset->entries[i].split == GRAFT_SPLIT_TRAIN) {
+            begin[dataset->entries[i].label + 2]++;
+        }
+    }
+    for (int32_t c = 0; c < dataset->class_count; c++) {
+        begin[c + 2] += begin[c + 1];
+    }
+    for (int64_t i = 0; i < dataset->entry_count; i++) {
+        if (dataset->entries[i].split == GRAFT_SPLIT_TRAIN) {
+            order[begin[dataset->entries[i].label + 1]++] = i;
+        }
+    }
+    for (int32_t c = 0; c < dataset->class_count; c++) {
+        int64_t *const members = order + begin[c];
+        const int64_t count = begin[c + 1] - begin[c];
+        int64_t taken = llround((double)count * share);
+        taken = taken < 1 ? 1 : taken;
+        taken = taken >= count ? count - 1 : taken;
+        struct graft_random random;
+        graft_random_start(&random, seed, graft_hash_text("validation") ^ graft_hash_text(dataset->class_names[c]));
+        for (int64_t i = 0; i < taken; i++) {
+            const int64_t other = i + graft_random_below(&random, (uint32_t)(count - i));
+            const int64_t kept = members[i];
+            members[i] = members[other];
+            members[other] = kept;
+            dataset->entries[members[i]].split = GRAFT_SPLIT_VAL;
+        }
+    }
+    graft_release(dataset->context, order);
+    graft_release(dataset->context, begin);
+    return GRAFT_OK;
+}
+
+static void count_splits(struct graft_dataset *dataset)
+{
+    memset(dataset->begin, 0, sizeof dataset->begin);
+    for (int64_t i = 0; i < dataset->entry_count; i++) {
+        dataset->begin[dataset->entries[i].split + 1]++;
+    }
+    for (int split = 0; split < GRAFT_SPLIT_COUNT; split++) {
+        dataset->begin[split + 1] += dataset->begin[split];
+    }
+}
+
+static void describe(const struct graft_dataset *dataset, bool drawn)
+{
+    static const char *const kinds[] = {
+        [GRAFT_DATASET_FOLDERS] = "a folder for each class", [GRAFT_DATASET_NAMES] = "classes from file names",
+        [GRAFT_DATASET_IDX] = "IDX files", [GRAFT_DATASET_CSV] = "a table"};
+    long long counts[GRAFT_SPLIT_COUNT];
+    for (int split = 0; split < GRAFT_SPLIT_COUNT; split++) {
+        counts[split] = (long long)graft_dataset_count(dataset, (enum graft_split)split);
+    }
+    graft_log(dataset->context, GRAFT_LOG_REMARK,
+              "%s: %s; %d classes; %lld pictures to train, %lld to validate%s, %lld to test", dataset->path,
+              kinds[dataset->kind], dataset->class_count, counts[GRAFT_SPLIT_TRAIN], counts[GRAFT_SPLIT_VAL],
+              drawn ? " (set aside by the seed)" : "", counts[GRAFT_SPLIT_TEST]);
+    if (dataset->skipped_count > 0) {
+        graft_log(dataset->context, GRAFT_LOG_REMARK,
+                  "%s: %lld files are left out, as no pictures or outside of class folders; the first is %s",
+                  dataset->path, (long long)dataset->skipped_count, dataset->skipped[0]);
+    }
+}
+
+enum graft_status graft_classes(struct graft_dataset *dataset, const struct graft_dataset_options *options)
+{
+    if (dataset->entry_count > INT32_MAX) {
+        return graft_fail(dataset->context, GRAFT_ERROR_FORMAT, "%s: %lld pictures are more than %d", dataset->path,
+                          (long long)dataset->entry_count, INT32_MAX);
+    }
+    const bool given = options->class_names != NULL;
+    enum graft_status status = GRAFT_OK;
+    if (given) {
+        status = copy_names(dataset, options->class_names, options->class_count);
+    } else if (!dataset->class_names) { /* IDX brings its own, in the order of their numbers */
+        status = collect_names(dataset);
+    }
+    if (status == GRAFT_OK && !given && dataset->class_count < 2) {
+        status = graft_fail(dataset->context, GRAFT_ERROR_FORMAT,
+                            "%s has only one class, '%s'; a classifier needs at least two class folders",
+                            dataset->path, dataset->class_count ? dataset->class_names[0] : "");
+    }
+    if (status == GRAFT_OK) {
+        status = number_classes(dataset, given);
+    }
+    if (status != GRAFT_OK) {
+        return status;
+    }
+    count_splits(dataset);
+    const bool has_val = graft_dataset_count(dataset, GRAFT_SPLIT_VAL) > 0;
+    const bool has_test = graft_dataset_count(dataset, GRAFT_SPLIT_TEST) > 0;
+    const double share = options->val_fraction != 0 ? options->val_fraction : has_test ? 0 : 0.2;
+    const bool drawn = !has_val && share > 0 && graft_dataset_count(dataset, GRAFT_SPLIT_TRAIN) > 0;
+    if (drawn) {
+        status = set_aside(dataset, share, options->seed);
+        if (status != GRAFT_OK) {
+            return status;
+        }
+    }
+    graft_entries_sort(dataset);
+    count_splits(dataset);
+    describe(dataset, drawn);
+    return GRAFT_OK;
+}

@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: MIT */
+/* Lists the files below a folder, without recursion and without going round in circles through links. */
+#include "data/dataset.h"
+
+#include "base/context.h"
+#include "base/text.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#define DEPTH_LIMIT 16
+
+struct folder {
+    const char *path; /* within the source; "" for the source itself */
+    int64_t parent;   /* −1 for the source */
+    dev_t device;
+    ino_t inode;
+    int depth;
+};
+
+struct walk {
+    struct graft_dataset *dataset;
+    const struct graft_source *source;
+    int source_number;
+    struct folder *folders; /* met so far; those behind `next` are still to be read */
+    int64_t count, capacity;
+    struct graft_text text; /* a path being put together */
+};
+
+static enum graft_status unreadable(const struct walk *walk, const char *path, int code)
+{
+    return graft_fail(walk->dataset->context, code == ENOENT ? GRAFT_ERROR_NOT_FOUND : GRAFT_ERROR_IO,
+                      "folder %s%s%s cannot be read: %s; check its permissions", walk->source->path, path[0] ? "/" : "",
+                      path, strerror(code));
+}
+
+static bool inside_itself(const struct walk *walk, int64_t parent, const struct stat *facts)
+{
+    for (int64_t i = parent; i >= 0; i = walk->folders[i].parent) {
+        if (walk->folders[i].device == facts->st_dev && walk->folders[i].inode == facts->st_ino) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static enum graft_status add_folder(struct walk *walk, const char *path, int64_t parent, const struct stat *facts)
+{
+    struct graft_context *const context = walk->dataset->context;
+    if (inside_itself(walk, parent, facts)) {
+        graft_log(context, GRAFT_LOG_REMARK, "%s/%s leads back into a folder above it; left out", walk->source->path,
+                  path);
+        return GRAFT_OK;
+    }
+    const int depth = parent < 0 ? 0 : walk->folders[parent].depth + 1;
+    if (depth > DEPTH_LIMIT) {
+        graft_log(context, GRAFT_LOG_REMARK, "%s/%s lies more than %d folders deep; left out", walk->source->path, path,
+                  DEPTH_LIMIT);
+        return GRAFT_OK;
+    }
+    if (walk->count == walk->capacity) {
+        const int64_t more = walk->capacity ? walk->capacity * 2 : 64;
+        struct folder *const grown =
+            graft_reallocate(context, walk->folders, (size_t)walk->capacity, (size_t)more, sizeof *grown);
+        if (!grown) {
+            return GRAFT_ERROR_MEMORY;
+        }
+        walk->folders = grown;
+        walk->capacity = more;
+    }
+    walk->folders[walk->count++] = (struct folder){
+        .path = path, .parent = parent, .device = facts->st_dev, .inode = facts->st_ino, .depth = depth};
+    return GRAFT_OK;
+}
+
+/* One name in folder number `parent`. */
+static enum graft_status add_name(struct walk *walk, int64_t parent, int descriptor, const struct dirent *item)
+{
+    struct graft_dataset *const dataset = walk->dataset;
+    struct graft_context *const context = dataset->context;
+    if (graft_path_is_clutter(item->d_name)) {
+        return GRAFT_OK;
+    }
+    const char *const folder = walk->folders[parent].path;
+    walk->text.length = 0;
+    graft_text_append(context, &walk->text, "%s%s%s", folder, folder[0] ? "/" : "", item->d_name);
+    if (walk->text.failed) {
+        return GRAFT_ERROR_MEMORY;
+    }
+    struct stat facts = {0};
+    bool is_folder = item->d_type == DT_DIR;
+    bool is_file = item->d_type == DT_REG;
+    if (!is_file) {
+        if (fstatat(descriptor, item->d_name, &facts, 0) != 0) {
+            if (item->d_type == DT_LNK && (errno == ENOENT || errno == ELOOP)) {
+                graft_log(context, GRAFT_LOG_REMARK, "%s/%s is a link that leads nowhere; left out", walk->source->path,
+                          walk->text.data);
+                return GRAFT_OK;
+            }
+            return unreadable(walk, walk->text.data, errno);
+        }
+        is_folder = S_ISDIR(facts.st_mode);
+        is_file = S_ISREG(facts.st_mode);
+    }
+    if (!is_folder && !is_file) {
+        return GRAFT_OK;
+    }
+    const char *const path = graft_names_add(dataset, walk->text.data, walk->text.length);
+    struct graft_entry *const entry = path ? graft_entry_add(dataset) : NULL;
+    if (!entry) {
+        return GRAFT_ERROR_MEMORY;
+    }
+    entry->path = path;
+    entry->source = (uint8_t)walk->source_number;
+    entry->folder = is_folder;
+    return is_folder ? add_folder(walk, path, parent, &facts) : GRAFT_OK;
+}
+
+static enum graft_status read_folder(struct walk *walk, int64_t number)
+{
+    enum graft_status status = GRAFT_OK;
+    const char *const path = walk->folders[number].path;
+    walk->text.length = 0;
+    graft_text_append(walk->dataset->context, &walk->text, "%s/%s", walk->source->path, path);
+    if (walk->text.failed) {
+        return GRAFT_ERROR_MEMORY;
+    }
+    DIR *const stream = opendir(walk->text.data);
+    if (!stream) {
+        return unreadable(walk, path, errno);
+    }
+    while (status == GRAFT_OK) {
+        errno = 0;
+        const struct dirent *const item = readdir(stream);
+        if (!item) {
+            status = errno ? unreadable(walk, path, errno) : GRAFT_OK;
+            break;
+        }
+        status = add_name(walk, number, dirfd(stream), item);
+    }
+    closedir(stream);
+    return status;
+}
+
+enum graft_status graft_folder_list(struct graft_dataset *dataset, int source)
+{
+    struct walk walk = {.dataset = dataset, .source = &dataset->sources[source], .source_number = source};
+    struct stat facts;
+    enum graft_status status = GRAFT_OK;
+    if (stat(walk.source->path, &facts) != 0) {
+        return unreadable(&walk, "", errno);
+    }
+    status = add_folder(&walk, "", -1, &facts);
+    for (int64_t next = 0; status == GRAFT_OK && next < walk.count; next++) {
+        status = read_folder(&walk, next);
+    }
+    graft_release(dataset->context, walk.folders);
+    graft_text_close(dataset->context, &walk.text);
+    return status;
+}

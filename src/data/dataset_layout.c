@@ -1,0 +1,292 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Split and class of each file from its path: [ROOT/][train|val|test/]CLASS/…/picture.jpg, or CLASS.NUMBER.jpg in one
+ * flat folder. Entries are ordered by source and path.
+ */
+#include "data/dataset.h"
+
+#include "base/context.h"
+#include "base/text.h"
+
+#include <ctype.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+struct layout {
+    struct graft_dataset *dataset;
+    enum graft_dataset_kind kind; /* as asked */
+    int source_number;
+    const struct graft_source *source;
+    int64_t begin, end; /* its entries */
+    size_t root;        /* characters of paths that all share and that say nothing */
+    bool split_folders;
+    int64_t pictures;       /* that have a class */
+    int64_t flat_named;     /* flat files named CLASS.NUMBER.jpg */
+    int64_t flat_unnamed;   /* other flat pictures */
+    int64_t class_folders;  /* files in class folders */
+    const char *class_name; /* the most recent, so that it is kept once */
+};
+
+/* Length of CLASS in CLASS.NUMBER.ending, 0 if the name is not of that form. */
+static size_t class_in_name(const char *name)
+{
+    const char *const ending = strrchr(name, '.');
+    if (!ending || ending == name) {
+        return 0;
+    }
+    const char *digit = ending;
+    while (digit > name && isdigit((unsigned char)digit[-1])) {
+        digit--;
+    }
+    return digit < ending && digit - name >= 2 && digit[-1] == '.' ? (size_t)(digit - name) - 1 : 0;
+}
+
+static bool is_picture(const struct layout *layout, const struct graft_entry *entry)
+{
+    if (graft_path_is_picture(entry->path)) {
+        return true;
+    }
+    if (entry->data) {
+        return graft_picture_magic(entry->data, (size_t)entry->size);
+    }
+    char path[4352];
+    uint8_t first[8];
+    graft_entry_name(layout->dataset, entry, path, sizeof path);
+    const int descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    if (descriptor < 0) {
+        return false;
+    }
+    const ssize_t got = read(descriptor, first, sizeof first);
+    close(descriptor);
+    return got > 0 && graft_picture_magic(first, (size_t)got);
+}
+
+/* Goes past a first folder that holds everything, unless it is itself a split or the only class. */
+static bool strip_root(struct layout *layout)
+{
+    const struct graft_entry *const entries = layout->dataset->entries;
+    size_t length = 0;
+    const char *name = NULL;
+    bool deeper = false;
+    for (int64_t i = layout->begin; i < layout->end; i++) {
+        const char *const path = entries[i].path + layout->root;
+        if (!name) {
+            name = path;
+            length = strcspn(path, "/");
+        }
+        if (strncmp(path, name, length) != 0 || (path[length] != '/' && !(entries[i].folder && path[length] == '\0'))) {
+            return false;
+        }
+        const char *const slash = strchr(path, '/');
+        deeper = deeper || (slash && (strchr(slash + 1, '/') != NULL || class_in_name(slash + 1) > 0));
+    }
+    const bool split = name && layout->source->split == GRAFT_NO_SPLIT && graft_split_find(name, length) != GRAFT_NO_SPLIT;
+    if (!name || length == 0 || !deeper || split) {
+        return false;
+    }
+    layout->root += length + 1;
+    /* The folder itself is no entry any more. */
+    while (layout->begin < layout->end && strlen(entries[layout->begin].path) < layout->root) {
+        layout->begin++;
+    }
+    return true;
+}
+
+/* Are the first folders train, val, test? Yes if `train` is among them, or if there are no others. */
+static void find_split_folders(struct layout *layout)
+{
+    bool train = false, other = false, any = false;
+    for (int64_t i = layout->begin; i < layout->end; i++) {
+        const char *const path = layout->dataset->entries[i].path + layout->root;
+        const size_t length = strcspn(path, "/");
+        if (path[length] != '/') {
+            continue;
+        }
+        const uint8_t split = graft_split_find(path, length);
+        train = train || split == GRAFT_SPLIT_TRAIN;
+        any = any || split != GRAFT_NO_SPLIT;
+        other = other || split == GRAFT_NO_SPLIT;
+    }
+    layout->split_folders = layout->source->split == GRAFT_NO_SPLIT && (train || (any && !other));
+}
+
+/* The path behind the split folder, and the split; NULL for what lies outside of all splits. */
+static const char *split_of(const struct layout *layout, const struct graft_entry *entry, uint8_t *split)
+{
+    const char *const path = entry->path + layout->root;
+    if (layout->source->split != GRAFT_NO_SPLIT) {
+        *split = layout->source->split;
+        return path;
+    }
+    *split = GRAFT_SPLIT_TRAIN;
+    if (!layout->split_folders) {
+        return path;
+    }
+    const size_t length = strcspn(path, "/");
+    *split = graft_split_find(path, length);
+    return path[length] == '/' && *split != GRAFT_NO_SPLIT ? path + length + 1 : NULL;
+}
+
+static bool set_class(struct layout *layout, struct graft_entry *entry, const char *name, size_t length)
+{
+    const char *const last = layout->class_name;
+    if (!last || strncmp(last, name, length) != 0 || last[length] != '\0') {
+        layout->class_name = graft_names_add(layout->dataset, name, length);
+    }
+    entry->class_name = layout->class_name;
+    layout->pictures++;
+    return layout->class_name != NULL;
+}
+
+static bool skip_entry(struct layout *layout, const struct graft_entry *entry)
+{
+    return graft_skip(layout->dataset, entry->path);
+}
+
+static enum graft_status place_files(struct layout *layout, bool flat)
+{
+    for (int64_t i = layout->begin; i < layout->end; i++) {
+        struct graft_entry *const entry = &layout->dataset->entries[i];
+        if (entry->folder) {
+            continue;
+        }
+        const char *const rest = split_of(layout, entry, &entry->split);
+        const char *const slash = rest ? strchr(rest, '/') : NULL;
+        size_t length = slash ? (size_t)(slash - rest) : 0;
+        if (flat) {
+            length = rest && !slash ? class_in_name(rest) : 0;
+        }
+        const bool used = length > 0 && is_picture(layout, entry);
+        if (!(used ? set_class(layout, entry, rest, length) : skip_entry(layout, entry))) {
+            return GRAFT_ERROR_MEMORY;
+        }
+    }
+    return GRAFT_OK;
+}
+
+static void count_forms(struct layout *layout)
+{
+    for (int64_t i = layout->begin; i < layout->end; i++) {
+        const struct graft_entry *const entry = &layout->dataset->entries[i];
+        uint8_t split = GRAFT_NO_SPLIT;
+        const char *const rest = split_of(layout, entry, &split);
+        if (entry->folder || !rest || !is_picture(layout, entry)) {
+            continue;
+        }
+        if (strchr(rest, '/')) {
+            layout->class_folders++;
+        } else if (class_in_name(rest) > 0) {
+            layout->flat_named++;
+        } else if (split == GRAFT_SPLIT_TRAIN) {
+            layout->flat_unnamed++;
+        }
+    }
+}
+
+/* Is there a picture with a class in the folder at index `i`? Its files follow it, other names may lie between. */
+static bool folder_has_picture(const struct layout *layout, int64_t i)
+{
+    const struct graft_entry *const entries = layout->dataset->entries;
+    const char *const folder = entries[i].path;
+    const size_t length = strlen(folder);
+    int64_t low = i + 1, high = layout->end;
+    while (low < high) { /* first path that is not below FOLDER/ */
+        const int64_t middle = low + (high - low) / 2;
+        const int order = strncmp(entries[middle].path, folder, length);
+        if (order < 0 || (order == 0 && (unsigned char)entries[middle].path[length] < '/')) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    for (; low < layout->end; low++) {
+        const char *const path = entries[low].path;
+        if (strncmp(path, folder, length) != 0 || path[length] != '/') {
+            return false;
+        }
+        if (entries[low].class_name) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static enum graft_status check_class_folders(struct layout *layout)
+{
+    const struct graft_dataset *const dataset = layout->dataset;
+    for (int64_t i = layout->begin; i < layout->end; i++) {
+        const struct graft_entry *const entry = &dataset->entries[i];
+        uint8_t split = GRAFT_NO_SPLIT;
+        const char *const rest = entry->folder ? split_of(layout, entry, &split) : NULL;
+        if (!rest || rest[0] == '\0' || strchr(rest, '/') || folder_has_picture(layout, i)) {
+            continue;
+        }
+        char name[1024];
+        graft_entry_name(dataset, entry, name, sizeof name);
+        if (split != GRAFT_SPLIT_TRAIN) {
+            graft_log(dataset->context, GRAFT_LOG_WARNING, "class folder %s holds no pictures", name);
+            continue;
+        }
+        return graft_fail(dataset->context, GRAFT_ERROR_FORMAT,
+                          "class folder %s holds no pictures; put JPEG or PNG files there or remove the folder", name);
+    }
+    return GRAFT_OK;
+}
+
+static enum graft_status no_pictures(const struct layout *layout)
+{
+    struct graft_context *const context = layout->dataset->context;
+    const char *const path = layout->source->path;
+    if (layout->flat_unnamed + layout->flat_named > 0) {
+        return graft_fail(context, GRAFT_ERROR_FORMAT,
+                          "%s: %lld pictures lie there without class folders; make a folder for each class", path,
+                          (long long)(layout->flat_unnamed + layout->flat_named));
+    }
+    return graft_fail(context, GRAFT_ERROR_FORMAT,
+                      "%s holds no pictures; a folder for each class with JPEG or PNG files is expected", path);
+}
+
+static enum graft_status lay_out_source(struct layout *layout)
+{
+    struct graft_dataset *const dataset = layout->dataset;
+    for (int i = 0; i < 8 && strip_root(layout); i++) {
+    }
+    find_split_folders(layout);
+    count_forms(layout);
+    const bool flat = layout->kind == GRAFT_DATASET_NAMES ||
+                      (layout->kind == GRAFT_DATASET_AUTO && layout->class_folders == 0 && layout->flat_named > 0 &&
+                       layout->flat_unnamed == 0);
+    if (layout->source_number == 0) {
+        dataset->kind = flat ? GRAFT_DATASET_NAMES : GRAFT_DATASET_FOLDERS;
+    }
+    enum graft_status status = place_files(layout, flat);
+    if (status == GRAFT_OK && !flat && layout->class_folders > 0) {
+        status = check_class_folders(layout);
+    }
+    if (status == GRAFT_OK && layout->pictures == 0) {
+        status = no_pictures(layout);
+    }
+    return status;
+}
+
+enum graft_status graft_layout(struct graft_dataset *dataset, enum graft_dataset_kind kind)
+{
+    enum graft_status status = GRAFT_OK;
+    graft_entries_sort(dataset);
+    int64_t begin = 0;
+    for (int number = 0; status == GRAFT_OK && number < dataset->source_count; number++) {
+        struct layout layout = {.dataset = dataset, .kind = kind, .source_number = number,
+                                .source = &dataset->sources[number], .begin = begin};
+        while (begin < dataset->entry_count && dataset->entries[begin].source == number) {
+            begin++;
+        }
+        layout.end = begin;
+        status = lay_out_source(&layout);
+    }
+    if (status == GRAFT_OK) {
+        graft_entries_compact(dataset);
+    }
+    return status;
+}

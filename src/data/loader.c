@@ -1,0 +1,507 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Batches of decoded pictures, prepared ahead of the consumer by tasks on the context's pool: one task a picture, which
+ * writes straight into its row of a batch. Which picture stands in which row depends on (seed, epoch) alone.
+ */
+#include "data/dataset.h"
+
+#include "base/context.h"
+#include "base/pool.h"
+#include "base/random.h"
+#include "base/size.h"
+#include "data/preprocess.h"
+
+#include <pthread.h>
+#include <string.h>
+
+/* One row of a batch. */
+struct row {
+    struct graft_task task;
+    struct graft_loader *loader;
+    int64_t sample;
+    uint8_t *target; /* in the batch */
+    enum graft_status status;
+    char *message; /* of a failure */
+    bool submitted;
+};
+
+struct slot {
+    uint8_t *pixels;  /* [batch, h, w, c] */
+    int32_t *labels;  /* [batch] */
+    int64_t *samples; /* [batch] */
+    struct row *rows; /* [batch] */
+    int32_t count;    /* rows in use */
+};
+
+struct spare_scratch {
+    struct graft_scratch scratch;
+    struct spare_scratch *next;
+};
+
+struct damage {
+    int64_t sample;
+    char *message;
+};
+
+enum sample_state { SAMPLE_UNKNOWN = 0, SAMPLE_KEPT = 1, SAMPLE_DAMAGED = 2 };
+
+struct graft_loader {
+    struct graft_context *context;
+    struct graft_pool *pool;
+    const struct graft_dataset *dataset;
+    struct graft_preprocess preprocess;
+    struct graft_loader_options options;
+    struct graft_augment augment;
+    bool augmented;
+    int64_t count;      /* samples of the split */
+    int64_t batches;    /* of an epoch */
+    size_t sample_size; /* bytes of a preprocessed picture */
+    bool as_stored;     /* pictures of the data set are used as they lie there */
+
+    struct slot *slots; /* ahead + 1: the consumer holds one */
+    int32_t slot_count;
+    int64_t epoch;
+    int64_t next;     /* batch that the consumer gets next */
+    int64_t prepared; /* batches below this have been handed to the pool */
+    int64_t *order;   /* [count] */
+    uint8_t *states;  /* [count] enum sample_state */
+    uint8_t *kept;    /* [count, h, w, c] or NULL */
+
+    pthread_mutex_t lock; /* of the spare scratch memory */
+    bool lock_ready;
+    struct spare_scratch *spare;
+
+    struct damage *damaged; /* by sample */
+    int64_t damaged_count;
+    int64_t damaged_capacity;
+};
+
+static struct spare_scratch *take_scratch(struct graft_loader *loader)
+{
+    pthread_mutex_lock(&loader->lock);
+    struct spare_scratch *taken = loader->spare;
+    if (taken) {
+        loader->spare = taken->next;
+    }
+    pthread_mutex_unlock(&loader->lock);
+    if (!taken) {
+        taken = graft_allocate(loader->context, 1, sizeof *taken);
+        if (taken) {
+            taken->scratch.context = loader->context;
+        }
+    }
+    return taken;
+}
+
+static void return_scratch(struct graft_loader *loader, struct spare_scratch *scratch)
+{
+    pthread_mutex_lock(&loader->lock);
+    scratch->next = loader->spare;
+    loader->spare = scratch;
+    pthread_mutex_unlock(&loader->lock);
+}
+
+static enum graft_status fill_row(struct row *row, struct graft_scratch *scratch, struct graft_fault *fault)
+{
+    struct graft_loader *const loader = row->loader;
+    const struct graft_decode_options options = {.channels = loader->preprocess.channels};
+    const struct graft_entry *const entry =
+        graft_dataset_entry(loader->dataset, loader->options.split, row->sample);
+    struct graft_view view;
+    const enum graft_status status = graft_dataset_view(loader->dataset, entry, scratch, &options, &view, fault);
+    if (status != GRAFT_OK) {
+        return status;
+    }
+    const bool done = loader->augmented
+                          ? graft_augment_view(scratch, &loader->preprocess, &loader->augment, loader->options.seed,
+                                               loader->epoch, row->sample, &view, row->target)
+                          : graft_preprocess_view(scratch, &loader->preprocess, &view, row->target);
+    if (!done) {
+        return graft_fault_set(fault, GRAFT_ERROR_MEMORY, NULL, "no memory to resize a picture of %d × %d pixels",
+                               view.width, view.height);
+    }
+    if (loader->kept) {
+        memcpy(loader->kept + (size_t)row->sample * loader->sample_size, row->target, loader->sample_size);
+        loader->states[row->sample] = SAMPLE_KEPT;
+    }
+    return GRAFT_OK;
+}
+
+/* Runs on any thread. */
+static void run_row(void *argument)
+{
+    struct row *const row = argument;
+    struct graft_fault fault = {.status = GRAFT_ERROR_MEMORY};
+    struct spare_scratch *const scratch = take_scratch(row->loader);
+    row->status = GRAFT_ERROR_MEMORY;
+    if (scratch) {
+        row->status = fill_row(row, &scratch->scratch, &fault);
+        return_scratch(row->loader, scratch);
+    }
+    if (row->status != GRAFT_OK && fault.text[0] != '\0') {
+        row->message = graft_duplicate_text(row->loader->context, fault.text);
+    }
+}
+
+static void clear_row(const struct graft_loader *loader, struct row *row)
+{
+    graft_release(loader->context, row->message);
+    row->message = NULL;
+    row->status = GRAFT_OK;
+    row->submitted = false;
+}
+
+/* Takes back or waits for what is under way in a slot. */
+static void drain(struct graft_loader *loader, struct slot *slot)
+{
+    for (int32_t i = 0; i < loader->options.batch; i++) {
+        if (slot->rows[i].submitted) {
+            graft_pool_withdraw(loader->pool, &slot->rows[i].task);
+        }
+        clear_row(loader, &slot->rows[i]);
+    }
+    slot->count = 0;
+}
+
+static void prepare_row(struct graft_loader *loader, struct row *row)
+{
+    if (loader->states[row->sample] == SAMPLE_DAMAGED) {
+        row->status = GRAFT_ERROR_FORMAT;
+        return;
+    }
+    const uint8_t *source = NULL;
+    if (loader->as_stored) {
+        source = graft_dataset_entry(loader->dataset, loader->options.split, row->sample)->data;
+    } else if (loader->states[row->sample] == SAMPLE_KEPT) {
+        source = loader->kept + (size_t)row->sample * loader->sample_size;
+    }
+    if (source) {
+        memcpy(row->target, source, loader->sample_size);
+        return;
+    }
+    row->task = (struct graft_task){.run = run_row, .argument = row};
+    row->submitted = true;
+    graft_pool_submit(loader->pool, &row->task);
+}
+
+/* Hands the next batches to the pool, as many as there are free slots. */
+static void prepare(struct graft_loader *loader, int64_t limit)
+{
+    for (; loader->prepared < loader->batches && loader->prepared < limit; loader->prepared++) {
+        struct slot *const slot = &loader->slots[loader->prepared % loader->slot_count];
+        const int64_t first = loader->prepared * loader->options.batch;
+        slot->count = (int32_t)graft_min_i64(loader->options.batch, loader->count - first);
+        for (int32_t i = 0; i < slot->count; i++) {
+            struct row *const row = &slot->rows[i];
+            row->loader = loader;
+            row->sample = loader->order[first + i];
+            row->target = slot->pixels + (size_t)i * loader->sample_size;
+            clear_row(loader, row);
+            prepare_row(loader, row);
+        }
+    }
+}
+
+static enum graft_status note_damage(struct graft_loader *loader, const struct row *row)
+{
+    if (loader->damaged_count == loader->damaged_capacity) {
+        const int64_t more = loader->damaged_capacity ? loader->damaged_capacity * 2 : 16;
+        struct damage *const grown = graft_reallocate(loader->context, loader->damaged,
+                                                      (size_t)loader->damaged_capacity, (size_t)more, sizeof *grown);
+        if (!grown) {
+            return GRAFT_ERROR_MEMORY;
+        }
+        loader->damaged = grown;
+        loader->damaged_capacity = more;
+    }
+    char *const message = graft_duplicate_text(loader->context, row->message ? row->message : "damaged");
+    if (!message) {
+        return GRAFT_ERROR_MEMORY;
+    }
+    int64_t at = loader->damaged_count++;
+    for (; at > 0 && loader->damaged[at - 1].sample > row->sample; at--) {
+        loader->damaged[at] = loader->damaged[at - 1];
+    }
+    loader->damaged[at] = (struct damage){row->sample, message};
+    loader->states[row->sample] = SAMPLE_DAMAGED;
+    graft_log(loader->context, GRAFT_LOG_WARNING, "left out: %s", message);
+    return GRAFT_OK;
+}
+
+/* A failed row: an error, or left out. */
+static enum graft_status judge(struct graft_loader *loader, const struct row *row)
+{
+    if (loader->options.skip_damaged && loader->states[row->sample] == SAMPLE_DAMAGED) {
+        return GRAFT_OK;
+    }
+    if (loader->options.skip_damaged && row->status != GRAFT_ERROR_MEMORY) {
+        return note_damage(loader, row);
+    }
+    return graft_fail(loader->context, row->status, "%s", row->message ? row->message : "no memory for a picture");
+}
+
+/* Waits for the rows of a slot, closes the gaps of those left out and repeats rows at the end. */
+static enum graft_status finish(struct graft_loader *loader, struct slot *slot, int32_t *valid)
+{
+    enum graft_status status = GRAFT_OK;
+    int32_t kept = 0;
+    for (int32_t i = 0; i < slot->count; i++) {
+        if (slot->rows[i].submitted) {
+            graft_pool_wait(loader->pool, &slot->rows[i].task);
+            slot->rows[i].submitted = false;
+        }
+    }
+    for (int32_t i = 0; status == GRAFT_OK && i < slot->count; i++) {
+        const struct row *const row = &slot->rows[i];
+        if (row->status != GRAFT_OK) {
+            status = judge(loader, row);
+            continue;
+        }
+        if (kept < i) {
+            memcpy(slot->pixels + (size_t)kept * loader->sample_size, row->target, loader->sample_size);
+        }
+        slot->samples[kept] = row->sample;
+        slot->labels[kept] = graft_dataset_label(loader->dataset, loader->options.split, row->sample);
+        kept++;
+    }
+    for (int32_t i = kept; kept > 0 && i < loader->options.batch; i++) {
+        const int32_t from = i - kept; /* filled already: goes round */
+        memcpy(slot->pixels + (size_t)i * loader->sample_size, slot->pixels + (size_t)from * loader->sample_size,
+               loader->sample_size);
+        slot->samples[i] = slot->samples[from];
+        slot->labels[i] = slot->labels[from];
+    }
+    *valid = kept;
+    return status;
+}
+
+enum graft_status graft_loader_next(struct graft_loader *loader, struct graft_batch *batch)
+{
+    *batch = (struct graft_batch){0};
+    while (loader->next < loader->batches) {
+        if (graft_context_cancelled(loader->context)) {
+            return graft_fail(loader->context, GRAFT_ERROR_CANCELLED, "cancelled while pictures were read");
+        }
+        /* The slot of the batch before is free now. */
+        prepare(loader, loader->next + loader->slot_count);
+        struct slot *const slot = &loader->slots[loader->next % loader->slot_count];
+        int32_t valid = 0;
+        const enum graft_status status = finish(loader, slot, &valid);
+        const int64_t number = loader->next++;
+        if (status != GRAFT_OK) {
+            return status;
+        }
+        if (valid > 0) {
+            *batch = (struct graft_batch){.pixels = slot->pixels, .labels = slot->labels, .samples = slot->samples,
+                                          .valid = valid, .number = number};
+            return GRAFT_OK;
+        }
+    }
+    batch->number = loader->batches;
+    return GRAFT_OK;
+}
+
+int64_t graft_loader_batches(const struct graft_loader *loader)
+{
+    return loader->batches;
+}
+
+static void make_order(struct graft_loader *loader)
+{
+    for (int64_t i = 0; i < loader->count; i++) {
+        loader->order[i] = i;
+    }
+    if (!loader->options.shuffle) {
+        return;
+    }
+    struct graft_random random;
+    const uint64_t mixed = (uint64_t)loader->epoch * UINT64_C(0x9E3779B97F4A7C15);
+    graft_random_start(&random, loader->options.seed, graft_hash_text("order") ^ mixed);
+    for (int64_t i = loader->count - 1; i > 0; i--) {
+        const int64_t other = graft_random_below(&random, (uint32_t)(i + 1));
+        const int64_t moved = loader->order[i];
+        loader->order[i] = loader->order[other];
+        loader->order[other] = moved;
+    }
+}
+
+enum graft_status graft_loader_start(struct graft_loader *loader, int64_t epoch, int64_t first_batch)
+{
+    if (epoch < 0 || first_batch < 0 || first_batch > loader->batches) {
+        return graft_fail(loader->context, GRAFT_ERROR_ARGUMENT, "epoch %lld, batch %lld; an epoch has %lld batches",
+                          (long long)epoch, (long long)first_batch, (long long)loader->batches);
+    }
+    for (int32_t i = 0; i < loader->slot_count; i++) {
+        drain(loader, &loader->slots[i]);
+    }
+    loader->epoch = epoch;
+    loader->next = first_batch;
+    loader->prepared = first_batch;
+    make_order(loader);
+    prepare(loader, first_batch + loader->slot_count - 1);
+    return GRAFT_OK;
+}
+
+int64_t graft_loader_damaged_count(const struct graft_loader *loader)
+{
+    return loader->damaged_count;
+}
+
+const char *graft_loader_damaged(const struct graft_loader *loader, int64_t index, int64_t *sample)
+{
+    if (sample) {
+        *sample = loader->damaged[index].sample;
+    }
+    return loader->damaged[index].message;
+}
+
+static enum graft_status check_options(struct graft_context *context, const struct graft_dataset *dataset,
+                                       const struct graft_preprocess *preprocess,
+                                       const struct graft_loader_options *options)
+{
+    enum graft_status status = graft_preprocess_check(context, preprocess);
+    if (status == GRAFT_OK && options->augment) {
+        status = graft_augment_check(context, options->augment);
+    }
+    if (status != GRAFT_OK) {
+        return status;
+    }
+    if ((int)options->split < 0 || (int)options->split >= GRAFT_SPLIT_COUNT) {
+        return graft_fail(context, GRAFT_ERROR_ARGUMENT, "no split has the number %d", (int)options->split);
+    }
+    if (options->batch < 1 || options->batch > 65536) {
+        return graft_fail(context, GRAFT_ERROR_ARGUMENT, "a batch of %d pictures; use 1 to 65536", options->batch);
+    }
+    if (options->ahead < 0 || options->ahead > 64) {
+        return graft_fail(context, GRAFT_ERROR_ARGUMENT, "%d batches ahead; use 1 to 64", options->ahead);
+    }
+    if (graft_dataset_count(dataset, options->split) == 0) {
+        return graft_fail(context, GRAFT_ERROR_ARGUMENT, "%s has no %s pictures", dataset->path,
+                          graft_split_name(options->split));
+    }
+    return GRAFT_OK;
+}
+
+/* Are the pictures of the data set just what preprocessing would make of them? */
+static bool fits_as_stored(const struct graft_loader *loader)
+{
+    const struct graft_preprocess *const p = &loader->preprocess;
+    int32_t width = 0, height = 0, channels = 0;
+    return !loader->augmented && graft_dataset_fixed_size(loader->dataset, &width, &height, &channels) &&
+           width == p->crop_width && height == p->crop_height && channels == p->channels &&
+           (p->resize_short_side == 0 || p->resize_short_side == (width < height ? width : height));
+}
+
+static enum graft_status allocate_all(struct graft_loader *loader)
+{
+    struct graft_context *const context = loader->context;
+    const size_t batch = (size_t)loader->options.batch;
+    loader->order = graft_allocate(context, (size_t)loader->count, sizeof *loader->order);
+    loader->states = graft_allocate(context, (size_t)loader->count, 1);
+    loader->slots = graft_allocate(context, (size_t)loader->slot_count, sizeof *loader->slots);
+    if (!loader->order || !loader->states || !loader->slots) {
+        return GRAFT_ERROR_MEMORY;
+    }
+    for (int32_t i = 0; i < loader->slot_count; i++) {
+        struct slot *const slot = &loader->slots[i];
+        slot->pixels = graft_allocate_raw(context, batch, loader->sample_size);
+        slot->labels = graft_allocate(context, batch, sizeof *slot->labels);
+        slot->samples = graft_allocate(context, batch, sizeof *slot->samples);
+        slot->rows = graft_allocate(context, batch, sizeof *slot->rows);
+        if (!slot->pixels || !slot->labels || !slot->samples || !slot->rows) {
+            return GRAFT_ERROR_MEMORY;
+        }
+    }
+    size_t total = 0;
+    if (!loader->augmented && !loader->as_stored &&
+        graft_multiply_size((size_t)loader->count, loader->sample_size, &total) &&
+        total <= loader->options.keep_limit) {
+        loader->kept = graft_allocate_raw(context, total, 1);
+        if (!loader->kept) {
+            return GRAFT_ERROR_MEMORY;
+        }
+    }
+    return GRAFT_OK;
+}
+
+enum graft_status graft_loader_open(struct graft_context *context, const struct graft_dataset *dataset,
+                                    const struct graft_preprocess *preprocess,
+                                    const struct graft_loader_options *options, struct graft_loader **loader)
+{
+    *loader = NULL;
+    enum graft_status status = check_options(context, dataset, preprocess, options);
+    if (status != GRAFT_OK) {
+        return status;
+    }
+    struct graft_loader *opened = graft_allocate(context, 1, sizeof *opened);
+    if (!opened) {
+        return GRAFT_ERROR_MEMORY;
+    }
+    opened->context = context;
+    opened->dataset = dataset;
+    opened->preprocess = *preprocess;
+    opened->options = *options;
+    opened->options.augment = NULL;
+    opened->augmented = options->augment != NULL;
+    if (opened->augmented) {
+        opened->augment = *options->augment;
+    }
+    opened->count = graft_dataset_count(dataset, options->split);
+    opened->batches = graft_ceil_div(opened->count, options->batch);
+    opened->sample_size =
+        (size_t)preprocess->crop_height * (size_t)preprocess->crop_width * (size_t)preprocess->channels;
+    opened->as_stored = fits_as_stored(opened);
+    opened->slot_count =
+        (int32_t)graft_min_i64(opened->batches, options->ahead ? options->ahead : 3) + 1;
+    opened->pool = graft_context_pool(context);
+    status = opened->pool ? allocate_all(opened) : GRAFT_ERROR_MEMORY;
+    if (status == GRAFT_OK && pthread_mutex_init(&opened->lock, NULL) != 0) {
+        status = graft_fail(context, GRAFT_ERROR_MEMORY, "no memory for a lock");
+    } else if (status == GRAFT_OK) {
+        opened->lock_ready = true;
+        status = graft_loader_start(opened, 0, 0);
+    }
+    if (status != GRAFT_OK) {
+        graft_loader_close(&opened);
+    }
+    *loader = opened;
+    return status;
+}
+
+void graft_loader_close(struct graft_loader **loader)
+{
+    struct graft_loader *const closed = *loader;
+    if (!closed) {
+        return;
+    }
+    struct graft_context *const context = closed->context;
+    for (int32_t i = 0; closed->slots && i < closed->slot_count; i++) {
+        struct slot *const slot = &closed->slots[i];
+        if (slot->rows) {
+            drain(closed, slot);
+        }
+        graft_release(context, slot->pixels);
+        graft_release(context, slot->labels);
+        graft_release(context, slot->samples);
+        graft_release(context, slot->rows);
+    }
+    while (closed->spare) {
+        struct spare_scratch *const scratch = closed->spare;
+        closed->spare = scratch->next;
+        graft_scratch_close(&scratch->scratch);
+        graft_release(context, scratch);
+    }
+    for (int64_t i = 0; i < closed->damaged_count; i++) {
+        graft_release(context, closed->damaged[i].message);
+    }
+    if (closed->lock_ready) {
+        pthread_mutex_destroy(&closed->lock);
+    }
+    graft_release(context, closed->damaged);
+    graft_release(context, closed->slots);
+    graft_release(context, closed->order);
+    graft_release(context, closed->states);
+    graft_release(context, closed->kept);
+    graft_release(context, closed);
+    *loader = NULL;
+}
