@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: MIT */
+#include "train/card.h"
+
+#include "base/context.h"
+
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define KEY_NETWORK "graft.network"
+#define KEY_CLASSES "graft.classes"
+#define KEY_PREPROCESS "graft.preprocess"
+
+void graft_card_close(struct graft_context *context, struct graft_card *card)
+{
+    for (int32_t i = 0; card->class_names && i < card->class_count; i++)
+        graft_release(context, (void *)(uintptr_t)card->class_names[i]);
+    graft_release(context, card->class_names);
+    *card = (struct graft_card){0};
+}
+
+enum graft_status graft_card_set_classes(struct graft_context *context, struct graft_card *card,
+                                         const char *const *names, int32_t count)
+{
+    const char **const copy = graft_allocate(context, (size_t)count, sizeof *copy);
+    if (!copy)
+        return GRAFT_ERROR_MEMORY;
+    card->class_names = copy;
+    card->class_count = count;
+    for (int32_t i = 0; i < count; i++) {
+        copy[i] = graft_duplicate_text(context, names[i]);
+        if (!copy[i])
+            return GRAFT_ERROR_MEMORY;
+    }
+    return GRAFT_OK;
+}
+
+static enum graft_status bad(struct graft_context *context, const char *file, const char *key)
+{
+    return graft_fail(context, GRAFT_ERROR_FORMAT, "%s: the metadata \"%s\" is damaged", file, key);
+}
+
+static enum graft_status read_classes(struct graft_context *context, const char *file, const char *text,
+                                      struct graft_card *card)
+{
+    json_t *const list = json_loads(text, 0, NULL);
+    const size_t count = json_is_array(list) ? json_array_size(list) : 0;
+    enum graft_status status = count >= 1 && count <= 1000000 ? GRAFT_OK : bad(context, file, KEY_CLASSES);
+    const char **const names = status == GRAFT_OK ? graft_allocate(context, count, sizeof *names) : NULL;
+    for (size_t i = 0; names && i < count && status == GRAFT_OK; i++) {
+        names[i] = json_string_value(json_array_get(list, i));
+        if (!names[i])
+            status = bad(context, file, KEY_CLASSES);
+    }
+    if (status == GRAFT_OK)
+        status = names ? graft_card_set_classes(context, card, names, (int32_t)count) : GRAFT_ERROR_MEMORY;
+    graft_release(context, names);
+    json_decref(list);
+    return status;
+}
+
+static enum graft_status read_preprocess(struct graft_context *context, const char *file, const char *text,
+                                         struct graft_preprocess *preprocess)
+{
+    json_t *const object = json_loads(text, 0, NULL);
+    const json_t *const mean = json_object_get(object, "mean");
+    const json_t *const std = json_object_get(object, "std");
+    const char *const filter = json_string_value(json_object_get(object, "filter"));
+    enum graft_status status = GRAFT_OK;
+    preprocess->resize_short_side = (int32_t)json_integer_value(json_object_get(object, "resize_short_side"));
+    preprocess->crop_height = (int32_t)json_integer_value(json_object_get(object, "crop_height"));
+    preprocess->crop_width = (int32_t)json_integer_value(json_object_get(object, "crop_width"));
+    preprocess->channels = (int32_t)json_integer_value(json_object_get(object, "channels"));
+    for (size_t i = 0; i < 3; i++) {
+        preprocess->mean[i] = (float)json_number_value(json_array_get(mean, i));
+        preprocess->std[i] = (float)json_number_value(json_array_get(std, i));
+    }
+    if (!filter || graft_filter_find(context, filter, &preprocess->filter) != GRAFT_OK)
+        status = bad(context, file, KEY_PREPROCESS);
+    json_decref(object);
+    return status == GRAFT_OK ? graft_preprocess_check(context, preprocess) : status;
+}
+
+enum graft_status graft_card_read(struct graft_context *context, const struct graft_tensor_set *set, const char *file,
+                                  struct graft_card *card)
+{
+    *card = (struct graft_card){0};
+    const char *const network = graft_tensor_set_text(set, KEY_NETWORK);
+    const char *const classes = graft_tensor_set_text(set, KEY_CLASSES);
+    const char *const preprocess = graft_tensor_set_text(set, KEY_PREPROCESS);
+    enum graft_status status = GRAFT_OK;
+    if (network && strlen(network) < sizeof card->network)
+        strcpy(card->network, network);
+    else if (network)
+        status = bad(context, file, KEY_NETWORK);
+    if (status == GRAFT_OK && classes)
+        status = read_classes(context, file, classes, card);
+    if (status == GRAFT_OK && preprocess) {
+        status = read_preprocess(context, file, preprocess, &card->preprocess);
+        card->has_preprocess = status == GRAFT_OK;
+    }
+    if (status != GRAFT_OK)
+        graft_card_close(context, card);
+    return status;
+}
+
+/* Puts a JSON value under a key; takes the reference. */
+static enum graft_status put(struct graft_context *context, struct graft_tensor_set *set, const char *key, json_t *json)
+{
+    char *const text = json ? json_dumps(json, JSON_COMPACT | JSON_REAL_PRECISION(9)) : NULL;
+    json_decref(json);
+    const enum graft_status status =
+        text ? graft_tensor_set_put_text(set, key, text)
+             : graft_fail(context, GRAFT_ERROR_ARGUMENT, "%s cannot be written as JSON: is a name not UTF-8?", key);
+    free(text);
+    return status;
+}
+
+enum graft_status graft_card_write(struct graft_context *context, const struct graft_card *card,
+                                   struct graft_tensor_set *set)
+{
+    const struct graft_preprocess *const p = &card->preprocess;
+    json_t *const names = json_array();
+    for (int32_t i = 0; i < card->class_count; i++)
+        if (json_array_append_new(names, json_string(card->class_names[i])) != 0) {
+            json_decref(names);
+            return graft_fail(context, GRAFT_ERROR_ARGUMENT, "the class name \"%s\" is not UTF-8: rename the folder",
+                              card->class_names[i]);
+        }
+    enum graft_status status = put(context, set, KEY_CLASSES, names);
+    if (status == GRAFT_OK)
+        status = graft_tensor_set_put_text(set, KEY_NETWORK, card->network);
+    if (status == GRAFT_OK)
+        status = put(context, set, KEY_PREPROCESS,
+                     json_pack("{s:i,s:s,s:i,s:i,s:i,s:[f,f,f],s:[f,f,f]}", "resize_short_side",
+                               (int)p->resize_short_side, "filter", graft_filter_name(p->filter), "crop_height",
+                               (int)p->crop_height, "crop_width", (int)p->crop_width, "channels", (int)p->channels,
+                               "mean", (double)p->mean[0], (double)p->mean[1], (double)p->mean[2], "std",
+                               (double)p->std[0], (double)p->std[1], (double)p->std[2]));
+    return status;
+}
+
+enum graft_status graft_card_preprocess(struct graft_context *context, const struct graft_model_info *info,
+                                        int64_t input, struct graft_preprocess *preprocess)
+{
+    const struct graft_model_preprocess *const p = &info->preprocess;
+    const int32_t crop = input > 0 ? (int32_t)input : p->crop;
+    *preprocess = (struct graft_preprocess){
+        .resize_short_side = (int32_t)((int64_t)p->resize_short_side * crop / p->crop),
+        .crop_height = crop,
+        .crop_width = crop,
+        .channels = info->channels,
+        .mean = {p->mean[0], p->mean[1], p->mean[2]},
+        .std = {p->std[0], p->std[1], p->std[2]}};
+    const enum graft_status status = graft_filter_find(context, p->filter, &preprocess->filter);
+    return status == GRAFT_OK ? graft_preprocess_check(context, preprocess) : status;
+}

@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: MIT */
+/* config.json of a run: every option as it was resolved, so that a run says what it is and can be resumed. */
+#include "base/context.h"
+#include "base/file.h"
+#include "train/fit.h"
+
+#include <jansson.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#define CONFIG_LIMIT (64u << 20)
+
+/* "folder/name"; false if it is too long. */
+static bool join(char *path, size_t size, const char *folder, const char *name)
+{
+    const int length = snprintf(path, size, "%s/%s", folder, name);
+    return length > 0 && (size_t)length < size;
+}
+
+enum graft_status graft_fit_folder_create(struct graft_fit_job *job)
+{
+    char config[PATH_MAX];
+    struct stat facts;
+    if (!job->options.out || !*job->options.out)
+        return graft_fail(job->context, GRAFT_ERROR_ARGUMENT, "fit needs a folder for the run");
+    if (!join(config, sizeof config, job->options.out, "config.json"))
+        return graft_fail(job->context, GRAFT_ERROR_ARGUMENT, "the path \"%s\" is too long", job->options.out);
+    if (stat(config, &facts) == 0)
+        return graft_fail(job->context, GRAFT_ERROR_ARGUMENT,
+                          "%s holds a run already: resume it, or name another folder", job->options.out);
+    return graft_folder_create(job->context, job->options.out);
+}
+
+static json_t *stages_json(const struct graft_fit_options *o)
+{
+    json_t *const list = json_array();
+    for (int s = 0; s < o->stage_count; s++)
+        (void)json_array_append_new(list, json_pack("{s:s,s:i,s:f}", "from", o->stages[s].from, "epochs",
+                                                    o->stages[s].epochs, "learning_rate",
+                                                    o->stages[s].learning_rate));
+    return list;
+}
+
+/* NULL stays null. The path is made absolute, so that the run can be resumed from elsewhere. */
+static json_t *path_json(const char *path)
+{
+    char *const absolute = path ? realpath(path, NULL) : NULL;
+    json_t *const json = absolute ? json_string(absolute) : path ? json_string(path) : json_null();
+    free(absolute);
+    return json;
+}
+
+static void set_options(json_t *config, const struct graft_fit_options *o)
+{
+    (void)json_object_set_new(config, "data", path_json(o->data));
+    (void)json_object_set_new(config, "val_path", path_json(o->dataset.val_path));
+    (void)json_object_set_new(config, "val_fraction", json_real(o->dataset.val_fraction));
+    (void)json_object_set_new(config, "data_seed", json_integer((json_int_t)o->dataset.seed));
+    (void)json_object_set_new(config, "weights", path_json(o->weights));
+    (void)json_object_set_new(config, "stages", stages_json(o));
+    (void)json_object_set_new(config, "trunk_factor", json_real(o->trunk_factor));
+    (void)json_object_set_new(config, "stage_factors",
+                              o->stage_factors ? json_string(o->stage_factors) : json_null());
+    (void)json_object_set_new(config, "batch", json_integer(o->batch));
+    (void)json_object_set_new(config, "input", json_integer(o->input));
+    (void)json_object_set_new(config, "optimizer", json_string(o->optimizer));
+    (void)json_object_set_new(config, "momentum", json_real(o->momentum));
+    (void)json_object_set_new(config, "weight_decay", json_real(o->weight_decay));
+    (void)json_object_set_new(config, "label_smoothing", json_real(o->label_smoothing));
+    (void)json_object_set_new(config, "schedule", json_string(graft_schedule_name(o->schedule)));
+    (void)json_object_set_new(config, "warmup", json_integer(o->warmup));
+    (void)json_object_set_new(config, "dropout", json_real((double)o->dropout));
+    (void)json_object_set_new(config, "batch_norm", json_string(o->bn == GRAFT_BATCH_NORM_TRAIN ? "train" : "frozen"));
+    (void)json_object_set_new(config, "augment", json_boolean(o->augment));
+    (void)json_object_set_new(config, "skip_damaged", json_boolean(o->skip_damaged));
+    (void)json_object_set_new(config, "seed", json_integer((json_int_t)o->seed));
+    (void)json_object_set_new(config, "features_limit", json_integer((json_int_t)o->features_limit));
+}
+
+enum graft_status graft_fit_config_write(struct graft_fit_job *job)
+{
+    char path[PATH_MAX];
+    const struct graft_preprocess *const p = &job->card.preprocess;
+    json_t *const config = json_object();
+    json_t *const classes = json_array();
+    for (int32_t i = 0; i < job->card.class_count; i++)
+        (void)json_array_append_new(classes, json_string(job->card.class_names[i]));
+    (void)json_object_set_new(config, "graft", json_string(GRAFT_VERSION));
+    (void)json_object_set_new(config, "network", json_string(job->card.network));
+    (void)json_object_set_new(config, "classes", classes);
+    (void)json_object_set_new(config, "preprocess",
+                              json_pack("{s:i,s:s,s:i,s:i}", "resize_short_side", (int)p->resize_short_side, "filter",
+                                        graft_filter_name(p->filter), "crop_height", (int)p->crop_height, "crop_width",
+                                        (int)p->crop_width));
+    (void)json_object_set_new(config, "images",
+                              json_pack("{s:I,s:I,s:I}", "train",
+                                        (json_int_t)graft_dataset_count(job->dataset, GRAFT_SPLIT_TRAIN), "val",
+                                        (json_int_t)graft_dataset_count(job->dataset, GRAFT_SPLIT_VAL), "test",
+                                        (json_int_t)graft_dataset_count(job->dataset, GRAFT_SPLIT_TEST)));
+    set_options(config, &job->options);
+    char *const text = json_dumps(config, JSON_INDENT(2));
+    enum graft_status status =
+        text ? GRAFT_OK
+             : graft_fail(job->context, GRAFT_ERROR_ARGUMENT, "the run cannot be described as JSON: is a name not UTF-8?");
+    if (status == GRAFT_OK && !join(path, sizeof path, job->options.out, "config.json"))
+        status = graft_fail(job->context, GRAFT_ERROR_ARGUMENT, "the path \"%s\" is too long", job->options.out);
+    if (status == GRAFT_OK)
+        status = graft_file_write(job->context, path, text, strlen(text));
+    free(text);
+    json_decref(config);
+    return status;
+}
+
+static double number(const json_t *config, const char *key)
+{
+    return json_number_value(json_object_get(config, key));
+}
+
+static const char *text(const json_t *config, const char *key)
+{
+    return json_string_value(json_object_get(config, key));
+}
+
+static bool read_stages(const json_t *config, struct graft_fit_options *o)
+{
+    const json_t *const list = json_object_get(config, "stages");
+    const size_t count = json_array_size(list);
+    if (count < 1 || count > GRAFT_FIT_MAX_STAGES)
+        return false;
+    o->stage_count = (int)count;
+    for (size_t s = 0; s < count; s++) {
+        const json_t *const item = json_array_get(list, s);
+        const char *const from = text(item, "from");
+        if (!from || strlen(from) >= sizeof o->stages[s].from)
+            return false;
+        strcpy(o->stages[s].from, from);
+        o->stages[s].epochs = (int)json_integer_value(json_object_get(item, "epochs"));
+        o->stages[s].learning_rate = number(item, "learning_rate");
+    }
+    return true;
+}
+
+enum graft_status graft_fit_config_read(struct graft_fit_job *job, const char *folder)
+{
+    char path[PATH_MAX];
+    char *data = NULL;
+    size_t size = 0;
+    json_error_t error;
+    if (!join(path, sizeof path, folder, "config.json"))
+        return graft_fail(job->context, GRAFT_ERROR_ARGUMENT, "the path \"%s\" is too long", folder);
+    enum graft_status status = graft_file_read(job->context, path, CONFIG_LIMIT, &data, &size);
+    if (status != GRAFT_OK)
+        return status;
+    json_t *const config = json_loadb(data, size, 0, &error);
+    graft_release(job->context, data);
+    job->config = config;
+    struct graft_fit_options *const o = &job->options;
+    o->out = folder;
+    o->data = text(config, "data");
+    o->model = text(config, "network");
+    if (!config || !o->data || !o->model || !read_stages(config, o) || !text(config, "schedule") ||
+        !text(config, "optimizer"))
+        return graft_fail(job->context, GRAFT_ERROR_FORMAT, "%s is damaged (%s): the run cannot be resumed", path,
+                          config ? "an entry is missing" : error.text);
+    o->dataset.val_path = text(config, "val_path");
+    o->dataset.val_fraction = number(config, "val_fraction");
+    o->dataset.seed = (uint64_t)json_integer_value(json_object_get(config, "data_seed"));
+    o->weights = text(config, "weights");
+    o->trunk_factor = number(config, "trunk_factor");
+    o->stage_factors = text(config, "stage_factors");
+    o->batch = (int64_t)number(config, "batch");
+    o->input = (int64_t)number(config, "input");
+    o->optimizer = text(config, "optimizer");
+    o->momentum = number(config, "momentum");
+    o->weight_decay = number(config, "weight_decay");
+    o->label_smoothing = number(config, "label_smoothing");
+    o->warmup = (int)number(config, "warmup");
+    o->dropout = (float)number(config, "dropout");
+    o->bn = text(config, "batch_norm") && strcmp(text(config, "batch_norm"), "train") == 0 ? GRAFT_BATCH_NORM_TRAIN
+                                                                                         : GRAFT_BATCH_NORM_FROZEN;
+    o->augment = json_is_true(json_object_get(config, "augment"));
+    o->skip_damaged = json_is_true(json_object_get(config, "skip_damaged"));
+    o->seed = (uint64_t)json_integer_value(json_object_get(config, "seed"));
+    o->features_limit = (uint64_t)json_integer_value(json_object_get(config, "features_limit"));
+    return graft_schedule_find(job->context, text(config, "schedule"), &o->schedule);
+}
+
+void graft_fit_config_close(struct graft_fit_job *job)
+{
+    json_decref(job->config);
+    job->config = NULL;
+}

@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: MIT */
+/* The features of a frozen trunk are computed once and kept in host memory. */
+#include "base/context.h"
+#include "base/size.h"
+#include "train/fit.h"
+#include "train/timer.h"
+
+#include <math.h>
+#include <string.h>
+
+void graft_features_close(struct graft_context *context, struct graft_features *features)
+{
+    graft_release(context, features->cut);
+    graft_release(context, features->rows);
+    graft_release(context, features->labels);
+    *features = (struct graft_features){0};
+}
+
+/* The trunk before `cut`, ready to run. */
+struct trunk {
+    struct graft_model *model;
+    struct graft_plan *plan;
+};
+
+static enum graft_status open_trunk(struct graft_fit_job *job, const char *cut, struct trunk *trunk)
+{
+    const struct graft_preprocess *const p = &job->card.preprocess;
+    const struct graft_model_options options = {.batch = job->options.batch,
+                                                .height = p->crop_height,
+                                                .width = p->crop_width,
+                                                .classes = job->card.class_count,
+                                                .part = GRAFT_MODEL_BEFORE,
+                                                .cut = cut,
+                                                .input_u8 = true,
+                                                .mean = p->mean,
+                                                .std = p->std};
+    enum graft_status status = graft_model_open(job->context, job->card.network, &options, &trunk->model);
+    if (status == GRAFT_OK)
+        status = graft_plan_open(trunk->model->graph, job->device, job->variables, &job->options.plan, &trunk->plan);
+    return status;
+}
+
+static void close_trunk(struct trunk *trunk)
+{
+    graft_plan_close(&trunk->plan);
+    graft_model_close(&trunk->model);
+}
+
+static void report(const struct graft_fit_job *job, int64_t done, int64_t total, double seconds)
+{
+    if (!job->options.progress)
+        return;
+    struct graft_progress now = {.phase = "features", .stage = job->position.stage, .done = done, .total = total,
+                                 .loss = (double)NAN, .accuracy = (double)NAN};
+    now.images_per_second = (double)done / seconds;
+    now.seconds_left = (double)(total - done) / now.images_per_second;
+    job->options.progress(job->options.user, &now);
+}
+
+/* Runs the trunk over one split. `done` counts pictures of all splits. */
+static enum graft_status compute(struct graft_fit_job *job, struct trunk *trunk, enum graft_split split,
+                                 struct graft_features *features, int64_t *done, int64_t total, double begin)
+{
+    struct graft_context *const context = job->context;
+    const int64_t capacity = graft_dataset_count(job->dataset, split);
+    const struct graft_desc *const desc = graft_graph_desc(trunk->model->graph, trunk->model->features);
+    const uint64_t batch_bytes = graft_desc_bytes(desc);
+    struct graft_source source = {.context = context};
+    features->row_bytes = batch_bytes / (uint64_t)trunk->model->batch;
+    features->rows = graft_allocate_raw(context, (size_t)capacity, (size_t)features->row_bytes);
+    features->labels = graft_allocate(context, (size_t)capacity, sizeof *features->labels);
+    uint8_t *const rows = graft_allocate_raw(context, 1, (size_t)batch_bytes);
+    enum graft_status status = features->rows && features->labels && rows ? GRAFT_OK : GRAFT_ERROR_MEMORY;
+    if (status == GRAFT_OK)
+        status = graft_source_open_pictures(job, split, trunk->model->batch, false, &source);
+    while (status == GRAFT_OK) {
+        struct graft_source_batch batch;
+        status = graft_source_next(&source, &batch);
+        if (status != GRAFT_OK || batch.valid == 0)
+            break;
+        status = graft_plan_write(trunk->plan, trunk->model->input, batch.input,
+                                  graft_desc_bytes(graft_graph_desc(trunk->model->graph, trunk->model->input)));
+        if (status == GRAFT_OK)
+            status = graft_plan_run(trunk->plan, GRAFT_SEGMENT_COMPUTE);
+        if (status == GRAFT_OK)
+            status = graft_plan_read(trunk->plan, trunk->model->features, rows, batch_bytes);
+        if (status != GRAFT_OK)
+            break;
+        memcpy(features->rows + (uint64_t)features->count * features->row_bytes, rows,
+               (size_t)((uint64_t)batch.valid * features->row_bytes));
+        memcpy(features->labels + features->count, batch.labels, (size_t)batch.valid * sizeof *features->labels);
+        features->count += batch.valid;
+        *done += batch.valid;
+        report(job, *done, total, graft_seconds() - begin);
+    }
+    graft_source_close(&source);
+    graft_release(context, rows);
+    return status;
+}
+
+enum graft_status graft_features_prepare(struct graft_fit_job *job, const char *cut, bool *cached)
+{
+    static const enum graft_split splits[] = {GRAFT_SPLIT_TRAIN, GRAFT_SPLIT_VAL};
+    struct graft_features *const train = &job->features[GRAFT_SPLIT_TRAIN];
+    *cached = true;
+    if (train->cut && strcmp(train->cut, cut) == 0)
+        return GRAFT_OK;
+    for (int s = 0; s < GRAFT_SPLIT_COUNT; s++)
+        graft_features_close(job->context, &job->features[s]);
+    struct trunk trunk = {0};
+    enum graft_status status = open_trunk(job, cut, &trunk);
+    if (status == GRAFT_OK) {
+        const uint64_t row =
+            graft_desc_bytes(graft_graph_desc(trunk.model->graph, trunk.model->features)) / (uint64_t)trunk.model->batch;
+        const int64_t pictures = graft_dataset_count(job->dataset, GRAFT_SPLIT_TRAIN) +
+                                 graft_dataset_count(job->dataset, GRAFT_SPLIT_VAL);
+        uint64_t need = 0;
+        *cached = graft_multiply_u64(row, (uint64_t)pictures, &need) && need <= job->options.features_limit;
+        const double begin = graft_seconds();
+        int64_t done = 0;
+        if (!*cached)
+            graft_log(job->context, GRAFT_LOG_REMARK,
+                      "the features of %lld pictures before stage %s need %.0f MiB, more than the %.0f MiB allowed: "
+                      "they are computed anew in every epoch",
+                      (long long)pictures, cut, (double)need / 1048576, (double)job->options.features_limit / 1048576);
+        for (int s = 0; s < 2 && status == GRAFT_OK && *cached; s++)
+            if (graft_dataset_count(job->dataset, splits[s]) > 0)
+                status = compute(job, &trunk, splits[s], &job->features[splits[s]], &done, pictures, begin);
+    }
+    if (status == GRAFT_OK && *cached) {
+        train->cut = graft_duplicate_text(job->context, cut);
+        status = train->cut ? GRAFT_OK : GRAFT_ERROR_MEMORY;
+    }
+    close_trunk(&trunk);
+    if (status != GRAFT_OK)
+        for (int s = 0; s < GRAFT_SPLIT_COUNT; s++)
+            graft_features_close(job->context, &job->features[s]);
+    return status;
+}

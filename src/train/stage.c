@@ -1,0 +1,370 @@
+/* SPDX-License-Identifier: MIT */
+/* One stage of a fit: epochs of steps, validation after each. */
+#include "backend/backend.h"
+#include "base/context.h"
+#include "train/fit.h"
+#include "train/timer.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* The network, or what follows the cached features, for inference on one split. */
+struct evaluator {
+    struct graft_model *model;
+    struct graft_plan *plan;
+    struct graft_source source;
+    float *logits;
+    enum graft_split split;
+};
+
+/* A part of the network as this fit uses it. */
+static enum graft_status open_part(struct graft_fit_job *job, const char *cut, bool training, const char *train_from,
+                                   struct graft_model **model)
+{
+    const struct graft_preprocess *const p = &job->card.preprocess;
+    const struct graft_model_options options = {.batch = job->options.batch,
+                                                .height = p->crop_height,
+                                                .width = p->crop_width,
+                                                .classes = job->card.class_count,
+                                                .part = cut ? GRAFT_MODEL_FROM : GRAFT_MODEL_WHOLE,
+                                                .cut = cut,
+                                                .input_u8 = true,
+                                                .mean = p->mean,
+                                                .std = p->std,
+                                                .training = training,
+                                                .train_from = train_from,
+                                                .bn = job->options.bn,
+                                                .dropout = job->options.dropout,
+                                                .seed = job->options.seed};
+    return graft_model_open(job->context, job->card.network, &options, model);
+}
+
+static void close_evaluator(struct graft_fit_job *job, struct evaluator *evaluator)
+{
+    graft_source_close(&evaluator->source);
+    graft_plan_close(&evaluator->plan);
+    graft_model_close(&evaluator->model);
+    graft_release(job->context, evaluator->logits);
+    evaluator->logits = NULL;
+}
+
+static enum graft_status open_evaluator(struct graft_fit_job *job, enum graft_split split, struct evaluator *evaluator)
+{
+    const struct graft_features *const features = &job->features[split];
+    const bool cached = features->rows != NULL;
+    *evaluator = (struct evaluator){.split = split, .source = {.context = job->context}};
+    enum graft_status status =
+        open_part(job, cached ? job->features[GRAFT_SPLIT_TRAIN].cut : NULL, false, NULL, &evaluator->model);
+    if (status == GRAFT_OK)
+        status = graft_plan_open(evaluator->model->graph, job->device, job->variables, &job->options.plan,
+                                 &evaluator->plan);
+    if (status == GRAFT_OK)
+        status = cached ? graft_source_open_features(job, features, job->options.batch, false, &evaluator->source)
+                        : graft_source_open_pictures(job, split, job->options.batch, false, &evaluator->source);
+    if (status == GRAFT_OK) {
+        evaluator->logits = graft_allocate(
+            job->context, (size_t)(evaluator->model->batch * evaluator->model->classes), sizeof(float));
+        status = evaluator->logits ? GRAFT_OK : GRAFT_ERROR_MEMORY;
+    }
+    if (status != GRAFT_OK)
+        close_evaluator(job, evaluator);
+    return status;
+}
+
+static enum graft_status run_evaluator(struct graft_fit_job *job, struct evaluator *evaluator,
+                                       struct graft_evaluation *evaluation)
+{
+    const struct graft_model *const model = evaluator->model;
+    const double begin = graft_seconds();
+    const uint64_t input_bytes = graft_desc_bytes(graft_graph_desc(model->graph, model->input));
+    const uint64_t logits_bytes = (uint64_t)(model->batch * model->classes) * sizeof(float);
+    *evaluation = (struct graft_evaluation){0};
+    enum graft_status status = graft_evaluation_open(job->context, (int32_t)model->classes, evaluation);
+    if (status == GRAFT_OK)
+        status = graft_source_start(&evaluator->source, 0, 0);
+    while (status == GRAFT_OK) {
+        struct graft_source_batch batch;
+        status = graft_source_next(&evaluator->source, &batch);
+        if (status != GRAFT_OK || batch.valid == 0)
+            break;
+        status = graft_plan_write(evaluator->plan, model->input, batch.input, input_bytes);
+        if (status == GRAFT_OK)
+            status = graft_plan_run(evaluator->plan, GRAFT_SEGMENT_COMPUTE);
+        if (status == GRAFT_OK)
+            status = graft_plan_read(evaluator->plan, model->logits, evaluator->logits, logits_bytes);
+        if (status != GRAFT_OK)
+            break;
+        graft_evaluation_add(evaluation, evaluator->logits, batch.labels, batch.valid);
+        if (job->options.progress && !evaluator->source.features) {
+            struct graft_progress now = {.phase = "validation",
+                                         .stage = job->position.stage,
+                                         .done = evaluation->images,
+                                         .total = graft_dataset_count(job->dataset, evaluator->split),
+                                         .seconds_left = -1,
+                                         .loss = (double)NAN,
+                                         .accuracy = (double)NAN};
+            now.images_per_second = (double)now.done / (graft_seconds() - begin);
+            job->options.progress(job->options.user, &now);
+        }
+    }
+    if (status == GRAFT_OK)
+        graft_evaluation_finish(evaluation);
+    else
+        graft_evaluation_close(job->context, evaluation);
+    evaluation->seconds = graft_seconds() - begin;
+    return status;
+}
+
+enum graft_status graft_fit_evaluate(struct graft_fit_job *job, enum graft_split split,
+                                     struct graft_evaluation *evaluation)
+{
+    struct evaluator evaluator;
+    enum graft_status status = open_evaluator(job, split, &evaluator);
+    if (status == GRAFT_OK) {
+        status = run_evaluator(job, &evaluator, evaluation);
+        close_evaluator(job, &evaluator);
+    }
+    return status;
+}
+
+/* Learning-rate factors: the head 1, what is before it trunk_factor, and what the user says. */
+static enum graft_status make_factors(struct graft_fit_job *job, float *factors)
+{
+    const struct graft_model *const model = job->whole;
+    for (int s = 0; s < model->stage_count; s++)
+        factors[s] = s == model->stage_count - 1 ? 1 : (float)job->options.trunk_factor;
+    for (const char *at = job->options.stage_factors; at && *at;) {
+        const char *const end = at + strcspn(at, ",");
+        const size_t length = strcspn(at, "=,");
+        char name[GRAFT_MODEL_NAME_SIZE];
+        char *rest = NULL;
+        int stage = -1;
+        if (length < sizeof name) {
+            memcpy(name, at, length);
+            name[length] = '\0';
+            stage = graft_model_stage_find(model, name);
+        }
+        const double factor = at[length] == '=' ? strtod(at + length + 1, &rest) : -1;
+        if (stage < 0 || rest != end || !(factor >= 0 && factor <= 1e6))
+            return graft_fail(job->context, GRAFT_ERROR_ARGUMENT,
+                              "learning-rate factors are \"stage=factor,…\" with stages of %s; \"%.*s\" is none",
+                              model->info->name, (int)(end - at), at);
+        factors[stage] = (float)factor;
+        at = *end ? end + 1 : end;
+    }
+    return GRAFT_OK;
+}
+
+/* Momentum of an earlier stage must not act in this one. */
+static enum graft_status reset_optimizer(struct graft_fit_job *job)
+{
+    for (int i = 0;; i++) {
+        struct graft_desc desc;
+        enum graft_value_kind kind;
+        const char *const name = graft_variables_at(job->variables, i, &desc, &kind);
+        bool of_model = false;
+        if (!name)
+            return GRAFT_OK;
+        for (int p = 0; p < job->whole->parameter_count && !of_model; p++)
+            of_model = strcmp(job->whole->parameters[p].name, name) == 0;
+        if (kind != GRAFT_VALUE_STATE || of_model)
+            continue;
+        const uint64_t bytes = graft_desc_bytes(&desc);
+        void *const zeros = graft_allocate(job->context, 1, (size_t)bytes);
+        const enum graft_status status =
+            zeros ? graft_variables_write(job->variables, name, zeros, bytes) : GRAFT_ERROR_MEMORY;
+        graft_release(job->context, zeros);
+        if (status != GRAFT_OK)
+            return status;
+    }
+}
+
+/* What an epoch needs. */
+struct session {
+    const struct graft_fit_stage *stage;
+    struct graft_model *model;
+    struct graft_trainer *trainer;
+    struct graft_source source;
+    struct evaluator evaluator;
+    bool validates;
+    int epochs_before; /* of earlier stages */
+    int epochs_in_all;
+};
+
+static void report_step(struct graft_fit_job *job, const struct session *session, double epoch_seconds,
+                        double session_rate)
+{
+    const struct graft_fit_position *const at = &job->position;
+    if (!job->options.progress)
+        return;
+    const int64_t pictures = graft_dataset_count(job->dataset, GRAFT_SPLIT_TRAIN);
+    const char *const phase = session->source.features ? "head" : at->stage > 0 ? "fine-tuning" : "training";
+    struct graft_progress now = {.phase = phase,
+                                 .stage = at->stage,
+                                 .epoch = session->epochs_before + at->epoch + 1,
+                                 .epochs = session->epochs_in_all,
+                                 .done = at->seen,
+                                 .total = pictures,
+                                 .images_per_second = epoch_seconds > 0 ? session_rate : 0,
+                                 .loss = at->loss_sum / (double)at->seen,
+                                 .accuracy = (double)at->correct / (double)at->seen};
+    const int64_t epochs_left = session->epochs_in_all - session->epochs_before - at->epoch - 1;
+    now.seconds_left = (double)(pictures - at->seen + epochs_left * pictures) / session_rate;
+    job->options.progress(job->options.user, &now);
+}
+
+/* The steps of the epoch at job->position, from its batch on. */
+static enum graft_status run_steps(struct graft_fit_job *job, struct session *session)
+{
+    struct graft_fit_position *const at = &job->position;
+    const int64_t batches = graft_source_batches(&session->source);
+    const int64_t steps = batches * session->stage->epochs;
+    enum graft_status status =
+        graft_source_start(&session->source, session->epochs_before + at->epoch, at->batch);
+    const double begin = graft_seconds();
+    const double seconds_before = at->seconds;
+    int64_t seen_here = 0;
+    while (status == GRAFT_OK) {
+        struct graft_source_batch batch;
+        const double step_begin = graft_seconds();
+        if (graft_context_cancelled(job->context))
+            return graft_fail(job->context, GRAFT_ERROR_CANCELLED, "cancelled in epoch %d", at->epoch + 1);
+        status = graft_source_next(&session->source, &batch);
+        if (status != GRAFT_OK || batch.valid == 0)
+            break;
+        struct graft_step step = {.input = batch.input, .labels = batch.labels, .valid = batch.valid};
+        step.number = at->number + 1;
+        step.learning_rate =
+            session->stage->learning_rate *
+            graft_schedule_factor(job->options.schedule, at->epoch * batches + at->batch, steps, job->options.warmup);
+        status = graft_trainer_step(session->trainer, &step);
+        if (status != GRAFT_OK)
+            break;
+        at->number++;
+        at->batch++;
+        at->loss_sum += step.loss * (double)batch.valid;
+        at->correct += step.correct;
+        at->seen += batch.valid;
+        at->trained += batch.valid;
+        seen_here += batch.valid;
+        const double now = graft_seconds();
+        at->train_seconds += now - step_begin;
+        at->seconds = seconds_before + now - begin;
+        report_step(job, session, at->seconds, (double)seen_here / (now - begin));
+    }
+    return status;
+}
+
+/* Validates, notes the epoch, keeps the best, saves now and then. */
+static enum graft_status end_epoch(struct graft_fit_job *job, struct session *session)
+{
+    struct graft_fit_position *const at = &job->position;
+    struct graft_fit_result *const result = job->result;
+    const double begin = graft_seconds();
+    struct graft_fit_epoch epoch = {.stage = at->stage,
+                                    .epoch = session->epochs_before + at->epoch + 1,
+                                    .train_loss = at->seen ? at->loss_sum / (double)at->seen : (double)NAN,
+                                    .train_top1 = at->seen ? (double)at->correct / (double)at->seen : (double)NAN,
+                                    .val_loss = (double)NAN,
+                                    .val_top1 = (double)NAN};
+    const int64_t batches = graft_source_batches(&session->source);
+    epoch.learning_rate = session->stage->learning_rate *
+                          graft_schedule_factor(job->options.schedule, at->epoch * batches,
+                                                batches * session->stage->epochs, job->options.warmup);
+    enum graft_status status = GRAFT_OK;
+    if (session->validates) {
+        struct graft_evaluation evaluation;
+        status = run_evaluator(job, &session->evaluator, &evaluation);
+        if (status != GRAFT_OK)
+            return status;
+        epoch.val_loss = evaluation.loss;
+        epoch.val_top1 = evaluation.top1;
+        graft_evaluation_close(job->context, &evaluation);
+    }
+    epoch.seconds = at->seconds + graft_seconds() - begin;
+    const bool better = result->best_epoch == 0 || !session->validates || epoch.val_top1 > result->val_top1 ||
+                        (epoch.val_top1 == result->val_top1 && epoch.val_loss < result->val_loss);
+    status = graft_fit_note_epoch(job, &epoch);
+    if (status == GRAFT_OK && better) {
+        result->best_epoch = epoch.epoch;
+        result->val_top1 = epoch.val_top1;
+        result->val_loss = epoch.val_loss;
+        status = graft_fit_keep_best(job);
+    }
+    at->epoch++;
+    at->batch = at->seen = at->correct = 0;
+    at->loss_sum = at->seconds = 0;
+    /* Writing costs more than an epoch on cached features: not after each. */
+    if (status == GRAFT_OK && graft_seconds() - job->last_saved > 5)
+        status = graft_fit_save(job);
+    return status;
+}
+
+static enum graft_status open_session(struct graft_fit_job *job, const struct graft_fit_stage *stage,
+                                      struct session *session)
+{
+    const int first = strcmp(stage->from, "all") == 0 ? 0 : graft_model_stage_find(job->whole, stage->from);
+    if (first < 0)
+        return graft_fail(job->context, GRAFT_ERROR_NOT_FOUND, "%s has no stage \"%s\"; `graft summary %s` lists them",
+                          job->card.network, stage->from, job->card.network);
+    const char *const from = job->whole->stages[first].name;
+    bool cached = first > 0 && !job->options.augment;
+    float factors[64];
+    enum graft_status status =
+        job->whole->stage_count <= 64
+            ? make_factors(job, factors)
+            : graft_fail(job->context, GRAFT_ERROR_UNSUPPORTED, "a network with more than 64 stages");
+    if (status == GRAFT_OK && cached)
+        status = graft_features_prepare(job, from, &cached);
+    if (!cached)
+        for (int s = 0; s < GRAFT_SPLIT_COUNT; s++)
+            graft_features_close(job->context, &job->features[s]);
+    if (status == GRAFT_OK)
+        status = open_part(job, cached ? from : NULL, true, from, &session->model);
+    if (status != GRAFT_OK)
+        return status;
+    const struct graft_trainer_options options = {.optimizer = job->optimizer,
+                                                  .update = graft_update_defaults(job->optimizer),
+                                                  .label_smoothing = (float)job->options.label_smoothing,
+                                                  .stage_factors = factors,
+                                                  .plan = job->options.plan};
+    struct graft_trainer_options adjusted = options;
+    adjusted.update.weight_decay = (float)job->options.weight_decay;
+    if (job->optimizer == GRAFT_SGD)
+        adjusted.update.momentum = job->options.momentum < 0 ? 0 : (float)job->options.momentum;
+    status = graft_trainer_open(job->device, session->model, job->variables, &adjusted, &session->trainer);
+    if (status == GRAFT_OK && job->position.number == 0)
+        status = reset_optimizer(job);
+    if (status == GRAFT_OK)
+        status = cached ? graft_source_open_features(job, &job->features[GRAFT_SPLIT_TRAIN], job->options.batch, true,
+                                                     &session->source)
+                        : graft_source_open_pictures(job, GRAFT_SPLIT_TRAIN, job->options.batch, true,
+                                                     &session->source);
+    session->validates = graft_dataset_count(job->dataset, GRAFT_SPLIT_VAL) > 0;
+    if (status == GRAFT_OK && session->validates)
+        status = open_evaluator(job, GRAFT_SPLIT_VAL, &session->evaluator);
+    return status;
+}
+
+enum graft_status graft_fit_run_stage(struct graft_fit_job *job, const struct graft_fit_stage *stage)
+{
+    struct session session = {.stage = stage, .source = {.context = job->context}};
+    for (int s = 0; s < job->options.stage_count; s++) {
+        session.epochs_before += s < job->position.stage ? job->options.stages[s].epochs : 0;
+        session.epochs_in_all += job->options.stages[s].epochs;
+    }
+    enum graft_status status = open_session(job, stage, &session);
+    while (status == GRAFT_OK && job->position.epoch < stage->epochs) {
+        status = run_steps(job, &session);
+        if (status == GRAFT_OK)
+            status = end_epoch(job, &session);
+    }
+    if (session.evaluator.model)
+        close_evaluator(job, &session.evaluator);
+    graft_source_close(&session.source);
+    graft_trainer_close(&session.trainer);
+    graft_model_close(&session.model);
+    return status;
+}
