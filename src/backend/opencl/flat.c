@@ -137,6 +137,14 @@ void graft_opencl_strided_make(struct graft_opencl_strided *strided, const struc
         for (int k = 0; k < operands; k++)
             strided->stride[k][0] = 1;
     }
+    for (int k = 0; k < operands; k++) { /* kernels know runs and single elements only */
+        if (strided->stride[k][count - 1] > 1 && strided->dim[count - 1] > 1) {
+            for (int j = 0; j < operands; j++)
+                strided->stride[j][count] = 0;
+            strided->dim[count++] = 1;
+            break;
+        }
+    }
     strided->outer = count - 1;
     strided->inner = strided->dim[count - 1];
     strided->rows = 1;

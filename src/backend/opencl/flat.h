@@ -65,11 +65,12 @@ const char *graft_opencl_exact_option(const struct graft_opencl_device *device);
 /*
  * Tensors that are stretched, cut or moved: all seen through y's dimensions, from the outermost. Dimensions of 1 are
  * dropped and neighbours merged where every operand allows it; the last one is `inner` and `rows` the others' product.
+ * Inner strides are 0 or 1: a last dimension with larger steps becomes an outer one.
  */
 #define GRAFT_OPENCL_MAX_OPERANDS 2
 struct graft_opencl_strided {
-    int outer;                                              /* dimensions before the inner one: 0 to 5 */
-    int32_t dim[8];                                         /* their sizes */
+    int outer;                                              /* dimensions before the inner one: 0 to 6 */
+    int32_t dim[8];                                         /* their sizes; 1 beyond */
     int32_t stride[GRAFT_OPENCL_MAX_OPERANDS][8];           /* elements */
     int32_t inner;
     int32_t inner_stride[GRAFT_OPENCL_MAX_OPERANDS];

@@ -26,16 +26,18 @@ static const struct graft_opencl_variant *find_variant(const struct graft_opencl
     return NULL;
 }
 
+#define MAX_ELEMENTS (INT32_MAX - 65536) /* so that an index rounded up to a whole work-group fits, too */
+
 /* What no kernel of this backend does. */
 static const char *common_reason(const struct graft_call *call)
 {
     if (call->real == GRAFT_DTYPE_F64)
         return "f64 is on the reference device only";
     for (int i = 0; i < call->n_inputs; i++)
-        if (call->in[i].dtype != GRAFT_DTYPE_NONE && graft_shape_count(&call->in[i].shape) > INT32_MAX)
+        if (call->in[i].dtype != GRAFT_DTYPE_NONE && graft_shape_count(&call->in[i].shape) > MAX_ELEMENTS)
             return "a tensor of 2^31 elements or more; use a smaller batch";
     for (int i = 0; i < GRAFT_MAX_OUTPUTS; i++)
-        if (call->out[i].dtype != GRAFT_DTYPE_NONE && graft_shape_count(&call->out[i].shape) > INT32_MAX)
+        if (call->out[i].dtype != GRAFT_DTYPE_NONE && graft_shape_count(&call->out[i].shape) > MAX_ELEMENTS)
             return "a tensor of 2^31 elements or more; use a smaller batch";
     return NULL;
 }

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * y[.., c] = activation((x − mean[c]) × gamma[c] / sqrt(var[c] + epsilon) + beta[c] + residual), the residual if
+ * there is one. A work-item keeps one vector of channels and goes through rows_each rows. y may be x or residual.
+ * Required -D: VEC, SPAN=1.
+ */
+#include "vector.h"
+
+kernel void batch_norm(global float *y, const ulong y_at, const global float *x, const ulong x_at,
+                       const global float *gamma, const ulong gamma_at, const global float *beta, const ulong beta_at,
+                       const global float *mean, const ulong mean_at, const global float *var, const ulong var_at,
+                       const global float *residual, const ulong residual_at, const int has_residual,
+                       const int activation, const float epsilon, const int rows, const int inner, const int blocks,
+                       const int rows_each)
+{
+    ROWS_OF(row_begin, row_end, rows, blocks, rows_each);
+    COLUMNS_OF(column, column_end, inner, blocks);
+    const int n = min(column_end - column, VEC);
+    if (n <= 0 || row_begin >= row_end)
+        return;
+    const real centre = load_some(mean + mean_at + column, n);
+    const real shift = load_some(beta + beta_at + column, n);
+    const real scale = load_some(gamma + gamma_at + column, n) /
+                       sqrt(load_some(var + var_at + column, n) + (real)(epsilon));
+    for (int row = row_begin; row < row_end; row++) {
+        const int at = row * inner + column;
+        real value = (load_some(x + x_at + at, n) - centre) * scale + shift;
+        if (has_residual)
+            value += load_some(residual + residual_at + at, n);
+        store_some(ACTIVATE(activation, real, value), y + y_at + at, n);
+    }
+}

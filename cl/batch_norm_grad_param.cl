@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * dgamma[c] = sum of dy × (x − mean[c]) / sqrt(var[c] + epsilon), dbeta[c] = sum of dy, over x[rows, c], dy[rows, c].
+ * batch_norm_grad_param writes the sums of a chunk of rows (without the root) to part[2][chunk][c];
+ * batch_norm_grad_param_combine adds the chunks in order; += if accumulate.
+ * Required -D: those of columns.h. Work-group rule: that of columns.h; combine: any.
+ */
+#include "columns.h"
+
+kernel void batch_norm_grad_param(global float *part, const ulong part_at, const global float *x, const ulong x_at,
+                                  const global float *dy, const ulong dy_at, const global float *mean,
+                                  const ulong mean_at, const int rows, const int inner, const int blocks,
+                                  const int chunks, const int rows_each)
+{
+    LANE_MEMORY(memory);
+    const int group = (int)get_group_id(0);
+    const int chunk = group / blocks, column = COLUMN_OF(group % blocks), n = min(inner - column, VEC);
+    const int end = min((chunk + 1) * rows_each, rows);
+    real products = (real)(0.0f), total = (real)(0.0f);
+    if (n > 0) {
+        const real centre = load_some(mean + mean_at + column, n);
+        x += x_at + column;
+        dy += dy_at + column;
+        for (int row = chunk * rows_each + LANE; row < end;) {
+            const int stop = min(row + BLOCK_ROWS * LANES, end);
+            real product = (real)(0.0f), sum = (real)(0.0f);
+            for (; row < stop; row += LANES) {
+                const real gradient = load_some(dy + row * inner, n);
+                product += gradient * (load_some(x + row * inner, n) - centre);
+                sum += gradient;
+            }
+            products += product;
+            total += sum;
+        }
+    }
+    products = SUM_LANES(products, memory);
+    total = SUM_LANES(total, memory);
+    if (n > 0 && LANE == 0) {
+        store_some(products, part + part_at + chunk * inner + column, n);
+        store_some(total, part + part_at + (chunks + chunk) * inner + column, n);
+    }
+}
+
+kernel void batch_norm_grad_param_combine(global float *dgamma, const ulong dgamma_at, global float *dbeta,
+                                          const ulong dbeta_at, const global float *part, const ulong part_at,
+                                          const global float *var, const ulong var_at, const float epsilon,
+                                          const int wants_dgamma, const int wants_dbeta, const int accumulate_dgamma,
+                                          const int accumulate_dbeta, const int inner, const int chunks)
+{
+    const int column = (int)get_global_id(0) * VEC, n = min(inner - column, VEC);
+    if (n <= 0)
+        return;
+    real products = (real)(0.0f), total = (real)(0.0f);
+    part += part_at + column;
+    for (int chunk = 0; chunk < chunks; chunk++) {
+        products += load_some(part + chunk * inner, n);
+        total += load_some(part + (chunks + chunk) * inner, n);
+    }
+    const real deviation = sqrt(load_some(var + var_at + column, n) + (real)(epsilon));
+    if (wants_dgamma)
+        store_result(products / deviation, dgamma + dgamma_at + column, n, accumulate_dgamma);
+    if (wants_dbeta)
+        store_result(total, dbeta + dbeta_at + column, n, accumulate_dbeta);
+}

@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * mean[c] and var[c] (biased) of x[rows, c]. batch_norm_stats writes sum and sum of squared distances from the mean
+ * of a chunk of rows to part[2][chunk][c]; batch_norm_stats_combine merges the chunks in order (Chan, Golub, LeVeque:
+ * "Updating formulae and a pairwise algorithm for computing sample variances", 1979), so x is read once from memory
+ * and nothing cancels. Required -D: those of columns.h. Work-group rule: that of columns.h; combine: any.
+ */
+#include "columns.h"
+
+/* How many rows a lane sees. */
+int rows_of_lane(const int first, const int end);
+int rows_of_lane(const int first, const int end)
+{
+    return first < end ? (end - first - 1) / LANES + 1 : 0;
+}
+
+kernel void batch_norm_stats(global float *part, const ulong part_at, const global float *x, const ulong x_at,
+                             const int rows, const int inner, const int blocks, const int chunks,
+                             const int rows_each)
+{
+    LANE_MEMORY(memory);
+    const int group = (int)get_group_id(0);
+    const int chunk = group / blocks, column = COLUMN_OF(group % blocks), n = min(inner - column, VEC);
+    const int begin = chunk * rows_each, end = min(begin + rows_each, rows);
+    real total = (real)(0.0f), squares = (real)(0.0f);
+    float seen = 0.0f;
+    x += x_at + column;
+    for (int row = begin + LANE; n > 0 && row < end; row += BLOCK_ROWS * LANES) {
+        const int stop = min(row + BLOCK_ROWS * LANES, end);
+        const float count = convert_float(rows_of_lane(row, stop));
+        real sum = (real)(0.0f), distances = (real)(0.0f);
+        for (int r = row; r < stop; r += LANES)
+            sum += load_some(x + r * inner, n);
+        const real centre = sum / (real)(count);
+        for (int r = row; r < stop; r += LANES) {
+            const real distance = load_some(x + r * inner, n) - centre;
+            distances += distance * distance;
+        }
+        if (seen > 0.0f) {
+            const real apart = centre - total / (real)(seen);
+            distances += apart * apart * (real)(seen * (count / (seen + count)));
+        }
+        total += sum;
+        squares += distances;
+        seen += count;
+    }
+#if LANES > 1
+    /* The lanes' squares are about means of their own: move them to the chunk's. */
+    local real chunk_mean[COLUMNS];
+    const real all = SUM_LANES(total, memory);
+    if (LANE == 0)
+        chunk_mean[get_local_id(0) % COLUMNS] = all / (real)(convert_float(max(end - begin, 1)));
+    barrier(CLK_LOCAL_MEM_FENCE);
+    if (seen > 0.0f) {
+        const real apart = total / (real)(seen)-chunk_mean[get_local_id(0) % COLUMNS];
+        squares += apart * apart * (real)(seen);
+    }
+    total = all;
+    squares = SUM_LANES(squares, memory);
+#endif
+    if (n > 0 && LANE == 0) {
+        store_some(total, part + part_at + chunk * inner + column, n);
+        store_some(squares, part + part_at + (chunks + chunk) * inner + column, n);
+    }
+}
+
+kernel void batch_norm_stats_combine(global float *mean, const ulong mean_at, global float *var, const ulong var_at,
+                                     const global float *part, const ulong part_at, const int wants_mean,
+                                     const int wants_var, const int rows, const int inner, const int chunks,
+                                     const int rows_each)
+{
+    const int column = (int)get_global_id(0) * VEC, n = min(inner - column, VEC);
+    if (n <= 0)
+        return;
+    real total = (real)(0.0f), squares = (real)(0.0f);
+    float seen = 0.0f;
+    part += part_at + column;
+    for (int chunk = 0; chunk < chunks; chunk++) {
+        const float count = convert_float(min(rows_each, rows - chunk * rows_each));
+        const real sum = load_some(part + chunk * inner, n);
+        squares += load_some(part + (chunks + chunk) * inner, n);
+        if (seen > 0.0f) {
+            const real apart = sum / (real)(count)-total / (real)(seen);
+            squares += apart * apart * (real)(seen * (count / (seen + count)));
+        }
+        total += sum;
+        seen += count;
+    }
+    if (wants_mean)
+        store_some(total / (real)(seen), mean + mean_at + column, n);
+    if (wants_var)
+        store_some(squares / (real)(seen), var + var_at + column, n);
+}

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * y[n, oh, ow, c] = the largest of a window of x[n, h, w, c]; the first of equal ones, and NaN wins.
+ * A row is one place of y, inner = c. Required -D: VEC, SPAN. `shape` and `window` as in window.h.
+ */
+#include "vector.h"
+#include "window.h"
+
+kernel void max_pool(global float *y, const ulong y_at, const global float *x, const ulong x_at, const int4 shape,
+                     const int8 window, const int rows, const int inner, const int blocks, const int rows_each)
+{
+    ROWS_OF(row_begin, row_end, rows, blocks, rows_each);
+    COLUMNS_OF(column, column_end, inner, blocks);
+    y += y_at;
+    x += x_at;
+    for (int row = row_begin; row < row_end; row++) {
+        const int ox = row % shape.s3, oy = row / shape.s3 % shape.s2, image = row / shape.s3 / shape.s2;
+        const int2 ys = window_of(oy, shape.s0, shape.s2, window.s0, window.s2, window.s4, 0);
+        const int2 xs = window_of(ox, shape.s1, shape.s3, window.s1, window.s3, window.s6, 0);
+        for (int i = column; i < column_end; i += VEC) {
+            const int n = min(column_end - i, VEC);
+            const global float *const from = x + (image * shape.s0 * shape.s1 * inner + i);
+            real best = load_some(from + (ys.x * shape.s1 + xs.x) * inner, n);
+            for (int iy = ys.x; iy < ys.y; iy++)
+                for (int ix = xs.x; ix < xs.y; ix++) {
+                    const real v = load_some(from + (iy * shape.s1 + ix) * inner, n);
+                    best = (v > best) | (v != v) ? v : best;
+                }
+            store_some(best, y + (row * inner + i), n);
+        }
+    }
+}

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * RMSprop, `count` elements: g = scale × gradient + decay × p; v = b2 × v + (1 − b2) × g²;
+ * p −= lr × g / (sqrt(v) + epsilon). hyper = {lr, –, –, scale}; rest2 = 1 − b2, rounded once. Required -D: VEC, SPAN.
+ */
+#include "vector.h"
+
+kernel void rmsprop(global float *p, const ulong p_at, const global float *gradient, const ulong gradient_at,
+                    global float *v, const ulong v_at, const global float *hyper, const ulong hyper_at,
+                    const float beta2, const float rest2, const float epsilon, const float decay, const int count)
+{
+    p += p_at;
+    gradient += gradient_at;
+    v += v_at;
+    hyper += hyper_at;
+    const real rate = (real)(hyper[0]), scale = (real)(hyper[3]);
+    for (FLAT_LOOP(i, n, count)) {
+        const real old = load_some(p + i, (int)n);
+        const real g = scale * load_some(gradient + i, (int)n) + decay * old;
+        const real second = beta2 * load_some(v + i, (int)n) + rest2 * g * g;
+        store_some(second, v + i, (int)n);
+        store_some(old - rate * g / (sqrt(second) + epsilon), p + i, (int)n);
+    }
+}

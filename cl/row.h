@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * For kernels that need the whole of a row [rows, inner] for each element. A work-group of LANES takes one row; lane l
+ * takes vectors l, l + LANES … Sums and maxima over the lanes in a fixed order.
+ * Required -D: VEC, SPAN=1, LANES (a power of two). Work-group rule: LANES in one dimension; group = row. With
+ * LANES = 1 neither local memory nor a barrier is used.
+ */
+#ifndef GRAFT_CL_ROW_H
+#define GRAFT_CL_ROW_H
+
+#include "vector.h"
+
+#ifndef LANES
+#error "row.h needs -DLANES"
+#endif
+
+/* for (ROW_LOOP(i, n, inner)): n elements from i on. */
+#define ROW_LOOP(i, n, inner)                                                                                          \
+    int i = (int)get_local_id(0) * VEC, n = 0;                                                                         \
+    i < (inner) && (n = min((inner)-i, VEC)) > 0;                                                                      \
+    i += LANES * VEC
+
+#if LANES > 1
+#define ROW_MEMORY(name) local float name[LANES]
+#define ROW_SUM(value, memory) row_sum(value, memory)
+#define ROW_MAX(value, memory) row_max(value, memory)
+
+float row_sum(const float value, local float *memory);
+float row_sum(const float value, local float *memory)
+{
+    const int at = (int)get_local_id(0);
+    barrier(CLK_LOCAL_MEM_FENCE);
+    memory[at] = value;
+    for (int width = LANES / 2; width > 0; width /= 2) {
+        barrier(CLK_LOCAL_MEM_FENCE);
+        if (at < width)
+            memory[at] += memory[at + width];
+    }
+    barrier(CLK_LOCAL_MEM_FENCE);
+    return memory[0];
+}
+
+float row_max(const float value, local float *memory);
+float row_max(const float value, local float *memory)
+{
+    const int at = (int)get_local_id(0);
+    barrier(CLK_LOCAL_MEM_FENCE);
+    memory[at] = value;
+    for (int width = LANES / 2; width > 0; width /= 2) {
+        barrier(CLK_LOCAL_MEM_FENCE);
+        if (at < width) {
+            const float other = memory[at + width];
+            memory[at] = other > memory[at] || other != other ? other : memory[at];
+        }
+    }
+    barrier(CLK_LOCAL_MEM_FENCE);
+    return memory[0];
+}
+#else
+#define ROW_MEMORY(name)
+#define ROW_SUM(value, memory) (value)
+#define ROW_MAX(value, memory) (value)
+#endif
+
+/* The largest of the lane's elements; NaN wins. */
+float lane_max(const global float *x, const int inner);
+float lane_max(const global float *x, const int inner)
+{
+    float largest = -INFINITY;
+    for (ROW_LOOP(i, n, inner)) {
+#if VEC > 1
+        if (n == VEC) {
+            const float some = max_of(LOAD(x + i));
+            largest = some > largest || some != some ? some : largest;
+            continue;
+        }
+#endif
+        for (int k = 0; k < n; k++)
+            largest = x[i + k] > largest || x[i + k] != x[i + k] ? x[i + k] : largest;
+    }
+    return largest;
+}
+
+/* The sum of exp(x − largest) over the lane's elements. */
+float lane_exp_sum(const global float *x, const float largest, const int inner);
+float lane_exp_sum(const global float *x, const float largest, const int inner)
+{
+    real sum = (real)(0.0f);
+    float rest = 0.0f;
+    for (ROW_LOOP(i, n, inner)) {
+        if (n == VEC)
+            sum += exp(LOAD(x + i) - (real)(largest));
+        else
+            for (int k = 0; k < n; k++)
+                rest += exp(x[i + k] - largest);
+    }
+    return sum_of(sum) + rest;
+}
+
+#endif

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * p[i] −= lr × step, of `count` elements: g = scale × gradient + decay × p; without momentum the step is g, else
+ * v = momentum × v + g and the step is v, or g + momentum × v with nesterov. hyper = {lr, –, –, scale}.
+ * Required -D: VEC, SPAN.
+ */
+#include "vector.h"
+
+kernel void sgd(global float *p, const ulong p_at, const global float *gradient, const ulong gradient_at,
+                global float *v, const ulong v_at, const global float *hyper, const ulong hyper_at,
+                const float momentum, const float decay, const int has_momentum, const int nesterov, const int count)
+{
+    p += p_at;
+    gradient += gradient_at;
+    v += v_at;
+    hyper += hyper_at;
+    const real rate = (real)(hyper[0]), scale = (real)(hyper[3]);
+    for (FLAT_LOOP(i, n, count)) {
+        const real old = load_some(p + i, (int)n);
+        const real g = scale * load_some(gradient + i, (int)n) + decay * old;
+        real by = g;
+        if (has_momentum) {
+            const real moment = momentum * load_some(v + i, (int)n) + g;
+            store_some(moment, v + i, (int)n);
+            by = nesterov ? g + momentum * moment : moment;
+        }
+        store_some(old - rate * by, p + i, (int)n);
+    }
+}

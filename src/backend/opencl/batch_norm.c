@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: MIT */
+#include "backend/opencl/flat.h"
+
+/* Rows that a work-item goes through with the numbers of its channels at hand. */
+#define WIDE_ROWS 64
+#define NARROW_ROWS 8
+
+enum { X, GAMMA, BETA, MEAN, VAR, RESIDUAL };
+
+static enum graft_status open(struct graft_opencl_device *device, struct graft_opencl_kernel *kernel)
+{
+    const struct graft_opencl_flat flat = graft_opencl_flat_sizes(device, kernel->variant->family);
+    return graft_opencl_add(device, kernel, "batch_norm.cl", "batch_norm", "-DVEC=%d -DSPAN=1%s", flat.vector,
+                            graft_opencl_exact_option(device));
+}
+
+static enum graft_status run(struct graft_opencl_device *device, struct graft_opencl_kernel *kernel,
+                             const struct graft_tensor *in, const struct graft_tensor *out,
+                             struct graft_tensor workspace)
+{
+    (void)workspace;
+    const struct graft_opencl_flat flat = graft_opencl_flat_sizes(device, kernel->variant->family);
+    const struct graft_batch_norm_attributes *norm = &kernel->call.attributes.batch_norm;
+    const struct graft_shape *x = &kernel->call.in[X].shape;
+    const struct graft_opencl_grid grid = graft_opencl_grid_make(&flat, graft_opencl_rows(x), graft_opencl_inner(x),
+                                                                 flat.vector > 1 ? WIDE_ROWS : NARROW_ROWS);
+    const struct graft_opencl_range range = graft_opencl_grid_range(&flat, &grid);
+    struct graft_opencl_args args = {0};
+    graft_opencl_arg_tensor(device, &args, out[0], sizeof(float));
+    for (int i = X; i <= RESIDUAL; i++)
+        graft_opencl_arg_tensor(device, &args, in[i], sizeof(float));
+    graft_opencl_arg_int(&args, in[RESIDUAL].buffer != NULL);
+    graft_opencl_arg_int(&args, (int)norm->activation);
+    graft_opencl_arg_float(&args, norm->epsilon);
+    graft_opencl_arg_grid(&args, &grid);
+    return graft_opencl_launch(device, kernel, 0, &args, &range);
+}
+
+GRAFT_OPENCL_FLAT_VARIANTS(batch_norm, graft_opencl_check_none, open, run);

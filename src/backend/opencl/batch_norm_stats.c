@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: MIT */
+#include "backend/opencl/columns.h"
+
+enum { X };
+enum { SUMS, COMBINE };
+
+static struct graft_opencl_columns columns_of(const struct graft_opencl_device *device, const struct graft_call *call,
+                                              enum graft_opencl_family family)
+{
+    const struct graft_shape *x = &call->in[X].shape;
+    return graft_opencl_columns_make(device, family, 1, graft_opencl_rows(x), graft_opencl_inner(x));
+}
+
+static const char *check(const struct graft_opencl_device *device, const struct graft_call *call,
+                         enum graft_opencl_family family, struct graft_variant_info *info)
+{
+    const struct graft_opencl_columns columns = columns_of(device, call, family);
+    info->workspace_bytes = (uint64_t)(2 * columns.chunks * columns.inner) * sizeof(float);
+    return NULL;
+}
+
+static const char *check_chunks(const struct graft_opencl_device *device, const struct graft_call *call,
+                                struct graft_variant_info *info)
+{
+    return check(device, call, GRAFT_OPENCL_CPU, info);
+}
+
+static const char *check_lanes(const struct graft_opencl_device *device, const struct graft_call *call,
+                               struct graft_variant_info *info)
+{
+    return check(device, call, GRAFT_OPENCL_GPU, info);
+}
+
+static enum graft_status open(struct graft_opencl_device *device, struct graft_opencl_kernel *kernel)
+{
+    const struct graft_opencl_columns columns = columns_of(device, &kernel->call, kernel->variant->family);
+    const enum graft_status status =
+        graft_opencl_columns_add(device, kernel, &columns, "batch_norm_stats.cl", "batch_norm_stats", "");
+    return status != GRAFT_OK ? status
+                              : graft_opencl_columns_add(device, kernel, &columns, "batch_norm_stats.cl",
+                                                         "batch_norm_stats_combine", "");
+}
+
+static enum graft_status run(struct graft_opencl_device *device, struct graft_opencl_kernel *kernel,
+                             const struct graft_tensor *in, const struct graft_tensor *out,
+                             struct graft_tensor workspace)
+{
+    const struct graft_opencl_columns columns = columns_of(device, &kernel->call, kernel->variant->family);
+    struct graft_opencl_range range = graft_opencl_columns_range(&columns, 1);
+    struct graft_opencl_args args = {0};
+    graft_opencl_arg_tensor(device, &args, workspace, sizeof(float));
+    graft_opencl_arg_tensor(device, &args, in[X], sizeof(float));
+    graft_opencl_arg_columns(&args, &columns);
+    const enum graft_status status = graft_opencl_launch(device, kernel, SUMS, &args, &range);
+    if (status != GRAFT_OK)
+        return status;
+    range = graft_opencl_combine_range(&columns, columns.inner);
+    args = (struct graft_opencl_args){0};
+    graft_opencl_arg_tensor(device, &args, out[0], sizeof(float));
+    graft_opencl_arg_tensor(device, &args, out[1], sizeof(float));
+    graft_opencl_arg_tensor(device, &args, workspace, sizeof(float));
+    graft_opencl_arg_int(&args, out[0].buffer != NULL);
+    graft_opencl_arg_int(&args, out[1].buffer != NULL);
+    graft_opencl_arg_int(&args, columns.rows);
+    graft_opencl_arg_int(&args, columns.inner);
+    graft_opencl_arg_int(&args, columns.chunks);
+    graft_opencl_arg_int(&args, columns.rows_each);
+    return graft_opencl_launch(device, kernel, COMBINE, &args, &range);
+}
+
+GRAFT_OPENCL_COLUMNS_VARIANTS(batch_norm_stats, check_chunks, check_lanes, open, run);

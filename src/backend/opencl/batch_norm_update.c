@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: MIT */
+#include "backend/opencl/flat.h"
+
+enum { RUNNING_MEAN, RUNNING_VAR, MEAN, VAR, X };
+
+static enum graft_status open(struct graft_opencl_device *device, struct graft_opencl_kernel *kernel)
+{
+    const struct graft_opencl_flat flat = graft_opencl_flat_sizes(device, kernel->variant->family);
+    return graft_opencl_add(device, kernel, "batch_norm_update.cl", "batch_norm_update", "-DVEC=%d -DSPAN=%d",
+                            flat.vector, flat.span);
+}
+
+static enum graft_status run(struct graft_opencl_device *device, struct graft_opencl_kernel *kernel,
+                             const struct graft_tensor *in, const struct graft_tensor *out,
+                             struct graft_tensor workspace)
+{
+    (void)out;
+    (void)workspace;
+    const struct graft_opencl_flat flat = graft_opencl_flat_sizes(device, kernel->variant->family);
+    const double momentum = (double)kernel->call.attributes.batch_norm.momentum;
+    const double rows = (double)graft_opencl_rows(&kernel->call.in[X].shape);
+    const int64_t count = graft_opencl_count_in(kernel, RUNNING_MEAN);
+    const struct graft_opencl_range range = graft_opencl_flat_range(&flat, count);
+    struct graft_opencl_args args = {0};
+    for (int i = RUNNING_MEAN; i <= VAR; i++)
+        graft_opencl_arg_tensor(device, &args, in[i], sizeof(float));
+    graft_opencl_arg_float(&args, momentum);
+    graft_opencl_arg_float(&args, 1 - momentum);
+    graft_opencl_arg_float(&args, rows / (rows - 1));
+    graft_opencl_arg_int(&args, count);
+    return graft_opencl_launch(device, kernel, 0, &args, &range);
+}
+
+GRAFT_OPENCL_FLAT_VARIANTS(batch_norm_update, graft_opencl_check_none, open, run);

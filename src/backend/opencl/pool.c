@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: MIT */
+#include "backend/opencl/pool.h"
+
+struct graft_opencl_flat graft_opencl_pool_sizes(const struct graft_opencl_device *device,
+                                                 enum graft_opencl_family family)
+{
+    struct graft_opencl_flat flat = graft_opencl_flat_sizes(device, family);
+    if (family == GRAFT_OPENCL_CPU)
+        flat.span = 4; /* few channels a work-item, so that global pooling has enough of them */
+    return flat;
+}
+
+void graft_opencl_arg_window(struct graft_opencl_args *args, const struct graft_pool_attributes *pool,
+                             const struct graft_shape *x, const struct graft_shape *y)
+{
+    const int32_t shape[4] = {(int32_t)x->dim[1], (int32_t)x->dim[2], (int32_t)y->dim[1], (int32_t)y->dim[2]};
+    const int32_t window[8] = {pool->kernel[0], pool->kernel[1], pool->stride[0], pool->stride[1],
+                               pool->pad[0],    pool->pad[1],    pool->pad[2],    pool->pad[3]};
+    graft_opencl_arg_ints(args, shape, 4);
+    graft_opencl_arg_ints(args, window, 8);
+}
+
+enum graft_status graft_opencl_pool_add(struct graft_opencl_device *device, struct graft_opencl_kernel *kernel,
+                                        const char *source, const char *name)
+{
+    const struct graft_opencl_flat flat = graft_opencl_pool_sizes(device, kernel->variant->family);
+    return graft_opencl_add(device, kernel, source, name, "-DVEC=%d -DSPAN=%d%s", flat.vector, flat.span,
+                            graft_opencl_exact_option(device));
+}
+
+enum graft_status graft_opencl_pool_launch(struct graft_opencl_device *device, struct graft_opencl_kernel *kernel,
+                                           int step, struct graft_opencl_args *args, const struct graft_shape *shape)
+{
+    const struct graft_opencl_flat flat = graft_opencl_pool_sizes(device, kernel->variant->family);
+    const struct graft_opencl_grid grid =
+        graft_opencl_grid_make(&flat, graft_opencl_rows(shape), graft_opencl_inner(shape), 1);
+    const struct graft_opencl_range range = graft_opencl_grid_range(&flat, &grid);
+    graft_opencl_arg_grid(args, &grid);
+    return graft_opencl_launch(device, kernel, step, args, &range);
+}

@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: MIT */
+#include "backend/opencl/columns.h"
+
+#include "base/size.h"
+
+#include <stdio.h>
+
+#define CHUNK_COLUMNS 8192 /* of a long row: work of one group */
+
+enum { FIRST, COMBINE };
+
+/* x seen as kept and reduced dimensions, neighbours of a kind merged: at most three of each. */
+struct state {
+    int64_t kept;
+    int32_t kept_dim[8], kept_stride[8];
+    int reduced; /* outer reduced dimensions */
+    int32_t dim[8], stride[8];
+    bool inner_is_reduced;
+    int64_t terms;         /* elements of x per element of y */
+    int64_t row_chunks;    /* reduce_inner: chunks are rows … */
+    int64_t columns_each;  /* … or columns */
+    struct graft_opencl_columns columns;
+};
+
+struct run_of_dims {
+    int64_t size;
+    bool reduced;
+};
+
+static int merge(const struct graft_call *call, struct run_of_dims runs[GRAFT_MAX_RANK])
+{
+    const struct graft_shape *x = &call->in[0].shape;
+    int count = 0;
+    for (int i = 0; i < x->rank; i++) {
+        const bool reduced = (call->attributes.reduce.axes >> i & 1u) != 0;
+        if (x->dim[i] == 1)
+            continue;
+        if (count > 0 && runs[count - 1].reduced == reduced)
+            runs[count - 1].size *= x->dim[i];
+        else
+            runs[count++] = (struct run_of_dims){x->dim[i], reduced};
+    }
+    return count;
+}
+
+static void describe(const struct graft_opencl_device *device, const struct graft_call *call,
+                     enum graft_opencl_family family, struct state *state)
+{
+    struct run_of_dims runs[GRAFT_MAX_RANK];
+    const int count = merge(call, runs);
+    int64_t inner = count > 0 ? runs[count - 1].size : 1, step = inner, rows = 1;
+    int kept = 0, reduced = 0;
+    *state = (struct state){.kept = 1, .row_chunks = 1};
+    state->inner_is_reduced = count > 0 && runs[count - 1].reduced;
+    state->terms = state->inner_is_reduced ? inner : 1;
+    for (int i = 0; i < 8; i++)
+        state->kept_dim[i] = state->dim[i] = 1;
+    /* From the inside out: kept dimensions fill kept_dim from its third entry down, reduced ones dim from the last. */
+    for (int i = count - 2; i >= 0; i--)
+        reduced += runs[i].reduced;
+    state->reduced = reduced;
+    for (int i = count - 2; i >= 0; i--) {
+        if (runs[i].reduced) {
+            state->dim[--reduced] = (int32_t)runs[i].size;
+            state->stride[reduced] = (int32_t)step;
+            rows *= runs[i].size;
+        } else {
+            state->kept_dim[2 - kept] = (int32_t)runs[i].size;
+            state->kept_stride[2 - kept++] = (int32_t)step;
+            state->kept *= runs[i].size;
+        }
+        step *= runs[i].size;
+    }
+    state->terms *= rows;
+    if (!state->inner_is_reduced) {
+        state->columns = graft_opencl_columns_make(device, family, state->kept, rows, inner);
+        return;
+    }
+    /* All lanes of a group side by side in a row; chunks of rows, or of columns if there is one long row. */
+    state->columns = graft_opencl_columns_make(device, family, state->kept, 1, 1);
+    state->columns.lanes *= state->columns.columns;
+    state->columns.columns = 1;
+    state->columns.rows = rows;
+    state->columns.inner = inner;
+    state->columns.rows_each = graft_max_i64(rows, 1);
+    state->columns_each = graft_max_i64(inner, 1);
+    if (rows > 1) {
+        struct graft_opencl_columns split =
+            graft_opencl_columns_make(device, GRAFT_OPENCL_CPU, graft_max_i64(state->kept, 1), rows, 1);
+        const int64_t least = graft_max_i64(CHUNK_COLUMNS / graft_max_i64(inner, 1), 1);
+        state->columns.rows_each = graft_max_i64(graft_ceil_div(rows, split.chunks), least);
+        state->row_chunks = graft_ceil_div(rows, state->columns.rows_each);
+        state->columns.chunks = state->row_chunks;
+    } else if (state->kept < 64 && inner > CHUNK_COLUMNS) {
+        state->columns_each = graft_max_i64(graft_round_up((uint64_t)graft_ceil_div(inner, 64), 16), CHUNK_COLUMNS);
+        state->columns.chunks = graft_ceil_div(inner, state->columns_each);
+    }
+}
+
+static const char *check(const struct graft_opencl_device *device, const struct graft_call *call,
+                         enum graft_opencl_family family, struct graft_variant_info *info)
+{
+    struct state state;
+    describe(device, call, family, &state);
+    if (state.columns.chunks > 1)
+        info->workspace_bytes =
+            (uint64_t)(state.columns.chunks * graft_shape_count(&call->out[0].shape)) * sizeof(float);
+    return NULL;
+}
+
+static const char *check_chunks(const struct graft_opencl_device *device, const struct graft_call *call,
+                                struct graft_variant_info *info)
+{
+    return check(device, call, GRAFT_OPENCL_CPU, info);
+}
+
+static const char *check_lanes(const struct graft_opencl_device *device, const struct graft_call *call,
+                               struct graft_variant_info *info)
+{
+    return check(device, call, GRAFT_OPENCL_GPU, info);
+}
+
+static enum graft_status open(struct graft_opencl_device *device, struct graft_opencl_kernel *kernel)
+{
+    struct state *state = graft_opencl_state(device, kernel, sizeof(*state));
+    if (state == NULL)
+        return GRAFT_ERROR_MEMORY;
+    describe(device, &kernel->call, kernel->variant->family, state);
+    char outer[32];
+    snprintf(outer, sizeof(outer), " -DOUTER=%d", state->reduced);
+    const char *name = state->inner_is_reduced ? "reduce_inner" : "reduce_rows";
+    enum graft_status status = graft_opencl_columns_add(device, kernel, &state->columns, "reduce.cl", name, outer);
+    if (status == GRAFT_OK && state->columns.chunks > 1)
+        status = graft_opencl_columns_add(device, kernel, &state->columns, "reduce.cl", "combine", outer);
+    return status;
+}
+
+static enum graft_status run(struct graft_opencl_device *device, struct graft_opencl_kernel *kernel,
+                             const struct graft_tensor *in, const struct graft_tensor *out,
+                             struct graft_tensor workspace)
+{
+    const struct state *state = kernel->state;
+    const struct graft_opencl_columns *columns = &state->columns;
+    const int64_t count = graft_opencl_count_out(kernel, 0);
+    const bool mean = kernel->call.attributes.reduce.kind == GRAFT_REDUCE_MEAN;
+    const double divisor = mean ? (double)state->terms : 1;
+    const int accumulate = graft_opencl_accumulates(kernel, 0);
+    const bool parts = columns->chunks > 1;
+    if (count == 0)
+        return GRAFT_OK;
+    struct graft_opencl_args args = {0};
+    graft_opencl_arg_tensor(device, &args, parts ? workspace : out[0], sizeof(float));
+    graft_opencl_arg_tensor(device, &args, in[0], sizeof(float));
+    graft_opencl_arg_int(&args, state->kept);
+    graft_opencl_arg_ints(&args, state->kept_dim, 8);
+    graft_opencl_arg_ints(&args, state->kept_stride, 8);
+    graft_opencl_arg_ints(&args, state->dim, 8);
+    graft_opencl_arg_ints(&args, state->stride, 8);
+    graft_opencl_arg_float(&args, parts ? 1 : divisor);
+    graft_opencl_arg_int(&args, parts ? 0 : accumulate);
+    struct graft_opencl_range range;
+    if (state->inner_is_reduced) {
+        graft_opencl_arg_int(&args, columns->rows);
+        graft_opencl_arg_int(&args, columns->inner);
+        graft_opencl_arg_int(&args, state->row_chunks);
+        graft_opencl_arg_int(&args, columns->chunks);
+        graft_opencl_arg_int(&args, columns->rows_each);
+        graft_opencl_arg_int(&args, state->columns_each);
+        range = (struct graft_opencl_range){
+            .dimensions = 1,
+            .global = {(size_t)(state->kept * columns->chunks * columns->lanes)},
+            .local = {(size_t)columns->lanes},
+        };
+    } else {
+        graft_opencl_arg_columns(&args, columns);
+        range = graft_opencl_columns_range(columns, state->kept);
+    }
+    const enum graft_status status = graft_opencl_launch(device, kernel, FIRST, &args, &range);
+    if (status != GRAFT_OK || !parts)
+        return status;
+    range = graft_opencl_combine_range(columns, count);
+    args = (struct graft_opencl_args){0};
+    graft_opencl_arg_tensor(device, &args, out[0], sizeof(float));
+    graft_opencl_arg_tensor(device, &args, workspace, sizeof(float));
+    graft_opencl_arg_float(&args, divisor);
+    graft_opencl_arg_int(&args, accumulate);
+    graft_opencl_arg_int(&args, columns->chunks);
+    graft_opencl_arg_int(&args, count);
+    return graft_opencl_launch(device, kernel, COMBINE, &args, &range);
+}
+
+GRAFT_OPENCL_COLUMNS_VARIANTS(reduce, check_chunks, check_lanes, open, run);

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: MIT */
+#include "backend/opencl/flat.h"
+
+static enum graft_status open(struct graft_opencl_device *device, struct graft_opencl_kernel *kernel)
+{
+    const struct graft_opencl_flat flat = graft_opencl_flat_sizes(device, kernel->variant->family);
+    return graft_opencl_add(device, kernel, "unary.cl", "unary", "-DVEC=%d -DSPAN=%d", flat.vector, flat.span);
+}
+
+static enum graft_status run(struct graft_opencl_device *device, struct graft_opencl_kernel *kernel,
+                             const struct graft_tensor *in, const struct graft_tensor *out,
+                             struct graft_tensor workspace)
+{
+    (void)workspace;
+    const struct graft_opencl_flat flat = graft_opencl_flat_sizes(device, kernel->variant->family);
+    const int64_t count = graft_opencl_count_out(kernel, 0);
+    const struct graft_opencl_range range = graft_opencl_flat_range(&flat, count);
+    struct graft_opencl_args args = {0};
+    graft_opencl_arg_tensor(device, &args, out[0], sizeof(float));
+    graft_opencl_arg_tensor(device, &args, in[0], sizeof(float));
+    graft_opencl_arg_int(&args, (int)kernel->call.attributes.unary.kind);
+    graft_opencl_arg_int(&args, count);
+    return graft_opencl_launch(device, kernel, 0, &args, &range);
+}
+
+GRAFT_OPENCL_FLAT_VARIANTS(unary, graft_opencl_check_none, open, run);

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: MIT */
+#include "backend/opencl/flat.h"
+
+enum { X, Y, DY };
+
+static enum graft_status open(struct graft_opencl_device *device, struct graft_opencl_kernel *kernel)
+{
+    const struct graft_opencl_flat flat = graft_opencl_flat_sizes(device, kernel->variant->family);
+    return graft_opencl_add(device, kernel, "unary_grad.cl", "unary_grad", "-DVEC=%d -DSPAN=%d", flat.vector, flat.span);
+}
+
+static enum graft_status run(struct graft_opencl_device *device, struct graft_opencl_kernel *kernel,
+                             const struct graft_tensor *in, const struct graft_tensor *out,
+                             struct graft_tensor workspace)
+{
+    (void)workspace;
+    const struct graft_opencl_flat flat = graft_opencl_flat_sizes(device, kernel->variant->family);
+    const enum graft_unary kind = kernel->call.attributes.unary.kind;
+    const int64_t count = graft_opencl_count_out(kernel, 0);
+    const struct graft_opencl_range range = graft_opencl_flat_range(&flat, count);
+    struct graft_opencl_args args = {0};
+    graft_opencl_arg_tensor(device, &args, out[0], sizeof(float));
+    graft_opencl_arg_tensor(device, &args, in[graft_unary_needs(kind) == GRAFT_UNARY_FROM_X ? X : Y], sizeof(float));
+    graft_opencl_arg_tensor(device, &args, in[DY], sizeof(float));
+    graft_opencl_arg_int(&args, (int)kind);
+    graft_opencl_arg_int(&args, graft_opencl_accumulates(kernel, 0));
+    graft_opencl_arg_int(&args, count);
+    return graft_opencl_launch(device, kernel, 0, &args, &range);
+}
+
+GRAFT_OPENCL_FLAT_VARIANTS(unary_grad, graft_opencl_check_none, open, run);
