@@ -9,11 +9,14 @@
  *   gemm_outer   y[row, column] = sum over pixels of a[pixel, row] × b[pixel(tap), column]
  *                (convolution's gradient to the weight, aᵀ·b)
  *   gemm_sum     adds the partial results of gemm_outer in a fixed order
- *   gemm_border  copies an image into a larger one with zeros around and behind its channels
+ *   gemm_widen   copies rows and puts zeros behind them
  *
  * Required -D: VECTOR, ROWS (gemm_tile.h).
  */
 #include "gemm_tile.h"
+
+#define DEPTH 128 /* pixels that gemm_outer packs at a time */
+#define BAND 8    /* tiles of a work-item of gemm_outer */
 
 #define SINGLE __attribute__((reqd_work_group_size(1, 1, 1)))
 
@@ -174,9 +177,9 @@ SINGLE kernel void gemm_gather(global const float *a, const ulong a_at, global c
                 const int tap = g.first_tap + tap_y * g.tap_row + tap_x * g.tap_column;
                 global const float *tap_b = b + (size_t)tap * g.run * COLUMNS;
                 if (columns > VECTOR)
-                    TILE_RUN(sum0, sum1, row, 1, tap_b, COLUMNS, run);
+                    TILE_RUN(sum0, sum1, row, tap_b, run);
                 else
-                    TILE_RUN_HALF(sum0, row, 1, tap_b, COLUMNS, run);
+                    TILE_RUN_HALF(sum0, row, tap_b, run);
             }
 
         float done[ROWS * COLUMNS];
@@ -202,19 +205,27 @@ struct outer {
     int grid_y;                   /* lines of an image */
     int step_y, step_x, base_y, base_x; /* pixel of b for (u, v), tap (i, j): u × step_y + base_y + i × tap_y, … */
     int tap_y, tap_x;
-    int height, width, pixel;     /* of b: floats between pixels */
+    int height, width, pixel, column; /* of b: floats between pixels, between columns */
     int a_pixel, a_group, b_group; /* floats between pixels of a, between groups */
     int leading, tap_to;          /* of y: floats between rows, between taps */
-    int chunk, chunks, chunk_first; /* lines of a chunk; chunks of this launch and the first of them */
+    int chunk, chunk_first, chunks; /* lines of a chunk; chunks of this launch */
+    int flat;                     /* > 0: channels of b, and the columns are (tap, channel) */
     int flags;                    /* as in gemm_gather */
 };
 
 static inline struct outer outer_of(const int16 p, const int16 q)
 {
-    const struct outer o = {p.s0, p.s1, p.s2, p.s3, p.s4, p.s5, p.s6, p.s7, p.s8, p.s9, p.sa, p.sb, p.sc,
-                            p.sd, p.se, p.sf, q.s0, q.s1, q.s2, q.s3, q.s4, q.s5, q.s6, q.s7, q.s8, q.s9, q.sa};
+    const struct outer o = {p.s0, p.s1, p.s2, p.s3, p.s4, p.s5, p.s6, p.s7, p.s8, p.s9, p.sa, p.sb, p.sc, p.sd, p.se,
+                            p.sf, q.s0, q.s1, q.s2, q.s3, q.s4, q.s5, q.s6, q.s7, q.s8, q.s9, q.sa, q.sb, q.sc, q.sd};
     return o;
 }
+
+/* Where a chunk's pixels have been read up to, for one tap. */
+struct outer_walk {
+    int line, line_end;
+    int v, first, end; /* pixels of a line whose pixel of b exists: [first, end) */
+    int move_y, move_x;
+};
 
 /* Smallest v ≥ 0 with v × step + base ≥ bound. */
 static inline int first_at_least(const int bound, const int base, const int step)
@@ -222,71 +233,166 @@ static inline int first_at_least(const int bound, const int base, const int step
     return base >= bound ? 0 : (bound - base + step - 1) / step;
 }
 
+static inline struct outer_walk outer_start(const struct outer *o, const int chunk, const int tap_y, const int tap_x)
+{
+    struct outer_walk w;
+    w.move_y = o->base_y + tap_y * o->tap_y;
+    w.move_x = o->base_x + tap_x * o->tap_x;
+    w.line = (o->chunk_first + chunk) * o->chunk;
+    w.line_end = min(w.line + o->chunk, o->lines);
+    w.first = o->flat ? 0 : first_at_least(0, w.move_x, o->step_x);
+    w.end = o->flat ? o->line : min(first_at_least(o->width, w.move_x, o->step_x), o->line);
+    w.v = w.first;
+    return w;
+}
+
+/* One row of columns, zeros behind the last. */
+static inline void outer_row(global const float *from, const int step, const int columns, float *to)
+{
+    if (step == 1 && columns >= COLUMNS) {
+        TILE_STORE(TILE_LOAD(0, from), 0, to);
+        TILE_STORE(TILE_LOAD(1, from), 1, to);
+    } else if (step == 1 && columns == VECTOR) {
+        TILE_STORE(TILE_LOAD(0, from), 0, to);
+    } else {
+        for (int i = 0; i < COLUMNS; ++i)
+            to[i] = i < columns ? from[i * step] : 0.0f;
+    }
+}
+
+/* The same where columns are (tap, channel): pixel (y, x) of tap (0, 0), whose offset is `from`. */
+static inline void outer_flat_row(const struct outer *o, global const float *b, const long from, const int y,
+                                  const int x, const int column, const int columns, float *to)
+{
+    const int taps = o->taps_y * o->taps_x;
+    int channel = column % o->flat, tap = column / o->flat;
+    int tap_y = tap / o->taps_x, tap_x = tap % o->taps_x;
+    for (int i = 0; i < COLUMNS; ++i) {
+        const int there_y = y + tap_y * o->tap_y, there_x = x + tap_x * o->tap_x;
+        const bool there = i < columns && tap < taps && (uint)there_y < (uint)o->height &&
+                           (uint)there_x < (uint)o->width;
+        const long at = from + ((long)tap_y * o->tap_y * o->width + (long)tap_x * o->tap_x) * o->pixel + channel;
+        to[i] = there ? b[at] : 0.0f;
+        if (++channel == o->flat) {
+            channel = 0;
+            ++tap;
+            if (++tap_x == o->taps_x) {
+                tap_x = 0;
+                ++tap_y;
+            }
+        }
+    }
+}
+
+/* The next rows of a chunk, DEPTH at most: where they are in a, and their columns of b. Returns how many. */
+static inline int outer_pack(const struct outer *o, struct outer_walk *w, global const float *b, const int column,
+                             const int columns, int *where, float *packed)
+{
+    int count = 0;
+    while (w->line < w->line_end && count < DEPTH) {
+        const int n = w->line / o->grid_y, y = (w->line - n * o->grid_y) * o->step_y + w->move_y;
+        const int end = min(w->end, o->pixels - w->line * o->line);
+        if ((!o->flat && (y < 0 || y >= o->height)) || w->v >= end) {
+            ++w->line;
+            w->v = w->first;
+            continue;
+        }
+        const int stop = min(end, w->v + DEPTH - count);
+        const long from = ((long)n * o->height + y) * o->width;
+        for (; w->v < stop; ++w->v, ++count) {
+            const int x = w->v * o->step_x + w->move_x;
+            where[count] = (w->line * o->line + w->v) * o->a_pixel;
+            if (o->flat)
+                outer_flat_row(o, b, (from + x) * o->pixel, y, x, column, columns, packed + count * COLUMNS);
+            else
+                outer_row(b + (from + x) * o->pixel + column * o->column, o->column, columns,
+                          packed + count * COLUMNS);
+        }
+    }
+    return count;
+}
+
 /*
- * b may be read up to a multiple of VECTOR columns. Chunk number c of a launch goes to y + c × y_chunk.
- * Range: tiles of rows, panels × taps × groups, chunks × batches.
+ * A work-item computes up to BAND tiles of rows for one panel of columns of one tap, over one chunk of pixels: columns
+ * of b are packed, DEPTH pixels at a time, in private memory. At least ROWS floats of each pixel of a can be read.
+ * Chunk number c of a launch goes to y + c × y_chunk. Range: panels × taps × groups, bands of rows, chunks × batches.
  */
 SINGLE kernel void gemm_outer(global const float *a, const ulong a_at, global const float *b, const ulong b_at,
-                              const ulong panel_step, global const float *bias, const ulong bias_at,
-                              global const float *residual, const ulong residual_at, global float *y,
-                              const ulong y_at, const ulong y_chunk, const int16 numbers0, const int16 numbers1,
-                              const int a_batch, const ulong b_batch, const int y_batch)
+                              global const float *bias, const ulong bias_at, global const float *residual,
+                              const ulong residual_at, global float *y, const ulong y_at, const ulong y_chunk,
+                              const int16 numbers0, const int16 numbers1, const int a_batch, const ulong b_batch,
+                              const int y_batch)
 {
     const struct outer o = outer_of(numbers0, numbers1);
-    const int row_first = (int)get_global_id(0) * ROWS;
-    int left = (int)get_global_id(1);
+    const int chunk = (int)get_global_id(2) % o.chunks, batch = (int)get_global_id(2) / o.chunks;
+    const int band = (int)get_global_id(1) * BAND * ROWS, tiles = min(BAND, (o.rows - band + ROWS - 1) / ROWS);
+    int left = (int)get_global_id(0);
     const int panel = left % o.panels;
     left /= o.panels;
-    const int tap_x = left % o.taps_x;
-    left /= o.taps_x;
-    const int tap_y = left % o.taps_y, group = left / o.taps_y;
-    const int chunk = (int)get_global_id(2) % o.chunks, batch = (int)get_global_id(2) / o.chunks;
+    const int taps_y = o.flat ? 1 : o.taps_y, taps_x = o.flat ? 1 : o.taps_x;
+    const int tap_x = left % taps_x;
+    left /= taps_x;
+    const int tap_y = left % taps_y, group = left / taps_y;
     const int column = panel * COLUMNS, columns = min(o.columns - column, COLUMNS);
-    const int move_y = o.base_y + tap_y * o.tap_y, move_x = o.base_x + tap_x * o.tap_x;
 
     a += a_at + (size_t)batch * a_batch + (size_t)group * o.a_group;
-    b += b_at + batch * b_batch + (size_t)group * o.b_group + panel * panel_step;
-    tile_vector sum0[ROWS], sum1[ROWS];
-    _Pragma("unroll") for (int i = 0; i < ROWS; ++i) sum0[i] = sum1[i] = (tile_vector)(0.0f);
+    b += b_at + batch * b_batch + (size_t)group * o.b_group;
+    float packed[DEPTH * COLUMNS], done[BAND * ROWS * COLUMNS];
+    int where[DEPTH];
+    for (int i = 0; i < tiles * ROWS * COLUMNS; ++i)
+        done[i] = 0.0f;
 
-    /* v in [v_first, v_end) of each line has its pixel in b. */
-    const int v_first = first_at_least(0, move_x, o.step_x);
-    const int v_end = min(first_at_least(o.width, move_x, o.step_x), o.line);
-    const int line_first = (o.chunk_first + chunk) * o.chunk, line_end = min(line_first + o.chunk, o.lines);
-    for (int line = line_first; line < line_end; ++line) {
-        const int n = line / o.grid_y, source_y = (line - n * o.grid_y) * o.step_y + move_y;
-        const int end = min(v_end, o.pixels - line * o.line);
-        if (source_y < 0 || source_y >= o.height || v_first >= end)
-            continue;
-        const size_t from_a = ((size_t)line * o.line + v_first) * o.a_pixel;
-        global const float *from_b =
-            b + (((long)n * o.height + source_y) * o.width + v_first * o.step_x + move_x) * o.pixel;
-        global const float *row[ROWS];
-        _Pragma("unroll") for (int i = 0; i < ROWS; ++i) row[i] = a + from_a + min(row_first + i, o.rows - 1);
-        if (columns > VECTOR)
-            TILE_RUN(sum0, sum1, row, o.a_pixel, from_b, o.step_x * o.pixel, end - v_first);
-        else
-            TILE_RUN_HALF(sum0, row, o.a_pixel, from_b, o.step_x * o.pixel, end - v_first);
+    struct outer_walk walk = outer_start(&o, chunk, tap_y, tap_x);
+    for (;;) {
+        const int depth = outer_pack(&o, &walk, b, column, columns, where, packed);
+        if (depth == 0)
+            break;
+        for (int tile = 0; tile < tiles; ++tile) {
+            /* The last tile goes back over rows that the one before has done as well. */
+            global const float *from = a + max(0, min(band + tile * ROWS, o.rows - ROWS));
+            float *sums = done + tile * ROWS * COLUMNS;
+            tile_vector sum0[ROWS], sum1[ROWS];
+            _Pragma("unroll") for (int i = 0; i < ROWS; ++i) sum0[i] = TILE_LOAD(2 * i, sums);
+            if (columns > VECTOR) {
+                _Pragma("unroll") for (int i = 0; i < ROWS; ++i) sum1[i] = TILE_LOAD(2 * i + 1, sums);
+                for (int p = 0; p < depth; ++p) {
+                    const tile_vector b0 = TILE_LOAD(2 * p, packed), b1 = TILE_LOAD(2 * p + 1, packed);
+                    global const float *row = from + where[p];
+                    _Pragma("unroll") for (int i = 0; i < ROWS; ++i)
+                    {
+                        const tile_vector value = (tile_vector)(row[i]);
+                        sum0[i] = TILE_FMA(value, b0, sum0[i]);
+                        sum1[i] = TILE_FMA(value, b1, sum1[i]);
+                    }
+                }
+                _Pragma("unroll") for (int i = 0; i < ROWS; ++i) TILE_STORE(sum1[i], 2 * i + 1, sums);
+            } else {
+                for (int p = 0; p < depth; ++p) {
+                    const tile_vector b0 = TILE_LOAD(2 * p, packed);
+                    global const float *row = from + where[p];
+                    _Pragma("unroll") for (int i = 0; i < ROWS; ++i)
+                        sum0[i] = TILE_FMA((tile_vector)(row[i]), b0, sum0[i]);
+                }
+            }
+            _Pragma("unroll") for (int i = 0; i < ROWS; ++i) TILE_STORE(sum0[i], 2 * i, sums);
+        }
     }
 
-    float done[ROWS * COLUMNS];
-    _Pragma("unroll") for (int i = 0; i < ROWS; ++i)
-    {
-        TILE_STORE(sum0[i], 2 * i, done);
-        TILE_STORE(sum1[i], 2 * i + 1, done);
-    }
-    const size_t skip = (size_t)batch * y_batch + ((size_t)group * o.rows + row_first) * o.leading +
-                        (size_t)(tap_y * o.taps_x + tap_x) * o.tap_to + column;
+    const size_t skip = (size_t)batch * y_batch + (size_t)group * o.rows * o.leading +
+                        (size_t)(tap_y * taps_x + tap_x) * o.tap_to + column;
     const struct tile_epilogue epilogue = {(o.flags & 1) ? bias + bias_at + column : 0,
                                            (o.flags & 2) ? residual + residual_at + skip : 0, o.flags >> 2 & 1,
                                            o.flags >> 3};
     y += y_at + chunk * y_chunk + skip;
-    const int count = min(ROWS, o.rows - row_first);
-    for (int i = 0; i < count; ++i) {
-        const size_t at = (size_t)i * o.leading;
-        tile_finish(TILE_LOAD(2 * i, done), y, at, 0, columns, &epilogue);
+    const int row_end = min(band + tiles * ROWS, o.rows);
+    for (int row = band; row < row_end; ++row) {
+        const int tile = (row - band) / ROWS;
+        const int first = max(0, min(band + tile * ROWS, o.rows - ROWS));
+        const float *sums = done + (tile * ROWS + row - first) * COLUMNS;
+        const size_t at = (size_t)row * o.leading;
+        tile_finish(TILE_LOAD(0, sums), y, at, 0, columns, &epilogue);
         if (columns > VECTOR)
-            tile_finish(TILE_LOAD(2 * i + 1, done), y, at, VECTOR, columns - VECTOR, &epilogue);
+            tile_finish(TILE_LOAD(1, sums), y, at, VECTOR, columns - VECTOR, &epilogue);
     }
 }
 
@@ -313,38 +419,16 @@ SINGLE kernel void gemm_sum(global const float *from, const ulong from_at, const
 }
 
 /*
- * to [n, to_height, to_width, groups, to_channels] from x [n, height, width, groups × channels]: x begins at (top,
- * left), everything else is 0. Range: lines of `to`.
+ * to [rows, groups, to_channels] from x [rows, groups, channels]; what is behind the channels is 0. Range: blocks of
+ * `block` rows × groups.
  */
-SINGLE kernel void gemm_border(global const float *from, const ulong from_at, global float *to, const ulong to_at,
-                               const int16 numbers)
+SINGLE kernel void gemm_widen(global const float *from, const ulong from_at, global float *to, const ulong to_at,
+                              const int rows, const int channels, const int to_channels, const int block)
 {
-    const int height = numbers.s0, width = numbers.s1, channels = numbers.s2, groups = numbers.s3;
-    const int to_height = numbers.s4, to_width = numbers.s5, to_channels = numbers.s6;
-    const int top = numbers.s7, left = numbers.s8;
-    const int line = (int)get_global_id(0), n = line / to_height, y = line - n * to_height - top;
-    to += to_at + (size_t)line * to_width * groups * to_channels;
-    if (y < 0 || y >= height) {
-        for (int i = 0; i < to_width * groups * to_channels; ++i)
-            to[i] = 0.0f;
-        return;
-    }
-    from += from_at + ((size_t)n * height + y) * width * groups * channels;
-    if (channels == to_channels) {
-        const int size = groups * channels, before = left * size;
-        const int copied = clamp(to_width - left, 0, width) * size;
-        for (int i = 0; i < before; ++i)
-            to[i] = 0.0f;
-        for (int i = 0; i < copied; ++i)
-            to[before + i] = from[i];
-        for (int i = before + copied; i < to_width * size; ++i)
-            to[i] = 0.0f;
-        return;
-    }
-    for (int i = 0; i < to_width; ++i) {
-        const int x = i - left;
-        for (int j = 0; j < groups; ++j)
-            for (int c = 0; c < to_channels; ++c)
-                *to++ = x >= 0 && x < width && c < channels ? from[(x * groups + j) * channels + c] : 0.0f;
-    }
+    const int first = (int)get_global_id(0) * block, last = min(first + block, rows);
+    from += from_at;
+    to += to_at;
+    for (int row = first; row < last; ++row)
+        for (int i = 0; i < to_channels; ++i)
+            to[(size_t)row * to_channels + i] = i < channels ? from[(size_t)row * channels + i] : 0.0f;
 }

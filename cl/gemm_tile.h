@@ -29,39 +29,35 @@ typedef GRAFT_PASTE(float, VECTOR) tile_vector;
 #endif
 
 /*
- * sum0, sum1 [ROWS] += rows of a times `count` rows of b: element p of row i is row[i][p × a_step], row p of b begins
- * at b + p × b_step. Arrays have constant indices only (unrolled), so they live in registers.
+ * sum0, sum1 [ROWS] += rows of a times `count` rows of b: element p of row i is row[i][p], row p of b begins at
+ * b + p × COLUMNS. Arrays have constant indices only (unrolled), so they live in registers.
  */
-#define TILE_RUN(sum0, sum1, row, a_step, b, b_step, count)                                                            \
-    do {                                                                                                               \
-        global const float *restrict run_b = (b);                                                                      \
-        size_t run_at = 0;                                                                                             \
-        for (int run_p = 0; run_p < (count); ++run_p) {                                                                \
-            const tile_vector run_b0 = TILE_LOAD(0, run_b);                                                            \
-            const tile_vector run_b1 = TILE_LOAD(1, run_b);                                                            \
-            _Pragma("unroll") for (int run_i = 0; run_i < ROWS; ++run_i)                                               \
-            {                                                                                                          \
-                const tile_vector run_a = (tile_vector)(row[run_i][run_at]);                                           \
-                sum0[run_i] = TILE_FMA(run_a, run_b0, sum0[run_i]);                                                    \
-                sum1[run_i] = TILE_FMA(run_a, run_b1, sum1[run_i]);                                                    \
-            }                                                                                                          \
-            run_b += (b_step);                                                                                         \
-            run_at += (a_step);                                                                                        \
-        }                                                                                                              \
+#define TILE_RUN(sum0, sum1, row, b, count)                                                                  \
+    do {                                                                                                     \
+        global const float *restrict run_b = (b);                                                            \
+        for (int run_p = 0; run_p < (count); ++run_p) {                                                      \
+            const tile_vector run_b0 = TILE_LOAD(0, run_b);                                                  \
+            const tile_vector run_b1 = TILE_LOAD(1, run_b);                                                  \
+            _Pragma("unroll") for (int run_i = 0; run_i < ROWS; ++run_i)                                     \
+            {                                                                                                \
+                const tile_vector run_a = (tile_vector)(row[run_i][run_p]);                                  \
+                sum0[run_i] = TILE_FMA(run_a, run_b0, sum0[run_i]);                                          \
+                sum1[run_i] = TILE_FMA(run_a, run_b1, sum1[run_i]);                                          \
+            }                                                                                                \
+            run_b += COLUMNS;                                                                                \
+        }                                                                                                    \
     } while (0)
 
 /* The same for the left half of the columns. */
-#define TILE_RUN_HALF(sum0, row, a_step, b, b_step, count)                                                             \
-    do {                                                                                                               \
-        global const float *restrict run_b = (b);                                                                      \
-        size_t run_at = 0;                                                                                             \
-        for (int run_p = 0; run_p < (count); ++run_p) {                                                                \
-            const tile_vector run_b0 = TILE_LOAD(0, run_b);                                                            \
-            _Pragma("unroll") for (int run_i = 0; run_i < ROWS; ++run_i)                                               \
-                sum0[run_i] = TILE_FMA((tile_vector)(row[run_i][run_at]), run_b0, sum0[run_i]);                        \
-            run_b += (b_step);                                                                                         \
-            run_at += (a_step);                                                                                        \
-        }                                                                                                              \
+#define TILE_RUN_HALF(sum0, row, b, count)                                                                   \
+    do {                                                                                                     \
+        global const float *restrict run_b = (b);                                                            \
+        for (int run_p = 0; run_p < (count); ++run_p) {                                                      \
+            const tile_vector run_b0 = TILE_LOAD(0, run_b);                                                  \
+            _Pragma("unroll") for (int run_i = 0; run_i < ROWS; ++run_i)                                     \
+                sum0[run_i] = TILE_FMA((tile_vector)(row[run_i][run_p]), run_b0, sum0[run_i]);               \
+            run_b += COLUMNS;                                                                                \
+        }                                                                                                    \
     } while (0)
 
 /* Up to VECTOR floats, never past `count`; the rest is 0. */

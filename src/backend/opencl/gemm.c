@@ -10,11 +10,12 @@
 #define ITEMS_A_UNIT 8       /* work-items that each compute unit should get at least */
 #define PACK_FLOATS 4096     /* that a work-item packs */
 #define SUM_FLOATS 1024      /* that a work-item sums up */
+#define BAND_TILES 8         /* BAND of cl/gemm.cl */
+#define WIDEN_ROWS 256       /* that a work-item copies */
 #define DENSE_LINE 256       /* pixels of a made-up line */
 
 _Static_assert(sizeof(struct graft_gemm_gather) == 32 * sizeof(int32_t), "two int16");
 _Static_assert(sizeof(struct graft_gemm_outer) == 32 * sizeof(int32_t), "two int16");
-_Static_assert(sizeof(struct graft_gemm_border) == 16 * sizeof(int32_t), "an int16");
 
 /* As many sums as there are registers for: 32 of 16 floats, else 16. */
 struct graft_gemm_tile graft_gemm_tile(const struct graft_opencl_device *device)
@@ -162,12 +163,13 @@ void graft_gemm_outer_dense(struct graft_gemm_outer *outer, int64_t pixels)
     outer->step_y = outer->step_x = 1;
     outer->base_y = outer->base_x = 0;
     outer->tap_y = outer->tap_x = 1;
+    outer->column = 1;
+    outer->flat = 0;
 }
 
 enum graft_status graft_gemm_run_outer(struct graft_opencl_device *device, struct graft_opencl_kernel *kernel,
                                        int step, const struct graft_gemm_outer *outer,
-                                       const struct graft_gemm_operands *operands, uint64_t panel_step,
-                                       uint64_t y_chunk)
+                                       const struct graft_gemm_operands *operands, uint64_t y_chunk)
 {
     struct graft_gemm_outer o = *outer;
     o.panels = graft_gemm_panels(device, o.columns);
@@ -177,7 +179,6 @@ enum graft_status graft_gemm_run_outer(struct graft_opencl_device *device, struc
     struct graft_opencl_args args = {0};
     graft_opencl_arg_tensor(device, &args, operands->a, sizeof(float));
     graft_opencl_arg_tensor(device, &args, operands->b, sizeof(float));
-    graft_opencl_arg_ulong(&args, panel_step);
     graft_opencl_arg_tensor(device, &args, operands->bias, sizeof(float));
     graft_opencl_arg_tensor(device, &args, operands->residual, sizeof(float));
     graft_opencl_arg_tensor(device, &args, operands->y, sizeof(float));
@@ -188,8 +189,9 @@ enum graft_status graft_gemm_run_outer(struct graft_opencl_device *device, struc
     graft_opencl_arg_ulong(&args, operands->b_batch);
     graft_opencl_arg_int(&args, operands->y_batch);
     const struct graft_opencl_range range =
-        range_of(graft_ceil_div(o.rows, graft_gemm_tile(device).rows),
-                 (int64_t)o.panels * o.taps_y * o.taps_x * operands->groups, (int64_t)o.chunks * operands->batches);
+        range_of((int64_t)o.panels * (o.flat > 0 ? 1 : o.taps_y * o.taps_x) * operands->groups,
+                 graft_ceil_div(o.rows, (int64_t)graft_gemm_tile(device).rows * BAND_TILES),
+                 (int64_t)o.chunks * operands->batches);
     return graft_opencl_launch(device, kernel, step, &args, &range);
 }
 
@@ -209,16 +211,17 @@ enum graft_status graft_gemm_run_sum(struct graft_opencl_device *device, struct 
     return graft_opencl_launch(device, kernel, step, &args, &range);
 }
 
-enum graft_status graft_gemm_run_border(struct graft_opencl_device *device, struct graft_opencl_kernel *kernel,
-                                        int step, const struct graft_gemm_border *border, int64_t images,
-                                        struct graft_tensor from, struct graft_tensor to)
+enum graft_status graft_gemm_run_widen(struct graft_opencl_device *device, struct graft_opencl_kernel *kernel,
+                                       int step, int64_t rows, int32_t channels, int32_t to_channels,
+                                       struct graft_tensor from, struct graft_tensor to)
 {
-    int32_t numbers[16];
-    memcpy(numbers, border, sizeof(numbers));
     struct graft_opencl_args args = {0};
     graft_opencl_arg_tensor(device, &args, from, sizeof(float));
     graft_opencl_arg_tensor(device, &args, to, sizeof(float));
-    graft_opencl_arg_ints(&args, numbers, 16);
-    const struct graft_opencl_range range = range_of(images * border->to_height, 1, 1);
+    graft_opencl_arg_int(&args, rows);
+    graft_opencl_arg_int(&args, channels);
+    graft_opencl_arg_int(&args, to_channels);
+    graft_opencl_arg_int(&args, WIDEN_ROWS);
+    const struct graft_opencl_range range = range_of(graft_ceil_div(rows, WIDEN_ROWS), 1, 1);
     return graft_opencl_launch(device, kernel, step, &args, &range);
 }

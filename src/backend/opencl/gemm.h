@@ -65,7 +65,7 @@ GRAFT_MUST_CHECK enum graft_status graft_gemm_run_gather(struct graft_opencl_dev
                                                          const struct graft_gemm_gather *gather,
                                                          const struct graft_gemm_operands *operands);
 
-/* gemm_outer: likewise. */
+/* gemm_outer: likewise. At least tile.rows floats can be read behind the first of each pixel and group of a. */
 struct graft_gemm_outer {
     int32_t rows, columns, panels; /* *panels */
     int32_t taps_y, taps_x;
@@ -73,12 +73,13 @@ struct graft_gemm_outer {
     int32_t grid_y;
     int32_t step_y, step_x, base_y, base_x;
     int32_t tap_y, tap_x;
-    int32_t height, width, pixel;
+    int32_t height, width, pixel, column;
     int32_t a_pixel, a_group, b_group;
     int32_t leading, tap_to;
-    int32_t chunk, chunks, chunk_first;
+    int32_t chunk, chunk_first, chunks;
+    int32_t flat;
     int32_t flags; /* * */
-    int32_t unused[5];
+    int32_t unused[3];
 };
 /* Lines that are made up: `pixels` rows of a and b, one tap. */
 void graft_gemm_outer_dense(struct graft_gemm_outer *outer, int64_t pixels);
@@ -86,8 +87,7 @@ void graft_gemm_outer_dense(struct graft_gemm_outer *outer, int64_t pixels);
 GRAFT_MUST_CHECK enum graft_status graft_gemm_run_outer(struct graft_opencl_device *device,
                                                         struct graft_opencl_kernel *kernel, int step,
                                                         const struct graft_gemm_outer *outer,
-                                                        const struct graft_gemm_operands *operands,
-                                                        uint64_t panel_step, uint64_t y_chunk);
+                                                        const struct graft_gemm_operands *operands, uint64_t y_chunk);
 
 /* y [count] = or += sum of `parts` parts. */
 GRAFT_MUST_CHECK enum graft_status graft_gemm_run_sum(struct graft_opencl_device *device,
@@ -95,17 +95,11 @@ GRAFT_MUST_CHECK enum graft_status graft_gemm_run_sum(struct graft_opencl_device
                                                       struct graft_tensor from, uint64_t part_step, int parts,
                                                       struct graft_tensor y, int64_t count, bool accumulate);
 
-/* gemm_border: x [images, height, width, groups × channels] into a larger image. */
-struct graft_gemm_border {
-    int32_t height, width, channels, groups;
-    int32_t to_height, to_width, to_channels;
-    int32_t top, left;
-    int32_t unused[7];
-};
-GRAFT_MUST_CHECK enum graft_status graft_gemm_run_border(struct graft_opencl_device *device,
-                                                         struct graft_opencl_kernel *kernel, int step,
-                                                         const struct graft_gemm_border *border, int64_t images,
-                                                         struct graft_tensor from, struct graft_tensor to);
+/* gemm_widen: rows of `channels` floats into rows of `to_channels`, zeros behind. */
+GRAFT_MUST_CHECK enum graft_status graft_gemm_run_widen(struct graft_opencl_device *device,
+                                                        struct graft_opencl_kernel *kernel, int step, int64_t rows,
+                                                        int32_t channels, int32_t to_channels,
+                                                        struct graft_tensor from, struct graft_tensor to);
 
 /* Floating-point operations that one launch may have: well under a second on the slowest device of this family. */
 #define GRAFT_GEMM_LAUNCH_FLOPS 1.2e10

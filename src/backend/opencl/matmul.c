@@ -43,14 +43,9 @@ static struct graft_gemm_operands operands_of(const struct graft_opencl_kernel *
         .activation = kernel->call.attributes.matmul.activation};
 }
 
-/* ---- tile: register tiles of the CPU family; b in panels, unless aᵀ·b can take its rows as they are ---- */
+/* ---- tile: register tiles of the CPU family; b in panels, or for aᵀ·b an a of few rows with zeros behind ---- */
 
 enum { TILE_PACK, TILE_PRODUCT };
-
-static bool tile_packs(const struct graft_opencl_device *device, const struct product *p)
-{
-    return !p->transpose_a || p->transpose_b || p->n % graft_gemm_tile(device).vector != 0;
-}
 
 static struct graft_gemm_pack tile_pack(const struct product *p)
 {
@@ -61,14 +56,27 @@ static struct graft_gemm_pack tile_pack(const struct product *p)
                                     .batches = p->shared ? 1 : (int32_t)p->batches};
 }
 
+/* Of aᵀ·b with fewer rows than a tile: those are copied, with zeros behind. */
+static bool tile_widens(const struct graft_opencl_device *device, const struct product *p)
+{
+    return p->transpose_a && p->m < graft_gemm_tile(device).rows;
+}
+
 static const char *tile_check(const struct graft_opencl_device *device, const struct graft_call *call,
                               struct graft_variant_info *info)
 {
     const struct product p = product_of(call);
     if (!p.small)
         return "more than 2^30 rows, columns, terms or batches";
+    if (p.transpose_a) {
+        const int64_t rows = graft_gemm_tile(device).rows;
+        if (tile_widens(device, &p) && p.batches * p.k > INT32_MAX / rows)
+            return "a with zeros behind its columns has more than 2^31 elements";
+        info->workspace_bytes = tile_widens(device, &p) ? (uint64_t)(p.batches * p.k * rows) * sizeof(float) : 0;
+        return NULL;
+    }
     const struct graft_gemm_pack pack = tile_pack(&p);
-    const uint64_t bytes = tile_packs(device, &p) ? graft_gemm_packed_floats(device, &pack) * sizeof(float) : 0;
+    const uint64_t bytes = graft_gemm_packed_floats(device, &pack) * sizeof(float);
     if ((call->constant >> B & 1u) != 0)
         info->prepared_bytes = bytes;
     else
@@ -78,11 +86,9 @@ static const char *tile_check(const struct graft_opencl_device *device, const st
 
 static enum graft_status tile_open(struct graft_opencl_device *device, struct graft_opencl_kernel *kernel)
 {
-    const enum graft_status status = graft_gemm_add(device, kernel, "gemm_pack");
-    if (status != GRAFT_OK)
-        return status;
-    return graft_gemm_add(device, kernel,
-                          kernel->call.attributes.matmul.transpose_a ? "gemm_outer" : "gemm_gather");
+    const bool outer = kernel->call.attributes.matmul.transpose_a;
+    const enum graft_status status = graft_gemm_add(device, kernel, outer ? "gemm_widen" : "gemm_pack");
+    return status != GRAFT_OK ? status : graft_gemm_add(device, kernel, outer ? "gemm_outer" : "gemm_gather");
 }
 
 static enum graft_status tile_prepare(struct graft_opencl_device *device, struct graft_opencl_kernel *kernel,
@@ -95,37 +101,52 @@ static enum graft_status tile_prepare(struct graft_opencl_device *device, struct
     return graft_gemm_run_pack(device, kernel, TILE_PACK, &pack, in[B], kernel->prepared);
 }
 
+/* aᵀ·b: terms are the pixels of one line after the other. */
+static enum graft_status run_transposed(struct graft_opencl_device *device, struct graft_opencl_kernel *kernel,
+                                        const struct product *p, struct graft_gemm_operands operands,
+                                        struct graft_tensor workspace)
+{
+    struct graft_gemm_outer outer = {.rows = (int32_t)p->m, .columns = (int32_t)p->n, .a_pixel = (int32_t)p->m,
+                                     .leading = (int32_t)p->n, .chunks = 1};
+    graft_gemm_outer_dense(&outer, p->k);
+    outer.pixel = p->transpose_b ? 1 : (int32_t)p->n;
+    outer.column = p->transpose_b ? (int32_t)p->k : 1;
+    outer.chunk = outer.lines;
+    if (tile_widens(device, p)) {
+        const int32_t rows = graft_gemm_tile(device).rows;
+        const enum graft_status status = graft_gemm_run_widen(device, kernel, TILE_PACK, p->batches * p->k,
+                                                              (int32_t)p->m, rows, operands.a, workspace);
+        if (status != GRAFT_OK)
+            return status;
+        operands.a = workspace;
+        operands.a_batch = (int32_t)(rows * p->k);
+        outer.a_pixel = rows;
+    }
+    return graft_gemm_run_outer(device, kernel, TILE_PRODUCT, &outer, &operands, 0);
+}
+
 static enum graft_status tile_run(struct graft_opencl_device *device, struct graft_opencl_kernel *kernel,
                                   const struct graft_tensor *in, const struct graft_tensor *out,
                                   struct graft_tensor workspace)
 {
     const struct product p = product_of(&kernel->call);
-    const struct graft_gemm_pack pack = tile_pack(&p);
-    const bool packs = tile_packs(device, &p), prepared = kernel->info.prepared_bytes > 0;
-    const int32_t columns = graft_gemm_tile(device).columns;
     struct graft_gemm_operands operands = operands_of(kernel, &p, in, out);
     if (graft_shape_count(&kernel->call.out[0].shape) == 0)
         return GRAFT_OK;
-    if (packs) {
-        operands.b = prepared ? kernel->prepared : workspace;
-        operands.b_batch = p.shared ? 0 : graft_gemm_panel_floats(device, &pack);
-        if (!prepared && kernel->info.workspace_bytes > 0) {
-            const enum graft_status status = graft_gemm_run_pack(device, kernel, TILE_PACK, &pack, in[B], workspace);
-            if (status != GRAFT_OK)
-                return status;
-        }
+    if (p.transpose_a)
+        return run_transposed(device, kernel, &p, operands, workspace);
+    const struct graft_gemm_pack pack = tile_pack(&p);
+    const bool prepared = kernel->info.prepared_bytes > 0;
+    operands.b = prepared ? kernel->prepared : workspace;
+    operands.b_batch = p.shared ? 0 : graft_gemm_panel_floats(device, &pack);
+    if (!prepared && kernel->info.workspace_bytes > 0) {
+        const enum graft_status status = graft_gemm_run_pack(device, kernel, TILE_PACK, &pack, in[B], workspace);
+        if (status != GRAFT_OK)
+            return status;
     }
-    if (!p.transpose_a) {
-        struct graft_gemm_gather gather;
-        graft_gemm_gather_dense(&gather, p.m, p.k, p.n);
-        return graft_gemm_run_gather(device, kernel, TILE_PRODUCT, &gather, &operands);
-    }
-    struct graft_gemm_outer outer = {.rows = (int32_t)p.m, .columns = (int32_t)p.n, .a_pixel = (int32_t)p.m,
-                                     .pixel = packs ? columns : (int32_t)p.n, .leading = (int32_t)p.n, .chunks = 1};
-    graft_gemm_outer_dense(&outer, p.k);
-    outer.chunk = outer.lines;
-    const uint64_t panel_step = (uint64_t)columns * (packs ? (uint64_t)p.k : 1);
-    return graft_gemm_run_outer(device, kernel, TILE_PRODUCT, &outer, &operands, panel_step, 0);
+    struct graft_gemm_gather gather;
+    graft_gemm_gather_dense(&gather, p.m, p.k, p.n);
+    return graft_gemm_run_gather(device, kernel, TILE_PRODUCT, &gather, &operands);
 }
 
 static const struct graft_opencl_variant variants[] = {
