@@ -3,10 +3,10 @@
  * Status codes and the context on which everything hangs: allocator, log, threads, error text.
  *
  * Rules for the whole library:
- *  - A function that can fail returns `enum graft_status`; GRAFT_OK is 0. The detail (names, shapes, the failing
- *    call) is one line of text in the context: graft_context_error().
- *  - `graft_x_open` stores NULL on failure; `graft_x_close` takes the address of the pointer, frees, stores NULL
- *    and accepts NULL (twice).
+ *  - A function that can fail returns `enum graft_status`; GRAFT_OK is 0. The detail (names, shapes, the
+ * failing call) is one line of text in the context: graft_context_error().
+ *  - `graft_x_open` stores NULL on failure; `graft_x_close` takes the address of the pointer, frees, stores
+ * NULL and accepts NULL (twice).
  *  - The library never prints, aborts or exits, and has no mutable globals.
  */
 #ifndef GRAFT_BASE_H
@@ -51,7 +51,8 @@ GRAFT_API const char *graft_status_name(enum graft_status status);
 
 enum graft_log_level { GRAFT_LOG_PROGRESS = 0, GRAFT_LOG_REMARK = 1, GRAFT_LOG_WARNING = 2 };
 
-/* `allocate` returns memory aligned to 64 bytes or NULL; `release` takes NULL. Both are called from any thread. */
+/* `allocate` returns memory aligned to 64 bytes or NULL; `release` takes NULL. Both are called from any
+ * thread. */
 struct graft_allocator {
     void *(*allocate)(void *user, size_t bytes);
     void (*release)(void *user, void *memory);
@@ -63,13 +64,15 @@ struct graft_context_options {
     struct graft_allocator allocator;
     void (*log)(void *user, enum graft_log_level level, const char *text); /* one line, no newline */
     void *log_user;
-    int threads;             /* 0: as many as processors that this process may use */
-    const char *cache_folder; /* NULL: $GRAFT_CACHE, else $XDG_CACHE_HOME/graft, else ~/.cache/graft; "" for none */
+    int threads; /* 0: as many as processors that this process may use */
+    const char
+        *cache_folder; /* NULL: $GRAFT_CACHE, else $XDG_CACHE_HOME/graft, else ~/.cache/graft; "" for none */
 };
 
 struct graft_context;
 
-/* Opens a context. `options` may be NULL. GRAFT_ERROR_MEMORY, GRAFT_ERROR_ARGUMENT (threads outside 0..1024). */
+/* Opens a context. `options` may be NULL. GRAFT_ERROR_MEMORY, GRAFT_ERROR_ARGUMENT (threads outside 0..1024).
+ */
 GRAFT_API GRAFT_MUST_CHECK enum graft_status graft_context_open(const struct graft_context_options *options,
                                                                 struct graft_context **context);
 /* Everything opened on the context must have been closed before. */

@@ -37,11 +37,12 @@ GRAFT_API void graft_device_list_close(struct graft_context *context, struct gra
 struct graft_device;
 
 /*
- * Opens a device: "reference", "cpu", "opencl:N", "auto", or a part of a device's name or platform without regard to
- * case (it must fit exactly one). Never falls back to another: GRAFT_ERROR_NOT_FOUND lists what there is.
+ * Opens a device: "reference", "cpu", "opencl:N", "auto", or a part of a device's name or platform without
+ * regard to case (it must fit exactly one). Never falls back to another: GRAFT_ERROR_NOT_FOUND lists what
+ * there is.
  */
-GRAFT_API GRAFT_MUST_CHECK enum graft_status graft_device_open(struct graft_context *context, const char *which,
-                                                               struct graft_device **device);
+GRAFT_API GRAFT_MUST_CHECK enum graft_status
+graft_device_open(struct graft_context *context, const char *which, struct graft_device **device);
 GRAFT_API void graft_device_close(struct graft_device **device);
 GRAFT_API const struct graft_device_info *graft_device_get_info(const struct graft_device *device);
 /* Bytes of device memory in use by buffers now, and the most there were. */

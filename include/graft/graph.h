@@ -2,9 +2,10 @@
 /*
  * Graphs: values and ops, gradients, plans, runs.
  *
- * A graph is built once, planned once for a device, and run many times; a run allocates nothing. Builder functions
- * return a value id ≥ 0, or -1 after a failure; -1 as an operand makes the next one return -1 too, so a network is
- * written without checks and graft_graph_status tells at the end. The failure's text is in the context.
+ * A graph is built once, planned once for a device, and run many times; a run allocates nothing. Builder
+ * functions return a value id ≥ 0, or -1 after a failure; -1 as an operand makes the next one return -1 too,
+ * so a network is written without checks and graft_graph_status tells at the end. The failure's text is in
+ * the context.
  */
 #ifndef GRAFT_GRAPH_H
 #define GRAFT_GRAPH_H
@@ -29,8 +30,8 @@ enum graft_value_kind {
 };
 
 /* `real` is GRAFT_DTYPE_F32, or GRAFT_DTYPE_F64 for a graph that only the reference device can run. */
-GRAFT_API GRAFT_MUST_CHECK enum graft_status graft_graph_open(struct graft_context *context, enum graft_dtype real,
-                                                              struct graft_graph **graph);
+GRAFT_API GRAFT_MUST_CHECK enum graft_status
+graft_graph_open(struct graft_context *context, enum graft_dtype real, struct graft_graph **graph);
 GRAFT_API void graft_graph_close(struct graft_graph **graph);
 /* GRAFT_OK, or the first failure of a builder function. */
 GRAFT_API enum graft_status graft_graph_status(const struct graft_graph *graph);
@@ -40,13 +41,14 @@ GRAFT_API struct graft_context *graft_graph_context(const struct graft_graph *gr
 /* ---- values; names are copied and must be unique among inputs, parameters and state */
 GRAFT_API int graft_graph_input(struct graft_graph *graph, const char *name, enum graft_dtype dtype,
                                 const struct graft_shape *shape);
-GRAFT_API int graft_graph_parameter(struct graft_graph *graph, const char *name, const struct graft_shape *shape);
+GRAFT_API int graft_graph_parameter(struct graft_graph *graph, const char *name,
+                                    const struct graft_shape *shape);
 /* `initial`: the value of all elements when the variable is created. */
 GRAFT_API int graft_graph_state(struct graft_graph *graph, const char *name, const struct graft_shape *shape,
                                 double initial);
 /* `data` is copied; for a real value it is given as double and stored in the graph's dtype. */
-GRAFT_API int graft_graph_constant(struct graft_graph *graph, const char *name, const struct graft_shape *shape,
-                                   const double *data);
+GRAFT_API int graft_graph_constant(struct graft_graph *graph, const char *name,
+                                   const struct graft_shape *shape, const double *data);
 
 GRAFT_API int graft_graph_value_count(const struct graft_graph *graph);
 /* NULL for an id that does not exist (also -1). Valid until the next value is added. */
@@ -57,7 +59,8 @@ GRAFT_API const char *graft_graph_name(const struct graft_graph *graph, int valu
 /* By name among inputs, parameters, state, and layers (the layer's last value); -1 if there is none. */
 GRAFT_API int graft_graph_find(const struct graft_graph *graph, const char *name);
 
-/* Nodes added from now on belong to this layer ("features.3.expand1x1"), for messages, summaries and profiles. */
+/* Nodes added from now on belong to this layer ("features.3.expand1x1"), for messages, summaries and
+ * profiles. */
 GRAFT_API void graft_graph_layer(struct graft_graph *graph, const char *name);
 
 /* The step of training a node belongs to: see graft_plan_run. Nodes added from now on belong to `segment`. */
@@ -72,22 +75,27 @@ GRAFT_API void graft_graph_output(struct graft_graph *graph, int value);
 GRAFT_API int graft_conv2d(struct graft_graph *graph, int x, int w, int bias,
                            const struct graft_conv2d_attributes *attributes);
 /* a [.., m, k], b [.., k, n], bias [n]? → [.., m, n] */
-GRAFT_API int graft_matmul(struct graft_graph *graph, int a, int b, int bias, bool transpose_a, bool transpose_b);
+GRAFT_API int graft_matmul(struct graft_graph *graph, int a, int b, int bias, bool transpose_a,
+                           bool transpose_b);
 GRAFT_API int graft_add(struct graft_graph *graph, int a, int b);
 GRAFT_API int graft_mul(struct graft_graph *graph, int a, int b);
 GRAFT_API int graft_unary(struct graft_graph *graph, enum graft_unary kind, int x);
-GRAFT_API int graft_max_pool(struct graft_graph *graph, int x, const struct graft_pool_attributes *attributes);
-GRAFT_API int graft_avg_pool(struct graft_graph *graph, int x, const struct graft_pool_attributes *attributes);
+GRAFT_API int graft_max_pool(struct graft_graph *graph, int x,
+                             const struct graft_pool_attributes *attributes);
+GRAFT_API int graft_avg_pool(struct graft_graph *graph, int x,
+                             const struct graft_pool_attributes *attributes);
 /* [n, h, w, c] → [n, c] */
 GRAFT_API int graft_global_avg_pool(struct graft_graph *graph, int x);
-GRAFT_API int graft_reduce(struct graft_graph *graph, int x, const struct graft_reduce_attributes *attributes);
+GRAFT_API int graft_reduce(struct graft_graph *graph, int x,
+                           const struct graft_reduce_attributes *attributes);
 GRAFT_API int graft_broadcast(struct graft_graph *graph, int x, const struct graft_shape *shape, float scale);
 /* Normalizes with the given statistics; gamma, beta, mean, variance [c]. */
 GRAFT_API int graft_batch_norm(struct graft_graph *graph, int x, int gamma, int beta, int mean, int variance,
                                float epsilon);
 /* Normalizes with the batch's own statistics and moves the running ones (states, or -1 both) towards them. */
-GRAFT_API int graft_batch_norm_training(struct graft_graph *graph, int x, int gamma, int beta, int running_mean,
-                                        int running_variance, float epsilon, float momentum);
+GRAFT_API int graft_batch_norm_training(struct graft_graph *graph, int x, int gamma, int beta,
+                                        int running_mean, int running_variance, float epsilon,
+                                        float momentum);
 GRAFT_API int graft_softmax(struct graft_graph *graph, int x);
 /* logits [n, classes], labels i32 [n] → losses [n] */
 GRAFT_API int graft_cross_entropy(struct graft_graph *graph, int logits, int labels, float label_smoothing);
@@ -106,45 +114,48 @@ GRAFT_API int graft_normalize(struct graft_graph *graph, int x, int mean, int st
 
 enum graft_optimizer { GRAFT_SGD = 0, GRAFT_ADAM = 1, GRAFT_RMSPROP = 2 };
 /*
- * Updates a parameter in place in the update segment; optimizer state is created under "<parameter>.<optimizer>.m"
- * and ".v". hyper: an input [4], see graft_update_attributes. Returns 0 or -1.
+ * Updates a parameter in place in the update segment; optimizer state is created under
+ * "<parameter>.<optimizer>.m" and ".v". hyper: an input [4], see graft_update_attributes. Returns 0 or -1.
  */
-GRAFT_API int graft_update(struct graft_graph *graph, enum graft_optimizer optimizer, int parameter, int gradient,
-                           int hyper, const struct graft_update_attributes *attributes);
+GRAFT_API int graft_update(struct graft_graph *graph, enum graft_optimizer optimizer, int parameter,
+                           int gradient, int hyper, const struct graft_update_attributes *attributes);
 
 /*
- * Adds the nodes that compute d(of)/d(target) for each target; `of` has one element. gradients[i] is -1 for a target
- * that `of` does not depend on. Only what is needed for the targets is added: a frozen trunk gets no gradient nodes.
+ * Adds the nodes that compute d(of)/d(target) for each target; `of` has one element. gradients[i] is -1 for a
+ * target that `of` does not depend on. Only what is needed for the targets is added: a frozen trunk gets no
+ * gradient nodes.
  */
-GRAFT_API GRAFT_MUST_CHECK enum graft_status graft_graph_gradient(struct graft_graph *graph, int of,
-                                                                  const int *targets, int count, int *gradients);
+GRAFT_API GRAFT_MUST_CHECK enum graft_status
+graft_graph_gradient(struct graft_graph *graph, int of, const int *targets, int count, int *gradients);
 
 /* ---- variables: parameters and state on a device, by name; shared by all plans on that device */
 GRAFT_API GRAFT_MUST_CHECK enum graft_status graft_variables_open(struct graft_device *device,
                                                                   struct graft_variables **variables);
 GRAFT_API void graft_variables_close(struct graft_variables **variables);
-/* Creates those of the graph's parameters and states that are not there yet: one arena for parameters, one for
- * state. Parameters start as 0, states with their initial value. GRAFT_ERROR_SHAPE names one that has another shape. */
+/* Creates those of the graph's parameters and states that are not there yet: one arena for parameters, one
+ * for state. Parameters start as 0, states with their initial value. GRAFT_ERROR_SHAPE names one that has
+ * another shape. */
 GRAFT_API GRAFT_MUST_CHECK enum graft_status graft_variables_add(struct graft_variables *variables,
                                                                  const struct graft_graph *graph);
-/* Whole tensors, host memory, the variable's dtype. bytes must match. GRAFT_ERROR_NOT_FOUND names the variable. */
-GRAFT_API GRAFT_MUST_CHECK enum graft_status graft_variables_write(struct graft_variables *variables, const char *name,
-                                                                   const void *data, uint64_t bytes);
-GRAFT_API GRAFT_MUST_CHECK enum graft_status graft_variables_read(struct graft_variables *variables, const char *name,
-                                                                  void *data, uint64_t bytes);
+/* Whole tensors, host memory, the variable's dtype. bytes must match. GRAFT_ERROR_NOT_FOUND names the
+ * variable. */
+GRAFT_API GRAFT_MUST_CHECK enum graft_status
+graft_variables_write(struct graft_variables *variables, const char *name, const void *data, uint64_t bytes);
+GRAFT_API GRAFT_MUST_CHECK enum graft_status
+graft_variables_read(struct graft_variables *variables, const char *name, void *data, uint64_t bytes);
 GRAFT_API int graft_variables_count(const struct graft_variables *variables);
 /* In order of creation; NULL beyond the end. `kind`: PARAMETER or STATE; may be NULL, like `desc`. */
-GRAFT_API const char *graft_variables_at(const struct graft_variables *variables, int index, struct graft_desc *desc,
-                                         enum graft_value_kind *kind);
+GRAFT_API const char *graft_variables_at(const struct graft_variables *variables, int index,
+                                         struct graft_desc *desc, enum graft_value_kind *kind);
 
 /* ---- plans */
 struct graft_plan_options {
-    bool no_fusion;            /* neither fold nor fuse: every node of the graph is run as it stands */
-    bool no_in_place;          /* every intermediate has memory of its own during its life */
-    bool keep_all;             /* every intermediate can be read after a run (no reuse, no fusion) */
-    bool check_numbers;        /* after each node: GRAFT_ERROR_NUMERIC names the first layer that made NaN or Inf */
-    const char *variants;      /* forced variants, "conv2d=reference,matmul=clblast"; NULL: by default */
-    uint64_t memory_limit;     /* bytes for this plan's own arenas; 0: what the device has */
+    bool no_fusion;     /* neither fold nor fuse: every node of the graph is run as it stands */
+    bool no_in_place;   /* every intermediate has memory of its own during its life */
+    bool keep_all;      /* every intermediate can be read after a run (no reuse, no fusion) */
+    bool check_numbers; /* after each node: GRAFT_ERROR_NUMERIC names the first layer that made NaN or Inf */
+    const char *variants;  /* forced variants, "conv2d=reference,matmul=clblast"; NULL: by default */
+    uint64_t memory_limit; /* bytes for this plan's own arenas; 0: what the device has */
 };
 
 struct graft_plan_memory {
@@ -159,8 +170,9 @@ struct graft_plan_memory {
 };
 
 /*
- * Plans the graph (which is not changed and may be closed) for a device. Variables that are missing are added.
- * GRAFT_ERROR_UNSUPPORTED names node and reason; GRAFT_ERROR_MEMORY names need, limit and the largest part.
+ * Plans the graph (which is not changed and may be closed) for a device. Variables that are missing are
+ * added. GRAFT_ERROR_UNSUPPORTED names node and reason; GRAFT_ERROR_MEMORY names need, limit and the largest
+ * part.
  */
 GRAFT_API GRAFT_MUST_CHECK enum graft_status graft_plan_open(const struct graft_graph *graph,
                                                              struct graft_device *device,
@@ -170,15 +182,16 @@ GRAFT_API GRAFT_MUST_CHECK enum graft_status graft_plan_open(const struct graft_
 GRAFT_API void graft_plan_close(struct graft_plan **plan);
 
 /* Writes an input; `value` is an id of the graph. */
-GRAFT_API GRAFT_MUST_CHECK enum graft_status graft_plan_write(struct graft_plan *plan, int value, const void *data,
-                                                              uint64_t bytes);
+GRAFT_API GRAFT_MUST_CHECK enum graft_status graft_plan_write(struct graft_plan *plan, int value,
+                                                              const void *data, uint64_t bytes);
 /* Reads an output (or any value with keep_all); waits for the device. */
 GRAFT_API GRAFT_MUST_CHECK enum graft_status graft_plan_read(struct graft_plan *plan, int value, void *data,
                                                              uint64_t bytes);
 /* Queues all nodes of a segment. COMPUTE: losses and gradients; UPDATE: the optimizer. Allocates nothing. */
-GRAFT_API GRAFT_MUST_CHECK enum graft_status graft_plan_run(struct graft_plan *plan, enum graft_segment segment);
-/* Packs and folds weights anew. graft_plan_run does it by itself when variables were changed from outside this plan;
- * calling it takes the time beforehand. What the last run left in outputs is lost. */
+GRAFT_API GRAFT_MUST_CHECK enum graft_status graft_plan_run(struct graft_plan *plan,
+                                                            enum graft_segment segment);
+/* Packs and folds weights anew. graft_plan_run does it by itself when variables were changed from outside
+ * this plan; calling it takes the time beforehand. What the last run left in outputs is lost. */
 GRAFT_API GRAFT_MUST_CHECK enum graft_status graft_plan_refresh(struct graft_plan *plan);
 GRAFT_API GRAFT_MUST_CHECK enum graft_status graft_plan_wait(struct graft_plan *plan);
 
@@ -199,7 +212,8 @@ struct graft_plan_node {
 GRAFT_API int graft_plan_node_count(const struct graft_plan *plan);
 GRAFT_API void graft_plan_node_at(const struct graft_plan *plan, int index, struct graft_plan_node *node);
 /* Runs a segment node by node, waiting for each, and notes the times. */
-GRAFT_API GRAFT_MUST_CHECK enum graft_status graft_plan_profile(struct graft_plan *plan, enum graft_segment segment);
+GRAFT_API GRAFT_MUST_CHECK enum graft_status graft_plan_profile(struct graft_plan *plan,
+                                                                enum graft_segment segment);
 
 #ifdef __cplusplus
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Attributes of the ops. Layout everywhere: activations [n, h, w, c], convolution weights [o, kh, kw, c / groups].
- * Pairs are {height, width}; pads are {top, bottom, left, right}.
+ * Attributes of the ops. Layout everywhere: activations [n, h, w, c], convolution weights [o, kh, kw, c /
+ * groups]. Pairs are {height, width}; pads are {top, bottom, left, right}.
  */
 #ifndef GRAFT_OP_H
 #define GRAFT_OP_H
@@ -12,7 +12,8 @@
 extern "C" {
 #endif
 
-/* Functions of one value. As an activation of conv2d, matmul, batch_norm and binary: NONE or one of the others. */
+/* Functions of one value. As an activation of conv2d, matmul, batch_norm and binary: NONE or one of the
+ * others. */
 enum graft_unary {
     GRAFT_UNARY_NONE = 0, /* the value itself */
     GRAFT_UNARY_RELU = 1, /* max(x, 0); NaN stays NaN */
@@ -50,13 +51,15 @@ struct graft_binary_attributes {
 };
 
 struct graft_pool_attributes {
-    int32_t kernel[2];      /* ≥ 1 */
-    int32_t stride[2];      /* ≥ 1 */
-    int32_t pad[4];         /* ≥ 0, each < kernel; max: padding never wins; average: see count_include_pad */
-    bool ceil_mode;         /* round the output size up; a window must begin inside input or its left/top padding */
-    bool count_include_pad; /* average: divide by the window clipped to input + padding, else by its valid elements */
-    int32_t adaptive[2];    /* average, if > 0: output size; window i is [⌊i·in/out⌋, ⌈(i+1)·in/out⌉); rest unused */
-    int32_t size[2];        /* avg_pool_grad: {h, w} of x; else 0 */
+    int32_t kernel[2]; /* ≥ 1 */
+    int32_t stride[2]; /* ≥ 1 */
+    int32_t pad[4];    /* ≥ 0, each < kernel; max: padding never wins; average: see count_include_pad */
+    bool ceil_mode; /* round the output size up; a window must begin inside input or its left/top padding */
+    bool count_include_pad; /* average: divide by the window clipped to input + padding, else by its valid
+                               elements */
+    int32_t
+        adaptive[2]; /* average, if > 0: output size; window i is [⌊i·in/out⌋, ⌈(i+1)·in/out⌉); rest unused */
+    int32_t size[2]; /* avg_pool_grad: {h, w} of x; else 0 */
 };
 
 struct graft_reduce_attributes {
@@ -82,8 +85,9 @@ struct graft_cross_entropy_attributes {
     float label_smoothing; /* in [0, 1): target = (1 − s) × one-hot + s / classes */
 };
 
-/* Keeps with probability 1 − p and scales by 1/(1 − p). Element i, of the four words of Philox with key = seed and
- * counter = {i / 4 low, i / 4 high, step, stream}, takes word i % 4 and is dropped if word < round(p × 2^32). */
+/* Keeps with probability 1 − p and scales by 1/(1 − p). Element i, of the four words of Philox with key =
+ * seed and counter = {i / 4 low, i / 4 high, step, stream}, takes word i % 4 and is dropped if word < round(p
+ * × 2^32). */
 struct graft_dropout_attributes {
     float probability; /* in [0, 1) */
     uint32_t stream;
@@ -116,11 +120,11 @@ struct graft_fill_attributes {
 
 /*
  * Parameter updates. `hyper` is an f32 vector [4] written by the host for each step:
- * {learning rate, 1 − beta1^t, 1 − beta2^t, gradient scale}; unused entries are ignored. g below = scale × gradient.
- * sgd:     g += wd·p; v = momentum·v + g; p −= lr × (nesterov ? g + momentum·v : v)        (no v if momentum is 0)
- * adam:    g += wd·p (not decoupled); m = b1·m + (1−b1)·g; v = b2·v + (1−b2)·g²;
- *          p −= lr·wd·p (decoupled); p −= lr × (m / h1) / (sqrt(v / h2) + epsilon)
- * rmsprop: g += wd·p; v = b2·v + (1−b2)·g²; p −= lr × g / (sqrt(v) + epsilon)              (PyTorch's form)
+ * {learning rate, 1 − beta1^t, 1 − beta2^t, gradient scale}; unused entries are ignored. g below = scale ×
+ * gradient. sgd:     g += wd·p; v = momentum·v + g; p −= lr × (nesterov ? g + momentum·v : v)        (no v if
+ * momentum is 0) adam:    g += wd·p (not decoupled); m = b1·m + (1−b1)·g; v = b2·v + (1−b2)·g²; p −= lr·wd·p
+ * (decoupled); p −= lr × (m / h1) / (sqrt(v / h2) + epsilon) rmsprop: g += wd·p; v = b2·v + (1−b2)·g²; p −=
+ * lr × g / (sqrt(v) + epsilon)              (PyTorch's form)
  */
 struct graft_update_attributes {
     float momentum;

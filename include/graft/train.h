@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Training and using networks: one training step, a classifier, evaluation, and `graft_fit`, the whole of transfer
- * learning with its run folder.
+ * Training and using networks: one training step, a classifier, evaluation, and `graft_fit`, the whole of
+ * transfer learning with its run folder.
  */
 #ifndef GRAFT_TRAIN_H
 #define GRAFT_TRAIN_H
@@ -17,7 +17,8 @@ extern "C" {
 
 struct graft_trainer_options {
     enum graft_optimizer optimizer;
-    struct graft_update_attributes update; /* all zero: the optimizer's usual values, see graft_update_defaults */
+    struct graft_update_attributes
+        update; /* all zero: the optimizer's usual values, see graft_update_defaults */
     float label_smoothing;
     const float *stage_factors; /* [model->stage_count] learning-rate factor of each stage; NULL: 1 for all */
     struct graft_plan_options plan;
@@ -27,25 +28,24 @@ struct graft_trainer_options {
 GRAFT_API struct graft_update_attributes graft_update_defaults(enum graft_optimizer optimizer);
 /* "sgd", "adam", "rmsprop". */
 GRAFT_API const char *graft_optimizer_name(enum graft_optimizer optimizer);
-GRAFT_API GRAFT_MUST_CHECK enum graft_status graft_optimizer_find(struct graft_context *context, const char *name,
-                                                                  enum graft_optimizer *optimizer);
+GRAFT_API GRAFT_MUST_CHECK enum graft_status
+graft_optimizer_find(struct graft_context *context, const char *name, enum graft_optimizer *optimizer);
 
 struct graft_trainer;
 
 /*
  * Adds loss, gradients and updates of the trainable stages to the graph of a model that was opened with
- * options.training and has logits (whole, or from a cut on), and plans it. Model, device and variables must outlive the
- * trainer; parameters must have been loaded or initialized. Statuses of graft_plan_open.
+ * options.training and has logits (whole, or from a cut on), and plans it. Model, device and variables must
+ * outlive the trainer; parameters must have been loaded or initialized. Statuses of graft_plan_open.
  */
-GRAFT_API GRAFT_MUST_CHECK enum graft_status graft_trainer_open(struct graft_device *device, struct graft_model *model,
-                                                                struct graft_variables *variables,
-                                                                const struct graft_trainer_options *options,
-                                                                struct graft_trainer **trainer);
+GRAFT_API GRAFT_MUST_CHECK enum graft_status
+graft_trainer_open(struct graft_device *device, struct graft_model *model, struct graft_variables *variables,
+                   const struct graft_trainer_options *options, struct graft_trainer **trainer);
 GRAFT_API void graft_trainer_close(struct graft_trainer **trainer);
 
 struct graft_step {
     /* in */
-    const void *input;     /* the model's input: the whole batch, rows beyond `valid` are ignored in the loss */
+    const void *input; /* the model's input: the whole batch, rows beyond `valid` are ignored in the loss */
     const int32_t *labels; /* [batch] */
     int64_t valid;         /* 1..batch */
     double learning_rate;
@@ -56,12 +56,14 @@ struct graft_step {
     int64_t correct; /* rows whose largest logit is the label's */
 };
 
-/* One step. GRAFT_ERROR_NUMERIC if the loss is not finite; the message names the first layer that made NaN or Inf. */
-GRAFT_API GRAFT_MUST_CHECK enum graft_status graft_trainer_step(struct graft_trainer *trainer, struct graft_step *step);
+/* One step. GRAFT_ERROR_NUMERIC if the loss is not finite; the message names the first layer that made NaN or
+ * Inf. */
+GRAFT_API GRAFT_MUST_CHECK enum graft_status graft_trainer_step(struct graft_trainer *trainer,
+                                                                struct graft_step *step);
 /* Its plan, to look at memory, nodes and profile. */
 GRAFT_API struct graft_plan *graft_trainer_plan(struct graft_trainer *trainer);
-/* Gradient of parameter `index` of the model after a step, in our layout; GRAFT_ERROR_NOT_FOUND if it has none. Kept
- * only if the trainer was opened with plan.keep_all. */
+/* Gradient of parameter `index` of the model after a step, in our layout; GRAFT_ERROR_NOT_FOUND if it has
+ * none. Kept only if the trainer was opened with plan.keep_all. */
 GRAFT_API GRAFT_MUST_CHECK enum graft_status graft_trainer_gradient(struct graft_trainer *trainer, int index,
                                                                     void *data, uint64_t bytes);
 
@@ -69,39 +71,43 @@ GRAFT_API GRAFT_MUST_CHECK enum graft_status graft_trainer_gradient(struct graft
 
 enum graft_schedule { GRAFT_SCHEDULE_COSINE = 0, GRAFT_SCHEDULE_CONSTANT = 1, GRAFT_SCHEDULE_STEP = 2 };
 GRAFT_API const char *graft_schedule_name(enum graft_schedule schedule);
-GRAFT_API GRAFT_MUST_CHECK enum graft_status graft_schedule_find(struct graft_context *context, const char *name,
-                                                                 enum graft_schedule *schedule);
-/* Factor in (0, 1] for step `step` (from 0) of `steps`: linear warm-up over `warmup` steps, then cosine to 0, constant,
- * or ÷10 at 1/2 and 3/4. */
-GRAFT_API double graft_schedule_factor(enum graft_schedule schedule, int64_t step, int64_t steps, int64_t warmup);
+GRAFT_API GRAFT_MUST_CHECK enum graft_status
+graft_schedule_find(struct graft_context *context, const char *name, enum graft_schedule *schedule);
+/* Factor in (0, 1] for step `step` (from 0) of `steps`: linear warm-up over `warmup` steps, then cosine to 0,
+ * constant, or ÷10 at 1/2 and 3/4. */
+GRAFT_API double graft_schedule_factor(enum graft_schedule schedule, int64_t step, int64_t steps,
+                                       int64_t warmup);
 
 /* ---- using a trained network */
 
 struct graft_classifier_options {
     const char *network; /* name of a network, or a run folder that graft_fit has written */
-    const char *weights; /* file; with a network's name. NULL: GRAFT_ERROR_ARGUMENT, except for a run folder */
-    int64_t batch;       /* 0: 16 */
-    bool logits_only;    /* no class names needed */
+    const char
+        *weights;     /* file; with a network's name. NULL: GRAFT_ERROR_ARGUMENT, except for a run folder */
+    int64_t batch;    /* 0: 16 */
+    bool logits_only; /* no class names needed */
     struct graft_plan_options plan;
 };
 
 struct graft_classifier;
 
 /* Opens a network with its weights on a device. GRAFT_ERROR_NOT_FOUND proposes the nearest name. */
-GRAFT_API GRAFT_MUST_CHECK enum graft_status graft_classifier_open(struct graft_device *device,
-                                                                   const struct graft_classifier_options *options,
-                                                                   struct graft_classifier **classifier);
+GRAFT_API GRAFT_MUST_CHECK enum graft_status
+graft_classifier_open(struct graft_device *device, const struct graft_classifier_options *options,
+                      struct graft_classifier **classifier);
 GRAFT_API void graft_classifier_close(struct graft_classifier **classifier);
 GRAFT_API int32_t graft_classifier_class_count(const struct graft_classifier *classifier);
 /* [class_count]; the names that weights or run carry, else "0", "1" …; never NULL. */
 GRAFT_API const char *const *graft_classifier_class_names(const struct graft_classifier *classifier);
-GRAFT_API const struct graft_preprocess *graft_classifier_preprocess(const struct graft_classifier *classifier);
+GRAFT_API const struct graft_preprocess *
+graft_classifier_preprocess(const struct graft_classifier *classifier);
 GRAFT_API const struct graft_model *graft_classifier_model(const struct graft_classifier *classifier);
 GRAFT_API struct graft_plan *graft_classifier_plan(struct graft_classifier *classifier);
 GRAFT_API int64_t graft_classifier_batch(const struct graft_classifier *classifier);
 /* pixels: u8 [count, crop_height, crop_width, channels], count ≤ batch; logits: f32 [count, classes]. */
 GRAFT_API GRAFT_MUST_CHECK enum graft_status graft_classifier_run(struct graft_classifier *classifier,
-                                                                  const uint8_t *pixels, int64_t count, float *logits);
+                                                                  const uint8_t *pixels, int64_t count,
+                                                                  float *logits);
 /* One picture from a file: decode, preprocess, run. logits: f32 [classes]. */
 GRAFT_API GRAFT_MUST_CHECK enum graft_status graft_classifier_file(struct graft_classifier *classifier,
                                                                    const char *path, float *logits);
@@ -132,31 +138,30 @@ struct graft_evaluation {
 };
 
 /* Zeroes and allocates for `classes`; add rows; finish computes the figures. */
-GRAFT_API GRAFT_MUST_CHECK enum graft_status graft_evaluation_open(struct graft_context *context, int32_t classes,
-                                                                   struct graft_evaluation *evaluation);
+GRAFT_API GRAFT_MUST_CHECK enum graft_status
+graft_evaluation_open(struct graft_context *context, int32_t classes, struct graft_evaluation *evaluation);
 GRAFT_API void graft_evaluation_close(struct graft_context *context, struct graft_evaluation *evaluation);
-GRAFT_API void graft_evaluation_add(struct graft_evaluation *evaluation, const float *logits, const int32_t *labels,
-                                    int64_t rows);
+GRAFT_API void graft_evaluation_add(struct graft_evaluation *evaluation, const float *logits,
+                                    const int32_t *labels, int64_t rows);
 GRAFT_API void graft_evaluation_finish(struct graft_evaluation *evaluation);
 
 /* What the caller may show while something runs; calls come from the calling thread. */
 struct graft_progress {
-    const char *phase; /* "features", "head", "fine-tuning", "training", "validation", "evaluation" */
-    int stage;         /* from 0 */
-    int epoch, epochs; /* from 1; 0 outside epochs */
+    const char *phase;   /* "features", "head", "fine-tuning", "training", "validation", "evaluation" */
+    int stage;           /* from 0 */
+    int epoch, epochs;   /* from 1; 0 outside epochs */
     int64_t done, total; /* pictures of this phase */
     double images_per_second;
-    double seconds_left; /* of the whole job as far as it can be told; < 0: not known */
+    double seconds_left;   /* of the whole job as far as it can be told; < 0: not known */
     double loss, accuracy; /* so far in this epoch; NaN if there are none */
 };
 typedef void graft_progress_function(void *user, const struct graft_progress *progress);
 
 /* Evaluates on a split of a data set whose classes are in the classifier's order. */
-GRAFT_API GRAFT_MUST_CHECK enum graft_status graft_classifier_evaluate(struct graft_classifier *classifier,
-                                                                       const struct graft_dataset *dataset,
-                                                                       enum graft_split split, bool skip_damaged,
-                                                                       graft_progress_function *progress, void *user,
-                                                                       struct graft_evaluation *evaluation);
+GRAFT_API GRAFT_MUST_CHECK enum graft_status
+graft_classifier_evaluate(struct graft_classifier *classifier, const struct graft_dataset *dataset,
+                          enum graft_split split, bool skip_damaged, graft_progress_function *progress,
+                          void *user, struct graft_evaluation *evaluation);
 
 /* ---- fit */
 
@@ -168,7 +173,8 @@ struct graft_fit_stage {
 };
 #define GRAFT_FIT_MAX_STAGES 8
 
-/* All zero but data: a head on the default network, or the whole network from scratch if there are no weights. */
+/* All zero but data: a head on the default network, or the whole network from scratch if there are no
+ * weights. */
 struct graft_fit_options {
     const char *data; /* see graft_dataset_open */
     struct graft_dataset_options dataset;
@@ -177,22 +183,23 @@ struct graft_fit_options {
     const char *out;     /* run folder to be written; must not hold a run yet. NULL with `resume` */
     const char *resume;  /* run folder to be continued */
     struct graft_fit_stage stages[GRAFT_FIT_MAX_STAGES];
-    int stage_count;  /* 0: "head" with weights, else "all" */
-    int epochs;       /* of stages that name none; 0: by default */
+    int stage_count;      /* 0: "head" with weights, else "all" */
+    int epochs;           /* of stages that name none; 0: by default */
     double learning_rate; /* of stages that name none; 0: by default of the optimizer */
-    double trunk_factor; /* learning rate of the stages before the head, relative; 0: 0.1 with weights, else 1 */
+    double
+        trunk_factor; /* learning rate of the stages before the head, relative; 0: 0.1 with weights, else 1 */
     const char *stage_factors; /* "layer4=0.3,head=1": overrides trunk_factor; NULL */
-    int64_t batch;    /* 0: by default */
-    int64_t input;    /* side of the input; 0: the network's */
-    const char *optimizer; /* NULL: "adam" */
-    double momentum;       /* sgd; < 0: none; 0: 0.9 */
+    int64_t batch;             /* 0: by default */
+    int64_t input;             /* side of the input; 0: the network's */
+    const char *optimizer;     /* NULL: "adam" */
+    double momentum;           /* sgd; < 0: none; 0: 0.9 */
     double weight_decay;
     double label_smoothing;
     enum graft_schedule schedule;
-    int warmup;            /* steps */
-    float dropout;         /* as in graft_model_options */
+    int warmup;                    /* steps */
+    float dropout;                 /* as in graft_model_options */
     enum graft_batch_norm_mode bn; /* FROZEN is the default with weights; from scratch always TRAIN */
-    bool augment;          /* random crops and flips; a frozen trunk then runs in every epoch */
+    bool augment;                  /* random crops and flips; a frozen trunk then runs in every epoch */
     bool skip_damaged;
     uint64_t seed;
     uint64_t features_limit; /* bytes of host memory for cached features; 0: 2 GiB */
@@ -202,7 +209,7 @@ struct graft_fit_options {
 };
 
 struct graft_fit_epoch {
-    int stage, epoch; /* epoch counts through all stages, from 1 */
+    int stage, epoch;     /* epoch counts through all stages, from 1 */
     double learning_rate; /* at its beginning */
     double train_loss, train_top1;
     double val_loss, val_top1; /* NaN without validation pictures */
@@ -214,10 +221,10 @@ struct graft_fit_result {
     struct graft_fit_epoch *history;
     int epochs;
     int best_epoch;
-    double val_top1, val_loss;   /* of the best epoch */
-    double test_top1;            /* of the best epoch's weights; NaN without test pictures */
+    double val_top1, val_loss; /* of the best epoch */
+    double test_top1;          /* of the best epoch's weights; NaN without test pictures */
     double seconds;
-    double images_per_second;    /* pictures through training steps / their seconds */
+    double images_per_second; /* pictures through training steps / their seconds */
     bool cancelled;
     struct graft_evaluation evaluation; /* of the best weights on test, else validation pictures */
     enum graft_split evaluated;
@@ -227,9 +234,10 @@ struct graft_fit_result {
 };
 
 /*
- * Trains and writes the run folder: config.json, model.safetensors (best), last.safetensors, state.safetensors,
- * history.csv. After graft_context_cancel the run is usable and can be resumed: GRAFT_OK with result->cancelled.
- * Statuses of all that it uses; a run folder that exists already is GRAFT_ERROR_ARGUMENT.
+ * Trains and writes the run folder: config.json, model.safetensors (best), last.safetensors,
+ * state.safetensors, history.csv. After graft_context_cancel the run is usable and can be resumed: GRAFT_OK
+ * with result->cancelled. Statuses of all that it uses; a run folder that exists already is
+ * GRAFT_ERROR_ARGUMENT.
  */
 GRAFT_API GRAFT_MUST_CHECK enum graft_status graft_fit(struct graft_device *device,
                                                        const struct graft_fit_options *options,

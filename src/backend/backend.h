@@ -2,9 +2,9 @@
 /*
  * The backend contract: 16 functions, every one mandatory.
  *
- * A buffer is an opaque handle of the backend; a tensor is a buffer and a byte offset (a multiple of 64, except for
- * views that the planner makes, which are multiples of the element size). Work is queued in order: kernel_run and
- * buffer_copy/fill may return before the work is done; buffer_read and synchronize wait.
+ * A buffer is an opaque handle of the backend; a tensor is a buffer and a byte offset (a multiple of 64,
+ * except for views that the planner makes, which are multiples of the element size). Work is queued in order:
+ * kernel_run and buffer_copy/fill may return before the work is done; buffer_read and synchronize wait.
  */
 #ifndef GRAFT_SRC_BACKEND_BACKEND_H
 #define GRAFT_SRC_BACKEND_BACKEND_H
@@ -31,33 +31,39 @@ struct graft_device {
 
 /* What a variant needs, known without touching the device. */
 struct graft_variant_info {
-    const char *name;        /* "reference", "gemm", "winograd4" …: stable, used to force and to report it */
+    const char *name;         /* "reference", "gemm", "winograd4" …: stable, used to force and to report it */
     uint64_t workspace_bytes; /* scratch memory during kernel_run */
-    uint64_t prepared_bytes;  /* memory that kernel_prepare fills (packed constant weights); owned by the kernel */
+    uint64_t
+        prepared_bytes; /* memory that kernel_prepare fills (packed constant weights); owned by the kernel */
 };
 
 struct graft_backend {
     const char *name; /* "reference", "cpu", "opencl" */
 
-    /* Appends this backend's devices; none is no failure, but then a hint what to install is appended to `hint`. */
+    /* Appends this backend's devices; none is no failure, but then a hint what to install is appended to
+     * `hint`. */
     enum graft_status (*list)(struct graft_context *context, struct graft_device_list *list);
     enum graft_status (*open)(struct graft_context *context, int index, struct graft_device **device);
     void (*close)(struct graft_device *device);
 
-    /* Contents of a new buffer are undefined. bytes ≥ 1, already checked against info.max_allocation_bytes. */
-    enum graft_status (*buffer_alloc)(struct graft_device *device, uint64_t bytes, struct graft_buffer **buffer);
+    /* Contents of a new buffer are undefined. bytes ≥ 1, already checked against info.max_allocation_bytes.
+     */
+    enum graft_status (*buffer_alloc)(struct graft_device *device, uint64_t bytes,
+                                      struct graft_buffer **buffer);
     void (*buffer_free)(struct graft_device *device, struct graft_buffer *buffer);
     enum graft_status (*buffer_write)(struct graft_device *device, struct graft_tensor to, const void *from,
                                       uint64_t bytes); /* `from` may be reused when it returns */
-    enum graft_status (*buffer_read)(struct graft_device *device, void *to, struct graft_tensor from, uint64_t bytes);
-    enum graft_status (*buffer_copy)(struct graft_device *device, struct graft_tensor to, struct graft_tensor from,
-                                     uint64_t bytes); /* must not overlap */
-    enum graft_status (*buffer_fill)(struct graft_device *device, struct graft_tensor to, uint8_t byte, uint64_t bytes);
+    enum graft_status (*buffer_read)(struct graft_device *device, void *to, struct graft_tensor from,
+                                     uint64_t bytes);
+    enum graft_status (*buffer_copy)(struct graft_device *device, struct graft_tensor to,
+                                     struct graft_tensor from, uint64_t bytes); /* must not overlap */
+    enum graft_status (*buffer_fill)(struct graft_device *device, struct graft_tensor to, uint8_t byte,
+                                     uint64_t bytes);
 
     /*
      * Variant number `variant` (0, 1, …: by preference on this device) of call->op. Pure: depends on device
-     * properties and the call only. GRAFT_ERROR_NOT_FOUND: no such number. GRAFT_ERROR_UNSUPPORTED: it cannot do this
-     * call, with the reason in the context's error; info->name is set all the same.
+     * properties and the call only. GRAFT_ERROR_NOT_FOUND: no such number. GRAFT_ERROR_UNSUPPORTED: it cannot
+     * do this call, with the reason in the context's error; info->name is set all the same.
      */
     enum graft_status (*check)(struct graft_device *device, const struct graft_call *call, int variant,
                                struct graft_variant_info *info);
@@ -85,7 +91,8 @@ extern const struct graft_backend graft_backend_opencl;
 /* All, NULL at the end. */
 extern const struct graft_backend *const graft_backends[];
 
-/* For the backends' list functions: appends a copy of `info`; appends a sentence to the list's hint (cut if full). */
+/* For the backends' list functions: appends a copy of `info`; appends a sentence to the list's hint (cut if
+ * full). */
 GRAFT_MUST_CHECK enum graft_status graft_device_list_append(struct graft_context *context,
                                                             struct graft_device_list *list,
                                                             const struct graft_device_info *info);
@@ -96,10 +103,10 @@ GRAFT_MUST_CHECK enum graft_status graft_buffer_open(struct graft_device *device
                                                      struct graft_buffer **buffer);
 void graft_buffer_close(struct graft_device *device, struct graft_buffer **buffer, uint64_t bytes);
 
-/* The first variant that can do the call (forced == NULL), or the one of that name. NOT_FOUND lists the names there
- * are; UNSUPPORTED gives each variant's reason. */
-GRAFT_MUST_CHECK enum graft_status graft_variant_choose(struct graft_device *device, const struct graft_call *call,
-                                                        const char *forced, int *variant,
-                                                        struct graft_variant_info *info);
+/* The first variant that can do the call (forced == NULL), or the one of that name. NOT_FOUND lists the names
+ * there are; UNSUPPORTED gives each variant's reason. */
+GRAFT_MUST_CHECK enum graft_status graft_variant_choose(struct graft_device *device,
+                                                        const struct graft_call *call, const char *forced,
+                                                        int *variant, struct graft_variant_info *info);
 
 #endif

@@ -12,7 +12,8 @@ static int apply(struct graft_graph *graph, enum graft_op op, const union graft_
     return graft_graph_apply(graph, op, attributes, inputs, n_inputs, NULL);
 }
 
-int graft_conv2d(struct graft_graph *graph, int x, int w, int bias, const struct graft_conv2d_attributes *attributes)
+int graft_conv2d(struct graft_graph *graph, int x, int w, int bias,
+                 const struct graft_conv2d_attributes *attributes)
 {
     const union graft_attributes a = {.conv2d = *attributes};
     return apply(graph, GRAFT_OP_CONV2D, &a, (const int[]){x, w, bias}, 3);
@@ -20,7 +21,8 @@ int graft_conv2d(struct graft_graph *graph, int x, int w, int bias, const struct
 
 int graft_matmul(struct graft_graph *graph, int a, int b, int bias, bool transpose_a, bool transpose_b)
 {
-    const union graft_attributes attributes = {.matmul = {.transpose_a = transpose_a, .transpose_b = transpose_b}};
+    const union graft_attributes attributes = {
+        .matmul = {.transpose_a = transpose_a, .transpose_b = transpose_b}};
     return apply(graph, GRAFT_OP_MATMUL, &attributes, (const int[]){a, b, bias}, 3);
 }
 
@@ -76,7 +78,8 @@ int graft_broadcast(struct graft_graph *graph, int x, const struct graft_shape *
     return apply(graph, GRAFT_OP_BROADCAST, &a, &x, 1);
 }
 
-int graft_batch_norm(struct graft_graph *graph, int x, int gamma, int beta, int mean, int variance, float epsilon)
+int graft_batch_norm(struct graft_graph *graph, int x, int gamma, int beta, int mean, int variance,
+                     float epsilon)
 {
     const union graft_attributes a = {.batch_norm = {.epsilon = epsilon}};
     return apply(graph, GRAFT_OP_BATCH_NORM, &a, (const int[]){x, gamma, beta, mean, variance}, 5);
@@ -106,7 +109,8 @@ int graft_cross_entropy(struct graft_graph *graph, int logits, int labels, float
     return apply(graph, GRAFT_OP_CROSS_ENTROPY, &a, (const int[]){logits, labels}, 2);
 }
 
-int graft_dropout(struct graft_graph *graph, int x, int step, const struct graft_dropout_attributes *attributes)
+int graft_dropout(struct graft_graph *graph, int x, int step,
+                  const struct graft_dropout_attributes *attributes)
 {
     const union graft_attributes a = {.dropout = *attributes};
     return apply(graph, GRAFT_OP_DROPOUT, &a, (const int[]){x, step}, 2);
@@ -171,8 +175,8 @@ static int optimizer_state(struct graft_graph *graph, int parameter, const char 
     return graft_graph_state(graph, name, &shape, 0);
 }
 
-int graft_update(struct graft_graph *graph, enum graft_optimizer optimizer, int parameter, int gradient, int hyper,
-                 const struct graft_update_attributes *attributes)
+int graft_update(struct graft_graph *graph, enum graft_optimizer optimizer, int parameter, int gradient,
+                 int hyper, const struct graft_update_attributes *attributes)
 {
     const union graft_attributes a = {.update = *attributes};
     const enum graft_segment before = graph->segment;

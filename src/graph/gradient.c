@@ -50,7 +50,8 @@ static void differentiate_node(struct graft_graph *graph, struct tape *tape, int
     bool any_wanted = false;
     bool any_given = false;
     for (int i = 0; i < node.call.n_inputs; i++) {
-        wanted[i] = node.inputs[i] >= 0 && tape->needed[node.inputs[i]] && is_real(&graph->values[node.inputs[i]]);
+        wanted[i] =
+            node.inputs[i] >= 0 && tape->needed[node.inputs[i]] && is_real(&graph->values[node.inputs[i]]);
         any_wanted = any_wanted || wanted[i];
     }
     for (int i = 0; i < GRAFT_MAX_OUTPUTS; i++) {
@@ -62,10 +63,11 @@ static void differentiate_node(struct graft_graph *graph, struct tape *tape, int
         return;
     graph->layer = node.layer;
     if (!def->gradient) {
-        graph->status = graft_fail(graph->context, GRAFT_ERROR_UNSUPPORTED,
-                                   "the gradient of %s (layer %s) is not defined: it cannot lie between the loss and "
-                                   "a value whose gradient is asked for",
-                                   def->name, node.layer >= 0 ? graph->layers[node.layer] : "-");
+        graph->status =
+            graft_fail(graph->context, GRAFT_ERROR_UNSUPPORTED,
+                       "the gradient of %s (layer %s) is not defined: it cannot lie between the loss and "
+                       "a value whose gradient is asked for",
+                       def->name, node.layer >= 0 ? graph->layers[node.layer] : "-");
         return;
     }
     struct graft_gradient task = {.emitter = &graph->emitter,

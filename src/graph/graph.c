@@ -7,8 +7,9 @@
 #include <stdio.h>
 #include <string.h>
 
-static int emitter_apply(struct graft_emitter *emitter, enum graft_op op, const union graft_attributes *attributes,
-                         const int *inputs, int n_inputs, int outputs[GRAFT_MAX_OUTPUTS])
+static int emitter_apply(struct graft_emitter *emitter, enum graft_op op,
+                         const union graft_attributes *attributes, const int *inputs, int n_inputs,
+                         int outputs[GRAFT_MAX_OUTPUTS])
 {
     return graft_graph_apply((struct graft_graph *)emitter, op, attributes, inputs, n_inputs, outputs);
 }
@@ -18,7 +19,8 @@ static const struct graft_desc *emitter_desc(struct graft_emitter *emitter, int 
     return graft_graph_desc((const struct graft_graph *)emitter, value);
 }
 
-enum graft_status graft_graph_open(struct graft_context *context, enum graft_dtype real, struct graft_graph **graph)
+enum graft_status graft_graph_open(struct graft_context *context, enum graft_dtype real,
+                                   struct graft_graph **graph)
 {
     *graph = NULL;
     if (real != GRAFT_DTYPE_F32 && real != GRAFT_DTYPE_F64)
@@ -103,8 +105,8 @@ int graft_graph_add_value(struct graft_graph *graph, const struct graft_desc *de
 }
 
 /* A named value without producer. */
-static int add_named(struct graft_graph *graph, enum graft_value_kind kind, const char *name, enum graft_dtype dtype,
-                     const struct graft_shape *shape)
+static int add_named(struct graft_graph *graph, enum graft_value_kind kind, const char *name,
+                     enum graft_dtype dtype, const struct graft_shape *shape)
 {
     if (graph->status != GRAFT_OK)
         return -1;
@@ -142,7 +144,8 @@ int graft_graph_parameter(struct graft_graph *graph, const char *name, const str
     return add_named(graph, GRAFT_VALUE_PARAMETER, name, graph->real, shape);
 }
 
-int graft_graph_state(struct graft_graph *graph, const char *name, const struct graft_shape *shape, double initial)
+int graft_graph_state(struct graft_graph *graph, const char *name, const struct graft_shape *shape,
+                      double initial)
 {
     const int value = add_named(graph, GRAFT_VALUE_STATE, name, graph->real, shape);
     if (value >= 0)
@@ -244,8 +247,9 @@ static bool gather_inputs(struct graft_graph *graph, struct graft_node *node, co
     for (int i = 0; i < GRAFT_MAX_INPUTS; i++)
         node->inputs[i] = -1;
     if (n_inputs > GRAFT_MAX_INPUTS) {
-        (void)fail_value(graph, graft_fail(graph->context, GRAFT_ERROR_ARGUMENT, "%s takes at most %d inputs, not %d",
-                                           def->name, def->max_inputs, n_inputs));
+        (void)fail_value(graph, graft_fail(graph->context, GRAFT_ERROR_ARGUMENT,
+                                           "%s takes at most %d inputs, not %d", def->name, def->max_inputs,
+                                           n_inputs));
         return false;
     }
     while (n_inputs > def->min_inputs && inputs[n_inputs - 1] < 0)
@@ -261,7 +265,8 @@ static bool gather_inputs(struct graft_graph *graph, struct graft_node *node, co
             continue;
         const struct graft_value *const value = &graph->values[inputs[i]];
         node->call.in[i] = value->desc;
-        if ((def->mutates >> i & 1u) && value->kind != GRAFT_VALUE_PARAMETER && value->kind != GRAFT_VALUE_STATE) {
+        if ((def->mutates >> i & 1u) && value->kind != GRAFT_VALUE_PARAMETER &&
+            value->kind != GRAFT_VALUE_STATE) {
             (void)fail_value(graph, graft_fail(graph->context, GRAFT_ERROR_ARGUMENT,
                                                "%s changes its input %d, which must be a parameter or state",
                                                def->name, i));
@@ -297,7 +302,8 @@ int graft_graph_apply(struct graft_graph *graph, enum graft_op op, const union g
     }
     const struct graft_op_def *const def = graft_op_get(op);
     for (int i = 0; i < GRAFT_MAX_OUTPUTS; i++) {
-        node.outputs[i] = i < def->n_outputs ? graft_graph_add_value(graph, &node.call.out[i], graph->n_nodes) : -1;
+        node.outputs[i] =
+            i < def->n_outputs ? graft_graph_add_value(graph, &node.call.out[i], graph->n_nodes) : -1;
         if (outputs)
             outputs[i] = node.outputs[i];
     }

@@ -52,9 +52,11 @@ int graft_graph_apply(struct graft_graph *graph, enum graft_op op, const union g
 /* Adds an unnamed intermediate; -1 after a failure. For passes. */
 int graft_graph_add_value(struct graft_graph *graph, const struct graft_desc *desc, int producer);
 
-GRAFT_MUST_CHECK enum graft_status graft_graph_copy(const struct graft_graph *graph, struct graft_graph **copy);
+GRAFT_MUST_CHECK enum graft_status graft_graph_copy(const struct graft_graph *graph,
+                                                    struct graft_graph **copy);
 
-/* How often each value is read by living nodes; graph outputs count as one more. `uses` has n_values entries. */
+/* How often each value is read by living nodes; graph outputs count as one more. `uses` has n_values entries.
+ */
 void graft_graph_count_uses(const struct graft_graph *graph, int *uses);
 
 /*
@@ -72,8 +74,8 @@ void graft_pass_fuse(struct graft_graph *graph);
 void graft_pass_hoist(struct graft_graph *graph);
 void graft_pass_accumulate(struct graft_graph *graph);
 
-/* True for values that no living node changes: constants, unmutated variables, results of `once` nodes. `constant`
- * has n_values entries. */
+/* True for values that no living node changes: constants, unmutated variables, results of `once` nodes.
+ * `constant` has n_values entries. */
 void graft_graph_mark_constant(const struct graft_graph *graph, bool *constant);
 
 #endif

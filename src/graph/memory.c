@@ -172,9 +172,10 @@ static int compare_storages(const void *a, const void *b)
     return x < y ? -1 : x > y;
 }
 
-/* The lowest offset in `chunk` at which the storage meets nobody in space and time. `placed` is sorted by offset. */
-static uint64_t lowest_gap(struct graft_storage *const *placed, int n_placed, const struct graft_storage *storage,
-                           int chunk)
+/* The lowest offset in `chunk` at which the storage meets nobody in space and time. `placed` is sorted by
+ * offset. */
+static uint64_t lowest_gap(struct graft_storage *const *placed, int n_placed,
+                           const struct graft_storage *storage, int chunk)
 {
     uint64_t cursor = 0;
     for (int i = 0; i < n_placed; i++) {
@@ -215,7 +216,8 @@ static void place(struct graft_memory *memory, struct graft_storage **placed, in
     placed[at] = storage;
 }
 
-static enum graft_status place_all(struct graft_context *context, struct graft_memory *memory, uint64_t chunk_limit)
+static enum graft_status place_all(struct graft_context *context, struct graft_memory *memory,
+                                   uint64_t chunk_limit)
 {
     const size_t n = (size_t)memory->n_storages;
     struct graft_storage **const sorted = graft_allocate(context, n, sizeof(struct graft_storage *));

@@ -18,9 +18,9 @@ struct graft_storage {
 };
 
 struct graft_memory {
-    int *root;              /* for each value: the value whose memory it shares (itself, if its own) */
-    int *storage;           /* for each value: index of the root's storage; -1: a variable, or not planned */
-    int *workspace;         /* for each step: index of its workspace's storage; -1 */
+    int *root;      /* for each value: the value whose memory it shares (itself, if its own) */
+    int *storage;   /* for each value: index of the root's storage; -1: a variable, or not planned */
+    int *workspace; /* for each step: index of its workspace's storage; -1 */
     struct graft_storage *storages;
     int n_storages;
     uint64_t *chunk_bytes[GRAFT_ARENA_COUNT];
@@ -29,13 +29,14 @@ struct graft_memory {
 };
 
 /*
- * `order`: indexes of the nodes to run, step by step; `workspaces`: bytes for each step. `in_place`: let outputs take
- * over the memory of inputs that die. `chunk_limit`: the largest single allocation; a value that is larger is put in a
- * chunk of its own (the device then refuses it with a message). On failure nothing has to be closed.
+ * `order`: indexes of the nodes to run, step by step; `workspaces`: bytes for each step. `in_place`: let
+ * outputs take over the memory of inputs that die. `chunk_limit`: the largest single allocation; a value that
+ * is larger is put in a chunk of its own (the device then refuses it with a message). On failure nothing has
+ * to be closed.
  */
-GRAFT_MUST_CHECK enum graft_status graft_memory_open(const struct graft_graph *graph, const int *order, int n_steps,
-                                                     const uint64_t *workspaces, bool in_place, uint64_t chunk_limit,
-                                                     struct graft_memory *memory);
+GRAFT_MUST_CHECK enum graft_status graft_memory_open(const struct graft_graph *graph, const int *order,
+                                                     int n_steps, const uint64_t *workspaces, bool in_place,
+                                                     uint64_t chunk_limit, struct graft_memory *memory);
 void graft_memory_close(struct graft_context *context, struct graft_memory *memory);
 
 /* A reshape that is an alias and needs no kernel. */

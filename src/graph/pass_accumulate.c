@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Accumulate: y = a + b, where nothing else reads a or b and b's node can add to its output, becomes "b's node adds
- * to a's memory". Sums of gradients then cost no traffic of their own.
+ * Accumulate: y = a + b, where nothing else reads a or b and b's node can add to its output, becomes "b's
+ * node adds to a's memory". Sums of gradients then cost no traffic of their own.
  */
 #include "base/context.h"
 #include "graph/graph.h"
@@ -10,12 +10,14 @@ static bool plain_addition(const struct graft_node *node)
 {
     const struct graft_binary_attributes *const a = &node->call.attributes.binary;
     return !node->dead && !node->once && node->call.op == GRAFT_OP_BINARY && a->kind == GRAFT_BINARY_ADD &&
-           a->activation == GRAFT_UNARY_NONE && node->call.accumulate == 0 && node->inputs[0] != node->inputs[1] &&
+           a->activation == GRAFT_UNARY_NONE && node->call.accumulate == 0 &&
+           node->inputs[0] != node->inputs[1] &&
            graft_shape_equal(&node->call.in[0].shape, &node->call.in[1].shape);
 }
 
 /* An intermediate of this segment that only the addition reads. */
-static bool disposable(const struct graft_graph *graph, const int *uses, int value, enum graft_segment segment)
+static bool disposable(const struct graft_graph *graph, const int *uses, int value,
+                       enum graft_segment segment)
 {
     const struct graft_value *const v = &graph->values[value];
     return v->producer >= 0 && uses[value] == 1 && !v->output && !graph->nodes[v->producer].once &&

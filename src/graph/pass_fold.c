@@ -28,7 +28,8 @@ static bool can_fold(const struct graft_graph *graph, const struct graft_node *n
     return unchanging;
 }
 
-/* Replaces the pair. The fold node goes to the end of the array: it is a `once` node, and those are run first. */
+/* Replaces the pair. The fold node goes to the end of the array: it is a `once` node, and those are run
+ * first. */
 static void fold(struct graft_graph *graph, int norm_index)
 {
     const struct graft_node norm = graph->nodes[norm_index];
@@ -39,7 +40,8 @@ static void fold(struct graft_graph *graph, int norm_index)
     graph->layer = conv.layer;
     int folded[GRAFT_MAX_OUTPUTS];
     const union graft_attributes attributes = norm.call.attributes;
-    const int inputs[] = {conv.inputs[1], bias, norm.inputs[1], norm.inputs[2], norm.inputs[3], norm.inputs[4]};
+    const int inputs[] = {conv.inputs[1], bias,           norm.inputs[1],
+                          norm.inputs[2], norm.inputs[3], norm.inputs[4]};
     if (graft_graph_apply(graph, GRAFT_OP_BATCH_NORM_FOLD, &attributes, inputs, 6, folded) < 0)
         return;
     graph->layer = layer;

@@ -1,20 +1,23 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Fuse: an addition of a value of the same shape, then an activation, move into the epilogue of the convolution,
- * matrix product, batch normalization or binary op before them. (Biases are inputs of these ops from the start.)
+ * Fuse: an addition of a value of the same shape, then an activation, move into the epilogue of the
+ * convolution, matrix product, batch normalization or binary op before them. (Biases are inputs of these ops
+ * from the start.)
  */
 #include "base/context.h"
 #include "graph/graph.h"
 
-/* The node that makes `value` if it may take something into its epilogue: alive, nobody else reads the value. */
-static int lone_producer(const struct graft_graph *graph, const int *uses, int value, enum graft_segment segment)
+/* The node that makes `value` if it may take something into its epilogue: alive, nobody else reads the value.
+ */
+static int lone_producer(const struct graft_graph *graph, const int *uses, int value,
+                         enum graft_segment segment)
 {
     const int producer = value < 0 ? -1 : graph->values[value].producer;
     if (producer < 0 || uses[value] != 1 || graph->values[value].output)
         return -1;
     const struct graft_node *const node = &graph->nodes[producer];
-    if (node->dead || node->once || node->segment != segment || node->outputs[0] != value || node->call.accumulate ||
-        graft_op_activation(&node->call) != GRAFT_UNARY_NONE)
+    if (node->dead || node->once || node->segment != segment || node->outputs[0] != value ||
+        node->call.accumulate || graft_op_activation(&node->call) != GRAFT_UNARY_NONE)
         return -1;
     return producer;
 }

@@ -50,7 +50,8 @@ static enum graft_status run_passes(struct graft_plan *plan)
     struct graft_graph *const graph = plan->graph;
     if (plan->options.keep_all)
         for (int i = 0; i < graph->n_values; i++)
-            graph->values[i].output = graph->values[i].kind == GRAFT_VALUE_INTERMEDIATE || graph->values[i].output;
+            graph->values[i].output =
+                graph->values[i].kind == GRAFT_VALUE_INTERMEDIATE || graph->values[i].output;
     const bool fusion = !plan->options.no_fusion && !plan->options.keep_all;
     graft_pass_prune(graph);
     if (fusion && graph->status == GRAFT_OK)
@@ -64,7 +65,8 @@ static enum graft_status run_passes(struct graft_plan *plan)
     return graph->status;
 }
 
-/* Steps: what is run once, then the compute segment, then the update segment. `order` gets the nodes' indexes. */
+/* Steps: what is run once, then the compute segment, then the update segment. `order` gets the nodes'
+ * indexes. */
 static enum graft_status make_steps(struct graft_plan *plan, int **order)
 {
     struct graft_graph *const graph = plan->graph;
@@ -111,10 +113,12 @@ static enum graft_status choose_variants(struct graft_plan *plan, uint64_t *work
         char forced[64];
         const char *const op = graft_op_get(node->call.op)->name;
         const bool force = graft_plan_forced_variant(plan->variants, op, forced, sizeof forced);
-        status = graft_variant_choose(plan->device, &node->call, force ? forced : NULL, &step->variant, &step->info);
+        status = graft_variant_choose(plan->device, &node->call, force ? forced : NULL, &step->variant,
+                                      &step->info);
         if (status != GRAFT_OK)
-            status = graft_fail_prefix(plan->context, status, "layer %s on %s",
-                                       node->layer >= 0 ? graph->layers[node->layer] : "-", plan->device->info.id);
+            status =
+                graft_fail_prefix(plan->context, status, "layer %s on %s",
+                                  node->layer >= 0 ? graph->layers[node->layer] : "-", plan->device->info.id);
         workspaces[s] = step->info.workspace_bytes;
         plan->books.prepared += step->info.prepared_bytes;
         if (plan->books.workspace < step->info.workspace_bytes)
@@ -147,25 +151,27 @@ static enum graft_status check_memory(struct graft_plan *plan)
     const uint64_t in_use = device->live_bytes;
     const uint64_t memory = device->info.memory_bytes;
     const uint64_t available = memory > in_use ? memory - in_use : 0;
-    const uint64_t limit =
-        plan->options.memory_limit && plan->options.memory_limit < available ? plan->options.memory_limit : available;
+    const uint64_t limit = plan->options.memory_limit && plan->options.memory_limit < available
+                               ? plan->options.memory_limit
+                               : available;
     if (need <= limit)
         return GRAFT_OK;
     const double mib = 1024.0 * 1024.0;
-    return graft_fail(plan->context, GRAFT_ERROR_MEMORY,
-                      "the plan needs %.1f MiB on %s (activations %.1f, of which workspace %.1f; packed weights %.1f; "
-                      "inputs %.1f; constants %.1f), but %.1f MiB are %s: use a smaller batch or smaller pictures",
-                      (double)need / mib, device->info.id, (double)plan->books.activations / mib,
-                      (double)plan->books.workspace / mib, (double)plan->books.prepared / mib,
-                      (double)plan->books.inputs / mib, (double)plan->books.constants / mib, (double)limit / mib,
-                      limit == available ? "free there" : "allowed");
+    return graft_fail(
+        plan->context, GRAFT_ERROR_MEMORY,
+        "the plan needs %.1f MiB on %s (activations %.1f, of which workspace %.1f; packed weights %.1f; "
+        "inputs %.1f; constants %.1f), but %.1f MiB are %s: use a smaller batch or smaller pictures",
+        (double)need / mib, device->info.id, (double)plan->books.activations / mib,
+        (double)plan->books.workspace / mib, (double)plan->books.prepared / mib,
+        (double)plan->books.inputs / mib, (double)plan->books.constants / mib, (double)limit / mib,
+        limit == available ? "free there" : "allowed");
 }
 
 static enum graft_status allocate_arenas(struct graft_plan *plan)
 {
     for (int arena = 0; arena < GRAFT_ARENA_COUNT; arena++) {
-        plan->buffers[arena] =
-            graft_allocate(plan->context, (size_t)plan->memory.n_chunks[arena] + 1, sizeof(struct graft_buffer *));
+        plan->buffers[arena] = graft_allocate(plan->context, (size_t)plan->memory.n_chunks[arena] + 1,
+                                              sizeof(struct graft_buffer *));
         if (!plan->buffers[arena])
             return GRAFT_ERROR_MEMORY;
         for (int chunk = 0; chunk < plan->memory.n_chunks[arena]; chunk++) {
@@ -318,7 +324,8 @@ void graft_plan_close(struct graft_plan **plan)
     }
     for (int arena = 0; arena < GRAFT_ARENA_COUNT; arena++) {
         for (int chunk = 0; old->buffers[arena] && chunk < old->memory.n_chunks[arena]; chunk++)
-            graft_buffer_close(old->device, &old->buffers[arena][chunk], old->memory.chunk_bytes[arena][chunk]);
+            graft_buffer_close(old->device, &old->buffers[arena][chunk],
+                               old->memory.chunk_bytes[arena][chunk]);
         graft_release(old->context, old->buffers[arena]);
     }
     graft_memory_close(old->context, &old->memory);

@@ -25,7 +25,7 @@ struct graft_plan {
     struct graft_device *device;
     struct graft_variables *variables;
     struct graft_plan_options options;
-    char *variants; /* copy of options.variants */
+    char *variants;            /* copy of options.variants */
     struct graft_graph *graph; /* after the passes */
     int n_graph_values;        /* ids that the caller's graph has */
     struct graft_plan_step *steps;

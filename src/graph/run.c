@@ -13,13 +13,13 @@ static enum graft_status check_numbers(struct graft_plan *plan, const struct gra
         const int64_t count = desc->dtype == GRAFT_DTYPE_NONE ? 0 : graft_shape_count(&desc->shape);
         if (count == 0 || (desc->dtype != GRAFT_DTYPE_F32 && desc->dtype != GRAFT_DTYPE_F64))
             continue;
-        const enum graft_status status =
-            plan->device->backend->buffer_read(plan->device, plan->numbers, step->out[i], graft_desc_bytes(desc));
+        const enum graft_status status = plan->device->backend->buffer_read(
+            plan->device, plan->numbers, step->out[i], graft_desc_bytes(desc));
         if (status != GRAFT_OK)
             return status;
         for (int64_t k = 0; k < count; k++) {
-            const double x =
-                desc->dtype == GRAFT_DTYPE_F64 ? ((const double *)plan->numbers)[k] : ((const float *)plan->numbers)[k];
+            const double x = desc->dtype == GRAFT_DTYPE_F64 ? ((const double *)plan->numbers)[k]
+                                                            : ((const float *)plan->numbers)[k];
             if (!isfinite(x))
                 return graft_fail(plan->context, GRAFT_ERROR_NUMERIC,
                                   "layer %s made %s at element %lld: %s. A smaller learning rate often helps",
@@ -58,7 +58,8 @@ enum graft_status graft_plan_refresh(struct graft_plan *plan)
         const struct graft_plan_step *const step = &plan->steps[s];
         if (!step->kernel || step->info.prepared_bytes == 0)
             continue;
-        const enum graft_status status = plan->device->backend->kernel_prepare(plan->device, step->kernel, step->in);
+        const enum graft_status status =
+            plan->device->backend->kernel_prepare(plan->device, step->kernel, step->in);
         if (status != GRAFT_OK)
             return status;
     }
@@ -66,7 +67,8 @@ enum graft_status graft_plan_refresh(struct graft_plan *plan)
     return GRAFT_OK;
 }
 
-/* A segment's own changes do not concern what this plan has packed: packed are only variables it never changes. */
+/* A segment's own changes do not concern what this plan has packed: packed are only variables it never
+ * changes. */
 static void note_changes(struct graft_plan *plan, enum graft_segment segment)
 {
     if (!plan->mutates[segment])
@@ -120,7 +122,8 @@ static enum graft_status locate(const struct graft_plan *plan, int value, uint64
                                 struct graft_tensor *tensor)
 {
     if (value < 0 || value >= plan->n_graph_values)
-        return graft_fail(plan->context, GRAFT_ERROR_ARGUMENT, "the graph has no value %d to %s", value, what);
+        return graft_fail(plan->context, GRAFT_ERROR_ARGUMENT, "the graph has no value %d to %s", value,
+                          what);
     const struct graft_desc *const desc = &plan->graph->values[value].desc;
     if (graft_desc_bytes(desc) != bytes)
         return graft_fail(plan->context, GRAFT_ERROR_SHAPE, "value \"%s\" has %llu bytes, not %llu",
@@ -152,7 +155,8 @@ enum graft_status graft_plan_read(struct graft_plan *plan, int value, void *data
     const enum graft_status status = locate(plan, value, bytes, "read", &tensor);
     if (status != GRAFT_OK)
         return status;
-    if (graft_graph_kind(plan->graph, value) == GRAFT_VALUE_INTERMEDIATE && !plan->graph->values[value].output)
+    if (graft_graph_kind(plan->graph, value) == GRAFT_VALUE_INTERMEDIATE &&
+        !plan->graph->values[value].output)
         return graft_fail(plan->context, GRAFT_ERROR_NOT_FOUND,
                           "value \"%s\" is not kept by this plan: mark it with graft_graph_output",
                           graft_graph_name(plan->graph, value));

@@ -71,8 +71,8 @@ static bool reserve(struct graft_variables *variables, int more)
 }
 
 /* Fills a variable with one value; large ones through a bounded block. */
-static enum graft_status fill_variable(struct graft_variables *variables, const struct graft_variable *variable,
-                                       double initial)
+static enum graft_status fill_variable(struct graft_variables *variables,
+                                       const struct graft_variable *variable, double initial)
 {
     const struct graft_backend *const backend = variables->device->backend;
     const uint64_t bytes = graft_desc_bytes(&variable->desc);
@@ -100,7 +100,8 @@ static enum graft_status fill_variable(struct graft_variables *variables, const 
     return status;
 }
 
-/* The new variables of one kind, from value *next on, as many as fit in one arena. *next moves behind them. */
+/* The new variables of one kind, from value *next on, as many as fit in one arena. *next moves behind them.
+ */
 static enum graft_status add_arena(struct graft_variables *variables, const struct graft_graph *graph,
                                    enum graft_value_kind kind, int *next)
 {
@@ -120,8 +121,11 @@ static enum graft_status add_arena(struct graft_variables *variables, const stru
         char *const name = graft_duplicate_text(device->context, v->name);
         if (!name)
             return GRAFT_ERROR_MEMORY;
-        variables->entries[variables->count++] = (struct graft_variable){
-            .name = name, .hash = graft_hash_text(name), .desc = v->desc, .kind = kind, .tensor = {NULL, bytes}};
+        variables->entries[variables->count++] = (struct graft_variable){.name = name,
+                                                                         .hash = graft_hash_text(name),
+                                                                         .desc = v->desc,
+                                                                         .kind = kind,
+                                                                         .tensor = {NULL, bytes}};
         bytes += size;
     }
     enum graft_status status = GRAFT_OK;
@@ -153,12 +157,15 @@ enum graft_status graft_variables_add(struct graft_variables *variables, const s
                 ? graft_variables_find(variables, v->name)
                 : NULL;
         char have[96], want[96];
-        if (there && (there->desc.dtype != v->desc.dtype || !graft_shape_equal(&there->desc.shape, &v->desc.shape)))
-            return graft_fail(graph->context, GRAFT_ERROR_SHAPE, "variable \"%s\" is there as %s %s, but the graph "
+        if (there &&
+            (there->desc.dtype != v->desc.dtype || !graft_shape_equal(&there->desc.shape, &v->desc.shape)))
+            return graft_fail(graph->context, GRAFT_ERROR_SHAPE,
+                              "variable \"%s\" is there as %s %s, but the graph "
                               "has it as %s %s",
                               v->name, graft_dtype_name(there->desc.dtype),
                               graft_shape_format(&there->desc.shape, have, sizeof have),
-                              graft_dtype_name(v->desc.dtype), graft_shape_format(&v->desc.shape, want, sizeof want));
+                              graft_dtype_name(v->desc.dtype),
+                              graft_shape_format(&v->desc.shape, want, sizeof want));
     }
     const enum graft_value_kind kinds[] = {GRAFT_VALUE_PARAMETER, GRAFT_VALUE_STATE};
     for (int k = 0; k < 2; k++)
@@ -172,8 +179,8 @@ enum graft_status graft_variables_add(struct graft_variables *variables, const s
 }
 
 /* Finds the variable and checks the size. */
-static enum graft_status find_checked(const struct graft_variables *variables, const char *name, uint64_t bytes,
-                                      const struct graft_variable **found)
+static enum graft_status find_checked(const struct graft_variables *variables, const char *name,
+                                      uint64_t bytes, const struct graft_variable **found)
 {
     struct graft_context *const context = variables->device->context;
     *found = graft_variables_find(variables, name);

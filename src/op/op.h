@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What an op is, apart from how it is computed: shape rule, gradient rule, work. One file an op; ops.def lists them.
+ * What an op is, apart from how it is computed: shape rule, gradient rule, work. One file an op; ops.def
+ * lists them.
  */
 #ifndef GRAFT_SRC_OP_OP_H
 #define GRAFT_SRC_OP_OP_H
@@ -43,9 +44,11 @@ struct graft_call {
     int n_inputs;                             /* inputs given, absent ones in the middle included */
     struct graft_desc in[GRAFT_MAX_INPUTS];   /* dtype NONE: absent */
     struct graft_desc out[GRAFT_MAX_OUTPUTS]; /* dtype NONE: not wanted, the kernel must not write it */
-    uint32_t accumulate;                      /* bit i: out[i] += result instead of = (ops with `accumulates`) */
-    uint32_t constant; /* bit i: in[i] changes only between runs, announced by kernel_prepare: may be packed */
-    enum graft_dtype real; /* F32, or F64 on the reference device: the dtype of all real tensors of this call */
+    uint32_t accumulate; /* bit i: out[i] += result instead of = (ops with `accumulates`) */
+    uint32_t
+        constant; /* bit i: in[i] changes only between runs, announced by kernel_prepare: may be packed */
+    enum graft_dtype
+        real; /* F32, or F64 on the reference device: the dtype of all real tensors of this call */
 };
 
 struct graft_work {
@@ -57,8 +60,8 @@ struct graft_work {
 /* How gradient rules add nodes: the graph room provides it. Values are ids ≥ 0; -1 is "none". After the first
  * failure every call returns -1 and does nothing; the graph reports it at the end. */
 struct graft_emitter {
-    /* Adds a node; returns the id of output 0 (0 for an op without outputs) or -1. `outputs` (may be NULL) gets the
-     * ids of all outputs. */
+    /* Adds a node; returns the id of output 0 (0 for an op without outputs) or -1. `outputs` (may be NULL)
+     * gets the ids of all outputs. */
     int (*apply)(struct graft_emitter *emitter, enum graft_op op, const union graft_attributes *attributes,
                  const int *inputs, int n_inputs, int outputs[GRAFT_MAX_OUTPUTS]);
     const struct graft_desc *(*desc)(struct graft_emitter *emitter, int value);
@@ -68,28 +71,29 @@ struct graft_emitter {
 struct graft_gradient {
     struct graft_emitter *emitter;
     const struct graft_call *call;
-    const int *inputs;             /* value ids, -1 absent */
-    const int *outputs;            /* value ids */
-    const int *output_gradients;   /* value ids, -1: nothing depends on that output */
-    const bool *wanted;            /* for each input */
+    const int *inputs;                     /* value ids, -1 absent */
+    const int *outputs;                    /* value ids */
+    const int *output_gradients;           /* value ids, -1: nothing depends on that output */
+    const bool *wanted;                    /* for each input */
     int input_gradients[GRAFT_MAX_INPUTS]; /* result; -1 where not wanted or there is none */
 };
 
 struct graft_op_def {
     const char *name;
     const char *input_names[GRAFT_MAX_INPUTS]; /* "x", "w" …: for messages */
-    uint32_t i32_inputs;  /* bit i: input i is i32 */
-    uint32_t u8_inputs;   /* bit i: input i is u8; all others are real */
+    uint32_t i32_inputs;                       /* bit i: input i is i32 */
+    uint32_t u8_inputs;                        /* bit i: input i is u8; all others are real */
     int min_inputs;
     int max_inputs;
     int n_outputs;
-    uint32_t optional;    /* bit i: input i may be absent (-1) */
-    uint32_t mutates;     /* bit i: input i is changed in place */
-    uint32_t in_place;    /* bit i: output 0 may share the memory of input i if shapes and dtypes are equal */
-    bool accumulates;     /* understands call.accumulate */
-    bool fuses_unary;     /* has an activation in its attributes (set by graft_op_set_activation) */
-    int residual_input;   /* input index of the fused addition, 0 if there is none */
-    /* Checks inputs and attributes; sets call->out[] of all outputs. Failures name op, shapes and attribute. */
+    uint32_t optional;  /* bit i: input i may be absent (-1) */
+    uint32_t mutates;   /* bit i: input i is changed in place */
+    uint32_t in_place;  /* bit i: output 0 may share the memory of input i if shapes and dtypes are equal */
+    bool accumulates;   /* understands call.accumulate */
+    bool fuses_unary;   /* has an activation in its attributes (set by graft_op_set_activation) */
+    int residual_input; /* input index of the fused addition, 0 if there is none */
+    /* Checks inputs and attributes; sets call->out[] of all outputs. Failures name op, shapes and attribute.
+     */
     enum graft_status (*infer)(struct graft_context *context, struct graft_call *call);
     /* NULL: not differentiable (updates, statistics). Failures come through the emitter. */
     void (*gradient)(struct graft_gradient *gradient);
@@ -107,7 +111,8 @@ const struct graft_op_def *graft_op_get(enum graft_op op);
 /* GRAFT_OP_COUNT if there is none of that name. */
 enum graft_op graft_op_find(const char *name);
 
-/* Checks counts, presence, dtypes and rank limits common to all, then calls the op's infer. Sets call->real. */
+/* Checks counts, presence, dtypes and rank limits common to all, then calls the op's infer. Sets call->real.
+ */
 GRAFT_MUST_CHECK enum graft_status graft_op_infer(struct graft_context *context, struct graft_call *call);
 
 /* The fused activation of a call; NONE for ops without one. */
@@ -123,12 +128,14 @@ enum graft_unary_operand graft_unary_needs(enum graft_unary kind);
 char *graft_call_format(const struct graft_call *call, char *text, size_t size);
 
 /* Helpers for infer functions. */
-enum graft_status graft_op_fail(struct graft_context *context, const struct graft_call *call, const char *format, ...)
+enum graft_status graft_op_fail(struct graft_context *context, const struct graft_call *call,
+                                const char *format, ...)
     GRAFT_PRINTF(3, 4); /* GRAFT_ERROR_SHAPE with "op: message (inputs …)" */
 /* Output size of a window op along one axis, or -1 if it does not fit. */
-int64_t graft_window_output(int64_t size, int64_t kernel, int64_t stride, int64_t dilation, int64_t pad_before,
-                            int64_t pad_after, bool ceil_mode);
+int64_t graft_window_output(int64_t size, int64_t kernel, int64_t stride, int64_t dilation,
+                            int64_t pad_before, int64_t pad_after, bool ceil_mode);
 /* NumPy's broadcast of two shapes; false if they do not fit. */
-bool graft_shape_broadcast(const struct graft_shape *a, const struct graft_shape *b, struct graft_shape *result);
+bool graft_shape_broadcast(const struct graft_shape *a, const struct graft_shape *b,
+                           struct graft_shape *result);
 
 #endif

@@ -81,8 +81,8 @@ static enum graft_status read_preprocess(struct graft_context *context, const ch
     return status == GRAFT_OK ? graft_preprocess_check(context, preprocess) : status;
 }
 
-enum graft_status graft_card_read(struct graft_context *context, const struct graft_tensor_set *set, const char *file,
-                                  struct graft_card *card)
+enum graft_status graft_card_read(struct graft_context *context, const struct graft_tensor_set *set,
+                                  const char *file, struct graft_card *card)
 {
     *card = (struct graft_card){0};
     const char *const network = graft_tensor_set_text(set, KEY_NETWORK);
@@ -105,13 +105,15 @@ enum graft_status graft_card_read(struct graft_context *context, const struct gr
 }
 
 /* Puts a JSON value under a key; takes the reference. */
-static enum graft_status put(struct graft_context *context, struct graft_tensor_set *set, const char *key, json_t *json)
+static enum graft_status put(struct graft_context *context, struct graft_tensor_set *set, const char *key,
+                             json_t *json)
 {
     char *const text = json ? json_dumps(json, JSON_COMPACT | JSON_REAL_PRECISION(9)) : NULL;
     json_decref(json);
     const enum graft_status status =
         text ? graft_tensor_set_put_text(set, key, text)
-             : graft_fail(context, GRAFT_ERROR_ARGUMENT, "%s cannot be written as JSON: is a name not UTF-8?", key);
+             : graft_fail(context, GRAFT_ERROR_ARGUMENT, "%s cannot be written as JSON: is a name not UTF-8?",
+                          key);
     free(text);
     return status;
 }
@@ -124,19 +126,20 @@ enum graft_status graft_card_write(struct graft_context *context, const struct g
     for (int32_t i = 0; i < card->class_count; i++)
         if (json_array_append_new(names, json_string(card->class_names[i])) != 0) {
             json_decref(names);
-            return graft_fail(context, GRAFT_ERROR_ARGUMENT, "the class name \"%s\" is not UTF-8: rename the folder",
-                              card->class_names[i]);
+            return graft_fail(context, GRAFT_ERROR_ARGUMENT,
+                              "the class name \"%s\" is not UTF-8: rename the folder", card->class_names[i]);
         }
     enum graft_status status = put(context, set, KEY_CLASSES, names);
     if (status == GRAFT_OK)
         status = graft_tensor_set_put_text(set, KEY_NETWORK, card->network);
     if (status == GRAFT_OK)
-        status = put(context, set, KEY_PREPROCESS,
-                     json_pack("{s:i,s:s,s:i,s:i,s:i,s:[f,f,f],s:[f,f,f]}", "resize_short_side",
-                               (int)p->resize_short_side, "filter", graft_filter_name(p->filter), "crop_height",
-                               (int)p->crop_height, "crop_width", (int)p->crop_width, "channels", (int)p->channels,
-                               "mean", (double)p->mean[0], (double)p->mean[1], (double)p->mean[2], "std",
-                               (double)p->std[0], (double)p->std[1], (double)p->std[2]));
+        status =
+            put(context, set, KEY_PREPROCESS,
+                json_pack("{s:i,s:s,s:i,s:i,s:i,s:[f,f,f],s:[f,f,f]}", "resize_short_side",
+                          (int)p->resize_short_side, "filter", graft_filter_name(p->filter), "crop_height",
+                          (int)p->crop_height, "crop_width", (int)p->crop_width, "channels", (int)p->channels,
+                          "mean", (double)p->mean[0], (double)p->mean[1], (double)p->mean[2], "std",
+                          (double)p->std[0], (double)p->std[1], (double)p->std[2]));
     return status;
 }
 
@@ -145,13 +148,13 @@ enum graft_status graft_card_preprocess(struct graft_context *context, const str
 {
     const struct graft_model_preprocess *const p = &info->preprocess;
     const int32_t crop = input > 0 ? (int32_t)input : p->crop;
-    *preprocess = (struct graft_preprocess){
-        .resize_short_side = (int32_t)((int64_t)p->resize_short_side * crop / p->crop),
-        .crop_height = crop,
-        .crop_width = crop,
-        .channels = info->channels,
-        .mean = {p->mean[0], p->mean[1], p->mean[2]},
-        .std = {p->std[0], p->std[1], p->std[2]}};
+    *preprocess = (struct graft_preprocess){.resize_short_side =
+                                                (int32_t)((int64_t)p->resize_short_side * crop / p->crop),
+                                            .crop_height = crop,
+                                            .crop_width = crop,
+                                            .channels = info->channels,
+                                            .mean = {p->mean[0], p->mean[1], p->mean[2]},
+                                            .std = {p->std[0], p->std[1], p->std[2]}};
     const enum graft_status status = graft_filter_find(context, p->filter, &preprocess->filter);
     return status == GRAFT_OK ? graft_preprocess_check(context, preprocess) : status;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The card of trained weights: what one must know to use them. It travels in the `__metadata__` of the safetensors file
- * (keys graft.network, graft.classes, graft.preprocess), so that the file alone is enough.
+ * The card of trained weights: what one must know to use them. It travels in the `__metadata__` of the
+ * safetensors file (keys graft.network, graft.classes, graft.preprocess), so that the file alone is enough.
  */
 #ifndef GRAFT_SRC_TRAIN_CARD_H
 #define GRAFT_SRC_TRAIN_CARD_H
@@ -11,21 +11,23 @@
 #include "graft/model.h"
 
 struct graft_card {
-    char network[64];        /* "" if the file does not say */
-    int32_t class_count;     /* 0 if it does not say */
+    char network[64];         /* "" if the file does not say */
+    int32_t class_count;      /* 0 if it does not say */
     const char **class_names; /* [class_count] */
     struct graft_preprocess preprocess;
     bool has_preprocess;
 };
 
 /* Reads what is there; damaged JSON is GRAFT_ERROR_FORMAT. `file` is for messages. */
-GRAFT_MUST_CHECK enum graft_status graft_card_read(struct graft_context *context, const struct graft_tensor_set *set,
-                                                   const char *file, struct graft_card *card);
-GRAFT_MUST_CHECK enum graft_status graft_card_write(struct graft_context *context, const struct graft_card *card,
-                                                    struct graft_tensor_set *set);
+GRAFT_MUST_CHECK enum graft_status graft_card_read(struct graft_context *context,
+                                                   const struct graft_tensor_set *set, const char *file,
+                                                   struct graft_card *card);
+GRAFT_MUST_CHECK enum graft_status
+graft_card_write(struct graft_context *context, const struct graft_card *card, struct graft_tensor_set *set);
 /* Copies the names. */
-GRAFT_MUST_CHECK enum graft_status graft_card_set_classes(struct graft_context *context, struct graft_card *card,
-                                                          const char *const *names, int32_t count);
+GRAFT_MUST_CHECK enum graft_status graft_card_set_classes(struct graft_context *context,
+                                                          struct graft_card *card, const char *const *names,
+                                                          int32_t count);
 void graft_card_close(struct graft_context *context, struct graft_card *card);
 
 /* The preprocessing that a network's description carries, for an input of side `input` (0: its own). */

@@ -25,22 +25,26 @@ struct graft_classifier {
 };
 
 /* A folder is a run: its best weights. */
-static enum graft_status weights_path(struct graft_context *context, const struct graft_classifier_options *options,
-                                      char *path, size_t size, bool *is_run)
+static enum graft_status weights_path(struct graft_context *context,
+                                      const struct graft_classifier_options *options, char *path, size_t size,
+                                      bool *is_run)
 {
     struct stat facts;
     *is_run = stat(options->network, &facts) == 0 && S_ISDIR(facts.st_mode);
     if (!*is_run && !options->weights) {
         const struct graft_model_info *info;
         if (strchr(options->network, '/'))
-            return graft_fail(context, GRAFT_ERROR_NOT_FOUND, "there is no run folder \"%s\"", options->network);
+            return graft_fail(context, GRAFT_ERROR_NOT_FOUND, "there is no run folder \"%s\"",
+                              options->network);
         const enum graft_status status = graft_model_find(context, options->network, &info);
-        return status != GRAFT_OK ? status
-                                  : graft_fail(context, GRAFT_ERROR_ARGUMENT,
-                                               "%s needs weights: name a safetensors file with --weights", info->name);
+        return status != GRAFT_OK
+                   ? status
+                   : graft_fail(context, GRAFT_ERROR_ARGUMENT,
+                                "%s needs weights: name a safetensors file with --weights", info->name);
     }
-    const int length = *is_run && !options->weights ? snprintf(path, size, "%s/model.safetensors", options->network)
-                                                    : snprintf(path, size, "%s", options->weights);
+    const int length = *is_run && !options->weights
+                           ? snprintf(path, size, "%s/model.safetensors", options->network)
+                           : snprintf(path, size, "%s", options->weights);
     return length > 0 && (size_t)length < size
                ? GRAFT_OK
                : graft_fail(context, GRAFT_ERROR_ARGUMENT, "the path \"%s\" is too long", options->network);
@@ -76,8 +80,8 @@ static enum graft_status number_classes(struct graft_classifier *classifier)
     if (card->class_count > 0)
         return card->class_count == classes
                    ? GRAFT_OK
-                   : graft_fail(classifier->context, GRAFT_ERROR_FORMAT, "the weights name %d classes, but have %d",
-                                card->class_count, classes);
+                   : graft_fail(classifier->context, GRAFT_ERROR_FORMAT,
+                                "the weights name %d classes, but have %d", card->class_count, classes);
     const char **const names = graft_allocate(classifier->context, (size_t)classes, sizeof *names);
     if (!names)
         return GRAFT_ERROR_MEMORY;
@@ -131,14 +135,15 @@ static enum graft_status load(struct graft_classifier *classifier, const char *f
     if (status != GRAFT_OK)
         return graft_fail_prefix(classifier->context, status, "%s", file);
     if (report.unused > 0)
-        graft_log(classifier->context, GRAFT_LOG_REMARK, "%s: %d tensors are not used: %s", file, report.unused,
-                  report.unused_names);
+        graft_log(classifier->context, GRAFT_LOG_REMARK, "%s: %d tensors are not used: %s", file,
+                  report.unused, report.unused_names);
     return GRAFT_OK;
 }
 
 /* Everything but the weights file. */
-static enum graft_status open_all(struct graft_classifier *classifier, const struct graft_classifier_options *options,
-                                  bool is_run, const char *file, const struct graft_tensor_set *set)
+static enum graft_status open_all(struct graft_classifier *classifier,
+                                  const struct graft_classifier_options *options, bool is_run,
+                                  const char *file, const struct graft_tensor_set *set)
 {
     struct graft_context *const context = classifier->context;
     enum graft_status status = graft_card_read(context, set, file, &classifier->card);
@@ -147,19 +152,19 @@ static enum graft_status open_all(struct graft_classifier *classifier, const str
     const struct graft_card *const card = &classifier->card;
     const char *const network = is_run ? card->network : options->network;
     if (is_run && !card->network[0])
-        return graft_fail(context, GRAFT_ERROR_FORMAT,
-                          "%s does not say of which network it is: name the network and give the file as weights",
-                          file);
+        return graft_fail(
+            context, GRAFT_ERROR_FORMAT,
+            "%s does not say of which network it is: name the network and give the file as weights", file);
     if (card->network[0] && strcmp(card->network, network) != 0)
-        return graft_fail(context, GRAFT_ERROR_FORMAT, "%s holds weights of %s, not of %s", file, card->network,
-                          network);
+        return graft_fail(context, GRAFT_ERROR_FORMAT, "%s holds weights of %s, not of %s", file,
+                          card->network, network);
     const int64_t batch = options->batch > 0 ? options->batch : 16;
     status = open_model(classifier, network, batch, set);
     if (status == GRAFT_OK)
         status = load(classifier, file, set);
     if (status == GRAFT_OK)
-        status = graft_plan_open(classifier->model->graph, classifier->device, classifier->variables, &options->plan,
-                                 &classifier->plan);
+        status = graft_plan_open(classifier->model->graph, classifier->device, classifier->variables,
+                                 &options->plan, &classifier->plan);
     if (status != GRAFT_OK)
         return status;
     const struct graft_preprocess *const p = &card->preprocess;
@@ -169,7 +174,8 @@ static enum graft_status open_all(struct graft_classifier *classifier, const str
     return classifier->pixels && classifier->logits ? GRAFT_OK : GRAFT_ERROR_MEMORY;
 }
 
-enum graft_status graft_classifier_open(struct graft_device *device, const struct graft_classifier_options *options,
+enum graft_status graft_classifier_open(struct graft_device *device,
+                                        const struct graft_classifier_options *options,
                                         struct graft_classifier **classifier)
 {
     struct graft_context *const context = device->context;
@@ -240,8 +246,8 @@ int64_t graft_classifier_batch(const struct graft_classifier *classifier)
     return classifier->model->batch;
 }
 
-enum graft_status graft_classifier_run(struct graft_classifier *classifier, const uint8_t *pixels, int64_t count,
-                                       float *logits)
+enum graft_status graft_classifier_run(struct graft_classifier *classifier, const uint8_t *pixels,
+                                       int64_t count, float *logits)
 {
     const struct graft_model *const model = classifier->model;
     if (count < 1 || count > model->batch)
@@ -263,10 +269,11 @@ enum graft_status graft_classifier_run(struct graft_classifier *classifier, cons
         memcpy(logits, classifier->logits, (size_t)(count * model->classes) * sizeof(float));
     for (int64_t i = 0; i < count * model->classes && status == GRAFT_OK; i++)
         if (!isfinite(logits[i]))
-            status = graft_fail(classifier->context, GRAFT_ERROR_NUMERIC,
-                                "the network's output is not finite (logit %lld of picture %lld): the weights are "
-                                "damaged or of another network",
-                                (long long)(i % model->classes), (long long)(i / model->classes));
+            status =
+                graft_fail(classifier->context, GRAFT_ERROR_NUMERIC,
+                           "the network's output is not finite (logit %lld of picture %lld): the weights are "
+                           "damaged or of another network",
+                           (long long)(i % model->classes), (long long)(i / model->classes));
     return status;
 }
 
@@ -277,9 +284,9 @@ enum graft_status graft_classifier_file(struct graft_classifier *classifier, con
     return status == GRAFT_OK ? graft_classifier_run(classifier, classifier->pixels, 1, logits) : status;
 }
 
-enum graft_status graft_classifier_evaluate(struct graft_classifier *classifier, const struct graft_dataset *dataset,
-                                            enum graft_split split, bool skip_damaged,
-                                            graft_progress_function *progress, void *user,
+enum graft_status graft_classifier_evaluate(struct graft_classifier *classifier,
+                                            const struct graft_dataset *dataset, enum graft_split split,
+                                            bool skip_damaged, graft_progress_function *progress, void *user,
                                             struct graft_evaluation *evaluation)
 {
     struct graft_context *const context = classifier->context;

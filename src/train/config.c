@@ -27,7 +27,8 @@ enum graft_status graft_fit_folder_create(struct graft_fit_job *job)
     if (!job->options.out || !*job->options.out)
         return graft_fail(job->context, GRAFT_ERROR_ARGUMENT, "fit needs a folder for the run");
     if (!join(config, sizeof config, job->options.out, "config.json"))
-        return graft_fail(job->context, GRAFT_ERROR_ARGUMENT, "the path \"%s\" is too long", job->options.out);
+        return graft_fail(job->context, GRAFT_ERROR_ARGUMENT, "the path \"%s\" is too long",
+                          job->options.out);
     if (stat(config, &facts) == 0)
         return graft_fail(job->context, GRAFT_ERROR_ARGUMENT,
                           "%s holds a run already: resume it, or name another folder", job->options.out);
@@ -73,7 +74,8 @@ static void set_options(json_t *config, const struct graft_fit_options *o)
     (void)json_object_set_new(config, "schedule", json_string(graft_schedule_name(o->schedule)));
     (void)json_object_set_new(config, "warmup", json_integer(o->warmup));
     (void)json_object_set_new(config, "dropout", json_real((double)o->dropout));
-    (void)json_object_set_new(config, "batch_norm", json_string(o->bn == GRAFT_BATCH_NORM_TRAIN ? "train" : "frozen"));
+    (void)json_object_set_new(config, "batch_norm",
+                              json_string(o->bn == GRAFT_BATCH_NORM_TRAIN ? "train" : "frozen"));
     (void)json_object_set_new(config, "augment", json_boolean(o->augment));
     (void)json_object_set_new(config, "skip_damaged", json_boolean(o->skip_damaged));
     (void)json_object_set_new(config, "seed", json_integer((json_int_t)o->seed));
@@ -92,21 +94,22 @@ enum graft_status graft_fit_config_write(struct graft_fit_job *job)
     (void)json_object_set_new(config, "network", json_string(job->card.network));
     (void)json_object_set_new(config, "classes", classes);
     (void)json_object_set_new(config, "preprocess",
-                              json_pack("{s:i,s:s,s:i,s:i}", "resize_short_side", (int)p->resize_short_side, "filter",
-                                        graft_filter_name(p->filter), "crop_height", (int)p->crop_height, "crop_width",
-                                        (int)p->crop_width));
-    (void)json_object_set_new(config, "images",
-                              json_pack("{s:I,s:I,s:I}", "train",
-                                        (json_int_t)graft_dataset_count(job->dataset, GRAFT_SPLIT_TRAIN), "val",
-                                        (json_int_t)graft_dataset_count(job->dataset, GRAFT_SPLIT_VAL), "test",
-                                        (json_int_t)graft_dataset_count(job->dataset, GRAFT_SPLIT_TEST)));
+                              json_pack("{s:i,s:s,s:i,s:i}", "resize_short_side", (int)p->resize_short_side,
+                                        "filter", graft_filter_name(p->filter), "crop_height",
+                                        (int)p->crop_height, "crop_width", (int)p->crop_width));
+    (void)json_object_set_new(
+        config, "images",
+        json_pack("{s:I,s:I,s:I}", "train", (json_int_t)graft_dataset_count(job->dataset, GRAFT_SPLIT_TRAIN),
+                  "val", (json_int_t)graft_dataset_count(job->dataset, GRAFT_SPLIT_VAL), "test",
+                  (json_int_t)graft_dataset_count(job->dataset, GRAFT_SPLIT_TEST)));
     set_options(config, &job->options);
     char *const text = json_dumps(config, JSON_INDENT(2));
-    enum graft_status status =
-        text ? GRAFT_OK
-             : graft_fail(job->context, GRAFT_ERROR_ARGUMENT, "the run cannot be described as JSON: is a name not UTF-8?");
+    enum graft_status status = text ? GRAFT_OK
+                                    : graft_fail(job->context, GRAFT_ERROR_ARGUMENT,
+                                                 "the run cannot be described as JSON: is a name not UTF-8?");
     if (status == GRAFT_OK && !join(path, sizeof path, job->options.out, "config.json"))
-        status = graft_fail(job->context, GRAFT_ERROR_ARGUMENT, "the path \"%s\" is too long", job->options.out);
+        status =
+            graft_fail(job->context, GRAFT_ERROR_ARGUMENT, "the path \"%s\" is too long", job->options.out);
     if (status == GRAFT_OK)
         status = graft_file_write(job->context, path, text, strlen(text));
     free(text);
@@ -163,8 +166,8 @@ enum graft_status graft_fit_config_read(struct graft_fit_job *job, const char *f
     o->model = text(config, "network");
     if (!config || !o->data || !o->model || !read_stages(config, o) || !text(config, "schedule") ||
         !text(config, "optimizer"))
-        return graft_fail(job->context, GRAFT_ERROR_FORMAT, "%s is damaged (%s): the run cannot be resumed", path,
-                          config ? "an entry is missing" : error.text);
+        return graft_fail(job->context, GRAFT_ERROR_FORMAT, "%s is damaged (%s): the run cannot be resumed",
+                          path, config ? "an entry is missing" : error.text);
     o->dataset.val_path = text(config, "val_path");
     o->dataset.val_fraction = number(config, "val_fraction");
     o->dataset.seed = (uint64_t)json_integer_value(json_object_get(config, "data_seed"));
@@ -179,8 +182,9 @@ enum graft_status graft_fit_config_read(struct graft_fit_job *job, const char *f
     o->label_smoothing = number(config, "label_smoothing");
     o->warmup = (int)number(config, "warmup");
     o->dropout = (float)number(config, "dropout");
-    o->bn = text(config, "batch_norm") && strcmp(text(config, "batch_norm"), "train") == 0 ? GRAFT_BATCH_NORM_TRAIN
-                                                                                         : GRAFT_BATCH_NORM_FROZEN;
+    o->bn = text(config, "batch_norm") && strcmp(text(config, "batch_norm"), "train") == 0
+                ? GRAFT_BATCH_NORM_TRAIN
+                : GRAFT_BATCH_NORM_FROZEN;
     o->augment = json_is_true(json_object_get(config, "augment"));
     o->skip_damaged = json_is_true(json_object_get(config, "skip_damaged"));
     o->seed = (uint64_t)json_integer_value(json_object_get(config, "seed"));

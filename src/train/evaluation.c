@@ -52,7 +52,8 @@ void graft_evaluation_close(struct graft_context *context, struct graft_evaluati
 }
 
 /* loss, top1 and top5 hold sums until graft_evaluation_finish. */
-void graft_evaluation_add(struct graft_evaluation *evaluation, const float *logits, const int32_t *labels, int64_t rows)
+void graft_evaluation_add(struct graft_evaluation *evaluation, const float *logits, const int32_t *labels,
+                          int64_t rows)
 {
     const int32_t classes = evaluation->classes;
     for (int64_t row = 0; row < rows; row++) {

@@ -36,7 +36,8 @@ static enum graft_status open_trunk(struct graft_fit_job *job, const char *cut, 
                                                 .std = p->std};
     enum graft_status status = graft_model_open(job->context, job->card.network, &options, &trunk->model);
     if (status == GRAFT_OK)
-        status = graft_plan_open(trunk->model->graph, job->device, job->variables, &job->options.plan, &trunk->plan);
+        status = graft_plan_open(trunk->model->graph, job->device, job->variables, &job->options.plan,
+                                 &trunk->plan);
     return status;
 }
 
@@ -50,8 +51,12 @@ static void report(const struct graft_fit_job *job, int64_t done, int64_t total,
 {
     if (!job->options.progress)
         return;
-    struct graft_progress now = {.phase = "features", .stage = job->position.stage, .done = done, .total = total,
-                                 .loss = (double)NAN, .accuracy = (double)NAN};
+    struct graft_progress now = {.phase = "features",
+                                 .stage = job->position.stage,
+                                 .done = done,
+                                 .total = total,
+                                 .loss = (double)NAN,
+                                 .accuracy = (double)NAN};
     now.images_per_second = (double)done / seconds;
     now.seconds_left = (double)(total - done) / now.images_per_second;
     job->options.progress(job->options.user, &now);
@@ -65,21 +70,22 @@ static enum graft_status compute(struct graft_fit_job *job, struct trunk *trunk,
     const int64_t capacity = graft_dataset_count(job->dataset, split);
     const struct graft_desc *const desc = graft_graph_desc(trunk->model->graph, trunk->model->features);
     const uint64_t batch_bytes = graft_desc_bytes(desc);
-    struct graft_source source = {.context = context};
+    struct graft_fit_source source = {.context = context};
     features->row_bytes = batch_bytes / (uint64_t)trunk->model->batch;
     features->rows = graft_allocate_raw(context, (size_t)capacity, (size_t)features->row_bytes);
     features->labels = graft_allocate(context, (size_t)capacity, sizeof *features->labels);
     uint8_t *const rows = graft_allocate_raw(context, 1, (size_t)batch_bytes);
     enum graft_status status = features->rows && features->labels && rows ? GRAFT_OK : GRAFT_ERROR_MEMORY;
     if (status == GRAFT_OK)
-        status = graft_source_open_pictures(job, split, trunk->model->batch, false, &source);
+        status = graft_fit_source_open_pictures(job, split, trunk->model->batch, false, &source);
     while (status == GRAFT_OK) {
-        struct graft_source_batch batch;
-        status = graft_source_next(&source, &batch);
+        struct graft_fit_batch batch;
+        status = graft_fit_source_next(&source, &batch);
         if (status != GRAFT_OK || batch.valid == 0)
             break;
-        status = graft_plan_write(trunk->plan, trunk->model->input, batch.input,
-                                  graft_desc_bytes(graft_graph_desc(trunk->model->graph, trunk->model->input)));
+        status =
+            graft_plan_write(trunk->plan, trunk->model->input, batch.input,
+                             graft_desc_bytes(graft_graph_desc(trunk->model->graph, trunk->model->input)));
         if (status == GRAFT_OK)
             status = graft_plan_run(trunk->plan, GRAFT_SEGMENT_COMPUTE);
         if (status == GRAFT_OK)
@@ -88,12 +94,13 @@ static enum graft_status compute(struct graft_fit_job *job, struct trunk *trunk,
             break;
         memcpy(features->rows + (uint64_t)features->count * features->row_bytes, rows,
                (size_t)((uint64_t)batch.valid * features->row_bytes));
-        memcpy(features->labels + features->count, batch.labels, (size_t)batch.valid * sizeof *features->labels);
+        memcpy(features->labels + features->count, batch.labels,
+               (size_t)batch.valid * sizeof *features->labels);
         features->count += batch.valid;
         *done += batch.valid;
         report(job, *done, total, graft_seconds() - begin);
     }
-    graft_source_close(&source);
+    graft_fit_source_close(&source);
     graft_release(context, rows);
     return status;
 }
@@ -110,8 +117,8 @@ enum graft_status graft_features_prepare(struct graft_fit_job *job, const char *
     struct trunk trunk = {0};
     enum graft_status status = open_trunk(job, cut, &trunk);
     if (status == GRAFT_OK) {
-        const uint64_t row =
-            graft_desc_bytes(graft_graph_desc(trunk.model->graph, trunk.model->features)) / (uint64_t)trunk.model->batch;
+        const uint64_t row = graft_desc_bytes(graft_graph_desc(trunk.model->graph, trunk.model->features)) /
+                             (uint64_t)trunk.model->batch;
         const int64_t pictures = graft_dataset_count(job->dataset, GRAFT_SPLIT_TRAIN) +
                                  graft_dataset_count(job->dataset, GRAFT_SPLIT_VAL);
         uint64_t need = 0;
@@ -120,9 +127,11 @@ enum graft_status graft_features_prepare(struct graft_fit_job *job, const char *
         int64_t done = 0;
         if (!*cached)
             graft_log(job->context, GRAFT_LOG_REMARK,
-                      "the features of %lld pictures before stage %s need %.0f MiB, more than the %.0f MiB allowed: "
+                      "the features of %lld pictures before stage %s need %.0f MiB, more than the %.0f MiB "
+                      "allowed: "
                       "they are computed anew in every epoch",
-                      (long long)pictures, cut, (double)need / 1048576, (double)job->options.features_limit / 1048576);
+                      (long long)pictures, cut, (double)need / 1048576,
+                      (double)job->options.features_limit / 1048576);
         for (int s = 0; s < 2 && status == GRAFT_OK && *cached; s++)
             if (graft_dataset_count(job->dataset, splits[s]) > 0)
                 status = compute(job, &trunk, splits[s], &job->features[splits[s]], &done, pictures, begin);

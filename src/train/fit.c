@@ -31,8 +31,8 @@ static enum graft_status choose_network(struct graft_fit_job *job, const struct 
     if (!name)
         name = fixed && width == 28 && height == 28 && channels == 1 ? "mnist_convnet" : "tiny_convnet";
     if (of_weights->network[0] && strcmp(name, of_weights->network) != 0)
-        return graft_fail(job->context, GRAFT_ERROR_ARGUMENT, "%s holds weights of %s, not of %s", options->weights,
-                          of_weights->network, name);
+        return graft_fail(job->context, GRAFT_ERROR_ARGUMENT, "%s holds weights of %s, not of %s",
+                          options->weights, of_weights->network, name);
     const struct graft_model_info *info;
     const enum graft_status status = graft_model_find(job->context, name, &info);
     if (status != GRAFT_OK)
@@ -80,15 +80,17 @@ static enum graft_status resolve(struct graft_fit_job *job)
             stage->epochs = o->epochs > 0 ? o->epochs : head ? 20 : !scratch ? 5 : pictures > 20000 ? 5 : 30;
         if (stage->learning_rate == 0)
             stage->learning_rate = s == 0 ? rate : rate / 10;
-        if (stage->epochs < 0 || stage->epochs > 100000 || !(stage->learning_rate > 0 && stage->learning_rate < 1e6))
+        if (stage->epochs < 0 || stage->epochs > 100000 ||
+            !(stage->learning_rate > 0 && stage->learning_rate < 1e6))
             return graft_fail(job->context, GRAFT_ERROR_ARGUMENT,
-                              "stage %s: %d epochs at learning rate %g make no sense", stage->from, stage->epochs,
-                              stage->learning_rate);
-        const bool known = strcmp(stage->from, "all") == 0 || graft_model_stage_find(job->whole, stage->from) >= 0;
+                              "stage %s: %d epochs at learning rate %g make no sense", stage->from,
+                              stage->epochs, stage->learning_rate);
+        const bool known =
+            strcmp(stage->from, "all") == 0 || graft_model_stage_find(job->whole, stage->from) >= 0;
         if (!known)
             return graft_fail(job->context, GRAFT_ERROR_NOT_FOUND,
-                              "%s has no stage \"%s\"; `graft summary %s` lists them", job->card.network, stage->from,
-                              job->card.network);
+                              "%s has no stage \"%s\"; `graft summary %s` lists them", job->card.network,
+                              stage->from, job->card.network);
     }
     return GRAFT_OK;
 }
@@ -152,7 +154,8 @@ static enum graft_status prepare(struct graft_fit_job *job, const struct graft_f
     if (options->resume)
         status = graft_fit_config_read(job, options->resume);
     else if (!options->data)
-        status = graft_fail(context, GRAFT_ERROR_ARGUMENT, "fit needs data: a folder with a folder for each class");
+        status = graft_fail(context, GRAFT_ERROR_ARGUMENT,
+                            "fit needs data: a folder with a folder for each class");
     if (status == GRAFT_OK)
         status = graft_dataset_open(context, job->options.data, &job->options.dataset, &job->dataset);
     if (status == GRAFT_OK)
@@ -245,9 +248,10 @@ static enum graft_status finish(struct graft_fit_job *job)
 enum graft_status graft_fit(struct graft_device *device, const struct graft_fit_options *options,
                             struct graft_fit_result *result)
 {
-    struct graft_fit_job job = {.context = device->context, .device = device, .options = *options, .result = result};
-    *result = (struct graft_fit_result){
-        .val_top1 = (double)NAN, .val_loss = (double)NAN, .test_top1 = (double)NAN};
+    struct graft_fit_job job = {
+        .context = device->context, .device = device, .options = *options, .result = result};
+    *result =
+        (struct graft_fit_result){.val_top1 = (double)NAN, .val_loss = (double)NAN, .test_top1 = (double)NAN};
     job.begin = job.last_saved = graft_seconds();
     enum graft_status status = prepare(&job, options);
     if (status == GRAFT_OK)

@@ -17,10 +17,10 @@ struct graft_features {
 };
 
 /*
- * Where batches come from: pictures through the loader, or cached features. Whole batches: rows beyond `valid` repeat
- * others.
+ * Where batches come from: pictures through the loader, or cached features. Whole batches: rows beyond
+ * `valid` repeat others.
  */
-struct graft_source {
+struct graft_fit_source {
     struct graft_context *context;
     struct graft_loader *loader; /* NULL: features */
     const struct graft_features *features;
@@ -33,7 +33,7 @@ struct graft_source {
     int32_t *labels;
 };
 
-struct graft_source_batch {
+struct graft_fit_batch {
     const void *input;
     const int32_t *labels;
     int64_t valid; /* 0: the epoch is over */
@@ -68,41 +68,48 @@ struct graft_fit_job {
     struct graft_fit_result *result;
     struct graft_fit_position position;
     int history_capacity;
-    double begin;       /* clock at the start of this process's part */
-    double last_saved;  /* clock */
+    double begin;      /* clock at the start of this process's part */
+    double last_saved; /* clock */
     bool best_unsaved;
-    bool folder_ready;  /* the run folder can be written */
-    void *config;       /* of a resumed run: holds the texts that options point to */
+    bool folder_ready; /* the run folder can be written */
+    void *config;      /* of a resumed run: holds the texts that options point to */
 };
 
 /* ---- source.c */
-GRAFT_MUST_CHECK enum graft_status graft_source_open_pictures(struct graft_fit_job *job, enum graft_split split,
-                                                              int64_t batch, bool training,
-                                                              struct graft_source *source);
-GRAFT_MUST_CHECK enum graft_status graft_source_open_features(struct graft_fit_job *job,
-                                                              const struct graft_features *features, int64_t batch,
-                                                              bool training, struct graft_source *source);
-void graft_source_close(struct graft_source *source);
-GRAFT_MUST_CHECK enum graft_status graft_source_start(struct graft_source *source, int64_t epoch, int64_t first_batch);
-GRAFT_MUST_CHECK enum graft_status graft_source_next(struct graft_source *source, struct graft_source_batch *batch);
-int64_t graft_source_batches(const struct graft_source *source);
+GRAFT_MUST_CHECK enum graft_status graft_fit_source_open_pictures(struct graft_fit_job *job,
+                                                                  enum graft_split split, int64_t batch,
+                                                                  bool training,
+                                                                  struct graft_fit_source *source);
+GRAFT_MUST_CHECK enum graft_status graft_fit_source_open_features(struct graft_fit_job *job,
+                                                                  const struct graft_features *features,
+                                                                  int64_t batch, bool training,
+                                                                  struct graft_fit_source *source);
+void graft_fit_source_close(struct graft_fit_source *source);
+GRAFT_MUST_CHECK enum graft_status graft_fit_source_start(struct graft_fit_source *source, int64_t epoch,
+                                                          int64_t first_batch);
+GRAFT_MUST_CHECK enum graft_status graft_fit_source_next(struct graft_fit_source *source,
+                                                         struct graft_fit_batch *batch);
+int64_t graft_fit_source_batches(const struct graft_fit_source *source);
 
 /* ---- features.c */
-/* Makes sure that job->features hold train and validation pictures' features before stage `cut`. *cached is false (and
- * nothing is kept) if they would exceed the limit. */
-GRAFT_MUST_CHECK enum graft_status graft_features_prepare(struct graft_fit_job *job, const char *cut, bool *cached);
+/* Makes sure that job->features hold train and validation pictures' features before stage `cut`. *cached is
+ * false (and nothing is kept) if they would exceed the limit. */
+GRAFT_MUST_CHECK enum graft_status graft_features_prepare(struct graft_fit_job *job, const char *cut,
+                                                          bool *cached);
 void graft_features_close(struct graft_context *context, struct graft_features *features);
 
 /* ---- stage.c */
 /* Runs the stage from job->position on. GRAFT_ERROR_CANCELLED leaves the position where it can go on. */
-GRAFT_MUST_CHECK enum graft_status graft_fit_run_stage(struct graft_fit_job *job, const struct graft_fit_stage *stage);
+GRAFT_MUST_CHECK enum graft_status graft_fit_run_stage(struct graft_fit_job *job,
+                                                       const struct graft_fit_stage *stage);
 /* Evaluates the variables as they are on a split; from cached features where there are some. */
 GRAFT_MUST_CHECK enum graft_status graft_fit_evaluate(struct graft_fit_job *job, enum graft_split split,
                                                       struct graft_evaluation *evaluation);
 
 /* ---- folder.c */
 GRAFT_MUST_CHECK enum graft_status graft_fit_folder_create(struct graft_fit_job *job);
-/* config.json with the resolved options; and back, for a run that is resumed (job->config then owns texts). */
+/* config.json with the resolved options; and back, for a run that is resumed (job->config then owns texts).
+ */
 GRAFT_MUST_CHECK enum graft_status graft_fit_config_write(struct graft_fit_job *job);
 GRAFT_MUST_CHECK enum graft_status graft_fit_config_read(struct graft_fit_job *job, const char *folder);
 void graft_fit_config_close(struct graft_fit_job *job);
@@ -111,7 +118,8 @@ GRAFT_MUST_CHECK enum graft_status graft_fit_save(struct graft_fit_job *job);
 /* Variables, position, history and best weights of an interrupted run. */
 GRAFT_MUST_CHECK enum graft_status graft_fit_load(struct graft_fit_job *job);
 /* Notes an epoch in the result's history. */
-GRAFT_MUST_CHECK enum graft_status graft_fit_note_epoch(struct graft_fit_job *job, const struct graft_fit_epoch *epoch);
+GRAFT_MUST_CHECK enum graft_status graft_fit_note_epoch(struct graft_fit_job *job,
+                                                        const struct graft_fit_epoch *epoch);
 /* Takes the weights as they are now as the best. */
 GRAFT_MUST_CHECK enum graft_status graft_fit_keep_best(struct graft_fit_job *job);
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What a run keeps on disk while it goes on: history, weights, and the state from which it is resumed to the bit. */
+/* What a run keeps on disk while it goes on: history, weights, and the state from which it is resumed to the
+ * bit. */
 #include "backend/backend.h"
 #include "base/context.h"
 #include "base/file.h"
@@ -22,9 +23,9 @@
 static enum graft_status run_path(struct graft_fit_job *job, const char *name, char *path, size_t size)
 {
     const int length = snprintf(path, size, "%s/%s", job->options.out, name);
-    return length > 0 && (size_t)length < size
-               ? GRAFT_OK
-               : graft_fail(job->context, GRAFT_ERROR_ARGUMENT, "the path \"%s\" is too long", job->options.out);
+    return length > 0 && (size_t)length < size ? GRAFT_OK
+                                               : graft_fail(job->context, GRAFT_ERROR_ARGUMENT,
+                                                            "the path \"%s\" is too long", job->options.out);
 }
 
 enum graft_status graft_fit_note_epoch(struct graft_fit_job *job, const struct graft_fit_epoch *epoch)
@@ -68,7 +69,8 @@ enum graft_status graft_fit_keep_best(struct graft_fit_job *job)
     return GRAFT_OK;
 }
 
-static enum graft_status save_set(struct graft_fit_job *job, const char *name, const struct graft_tensor_set *set)
+static enum graft_status save_set(struct graft_fit_job *job, const char *name,
+                                  const struct graft_tensor_set *set)
 {
     char path[PATH_MAX];
     const enum graft_status status = run_path(job, name, path, sizeof path);
@@ -98,7 +100,8 @@ static enum graft_status save_history(struct graft_fit_job *job)
                 graft_csv_text(context, &csv, "");
         graft_csv_end_row(context, &csv);
     }
-    enum graft_status status = csv.failed ? GRAFT_ERROR_MEMORY : run_path(job, "history.csv", path, sizeof path);
+    enum graft_status status =
+        csv.failed ? GRAFT_ERROR_MEMORY : run_path(job, "history.csv", path, sizeof path);
     if (status == GRAFT_OK)
         status = graft_file_write(context, path, csv.data, csv.length);
     graft_text_close(context, &csv);
@@ -117,10 +120,10 @@ static double real_or_nan(const json_t *json)
 
 static json_t *epoch_json(const struct graft_fit_epoch *e)
 {
-    return json_pack("{s:i,s:i,s:f,s:o,s:o,s:o,s:o,s:f}", "stage", e->stage, "epoch", e->epoch, "learning_rate",
-                     e->learning_rate, "train_loss", real_or_null(e->train_loss), "train_top1",
-                     real_or_null(e->train_top1), "val_loss", real_or_null(e->val_loss), "val_top1",
-                     real_or_null(e->val_top1), "seconds", e->seconds);
+    return json_pack("{s:i,s:i,s:f,s:o,s:o,s:o,s:o,s:f}", "stage", e->stage, "epoch", e->epoch,
+                     "learning_rate", e->learning_rate, "train_loss", real_or_null(e->train_loss),
+                     "train_top1", real_or_null(e->train_top1), "val_loss", real_or_null(e->val_loss),
+                     "val_top1", real_or_null(e->val_top1), "seconds", e->seconds);
 }
 
 /* Takes the reference. 17 digits bring a double back to the bit. */
@@ -138,8 +141,8 @@ static enum graft_status put_position(struct graft_fit_job *job, struct graft_te
     const struct graft_fit_position *const at = &job->position;
     const struct graft_fit_result *const result = job->result;
     json_t *const position = json_pack(
-        "{s:i,s:i,s:I,s:I,s:f,s:I,s:I,s:f,s:f,s:I,s:f,s:i,s:o,s:o}", "stage", at->stage, "epoch", at->epoch, "batch",
-        (json_int_t)at->batch, "number", (json_int_t)at->number, "loss_sum", at->loss_sum, "correct",
+        "{s:i,s:i,s:I,s:I,s:f,s:I,s:I,s:f,s:f,s:I,s:f,s:i,s:o,s:o}", "stage", at->stage, "epoch", at->epoch,
+        "batch", (json_int_t)at->batch, "number", (json_int_t)at->number, "loss_sum", at->loss_sum, "correct",
         (json_int_t)at->correct, "seen", (json_int_t)at->seen, "seconds", at->seconds, "train_seconds",
         at->train_seconds, "trained", (json_int_t)at->trained, "total_seconds",
         at->total_seconds + graft_seconds() - job->begin, "best_epoch", result->best_epoch, "val_top1",
@@ -214,7 +217,8 @@ static enum graft_status read_history(struct graft_fit_job *job, const json_t *h
             .val_top1 = real_or_nan(json_object_get(item, "val_top1")),
             .seconds = json_number_value(json_object_get(item, "seconds"))};
         if (epoch.stage < 0 || epoch.stage >= job->options.stage_count)
-            return graft_fail(job->context, GRAFT_ERROR_FORMAT, "the state's history names stage %d", epoch.stage);
+            return graft_fail(job->context, GRAFT_ERROR_FORMAT, "the state's history names stage %d",
+                              epoch.stage);
         status = graft_fit_note_epoch(job, &epoch);
     }
     return status;
@@ -260,7 +264,8 @@ static enum graft_status read_variables(struct graft_fit_job *job, const struct 
         status = graft_variables_add(job->variables, graph);
     for (size_t i = 0; i < graft_tensor_set_count(set) && status == GRAFT_OK; i++) {
         const struct graft_named_tensor *const tensor = graft_tensor_set_at(set, i);
-        status = graft_variables_write(job->variables, tensor->name, tensor->data, graft_desc_bytes(&tensor->desc));
+        status = graft_variables_write(job->variables, tensor->name, tensor->data,
+                                       graft_desc_bytes(&tensor->desc));
     }
     graft_graph_close(&graph);
     return status;
@@ -293,6 +298,7 @@ enum graft_status graft_fit_load(struct graft_fit_job *job)
     if (status == GRAFT_OK)
         status = graft_safetensors_load(job->context, path, &job->best);
     if (status == GRAFT_OK && job->position.stage >= job->options.stage_count)
-        graft_log(job->context, GRAFT_LOG_REMARK, "the run %s is complete; it is evaluated again", job->options.out);
+        graft_log(job->context, GRAFT_LOG_REMARK, "the run %s is complete; it is evaluated again",
+                  job->options.out);
     return status;
 }

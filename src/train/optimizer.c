@@ -9,21 +9,23 @@
 
 static const char *const optimizer_names[] = {
     [GRAFT_SGD] = "sgd", [GRAFT_ADAM] = "adam", [GRAFT_RMSPROP] = "rmsprop"};
-static const char *const schedule_names[] = {
-    [GRAFT_SCHEDULE_COSINE] = "cosine", [GRAFT_SCHEDULE_CONSTANT] = "constant", [GRAFT_SCHEDULE_STEP] = "step"};
+static const char *const schedule_names[] = {[GRAFT_SCHEDULE_COSINE] = "cosine",
+                                             [GRAFT_SCHEDULE_CONSTANT] = "constant",
+                                             [GRAFT_SCHEDULE_STEP] = "step"};
 
 #define COUNT(array) (int)(sizeof(array) / sizeof(array)[0])
 
 /* Index of `name`, or -1 with the failure recorded. */
-static int find_name(struct graft_context *context, const char *what, const char *name, const char *const *names,
-                     int count)
+static int find_name(struct graft_context *context, const char *what, const char *name,
+                     const char *const *names, int count)
 {
     for (int i = 0; i < count; i++)
         if (strcmp(names[i], name) == 0)
             return i;
     const char *const nearest = graft_text_nearest(name, names, (size_t)count);
-    (void)graft_fail(context, GRAFT_ERROR_NOT_FOUND, "there is no %s \"%s\"; did you mean \"%s\"? (%s, %s, %s)", what,
-                     name, nearest ? nearest : names[0], names[0], names[1], names[2]);
+    (void)graft_fail(context, GRAFT_ERROR_NOT_FOUND,
+                     "there is no %s \"%s\"; did you mean \"%s\"? (%s, %s, %s)", what, name,
+                     nearest ? nearest : names[0], names[0], names[1], names[2]);
     return -1;
 }
 
@@ -60,7 +62,8 @@ const char *graft_schedule_name(enum graft_schedule schedule)
     return (int)schedule < COUNT(schedule_names) ? schedule_names[schedule] : "";
 }
 
-enum graft_status graft_schedule_find(struct graft_context *context, const char *name, enum graft_schedule *schedule)
+enum graft_status graft_schedule_find(struct graft_context *context, const char *name,
+                                      enum graft_schedule *schedule)
 {
     const int index = find_name(context, "schedule", name, schedule_names, COUNT(schedule_names));
     if (index < 0)

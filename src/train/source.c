@@ -6,53 +6,56 @@
 
 #include <string.h>
 
-enum graft_status graft_source_open_pictures(struct graft_fit_job *job, enum graft_split split, int64_t batch,
-                                             bool training, struct graft_source *source)
+enum graft_status graft_fit_source_open_pictures(struct graft_fit_job *job, enum graft_split split,
+                                                 int64_t batch, bool training,
+                                                 struct graft_fit_source *source)
 {
     const struct graft_augment augment = graft_augment_default();
     const struct graft_loader_options options = {.split = split,
                                                  .batch = (int32_t)batch,
                                                  .shuffle = training,
                                                  .seed = job->options.seed,
-                                                 .augment = training && job->options.augment ? &augment : NULL,
+                                                 .augment =
+                                                     training && job->options.augment ? &augment : NULL,
                                                  .skip_damaged = job->options.skip_damaged};
-    *source = (struct graft_source){.context = job->context, .batch = batch, .shuffle = training};
+    *source = (struct graft_fit_source){.context = job->context, .batch = batch, .shuffle = training};
     return graft_loader_open(job->context, job->dataset, &job->card.preprocess, &options, &source->loader);
 }
 
-enum graft_status graft_source_open_features(struct graft_fit_job *job, const struct graft_features *features,
-                                             int64_t batch, bool training, struct graft_source *source)
+enum graft_status graft_fit_source_open_features(struct graft_fit_job *job,
+                                                 const struct graft_features *features, int64_t batch,
+                                                 bool training, struct graft_fit_source *source)
 {
-    *source = (struct graft_source){.context = job->context,
-                                    .features = features,
-                                    .batch = batch,
-                                    .shuffle = training,
-                                    .seed = job->options.seed};
+    *source = (struct graft_fit_source){.context = job->context,
+                                        .features = features,
+                                        .batch = batch,
+                                        .shuffle = training,
+                                        .seed = job->options.seed};
     source->order = graft_allocate(job->context, (size_t)features->count, sizeof *source->order);
     source->rows = graft_allocate(job->context, (size_t)batch, (size_t)features->row_bytes);
     source->labels = graft_allocate(job->context, (size_t)batch, sizeof *source->labels);
     if (source->order && source->rows && source->labels)
         return GRAFT_OK;
-    graft_source_close(source);
+    graft_fit_source_close(source);
     return GRAFT_ERROR_MEMORY;
 }
 
-void graft_source_close(struct graft_source *source)
+void graft_fit_source_close(struct graft_fit_source *source)
 {
     graft_loader_close(&source->loader);
     graft_release(source->context, source->order);
     graft_release(source->context, source->rows);
     graft_release(source->context, source->labels);
-    *source = (struct graft_source){.context = source->context};
+    *source = (struct graft_fit_source){.context = source->context};
 }
 
-int64_t graft_source_batches(const struct graft_source *source)
+int64_t graft_fit_source_batches(const struct graft_fit_source *source)
 {
     return source->loader ? graft_loader_batches(source->loader)
                           : (source->features->count + source->batch - 1) / source->batch;
 }
 
-enum graft_status graft_source_start(struct graft_source *source, int64_t epoch, int64_t first_batch)
+enum graft_status graft_fit_source_start(struct graft_fit_source *source, int64_t epoch, int64_t first_batch)
 {
     if (source->loader)
         return graft_loader_start(source->loader, epoch, first_batch);
@@ -74,19 +77,19 @@ enum graft_status graft_source_start(struct graft_source *source, int64_t epoch,
     return GRAFT_OK;
 }
 
-enum graft_status graft_source_next(struct graft_source *source, struct graft_source_batch *batch)
+enum graft_status graft_fit_source_next(struct graft_fit_source *source, struct graft_fit_batch *batch)
 {
     if (source->loader) {
         struct graft_batch loaded;
         const enum graft_status status = graft_loader_next(source->loader, &loaded);
-        *batch = (struct graft_source_batch){0};
+        *batch = (struct graft_fit_batch){0};
         if (status == GRAFT_OK)
-            *batch = (struct graft_source_batch){loaded.pixels, loaded.labels, loaded.valid};
+            *batch = (struct graft_fit_batch){loaded.pixels, loaded.labels, loaded.valid};
         return status;
     }
     const struct graft_features *const features = source->features;
     const int64_t left = features->count - source->next;
-    *batch = (struct graft_source_batch){.input = source->rows, .labels = source->labels};
+    *batch = (struct graft_fit_batch){.input = source->rows, .labels = source->labels};
     if (left <= 0)
         return GRAFT_OK;
     batch->valid = left < source->batch ? left : source->batch;

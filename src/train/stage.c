@@ -14,14 +14,14 @@
 struct evaluator {
     struct graft_model *model;
     struct graft_plan *plan;
-    struct graft_source source;
+    struct graft_fit_source source;
     float *logits;
     enum graft_split split;
 };
 
 /* A part of the network as this fit uses it. */
-static enum graft_status open_part(struct graft_fit_job *job, const char *cut, bool training, const char *train_from,
-                                   struct graft_model **model)
+static enum graft_status open_part(struct graft_fit_job *job, const char *cut, bool training,
+                                   const char *train_from, struct graft_model **model)
 {
     const struct graft_preprocess *const p = &job->card.preprocess;
     const struct graft_model_options options = {.batch = job->options.batch,
@@ -43,14 +43,15 @@ static enum graft_status open_part(struct graft_fit_job *job, const char *cut, b
 
 static void close_evaluator(struct graft_fit_job *job, struct evaluator *evaluator)
 {
-    graft_source_close(&evaluator->source);
+    graft_fit_source_close(&evaluator->source);
     graft_plan_close(&evaluator->plan);
     graft_model_close(&evaluator->model);
     graft_release(job->context, evaluator->logits);
     evaluator->logits = NULL;
 }
 
-static enum graft_status open_evaluator(struct graft_fit_job *job, enum graft_split split, struct evaluator *evaluator)
+static enum graft_status open_evaluator(struct graft_fit_job *job, enum graft_split split,
+                                        struct evaluator *evaluator)
 {
     const struct graft_features *const features = &job->features[split];
     const bool cached = features->rows != NULL;
@@ -61,8 +62,10 @@ static enum graft_status open_evaluator(struct graft_fit_job *job, enum graft_sp
         status = graft_plan_open(evaluator->model->graph, job->device, job->variables, &job->options.plan,
                                  &evaluator->plan);
     if (status == GRAFT_OK)
-        status = cached ? graft_source_open_features(job, features, job->options.batch, false, &evaluator->source)
-                        : graft_source_open_pictures(job, split, job->options.batch, false, &evaluator->source);
+        status =
+            cached
+                ? graft_fit_source_open_features(job, features, job->options.batch, false, &evaluator->source)
+                : graft_fit_source_open_pictures(job, split, job->options.batch, false, &evaluator->source);
     if (status == GRAFT_OK) {
         evaluator->logits = graft_allocate(
             job->context, (size_t)(evaluator->model->batch * evaluator->model->classes), sizeof(float));
@@ -83,10 +86,10 @@ static enum graft_status run_evaluator(struct graft_fit_job *job, struct evaluat
     *evaluation = (struct graft_evaluation){0};
     enum graft_status status = graft_evaluation_open(job->context, (int32_t)model->classes, evaluation);
     if (status == GRAFT_OK)
-        status = graft_source_start(&evaluator->source, 0, 0);
+        status = graft_fit_source_start(&evaluator->source, 0, 0);
     while (status == GRAFT_OK) {
-        struct graft_source_batch batch;
-        status = graft_source_next(&evaluator->source, &batch);
+        struct graft_fit_batch batch;
+        status = graft_fit_source_next(&evaluator->source, &batch);
         if (status != GRAFT_OK || batch.valid == 0)
             break;
         status = graft_plan_write(evaluator->plan, model->input, batch.input, input_bytes);
@@ -148,9 +151,10 @@ static enum graft_status make_factors(struct graft_fit_job *job, float *factors)
         }
         const double factor = at[length] == '=' ? strtod(at + length + 1, &rest) : -1;
         if (stage < 0 || rest != end || !(factor >= 0 && factor <= 1e6))
-            return graft_fail(job->context, GRAFT_ERROR_ARGUMENT,
-                              "learning-rate factors are \"stage=factor,…\" with stages of %s; \"%.*s\" is none",
-                              model->info->name, (int)(end - at), at);
+            return graft_fail(
+                job->context, GRAFT_ERROR_ARGUMENT,
+                "learning-rate factors are \"stage=factor,…\" with stages of %s; \"%.*s\" is none",
+                model->info->name, (int)(end - at), at);
         factors[stage] = (float)factor;
         at = *end ? end + 1 : end;
     }
@@ -186,7 +190,7 @@ struct session {
     const struct graft_fit_stage *stage;
     struct graft_model *model;
     struct graft_trainer *trainer;
-    struct graft_source source;
+    struct graft_fit_source source;
     struct evaluator evaluator;
     bool validates;
     int epochs_before; /* of earlier stages */
@@ -219,26 +223,26 @@ static void report_step(struct graft_fit_job *job, const struct session *session
 static enum graft_status run_steps(struct graft_fit_job *job, struct session *session)
 {
     struct graft_fit_position *const at = &job->position;
-    const int64_t batches = graft_source_batches(&session->source);
+    const int64_t batches = graft_fit_source_batches(&session->source);
     const int64_t steps = batches * session->stage->epochs;
     enum graft_status status =
-        graft_source_start(&session->source, session->epochs_before + at->epoch, at->batch);
+        graft_fit_source_start(&session->source, session->epochs_before + at->epoch, at->batch);
     const double begin = graft_seconds();
     const double seconds_before = at->seconds;
     int64_t seen_here = 0;
     while (status == GRAFT_OK) {
-        struct graft_source_batch batch;
+        struct graft_fit_batch batch;
         const double step_begin = graft_seconds();
         if (graft_context_cancelled(job->context))
             return graft_fail(job->context, GRAFT_ERROR_CANCELLED, "cancelled in epoch %d", at->epoch + 1);
-        status = graft_source_next(&session->source, &batch);
+        status = graft_fit_source_next(&session->source, &batch);
         if (status != GRAFT_OK || batch.valid == 0)
             break;
         struct graft_step step = {.input = batch.input, .labels = batch.labels, .valid = batch.valid};
         step.number = at->number + 1;
-        step.learning_rate =
-            session->stage->learning_rate *
-            graft_schedule_factor(job->options.schedule, at->epoch * batches + at->batch, steps, job->options.warmup);
+        step.learning_rate = session->stage->learning_rate *
+                             graft_schedule_factor(job->options.schedule, at->epoch * batches + at->batch,
+                                                   steps, job->options.warmup);
         status = graft_trainer_step(session->trainer, &step);
         if (status != GRAFT_OK)
             break;
@@ -266,10 +270,11 @@ static enum graft_status end_epoch(struct graft_fit_job *job, struct session *se
     struct graft_fit_epoch epoch = {.stage = at->stage,
                                     .epoch = session->epochs_before + at->epoch + 1,
                                     .train_loss = at->seen ? at->loss_sum / (double)at->seen : (double)NAN,
-                                    .train_top1 = at->seen ? (double)at->correct / (double)at->seen : (double)NAN,
+                                    .train_top1 =
+                                        at->seen ? (double)at->correct / (double)at->seen : (double)NAN,
                                     .val_loss = (double)NAN,
                                     .val_top1 = (double)NAN};
-    const int64_t batches = graft_source_batches(&session->source);
+    const int64_t batches = graft_fit_source_batches(&session->source);
     epoch.learning_rate = session->stage->learning_rate *
                           graft_schedule_factor(job->options.schedule, at->epoch * batches,
                                                 batches * session->stage->epochs, job->options.warmup);
@@ -307,8 +312,9 @@ static enum graft_status open_session(struct graft_fit_job *job, const struct gr
 {
     const int first = strcmp(stage->from, "all") == 0 ? 0 : graft_model_stage_find(job->whole, stage->from);
     if (first < 0)
-        return graft_fail(job->context, GRAFT_ERROR_NOT_FOUND, "%s has no stage \"%s\"; `graft summary %s` lists them",
-                          job->card.network, stage->from, job->card.network);
+        return graft_fail(job->context, GRAFT_ERROR_NOT_FOUND,
+                          "%s has no stage \"%s\"; `graft summary %s` lists them", job->card.network,
+                          stage->from, job->card.network);
     const char *const from = job->whole->stages[first].name;
     bool cached = first > 0 && !job->options.augment;
     float factors[64];
@@ -338,10 +344,10 @@ static enum graft_status open_session(struct graft_fit_job *job, const struct gr
     if (status == GRAFT_OK && job->position.number == 0)
         status = reset_optimizer(job);
     if (status == GRAFT_OK)
-        status = cached ? graft_source_open_features(job, &job->features[GRAFT_SPLIT_TRAIN], job->options.batch, true,
-                                                     &session->source)
-                        : graft_source_open_pictures(job, GRAFT_SPLIT_TRAIN, job->options.batch, true,
-                                                     &session->source);
+        status = cached ? graft_fit_source_open_features(job, &job->features[GRAFT_SPLIT_TRAIN],
+                                                         job->options.batch, true, &session->source)
+                        : graft_fit_source_open_pictures(job, GRAFT_SPLIT_TRAIN, job->options.batch, true,
+                                                         &session->source);
     session->validates = graft_dataset_count(job->dataset, GRAFT_SPLIT_VAL) > 0;
     if (status == GRAFT_OK && session->validates)
         status = open_evaluator(job, GRAFT_SPLIT_VAL, &session->evaluator);
@@ -363,7 +369,7 @@ enum graft_status graft_fit_run_stage(struct graft_fit_job *job, const struct gr
     }
     if (session.evaluator.model)
         close_evaluator(job, &session.evaluator);
-    graft_source_close(&session.source);
+    graft_fit_source_close(&session.source);
     graft_trainer_close(&session.trainer);
     graft_model_close(&session.model);
     return status;

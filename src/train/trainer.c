@@ -107,9 +107,10 @@ static enum graft_status add_gradients(struct graft_trainer *trainer, int loss)
         trainable += targets[p] >= 0;
     }
     enum graft_status status =
-        trainable ? graft_graph_gradient(model->graph, loss, targets, model->parameter_count, trainer->gradients)
-                  : graft_fail(trainer->context, GRAFT_ERROR_ARGUMENT,
-                               "no parameter of %s is trainable: open the model for training", model->info->name);
+        trainable
+            ? graft_graph_gradient(model->graph, loss, targets, model->parameter_count, trainer->gradients)
+            : graft_fail(trainer->context, GRAFT_ERROR_ARGUMENT,
+                         "no parameter of %s is trainable: open the model for training", model->info->name);
     graft_release(trainer->context, targets);
     return status;
 }
@@ -131,7 +132,8 @@ static enum graft_status allocate(struct graft_trainer *trainer)
 }
 
 enum graft_status graft_trainer_open(struct graft_device *device, struct graft_model *model,
-                                     struct graft_variables *variables, const struct graft_trainer_options *options,
+                                     struct graft_variables *variables,
+                                     const struct graft_trainer_options *options,
                                      struct graft_trainer **trainer)
 {
     struct graft_context *const context = graft_graph_context(model->graph);
@@ -191,7 +193,8 @@ static enum graft_status write_inputs(struct graft_trainer *trainer, struct graf
     enum graft_status status = graft_plan_write(
         plan, model->input, step->input, graft_desc_bytes(graft_graph_desc(model->graph, model->input)));
     if (status == GRAFT_OK)
-        status = graft_plan_write(plan, trainer->labels, step->labels, (uint64_t)model->batch * sizeof(int32_t));
+        status =
+            graft_plan_write(plan, trainer->labels, step->labels, (uint64_t)model->batch * sizeof(int32_t));
     if (status == GRAFT_OK)
         status = graft_plan_write(plan, trainer->row_weights, trainer->host_weights,
                                   real_bytes(trainer, model->batch));

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The CPU's kernels: the reference (plain loops from the definition, compiled for float and for double) and the fast
- * variants put over it. The device `reference` has the reference rows only and runs on one thread; `cpu` tries the
- * fast variants first.
+ * The CPU's kernels: the reference (plain loops from the definition, compiled for float and for double) and
+ * the fast variants put over it. The device `reference` has the reference rows only and runs on one thread;
+ * `cpu` tries the fast variants first.
  */
 #ifndef GRAFT_SRC_BACKEND_CPU_CPU_H
 #define GRAFT_SRC_BACKEND_CPU_CPU_H
@@ -35,7 +35,8 @@ struct graft_cpu_device {
 /* A fast variant of an op. */
 struct graft_cpu_variant {
     const char *name;
-    /* NULL if it can do the call on this device, else the reason why not. Fills workspace and prepared bytes. */
+    /* NULL if it can do the call on this device, else the reason why not. Fills workspace and prepared bytes.
+     */
     const char *(*check)(const struct graft_cpu_device *device, const struct graft_call *call,
                          struct graft_variant_info *info);
     /* Packs constant inputs into `prepared`; NULL if there is nothing to pack. */
@@ -43,16 +44,16 @@ struct graft_cpu_variant {
     void (*run)(const struct graft_cpu_device *device, const struct graft_cpu_args *args);
 };
 
-/* One row an op, defined in src/backend/cpu/fast/<name>.c: by preference, ended by an entry without name. An op that
- * is not hot has an empty row in fast/none.c. */
+/* One row an op, defined in src/backend/cpu/fast/<name>.c: by preference, ended by an entry without name. An
+ * op that is not hot has an empty row in fast/none.c. */
 struct graft_cpu_row {
     const struct graft_cpu_variant *variants;
 };
 
 /* Reference kernels: src/backend/cpu/<name>.c, compiled twice. They see whole tensors and one thread. */
-#define GRAFT_OP(name, NAME)                                                                                           \
-    void graft_reference_##name##_f32(const struct graft_cpu_args *args);                                              \
-    void graft_reference_##name##_f64(const struct graft_cpu_args *args);                                              \
+#define GRAFT_OP(name, NAME)                                                                                 \
+    void graft_reference_##name##_f32(const struct graft_cpu_args *args);                                    \
+    void graft_reference_##name##_f64(const struct graft_cpu_args *args);                                    \
     extern const struct graft_cpu_row graft_cpu_##name;
 #include "op/ops.def"
 #undef GRAFT_OP

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * For reference kernels: `real` is float or double, REFERENCE(conv2d) the function's name for it. Sums run in double in
- * both, in index order; the result is rounded once. Compiled without contraction.
+ * For reference kernels: `real` is float or double, REFERENCE(conv2d) the function's name for it. Sums run in
+ * double in both, in index order; the result is rounded once. Compiled without contraction.
  */
 #ifndef GRAFT_SRC_BACKEND_CPU_REFERENCE_H
 #define GRAFT_SRC_BACKEND_CPU_REFERENCE_H
