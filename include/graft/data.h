@@ -68,7 +68,7 @@ GRAFT_API const char *graft_filter_name(enum graft_filter filter);
 GRAFT_API GRAFT_MUST_CHECK enum graft_status graft_filter_find(struct graft_context *context, const char *name,
                                                                enum graft_filter *filter);
 
-/* Resizes to width × height, bit for bit as Pillow. GRAFT_ERROR_ARGUMENT, GRAFT_ERROR_MEMORY. */
+/* Resizes to width × height, bit for bit as Pillow 13. GRAFT_ERROR_ARGUMENT, GRAFT_ERROR_MEMORY. */
 GRAFT_API GRAFT_MUST_CHECK enum graft_status graft_image_resize(struct graft_context *context,
                                                                 const struct graft_image *image,
                                                                 enum graft_filter filter, int32_t width, int32_t height,

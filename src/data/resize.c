@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Antialiased resizing in fixed point, bit for bit as Pillow: weights in double, rounded to 22 fractional bits; a
- * horizontal pass into u8, then a vertical one. This file is compiled without contraction: the weights must be rounded
- * operation by operation.
+ * Antialiased resizing in fixed point, bit for bit as Pillow 13: weights in double, rounded to 22 fractional bits; a
+ * horizontal pass into u8, then a vertical one. When the height loses more than twice as many pixels as the width,
+ * Pillow has taken the vertical pass first since version 13, which rounds a few pixels otherwise; so do we. This file is
+ * compiled without contraction: the weights must be rounded operation by operation.
  */
 #include "data/resize.h"
 
@@ -103,10 +104,9 @@ static void fill_axis(struct axis *axis, int32_t in, int32_t out, int32_t begin,
 
 /* Rows [first, first + rows) of the view, columns as the axis says, into `out`. */
 static void horizontal_pass(const struct graft_view *view, int32_t first, int32_t rows, const struct axis *axis,
-                            int32_t columns, uint8_t *out)
+                            int32_t columns, uint8_t *out, size_t stride)
 {
     const size_t channels = (size_t)view->channels;
-    const size_t stride = (size_t)columns * channels;
     int32_t row = first;
     /* Reading on behind the last pixel needs 5 bytes, so two more rows. */
     const int32_t room = channels == 3 ? view->height - 2 : 0;
@@ -119,7 +119,7 @@ static void horizontal_pass(const struct graft_view *view, int32_t first, int32_
     }
     for (; row < first + rows; row++, out += stride) {
         const uint8_t *const in = view->pixels + (size_t)row * view->stride;
-        for (size_t i = 0; i < stride; i++) {
+        for (size_t i = 0; i < (size_t)columns * channels; i++) {
             const size_t x = i / channels;
             out[i] = graft_resize_sum(in + (size_t)axis->from[x] * channels + i % channels, channels,
                                       axis->weight + x * axis->most, axis->taps[x]);
@@ -197,6 +197,53 @@ static bool reserve_axes(struct graft_scratch *scratch, struct axis *axes, const
     return true;
 }
 
+/* Source positions that `count` outputs of an axis need: the first, and how many. */
+static void axis_extent(const struct axis *axis, int32_t count, int32_t *first, int32_t *extent)
+{
+    *first = axis->from[0];
+    *extent = axis->from[count - 1] + axis->taps[count - 1] - *first;
+}
+
+static void shift_axis(struct axis *axis, int32_t count, int32_t by)
+{
+    for (int32_t i = 0; i < count; i++) {
+        axis->from[i] -= by;
+    }
+}
+
+static bool resize_across_down(struct graft_scratch *scratch, const struct graft_view *view, struct axis *axes,
+                               const struct graft_window *window, uint8_t *result, size_t stride)
+{
+    const size_t middle_stride = (size_t)window->columns * (size_t)view->channels;
+    int32_t first = 0, rows = 0;
+    axis_extent(&axes[1], window->rows, &first, &rows);
+    if (!graft_buffer_reserve(scratch->context, &scratch->rows, (size_t)rows * middle_stride)) {
+        return false;
+    }
+    horizontal_pass(view, first, rows, &axes[0], window->columns, scratch->rows.data, middle_stride);
+    shift_axis(&axes[1], window->rows, first);
+    vertical_pass(scratch->rows.data, middle_stride, &axes[1], window->rows, middle_stride, result, stride);
+    return true;
+}
+
+static bool resize_down_across(struct graft_scratch *scratch, const struct graft_view *view, struct axis *axes,
+                               const struct graft_window *window, uint8_t *result, size_t stride)
+{
+    int32_t first = 0, columns = 0;
+    axis_extent(&axes[0], window->columns, &first, &columns);
+    const size_t middle_stride = (size_t)columns * (size_t)view->channels;
+    if (!graft_buffer_reserve(scratch->context, &scratch->rows, (size_t)window->rows * middle_stride)) {
+        return false;
+    }
+    vertical_pass(view->pixels + (size_t)first * (size_t)view->channels, view->stride, &axes[1], window->rows,
+                  middle_stride, scratch->rows.data, middle_stride);
+    shift_axis(&axes[0], window->columns, first);
+    const struct graft_view middle = {.pixels = scratch->rows.data, .width = columns, .height = window->rows,
+                                      .channels = view->channels, .stride = middle_stride};
+    horizontal_pass(&middle, 0, window->rows, &axes[0], window->columns, result, stride);
+    return true;
+}
+
 bool graft_resize(struct graft_scratch *scratch, const struct graft_view *view, enum graft_filter filter,
                   const struct graft_window *window, uint8_t *result, size_t stride)
 {
@@ -204,7 +251,6 @@ bool graft_resize(struct graft_scratch *scratch, const struct graft_view *view, 
         return resize_nearest(scratch, view, window, result, stride);
     }
     const size_t channels = (size_t)view->channels;
-    const size_t row_bytes = (size_t)window->columns * channels;
     const bool across = view->width != window->width;
     const bool down = view->height != window->height;
     struct axis axes[2] = {{.most = axis_most(view->width, window->width, filter)},
@@ -213,34 +259,24 @@ bool graft_resize(struct graft_scratch *scratch, const struct graft_view *view, 
     if (!reserve_axes(scratch, axes, counts)) {
         return false;
     }
-    /* Rows of the source that the window needs. */
-    int32_t first = window->y, rows = window->rows;
-    if (down) {
-        fill_axis(&axes[1], view->height, window->height, window->y, window->rows, filter);
-        first = axes[1].from[0];
-        const int32_t last = window->rows - 1;
-        rows = axes[1].from[last] + axes[1].taps[last] - first;
+    fill_axis(&axes[0], view->width, window->width, window->x, window->columns, filter);
+    fill_axis(&axes[1], view->height, window->height, window->y, window->rows, filter);
+    if (across && down) {
+        const int64_t lost = (int64_t)view->height - window->height;
+        const bool down_first = lost > 0 && lost > 2 * ((int64_t)view->width - window->width);
+        return (down_first ? resize_down_across : resize_across_down)(scratch, view, axes, window, result, stride);
     }
-    const uint8_t *middle = view->pixels + (size_t)first * view->stride + (size_t)window->x * channels;
-    size_t middle_stride = view->stride;
     if (across) {
-        fill_axis(&axes[0], view->width, window->width, window->x, window->columns, filter);
-        if (!graft_buffer_reserve(scratch->context, &scratch->rows, (size_t)rows * row_bytes)) {
-            return false;
-        }
-        horizontal_pass(view, first, rows, &axes[0], window->columns, scratch->rows.data);
-        middle = scratch->rows.data;
-        middle_stride = row_bytes;
-    }
-    if (down) {
+        horizontal_pass(view, window->y, window->rows, &axes[0], window->columns, result, stride);
+    } else if (down) {
+        vertical_pass(view->pixels + (size_t)window->x * channels, view->stride, &axes[1], window->rows,
+                      (size_t)window->columns * channels, result, stride);
+    } else {
         for (int32_t y = 0; y < window->rows; y++) {
-            axes[1].from[y] -= first;
+            memcpy(result + (size_t)y * stride,
+                   view->pixels + (size_t)(window->y + y) * view->stride + (size_t)window->x * channels,
+                   (size_t)window->columns * channels);
         }
-        vertical_pass(middle, middle_stride, &axes[1], window->rows, row_bytes, result, stride);
-        return true;
-    }
-    for (int32_t y = 0; y < window->rows; y++) {
-        memcpy(result + (size_t)y * stride, middle + (size_t)y * middle_stride, row_bytes);
     }
     return true;
 }
