@@ -17,24 +17,28 @@ const struct graft_backend *const graft_backends[] = {
 };
 
 /* The failure when no variant would do; `names` and `reasons` of all that were asked. */
-static enum graft_status refuse(struct graft_device *device, const struct graft_call *call, const char *forced,
-                                const struct graft_text *names, const struct graft_text *reasons)
+static enum graft_status refuse(struct graft_device *device, const struct graft_call *call,
+                                const char *forced, const struct graft_text *names,
+                                const struct graft_text *reasons)
 {
     const char *const op = graft_op_get(call->op)->name;
     if (names->length == 0) {
-        return graft_fail(device->context, GRAFT_ERROR_UNSUPPORTED, "%s has no kernel for %s", device->info.id, op);
+        return graft_fail(device->context, GRAFT_ERROR_UNSUPPORTED, "%s has no kernel for %s",
+                          device->info.id, op);
     }
     if (forced != NULL) {
-        return graft_fail(device->context, GRAFT_ERROR_NOT_FOUND, "%s has no variant '%s' of %s; there are: %s",
-                          device->info.id, forced, op, names->data);
+        return graft_fail(device->context, GRAFT_ERROR_NOT_FOUND,
+                          "%s has no variant '%s' of %s; there are: %s", device->info.id, forced, op,
+                          names->data);
     }
     char text[768];
     return graft_fail(device->context, GRAFT_ERROR_UNSUPPORTED, "%s cannot compute %s: %s", device->info.id,
-                      graft_call_format(call, text, sizeof text), reasons->length > 0 ? reasons->data : "no reason");
+                      graft_call_format(call, text, sizeof text),
+                      reasons->length > 0 ? reasons->data : "no reason");
 }
 
-enum graft_status graft_variant_choose(struct graft_device *device, const struct graft_call *call, const char *forced,
-                                       int *variant, struct graft_variant_info *info)
+enum graft_status graft_variant_choose(struct graft_device *device, const struct graft_call *call,
+                                       const char *forced, int *variant, struct graft_variant_info *info)
 {
     struct graft_context *const context = device->context;
     struct graft_text names = {0};

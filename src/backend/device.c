@@ -47,8 +47,9 @@ enum graft_status graft_device_list_open(struct graft_context *context, struct g
         return status;
     }
 #ifndef GRAFT_HAVE_OPENCL
-    graft_device_list_hint(made, "Graft was built without OpenCL; install ocl-icd-opencl-dev and opencl-headers "
-                                 "and build again to have its devices.");
+    graft_device_list_hint(made,
+                           "Graft was built without OpenCL; install ocl-icd-opencl-dev and opencl-headers "
+                           "and build again to have its devices.");
 #endif
     *list = made;
     return GRAFT_OK;
@@ -65,13 +66,14 @@ void graft_device_list_close(struct graft_context *context, struct graft_device_
 }
 
 /* "cpu (Xeon …), opencl:0 (…)": all devices, or those with `part` in name or platform. */
-static void append_devices(struct graft_context *context, struct graft_text *text, const struct graft_device_list *list,
-                           const char *part)
+static void append_devices(struct graft_context *context, struct graft_text *text,
+                           const struct graft_device_list *list, const char *part)
 {
     const char *separator = "";
     for (int i = 0; i < list->count; i++) {
         const struct graft_device_info *const info = &list->devices[i];
-        if (part == NULL || strcasestr(info->name, part) != NULL || strcasestr(info->platform, part) != NULL) {
+        if (part == NULL || strcasestr(info->name, part) != NULL ||
+            strcasestr(info->platform, part) != NULL) {
             graft_text_append(context, text, "%s%s (%s)", separator, info->id, info->name);
             separator = ", ";
         }
@@ -106,7 +108,8 @@ static enum graft_status find_part(struct graft_context *context, const struct g
 {
     int fitting = 0;
     for (int i = 0; i < list->count; i++) {
-        if (strcasestr(list->devices[i].name, part) != NULL || strcasestr(list->devices[i].platform, part) != NULL) {
+        if (strcasestr(list->devices[i].name, part) != NULL ||
+            strcasestr(list->devices[i].platform, part) != NULL) {
             *found = i;
             fitting++;
         }
@@ -120,16 +123,16 @@ static enum graft_status find_part(struct graft_context *context, const struct g
     struct graft_text text = {0};
     append_devices(context, &text, list, part);
     const enum graft_status status =
-        graft_fail(context, GRAFT_ERROR_NOT_FOUND, "'%s' fits %d devices: %s; name one of them by its id", part, fitting,
-                   text.failed ? "(out of memory)" : text.data);
+        graft_fail(context, GRAFT_ERROR_NOT_FOUND, "'%s' fits %d devices: %s; name one of them by its id",
+                   part, fitting, text.failed ? "(out of memory)" : text.data);
     graft_text_close(context, &text);
     return status;
 }
 
-/* Lists the backends one by one and stops at the one whose device has the id, so that nobody waits for the driver of
- * another; else looks for the id as a part of names. */
-static enum graft_status find_device(struct graft_context *context, struct graft_device_list *list, const char *which,
-                                     const struct graft_backend **backend, int *index)
+/* Lists the backends one by one and stops at the one whose device has the id, so that nobody waits for the
+ * driver of another; else looks for the id as a part of names. */
+static enum graft_status find_device(struct graft_context *context, struct graft_device_list *list,
+                                     const char *which, const struct graft_backend **backend, int *index)
 {
     int first[MAX_BACKENDS] = {0};
     int count = 0;
@@ -166,7 +169,8 @@ static const char *choose_automatically(void)
     return "cpu";
 }
 
-enum graft_status graft_device_open(struct graft_context *context, const char *which, struct graft_device **device)
+enum graft_status graft_device_open(struct graft_context *context, const char *which,
+                                    struct graft_device **device)
 {
     *device = NULL;
     if (which == NULL || which[0] == '\0') {
@@ -185,7 +189,8 @@ enum graft_status graft_device_open(struct graft_context *context, const char *w
         status = backend->open(context, index, device);
     }
     if (status == GRAFT_OK && automatic) {
-        graft_log(context, GRAFT_LOG_REMARK, "device auto: %s (%s)", (*device)->info.id, (*device)->info.name);
+        graft_log(context, GRAFT_LOG_REMARK, "device auto: %s (%s)", (*device)->info.id,
+                  (*device)->info.name);
     }
     graft_device_list_close(context, &list);
     return status;

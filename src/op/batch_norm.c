@@ -7,13 +7,14 @@
 
 enum { X, GAMMA, BETA, MEAN, VAR, RESIDUAL };
 
-enum graft_status graft_batch_norm_check(struct graft_context *context, const struct graft_call *call, int first_vector,
-                                         int last_vector)
+enum graft_status graft_batch_norm_check(struct graft_context *context, const struct graft_call *call,
+                                         int first_vector, int last_vector)
 {
     const struct graft_batch_norm_attributes *const a = &call->attributes.batch_norm;
     enum graft_status status;
     if ((status = graft_check_rank(context, call, X, 2, GRAFT_MAX_RANK)) != GRAFT_OK ||
-        (status = graft_check_number(context, call, "epsilon", (double)a->epsilon, 0, HUGE_VAL)) != GRAFT_OK ||
+        (status = graft_check_number(context, call, "epsilon", (double)a->epsilon, 0, HUGE_VAL)) !=
+            GRAFT_OK ||
         (status = graft_check_unary(context, call, a->activation)) != GRAFT_OK) {
         return status;
     }
@@ -38,7 +39,8 @@ static enum graft_status infer(struct graft_context *context, struct graft_call 
     return GRAFT_OK;
 }
 
-/* In training mean and var are functions of x; grad_input counts that in, so they get no gradient of their own. */
+/* In training mean and var are functions of x; grad_input counts that in, so they get no gradient of their
+ * own. */
 static void gradient(struct graft_gradient *g)
 {
     graft_gradient_start(g);
@@ -68,8 +70,8 @@ static void gradient(struct graft_gradient *g)
     }
     if (dy >= 0 && graft_gradient_wanted(g, X)) {
         const int inputs[] = {in[X], dy, in[GAMMA], in[MEAN], in[VAR], sums[0], sums[1]};
-        g->input_gradients[X] = g->emitter->apply(g->emitter, GRAFT_OP_BATCH_NORM_GRAD_INPUT, &attributes, inputs,
-                                                  training ? 7 : 5, NULL);
+        g->input_gradients[X] = g->emitter->apply(g->emitter, GRAFT_OP_BATCH_NORM_GRAD_INPUT, &attributes,
+                                                  inputs, training ? 7 : 5, NULL);
     }
 }
 

@@ -17,8 +17,9 @@ static enum graft_status infer(struct graft_context *context, struct graft_call 
         return status;
     }
     if (graft_call_has(call, DGAMMA) != training || graft_call_has(call, DBETA) != training) {
-        return graft_op_fail(context, call, training ? "in training dgamma and dbeta are needed"
-                                                     : "dgamma and dbeta are for training only");
+        return graft_op_fail(context, call,
+                             training ? "in training dgamma and dbeta are needed"
+                                      : "dgamma and dbeta are for training only");
     }
     graft_call_output(call, 0, x);
     return GRAFT_OK;

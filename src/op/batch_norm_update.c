@@ -30,8 +30,10 @@ static enum graft_status infer(struct graft_context *context, struct graft_call 
         rows *= x->dim[i];
     }
     if (rows < 2) {
-        return graft_op_fail(context, call, "the variance of %" PRId64 " elements per channel is undefined; use a "
-                             "larger batch or freeze the batch normalization", rows);
+        return graft_op_fail(context, call,
+                             "the variance of %" PRId64 " elements per channel is undefined; use a "
+                             "larger batch or freeze the batch normalization",
+                             rows);
     }
     return GRAFT_OK;
 }

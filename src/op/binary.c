@@ -17,7 +17,8 @@ static enum graft_status infer(struct graft_context *context, struct graft_call 
         return status;
     }
     if (!graft_shape_broadcast(graft_call_shape(call, A), graft_call_shape(call, B), &y)) {
-        return graft_op_fail(context, call, "the shapes do not fit: aligned at the last, dimensions must be equal or 1");
+        return graft_op_fail(context, call,
+                             "the shapes do not fit: aligned at the last, dimensions must be equal or 1");
     }
     graft_call_output(call, 0, &y);
     return GRAFT_OK;
@@ -27,7 +28,8 @@ static void gradient(struct graft_gradient *g)
 {
     graft_gradient_start(g);
     const struct graft_binary_attributes *const a = &g->call->attributes.binary;
-    const int dy = graft_emit_activation_grad(g->emitter, a->activation, g->outputs[0], g->output_gradients[0]);
+    const int dy =
+        graft_emit_activation_grad(g->emitter, a->activation, g->outputs[0], g->output_gradients[0]);
     for (int i = A; i <= B; i++) {
         if (graft_gradient_wanted(g, i)) {
             const int full = a->kind == GRAFT_BINARY_MUL

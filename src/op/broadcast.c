@@ -17,7 +17,8 @@ static enum graft_status infer(struct graft_context *context, struct graft_call 
     if (!isfinite(a->scale)) {
         return graft_op_fail(context, call, "scale is %g; it must be finite", (double)a->scale);
     }
-    if (!graft_shape_broadcast(graft_call_shape(call, X), &a->shape, &y) || !graft_shape_equal(&y, &a->shape)) {
+    if (!graft_shape_broadcast(graft_call_shape(call, X), &a->shape, &y) ||
+        !graft_shape_equal(&y, &a->shape)) {
         char text[160];
         return graft_op_fail(context, call, "x cannot be stretched to %s",
                              graft_shape_format(&a->shape, text, sizeof text));

@@ -10,18 +10,19 @@ static const char *input_name(const struct graft_call *call, int input)
     return name != NULL ? name : "input";
 }
 
-enum graft_status graft_check_rank(struct graft_context *context, const struct graft_call *call, int input, int lowest,
-                                   int highest)
+enum graft_status graft_check_rank(struct graft_context *context, const struct graft_call *call, int input,
+                                   int lowest, int highest)
 {
     const int rank = call->in[input].shape.rank;
     if (!graft_call_has(call, input) || (rank >= lowest && rank <= highest)) {
         return GRAFT_OK;
     }
     if (lowest == highest) {
-        return graft_op_fail(context, call, "%s has %d dimensions, not %d", input_name(call, input), rank, lowest);
+        return graft_op_fail(context, call, "%s has %d dimensions, not %d", input_name(call, input), rank,
+                             lowest);
     }
-    return graft_op_fail(context, call, "%s has %d dimensions, not %d to %d", input_name(call, input), rank, lowest,
-                         highest);
+    return graft_op_fail(context, call, "%s has %d dimensions, not %d to %d", input_name(call, input), rank,
+                         lowest, highest);
 }
 
 enum graft_status graft_check_shape(struct graft_context *context, const struct graft_call *call, int input,
@@ -45,17 +46,18 @@ enum graft_status graft_check_vector(struct graft_context *context, const struct
     return graft_op_fail(context, call, "%s must be a vector of %" PRId64, input_name(call, input), length);
 }
 
-enum graft_status graft_check_number(struct graft_context *context, const struct graft_call *call, const char *name,
-                                     double value, double lowest, double limit)
+enum graft_status graft_check_number(struct graft_context *context, const struct graft_call *call,
+                                     const char *name, double value, double lowest, double limit)
 {
     if (value >= lowest && value < limit) {
         return GRAFT_OK;
     }
-    return graft_op_fail(context, call, "%s is %g; it must be at least %g and less than %g", name, value, lowest,
-                         limit);
+    return graft_op_fail(context, call, "%s is %g; it must be at least %g and less than %g", name, value,
+                         lowest, limit);
 }
 
-enum graft_status graft_check_unary(struct graft_context *context, const struct graft_call *call, enum graft_unary kind)
+enum graft_status graft_check_unary(struct graft_context *context, const struct graft_call *call,
+                                    enum graft_unary kind)
 {
     if ((unsigned)kind <= GRAFT_UNARY_RELU6) {
         return GRAFT_OK;

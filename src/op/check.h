@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the ops' shape rules share: each check passes for an input that is absent and fails with a message that names
- * op, input and shapes.
+ * What the ops' shape rules share: each check passes for an input that is absent and fails with a message
+ * that names op, input and shapes.
  */
 #ifndef GRAFT_SRC_OP_CHECK_H
 #define GRAFT_SRC_OP_CHECK_H
@@ -31,30 +31,33 @@ static inline int64_t graft_shape_last(const struct graft_shape *shape)
     return shape->dim[shape->rank - 1];
 }
 
-enum graft_status graft_check_rank(struct graft_context *context, const struct graft_call *call, int input, int lowest,
-                                   int highest);
+enum graft_status graft_check_rank(struct graft_context *context, const struct graft_call *call, int input,
+                                   int lowest, int highest);
 /* `like` says where the shape comes from: "that of x". */
 enum graft_status graft_check_shape(struct graft_context *context, const struct graft_call *call, int input,
                                     const struct graft_shape *expected, const char *like);
 enum graft_status graft_check_vector(struct graft_context *context, const struct graft_call *call, int input,
                                      int64_t length);
 /* lowest ≤ value < limit, so NaN fails. */
-enum graft_status graft_check_number(struct graft_context *context, const struct graft_call *call, const char *name,
-                                     double value, double lowest, double limit);
+enum graft_status graft_check_number(struct graft_context *context, const struct graft_call *call,
+                                     const char *name, double value, double lowest, double limit);
 enum graft_status graft_check_unary(struct graft_context *context, const struct graft_call *call,
                                     enum graft_unary kind);
 
 /* Shape rules that several ops have in common. */
 
-/* Attributes and shapes of a convolution of x [n, h, w, c] with w [o, kh, kw, c / groups] → y [n, oh, ow, o]. */
+/* Attributes and shapes of a convolution of x [n, h, w, c] with w [o, kh, kw, c / groups] → y [n, oh, ow, o].
+ */
 enum graft_status graft_conv2d_shape(struct graft_context *context, const struct graft_call *call,
-                                     const struct graft_shape *x, const struct graft_shape *w, struct graft_shape *y);
-/* Attributes and shapes of a pooling of x [n, h, w, c] → y [n, oh, ow, c]; adaptive sizes are for averages only. */
+                                     const struct graft_shape *x, const struct graft_shape *w,
+                                     struct graft_shape *y);
+/* Attributes and shapes of a pooling of x [n, h, w, c] → y [n, oh, ow, c]; adaptive sizes are for averages
+ * only. */
 enum graft_status graft_pool_shape(struct graft_context *context, const struct graft_call *call,
                                    const struct graft_shape *x, struct graft_shape *y);
 /* x, y, dy of a batch normalization: rank ≥ 2, channels last, each of the given inputs a vector of them. */
-enum graft_status graft_batch_norm_check(struct graft_context *context, const struct graft_call *call, int first_vector,
-                                         int last_vector);
+enum graft_status graft_batch_norm_check(struct graft_context *context, const struct graft_call *call,
+                                         int first_vector, int last_vector);
 /* p, gradient and the states have one shape, hyper is [4], and the attributes are in range. */
 enum graft_status graft_update_check(struct graft_context *context, const struct graft_call *call);
 
@@ -68,7 +71,8 @@ void graft_format_update(const struct graft_call *call, char *text, size_t size)
 
 /* Work. */
 
-/* Each present input read once, each output written once; what is accumulated or changed in place moves twice. */
+/* Each present input read once, each output written once; what is accumulated or changed in place moves
+ * twice. */
 double graft_work_bytes(const struct graft_call *call);
 /* `flops` for each element of output 0, and one term. */
 void graft_work_elementwise(const struct graft_call *call, double flops, struct graft_work *work);

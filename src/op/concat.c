@@ -17,8 +17,8 @@ static enum graft_status infer(struct graft_context *context, struct graft_call 
             fits = d == axis || x->dim[d] == y.dim[d];
         }
         if (!fits || __builtin_add_overflow(y.dim[axis], x->dim[axis], &y.dim[axis])) {
-            return graft_op_fail(context, call, "input %d does not fit to input 0: only dimension %d may differ", i,
-                                 axis);
+            return graft_op_fail(context, call,
+                                 "input %d does not fit to input 0: only dimension %d may differ", i, axis);
         }
     }
     graft_call_output(call, 0, &y);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* y[n, oh, ow, o] = activation(sum over kh, kw, c of x[n, ih, iw, c] · w[o, kh, kw, c] + bias[o] + residual). */
+/* y[n, oh, ow, o] = activation(sum over kh, kw, c of x[n, ih, iw, c] · w[o, kh, kw, c] + bias[o] + residual).
+ */
 #include "op/check.h"
 #include "op/emit.h"
 
@@ -11,8 +12,8 @@ static enum graft_status infer(struct graft_context *context, struct graft_call 
     enum graft_status status;
     if ((status = graft_check_rank(context, call, X, 4, 4)) != GRAFT_OK ||
         (status = graft_check_rank(context, call, W, 4, 4)) != GRAFT_OK ||
-        (status = graft_conv2d_shape(context, call, graft_call_shape(call, X), graft_call_shape(call, W), &y)) !=
-            GRAFT_OK ||
+        (status = graft_conv2d_shape(context, call, graft_call_shape(call, X), graft_call_shape(call, W),
+                                     &y)) != GRAFT_OK ||
         (status = graft_check_vector(context, call, BIAS, y.dim[3])) != GRAFT_OK ||
         (status = graft_check_shape(context, call, RESIDUAL, &y, "that of the output")) != GRAFT_OK) {
         return status;
@@ -28,7 +29,8 @@ static void gradient(struct graft_gradient *g)
     const struct graft_shape *const w = graft_call_shape(g->call, W);
     union graft_attributes attributes = g->call->attributes;
     struct graft_conv2d_attributes *const a = &attributes.conv2d;
-    const int dy = graft_emit_activation_grad(g->emitter, a->activation, g->outputs[0], g->output_gradients[0]);
+    const int dy =
+        graft_emit_activation_grad(g->emitter, a->activation, g->outputs[0], g->output_gradients[0]);
     a->activation = GRAFT_UNARY_NONE;
     if (graft_gradient_wanted(g, X)) {
         a->size[0] = (int32_t)x->dim[1];

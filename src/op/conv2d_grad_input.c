@@ -21,7 +21,8 @@ static enum graft_status infer(struct graft_context *context, struct graft_call 
     }
     const struct graft_shape dx = graft_shape_of(4, dy->dim[0], a->size[0], a->size[1], channels);
     if ((status = graft_conv2d_shape(context, call, &dx, w, &y)) != GRAFT_OK ||
-        (status = graft_check_shape(context, call, DY, &y, "which attributes and weights give")) != GRAFT_OK) {
+        (status = graft_check_shape(context, call, DY, &y, "which attributes and weights give")) !=
+            GRAFT_OK) {
         return status;
     }
     graft_call_output(call, 0, &dx);

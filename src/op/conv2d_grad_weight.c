@@ -18,7 +18,8 @@ static enum graft_status infer(struct graft_context *context, struct graft_call 
     if (a->groups < 1) {
         return graft_op_fail(context, call, "groups is %d; it must be at least 1", a->groups);
     }
-    const struct graft_shape dw = graft_shape_of(4, dy->dim[3], a->size[0], a->size[1], x->dim[3] / a->groups);
+    const struct graft_shape dw =
+        graft_shape_of(4, dy->dim[3], a->size[0], a->size[1], x->dim[3] / a->groups);
     if ((status = graft_conv2d_shape(context, call, x, &dw, &y)) != GRAFT_OK ||
         (status = graft_check_shape(context, call, DY, &y, "which attributes and input give")) != GRAFT_OK) {
         return status;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * losses[n] = −sum over c of target[n, c] · log softmax(logits)[n, c], the target being the label's one-hot vector,
- * smoothed. A label that is no class makes NaN: the kernel cannot fail, and a wrong number would go unnoticed.
+ * losses[n] = −sum over c of target[n, c] · log softmax(logits)[n, c], the target being the label's one-hot
+ * vector, smoothed. A label that is no class makes NaN: the kernel cannot fail, and a wrong number would go
+ * unnoticed.
  */
 #include "op/check.h"
 #include "op/emit.h"
@@ -30,8 +31,8 @@ static void gradient(struct graft_gradient *g)
     graft_gradient_start(g);
     const int inputs[] = {g->inputs[LOGITS], g->inputs[LABELS], g->output_gradients[0]};
     if (graft_gradient_wanted(g, LOGITS) && inputs[2] >= 0) {
-        g->input_gradients[LOGITS] = g->emitter->apply(g->emitter, GRAFT_OP_CROSS_ENTROPY_GRAD, &g->call->attributes,
-                                                       inputs, 3, NULL);
+        g->input_gradients[LOGITS] =
+            g->emitter->apply(g->emitter, GRAFT_OP_CROSS_ENTROPY_GRAD, &g->call->attributes, inputs, 3, NULL);
     }
 }
 

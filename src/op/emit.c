@@ -9,13 +9,14 @@ void graft_gradient_start(struct graft_gradient *gradient)
     }
 }
 
-int graft_emit_one(struct graft_emitter *emitter, enum graft_op op, const union graft_attributes *attributes, int x)
+int graft_emit_one(struct graft_emitter *emitter, enum graft_op op, const union graft_attributes *attributes,
+                   int x)
 {
     return x < 0 ? -1 : emitter->apply(emitter, op, attributes, &x, 1, NULL);
 }
 
-int graft_emit_two(struct graft_emitter *emitter, enum graft_op op, const union graft_attributes *attributes, int a,
-                   int b)
+int graft_emit_two(struct graft_emitter *emitter, enum graft_op op, const union graft_attributes *attributes,
+                   int a, int b)
 {
     const int inputs[] = {a, b};
     return a < 0 || b < 0 ? -1 : emitter->apply(emitter, op, attributes, inputs, 2, NULL);
@@ -23,7 +24,8 @@ int graft_emit_two(struct graft_emitter *emitter, enum graft_op op, const union 
 
 int graft_emit_matmul(struct graft_emitter *emitter, int a, bool transpose_a, int b, bool transpose_b)
 {
-    const union graft_attributes attributes = {.matmul = {.transpose_a = transpose_a, .transpose_b = transpose_b}};
+    const union graft_attributes attributes = {
+        .matmul = {.transpose_a = transpose_a, .transpose_b = transpose_b}};
     return graft_emit_two(emitter, GRAFT_OP_MATMUL, &attributes, a, b);
 }
 

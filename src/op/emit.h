@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Nodes that gradient rules add. Values are ids; a value of -1 (absent, or after a failure) gives -1, so rules need no
- * checks between their steps.
+ * Nodes that gradient rules add. Values are ids; a value of -1 (absent, or after a failure) gives -1, so
+ * rules need no checks between their steps.
  */
 #ifndef GRAFT_SRC_OP_EMIT_H
 #define GRAFT_SRC_OP_EMIT_H
@@ -36,9 +36,10 @@ int graft_emit_broadcast(struct graft_emitter *emitter, int x, const struct graf
 /* The gradient of a broadcast from `shape`: sums over whatever was stretched. */
 int graft_emit_sum_to(struct graft_emitter *emitter, int x, const struct graft_shape *shape);
 /* An op with one required input and the given attributes. */
-int graft_emit_one(struct graft_emitter *emitter, enum graft_op op, const union graft_attributes *attributes, int x);
+int graft_emit_one(struct graft_emitter *emitter, enum graft_op op, const union graft_attributes *attributes,
+                   int x);
 /* An op with two. */
-int graft_emit_two(struct graft_emitter *emitter, enum graft_op op, const union graft_attributes *attributes, int a,
-                   int b);
+int graft_emit_two(struct graft_emitter *emitter, enum graft_op op, const union graft_attributes *attributes,
+                   int a, int b);
 
 #endif

@@ -28,8 +28,8 @@ void graft_format_activation(enum graft_unary kind, char *text, size_t size)
 void graft_format_conv2d(const struct graft_call *call, char *text, size_t size)
 {
     const struct graft_conv2d_attributes *const a = &call->attributes.conv2d;
-    graft_format_append(text, size, " stride %dx%d pad %d,%d,%d,%d", a->stride[0], a->stride[1], a->pad[0], a->pad[1],
-                        a->pad[2], a->pad[3]);
+    graft_format_append(text, size, " stride %dx%d pad %d,%d,%d,%d", a->stride[0], a->stride[1], a->pad[0],
+                        a->pad[1], a->pad[2], a->pad[3]);
     if (a->dilation[0] != 1 || a->dilation[1] != 1) {
         graft_format_append(text, size, " dilation %dx%d", a->dilation[0], a->dilation[1]);
     }
@@ -48,9 +48,10 @@ void graft_format_pool(const struct graft_call *call, char *text, size_t size)
     if (a->adaptive[0] > 0) {
         graft_format_append(text, size, " adaptive %dx%d", a->adaptive[0], a->adaptive[1]);
     } else {
-        graft_format_append(text, size, " kernel %dx%d stride %dx%d pad %d,%d,%d,%d%s%s", a->kernel[0], a->kernel[1],
-                            a->stride[0], a->stride[1], a->pad[0], a->pad[1], a->pad[2], a->pad[3],
-                            a->ceil_mode ? " ceil" : "", a->count_include_pad ? " count_include_pad" : "");
+        graft_format_append(text, size, " kernel %dx%d stride %dx%d pad %d,%d,%d,%d%s%s", a->kernel[0],
+                            a->kernel[1], a->stride[0], a->stride[1], a->pad[0], a->pad[1], a->pad[2],
+                            a->pad[3], a->ceil_mode ? " ceil" : "",
+                            a->count_include_pad ? " count_include_pad" : "");
     }
     if (a->size[0] != 0 || a->size[1] != 0) {
         graft_format_append(text, size, " size %dx%d", a->size[0], a->size[1]);
@@ -72,7 +73,8 @@ void graft_format_update(const struct graft_call *call, char *text, size_t size)
     const struct graft_update_attributes *const a = &call->attributes.update;
     switch (call->op) {
     case GRAFT_OP_SGD:
-        graft_format_append(text, size, " momentum %g%s", (double)a->momentum, a->nesterov ? " nesterov" : "");
+        graft_format_append(text, size, " momentum %g%s", (double)a->momentum,
+                            a->nesterov ? " nesterov" : "");
         break;
     case GRAFT_OP_ADAM:
         graft_format_append(text, size, " beta %g,%g epsilon %g%s", (double)a->beta1, (double)a->beta2,
@@ -131,7 +133,8 @@ char *graft_call_format(const struct graft_call *call, char *text, size_t size)
     return text;
 }
 
-enum graft_status graft_op_fail(struct graft_context *context, const struct graft_call *call, const char *format, ...)
+enum graft_status graft_op_fail(struct graft_context *context, const struct graft_call *call,
+                                const char *format, ...)
 {
     char message[512];
     va_list arguments;

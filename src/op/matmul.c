@@ -93,16 +93,17 @@ static int gradient_b(struct graft_gradient *g, int dy)
         a = flatten(g->emitter, a);
         dy = flatten(g->emitter, dy);
     }
-    const int db = attributes->transpose_b ? graft_emit_matmul(g->emitter, dy, true, a, attributes->transpose_a)
-                                           : graft_emit_matmul(g->emitter, a, !attributes->transpose_a, dy, false);
+    const int db = attributes->transpose_b
+                       ? graft_emit_matmul(g->emitter, dy, true, a, attributes->transpose_a)
+                       : graft_emit_matmul(g->emitter, a, !attributes->transpose_a, dy, false);
     return shared ? graft_emit_sum_to(g->emitter, db, b) : db;
 }
 
 static void gradient(struct graft_gradient *g)
 {
     graft_gradient_start(g);
-    const int dy = graft_emit_activation_grad(g->emitter, g->call->attributes.matmul.activation, g->outputs[0],
-                                              g->output_gradients[0]);
+    const int dy = graft_emit_activation_grad(g->emitter, g->call->attributes.matmul.activation,
+                                              g->outputs[0], g->output_gradients[0]);
     if (graft_gradient_wanted(g, A)) {
         g->input_gradients[A] = gradient_a(g, dy);
     }

@@ -21,8 +21,8 @@ static void gradient(struct graft_gradient *g)
 {
     graft_gradient_start(g);
     if (graft_gradient_wanted(g, X)) {
-        g->input_gradients[X] = graft_emit_two(g->emitter, GRAFT_OP_MAX_POOL_GRAD, &g->call->attributes, g->inputs[X],
-                                               g->output_gradients[0]);
+        g->input_gradients[X] = graft_emit_two(g->emitter, GRAFT_OP_MAX_POOL_GRAD, &g->call->attributes,
+                                               g->inputs[X], g->output_gradients[0]);
     }
 }
 

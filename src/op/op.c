@@ -30,11 +30,16 @@ enum graft_op graft_op_find(const char *name)
 static const enum graft_unary *find_activation(const struct graft_call *call)
 {
     switch (call->op) {
-    case GRAFT_OP_CONV2D: return &call->attributes.conv2d.activation;
-    case GRAFT_OP_MATMUL: return &call->attributes.matmul.activation;
-    case GRAFT_OP_BINARY: return &call->attributes.binary.activation;
-    case GRAFT_OP_BATCH_NORM: return &call->attributes.batch_norm.activation;
-    default: return NULL;
+    case GRAFT_OP_CONV2D:
+        return &call->attributes.conv2d.activation;
+    case GRAFT_OP_MATMUL:
+        return &call->attributes.matmul.activation;
+    case GRAFT_OP_BINARY:
+        return &call->attributes.binary.activation;
+    case GRAFT_OP_BATCH_NORM:
+        return &call->attributes.batch_norm.activation;
+    default:
+        return NULL;
     }
 }
 
@@ -55,9 +60,12 @@ void graft_op_set_activation(struct graft_call *call, enum graft_unary activatio
 const char *graft_unary_name(enum graft_unary kind)
 {
     switch (kind) {
-    case GRAFT_UNARY_NONE: return "none";
-    case GRAFT_UNARY_RELU: return "relu";
-    case GRAFT_UNARY_RELU6: return "relu6";
+    case GRAFT_UNARY_NONE:
+        return "none";
+    case GRAFT_UNARY_RELU:
+        return "relu";
+    case GRAFT_UNARY_RELU6:
+        return "relu6";
     }
     return "unknown";
 }
@@ -73,7 +81,8 @@ enum graft_unary_operand graft_unary_needs(enum graft_unary kind)
     return GRAFT_UNARY_FROM_Y;
 }
 
-bool graft_shape_broadcast(const struct graft_shape *a, const struct graft_shape *b, struct graft_shape *result)
+bool graft_shape_broadcast(const struct graft_shape *a, const struct graft_shape *b,
+                           struct graft_shape *result)
 {
     struct graft_shape shape = {.rank = a->rank > b->rank ? a->rank : b->rank};
     for (int i = 0; i < shape.rank; i++) {
@@ -100,7 +109,8 @@ static enum graft_dtype expected_dtype(const struct graft_op_def *def, int input
 }
 
 /* Presence, shape and dtype of one input; the first real one decides call->real. */
-static enum graft_status check_input(struct graft_context *context, struct graft_call *call, int input, bool *real_seen)
+static enum graft_status check_input(struct graft_context *context, struct graft_call *call, int input,
+                                     bool *real_seen)
 {
     const struct graft_op_def *const def = graft_op_get(call->op);
     const struct graft_desc *const desc = &call->in[input];
@@ -114,8 +124,10 @@ static enum graft_status check_input(struct graft_context *context, struct graft
         return GRAFT_OK;
     }
     if (!graft_shape_check(&desc->shape)) {
-        return graft_op_fail(context, call, "input %s has no valid shape: up to %d dimensions of at least 0, of a "
-                             "size that can be addressed", def->input_names[input], GRAFT_MAX_RANK);
+        return graft_op_fail(context, call,
+                             "input %s has no valid shape: up to %d dimensions of at least 0, of a "
+                             "size that can be addressed",
+                             def->input_names[input], GRAFT_MAX_RANK);
     }
     const enum graft_dtype expected = expected_dtype(def, input);
     if (expected != GRAFT_DTYPE_NONE) {
@@ -145,8 +157,8 @@ enum graft_status graft_op_infer(struct graft_context *context, struct graft_cal
     }
     memset(call->out, 0, sizeof call->out);
     if (call->n_inputs < def->min_inputs || call->n_inputs > def->max_inputs) {
-        return graft_op_fail(context, call, "%d inputs are given; it takes %d to %d", call->n_inputs, def->min_inputs,
-                             def->max_inputs);
+        return graft_op_fail(context, call, "%d inputs are given; it takes %d to %d", call->n_inputs,
+                             def->min_inputs, def->max_inputs);
     }
     for (int i = call->n_inputs; i < GRAFT_MAX_INPUTS; i++) {
         call->in[i] = (struct graft_desc){0};

@@ -12,10 +12,13 @@ static enum graft_status infer(struct graft_context *context, struct graft_call 
     const struct graft_pad_attributes *const a = &call->attributes.pad;
     struct graft_shape y = *graft_call_shape(call, X);
     for (int i = 0; i < y.rank; i++) {
-        if (a->before[i] < 0 || a->after[i] < 0 || __builtin_add_overflow(y.dim[i], a->before[i], &y.dim[i]) ||
+        if (a->before[i] < 0 || a->after[i] < 0 ||
+            __builtin_add_overflow(y.dim[i], a->before[i], &y.dim[i]) ||
             __builtin_add_overflow(y.dim[i], a->after[i], &y.dim[i])) {
-            return graft_op_fail(context, call, "pads %" PRId64 " and %" PRId64 " of dimension %d: they must be at "
-                                 "least 0 and fit in 63 bits with the size", a->before[i], a->after[i], i);
+            return graft_op_fail(context, call,
+                                 "pads %" PRId64 " and %" PRId64 " of dimension %d: they must be at "
+                                 "least 0 and fit in 63 bits with the size",
+                                 a->before[i], a->after[i], i);
         }
     }
     graft_call_output(call, 0, &y);
@@ -32,7 +35,8 @@ static void gradient(struct graft_gradient *g)
         attributes.slice.size[i] = x->dim[i];
     }
     if (graft_gradient_wanted(g, X)) {
-        g->input_gradients[X] = graft_emit_one(g->emitter, GRAFT_OP_SLICE, &attributes, g->output_gradients[0]);
+        g->input_gradients[X] =
+            graft_emit_one(g->emitter, GRAFT_OP_SLICE, &attributes, g->output_gradients[0]);
     }
 }
 
@@ -40,7 +44,8 @@ static void format(const struct graft_call *call, char *text, size_t size)
 {
     const struct graft_pad_attributes *const a = &call->attributes.pad;
     for (int i = 0; i < call->in[X].shape.rank && i < GRAFT_MAX_RANK; i++) {
-        graft_format_append(text, size, "%s%" PRId64 "+%" PRId64, i == 0 ? " by " : ",", a->before[i], a->after[i]);
+        graft_format_append(text, size, "%s%" PRId64 "+%" PRId64, i == 0 ? " by " : ",", a->before[i],
+                            a->after[i]);
     }
     graft_format_append(text, size, " with %g", (double)a->value);
 }

@@ -36,7 +36,8 @@ static enum graft_status infer(struct graft_context *context, struct graft_call 
         return graft_op_fail(context, call, "there is no reduction of number %d", (int)a->kind);
     }
     if (a->axes >> x->rank != 0) {
-        return graft_op_fail(context, call, "axes 0x%x name dimensions that x does not have", (unsigned)a->axes);
+        return graft_op_fail(context, call, "axes 0x%x name dimensions that x does not have",
+                             (unsigned)a->axes);
     }
     if (a->kind == GRAFT_REDUCE_MEAN && terms(call) < 1) {
         return graft_op_fail(context, call, "the mean of no elements is undefined");

@@ -17,7 +17,8 @@ static enum graft_status infer(struct graft_context *context, struct graft_call 
     }
     if (graft_shape_count(to) != graft_shape_count(x)) {
         return graft_op_fail(context, call, "%s has %" PRId64 " elements, x has %" PRId64,
-                             graft_shape_format(to, text, sizeof text), graft_shape_count(to), graft_shape_count(x));
+                             graft_shape_format(to, text, sizeof text), graft_shape_count(to),
+                             graft_shape_count(x));
     }
     graft_call_output(call, 0, to);
     return GRAFT_OK;
@@ -27,7 +28,8 @@ static void gradient(struct graft_gradient *g)
 {
     graft_gradient_start(g);
     if (graft_gradient_wanted(g, X)) {
-        g->input_gradients[X] = graft_emit_reshape(g->emitter, g->output_gradients[0], graft_call_shape(g->call, X));
+        g->input_gradients[X] =
+            graft_emit_reshape(g->emitter, g->output_gradients[0], graft_call_shape(g->call, X));
     }
 }
 

@@ -12,7 +12,8 @@ static enum graft_status infer(struct graft_context *context, struct graft_call 
         return status;
     }
     if (graft_call_has(call, V) != (a->momentum != 0)) {
-        return graft_op_fail(context, call, "v must be given for a momentum other than 0 and only then; it is %g",
+        return graft_op_fail(context, call,
+                             "v must be given for a momentum other than 0 and only then; it is %g",
                              (double)a->momentum);
     }
     if (a->nesterov && a->momentum == 0) {

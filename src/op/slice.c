@@ -13,8 +13,10 @@ static enum graft_status infer(struct graft_context *context, struct graft_call 
     const struct graft_shape *const x = graft_call_shape(call, X);
     struct graft_shape y = {.rank = x->rank};
     for (int i = 0; i < x->rank; i++) {
-        if (a->begin[i] < 0 || a->size[i] < 0 || a->begin[i] > x->dim[i] || a->size[i] > x->dim[i] - a->begin[i]) {
-            return graft_op_fail(context, call, "%" PRId64 " elements from %" PRId64 " on are not in dimension %d",
+        if (a->begin[i] < 0 || a->size[i] < 0 || a->begin[i] > x->dim[i] ||
+            a->size[i] > x->dim[i] - a->begin[i]) {
+            return graft_op_fail(context, call,
+                                 "%" PRId64 " elements from %" PRId64 " on are not in dimension %d",
                                  a->size[i], a->begin[i], i);
         }
         y.dim[i] = a->size[i];
@@ -48,7 +50,8 @@ static void format(const struct graft_call *call, char *text, size_t size)
 {
     const struct graft_slice_attributes *const a = &call->attributes.slice;
     for (int i = 0; i < call->in[X].shape.rank && i < GRAFT_MAX_RANK; i++) {
-        graft_format_append(text, size, "%s%" PRId64 "+%" PRId64, i == 0 ? " from " : ",", a->begin[i], a->size[i]);
+        graft_format_append(text, size, "%s%" PRId64 "+%" PRId64, i == 0 ? " from " : ",", a->begin[i],
+                            a->size[i]);
     }
 }
 

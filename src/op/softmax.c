@@ -23,8 +23,8 @@ static void gradient(struct graft_gradient *g)
 {
     graft_gradient_start(g);
     if (graft_gradient_wanted(g, X)) {
-        g->input_gradients[X] = graft_emit_two(g->emitter, GRAFT_OP_SOFTMAX_GRAD, &g->call->attributes, g->outputs[0],
-                                               g->output_gradients[0]);
+        g->input_gradients[X] = graft_emit_two(g->emitter, GRAFT_OP_SOFTMAX_GRAD, &g->call->attributes,
+                                               g->outputs[0], g->output_gradients[0]);
     }
 }
 

@@ -18,10 +18,12 @@ enum graft_status graft_update_check(struct graft_context *context, const struct
         }
     }
     if ((status = graft_check_vector(context, call, hyper, 4)) != GRAFT_OK ||
-        (status = graft_check_number(context, call, "momentum", (double)a->momentum, 0, HUGE_VAL)) != GRAFT_OK ||
+        (status = graft_check_number(context, call, "momentum", (double)a->momentum, 0, HUGE_VAL)) !=
+            GRAFT_OK ||
         (status = graft_check_number(context, call, "beta1", (double)a->beta1, 0, 1)) != GRAFT_OK ||
         (status = graft_check_number(context, call, "beta2", (double)a->beta2, 0, 1)) != GRAFT_OK ||
-        (status = graft_check_number(context, call, "epsilon", (double)a->epsilon, 0, HUGE_VAL)) != GRAFT_OK ||
+        (status = graft_check_number(context, call, "epsilon", (double)a->epsilon, 0, HUGE_VAL)) !=
+            GRAFT_OK ||
         (status = graft_check_number(context, call, "weight decay", (double)a->weight_decay, 0, HUGE_VAL)) !=
             GRAFT_OK) {
         return status;

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Prints op_expected.h: what PyTorch computes in f64 for the calls of op_test.c. Needs PyTorch; run by hand only."""
+"""Prints op_expected.h: what PyTorch computes in f64 for op_test.c and reference_test.c. Run by hand."""
 import torch
 import torch.nn.functional as F
 
@@ -71,7 +71,8 @@ def pooling():
             for stride in range(1, 5):
                 for pad in range(kernel // 2 + 1):
                     try:
-                        y = F.max_pool2d(torch.zeros(1, 1, size, 16), (kernel, 1), (stride, 1), (pad, 0), ceil_mode=True)
+                        x = torch.zeros(1, 1, size, 16)
+                        y = F.max_pool2d(x, (kernel, 1), (stride, 1), (pad, 0), ceil_mode=True)
                         sizes.append(y.shape[2])
                     except RuntimeError:
                         sizes.append(-1)
@@ -128,7 +129,8 @@ def updates():
 def philox(key, counter):
     for _ in range(10):
         a, b = 0xD2511F53 * counter[0], 0xCD9E8D57 * counter[2]
-        counter = [(b >> 32) ^ counter[1] ^ key[0], b & 0xFFFFFFFF, (a >> 32) ^ counter[3] ^ key[1], a & 0xFFFFFFFF]
+        first, third = (b >> 32) ^ counter[1] ^ key[0], (a >> 32) ^ counter[3] ^ key[1]
+        counter = [first, b & 0xFFFFFFFF, third, a & 0xFFFFFFFF]
         key = [(key[0] + 0x9E3779B9) & 0xFFFFFFFF, (key[1] + 0xBB67AE85) & 0xFFFFFFFF]
     return counter
 
@@ -141,8 +143,8 @@ def dropout():
     show("dropout", x * keep / 0.75)
 
 
-print("/* SPDX-License-Identifier: MIT */\n/* Printed by op_expected.py with PyTorch " + torch.__version__.split("+")[0] +
-      " in f64. */")
+version = torch.__version__.split("+")[0]
+print(f"/* SPDX-License-Identifier: MIT */\n/* Printed by op_expected.py with PyTorch {version} in f64. */")
 print("#ifndef GRAFT_TESTS_OP_EXPECTED_H\n#define GRAFT_TESTS_OP_EXPECTED_H\n")
 convolution()
 pooling()

@@ -41,7 +41,7 @@ static void names_are_found(void **state)
     }
     assert_int_equal(graft_op_find("convolution"), GRAFT_OP_COUNT);
     assert_null(graft_op_get(GRAFT_OP_COUNT));
-    assert_null(graft_op_get((enum graft_op)-1));
+    assert_null(graft_op_get((enum graft_op) - 1));
 }
 
 static struct graft_call conv_call(struct graft_shape x, struct graft_shape w)
@@ -86,12 +86,14 @@ static void bad_convolutions_are_refused(void **state)
     const struct graft_call good = conv_call(SHAPE(4, 2, 8, 8, 4), SHAPE(4, 4, 3, 3, 4));
     struct graft_call call = good;
     assert_int_equal(graft_op_infer(*state, &call), GRAFT_OK);
-    refuse(*state, conv_call(SHAPE(3, 8, 8, 4), SHAPE(4, 4, 3, 3, 4)), "conv2d: x has 3 dimensions, not 4 (inputs x[8");
+    refuse(*state, conv_call(SHAPE(3, 8, 8, 4), SHAPE(4, 4, 3, 3, 4)),
+           "conv2d: x has 3 dimensions, not 4 (inputs x[8");
     refuse(*state, conv_call(SHAPE(4, 2, 8, 8, 5), SHAPE(4, 4, 3, 3, 4)), "with 5 channels, not 4");
     refuse(*state, conv_call(SHAPE(4, 2, 2, 8, 4), SHAPE(4, 4, 3, 3, 4)), "does not fit into 2x8");
     refuse(*state, conv_call(SHAPE(4, 2, 8, 8, 4), SHAPE(4, 4, 0, 3, 4)), "empty dimension");
     refuse(*state, conv_call(SHAPE(4, 2, -8, 8, 4), SHAPE(4, 4, 3, 3, 4)), "no valid shape");
-    refuse(*state, conv_call(SHAPE(4, INT32_MAX, INT32_MAX, INT32_MAX, 4), SHAPE(4, 4, 3, 3, 4)), "no valid shape");
+    refuse(*state, conv_call(SHAPE(4, INT32_MAX, INT32_MAX, INT32_MAX, 4), SHAPE(4, 4, 3, 3, 4)),
+           "no valid shape");
     refuse(*state, conv_call(SHAPE(4, 1, 1 << 20, 1 << 20, 1), SHAPE(4, 1 << 30, 1, 1, 1)), "too large");
     call = good;
     call.attributes.conv2d.groups = 3;
@@ -146,7 +148,8 @@ static void bad_attributes_are_refused(void **state)
 {
     struct graft_call call = one_input(GRAFT_OP_MAX_POOL, SHAPE(4, 1, 5, 5, 2));
     refuse(*state, call, "kernel 0x0");
-    call.attributes.pool = (struct graft_pool_attributes){.kernel = {2, 2}, .stride = {2, 2}, .pad = {0, 2, 0, 0}};
+    call.attributes.pool =
+        (struct graft_pool_attributes){.kernel = {2, 2}, .stride = {2, 2}, .pad = {0, 2, 0, 0}};
     refuse(*state, call, "pad 0,2,0,0 must be at least 0 and less than the kernel 2x2");
     call.attributes.pool = (struct graft_pool_attributes){.kernel = {6, 2}, .stride = {2, 2}};
     refuse(*state, call, "window of 6x2 does not fit into 5x5");
@@ -242,7 +245,8 @@ static void window_sizes_are_those_of_pytorch(void **state)
                 for (int pad = 0; pad <= kernel_size / 2; pad++) {
                     const int64_t got = graft_window_output(size, kernel_size, stride, 1, pad, pad, true);
                     if ((double)got != expected_ceil_sizes[at++]) {
-                        fail_msg("size %d kernel %d stride %d pad %d: %d", size, kernel_size, stride, pad, (int)got);
+                        fail_msg("size %d kernel %d stride %d pad %d: %d", size, kernel_size, stride, pad,
+                                 (int)got);
                     }
                 }
             }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The reference kernels against PyTorch's numbers (op_expected.h, printed by op_expected.py) and against small sums
- * written out.
+ * The reference kernels against PyTorch's numbers (op_expected.h, printed by op_expected.py) and against
+ * small sums written out.
  */
 #include "backend/cpu/cpu.h"
 #include "base/context.h"
@@ -116,8 +116,8 @@ static void copy_reals(void *to, const void *from, int64_t count, bool from_f64,
     }
 }
 
-/* Runs the kernel in one precision, on copies of exactly the tensors' size (so that a sanitizer sees overruns), and
- * puts outputs and changed inputs back. */
+/* Runs the kernel in one precision, on copies of exactly the tensors' size (so that a sanitizer sees
+ * overruns), and puts outputs and changed inputs back. */
 static void run(struct trial *trial, enum graft_dtype real)
 {
     struct graft_call call = trial->call;
@@ -159,7 +159,8 @@ static void run(struct trial *trial, enum graft_dtype real)
     }
 }
 
-static void compare(const double *got, const double *expected, int64_t count, double tolerance, const char *what)
+static void compare(const double *got, const double *expected, int64_t count, double tolerance,
+                    const char *what)
 {
     for (int64_t i = 0; i < count; i++) {
         if (!(fabs(got[i] - expected[i]) <= tolerance * fmax(1, fabs(expected[i])))) {
@@ -227,8 +228,9 @@ static void convolution_is_that_of_pytorch(void **state)
     free(trial);
 }
 
-static void check_pool(struct graft_context *context, bool max, const struct graft_pool_attributes *attributes,
-                       const double *expected, size_t count, const double *expected_dx, const char *what)
+static void check_pool(struct graft_context *context, bool max,
+                       const struct graft_pool_attributes *attributes, const double *expected, size_t count,
+                       const double *expected_dx, const char *what)
 {
     const struct graft_shape x = SHAPE(4, 1, 6, 5, 2);
     struct trial *trial = trial_new(context, max ? GRAFT_OP_MAX_POOL : GRAFT_OP_AVG_POOL);
@@ -250,12 +252,13 @@ static void check_pool(struct graft_context *context, bool max, const struct gra
     free(trial);
 }
 
-#define CHECK_POOL(state, max, attributes, name) \
+#define CHECK_POOL(state, max, attributes, name)                                                             \
     check_pool(*state, max, attributes, name, sizeof name / sizeof *name, name##_dx, #name)
 
 static void pooling_is_that_of_pytorch(void **state)
 {
-    struct graft_pool_attributes a = {.kernel = {3, 3}, .stride = {2, 2}, .pad = {1, 1, 1, 1}, .ceil_mode = true};
+    struct graft_pool_attributes a = {
+        .kernel = {3, 3}, .stride = {2, 2}, .pad = {1, 1, 1, 1}, .ceil_mode = true};
     CHECK_POOL(state, true, &a, expected_max);
     CHECK_POOL(state, false, &a, expected_avg);
     a.kernel[1] = 2;
@@ -279,7 +282,8 @@ static void nan_is_the_largest_of_its_window(void **state)
 
 static void batch_norm_trains_as_in_pytorch(void **state)
 {
-    const struct graft_batch_norm_attributes attributes = {.epsilon = 0.25f, .momentum = 0.125f, .training = true};
+    const struct graft_batch_norm_attributes attributes = {
+        .epsilon = 0.25f, .momentum = 0.125f, .training = true};
     const struct graft_shape x = SHAPE(4, 2, 3, 1, 3);
     struct trial *trial = trial_new(*state, GRAFT_OP_BATCH_NORM_STATS);
     trial->call.attributes.batch_norm = attributes;
@@ -369,7 +373,8 @@ static void losses_are_those_of_pytorch(void **state)
 
 /* Three steps from p = numbers of seed 1 with the gradients of seeds 2 to 4. */
 static void check_update(struct graft_context *context, enum graft_op op, int states,
-                         const struct graft_update_attributes *attributes, const double *expected, const char *what)
+                         const struct graft_update_attributes *attributes, const double *expected,
+                         const char *what)
 {
     for (int precision = 0; precision < 2; precision++) {
         struct trial *const trial = trial_new(context, op);
@@ -406,7 +411,8 @@ static void updates_are_those_of_pytorch(void **state)
     check_update(*state, GRAFT_OP_SGD, 1, &a, expected_sgd, "sgd");
     a = (struct graft_update_attributes){.weight_decay = 0.25f};
     check_update(*state, GRAFT_OP_SGD, 0, &a, expected_sgd_plain, "plain sgd");
-    a = (struct graft_update_attributes){.beta1 = 0.5f, .beta2 = 0.75f, .epsilon = 0.0625f, .weight_decay = 0.25f};
+    a = (struct graft_update_attributes){
+        .beta1 = 0.5f, .beta2 = 0.75f, .epsilon = 0.0625f, .weight_decay = 0.25f};
     check_update(*state, GRAFT_OP_ADAM, 2, &a, expected_adam, "adam");
     check_update(*state, GRAFT_OP_RMSPROP, 1, &a, expected_rmsprop, "rmsprop");
     a.decoupled = true;
@@ -432,7 +438,8 @@ static void matrix_product_by_definition(void **state)
     for (int mode = 0; mode < 8; mode++) {
         const bool ta = mode & 1, tb = mode & 2, shared = mode & 4;
         struct trial *const trial = trial_new(*state, GRAFT_OP_MATMUL);
-        trial->call.attributes.matmul = (struct graft_matmul_attributes){.transpose_a = ta, .transpose_b = tb};
+        trial->call.attributes.matmul =
+            (struct graft_matmul_attributes){.transpose_a = ta, .transpose_b = tb};
         give(trial, SHAPE(3, BATCH, ta ? K : M, ta ? M : K), 1);
         give(trial, shared ? SHAPE(2, tb ? N : K, tb ? K : N) : SHAPE(3, BATCH, tb ? N : K, tb ? K : N), 2);
         give(trial, SHAPE(1, N), 3);
@@ -475,7 +482,8 @@ static void moving_and_stretching(void **state)
     free(trial);
 
     trial = trial_new(*state, GRAFT_OP_BROADCAST);
-    trial->call.attributes.broadcast = (struct graft_broadcast_attributes){.shape = SHAPE(2, 2, 2), .scale = 0.5f};
+    trial->call.attributes.broadcast =
+        (struct graft_broadcast_attributes){.shape = SHAPE(2, 2, 2), .scale = 0.5f};
     give_values(trial, SHAPE(2, 2, 1), (const double[]){1, 3});
     check_output(trial, (const double[]){0.5, 0.5, 1.5, 1.5}, 4, "broadcast");
     free(trial);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The backends `reference` and `cpu`: one table of kernels, of which `reference` uses the reference column only. A
- * buffer is memory of the host; everything is done when a call returns.
+ * The backends `reference` and `cpu`: one table of kernels, of which `reference` uses the reference column
+ * only. A buffer is memory of the host; everything is done when a call returns.
  */
 #include "backend/cpu/processor.h"
 #include "base/context.h"
@@ -18,7 +18,7 @@ static const struct {
     reference_kernel f64;
     const struct graft_cpu_row *fast;
 } rows[GRAFT_OP_COUNT] = {
-#define GRAFT_OP(name, NAME)                                                                                      \
+#define GRAFT_OP(name, NAME)                                                                                 \
     [GRAFT_OP_##NAME] = {graft_reference_##name##_f32, graft_reference_##name##_f64, &graft_cpu_##name},
 #include "op/ops.def"
 #undef GRAFT_OP
@@ -61,14 +61,16 @@ static struct graft_device_info describe(bool reference, enum graft_isa isa, int
     return info;
 }
 
-static enum graft_status list_one(struct graft_context *context, struct graft_device_list *list, bool reference)
+static enum graft_status list_one(struct graft_context *context, struct graft_device_list *list,
+                                  bool reference)
 {
     enum graft_isa isa;
     const enum graft_status status = graft_processor_isa(context, &isa);
     if (status != GRAFT_OK) {
         return status;
     }
-    const struct graft_device_info info = describe(reference, isa, reference ? 1 : graft_context_threads(context));
+    const struct graft_device_info info =
+        describe(reference, isa, reference ? 1 : graft_context_threads(context));
     return graft_device_list_append(context, list, &info);
 }
 
@@ -82,8 +84,8 @@ static enum graft_status list_cpu(struct graft_context *context, struct graft_de
     return list_one(context, list, false);
 }
 
-static enum graft_status open_one(struct graft_context *context, const struct graft_backend *backend, bool reference,
-                                  struct graft_device **device)
+static enum graft_status open_one(struct graft_context *context, const struct graft_backend *backend,
+                                  bool reference, struct graft_device **device)
 {
     *device = NULL;
     enum graft_isa isa;
@@ -97,11 +99,12 @@ static enum graft_status open_one(struct graft_context *context, const struct gr
         return GRAFT_ERROR_MEMORY;
     }
     *made = (struct graft_cpu_device){
-        .base = {
-            .backend = backend,
-            .context = context,
-            .info = describe(reference, isa, reference ? 1 : graft_pool_threads(pool)),
-        },
+        .base =
+            {
+                .backend = backend,
+                .context = context,
+                .info = describe(reference, isa, reference ? 1 : graft_pool_threads(pool)),
+            },
         .pool = pool,
         .isa = isa,
         .reference = reference,
@@ -110,7 +113,8 @@ static enum graft_status open_one(struct graft_context *context, const struct gr
     return GRAFT_OK;
 }
 
-static enum graft_status open_reference(struct graft_context *context, int index, struct graft_device **device)
+static enum graft_status open_reference(struct graft_context *context, int index,
+                                        struct graft_device **device)
 {
     (void)index; /* there is one */
     return open_one(context, &graft_backend_reference, true, device);
@@ -127,7 +131,8 @@ static void close_device(struct graft_device *device)
     graft_release(device->context, device);
 }
 
-static enum graft_status buffer_alloc(struct graft_device *device, uint64_t bytes, struct graft_buffer **buffer)
+static enum graft_status buffer_alloc(struct graft_device *device, uint64_t bytes,
+                                      struct graft_buffer **buffer)
 {
     *buffer = graft_allocate_raw(device->context, bytes, 1);
     return *buffer != NULL ? GRAFT_OK : GRAFT_ERROR_MEMORY;
@@ -146,31 +151,34 @@ static enum graft_status buffer_write(struct graft_device *device, struct graft_
     return GRAFT_OK;
 }
 
-static enum graft_status buffer_read(struct graft_device *device, void *to, struct graft_tensor from, uint64_t bytes)
+static enum graft_status buffer_read(struct graft_device *device, void *to, struct graft_tensor from,
+                                     uint64_t bytes)
 {
     (void)device;
     memcpy(to, address(from), bytes);
     return GRAFT_OK;
 }
 
-static enum graft_status buffer_copy(struct graft_device *device, struct graft_tensor to, struct graft_tensor from,
-                                     uint64_t bytes)
+static enum graft_status buffer_copy(struct graft_device *device, struct graft_tensor to,
+                                     struct graft_tensor from, uint64_t bytes)
 {
     (void)device;
     memcpy(address(to), address(from), bytes);
     return GRAFT_OK;
 }
 
-static enum graft_status buffer_fill(struct graft_device *device, struct graft_tensor to, uint8_t byte, uint64_t bytes)
+static enum graft_status buffer_fill(struct graft_device *device, struct graft_tensor to, uint8_t byte,
+                                     uint64_t bytes)
 {
     (void)device;
     memset(address(to), byte, bytes);
     return GRAFT_OK;
 }
 
-/* The fast variant of that number, or NULL with *is_reference telling whether it is the last one or none at all. */
-static const struct graft_cpu_variant *find_variant(const struct graft_cpu_device *device, enum graft_op op, int variant,
-                                                    bool *is_reference)
+/* The fast variant of that number, or NULL with *is_reference telling whether it is the last one or none at
+ * all. */
+static const struct graft_cpu_variant *find_variant(const struct graft_cpu_device *device, enum graft_op op,
+                                                    int variant, bool *is_reference)
 {
     const struct graft_cpu_variant *const fast = device->reference ? NULL : rows[op].fast->variants;
     int count = 0;
@@ -190,7 +198,8 @@ static enum graft_status check(struct graft_device *device, const struct graft_c
 {
     *info = (struct graft_variant_info){0};
     bool is_reference;
-    const struct graft_cpu_variant *const fast = find_variant(cpu_of(device), call->op, variant, &is_reference);
+    const struct graft_cpu_variant *const fast =
+        find_variant(cpu_of(device), call->op, variant, &is_reference);
     if (is_reference) {
         info->name = "reference";
         return GRAFT_OK;
@@ -242,7 +251,8 @@ static enum graft_status kernel_open(struct graft_device *device, const struct g
 }
 
 static struct graft_cpu_args make_args(const struct graft_cpu_device *device, const struct cpu_kernel *kernel,
-                                       const struct graft_tensor *in, const struct graft_tensor *out, void *workspace)
+                                       const struct graft_tensor *in, const struct graft_tensor *out,
+                                       void *workspace)
 {
     struct graft_cpu_args args = {
         .call = &kernel->call,
@@ -308,11 +318,12 @@ static enum graft_status device_time(struct graft_device *device, double *second
     return GRAFT_OK;
 }
 
-#define SHARED_FUNCTIONS                                                                                          \
-    .close = close_device, .buffer_alloc = buffer_alloc, .buffer_free = buffer_free,                              \
-    .buffer_write = buffer_write, .buffer_read = buffer_read, .buffer_copy = buffer_copy,                         \
-    .buffer_fill = buffer_fill, .check = check, .kernel_open = kernel_open, .kernel_prepare = kernel_prepare,     \
-    .kernel_run = kernel_run, .kernel_close = kernel_close, .synchronize = synchronize, .time = device_time
+#define SHARED_FUNCTIONS                                                                                     \
+    .close = close_device, .buffer_alloc = buffer_alloc, .buffer_free = buffer_free,                         \
+    .buffer_write = buffer_write, .buffer_read = buffer_read, .buffer_copy = buffer_copy,                    \
+    .buffer_fill = buffer_fill, .check = check, .kernel_open = kernel_open,                                  \
+    .kernel_prepare = kernel_prepare, .kernel_run = kernel_run, .kernel_close = kernel_close,                \
+    .synchronize = synchronize, .time = device_time
 
 const struct graft_backend graft_backend_reference = {
     .name = "reference", .list = list_reference, .open = open_reference, SHARED_FUNCTIONS};

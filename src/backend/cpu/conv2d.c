@@ -5,8 +5,8 @@
 enum { X, W, BIAS, RESIDUAL };
 
 /* One output element before bias, residual and activation. */
-static double convolve(const struct convolution *s, const real *x, const real *w, int64_t n, int64_t oh, int64_t ow,
-                       int64_t o)
+static double convolve(const struct convolution *s, const real *x, const real *w, int64_t n, int64_t oh,
+                       int64_t ow, int64_t o)
 {
     const int64_t first = o / s->o_group * s->c_group; /* channel of x */
     double sum = 0;
@@ -30,7 +30,8 @@ static double convolve(const struct convolution *s, const real *x, const real *w
 void REFERENCE(conv2d)(const struct graft_cpu_args *args)
 {
     const struct graft_call *const call = args->call;
-    const struct convolution s = convolution_of(call, &call->in[X].shape, &call->in[W].shape, &call->out[0].shape);
+    const struct convolution s =
+        convolution_of(call, &call->in[X].shape, &call->in[W].shape, &call->out[0].shape);
     const real *const bias = args->in[BIAS];
     const real *const residual = args->in[RESIDUAL];
     real *const y = args->out[0];

@@ -6,8 +6,8 @@
 enum { DY, W };
 
 /* `count` channels of one pixel from channel `first` (within its group) on, summed over kh, kw, filters. */
-static void sum_channels(const struct convolution *s, const real *dy, const real *w, int64_t n, int64_t ih, int64_t iw,
-                         int64_t group, int64_t first, int64_t count, double *sums)
+static void sum_channels(const struct convolution *s, const real *dy, const real *w, int64_t n, int64_t ih,
+                         int64_t iw, int64_t group, int64_t first, int64_t count, double *sums)
 {
     for (int64_t c = 0; c < count; c++) {
         sums[c] = 0;
@@ -33,7 +33,8 @@ static void sum_channels(const struct convolution *s, const real *dy, const real
 void REFERENCE(conv2d_grad_input)(const struct graft_cpu_args *args)
 {
     const struct graft_call *const call = args->call;
-    const struct convolution s = convolution_of(call, &call->out[0].shape, &call->in[W].shape, &call->in[DY].shape);
+    const struct convolution s =
+        convolution_of(call, &call->out[0].shape, &call->in[W].shape, &call->in[DY].shape);
     real *const dx = args->out[0];
     double sums[CONVOLUTION_BLOCK];
     for (int64_t pixel = 0; pixel < s.n * s.in[0] * s.in[1]; pixel++) {

@@ -5,9 +5,10 @@
 
 enum { X, DY };
 
-/* `count` channels of one tap of filter o from channel `first` (within its group) on, summed over n, oh, ow. */
-static void sum_channels(const struct convolution *s, const real *x, const real *dy, int64_t o, int64_t kh, int64_t kw,
-                         int64_t first, int64_t count, double *sums)
+/* `count` channels of one tap of filter o from channel `first` (within its group) on, summed over n, oh, ow.
+ */
+static void sum_channels(const struct convolution *s, const real *x, const real *dy, int64_t o, int64_t kh,
+                         int64_t kw, int64_t first, int64_t count, double *sums)
 {
     const int64_t channel = o / s->o_group * s->c_group + first;
     for (int64_t c = 0; c < count; c++) {
@@ -34,7 +35,8 @@ static void sum_channels(const struct convolution *s, const real *x, const real 
 void REFERENCE(conv2d_grad_weight)(const struct graft_cpu_args *args)
 {
     const struct graft_call *const call = args->call;
-    const struct convolution s = convolution_of(call, &call->in[X].shape, &call->out[0].shape, &call->in[DY].shape);
+    const struct convolution s =
+        convolution_of(call, &call->in[X].shape, &call->out[0].shape, &call->in[DY].shape);
     real *const dw = args->out[0];
     double sums[CONVOLUTION_BLOCK];
     for (int64_t o = 0; o < s.o; o++) {

@@ -17,7 +17,8 @@ static inline void index_next(const struct graft_shape *shape, int64_t index[GRA
 }
 
 /* Which element of `shape`, stretched to `rank` dimensions, an index stands for. */
-static inline int64_t index_element(const struct graft_shape *shape, int rank, const int64_t index[GRAFT_MAX_RANK])
+static inline int64_t index_element(const struct graft_shape *shape, int rank,
+                                    const int64_t index[GRAFT_MAX_RANK])
 {
     int64_t element = 0;
     for (int d = 0; d < shape->rank; d++) {

@@ -19,8 +19,8 @@ static struct matrix matrix_of(const real *data, const struct graft_shape *shape
     return transpose ? (struct matrix){data, 1, columns} : (struct matrix){data, columns, 1};
 }
 
-static void multiply(const struct graft_cpu_args *args, struct matrix a, struct matrix b, int64_t m, int64_t n, int64_t k,
-                     int64_t first_row)
+static void multiply(const struct graft_cpu_args *args, struct matrix a, struct matrix b, int64_t m,
+                     int64_t n, int64_t k, int64_t first_row)
 {
     const struct graft_call *const call = args->call;
     const real *const bias = args->in[BIAS];
@@ -42,7 +42,8 @@ static void multiply(const struct graft_cpu_args *args, struct matrix a, struct 
                 double value = sums[j];
                 value += bias != NULL ? (double)bias[first + j] : 0;
                 value += residual != NULL ? (double)residual[at] : 0;
-                reference_store(call, 0, &y[at], reference_activate(call->attributes.matmul.activation, value));
+                reference_store(call, 0, &y[at],
+                                reference_activate(call->attributes.matmul.activation, value));
             }
         }
     }
@@ -62,7 +63,7 @@ void REFERENCE(matmul)(const struct graft_cpu_args *args)
     for (int64_t batch = 0; batch < batches; batch++) {
         const real *const a_data = (const real *)args->in[A] + batch * m * k;
         const real *const b_data = (const real *)args->in[B] + (b->rank == 2 ? 0 : batch * k * n);
-        multiply(args, matrix_of(a_data, a, transpose_a), matrix_of(b_data, b, call->attributes.matmul.transpose_b), m,
-                 n, k, batch * m);
+        multiply(args, matrix_of(a_data, a, transpose_a),
+                 matrix_of(b_data, b, call->attributes.matmul.transpose_b), m, n, k, batch * m);
     }
 }

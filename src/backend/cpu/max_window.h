@@ -6,10 +6,11 @@
 #include "backend/cpu/pooling.h"
 #include "backend/cpu/reference.h"
 
-/* Element of x [n, h, w, c] that is the maximum of window (oh, ow): the first of equal ones; NaN is above all. */
+/* Element of x [n, h, w, c] that is the maximum of window (oh, ow): the first of equal ones; NaN is above
+ * all. */
 static inline int64_t max_window(const struct graft_pool_attributes *a, const struct graft_shape *x_shape,
-                                 const struct graft_shape *y_shape, const real *x, int64_t n, int64_t oh, int64_t ow,
-                                 int64_t c)
+                                 const struct graft_shape *y_shape, const real *x, int64_t n, int64_t oh,
+                                 int64_t ow, int64_t c)
 {
     const struct pool_window rows = pool_window_of(a, 0, oh, x_shape->dim[1], y_shape->dim[1]);
     const struct pool_window columns = pool_window_of(a, 1, ow, x_shape->dim[2], y_shape->dim[2]);

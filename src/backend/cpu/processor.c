@@ -49,8 +49,9 @@ enum graft_status graft_processor_isa(struct graft_context *context, enum graft_
         }
     }
     return graft_fail(context, GRAFT_ERROR_ARGUMENT,
-                      "GRAFT_ISA is '%s'; this processor can do baseline%s%s (unset it to use the best)", wanted,
-                      best >= GRAFT_ISA_AVX2 ? ", avx2" : "", best >= GRAFT_ISA_AVX512 ? ", avx512" : "");
+                      "GRAFT_ISA is '%s'; this processor can do baseline%s%s (unset it to use the best)",
+                      wanted, best >= GRAFT_ISA_AVX2 ? ", avx2" : "",
+                      best >= GRAFT_ISA_AVX512 ? ", avx512" : "");
 }
 
 void graft_processor_name(char *text, size_t size)

@@ -5,8 +5,8 @@
 
 #include "backend/cpu/cpu.h"
 
-/* The best instruction set here, lowered by $GRAFT_ISA. GRAFT_ERROR_ARGUMENT: the variable names none, or a better
- * one than the processor has. */
+/* The best instruction set here, lowered by $GRAFT_ISA. GRAFT_ERROR_ARGUMENT: the variable names none, or a
+ * better one than the processor has. */
 GRAFT_MUST_CHECK enum graft_status graft_processor_isa(struct graft_context *context, enum graft_isa *isa);
 const char *graft_isa_name(enum graft_isa isa);
 /* "Intel(R) Xeon(R) …", or "processor" where the system does not tell. */
