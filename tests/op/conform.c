@@ -1,0 +1,363 @@
+/* SPDX-License-Identifier: MIT */
+/* The suite as a whole: devices, counting, coverage, the lines that are told. */
+#include "conform.h"
+#include "harness.h"
+#include "tolerance.h"
+#include "worker.h"
+#include "base/text.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#define MAX_DEVICES 64
+
+struct run {
+    const struct graft_conform_options *options;
+    const struct graft_jobs *jobs;
+    struct graft_conform_report *report;
+    const char *device;
+    int last_job;     /* the job whose variants are coming in, -1 */
+    bool last_done;   /* one of them could do it */
+    char last_reason[200];
+    bool failed_to_count; /* out of memory */
+};
+
+static void say(const struct graft_conform_options *options, enum graft_conform_line kind, const char *format, ...)
+    GRAFT_PRINTF(3, 4);
+
+static void say(const struct graft_conform_options *options, enum graft_conform_line kind, const char *format, ...)
+{
+    char text[1400];
+    va_list arguments;
+    if (options->line == NULL) {
+        return;
+    }
+    va_start(arguments, format);
+    vsnprintf(text, sizeof text, format, arguments);
+    va_end(arguments);
+    options->line(options->user, kind, text);
+}
+
+static struct graft_conform_coverage *coverage_of(struct run *run, enum graft_op op, const char *variant)
+{
+    struct graft_conform_report *const report = run->report;
+    const char *const name = graft_op_get(op)->name;
+    for (int i = 0; i < report->n_coverage; i++) {
+        if (report->coverage[i].op == name && strcmp(report->coverage[i].variant, variant) == 0) {
+            return &report->coverage[i];
+        }
+    }
+    struct graft_conform_coverage *const rows =
+        realloc(report->coverage, (size_t)(report->n_coverage + 1) * sizeof *rows);
+    if (rows == NULL) {
+        run->failed_to_count = true;
+        return NULL;
+    }
+    report->coverage = rows;
+    struct graft_conform_coverage *const row = &rows[report->n_coverage++];
+    *row = (struct graft_conform_coverage){.op = name};
+    snprintf(row->variant, sizeof row->variant, "%s", variant);
+    return row;
+}
+
+static void note_worst(struct graft_conform_report *report, const char *test, double share)
+{
+    int at = report->n_worst;
+    while (at > 0 && report->worst[at - 1].share_of_tolerance < share) {
+        at--;
+    }
+    if (share <= 0 || at >= GRAFT_CONFORM_WORST) {
+        return;
+    }
+    const int kept = report->n_worst < GRAFT_CONFORM_WORST ? report->n_worst : GRAFT_CONFORM_WORST - 1;
+    memmove(&report->worst[at + 1], &report->worst[at], (size_t)(kept - at) * sizeof report->worst[0]);
+    snprintf(report->worst[at].test, sizeof report->worst[at].test, "%.199s", test);
+    report->worst[at].share_of_tolerance = share;
+    report->n_worst = kept + 1;
+}
+
+/* A job is unsupported when all its variants have refused it. */
+static void finish_job(struct run *run)
+{
+    char name[160];
+    if (run->last_job >= 0 && !run->last_done && run->options->variant == NULL) {
+        run->report->unsupported++;
+        say(run->options, GRAFT_CONFORM_REMARK, "%s: unsupported: %s: %s", run->device,
+            graft_job_format(&run->jobs->items[run->last_job], name, sizeof name), run->last_reason);
+    }
+    run->last_job = -1;
+}
+
+static void fail(struct run *run, const struct graft_job *job, const struct graft_verdict *verdict)
+{
+    char name[160];
+    const bool forced = verdict->variant[0] != '\0' && job->tier != GRAFT_TIER_GRADIENT;
+    say(run->options, GRAFT_CONFORM_FAILURE, "graft conform --device %s --case %s%s%s --seed %" PRIu64 "  # %s",
+        run->device, graft_job_format(job, name, sizeof name), forced ? " --variant " : "",
+        forced ? verdict->variant : "", run->options->seed, verdict->text);
+}
+
+static void bench_line(struct run *run, const struct graft_verdict *verdict, const char *test)
+{
+    if (run->options->bench && verdict->seconds > 0) {
+        say(run->options, GRAFT_CONFORM_LISTING, "%s  %s  %s  %.1f us  %.2f GFLOP/s", run->device, test,
+            verdict->variant, verdict->seconds * 1e6, verdict->flops / verdict->seconds * 1e-9);
+    }
+}
+
+static void told(void *user, const struct graft_message *message)
+{
+    struct run *const run = user;
+    struct graft_conform_report *const report = run->report;
+    const struct graft_job *const job = &run->jobs->items[message->job];
+    const struct graft_verdict *const verdict = &message->verdict;
+    char name[160];
+    char test[200];
+    if (message->job != run->last_job) {
+        finish_job(run);
+        run->last_job = message->job;
+        run->last_done = false;
+    }
+    struct graft_conform_coverage *const row = coverage_of(run, job->op, verdict->variant);
+    graft_job_format(job, name, sizeof name);
+    snprintf(test, sizeof test, "%s %s", name, verdict->variant);
+    switch (verdict->outcome) {
+    case GRAFT_OUTCOME_PASSED:
+        report->ran++;
+        report->passed++;
+        run->last_done = true;
+        note_worst(report, test, verdict->share);
+        bench_line(run, verdict, name);
+        if (row != NULL) {
+            row->passed_exact += job->tier == GRAFT_TIER_EXACT;
+            row->passed_rounding += job->tier != GRAFT_TIER_EXACT;
+        }
+        break;
+    case GRAFT_OUTCOME_SKIPPED:
+        report->skipped++;
+        run->last_done = true;
+        break;
+    case GRAFT_OUTCOME_REFUSED:
+        snprintf(run->last_reason, sizeof run->last_reason, "%.199s", verdict->text);
+        if (row != NULL && row->refused++ == 0) {
+            snprintf(row->reason, sizeof row->reason, "%.199s", verdict->text);
+        }
+        break;
+    default:
+        report->ran++;
+        report->failed++;
+        run->last_done = true;
+        note_worst(report, test, verdict->share);
+        fail(run, job, verdict);
+        if (row != NULL) {
+            row->failed++;
+        }
+        break;
+    }
+}
+
+/* A variant that runs at all must have passed in each tier its op has; one that never ran says why. */
+static void check_coverage(struct run *run)
+{
+    struct graft_conform_report *const report = run->report;
+    for (int i = 0; i < report->n_coverage; i++) {
+        const struct graft_conform_coverage *const row = &report->coverage[i];
+        const bool exact = graft_tolerance_has_exact(graft_op_find(row->op)) && graft_variant_has_exact(row->variant);
+        if (row->failed > 0 || strcmp(row->variant, "gradient") == 0) {
+            continue;
+        }
+        if (row->passed_exact == 0 && row->passed_rounding == 0) {
+            say(run->options, GRAFT_CONFORM_REMARK, "%s: %s: variant %s ran no case: %s", run->device, row->op,
+                row->variant, row->reason);
+        } else if ((exact && row->passed_exact == 0) || row->passed_rounding == 0) {
+            report->ran++;
+            report->failed++;
+            say(run->options, GRAFT_CONFORM_FAILURE,
+                "graft conform --device %s --op %s  # variant %s has no passing case of the %s tier: add one to "
+                "tests/op/%s.c",
+                run->device, row->op, row->variant, row->passed_rounding == 0 ? "rounding" : "exact", row->op);
+        }
+    }
+    for (int op = 0; op < GRAFT_OP_COUNT; op++) {
+        const char *const name = graft_op_get((enum graft_op)op)->name;
+        bool found = false;
+        for (int i = 0; i < report->n_coverage && !found; i++) {
+            found = report->coverage[i].op == name;
+        }
+        if (!found) {
+            report->ran++;
+            report->failed++;
+            say(run->options, GRAFT_CONFORM_FAILURE, "graft conform --device %s --op %s  # no variant and no reason",
+                run->device, name);
+        }
+    }
+}
+
+static double now(void)
+{
+    struct timespec time;
+    clock_gettime(CLOCK_MONOTONIC, &time);
+    return (double)time.tv_sec + 1e-9 * (double)time.tv_nsec;
+}
+
+/* One device; false if there is none of that name. */
+static bool run_device(const struct graft_conform_options *options, const char *device,
+                       struct graft_conform_reports *reports, bool *broken)
+{
+    struct graft_conform_report *const items =
+        realloc(reports->items, (size_t)(reports->count + 1) * sizeof *reports->items);
+    if (items == NULL) {
+        say(options, GRAFT_CONFORM_ERROR, "no memory for a report");
+        *broken = true;
+        return true;
+    }
+    reports->items = items;
+    struct graft_conform_report *const report = &items[reports->count];
+    *report = (struct graft_conform_report){.ran = 0};
+    struct graft_jobs jobs;
+    if (!graft_jobs_open(options, strcmp(device, "reference") == 0, &jobs)) {
+        say(options, GRAFT_CONFORM_ERROR, "no memory for the list of cases");
+        *broken = true;
+        return true;
+    }
+    struct run run = {options, &jobs, report, device, -1, true, "", false};
+    struct graft_worker_result result;
+    const double start = now();
+    const bool started = graft_worker_run(options, device, &jobs, told, &run, &result);
+    if (!started) {
+        say(options, GRAFT_CONFORM_ERROR, "no child process can be started");
+        *broken = true;
+    } else if (result.open_status != GRAFT_OK) {
+        say(options, GRAFT_CONFORM_ERROR, "%s: %s", device, result.error);
+        *broken = *broken || result.open_status != GRAFT_ERROR_NOT_FOUND;
+    } else {
+        reports->count++;
+        finish_job(&run);
+        snprintf(report->device, sizeof report->device, "%s", result.info.id);
+        snprintf(report->name, sizeof report->name, "%s", result.info.name);
+        snprintf(report->driver, sizeof report->driver, "%s", result.info.driver);
+        if (options->op == NULL && options->test == NULL && options->variant == NULL) {
+            check_coverage(&run);
+        }
+        report->seconds = now() - start;
+        *broken = *broken || run.failed_to_count;
+    }
+    graft_jobs_close(&jobs);
+    return !started || result.open_status == GRAFT_OK;
+}
+
+static enum graft_conform_exit check_names(const struct graft_conform_options *options)
+{
+    if (options->op == NULL || graft_op_find(options->op) != GRAFT_OP_COUNT) {
+        return GRAFT_CONFORM_PASSED;
+    }
+    const char *names[GRAFT_OP_COUNT];
+    for (int op = 0; op < GRAFT_OP_COUNT; op++) {
+        names[op] = graft_op_get((enum graft_op)op)->name;
+    }
+    const char *const nearest = graft_text_nearest(options->op, names, GRAFT_OP_COUNT);
+    say(options, GRAFT_CONFORM_ERROR, "there is no op %s%s%s%s", options->op, nearest != NULL ? "; did you mean " : "",
+        nearest != NULL ? nearest : "", nearest != NULL ? "?" : "");
+    return GRAFT_CONFORM_USAGE;
+}
+
+static enum graft_conform_exit list_cases(const struct graft_conform_options *options)
+{
+    struct graft_jobs jobs;
+    struct graft_context *context = NULL;
+    char name[160];
+    char text[400];
+    if (!graft_jobs_open(options, true, &jobs) || graft_context_open(NULL, &context) != GRAFT_OK) {
+        say(options, GRAFT_CONFORM_ERROR, "no memory for the list of cases");
+        return GRAFT_CONFORM_FAILED;
+    }
+    const enum graft_conform_exit exit = jobs.count > 0 ? GRAFT_CONFORM_PASSED : GRAFT_CONFORM_NOTHING;
+    for (int i = 0; i < jobs.count; i++) {
+        struct graft_call call;
+        const struct graft_job *const job = &jobs.items[i];
+        if (graft_case_call(context, job->op, graft_job_case(job), GRAFT_DTYPE_F32, &call) == GRAFT_OK) {
+            graft_call_format(&call, text, sizeof text);
+        } else {
+            snprintf(text, sizeof text, "refused: %s", graft_context_error(context));
+        }
+        say(options, GRAFT_CONFORM_LISTING, "%s  %s", graft_job_format(job, name, sizeof name), text);
+    }
+    graft_context_close(&context);
+    graft_jobs_close(&jobs);
+    return exit;
+}
+
+/* All devices, one after the other. */
+static void run_every_device(const struct graft_conform_options *options, struct graft_conform_reports *reports,
+                             bool *broken)
+{
+    static const struct graft_device_info none;
+    struct graft_device_info *const devices = calloc(MAX_DEVICES, sizeof *devices);
+    char hint[512];
+    const int count = devices != NULL ? graft_worker_list(devices, MAX_DEVICES, hint, sizeof hint) : -1;
+    if (count < 0) {
+        say(options, GRAFT_CONFORM_ERROR, "listing the devices failed: a driver may have crashed");
+        *broken = true;
+    } else if (hint[0] != '\0') {
+        say(options, GRAFT_CONFORM_REMARK, "%s", hint);
+    }
+    for (int i = 0; i < count; i++) {
+        char id[sizeof none.id];
+        snprintf(id, sizeof id, "%s", devices[i].id);
+        if (strcmp(id, "auto") != 0 && !run_device(options, id, reports, broken)) {
+            *broken = true; /* it was in the list a moment ago */
+        }
+    }
+    free(devices);
+}
+
+enum graft_conform_exit graft_conform(const struct graft_conform_options *options,
+                                      struct graft_conform_reports *reports)
+{
+    *reports = (struct graft_conform_reports){NULL, 0};
+    const enum graft_conform_exit usage = check_names(options);
+    if (usage != GRAFT_CONFORM_PASSED) {
+        return usage;
+    }
+    if (options->list) {
+        return list_cases(options);
+    }
+    bool broken = false;
+    if (options->device != NULL) {
+        run_device(options, options->device, reports, &broken);
+    } else {
+        run_every_device(options, reports, &broken);
+    }
+    int ran = 0;
+    int failed = 0;
+    for (int i = 0; i < reports->count; i++) {
+        ran += reports->items[i].ran;
+        failed += reports->items[i].failed;
+    }
+    if (options->min_cases > 0 && ran < options->min_cases) {
+        say(options, GRAFT_CONFORM_ERROR, "%d cases ran, fewer than the %d that --min-cases demands", ran,
+            options->min_cases);
+        return GRAFT_CONFORM_FAILED;
+    }
+    if (broken || failed > 0) {
+        return GRAFT_CONFORM_FAILED;
+    }
+    if (ran == 0) {
+        say(options, GRAFT_CONFORM_ERROR, "nothing was run: no case or device fits");
+        return GRAFT_CONFORM_NOTHING;
+    }
+    return GRAFT_CONFORM_PASSED;
+}
+
+void graft_conform_reports_close(struct graft_conform_reports *reports)
+{
+    for (int i = 0; i < reports->count; i++) {
+        free(reports->items[i].coverage);
+    }
+    free(reports->items);
+    *reports = (struct graft_conform_reports){NULL, 0};
+}

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: MIT */
+#include "harness.h"
+#include "convolutions.h"
+
+#define PLAIN(name, n, h, w, c, o, kh, kw, sh, sw, dh, dw, pt, pb, pl, pr, g)                                          \
+    {#name, CONVOLUTION_ATTRIBUTES(sh, sw, dh, dw, pt, pb, pl, pr, g, .size = {kh, kw}),                               \
+     .in = {REAL(n, h, w, c),                                                                                          \
+            REAL(n, CONVOLUTION_SIZE(h, kh, sh, dh, pt, pb), CONVOLUTION_SIZE(w, kw, sw, dw, pl, pr), o)}},
+
+static const struct graft_case cases[] = {
+    CONVOLUTIONS(PLAIN)
+    /* many pixels: long sums, split over work-items in a fixed order */
+    {"many_pixels", CONVOLUTION_ATTRIBUTES(1, 1, 1, 1, 1, 1, 1, 1, 1, .size = {3, 3}),
+     .in = {REAL(2, 40, 41, 3), REAL(2, 40, 41, 5)}, .tiers = GRAFT_TIER_EXACT | GRAFT_TIER_ROUNDING},
+    {"many_pixels_k1", CONVOLUTION_ATTRIBUTES(1, 1, 1, 1, 0, 0, 0, 0, 1, .size = {1, 1}),
+     .in = {REAL(3, 40, 41, 17), REAL(3, 40, 41, 9)}, .tiers = GRAFT_TIER_EXACT | GRAFT_TIER_ROUNDING},
+    {"many_pixels_dw", CONVOLUTION_ATTRIBUTES(1, 1, 1, 1, 1, 1, 1, 1, 18, .size = {3, 3}),
+     .in = {REAL(2, 40, 41, 18), REAL(2, 40, 41, 18)}, .tiers = GRAFT_TIER_EXACT | GRAFT_TIER_ROUNDING},
+    {"special", CONVOLUTION_ATTRIBUTES(1, 1, 1, 1, 1, 1, 1, 1, 1, .size = {3, 3}),
+     .in = {REAL_OF(SPECIAL, 1, 3, 5, 3), REAL(1, 3, 5, 7)}, .tiers = GRAFT_TIER_ROUNDING},
+};
+
+const struct graft_case_set graft_cases_conv2d_grad_weight = {cases, CASE_COUNT(cases)};

@@ -1,0 +1,233 @@
+/* SPDX-License-Identifier: MIT */
+/* One job on one variant: every way in which a plan may run it. */
+#include "harness.h"
+#include "layout.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+/* What is fixed while one kernel is tried. */
+struct attempt {
+    const struct graft_trial *trial;
+    const struct graft_truth *truth; /* with the tolerances of the variant's algorithm */
+    struct graft_device *device;
+    struct graft_call call;
+    struct graft_variant_info info;
+    struct graft_kernel *kernel;
+    struct graft_verdict *verdict;
+};
+
+static void format_index(const struct graft_desc *desc, int64_t index, char *text, size_t size)
+{
+    int64_t at[GRAFT_MAX_RANK] = {0};
+    for (int d = desc->shape.rank - 1; d >= 0; d--) {
+        at[d] = index % desc->shape.dim[d];
+        index /= desc->shape.dim[d];
+    }
+    size_t used = (size_t)snprintf(text, size, "[");
+    for (int d = 0; d < desc->shape.rank && used < size; d++) {
+        used += (size_t)snprintf(text + used, size - used, "%s%" PRId64, d > 0 ? ", " : "", at[d]);
+    }
+    if (used < size) {
+        snprintf(text + used, size - used, "]");
+    }
+}
+
+static bool compare_results(const struct attempt *attempt, float *const *got, char *text, size_t size)
+{
+    const struct graft_truth *const truth = attempt->truth;
+    bool good = true;
+    for (int r = 0; r < truth->n_results; r++) {
+        const struct graft_result *const result = &truth->results[r];
+        struct graft_comparison comparison;
+        const bool near = graft_compare(got[r], result->wanted, result->tolerance, result->count, &comparison);
+        struct graft_verdict *const verdict = attempt->verdict;
+        verdict->share = comparison.share > verdict->share ? comparison.share : verdict->share;
+        if (!near && good) {
+            char place[96];
+            format_index(result->input ? &truth->call.in[result->index] : &truth->call.out[result->index],
+                         comparison.index, place, sizeof place);
+            snprintf(text, size,
+                     "%s %d%s (element %" PRId64 " of %" PRId64 "): got %.9g, wanted %.9g, tolerance %.3g; %" PRId64
+                     " differ",
+                     result->input ? "input" : "output", result->index, place, comparison.index, result->count,
+                     comparison.got, comparison.wanted, comparison.tolerance, comparison.bad);
+            good = false;
+        }
+    }
+    return good;
+}
+
+static bool same_bits(const struct attempt *attempt, float *const *a, float *const *b, const char *what, char *text,
+                      size_t size)
+{
+    for (int r = 0; r < attempt->truth->n_results; r++) {
+        const struct graft_result *const result = &attempt->truth->results[r];
+        for (int64_t i = 0; i < result->count; i++) {
+            if (memcmp(&a[r][i], &b[r][i], sizeof(float)) != 0) {
+                snprintf(text, size, "%s %d, element %" PRId64 ": %.9g, but %.9g %s", result->input ? "input" : "output",
+                         result->index, i, (double)a[r][i], (double)b[r][i], what);
+                return false;
+            }
+        }
+    }
+    return true;
+}
+
+/* Runs in one layout and compares; a failure is written into the verdict with the layout's name. */
+static bool run_layout(const struct attempt *attempt, const struct graft_layout *layout, const char *name, float **got)
+{
+    char text[480];
+    if (graft_layout_run(attempt->trial, attempt->device, attempt->kernel, &attempt->call, &attempt->info, layout, got,
+                         text, sizeof text) &&
+        compare_results(attempt, got, text, sizeof text)) {
+        return true;
+    }
+    attempt->verdict->outcome = GRAFT_OUTCOME_FAILED;
+    snprintf(attempt->verdict->text, sizeof attempt->verdict->text, "%s: %s", name, text);
+    return false;
+}
+
+static bool demand_same(const struct attempt *attempt, float *const *a, float *const *b, const char *what)
+{
+    char text[480];
+    if (same_bits(attempt, a, b, what, text, sizeof text)) {
+        return true;
+    }
+    attempt->verdict->outcome = GRAFT_OUTCOME_FAILED;
+    snprintf(attempt->verdict->text, sizeof attempt->verdict->text, "%s", text);
+    return false;
+}
+
+static bool run_aliased(const struct attempt *attempt, float **got)
+{
+    const struct graft_op_def *const def = graft_op_get(attempt->call.op);
+    const struct graft_desc *const out = &attempt->call.out[0];
+    for (int i = 0; i < attempt->call.n_inputs && attempt->call.accumulate == 0; i++) {
+        const struct graft_desc *const in = &attempt->call.in[i];
+        if (!(def->in_place >> i & 1u) || (attempt->call.constant >> i & 1u) || in->dtype != out->dtype ||
+            in->dtype == GRAFT_DTYPE_NONE || !graft_shape_equal(&in->shape, &out->shape)) {
+            continue;
+        }
+        char name[48];
+        snprintf(name, sizeof name, "in place of input %d", i);
+        if (!run_layout(attempt, &(struct graft_layout){GRAFT_PLACING_ARENA, 1, i}, name, got)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* With one thread the device must give the same bits. */
+static bool run_single(const struct attempt *attempt, float *const *first)
+{
+    struct attempt single = *attempt;
+    float *got[GRAFT_MAX_RESULTS] = {NULL};
+    single.device = attempt->trial->single;
+    single.kernel = NULL;
+    const struct graft_backend *const backend = single.device->backend;
+    if (backend->kernel_open(single.device, &single.call, attempt->trial->variant, &single.kernel) != GRAFT_OK) {
+        single.verdict->outcome = GRAFT_OUTCOME_FAILED;
+        snprintf(single.verdict->text, sizeof single.verdict->text, "with one thread: %s",
+                 graft_context_error(single.device->context));
+        return false;
+    }
+    const bool good =
+        run_layout(&single, &(struct graft_layout){GRAFT_PLACING_ARENA, 0, -1}, "with one thread", got) &&
+        demand_same(&single, first, got, "with one thread");
+    backend->kernel_close(single.device, single.kernel);
+    return good;
+}
+
+static bool run_all_layouts(const struct attempt *attempt)
+{
+    float *first[GRAFT_MAX_RESULTS] = {NULL};
+    float *got[GRAFT_MAX_RESULTS] = {NULL};
+    const bool constant = attempt->call.constant != 0;
+    const char *const name = constant ? "constant weights" : "plain";
+    if (!run_layout(attempt, &(struct graft_layout){GRAFT_PLACING_ARENA, 0, -1}, name, first) ||
+        !run_layout(attempt, &(struct graft_layout){GRAFT_PLACING_ARENA, 1, -1}, "second run", got) ||
+        !demand_same(attempt, first, got, "in a second run")) {
+        return false;
+    }
+    if (!run_layout(attempt, &(struct graft_layout){GRAFT_PLACING_SEPARATE, 0, -1}, "odd offsets", got) ||
+        !run_aliased(attempt, got)) {
+        return false;
+    }
+    return attempt->trial->single == NULL || run_single(attempt, first);
+}
+
+static void run_kernel(struct attempt *attempt)
+{
+    const struct graft_trial *const trial = attempt->trial;
+    const struct graft_backend *const backend = trial->device->backend;
+    const enum graft_status status =
+        backend->kernel_open(trial->device, &attempt->call, trial->variant, &attempt->kernel);
+    if (status != GRAFT_OK) {
+        attempt->verdict->outcome = GRAFT_OUTCOME_FAILED;
+        snprintf(attempt->verdict->text, sizeof attempt->verdict->text, "check accepts it, but kernel_open: %s",
+                 graft_context_error(trial->device->context));
+        return;
+    }
+    if (run_all_layouts(attempt) && trial->bench) {
+        struct graft_work work = {0};
+        graft_op_get(attempt->call.op)->work(&attempt->call, &work);
+        attempt->verdict->flops = work.flops;
+        attempt->verdict->seconds = graft_layout_time(trial, attempt->kernel, &attempt->call, &attempt->info);
+    }
+    backend->kernel_close(trial->device, attempt->kernel);
+    attempt->kernel = NULL;
+}
+
+/* Inputs that the set names as constants and the case gives. */
+static uint32_t constant_mask(const struct graft_trial *trial)
+{
+    uint32_t mask = 0;
+    for (int i = 0; i < trial->truth->call.n_inputs; i++) {
+        if ((trial->set->constants >> i & 1u) && trial->truth->call.in[i].dtype != GRAFT_DTYPE_NONE) {
+            mask |= 1u << i;
+        }
+    }
+    return mask;
+}
+
+bool graft_trial_run(const struct graft_trial *trial, struct graft_verdict *verdict)
+{
+    const struct graft_backend *const backend = trial->device->backend;
+    const uint32_t masks[] = {0, constant_mask(trial)};
+    struct graft_truth adapted;
+    bool tried = false;
+    *verdict = (struct graft_verdict){.outcome = GRAFT_OUTCOME_PASSED};
+    for (int mode = 0; mode < (masks[1] != 0 ? 2 : 1); mode++) {
+        struct attempt attempt = {.trial = trial, .device = trial->device, .verdict = verdict};
+        attempt.call = trial->truth->call;
+        attempt.call.constant = masks[mode];
+        const enum graft_status status = backend->check(trial->device, &attempt.call, trial->variant, &attempt.info);
+        if (status == GRAFT_ERROR_NOT_FOUND) {
+            return false;
+        }
+        snprintf(verdict->variant, sizeof verdict->variant, "%s", attempt.info.name);
+        if (status != GRAFT_OK) {
+            if (!tried) {
+                snprintf(verdict->text, sizeof verdict->text, "%s", graft_context_error(trial->device->context));
+            }
+            continue;
+        }
+        tried = true;
+        verdict->text[0] = '\0';
+        if (!graft_truth_adapt(trial->heap, trial->job, attempt.info.name, trial->truth, &adapted)) {
+            verdict->outcome = GRAFT_OUTCOME_SKIPPED;
+            return true;
+        }
+        attempt.truth = &adapted;
+        run_kernel(&attempt);
+        if (verdict->outcome != GRAFT_OUTCOME_PASSED) {
+            return true;
+        }
+    }
+    if (!tried) {
+        verdict->outcome = GRAFT_OUTCOME_REFUSED;
+    }
+    return true;
+}

@@ -1,0 +1,339 @@
+/* SPDX-License-Identifier: MIT */
+#include "layout.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define GUARD_BYTES 256 /* on both sides of a tensor; a multiple of 64 */
+#define WORKSPACE (GRAFT_MAX_INPUTS + GRAFT_MAX_OUTPUTS)
+#define SLOTS (WORKSPACE + 1)
+
+/* Slots: inputs, outputs, workspace. */
+struct slot {
+    bool present;
+    bool written; /* the kernel may write it */
+    int image;
+    uint64_t offset;
+    uint64_t bytes;
+};
+
+struct image {
+    uint64_t size;
+    uint8_t *before;
+    uint8_t *after;
+    struct graft_buffer *buffer;
+};
+
+struct scene {
+    struct graft_device *device;
+    const struct graft_call *call;
+    uint32_t poison;
+    int n_images;
+    struct slot slots[SLOTS];
+    struct image images[SLOTS];
+    struct graft_tensor in[GRAFT_MAX_INPUTS];
+    struct graft_tensor out[GRAFT_MAX_OUTPUTS];
+    struct graft_tensor workspace;
+};
+
+static uint64_t round_up_64(uint64_t value)
+{
+    return (value + 63) & ~UINT64_C(63);
+}
+
+static const struct graft_desc *slot_desc(const struct graft_call *call, int slot)
+{
+    return slot < GRAFT_MAX_INPUTS ? &call->in[slot] : &call->out[slot - GRAFT_MAX_INPUTS];
+}
+
+/* Bytes, presence and place of each slot; sizes of the images. */
+static void place(struct scene *scene, const struct graft_variant_info *info, const struct graft_layout *layout)
+{
+    const struct graft_op_def *const def = graft_op_get(scene->call->op);
+    for (int s = 0; s < SLOTS; s++) {
+        struct slot *const slot = &scene->slots[s];
+        size_t element = 64;
+        if (s == WORKSPACE) {
+            slot->bytes = info->workspace_bytes;
+            slot->present = slot->bytes > 0;
+            slot->written = true;
+        } else {
+            const struct graft_desc *const desc = slot_desc(scene->call, s);
+            const bool listed = s >= GRAFT_MAX_INPUTS || s < scene->call->n_inputs;
+            slot->present = listed && desc->dtype != GRAFT_DTYPE_NONE;
+            slot->bytes = slot->present ? graft_desc_bytes(desc) : 0;
+            slot->written = s >= GRAFT_MAX_INPUTS || (def->mutates >> s & 1u);
+            element = graft_dtype_size(desc->dtype);
+        }
+        if (!slot->present) {
+            continue;
+        }
+        if (s == GRAFT_MAX_INPUTS && layout->alias >= 0) {
+            *slot = scene->slots[layout->alias];
+            slot->written = true;
+            scene->slots[layout->alias].written = true;
+            continue;
+        }
+        if (layout->placing == GRAFT_PLACING_SEPARATE || scene->n_images == 0) {
+            scene->n_images++;
+        }
+        slot->image = scene->n_images - 1;
+        struct image *const image = &scene->images[slot->image];
+        const uint64_t shift = layout->placing == GRAFT_PLACING_SEPARATE && s != WORKSPACE ? element * (2 * s + 1) : 0;
+        slot->offset = image->size + GUARD_BYTES + shift;
+        image->size = round_up_64(slot->offset + slot->bytes) + GUARD_BYTES;
+    }
+}
+
+static void fill_pattern(uint8_t *bytes, uint64_t size, uint32_t pattern)
+{
+    for (uint64_t i = 0; i < size; i++) {
+        bytes[i] = (uint8_t)(pattern >> 8 * (i % 4));
+    }
+}
+
+static void fill_contents(struct scene *scene, const struct graft_truth *truth)
+{
+    for (int s = 0; s < WORKSPACE; s++) {
+        const struct slot *const slot = &scene->slots[s];
+        if (!slot->present) {
+            continue;
+        }
+        uint8_t *const bytes = scene->images[slot->image].before + slot->offset;
+        const int output = s - GRAFT_MAX_INPUTS;
+        if (output < 0) {
+            graft_to_device(&scene->call->in[s], truth->inputs.in[s], bytes);
+        } else if (truth->prior[output] != NULL) {
+            graft_to_device(&scene->call->out[output], truth->prior[output], bytes);
+        }
+    }
+}
+
+static struct graft_tensor tensor_of(const struct scene *scene, int s)
+{
+    const struct slot *const slot = &scene->slots[s];
+    return slot->present ? (struct graft_tensor){scene->images[slot->image].buffer, slot->offset}
+                         : (struct graft_tensor){NULL, 0};
+}
+
+static enum graft_status upload(struct scene *scene, struct graft_heap *heap, const struct graft_truth *truth)
+{
+    for (int i = 0; i < scene->n_images; i++) {
+        struct image *const image = &scene->images[i];
+        image->before = graft_heap_get(heap, image->size, 1);
+        image->after = graft_heap_get(heap, image->size, 1);
+        fill_pattern(image->before, image->size, scene->poison);
+    }
+    fill_contents(scene, truth);
+    for (int i = 0; i < scene->n_images; i++) {
+        struct image *const image = &scene->images[i];
+        enum graft_status status = graft_buffer_open(scene->device, image->size, &image->buffer);
+        if (status == GRAFT_OK) {
+            const struct graft_tensor whole = {image->buffer, 0};
+            status = scene->device->backend->buffer_write(scene->device, whole, image->before, image->size);
+        }
+        if (status != GRAFT_OK) {
+            return status;
+        }
+    }
+    for (int s = 0; s < GRAFT_MAX_INPUTS; s++) {
+        scene->in[s] = tensor_of(scene, s);
+    }
+    for (int s = 0; s < GRAFT_MAX_OUTPUTS; s++) {
+        scene->out[s] = tensor_of(scene, GRAFT_MAX_INPUTS + s);
+    }
+    scene->workspace = tensor_of(scene, WORKSPACE);
+    return GRAFT_OK;
+}
+
+static enum graft_status write_constants(struct scene *scene, struct graft_heap *heap, bool garbage)
+{
+    for (int s = 0; s < GRAFT_MAX_INPUTS; s++) {
+        const struct slot *const slot = &scene->slots[s];
+        if (!(scene->call->constant >> s & 1u) || !slot->present || slot->bytes == 0) {
+            continue;
+        }
+        const uint8_t *const bytes = scene->images[slot->image].before + slot->offset;
+        uint8_t *const noise = graft_heap_get(heap, slot->bytes, 1);
+        fill_pattern(noise, slot->bytes, 0x40490fdb);
+        const enum graft_status status = scene->device->backend->buffer_write(scene->device, scene->in[s],
+                                                                              garbage ? noise : bytes, slot->bytes);
+        if (status != GRAFT_OK) {
+            return status;
+        }
+    }
+    return GRAFT_OK;
+}
+
+/* Prepares twice, first for other weights: the second time must replace them. Other inputs are not to be seen yet. */
+static enum graft_status prepare(struct scene *scene, struct graft_kernel *kernel, struct graft_heap *heap)
+{
+    const struct graft_backend *const backend = scene->device->backend;
+    struct graft_tensor in[GRAFT_MAX_INPUTS] = {{NULL, 0}};
+    for (int s = 0; s < GRAFT_MAX_INPUTS; s++) {
+        if (scene->call->constant >> s & 1u) {
+            in[s] = scene->in[s];
+        }
+    }
+    enum graft_status status = write_constants(scene, heap, true);
+    status = status == GRAFT_OK ? backend->kernel_prepare(scene->device, kernel, in) : status;
+    status = status == GRAFT_OK ? write_constants(scene, heap, false) : status;
+    return status == GRAFT_OK ? backend->kernel_prepare(scene->device, kernel, in) : status;
+}
+
+static void describe_place(const struct scene *scene, int image, uint64_t at, char *text, size_t size)
+{
+    int nearest = -1;
+    uint64_t best = UINT64_MAX;
+    for (int s = 0; s < SLOTS; s++) {
+        const struct slot *const slot = &scene->slots[s];
+        if (!slot->present || slot->image != image) {
+            continue;
+        }
+        const uint64_t end = slot->offset + slot->bytes;
+        const uint64_t distance = at < slot->offset ? slot->offset - at : at >= end ? at - end + 1 : 0;
+        if (distance < best) {
+            best = distance;
+            nearest = s;
+        }
+    }
+    const struct slot *const slot = &scene->slots[nearest];
+    const char *const kind = nearest == WORKSPACE ? "workspace" : nearest < GRAFT_MAX_INPUTS ? "input" : "output";
+    const int number = nearest < GRAFT_MAX_INPUTS ? nearest : nearest - GRAFT_MAX_INPUTS;
+    if (best == 0) {
+        snprintf(text, size, "%s %d was changed at byte %" PRIu64 " of %" PRIu64, kind, number, at - slot->offset,
+                 slot->bytes);
+    } else {
+        snprintf(text, size, "wrote %" PRIu64 " bytes %s %s %d (%" PRIu64 " bytes)", best,
+                 at < slot->offset ? "before" : "behind", kind, number, slot->bytes);
+    }
+}
+
+/* Everything but what the kernel may write must be as it was. */
+static bool unchanged(const struct scene *scene, char *text, size_t size)
+{
+    for (int i = 0; i < scene->n_images; i++) {
+        const struct image *const image = &scene->images[i];
+        for (int s = 0; s < SLOTS; s++) {
+            const struct slot *const slot = &scene->slots[s];
+            if (slot->present && slot->written && slot->image == i) {
+                memcpy(image->before + slot->offset, image->after + slot->offset, slot->bytes);
+            }
+        }
+        for (uint64_t at = 0; at < image->size; at++) {
+            if (image->before[at] != image->after[at]) {
+                describe_place(scene, i, at, text, size);
+                return false;
+            }
+        }
+    }
+    return true;
+}
+
+static enum graft_status download(struct scene *scene)
+{
+    for (int i = 0; i < scene->n_images; i++) {
+        struct image *const image = &scene->images[i];
+        const struct graft_tensor whole = {image->buffer, 0};
+        const enum graft_status status =
+            scene->device->backend->buffer_read(scene->device, image->after, whole, image->size);
+        if (status != GRAFT_OK) {
+            return status;
+        }
+    }
+    return GRAFT_OK;
+}
+
+static void release(struct scene *scene)
+{
+    for (int i = 0; i < scene->n_images; i++) {
+        graft_buffer_close(scene->device, &scene->images[i].buffer, scene->images[i].size);
+    }
+}
+
+static void take_results(const struct scene *scene, struct graft_heap *heap, const struct graft_truth *truth,
+                         float *got[GRAFT_MAX_RESULTS])
+{
+    for (int r = 0; r < truth->n_results; r++) {
+        const struct graft_result *const result = &truth->results[r];
+        const struct slot *const slot = &scene->slots[result->input ? result->index : GRAFT_MAX_INPUTS + result->index];
+        got[r] = graft_heap_get(heap, (size_t)result->count, sizeof(float));
+        memcpy(got[r], scene->images[slot->image].after + slot->offset, slot->bytes);
+    }
+}
+
+bool graft_layout_run(const struct graft_trial *trial, struct graft_device *device, struct graft_kernel *kernel,
+                      const struct graft_call *call, const struct graft_variant_info *info,
+                      const struct graft_layout *layout, float *got[GRAFT_MAX_RESULTS], char *text, size_t size)
+{
+    static const uint32_t poisons[] = {0x7fc0a5a5, 0x4b3c614e};
+    struct graft_heap heap = {NULL, 0, 0};
+    struct scene scene = {.device = device, .call = call, .poison = poisons[layout->poison]};
+    const struct graft_backend *const backend = device->backend;
+    bool good = false;
+    place(&scene, info, layout);
+    enum graft_status status = upload(&scene, &heap, trial->truth);
+    if (status == GRAFT_OK && call->constant != 0) {
+        status = prepare(&scene, kernel, &heap);
+    }
+    if (status == GRAFT_OK) {
+        status = backend->kernel_run(device, kernel, scene.in, scene.out, scene.workspace);
+    }
+    if (status == GRAFT_OK) {
+        status = backend->synchronize(device);
+    }
+    if (status == GRAFT_OK) {
+        status = download(&scene);
+    }
+    if (status != GRAFT_OK) {
+        snprintf(text, size, "%s: %s", graft_status_name(status), graft_context_error(device->context));
+    } else {
+        take_results(&scene, trial->heap, trial->truth, got);
+        good = unchanged(&scene, text, size);
+    }
+    release(&scene);
+    graft_heap_close(&heap);
+    return good;
+}
+
+static int compare_seconds(const void *a, const void *b)
+{
+    const double x = *(const double *)a;
+    const double y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+double graft_layout_time(const struct graft_trial *trial, struct graft_kernel *kernel, const struct graft_call *call,
+                         const struct graft_variant_info *info)
+{
+    struct graft_heap heap = {NULL, 0, 0};
+    struct scene scene = {.device = trial->device, .call = call};
+    struct graft_device *const device = trial->device;
+    double seconds[9];
+    int timed = 0;
+    place(&scene, info, &(struct graft_layout){GRAFT_PLACING_ARENA, 0, -1});
+    enum graft_status status = upload(&scene, &heap, trial->truth);
+    if (status == GRAFT_OK && call->constant != 0) {
+        status = prepare(&scene, kernel, &heap);
+    }
+    for (int i = 0; status == GRAFT_OK && i < 10; i++) {
+        double ignored = 0;
+        status = device->backend->kernel_run(device, kernel, scene.in, scene.out, scene.workspace);
+        if (status == GRAFT_OK) {
+            status = device->backend->synchronize(device);
+        }
+        if (status == GRAFT_OK) {
+            status = device->backend->time(device, i > 0 ? &seconds[i - 1] : &ignored);
+        }
+        timed = i;
+    }
+    release(&scene);
+    graft_heap_close(&heap);
+    if (status != GRAFT_OK) {
+        return -1;
+    }
+    qsort(seconds, (size_t)timed, sizeof *seconds, compare_seconds);
+    return seconds[timed / 2];
+}

@@ -1,0 +1,367 @@
+/* SPDX-License-Identifier: MIT */
+#include "worker.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define DEFAULT_TIMEOUT_SECONDS 300
+
+/* Through the pipe go a header and its body; both sides are the same program. */
+enum kind { KIND_DEVICE = 1, KIND_MESSAGE = 2, KIND_END = 3, KIND_INFO = 4 };
+
+struct header {
+    enum kind kind;
+    uint32_t bytes;
+};
+
+static bool write_all(int descriptor, const void *data, size_t size)
+{
+    const char *bytes = data;
+    while (size > 0) {
+        const ssize_t written = write(descriptor, bytes, size);
+        if (written < 0 && errno == EINTR) {
+            continue;
+        }
+        if (written <= 0) {
+            return false;
+        }
+        bytes += written;
+        size -= (size_t)written;
+    }
+    return true;
+}
+
+static void tell(int pipe_end, enum kind kind, const void *body, size_t bytes)
+{
+    const struct header header = {kind, (uint32_t)bytes};
+    if (!write_all(pipe_end, &header, sizeof header) || !write_all(pipe_end, body, bytes)) {
+        _exit(1); /* nobody listens any more */
+    }
+}
+
+/* False at the end of the stream, after `seconds` without news (*late), or when the pipe breaks. */
+static bool read_all(int descriptor, void *data, size_t size, int seconds, bool *late)
+{
+    char *bytes = data;
+    while (size > 0) {
+        struct pollfd waiting = {descriptor, POLLIN, 0};
+        const int ready = poll(&waiting, 1, seconds * 1000);
+        if (ready < 0 && errno == EINTR) {
+            continue;
+        }
+        if (ready == 0) {
+            *late = true;
+            return false;
+        }
+        const ssize_t got = read(descriptor, bytes, size);
+        if (got < 0 && errno == EINTR) {
+            continue;
+        }
+        if (got <= 0) {
+            return false;
+        }
+        bytes += got;
+        size -= (size_t)got;
+    }
+    return true;
+}
+
+/* ---- in the child ---- */
+
+struct child {
+    const struct graft_conform_options *options;
+    const struct graft_jobs *jobs;
+    int pipe_end;
+    struct graft_device *device;
+    struct graft_device *single;
+};
+
+static void tell_message(const struct child *child, int job, int variant, const struct graft_verdict *verdict)
+{
+    const struct graft_message message = {job, variant, *verdict};
+    tell(child->pipe_end, KIND_MESSAGE, &message, sizeof message);
+}
+
+/* The name of a variant, "" beyond the last. */
+static void name_variant(struct graft_device *device, const struct graft_call *call, int variant, char *name,
+                         size_t size)
+{
+    struct graft_variant_info info = {.name = ""};
+    if (device->backend->check(device, call, variant, &info) == GRAFT_ERROR_NOT_FOUND || info.name == NULL) {
+        info.name = "";
+    }
+    snprintf(name, size, "%s", info.name);
+}
+
+static void run_variants(const struct child *child, int index, int first, struct graft_truth *truth,
+                         struct graft_heap *heap)
+{
+    const struct graft_job *const job = &child->jobs->items[index];
+    const struct graft_conform_options *const options = child->options;
+    for (int variant = first; variant < 64; variant++) {
+        struct graft_verdict verdict = {.outcome = GRAFT_OUTCOME_BEGUN};
+        name_variant(child->device, &truth->call, variant, verdict.variant, sizeof verdict.variant);
+        if (verdict.variant[0] == '\0') {
+            break;
+        }
+        if (options->variant != NULL && strcmp(options->variant, verdict.variant) != 0) {
+            continue;
+        }
+        tell_message(child, index, variant, &verdict);
+        const struct graft_trial trial = {
+            .device = child->device,
+            .single = child->single,
+            .job = job,
+            .set = graft_case_set_of(job->op),
+            .truth = truth,
+            .heap = heap,
+            .variant = variant,
+            .seed = options->seed,
+            .bench = options->bench,
+        };
+        if (!graft_trial_run(&trial, &verdict)) {
+            break;
+        }
+        tell_message(child, index, variant, &verdict);
+    }
+}
+
+static void run_job(const struct child *child, int index, int first_variant)
+{
+    const struct graft_job *const job = &child->jobs->items[index];
+    struct graft_heap heap = {NULL, 0, 0};
+    struct graft_truth truth;
+    struct graft_verdict verdict = {.outcome = GRAFT_OUTCOME_BEGUN};
+    tell_message(child, index, -1, &verdict);
+    if (job->tier == GRAFT_TIER_GRADIENT) {
+        if (first_variant == 0) {
+            tell_message(child, index, 0, &verdict);
+            graft_gradient_run(child->device, job, &heap, child->options->seed, &verdict);
+            tell_message(child, index, 0, &verdict);
+        }
+    } else if (!graft_truth_make(&heap, child->device->context, job, child->options->seed, &truth, verdict.text,
+                                 sizeof verdict.text)) {
+        verdict.outcome = GRAFT_OUTCOME_FAILED;
+        tell_message(child, index, -1, &verdict);
+    } else {
+        run_variants(child, index, first_variant, &truth, &heap);
+    }
+    graft_heap_close(&heap);
+}
+
+static void work(const struct graft_conform_options *options, const char *which, const struct graft_jobs *jobs,
+                 int first_job, int first_variant, int pipe_end)
+{
+    struct child child = {.options = options, .jobs = jobs, .pipe_end = pipe_end};
+    struct graft_context *context = NULL;
+    struct graft_context *single_context = NULL;
+    struct graft_worker_result result = {.open_status = GRAFT_OK};
+    const struct graft_context_options many = {.threads = options->threads > 0 ? options->threads : 2};
+    const struct graft_context_options one = {.threads = 1};
+    result.open_status = graft_context_open(&many, &context);
+    if (result.open_status == GRAFT_OK) {
+        result.open_status = graft_device_open(context, which, &child.device);
+        snprintf(result.error, sizeof result.error, "%s", graft_context_error(context));
+    }
+    if (result.open_status == GRAFT_OK) {
+        result.info = child.device->info;
+        if (child.device->backend == &graft_backend_cpu && graft_context_open(&one, &single_context) == GRAFT_OK &&
+            graft_device_open(single_context, which, &child.single) != GRAFT_OK) {
+            child.single = NULL;
+        }
+    }
+    tell(pipe_end, KIND_DEVICE, &result, sizeof result);
+    for (int job = first_job; result.open_status == GRAFT_OK && job < jobs->count; job++) {
+        run_job(&child, job, job == first_job ? first_variant : 0);
+    }
+    tell(pipe_end, KIND_END, "", 0);
+    graft_device_close(&child.single);
+    graft_device_close(&child.device);
+    graft_context_close(&single_context);
+    graft_context_close(&context);
+}
+
+/* ---- in the parent ---- */
+
+struct listener {
+    int descriptor;
+    int timeout;
+    struct graft_worker_result *result;
+    void (*told)(void *user, const struct graft_message *message);
+    void *user;
+    struct graft_message last; /* the trial under way, or the last one that ended */
+    bool ended;
+    bool late;
+};
+
+static void listen_to(struct listener *listener)
+{
+    struct header header;
+    while (read_all(listener->descriptor, &header, sizeof header, listener->timeout, &listener->late)) {
+        if (header.kind == KIND_END) {
+            listener->ended = true; /* what remains is to close the device */
+            continue;
+        }
+        if (header.kind == KIND_DEVICE) {
+            if (!read_all(listener->descriptor, listener->result, sizeof *listener->result, listener->timeout,
+                          &listener->late)) {
+                return;
+            }
+            continue;
+        }
+        struct graft_message message;
+        if (!read_all(listener->descriptor, &message, sizeof message, listener->timeout, &listener->late)) {
+            return;
+        }
+        listener->last = message;
+        if (message.verdict.outcome != GRAFT_OUTCOME_BEGUN) {
+            listener->told(listener->user, &message);
+        }
+    }
+}
+
+/* "SIGSEGV", "exit code 1": how a child ended. */
+static void describe_end(int status, bool late, int timeout, char *text, size_t size)
+{
+    if (late) {
+        snprintf(text, size, "no answer within %d seconds: ended", timeout);
+    } else if (WIFSIGNALED(status)) {
+        const char *const name = sigabbrev_np(WTERMSIG(status));
+        snprintf(text, size, "crashed with SIG%s", name != NULL ? name : "?");
+    } else {
+        snprintf(text, size, "the process ended with exit code %d", WIFEXITED(status) ? WEXITSTATUS(status) : -1);
+    }
+}
+
+/* One child from `first_job` on; its end text if it did not reach the end by itself. */
+static bool run_child(const struct graft_conform_options *options, const char *device, const struct graft_jobs *jobs,
+                      int first_job, int first_variant, struct listener *listener, char *end, size_t end_size)
+{
+    int ends[2];
+    if (pipe(ends) != 0) {
+        return false;
+    }
+    fflush(NULL);
+    const pid_t child = fork();
+    if (child == 0) {
+        close(ends[0]);
+        signal(SIGPIPE, SIG_DFL);
+        work(options, device, jobs, first_job, first_variant, ends[1]);
+        _exit(0); /* not exit: the parent's exit handlers and buffers are not ours */
+    }
+    close(ends[1]);
+    if (child < 0) {
+        close(ends[0]);
+        return false;
+    }
+    listener->descriptor = ends[0];
+    listener->ended = listener->late = false;
+    listen_to(listener);
+    close(ends[0]);
+    if (listener->late) {
+        kill(child, SIGKILL);
+    }
+    int status = 0;
+    while (waitpid(child, &status, 0) < 0 && errno == EINTR) {
+    }
+    const bool clean = listener->ended && WIFEXITED(status) && WEXITSTATUS(status) == 0;
+    end[0] = '\0';
+    if (!clean) {
+        describe_end(status, listener->late, listener->timeout, end, end_size);
+    }
+    return true;
+}
+
+bool graft_worker_run(const struct graft_conform_options *options, const char *device, const struct graft_jobs *jobs,
+                      void (*told)(void *user, const struct graft_message *message), void *user,
+                      struct graft_worker_result *result)
+{
+    int job = 0;
+    int variant = 0;
+    for (;;) {
+        struct listener listener = {.result = result, .told = told, .user = user};
+        char end[160];
+        listener.timeout = options->timeout_seconds > 0 ? options->timeout_seconds : DEFAULT_TIMEOUT_SECONDS;
+        listener.last = (struct graft_message){.job = job, .variant = -1}; /* blamed if nothing is heard */
+        *result = (struct graft_worker_result){.open_status = GRAFT_ERROR_DEVICE};
+        if (!run_child(options, device, jobs, job, variant, &listener, end, sizeof end)) {
+            return false;
+        }
+        if (end[0] == '\0' || result->open_status != GRAFT_OK) {
+            if (end[0] != '\0') {
+                snprintf(result->error, sizeof result->error, "opening %s: %s", device, end);
+            }
+            return true;
+        }
+        struct graft_message failed = listener.last;
+        const char *const when = listener.ended                                    ? " when the device was closed"
+                                 : failed.verdict.outcome != GRAFT_OUTCOME_BEGUN   ? " after this case"
+                                 : failed.variant < 0                              ? " while the truth was computed"
+                                                                                   : "";
+        failed.verdict.outcome = GRAFT_OUTCOME_FAILED;
+        snprintf(failed.verdict.text, sizeof failed.verdict.text, "%s%s", end, when);
+        told(user, &failed);
+        job = failed.variant >= 0 ? failed.job : failed.job + 1;
+        variant = failed.variant + 1;
+        if (listener.ended || job >= jobs->count) {
+            return true;
+        }
+    }
+}
+
+int graft_worker_list(struct graft_device_info *devices, int capacity, char *hint, size_t hint_size)
+{
+    int ends[2];
+    hint[0] = '\0';
+    if (pipe(ends) != 0) {
+        return -1;
+    }
+    fflush(NULL);
+    const pid_t child = fork();
+    if (child == 0) {
+        struct graft_context *context = NULL;
+        struct graft_device_list *list = NULL;
+        if (graft_context_open(NULL, &context) != GRAFT_OK ||
+            graft_device_list_open(context, &list) != GRAFT_OK) {
+            _exit(1);
+        }
+        for (int i = 0; i < list->count; i++) {
+            tell(ends[1], KIND_INFO, &list->devices[i], sizeof list->devices[i]);
+        }
+        tell(ends[1], KIND_END, list->hint, sizeof list->hint);
+        _exit(0);
+    }
+    close(ends[1]);
+    int count = child < 0 ? -1 : 0;
+    bool ended = false;
+    bool late = false;
+    struct header header;
+    while (count >= 0 && !ended && read_all(ends[0], &header, sizeof header, DEFAULT_TIMEOUT_SECONDS, &late)) {
+        struct graft_device_info info;
+        char text[512] = "";
+        if (header.kind == KIND_INFO && read_all(ends[0], &info, sizeof info, DEFAULT_TIMEOUT_SECONDS, &late)) {
+            if (count < capacity) {
+                devices[count++] = info;
+            }
+        } else if (header.kind == KIND_END && read_all(ends[0], text, sizeof text, DEFAULT_TIMEOUT_SECONDS, &late)) {
+            text[sizeof text - 1] = '\0';
+            snprintf(hint, hint_size, "%s", text);
+            ended = true;
+        }
+    }
+    close(ends[0]);
+    if (child > 0) {
+        if (late) {
+            kill(child, SIGKILL);
+        }
+        while (waitpid(child, NULL, 0) < 0 && errno == EINTR) {
+        }
+    }
+    return ended ? count : -1;
+}
