@@ -81,6 +81,7 @@ struct graft_batch_norm_attributes {
     enum graft_unary activation;
 };
 
+/* A label outside [0, classes) makes the loss and the gradient of its row NaN. */
 struct graft_cross_entropy_attributes {
     float label_smoothing; /* in [0, 1): target = (1 − s) × one-hot + s / classes */
 };
