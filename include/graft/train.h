@@ -173,6 +173,8 @@ struct graft_fit_stage {
 };
 #define GRAFT_FIT_MAX_STAGES 8
 
+struct graft_fit_epoch;
+
 /* All zero but data: a head on the default network, or the whole network from scratch if there are no
  * weights. */
 struct graft_fit_options {
@@ -205,6 +207,8 @@ struct graft_fit_options {
     uint64_t features_limit; /* bytes of host memory for cached features; 0: 2 GiB */
     struct graft_plan_options plan;
     graft_progress_function *progress;
+    /* NULL, or called after each epoch; `from` is the first stage that learnt in it */
+    void (*epoch_done)(void *user, const struct graft_fit_epoch *epoch, const char *from);
     void *user;
 };
 

@@ -298,6 +298,8 @@ static enum graft_status end_epoch(struct graft_fit_job *job, struct session *se
         result->val_loss = epoch.val_loss;
         status = graft_fit_keep_best(job);
     }
+    if (status == GRAFT_OK && job->options.epoch_done)
+        job->options.epoch_done(job->options.user, &epoch, session->stage->from);
     at->epoch++;
     at->batch = at->seen = at->correct = 0;
     at->loss_sum = at->seconds = 0;
