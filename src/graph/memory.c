@@ -48,6 +48,8 @@ static void find_uses(struct planner *planner, const int *order)
         for (int i = 0; i < node->call.n_inputs; i++)
             if (node->inputs[i] >= 0)
                 note_use(planner, node->inputs[i], step);
+        if (node->continues >= 0)
+            note_use(planner, node->continues, step);
         for (int i = 0; i < GRAFT_MAX_OUTPUTS; i++)
             if (node->outputs[i] >= 0 && node->call.out[i].dtype != GRAFT_DTYPE_NONE)
                 note_use(planner, node->outputs[i], step);

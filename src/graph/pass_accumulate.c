@@ -15,19 +15,39 @@ static bool plain_addition(const struct graft_node *node)
            graft_shape_equal(&node->call.in[0].shape, &node->call.in[1].shape);
 }
 
-/* An intermediate of this segment that only the addition reads. */
-static bool disposable(const struct graft_graph *graph, const int *uses, int value,
-                       enum graft_segment segment)
+/* An intermediate of this segment, computed in every run. */
+static bool computed(const struct graft_graph *graph, int value, enum graft_segment segment)
 {
     const struct graft_value *const v = &graph->values[value];
-    return v->producer >= 0 && uses[value] == 1 && !v->output && !graph->nodes[v->producer].once &&
+    return v->producer >= 0 && !v->output && !graph->nodes[v->producer].once &&
            graph->nodes[v->producer].segment == segment && !graph->nodes[v->producer].dead;
 }
 
-/* A value that lives in memory of its own: not the alias that a reshape makes. */
-static bool owns_memory(const struct graft_graph *graph, int value)
+/* The node can add to memory instead of writing it. */
+static bool can_add(const struct graft_node *node)
 {
-    return graph->nodes[graph->values[value].producer].call.op != GRAFT_OP_RESHAPE;
+    const struct graft_op_def *const def = graft_op_get(node->call.op);
+    return def->accumulates && def->n_outputs == 1 && !node->call.accumulate && node->continues < 0 &&
+           node->call.op != GRAFT_OP_RESHAPE && graft_op_activation(&node->call) == GRAFT_UNARY_NONE;
+}
+
+/* The value has memory of its own (it is no alias), and nobody but `add` reads it at or after node `index`,
+ * nor through an alias. */
+static bool free_at(const struct graft_graph *graph, int value, int index, int add)
+{
+    if (graph->nodes[graph->values[value].producer].call.op == GRAFT_OP_RESHAPE)
+        return false;
+    for (int n = 0; n < graph->n_nodes; n++) {
+        const struct graft_node *const node = &graph->nodes[n];
+        if (node->dead || n == add)
+            continue;
+        for (int i = 0; i < node->call.n_inputs; i++)
+            if (node->inputs[i] == value && (n >= index || node->call.op == GRAFT_OP_RESHAPE))
+                return false;
+        if (node->continues == value)
+            return false;
+    }
+    return true;
 }
 
 void graft_pass_accumulate(struct graft_graph *graph)
@@ -40,20 +60,17 @@ void graft_pass_accumulate(struct graft_graph *graph)
     graft_graph_count_uses(graph, uses);
     for (int n = 0; n < graph->n_nodes; n++) {
         struct graft_node *const add = &graph->nodes[n];
-        if (!plain_addition(add) || !disposable(graph, uses, add->inputs[0], add->segment) ||
-            !disposable(graph, uses, add->inputs[1], add->segment))
+        if (!plain_addition(add) || !computed(graph, add->inputs[0], add->segment) ||
+            !computed(graph, add->inputs[1], add->segment))
             continue;
         /* The later of the two adds to the earlier's memory. */
-        const int first_is_later =
+        const bool first_is_later =
             graph->values[add->inputs[0]].producer > graph->values[add->inputs[1]].producer;
         const int later = add->inputs[first_is_later ? 0 : 1];
         const int earlier = add->inputs[first_is_later ? 1 : 0];
         const int index = graph->values[later].producer;
         struct graft_node *const node = &graph->nodes[index];
-        const struct graft_op_def *const def = graft_op_get(node->call.op);
-        if (!def->accumulates || def->n_outputs != 1 || node->call.accumulate || node->continues >= 0 ||
-            node->call.op == GRAFT_OP_RESHAPE || !owns_memory(graph, earlier) ||
-            graft_op_activation(&node->call) != GRAFT_UNARY_NONE)
+        if (uses[later] != 1 || !can_add(node) || !free_at(graph, earlier, index, n))
             continue;
         node->call.accumulate = 1u;
         node->continues = earlier;
