@@ -24,7 +24,7 @@ kernel void max_pool(global float *y, const ulong y_at, const global float *x, c
             for (int iy = ys.x; iy < ys.y; iy++)
                 for (int ix = xs.x; ix < xs.y; ix++) {
                     const real v = load_some(from + (iy * shape.s1 + ix) * inner, n);
-                    best = (v > best) | (v != v) ? v : best;
+                    best = ((v > best) | (v != v)) ? v : best;
                 }
             store_some(best, y + (row * inner + i), n);
         }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The file: header, key text, binary. All numbers as the machine has them (the cache does not travel); the checksum
- * covers key and binary. Any difference from what is expected counts as "not there".
+ * covers all of it. Any difference from what is expected counts as "not there".
  */
 #include "backend/opencl/cache.h"
 
@@ -32,9 +32,13 @@ uint64_t graft_opencl_hash(const void *data, size_t size)
     return hash;
 }
 
-static uint64_t checksum(const char *key, size_t key_size, const char *binary, size_t binary_size)
+/* Of everything in the file but the checksum itself. */
+static uint64_t checksum(struct header header, const char *key, const char *binary)
 {
-    const uint64_t parts[2] = {graft_opencl_hash(key, key_size), graft_opencl_hash(binary, binary_size)};
+    header.checksum = 0;
+    const uint64_t parts[3] = {graft_opencl_hash(&header, sizeof(header)),
+                               graft_opencl_hash(key, (size_t)header.key_size),
+                               graft_opencl_hash(binary, (size_t)header.binary_size)};
     return graft_opencl_hash(parts, sizeof(parts));
 }
 
@@ -75,8 +79,7 @@ bool graft_opencl_cache_read(struct graft_context *context, const char *key, str
         const char *body = file + sizeof(header);
         good = memcmp(header.magic, MAGIC, sizeof(header.magic)) == 0 && header.key_size == key_size &&
                size - sizeof(header) >= key_size && header.binary_size == size - sizeof(header) - key_size &&
-               memcmp(body, key, key_size) == 0 &&
-               checksum(body, key_size, body + key_size, (size_t)header.binary_size) == header.checksum &&
+               memcmp(body, key, key_size) == 0 && checksum(header, body, body + key_size) == header.checksum &&
                (header.binary_size > 0 || header.useless != 0);
     }
     if (good) {
@@ -106,7 +109,7 @@ void graft_opencl_cache_write(struct graft_context *context, const char *key,
                             .source_seconds = binary->source_seconds,
                             .useless = binary->useless};
     memcpy(header.magic, MAGIC, sizeof(header.magic));
-    header.checksum = checksum(key, strlen(key), binary->data, binary->size);
+    header.checksum = checksum(header, key, binary->data);
     struct graft_file_writer writer;
     bool good = graft_folder_create(context, folder) == GRAFT_OK;
     if (good && graft_file_writer_open(context, path, &writer) == GRAFT_OK) {

@@ -115,25 +115,21 @@ static void buffer_free(struct graft_device *base, struct graft_buffer *buffer)
 }
 
 /* Host and device share the memory: mapping gives its address. */
-static enum graft_status copy_mapped(struct graft_opencl_device *device, struct graft_tensor tensor, void *to,
-                                     const void *from, uint64_t bytes)
+static enum graft_status map(struct graft_opencl_device *device, struct graft_tensor tensor, uint64_t bytes,
+                             cl_map_flags flags, void **mapped)
 {
-    struct graft_context *context = device->base.context;
-    const cl_mem memory = graft_opencl_memory(tensor);
     cl_int code = CL_SUCCESS;
-    void *mapped = clEnqueueMapBuffer(device->queue, memory, CL_TRUE,
-                                      to != NULL ? CL_MAP_READ : CL_MAP_WRITE_INVALIDATE_REGION,
-                                      (size_t)tensor.offset, (size_t)bytes, 0, NULL, NULL, &code);
-    if (code != CL_SUCCESS)
-        return graft_opencl_fail(context, code, "clEnqueueMapBuffer", NULL);
-    if (to != NULL)
-        memcpy(to, mapped, (size_t)bytes);
-    else
-        memcpy(mapped, from, (size_t)bytes);
-    code = clEnqueueUnmapMemObject(device->queue, memory, mapped, 0, NULL, NULL);
-    if (code != CL_SUCCESS)
-        return graft_opencl_fail(context, code, "clEnqueueUnmapMemObject", NULL);
-    return GRAFT_OK;
+    *mapped = clEnqueueMapBuffer(device->queue, graft_opencl_memory(tensor), CL_TRUE, flags, (size_t)tensor.offset,
+                                 (size_t)bytes, 0, NULL, NULL, &code);
+    return code == CL_SUCCESS ? GRAFT_OK
+                              : graft_opencl_fail(device->base.context, code, "clEnqueueMapBuffer", NULL);
+}
+
+static enum graft_status unmap(struct graft_opencl_device *device, struct graft_tensor tensor, void *mapped)
+{
+    const cl_int code = clEnqueueUnmapMemObject(device->queue, graft_opencl_memory(tensor), mapped, 0, NULL, NULL);
+    return code == CL_SUCCESS ? GRAFT_OK
+                              : graft_opencl_fail(device->base.context, code, "clEnqueueUnmapMemObject", NULL);
 }
 
 static enum graft_status buffer_write(struct graft_device *base, struct graft_tensor to, const void *from,
@@ -142,8 +138,14 @@ static enum graft_status buffer_write(struct graft_device *base, struct graft_te
     struct graft_opencl_device *device = (struct graft_opencl_device *)base;
     if (bytes == 0)
         return GRAFT_OK;
-    if (device->traits.unified)
-        return copy_mapped(device, to, NULL, from, bytes);
+    if (device->traits.unified) {
+        void *mapped = NULL;
+        const enum graft_status status = map(device, to, bytes, CL_MAP_WRITE_INVALIDATE_REGION, &mapped);
+        if (status != GRAFT_OK)
+            return status;
+        memcpy(mapped, from, (size_t)bytes);
+        return unmap(device, to, mapped);
+    }
     const cl_int code = clEnqueueWriteBuffer(device->queue, graft_opencl_memory(to), CL_TRUE, (size_t)to.offset,
                                              (size_t)bytes, from, 0, NULL, NULL);
     return code == CL_SUCCESS ? GRAFT_OK : graft_opencl_fail(base->context, code, "clEnqueueWriteBuffer", NULL);
@@ -154,8 +156,14 @@ static enum graft_status buffer_read(struct graft_device *base, void *to, struct
     struct graft_opencl_device *device = (struct graft_opencl_device *)base;
     if (bytes == 0)
         return GRAFT_OK;
-    if (device->traits.unified)
-        return copy_mapped(device, from, to, NULL, bytes);
+    if (device->traits.unified) {
+        void *mapped = NULL;
+        const enum graft_status status = map(device, from, bytes, CL_MAP_READ, &mapped);
+        if (status != GRAFT_OK)
+            return status;
+        memcpy(to, mapped, (size_t)bytes);
+        return unmap(device, from, mapped);
+    }
     const cl_int code = clEnqueueReadBuffer(device->queue, graft_opencl_memory(from), CL_TRUE, (size_t)from.offset,
                                             (size_t)bytes, to, 0, NULL, NULL);
     return code == CL_SUCCESS ? GRAFT_OK : graft_opencl_fail(base->context, code, "clEnqueueReadBuffer", NULL);

@@ -1,0 +1,474 @@
+/* SPDX-License-Identifier: MIT */
+/* The OpenCL backend apart from its ops: what is listed, launched, refused, and kept on disk. */
+#include "backend/opencl/cache.h"
+#include "backend/opencl/opencl.h"
+#include "base/context.h"
+#include "base/file.h"
+#include "support/support.h"
+
+#include <dirent.h>
+#include <signal.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+#define COUNT 1000
+
+struct fixture {
+    char folder[128];
+    struct graft_context *context;
+    struct graft_device *device; /* NULL: there is none */
+};
+
+static void open_device(struct fixture *f)
+{
+    assert_int_equal(graft_context_open(&(struct graft_context_options){.threads = 1, .cache_folder = f->folder},
+                                        &f->context), GRAFT_OK);
+    f->device = NULL;
+    if (graft_device_open(f->context, "opencl:0", &f->device) != GRAFT_OK) {
+        f->device = NULL;
+    }
+}
+
+static void close_device(struct fixture *f)
+{
+    graft_device_close(&f->device);
+    graft_context_close(&f->context);
+}
+
+static int set_up(void **state)
+{
+    struct fixture *const f = calloc(1, sizeof *f);
+    test_folder(f->folder, sizeof f->folder);
+    open_device(f);
+    *state = f;
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    struct fixture *const f = *state;
+    close_device(f);
+    test_folder_remove(f->folder);
+    free(f);
+    return 0;
+}
+
+static struct fixture *need_device(void **state)
+{
+    struct fixture *const f = *state;
+    if (f->device == NULL) {
+        print_message("no OpenCL device: skipped\n");
+        skip();
+    }
+    return f;
+}
+
+/* y = value through the op fill, read back. Fails the test if anything is not as it should be. */
+static void fill_and_read(struct fixture *f, float value)
+{
+    struct graft_call call = {.op = GRAFT_OP_FILL};
+    call.attributes.fill.shape = graft_shape_of(1, COUNT);
+    call.attributes.fill.value = value;
+    assert_int_equal(graft_op_infer(f->context, &call), GRAFT_OK);
+    struct graft_tensor out[GRAFT_MAX_OUTPUTS] = {{0}}, in[GRAFT_MAX_INPUTS] = {{0}};
+    struct graft_kernel *kernel = NULL;
+    float result[COUNT];
+    assert_int_equal(graft_buffer_open(f->device, sizeof result, &out[0].buffer), GRAFT_OK);
+    assert_int_equal(f->device->backend->kernel_open(f->device, &call, 0, &kernel), GRAFT_OK);
+    assert_int_equal(f->device->backend->kernel_run(f->device, kernel, in, out, (struct graft_tensor){0}), GRAFT_OK);
+    assert_int_equal(f->device->backend->buffer_read(f->device, result, out[0], sizeof result), GRAFT_OK);
+    f->device->backend->kernel_close(f->device, kernel);
+    graft_buffer_close(f->device, &out[0].buffer, sizeof result);
+    for (int i = 0; i < COUNT; i++) {
+        assert_true(result[i] == value);
+    }
+}
+
+/* The one cached program of a folder; false if there is none. */
+static bool find_program(const struct fixture *f, char *path, size_t size)
+{
+    char folder[192];
+    snprintf(folder, sizeof folder, "%s/opencl", f->folder);
+    DIR *const list = opendir(folder);
+    bool found = false;
+    for (struct dirent *entry; list != NULL && (entry = readdir(list)) != NULL;) {
+        const size_t length = strlen(entry->d_name);
+        if (length > 4 && strcmp(entry->d_name + length - 4, ".bin") == 0) {
+            assert_false(found);
+            found = true;
+            snprintf(path, size, "%s/%s", folder, entry->d_name);
+        } else {
+            assert_int_equal(entry->d_name[0], '.'); /* no partial file is left */
+        }
+    }
+    if (list != NULL) {
+        closedir(list);
+    }
+    return found;
+}
+
+/* In a process of its own, because the loader looks for drivers once a process. Returns its exit code. */
+static int in_child(int (*run)(void))
+{
+    const pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        _exit(run());
+    }
+    int status = 0;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : 255;
+}
+
+static int list_without_drivers(void)
+{
+    char folder[128];
+    test_folder(folder, sizeof folder);
+    setenv("OCL_ICD_VENDORS", folder, 1);
+    setenv("OCL_ICD_FILENAMES", "", 1);
+    struct graft_context *context = NULL;
+    struct graft_device_list *list = NULL;
+    struct graft_device *device = NULL;
+    int wrong = 0;
+    if (graft_context_open(NULL, &context) != GRAFT_OK || graft_device_list_open(context, &list) != GRAFT_OK) {
+        return 100;
+    }
+    for (int i = 0; i < list->count; i++) {
+        wrong += strncmp(list->devices[i].id, "opencl", 6) == 0;
+    }
+    wrong += strstr(list->hint, "pocl-opencl-icd") == NULL ? 10 : 0;
+    wrong += graft_device_open(context, "opencl:0", &device) != GRAFT_ERROR_NOT_FOUND ? 20 : 0;
+    wrong += strstr(graft_context_error(context), "pocl-opencl-icd") == NULL ? 40 : 0;
+    graft_device_list_close(context, &list);
+    graft_context_close(&context);
+    test_folder_remove(folder);
+    return wrong;
+}
+
+static void without_drivers_there_is_a_hint(void **state)
+{
+    (void)state;
+    assert_int_equal(in_child(list_without_drivers), 0);
+}
+
+static void codes_have_names(void **state)
+{
+    (void)state;
+    assert_string_equal(graft_opencl_error_name(-5), "CL_OUT_OF_RESOURCES");
+    assert_string_equal(graft_opencl_error_name(-54), "CL_INVALID_WORK_GROUP_SIZE");
+    assert_string_equal(graft_opencl_error_name(-9999), "unknown OpenCL error");
+    struct graft_context *context = NULL;
+    assert_int_equal(graft_context_open(NULL, &context), GRAFT_OK);
+    assert_int_equal(graft_opencl_fail(context, -5, "clEnqueueNDRangeKernel", "conv2d"), GRAFT_ERROR_DEVICE);
+    assert_string_equal(graft_context_error(context), "clEnqueueNDRangeKernel (conv2d): CL_OUT_OF_RESOURCES (-5)");
+    assert_int_equal(graft_opencl_fail(context, -4, "clCreateBuffer", NULL), GRAFT_ERROR_MEMORY);
+    assert_string_equal(graft_context_error(context), "clCreateBuffer: CL_MEM_OBJECT_ALLOCATION_FAILURE (-4)");
+    graft_context_close(&context);
+}
+
+static void unknown_devices_are_refused(void **state)
+{
+    struct fixture *const f = need_device(state);
+    struct graft_device *device = NULL;
+    assert_int_equal(graft_device_open(f->context, "opencl:63", &device), GRAFT_ERROR_NOT_FOUND);
+    assert_null(device);
+    assert_non_null(strstr(graft_context_error(f->context), "opencl:0"));
+    assert_int_equal(graft_backend_opencl.open(f->context, 63, &device), GRAFT_ERROR_NOT_FOUND);
+    assert_non_null(strstr(graft_context_error(f->context), "opencl:63"));
+    assert_int_equal(graft_backend_opencl.open(f->context, -1, &device), GRAFT_ERROR_NOT_FOUND);
+}
+
+static void devices_are_described(void **state)
+{
+    struct fixture *const f = need_device(state);
+    const struct graft_device_info *const info = graft_device_get_info(f->device);
+    assert_string_equal(info->id, "opencl:0");
+    assert_true(info->name[0] != '\0' && info->platform[0] != '\0' && info->driver[0] != '\0');
+    assert_true(info->max_allocation_bytes > 0 && info->memory_bytes >= info->max_allocation_bytes);
+    assert_true(info->compute_units > 0);
+}
+
+static void what_does_not_compile_names_file_and_line(void **state)
+{
+    struct fixture *const f = need_device(state);
+    struct graft_opencl_device *const device = (struct graft_opencl_device *)f->device;
+    cl_program program = NULL;
+    assert_int_equal(graft_opencl_program(device, "fill.cl", "-DVEC=16", &program), GRAFT_ERROR_DEVICE);
+    assert_null(program);
+    assert_non_null(strstr(graft_context_error(f->context), "cl/fill.cl does not compile"));
+    assert_non_null(strstr(graft_context_error(f->context), "vector.h needs -DSPAN"));
+    assert_non_null(strstr(graft_context_error(f->context), "cl/vector.h:")); /* and the line */
+    assert_int_equal(graft_opencl_program(device, "none.cl", "", &program), GRAFT_ERROR_NOT_FOUND);
+    fill_and_read(f, 3);
+}
+
+static void programs_are_shared(void **state)
+{
+    struct fixture *const f = need_device(state);
+    struct graft_opencl_device *const device = (struct graft_opencl_device *)f->device;
+    cl_program a = NULL, b = NULL, c = NULL;
+    assert_int_equal(graft_opencl_program(device, "fill.cl", "-DVEC=4 -DSPAN=1", &a), GRAFT_OK);
+    assert_int_equal(graft_opencl_program(device, "fill.cl", "-DVEC=4 -DSPAN=1", &b), GRAFT_OK);
+    assert_int_equal(graft_opencl_program(device, "fill.cl", "-DVEC=4 -DSPAN=2", &c), GRAFT_OK);
+    assert_ptr_equal(a, b);
+    assert_ptr_not_equal(a, c);
+}
+
+/* Kernels are built with -w in use, because compilers print what they warn of; here they must not warn. */
+static void kernels_compile_without_warnings(void **state)
+{
+    struct fixture *const f = need_device(state);
+    struct graft_opencl_device *const device = (struct graft_opencl_device *)f->device;
+    static const char *const sizes[] = {
+        "-DVEC=16 -DSPAN=64 -DOUTER=3 -DCOLUMNS=1 -DLANES=1 -DCHANNELS=3 -cl-std=CL1.2 -Werror",
+        "-DVEC=1 -DSPAN=1 -DOUTER=1 -DCOLUMNS=4 -DLANES=8 -DCHANNELS=3 -cl-std=CL1.2 -Werror",
+    };
+    int built = 0;
+    for (const struct graft_opencl_source *source = graft_opencl_sources; source->name != NULL; source++) {
+        if (strstr(source->text, "vector.h") == NULL) {
+            continue; /* a product or convolution: it has its own sizes */
+        }
+        for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
+            cl_int code = CL_SUCCESS;
+            const cl_program program = clCreateProgramWithSource(device->context, 1, (const char **)&source->text,
+                                                                 NULL, &code);
+            assert_int_equal(code, CL_SUCCESS);
+            code = clBuildProgram(program, 1, &device->id, sizes[i], NULL, NULL);
+            if (code != CL_SUCCESS) {
+                print_message("cl/%s with %s: %s\n", source->name, sizes[i], graft_opencl_error_name(code));
+            }
+            assert_int_equal(code, CL_SUCCESS);
+            clReleaseProgram(program);
+            built++;
+        }
+    }
+    assert_true(built >= 2 * 25);
+}
+
+static void launches_are_checked(void **state)
+{
+    struct fixture *const f = need_device(state);
+    struct graft_opencl_device *const device = (struct graft_opencl_device *)f->device;
+    struct graft_opencl_kernel kernel = {0};
+    assert_int_equal(graft_opencl_add(device, &kernel, "fill.cl", "fill", "-DVEC=%d -DSPAN=%d", 1, 1), GRAFT_OK);
+    struct graft_tensor y = {0};
+    assert_int_equal(graft_buffer_open(f->device, 64 * sizeof(float), &y.buffer), GRAFT_OK);
+    struct graft_opencl_args args = {0};
+    graft_opencl_arg_tensor(device, &args, y, sizeof(float));
+    graft_opencl_arg_int(&args, 64);
+    graft_opencl_arg_float(&args, 1);
+
+    struct graft_opencl_range range = {.dimensions = 1, .global = {64}, .local = {1}};
+    assert_int_equal(graft_opencl_launch(device, &kernel, 0, &args, &range), GRAFT_OK);
+    range.global[0] = 0; /* nothing to do is no failure */
+    assert_int_equal(graft_opencl_launch(device, &kernel, 0, &args, &range), GRAFT_OK);
+    assert_int_equal(graft_opencl_launch(device, &kernel, 1, &args, &range), GRAFT_ERROR_ARGUMENT);
+    range = (struct graft_opencl_range){.dimensions = 4, .global = {1}, .local = {1}};
+    assert_int_equal(graft_opencl_launch(device, &kernel, 0, &args, &range), GRAFT_ERROR_ARGUMENT);
+    range = (struct graft_opencl_range){.dimensions = 1, .global = {64}, .local = {device->traits.max_items[0] + 1}};
+    assert_int_equal(graft_opencl_launch(device, &kernel, 0, &args, &range), GRAFT_ERROR_UNSUPPORTED);
+    assert_non_null(strstr(graft_context_error(f->context), "fill"));
+    range = (struct graft_opencl_range){
+        .dimensions = 2, .global = {64, 64}, .local = {device->traits.max_group, 2}};
+    if (device->traits.max_group <= device->traits.max_items[0] && device->traits.max_items[1] >= 2) {
+        assert_int_equal(graft_opencl_launch(device, &kernel, 0, &args, &range), GRAFT_ERROR_UNSUPPORTED);
+    }
+    range = (struct graft_opencl_range){.dimensions = 1, .global = {64}, .local = {1}};
+    graft_opencl_arg_int(&args, INT64_MAX); /* beyond 32 bits */
+    assert_int_equal(graft_opencl_launch(device, &kernel, 0, &args, &range), GRAFT_ERROR_ARGUMENT);
+    args = (struct graft_opencl_args){0};
+    graft_opencl_arg_int(&args, 1); /* where a buffer belongs */
+    assert_int_equal(graft_opencl_launch(device, &kernel, 0, &args, &range), GRAFT_ERROR_DEVICE);
+    assert_non_null(strstr(graft_context_error(f->context), "clSetKernelArg (fill, argument 0): CL_INVALID_ARG_"));
+    clReleaseKernel(kernel.step[0]);
+    graft_buffer_close(f->device, &y.buffer, 64 * sizeof(float));
+}
+
+/* More launches than may be queued, then their sum: none is lost. */
+static void the_queue_is_bounded_and_timed(void **state)
+{
+    struct fixture *const f = need_device(state);
+    const struct graft_backend *const backend = f->device->backend;
+    double seconds = 1;
+    assert_int_equal(backend->time(f->device, &seconds), GRAFT_OK);
+    assert_true(seconds == 0);
+    struct graft_call call = {.op = GRAFT_OP_RESHAPE, .n_inputs = 1, .accumulate = 1};
+    call.in[0] = (struct graft_desc){GRAFT_DTYPE_F32, graft_shape_of(1, 8)};
+    call.attributes.reshape.shape = graft_shape_of(2, 2, 4);
+    assert_int_equal(graft_op_infer(f->context, &call), GRAFT_OK);
+    struct graft_tensor in[GRAFT_MAX_INPUTS] = {{0}}, out[GRAFT_MAX_OUTPUTS] = {{0}};
+    const float one[8] = {1, 2, 3, 4, 5, 6, 7, 8};
+    float sum[8] = {0};
+    struct graft_kernel *kernel = NULL;
+    assert_int_equal(graft_buffer_open(f->device, sizeof one, &in[0].buffer), GRAFT_OK);
+    assert_int_equal(graft_buffer_open(f->device, sizeof sum, &out[0].buffer), GRAFT_OK);
+    assert_int_equal(backend->buffer_write(f->device, in[0], one, sizeof one), GRAFT_OK);
+    assert_int_equal(backend->buffer_fill(f->device, out[0], 0, sizeof sum), GRAFT_OK);
+    assert_int_equal(backend->kernel_open(f->device, &call, 0, &kernel), GRAFT_OK);
+    for (int i = 0; i < 2500; i++) {
+        assert_int_equal(backend->kernel_run(f->device, kernel, in, out, (struct graft_tensor){0}), GRAFT_OK);
+    }
+    assert_int_equal(backend->buffer_read(f->device, sum, out[0], sizeof sum), GRAFT_OK);
+    for (int i = 0; i < 8; i++) {
+        assert_true(sum[i] == 2500 * one[i]);
+    }
+    assert_int_equal(backend->time(f->device, &seconds), GRAFT_OK);
+    assert_true(seconds > 0);
+    backend->kernel_close(f->device, kernel);
+    graft_buffer_close(f->device, &in[0].buffer, sizeof one);
+    graft_buffer_close(f->device, &out[0].buffer, sizeof sum);
+}
+
+/* Each byte changed, each length: never read as whole. */
+static void damaged_cache_files_are_not_there(void **state)
+{
+    struct fixture *const f = *state;
+    const char *const key = "a key";
+    char path[256];
+    const struct graft_opencl_binary binary = {.data = (char *)"0123456789", .size = 10, .source_seconds = 1};
+    struct graft_opencl_binary again;
+    assert_false(graft_opencl_cache_read(f->context, key, &again));
+    graft_opencl_cache_write(f->context, key, &binary);
+    assert_true(graft_opencl_cache_read(f->context, key, &again));
+    assert_int_equal(again.size, binary.size);
+    assert_memory_equal(again.data, binary.data, binary.size);
+    graft_release(f->context, again.data);
+    assert_false(graft_opencl_cache_read(f->context, "b key", &again));
+
+    char *file = NULL;
+    size_t size = 0;
+    assert_true(graft_opencl_cache_path(f->context, key, path, sizeof path));
+    assert_int_equal(graft_file_read(f->context, path, 1 << 20, &file, &size), GRAFT_OK);
+    for (size_t i = 0; i < size; i++) {
+        file[i] ^= 0x10;
+        assert_int_equal(graft_file_write(f->context, path, file, size), GRAFT_OK);
+        assert_false(graft_opencl_cache_read(f->context, key, &again));
+        file[i] ^= 0x10;
+        assert_int_equal(graft_file_write(f->context, path, file, i), GRAFT_OK);
+        assert_false(graft_opencl_cache_read(f->context, key, &again));
+    }
+    /* Another program's file under this name. */
+    assert_int_equal(graft_file_write(f->context, path, file, size), GRAFT_OK);
+    char other[256];
+    assert_true(graft_opencl_cache_path(f->context, "b key", other, sizeof other));
+    assert_int_equal(rename(path, other), 0);
+    assert_false(graft_opencl_cache_read(f->context, "b key", &again));
+    graft_release(f->context, file);
+    assert_string_equal(graft_context_error(f->context), ""); /* and nobody hears of it */
+}
+
+static void programs_survive_a_damaged_cache(void **state)
+{
+    struct fixture *const f = need_device(state);
+    char path[512];
+    fill_and_read(f, 1);
+    close_device(f);
+    if (!find_program(f, path, sizeof path)) {
+        open_device(f);
+        print_message("this driver compiles too quickly to keep programs: skipped\n");
+        skip();
+    }
+    struct stat whole;
+    assert_int_equal(stat(path, &whole), 0);
+    for (int damage = 0; damage < 4; damage++) {
+        FILE *const file = fopen(path, damage == 0 ? "wb" : "r+b");
+        assert_non_null(file);
+        if (damage == 1) {
+            assert_int_equal(ftruncate(fileno(file), whole.st_size / 2), 0);
+        } else if (damage > 1) {
+            assert_int_equal(fseek(file, damage == 2 ? 0 : whole.st_size - 100, SEEK_SET), 0);
+            fputs("damage", file);
+        }
+        fclose(file);
+        open_device(f);
+        fill_and_read(f, (float)damage);
+        assert_string_equal(graft_context_error(f->context), "");
+        close_device(f);
+        struct stat now;
+        assert_true(find_program(f, path, sizeof path)); /* written again */
+        assert_int_equal(stat(path, &now), 0);
+        assert_true(now.st_size > whole.st_size / 2);
+    }
+    open_device(f);
+    fill_and_read(f, 9); /* from the good file */
+}
+
+static void programs_need_no_cache(void **state)
+{
+    struct fixture *const f = need_device(state);
+    const char *const error = "";
+    char file[192];
+    close_device(f);
+    /* A file where the folder should be. */
+    snprintf(file, sizeof file, "%s/opencl", f->folder);
+    FILE *const made = fopen(file, "wb");
+    assert_non_null(made);
+    fclose(made);
+    open_device(f);
+    fill_and_read(f, 4);
+    assert_string_equal(graft_context_error(f->context), error);
+    close_device(f);
+    assert_int_equal(remove(file), 0);
+    /* A full disk: no file may grow beyond some bytes. The drivers' own caches feel it too, so in a child. */
+    const pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        signal(SIGXFSZ, SIG_IGN);
+        const struct rlimit limit = {16, 16};
+        const struct graft_opencl_binary binary = {.data = (char *)"0123456789", .size = 10};
+        struct graft_opencl_binary again;
+        struct graft_context *context = NULL;
+        const struct graft_context_options options = {.threads = 1, .cache_folder = f->folder};
+        if (setrlimit(RLIMIT_FSIZE, &limit) != 0 || graft_context_open(&options, &context) != GRAFT_OK) {
+            _exit(2);
+        }
+        graft_opencl_cache_write(context, "key", &binary);
+        _exit(graft_opencl_cache_read(context, "key", &again) || graft_context_error(context)[0] != '\0' ? 1 : 0);
+    }
+    int status = 0;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+    char path[512];
+    assert_false(find_program(f, path, sizeof path)); /* and no partial file */
+    open_device(f);
+}
+
+static void f64_and_giants_are_refused(void **state)
+{
+    struct fixture *const f = need_device(state);
+    struct graft_call call = {.op = GRAFT_OP_UNARY, .n_inputs = 1};
+    struct graft_variant_info info;
+    call.in[0] = (struct graft_desc){GRAFT_DTYPE_F64, graft_shape_of(1, 8)};
+    assert_int_equal(graft_op_infer(f->context, &call), GRAFT_OK);
+    assert_int_equal(f->device->backend->check(f->device, &call, 0, &info), GRAFT_ERROR_UNSUPPORTED);
+    assert_non_null(strstr(graft_context_error(f->context), "f64"));
+    call.in[0] = (struct graft_desc){GRAFT_DTYPE_F32, graft_shape_of(2, 1 << 16, 1 << 15)};
+    assert_int_equal(graft_op_infer(f->context, &call), GRAFT_OK);
+    assert_int_equal(f->device->backend->check(f->device, &call, 0, &info), GRAFT_ERROR_UNSUPPORTED);
+    assert_non_null(strstr(graft_context_error(f->context), "2^31"));
+    call.in[0].shape = graft_shape_of(1, 8);
+    assert_int_equal(graft_op_infer(f->context, &call), GRAFT_OK);
+    assert_int_equal(f->device->backend->check(f->device, &call, 0, &info), GRAFT_OK);
+    assert_int_equal(f->device->backend->check(f->device, &call, 99, &info), GRAFT_ERROR_NOT_FOUND);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(without_drivers_there_is_a_hint), /* first: before the loader has looked for drivers */
+        cmocka_unit_test(codes_have_names),
+        cmocka_unit_test_setup_teardown(unknown_devices_are_refused, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(devices_are_described, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(what_does_not_compile_names_file_and_line, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(programs_are_shared, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(kernels_compile_without_warnings, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(launches_are_checked, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(the_queue_is_bounded_and_timed, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(damaged_cache_files_are_not_there, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(programs_survive_a_damaged_cache, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(programs_need_no_cache, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(f64_and_giants_are_refused, set_up, tear_down),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
