@@ -47,20 +47,34 @@ static void flatten(struct fast_correlation *plan)
     plan->y.in = plan->y.out = plan->out_size[0] = plan->images = 1;
 }
 
-void FAST(correlation_plan)(struct fast_correlation *plan, int threads)
+int64_t FAST(correlation_band)(const struct fast_correlation *plan, int64_t strips, int64_t pixels)
+{
+    /* Each image touched has its own band. */
+    const int64_t images = graft_min_i64((strips - 1) / graft_max_i64(plan->y.out, 1) + 2, strips);
+    const int64_t rows = strips * band_stride(&plan->y) + images * band_length(&plan->y, 1);
+    return rows * band_length(&plan->x, pixels) * plan->pixel_pitch;
+}
+
+void FAST(correlation_layout)(struct fast_correlation *plan)
 {
     flatten(plan);
-    const int64_t k = graft_max_i64(sum_length(plan), 1);
-    const bool collides = plan->x.stride * plan->c * plan->groups % FAST_BAD_PITCH == 0 && plan->o > FAST_COLUMNS;
-    plan->copy = sum_length(plan) > 0 && (leaves_input(&plan->y) || leaves_input(&plan->x) || collides);
+    plan->copy = leaves_input(&plan->y) || leaves_input(&plan->x) ||
+                 plan->x.stride * plan->c * plan->groups % FAST_BAD_PITCH == 0;
     plan->pixel_pitch = plan->c;
     if (band_stride(&plan->x) * plan->c % FAST_BAD_PITCH == 0)
         plan->pixel_pitch += FAST_PITCH_EXTRA;
+}
 
+void FAST(correlation_plan)(struct fast_correlation *plan, int threads)
+{
+    FAST(correlation_layout)(plan);
+    const int64_t k = sum_length(plan);
+    if (k == 0)
+        plan->copy = false;
     const int64_t strips = plan->images * plan->y.out;
     const int64_t wanted = graft_ceil_div(4 * threads, plan->groups);
     const int64_t per_pixel = band_stride(&plan->y) * band_stride(&plan->x) * plan->pixel_pitch;
-    int64_t most = graft_min_i64(BAND_FLOATS / per_pixel, BLOCK_FLOATS / graft_min_i64(k, FAST_BLOCK_K));
+    int64_t most = graft_min_i64(BAND_FLOATS / per_pixel, BLOCK_FLOATS / graft_max_i64(graft_min_i64(k, FAST_BLOCK_K), 1));
     most = graft_max_i64(graft_min_i64(most, MOST_TILES * FAST_ROWS), 4 * FAST_ROWS);
     const int64_t widest = plan->copy && plan->y.taps > 1 ? graft_min_i64(most, 8 * FAST_ROWS) : most;
     plan->pixels = fast_block(plan->x.out, FAST_ROWS, widest, graft_ceil_div(wanted, graft_max_i64(strips, 1)));
@@ -78,27 +92,15 @@ void FAST(correlation_plan)(struct fast_correlation *plan, int threads)
     fast_take(&used, (uint64_t)(plan->strips * tiles + 1) * sizeof(struct fast_tile));
     const int64_t segments = plan->y.taps * plan->x.taps * (plan->c / FAST_BLOCK_K + 2);
     plan->segments_at = fast_take(&used, (uint64_t)segments * sizeof(struct fast_segment));
-    /* Each image that an item touches has its own band. */
-    const int64_t images = graft_min_i64((plan->strips - 1) / graft_max_i64(plan->y.out, 1) + 2, plan->strips);
-    const int64_t rows = plan->strips * band_stride(&plan->y) + images * band_length(&plan->y, 1);
-    const int64_t band = rows * band_length(&plan->x, plan->pixels) * plan->pixel_pitch;
+    const int64_t band = FAST(correlation_band)(plan, plan->strips, plan->pixels);
     plan->band_at = fast_take(&used, plan->copy ? (uint64_t)band * sizeof(float) : 0);
     plan->scratch_bytes = used;
 }
 
-/* Where the tiles of one image's rows find their input. */
-struct view {
-    const float *origin; /* tap 0 of the first output */
-    ptrdiff_t row;       /* from input row to input row */
-    ptrdiff_t pixel;
-    int64_t y_stride, x_stride;
-};
-
 /* Copies one row of the band; `from` is input row `y` of the image, outside ones are 0. */
-static void copy_row(const struct fast_correlation_run *run, float *to, const float *image, int64_t y, int64_t x,
+static void copy_row(const struct fast_correlation *plan, float *to, const float *image, int64_t y, int64_t x,
                      int64_t length)
 {
-    const struct fast_correlation *const plan = run->plan;
     const int64_t channels = plan->c * plan->groups;
     const int64_t pitch = plan->pixel_pitch;
     const int64_t step = plan->x.taps > 1 ? 1 : plan->x.stride;
@@ -119,17 +121,15 @@ static void copy_row(const struct fast_correlation_run *run, float *to, const fl
     memset(to + end * pitch, 0, (size_t)((length - end) * pitch) * sizeof(float));
 }
 
-/* The input of output rows [y, y + rows) and pixels [x, x + pixels) of one image; moves *band behind what it fills. */
-static struct view view_input(const struct fast_correlation_run *run, int64_t group, int64_t image, int64_t y,
-                              int64_t rows, int64_t x, int64_t pixels, float **band)
+struct fast_view FAST(correlation_view)(const struct fast_correlation *plan, const float *input, int64_t group,
+                                        int64_t image, int64_t y, int64_t rows, int64_t x, int64_t pixels, float **band)
 {
-    const struct fast_correlation *const plan = run->plan;
     const int64_t channels = plan->c * plan->groups;
-    const float *const in = run->in + image * plan->y.in * plan->x.in * channels + group * plan->c;
+    const float *const in = input + image * plan->y.in * plan->x.in * channels + group * plan->c;
     const int64_t first_y = y * plan->y.stride + plan->y.first;
     const int64_t first_x = x * plan->x.stride + plan->x.first;
     if (!plan->copy) {
-        return (struct view){in + (first_y * plan->x.in + first_x) * channels, plan->x.in * channels, channels,
+        return (struct fast_view){in + (first_y * plan->x.in + first_x) * channels, plan->x.in * channels, channels,
                              plan->y.stride, plan->x.stride};
     }
     const int64_t length = band_length(&plan->x, pixels);
@@ -138,13 +138,13 @@ static struct view view_input(const struct fast_correlation_run *run, int64_t gr
     const ptrdiff_t row = length * plan->pixel_pitch;
     float *const to = *band;
     for (int64_t line = 0; line < lines; line++)
-        copy_row(run, to + line * row, in, first_y + line * step, first_x, length);
+        copy_row(plan, to + line * row, in, first_y + line * step, first_x, length);
     *band = to + lines * row;
-    return (struct view){to, row, plan->pixel_pitch, band_stride(&plan->y), band_stride(&plan->x)};
+    return (struct fast_view){to, row, plan->pixel_pitch, band_stride(&plan->y), band_stride(&plan->x)};
 }
 
 /* The taps as runs of k; a row of taps is one run where its pixels are neighbours in memory. */
-static int64_t list_segments(const struct fast_correlation *plan, const struct view *view,
+static int64_t list_segments(const struct fast_correlation *plan, const struct fast_view *view,
                              struct fast_segment *segments)
 {
     const bool joined = plan->x.step == 1 && view->pixel == plan->c;
@@ -183,13 +183,13 @@ static void item(void *argument, int64_t item, int thread)
     float *band = (float *)(scratch + plan->band_at);
     const int64_t out_channels = plan->o * plan->groups;
     const ptrdiff_t c_row = plan->x.out_step * out_channels;
-    struct view view = {0};
+    struct fast_view view = {0};
     int n_tiles = 0;
     for (int64_t strip = first; strip < last;) {
         const int64_t image = strip / plan->y.out;
         const int64_t y = strip % plan->y.out;
         const int64_t rows = graft_min_i64(plan->y.out - y, last - strip);
-        view = view_input(run, group, image, y, rows, x, pixels, &band);
+        view = FAST(correlation_view)(plan, run->in, group, image, y, rows, x, pixels, &band);
         for (int64_t row = 0; row < rows; row++) {
             const int64_t out_y = (y + row) * plan->y.out_step + plan->y.out_first;
             const int64_t out_x = x * plan->x.out_step + plan->x.out_first;

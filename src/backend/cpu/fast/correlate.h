@@ -51,9 +51,29 @@ struct fast_correlation_run {
     char *scratch; /* threads × scratch_bytes */
 };
 
+/* Where the taps of output pixels are found: in the input or in a band. */
+struct fast_view {
+    const float *origin; /* tap 0 of the first output */
+    ptrdiff_t row;       /* floats from input row to input row */
+    ptrdiff_t pixel;
+    int64_t y_stride, x_stride; /* input rows and pixels from output to output */
+};
+
+/* Flattens a 1×1 convolution to one row of pixels, and chooses copy and pixel_pitch. */
+void FAST(correlation_layout)(struct fast_correlation *correlation);
+
+/* Floats that bands of so many output rows and pixels take. */
+int64_t FAST(correlation_band)(const struct fast_correlation *correlation, int64_t strips, int64_t pixels);
+
+/* The input of output rows [y, y + rows) and pixels [x, x + pixels) of one image; moves *band behind what it fills. */
+struct fast_view FAST(correlation_view)(const struct fast_correlation *correlation, const float *in, int64_t group,
+                                        int64_t image, int64_t y, int64_t rows, int64_t x, int64_t pixels,
+                                        float **band);
+
 /* Floats of all packed weights. */
 int64_t FAST(correlation_packed)(const struct fast_correlation *correlation);
 
+/* The layout, and how the work is cut into items. */
 void FAST(correlation_plan)(struct fast_correlation *correlation, int threads);
 
 void FAST(correlation_run)(const struct fast_correlation_run *run, struct graft_pool *pool);

@@ -61,6 +61,12 @@ static __attribute__((noinline)) void finish(const struct job *job, const vec *s
 /* rows, vectors and k_contiguous are constants of each instance, so that sums live in registers. */
 FAST_INLINE void multiply(const struct job *job, const int rows, const int vectors, const bool k_contiguous)
 {
+    /* The tile of C comes near while the sums are made. */
+#pragma GCC unroll 16
+    for (int row = 0; row < rows; row++)
+#pragma GCC unroll 4
+        for (int v = 0; v < vectors; v++)
+            __builtin_prefetch(job->c[row >= FAST_HALF] + (row % FAST_HALF) * job->c_row + v * FAST_WIDTH, 1);
     vec sums[FAST_ROWS][FAST_VECTORS];
 #pragma GCC unroll 16
     for (int row = 0; row < rows; row++)

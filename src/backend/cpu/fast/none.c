@@ -4,7 +4,6 @@
 
 static const struct graft_cpu_variant none[] = {{NULL}};
 
-const struct graft_cpu_row graft_cpu_conv2d_grad_weight = {none};
 const struct graft_cpu_row graft_cpu_binary = {none};
 const struct graft_cpu_row graft_cpu_unary = {none};
 const struct graft_cpu_row graft_cpu_unary_grad = {none};

@@ -46,8 +46,10 @@
 
 VARIANT(conv2d_gemm)
 VARIANT(conv2d_grad_input_gemm)
+VARIANT(conv2d_grad_weight_gemm)
 VARIANT(matmul_gemm)
 
 ROW(conv2d, ENTRY(conv2d_gemm, "gemm"))
 ROW(conv2d_grad_input, ENTRY(conv2d_grad_input_gemm, "gemm"))
+ROW(conv2d_grad_weight, ENTRY(conv2d_grad_weight_gemm, "gemm"))
 ROW(matmul, ENTRY(matmul_gemm, "gemm"))

@@ -1,0 +1,358 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * dw[o, kh, kw, c] = sum over n, oh, ow of dy[n, oh, ow, o] · x[n, ih, iw, c].
+ *
+ * A part is a row of the filter window (all its taps where they are neighbours in memory and few), else one tap. For
+ * each part, dw is a matrix product over output positions: columns are the part's width, taps × channels, rows the
+ * filters; or the other way round ("swapped") where the width fills vectors badly.
+ *
+ * Positions are summed in chunks: dy and, part by part, x are packed position by position, so that the micro-kernel
+ * reads without gaps. Small filters are summed in several splits side by side, added in order at the end. Chunks and
+ * splits depend on the shapes only.
+ */
+#include "backend/cpu/fast/common.h"
+#include "backend/cpu/fast/correlate.h"
+
+#define CHUNK_FLOATS (128 * 1024)
+#define MOST_POSITIONS 192
+#define MOST_JOINED 256
+#define MOST_PARTIAL_FLOATS (1024 * 1024)
+#define MOST_SPLITS 16
+
+struct plan {
+    struct fast_correlation view; /* where x is found: y and x axes as forward */
+    bool swapped;
+    int64_t parts, parts_in_row, width; /* of the window; floats of w in a part */
+    int64_t strips, pixels;             /* of a chunk: rows of output, pixels of each */
+    int64_t pixel_chunks, chunks;
+    int64_t splits, split_chunks;
+    int64_t outputs, output_blocks;   /* filters of one item */
+    int64_t item_parts, part_blocks;  /* parts of one item */
+    int64_t positions;                /* most in a chunk */
+    int64_t w_floats;
+    uint64_t partial_at, scratch_at, scratch_bytes, strips_at, band_at, a_at, b_at, workspace_bytes;
+};
+
+static struct fast_axis axis(const struct graft_call *call, int which)
+{
+    const struct graft_conv2d_attributes *const a = &call->attributes.conv2d;
+    return (struct fast_axis){
+        .in = call->in[0].shape.dim[1 + which],
+        .out = call->in[1].shape.dim[1 + which],
+        .stride = a->stride[which],
+        .first = -a->pad[2 * which],
+        .taps = call->out[0].shape.dim[1 + which],
+        .step = a->dilation[which],
+        .out_step = 1,
+    };
+}
+
+/* How well `columns` fill vectors. */
+static double filling(int64_t columns)
+{
+    return (double)columns / (double)graft_max_i64(graft_round_up((uint64_t)columns, FAST_WIDTH), 1);
+}
+
+/* Everything that decides the order of sums: from shapes alone. */
+static void choose_sums(struct plan *plan)
+{
+    struct fast_correlation *const view = &plan->view;
+    FAST(correlation_layout)(view);
+    const int64_t channels = view->c * view->groups;
+    const bool joined = view->x.step == 1 && (view->copy ? view->pixel_pitch : channels) == view->c &&
+                        view->x.taps * view->c <= MOST_JOINED;
+    plan->parts_in_row = joined ? 1 : view->x.taps;
+    plan->parts = view->y.taps * plan->parts_in_row;
+    plan->width = joined ? view->x.taps * view->c : view->c;
+    plan->swapped = filling(plan->width) < 0.8 * filling(view->o);
+
+    const int64_t per_position =
+        view->c * (view->y.taps > 1 ? view->y.stride : 1) * (view->x.taps > 1 ? view->x.stride : 1) +
+        graft_min_i64(view->o, 512);
+    const int64_t positions =
+        graft_max_i64(graft_min_i64(CHUNK_FLOATS / graft_max_i64(per_position, 1), MOST_POSITIONS), 32);
+    const int64_t strips = view->images * view->y.out;
+    const int64_t out_x = graft_max_i64(view->x.out, 1);
+    plan->pixels = graft_ceil_div(out_x, graft_ceil_div(out_x, positions));
+    plan->pixel_chunks = graft_ceil_div(view->x.out, plan->pixels);
+    plan->strips = graft_max_i64(positions / plan->pixels, 1);
+    plan->positions = plan->strips * plan->pixels;
+    plan->chunks = plan->pixel_chunks * graft_ceil_div(strips, plan->strips);
+    plan->w_floats = view->groups * view->o * plan->parts * plan->width;
+    plan->splits = graft_min_i64(graft_min_i64(MOST_PARTIAL_FLOATS / graft_max_i64(plan->w_floats, 1), MOST_SPLITS),
+                                 plan->chunks / 2);
+    plan->splits = graft_max_i64(plan->splits, 1);
+    plan->split_chunks = graft_ceil_div(plan->chunks, plan->splits);
+    plan->splits = graft_max_i64(graft_ceil_div(plan->chunks, graft_max_i64(plan->split_chunks, 1)), 1);
+}
+
+static bool has_partials(const struct plan *plan)
+{
+    return plan->splits > 1 || plan->swapped;
+}
+
+static void make_plan(struct plan *plan, const struct graft_cpu_device *device, const struct graft_call *call)
+{
+    const int groups = call->attributes.conv2d.groups;
+    memset(plan, 0, sizeof *plan);
+    plan->view = (struct fast_correlation){
+        .images = call->in[0].shape.dim[0],
+        .y = axis(call, 0),
+        .x = axis(call, 1),
+        .groups = groups,
+        .c = call->out[0].shape.dim[3],
+        .o = call->out[0].shape.dim[0] / groups,
+        .out_size = {call->in[1].shape.dim[1], call->in[1].shape.dim[2]},
+    };
+    choose_sums(plan);
+
+    const struct fast_correlation *const view = &plan->view;
+    const int threads = fast_threads(device);
+    const int64_t wanted = graft_ceil_div(4 * threads, plan->splits * groups);
+    plan->outputs = fast_block(view->o, plan->swapped ? FAST_COLUMNS : FAST_ROWS, 512,
+                               graft_min_i64(wanted, graft_ceil_div(view->o, 4 * FAST_ROWS)));
+    plan->output_blocks = graft_ceil_div(view->o, plan->outputs);
+    plan->item_parts = fast_block(plan->parts, 1, plan->parts,
+                                  graft_ceil_div(wanted, graft_max_i64(plan->output_blocks, 1)));
+    plan->part_blocks = graft_ceil_div(plan->parts, plan->item_parts);
+    uint64_t used = 0;
+    plan->partial_at =
+        fast_take(&used, has_partials(plan) ? (uint64_t)(plan->splits * plan->w_floats) * sizeof(float) : 0);
+    uint64_t scratch = 0;
+    const int64_t rows = plan->swapped ? plan->width : plan->outputs;
+    fast_take(&scratch, (uint64_t)(rows / FAST_ROWS + 1) * sizeof(struct fast_tile));
+    plan->strips_at = fast_take(&scratch, (uint64_t)plan->strips * sizeof(const float *));
+    const int64_t band = view->copy ? FAST(correlation_band)(view, plan->strips, plan->pixels) : 0;
+    plan->band_at = fast_take(&scratch, (uint64_t)band * sizeof(float));
+    const int64_t columns = plan->swapped ? plan->outputs : plan->width;
+    plan->a_at = fast_take(&scratch, (uint64_t)(plan->positions * (rows + FAST_ROWS)) * sizeof(float));
+    plan->b_at = fast_take(&scratch, (uint64_t)(plan->positions * (columns + FAST_COLUMNS)) * sizeof(float));
+    plan->scratch_bytes = scratch;
+    plan->scratch_at = fast_take(&used, scratch * (uint64_t)threads);
+    plan->workspace_bytes = used;
+}
+
+static const char *check(const struct graft_cpu_device *device, const struct graft_call *call,
+                         struct graft_variant_info *info)
+{
+    const char *const reason = fast_need_f32(call);
+    if (reason)
+        return reason;
+    struct plan plan;
+    make_plan(&plan, device, call);
+    info->workspace_bytes = plan.workspace_bytes;
+    info->prepared_bytes = 0;
+    return NULL;
+}
+
+struct run {
+    const struct graft_cpu_args *args;
+    const struct plan *plan;
+};
+
+/* What one item works on. */
+struct item {
+    int64_t split, group;
+    int64_t output, outputs; /* filters of the group */
+    int64_t part, parts;
+    struct fast_correlation view; /* with the item's rows of taps only */
+    char *scratch;
+};
+
+/* Packs `length` floats of `count` positions into panels [length / panel][pitch positions][panel], from `at` on. What
+ * the last panel has more is left as it is: sums of it are never stored. */
+static void pack(float *to, int64_t at, int64_t pitch, int panel, const float *from, ptrdiff_t step, int64_t count,
+                 int64_t length)
+{
+    const int64_t whole = length / panel * panel;
+    for (int64_t i = 0; i < count; i++, from += step) {
+        float *out = to + (at + i) * panel;
+        int64_t j = 0;
+        for (; j < whole; j += panel, out += pitch * panel) {
+            if (panel == FAST_COLUMNS)
+                memcpy(out, from + j, FAST_COLUMNS * sizeof(float));
+            else
+                memcpy(out, from + j, FAST_ROWS * sizeof(float));
+        }
+        for (; j + FAST_WIDTH <= length; j += FAST_WIDTH, out += FAST_WIDTH)
+            vec_store(out, vec_load(from + j));
+        if (j < length)
+            vec_store_part(out, vec_load_part(from + j, (int)(length - j)), (int)(length - j));
+    }
+}
+
+/* One chunk of positions: strips (rows of output) of so many pixels. */
+struct chunk {
+    int64_t strips, pixels;
+    const float **x; /* for each strip: the first tap of its first pixel */
+    ptrdiff_t x_row, x_pixel, x_step; /* floats from input row to row, pixel to pixel, output to output */
+    const float *dy;
+    ptrdiff_t dy_strip, dy_pixel;
+};
+
+static struct chunk open_chunk(const struct run *run, const struct item *item, int64_t index)
+{
+    const struct plan *const plan = run->plan;
+    const struct fast_correlation *const view = &item->view;
+    const int64_t dy_channels = view->o * view->groups;
+    const int64_t x = index % plan->pixel_chunks * plan->pixels;
+    const int64_t pixels = graft_min_i64(plan->pixels, view->x.out - x);
+    const int64_t first = index / plan->pixel_chunks * plan->strips;
+    const int64_t last = graft_min_i64(first + plan->strips, view->images * view->y.out);
+    float *band = (float *)(item->scratch + plan->band_at);
+    struct chunk chunk = {
+        .strips = last - first,
+        .pixels = pixels,
+        .x = (const float **)(item->scratch + plan->strips_at),
+        .dy = (const float *)run->args->in[1] + (first * view->x.out + x) * dy_channels + item->group * view->o +
+              item->output,
+        .dy_strip = view->x.out * dy_channels,
+        .dy_pixel = dy_channels,
+    };
+    for (int64_t strip = first; strip < last;) {
+        const int64_t y = strip % view->y.out;
+        const int64_t rows = graft_min_i64(view->y.out - y, last - strip);
+        const struct fast_view found = FAST(correlation_view)(view, run->args->in[0], item->group,
+                                                              strip / view->y.out, y, rows, x, pixels, &band);
+        for (int64_t row = 0; row < rows; row++, strip++)
+            chunk.x[strip - first] = found.origin + row * found.y_stride * found.row;
+        chunk.x_row = found.row;
+        chunk.x_pixel = found.pixel;
+        chunk.x_step = found.x_stride * found.pixel;
+    }
+    return chunk;
+}
+
+static void pack_dy(const struct plan *plan, const struct item *item, const struct chunk *chunk, int panel, float *to)
+{
+    for (int64_t strip = 0; strip < chunk->strips; strip++)
+        pack(to, strip * chunk->pixels, plan->positions, panel, chunk->dy + strip * chunk->dy_strip, chunk->dy_pixel,
+             chunk->pixels, item->outputs);
+}
+
+static void pack_x(const struct plan *plan, const struct chunk *chunk, ptrdiff_t tap, int panel, float *to)
+{
+    for (int64_t strip = 0; strip < chunk->strips; strip++)
+        pack(to, strip * chunk->pixels, plan->positions, panel, chunk->x[strip] + tap, chunk->x_step, chunk->pixels,
+             plan->width);
+}
+
+/* Tiles of packed rows. */
+static int list_tiles(const struct plan *plan, struct fast_tile *tiles, const float *a, ptrdiff_t c_row, int64_t rows)
+{
+    int count = 0;
+    for (int64_t row = 0; row < rows; row += FAST_ROWS)
+        count = FAST(tile_rows)(tiles, count, a + row * plan->positions, 1, row * c_row, c_row,
+                                graft_min_i64(FAST_ROWS, rows - row));
+    return count;
+}
+
+/* Adds one chunk to the item's parts of dw (or of its split's partial sums). */
+static void add_chunk(const struct run *run, const struct item *item, int64_t index, bool first)
+{
+    const struct plan *const plan = run->plan;
+    const struct fast_correlation *const view = &item->view;
+    const struct chunk chunk = open_chunk(run, item, index);
+    struct fast_tile *const tiles = (struct fast_tile *)item->scratch;
+    float *const a = (float *)(item->scratch + plan->a_at);
+    float *const b = (float *)(item->scratch + plan->b_at);
+    const int64_t filter = plan->parts * plan->width;
+    float *const partial = (float *)((char *)run->args->workspace + plan->partial_at) + item->split * plan->w_floats;
+    float *const dw = (has_partials(plan) ? partial : (float *)run->args->out[0]) + item->group * view->o * filter;
+    const struct fast_segment all = {0, 0, chunk.strips * chunk.pixels};
+    struct fast_product product = {
+        .tiles = tiles,
+        .a_row = 1,
+        .a_k = FAST_ROWS,
+        .segments = &all,
+        .n_segments = 1,
+        .block_k = plan->positions,
+        .b = b,
+        .b_k = FAST_COLUMNS,
+        .b_panel = plan->positions * FAST_COLUMNS,
+        .columns = plan->swapped ? item->outputs : plan->width,
+        .c_row = plan->swapped ? view->o : filter,
+        .accumulate = !first || (!has_partials(plan) && fast_accumulates(run->args->call, 0)),
+    };
+    if (plan->swapped)
+        pack_dy(plan, item, &chunk, FAST_COLUMNS, b);
+    else
+        pack_dy(plan, item, &chunk, FAST_ROWS, a);
+    product.n_tiles = list_tiles(plan, tiles, a, product.c_row, plan->swapped ? plan->width : item->outputs);
+    for (int64_t part = item->part; part < item->part + item->parts; part++) {
+        const int64_t ty = part / plan->parts_in_row - item->part / plan->parts_in_row;
+        const int64_t tx = part % plan->parts_in_row;
+        const ptrdiff_t tap = ty * view->y.step * chunk.x_row + tx * view->x.step * chunk.x_pixel;
+        if (plan->swapped) { /* dw here is [part][width][filters] */
+            pack_x(plan, &chunk, tap, FAST_ROWS, a);
+            product.c = dw + part * plan->width * view->o + item->output;
+        } else { /* [filters][part][width] */
+            pack_x(plan, &chunk, tap, FAST_COLUMNS, b);
+            product.c = dw + item->output * filter + part * plan->width;
+        }
+        FAST(sweep)(&product);
+    }
+}
+
+static void sum_item(void *argument, int64_t index, int thread)
+{
+    const struct run *const run = argument;
+    const struct plan *const plan = run->plan;
+    struct item item = {.view = plan->view};
+    item.scratch = (char *)run->args->workspace + plan->scratch_at + (uint64_t)thread * plan->scratch_bytes;
+    item.part = index % plan->part_blocks * plan->item_parts;
+    item.parts = graft_min_i64(plan->item_parts, plan->parts - item.part);
+    index /= plan->part_blocks;
+    item.output = index % plan->output_blocks * plan->outputs;
+    item.outputs = graft_min_i64(plan->outputs, plan->view.o - item.output);
+    index /= plan->output_blocks;
+    item.group = index % plan->view.groups;
+    item.split = index / plan->view.groups;
+
+    const int64_t first_row = item.part / plan->parts_in_row;
+    const int64_t last_row = (item.part + item.parts - 1) / plan->parts_in_row;
+    item.view.y.first += first_row * item.view.y.step;
+    item.view.y.taps = last_row - first_row + 1;
+    const int64_t end = graft_min_i64((item.split + 1) * plan->split_chunks, plan->chunks);
+    for (int64_t chunk = item.split * plan->split_chunks; chunk < end; chunk++)
+        add_chunk(run, &item, chunk, chunk == item.split * plan->split_chunks);
+}
+
+/* Adds the splits in order and puts swapped sums into dw's order. Item: one filter. */
+static void join_item(void *argument, int64_t item, int thread)
+{
+    (void)thread;
+    const struct run *const run = argument;
+    const struct plan *const plan = run->plan;
+    const int64_t filter = plan->parts * plan->width;
+    const int64_t o = plan->view.o;
+    const int64_t group = item / o;
+    const int64_t step = plan->swapped ? o : 1;
+    const float *const partial = (const float *)((const char *)run->args->workspace + plan->partial_at) +
+                                 group * o * filter + (plan->swapped ? item % o : item % o * filter);
+    float *const dw = (float *)run->args->out[0] + item * filter;
+    const bool accumulate = fast_accumulates(run->args->call, 0);
+    for (int64_t i = 0; i < filter; i++) {
+        float sum = partial[i * step];
+        for (int64_t split = 1; split < plan->splits; split++)
+            sum += partial[split * plan->w_floats + i * step];
+        dw[i] = accumulate ? dw[i] + sum : sum;
+    }
+}
+
+static void run_grad_weight(const struct graft_cpu_device *device, const struct graft_cpu_args *args)
+{
+    struct plan plan;
+    make_plan(&plan, device, args->call);
+    if (plan.chunks == 0) { /* a sum over nothing */
+        if (!fast_accumulates(args->call, 0))
+            memset(args->out[0], 0, (size_t)plan.w_floats * sizeof(float));
+        return;
+    }
+    struct run run = {args, &plan};
+    graft_pool_run(args->pool, plan.splits * plan.view.groups * plan.output_blocks * plan.part_blocks, sum_item, &run);
+    if (has_partials(&plan))
+        graft_pool_run(args->pool, plan.view.groups * plan.view.o, join_item, &run);
+}
+
+const struct graft_cpu_variant FAST(conv2d_grad_weight_gemm) = {"gemm", check, NULL, run_grad_weight};
