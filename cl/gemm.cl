@@ -13,7 +13,9 @@
  *
  * Required -D: VECTOR, ROWS (gemm_tile.h).
  */
+#include "gather.h"
 #include "gemm_tile.h"
+#include "outer.h"
 
 #define DEPTH 128 /* pixels that gemm_outer packs at a time */
 #define BAND 8    /* tiles of a work-item of gemm_outer */
@@ -66,29 +68,6 @@ SINGLE kernel void gemm_pack(global const float *from, const ulong from_at, glob
             ++outer;
         }
     }
-}
-
-/* The numbers of gemm_gather, in the order of its two int16. */
-struct gather {
-    int row_first, row_end, columns, panels; /* rows of this launch; columns and panels of a group */
-    int run, taps_y, taps_x, tiles;          /* floats of a tap; taps; tiles of a work-item */
-    int grid_y, grid_x;                      /* row = (n × grid_y + u) × grid_x + v */
-    int step_y, step_x, base_y, base_x;      /* source pixel of (u, v), tap (i, j): u × step_y + base_y + i × tap_y, … */
-    int tap_y, tap_x;
-    int height, width, pixel, group;         /* of a: floats between pixels, between groups of channels */
-    int first_tap, tap_row, tap_column;      /* place of tap (i, j) in b: first_tap + i × tap_row + j × tap_column */
-    int to_height, to_width, to_step_y, to_step_x, to_base_y, to_base_x; /* pixel of y: (u × step + base, …) */
-    int leading;                             /* floats between pixels of y */
-    int flags;                               /* 1 bias, 2 residual, 4 accumulate, 8 × activation */
-    int packed;                              /* k of a panel of b */
-};
-
-static inline struct gather gather_of(const int16 p, const int16 q)
-{
-    const struct gather g = {p.s0, p.s1, p.s2, p.s3, p.s4, p.s5, p.s6, p.s7, p.s8, p.s9, p.sa, p.sb, p.sc, p.sd, p.se,
-                             p.sf, q.s0, q.s1, q.s2, q.s3, q.s4, q.s5, q.s6, q.s7, q.s8, q.s9, q.sa, q.sb, q.sc, q.sd,
-                             q.se, q.sf};
-    return g;
 }
 
 /* Where the rows of a tile are: pixel of a (may lie outside), offset in y. */
@@ -195,29 +174,6 @@ SINGLE kernel void gemm_gather(global const float *a, const ulong a_at, global c
                 tile_finish(TILE_LOAD(2 * i + 1, done), y, rows.to[i], VECTOR, columns - VECTOR, &epilogue);
         }
     }
-}
-
-/* The numbers of gemm_outer. */
-struct outer {
-    int rows, columns, panels;    /* of a group; panels of a tap */
-    int taps_y, taps_x;
-    int lines, line, pixels;      /* lines of a, pixels of a line, pixels in all (the last line may be short) */
-    int grid_y;                   /* lines of an image */
-    int step_y, step_x, base_y, base_x; /* pixel of b for (u, v), tap (i, j): u × step_y + base_y + i × tap_y, … */
-    int tap_y, tap_x;
-    int height, width, pixel, column; /* of b: floats between pixels, between columns */
-    int a_pixel, a_group, b_group; /* floats between pixels of a, between groups */
-    int leading, tap_to;          /* of y: floats between rows, between taps */
-    int chunk, chunk_first, chunks; /* lines of a chunk; chunks of this launch */
-    int flat;                     /* > 0: channels of b, and the columns are (tap, channel) */
-    int flags;                    /* as in gemm_gather */
-};
-
-static inline struct outer outer_of(const int16 p, const int16 q)
-{
-    const struct outer o = {p.s0, p.s1, p.s2, p.s3, p.s4, p.s5, p.s6, p.s7, p.s8, p.s9, p.sa, p.sb, p.sc, p.sd, p.se,
-                            p.sf, q.s0, q.s1, q.s2, q.s3, q.s4, q.s5, q.s6, q.s7, q.s8, q.s9, q.sa, q.sb, q.sc, q.sd};
-    return o;
 }
 
 /* Where a chunk's pixels have been read up to, for one tap. */

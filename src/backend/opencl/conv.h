@@ -3,7 +3,7 @@
 #ifndef GRAFT_SRC_BACKEND_OPENCL_CONV_H
 #define GRAFT_SRC_BACKEND_OPENCL_CONV_H
 
-#include "backend/opencl/opencl.h"
+#include "backend/opencl/gemm.h"
 
 struct graft_conv {
     int32_t images;
@@ -82,5 +82,16 @@ static inline const char *graft_conv_limits(const struct graft_conv *conv)
         return "more than 2^30 pixels, or pads, strides or dilation that reach as far";
     return NULL;
 }
+
+/* Where y's pixels take x from, all taps of them. */
+void graft_conv_gather(const struct graft_conv *conv, struct graft_gather *gather);
+
+/*
+ * dx[ih] takes dy[oh] × w[kh] where oh × stride + kh × dilation − pad = ih. Rows ih of one remainder by the stride (a
+ * phase) have the same taps, evenly spaced, so each phase is a gather over dy of its own. There are
+ * graft_conv_phases of them; false: no tap reaches it, its pixels are 0 (gather has no taps then).
+ */
+int32_t graft_conv_phases(const struct graft_conv *conv);
+bool graft_conv_phase(const struct graft_conv *conv, int32_t phase, struct graft_gather *gather);
 
 #endif

@@ -1,32 +1,47 @@
 /* SPDX-License-Identifier: MIT */
 /* conv2d: x, w, bias?, residual? → y. */
-#include "backend/opencl/conv.h"
-#include "backend/opencl/gemm.h"
+#include "backend/opencl/depthwise.h"
 
 enum { X, W, BIAS, RESIDUAL };
+enum { PACK, RUN };
 
-/* ---- tile: implicit matrix product of the CPU family; w [o, kh, kw, c] in panels, k = (kh, kw, c) ---- */
-
-enum { TILE_PACK, TILE_GATHER };
-
-static struct graft_gemm_pack tile_pack(const struct graft_conv *conv)
+/* Bytes of packed weights, where they belong: with the kernel if they are constant. */
+static void place(const struct graft_call *call, uint64_t bytes, struct graft_variant_info *info)
 {
-    const int32_t inner = conv->kernel_y * conv->kernel_x * conv->group_channels;
-    return (struct graft_gemm_pack){.group_step = conv->group_filters * inner, .inner_step = 1, .column_step = inner,
-                                    .outer_size = 1, .inner_size = inner, .columns = conv->group_filters,
+    if ((call->constant >> W & 1u) != 0)
+        info->prepared_bytes = bytes;
+    else
+        info->workspace_bytes = bytes;
+}
+
+static struct graft_products products_of(const struct graft_opencl_kernel *kernel, const struct graft_conv *conv,
+                                         const struct graft_tensor *in, const struct graft_tensor *out,
+                                         struct graft_tensor w)
+{
+    return (struct graft_products){.a = in[X], .b = w, .bias = in[BIAS], .residual = in[RESIDUAL], .y = out[0],
+                                   .groups = conv->groups, .batches = 1,
+                                   .accumulate = (kernel->call.accumulate & 1u) != 0,
+                                   .activation = kernel->call.attributes.conv2d.activation};
+}
+
+/* w [o, kh, kw, c]: terms (kh, kw, c), columns o. */
+static struct graft_gemm_pack pack_of(const struct graft_conv *conv)
+{
+    const int32_t taps = conv->kernel_y * conv->kernel_x, filter = taps * conv->group_channels;
+    return (struct graft_gemm_pack){.group_step = conv->group_filters * filter, .outer_step = conv->group_channels,
+                                    .inner_step = 1, .column_step = filter, .outer_size = taps,
+                                    .inner_size = conv->group_channels, .columns = conv->group_filters,
                                     .groups = conv->groups, .batches = 1, .zeros = conv->group_channels};
 }
+
+/* ---- tile: implicit matrix product of the CPU family ---- */
 
 static const char *tile_check(const struct graft_opencl_device *device, const struct graft_call *call,
                               struct graft_variant_info *info)
 {
     const struct graft_conv conv = graft_conv_forward(call);
-    const struct graft_gemm_pack pack = tile_pack(&conv);
-    const uint64_t bytes = graft_gemm_packed_floats(device, &pack) * sizeof(float);
-    if ((call->constant >> W & 1u) != 0)
-        info->prepared_bytes = bytes;
-    else
-        info->workspace_bytes = bytes;
+    const struct graft_gemm_pack pack = pack_of(&conv);
+    place(call, graft_gemm_packed_floats(device, &pack) * sizeof(float), info);
     return graft_conv_limits(&conv);
 }
 
@@ -36,14 +51,18 @@ static enum graft_status tile_open(struct graft_opencl_device *device, struct gr
     return status != GRAFT_OK ? status : graft_gemm_add(device, kernel, "gemm_gather");
 }
 
+static enum graft_status tile_pack(struct graft_opencl_device *device, struct graft_opencl_kernel *kernel,
+                                   struct graft_tensor w, struct graft_tensor to)
+{
+    const struct graft_conv conv = graft_conv_forward(&kernel->call);
+    const struct graft_gemm_pack pack = pack_of(&conv);
+    return graft_gemm_run_pack(device, kernel, PACK, &pack, w, to);
+}
+
 static enum graft_status tile_prepare(struct graft_opencl_device *device, struct graft_opencl_kernel *kernel,
                                       const struct graft_tensor *in)
 {
-    if (kernel->info.prepared_bytes == 0)
-        return GRAFT_OK;
-    const struct graft_conv conv = graft_conv_forward(&kernel->call);
-    const struct graft_gemm_pack pack = tile_pack(&conv);
-    return graft_gemm_run_pack(device, kernel, TILE_PACK, &pack, in[W], kernel->prepared);
+    return kernel->info.prepared_bytes > 0 ? tile_pack(device, kernel, in[W], kernel->prepared) : GRAFT_OK;
 }
 
 static enum graft_status tile_run(struct graft_opencl_device *device, struct graft_opencl_kernel *kernel,
@@ -51,45 +70,107 @@ static enum graft_status tile_run(struct graft_opencl_device *device, struct gra
                                   struct graft_tensor workspace)
 {
     const struct graft_conv conv = graft_conv_forward(&kernel->call);
-    const struct graft_gemm_pack pack = tile_pack(&conv);
+    const struct graft_gemm_pack pack = pack_of(&conv);
     const bool prepared = kernel->info.prepared_bytes > 0;
     if (graft_shape_count(&kernel->call.out[0].shape) == 0)
         return GRAFT_OK;
-    if (!prepared && kernel->info.workspace_bytes > 0) {
-        const enum graft_status status = graft_gemm_run_pack(device, kernel, TILE_PACK, &pack, in[W], workspace);
+    if (!prepared) {
+        const enum graft_status status = tile_pack(device, kernel, in[W], workspace);
         if (status != GRAFT_OK)
             return status;
     }
-    struct graft_gemm_gather gather;
-    graft_gemm_gather_dense(&gather, conv.to_pixels, conv.channels, conv.filters);
-    gather.columns = conv.group_filters;
-    gather.group = gather.run = conv.group_channels;
-    gather.packed = pack.inner_size;
-    if (!graft_conv_is_dense(&conv)) {
-        gather.taps_y = conv.kernel_y;
-        gather.taps_x = conv.kernel_x;
-        gather.grid_y = gather.to_height = conv.to_height;
-        gather.grid_x = gather.to_width = conv.to_width;
-        gather.step_y = conv.stride_y;
-        gather.step_x = conv.stride_x;
-        gather.base_y = -conv.top;
-        gather.base_x = -conv.left;
-        gather.tap_y = conv.dilation_y;
-        gather.tap_x = conv.dilation_x;
-        gather.height = conv.height;
-        gather.width = conv.width;
-        gather.tap_row = conv.kernel_x;
+    struct graft_gather gather;
+    graft_conv_gather(&conv, &gather);
+    struct graft_products products = products_of(kernel, &conv, in, out, prepared ? kernel->prepared : workspace);
+    products.zeros = graft_gemm_panel_floats(device, &pack);
+    return graft_gemm_run_gather(device, kernel, RUN, &gather, &products);
+}
+
+/* ---- local: implicit matrix product of the GPU family; weights as they are ---- */
+
+static const char *local_check(const struct graft_opencl_device *device, const struct graft_call *call,
+                               struct graft_variant_info *info)
+{
+    (void)info;
+    const struct graft_conv conv = graft_conv_forward(call);
+    const char *reason = graft_local_reason(device);
+    return reason != NULL ? reason : graft_conv_limits(&conv);
+}
+
+static enum graft_status local_open(struct graft_opencl_device *device, struct graft_opencl_kernel *kernel)
+{
+    return graft_local_add(device, kernel, "local_gather");
+}
+
+static enum graft_status local_run(struct graft_opencl_device *device, struct graft_opencl_kernel *kernel,
+                                   const struct graft_tensor *in, const struct graft_tensor *out,
+                                   struct graft_tensor workspace)
+{
+    (void)workspace;
+    const struct graft_conv conv = graft_conv_forward(&kernel->call);
+    const struct graft_gemm_pack steps = pack_of(&conv);
+    const struct graft_products products = products_of(kernel, &conv, in, out, in[W]);
+    if (graft_shape_count(&kernel->call.out[0].shape) == 0)
+        return GRAFT_OK;
+    struct graft_gather gather;
+    graft_conv_gather(&conv, &gather);
+    return graft_local_run_gather(device, kernel, 0, &gather, &products, &steps);
+}
+
+/* ---- depthwise: along channels; weights as [kh, kw, c] ---- */
+
+static const char *depthwise_check(const struct graft_opencl_device *device, const struct graft_call *call,
+                                   struct graft_variant_info *info)
+{
+    (void)device;
+    const struct graft_conv conv = graft_conv_forward(call);
+    place(call, graft_depthwise_packed_bytes(&conv), info);
+    return graft_depthwise_reason(&conv);
+}
+
+static enum graft_status depthwise_open(struct graft_opencl_device *device, struct graft_opencl_kernel *kernel)
+{
+    const enum graft_status status = graft_depthwise_add(device, kernel, "depthwise_pack");
+    return status != GRAFT_OK ? status : graft_depthwise_add(device, kernel, "depthwise");
+}
+
+static enum graft_status depthwise_prepare(struct graft_opencl_device *device, struct graft_opencl_kernel *kernel,
+                                           const struct graft_tensor *in)
+{
+    const struct graft_conv conv = graft_conv_forward(&kernel->call);
+    if (kernel->info.prepared_bytes == 0)
+        return GRAFT_OK;
+    return graft_depthwise_run_pack(device, kernel, PACK, &conv, in[W], kernel->prepared);
+}
+
+static enum graft_status depthwise_run(struct graft_opencl_device *device, struct graft_opencl_kernel *kernel,
+                                       const struct graft_tensor *in, const struct graft_tensor *out,
+                                       struct graft_tensor workspace)
+{
+    const struct graft_conv conv = graft_conv_forward(&kernel->call);
+    const bool prepared = kernel->info.prepared_bytes > 0;
+    const struct graft_products products =
+        products_of(kernel, &conv, in, out, prepared ? kernel->prepared : workspace);
+    if (graft_shape_count(&kernel->call.out[0].shape) == 0)
+        return GRAFT_OK;
+    if (!prepared) {
+        const enum graft_status status = graft_depthwise_run_pack(device, kernel, PACK, &conv, in[W], workspace);
+        if (status != GRAFT_OK)
+            return status;
     }
-    const struct graft_gemm_operands operands = {
-        .a = in[X], .b = prepared ? kernel->prepared : workspace, .bias = in[BIAS], .residual = in[RESIDUAL],
-        .y = out[0], .zeros = graft_gemm_panel_floats(device, &pack), .groups = conv.groups, .batches = 1,
-        .accumulate = (kernel->call.accumulate & 1u) != 0, .activation = kernel->call.attributes.conv2d.activation};
-    return graft_gemm_run_gather(device, kernel, TILE_GATHER, &gather, &operands);
+    struct graft_gather gather;
+    graft_conv_gather(&conv, &gather);
+    return graft_depthwise_run(device, kernel, RUN, &gather, &products);
 }
 
 static const struct graft_opencl_variant variants[] = {
+    {.name = "depthwise", .family = GRAFT_OPENCL_CPU, .check = depthwise_check, .open = depthwise_open,
+     .prepare = depthwise_prepare, .run = depthwise_run},
     {.name = "tile", .family = GRAFT_OPENCL_CPU, .check = tile_check, .open = tile_open, .prepare = tile_prepare,
      .run = tile_run},
+    {.name = "depthwise_narrow", .family = GRAFT_OPENCL_GPU, .check = depthwise_check, .open = depthwise_open,
+     .prepare = depthwise_prepare, .run = depthwise_run},
+    {.name = "local", .family = GRAFT_OPENCL_GPU, .check = local_check, .open = local_open, .run = local_run},
     {.name = NULL},
 };
 

@@ -14,8 +14,8 @@
 #define WIDEN_ROWS 256       /* that a work-item copies */
 #define DENSE_LINE 256       /* pixels of a made-up line */
 
-_Static_assert(sizeof(struct graft_gemm_gather) == 32 * sizeof(int32_t), "two int16");
-_Static_assert(sizeof(struct graft_gemm_outer) == 32 * sizeof(int32_t), "two int16");
+_Static_assert(sizeof(struct graft_gather) == 32 * sizeof(int32_t), "two int16");
+_Static_assert(sizeof(struct graft_outer) == 32 * sizeof(int32_t), "two int16");
 
 /* As many sums as there are registers for: 32 of 16 floats, else 16. */
 struct graft_gemm_tile graft_gemm_tile(const struct graft_opencl_device *device)
@@ -82,9 +82,9 @@ enum graft_status graft_gemm_run_pack(struct graft_opencl_device *device, struct
 
 /* ---- rows of a gathered ---- */
 
-void graft_gemm_gather_dense(struct graft_gemm_gather *gather, int64_t rows, int64_t inner, int64_t columns)
+void graft_gather_dense(struct graft_gather *gather, int64_t rows, int64_t inner, int64_t columns)
 {
-    *gather = (struct graft_gemm_gather){
+    *gather = (struct graft_gather){
         .row_end = (int32_t)rows, .columns = (int32_t)columns, .run = (int32_t)inner, .taps_y = 1, .taps_x = 1,
         .grid_y = 1, .grid_x = (int32_t)rows, .step_y = 1, .step_x = 1, .tap_y = 1, .tap_x = 1,
         .height = 1, .width = (int32_t)rows, .pixel = (int32_t)inner, .tap_row = 1, .tap_column = 1,
@@ -92,10 +92,17 @@ void graft_gemm_gather_dense(struct graft_gemm_gather *gather, int64_t rows, int
         .packed = (int32_t)inner};
 }
 
-static int32_t flags_of(const struct graft_gemm_operands *operands)
+int32_t graft_product_flags(const struct graft_products *products)
 {
-    return (operands->bias.buffer != NULL ? 1 : 0) | (operands->residual.buffer != NULL ? 2 : 0) |
-           (operands->accumulate ? 4 : 0) | (int32_t)operands->activation * 8;
+    return (products->bias.buffer != NULL ? 1 : 0) | (products->residual.buffer != NULL ? 2 : 0) |
+           (products->accumulate ? 4 : 0) | (int32_t)products->activation * 8;
+}
+
+int64_t graft_launch_blocks(int64_t rows, int64_t block, double row_flops)
+{
+    const int64_t blocks = graft_ceil_div(rows, block);
+    const double most = GRAFT_LAUNCH_FLOPS / (row_flops + 1.0) / (double)block;
+    return most < 1 ? 1 : most > (double)blocks ? graft_max_i64(blocks, 1) : (int64_t)most;
 }
 
 /* Tiles of a work-item: a block of rows that stays in the cache, and work for every unit. */
@@ -108,42 +115,40 @@ static int32_t choose_tiles(const struct graft_opencl_device *device, int64_t ti
 }
 
 enum graft_status graft_gemm_run_gather(struct graft_opencl_device *device, struct graft_opencl_kernel *kernel,
-                                        int step, const struct graft_gemm_gather *gather,
-                                        const struct graft_gemm_operands *operands)
+                                        int step, const struct graft_gather *gather,
+                                        const struct graft_products *products)
 {
     const struct graft_gemm_tile tile = graft_gemm_tile(device);
-    struct graft_gemm_gather g = *gather;
+    struct graft_gather g = *gather;
     const int64_t rows = g.row_end, inner = (int64_t)g.taps_y * g.taps_x * g.run;
     g.panels = graft_gemm_panels(device, g.columns);
-    const int64_t panels = (int64_t)g.panels * operands->groups;
+    const int64_t panels = (int64_t)g.panels * products->groups;
     const int64_t tiles = graft_ceil_div(rows, tile.rows);
-    g.tiles = choose_tiles(device, tiles, inner, panels * operands->batches);
-    g.flags = flags_of(operands);
+    g.tiles = choose_tiles(device, tiles, inner, panels * products->batches);
+    g.flags = graft_product_flags(products);
 
-    const double row_flops = 2.0 * (double)inner * (double)panels * tile.columns * operands->batches;
-    const int64_t block = (int64_t)g.tiles * tile.rows;
-    const int64_t blocks = graft_ceil_div(rows, block);
-    const double most = GRAFT_GEMM_LAUNCH_FLOPS / (row_flops + 1.0) / (double)block;
-    const int64_t launch_blocks = most < 1 ? 1 : most > (double)blocks ? blocks : (int64_t)most;
+    const double row_flops = 2.0 * (double)inner * (double)panels * tile.columns * products->batches;
+    const int64_t block = (int64_t)g.tiles * tile.rows, blocks = graft_ceil_div(rows, block);
+    const int64_t launch_blocks = graft_launch_blocks(rows, block, row_flops);
     for (int64_t first = 0; first < blocks; first += launch_blocks) {
         g.row_first = (int32_t)(first * block);
         g.row_end = (int32_t)graft_min_i64(rows, (first + launch_blocks) * block);
         int32_t numbers[32];
         memcpy(numbers, &g, sizeof(numbers));
         struct graft_opencl_args args = {0};
-        graft_opencl_arg_tensor(device, &args, operands->a, sizeof(float));
-        graft_opencl_arg_tensor(device, &args, operands->b, sizeof(float));
-        graft_opencl_arg_ulong(&args, operands->zeros);
-        graft_opencl_arg_tensor(device, &args, operands->bias, sizeof(float));
-        graft_opencl_arg_tensor(device, &args, operands->residual, sizeof(float));
-        graft_opencl_arg_tensor(device, &args, operands->y, sizeof(float));
+        graft_opencl_arg_tensor(device, &args, products->a, sizeof(float));
+        graft_opencl_arg_tensor(device, &args, products->b, sizeof(float));
+        graft_opencl_arg_ulong(&args, products->zeros);
+        graft_opencl_arg_tensor(device, &args, products->bias, sizeof(float));
+        graft_opencl_arg_tensor(device, &args, products->residual, sizeof(float));
+        graft_opencl_arg_tensor(device, &args, products->y, sizeof(float));
         graft_opencl_arg_ints(&args, numbers, 16);
         graft_opencl_arg_ints(&args, numbers + 16, 16);
-        graft_opencl_arg_int(&args, operands->a_batch);
-        graft_opencl_arg_ulong(&args, operands->b_batch);
-        graft_opencl_arg_int(&args, operands->y_batch);
+        graft_opencl_arg_int(&args, products->a_batch);
+        graft_opencl_arg_ulong(&args, products->b_batch);
+        graft_opencl_arg_int(&args, products->y_batch);
         const struct graft_opencl_range range =
-            range_of(panels, graft_ceil_div(g.row_end - g.row_first, block), operands->batches);
+            range_of(panels, graft_ceil_div(g.row_end - g.row_first, block), products->batches);
         const enum graft_status status = graft_opencl_launch(device, kernel, step, &args, &range);
         if (status != GRAFT_OK)
             return status;
@@ -153,7 +158,7 @@ enum graft_status graft_gemm_run_gather(struct graft_opencl_device *device, stru
 
 /* ---- products of columns ---- */
 
-void graft_gemm_outer_dense(struct graft_gemm_outer *outer, int64_t pixels)
+void graft_outer_dense(struct graft_outer *outer, int64_t pixels)
 {
     const int32_t lines = (int32_t)graft_ceil_div(pixels, DENSE_LINE);
     outer->taps_y = outer->taps_x = 1;
@@ -168,30 +173,30 @@ void graft_gemm_outer_dense(struct graft_gemm_outer *outer, int64_t pixels)
 }
 
 enum graft_status graft_gemm_run_outer(struct graft_opencl_device *device, struct graft_opencl_kernel *kernel,
-                                       int step, const struct graft_gemm_outer *outer,
-                                       const struct graft_gemm_operands *operands, uint64_t y_chunk)
+                                       int step, const struct graft_outer *outer,
+                                       const struct graft_products *products, uint64_t y_chunk)
 {
-    struct graft_gemm_outer o = *outer;
+    struct graft_outer o = *outer;
     o.panels = graft_gemm_panels(device, o.columns);
-    o.flags = flags_of(operands);
+    o.flags = graft_product_flags(products);
     int32_t numbers[32];
     memcpy(numbers, &o, sizeof(numbers));
     struct graft_opencl_args args = {0};
-    graft_opencl_arg_tensor(device, &args, operands->a, sizeof(float));
-    graft_opencl_arg_tensor(device, &args, operands->b, sizeof(float));
-    graft_opencl_arg_tensor(device, &args, operands->bias, sizeof(float));
-    graft_opencl_arg_tensor(device, &args, operands->residual, sizeof(float));
-    graft_opencl_arg_tensor(device, &args, operands->y, sizeof(float));
+    graft_opencl_arg_tensor(device, &args, products->a, sizeof(float));
+    graft_opencl_arg_tensor(device, &args, products->b, sizeof(float));
+    graft_opencl_arg_tensor(device, &args, products->bias, sizeof(float));
+    graft_opencl_arg_tensor(device, &args, products->residual, sizeof(float));
+    graft_opencl_arg_tensor(device, &args, products->y, sizeof(float));
     graft_opencl_arg_ulong(&args, y_chunk);
     graft_opencl_arg_ints(&args, numbers, 16);
     graft_opencl_arg_ints(&args, numbers + 16, 16);
-    graft_opencl_arg_int(&args, operands->a_batch);
-    graft_opencl_arg_ulong(&args, operands->b_batch);
-    graft_opencl_arg_int(&args, operands->y_batch);
+    graft_opencl_arg_int(&args, products->a_batch);
+    graft_opencl_arg_ulong(&args, products->b_batch);
+    graft_opencl_arg_int(&args, products->y_batch);
     const struct graft_opencl_range range =
-        range_of((int64_t)o.panels * (o.flat > 0 ? 1 : o.taps_y * o.taps_x) * operands->groups,
+        range_of((int64_t)o.panels * (o.flat > 0 ? 1 : o.taps_y * o.taps_x) * products->groups,
                  graft_ceil_div(o.rows, (int64_t)graft_gemm_tile(device).rows * BAND_TILES),
-                 (int64_t)o.chunks * operands->batches);
+                 (int64_t)o.chunks * products->batches);
     return graft_opencl_launch(device, kernel, step, &args, &range);
 }
 

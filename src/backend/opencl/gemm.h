@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The matrix products of cl/gemm.cl (CPU family), as matmul, conv2d and its gradients use them: numbers of a launch,
- * sizes of packed panels, and the launches, each kept short.
+ * The matrix products of cl/gemm.cl (CPU family) and cl/gemm_local.cl (GPU family), as matmul, conv2d and its gradients
+ * use them: numbers of a launch, sizes of packed panels, and the launches, each kept short.
  */
 #ifndef GRAFT_SRC_BACKEND_OPENCL_GEMM_H
 #define GRAFT_SRC_BACKEND_OPENCL_GEMM_H
@@ -35,8 +35,8 @@ GRAFT_MUST_CHECK enum graft_status graft_gemm_run_pack(struct graft_opencl_devic
                                                        const struct graft_gemm_pack *pack, struct graft_tensor from,
                                                        struct graft_tensor to);
 
-/* gemm_gather: the fields as in the kernel's struct of the same name; those marked * are set by run. */
-struct graft_gemm_gather {
+/* The fields as in cl/gather.h; those marked * are set when it is run. */
+struct graft_gather {
     int32_t row_first, row_end, columns, panels; /* *row_first; row_end: all rows; *panels */
     int32_t run, taps_y, taps_x, tiles;          /* *tiles */
     int32_t grid_y, grid_x;
@@ -46,10 +46,10 @@ struct graft_gemm_gather {
     int32_t first_tap, tap_row, tap_column;
     int32_t to_height, to_width, to_step_y, to_step_x, to_base_y, to_base_x;
     int32_t leading;
-    int32_t flags; /* *see graft_gemm_flags */
+    int32_t flags; /* * */
     int32_t packed;
 };
-struct graft_gemm_operands {
+struct graft_products {
     struct graft_tensor a, b, bias, residual, y; /* b: packed (gather), any (outer) */
     uint64_t zeros;                              /* gather: floats from b's beginning to its row of zeros */
     int groups, batches;
@@ -59,14 +59,15 @@ struct graft_gemm_operands {
     enum graft_unary activation;
 };
 /* Rows that are the pixels of a themselves, one tap: a·b and 1×1 convolutions. `inner` is the length of a row. */
-void graft_gemm_gather_dense(struct graft_gemm_gather *gather, int64_t rows, int64_t inner, int64_t columns);
+void graft_gather_dense(struct graft_gather *gather, int64_t rows, int64_t inner, int64_t columns);
 GRAFT_MUST_CHECK enum graft_status graft_gemm_run_gather(struct graft_opencl_device *device,
                                                          struct graft_opencl_kernel *kernel, int step,
-                                                         const struct graft_gemm_gather *gather,
-                                                         const struct graft_gemm_operands *operands);
+                                                         const struct graft_gather *gather,
+                                                         const struct graft_products *products);
 
-/* gemm_outer: likewise. At least tile.rows floats can be read behind the first of each pixel and group of a. */
-struct graft_gemm_outer {
+/* Likewise, cl/outer.h. For gemm_outer, at least tile.rows floats can be read behind the first of each pixel and
+ * group of a. */
+struct graft_outer {
     int32_t rows, columns, panels; /* *panels */
     int32_t taps_y, taps_x;
     int32_t lines, line, pixels;
@@ -82,12 +83,12 @@ struct graft_gemm_outer {
     int32_t unused[3];
 };
 /* Lines that are made up: `pixels` rows of a and b, one tap. */
-void graft_gemm_outer_dense(struct graft_gemm_outer *outer, int64_t pixels);
+void graft_outer_dense(struct graft_outer *outer, int64_t pixels);
 /* Launches `chunks` chunks from chunk_first on; y_chunk floats between their results. */
 GRAFT_MUST_CHECK enum graft_status graft_gemm_run_outer(struct graft_opencl_device *device,
                                                         struct graft_opencl_kernel *kernel, int step,
-                                                        const struct graft_gemm_outer *outer,
-                                                        const struct graft_gemm_operands *operands, uint64_t y_chunk);
+                                                        const struct graft_outer *outer,
+                                                        const struct graft_products *products, uint64_t y_chunk);
 
 /* y [count] = or += sum of `parts` parts. */
 GRAFT_MUST_CHECK enum graft_status graft_gemm_run_sum(struct graft_opencl_device *device,
@@ -101,7 +102,35 @@ GRAFT_MUST_CHECK enum graft_status graft_gemm_run_widen(struct graft_opencl_devi
                                                         int32_t channels, int32_t to_channels,
                                                         struct graft_tensor from, struct graft_tensor to);
 
-/* Floating-point operations that one launch may have: well under a second on the slowest device of this family. */
-#define GRAFT_GEMM_LAUNCH_FLOPS 1.2e10
+/* ---- cl/gemm_local.cl: the GPU family ---- */
+
+/* NULL, or why the device cannot run them. */
+const char *graft_local_reason(const struct graft_opencl_device *device);
+GRAFT_MUST_CHECK enum graft_status graft_local_add(struct graft_opencl_device *device,
+                                                   struct graft_opencl_kernel *kernel, const char *name);
+/* b lies as `steps` says; its sizes are not looked at. */
+GRAFT_MUST_CHECK enum graft_status graft_local_run_gather(struct graft_opencl_device *device,
+                                                          struct graft_opencl_kernel *kernel, int step,
+                                                          const struct graft_gather *gather,
+                                                          const struct graft_products *products,
+                                                          const struct graft_gemm_pack *steps);
+GRAFT_MUST_CHECK enum graft_status graft_local_run_outer(struct graft_opencl_device *device,
+                                                         struct graft_opencl_kernel *kernel, int step,
+                                                         const struct graft_outer *outer,
+                                                         const struct graft_products *products, uint64_t y_chunk);
+GRAFT_MUST_CHECK enum graft_status graft_local_run_sum(struct graft_opencl_device *device,
+                                                       struct graft_opencl_kernel *kernel, int step,
+                                                       struct graft_tensor from, uint64_t part_step, int parts,
+                                                       struct graft_tensor y, int64_t count, bool accumulate);
+
+/* ---- for both ---- */
+
+/* The flags of kernels: 1 bias, 2 residual, 4 accumulate, 8 × activation. */
+int32_t graft_product_flags(const struct graft_products *products);
+/* Blocks of `block` rows of one launch, so that it stays well under a second; row_flops for all columns. */
+int64_t graft_launch_blocks(int64_t rows, int64_t block, double row_flops);
+
+/* Floating-point operations that one launch may have. */
+#define GRAFT_LAUNCH_FLOPS 1.2e10
 
 #endif

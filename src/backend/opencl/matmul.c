@@ -2,7 +2,12 @@
 /* matmul: a, b, bias?, residual? → y. */
 #include "backend/opencl/gemm.h"
 
+#include "base/context.h"
 #include "base/size.h"
+
+#ifdef GRAFT_HAVE_CLBLAST
+#include <clblast_c.h>
+#endif
 
 enum { A, B, BIAS, RESIDUAL };
 
@@ -33,10 +38,10 @@ static struct product product_of(const struct graft_call *call)
     return p;
 }
 
-static struct graft_gemm_operands operands_of(const struct graft_opencl_kernel *kernel, const struct product *p,
+static struct graft_products products_of(const struct graft_opencl_kernel *kernel, const struct product *p,
                                               const struct graft_tensor *in, const struct graft_tensor *out)
 {
-    return (struct graft_gemm_operands){
+    return (struct graft_products){
         .a = in[A], .b = in[B], .bias = in[BIAS], .residual = in[RESIDUAL], .y = out[0], .groups = 1,
         .batches = (int)p->batches, .a_batch = (int32_t)(p->m * p->k), .y_batch = (int32_t)(p->m * p->n),
         .b_batch = p->shared ? 0 : (uint64_t)(p->k * p->n), .accumulate = (kernel->call.accumulate & 1u) != 0,
@@ -45,15 +50,27 @@ static struct graft_gemm_operands operands_of(const struct graft_opencl_kernel *
 
 /* ---- tile: register tiles of the CPU family; b in panels, or for aᵀ·b an a of few rows with zeros behind ---- */
 
-enum { TILE_PACK, TILE_PRODUCT };
+enum { PACK, PRODUCT };
 
-static struct graft_gemm_pack tile_pack(const struct product *p)
+static struct graft_gemm_pack pack_of(const struct product *p)
 {
     return (struct graft_gemm_pack){.batch_step = p->shared ? 0 : (int32_t)(p->k * p->n),
                                     .inner_step = p->transpose_b ? 1 : (int32_t)p->n,
                                     .column_step = p->transpose_b ? (int32_t)p->k : 1, .outer_size = 1,
                                     .inner_size = (int32_t)p->k, .columns = (int32_t)p->n, .groups = 1,
                                     .batches = p->shared ? 1 : (int32_t)p->batches};
+}
+
+/* aᵀ·b: terms are the pixels of made-up lines, in one chunk. */
+static struct graft_outer outer_of(const struct product *p)
+{
+    struct graft_outer outer = {.rows = (int32_t)p->m, .columns = (int32_t)p->n, .a_pixel = (int32_t)p->m,
+                                .leading = (int32_t)p->n, .chunks = 1};
+    graft_outer_dense(&outer, p->k);
+    outer.pixel = p->transpose_b ? 1 : (int32_t)p->n;
+    outer.column = p->transpose_b ? (int32_t)p->k : 1;
+    outer.chunk = outer.lines;
+    return outer;
 }
 
 /* Of aᵀ·b with fewer rows than a tile: those are copied, with zeros behind. */
@@ -75,7 +92,7 @@ static const char *tile_check(const struct graft_opencl_device *device, const st
         info->workspace_bytes = tile_widens(device, &p) ? (uint64_t)(p.batches * p.k * rows) * sizeof(float) : 0;
         return NULL;
     }
-    const struct graft_gemm_pack pack = tile_pack(&p);
+    const struct graft_gemm_pack pack = pack_of(&p);
     const uint64_t bytes = graft_gemm_packed_floats(device, &pack) * sizeof(float);
     if ((call->constant >> B & 1u) != 0)
         info->prepared_bytes = bytes;
@@ -97,32 +114,26 @@ static enum graft_status tile_prepare(struct graft_opencl_device *device, struct
     if (kernel->info.prepared_bytes == 0)
         return GRAFT_OK;
     const struct product p = product_of(&kernel->call);
-    const struct graft_gemm_pack pack = tile_pack(&p);
-    return graft_gemm_run_pack(device, kernel, TILE_PACK, &pack, in[B], kernel->prepared);
+    const struct graft_gemm_pack pack = pack_of(&p);
+    return graft_gemm_run_pack(device, kernel, PACK, &pack, in[B], kernel->prepared);
 }
 
-/* aᵀ·b: terms are the pixels of one line after the other. */
 static enum graft_status run_transposed(struct graft_opencl_device *device, struct graft_opencl_kernel *kernel,
-                                        const struct product *p, struct graft_gemm_operands operands,
+                                        const struct product *p, struct graft_products products,
                                         struct graft_tensor workspace)
 {
-    struct graft_gemm_outer outer = {.rows = (int32_t)p->m, .columns = (int32_t)p->n, .a_pixel = (int32_t)p->m,
-                                     .leading = (int32_t)p->n, .chunks = 1};
-    graft_gemm_outer_dense(&outer, p->k);
-    outer.pixel = p->transpose_b ? 1 : (int32_t)p->n;
-    outer.column = p->transpose_b ? (int32_t)p->k : 1;
-    outer.chunk = outer.lines;
+    struct graft_outer outer = outer_of(p);
     if (tile_widens(device, p)) {
         const int32_t rows = graft_gemm_tile(device).rows;
-        const enum graft_status status = graft_gemm_run_widen(device, kernel, TILE_PACK, p->batches * p->k,
-                                                              (int32_t)p->m, rows, operands.a, workspace);
+        const enum graft_status status = graft_gemm_run_widen(device, kernel, PACK, p->batches * p->k,
+                                                              (int32_t)p->m, rows, products.a, workspace);
         if (status != GRAFT_OK)
             return status;
-        operands.a = workspace;
-        operands.a_batch = (int32_t)(rows * p->k);
+        products.a = workspace;
+        products.a_batch = (int32_t)(rows * p->k);
         outer.a_pixel = rows;
     }
-    return graft_gemm_run_outer(device, kernel, TILE_PRODUCT, &outer, &operands, 0);
+    return graft_gemm_run_outer(device, kernel, PRODUCT, &outer, &products, 0);
 }
 
 static enum graft_status tile_run(struct graft_opencl_device *device, struct graft_opencl_kernel *kernel,
@@ -130,28 +141,161 @@ static enum graft_status tile_run(struct graft_opencl_device *device, struct gra
                                   struct graft_tensor workspace)
 {
     const struct product p = product_of(&kernel->call);
-    struct graft_gemm_operands operands = operands_of(kernel, &p, in, out);
+    struct graft_products products = products_of(kernel, &p, in, out);
     if (graft_shape_count(&kernel->call.out[0].shape) == 0)
         return GRAFT_OK;
     if (p.transpose_a)
-        return run_transposed(device, kernel, &p, operands, workspace);
-    const struct graft_gemm_pack pack = tile_pack(&p);
+        return run_transposed(device, kernel, &p, products, workspace);
+    const struct graft_gemm_pack pack = pack_of(&p);
     const bool prepared = kernel->info.prepared_bytes > 0;
-    operands.b = prepared ? kernel->prepared : workspace;
-    operands.b_batch = p.shared ? 0 : graft_gemm_panel_floats(device, &pack);
+    products.b = prepared ? kernel->prepared : workspace;
+    products.b_batch = p.shared ? 0 : graft_gemm_panel_floats(device, &pack);
     if (!prepared && kernel->info.workspace_bytes > 0) {
-        const enum graft_status status = graft_gemm_run_pack(device, kernel, TILE_PACK, &pack, in[B], workspace);
+        const enum graft_status status = graft_gemm_run_pack(device, kernel, PACK, &pack, in[B], workspace);
         if (status != GRAFT_OK)
             return status;
     }
-    struct graft_gemm_gather gather;
-    graft_gemm_gather_dense(&gather, p.m, p.k, p.n);
-    return graft_gemm_run_gather(device, kernel, TILE_PRODUCT, &gather, &operands);
+    struct graft_gather gather;
+    graft_gather_dense(&gather, p.m, p.k, p.n);
+    return graft_gemm_run_gather(device, kernel, PRODUCT, &gather, &products);
 }
+
+/* ---- local: blocks of the GPU family; a and b as they are ---- */
+
+static const char *local_check(const struct graft_opencl_device *device, const struct graft_call *call,
+                               struct graft_variant_info *info)
+{
+    (void)info;
+    const struct product p = product_of(call);
+    return p.small ? graft_local_reason(device) : "more than 2^30 rows, columns, terms or batches";
+}
+
+static enum graft_status local_open(struct graft_opencl_device *device, struct graft_opencl_kernel *kernel)
+{
+    return graft_local_add(device, kernel, kernel->call.attributes.matmul.transpose_a ? "local_outer" : "local_gather");
+}
+
+static enum graft_status local_run(struct graft_opencl_device *device, struct graft_opencl_kernel *kernel,
+                                   const struct graft_tensor *in, const struct graft_tensor *out,
+                                   struct graft_tensor workspace)
+{
+    (void)workspace;
+    const struct product p = product_of(&kernel->call);
+    const struct graft_gemm_pack steps = pack_of(&p);
+    const struct graft_products products = products_of(kernel, &p, in, out);
+    if (graft_shape_count(&kernel->call.out[0].shape) == 0)
+        return GRAFT_OK;
+    if (p.transpose_a) {
+        const struct graft_outer outer = outer_of(&p);
+        return graft_local_run_outer(device, kernel, 0, &outer, &products, 0);
+    }
+    struct graft_gather gather;
+    graft_gather_dense(&gather, p.m, p.k, p.n);
+    return graft_local_run_gather(device, kernel, 0, &gather, &products, &steps);
+}
+
+/* ---- clblast: the library's product, then bias, residual and activation ---- */
+
+#ifdef GRAFT_HAVE_CLBLAST
+
+#define FINISH_GROUP 64 /* work-items of a group of matmul_finish */
+
+static bool needs_finish(const struct graft_call *call)
+{
+    return call->in[BIAS].dtype != GRAFT_DTYPE_NONE || call->in[RESIDUAL].dtype != GRAFT_DTYPE_NONE ||
+           call->attributes.matmul.activation != GRAFT_UNARY_NONE;
+}
+
+static const char *clblast_check(const struct graft_opencl_device *device, const struct graft_call *call,
+                                 struct graft_variant_info *info)
+{
+    (void)info;
+    const struct product p = product_of(call);
+    if (p.k == 0)
+        return "CLBlast has no product without terms";
+    if ((call->accumulate & 1u) != 0 && call->attributes.matmul.activation != GRAFT_UNARY_NONE)
+        return "CLBlast cannot add what an activation gives to the output";
+    if (device->traits.max_group < FINISH_GROUP || device->traits.max_items[0] < FINISH_GROUP)
+        return "the device has no work-groups of 64";
+    return NULL;
+}
+
+static enum graft_status clblast_open(struct graft_opencl_device *device, struct graft_opencl_kernel *kernel)
+{
+    return needs_finish(&kernel->call) ? graft_opencl_add(device, kernel, "matmul.cl", "matmul_finish", "%s", "")
+                                       : GRAFT_OK;
+}
+
+static enum graft_status clblast_run(struct graft_opencl_device *device, struct graft_opencl_kernel *kernel,
+                                     const struct graft_tensor *in, const struct graft_tensor *out,
+                                     struct graft_tensor workspace)
+{
+    (void)workspace;
+    const struct product p = product_of(&kernel->call);
+    const int64_t count = graft_shape_count(&kernel->call.out[0].shape);
+    const bool accumulate = (kernel->call.accumulate & 1u) != 0;
+    if (count == 0)
+        return GRAFT_OK;
+    cl_event event = NULL;
+    const CLBlastStatusCode code = CLBlastSgemmStridedBatched(
+        CLBlastLayoutRowMajor, p.transpose_a ? CLBlastTransposeYes : CLBlastTransposeNo,
+        p.transpose_b ? CLBlastTransposeYes : CLBlastTransposeNo, (size_t)p.m, (size_t)p.n, (size_t)p.k, 1.0f,
+        graft_opencl_memory(in[A]), in[A].offset / sizeof(float), (size_t)(p.transpose_a ? p.m : p.k),
+        (size_t)(p.m * p.k), graft_opencl_memory(in[B]), in[B].offset / sizeof(float),
+        (size_t)(p.transpose_b ? p.k : p.n), p.shared ? 0 : (size_t)(p.k * p.n), accumulate ? 1.0f : 0.0f,
+        graft_opencl_memory(out[0]), out[0].offset / sizeof(float), (size_t)p.n, (size_t)(p.m * p.n),
+        (size_t)p.batches, &device->queue, &event);
+    if (code != CLBlastSuccess)
+        return graft_opencl_fail(device->base.context, code, "CLBlastSgemmStridedBatched", "matmul");
+    const enum graft_status status = graft_opencl_enqueued(device, event);
+    if (status != GRAFT_OK || !needs_finish(&kernel->call))
+        return status;
+    const struct graft_products products = products_of(kernel, &p, in, out);
+    struct graft_opencl_args args = {0};
+    graft_opencl_arg_tensor(device, &args, in[BIAS], sizeof(float));
+    graft_opencl_arg_tensor(device, &args, in[RESIDUAL], sizeof(float));
+    graft_opencl_arg_tensor(device, &args, out[0], sizeof(float));
+    graft_opencl_arg_int(&args, count);
+    graft_opencl_arg_int(&args, p.n);
+    graft_opencl_arg_int(&args, graft_product_flags(&products));
+    const struct graft_opencl_range range = {.dimensions = 1, .global = {(size_t)count}, .local = {FINISH_GROUP}};
+    return graft_opencl_launch(device, kernel, 0, &args, &range);
+}
+
+#else
+
+static const char *clblast_check(const struct graft_opencl_device *device, const struct graft_call *call,
+                                 struct graft_variant_info *info)
+{
+    (void)device;
+    (void)call;
+    (void)info;
+    return "this build is without CLBlast (libclblast-dev)";
+}
+
+static enum graft_status clblast_open(struct graft_opencl_device *device, struct graft_opencl_kernel *kernel)
+{
+    (void)kernel;
+    return graft_fail(device->base.context, GRAFT_ERROR_UNSUPPORTED, "matmul: this build is without CLBlast");
+}
+
+static enum graft_status clblast_run(struct graft_opencl_device *device, struct graft_opencl_kernel *kernel,
+                                     const struct graft_tensor *in, const struct graft_tensor *out,
+                                     struct graft_tensor workspace)
+{
+    (void)in;
+    (void)out;
+    (void)workspace;
+    return clblast_open(device, kernel);
+}
+
+#endif
 
 static const struct graft_opencl_variant variants[] = {
     {.name = "tile", .family = GRAFT_OPENCL_CPU, .check = tile_check, .open = tile_open, .prepare = tile_prepare,
      .run = tile_run},
+    {.name = "clblast", .family = GRAFT_OPENCL_GPU, .check = clblast_check, .open = clblast_open, .run = clblast_run},
+    {.name = "local", .family = GRAFT_OPENCL_GPU, .check = local_check, .open = local_open, .run = local_run},
     {.name = NULL},
 };
 

@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: MIT */
+/* Depthwise convolution: launches of cl/depthwise.cl. */
+#include "backend/opencl/depthwise.h"
+
+#include "base/size.h"
+
+#include <string.h>
+
+#define GROUP 64             /* work-items of a group on GPUs */
+#define ITEM_TAPS 16384      /* products of a vector that a work-item of the CPU family should have */
+#define CHUNK_PIXELS 2048    /* of a chunk of the gradient to the weight, about; the same on all devices */
+
+/* Channels of a work-item, work-items of a group. */
+static int vector_of(const struct graft_opencl_device *device, const struct graft_opencl_kernel *kernel)
+{
+    return kernel->variant->family == GRAFT_OPENCL_GPU ? 1 : graft_gemm_tile(device).vector;
+}
+
+static struct graft_opencl_range range_of(const struct graft_opencl_device *device,
+                                          const struct graft_opencl_kernel *kernel, int64_t x, int64_t y, int64_t z)
+{
+    size_t group = kernel->variant->family == GRAFT_OPENCL_GPU ? GROUP : 1;
+    while (group > device->traits.max_group || group > device->traits.max_items[0])
+        group /= 2;
+    return (struct graft_opencl_range){
+        .dimensions = 3, .global = {(size_t)x, (size_t)y, (size_t)z}, .local = {group, 1, 1}};
+}
+
+const char *graft_depthwise_reason(const struct graft_conv *conv)
+{
+    if (conv->group_channels != 1 || conv->group_filters != 1)
+        return "it is not depthwise: a group has more than one channel or filter";
+    return graft_conv_limits(conv);
+}
+
+uint64_t graft_depthwise_packed_bytes(const struct graft_conv *conv)
+{
+    return (uint64_t)conv->kernel_y * (uint64_t)conv->kernel_x * (uint64_t)conv->channels * sizeof(float);
+}
+
+enum graft_status graft_depthwise_add(struct graft_opencl_device *device, struct graft_opencl_kernel *kernel,
+                                      const char *name)
+{
+    return graft_opencl_add(device, kernel, "depthwise.cl", name, "-DVEC=%d -DSPAN=1", vector_of(device, kernel));
+}
+
+enum graft_status graft_depthwise_run_pack(struct graft_opencl_device *device, struct graft_opencl_kernel *kernel,
+                                           int step, const struct graft_conv *conv, struct graft_tensor w,
+                                           struct graft_tensor to)
+{
+    const int64_t taps = (int64_t)conv->kernel_y * conv->kernel_x;
+    struct graft_opencl_args args = {0};
+    graft_opencl_arg_tensor(device, &args, w, sizeof(float));
+    graft_opencl_arg_tensor(device, &args, to, sizeof(float));
+    graft_opencl_arg_int(&args, conv->channels);
+    graft_opencl_arg_int(&args, taps);
+    const struct graft_opencl_range range = range_of(device, kernel, conv->channels, taps, 1);
+    return graft_opencl_launch(device, kernel, step, &args, &range);
+}
+
+enum graft_status graft_depthwise_run(struct graft_opencl_device *device, struct graft_opencl_kernel *kernel, int step,
+                                      const struct graft_gather *gather, const struct graft_products *products)
+{
+    struct graft_gather g = *gather;
+    const int vector = vector_of(device, kernel);
+    const int64_t line = (int64_t)g.grid_x * g.taps_y * g.taps_x + 1;
+    g.row_end = (int32_t)(g.row_end / graft_max_i64(g.grid_x, 1)); /* lines */
+    g.tiles = vector == 1 ? 1 : (int32_t)graft_max_i64(1, ITEM_TAPS / line / 4);
+    g.flags = graft_product_flags(products);
+    int32_t numbers[32];
+    memcpy(numbers, &g, sizeof(numbers));
+    struct graft_opencl_args args = {0};
+    graft_opencl_arg_tensor(device, &args, products->a, sizeof(float));
+    graft_opencl_arg_tensor(device, &args, products->b, sizeof(float));
+    graft_opencl_arg_tensor(device, &args, products->bias, sizeof(float));
+    graft_opencl_arg_tensor(device, &args, products->residual, sizeof(float));
+    graft_opencl_arg_tensor(device, &args, products->y, sizeof(float));
+    graft_opencl_arg_ints(&args, numbers, 16);
+    graft_opencl_arg_ints(&args, numbers + 16, 16);
+    const struct graft_opencl_range range =
+        range_of(device, kernel, graft_ceil_div(g.pixel, vector), graft_ceil_div(g.row_end, g.tiles), 1);
+    return graft_opencl_launch(device, kernel, step, &args, &range);
+}
+
+static int64_t chunk_lines(const struct graft_conv *conv)
+{
+    return graft_max_i64(1, CHUNK_PIXELS / graft_max_i64(conv->to_width, 1));
+}
+
+static int64_t chunk_count(const struct graft_conv *conv)
+{
+    return graft_max_i64(1, graft_ceil_div((int64_t)conv->images * conv->to_height, chunk_lines(conv)));
+}
+
+uint64_t graft_depthwise_parts_bytes(const struct graft_conv *conv)
+{
+    return (uint64_t)chunk_count(conv) * graft_depthwise_packed_bytes(conv);
+}
+
+enum graft_status graft_depthwise_run_weight(struct graft_opencl_device *device, struct graft_opencl_kernel *kernel,
+                                             int step, const struct graft_conv *conv, struct graft_tensor x,
+                                             struct graft_tensor dy, struct graft_tensor dw,
+                                             struct graft_tensor workspace, bool accumulate)
+{
+    const int64_t taps = (int64_t)conv->kernel_y * conv->kernel_x, chunks = chunk_count(conv);
+    const int32_t numbers[16] = {conv->kernel_y, conv->kernel_x, conv->stride_y, conv->stride_x, conv->dilation_y,
+                                 conv->dilation_x, conv->top, conv->left, conv->height, conv->width, conv->to_height,
+                                 conv->to_width, conv->channels, conv->images * conv->to_height,
+                                 (int32_t)chunk_lines(conv), 0};
+    struct graft_opencl_args args = {0};
+    graft_opencl_arg_tensor(device, &args, x, sizeof(float));
+    graft_opencl_arg_tensor(device, &args, dy, sizeof(float));
+    graft_opencl_arg_tensor(device, &args, workspace, sizeof(float));
+    graft_opencl_arg_ints(&args, numbers, 16);
+    const struct graft_opencl_range range =
+        range_of(device, kernel, graft_ceil_div(conv->channels, vector_of(device, kernel)), taps, chunks);
+    const enum graft_status status = graft_opencl_launch(device, kernel, step, &args, &range);
+    if (status != GRAFT_OK)
+        return status;
+    struct graft_opencl_args sum = {0};
+    graft_opencl_arg_tensor(device, &sum, workspace, sizeof(float));
+    graft_opencl_arg_tensor(device, &sum, dw, sizeof(float));
+    graft_opencl_arg_int(&sum, conv->channels);
+    graft_opencl_arg_int(&sum, taps);
+    graft_opencl_arg_int(&sum, chunks);
+    graft_opencl_arg_int(&sum, accumulate ? 1 : 0);
+    const struct graft_opencl_range sum_range = range_of(device, kernel, conv->channels, taps, 1);
+    return graft_opencl_launch(device, kernel, step + 1, &sum, &sum_range);
+}

@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: MIT */
+/* The matrix products of cl/gemm_local.cl: launches. */
+#include "backend/opencl/gemm.h"
+
+#include "base/size.h"
+
+#include <string.h>
+
+#define SIDE 16       /* of a work-group */
+#define TILE 64       /* of the block that it computes */
+#define LOCAL_BYTES (2 * 16 * (TILE + 1) * sizeof(float))
+#define SUM_GROUP 64  /* work-items of a group of local_sum */
+
+const char *graft_local_reason(const struct graft_opencl_device *device)
+{
+    const struct graft_opencl_traits *traits = &device->traits;
+    if (traits->max_group < SIDE * SIDE || traits->max_items[0] < SUM_GROUP || traits->max_items[1] < SIDE)
+        return "the device has no work-groups of 16 x 16";
+    if (traits->local_bytes < LOCAL_BYTES)
+        return "the device has less than 8320 bytes of local memory";
+    return NULL;
+}
+
+enum graft_status graft_local_add(struct graft_opencl_device *device, struct graft_opencl_kernel *kernel,
+                                  const char *name)
+{
+    return graft_opencl_add(device, kernel, "gemm_local.cl", name, "%s", "");
+}
+
+static struct graft_opencl_range square_range(int64_t columns, int64_t rows, int64_t others)
+{
+    return (struct graft_opencl_range){.dimensions = 3,
+                                       .global = {(size_t)columns * SIDE, (size_t)rows * SIDE, (size_t)others},
+                                       .local = {SIDE, SIDE, 1}};
+}
+
+static void arg_operands(struct graft_opencl_device *device, struct graft_opencl_args *args,
+                         const struct graft_products *products)
+{
+    graft_opencl_arg_tensor(device, args, products->a, sizeof(float));
+    graft_opencl_arg_tensor(device, args, products->b, sizeof(float));
+    graft_opencl_arg_tensor(device, args, products->bias, sizeof(float));
+    graft_opencl_arg_tensor(device, args, products->residual, sizeof(float));
+    graft_opencl_arg_tensor(device, args, products->y, sizeof(float));
+}
+
+enum graft_status graft_local_run_gather(struct graft_opencl_device *device, struct graft_opencl_kernel *kernel,
+                                         int step, const struct graft_gather *gather,
+                                         const struct graft_products *products, const struct graft_gemm_pack *steps)
+{
+    struct graft_gather g = *gather;
+    const int64_t rows = g.row_end, blocks = graft_ceil_div(rows, TILE);
+    const int32_t b_steps[4] = {steps->group_step, steps->outer_step, steps->inner_step, steps->column_step};
+    g.panels = (int32_t)graft_ceil_div(g.columns, TILE);
+    g.flags = graft_product_flags(products);
+    const double row_flops = 2.0 * g.taps_y * g.taps_x * g.run * (double)g.panels * TILE * products->groups *
+                             products->batches;
+    const int64_t launch_blocks = graft_launch_blocks(rows, TILE, row_flops);
+    for (int64_t first = 0; first < blocks; first += launch_blocks) {
+        int32_t numbers[32];
+        g.row_first = (int32_t)(first * TILE);
+        g.row_end = (int32_t)graft_min_i64(rows, (first + launch_blocks) * TILE);
+        memcpy(numbers, &g, sizeof(numbers));
+        struct graft_opencl_args args = {0};
+        arg_operands(device, &args, products);
+        graft_opencl_arg_ints(&args, numbers, 16);
+        graft_opencl_arg_ints(&args, numbers + 16, 16);
+        graft_opencl_arg_ints(&args, b_steps, 4);
+        graft_opencl_arg_int(&args, products->a_batch);
+        graft_opencl_arg_ulong(&args, products->b_batch);
+        graft_opencl_arg_int(&args, products->y_batch);
+        const struct graft_opencl_range range =
+            square_range((int64_t)g.panels * products->groups, graft_ceil_div(g.row_end - g.row_first, TILE),
+                         products->batches);
+        const enum graft_status status = graft_opencl_launch(device, kernel, step, &args, &range);
+        if (status != GRAFT_OK)
+            return status;
+    }
+    return GRAFT_OK;
+}
+
+enum graft_status graft_local_run_outer(struct graft_opencl_device *device, struct graft_opencl_kernel *kernel,
+                                        int step, const struct graft_outer *outer,
+                                        const struct graft_products *products, uint64_t y_chunk)
+{
+    struct graft_outer o = *outer;
+    int32_t numbers[32];
+    o.panels = (int32_t)graft_ceil_div((int64_t)o.columns * o.taps_y * o.taps_x, TILE);
+    o.flags = graft_product_flags(products);
+    memcpy(numbers, &o, sizeof(numbers));
+    struct graft_opencl_args args = {0};
+    arg_operands(device, &args, products);
+    graft_opencl_arg_ulong(&args, y_chunk);
+    graft_opencl_arg_ints(&args, numbers, 16);
+    graft_opencl_arg_ints(&args, numbers + 16, 16);
+    graft_opencl_arg_int(&args, products->a_batch);
+    graft_opencl_arg_ulong(&args, products->b_batch);
+    graft_opencl_arg_int(&args, products->y_batch);
+    const struct graft_opencl_range range = square_range((int64_t)o.panels * products->groups,
+                                                         graft_ceil_div(o.rows, TILE),
+                                                         (int64_t)o.chunks * products->batches);
+    return graft_opencl_launch(device, kernel, step, &args, &range);
+}
+
+enum graft_status graft_local_run_sum(struct graft_opencl_device *device, struct graft_opencl_kernel *kernel, int step,
+                                      struct graft_tensor from, uint64_t part_step, int parts, struct graft_tensor y,
+                                      int64_t count, bool accumulate)
+{
+    struct graft_opencl_args args = {0};
+    graft_opencl_arg_tensor(device, &args, from, sizeof(float));
+    graft_opencl_arg_ulong(&args, part_step);
+    graft_opencl_arg_int(&args, parts);
+    graft_opencl_arg_tensor(device, &args, y, sizeof(float));
+    graft_opencl_arg_int(&args, count);
+    graft_opencl_arg_int(&args, accumulate ? 1 : 0);
+    const struct graft_opencl_range range = {.dimensions = 1, .global = {(size_t)count}, .local = {SUM_GROUP}};
+    return graft_opencl_launch(device, kernel, step, &args, &range);
+}
