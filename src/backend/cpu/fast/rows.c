@@ -44,12 +44,15 @@
     static const struct graft_cpu_variant row_##op[] = {__VA_ARGS__, {NULL}};                                          \
     const struct graft_cpu_row graft_cpu_##op = {row_##op};
 
+VARIANT(conv2d_depthwise)
 VARIANT(conv2d_gemm)
+VARIANT(conv2d_grad_input_depthwise)
 VARIANT(conv2d_grad_input_gemm)
+VARIANT(conv2d_grad_weight_depthwise)
 VARIANT(conv2d_grad_weight_gemm)
 VARIANT(matmul_gemm)
 
-ROW(conv2d, ENTRY(conv2d_gemm, "gemm"))
-ROW(conv2d_grad_input, ENTRY(conv2d_grad_input_gemm, "gemm"))
-ROW(conv2d_grad_weight, ENTRY(conv2d_grad_weight_gemm, "gemm"))
+ROW(conv2d, ENTRY(conv2d_depthwise, "depthwise"), ENTRY(conv2d_gemm, "gemm"))
+ROW(conv2d_grad_input, ENTRY(conv2d_grad_input_depthwise, "depthwise"), ENTRY(conv2d_grad_input_gemm, "gemm"))
+ROW(conv2d_grad_weight, ENTRY(conv2d_grad_weight_depthwise, "depthwise"), ENTRY(conv2d_grad_weight_gemm, "gemm"))
 ROW(matmul, ENTRY(matmul_gemm, "gemm"))
