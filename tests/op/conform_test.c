@@ -14,7 +14,17 @@ static void print_line(void *user, enum graft_conform_line kind, const char *tex
     }
 }
 
-static bool parse(int count, char **arguments, struct graft_conform_options *options, bool *quiet)
+static void print_coverage(const struct graft_conform_report *report)
+{
+    printf("  %-24s %-16s %6s %8s %6s %8s\n", "op", "variant", "exact", "rounding", "failed", "refused");
+    for (int i = 0; i < report->n_coverage; i++) {
+        const struct graft_conform_coverage *const row = &report->coverage[i];
+        printf("  %-24s %-16s %6d %8d %6d %8d  %s\n", row->op, row->variant, row->passed_exact, row->passed_rounding,
+               row->failed, row->refused, row->reason);
+    }
+}
+
+static bool parse(int count, char **arguments, struct graft_conform_options *options, bool *quiet, bool *coverage)
 {
     for (int i = 1; i < count; i++) {
         const char *const value = i + 1 < count ? arguments[i + 1] : NULL;
@@ -25,6 +35,8 @@ static bool parse(int count, char **arguments, struct graft_conform_options *opt
             options->bench = true;
         } else if (strcmp(name, "--quiet") == 0) {
             *quiet = true;
+        } else if (strcmp(name, "--coverage") == 0) {
+            *coverage = true;
         } else if (name[0] != '-') {
             options->device = name;
         } else if (value == NULL) {
@@ -56,10 +68,11 @@ int main(int count, char **arguments)
     struct graft_conform_options options = {.seed = 1, .line = print_line};
     struct graft_conform_reports reports;
     bool quiet = false;
+    bool coverage = false;
     options.user = &quiet;
-    if (!parse(count, arguments, &options, &quiet)) {
+    if (!parse(count, arguments, &options, &quiet, &coverage)) {
         fprintf(stderr, "usage: %s [DEVICE] [--op O] [--case C] [--variant V] [--seed N] [--min-cases N] "
-                        "[--threads N] [--list] [--bench] [--quiet]\n", arguments[0]);
+                        "[--threads N] [--list] [--bench] [--coverage] [--quiet]\n", arguments[0]);
         return GRAFT_CONFORM_USAGE;
     }
     const enum graft_conform_exit exit = graft_conform(&options, &reports);
@@ -76,6 +89,9 @@ int main(int count, char **arguments)
                report->seconds);
         for (int k = 0; k < report->n_worst && k < 3 && !quiet; k++) {
             printf("  %.3f of the tolerance: %s\n", report->worst[k].share_of_tolerance, report->worst[k].test);
+        }
+        if (coverage) {
+            print_coverage(report);
         }
     }
     graft_conform_reports_close(&reports);
