@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Pictures and data sets: decoding, resizing, augmentation, finding classes and splits, and the loader that runs ahead
- * of the device.
+ * Pictures and data sets: decoding, resizing, augmentation, finding classes and splits, and the loader that
+ * runs ahead of the device.
  *
  * Pictures are u8, row-major [height, width, channels], 3 channels (RGB) or 1 (grey). Normalization to float
  * ((x / 255 − mean) / std) is not done here: an op does it on the device.
@@ -35,15 +35,15 @@ struct graft_decode_options {
 #define GRAFT_IMAGE_MAX_PIXELS (1 << 28)
 
 /*
- * Decodes a JPEG or PNG; which one is told by its first bytes, never by a file name. Pixels are Pillow's; alpha is
- * composited on white, 16 bits a channel become 8 (the upper ones). `name` is for messages only. `options` may be
- * NULL. GRAFT_ERROR_FORMAT (not a picture, damaged, truncated, too large), GRAFT_ERROR_UNSUPPORTED (a picture of
- * another kind), GRAFT_ERROR_MEMORY; *image is then all zero. Release with graft_image_close.
+ * Decodes a JPEG or PNG; which one is told by its first bytes, never by a file name. Pixels are Pillow's;
+ * alpha is composited on white, 16 bits a channel become 8 (the upper ones). `name` is for messages only.
+ * `options` may be NULL. GRAFT_ERROR_FORMAT (not a picture, damaged, truncated, too large),
+ * GRAFT_ERROR_UNSUPPORTED (a picture of another kind), GRAFT_ERROR_MEMORY; *image is then all zero. Release
+ * with graft_image_close.
  */
-GRAFT_API GRAFT_MUST_CHECK enum graft_status graft_image_decode(struct graft_context *context, const void *data,
-                                                                size_t size, const char *name,
-                                                                const struct graft_decode_options *options,
-                                                                struct graft_image *image);
+GRAFT_API GRAFT_MUST_CHECK enum graft_status
+graft_image_decode(struct graft_context *context, const void *data, size_t size, const char *name,
+                   const struct graft_decode_options *options, struct graft_image *image);
 /* The same for a file; also GRAFT_ERROR_NOT_FOUND, GRAFT_ERROR_IO. */
 GRAFT_API GRAFT_MUST_CHECK enum graft_status graft_image_read(struct graft_context *context, const char *path,
                                                               const struct graft_decode_options *options,
@@ -51,8 +51,8 @@ GRAFT_API GRAFT_MUST_CHECK enum graft_status graft_image_read(struct graft_conte
 GRAFT_API void graft_image_close(struct graft_context *context, struct graft_image *image);
 
 /* Writes a PNG, whole or not at all. GRAFT_ERROR_ARGUMENT, GRAFT_ERROR_IO, GRAFT_ERROR_MEMORY. */
-GRAFT_API GRAFT_MUST_CHECK enum graft_status graft_image_write_png(struct graft_context *context, const char *path,
-                                                                   const struct graft_image *image);
+GRAFT_API GRAFT_MUST_CHECK enum graft_status
+graft_image_write_png(struct graft_context *context, const char *path, const struct graft_image *image);
 
 enum graft_filter {
     GRAFT_FILTER_BILINEAR = 0,
@@ -65,20 +65,20 @@ enum graft_filter {
 /* "bilinear" …; NULL for a number that is none. */
 GRAFT_API const char *graft_filter_name(enum graft_filter filter);
 /* GRAFT_ERROR_NOT_FOUND, with the nearest name proposed. */
-GRAFT_API GRAFT_MUST_CHECK enum graft_status graft_filter_find(struct graft_context *context, const char *name,
-                                                               enum graft_filter *filter);
+GRAFT_API GRAFT_MUST_CHECK enum graft_status graft_filter_find(struct graft_context *context,
+                                                               const char *name, enum graft_filter *filter);
 
 /* Resizes to width × height, bit for bit as Pillow 13. GRAFT_ERROR_ARGUMENT, GRAFT_ERROR_MEMORY. */
 GRAFT_API GRAFT_MUST_CHECK enum graft_status graft_image_resize(struct graft_context *context,
                                                                 const struct graft_image *image,
-                                                                enum graft_filter filter, int32_t width, int32_t height,
-                                                                struct graft_image *result);
+                                                                enum graft_filter filter, int32_t width,
+                                                                int32_t height, struct graft_image *result);
 
 /* ---- From a picture to the input of a network ---- */
 
 /* What a network expects of its input; goes with every set of weights. */
 struct graft_preprocess {
-    int32_t resize_short_side; /* pixels of the short side before the crop; 0: the picture is stretched to the crop */
+    int32_t resize_short_side; /* pixels of the short side before the crop; 0: stretched to the crop */
     enum graft_filter filter;
     int32_t crop_height; /* centre crop; a smaller picture is padded with 0 */
     int32_t crop_width;
@@ -90,42 +90,44 @@ struct graft_preprocess {
 /* resize 256, crop 224, bilinear, 3 channels, mean and deviation of ImageNet. */
 GRAFT_API struct graft_preprocess graft_preprocess_imagenet(void);
 
-/* GRAFT_ERROR_ARGUMENT, naming the field, unless sizes are in 1..8192, channels 1 or 3, deviations above 0. */
-GRAFT_API GRAFT_MUST_CHECK enum graft_status graft_preprocess_check(struct graft_context *context,
-                                                                    const struct graft_preprocess *preprocess);
+/* GRAFT_ERROR_ARGUMENT, naming the field, unless sizes are in 1..8192, channels 1 or 3, deviations over 0. */
+GRAFT_API GRAFT_MUST_CHECK enum graft_status
+graft_preprocess_check(struct graft_context *context, const struct graft_preprocess *preprocess);
 
-/* Resize and centre crop of a decoded picture, as torchvision. `result` is u8 [crop_height, crop_width, channels]. */
+/* Resize and centre crop of a decoded picture, as torchvision. `result` is u8 [crop_height, crop_width,
+ * channels]. */
 GRAFT_API GRAFT_MUST_CHECK enum graft_status graft_preprocess_image(struct graft_context *context,
                                                                     const struct graft_preprocess *preprocess,
-                                                                    const struct graft_image *image, uint8_t *result);
+                                                                    const struct graft_image *image,
+                                                                    uint8_t *result);
 /* The same from a file. Statuses of graft_image_read. */
 GRAFT_API GRAFT_MUST_CHECK enum graft_status graft_preprocess_file(struct graft_context *context,
                                                                    const struct graft_preprocess *preprocess,
                                                                    const char *path, uint8_t *result);
 
 /*
- * Random changes of training pictures, in torchvision's conventions and in this order: random resized crop (else resize
- * and centre crop), horizontal flip, colour jitter. Each draw depends on (seed, epoch, sample) only.
+ * Random changes of training pictures, in torchvision's conventions and in this order: random resized crop
+ * (else resize and centre crop), horizontal flip, colour jitter. Each draw depends on (seed, epoch, sample)
+ * only.
  */
 struct graft_augment {
-    bool random_crop;   /* part of the picture, resized to the crop */
-    float scale[2];     /* share of the area, lowest and highest */
-    float ratio[2];     /* width : height, lowest and highest; log-uniform */
-    float flip;         /* probability of a horizontal flip */
-    float brightness;   /* b: factor in [max(0, 1 − b), 1 + b]; 0: none */
-    float contrast;     /* as brightness */
-    float saturation;   /* as brightness */
+    bool random_crop; /* part of the picture, resized to the crop */
+    float scale[2];   /* share of the area, lowest and highest */
+    float ratio[2];   /* width : height, lowest and highest; log-uniform */
+    float flip;       /* probability of a horizontal flip */
+    float brightness; /* b: factor in [max(0, 1 − b), 1 + b]; 0: none */
+    float contrast;   /* as brightness */
+    float saturation; /* as brightness */
 };
 
 /* Random crop 0.08–1 of the area, ratio 3/4–4/3, flip 0.5, no jitter. */
 GRAFT_API struct graft_augment graft_augment_default(void);
 
-/* One augmented picture, [crop_height, crop_width, channels]; what the loader computes. `augment` NULL: none. */
-GRAFT_API GRAFT_MUST_CHECK enum graft_status graft_augment_image(struct graft_context *context,
-                                                                 const struct graft_preprocess *preprocess,
-                                                                 const struct graft_augment *augment, uint64_t seed,
-                                                                 int64_t epoch, int64_t sample,
-                                                                 const struct graft_image *image, uint8_t *result);
+/* One augmented picture as of the loader, [crop_height, crop_width, channels]. `augment` may be NULL. */
+GRAFT_API GRAFT_MUST_CHECK enum graft_status
+graft_augment_image(struct graft_context *context, const struct graft_preprocess *preprocess,
+                    const struct graft_augment *augment, uint64_t seed, int64_t epoch, int64_t sample,
+                    const struct graft_image *image, uint8_t *result);
 
 /* ---- Data sets ---- */
 
@@ -137,49 +139,54 @@ GRAFT_API const char *graft_split_name(enum graft_split split);
 
 enum graft_dataset_kind {
     GRAFT_DATASET_AUTO = 0,    /* found out; a remark in the log says what was found */
-    GRAFT_DATASET_FOLDERS = 1, /* folder, tar or zip with a folder per class, below train/val/test folders or not */
+    GRAFT_DATASET_FOLDERS = 1, /* folder, tar or zip: a folder per class, below train, val, test or not */
     GRAFT_DATASET_NAMES = 2,   /* one flat folder, tar or zip of CLASS.NUMBER.jpg (Kaggle's cats and dogs) */
     GRAFT_DATASET_IDX = 3,     /* MNIST's files, gzip or plain */
     GRAFT_DATASET_CSV = 4      /* a table with path and label, and perhaps split */
 };
 
-/* All zero: kind found out, a fifth for validation where the data has no validation part, classes as found. */
+/* All zero: kind found out, a fifth for validation where the data has no such part, classes as found. */
 struct graft_dataset_options {
     enum graft_dataset_kind kind; /* other than AUTO: anything else is an error */
-    /* Share of the training pictures of each class that is set aside for validation when the data has no validation
-     * part. 0: a fifth, but nothing where a test part is there. Below 0: nothing. */
+    /* Share of the training pictures of each class that is set aside for validation when the data has no
+     * validation part. 0: a fifth, but nothing where a test part is there. Below 0: nothing. */
     double val_fraction;
-    uint64_t seed;          /* of that choice */
-    const char *val_path;   /* NULL, or another folder or archive that holds the validation pictures */
-    const char *const *class_names; /* NULL, or the classes in the order of a trained network; a class of the data that */
-    int32_t class_count;            /* is not among them is an error, one that the data lacks is not */
-    uint64_t memory_limit;  /* bytes that pictures of zip and compressed tar files may take; 0: 4 GiB */
+    uint64_t seed;        /* of that choice */
+    const char *val_path; /* NULL, or another folder or archive that holds the validation pictures */
+    /* NULL, or the classes in the order of a trained network: a class of the data that is not among them is
+     * an error, one that the data lacks is not. */
+    const char *const *class_names;
+    int32_t class_count;
+    uint64_t memory_limit; /* bytes that pictures of zip and compressed tar files may take; 0: 4 GiB */
 };
 
 struct graft_dataset;
 
 /*
  * Finds classes and pictures; decodes nothing. `options` may be NULL. Strings are copied.
- * GRAFT_ERROR_NOT_FOUND, GRAFT_ERROR_IO (unreadable folder or file), GRAFT_ERROR_FORMAT (no pictures, an empty class
- * folder, one class only, a validation class that training lacks, damaged archive or table), GRAFT_ERROR_ARGUMENT,
- * GRAFT_ERROR_MEMORY.
+ * GRAFT_ERROR_NOT_FOUND, GRAFT_ERROR_IO (unreadable folder or file), GRAFT_ERROR_FORMAT (no pictures, an
+ * empty class folder, one class only, a validation class that training lacks, damaged archive or table),
+ * GRAFT_ERROR_ARGUMENT, GRAFT_ERROR_MEMORY.
  */
-GRAFT_API GRAFT_MUST_CHECK enum graft_status graft_dataset_open(struct graft_context *context, const char *path,
+GRAFT_API GRAFT_MUST_CHECK enum graft_status graft_dataset_open(struct graft_context *context,
+                                                                const char *path,
                                                                 const struct graft_dataset_options *options,
                                                                 struct graft_dataset **dataset);
 GRAFT_API void graft_dataset_close(struct graft_dataset **dataset);
 
 GRAFT_API enum graft_dataset_kind graft_dataset_kind(const struct graft_dataset *dataset);
 GRAFT_API int32_t graft_dataset_class_count(const struct graft_dataset *dataset);
-/* Sorted as strings (IDX: "0", "1" … by number; or the order of options.class_names). Owned by the data set. */
+/* Sorted as strings (IDX: by number; or the order of options.class_names). Owned by the data set. */
 GRAFT_API const char *const *graft_dataset_class_names(const struct graft_dataset *dataset);
 GRAFT_API int64_t graft_dataset_count(const struct graft_dataset *dataset, enum graft_split split);
 /* Class index of sample `index` of the split; samples are ordered by path. */
-GRAFT_API int32_t graft_dataset_label(const struct graft_dataset *dataset, enum graft_split split, int64_t index);
-/* Path of a sample, archive and member, or file and number, for people; into `text` (cut at `size`); returns `text`. */
-GRAFT_API char *graft_dataset_sample_name(const struct graft_dataset *dataset, enum graft_split split, int64_t index,
-                                          char *text, size_t size);
-/* Width, height and channels that all pictures share, known without decoding (IDX only); false if not known. */
+GRAFT_API int32_t graft_dataset_label(const struct graft_dataset *dataset, enum graft_split split,
+                                      int64_t index);
+/* Path of a sample, archive and member, or file and number, for people; into `text` (cut at `size`); returns
+ * `text`. */
+GRAFT_API char *graft_dataset_sample_name(const struct graft_dataset *dataset, enum graft_split split,
+                                          int64_t index, char *text, size_t size);
+/* Width, height and channels that all pictures share, known without decoding (IDX only); else false. */
 GRAFT_API bool graft_dataset_fixed_size(const struct graft_dataset *dataset, int32_t *width, int32_t *height,
                                         int32_t *channels);
 /* Files that lie among the pictures and are none; they were left out. */
@@ -196,30 +203,32 @@ GRAFT_API GRAFT_MUST_CHECK enum graft_status graft_dataset_read(const struct gra
 
 struct graft_loader_options {
     enum graft_split split;
-    int32_t batch;      /* pictures a batch, 1..65536 */
-    bool shuffle;       /* another order every epoch, from (seed, epoch); false: 0, 1, 2 … */
-    uint64_t seed;      /* of order and augmentation */
+    int32_t batch; /* pictures a batch, 1..65536 */
+    bool shuffle;  /* another order every epoch, from (seed, epoch); false: 0, 1, 2 … */
+    uint64_t seed; /* of order and augmentation */
     const struct graft_augment *augment; /* NULL: resize and centre crop */
-    bool skip_damaged;  /* true: a picture that cannot be decoded is left out, logged once and listed; false: an error */
-    uint64_t keep_limit; /* preprocessed pictures stay in memory for later epochs if all fit in so many bytes and
-                            there is no augmentation; 0: none (IDX pictures of the right size never need it) */
-    int32_t ahead;      /* batches being prepared at a time, 1..64; 0: 3 */
+    /* A picture that cannot be decoded is left out, logged once and listed; false: it is an error. */
+    bool skip_damaged;
+    /* Preprocessed pictures stay in memory for later epochs if all fit in so many bytes and there is no
+     * augmentation. 0: none (IDX pictures of the right size never need it). */
+    uint64_t keep_limit;
+    int32_t ahead; /* batches being prepared at a time, 1..64; 0: 3 */
 };
 
 struct graft_batch {
     const uint8_t *pixels;  /* [batch, crop_height, crop_width, channels], aligned to 64 bytes */
     const int32_t *labels;  /* [batch] */
     const int64_t *samples; /* [batch], index within the split */
-    int32_t valid;          /* rows 0..valid − 1 are this batch's samples; later rows repeat them from row 0 on */
-    int64_t number;         /* from 0 within the epoch */
+    int32_t valid;  /* rows 0..valid − 1 are this batch's samples; later rows repeat them from row 0 on */
+    int64_t number; /* from 0 within the epoch */
 };
 
 struct graft_loader;
 
 /*
- * Opens a loader on one split; the data set must outlive it. Decoding runs on the context's threads, ahead of the
- * consumer, and gives the same batches whatever their number. Begins at epoch 0.
- * GRAFT_ERROR_ARGUMENT (also an empty split), GRAFT_ERROR_MEMORY.
+ * Opens a loader on one split; the data set must outlive it. Decoding runs on the context's threads, ahead of
+ * the consumer, and gives the same batches whatever their number. Begins at epoch 0. GRAFT_ERROR_ARGUMENT
+ * (also an empty split), GRAFT_ERROR_MEMORY.
  */
 GRAFT_API GRAFT_MUST_CHECK enum graft_status graft_loader_open(struct graft_context *context,
                                                                const struct graft_dataset *dataset,
@@ -234,12 +243,14 @@ GRAFT_API int64_t graft_loader_batches(const struct graft_loader *loader);
 GRAFT_API GRAFT_MUST_CHECK enum graft_status graft_loader_start(struct graft_loader *loader, int64_t epoch,
                                                                 int64_t first_batch);
 /*
- * The next batch; its memory is the loader's and valid until the next call on the loader. batch->valid is 0 once, at the
- * end of the epoch. A picture that cannot be decoded is reported with its name at the batch that contains it
- * (GRAFT_ERROR_FORMAT, _UNSUPPORTED, _IO, _NOT_FOUND), or left out (skip_damaged): then `valid` is smaller, and a batch
- * without any valid picture is passed over. GRAFT_ERROR_CANCELLED, GRAFT_ERROR_MEMORY.
+ * The next batch; its memory is the loader's and valid until the next call on the loader. batch->valid is 0
+ * once, at the end of the epoch. A picture that cannot be decoded is reported with its name at the batch that
+ * contains it (GRAFT_ERROR_FORMAT, _UNSUPPORTED, _IO, _NOT_FOUND), or left out (skip_damaged): then `valid`
+ * is smaller, and a batch without any valid picture is passed over. GRAFT_ERROR_CANCELLED,
+ * GRAFT_ERROR_MEMORY.
  */
-GRAFT_API GRAFT_MUST_CHECK enum graft_status graft_loader_next(struct graft_loader *loader, struct graft_batch *batch);
+GRAFT_API GRAFT_MUST_CHECK enum graft_status graft_loader_next(struct graft_loader *loader,
+                                                               struct graft_batch *batch);
 
 /* Damaged samples met so far (skip_damaged), in the order of their index. */
 GRAFT_API int64_t graft_loader_damaged_count(const struct graft_loader *loader);

@@ -24,8 +24,8 @@ enum graft_status graft_augment_check(struct graft_context *context, const struc
     const struct graft_augment *const a = augment;
     if (a->random_crop && !(a->scale[0] > 0 && a->scale[0] <= a->scale[1] && a->scale[1] <= 1)) {
         return graft_fail(context, GRAFT_ERROR_ARGUMENT,
-                          "random crops of %g to %g of the area; use 0 < lowest <= highest <= 1", (double)a->scale[0],
-                          (double)a->scale[1]);
+                          "random crops of %g to %g of the area; use 0 < lowest <= highest <= 1",
+                          (double)a->scale[0], (double)a->scale[1]);
     }
     if (a->random_crop && !(a->ratio[0] > 0 && a->ratio[0] <= a->ratio[1] && a->ratio[1] <= 100)) {
         return graft_fail(context, GRAFT_ERROR_ARGUMENT,
@@ -57,7 +57,8 @@ struct rectangle {
     int32_t x, y, width, height;
 };
 
-/* torchvision's RandomResizedCrop: ten tries at an area and a ratio, then the largest centre part of a fitting ratio. */
+/* torchvision's RandomResizedCrop: ten tries at an area and a ratio, then the largest centre part of a
+ * fitting ratio. */
 static struct rectangle draw_crop(struct graft_random *random, const struct graft_augment *augment,
                                   const struct graft_view *view)
 {
@@ -67,7 +68,8 @@ static struct rectangle draw_crop(struct graft_random *random, const struct graf
     const double log_high = log((double)augment->ratio[1]);
     struct rectangle part = {0, 0, width, height};
     for (int attempt = 0; attempt < 10; attempt++) {
-        const double target = area * draw_between(random, (double)augment->scale[0], (double)augment->scale[1]);
+        const double target =
+            area * draw_between(random, (double)augment->scale[0], (double)augment->scale[1]);
         const double ratio = exp(draw_between(random, log_low, log_high));
         const double w = nearbyint(sqrt(target * ratio));
         const double h = nearbyint(sqrt(target / ratio));
@@ -141,8 +143,8 @@ static void jitter(uint8_t *pixels, size_t count, int32_t channels, int kind, fl
     }
 }
 
-static void jitter_all(struct graft_random *random, const struct graft_augment *augment, uint8_t *pixels, size_t count,
-                       int32_t channels)
+static void jitter_all(struct graft_random *random, const struct graft_augment *augment, uint8_t *pixels,
+                       size_t count, int32_t channels)
 {
     const float strength[3] = {augment->brightness, augment->contrast, augment->saturation};
     int order[3] = {0, 1, 2};
@@ -166,7 +168,8 @@ bool graft_augment_view(struct graft_scratch *scratch, const struct graft_prepro
                         const struct graft_view *view, uint8_t *result)
 {
     struct graft_random random;
-    const uint64_t stream = graft_hash_text("augment") ^ ((uint64_t)epoch << 32 | ((uint64_t)sample & 0xffffffff));
+    const uint64_t stream =
+        graft_hash_text("augment") ^ ((uint64_t)epoch << 32 | ((uint64_t)sample & 0xffffffff));
     graft_random_start(&random, seed, stream);
     const int32_t channels = preprocess->channels;
     const int32_t width = preprocess->crop_width, height = preprocess->crop_height;
@@ -178,7 +181,8 @@ bool graft_augment_view(struct graft_scratch *scratch, const struct graft_prepro
         part.height = crop.height;
         const struct graft_window all = {.width = width, .height = height, .columns = width, .rows = height};
         if (!graft_match_channels(scratch, channels, &part) ||
-            !graft_resize(scratch, &part, preprocess->filter, &all, result, (size_t)width * (size_t)channels)) {
+            !graft_resize(scratch, &part, preprocess->filter, &all, result,
+                          (size_t)width * (size_t)channels)) {
             return false;
         }
     } else if (!graft_preprocess_view(scratch, preprocess, view, result)) {

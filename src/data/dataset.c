@@ -43,8 +43,11 @@ static enum graft_status list_tables(struct graft_dataset *dataset, const char *
     static const struct {
         const char *name;
         uint8_t split;
-    } tables[] = {{"train.csv", GRAFT_SPLIT_TRAIN}, {"val.csv", GRAFT_SPLIT_VAL}, {"valid.csv", GRAFT_SPLIT_VAL},
-                  {"validation.csv", GRAFT_SPLIT_VAL}, {"test.csv", GRAFT_SPLIT_TEST}};
+    } tables[] = {{"train.csv", GRAFT_SPLIT_TRAIN},
+                  {"val.csv", GRAFT_SPLIT_VAL},
+                  {"valid.csv", GRAFT_SPLIT_VAL},
+                  {"validation.csv", GRAFT_SPLIT_VAL},
+                  {"test.csv", GRAFT_SPLIT_TEST}};
     char file[PATH_LIMIT];
     enum graft_status status = GRAFT_OK;
     *found = true;
@@ -71,7 +74,8 @@ static enum graft_status list_tree(struct graft_dataset *dataset, const char *pa
         return GRAFT_ERROR_MEMORY;
     }
     const int number = dataset->source_count - 1;
-    return kind == GRAFT_SOURCE_FOLDER ? graft_folder_list(dataset, number) : graft_archive_list(dataset, number);
+    return kind == GRAFT_SOURCE_FOLDER ? graft_folder_list(dataset, number)
+                                       : graft_archive_list(dataset, number);
 }
 
 /* "…train….tar" may have a companion "…val….tar" beside it. */
@@ -83,11 +87,13 @@ static bool find_companion(const char *path, char *companion)
     if (!word || is_folder(path)) {
         return false;
     }
-    const int length = snprintf(companion, PATH_LIMIT, "%.*sval%s", (int)(word - path), path, word + strlen("train"));
+    const int length =
+        snprintf(companion, PATH_LIMIT, "%.*sval%s", (int)(word - path), path, word + strlen("train"));
     return length < PATH_LIMIT && stat(companion, &facts) == 0 && S_ISREG(facts.st_mode);
 }
 
-static enum graft_status list_trees(struct graft_dataset *dataset, const struct graft_dataset_options *options)
+static enum graft_status list_trees(struct graft_dataset *dataset,
+                                    const struct graft_dataset_options *options)
 {
     char companion[PATH_LIMIT];
     const char *val_path = options->val_path;
@@ -109,9 +115,10 @@ static enum graft_status list_all(struct graft_dataset *dataset, const struct gr
     char file[PATH_LIMIT];
     struct stat facts;
     if (stat(path, &facts) != 0) {
-        return graft_fail(dataset->context, errno == ENOENT || errno == ENOTDIR ? GRAFT_ERROR_NOT_FOUND : GRAFT_ERROR_IO,
-                          "%s cannot be opened: %s; give a folder, a tar or zip, or a table of pictures", path,
-                          strerror(errno));
+        return graft_fail(dataset->context,
+                          errno == ENOENT || errno == ENOTDIR ? GRAFT_ERROR_NOT_FOUND : GRAFT_ERROR_IO,
+                          "%s cannot be opened: %s; give a folder, a tar or zip, or a table of pictures",
+                          path, strerror(errno));
     }
     const bool any = kind == GRAFT_DATASET_AUTO && !options->val_path;
     const bool folder = S_ISDIR(facts.st_mode);
@@ -125,7 +132,8 @@ static enum graft_status list_all(struct graft_dataset *dataset, const struct gr
         dataset->kind = GRAFT_DATASET_CSV;
         if (folder) {
             status = list_tables(dataset, path, &found);
-        } else if (kind == GRAFT_DATASET_CSV || graft_text_ends(path, ".csv") || graft_text_ends(path, ".tsv")) {
+        } else if (kind == GRAFT_DATASET_CSV || graft_text_ends(path, ".csv") ||
+                   graft_text_ends(path, ".tsv")) {
             status = graft_csv_list(dataset, path, GRAFT_NO_SPLIT);
         } else {
             found = false;
@@ -142,14 +150,16 @@ static enum graft_status list_all(struct graft_dataset *dataset, const struct gr
     return list_trees(dataset, options);
 }
 
-static enum graft_status check_options(struct graft_context *context, const struct graft_dataset_options *options)
+static enum graft_status check_options(struct graft_context *context,
+                                       const struct graft_dataset_options *options)
 {
     if (!(options->val_fraction < 1)) {
         return graft_fail(context, GRAFT_ERROR_ARGUMENT, "a share of %g for validation; use one below 1",
                           options->val_fraction);
     }
     if ((int)options->kind < GRAFT_DATASET_AUTO || (int)options->kind > GRAFT_DATASET_CSV) {
-        return graft_fail(context, GRAFT_ERROR_ARGUMENT, "no kind of data set has the number %d", (int)options->kind);
+        return graft_fail(context, GRAFT_ERROR_ARGUMENT, "no kind of data set has the number %d",
+                          (int)options->kind);
     }
     if (options->class_names && options->class_count < 1) {
         return graft_fail(context, GRAFT_ERROR_ARGUMENT, "a list of %d class names", options->class_count);
@@ -158,7 +168,8 @@ static enum graft_status check_options(struct graft_context *context, const stru
 }
 
 enum graft_status graft_dataset_open(struct graft_context *context, const char *path,
-                                     const struct graft_dataset_options *options, struct graft_dataset **dataset)
+                                     const struct graft_dataset_options *options,
+                                     struct graft_dataset **dataset)
 {
     const struct graft_dataset_options all = options ? *options : (struct graft_dataset_options){0};
     *dataset = NULL;
@@ -249,7 +260,8 @@ char *graft_dataset_sample_name(const struct graft_dataset *dataset, enum graft_
     return text;
 }
 
-bool graft_dataset_fixed_size(const struct graft_dataset *dataset, int32_t *width, int32_t *height, int32_t *channels)
+bool graft_dataset_fixed_size(const struct graft_dataset *dataset, int32_t *width, int32_t *height,
+                              int32_t *channels)
 {
     const struct graft_source *const source = &dataset->sources[0];
     if (dataset->kind != GRAFT_DATASET_IDX) {
@@ -272,12 +284,15 @@ const char *graft_dataset_skipped(const struct graft_dataset *dataset, int64_t i
 }
 
 enum graft_status graft_dataset_view(const struct graft_dataset *dataset, const struct graft_entry *entry,
-                                     struct graft_scratch *scratch, const struct graft_decode_options *options,
-                                     struct graft_view *view, struct graft_fault *fault)
+                                     struct graft_scratch *scratch,
+                                     const struct graft_decode_options *options, struct graft_view *view,
+                                     struct graft_fault *fault)
 {
     const struct graft_source *const source = &dataset->sources[entry->source];
     if (source->kind == GRAFT_SOURCE_IDX) {
-        *view = (struct graft_view){.pixels = entry->data, .width = source->width, .height = source->height,
+        *view = (struct graft_view){.pixels = entry->data,
+                                    .width = source->width,
+                                    .height = source->height,
                                     .channels = source->channels,
                                     .stride = (size_t)source->width * (size_t)source->channels};
         return GRAFT_OK;
@@ -296,8 +311,9 @@ enum graft_status graft_dataset_view(const struct graft_dataset *dataset, const 
     return graft_decode(scratch, data, size, name, options, view, fault);
 }
 
-enum graft_status graft_dataset_read(const struct graft_dataset *dataset, enum graft_split split, int64_t index,
-                                     const struct graft_decode_options *options, struct graft_image *image)
+enum graft_status graft_dataset_read(const struct graft_dataset *dataset, enum graft_split split,
+                                     int64_t index, const struct graft_decode_options *options,
+                                     struct graft_image *image)
 {
     struct graft_context *const context = dataset->context;
     const int32_t channels = options && options->channels == 1 ? 1 : 3;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Inside of a data set. Opening goes through three steps: readers list what is there (entries), a layout gives each
- * entry its split and the name of its class, and classes turns names into numbers, checks, and sets validation aside.
+ * Inside of a data set. Opening goes through three steps: readers list what is there (entries), a layout
+ * gives each entry its split and the name of its class, and classes turns names into numbers, checks, and
+ * sets validation aside.
  */
 #ifndef GRAFT_SRC_DATA_DATASET_H
 #define GRAFT_SRC_DATA_DATASET_H
@@ -20,7 +21,7 @@ enum graft_source_kind { GRAFT_SOURCE_FOLDER, GRAFT_SOURCE_ARCHIVE, GRAFT_SOURCE
 struct graft_source {
     enum graft_source_kind kind;
     char *path;
-    uint8_t split; /* all of it belongs to this split; GRAFT_NO_SPLIT: its folders tell */
+    uint8_t split;             /* all of it belongs to this split; GRAFT_NO_SPLIT: its folders tell */
     struct graft_file_map map; /* archive */
     uint8_t **blocks;          /* archive members or IDX pixels in memory */
     size_t block_count;
@@ -77,8 +78,8 @@ char *graft_names_add(struct graft_dataset *dataset, const char *text, size_t le
 /* A zeroed entry at the end of the list; NULL: no memory. */
 struct graft_entry *graft_entry_add(struct graft_dataset *dataset);
 /* A new source; NULL with the error recorded: too many or no memory. */
-struct graft_source *graft_source_add(struct graft_dataset *dataset, enum graft_source_kind kind, const char *path,
-                                      uint8_t split);
+struct graft_source *graft_source_add(struct graft_dataset *dataset, enum graft_source_kind kind,
+                                      const char *path, uint8_t split);
 /* Memory for `size` bytes that lives as long as the source; NULL with the error recorded. */
 uint8_t *graft_source_store(struct graft_dataset *dataset, struct graft_source *source, uint64_t size);
 void graft_source_close(struct graft_dataset *dataset, struct graft_source *source);
@@ -96,7 +97,8 @@ bool graft_path_is_picture(const char *path);
 /* GRAFT_NO_SPLIT if the `length` characters are no name of a split. */
 uint8_t graft_split_find(const char *name, size_t length);
 /* Full path or archive and member, for people. */
-void graft_entry_name(const struct graft_dataset *dataset, const struct graft_entry *entry, char *text, size_t size);
+void graft_entry_name(const struct graft_dataset *dataset, const struct graft_entry *entry, char *text,
+                      size_t size);
 
 /* ---- Readers: append entries ---- */
 
@@ -123,9 +125,10 @@ enum graft_status graft_classes(struct graft_dataset *dataset, const struct graf
 const struct graft_entry *graft_dataset_entry(const struct graft_dataset *dataset, enum graft_split split,
                                               int64_t index);
 
-/* One sample as pixels: in the scratch memory, or in the data set's own (IDX; then with the file's channels). */
+/* One sample as pixels: in the scratch memory, or in the data set's own (IDX, with the file's channels). */
 enum graft_status graft_dataset_view(const struct graft_dataset *dataset, const struct graft_entry *entry,
-                                     struct graft_scratch *scratch, const struct graft_decode_options *options,
-                                     struct graft_view *view, struct graft_fault *fault);
+                                     struct graft_scratch *scratch,
+                                     const struct graft_decode_options *options, struct graft_view *view,
+                                     struct graft_fault *fault);
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Lists a tar or zip. Pictures in a plain tar are used where they lie in the (mapped) file; those of a compressed
- * archive are unpacked into memory once.
+ * Lists a tar or zip. Pictures in a plain tar are used where they lie in the (mapped) file; those of a
+ * compressed archive are unpacked into memory once.
  */
 #include "data/dataset.h"
 
@@ -9,6 +9,7 @@
 
 #include <archive.h>
 #include <archive_entry.h>
+#include <locale.h>
 #include <string.h>
 
 #define MEMBER_LIMIT ((int64_t)1 << 30)
@@ -33,11 +34,13 @@ static enum graft_status damaged(const struct listing *listing)
 static const uint8_t *find_in_map(const struct listing *listing, struct archive_entry *item, uint64_t size,
                                   const void *first, int64_t first_offset)
 {
-    if (archive_filter_count(listing->archive) != 1 || archive_entry_sparse_count(item) != 0 || first_offset != 0 ||
+    if (archive_filter_count(listing->archive) != 1 || archive_entry_sparse_count(item) != 0 ||
+        first_offset != 0 ||
         (archive_format(listing->archive) & ARCHIVE_FORMAT_BASE_MASK) != ARCHIVE_FORMAT_TAR) {
         return NULL;
     }
-    /* The library reads the map itself, so what it hands out points there, unless it had to join two pieces. */
+    /* The library reads the map itself, so what it hands out points there, unless it had to join two pieces.
+     */
     const struct graft_file_map *const map = &listing->source->map;
     const uintptr_t begin = (uintptr_t)map->data, at = (uintptr_t)first;
     if (at < begin || at >= begin + map->size || size > map->size - (at - begin)) {
@@ -47,8 +50,8 @@ static const uint8_t *find_in_map(const struct listing *listing, struct archive_
 }
 
 /* Unpacks the rest of the member behind the first block that has been read already. */
-static enum graft_status unpack(const struct listing *listing, uint64_t size, const void *first, size_t first_size,
-                                int64_t first_offset, struct graft_entry *entry)
+static enum graft_status unpack(const struct listing *listing, uint64_t size, const void *first,
+                                size_t first_size, int64_t first_offset, struct graft_entry *entry)
 {
     uint8_t *const memory = graft_source_store(listing->dataset, listing->source, size);
     if (!memory) {
@@ -75,7 +78,8 @@ static enum graft_status unpack(const struct listing *listing, uint64_t size, co
 }
 
 /* Finds the bytes of a member; one that is no picture by name nor by its first bytes is left empty. */
-static enum graft_status add_file(const struct listing *listing, struct archive_entry *item, struct graft_entry *entry)
+static enum graft_status add_file(const struct listing *listing, struct archive_entry *item,
+                                  struct graft_entry *entry)
 {
     const void *first = NULL;
     size_t first_size = 0;
@@ -96,7 +100,8 @@ static enum graft_status add_file(const struct listing *listing, struct archive_
     if (code < ARCHIVE_WARN) {
         return damaged(listing);
     }
-    if (!graft_path_is_picture(entry->path) && !graft_picture_magic(first, first_offset == 0 ? first_size : 0)) {
+    if (!graft_path_is_picture(entry->path) &&
+        !graft_picture_magic(first, first_offset == 0 ? first_size : 0)) {
         entry->data = (const uint8_t *)"";
         entry->size = 0;
         return GRAFT_OK;
@@ -138,8 +143,11 @@ static enum graft_status add_member(struct listing *listing, struct archive_entr
     if (!path) {
         return GRAFT_ERROR_MEMORY;
     }
-    struct graft_entry found = {.path = path, .source = (uint8_t)listing->source_number, .folder = is_folder,
-                                .split = GRAFT_NO_SPLIT, .number = listing->members};
+    struct graft_entry found = {.path = path,
+                                .source = (uint8_t)listing->source_number,
+                                .folder = is_folder,
+                                .split = GRAFT_NO_SPLIT,
+                                .number = listing->members};
     if (is_file) {
         const enum graft_status status = add_file(listing, item, &found);
         if (status != GRAFT_OK) {
@@ -154,16 +162,19 @@ static enum graft_status add_member(struct listing *listing, struct archive_entr
     return GRAFT_OK;
 }
 
-enum graft_status graft_archive_list(struct graft_dataset *dataset, int source)
+static enum graft_status list_members(struct graft_dataset *dataset, int source)
 {
-    struct listing listing = {.dataset = dataset, .source = &dataset->sources[source], .source_number = source};
-    enum graft_status status = graft_file_map_open(dataset->context, listing.source->path, &listing.source->map);
+    struct listing listing = {
+        .dataset = dataset, .source = &dataset->sources[source], .source_number = source};
+    enum graft_status status =
+        graft_file_map_open(dataset->context, listing.source->path, &listing.source->map);
     if (status != GRAFT_OK) {
         return status;
     }
     struct archive *const archive = archive_read_new();
     if (!archive) {
-        return graft_fail(dataset->context, GRAFT_ERROR_MEMORY, "%s: no memory to open it", listing.source->path);
+        return graft_fail(dataset->context, GRAFT_ERROR_MEMORY, "%s: no memory to open it",
+                          listing.source->path);
     }
     listing.archive = archive;
     archive_read_support_filter_gzip(archive);
@@ -192,5 +203,19 @@ enum graft_status graft_archive_list(struct graft_dataset *dataset, int source)
         }
     }
     archive_read_free(archive);
+    return status;
+}
+
+enum graft_status graft_archive_list(struct graft_dataset *dataset, int source)
+{
+    /* Names are UTF-8 here; the archive library converts them to this thread's locale, "C" in most programs.
+     */
+    const locale_t utf8 = newlocale(LC_CTYPE_MASK, "C.UTF-8", (locale_t)0);
+    const locale_t before = utf8 ? uselocale(utf8) : (locale_t)0;
+    const enum graft_status status = list_members(dataset, source);
+    if (utf8) {
+        uselocale(before);
+        freelocale(utf8);
+    }
     return status;
 }

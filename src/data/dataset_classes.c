@@ -29,7 +29,8 @@ static enum graft_status collect_names(struct graft_dataset *dataset)
     size_t count = 0;
     for (int64_t i = 0; i < dataset->entry_count; i++) {
         const struct graft_entry *const entry = &dataset->entries[i];
-        if ((!train || entry->split == GRAFT_SPLIT_TRAIN) && (count == 0 || names[count - 1] != entry->class_name)) {
+        if ((!train || entry->split == GRAFT_SPLIT_TRAIN) &&
+            (count == 0 || names[count - 1] != entry->class_name)) {
             names[count++] = entry->class_name;
         }
     }
@@ -72,7 +73,8 @@ static int compare_numbered(const void *a, const void *b)
     return strcmp(((const struct numbered *)a)->name, ((const struct numbered *)b)->name);
 }
 
-static enum graft_status unknown_class(const struct graft_dataset *dataset, const struct graft_entry *entry, bool given)
+static enum graft_status unknown_class(const struct graft_dataset *dataset, const struct graft_entry *entry,
+                                       bool given)
 {
     char name[1024];
     graft_entry_name(dataset, entry, name, sizeof name);
@@ -81,9 +83,10 @@ static enum graft_status unknown_class(const struct graft_dataset *dataset, cons
                           "class '%s' (%s) is none of the %d classes of the network; remove it from the data",
                           entry->class_name, name, dataset->class_count);
     }
-    return graft_fail(dataset->context, GRAFT_ERROR_FORMAT,
-                      "class '%s' in the %s part (%s) is unknown in the training part; rename or remove its folder",
-                      entry->class_name, graft_split_name((enum graft_split)entry->split), name);
+    return graft_fail(
+        dataset->context, GRAFT_ERROR_FORMAT,
+        "class '%s' in the %s part (%s) is unknown in the training part; rename or remove its folder",
+        entry->class_name, graft_split_name((enum graft_split)entry->split), name);
 }
 
 static enum graft_status number_classes(struct graft_dataset *dataset, bool given)
@@ -146,7 +149,8 @@ static enum graft_status set_aside(struct graft_dataset *dataset, double share, 
         taken = taken < 1 ? 1 : taken;
         taken = taken >= count ? count - 1 : taken;
         struct graft_random random;
-        graft_random_start(&random, seed, graft_hash_text("validation") ^ graft_hash_text(dataset->class_names[c]));
+        graft_random_start(&random, seed,
+                           graft_hash_text("validation") ^ graft_hash_text(dataset->class_names[c]));
         for (int64_t i = 0; i < taken; i++) {
             const int64_t other = i + graft_random_below(&random, (uint32_t)(count - i));
             const int64_t kept = members[i];
@@ -173,9 +177,10 @@ static void count_splits(struct graft_dataset *dataset)
 
 static void describe(const struct graft_dataset *dataset, bool drawn)
 {
-    static const char *const kinds[] = {
-        [GRAFT_DATASET_FOLDERS] = "a folder for each class", [GRAFT_DATASET_NAMES] = "classes from file names",
-        [GRAFT_DATASET_IDX] = "IDX files", [GRAFT_DATASET_CSV] = "a table"};
+    static const char *const kinds[] = {[GRAFT_DATASET_FOLDERS] = "a folder for each class",
+                                        [GRAFT_DATASET_NAMES] = "classes from file names",
+                                        [GRAFT_DATASET_IDX] = "IDX files",
+                                        [GRAFT_DATASET_CSV] = "a table"};
     long long counts[GRAFT_SPLIT_COUNT];
     for (int split = 0; split < GRAFT_SPLIT_COUNT; split++) {
         counts[split] = (long long)graft_dataset_count(dataset, (enum graft_split)split);
@@ -194,8 +199,8 @@ static void describe(const struct graft_dataset *dataset, bool drawn)
 enum graft_status graft_classes(struct graft_dataset *dataset, const struct graft_dataset_options *options)
 {
     if (dataset->entry_count > INT32_MAX) {
-        return graft_fail(dataset->context, GRAFT_ERROR_FORMAT, "%s: %lld pictures are more than %d", dataset->path,
-                          (long long)dataset->entry_count, INT32_MAX);
+        return graft_fail(dataset->context, GRAFT_ERROR_FORMAT, "%s: %lld pictures are more than %d",
+                          dataset->path, (long long)dataset->entry_count, INT32_MAX);
     }
     const bool given = options->class_names != NULL;
     enum graft_status status = GRAFT_OK;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A table of pictures: comma, semicolon or tab between the columns, quotes as in RFC 4180, with a line of column names
- * (path, label, perhaps split) or without (path first, label second). Paths are relative to the table's folder.
+ * A table of pictures: comma, semicolon or tab between the columns, quotes as in RFC 4180, with a line of
+ * column names (path, label, perhaps split) or without (path first, label second). Paths are relative to the
+ * table's folder.
  */
 #include "data/dataset.h"
 
@@ -98,10 +99,11 @@ static int find_column(const struct table *table, const char *const *names)
 /* Columns by the names in the first line. False: that line is a picture already. */
 static bool find_columns(struct table *table)
 {
-    static const char *const paths[] = {"path", "file", "filename", "file_name", "filepath", "image", "image_path",
-                                        "img", "picture", "name", "id", "image_id", NULL};
-    static const char *const labels[] = {"label", "labels", "class", "class_name", "category", "target",
-                                         "species", "breed", NULL};
+    static const char *const paths[] = {"path",  "file",       "filename", "file_name", "filepath",
+                                        "image", "image_path", "img",      "picture",   "name",
+                                        "id",    "image_id",   NULL};
+    static const char *const labels[] = {"label",  "labels",  "class", "class_name", "category",
+                                         "target", "species", "breed", NULL};
     static const char *const splits[] = {"split", "subset", "set", "part", NULL};
     table->path_column = find_column(table, paths);
     table->label_column = find_column(table, labels);
@@ -152,8 +154,8 @@ static enum graft_status add_picture(struct table *table)
     graft_entry_name(dataset, entry, full, sizeof full);
     if (stat(full, &facts) != 0 || !S_ISREG(facts.st_mode)) {
         return graft_fail(dataset->context, GRAFT_ERROR_NOT_FOUND,
-                          "%s, line %lld: there is no file %s; paths are relative to the table's folder", table->path,
-                          (long long)table->line, full);
+                          "%s, line %lld: there is no file %s; paths are relative to the table's folder",
+                          table->path, (long long)table->line, full);
     }
     return GRAFT_OK;
 }
@@ -179,8 +181,11 @@ enum graft_status graft_csv_list(struct graft_dataset *dataset, const char *path
     if (!source) {
         return GRAFT_ERROR_MEMORY;
     }
-    struct table table = {.dataset = dataset, .path = path, .source = (uint8_t)(dataset->source_count - 1),
-                          .split = split, .next_line = 1};
+    struct table table = {.dataset = dataset,
+                          .path = path,
+                          .source = (uint8_t)(dataset->source_count - 1),
+                          .split = split,
+                          .next_line = 1};
     char *data = NULL;
     size_t size = 0;
     enum graft_status status = graft_file_read(dataset->context, path, TABLE_LIMIT, &data, &size);
@@ -193,7 +198,8 @@ enum graft_status graft_csv_list(struct graft_dataset *dataset, const char *path
     if (memchr(data, '\0', size)) {
         status = graft_fail(dataset->context, GRAFT_ERROR_FORMAT, "%s is not a text file", path);
     } else if (!read_line(&table)) {
-        status = graft_fail(dataset->context, GRAFT_ERROR_FORMAT, "%s is empty; path and label are expected", path);
+        status = graft_fail(dataset->context, GRAFT_ERROR_FORMAT, "%s is empty; path and label are expected",
+                            path);
     } else if (!find_columns(&table)) {
         status = add_picture(&table);
     }

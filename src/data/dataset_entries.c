@@ -74,8 +74,8 @@ struct graft_entry *graft_entry_add(struct graft_dataset *dataset)
     return entry;
 }
 
-struct graft_source *graft_source_add(struct graft_dataset *dataset, enum graft_source_kind kind, const char *path,
-                                      uint8_t split)
+struct graft_source *graft_source_add(struct graft_dataset *dataset, enum graft_source_kind kind,
+                                      const char *path, uint8_t split)
 {
     if (dataset->source_count == GRAFT_SOURCE_MAX) {
         graft_fail(dataset->context, GRAFT_ERROR_FORMAT, "%s: more than %d parts of a data set", path,
@@ -99,8 +99,8 @@ uint8_t *graft_source_store(struct graft_dataset *dataset, struct graft_source *
 {
     if (size > dataset->memory_limit || source->loaded > dataset->memory_limit - size) {
         graft_fail(dataset->context, GRAFT_ERROR_MEMORY,
-                   "%s: its pictures take more than %llu MiB of memory; unpack it into a folder", source->path,
-                   (unsigned long long)(dataset->memory_limit >> 20));
+                   "%s: its pictures take more than %llu MiB of memory; unpack it into a folder",
+                   source->path, (unsigned long long)(dataset->memory_limit >> 20));
         return NULL;
     }
     if (source->block_count == 0 || source->block_size - source->block_used < size) {
@@ -197,7 +197,7 @@ bool graft_path_is_clutter(const char *path)
 
 bool graft_path_is_picture(const char *path)
 {
-    static const char *const endings[] = {"jpg", "jpeg", "jpe", "jfif", "png",  "gif", "bmp", "tif",
+    static const char *const endings[] = {"jpg",  "jpeg", "jpe",  "jfif", "png",  "gif", "bmp", "tif",
                                           "tiff", "webp", "heic", "heif", "avif", "jp2", "jxl"};
     const char *const slash = strrchr(path, '/');
     const char *const dot = strrchr(slash ? slash : path, '.');
@@ -214,8 +214,8 @@ uint8_t graft_split_find(const char *name, size_t length)
     static const struct {
         const char *name;
         uint8_t split;
-    } names[] = {{"train", GRAFT_SPLIT_TRAIN},  {"training", GRAFT_SPLIT_TRAIN}, {"val", GRAFT_SPLIT_VAL},
-                 {"valid", GRAFT_SPLIT_VAL},    {"validation", GRAFT_SPLIT_VAL}, {"test", GRAFT_SPLIT_TEST},
+    } names[] = {{"train", GRAFT_SPLIT_TRAIN}, {"training", GRAFT_SPLIT_TRAIN}, {"val", GRAFT_SPLIT_VAL},
+                 {"valid", GRAFT_SPLIT_VAL},   {"validation", GRAFT_SPLIT_VAL}, {"test", GRAFT_SPLIT_TEST},
                  {"testing", GRAFT_SPLIT_TEST}};
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
         if (strlen(names[i].name) == length && strncasecmp(name, names[i].name, length) == 0) {
@@ -225,7 +225,8 @@ uint8_t graft_split_find(const char *name, size_t length)
     return GRAFT_NO_SPLIT;
 }
 
-void graft_entry_name(const struct graft_dataset *dataset, const struct graft_entry *entry, char *text, size_t size)
+void graft_entry_name(const struct graft_dataset *dataset, const struct graft_entry *entry, char *text,
+                      size_t size)
 {
     const struct graft_source *const source = &dataset->sources[entry->source];
     switch (source->kind) {
@@ -236,11 +237,7 @@ void graft_entry_name(const struct graft_dataset *dataset, const struct graft_en
             snprintf(text, size, "%s/%s", strcmp(source->path, "/") == 0 ? "" : source->path, entry->path);
         }
         break;
-    case GRAFT_SOURCE_ARCHIVE:
-        snprintf(text, size, "%s:%s", source->path, entry->path);
-        break;
-    case GRAFT_SOURCE_IDX:
-        snprintf(text, size, "%s[%lld]", source->path, (long long)entry->number);
-        break;
+    case GRAFT_SOURCE_ARCHIVE: snprintf(text, size, "%s:%s", source->path, entry->path); break;
+    case GRAFT_SOURCE_IDX: snprintf(text, size, "%s[%lld]", source->path, (long long)entry->number); break;
     }
 }

@@ -33,8 +33,8 @@ struct walk {
 static enum graft_status unreadable(const struct walk *walk, const char *path, int code)
 {
     return graft_fail(walk->dataset->context, code == ENOENT ? GRAFT_ERROR_NOT_FOUND : GRAFT_ERROR_IO,
-                      "folder %s%s%s cannot be read: %s; check its permissions", walk->source->path, path[0] ? "/" : "",
-                      path, strerror(code));
+                      "folder %s%s%s cannot be read: %s; check its permissions", walk->source->path,
+                      path[0] ? "/" : "", path, strerror(code));
 }
 
 static bool inside_itself(const struct walk *walk, int64_t parent, const struct stat *facts)
@@ -47,18 +47,19 @@ static bool inside_itself(const struct walk *walk, int64_t parent, const struct 
     return false;
 }
 
-static enum graft_status add_folder(struct walk *walk, const char *path, int64_t parent, const struct stat *facts)
+static enum graft_status add_folder(struct walk *walk, const char *path, int64_t parent,
+                                    const struct stat *facts)
 {
     struct graft_context *const context = walk->dataset->context;
     if (inside_itself(walk, parent, facts)) {
-        graft_log(context, GRAFT_LOG_REMARK, "%s/%s leads back into a folder above it; left out", walk->source->path,
-                  path);
+        graft_log(context, GRAFT_LOG_REMARK, "%s/%s leads back into a folder above it; left out",
+                  walk->source->path, path);
         return GRAFT_OK;
     }
     const int depth = parent < 0 ? 0 : walk->folders[parent].depth + 1;
     if (depth > DEPTH_LIMIT) {
-        graft_log(context, GRAFT_LOG_REMARK, "%s/%s lies more than %d folders deep; left out", walk->source->path, path,
-                  DEPTH_LIMIT);
+        graft_log(context, GRAFT_LOG_REMARK, "%s/%s lies more than %d folders deep; left out",
+                  walk->source->path, path, DEPTH_LIMIT);
         return GRAFT_OK;
     }
     if (walk->count == walk->capacity) {
@@ -77,7 +78,8 @@ static enum graft_status add_folder(struct walk *walk, const char *path, int64_t
 }
 
 /* One name in folder number `parent`. */
-static enum graft_status add_name(struct walk *walk, int64_t parent, int descriptor, const struct dirent *item)
+static enum graft_status add_name(struct walk *walk, int64_t parent, int descriptor,
+                                  const struct dirent *item)
 {
     struct graft_dataset *const dataset = walk->dataset;
     struct graft_context *const context = dataset->context;
@@ -96,8 +98,8 @@ static enum graft_status add_name(struct walk *walk, int64_t parent, int descrip
     if (!is_file) {
         if (fstatat(descriptor, item->d_name, &facts, 0) != 0) {
             if (item->d_type == DT_LNK && (errno == ENOENT || errno == ELOOP)) {
-                graft_log(context, GRAFT_LOG_REMARK, "%s/%s is a link that leads nowhere; left out", walk->source->path,
-                          walk->text.data);
+                graft_log(context, GRAFT_LOG_REMARK, "%s/%s is a link that leads nowhere; left out",
+                          walk->source->path, walk->text.data);
                 return GRAFT_OK;
             }
             return unreadable(walk, walk->text.data, errno);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * IDX files (MNIST and its relatives), gzip or plain: u32 big-endian magic 0x0803 (images: count, rows, columns) or
- * 0x0801 (labels: count), then bytes.
+ * IDX files (MNIST and its relatives), gzip or plain: u32 big-endian magic 0x0803 (images: count, rows,
+ * columns) or 0x0801 (labels: count), then bytes.
  */
 #include "data/dataset.h"
 
@@ -94,8 +94,8 @@ static enum graft_status open_file(struct idx_file *file, uint32_t magic, int di
     struct stat facts;
     file->stream = stat(file->path, &facts) == 0 ? gzopen(file->path, "rb") : NULL;
     if (!file->stream) {
-        return graft_fail(context, errno == ENOENT ? GRAFT_ERROR_NOT_FOUND : GRAFT_ERROR_IO, "%s cannot be opened: %s",
-                          file->path, strerror(errno));
+        return graft_fail(context, errno == ENOENT ? GRAFT_ERROR_NOT_FOUND : GRAFT_ERROR_IO,
+                          "%s cannot be opened: %s", file->path, strerror(errno));
     }
     gzbuffer(file->stream, 1u << 17);
     file->most = (uint64_t)facts.st_size * (gzdirect(file->stream) ? 1 : DEFLATE_LIMIT);
@@ -116,8 +116,8 @@ static enum graft_status open_file(struct idx_file *file, uint32_t magic, int di
         fits = fits && !__builtin_mul_overflow(*size, (uint64_t)words[i + 1], size);
     }
     if (words[0] != magic) {
-        return graft_fail(context, GRAFT_ERROR_FORMAT, "%s: begins with 0x%08x, IDX %s with 0x%08x", file->path,
-                          words[0], dims == 3 ? "pictures" : "labels", magic);
+        return graft_fail(context, GRAFT_ERROR_FORMAT, "%s: begins with 0x%08x, IDX %s with 0x%08x",
+                          file->path, words[0], dims == 3 ? "pictures" : "labels", magic);
     }
     if (!fits || *size > file->most) {
         return graft_fail(context, GRAFT_ERROR_FORMAT, "%s: announces more data than it holds; copy it again",
@@ -126,7 +126,8 @@ static enum graft_status open_file(struct idx_file *file, uint32_t magic, int di
     return GRAFT_OK;
 }
 
-static enum graft_status read_labels(struct graft_dataset *dataset, const char *path, uint32_t count, uint8_t **labels)
+static enum graft_status read_labels(struct graft_dataset *dataset, const char *path, uint32_t count,
+                                     uint8_t **labels)
 {
     struct idx_file file = {.dataset = dataset, .path = path};
     uint64_t size = 0;
@@ -145,16 +146,16 @@ static enum graft_status read_labels(struct graft_dataset *dataset, const char *
     return status;
 }
 
-static enum graft_status read_images(struct graft_dataset *dataset, struct graft_source *source, uint32_t *count,
-                                     const uint8_t **pixels)
+static enum graft_status read_images(struct graft_dataset *dataset, struct graft_source *source,
+                                     uint32_t *count, const uint8_t **pixels)
 {
     struct idx_file file = {.dataset = dataset, .path = source->path};
     uint64_t size = 0;
     enum graft_status status = open_file(&file, 0x0803, 3, &size);
-    if (status == GRAFT_OK && (file.dims[0] == 0 || file.dims[1] == 0 || file.dims[2] == 0 || file.dims[1] > 4096 ||
-                               file.dims[2] > 4096 || file.dims[0] > INT32_MAX)) {
-        status = graft_fail(dataset->context, GRAFT_ERROR_FORMAT, "%s: %u pictures of %u × %u pixels", source->path,
-                            file.dims[0], file.dims[1], file.dims[2]);
+    if (status == GRAFT_OK && (file.dims[0] == 0 || file.dims[1] == 0 || file.dims[2] == 0 ||
+                               file.dims[1] > 4096 || file.dims[2] > 4096 || file.dims[0] > INT32_MAX)) {
+        status = graft_fail(dataset->context, GRAFT_ERROR_FORMAT, "%s: %u pictures of %u × %u pixels",
+                            source->path, file.dims[0], file.dims[1], file.dims[2]);
     }
     if (status == GRAFT_OK) {
         uint8_t *const memory = graft_source_store(dataset, source, size);
@@ -206,7 +207,8 @@ static void labels_path(const char *images, char *path, size_t size)
     }
 }
 
-static enum graft_status list_split(struct graft_dataset *dataset, const char *folder, const char *name, uint8_t split)
+static enum graft_status list_split(struct graft_dataset *dataset, const char *folder, const char *name,
+                                    uint8_t split)
 {
     char path[PATH_LIMIT];
     snprintf(path, sizeof path, "%s/%s", folder, name);
@@ -221,8 +223,8 @@ static enum graft_status list_split(struct graft_dataset *dataset, const char *f
     enum graft_status status = read_images(dataset, source, &count, &pixels);
     const struct graft_source *const first = &dataset->sources[0];
     if (status == GRAFT_OK && (source->width != first->width || source->height != first->height)) {
-        status = graft_fail(dataset->context, GRAFT_ERROR_FORMAT, "%s has pictures of %d × %d, %s of %d × %d", path,
-                            source->width, source->height, first->path, first->width, first->height);
+        status = graft_fail(dataset->context, GRAFT_ERROR_FORMAT, "%s has pictures of %d × %d, %s of %d × %d",
+                            path, source->width, source->height, first->path, first->width, first->height);
     }
     if (status == GRAFT_OK) {
         labels_path(source->path, path, sizeof path);
@@ -238,8 +240,12 @@ static enum graft_status list_split(struct graft_dataset *dataset, const char *f
             status = GRAFT_ERROR_MEMORY;
             break;
         }
-        *entry = (struct graft_entry){.class_name = dataset->class_names[labels[i]], .data = pixels + i * size,
-                                      .size = size, .number = i, .source = source_number, .split = split};
+        *entry = (struct graft_entry){.class_name = dataset->class_names[labels[i]],
+                                      .data = pixels + i * size,
+                                      .size = size,
+                                      .number = i,
+                                      .source = source_number,
+                                      .split = split};
     }
     graft_release(dataset->context, labels);
     return status;

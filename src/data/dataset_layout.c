@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Split and class of each file from its path: [ROOT/][train|val|test/]CLASS/…/picture.jpg, or CLASS.NUMBER.jpg in one
- * flat folder. Entries are ordered by source and path.
+ * Split and class of each file from its path: [ROOT/][train|val|test/]CLASS/…/picture.jpg, or
+ * CLASS.NUMBER.jpg in one flat folder. Entries are ordered by source and path.
  */
 #include "data/dataset.h"
 
@@ -20,7 +20,8 @@ struct layout {
     int source_number;
     const struct graft_source *source;
     int64_t begin, end; /* its entries */
-    size_t root;        /* characters of paths that all share and that say nothing */
+    const char *root;   /* a path, of which the first characters are those that all pictures share */
+    size_t root_length; /* how many */
     bool split_folders;
     int64_t pictures;       /* that have a class */
     int64_t flat_named;     /* flat files named CLASS.NUMBER.jpg */
@@ -63,7 +64,17 @@ static bool is_picture(const struct layout *layout, const struct graft_entry *en
     return got > 0 && graft_picture_magic(first, (size_t)got);
 }
 
-/* Goes past a first folder that holds everything, unless it is itself a split or the only class. */
+/* The path behind the root; NULL for what does not lie below it. */
+static const char *behind_root(const struct layout *layout, const struct graft_entry *entry)
+{
+    if (layout->root_length == 0) {
+        return entry->path;
+    }
+    const bool below = strncmp(entry->path, layout->root, layout->root_length) == 0;
+    return below && entry->path[layout->root_length] != '\0' ? entry->path + layout->root_length : NULL;
+}
+
+/* Goes past a first folder that holds all pictures, unless it is itself a split or the only class. */
 static bool strip_root(struct layout *layout)
 {
     const struct graft_entry *const entries = layout->dataset->entries;
@@ -71,26 +82,30 @@ static bool strip_root(struct layout *layout)
     const char *name = NULL;
     bool deeper = false;
     for (int64_t i = layout->begin; i < layout->end; i++) {
-        const char *const path = entries[i].path + layout->root;
+        const char *const path = behind_root(layout, &entries[i]);
+        if (!path || (!entries[i].folder && !graft_path_is_picture(path))) {
+            continue;
+        }
         if (!name) {
             name = path;
             length = strcspn(path, "/");
         }
-        if (strncmp(path, name, length) != 0 || (path[length] != '/' && !(entries[i].folder && path[length] == '\0'))) {
+        if (strncmp(path, name, length) != 0 ||
+            (path[length] != '/' && !(entries[i].folder && path[length] == '\0'))) {
             return false;
         }
         const char *const slash = strchr(path, '/');
-        deeper = deeper || (slash && (strchr(slash + 1, '/') != NULL || class_in_name(slash + 1) > 0));
+        if (slash && (strchr(slash + 1, '/') != NULL || class_in_name(slash + 1) > 0)) {
+            deeper = true;
+            layout->root = entries[i].path;
+        }
     }
-    const bool split = name && layout->source->split == GRAFT_NO_SPLIT && graft_split_find(name, length) != GRAFT_NO_SPLIT;
+    const bool split =
+        name && layout->source->split == GRAFT_NO_SPLIT && graft_split_find(name, length) != GRAFT_NO_SPLIT;
     if (!name || length == 0 || !deeper || split) {
         return false;
     }
-    layout->root += length + 1;
-    /* The folder itself is no entry any more. */
-    while (layout->begin < layout->end && strlen(entries[layout->begin].path) < layout->root) {
-        layout->begin++;
-    }
+    layout->root_length += length + 1;
     return true;
 }
 
@@ -99,9 +114,9 @@ static void find_split_folders(struct layout *layout)
 {
     bool train = false, other = false, any = false;
     for (int64_t i = layout->begin; i < layout->end; i++) {
-        const char *const path = layout->dataset->entries[i].path + layout->root;
-        const size_t length = strcspn(path, "/");
-        if (path[length] != '/') {
+        const char *const path = behind_root(layout, &layout->dataset->entries[i]);
+        const size_t length = path ? strcspn(path, "/") : 0;
+        if (length == 0 || path[length] != '/') {
             continue;
         }
         const uint8_t split = graft_split_find(path, length);
@@ -115,13 +130,9 @@ static void find_split_folders(struct layout *layout)
 /* The path behind the split folder, and the split; NULL for what lies outside of all splits. */
 static const char *split_of(const struct layout *layout, const struct graft_entry *entry, uint8_t *split)
 {
-    const char *const path = entry->path + layout->root;
-    if (layout->source->split != GRAFT_NO_SPLIT) {
-        *split = layout->source->split;
-        return path;
-    }
-    *split = GRAFT_SPLIT_TRAIN;
-    if (!layout->split_folders) {
+    const char *const path = behind_root(layout, entry);
+    *split = layout->source->split == GRAFT_NO_SPLIT ? GRAFT_SPLIT_TRAIN : layout->source->split;
+    if (!path || !layout->split_folders) {
         return path;
     }
     const size_t length = strcspn(path, "/");
@@ -185,7 +196,8 @@ static void count_forms(struct layout *layout)
     }
 }
 
-/* Is there a picture with a class in the folder at index `i`? Its files follow it, other names may lie between. */
+/* Is there a picture with a class in the folder at index `i`? Its files follow it, other names may lie
+ * between. */
 static bool folder_has_picture(const struct layout *layout, int64_t i)
 {
     const struct graft_entry *const entries = layout->dataset->entries;
@@ -229,8 +241,9 @@ static enum graft_status check_class_folders(struct layout *layout)
             graft_log(dataset->context, GRAFT_LOG_WARNING, "class folder %s holds no pictures", name);
             continue;
         }
-        return graft_fail(dataset->context, GRAFT_ERROR_FORMAT,
-                          "class folder %s holds no pictures; put JPEG or PNG files there or remove the folder", name);
+        return graft_fail(
+            dataset->context, GRAFT_ERROR_FORMAT,
+            "class folder %s holds no pictures; put JPEG or PNG files there or remove the folder", name);
     }
     return GRAFT_OK;
 }
@@ -241,11 +254,12 @@ static enum graft_status no_pictures(const struct layout *layout)
     const char *const path = layout->source->path;
     if (layout->flat_unnamed + layout->flat_named > 0) {
         return graft_fail(context, GRAFT_ERROR_FORMAT,
-                          "%s: %lld pictures lie there without class folders; make a folder for each class", path,
-                          (long long)(layout->flat_unnamed + layout->flat_named));
+                          "%s: %lld pictures lie there without class folders; make a folder for each class",
+                          path, (long long)(layout->flat_unnamed + layout->flat_named));
     }
     return graft_fail(context, GRAFT_ERROR_FORMAT,
-                      "%s holds no pictures; a folder for each class with JPEG or PNG files is expected", path);
+                      "%s holds no pictures; a folder for each class with JPEG or PNG files is expected",
+                      path);
 }
 
 static enum graft_status lay_out_source(struct layout *layout)
@@ -256,8 +270,8 @@ static enum graft_status lay_out_source(struct layout *layout)
     find_split_folders(layout);
     count_forms(layout);
     const bool flat = layout->kind == GRAFT_DATASET_NAMES ||
-                      (layout->kind == GRAFT_DATASET_AUTO && layout->class_folders == 0 && layout->flat_named > 0 &&
-                       layout->flat_unnamed == 0);
+                      (layout->kind == GRAFT_DATASET_AUTO && layout->class_folders == 0 &&
+                       layout->flat_named > 0 && layout->flat_unnamed == 0);
     if (layout->source_number == 0) {
         dataset->kind = flat ? GRAFT_DATASET_NAMES : GRAFT_DATASET_FOLDERS;
     }
@@ -277,8 +291,11 @@ enum graft_status graft_layout(struct graft_dataset *dataset, enum graft_dataset
     graft_entries_sort(dataset);
     int64_t begin = 0;
     for (int number = 0; status == GRAFT_OK && number < dataset->source_count; number++) {
-        struct layout layout = {.dataset = dataset, .kind = kind, .source_number = number,
-                                .source = &dataset->sources[number], .begin = begin};
+        struct layout layout = {.dataset = dataset,
+                                .kind = kind,
+                                .source_number = number,
+                                .source = &dataset->sources[number],
+                                .begin = begin};
         while (begin < dataset->entry_count && dataset->entries[begin].source == number) {
             begin++;
         }

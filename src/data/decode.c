@@ -71,8 +71,8 @@ enum graft_status graft_read_encoded(struct graft_scratch *scratch, const char *
     const int descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (descriptor < 0) {
         const bool absent = errno == ENOENT || errno == ENOTDIR;
-        return graft_fault_set(fault, absent ? GRAFT_ERROR_NOT_FOUND : GRAFT_ERROR_IO, path, "cannot be opened: %s",
-                               strerror(errno));
+        return graft_fault_set(fault, absent ? GRAFT_ERROR_NOT_FOUND : GRAFT_ERROR_IO, path,
+                               "cannot be opened: %s", strerror(errno));
     }
     if (fstat(descriptor, &facts) != 0) {
         status = graft_fault_set(fault, GRAFT_ERROR_IO, path, "cannot be read: %s", strerror(errno));
@@ -152,17 +152,20 @@ static const char *other_kind(const uint8_t *data, size_t size)
     return NULL;
 }
 
-enum graft_status graft_check_dimensions(uint64_t width, uint64_t height, const char *name, struct graft_fault *fault)
+enum graft_status graft_check_dimensions(uint64_t width, uint64_t height, const char *name,
+                                         struct graft_fault *fault)
 {
     if (width == 0 || height == 0) {
         return graft_fault_set(fault, GRAFT_ERROR_FORMAT, name, "a picture of %llu × %llu pixels",
                                (unsigned long long)width, (unsigned long long)height);
     }
-    if (width > GRAFT_IMAGE_MAX_SIDE || height > GRAFT_IMAGE_MAX_SIDE || width * height > GRAFT_IMAGE_MAX_PIXELS) {
-        return graft_fault_set(fault, GRAFT_ERROR_FORMAT, name,
-                               "%llu × %llu pixels are too many (at most %d a side and %d in all); make it smaller",
-                               (unsigned long long)width, (unsigned long long)height, GRAFT_IMAGE_MAX_SIDE,
-                               GRAFT_IMAGE_MAX_PIXELS);
+    if (width > GRAFT_IMAGE_MAX_SIDE || height > GRAFT_IMAGE_MAX_SIDE ||
+        width * height > GRAFT_IMAGE_MAX_PIXELS) {
+        return graft_fault_set(
+            fault, GRAFT_ERROR_FORMAT, name,
+            "%llu × %llu pixels are too many (at most %d a side and %d in all); make it smaller",
+            (unsigned long long)width, (unsigned long long)height, GRAFT_IMAGE_MAX_SIDE,
+            GRAFT_IMAGE_MAX_PIXELS);
     }
     return GRAFT_OK;
 }
@@ -174,7 +177,8 @@ void graft_to_grey(uint8_t *pixels, size_t count)
     }
 }
 
-static enum graft_status not_a_picture(const uint8_t *data, size_t size, const char *name, struct graft_fault *fault)
+static enum graft_status not_a_picture(const uint8_t *data, size_t size, const char *name,
+                                       struct graft_fault *fault)
 {
     if (size == 0) {
         return graft_fault_set(fault, GRAFT_ERROR_FORMAT, name, "the file is empty (0 bytes); replace it");
@@ -187,14 +191,15 @@ static enum graft_status not_a_picture(const uint8_t *data, size_t size, const c
     if (size < 8) {
         return graft_fault_set(fault, GRAFT_ERROR_FORMAT, name, "%zu bytes are no picture; replace it", size);
     }
-    return graft_fault_set(fault, GRAFT_ERROR_FORMAT, name,
-                           "not a picture: neither JPEG nor PNG (it begins with bytes %02x %02x %02x %02x); replace it",
-                           data[0], data[1], data[2], data[3]);
+    return graft_fault_set(
+        fault, GRAFT_ERROR_FORMAT, name,
+        "not a picture: neither JPEG nor PNG (it begins with bytes %02x %02x %02x %02x); replace it", data[0],
+        data[1], data[2], data[3]);
 }
 
-enum graft_status graft_decode(struct graft_scratch *scratch, const uint8_t *data, size_t size, const char *name,
-                               const struct graft_decode_options *options, struct graft_view *view,
-                               struct graft_fault *fault)
+enum graft_status graft_decode(struct graft_scratch *scratch, const uint8_t *data, size_t size,
+                               const char *name, const struct graft_decode_options *options,
+                               struct graft_view *view, struct graft_fault *fault)
 {
     const int32_t channels = options && options->channels == 1 ? 1 : 3;
     int orientation = 1;
@@ -218,8 +223,8 @@ enum graft_status graft_decode(struct graft_scratch *scratch, const uint8_t *dat
     if (orientation > 1 && !(options && options->ignore_orientation)) {
         const size_t bytes = view->stride * (size_t)view->height;
         if (!graft_buffer_reserve(scratch->context, &scratch->turned, bytes)) {
-            return graft_fault_set(fault, GRAFT_ERROR_MEMORY, name, "no memory to turn %d × %d pixels", view->width,
-                                   view->height);
+            return graft_fault_set(fault, GRAFT_ERROR_MEMORY, name, "no memory to turn %d × %d pixels",
+                                   view->width, view->height);
         }
         const struct graft_view stored = *view;
         graft_orient(&stored, orientation, scratch->turned.data, view);
@@ -234,8 +239,8 @@ static enum graft_status decode_into_image(struct graft_scratch *scratch, const 
     struct graft_fault fault;
     struct graft_view view;
     if (options && options->channels != 0 && options->channels != 1 && options->channels != 3) {
-        return graft_fail(scratch->context, GRAFT_ERROR_ARGUMENT, "%s: decoding to %d channels; use 1 or 3", name,
-                          options->channels);
+        return graft_fail(scratch->context, GRAFT_ERROR_ARGUMENT, "%s: decoding to %d channels; use 1 or 3",
+                          name, options->channels);
     }
     if (graft_decode(scratch, data, size, name, options, &view, &fault) != GRAFT_OK) {
         return graft_fault_report(scratch->context, &fault);
@@ -248,8 +253,9 @@ static enum graft_status decode_into_image(struct graft_scratch *scratch, const 
     return GRAFT_OK;
 }
 
-enum graft_status graft_image_decode(struct graft_context *context, const void *data, size_t size, const char *name,
-                                     const struct graft_decode_options *options, struct graft_image *image)
+enum graft_status graft_image_decode(struct graft_context *context, const void *data, size_t size,
+                                     const char *name, const struct graft_decode_options *options,
+                                     struct graft_image *image)
 {
     struct graft_scratch scratch = {.context = context};
     *image = (struct graft_image){0};

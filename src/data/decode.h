@@ -23,7 +23,8 @@ struct graft_scratch {
     struct graft_buffer changed; /* augmentation */
 };
 
-/* At least `bytes` (and 64 to spare, so that vector loads may read on); the content is lost. False: no memory. */
+/* At least `bytes` (and 64 to spare, so that vector loads may read on); the content is lost. False: no
+ * memory. */
 bool graft_buffer_reserve(struct graft_context *context, struct graft_buffer *buffer, size_t bytes);
 void graft_scratch_close(struct graft_scratch *scratch);
 
@@ -41,24 +42,25 @@ enum graft_status graft_read_encoded(struct graft_scratch *scratch, const char *
                                      struct graft_fault *fault);
 
 /* Decodes; the view points into the scratch memory. `data` may be scratch->file. */
-enum graft_status graft_decode(struct graft_scratch *scratch, const uint8_t *data, size_t size, const char *name,
-                               const struct graft_decode_options *options, struct graft_view *view,
-                               struct graft_fault *fault);
+enum graft_status graft_decode(struct graft_scratch *scratch, const uint8_t *data, size_t size,
+                               const char *name, const struct graft_decode_options *options,
+                               struct graft_view *view, struct graft_fault *fault);
 
 /* True for the first bytes of a JPEG or PNG. */
 bool graft_picture_magic(const uint8_t *data, size_t size);
 
 /* The decoders: 3 channels, or 1 if that is what `channels` asks and the file is grey; rows as stored.
  * *orientation is 1..8 of EXIF, 1 if there is none. */
-enum graft_status graft_decode_jpeg(struct graft_scratch *scratch, const uint8_t *data, size_t size, const char *name,
-                                    int32_t channels, struct graft_view *view, int *orientation,
-                                    struct graft_fault *fault);
-enum graft_status graft_decode_png(struct graft_scratch *scratch, const uint8_t *data, size_t size, const char *name,
-                                   int32_t channels, struct graft_view *view, int *orientation,
-                                   struct graft_fault *fault);
+enum graft_status graft_decode_jpeg(struct graft_scratch *scratch, const uint8_t *data, size_t size,
+                                    const char *name, int32_t channels, struct graft_view *view,
+                                    int *orientation, struct graft_fault *fault);
+enum graft_status graft_decode_png(struct graft_scratch *scratch, const uint8_t *data, size_t size,
+                                   const char *name, int32_t channels, struct graft_view *view,
+                                   int *orientation, struct graft_fault *fault);
 
 /* Checks dimensions before memory is taken for them. */
-enum graft_status graft_check_dimensions(uint64_t width, uint64_t height, const char *name, struct graft_fault *fault);
+enum graft_status graft_check_dimensions(uint64_t width, uint64_t height, const char *name,
+                                         struct graft_fault *fault);
 
 /* Orientation 1..8 from an EXIF block that begins with "Exif\0\0"; 1 if absent or damaged. */
 int graft_exif_orientation(const uint8_t *data, size_t size);

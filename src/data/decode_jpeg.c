@@ -45,7 +45,8 @@ static void on_error(j_common_ptr common)
     leave(job, JPEG_END_ERROR);
 }
 
-/* Warnings are damage that the library patches over; as in Pillow they are accepted, but for the end of the data. */
+/* Warnings are damage that the library patches over; as in Pillow they are accepted, but for the end of the
+ * data. */
 static void on_message(j_common_ptr common, int level)
 {
     if (level < 0 && common->err->msg_code == JWRN_JPEG_EOF) {
@@ -68,7 +69,8 @@ static void on_progress(j_common_ptr common)
 static int find_orientation(const struct jpeg_decompress_struct *info)
 {
     for (const struct jpeg_marker_struct *marker = info->marker_list; marker; marker = marker->next) {
-        if (marker->marker == JPEG_APP0 + 1 && marker->data_length >= 14 && memcmp(marker->data, "Exif\0", 6) == 0) {
+        if (marker->marker == JPEG_APP0 + 1 && marker->data_length >= 14 &&
+            memcmp(marker->data, "Exif\0", 6) == 0) {
             return graft_exif_orientation(marker->data, marker->data_length);
         }
     }
@@ -130,23 +132,32 @@ static void run(struct jpeg_job *job)
     const size_t width = info->output_width;
     const size_t bytes = width * info->output_height * channels;
     if (!graft_buffer_reserve(job->scratch->context, &job->scratch->pixels, bytes + (cmyk ? width * 4 : 0))) {
-        graft_fault_set(job->fault, GRAFT_ERROR_MEMORY, job->name, "no memory for %u × %u pixels", info->output_width,
-                        info->output_height);
+        graft_fault_set(job->fault, GRAFT_ERROR_MEMORY, job->name, "no memory for %u × %u pixels",
+                        info->output_width, info->output_height);
         job->end = JPEG_END_FAULT;
         return;
     }
     uint8_t *const pixels = job->scratch->pixels.data;
-    *job->view = (struct graft_view){.pixels = pixels, .width = (int32_t)width, .height = (int32_t)info->output_height,
-                                     .channels = (int32_t)channels, .stride = width * channels};
+    *job->view = (struct graft_view){.pixels = pixels,
+                                     .width = (int32_t)width,
+                                     .height = (int32_t)info->output_height,
+                                     .channels = (int32_t)channels,
+                                     .stride = width * channels};
     read_rows(job, pixels, cmyk ? pixels + bytes : NULL);
 }
 
-enum graft_status graft_decode_jpeg(struct graft_scratch *scratch, const uint8_t *data, size_t size, const char *name,
-                                    int32_t channels, struct graft_view *view, int *orientation,
-                                    struct graft_fault *fault)
+enum graft_status graft_decode_jpeg(struct graft_scratch *scratch, const uint8_t *data, size_t size,
+                                    const char *name, int32_t channels, struct graft_view *view,
+                                    int *orientation, struct graft_fault *fault)
 {
-    struct jpeg_job job = {.scratch = scratch, .data = data, .size = size, .name = name, .channels = channels,
-                           .view = view, .orientation = 1, .fault = fault};
+    struct jpeg_job job = {.scratch = scratch,
+                           .data = data,
+                           .size = size,
+                           .name = name,
+                           .channels = channels,
+                           .view = view,
+                           .orientation = 1,
+                           .fault = fault};
     job.info.err = jpeg_std_error(&job.manager);
     job.manager.error_exit = on_error;
     job.manager.emit_message = on_message;
@@ -158,16 +169,15 @@ enum graft_status graft_decode_jpeg(struct graft_scratch *scratch, const uint8_t
     jpeg_destroy_decompress(&job.info);
     *orientation = job.orientation;
     switch (job.end) {
-    case JPEG_END_OK:
-        return GRAFT_OK;
-    case JPEG_END_FAULT:
-        return fault->status;
+    case JPEG_END_OK: return GRAFT_OK;
+    case JPEG_END_FAULT: return fault->status;
     case JPEG_END_TRUNCATED:
-        return graft_fault_set(fault, GRAFT_ERROR_FORMAT, name,
-                               "this JPEG is truncated: its %zu bytes end before the picture does; copy it again", size);
+        return graft_fault_set(
+            fault, GRAFT_ERROR_FORMAT, name,
+            "this JPEG is truncated: its %zu bytes end before the picture does; copy it again", size);
     case JPEG_END_SCANS:
-        return graft_fault_set(fault, GRAFT_ERROR_FORMAT, name, "this JPEG has more than %d scans; it is not read",
-                               SCAN_LIMIT);
+        return graft_fault_set(fault, GRAFT_ERROR_FORMAT, name,
+                               "this JPEG has more than %d scans; it is not read", SCAN_LIMIT);
     default:
         return graft_fault_set(fault, GRAFT_ERROR_FORMAT, name, "damaged JPEG: %s; replace it", job.text);
     }

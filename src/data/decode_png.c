@@ -90,7 +90,8 @@ static void run(struct png_job *job)
         png_error(png, "unexpected kind of pixels");
     }
     if (!graft_buffer_reserve(job->scratch->context, &job->scratch->pixels, stride * height)) {
-        graft_fault_set(job->fault, GRAFT_ERROR_MEMORY, job->name, "no memory for %u × %u pixels", width, height);
+        graft_fault_set(job->fault, GRAFT_ERROR_MEMORY, job->name, "no memory for %u × %u pixels", width,
+                        height);
         job->faulty = true;
         return;
     }
@@ -104,8 +105,11 @@ static void run(struct png_job *job)
     if (channels == 4) {
         composite_on_white(pixels, (size_t)width * height);
     }
-    *job->view = (struct graft_view){.pixels = pixels, .width = (int32_t)width, .height = (int32_t)height,
-                                     .channels = 3, .stride = (size_t)width * 3};
+    *job->view = (struct graft_view){.pixels = pixels,
+                                     .width = (int32_t)width,
+                                     .height = (int32_t)height,
+                                     .channels = 3,
+                                     .stride = (size_t)width * 3};
 }
 
 static uint32_t big_endian(const uint8_t *bytes)
@@ -113,7 +117,8 @@ static uint32_t big_endian(const uint8_t *bytes)
     return (uint32_t)bytes[0] << 24 | (uint32_t)bytes[1] << 16 | (uint32_t)bytes[2] << 8 | bytes[3];
 }
 
-/* The eXIf chunk may stand before or behind the pixels; its content lacks JPEG's "Exif\0\0", which libexif expects. */
+/* The eXIf chunk may stand before or behind the pixels; its content lacks JPEG's "Exif\0\0", which libexif
+ * expects. */
 static int find_orientation(struct graft_scratch *scratch, const uint8_t *data, size_t size)
 {
     size_t position = 8;
@@ -138,12 +143,13 @@ static int find_orientation(struct graft_scratch *scratch, const uint8_t *data, 
     return 1;
 }
 
-enum graft_status graft_decode_png(struct graft_scratch *scratch, const uint8_t *data, size_t size, const char *name,
-                                   int32_t channels, struct graft_view *view, int *orientation,
-                                   struct graft_fault *fault)
+enum graft_status graft_decode_png(struct graft_scratch *scratch, const uint8_t *data, size_t size,
+                                   const char *name, int32_t channels, struct graft_view *view,
+                                   int *orientation, struct graft_fault *fault)
 {
     (void)channels;
-    struct png_job job = {.scratch = scratch, .data = data, .size = size, .name = name, .view = view, .fault = fault};
+    struct png_job job = {
+        .scratch = scratch, .data = data, .size = size, .name = name, .view = view, .fault = fault};
     job.png = png_create_read_struct(PNG_LIBPNG_VER_STRING, &job, on_error, on_warning);
     job.info = job.png ? png_create_info_struct(job.png) : NULL;
     if (!job.info) {
@@ -158,8 +164,9 @@ enum graft_status graft_decode_png(struct graft_scratch *scratch, const uint8_t 
         return fault->status;
     }
     if (job.truncated) {
-        return graft_fault_set(fault, GRAFT_ERROR_FORMAT, name,
-                               "this PNG is truncated: its %zu bytes end before the picture does; copy it again", size);
+        return graft_fault_set(
+            fault, GRAFT_ERROR_FORMAT, name,
+            "this PNG is truncated: its %zu bytes end before the picture does; copy it again", size);
     }
     if (job.text[0]) {
         return graft_fault_set(fault, GRAFT_ERROR_FORMAT, name, "damaged PNG: %s; replace it", job.text);
@@ -195,7 +202,8 @@ static void on_flush(png_structp png)
     (void)png;
 }
 
-static void write_rows(png_structp png, png_infop info, struct png_write_job *job, const struct graft_image *image)
+static void write_rows(png_structp png, png_infop info, struct png_write_job *job,
+                       const struct graft_image *image)
 {
     const size_t stride = (size_t)image->width * (size_t)image->channels;
     png_set_write_fn(png, job, on_write, on_flush);
@@ -214,8 +222,9 @@ enum graft_status graft_image_write_png(struct graft_context *context, const cha
 {
     if (image->width < 1 || image->height < 1 || image->width > GRAFT_IMAGE_MAX_SIDE ||
         image->height > GRAFT_IMAGE_MAX_SIDE || (image->channels != 1 && image->channels != 3)) {
-        return graft_fail(context, GRAFT_ERROR_ARGUMENT, "%s: a picture of %d × %d × %d cannot be written as PNG", path,
-                          image->width, image->height, image->channels);
+        return graft_fail(context, GRAFT_ERROR_ARGUMENT,
+                          "%s: a picture of %d × %d × %d cannot be written as PNG", path, image->width,
+                          image->height, image->channels);
     }
     struct png_write_job job = {.status = GRAFT_OK};
     enum graft_status status = graft_file_writer_open(context, path, &job.writer);

@@ -28,9 +28,9 @@ int graft_exif_orientation(const uint8_t *data, size_t size)
 }
 
 /*
- * Where result pixel (0, 0) lies in the source, and the steps in the source for one pixel right and one row down:
- * 1 as stored, 2 mirrored, 3 turned by 180°, 4 flipped top to bottom, 5 transposed, 6 to be turned clockwise,
- * 7 transposed along the other diagonal, 8 to be turned anticlockwise.
+ * Where result pixel (0, 0) lies in the source, and the steps in the source for one pixel right and one row
+ * down: 1 as stored, 2 mirrored, 3 turned by 180°, 4 flipped top to bottom, 5 transposed, 6 to be turned
+ * clockwise, 7 transposed along the other diagonal, 8 to be turned anticlockwise.
  */
 void graft_orient(const struct graft_view *view, int orientation, uint8_t *result, struct graft_view *turned)
 {
@@ -56,7 +56,9 @@ void graft_orient(const struct graft_view *view, int orientation, uint8_t *resul
             }
         }
     }
-    *turned = (struct graft_view){
-        .pixels = result, .width = width, .height = height, .channels = view->channels,
-        .stride = (size_t)width * (size_t)channels};
+    *turned = (struct graft_view){.pixels = result,
+                                  .width = width,
+                                  .height = height,
+                                  .channels = view->channels,
+                                  .stride = (size_t)width * (size_t)channels};
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What went wrong with one picture. Loader tasks fail side by side, so each keeps its own text; the caller hands it to
- * the context at the batch that it belongs to.
+ * What went wrong with one picture. Loader tasks fail side by side, so each keeps its own text; the caller
+ * hands it to the context at the batch that it belongs to.
  */
 #ifndef GRAFT_SRC_DATA_FAULT_H
 #define GRAFT_SRC_DATA_FAULT_H

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Batches of decoded pictures, prepared ahead of the consumer by tasks on the context's pool: one task a picture, which
- * writes straight into its row of a batch. Which picture stands in which row depends on (seed, epoch) alone.
+ * Batches of decoded pictures, prepared ahead of the consumer by tasks on the context's pool: one task a
+ * picture, which writes straight into its row of a batch. Which picture stands in which row depends on (seed,
+ * epoch) alone.
  */
 #include "data/dataset.h"
 
@@ -108,17 +109,19 @@ static enum graft_status fill_row(struct row *row, struct graft_scratch *scratch
     const struct graft_entry *const entry =
         graft_dataset_entry(loader->dataset, loader->options.split, row->sample);
     struct graft_view view;
-    const enum graft_status status = graft_dataset_view(loader->dataset, entry, scratch, &options, &view, fault);
+    const enum graft_status status =
+        graft_dataset_view(loader->dataset, entry, scratch, &options, &view, fault);
     if (status != GRAFT_OK) {
         return status;
     }
-    const bool done = loader->augmented
-                          ? graft_augment_view(scratch, &loader->preprocess, &loader->augment, loader->options.seed,
-                                               loader->epoch, row->sample, &view, row->target)
-                          : graft_preprocess_view(scratch, &loader->preprocess, &view, row->target);
+    const bool done =
+        loader->augmented
+            ? graft_augment_view(scratch, &loader->preprocess, &loader->augment, loader->options.seed,
+                                 loader->epoch, row->sample, &view, row->target)
+            : graft_preprocess_view(scratch, &loader->preprocess, &view, row->target);
     if (!done) {
-        return graft_fault_set(fault, GRAFT_ERROR_MEMORY, NULL, "no memory to resize a picture of %d × %d pixels",
-                               view.width, view.height);
+        return graft_fault_set(fault, GRAFT_ERROR_MEMORY, NULL,
+                               "no memory to resize a picture of %d × %d pixels", view.width, view.height);
     }
     if (loader->kept) {
         memcpy(loader->kept + (size_t)row->sample * loader->sample_size, row->target, loader->sample_size);
@@ -206,8 +209,8 @@ static enum graft_status note_damage(struct graft_loader *loader, const struct r
 {
     if (loader->damaged_count == loader->damaged_capacity) {
         const int64_t more = loader->damaged_capacity ? loader->damaged_capacity * 2 : 16;
-        struct damage *const grown = graft_reallocate(loader->context, loader->damaged,
-                                                      (size_t)loader->damaged_capacity, (size_t)more, sizeof *grown);
+        struct damage *const grown = graft_reallocate(
+            loader->context, loader->damaged, (size_t)loader->damaged_capacity, (size_t)more, sizeof *grown);
         if (!grown) {
             return GRAFT_ERROR_MEMORY;
         }
@@ -237,7 +240,8 @@ static enum graft_status judge(struct graft_loader *loader, const struct row *ro
     if (loader->options.skip_damaged && row->status != GRAFT_ERROR_MEMORY) {
         return note_damage(loader, row);
     }
-    return graft_fail(loader->context, row->status, "%s", row->message ? row->message : "no memory for a picture");
+    return graft_fail(loader->context, row->status, "%s",
+                      row->message ? row->message : "no memory for a picture");
 }
 
 /* Waits for the rows of a slot, closes the gaps of those left out and repeats rows at the end. */
@@ -266,8 +270,8 @@ static enum graft_status finish(struct graft_loader *loader, struct slot *slot, 
     }
     for (int32_t i = kept; kept > 0 && i < loader->options.batch; i++) {
         const int32_t from = i - kept; /* filled already: goes round */
-        memcpy(slot->pixels + (size_t)i * loader->sample_size, slot->pixels + (size_t)from * loader->sample_size,
-               loader->sample_size);
+        memcpy(slot->pixels + (size_t)i * loader->sample_size,
+               slot->pixels + (size_t)from * loader->sample_size, loader->sample_size);
         slot->samples[i] = slot->samples[from];
         slot->labels[i] = slot->labels[from];
     }
@@ -292,8 +296,11 @@ enum graft_status graft_loader_next(struct graft_loader *loader, struct graft_ba
             return status;
         }
         if (valid > 0) {
-            *batch = (struct graft_batch){.pixels = slot->pixels, .labels = slot->labels, .samples = slot->samples,
-                                          .valid = valid, .number = number};
+            *batch = (struct graft_batch){.pixels = slot->pixels,
+                                          .labels = slot->labels,
+                                          .samples = slot->samples,
+                                          .valid = valid,
+                                          .number = number};
             return GRAFT_OK;
         }
     }
@@ -328,8 +335,9 @@ static void make_order(struct graft_loader *loader)
 enum graft_status graft_loader_start(struct graft_loader *loader, int64_t epoch, int64_t first_batch)
 {
     if (epoch < 0 || first_batch < 0 || first_batch > loader->batches) {
-        return graft_fail(loader->context, GRAFT_ERROR_ARGUMENT, "epoch %lld, batch %lld; an epoch has %lld batches",
-                          (long long)epoch, (long long)first_batch, (long long)loader->batches);
+        return graft_fail(loader->context, GRAFT_ERROR_ARGUMENT,
+                          "epoch %lld, batch %lld; an epoch has %lld batches", (long long)epoch,
+                          (long long)first_batch, (long long)loader->batches);
     }
     for (int32_t i = 0; i < loader->slot_count; i++) {
         drain(loader, &loader->slots[i]);
@@ -370,7 +378,8 @@ static enum graft_status check_options(struct graft_context *context, const stru
         return graft_fail(context, GRAFT_ERROR_ARGUMENT, "no split has the number %d", (int)options->split);
     }
     if (options->batch < 1 || options->batch > 65536) {
-        return graft_fail(context, GRAFT_ERROR_ARGUMENT, "a batch of %d pictures; use 1 to 65536", options->batch);
+        return graft_fail(context, GRAFT_ERROR_ARGUMENT, "a batch of %d pictures; use 1 to 65536",
+                          options->batch);
     }
     if (options->ahead < 0 || options->ahead > 64) {
         return graft_fail(context, GRAFT_ERROR_ARGUMENT, "%d batches ahead; use 1 to 64", options->ahead);
@@ -451,8 +460,7 @@ enum graft_status graft_loader_open(struct graft_context *context, const struct 
     opened->sample_size =
         (size_t)preprocess->crop_height * (size_t)preprocess->crop_width * (size_t)preprocess->channels;
     opened->as_stored = fits_as_stored(opened);
-    opened->slot_count =
-        (int32_t)graft_min_i64(opened->batches, options->ahead ? options->ahead : 3) + 1;
+    opened->slot_count = (int32_t)graft_min_i64(opened->batches, options->ahead ? options->ahead : 3) + 1;
     opened->pool = graft_context_pool(context);
     status = opened->pool ? allocate_all(opened) : GRAFT_ERROR_MEMORY;
     if (status == GRAFT_OK && pthread_mutex_init(&opened->lock, NULL) != 0) {

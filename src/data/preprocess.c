@@ -22,7 +22,8 @@ const char *graft_filter_name(enum graft_filter filter)
     return (int)filter >= 0 && (int)filter < FILTER_COUNT ? filter_names[filter] : NULL;
 }
 
-enum graft_status graft_filter_find(struct graft_context *context, const char *name, enum graft_filter *filter)
+enum graft_status graft_filter_find(struct graft_context *context, const char *name,
+                                    enum graft_filter *filter)
 {
     for (int i = 0; i < FILTER_COUNT; i++) {
         if (strcmp(name, filter_names[i]) == 0) {
@@ -48,16 +49,19 @@ struct graft_preprocess graft_preprocess_imagenet(void)
     };
 }
 
-enum graft_status graft_preprocess_check(struct graft_context *context, const struct graft_preprocess *preprocess)
+enum graft_status graft_preprocess_check(struct graft_context *context,
+                                         const struct graft_preprocess *preprocess)
 {
     const struct graft_preprocess *const p = preprocess;
     if (p->resize_short_side < 0 || p->resize_short_side > SIDE_LIMIT) {
-        return graft_fail(context, GRAFT_ERROR_ARGUMENT, "resizing to a short side of %d; use 1 to %d, or 0 to stretch",
+        return graft_fail(context, GRAFT_ERROR_ARGUMENT,
+                          "resizing to a short side of %d; use 1 to %d, or 0 to stretch",
                           p->resize_short_side, SIDE_LIMIT);
     }
-    if (p->crop_height < 1 || p->crop_height > SIDE_LIMIT || p->crop_width < 1 || p->crop_width > SIDE_LIMIT) {
-        return graft_fail(context, GRAFT_ERROR_ARGUMENT, "a crop of %d × %d pixels; use 1 to %d", p->crop_height,
-                          p->crop_width, SIDE_LIMIT);
+    if (p->crop_height < 1 || p->crop_height > SIDE_LIMIT || p->crop_width < 1 ||
+        p->crop_width > SIDE_LIMIT) {
+        return graft_fail(context, GRAFT_ERROR_ARGUMENT, "a crop of %d × %d pixels; use 1 to %d",
+                          p->crop_height, p->crop_width, SIDE_LIMIT);
     }
     if (p->channels != 1 && p->channels != 3) {
         return graft_fail(context, GRAFT_ERROR_ARGUMENT, "%d channels; use 3 (RGB) or 1 (grey)", p->channels);
@@ -103,8 +107,8 @@ bool graft_match_channels(struct graft_scratch *scratch, int32_t channels, struc
 }
 
 /* Size after the resize: the short side as asked, the long one in proportion, rounded down. */
-static void resized_size(const struct graft_preprocess *preprocess, const struct graft_view *view, int32_t *width,
-                         int32_t *height)
+static void resized_size(const struct graft_preprocess *preprocess, const struct graft_view *view,
+                         int32_t *width, int32_t *height)
 {
     const int32_t side = preprocess->resize_short_side;
     if (side == 0) {
@@ -162,7 +166,9 @@ bool graft_preprocess_view(struct graft_scratch *scratch, const struct graft_pre
 
 static struct graft_view view_of(const struct graft_image *image)
 {
-    return (struct graft_view){.pixels = image->pixels, .width = image->width, .height = image->height,
+    return (struct graft_view){.pixels = image->pixels,
+                               .width = image->width,
+                               .height = image->height,
                                .channels = image->channels,
                                .stride = (size_t)image->width * (size_t)image->channels};
 }
@@ -170,10 +176,11 @@ static struct graft_view view_of(const struct graft_image *image)
 static enum graft_status check_image(struct graft_context *context, const struct graft_image *image)
 {
     if (!image->pixels || image->width < 1 || image->height < 1 || image->width > GRAFT_IMAGE_MAX_SIDE ||
-        image->height > GRAFT_IMAGE_MAX_SIDE || (int64_t)image->width * image->height > GRAFT_IMAGE_MAX_PIXELS ||
+        image->height > GRAFT_IMAGE_MAX_SIDE ||
+        (int64_t)image->width * image->height > GRAFT_IMAGE_MAX_PIXELS ||
         (image->channels != 1 && image->channels != 3)) {
-        return graft_fail(context, GRAFT_ERROR_ARGUMENT, "a picture of %d × %d pixels with %d channels", image->width,
-                          image->height, image->channels);
+        return graft_fail(context, GRAFT_ERROR_ARGUMENT, "a picture of %d × %d pixels with %d channels",
+                          image->width, image->height, image->channels);
     }
     return GRAFT_OK;
 }
@@ -189,8 +196,8 @@ enum graft_status graft_image_resize(struct graft_context *context, const struct
     }
     if (width < 1 || height < 1 || width > GRAFT_IMAGE_MAX_SIDE || height > GRAFT_IMAGE_MAX_SIDE ||
         (int64_t)width * height > GRAFT_IMAGE_MAX_PIXELS || !graft_filter_name(filter)) {
-        return graft_fail(context, GRAFT_ERROR_ARGUMENT, "resizing to %d × %d pixels with filter %d", width, height,
-                          (int)filter);
+        return graft_fail(context, GRAFT_ERROR_ARGUMENT, "resizing to %d × %d pixels with filter %d", width,
+                          height, (int)filter);
     }
     const size_t stride = (size_t)width * (size_t)image->channels;
     uint8_t *const pixels = graft_allocate_raw(context, (size_t)height, stride);
@@ -204,13 +211,15 @@ enum graft_status graft_image_resize(struct graft_context *context, const struct
         graft_release(context, pixels);
         status = GRAFT_ERROR_MEMORY;
     } else {
-        *result = (struct graft_image){.width = width, .height = height, .channels = image->channels, .pixels = pixels};
+        *result = (struct graft_image){
+            .width = width, .height = height, .channels = image->channels, .pixels = pixels};
     }
     graft_scratch_close(&scratch);
     return status;
 }
 
-enum graft_status graft_augment_image(struct graft_context *context, const struct graft_preprocess *preprocess,
+enum graft_status graft_augment_image(struct graft_context *context,
+                                      const struct graft_preprocess *preprocess,
                                       const struct graft_augment *augment, uint64_t seed, int64_t epoch,
                                       int64_t sample, const struct graft_image *image, uint8_t *result)
 {
@@ -226,20 +235,23 @@ enum graft_status graft_augment_image(struct graft_context *context, const struc
     }
     struct graft_scratch scratch = {.context = context};
     const struct graft_view view = view_of(image);
-    const bool done = augment ? graft_augment_view(&scratch, preprocess, augment, seed, epoch, sample, &view, result)
-                              : graft_preprocess_view(&scratch, preprocess, &view, result);
+    const bool done =
+        augment ? graft_augment_view(&scratch, preprocess, augment, seed, epoch, sample, &view, result)
+                : graft_preprocess_view(&scratch, preprocess, &view, result);
     graft_scratch_close(&scratch);
     return done ? GRAFT_OK : GRAFT_ERROR_MEMORY;
 }
 
-enum graft_status graft_preprocess_image(struct graft_context *context, const struct graft_preprocess *preprocess,
+enum graft_status graft_preprocess_image(struct graft_context *context,
+                                         const struct graft_preprocess *preprocess,
                                          const struct graft_image *image, uint8_t *result)
 {
     return graft_augment_image(context, preprocess, NULL, 0, 0, 0, image, result);
 }
 
-enum graft_status graft_preprocess_file(struct graft_context *context, const struct graft_preprocess *preprocess,
-                                        const char *path, uint8_t *result)
+enum graft_status graft_preprocess_file(struct graft_context *context,
+                                        const struct graft_preprocess *preprocess, const char *path,
+                                        uint8_t *result)
 {
     enum graft_status status = graft_preprocess_check(context, preprocess);
     if (status != GRAFT_OK) {

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Antialiased resizing in fixed point, bit for bit as Pillow 13: weights in double, rounded to 22 fractional bits; a
- * horizontal pass into u8, then a vertical one. When the height loses more than twice as many pixels as the width,
- * Pillow has taken the vertical pass first since version 13, which rounds a few pixels otherwise; so do we. This file is
- * compiled without contraction: the weights must be rounded operation by operation.
+ * Antialiased resizing in fixed point, bit for bit as Pillow 13: weights in double, rounded to 22 fractional
+ * bits; a horizontal pass into u8, then a vertical one. When the height loses more than twice as many pixels
+ * as the width, Pillow has taken the vertical pass first since version 13, which rounds a few pixels
+ * otherwise; so do we. This file is compiled without contraction: the weights must be rounded operation by
+ * operation.
  */
 #include "data/resize.h"
 
@@ -103,8 +104,8 @@ static void fill_axis(struct axis *axis, int32_t in, int32_t out, int32_t begin,
 }
 
 /* Rows [first, first + rows) of the view, columns as the axis says, into `out`. */
-static void horizontal_pass(const struct graft_view *view, int32_t first, int32_t rows, const struct axis *axis,
-                            int32_t columns, uint8_t *out, size_t stride)
+static void horizontal_pass(const struct graft_view *view, int32_t first, int32_t rows,
+                            const struct axis *axis, int32_t columns, uint8_t *out, size_t stride)
 {
     const size_t channels = (size_t)view->channels;
     int32_t row = first;
@@ -113,8 +114,9 @@ static void horizontal_pass(const struct graft_view *view, int32_t first, int32_
     for (; row + 4 <= first + rows && row + 4 <= room; row += 4, out += 4 * stride) {
         const uint8_t *const in = view->pixels + (size_t)row * view->stride;
         for (int32_t i = 0; i < columns; i++) {
-            graft_resize_rgb4(in + (size_t)axis->from[i] * 3, view->stride, axis->weight + (size_t)i * axis->most,
-                              axis->taps[i], out + 3 * (size_t)i, stride);
+            graft_resize_rgb4(in + (size_t)axis->from[i] * 3, view->stride,
+                              axis->weight + (size_t)i * axis->most, axis->taps[i], out + 3 * (size_t)i,
+                              stride);
         }
     }
     for (; row < first + rows; row++, out += stride) {
@@ -128,8 +130,8 @@ static void horizontal_pass(const struct graft_view *view, int32_t first, int32_
 }
 
 /* `in` is row 0 of the axis; `width` counts bytes. */
-static void vertical_pass(const uint8_t *in, size_t in_stride, const struct axis *axis, int32_t rows, size_t width,
-                          uint8_t *out, size_t out_stride)
+static void vertical_pass(const uint8_t *in, size_t in_stride, const struct axis *axis, int32_t rows,
+                          size_t width, uint8_t *out, size_t out_stride)
 {
     for (int32_t y = 0; y < rows; y++, out += out_stride) {
         const int32_t *const weight = axis->weight + (size_t)y * axis->most;
@@ -149,7 +151,8 @@ static bool resize_nearest(struct graft_scratch *scratch, const struct graft_vie
                            const struct graft_window *window, uint8_t *result, size_t stride)
 {
     const size_t channels = (size_t)view->channels;
-    if (!graft_buffer_reserve(scratch->context, &scratch->weights, (size_t)window->columns * sizeof(int32_t))) {
+    if (!graft_buffer_reserve(scratch->context, &scratch->weights,
+                              (size_t)window->columns * sizeof(int32_t))) {
         return false;
     }
     int32_t *const column = (int32_t *)(void *)scratch->weights.data;
@@ -211,8 +214,9 @@ static void shift_axis(struct axis *axis, int32_t count, int32_t by)
     }
 }
 
-static bool resize_across_down(struct graft_scratch *scratch, const struct graft_view *view, struct axis *axes,
-                               const struct graft_window *window, uint8_t *result, size_t stride)
+static bool resize_across_down(struct graft_scratch *scratch, const struct graft_view *view,
+                               struct axis *axes, const struct graft_window *window, uint8_t *result,
+                               size_t stride)
 {
     const size_t middle_stride = (size_t)window->columns * (size_t)view->channels;
     int32_t first = 0, rows = 0;
@@ -226,8 +230,9 @@ static bool resize_across_down(struct graft_scratch *scratch, const struct graft
     return true;
 }
 
-static bool resize_down_across(struct graft_scratch *scratch, const struct graft_view *view, struct axis *axes,
-                               const struct graft_window *window, uint8_t *result, size_t stride)
+static bool resize_down_across(struct graft_scratch *scratch, const struct graft_view *view,
+                               struct axis *axes, const struct graft_window *window, uint8_t *result,
+                               size_t stride)
 {
     int32_t first = 0, columns = 0;
     axis_extent(&axes[0], window->columns, &first, &columns);
@@ -238,8 +243,11 @@ static bool resize_down_across(struct graft_scratch *scratch, const struct graft
     vertical_pass(view->pixels + (size_t)first * (size_t)view->channels, view->stride, &axes[1], window->rows,
                   middle_stride, scratch->rows.data, middle_stride);
     shift_axis(&axes[0], window->columns, first);
-    const struct graft_view middle = {.pixels = scratch->rows.data, .width = columns, .height = window->rows,
-                                      .channels = view->channels, .stride = middle_stride};
+    const struct graft_view middle = {.pixels = scratch->rows.data,
+                                      .width = columns,
+                                      .height = window->rows,
+                                      .channels = view->channels,
+                                      .stride = middle_stride};
     horizontal_pass(&middle, 0, window->rows, &axes[0], window->columns, result, stride);
     return true;
 }
@@ -264,7 +272,8 @@ bool graft_resize(struct graft_scratch *scratch, const struct graft_view *view, 
     if (across && down) {
         const int64_t lost = (int64_t)view->height - window->height;
         const bool down_first = lost > 0 && lost > 2 * ((int64_t)view->width - window->width);
-        return (down_first ? resize_down_across : resize_across_down)(scratch, view, axes, window, result, stride);
+        return (down_first ? resize_down_across : resize_across_down)(scratch, view, axes, window, result,
+                                                                      stride);
     }
     if (across) {
         horizontal_pass(view, window->y, window->rows, &axes[0], window->columns, result, stride);

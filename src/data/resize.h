@@ -16,8 +16,9 @@ struct graft_window {
 };
 
 /*
- * Writes the window to `result`, row y at result + y × stride; the channels are the view's. The window must lie inside
- * the resized picture. The pixels are those of a whole resize followed by a crop. False: no memory.
+ * Writes the window to `result`, row y at result + y × stride; the channels are the view's. The window must
+ * lie inside the resized picture. The pixels are those of a whole resize followed by a crop. False: no
+ * memory.
  */
 bool graft_resize(struct graft_scratch *scratch, const struct graft_view *view, enum graft_filter filter,
                   const struct graft_window *window, uint8_t *result, size_t stride);

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The inner loops of a resize: sums of u8 × weight (22 fractional bits) in 32-bit integers, so that every order of
- * summation gives the same bits. Plain loops, and loops for SSE2 (every x86-64 processor): there a weight is split
- * into an upper part and 11 lower bits, which fit the 16-bit multiply-add of pairs; sums may wrap, the total does not.
+ * The inner loops of a resize: sums of u8 × weight (22 fractional bits) in 32-bit integers, so that every
+ * order of summation gives the same bits. Plain loops, and loops for SSE2 (every x86-64 processor): there a
+ * weight is split into an upper part and 11 lower bits, which fit the 16-bit multiply-add of pairs; sums may
+ * wrap, the total does not.
  */
 #ifndef GRAFT_SRC_DATA_RESIZE_ROWS_H
 #define GRAFT_SRC_DATA_RESIZE_ROWS_H
@@ -102,8 +103,10 @@ static inline void graft_resize_down16(const uint8_t *top, size_t stride, const 
             high[i] = _mm_add_epi32(high[i], _mm_madd_epi16(words[i], pair.high));
         }
     }
-    const __m128i left = _mm_packs_epi32(graft_weight_total(low[0], high[0]), graft_weight_total(low[1], high[1]));
-    const __m128i right = _mm_packs_epi32(graft_weight_total(low[2], high[2]), graft_weight_total(low[3], high[3]));
+    const __m128i left =
+        _mm_packs_epi32(graft_weight_total(low[0], high[0]), graft_weight_total(low[1], high[1]));
+    const __m128i right =
+        _mm_packs_epi32(graft_weight_total(low[2], high[2]), graft_weight_total(low[3], high[3]));
     _mm_storeu_si128((__m128i *)(void *)out, _mm_packus_epi16(left, right));
 }
 
