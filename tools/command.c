@@ -1,0 +1,241 @@
+/* SPDX-License-Identifier: MIT */
+/* The life of a verb: context, Ctrl-C, messages, devices. Options are in options.c. */
+#include "command.h"
+
+#include "base/text.h"
+#include "options.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#define TEXT_SIZE 4096
+
+/* A signal handler has no argument: the one place where the program keeps something outside of the command.
+ */
+static struct graft_context *volatile interrupted_context;
+
+static void on_interrupt(int signal_number)
+{
+    static const char said[] = "\ngraft: ending; Ctrl-C again ends at once\n";
+    struct graft_context *const context = interrupted_context;
+    (void)signal_number;
+    if (context == NULL || graft_context_cancelled(context)) {
+        _exit(GRAFT_EXIT_INTERRUPTED);
+    }
+    graft_context_cancel(context);
+    const ssize_t ignored = write(STDERR_FILENO, said, sizeof said - 1);
+    (void)ignored;
+}
+
+static void take_interrupts(struct graft_context *context)
+{
+    struct sigaction action = {.sa_handler = on_interrupt, .sa_flags = SA_RESTART};
+    sigemptyset(&action.sa_mask);
+    interrupted_context = context;
+    sigaction(SIGINT, &action, NULL);
+    sigaction(SIGTERM, &action, NULL);
+}
+
+double graft_command_seconds(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+}
+
+/* The lock is held. */
+static void clear_line(struct graft_command *command)
+{
+    if (command->line_shown) {
+        fputs("\r\033[K", stderr);
+        command->line_shown = false;
+    }
+}
+
+/* One line on stderr, whatever line breaks the text has. */
+static void say(struct graft_command *command, const char *prefix, const char *text, const char *suffix)
+{
+    char line[TEXT_SIZE];
+    const int length = snprintf(line, sizeof line, "%s%s%s", prefix, text, suffix);
+    for (int i = 0; i < length && i < TEXT_SIZE - 1; i++) {
+        if (line[i] == '\n' || line[i] == '\r') {
+            line[i] = ' ';
+        }
+    }
+    pthread_mutex_lock(&command->lock);
+    clear_line(command);
+    fprintf(stderr, "%s\n", line);
+    pthread_mutex_unlock(&command->lock);
+}
+
+static void on_log(void *user, enum graft_log_level level, const char *text)
+{
+    struct graft_command *const command = user;
+    if (level == GRAFT_LOG_WARNING || !command->quiet) {
+        say(command, level == GRAFT_LOG_WARNING ? "warning: " : "", text, "");
+    }
+}
+
+int graft_command_begin(struct graft_command *command, const struct graft_option *options, size_t count)
+{
+    pthread_mutex_init(&command->lock, NULL);
+    command->terminal = isatty(STDERR_FILENO) == 1;
+    const int done = graft_options_read(command, options, count);
+    if (done != GRAFT_EXIT_GO_ON) {
+        return done;
+    }
+    const struct graft_context_options settings = {
+        .log = on_log, .log_user = command, .threads = (int)command->threads};
+    const enum graft_status status = graft_context_open(&settings, &command->context);
+    if (status != GRAFT_OK) {
+        return graft_command_error(command, "the library does not start: %s", graft_status_name(status));
+    }
+    if (command->verb->cancels) {
+        take_interrupts(command->context);
+    }
+    return GRAFT_EXIT_GO_ON;
+}
+
+int graft_command_end(struct graft_command *command, int code)
+{
+    graft_command_progress_end(command);
+    errno = 0;
+    if (fflush(stdout) != 0 || ferror(stdout) != 0) {
+        const int error = errno;
+        code = graft_command_error(command, "standard output cannot be written: %s",
+                                   error != 0 ? strerror(error) : "an earlier write failed");
+    }
+    interrupted_context = NULL;
+    graft_context_close(&command->context);
+    free(command->operands);
+    command->operands = NULL;
+    return code;
+}
+
+int graft_command_failed(struct graft_command *command, enum graft_status status)
+{
+    const char *const text = graft_context_error(command->context);
+    if (status == GRAFT_ERROR_CANCELLED) {
+        say(command, "graft: ", "interrupted", "");
+        return GRAFT_EXIT_INTERRUPTED;
+    }
+    say(command, "graft: ", text[0] != '\0' ? text : graft_status_name(status), "");
+    return GRAFT_EXIT_FAILED;
+}
+
+int graft_command_failed_name(struct graft_command *command, enum graft_status status)
+{
+    const int code = graft_command_failed(command, status);
+    return status == GRAFT_ERROR_NOT_FOUND || status == GRAFT_ERROR_ARGUMENT ? GRAFT_EXIT_USAGE : code;
+}
+
+int graft_command_usage(struct graft_command *command, const char *format, ...)
+{
+    char text[TEXT_SIZE / 2];
+    char suffix[64];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(text, sizeof text, format, arguments);
+    va_end(arguments);
+    snprintf(suffix, sizeof suffix, " (see: graft %s --help)", command->verb->name);
+    say(command, "graft: ", text, suffix);
+    return GRAFT_EXIT_USAGE;
+}
+
+int graft_command_error(struct graft_command *command, const char *format, ...)
+{
+    char text[TEXT_SIZE / 2];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(text, sizeof text, format, arguments);
+    va_end(arguments);
+    say(command, "graft: ", text, "");
+    return GRAFT_EXIT_FAILED;
+}
+
+void graft_command_remark(struct graft_command *command, const char *format, ...)
+{
+    char text[TEXT_SIZE / 2];
+    va_list arguments;
+    if (command->quiet) {
+        return;
+    }
+    va_start(arguments, format);
+    vsnprintf(text, sizeof text, format, arguments);
+    va_end(arguments);
+    say(command, "", text, "");
+}
+
+void graft_command_progress(struct graft_command *command, const char *format, ...)
+{
+    char text[TEXT_SIZE / 2];
+    va_list arguments;
+    const double now = graft_command_seconds();
+    if (command->quiet || !command->terminal || now - command->line_time < 0.1) {
+        return;
+    }
+    va_start(arguments, format);
+    vsnprintf(text, sizeof text, format, arguments);
+    va_end(arguments);
+    pthread_mutex_lock(&command->lock);
+    fprintf(stderr, "\r%s\033[K", text);
+    fflush(stderr);
+    command->line_shown = true;
+    command->line_time = now;
+    pthread_mutex_unlock(&command->lock);
+}
+
+void graft_command_progress_end(struct graft_command *command)
+{
+    pthread_mutex_lock(&command->lock);
+    clear_line(command);
+    pthread_mutex_unlock(&command->lock);
+}
+
+int graft_command_open_device(struct graft_command *command, struct graft_device **device)
+{
+    const char *const which = command->device != NULL ? command->device : "auto";
+    const enum graft_status status = graft_device_open(command->context, which, device);
+    return status == GRAFT_OK ? GRAFT_EXIT_GO_ON : graft_command_failed_name(command, status);
+}
+
+int graft_command_next_device(struct graft_command *command, const char **rest, char *name, size_t size)
+{
+    const size_t length = strcspn(*rest, ",");
+    if (length == 0 || length >= size) {
+        return graft_command_usage(command, "--device \"%s\" is no list of devices such as cpu,opencl:0",
+                                   command->device);
+    }
+    memcpy(name, *rest, length);
+    name[length] = '\0';
+    *rest = (*rest)[length] == ',' ? *rest + length + 1 : NULL;
+    return GRAFT_EXIT_GO_ON;
+}
+
+int graft_command_choice(struct graft_command *command, const char *option, const char *name,
+                         const char *const *names, int count)
+{
+    char list[256] = "";
+    for (int i = 0; i < count; i++) {
+        if (strcmp(names[i], name) == 0) {
+            return i;
+        }
+        const size_t used = strlen(list);
+        snprintf(list + used, sizeof list - used, "%s%s",
+                 i == 0           ? ""
+                 : i == count - 1 ? " or "
+                                  : ", ",
+                 names[i]);
+    }
+    const char *const nearest = graft_text_nearest(name, names, (size_t)count);
+    graft_command_usage(command, "%s is %s, not \"%s\"%s%s%s", option, list, name,
+                        nearest != NULL ? "; did you mean " : "", nearest != NULL ? nearest : "",
+                        nearest != NULL ? "?" : "");
+    return -1;
+}

@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What all verbs of the command share: options, help, the context, messages, exit codes.
+ *
+ * A verb is a constant description and a function. The function declares where its options are stored, calls
+ * graft_command_begin, and returns its exit code; results go to stdout, everything else to stderr.
+ */
+#ifndef GRAFT_TOOLS_COMMAND_H
+#define GRAFT_TOOLS_COMMAND_H
+
+#include "graft/device.h"
+
+#include <pthread.h>
+
+enum graft_exit {
+    GRAFT_EXIT_GO_ON = -1, /* of graft_command_begin and the like: nothing to return yet */
+    GRAFT_EXIT_DONE = 0,
+    GRAFT_EXIT_FAILED = 1,
+    GRAFT_EXIT_USAGE = 2,
+    GRAFT_EXIT_NOTHING = 77,
+    GRAFT_EXIT_INTERRUPTED = 130 /* by Ctrl-C; what a shell expects */
+};
+
+enum graft_option_kind {
+    GRAFT_OPTION_FLAG,    /* bool */
+    GRAFT_OPTION_TEXT,    /* const char * */
+    GRAFT_OPTION_INTEGER, /* int64_t in least..most */
+    GRAFT_OPTION_REAL,    /* double in least..most */
+    GRAFT_OPTION_BYTES    /* uint64_t: "1500000", "512M", "2G" (powers of 1024) */
+};
+
+struct graft_option {
+    const char *name;     /* "--top" */
+    const char *argument; /* "K"; NULL for a flag */
+    const char *help;
+    enum graft_option_kind kind;
+    void *target;
+    double least, most; /* of numbers */
+};
+
+struct graft_command;
+
+struct graft_verb {
+    const char *name;
+    const char *operands; /* "RUN-or-MODEL IMAGE..." */
+    const char *purpose;  /* one line, no full stop */
+    const char *examples; /* whole lines: two spaces, the command; more spaces, what it does */
+    const char *notes;    /* whole lines, or NULL */
+    int least, most;      /* number of operands; most < 0: any */
+    bool cancels;         /* the verb ends by itself when the context is cancelled; else Ctrl-C just kills */
+    int (*run)(struct graft_command *command);
+};
+
+struct graft_command {
+    const struct graft_verb *verb;
+    char **arguments; /* behind the verb */
+    int argument_count;
+    const char **operands;
+    int operand_count;
+    uint64_t given; /* bit i: option i of the verb's own table was there */
+    bool json, quiet;
+    const char *device; /* NULL: not given */
+    int64_t threads;
+    int64_t seed;
+    struct graft_context *context;
+    /* the line of progress on the terminal */
+    pthread_mutex_t lock;
+    bool terminal, line_shown;
+    double line_time;
+};
+
+/*
+ * Reads the options (at most 64 of the verb's own), answers --help, opens the context and takes over Ctrl-C.
+ * Returns GRAFT_EXIT_GO_ON, or what the verb must return.
+ */
+GRAFT_MUST_CHECK int graft_command_begin(struct graft_command *command, const struct graft_option *options,
+                                         size_t count);
+/* Closes the context; says if stdout could not be written. Returns `code`, or GRAFT_EXIT_FAILED. */
+int graft_command_end(struct graft_command *command, int code);
+
+/* "graft: …" on stderr, from the context; returns GRAFT_EXIT_FAILED or GRAFT_EXIT_INTERRUPTED. */
+int graft_command_failed(struct graft_command *command, enum graft_status status);
+/* The same for a name that the user gave: a name that is not known or makes no sense is GRAFT_EXIT_USAGE. */
+int graft_command_failed_name(struct graft_command *command, enum graft_status status);
+/* "graft: …" and where help is, on stderr; returns GRAFT_EXIT_USAGE. */
+int graft_command_usage(struct graft_command *command, const char *format, ...) GRAFT_PRINTF(2, 3);
+/* "graft: …" on stderr; returns GRAFT_EXIT_FAILED. */
+int graft_command_error(struct graft_command *command, const char *format, ...) GRAFT_PRINTF(2, 3);
+/* A line on stderr, unless --quiet. */
+void graft_command_remark(struct graft_command *command, const char *format, ...) GRAFT_PRINTF(2, 3);
+
+/* Shows a line that the next one overwrites; only on a terminal, and not more often than ten times a second.
+ */
+void graft_command_progress(struct graft_command *command, const char *format, ...) GRAFT_PRINTF(2, 3);
+/* Takes it away. */
+void graft_command_progress_end(struct graft_command *command);
+
+/* Opens --device, or "auto". GRAFT_EXIT_GO_ON or an exit code. */
+GRAFT_MUST_CHECK int graft_command_open_device(struct graft_command *command, struct graft_device **device);
+/* The same for one of several names: "cpu,opencl:0" is walked with *rest, which starts as the list and ends
+ * as NULL. */
+GRAFT_MUST_CHECK int graft_command_next_device(struct graft_command *command, const char **rest, char *name,
+                                               size_t size);
+
+/* The index of `name` among `names`, or -1 with a usage message: "--pool is avg, max or none, not 'avgg'; …".
+ */
+int graft_command_choice(struct graft_command *command, const char *option, const char *name,
+                         const char *const *names, int count);
+
+double graft_command_seconds(void);
+
+#endif

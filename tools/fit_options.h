@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: MIT */
+/* The options of `graft fit`: from the command line to graft_fit_options. */
+#ifndef GRAFT_TOOLS_FIT_OPTIONS_H
+#define GRAFT_TOOLS_FIT_OPTIONS_H
+
+#include "command.h"
+#include "graft/train.h"
+
+struct graft_fit_request {
+    struct graft_fit_options options;
+    /* as they stand on the command line */
+    const char *stages, *freeze, *schedule, *bn;
+    int64_t epochs, warmup;
+    double momentum, val_fraction; /* < 0: not given */
+    double dropout, label_smoothing;
+    char out[1024];
+};
+
+/* Begins the command and fills request->options. GRAFT_EXIT_GO_ON or an exit code. */
+GRAFT_MUST_CHECK int graft_fit_request_read(struct graft_command *command, struct graft_fit_request *request);
+
+#endif

@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: MIT */
+#include "network.h"
+
+#include "base/context.h"
+#include "base/file.h"
+#include "base/text.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#define NAMES_LIMIT (16u << 20)
+#define USUAL_BATCH 16
+
+int graft_network_check(struct graft_command *command, const struct graft_network_options *options)
+{
+    const char *const name = command->operands[0];
+    const struct graft_model_info *info = NULL;
+    struct stat facts;
+    if (stat(name, &facts) == 0 && S_ISDIR(facts.st_mode)) {
+        return GRAFT_EXIT_GO_ON;
+    }
+    if (strchr(name, '/') != NULL) {
+        return graft_command_error(command, "there is no run folder \"%s\"", name);
+    }
+    const enum graft_status status = graft_model_find(command->context, name, &info);
+    if (status != GRAFT_OK) {
+        return graft_command_failed_name(command, status);
+    }
+    return options->weights != NULL
+               ? GRAFT_EXIT_GO_ON
+               : graft_command_usage(command, "%s needs weights: name a safetensors file with --weights",
+                                     info->name);
+}
+
+int graft_network_open(struct graft_command *command, struct graft_device *device,
+                       const struct graft_network_options *options, struct graft_classifier **classifier)
+{
+    const int64_t smallest = options->smallest_batch;
+    const int64_t usual = smallest > 0 && smallest < USUAL_BATCH ? smallest : USUAL_BATCH;
+    const struct graft_classifier_options settings = {.network = command->operands[0],
+                                                      .weights = options->weights,
+                                                      .batch = options->batch > 0 ? options->batch : usual,
+                                                      .plan = {.variants = options->variants,
+                                                               .memory_limit = options->memory,
+                                                               .keep_all = options->keep_all}};
+    const enum graft_status status = graft_classifier_open(device, &settings, classifier);
+    return status == GRAFT_OK ? GRAFT_EXIT_GO_ON : graft_command_failed(command, status);
+}
+
+/* Splits "index<tab>id<tab>name" in place; false if the line is not of that form. */
+static bool split_line(char *line, long *index, char **id, char **name)
+{
+    char *end = NULL;
+    char *const first = strchr(line, '\t');
+    char *const second = first != NULL ? strchr(first + 1, '\t') : NULL;
+    if (second == NULL) {
+        return false;
+    }
+    *index = strtol(line, &end, 10);
+    if (end != first || end == line) {
+        return false;
+    }
+    *second = '\0';
+    *id = first + 1;
+    *name = second + 1;
+    return true;
+}
+
+/* One line; NULL if it is fine, else what is wrong with it. */
+static const char *read_line(struct graft_class_file *names, int32_t count, int32_t number, char *line)
+{
+    long index = number;
+    char *id = NULL;
+    char *name = line;
+    const bool table = split_line(line, &index, &id, &name);
+    if (number > 0 && table != (names->ids != NULL)) {
+        return "some lines have an index and an id, some have not";
+    }
+    if (table && names->ids == NULL) {
+        names->ids = calloc((size_t)count, sizeof *names->ids);
+    }
+    if (index < 0 || index >= count || names->names[index] != NULL) {
+        return "the index is too large or comes twice";
+    }
+    names->names[index] = strdup(name);
+    if (table && names->ids != NULL) {
+        names->ids[index] = strdup(id);
+    }
+    return names->names[index] != NULL && (!table || (names->ids != NULL && names->ids[index] != NULL))
+               ? NULL
+               : "not enough memory";
+}
+
+int graft_class_file_read(struct graft_command *command, const char *path, int32_t count,
+                          struct graft_class_file *names)
+{
+    char *text = NULL;
+    size_t size = 0;
+    int32_t lines = 0;
+    const char *fault = NULL;
+    *names = (struct graft_class_file){.count = count};
+    const enum graft_status status = graft_file_read(command->context, path, NAMES_LIMIT, &text, &size);
+    if (status != GRAFT_OK) {
+        return graft_command_failed(command, status);
+    }
+    names->names = calloc((size_t)count, sizeof *names->names);
+    fault = names->names == NULL ? "not enough memory" : strlen(text) != size ? "it is no text" : NULL;
+    for (char *line = text, *next; fault == NULL && line != NULL && *line != '\0'; line = next) {
+        next = strchr(line, '\n');
+        if (next != NULL) {
+            *next++ = '\0';
+        }
+        line[strcspn(line, "\r")] = '\0';
+        fault = lines < count ? read_line(names, count, lines, line) : NULL;
+        lines++;
+    }
+    graft_release(command->context, text);
+    int code = GRAFT_EXIT_GO_ON;
+    if (fault != NULL) {
+        code = graft_command_error(command, "%s, line %d: %s", path, (int)lines, fault);
+    } else if (lines != count) {
+        code = graft_command_error(command, "%s names %d classes, the network has %d", path, (int)lines,
+                                   (int)count);
+    }
+    if (code != GRAFT_EXIT_GO_ON) {
+        graft_class_file_close(names);
+    }
+    return code;
+}
+
+void graft_class_file_close(struct graft_class_file *names)
+{
+    for (int32_t i = 0; i < names->count; i++) {
+        if (names->names != NULL) {
+            free(names->names[i]);
+        }
+        if (names->ids != NULL) {
+            free(names->ids[i]);
+        }
+    }
+    free(names->names);
+    free(names->ids);
+    *names = (struct graft_class_file){0};
+}
+
+int graft_read_side(struct graft_command *command, const char *text, int64_t *height, int64_t *width)
+{
+    char *end = NULL;
+    *height = strtol(text, &end, 10);
+    *width = *height;
+    bool fits = end != text;
+    if (fits && *end == 'x') {
+        const char *const second = end + 1;
+        *width = strtol(second, &end, 10);
+        fits = end != second;
+    }
+    fits = fits && *end == '\0' && *height >= 1 && *height <= 8192 && *width >= 1 && *width <= 8192;
+    return fits ? GRAFT_EXIT_GO_ON
+                : graft_command_usage(command,
+                                      "--input is a side of 1 to 8192 such as 224, or height x width such as "
+                                      "192x256, not \"%s\"",
+                                      text);
+}
+
+int graft_stage_after(struct graft_command *command, const char *network, const char *frozen,
+                      char stage[GRAFT_MODEL_NAME_SIZE])
+{
+    struct graft_model *model = NULL;
+    char list[1024] = "";
+    const enum graft_status status = graft_model_open(command->context, network, NULL, &model);
+    if (status != GRAFT_OK) {
+        return graft_command_failed_name(command, status);
+    }
+    const int index = graft_model_stage_find(model, frozen);
+    const bool fits = index >= 0 && index + 1 < model->stage_count;
+    if (fits) {
+        snprintf(stage, GRAFT_MODEL_NAME_SIZE, "%s", model->stages[index + 1].name);
+    }
+    for (int i = 0; i + 1 < model->stage_count; i++) {
+        const size_t used = strlen(list);
+        snprintf(list + used, sizeof list - used, "%s%s", i > 0 ? ", " : "", model->stages[i].name);
+    }
+    graft_model_close(&model);
+    return fits ? GRAFT_EXIT_GO_ON
+                : graft_command_usage(command,
+                                      "--freeze takes a stage of %s other than its last, not \"%s\": %s",
+                                      network, frozen, list);
+}

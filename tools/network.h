@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: MIT */
+/* Networks as the verbs name them: a run folder, or a network with its weights; stages; class names from a
+ * file. */
+#ifndef GRAFT_TOOLS_NETWORK_H
+#define GRAFT_TOOLS_NETWORK_H
+
+#include "command.h"
+#include "graft/train.h"
+
+/* Options of verbs that use a trained network. */
+struct graft_network_options {
+    const char *weights, *names, *variants;
+    int64_t batch;
+    uint64_t memory;
+    int64_t smallest_batch; /* batch when none is given: the lesser of this and 16; 0: 16 */
+    bool keep_all;
+};
+
+/* Rows for the verb's table: weights, names, batch, memory, variants. */
+#define GRAFT_NETWORK_OPTIONS(o)                                                                             \
+    {                                                                                                        \
+        "--weights",                                                                                         \
+        "FILE",                                                                                              \
+        "weights of the network; a run folder has its own",                                                  \
+        GRAFT_OPTION_TEXT,                                                                                   \
+        &(o).weights,                                                                                        \
+        0,                                                                                                   \
+        0},                                                                                                  \
+        {"--names",                                                                                          \
+         "FILE",                                                                                             \
+         "class names: one a line, or lines of index, id, name",                                             \
+         GRAFT_OPTION_TEXT,                                                                                  \
+         &(o).names,                                                                                         \
+         0,                                                                                                  \
+         0},                                                                                                 \
+        {"--batch", "N", "pictures at a time", GRAFT_OPTION_INTEGER, &(o).batch, 1, 65536},                  \
+        {"--memory",                                                                                         \
+         "BYTES",                                                                                            \
+         "fail rather than take more of the device: 512M, 2G",                                               \
+         GRAFT_OPTION_BYTES,                                                                                 \
+         &(o).memory,                                                                                        \
+         0,                                                                                                  \
+         0},                                                                                                 \
+        {"--variants",                                                                                       \
+         "LIST",                                                                                             \
+         "force algorithms: conv2d=reference,matmul=...",                                                    \
+         GRAFT_OPTION_TEXT,                                                                                  \
+         &(o).variants,                                                                                      \
+         0,                                                                                                  \
+         0}
+
+struct graft_class_file {
+    int32_t count;
+    char **names; /* [count] */
+    char **ids;   /* [count], or NULL if the file has none */
+};
+
+/* Is the first operand a run folder, or a network with --weights? Wrong usage is told before anything is
+ * opened. GRAFT_EXIT_GO_ON or an exit code. */
+GRAFT_MUST_CHECK int graft_network_check(struct graft_command *command,
+                                         const struct graft_network_options *options);
+/* Opens it. GRAFT_EXIT_GO_ON or an exit code. */
+GRAFT_MUST_CHECK int graft_network_open(struct graft_command *command, struct graft_device *device,
+                                        const struct graft_network_options *options,
+                                        struct graft_classifier **classifier);
+
+/* Reads class names: one a line, or "index<tab>id<tab>name". `count`: how many there must be.
+ * GRAFT_EXIT_GO_ON or an exit code. */
+GRAFT_MUST_CHECK int graft_class_file_read(struct graft_command *command, const char *path, int32_t count,
+                                           struct graft_class_file *names);
+void graft_class_file_close(struct graft_class_file *names);
+
+/* "224" or "192x256" into height and width. */
+GRAFT_MUST_CHECK int graft_read_side(struct graft_command *command, const char *text, int64_t *height,
+                                     int64_t *width);
+
+/* The stage that follows `frozen` in a network; it must not be the last one. */
+GRAFT_MUST_CHECK int graft_stage_after(struct graft_command *command, const char *network, const char *frozen,
+                                       char stage[GRAFT_MODEL_NAME_SIZE]);
+
+#endif

@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: MIT */
+#include "output.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+json_t *graft_json_real(double value)
+{
+    return isfinite(value) ? json_real(value) : json_null();
+}
+
+/* Length of the valid UTF-8 sequence at `text`, 0 if there is none. */
+static size_t sequence(const unsigned char *text)
+{
+    const size_t length = text[0] < 0x80       ? 1
+                          : text[0] >> 5 == 6  ? 2
+                          : text[0] >> 4 == 14 ? 3
+                          : text[0] >> 3 == 30 ? 4
+                                               : 0;
+    uint32_t point = length == 1 ? text[0] : text[0] & (0xffu >> (length + 1));
+    for (size_t i = 1; i < length; i++) {
+        if (text[i] >> 6 != 2) {
+            return 0;
+        }
+        point = point << 6 | (text[i] & 0x3fu);
+    }
+    static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
+    const bool surrogate = point >= 0xd800 && point < 0xe000;
+    return length > 0 && point >= least[length] && point <= 0x10ffff && !surrogate ? length : 0;
+}
+
+json_t *graft_json_text(const char *text)
+{
+    const size_t length = strlen(text);
+    char *const clean = malloc(3 * length + 1);
+    if (clean == NULL) {
+        return NULL;
+    }
+    size_t used = 0;
+    for (size_t i = 0; i < length;) {
+        const size_t step = sequence((const unsigned char *)text + i);
+        memcpy(clean + used, step > 0 ? text + i : "\xef\xbf\xbd", step > 0 ? step : 3);
+        used += step > 0 ? step : 3;
+        i += step > 0 ? step : 1;
+    }
+    json_t *const value = json_stringn(clean, used);
+    free(clean);
+    return value;
+}
+
+json_t *graft_json_shape(const struct graft_shape *shape)
+{
+    json_t *const list = json_array();
+    for (int32_t i = 0; i < shape->rank; i++) {
+        json_array_append_new(list, json_integer(shape->dim[i]));
+    }
+    return list;
+}
+
+int graft_json_print(struct graft_command *command, json_t *document)
+{
+    char *const text =
+        document != NULL ? json_dumps(document, JSON_ENCODE_ANY | JSON_REAL_PRECISION(9)) : NULL;
+    json_decref(document);
+    if (text == NULL) {
+        return graft_command_error(command, "not enough memory for the JSON document");
+    }
+    printf("%s\n", text);
+    free(text);
+    return GRAFT_EXIT_DONE;
+}
+
+const char *graft_show_bytes(uint64_t bytes, char text[32])
+{
+    static const char *const units[] = {"B", "KiB", "MiB", "GiB", "TiB"};
+    double value = (double)bytes;
+    int unit = 0;
+    while (value >= 1024 && unit < 4) {
+        value /= 1024;
+        unit++;
+    }
+    snprintf(text, 32, unit == 0 ? "%.0f %s" : "%.1f %s", value, units[unit]);
+    return text;
+}
+
+const char *graft_show_count(int64_t value, char text[32])
+{
+    char digits[32];
+    const int length = snprintf(digits, sizeof digits, "%lld", (long long)value);
+    int at = 0;
+    for (int i = 0; i < length && at < 30; i++) {
+        if (i > 0 && (length - i) % 3 == 0 && digits[i - 1] != '-') {
+            text[at++] = ',';
+        }
+        text[at++] = digits[i];
+    }
+    text[at] = '\0';
+    return text;
+}
+
+const char *graft_show_duration(double seconds, char text[32])
+{
+    const long whole = seconds < 1e9 ? lround(seconds) : 999999999;
+    if (whole < 60) {
+        snprintf(text, 32, "%ld s", whole);
+    } else if (whole < 3600) {
+        snprintf(text, 32, "%ld:%02ld", whole / 60, whole % 60);
+    } else {
+        snprintf(text, 32, "%ld:%02ld:%02ld", whole / 3600, whole / 60 % 60, whole % 60);
+    }
+    return text;
+}

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: MIT */
+/* Results: JSON documents, and numbers as people read them. */
+#ifndef GRAFT_TOOLS_OUTPUT_H
+#define GRAFT_TOOLS_OUTPUT_H
+
+#include "command.h"
+#include "graft/tensor.h"
+
+#include <jansson.h>
+
+/* A number; null if it is not finite. */
+json_t *graft_json_real(double value);
+/* A text; bytes that are no UTF-8 become U+FFFD. */
+json_t *graft_json_text(const char *text);
+json_t *graft_json_shape(const struct graft_shape *shape);
+/* Prints the document on one line of stdout and releases it. `document` NULL: memory was not enough to make
+ * it. Returns GRAFT_EXIT_DONE or GRAFT_EXIT_FAILED. */
+int graft_json_print(struct graft_command *command, json_t *document);
+
+/* "1.4 GiB", "512 B" */
+const char *graft_show_bytes(uint64_t bytes, char text[32]);
+/* "1,248,424" */
+const char *graft_show_count(int64_t value, char text[32]);
+/* "45 s", "3:05", "2:03:09" */
+const char *graft_show_duration(double seconds, char text[32]);
+
+#endif

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: MIT */
+#include "progress.h"
+
+#include "output.h"
+
+#include <math.h>
+#include <stdio.h>
+
+void graft_show_progress(void *user, const struct graft_progress *progress)
+{
+    struct graft_command *const command = user;
+    char epoch[48] = "";
+    char figures[64] = "";
+    char left[64] = "";
+    char duration[32];
+    if (progress->epochs > 0) {
+        snprintf(epoch, sizeof epoch, ", epoch %d/%d", progress->epoch, progress->epochs);
+    }
+    if (isfinite(progress->loss)) {
+        snprintf(figures, sizeof figures, ", loss %.4f, %.1f %% right", progress->loss,
+                 100 * progress->accuracy);
+    }
+    if (progress->seconds_left >= 0) {
+        snprintf(left, sizeof left, ", %s left", graft_show_duration(progress->seconds_left, duration));
+    }
+    graft_command_progress(command, "%s%s: %lld/%lld pictures, %.0f images/s%s%s", progress->phase, epoch,
+                           (long long)progress->done, (long long)progress->total, progress->images_per_second,
+                           figures, left);
+}
+
+/* "0.1234", or "-" where there is nothing to tell. */
+static const char *show_number(double value, double factor, int digits, char text[16])
+{
+    if (isfinite(value)) {
+        snprintf(text, 16, "%.*f", digits, factor * value);
+    } else {
+        snprintf(text, 16, "-");
+    }
+    return text;
+}
+
+void graft_show_epoch(struct graft_command *command, const struct graft_fit_epoch *epoch, const char *stage,
+                      bool heading)
+{
+    char numbers[4][16];
+    if (heading) {
+        graft_command_remark(command, "%5s  %-12s %9s %11s %7s %9s %7s %8s", "epoch", "learns from", "rate",
+                             "train loss", "top 1", "val loss", "top 1", "seconds");
+    }
+    graft_command_remark(command, "%5d  %-12s %9.2e %11s %7s %9s %7s %8.2f", epoch->epoch, stage,
+                         epoch->learning_rate, show_number(epoch->train_loss, 1, 4, numbers[0]),
+                         show_number(epoch->train_top1, 100, 2, numbers[1]),
+                         show_number(epoch->val_loss, 1, 4, numbers[2]),
+                         show_number(epoch->val_top1, 100, 2, numbers[3]), epoch->seconds);
+}

@@ -1,0 +1,237 @@
+/* SPDX-License-Identifier: MIT */
+/* graft evaluate: how often a network is right on pictures whose classes are known. */
+#include "network.h"
+#include "output.h"
+#include "progress.h"
+#include "verbs.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define WIDEST_CONFUSION 16
+
+struct request {
+    struct graft_network_options network;
+    const char *split;
+    double val_fraction;
+    bool skip_damaged;
+};
+
+static json_t *describe_classes(const struct graft_evaluation *evaluation, const char *const *names)
+{
+    json_t *const list = json_array();
+    for (int32_t c = 0; c < evaluation->classes; c++) {
+        const struct graft_class_figures *const figures = &evaluation->figures[c];
+        json_array_append_new(
+            list, json_pack("{s:o, s:I, s:o, s:o, s:o}", "name", graft_json_text(names[c]), "images",
+                            (json_int_t)figures->images, "precision", graft_json_real(figures->precision),
+                            "recall", graft_json_real(figures->recall), "f1", graft_json_real(figures->f1)));
+    }
+    return list;
+}
+
+static json_t *describe_confusion(const struct graft_evaluation *evaluation)
+{
+    json_t *const rows = json_array();
+    for (int32_t c = 0; c < evaluation->classes; c++) {
+        json_t *const row = json_array();
+        for (int32_t p = 0; p < evaluation->classes; p++) {
+            json_array_append_new(row,
+                                  json_integer(evaluation->confusion[(int64_t)c * evaluation->classes + p]));
+        }
+        json_array_append_new(rows, row);
+    }
+    return rows;
+}
+
+static json_t *describe(const struct graft_evaluation *evaluation, const char *const *names)
+{
+    return json_pack("{s:I, s:o, s:o, s:o, s:o, s:o}", "images", (json_int_t)evaluation->images, "loss",
+                     graft_json_real(evaluation->loss), "top1", graft_json_real(evaluation->top1), "top5",
+                     graft_json_real(evaluation->top5), "classes", describe_classes(evaluation, names),
+                     "confusion", describe_confusion(evaluation));
+}
+
+/* Rows: what it is; columns: what the network says. */
+static void print_confusion(const struct graft_evaluation *evaluation, const char *const *names)
+{
+    printf("\n%-24s", "is \\ predicted");
+    for (int32_t p = 0; p < evaluation->classes; p++) {
+        printf(" %8.8s", names[p]);
+    }
+    printf("\n");
+    for (int32_t c = 0; c < evaluation->classes; c++) {
+        printf("%-24.24s", names[c]);
+        for (int32_t p = 0; p < evaluation->classes; p++) {
+            printf(" %8lld", (long long)evaluation->confusion[(int64_t)c * evaluation->classes + p]);
+        }
+        printf("\n");
+    }
+}
+
+static void print_table(const struct graft_evaluation *evaluation, const char *const *names)
+{
+    printf("%lld pictures: top 1 %.2f %%, top 5 %.2f %%, loss %.4f\n\n", (long long)evaluation->images,
+           100 * evaluation->top1, 100 * evaluation->top5, evaluation->loss);
+    printf("%-24s %8s %10s %8s %8s\n", "class", "images", "precision", "recall", "f1");
+    for (int32_t c = 0; c < evaluation->classes; c++) {
+        const struct graft_class_figures *const figures = &evaluation->figures[c];
+        printf("%-24s %8lld %10.4f %8.4f %8.4f\n", names[c], (long long)figures->images, figures->precision,
+               figures->recall, figures->f1);
+    }
+    if (evaluation->classes <= WIDEST_CONFUSION) {
+        print_confusion(evaluation, names);
+    }
+}
+
+/* Are all classes of the data among these names? */
+static bool all_known(struct graft_dataset *dataset, char *const *names, int32_t count)
+{
+    const char *const *const found = graft_dataset_class_names(dataset);
+    for (int32_t i = 0; i < graft_dataset_class_count(dataset); i++) {
+        bool known = false;
+        for (int32_t k = 0; k < count && !known; k++) {
+            known = strcmp(found[i], names[k]) == 0;
+        }
+        if (!known) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Opens the data with its classes in the network's order. */
+static int open_data(struct graft_command *command, const struct request *request, const char *const *names,
+                     const struct graft_class_file *file, struct graft_dataset **dataset)
+{
+    struct graft_dataset_options options = {.seed = (uint64_t)command->seed};
+    options.val_fraction = request->split == NULL ? -1 : request->val_fraction;
+    enum graft_status status = GRAFT_OK;
+    if (file->ids != NULL) {
+        status = graft_dataset_open(command->context, command->operands[1], &options, dataset);
+        if (status == GRAFT_OK && all_known(*dataset, file->ids, file->count)) {
+            names = (const char *const *)file->ids;
+        }
+        graft_dataset_close(dataset);
+    }
+    options.class_names = names;
+    options.class_count = file->count;
+    if (status == GRAFT_OK) {
+        status = graft_dataset_open(command->context, command->operands[1], &options, dataset);
+    }
+    return status == GRAFT_OK ? GRAFT_EXIT_GO_ON : graft_command_failed(command, status);
+}
+
+/* The split that is asked for, or the first that has pictures: test, validation, all. */
+static int choose_split(struct graft_command *command, const struct request *request,
+                        const struct graft_dataset *dataset, enum graft_split *split)
+{
+    *split = graft_dataset_count(dataset, GRAFT_SPLIT_TEST) > 0  ? GRAFT_SPLIT_TEST
+             : graft_dataset_count(dataset, GRAFT_SPLIT_VAL) > 0 ? GRAFT_SPLIT_VAL
+                                                                 : GRAFT_SPLIT_TRAIN;
+    for (int s = 0; s < GRAFT_SPLIT_COUNT && request->split != NULL; s++) {
+        if (strcmp(request->split, graft_split_name((enum graft_split)s)) == 0) {
+            *split = (enum graft_split)s;
+        }
+    }
+    const int64_t count = graft_dataset_count(dataset, *split);
+    if (count == 0) {
+        return graft_command_error(command, "%s has no %s pictures", command->operands[1],
+                                   graft_split_name(*split));
+    }
+    graft_command_remark(command, "evaluating %lld pictures (%s)", (long long)count,
+                         graft_split_name(*split));
+    return GRAFT_EXIT_GO_ON;
+}
+
+static int evaluate(struct graft_command *command, const struct request *request, struct graft_device *device)
+{
+    struct graft_classifier *classifier = NULL;
+    struct graft_dataset *dataset = NULL;
+    struct graft_class_file file = {0};
+    struct graft_evaluation evaluation = {0};
+    enum graft_split split = GRAFT_SPLIT_TEST;
+    const char *const *names = NULL;
+    int code = graft_network_open(command, device, &request->network, &classifier);
+    if (code == GRAFT_EXIT_GO_ON && request->network.names != NULL) {
+        code = graft_class_file_read(command, request->network.names,
+                                     graft_classifier_class_count(classifier), &file);
+    }
+    if (code == GRAFT_EXIT_GO_ON) {
+        names =
+            file.names != NULL ? (const char *const *)file.names : graft_classifier_class_names(classifier);
+        file.count = graft_classifier_class_count(classifier);
+        code = open_data(command, request, names, &file, &dataset);
+    }
+    if (code == GRAFT_EXIT_GO_ON) {
+        code = choose_split(command, request, dataset, &split);
+    }
+    if (code == GRAFT_EXIT_GO_ON) {
+        const enum graft_status status = graft_classifier_evaluate(
+            classifier, dataset, split, request->skip_damaged, graft_show_progress, command, &evaluation);
+        graft_command_progress_end(command);
+        if (status != GRAFT_OK) {
+            code = graft_command_failed(command, status);
+        } else if (command->json) {
+            code = graft_json_print(command, describe(&evaluation, names));
+        } else {
+            print_table(&evaluation, names);
+            code = GRAFT_EXIT_DONE;
+        }
+    }
+    graft_evaluation_close(command->context, &evaluation);
+    graft_dataset_close(&dataset);
+    graft_class_file_close(&file);
+    graft_classifier_close(&classifier);
+    return code;
+}
+
+static int run(struct graft_command *command)
+{
+    static const char *const splits[] = {"train", "val", "test"};
+    struct request request = {0};
+    struct graft_device *device = NULL;
+    const struct graft_option options[] = {
+        {"--split", "PART", "train, val or test; else test, val or all pictures, whichever there are first",
+         GRAFT_OPTION_TEXT, &request.split, 0, 0},
+        {"--val-fraction", "X",
+         "with --split, where the data has no validation part: the share that fit set aside",
+         GRAFT_OPTION_REAL, &request.val_fraction, 0, 0.99},
+        {"--skip-damaged", NULL, "leave out pictures that cannot be read, and list them", GRAFT_OPTION_FLAG,
+         &request.skip_damaged, 0, 0},
+        GRAFT_NETWORK_OPTIONS(request.network),
+    };
+    int code = graft_command_begin(command, options, sizeof options / sizeof options[0]);
+    if (code == GRAFT_EXIT_GO_ON && request.split != NULL &&
+        graft_command_choice(command, "--split", request.split, splits, 3) < 0) {
+        return GRAFT_EXIT_USAGE;
+    }
+    if (code == GRAFT_EXIT_GO_ON) {
+        code = graft_network_check(command, &request.network);
+    }
+    if (code == GRAFT_EXIT_GO_ON) {
+        code = graft_command_open_device(command, &device);
+    }
+    if (code == GRAFT_EXIT_GO_ON) {
+        code = evaluate(command, &request, device);
+    }
+    graft_device_close(&device);
+    return code;
+}
+
+const struct graft_verb graft_verb_evaluate = {
+    .name = "evaluate",
+    .operands = "RUN-or-MODEL DATA",
+    .purpose = "measures loss, top 1, top 5, figures of each class and the confusion matrix",
+    .examples =
+        "  graft evaluate runs/flowers-1 flowers              on its test or validation pictures\n"
+        "  graft evaluate runs/flowers-1 other-flowers        on all of a folder with a folder per class\n"
+        "  graft evaluate runs/flowers-1 flowers --split val --seed 7\n"
+        "                                                     on what fit --seed 7 set aside\n"
+        "  graft evaluate squeezenet1_0 --weights squeezenet1_0.safetensors --names classes.txt photos\n"
+        "                                                     published weights\n",
+    .least = 2,
+    .most = 2,
+    .cancels = true,
+    .run = run,
+};

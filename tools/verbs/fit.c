@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: MIT */
+/* graft fit: trains a network on pictures and writes the run folder. */
+#include "fit_options.h"
+#include "graft/train.h"
+#include "output.h"
+#include "progress.h"
+#include "verbs.h"
+#ifdef GRAFT_HAVE_VIS
+#include "graft/vis.h"
+#endif
+
+#include <math.h>
+#include <stdio.h>
+
+struct show {
+    struct graft_command *command;
+    bool begun; /* the table's heading is there */
+};
+
+static void on_progress(void *user, const struct graft_progress *progress)
+{
+    const struct show *const show = user;
+    graft_show_progress(show->command, progress);
+}
+
+static void on_epoch(void *user, const struct graft_fit_epoch *epoch, const char *from)
+{
+    struct show *const show = user;
+    graft_show_epoch(show->command, epoch, from, !show->begun);
+    show->begun = true;
+}
+
+/* curves.png, confusion.png and report.html from what the run folder holds. The run itself is safe by now. */
+static enum graft_status draw(struct graft_command *command, const struct graft_fit_result *result)
+{
+#ifdef GRAFT_HAVE_VIS
+    return graft_vis_run(command->context, result->run, result->cancelled ? NULL : &result->evaluation);
+#else
+    (void)command;
+    (void)result;
+    return GRAFT_OK;
+#endif
+}
+
+static void print_result(const struct graft_fit_result *result)
+{
+    char duration[32];
+    printf("run         %s\n", result->run);
+    printf("network     %s, %d classes\n", result->model, (int)result->classes);
+    if (isfinite(result->val_top1)) {
+        printf("best epoch  %d of %d: %.2f %% of the validation pictures right, loss %.4f\n",
+               result->best_epoch, result->epochs, 100 * result->val_top1, result->val_loss);
+    } else {
+        printf("epochs      %d, nothing to validate with\n", result->epochs);
+    }
+    if (isfinite(result->test_top1)) {
+        printf("test        %.2f %% of %lld pictures right\n", 100 * result->test_top1,
+               (long long)result->evaluation.images);
+    }
+    printf("time        %s, %.0f images/s in training steps\n",
+           graft_show_duration(result->seconds, duration), result->images_per_second);
+    printf("next        graft predict %s PICTURE...\n", result->run);
+}
+
+static json_t *describe(const struct graft_fit_result *result)
+{
+    return json_pack("{s:o, s:i, s:o, s:o, s:o, s:o, s:o}", "run", graft_json_text(result->run), "best_epoch",
+                     result->best_epoch, "val_top1", graft_json_real(result->val_top1), "val_loss",
+                     graft_json_real(result->val_loss), "test_top1", graft_json_real(result->test_top1),
+                     "seconds", graft_json_real(result->seconds), "images_per_second",
+                     graft_json_real(result->images_per_second));
+}
+
+static int finish(struct graft_command *command, const struct graft_fit_result *result)
+{
+    const enum graft_status drawn = draw(command, result);
+    int code = drawn == GRAFT_OK ? GRAFT_EXIT_DONE : graft_command_failed(command, drawn);
+    if (result->cancelled) {
+        graft_command_error(command, "interrupted after %d epoch%s; go on with: graft fit --resume %s",
+                            result->epochs, result->epochs == 1 ? "" : "s", result->run);
+        code = GRAFT_EXIT_INTERRUPTED;
+    }
+    if (command->json) {
+        const int printed = graft_json_print(command, describe(result));
+        return printed != GRAFT_EXIT_DONE ? printed : code;
+    }
+    print_result(result);
+    return code;
+}
+
+static int fit(struct graft_command *command, struct graft_fit_options *options)
+{
+    struct show show = {.command = command};
+    struct graft_device *device = NULL;
+    struct graft_fit_result result;
+    const int opened = graft_command_open_device(command, &device);
+    if (opened != GRAFT_EXIT_GO_ON) {
+        return opened;
+    }
+    options->progress = on_progress;
+    options->epoch_done = on_epoch;
+    options->user = &show;
+    const enum graft_status status = graft_fit(device, options, &result);
+    graft_command_progress_end(command);
+    const int code = status == GRAFT_OK ? finish(command, &result) : graft_command_failed(command, status);
+    graft_fit_result_close(command->context, &result);
+    graft_device_close(&device);
+    return code;
+}
+
+static int run(struct graft_command *command)
+{
+    struct graft_fit_request request = {.momentum = -1, .val_fraction = -1};
+    const int code = graft_fit_request_read(command, &request);
+    return code == GRAFT_EXIT_GO_ON ? fit(command, &request.options) : code;
+}
+
+const struct graft_verb graft_verb_fit = {
+    .name = "fit",
+    .operands = "DATA",
+    .purpose = "trains a network on a folder of pictures (or tar, zip, IDX, CSV)",
+    .examples =
+        "  graft fit photos --model squeezenet1_0 --weights squeezenet1_0.safetensors\n"
+        "                                     a new head on a pretrained network; photos/CLASS/*.jpg,\n"
+        "                                     or photos/train/CLASS/*.jpg with photos/val, photos/test\n"
+        "  graft fit photos --model squeezenet1_0 --weights w.safetensors --stages head:10,all:5:1e-4\n"
+        "                                     then all layers, more slowly\n"
+        "  graft fit photos --model resnet18 --weights w.safetensors --freeze layer3 --augment\n"
+        "                                     what follows layer3, on varied pictures\n"
+        "  graft fit mnist --model mnist_convnet --optimizer rmsprop --epochs 5\n"
+        "                                     from scratch: no --weights\n"
+        "  graft fit --resume runs/photos-squeezenet1_0-1\n"
+        "                                     goes on after Ctrl-C\n",
+    .notes = "  The run folder holds model.safetensors (the best epoch), last.safetensors, history.csv and "
+             "config.json.\n"
+             "  Ctrl-C saves the run and ends with exit code 130.\n",
+    .least = 0,
+    .most = 1,
+    .cancels = true,
+    .run = run,
+};

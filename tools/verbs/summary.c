@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: MIT */
+/* graft summary: a network layer by layer; with a device, also the memory that it takes there. */
+#include "graft/train.h"
+#include "network.h"
+#include "output.h"
+#include "verbs.h"
+
+#include <stdio.h>
+#include <string.h>
+
+struct request {
+    const char *input, *pool, *freeze;
+    int64_t classes, batch;
+    bool no_top, train;
+};
+
+static json_t *describe_layer(const struct graft_model *model, const struct graft_model_layer *layer)
+{
+    return json_pack("{s:s, s:s, s:s, s:o, s:I, s:I, s:b}", "name", layer->name, "op", layer->op, "stage",
+                     model->stages[layer->stage].name, "shape", graft_json_shape(&layer->shape), "parameters",
+                     (json_int_t)layer->parameters, "multiply_adds", (json_int_t)layer->multiply_adds,
+                     "trainable", (int)layer->trainable);
+}
+
+static json_t *describe_memory(const struct graft_plan_memory *memory)
+{
+    return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "parameters", (json_int_t)memory->parameters,
+                     "state", (json_int_t)memory->state, "inputs", (json_int_t)memory->inputs, "constants",
+                     (json_int_t)memory->constants, "activations", (json_int_t)memory->activations,
+                     "activations_without_reuse", (json_int_t)memory->activations_without_reuse, "workspace",
+                     (json_int_t)memory->workspace, "prepared", (json_int_t)memory->prepared);
+}
+
+static json_t *describe(const struct graft_model *model, const struct graft_plan_memory *memory)
+{
+    json_t *const layers = json_array();
+    for (int i = 0; i < model->layer_count; i++) {
+        if (json_array_append_new(layers, describe_layer(model, &model->layers[i])) != 0) {
+            json_decref(layers);
+            return NULL;
+        }
+    }
+    json_t *const document = json_pack(
+        "{s:s, s:[I,I,I,i], s:I, s:I, s:I, s:I, s:o}", "model", model->info->name, "input",
+        (json_int_t)model->batch, (json_int_t)model->height, (json_int_t)model->width,
+        (int)model->info->channels, "classes", (json_int_t)model->classes, "parameters",
+        (json_int_t)model->total_parameters, "trainable_parameters", (json_int_t)model->trainable_parameters,
+        "multiply_adds", (json_int_t)model->multiply_adds, "layers", layers);
+    if (document != NULL && memory != NULL) {
+        json_object_set_new(document, "memory", describe_memory(memory));
+    }
+    return document;
+}
+
+static void print_memory(const struct graft_plan_memory *memory, const char *device,
+                         const struct graft_model *model, bool train)
+{
+    char text[32];
+    printf("\nmemory on %s, batch %lld, %s\n", device, (long long)model->batch,
+           train ? "training" : "inference");
+    printf("  %-26s %12s\n", "parameters", graft_show_bytes(memory->parameters, text));
+    printf("  %-26s %12s\n", "state", graft_show_bytes(memory->state, text));
+    printf("  %-26s %12s\n", "inputs", graft_show_bytes(memory->inputs, text));
+    printf("  %-26s %12s\n", "constants", graft_show_bytes(memory->constants, text));
+    printf("  %-26s %12s\n", "activations", graft_show_bytes(memory->activations, text));
+    printf("  %-26s %12s\n", "  without reuse", graft_show_bytes(memory->activations_without_reuse, text));
+    printf("  %-26s %12s\n", "workspace", graft_show_bytes(memory->workspace, text));
+    printf("  %-26s %12s\n", "prepared weights", graft_show_bytes(memory->prepared, text));
+}
+
+/* What a plan of the model takes on the device; for training with adam's state. */
+static enum graft_status measure(struct graft_command *command, struct graft_device *device,
+                                 struct graft_model *model, bool train, struct graft_plan_memory *memory)
+{
+    struct graft_variables *variables = NULL;
+    struct graft_trainer *trainer = NULL;
+    struct graft_plan *plan = NULL;
+    const struct graft_trainer_options options = {.optimizer = GRAFT_ADAM};
+    enum graft_status status = graft_variables_open(device, &variables);
+    if (status == GRAFT_OK) {
+        status = graft_model_initialize(model, variables, (uint64_t)command->seed, 0);
+    }
+    if (status == GRAFT_OK && train) {
+        status = graft_trainer_open(device, model, variables, &options, &trainer);
+    } else if (status == GRAFT_OK) {
+        status = graft_plan_open(model->graph, device, variables, NULL, &plan);
+    }
+    if (status == GRAFT_OK) {
+        graft_plan_get_memory(train ? graft_trainer_plan(trainer) : plan, memory);
+    }
+    graft_trainer_close(&trainer);
+    graft_plan_close(&plan);
+    graft_variables_close(&variables);
+    return status;
+}
+
+/* Opens the network as it is asked for; `listing`: every stage that is not frozen counts as trainable. */
+static int open_model(struct graft_command *command, const struct request *request, bool listing,
+                      struct graft_model **model)
+{
+    static const char *const pools[] = {"none", "avg", "max"};
+    const char *const name = command->operands[0];
+    struct graft_model_options options = {.batch = request->batch,
+                                          .classes = request->classes,
+                                          .part = request->no_top ? GRAFT_MODEL_BASE : GRAFT_MODEL_WHOLE,
+                                          .training = listing || request->train,
+                                          .bn = GRAFT_BATCH_NORM_TRAIN};
+    char train_from[GRAFT_MODEL_NAME_SIZE];
+    if (request->pool != NULL) {
+        const int pool = graft_command_choice(command, "--pool", request->pool, pools, 3);
+        if (pool < 0) {
+            return GRAFT_EXIT_USAGE;
+        }
+        options.pool = (enum graft_model_pool)pool;
+    }
+    if (request->input != NULL) {
+        const int done = graft_read_side(command, request->input, &options.height, &options.width);
+        if (done != GRAFT_EXIT_GO_ON) {
+            return done;
+        }
+    }
+    if (request->freeze != NULL) {
+        const int done = graft_stage_after(command, name, request->freeze, train_from);
+        if (done != GRAFT_EXIT_GO_ON) {
+            return done;
+        }
+        options.train_from = train_from;
+    }
+    const enum graft_status status = graft_model_open(command->context, name, &options, model);
+    return status == GRAFT_OK ? GRAFT_EXIT_GO_ON : graft_command_failed_name(command, status);
+}
+
+static int show(struct graft_command *command, const struct request *request, struct graft_model *model,
+                struct graft_device *device)
+{
+    struct graft_plan_memory memory = {0};
+    if (device != NULL) {
+        struct graft_model *planned = NULL;
+        const int done = open_model(command, request, false, &planned);
+        if (done != GRAFT_EXIT_GO_ON) {
+            return done;
+        }
+        const enum graft_status status = measure(command, device, planned, request->train, &memory);
+        graft_model_close(&planned);
+        if (status != GRAFT_OK) {
+            return graft_command_failed(command, status);
+        }
+    }
+    if (command->json) {
+        return graft_json_print(command, describe(model, device != NULL ? &memory : NULL));
+    }
+    const char *const text = graft_model_summary(model);
+    if (text == NULL) {
+        return graft_command_failed(command, GRAFT_ERROR_MEMORY);
+    }
+    printf("%s", text);
+    if (device != NULL) {
+        print_memory(&memory, graft_device_get_info(device)->id, model, request->train);
+    }
+    return GRAFT_EXIT_DONE;
+}
+
+static int run(struct graft_command *command)
+{
+    struct request request = {.batch = 1};
+    const struct graft_option options[] = {
+        {"--input", "SIDE", "height and width of the pictures: 224 or 192x256", GRAFT_OPTION_TEXT,
+         &request.input, 0, 0},
+        {"--classes", "N", "another number of classes", GRAFT_OPTION_INTEGER, &request.classes, 1, 1000000},
+        {"--no-top", NULL, "without the head", GRAFT_OPTION_FLAG, &request.no_top, 0, 0},
+        {"--pool", "KIND", "with --no-top: avg, max or none of the last feature map", GRAFT_OPTION_TEXT,
+         &request.pool, 0, 0},
+        {"--freeze", "STAGE", "nothing up to and with this stage is trainable", GRAFT_OPTION_TEXT,
+         &request.freeze, 0, 0},
+        {"--batch", "N", "pictures at a time", GRAFT_OPTION_INTEGER, &request.batch, 1, 65536},
+        {"--train", NULL, "with --device: the memory of training, with Adam", GRAFT_OPTION_FLAG,
+         &request.train, 0, 0},
+    };
+    const int done = graft_command_begin(command, options, sizeof options / sizeof options[0]);
+    if (done != GRAFT_EXIT_GO_ON) {
+        return done;
+    }
+    if (request.no_top && request.train) {
+        return graft_command_usage(command, "--train needs the head that --no-top leaves out");
+    }
+    if (request.pool != NULL && !request.no_top) {
+        return graft_command_usage(command, "--pool goes with --no-top");
+    }
+    struct graft_model *model = NULL;
+    struct graft_device *device = NULL;
+    int code = open_model(command, &request, true, &model);
+    if (code == GRAFT_EXIT_GO_ON && command->device != NULL) {
+        code = graft_command_open_device(command, &device);
+    }
+    if (code == GRAFT_EXIT_GO_ON) {
+        code = show(command, &request, model, device);
+    }
+    graft_device_close(&device);
+    graft_model_close(&model);
+    return code;
+}
+
+const struct graft_verb graft_verb_summary = {
+    .name = "summary",
+    .operands = "MODEL",
+    .purpose = "shows a network: layers, output shapes, parameters, what is trainable",
+    .examples = "  graft summary resnet18                             layer by layer\n"
+                "  graft summary resnet18 --classes 10 --input 64     for other pictures and classes\n"
+                "  graft summary resnet18 --freeze layer3             what is left to train\n"
+                "  graft summary vgg16 --no-top --pool avg            as an extractor of features\n"
+                "  graft summary resnet50 --device cpu --batch 32 --train\n"
+                "                                                     and the memory that it takes\n",
+    .least = 1,
+    .most = 1,
+    .run = run,
+};
