@@ -18,6 +18,10 @@ static const struct graft_case cases[] = {
     ROWS("offset", OFFSET, 0, 6, 40)
     ROWS("empty", NORMAL, 0, 0, 10)
     ROWS("infinite", INFINITE, 0, 40, 17)
+    /* labels that are no class give NaN */
+    {"no_class", .attributes.cross_entropy = {0}, .in = {REAL(40, 17), LABELS(40, 25)}, .tiers = GRAFT_TIER_ROUNDING},
+    {"no_class_smoothed", .attributes.cross_entropy = {0.1f}, .in = {REAL(40, 17), LABELS(40, 25)},
+     .tiers = GRAFT_TIER_ROUNDING},
 };
 
 const struct graft_case_set graft_cases_cross_entropy = {cases, CASE_COUNT(cases)};

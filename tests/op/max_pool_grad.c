@@ -13,6 +13,8 @@ static const struct graft_case cases[] = {
     POOLINGS(PLAIN)
     {"infinite", POOL_ATTRIBUTES(2, 2, 2, 2, 0, 0, 0, 0, false, .count_include_pad = false),
      .in = {REAL_OF(INFINITE, 2, 8, 8, 3), REAL(2, 4, 4, 3)}, .tiers = GRAFT_TIER_ROUNDING},
+    {"special_x", POOL_ATTRIBUTES(3, 3, 2, 2, 1, 1, 1, 1, false, .count_include_pad = false),
+     .in = {REAL_OF(SPECIAL, 2, 9, 9, 18), REAL(2, 5, 5, 18)}, .tiers = GRAFT_TIER_ROUNDING},
     {"special_dy", POOL_ATTRIBUTES(2, 2, 2, 2, 0, 0, 0, 0, false, .count_include_pad = false),
      .in = {REAL_OF(DISTINCT, 2, 8, 8, 3), REAL_OF(SPECIAL, 2, 4, 4, 3)}, .tiers = GRAFT_TIER_ROUNDING},
 };
