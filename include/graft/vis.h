@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Pictures of what happened: line plots, matrices and bars as PNG, and the drawings and the report of a run folder.
+ *
+ * Texts are UTF-8; bytes that are not are drawn as "?", texts that are too long are cut with an ellipsis. They are
+ * drawn with the system's sans-serif font: where no font is installed, plots are drawn without readable text.
+ * Files are written whole or not at all: after a failure the old ones are as they were.
+ */
+#ifndef GRAFT_VIS_H
+#define GRAFT_VIS_H
+
+#include "graft/train.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* ---- lines */
+
+struct graft_plot_line {
+    const char *name; /* for the legend */
+    const double *x;  /* [count], ascending; not NaN */
+    const double *y;  /* [count]; NaN or Inf: a gap */
+    int64_t count;
+};
+
+/* A vertical line. */
+struct graft_plot_mark {
+    double x;
+    const char *name; /* NULL: none */
+};
+
+struct graft_plot_panel {
+    const char *title;
+    const char *x_label;
+    const char *y_label;
+    const struct graft_plot_line *lines; /* [line_count] */
+    int line_count;
+    const struct graft_plot_mark *marks; /* [mark_count] */
+    int mark_count;
+    bool whole_x;       /* x counts something: ticks at whole numbers only */
+    bool percent;       /* y is a share: ticks in percent, the axis stays in 0..1 */
+    bool logarithmic_x; /* all x must be above 0 */
+    bool logarithmic_y; /* y of 0 and below are gaps */
+};
+
+#define GRAFT_PLOT_MAX_PANELS 6
+#define GRAFT_PLOT_MAX_LINES 8 /* of a panel */
+
+/*
+ * Draws panels side by side. width and height are pixels, 0: 1440 × 600; text grows with the height.
+ * GRAFT_ERROR_ARGUMENT (counts, sizes outside 200..8192, x that is not finite), GRAFT_ERROR_MEMORY, GRAFT_ERROR_IO.
+ */
+GRAFT_API GRAFT_MUST_CHECK enum graft_status graft_plot_lines(struct graft_context *context, const char *path,
+                                                              const struct graft_plot_panel *panels,
+                                                              int panel_count, int width, int height);
+
+/* ---- a matrix of counts */
+
+struct graft_plot_matrix {
+    const char *title;
+    const char *row_label;
+    const char *column_label;
+    const char *const *names; /* [classes] of rows and columns; NULL: numbers from 0 */
+    const int64_t *counts;    /* [classes (row), classes (column)], ≥ 0 */
+    int32_t classes;          /* 1..65536 */
+};
+
+/*
+ * Colours tell the share of a count in its row. Up to 20 classes the counts are written into the cells, up to 60 the
+ * names to the sides; above that it is a plain heat map. The size of the picture follows from what is in it.
+ * GRAFT_ERROR_ARGUMENT, GRAFT_ERROR_MEMORY, GRAFT_ERROR_IO.
+ */
+GRAFT_API GRAFT_MUST_CHECK enum graft_status graft_plot_matrix(struct graft_context *context, const char *path,
+                                                               const struct graft_plot_matrix *matrix);
+
+/* ---- bars */
+
+struct graft_plot_bars {
+    const char *title;
+    const char *value_label;         /* "images per second" */
+    const char *const *names;        /* [groups]: one group of bars each, from top to bottom */
+    int groups;                      /* 1..200 */
+    const char *const *series_names; /* [series]; NULL with one series: no legend */
+    int series;                      /* 1..GRAFT_PLOT_MAX_LINES: bars of a group */
+    const double *values;            /* [groups, series], ≥ 0; NaN: no bar */
+};
+
+/* Horizontal bars with their values. GRAFT_ERROR_ARGUMENT, GRAFT_ERROR_MEMORY, GRAFT_ERROR_IO. */
+GRAFT_API GRAFT_MUST_CHECK enum graft_status graft_plot_bars(struct graft_context *context, const char *path,
+                                                             const struct graft_plot_bars *bars);
+
+/* ---- a run */
+
+/*
+ * Draws what the run folder of graft_fit holds (config.json, history.csv) into it: curves.png (loss and accuracy, with
+ * a line where each later stage begins), report.html (one file, nothing else is loaded) and, with an evaluation that
+ * holds pictures, confusion.png. `evaluation` may be NULL; its classes must be those of the run.
+ * GRAFT_ERROR_NOT_FOUND (no run), GRAFT_ERROR_FORMAT (a damaged file: the message names file and line),
+ * GRAFT_ERROR_ARGUMENT (an evaluation of other classes), GRAFT_ERROR_MEMORY, GRAFT_ERROR_IO.
+ */
+GRAFT_API GRAFT_MUST_CHECK enum graft_status graft_vis_run(struct graft_context *context, const char *run,
+                                                           const struct graft_evaluation *evaluation);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

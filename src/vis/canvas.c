@@ -1,0 +1,221 @@
+/* SPDX-License-Identifier: MIT */
+#include "vis/canvas.h"
+
+#include "base/context.h"
+
+#include <math.h>
+#include <string.h>
+
+#define LARGEST_SIDE 8192
+#define TEXT_BYTES 512
+#define ELLIPSIS "\xe2\x80\xa6"
+
+struct graft_colour graft_colour_series(int index)
+{
+    static const struct graft_colour colours[] = {
+        {0.00, 0.45, 0.70}, {0.84, 0.37, 0.00}, {0.00, 0.62, 0.45}, {0.80, 0.47, 0.65},
+        {0.34, 0.71, 0.91}, {0.90, 0.62, 0.00}, {0.35, 0.35, 0.35}, {0.94, 0.89, 0.26},
+    };
+    return colours[(unsigned)index % (sizeof colours / sizeof colours[0])];
+}
+
+struct graft_colour graft_colour_share(double share)
+{
+    static const struct graft_colour stops[] = {
+        {0.975, 0.980, 0.988}, {0.79, 0.87, 0.95}, {0.46, 0.69, 0.86}, {0.16, 0.45, 0.71}, {0.04, 0.19, 0.42}};
+    const int last = sizeof stops / sizeof stops[0] - 1;
+    /* The root spreads small shares: few mistakes are to be seen too. */
+    const double place = share > 0 ? sqrt(share < 1 ? share : 1) * last : 0;
+    const int from = place < last ? (int)place : last - 1;
+    const double part = place - from;
+    const struct graft_colour *const a = &stops[from], *const b = &stops[from + 1];
+    return (struct graft_colour){a->red + part * (b->red - a->red), a->green + part * (b->green - a->green),
+                                 a->blue + part * (b->blue - a->blue)};
+}
+
+static enum graft_status fail_cairo(struct graft_context *context, cairo_status_t status)
+{
+    return graft_fail(context, status == CAIRO_STATUS_NO_MEMORY ? GRAFT_ERROR_MEMORY : GRAFT_ERROR_UNSUPPORTED,
+                      "a plot could not be drawn: %s", cairo_status_to_string(status));
+}
+
+enum graft_status graft_canvas_open(struct graft_context *context, int width, int height, double scale,
+                                    struct graft_canvas *canvas)
+{
+    *canvas = (struct graft_canvas){.context = context, .width = width / scale, .height = height / scale};
+    if (width < 1 || height < 1 || width > LARGEST_SIDE || height > LARGEST_SIDE) {
+        return graft_fail(context, GRAFT_ERROR_ARGUMENT, "a plot of %d x %d pixels: sides are 1 to %d", width,
+                          height, LARGEST_SIDE);
+    }
+    const int stride = cairo_format_stride_for_width(CAIRO_FORMAT_RGB24, width);
+    canvas->pixels = graft_allocate(context, (size_t)stride, (size_t)height);
+    if (canvas->pixels == NULL) {
+        return GRAFT_ERROR_MEMORY;
+    }
+    canvas->surface =
+        cairo_image_surface_create_for_data(canvas->pixels, CAIRO_FORMAT_RGB24, width, height, stride);
+    canvas->cairo = cairo_create(canvas->surface);
+    const cairo_status_t status = cairo_status(canvas->cairo);
+    if (status != CAIRO_STATUS_SUCCESS) {
+        graft_canvas_close(canvas);
+        return fail_cairo(context, status);
+    }
+    /* Outlines as designed: the same layout at every scale. */
+    cairo_font_options_t *const options = cairo_font_options_create();
+    cairo_font_options_set_hint_style(options, CAIRO_HINT_STYLE_NONE);
+    cairo_font_options_set_hint_metrics(options, CAIRO_HINT_METRICS_OFF);
+    cairo_font_options_set_antialias(options, CAIRO_ANTIALIAS_GRAY);
+    cairo_set_font_options(canvas->cairo, options);
+    cairo_font_options_destroy(options);
+    cairo_set_source_rgb(canvas->cairo, 1, 1, 1);
+    cairo_paint(canvas->cairo);
+    cairo_scale(canvas->cairo, scale, scale);
+    return GRAFT_OK;
+}
+
+void graft_canvas_close(struct graft_canvas *canvas)
+{
+    if (canvas->cairo != NULL) {
+        cairo_destroy(canvas->cairo);
+    }
+    if (canvas->surface != NULL) {
+        cairo_surface_destroy(canvas->surface);
+    }
+    if (canvas->pixels != NULL) {
+        graft_release(canvas->context, canvas->pixels);
+    }
+    *canvas = (struct graft_canvas){0};
+}
+
+struct sink {
+    struct graft_context *context;
+    struct graft_text *text;
+};
+
+static cairo_status_t take_bytes(void *argument, const unsigned char *bytes, unsigned int count)
+{
+    const struct sink *const sink = argument;
+    graft_text_append_bytes(sink->context, sink->text, (const char *)bytes, count);
+    return sink->text->failed ? CAIRO_STATUS_NO_MEMORY : CAIRO_STATUS_SUCCESS;
+}
+
+enum graft_status graft_canvas_png(struct graft_canvas *canvas, struct graft_text *png)
+{
+    struct sink sink = {canvas->context, png};
+    cairo_status_t status = cairo_status(canvas->cairo);
+    if (status == CAIRO_STATUS_SUCCESS) {
+        cairo_surface_flush(canvas->surface);
+        status = cairo_surface_write_to_png_stream(canvas->surface, take_bytes, &sink);
+    }
+    return status == CAIRO_STATUS_SUCCESS ? GRAFT_OK : fail_cairo(canvas->context, status);
+}
+
+/* Bytes of the character at `text`; 0 if it is none. */
+static size_t character_bytes(const char *text)
+{
+    const unsigned char *const c = (const unsigned char *)text;
+    const size_t bytes = c[0] < 0x80 ? 1 : c[0] < 0xC2 ? 0 : c[0] < 0xE0 ? 2 : c[0] < 0xF0 ? 3 : c[0] < 0xF5 ? 4 : 0;
+    for (size_t i = 1; i < bytes; i++) {
+        if ((c[i] & 0xC0) != 0x80) {
+            return 0;
+        }
+    }
+    const bool overlong = (c[0] == 0xE0 && c[1] < 0xA0) || (c[0] == 0xF0 && c[1] < 0x90);
+    const bool outside = (c[0] == 0xED && c[1] > 0x9F) || (c[0] == 0xF4 && c[1] > 0x8F);
+    const bool control = c[0] < 0x20 || c[0] == 0x7F || (c[0] == 0xC2 && c[1] < 0xA0);
+    return overlong || outside || control ? 0 : bytes;
+}
+
+void graft_clean_text(const char *text, char *clean, size_t size)
+{
+    size_t length = 0;
+    while (*text != '\0') {
+        const size_t bytes = character_bytes(text);
+        if (length + (bytes > 0 ? bytes : 1) >= size) {
+            break;
+        }
+        if (bytes > 0) {
+            memcpy(clean + length, text, bytes);
+        } else {
+            clean[length] = '?';
+        }
+        length += bytes > 0 ? bytes : 1;
+        text += bytes > 0 ? bytes : 1;
+    }
+    clean[length] = '\0';
+}
+
+static double advance(struct graft_canvas *canvas, const char *text)
+{
+    cairo_text_extents_t extents;
+    cairo_text_extents(canvas->cairo, text, &extents);
+    return extents.x_advance;
+}
+
+/* Sets the font, cleans and cuts; the width that remains. `fit` holds TEXT_BYTES. */
+static double prepare(struct graft_canvas *canvas, const struct graft_lettering *l, const char *text, char *fit)
+{
+    cairo_select_font_face(canvas->cairo, "sans-serif", CAIRO_FONT_SLANT_NORMAL,
+                           l->bold ? CAIRO_FONT_WEIGHT_BOLD : CAIRO_FONT_WEIGHT_NORMAL);
+    cairo_set_font_size(canvas->cairo, l->size);
+    graft_clean_text(text, fit, TEXT_BYTES - sizeof ELLIPSIS);
+    double width = advance(canvas, fit);
+    size_t length = strlen(fit);
+    while (l->room > 0 && width > l->room && length > 0) {
+        do {
+            length--;
+        } while (length > 0 && ((unsigned char)fit[length] & 0xC0) == 0x80);
+        while (length > 0 && fit[length - 1] == ' ') {
+            length--;
+        }
+        strcpy(fit + length, ELLIPSIS);
+        width = advance(canvas, fit);
+    }
+    return width;
+}
+
+double graft_canvas_text_width(struct graft_canvas *canvas, const struct graft_lettering *lettering,
+                               const char *text)
+{
+    char fit[TEXT_BYTES];
+    return prepare(canvas, lettering, text, fit);
+}
+
+void graft_canvas_text(struct graft_canvas *canvas, double x, double y, const struct graft_lettering *lettering,
+                       const char *text)
+{
+    const double capitals = 0.72; /* their height, for a size of 1 */
+    char fit[TEXT_BYTES];
+    const double width = prepare(canvas, lettering, text, fit);
+    cairo_save(canvas->cairo);
+    graft_canvas_colour(canvas, lettering->colour);
+    cairo_translate(canvas->cairo, x, y);
+    cairo_rotate(canvas->cairo, lettering->angle);
+    cairo_move_to(canvas->cairo, -lettering->align * width, 0.5 * capitals * lettering->size);
+    cairo_show_text(canvas->cairo, fit);
+    cairo_new_path(canvas->cairo);
+    cairo_restore(canvas->cairo);
+}
+
+void graft_canvas_colour(struct graft_canvas *canvas, struct graft_colour colour)
+{
+    cairo_set_source_rgb(canvas->cairo, colour.red, colour.green, colour.blue);
+}
+
+void graft_canvas_line(struct graft_canvas *canvas, double x0, double y0, double x1, double y1, double width,
+                       struct graft_colour colour)
+{
+    graft_canvas_colour(canvas, colour);
+    cairo_set_line_width(canvas->cairo, width);
+    cairo_move_to(canvas->cairo, x0, y0);
+    cairo_line_to(canvas->cairo, x1, y1);
+    cairo_stroke(canvas->cairo);
+}
+
+void graft_canvas_box(struct graft_canvas *canvas, double x, double y, double width, double height,
+                      struct graft_colour colour)
+{
+    graft_canvas_colour(canvas, colour);
+    cairo_rectangle(canvas->cairo, x, y, width, height);
+    cairo_fill(canvas->cairo);
+}
