@@ -1,15 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Whole networks against ../shared/zoo: logits, loss and the gradient of every parameter for formula weights,
- * computed there in f64 by the networks' public definitions. Weights go the way of real ones: a tensor set in
- * PyTorch's layout.
+ * computed there in f64 from the networks' public definitions.
  *
  *     zoo_test DEVICE [f64] [NETWORK …]      without names: every network that has a file
  *
- * Exit code 0: all agree; 1: one does not; 77: there are no files.
+ * Exit code 0: all agree; 1: one does not; 2: wrong usage; 77: there are no files, or no such device.
  */
-#include "graft/weights.h"
-#include "model/formula.h"
+#include "model/network.h"
 
 #include <jansson.h>
 #include <math.h>
@@ -19,127 +17,33 @@
 #include <time.h>
 #include <unistd.h>
 
-/* Bounds: relative to the largest logit, to the loss, to each gradient's norm. */
+/* Relative to the largest logit, to the loss, to each gradient's norm. */
 struct bounds {
     double logits, loss, gradient;
 };
 static const struct bounds f32_bounds = {1e-4, 1e-5, 1e-3};
-/* The files have 9 digits for logits; the same computation in f64 must agree to those. */
-static const struct bounds f64_bounds = {1e-8, 1e-9, 1e-8};
+/* Attributes are f32 also in f64 graphs: epsilon and the factor of a mean are off by up to 3e-8. */
+static const struct bounds f64_bounds = {1e-7, 1e-7, 1e-7};
 
-struct check {
-    struct graft_context *context;
-    struct graft_device *device;
-    enum graft_dtype real;
-    const struct graft_model_info *info;
-    json_t *file;
-    struct graft_model *model;
-    struct graft_variables *variables;
-    struct graft_plan *plan;
-    int labels, loss;
-    int *targets, *gradients; /* parameter's index in the model; value */
-    int target_count;
+/* Of activations on the other side of a kink than in f64: their share, and how far off they may be. */
+static const double flipped_share = 1e-5, flipped_distance = 1e-4;
+
+struct deviation {
+    double worst;
+    const char *name;
 };
 
-static bool fine(const struct check *check, enum graft_status status)
-{
-    if (status)
-        printf("%s: %s\n", check->info->name, graft_context_error(check->context));
-    return status == GRAFT_OK;
-}
+struct result {
+    double logits, loss;
+    struct deviation norm, first;
+};
 
-static bool build(struct check *check)
+static void note(struct deviation *deviation, double value, const char *name)
 {
-    const int64_t size = json_integer_value(json_object_get(check->file, "input_size"));
-    const struct graft_model_options options = {
-        .batch = 2, .height = size, .width = size, .real = check->real};
-    if (!fine(check, graft_model_open(check->context, check->info->name, &options, &check->model)))
-        return false;
-    struct graft_model *const model = check->model;
-    const struct graft_shape two = graft_shape_of(1, 2);
-    check->labels = graft_graph_input(model->graph, "labels", GRAFT_DTYPE_I32, &two);
-    const int losses = graft_cross_entropy(model->graph, model->logits, check->labels, 0.0f);
-    check->loss = graft_reduce(model->graph, losses,
-                               &(struct graft_reduce_attributes){.kind = GRAFT_REDUCE_MEAN, .axes = 1});
-    graft_graph_output(model->graph, check->loss);
-    check->targets = calloc((size_t)model->parameter_count, sizeof *check->targets);
-    check->gradients = calloc((size_t)model->parameter_count, sizeof *check->gradients);
-    int *const values = calloc((size_t)model->parameter_count, sizeof *values);
-    for (int i = 0; i < model->parameter_count; ++i) {
-        if (!model->parameters[i].state) {
-            values[check->target_count] = model->parameters[i].value;
-            check->targets[check->target_count++] = i;
-        }
+    if (!(value <= deviation->worst)) { /* NaN becomes the worst, and is not within any bound */
+        deviation->worst = value;
+        deviation->name = name;
     }
-    bool done = fine(check, graft_graph_gradient(model->graph, check->loss, values, check->target_count,
-                                                 check->gradients));
-    for (int i = 0; done && i < check->target_count; ++i)
-        graft_graph_output(model->graph, check->gradients[i]);
-    free(values);
-    return done && fine(check, graft_graph_status(model->graph));
-}
-
-static bool load(struct check *check)
-{
-    struct graft_tensor_set *set = NULL;
-    if (!fine(check, graft_variables_open(check->device, &check->variables)) ||
-        !fine(check, graft_tensor_set_open(check->context, &set)))
-        return false;
-    bool done = true;
-    for (int i = 0; done && i < check->model->parameter_count; ++i) {
-        const struct graft_model_parameter *const p = &check->model->parameters[i];
-        const struct graft_desc desc = {GRAFT_DTYPE_F32, p->source_shape};
-        done = fine(check, graft_tensor_set_add(set, p->name, &desc, NULL));
-        if (done)
-            test_formula_tensor(check->info->name, p->name, &p->source_shape,
-                                graft_tensor_set_find(set, p->name)->data);
-    }
-    struct graft_weights_report report;
-    done = done && fine(check, graft_model_load_weights(check->model, check->variables, set, false, &report));
-    graft_tensor_set_close(&set);
-    return done;
-}
-
-/* Reads a value as doubles. */
-static double *read_value(struct check *check, int value, int64_t *count)
-{
-    const struct graft_desc *const desc = graft_graph_desc(check->model->graph, value);
-    *count = graft_shape_count(&desc->shape);
-    double *const wide = malloc((size_t)*count * sizeof *wide);
-    float *const narrow = malloc((size_t)*count * sizeof *narrow);
-    const bool is_wide = desc->dtype == GRAFT_DTYPE_F64;
-    const bool done = fine(
-        check, graft_plan_read(check->plan, value, is_wide ? (void *)wide : narrow, graft_desc_bytes(desc)));
-    for (int64_t i = 0; done && !is_wide && i < *count; ++i)
-        wide[i] = (double)narrow[i];
-    free(narrow);
-    if (done)
-        return wide;
-    free(wide);
-    return NULL;
-}
-
-static bool run(struct check *check)
-{
-    static const int32_t labels[2] = {3, 7};
-    const struct graft_desc *const desc = graft_graph_desc(check->model->graph, check->model->input);
-    const size_t count = (size_t)graft_shape_count(&desc->shape);
-    float *const input = malloc(count * sizeof *input);
-    double *const wide = malloc(count * sizeof *wide);
-    test_formula_input((int)desc->shape.dim[1], input);
-    for (size_t i = 0; i < count; ++i)
-        wide[i] = (double)input[i];
-    const bool done = fine(check, graft_plan_open(check->model->graph, check->device, check->variables, NULL,
-                                                  &check->plan)) &&
-                      fine(check, graft_plan_write(check->plan, check->labels, labels, sizeof labels)) &&
-                      fine(check, graft_plan_write(check->plan, check->model->input,
-                                                   desc->dtype == GRAFT_DTYPE_F64 ? (void *)wide : input,
-                                                   graft_desc_bytes(desc))) &&
-                      fine(check, graft_plan_refresh(check->plan)) &&
-                      fine(check, graft_plan_run(check->plan, GRAFT_SEGMENT_COMPUTE));
-    free(input);
-    free(wide);
-    return done;
 }
 
 static double number(const json_t *array, size_t index)
@@ -147,83 +51,92 @@ static double number(const json_t *array, size_t index)
     return json_number_value(json_array_get(array, index));
 }
 
-/* Largest difference by the largest logit. */
-static double compare_logits(struct check *check)
+static bool compare_logits(struct test_network *network, const json_t *rows, struct result *result)
 {
-    const json_t *const rows = json_object_get(check->file, "logits");
+    const int64_t classes = network->model->classes;
     int64_t count = 0;
-    double *const logits = read_value(check, check->model->logits, &count);
-    double largest = 0.0, worst = 0.0;
-    for (int64_t i = 0; logits && i < count; ++i) {
-        const json_t *const row = json_array_get(rows, (size_t)(i / check->model->classes));
-        const double expected = number(row, (size_t)(i % check->model->classes));
-        const double difference = fabs(logits[i] - expected);
+    double *const logits = test_network_read(network, network->model->logits, &count);
+    if (!logits || count != (int64_t)json_array_size(rows) * classes) {
+        free(logits);
+        return false;
+    }
+    double largest = 0.0;
+    struct deviation difference = {0};
+    for (int64_t i = 0; i < count; ++i) {
+        const double expected = number(json_array_get(rows, (size_t)(i / classes)), (size_t)(i % classes));
         largest = fmax(largest, fabs(expected));
-        worst = difference <= worst ? worst : difference; /* NaN becomes the worst and stays it */
+        note(&difference, fabs(logits[i] - expected), "");
     }
-    const bool done = logits && count == (int64_t)json_array_size(rows) * check->model->classes;
+    result->logits = difference.worst / largest;
     free(logits);
-    return done ? worst / largest : INFINITY;
+    return true;
 }
 
-static double compare_loss(struct check *check)
+static bool compare_loss(struct test_network *network, double expected, struct result *result)
 {
-    const double expected = json_number_value(json_object_get(check->file, "loss"));
     int64_t count = 0;
-    double *const loss = read_value(check, check->loss, &count);
-    const double result = loss ? fabs(*loss - expected) / fabs(expected) : INFINITY;
+    double *const loss = test_network_read(network, network->loss, &count);
+    if (!loss)
+        return false;
+    result->loss = fabs(*loss - expected) / fabs(expected);
     free(loss);
-    return result;
-}
-
-struct deviation {
-    double worst;
-    const char *name;
-};
-
-static void note(struct deviation *deviation, double value, const char *name)
-{
-    if (!(value <= deviation->worst)) {
-        deviation->worst = value;
-        deviation->name = name;
-    }
+    return true;
 }
 
 /*
- * `norm`: by each gradient's norm. `first`: the first element's difference by |first| + norm /
- * sqrt(elements), the size of a typical element; it tells a gradient of the right size from the right
- * gradient.
+ * `norm`: relative to each gradient's norm. `first`: the first element's difference by |first| + norm /
+ * sqrt(elements), the size of a typical element; it tells a gradient of the right size from the right one.
  */
-static bool compare_gradients(struct check *check, struct deviation *norm, struct deviation *first)
+static bool compare_gradients(struct test_network *network, const json_t *table, struct result *result)
 {
-    const json_t *const table = json_object_get(check->file, "gradient_norm_and_first");
-    if ((int)json_object_size(table) != check->target_count) {
-        printf("%s: %d gradients, %d in the file\n", check->info->name, check->target_count,
-               (int)json_object_size(table));
+    if ((int)json_object_size(table) != network->count) {
+        printf("%d gradients, %d in the file\n", network->count, (int)json_object_size(table));
         return false;
     }
-    for (int i = 0; i < check->target_count; ++i) {
-        const char *const name = check->model->parameters[check->targets[i]].name;
+    for (int i = 0; i < network->count; ++i) {
+        const char *const name = network->model->parameters[network->targets[i]].name;
         const json_t *const row = json_object_get(table, name);
         int64_t count = 0;
-        double *const gradient = row ? read_value(check, check->gradients[i], &count) : NULL;
+        double *const gradient = row ? test_network_read(network, network->gradients[i], &count) : NULL;
         if (!gradient) {
-            printf("%s: no gradient of %s\n", check->info->name, name);
+            printf("no gradient of %s\n", name);
             return false;
         }
-        const double expected_norm = number(row, 0), expected_first = number(row, 1);
+        const double norm = number(row, 0), first = number(row, 1);
         double sum = 0.0;
         for (int64_t k = 0; k < count; ++k)
             sum += gradient[k] * gradient[k];
-        const double typical = expected_norm / sqrt((double)count);
-        note(norm, expected_norm > 0.0 ? fabs(sqrt(sum) - expected_norm) / expected_norm : sum, name);
-        note(first,
-             expected_norm > 0.0 ? fabs(gradient[0] - expected_first) / (fabs(expected_first) + typical)
-                                 : fabs(gradient[0]),
-             name);
+        note(&result->norm, fabs(sqrt(sum) - norm) / norm, name);
+        note(&result->first, fabs(gradient[0] - first) / (fabs(first) + norm / sqrt((double)count)), name);
         free(gradient);
     }
     return true;
+}
+
+/*
+ * Gradients that deviate are either wrong or on other sides of kinks; which, is found out: see network.h.
+ * (PyTorch 2.15 in f32 meets the gradient bound no better: 5.9e-3 on mobilenet_v2, 2.0e-3 on vgg19 and 1.8e-3
+ * on squeezenet1_1, the last two channels-last.)
+ */
+static bool judge_pattern(struct graft_context *context, struct graft_device *device, const char *name,
+                          int64_t size)
+{
+    struct graft_device *reference = NULL;
+    struct test_network network = {0};
+    struct test_pattern pattern = {0};
+    const bool done = graft_device_open(context, "reference", &reference) == GRAFT_OK &&
+                      test_network_open(&network, context, device, name, size, GRAFT_DTYPE_F32) &&
+                      test_network_compare_pattern(&network, reference, &pattern);
+    const bool good = done && pattern.flipped > 0 && pattern.worst <= f32_bounds.gradient &&
+                      (double)pattern.flipped <= flipped_share * (double)pattern.activations &&
+                      pattern.farthest <= flipped_distance;
+    printf("%-16s %s  rounding put %lld of %lld activations on the other side of a kink (at most %.1e away); "
+           "with them there, whole gradients differ by %.1e (%s)\n",
+           name, good ? "ok  " : "FAIL", (long long)pattern.flipped, (long long)pattern.activations,
+           pattern.farthest, pattern.worst, pattern.worst_name);
+    test_network_close(&network);
+    graft_device_close(&reference);
+    return good;
 }
 
 static double seconds(void)
@@ -233,34 +146,36 @@ static double seconds(void)
     return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
 }
 
-static bool check_network(struct check *check)
+static bool check_network(struct graft_context *context, struct graft_device *device, enum graft_dtype real,
+                          const char *name, const json_t *file)
 {
-    const struct bounds *const bounds = check->real == GRAFT_DTYPE_F64 ? &f64_bounds : &f32_bounds;
+    const struct bounds *const bounds = real == GRAFT_DTYPE_F64 ? &f64_bounds : &f32_bounds;
+    const int64_t size = json_integer_value(json_object_get(file, "input_size"));
     const double start = seconds();
-    struct deviation norm = {0.0, "-"}, first = {0.0, "-"};
-    bool good = build(check) && load(check);
+    struct test_network network = {0};
+    struct result result = {.norm = {0.0, "-"}, .first = {0.0, "-"}};
+    bool good = test_network_open(&network, context, device, name, size, real) && test_network_plan(&network);
     const double planned = seconds();
-    good = good && run(check);
-    if (good) {
-        const double logits = compare_logits(check), loss = compare_loss(check);
-        const double ran = seconds();
-        good = compare_gradients(check, &norm, &first) && logits <= bounds->logits && loss <= bounds->loss &&
-               norm.worst <= bounds->gradient && first.worst <= bounds->gradient;
-        printf("%-16s %s  logits %.1e  loss %.1e  gradient norm %.1e (%s)  first %.1e (%s)  run %.1f s, all "
-               "%.1f s\n",
-               check->info->name, good ? "ok  " : "FAIL", logits, loss, norm.worst, norm.name, first.worst,
-               first.name, ran - planned, seconds() - start);
-    }
-    graft_plan_close(&check->plan);
-    graft_variables_close(&check->variables);
-    graft_model_close(&check->model);
-    free(check->targets);
-    free(check->gradients);
+    good = good && test_network_run(&network);
+    const double ran = seconds();
+    good = good && compare_logits(&network, json_object_get(file, "logits"), &result) &&
+           compare_loss(&network, json_number_value(json_object_get(file, "loss")), &result) &&
+           compare_gradients(&network, json_object_get(file, "gradient_norm_and_first"), &result);
+    const bool forward = good && result.logits <= bounds->logits && result.loss <= bounds->loss;
+    const bool backward = result.norm.worst <= bounds->gradient && result.first.worst <= bounds->gradient;
+    const char *const verdict = !forward ? "FAIL" : backward ? "ok  " : "look";
+    if (good)
+        printf("%-16s %s  logits %.1e  loss %.1e  gradient norm %.1e (%s)  first element %.1e (%s)  "
+               "run %.2f s, all %.1f s\n",
+               name, verdict, result.logits, result.loss, result.norm.worst, result.norm.name,
+               result.first.worst, result.first.name, ran - planned, seconds() - start);
+    else
+        printf("%-16s FAIL\n", name);
+    test_network_close(&network);
     (void)fflush(stdout);
-    return good;
+    return forward && (backward || (real != GRAFT_DTYPE_F64 && judge_pattern(context, device, name, size)));
 }
 
-/* Says so where a name is not a network's: a test that silently checks nothing cannot fail. */
 static bool wanted(const char *name, int count, char **names)
 {
     for (int i = 0; i < count; ++i) {
@@ -279,38 +194,36 @@ int main(int argc, char **argv)
     const bool f64 = argc > 2 && strcmp(argv[2], "f64") == 0;
     const int first = f64 ? 3 : 2;
     const char *const data = getenv("GRAFT_TEST_DATA");
-    struct check shared = {.real = f64 ? GRAFT_DTYPE_F64 : GRAFT_DTYPE_F32};
-    if (graft_context_open(NULL, &shared.context))
+    struct graft_context *context = NULL;
+    struct graft_device *device = NULL;
+    if (graft_context_open(NULL, &context))
         return 1;
-    if (graft_device_open(shared.context, argv[1], &shared.device)) {
-        printf("%s\n", graft_context_error(shared.context));
-        graft_context_close(&shared.context);
-        return 1;
+    const enum graft_status status = graft_device_open(context, argv[1], &device);
+    if (status) {
+        printf("%s\n", graft_context_error(context));
+        graft_context_close(&context);
+        return status == GRAFT_ERROR_NOT_FOUND ? 77 : 1;
     }
     int checked = 0, failed = 0, absent = 0;
     for (int i = 0; i < graft_model_count(); ++i) {
-        struct check check = shared;
-        check.info = graft_model_at(i);
-        if (!wanted(check.info->name, argc - first, argv + first))
+        const char *const name = graft_model_at(i)->name;
+        if (!wanted(name, argc - first, argv + first))
             continue;
         char path[1024];
-        (void)snprintf(path, sizeof path, "%s/zoo/%s.json", data && data[0] ? data : "../shared",
-                       check.info->name);
-        check.file = access(path, R_OK) == 0 ? json_load_file(path, 0, NULL) : NULL;
-        if (!check.file) {
-            ++absent;
-            continue;
-        }
-        ++checked;
-        failed += !check_network(&check);
-        json_decref(check.file);
+        (void)snprintf(path, sizeof path, "%s/zoo/%s.json", data && data[0] ? data : "../shared", name);
+        json_t *const file = access(path, R_OK) == 0 ? json_load_file(path, 0, NULL) : NULL;
+        absent += !file;
+        checked += file != NULL;
+        failed +=
+            file && !check_network(context, device, f64 ? GRAFT_DTYPE_F64 : GRAFT_DTYPE_F32, name, file);
+        json_decref(file);
     }
-    graft_device_close(&shared.device);
-    graft_context_close(&shared.context);
+    graft_device_close(&device);
+    graft_context_close(&context);
     printf("%s: %d networks checked, %d failed, %d without a file\n", argv[1], checked, failed, absent);
     if (argc > first && checked + absent != argc - first) {
-        printf("some of the names are no networks\n");
-        return 1;
+        printf("not all of the names are networks\n"); /* a test that checks less than it says cannot fail */
+        return 2;
     }
     return failed ? 1 : checked ? 0 : 77;
 }
