@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Pictures of what happened: line plots, matrices and bars as PNG, and the drawings and the report of a run folder.
+ * Pictures of what happened: line plots, matrices and bars as PNG, and the drawings and the report of a run
+ * folder.
  *
- * Texts are UTF-8; bytes that are not are drawn as "?", texts that are too long are cut with an ellipsis. They are
- * drawn with the system's sans-serif font: where no font is installed, plots are drawn without readable text.
- * Files are written whole or not at all: after a failure the old ones are as they were.
+ * Texts are UTF-8; bytes that are not are drawn as "?", texts that are too long are cut with an ellipsis.
+ * They are drawn with the system's sans-serif font: where no font is installed, plots are drawn without
+ * readable text. Files are written whole or not at all: after a failure the old ones are as they were.
  */
 #ifndef GRAFT_VIS_H
 #define GRAFT_VIS_H
@@ -49,7 +50,8 @@ struct graft_plot_panel {
 
 /*
  * Draws panels side by side. width and height are pixels, 0: 1440 × 600; text grows with the height.
- * GRAFT_ERROR_ARGUMENT (counts, sizes outside 200..8192, x that is not finite), GRAFT_ERROR_MEMORY, GRAFT_ERROR_IO.
+ * GRAFT_ERROR_ARGUMENT (counts, sizes outside 200..8192, x that is not finite), GRAFT_ERROR_MEMORY,
+ * GRAFT_ERROR_IO.
  */
 GRAFT_API GRAFT_MUST_CHECK enum graft_status graft_plot_lines(struct graft_context *context, const char *path,
                                                               const struct graft_plot_panel *panels,
@@ -67,12 +69,12 @@ struct graft_plot_matrix {
 };
 
 /*
- * Colours tell the share of a count in its row. Up to 20 classes the counts are written into the cells, up to 60 the
- * names to the sides; above that it is a plain heat map. The size of the picture follows from what is in it.
- * GRAFT_ERROR_ARGUMENT, GRAFT_ERROR_MEMORY, GRAFT_ERROR_IO.
+ * Colours tell the share of a count in its row. Up to 20 classes the counts are written into the cells, up to
+ * 60 the names to the sides; above that it is a plain heat map. The size of the picture follows from what is
+ * in it. GRAFT_ERROR_ARGUMENT, GRAFT_ERROR_MEMORY, GRAFT_ERROR_IO.
  */
-GRAFT_API GRAFT_MUST_CHECK enum graft_status graft_plot_matrix(struct graft_context *context, const char *path,
-                                                               const struct graft_plot_matrix *matrix);
+GRAFT_API GRAFT_MUST_CHECK enum graft_status
+graft_plot_matrix(struct graft_context *context, const char *path, const struct graft_plot_matrix *matrix);
 
 /* ---- bars */
 
@@ -93,11 +95,11 @@ GRAFT_API GRAFT_MUST_CHECK enum graft_status graft_plot_bars(struct graft_contex
 /* ---- a run */
 
 /*
- * Draws what the run folder of graft_fit holds (config.json, history.csv) into it: curves.png (loss and accuracy, with
- * a line where each later stage begins), report.html (one file, nothing else is loaded) and, with an evaluation that
- * holds pictures, confusion.png. `evaluation` may be NULL; its classes must be those of the run.
- * GRAFT_ERROR_NOT_FOUND (no run), GRAFT_ERROR_FORMAT (a damaged file: the message names file and line),
- * GRAFT_ERROR_ARGUMENT (an evaluation of other classes), GRAFT_ERROR_MEMORY, GRAFT_ERROR_IO.
+ * Draws what the run folder of graft_fit holds (config.json, history.csv) into it: curves.png (loss and
+ * accuracy, with a line where each later stage begins), report.html (one file, nothing else is loaded) and,
+ * with an evaluation that holds pictures, confusion.png. `evaluation` may be NULL; its classes must be those
+ * of the run. GRAFT_ERROR_NOT_FOUND (no run), GRAFT_ERROR_FORMAT (a damaged file: the message names file and
+ * line), GRAFT_ERROR_ARGUMENT (an evaluation of other classes), GRAFT_ERROR_MEMORY, GRAFT_ERROR_IO.
  */
 GRAFT_API GRAFT_MUST_CHECK enum graft_status graft_vis_run(struct graft_context *context, const char *run,
                                                            const struct graft_evaluation *evaluation);

@@ -4,7 +4,8 @@
 #include <math.h>
 #include <stdio.h>
 
-/* 1, 2 or 5 (2.5 too where numbers may be broken) times a power of ten: the smallest that is at least `least`. */
+/* 1, 2 or 5 (2.5 too where numbers may be broken) times a power of ten: the smallest that is at least
+ * `least`. */
 static double round_step(double least, bool whole)
 {
     const double factors[] = {1, 2, 2.5, 5, 10};
@@ -96,5 +97,6 @@ void graft_axis_label(const struct graft_axis *axis, double tick, char *label, s
         decimals++;
     }
     /* +0: no "-0" */
-    (void)snprintf(label, size, "%.*f%s", decimals, fabs(value) < step / 2 ? 0.0 : value, axis->percent ? " %" : "");
+    (void)snprintf(label, size, "%.*f%s", decimals, fabs(value) < step / 2 ? 0.0 : value,
+                   axis->percent ? " %" : "");
 }

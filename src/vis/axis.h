@@ -21,8 +21,8 @@ struct graft_axis {
 };
 
 /*
- * Range and ticks for values from `low` to `high` (finite; above 0 on a logarithmic axis). `round_ends`: the range is
- * widened until ticks stand at its ends; else it is taken as it is. At most about `most` ticks.
+ * Range and ticks for values from `low` to `high` (finite; above 0 on a logarithmic axis). `round_ends`: the
+ * range is widened until ticks stand at its ends; else it is taken as it is. At most about `most` ticks.
  */
 void graft_axis_fit(struct graft_axis *axis, double low, double high, bool round_ends, int most);
 /* Where a value lies: 0 at low, 1 at high. */

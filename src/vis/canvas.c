@@ -21,8 +21,11 @@ struct graft_colour graft_colour_series(int index)
 
 struct graft_colour graft_colour_share(double share)
 {
-    static const struct graft_colour stops[] = {
-        {0.975, 0.980, 0.988}, {0.79, 0.87, 0.95}, {0.46, 0.69, 0.86}, {0.16, 0.45, 0.71}, {0.04, 0.19, 0.42}};
+    static const struct graft_colour stops[] = {{0.975, 0.980, 0.988},
+                                                {0.79, 0.87, 0.95},
+                                                {0.46, 0.69, 0.86},
+                                                {0.16, 0.45, 0.71},
+                                                {0.04, 0.19, 0.42}};
     const int last = sizeof stops / sizeof stops[0] - 1;
     /* The root spreads small shares: few mistakes are to be seen too. */
     const double place = share > 0 ? sqrt(share < 1 ? share : 1) * last : 0;
@@ -35,7 +38,8 @@ struct graft_colour graft_colour_share(double share)
 
 static enum graft_status fail_cairo(struct graft_context *context, cairo_status_t status)
 {
-    return graft_fail(context, status == CAIRO_STATUS_NO_MEMORY ? GRAFT_ERROR_MEMORY : GRAFT_ERROR_UNSUPPORTED,
+    return graft_fail(context,
+                      status == CAIRO_STATUS_NO_MEMORY ? GRAFT_ERROR_MEMORY : GRAFT_ERROR_UNSUPPORTED,
                       "a plot could not be drawn: %s", cairo_status_to_string(status));
 }
 
@@ -114,7 +118,12 @@ enum graft_status graft_canvas_png(struct graft_canvas *canvas, struct graft_tex
 static size_t character_bytes(const char *text)
 {
     const unsigned char *const c = (const unsigned char *)text;
-    const size_t bytes = c[0] < 0x80 ? 1 : c[0] < 0xC2 ? 0 : c[0] < 0xE0 ? 2 : c[0] < 0xF0 ? 3 : c[0] < 0xF5 ? 4 : 0;
+    const size_t bytes = c[0] < 0x80   ? 1
+                         : c[0] < 0xC2 ? 0
+                         : c[0] < 0xE0 ? 2
+                         : c[0] < 0xF0 ? 3
+                         : c[0] < 0xF5 ? 4
+                                       : 0;
     for (size_t i = 1; i < bytes; i++) {
         if ((c[i] & 0xC0) != 0x80) {
             return 0;
@@ -153,7 +162,8 @@ static double advance(struct graft_canvas *canvas, const char *text)
 }
 
 /* Sets the font, cleans and cuts; the width that remains. `fit` holds TEXT_BYTES. */
-static double prepare(struct graft_canvas *canvas, const struct graft_lettering *l, const char *text, char *fit)
+static double prepare(struct graft_canvas *canvas, const struct graft_lettering *l, const char *text,
+                      char *fit)
 {
     cairo_select_font_face(canvas->cairo, "sans-serif", CAIRO_FONT_SLANT_NORMAL,
                            l->bold ? CAIRO_FONT_WEIGHT_BOLD : CAIRO_FONT_WEIGHT_NORMAL);
@@ -181,8 +191,8 @@ double graft_canvas_text_width(struct graft_canvas *canvas, const struct graft_l
     return prepare(canvas, lettering, text, fit);
 }
 
-void graft_canvas_text(struct graft_canvas *canvas, double x, double y, const struct graft_lettering *lettering,
-                       const char *text)
+void graft_canvas_text(struct graft_canvas *canvas, double x, double y,
+                       const struct graft_lettering *lettering, const char *text)
 {
     const double capitals = 0.72; /* their height, for a size of 1 */
     char fit[TEXT_BYTES];

@@ -29,7 +29,8 @@ struct graft_canvas {
     double width, height;
 };
 
-/* White; `scale` pixels to a unit. GRAFT_ERROR_MEMORY, GRAFT_ERROR_ARGUMENT (sides outside 1..8192 pixels). */
+/* White; `scale` pixels to a unit. GRAFT_ERROR_MEMORY, GRAFT_ERROR_ARGUMENT (sides outside 1..8192 pixels).
+ */
 GRAFT_MUST_CHECK enum graft_status graft_canvas_open(struct graft_context *context, int width, int height,
                                                      double scale, struct graft_canvas *canvas);
 void graft_canvas_close(struct graft_canvas *canvas);
@@ -47,8 +48,8 @@ struct graft_lettering {
 };
 
 /* Text with the middle of its capitals at height y. */
-void graft_canvas_text(struct graft_canvas *canvas, double x, double y, const struct graft_lettering *lettering,
-                       const char *text);
+void graft_canvas_text(struct graft_canvas *canvas, double x, double y,
+                       const struct graft_lettering *lettering, const char *text);
 /* The width that it takes, cut to the room. */
 double graft_canvas_text_width(struct graft_canvas *canvas, const struct graft_lettering *lettering,
                                const char *text);
@@ -60,7 +61,8 @@ void graft_canvas_line(struct graft_canvas *canvas, double x0, double y0, double
 void graft_canvas_box(struct graft_canvas *canvas, double x, double y, double width, double height,
                       struct graft_colour colour);
 
-/* A text of at most `size` − 1 bytes that is valid UTF-8 without control characters: anything else becomes "?". */
+/* A text of at most `size` − 1 bytes that is valid UTF-8 without control characters: anything else becomes
+ * "?". */
 void graft_clean_text(const char *text, char *clean, size_t size);
 
 #endif

@@ -13,8 +13,8 @@
 #define FIELDS 64 /* of a line */
 #define LONGEST_NUMBER 64
 
-static const char *const names[GRAFT_HISTORY_COLUMNS] = {"epoch",    "learning_rate", "train_loss", "train_top1",
-                                                         "val_loss", "val_top1",      "seconds"};
+static const char *const names[GRAFT_HISTORY_COLUMNS] = {
+    "epoch", "learning_rate", "train_loss", "train_top1", "val_loss", "val_top1", "seconds"};
 
 struct reader {
     struct graft_context *context;
@@ -29,8 +29,8 @@ struct reader {
 static enum graft_status malformed(const struct reader *reader, const char *what, const char *detail)
 {
     return graft_fail(reader->context, GRAFT_ERROR_FORMAT,
-                      "%s, line %lld: %s%.60s; the file is damaged, \"graft fit --resume\" writes it again", reader->path,
-                      (long long)reader->line, what, detail);
+                      "%s, line %lld: %s%.60s; the file is damaged, \"graft fit --resume\" writes it again",
+                      reader->path, (long long)reader->line, what, detail);
 }
 
 /* Takes a field off the line, unquoted in place. False: a quote is not closed, or text follows one. */
@@ -147,13 +147,15 @@ static enum graft_status take_row(const struct reader *reader, struct graft_hist
     const double epoch = history->columns[GRAFT_HISTORY_EPOCH][history->rows];
     const double before = history->rows > 0 ? history->columns[GRAFT_HISTORY_EPOCH][history->rows - 1] : 0;
     if (!(epoch > before && epoch == floor(epoch) && epoch < 1e9)) {
-        return malformed(reader, "epochs do not count upwards: ", reader->fields[reader->place[GRAFT_HISTORY_EPOCH]]);
+        return malformed(reader,
+                         "epochs do not count upwards: ", reader->fields[reader->place[GRAFT_HISTORY_EPOCH]]);
     }
     history->rows++;
     return GRAFT_OK;
 }
 
-enum graft_status graft_history_read(struct graft_context *context, const char *path, struct graft_history *history)
+enum graft_status graft_history_read(struct graft_context *context, const char *path,
+                                     struct graft_history *history)
 {
     *history = (struct graft_history){0};
     struct reader reader = {.context = context, .path = path};

@@ -28,8 +28,8 @@ GRAFT_MUST_CHECK enum graft_status graft_history_read(struct graft_context *cont
                                                       struct graft_history *history);
 void graft_history_close(struct graft_context *context, struct graft_history *history);
 
-/* The row that graft_fit takes as the best: most right in validation, then the lowest loss; without validation the
- * last. −1 without rows. */
+/* The row that graft_fit takes as the best: most right in validation, then the lowest loss; without
+ * validation the last. −1 without rows. */
 int64_t graft_history_best(const struct graft_history *history);
 
 #endif

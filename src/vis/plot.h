@@ -12,7 +12,7 @@ GRAFT_MUST_CHECK enum graft_status graft_draw_lines(struct graft_context *contex
 GRAFT_MUST_CHECK enum graft_status graft_draw_matrix(struct graft_context *context,
                                                      const struct graft_plot_matrix *matrix,
                                                      struct graft_text *png);
-GRAFT_MUST_CHECK enum graft_status graft_draw_bars(struct graft_context *context,
-                                                   const struct graft_plot_bars *bars, struct graft_text *png);
+GRAFT_MUST_CHECK enum graft_status
+graft_draw_bars(struct graft_context *context, const struct graft_plot_bars *bars, struct graft_text *png);
 
 #endif

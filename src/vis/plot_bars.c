@@ -91,10 +91,11 @@ enum graft_status graft_draw_bars(struct graft_context *context, const struct gr
                                   struct graft_text *png)
 {
     struct graft_canvas canvas;
-    if (bars->groups < 1 || bars->groups > MOST_GROUPS || bars->series < 1 || bars->series > GRAFT_PLOT_MAX_LINES) {
+    if (bars->groups < 1 || bars->groups > MOST_GROUPS || bars->series < 1 ||
+        bars->series > GRAFT_PLOT_MAX_LINES) {
         return graft_fail(context, GRAFT_ERROR_ARGUMENT,
-                          "%d groups of %d bars: 1 to %d groups of 1 to %d are drawn", bars->groups, bars->series,
-                          MOST_GROUPS, GRAFT_PLOT_MAX_LINES);
+                          "%d groups of %d bars: 1 to %d groups of 1 to %d are drawn", bars->groups,
+                          bars->series, MOST_GROUPS, GRAFT_PLOT_MAX_LINES);
     }
     /* Slim where there are many, so that the picture stays below the largest side. */
     const int count = bars->groups * bars->series;

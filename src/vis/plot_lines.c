@@ -101,7 +101,8 @@ static void draw_axes(const struct panel *panel)
                       panel->what->x_label);
 }
 
-static void draw_line(const struct panel *panel, const struct graft_plot_line *line, struct graft_colour colour)
+static void draw_line(const struct panel *panel, const struct graft_plot_line *line,
+                      struct graft_colour colour)
 {
     cairo_t *const cairo = panel->canvas->cairo;
     bool pen_down = false;
@@ -180,10 +181,11 @@ static double draw_legend(const struct panel *panel, double y)
     return x - panel->left;
 }
 
-static void draw_panel(struct graft_canvas *canvas, const struct graft_plot_panel *what, double x, double width)
+static void draw_panel(struct graft_canvas *canvas, const struct graft_plot_panel *what, double x,
+                       double width)
 {
-    struct panel panel = {.canvas = canvas, .what = what, .right = x + width - 22, .top = 68,
-                          .bottom = canvas->height - 52};
+    struct panel panel = {
+        .canvas = canvas, .what = what, .right = x + width - 22, .top = 68, .bottom = canvas->height - 52};
     char label[64];
     panel.left = x + 60; /* a first guess, for the number of ticks */
     fit_axes(&panel);
@@ -208,27 +210,29 @@ static void draw_panel(struct graft_canvas *canvas, const struct graft_plot_pane
     graft_canvas_text(canvas, panel.left, 28, &title, what->title);
 }
 
-static enum graft_status check(struct graft_context *context, const struct graft_plot_panel *panels, int count,
-                               int width, int height)
+static enum graft_status check(struct graft_context *context, const struct graft_plot_panel *panels,
+                               int count, int width, int height)
 {
-    if (count < 1 || count > GRAFT_PLOT_MAX_PANELS || width < 200 || width > 8192 || height < 200 || height > 8192) {
+    if (count < 1 || count > GRAFT_PLOT_MAX_PANELS || width < 200 || width > 8192 || height < 200 ||
+        height > 8192) {
         return graft_fail(context, GRAFT_ERROR_ARGUMENT,
-                          "a plot of %d panels on %d x %d pixels: 1 to %d panels, sides of 200 to 8192", count,
-                          width, height, GRAFT_PLOT_MAX_PANELS);
+                          "a plot of %d panels on %d x %d pixels: 1 to %d panels, sides of 200 to 8192",
+                          count, width, height, GRAFT_PLOT_MAX_PANELS);
     }
     for (int p = 0; p < count; p++) {
         const struct graft_plot_panel *const panel = &panels[p];
         if (panel->line_count < 0 || panel->line_count > GRAFT_PLOT_MAX_LINES || panel->mark_count < 0) {
-            return graft_fail(context, GRAFT_ERROR_ARGUMENT, "panel \"%s\" has %d lines, at most %d are drawn",
-                              panel->title, panel->line_count, GRAFT_PLOT_MAX_LINES);
+            return graft_fail(context, GRAFT_ERROR_ARGUMENT,
+                              "panel \"%s\" has %d lines, at most %d are drawn", panel->title,
+                              panel->line_count, GRAFT_PLOT_MAX_LINES);
         }
         for (int l = 0; l < panel->line_count; l++) {
             for (int64_t i = 0; i < panel->lines[l].count; i++) {
                 const double x = panel->lines[l].x[i];
                 if (!(fabs(x) < BEYOND) || (panel->logarithmic_x && x <= 0)) {
                     return graft_fail(context, GRAFT_ERROR_ARGUMENT,
-                                      "panel \"%s\", line \"%s\": x[%lld] is %g, which has no place", panel->title,
-                                      panel->lines[l].name, (long long)i, x);
+                                      "panel \"%s\", line \"%s\": x[%lld] is %g, which has no place",
+                                      panel->title, panel->lines[l].name, (long long)i, x);
                 }
             }
         }
@@ -258,7 +262,8 @@ enum graft_status graft_draw_lines(struct graft_context *context, const struct g
 }
 
 enum graft_status graft_plot_lines(struct graft_context *context, const char *path,
-                                   const struct graft_plot_panel *panels, int panel_count, int width, int height)
+                                   const struct graft_plot_panel *panels, int panel_count, int width,
+                                   int height)
 {
     struct graft_text png = {0};
     enum graft_status status = graft_draw_lines(context, panels, panel_count, width, height, &png);

@@ -19,15 +19,19 @@
 #define MOST_CLASSES 65536
 #define LONGEST_NAME 170.0
 
+static const struct graft_lettering title_text = {
+    .size = 15, .bold = true, .colour = {0.13, 0.13, 0.16}, .room = 900};
+
 struct sheet {
     struct graft_context *context;
     struct graft_canvas canvas;
     const struct graft_plot_matrix *matrix;
-    double *sums;         /* [classes] of rows */
-    double left, top;     /* of the cells */
-    double cell, side;    /* of one, of all */
-    double name_size;     /* of letters */
-    double widest_name;   /* units */
+    double *sums;           /* [classes] of rows */
+    double left, top;       /* of the cells */
+    double cell, side;      /* of one, of all */
+    double name_size;       /* of letters */
+    double widest_name;     /* units */
+    bool level;             /* names below the columns need not be turned */
     struct graft_axis axis; /* without names */
 };
 
@@ -46,28 +50,29 @@ static double share(const struct sheet *sheet, int32_t row, int32_t column)
     return sheet->sums[row] > 0 ? count / sheet->sums[row] : 0;
 }
 
-/* Sizes of what will be drawn; names are measured on a canvas of one pixel. */
+/* Sizes of what will be drawn; texts are measured on a canvas of one pixel. */
 static enum graft_status lay_out(struct sheet *sheet, int *width, int *height)
 {
     const int32_t classes = sheet->matrix->classes;
     struct graft_canvas ruler;
     char number[16];
-    double below, right = 110;
+    double below;
+    const double right = 110;
+    const enum graft_status status = graft_canvas_open(sheet->context, 1, 1, 1, &ruler);
+    if (status != GRAFT_OK) {
+        return status;
+    }
     sheet->widest_name = 0;
     if (classes <= NAMES_UP_TO) {
-        sheet->cell = classes <= COUNTS_UP_TO ? fmax(30, fmin(64, 480.0 / classes)) : 15;
+        sheet->cell = classes <= COUNTS_UP_TO ? fmax(30, fmin(76, 480.0 / classes)) : 15;
         sheet->name_size = classes <= COUNTS_UP_TO ? 13 : 10.5;
-        const enum graft_status status = graft_canvas_open(sheet->context, 1, 1, 1, &ruler);
-        if (status != GRAFT_OK) {
-            return status;
-        }
         const struct graft_lettering text = {.size = sheet->name_size, .room = LONGEST_NAME};
         for (int32_t i = 0; i < classes; i++) {
             const char *const name = name_of(sheet, i, number, sizeof number);
             sheet->widest_name = fmax(sheet->widest_name, graft_canvas_text_width(&ruler, &text, name));
         }
-        graft_canvas_close(&ruler);
-        below = sheet->widest_name * M_SQRT1_2 + 50;
+        sheet->level = sheet->widest_name < sheet->cell - 6;
+        below = sheet->level ? 60 : sheet->widest_name * M_SQRT1_2 + 50;
     } else {
         sheet->cell = HEAT_SIDE / classes;
         sheet->name_size = 12.5;
@@ -79,7 +84,9 @@ static enum graft_status lay_out(struct sheet *sheet, int *width, int *height)
     sheet->side = sheet->cell * classes;
     sheet->left = sheet->widest_name + 52;
     sheet->top = 58;
-    *width = (int)ceil((sheet->left + sheet->side + right) * SCALE);
+    const double title = graft_canvas_text_width(&ruler, &title_text, sheet->matrix->title);
+    graft_canvas_close(&ruler);
+    *width = (int)ceil(fmax(sheet->left + sheet->side + right, title + 42) * SCALE);
     *height = (int)ceil((sheet->top + fmax(sheet->side, 120) + below) * SCALE);
     return GRAFT_OK;
 }
@@ -129,15 +136,18 @@ static void draw_cells(struct sheet *sheet)
 
 static void draw_names(struct sheet *sheet)
 {
-    struct graft_lettering text = {.size = sheet->name_size, .colour = GRAFT_INK, .align = 1, .room = LONGEST_NAME};
+    struct graft_lettering text = {.size = sheet->name_size, .colour = GRAFT_INK, .room = LONGEST_NAME};
     char number[16];
     for (int32_t i = 0; i < sheet->matrix->classes; i++) {
         const char *const name = name_of(sheet, i, number, sizeof number);
         const double middle = (i + 0.5) * sheet->cell;
+        text.align = 1;
         text.angle = 0;
         graft_canvas_text(&sheet->canvas, sheet->left - 7, sheet->top + middle, &text, name);
-        text.angle = -M_PI / 4;
-        graft_canvas_text(&sheet->canvas, sheet->left + middle + 2, sheet->top + sheet->side + 10, &text, name);
+        text.align = sheet->level ? 0.5 : 1;
+        text.angle = sheet->level ? 0 : -M_PI / 4;
+        graft_canvas_text(&sheet->canvas, sheet->left + middle + (sheet->level ? 0 : 2),
+                          sheet->top + sheet->side + (sheet->level ? 15 : 10), &text, name);
     }
 }
 
@@ -166,8 +176,8 @@ static enum graft_status draw_heat(struct sheet *sheet)
                     (uint32_t)lround(255 * colour.blue);
     }
     cairo_t *const cairo = sheet->canvas.cairo;
-    cairo_surface_t *const heat = cairo_image_surface_create_for_data((unsigned char *)pixels, CAIRO_FORMAT_RGB24,
-                                                                      blocks, blocks, 4 * blocks);
+    cairo_surface_t *const heat = cairo_image_surface_create_for_data(
+        (unsigned char *)pixels, CAIRO_FORMAT_RGB24, blocks, blocks, 4 * blocks);
     cairo_save(cairo);
     cairo_translate(cairo, sheet->left, sheet->top);
     cairo_scale(cairo, sheet->side / blocks, sheet->side / blocks);
@@ -194,12 +204,12 @@ static void draw_numbers(struct sheet *sheet)
         const double place = (tick + 0.5) * sheet->cell;
         graft_axis_label(&sheet->axis, tick, label, sizeof label);
         text.align = 1;
-        graft_canvas_line(&sheet->canvas, sheet->left - 5, sheet->top + place, sheet->left - 1, sheet->top + place, 1,
-                          GRAFT_FAINT);
+        graft_canvas_line(&sheet->canvas, sheet->left - 5, sheet->top + place, sheet->left - 1,
+                          sheet->top + place, 1, GRAFT_FAINT);
         graft_canvas_text(&sheet->canvas, sheet->left - 8, sheet->top + place, &text, label);
         text.align = 0.5;
-        graft_canvas_line(&sheet->canvas, sheet->left + place, sheet->top + sheet->side + 1, sheet->left + place,
-                          sheet->top + sheet->side + 5, 1, GRAFT_FAINT);
+        graft_canvas_line(&sheet->canvas, sheet->left + place, sheet->top + sheet->side + 1,
+                          sheet->left + place, sheet->top + sheet->side + 5, 1, GRAFT_FAINT);
         graft_canvas_text(&sheet->canvas, sheet->left + place, sheet->top + sheet->side + 15, &text, label);
     }
 }
@@ -226,9 +236,7 @@ static void draw_frame(struct sheet *sheet)
     graft_canvas_text(canvas, fmax(middle, 60), canvas->height - 20, &text, sheet->matrix->column_label);
     text.angle = -M_PI / 2;
     graft_canvas_text(canvas, 20, fmax(sheet->top + sheet->side / 2, 70), &text, sheet->matrix->row_label);
-    const struct graft_lettering title = {
-        .size = 15, .bold = true, .colour = GRAFT_INK, .room = canvas->width - 40};
-    graft_canvas_text(canvas, 20, 28, &title, sheet->matrix->title);
+    graft_canvas_text(canvas, 20, 28, &title_text, sheet->matrix->title);
 }
 
 static enum graft_status check(struct graft_context *context, const struct graft_plot_matrix *matrix)
@@ -239,8 +247,8 @@ static enum graft_status check(struct graft_context *context, const struct graft
     }
     for (int64_t i = 0; i < (int64_t)matrix->classes * matrix->classes; i++) {
         if (matrix->counts[i] < 0) {
-            return graft_fail(context, GRAFT_ERROR_ARGUMENT, "a matrix with a count of %" PRId64 " is not drawn",
-                              matrix->counts[i]);
+            return graft_fail(context, GRAFT_ERROR_ARGUMENT,
+                              "a matrix with a count of %" PRId64 " is not drawn", matrix->counts[i]);
         }
     }
     return GRAFT_OK;

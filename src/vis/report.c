@@ -26,7 +26,8 @@ static const char style[] =
     "p.sub{color:#666;margin-top:0}img{max-width:100%;height:auto;display:block}\n"
     "table{border-collapse:collapse;font-variant-numeric:tabular-nums}\n"
     "th,td{padding:.25em .9em;text-align:right;border-bottom:1px solid #e4e4e8}\n"
-    "th{color:#555;font-weight:600;border-bottom:2px solid #ccc}th:first-child,td:first-child{text-align:left}\n"
+    "th{color:#555;font-weight:600;border-bottom:2px solid "
+    "#ccc}th:first-child,td:first-child{text-align:left}\n"
     "td.text{text-align:left;overflow-wrap:anywhere}tr.best td{font-weight:600;background:#f2f7fc}\n"
     ".figures{display:flex;flex-wrap:wrap;gap:1em;margin:1.4em 0}\n"
     ".figures div{background:#f4f6f9;border-radius:8px;padding:.7em 1.2em}\n"
@@ -144,9 +145,10 @@ static void put_history(const struct report *report)
 {
     const struct graft_history *const h = &report->run->history;
     const int64_t best = graft_history_best(h);
-    put(report, "<details><summary>All epochs</summary><table><tr><th>epoch</th><th>learning rate</th>"
-                "<th>training loss</th><th>training accuracy</th><th>validation loss</th><th>validation accuracy</th>"
-                "<th>seconds</th></tr>\n");
+    put(report,
+        "<details><summary>All epochs</summary><table><tr><th>epoch</th><th>learning rate</th>"
+        "<th>training loss</th><th>training accuracy</th><th>validation loss</th><th>validation accuracy</th>"
+        "<th>seconds</th></tr>\n");
     for (int64_t i = 0; i < h->rows; i++) {
         put(report, i == best ? "<tr class=\"best\">" : "<tr>");
         put_cell(report, "%.0f", h->columns[GRAFT_HISTORY_EPOCH][i]);
@@ -165,11 +167,13 @@ static void put_classes(const struct report *report)
 {
     const struct graft_evaluation *const e = report->run->evaluation;
     char text[256];
-    (void)snprintf(text, sizeof text,
-                   "<h2>Classes</h2>\n<p>%lld pictures: %.2f %% right, among the first five %.2f %%, loss %.4f.</p>\n",
-                   (long long)e->images, 100 * e->top1, 100 * e->top5, e->loss);
+    (void)snprintf(
+        text, sizeof text,
+        "<h2>Classes</h2>\n<p>%lld pictures: %.2f %% right, among the first five %.2f %%, loss %.4f.</p>\n",
+        (long long)e->images, 100 * e->top1, 100 * e->top5, e->loss);
     put(report, text);
-    put(report, "<table><tr><th>class</th><th>pictures</th><th>precision</th><th>recall</th><th>F1</th></tr>\n");
+    put(report,
+        "<table><tr><th>class</th><th>pictures</th><th>precision</th><th>recall</th><th>F1</th></tr>\n");
     for (int32_t i = 0; i < e->classes; i++) {
         put(report, "<tr><td class=\"text\">");
         put_escaped(report, report->run->class_names[i]);
@@ -206,7 +210,8 @@ static void put_confused(const struct report *report)
     if (count == 0) {
         return;
     }
-    put(report, "<h2>Most often confused</h2>\n<table><tr><th>is</th><th>is taken for</th><th>pictures</th></tr>\n");
+    put(report,
+        "<h2>Most often confused</h2>\n<table><tr><th>is</th><th>is taken for</th><th>pictures</th></tr>\n");
     for (int i = 0; i < count; i++) {
         put(report, "<tr><td class=\"text\">");
         put_escaped(report, report->run->class_names[worst[i] / e->classes]);

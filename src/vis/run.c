@@ -17,9 +17,9 @@
 static enum graft_status run_path(const struct graft_run *run, const char *name, char *path, size_t size)
 {
     const int length = snprintf(path, size, "%s/%s", run->folder, name);
-    return length > 0 && (size_t)length < size ? GRAFT_OK
-                                               : graft_fail(run->context, GRAFT_ERROR_ARGUMENT,
-                                                            "the path \"%s\" is too long", run->folder);
+    return length > 0 && (size_t)length < size
+               ? GRAFT_OK
+               : graft_fail(run->context, GRAFT_ERROR_ARGUMENT, "the path \"%s\" is too long", run->folder);
 }
 
 static enum graft_status read_config(struct graft_run *run)
@@ -54,7 +54,8 @@ static enum graft_status read_config(struct graft_run *run)
     for (size_t i = 0; i < count; i++) {
         run->class_names[i] = json_string_value(json_array_get(classes, i));
         if (run->class_names[i] == NULL) {
-            return graft_fail(run->context, GRAFT_ERROR_FORMAT, "%s: the name of class %zu is no text", path, i);
+            return graft_fail(run->context, GRAFT_ERROR_FORMAT, "%s: the name of class %zu is no text", path,
+                              i);
         }
     }
     return GRAFT_OK;

@@ -10,13 +10,13 @@
 struct graft_run {
     struct graft_context *context;
     const char *folder;
-    void *config;               /* json_t, an object */
-    const char **class_names;   /* [classes], texts of config */
+    void *config;             /* json_t, an object */
+    const char **class_names; /* [classes], texts of config */
     int32_t classes;
     struct graft_history history;
     const struct graft_evaluation *evaluation; /* NULL: none */
-    struct graft_text curves;    /* PNG */
-    struct graft_text confusion; /* PNG; empty: none */
+    struct graft_text curves;                  /* PNG */
+    struct graft_text confusion;               /* PNG; empty: none */
 };
 
 /* Appends the report as HTML; check html->failed. */
