@@ -31,6 +31,42 @@ static inline bool fast_accumulates(const struct graft_call *call, int output)
     return call->accumulate >> output & 1u;
 }
 
+/* Elements of one item of an elementwise kernel: 64 KiB of each tensor. */
+#define FAST_CHUNK 16384
+
+/* Where chunk `item` of `count` elements begins and ends. */
+static inline int64_t fast_chunk_begin(int64_t item)
+{
+    return item * FAST_CHUNK;
+}
+
+static inline int64_t fast_chunk_end(int64_t item, int64_t count)
+{
+    return graft_min_i64((item + 1) * FAST_CHUNK, count);
+}
+
+static inline int64_t fast_chunks(int64_t count)
+{
+    return graft_ceil_div(count, FAST_CHUNK);
+}
+
+/* f(x) of the fused activations; NaN stays. */
+static inline float fast_activate(enum graft_unary kind, float x)
+{
+    if (kind != GRAFT_UNARY_NONE && x < 0)
+        return 0;
+    return kind == GRAFT_UNARY_RELU6 && x > 6 ? 6 : x;
+}
+
+/* Product of dimensions [begin, end). */
+static inline int64_t fast_extent(const struct graft_shape *shape, int begin, int end)
+{
+    int64_t extent = 1;
+    for (int d = begin; d < end; d++)
+        extent *= shape->dim[d];
+    return extent;
+}
+
 /* The largest block of `total` rows, a multiple of `step`, at most `most`, that leaves `items` blocks if it can, and
  * cuts evenly. Results never depend on it, so it may depend on the number of threads. */
 static inline int64_t fast_block(int64_t total, int64_t step, int64_t most, int64_t items)

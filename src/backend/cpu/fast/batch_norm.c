@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Batch normalization's two elementwise passes; what is constant in a channel is computed once, in double.
+ *
+ *   y  = activation((x − mean) · scale + beta + residual),  scale = gamma / sqrt(var + ε)
+ *   dx = scale · (dy − dbeta / rows − (x − mean) · dgamma / (sqrt(var + ε) · rows)); in inference scale · dy
+ */
+#include "backend/cpu/fast/common.h"
+#include "backend/cpu/fast/vector.h"
+
+#include <math.h>
+
+struct norm {
+    const struct graft_cpu_args *args;
+    int64_t channels, rows;
+    int64_t item_rows;
+    /* [c] each, in the workspace */
+    float *scale;
+    float *shift; /* dbeta / rows */
+    float *slope; /* dgamma / (sqrt(var + ε) · rows) */
+};
+
+static struct norm describe(const struct graft_cpu_args *args)
+{
+    const struct graft_shape *const x = &args->call->in[0].shape;
+    const int64_t channels = x->dim[x->rank - 1];
+    float *const workspace = args->workspace;
+    return (struct norm){
+        .args = args,
+        .channels = channels,
+        .rows = fast_extent(x, 0, x->rank - 1),
+        .item_rows = graft_max_i64(FAST_CHUNK / graft_max_i64(channels, 1), 1),
+        .scale = workspace,
+        .shift = workspace + channels,
+        .slope = workspace + 2 * channels,
+    };
+}
+
+static void make_scale(const struct norm *n, const float *gamma, const float *var)
+{
+    const double epsilon = (double)n->args->call->attributes.batch_norm.epsilon;
+    for (int64_t c = 0; c < n->channels; c++)
+        n->scale[c] = (float)((double)gamma[c] / sqrt((double)var[c] + epsilon));
+}
+
+static void norm_item(void *argument, int64_t item, int thread)
+{
+    (void)thread;
+    const struct norm *const n = argument;
+    const struct graft_cpu_args *const args = n->args;
+    const enum graft_unary activation = args->call->attributes.batch_norm.activation;
+    const int64_t channels = n->channels;
+    const float *const scale = n->scale;
+    const float *const beta = args->in[2];
+    const float *const mean = args->in[3];
+    const int64_t end = graft_min_i64((item + 1) * n->item_rows, n->rows);
+    for (int64_t row = item * n->item_rows; row < end; row++) {
+        const float *const x = (const float *)args->in[0] + row * channels;
+        float *const y = (float *)args->out[0] + row * channels;
+        if (args->in[5]) {
+            const float *const residual = (const float *)args->in[5] + row * channels;
+#pragma GCC ivdep /* y may be x or residual */
+            for (int64_t c = 0; c < channels; c++)
+                y[c] = fast_activate(activation, (x[c] - mean[c]) * scale[c] + beta[c] + residual[c]);
+        } else {
+#pragma GCC ivdep
+            for (int64_t c = 0; c < channels; c++)
+                y[c] = fast_activate(activation, (x[c] - mean[c]) * scale[c] + beta[c]);
+        }
+    }
+}
+
+static void run_norm(const struct graft_cpu_device *device, const struct graft_cpu_args *args)
+{
+    (void)device;
+    struct norm norm = describe(args);
+    make_scale(&norm, args->in[1], args->in[4]);
+    graft_pool_run(args->pool, graft_ceil_div(norm.rows, norm.item_rows), norm_item, &norm);
+}
+
+static void grad_item(void *argument, int64_t item, int thread)
+{
+    (void)thread;
+    const struct norm *const n = argument;
+    const struct graft_cpu_args *const args = n->args;
+    const bool accumulate = fast_accumulates(args->call, 0);
+    const bool training = args->call->attributes.batch_norm.training;
+    const int64_t channels = n->channels;
+    const float *const mean = args->in[3];
+    const float *const scale = n->scale;
+    const float *const shift = n->shift;
+    const float *const slope = n->slope;
+    const int64_t end = graft_min_i64((item + 1) * n->item_rows, n->rows);
+    for (int64_t row = item * n->item_rows; row < end; row++) {
+        const float *const x = (const float *)args->in[0] + row * channels;
+        const float *const dy = (const float *)args->in[1] + row * channels;
+        float *const dx = (float *)args->out[0] + row * channels;
+        if (training) {
+#pragma GCC ivdep /* dx may be dy */
+            for (int64_t c = 0; c < channels; c++) {
+                const float value = scale[c] * (dy[c] - shift[c] - (x[c] - mean[c]) * slope[c]);
+                dx[c] = accumulate ? dx[c] + value : value;
+            }
+        } else {
+#pragma GCC ivdep
+            for (int64_t c = 0; c < channels; c++)
+                dx[c] = accumulate ? dx[c] + scale[c] * dy[c] : scale[c] * dy[c];
+        }
+    }
+}
+
+static void run_grad(const struct graft_cpu_device *device, const struct graft_cpu_args *args)
+{
+    (void)device;
+    struct norm norm = describe(args);
+    const float *const var = args->in[4];
+    const float *const dgamma = args->in[5];
+    const float *const dbeta = args->in[6];
+    const double epsilon = (double)args->call->attributes.batch_norm.epsilon;
+    make_scale(&norm, args->in[2], var);
+    for (int64_t c = 0; args->call->attributes.batch_norm.training && c < norm.channels; c++) {
+        norm.shift[c] = (float)((double)dbeta[c] / (double)norm.rows);
+        norm.slope[c] = (float)((double)dgamma[c] / sqrt((double)var[c] + epsilon) / (double)norm.rows);
+    }
+    graft_pool_run(args->pool, graft_ceil_div(norm.rows, norm.item_rows), grad_item, &norm);
+}
+
+static const char *check(const struct graft_cpu_device *device, const struct graft_call *call,
+                         struct graft_variant_info *info)
+{
+    (void)device;
+    const struct graft_shape *const x = &call->in[0].shape;
+    info->workspace_bytes = (uint64_t)x->dim[x->rank - 1] * 3 * sizeof(float);
+    info->prepared_bytes = 0;
+    return fast_need_f32(call);
+}
+
+const struct graft_cpu_variant FAST(batch_norm_vector) = {"vector", check, NULL, run_norm};
+const struct graft_cpu_variant FAST(batch_norm_grad_input_vector) = {"vector", check, NULL, run_grad};

@@ -1,0 +1,207 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The gradients of pooling. Maximum: an item owns a block of channels of an image, finds the maximum of each window
+ * again and adds dy there, window after window. Average: each element of dx gathers from the windows that hold it.
+ */
+#include "backend/cpu/fast/common.h"
+#include "backend/cpu/fast/vector.h"
+#include "backend/cpu/pooling.h"
+
+#define BLOCK (2 * FAST_WIDTH) /* channels of an item */
+#define MOST_WINDOWS 64
+
+FAST_INLINE vec load(const float *from, int count)
+{
+    return count == FAST_WIDTH ? vec_load(from) : vec_load_part(from, count);
+}
+
+FAST_INLINE void store(float *to, vec value, int count)
+{
+    if (count == FAST_WIDTH)
+        vec_store(to, value);
+    else
+        vec_store_part(to, value, count);
+}
+
+/* Adds dy at the maximum of one window; x and dx at the window's first pixel. */
+FAST_INLINE void scatter(float *dx, const float *x, const float *dy, int64_t rows, int64_t pixels, int64_t row,
+                         int64_t pixel, int count)
+{
+    vec best = load(x, count);
+    vec_int at = {0};
+    int32_t tap = 0;
+    for (int64_t i = 0; i < rows; i++) {
+        for (int64_t j = 0; j < pixels; j++, tap++) {
+            const vec value = load(x + i * row + j * pixel, count);
+            const vec_int better = (value > best) | ((value != value) & (best == best));
+            best = vec_select(better, value, best);
+            at = (better & tap) | (~better & at);
+        }
+    }
+    const vec gradient = load(dy, count);
+    tap = 0;
+    for (int64_t i = 0; i < rows; i++) {
+        for (int64_t j = 0; j < pixels; j++, tap++) {
+            float *const to = dx + i * row + j * pixel;
+            store(to, load(to, count) + (vec)((vec_int)gradient & (at == tap)), count);
+        }
+    }
+}
+
+struct max_grad {
+    const struct graft_cpu_args *args;
+    int64_t blocks; /* of channels */
+};
+
+static void clear(float *dx, int64_t rows, int64_t row, int64_t pixels, int64_t pixel, int64_t count)
+{
+    for (int64_t i = 0; i < rows; i++)
+        for (int64_t j = 0; j < pixels; j++)
+            memset(dx + i * row + j * pixel, 0, (size_t)count * sizeof(float));
+}
+
+static void max_item(void *argument, int64_t item, int thread)
+{
+    (void)thread;
+    const struct max_grad *const grad = argument;
+    const struct graft_call *const call = grad->args->call;
+    const struct graft_pool_attributes *const a = &call->attributes.pool;
+    const struct graft_shape *const x_shape = &call->in[0].shape;
+    const struct graft_shape *const y_shape = &call->in[1].shape;
+    const int64_t channels = x_shape->dim[3];
+    const int64_t row = x_shape->dim[2] * channels;
+    const int64_t image = item / grad->blocks;
+    const int64_t first = item % grad->blocks * BLOCK;
+    const int64_t count = graft_min_i64(BLOCK, channels - first);
+    const float *const x = (const float *)grad->args->in[0] + image * x_shape->dim[1] * row + first;
+    float *const dx = (float *)grad->args->out[0] + image * x_shape->dim[1] * row + first;
+    const float *dy = (const float *)grad->args->in[1] + image * y_shape->dim[1] * y_shape->dim[2] * channels + first;
+    int64_t cleared = fast_accumulates(call, 0) ? x_shape->dim[1] : 0; /* rows of dx that hold sums */
+    for (int64_t oh = 0; oh < y_shape->dim[1]; oh++) {
+        const struct pool_window rows = pool_window_of(a, 0, oh, x_shape->dim[1], y_shape->dim[1]);
+        if (rows.end > cleared) {
+            clear(dx + cleared * row, rows.end - cleared, row, x_shape->dim[2], channels, count);
+            cleared = rows.end;
+        }
+        for (int64_t ow = 0; ow < y_shape->dim[2]; ow++, dy += channels) {
+            const struct pool_window columns = pool_window_of(a, 1, ow, x_shape->dim[2], y_shape->dim[2]);
+            const int64_t at = rows.begin * row + columns.begin * channels;
+            const int64_t height = rows.end - rows.begin;
+            const int64_t width = columns.end - columns.begin;
+            int64_t c = 0;
+            for (; c + FAST_WIDTH <= count; c += FAST_WIDTH)
+                scatter(dx + at + c, x + at + c, dy + c, height, width, row, channels, FAST_WIDTH);
+            if (c < count)
+                scatter(dx + at + c, x + at + c, dy + c, height, width, row, channels, (int)(count - c));
+        }
+    }
+    if (cleared < x_shape->dim[1])
+        clear(dx + cleared * row, x_shape->dim[1] - cleared, row, x_shape->dim[2], channels, count);
+}
+
+static const char *check_max(const struct graft_cpu_device *device, const struct graft_call *call,
+                             struct graft_variant_info *info)
+{
+    (void)device;
+    info->workspace_bytes = 0;
+    info->prepared_bytes = 0;
+    return fast_need_f32(call);
+}
+
+static void run_max(const struct graft_cpu_device *device, const struct graft_cpu_args *args)
+{
+    (void)device;
+    const struct graft_shape *const x = &args->call->in[0].shape;
+    struct max_grad grad = {args, graft_ceil_div(x->dim[3], BLOCK)};
+    graft_pool_run(args->pool, x->dim[0] * grad.blocks, max_item, &grad);
+}
+
+/* The windows along one axis that hold a position. */
+struct holders {
+    int count;
+    int64_t window[MOST_WINDOWS];
+    float divisor[MOST_WINDOWS];
+};
+
+static void find_holders(const struct graft_call *call, int axis, int64_t position, struct holders *holders)
+{
+    const struct graft_pool_attributes *const a = &call->attributes.pool;
+    const int64_t in = call->out[0].shape.dim[1 + axis];
+    const int64_t out = call->in[0].shape.dim[1 + axis];
+    const int64_t last = pool_last_window(a, axis, position, in, out);
+    holders->count = 0;
+    for (int64_t i = pool_first_window(a, axis, position, in, out); i <= last; i++) {
+        const struct pool_window window = pool_window_of(a, axis, i, in, out);
+        if (position >= window.begin && position < window.end) {
+            holders->window[holders->count] = i;
+            holders->divisor[holders->count++] = (float)window.divisor;
+        }
+    }
+}
+
+/* One pixel of dx: dy at the first window, `rows` and `pixels` the windows that hold it. */
+FAST_INLINE void gather(float *dx, const float *dy, const struct holders *rows, const struct holders *pixels,
+                        int64_t row, int64_t pixel, int count, bool accumulate)
+{
+    vec sum = {0};
+    for (int i = 0; i < rows->count; i++) {
+        for (int j = 0; j < pixels->count; j++) {
+            const float *const from = dy + rows->window[i] * row + pixels->window[j] * pixel;
+            sum += load(from, count) / vec_set(rows->divisor[i] * pixels->divisor[j]);
+        }
+    }
+    store(dx, accumulate ? load(dx, count) + sum : sum, count);
+}
+
+/* Item: a row of dx. */
+static void avg_item(void *argument, int64_t item, int thread)
+{
+    (void)thread;
+    const struct graft_cpu_args *const args = argument;
+    const struct graft_call *const call = args->call;
+    const struct graft_shape *const y = &call->in[0].shape;
+    const struct graft_shape *const x = &call->out[0].shape;
+    const int64_t channels = x->dim[3];
+    const int64_t row = y->dim[2] * channels;
+    const bool accumulate = fast_accumulates(call, 0);
+    const float *const dy = (const float *)args->in[0] + item / x->dim[1] * y->dim[1] * row;
+    float *dx = (float *)args->out[0] + item * x->dim[2] * channels;
+    struct holders rows, pixels;
+    find_holders(call, 0, item % x->dim[1], &rows);
+    for (int64_t w = 0; w < x->dim[2]; w++, dx += channels) {
+        find_holders(call, 1, w, &pixels);
+        int64_t c = 0;
+        for (; c + FAST_WIDTH <= channels; c += FAST_WIDTH)
+            gather(dx + c, dy + c, &rows, &pixels, row, channels, FAST_WIDTH, accumulate);
+        if (c < channels)
+            gather(dx + c, dy + c, &rows, &pixels, row, channels, (int)(channels - c), accumulate);
+    }
+}
+
+static const char *check_avg(const struct graft_cpu_device *device, const struct graft_call *call,
+                             struct graft_variant_info *info)
+{
+    (void)device;
+    info->workspace_bytes = 0;
+    info->prepared_bytes = 0;
+    const struct graft_pool_attributes *const a = &call->attributes.pool;
+    for (int axis = 0; axis < 2; axis++) {
+        const int64_t in = graft_max_i64(call->out[0].shape.dim[1 + axis], 1);
+        const int64_t out = call->in[0].shape.dim[1 + axis];
+        const int64_t holders =
+            a->adaptive[0] > 0 ? out / in + 3 : graft_ceil_div(a->kernel[axis], a->stride[axis]);
+        if (holders > MOST_WINDOWS)
+            return "it takes at most 64 windows that share an element along an axis";
+    }
+    return fast_need_f32(call);
+}
+
+static void run_avg(const struct graft_cpu_device *device, const struct graft_cpu_args *args)
+{
+    (void)device;
+    const struct graft_shape *const x = &args->call->out[0].shape;
+    graft_pool_run(args->pool, x->dim[0] * x->dim[1], avg_item, (void *)args);
+}
+
+const struct graft_cpu_variant FAST(max_pool_grad_vector) = {"vector", check_max, NULL, run_max};
+const struct graft_cpu_variant FAST(avg_pool_grad_vector) = {"vector", check_avg, NULL, run_avg};

@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Sums and means over neighbouring dimensions: y[o, i] = sum over r of x[o, r, i]. The sum is cut into chunks of rows
+ * that depend on the shape only; chunks are summed in f32, side by side, and added in order in double.
+ */
+#include "backend/cpu/fast/common.h"
+#include "backend/cpu/fast/vector.h"
+
+#define MOST_CHUNKS 1024
+#define BLOCK_VECTORS 4
+#define JOIN_OUTPUTS 256
+
+struct sums {
+    const struct graft_cpu_args *args;
+    int64_t outer, terms, inner;
+    int64_t chunk_terms, chunks;
+    int64_t item_units; /* a unit is a chunk of one o */
+};
+
+/* False if the reduced dimensions are not neighbours (dimensions of 1 aside). */
+static bool describe(struct sums *s, const struct graft_call *call)
+{
+    const struct graft_shape *const x = &call->in[0].shape;
+    const uint32_t axes = call->attributes.reduce.axes;
+    *s = (struct sums){.outer = 1, .terms = 1, .inner = 1};
+    int stage = 0; /* 0: before the reduced dimensions, 1: in them, 2: behind */
+    for (int d = 0; d < x->rank; d++) {
+        if (x->dim[d] == 1)
+            continue;
+        const bool reduced = axes >> d & 1u;
+        if (reduced && stage == 2)
+            return false;
+        stage = reduced ? 1 : stage == 0 ? 0 : 2;
+        *(stage == 0 ? &s->outer : stage == 1 ? &s->terms : &s->inner) *= x->dim[d];
+    }
+    const int64_t inner = graft_max_i64(s->inner, 1);
+    s->chunk_terms = graft_max_i64(FAST_CHUNK / inner, 16);
+    s->chunk_terms = graft_max_i64(s->chunk_terms, graft_ceil_div(s->terms, MOST_CHUNKS));
+    s->chunks = graft_max_i64(graft_ceil_div(s->terms, s->chunk_terms), 1);
+    const int64_t unit = graft_max_i64(graft_min_i64(s->chunk_terms, s->terms) * inner, 1);
+    s->item_units = graft_max_i64(FAST_CHUNK / unit, 1);
+    return true;
+}
+
+FAST_INLINE vec load(const float *from, int count)
+{
+    return count == FAST_WIDTH ? vec_load(from) : vec_load_part(from, count);
+}
+
+/* Rows of `inner` floats added up. */
+static void sum_rows(float *to, const float *x, int64_t rows, int64_t inner)
+{
+    int64_t i = 0;
+    for (; i + BLOCK_VECTORS * FAST_WIDTH <= inner; i += BLOCK_VECTORS * FAST_WIDTH) {
+        vec sums[BLOCK_VECTORS] = {{0}};
+        for (int64_t row = 0; row < rows; row++)
+            for (int v = 0; v < BLOCK_VECTORS; v++)
+                sums[v] += vec_load(x + row * inner + i + v * FAST_WIDTH);
+        for (int v = 0; v < BLOCK_VECTORS; v++)
+            vec_store(to + i + v * FAST_WIDTH, sums[v]);
+    }
+    for (; i < inner; i += FAST_WIDTH) {
+        const int count = (int)graft_min_i64(FAST_WIDTH, inner - i);
+        vec sum = {0};
+        for (int64_t row = 0; row < rows; row++)
+            sum += load(x + row * inner + i, count);
+        if (count == FAST_WIDTH)
+            vec_store(to + i, sum);
+        else
+            vec_store_part(to + i, sum, count);
+    }
+}
+
+/* One sum of a contiguous run. */
+static float sum_run(const float *x, int64_t count)
+{
+    vec sums[BLOCK_VECTORS] = {{0}};
+    int64_t i = 0;
+    for (; i + BLOCK_VECTORS * FAST_WIDTH <= count; i += BLOCK_VECTORS * FAST_WIDTH)
+        for (int v = 0; v < BLOCK_VECTORS; v++)
+            sums[v] += vec_load(x + i + v * FAST_WIDTH);
+    for (int v = 0; i < count; i += FAST_WIDTH, v++)
+        sums[v] += load(x + i, (int)graft_min_i64(FAST_WIDTH, count - i));
+    const vec all = (sums[0] + sums[1]) + (sums[2] + sums[3]);
+    float sum = 0;
+    for (int lane = 0; lane < FAST_WIDTH; lane++)
+        sum += all[lane];
+    return sum;
+}
+
+static void sum_item(void *argument, int64_t item, int thread)
+{
+    (void)thread;
+    const struct sums *const s = argument;
+    const int64_t end = graft_min_i64((item + 1) * s->item_units, s->outer * s->chunks);
+    for (int64_t unit = item * s->item_units; unit < end; unit++) {
+        const int64_t first = unit % s->chunks * s->chunk_terms;
+        const int64_t terms = graft_min_i64(s->chunk_terms, s->terms - first);
+        const float *const x = (const float *)s->args->in[0] + (unit / s->chunks * s->terms + first) * s->inner;
+        float *const partial = (float *)s->args->workspace + unit * s->inner;
+        if (s->inner == 1)
+            *partial = sum_run(x, terms);
+        else
+            sum_rows(partial, x, terms, s->inner);
+    }
+}
+
+/* Item: JOIN_OUTPUTS elements of y. */
+static void join_item(void *argument, int64_t item, int thread)
+{
+    (void)thread;
+    const struct sums *const s = argument;
+    const struct graft_call *const call = s->args->call;
+    const float *const partial = s->args->workspace;
+    float *const y = s->args->out[0];
+    const bool accumulate = fast_accumulates(call, 0);
+    const double divisor = call->attributes.reduce.kind == GRAFT_REDUCE_MEAN ? (double)s->terms : 1;
+    const int64_t end = graft_min_i64((item + 1) * JOIN_OUTPUTS, s->outer * s->inner);
+    for (int64_t i = item * JOIN_OUTPUTS; i < end; i++) {
+        double sum = 0;
+        for (int64_t chunk = 0; chunk < s->chunks; chunk++)
+            sum += (double)partial[(i / s->inner * s->chunks + chunk) * s->inner + i % s->inner];
+        y[i] = (float)((accumulate ? (double)y[i] : 0) + sum / divisor);
+    }
+}
+
+static const char *check(const struct graft_cpu_device *device, const struct graft_call *call,
+                         struct graft_variant_info *info)
+{
+    (void)device;
+    const char *const reason = fast_need_f32(call);
+    if (reason)
+        return reason;
+    struct sums sums;
+    if (!describe(&sums, call))
+        return "it sums over neighbouring dimensions";
+    info->workspace_bytes = (uint64_t)(sums.outer * sums.chunks * sums.inner) * sizeof(float);
+    info->prepared_bytes = 0;
+    return NULL;
+}
+
+static void run(const struct graft_cpu_device *device, const struct graft_cpu_args *args)
+{
+    (void)device;
+    struct sums sums;
+    describe(&sums, args->call);
+    sums.args = args;
+    graft_pool_run(args->pool, graft_ceil_div(sums.outer * sums.chunks, sums.item_units), sum_item, &sums);
+    graft_pool_run(args->pool, graft_ceil_div(sums.outer * sums.inner, JOIN_OUTPUTS), join_item, &sums);
+}
+
+const struct graft_cpu_variant FAST(reduce_vector) = {"vector", check, NULL, run};
