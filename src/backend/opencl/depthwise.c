@@ -7,8 +7,10 @@
 #include <string.h>
 
 #define GROUP 64             /* work-items of a group on GPUs */
-#define ITEM_TAPS 16384      /* products of a vector that a work-item of the CPU family should have */
-#define CHUNK_PIXELS 2048    /* of a chunk of the gradient to the weight, about; the same on all devices */
+#define ITEM_TAPS 4096       /* products of a vector that a work-item of the CPU family should have */
+#define MAX_CHANNELS 512     /* of a work-item of the CPU family */
+#define CHUNK_FLOATS 98304   /* of dy in a chunk of the gradient to the weight, about; the same on all devices */
+#define BLOCK 4              /* taps of a work-item, as in cl/depthwise.cl */
 
 /* Channels of a work-item, work-items of a group. */
 static int vector_of(const struct graft_opencl_device *device, const struct graft_opencl_kernel *kernel)
@@ -63,9 +65,10 @@ enum graft_status graft_depthwise_run(struct graft_opencl_device *device, struct
 {
     struct graft_gather g = *gather;
     const int vector = vector_of(device, kernel);
-    const int64_t line = (int64_t)g.grid_x * g.taps_y * g.taps_x + 1;
+    g.run = vector == 1 ? 1 : (int32_t)graft_min_i64(g.pixel, MAX_CHANNELS); /* a multiple of the vector */
+    const int64_t line = (int64_t)g.grid_x * g.taps_y * g.taps_x * (g.run / vector + 1);
     g.row_end = (int32_t)(g.row_end / graft_max_i64(g.grid_x, 1)); /* lines */
-    g.tiles = vector == 1 ? 1 : (int32_t)graft_max_i64(1, ITEM_TAPS / line / 4);
+    g.tiles = vector == 1 ? 1 : (int32_t)graft_max_i64(1, ITEM_TAPS / graft_max_i64(line, 1));
     g.flags = graft_product_flags(products);
     int32_t numbers[32];
     memcpy(numbers, &g, sizeof(numbers));
@@ -78,13 +81,13 @@ enum graft_status graft_depthwise_run(struct graft_opencl_device *device, struct
     graft_opencl_arg_ints(&args, numbers, 16);
     graft_opencl_arg_ints(&args, numbers + 16, 16);
     const struct graft_opencl_range range =
-        range_of(device, kernel, graft_ceil_div(g.pixel, vector), graft_ceil_div(g.row_end, g.tiles), 1);
+        range_of(device, kernel, graft_ceil_div(g.pixel, g.run), graft_ceil_div(g.row_end, g.tiles), 1);
     return graft_opencl_launch(device, kernel, step, &args, &range);
 }
 
 static int64_t chunk_lines(const struct graft_conv *conv)
 {
-    return graft_max_i64(1, CHUNK_PIXELS / graft_max_i64(conv->to_width, 1));
+    return graft_max_i64(1, CHUNK_FLOATS / graft_max_i64((int64_t)conv->to_width * conv->channels, 1));
 }
 
 static int64_t chunk_count(const struct graft_conv *conv)
@@ -106,14 +109,15 @@ enum graft_status graft_depthwise_run_weight(struct graft_opencl_device *device,
     const int32_t numbers[16] = {conv->kernel_y, conv->kernel_x, conv->stride_y, conv->stride_x, conv->dilation_y,
                                  conv->dilation_x, conv->top, conv->left, conv->height, conv->width, conv->to_height,
                                  conv->to_width, conv->channels, conv->images * conv->to_height,
-                                 (int32_t)chunk_lines(conv), 0};
+                                 (int32_t)chunk_lines(conv)};
     struct graft_opencl_args args = {0};
     graft_opencl_arg_tensor(device, &args, x, sizeof(float));
     graft_opencl_arg_tensor(device, &args, dy, sizeof(float));
     graft_opencl_arg_tensor(device, &args, workspace, sizeof(float));
     graft_opencl_arg_ints(&args, numbers, 16);
     const struct graft_opencl_range range =
-        range_of(device, kernel, graft_ceil_div(conv->channels, vector_of(device, kernel)), taps, chunks);
+        range_of(device, kernel, graft_ceil_div(conv->channels, vector_of(device, kernel)),
+                 conv->kernel_y * graft_ceil_div(conv->kernel_x, BLOCK), chunks);
     const enum graft_status status = graft_opencl_launch(device, kernel, step, &args, &range);
     if (status != GRAFT_OK)
         return status;
