@@ -21,6 +21,7 @@ struct graft_trainer_options {
         update; /* all zero: the optimizer's usual values, see graft_update_defaults */
     float label_smoothing;
     const float *stage_factors; /* [model->stage_count] learning-rate factor of each stage; NULL: 1 for all */
+    bool keep_gradients;        /* graft_trainer_gradient can be called */
     struct graft_plan_options plan;
 };
 
@@ -62,8 +63,8 @@ GRAFT_API GRAFT_MUST_CHECK enum graft_status graft_trainer_step(struct graft_tra
                                                                 struct graft_step *step);
 /* Its plan, to look at memory, nodes and profile. */
 GRAFT_API struct graft_plan *graft_trainer_plan(struct graft_trainer *trainer);
-/* Gradient of parameter `index` of the model after a step, in our layout; GRAFT_ERROR_NOT_FOUND if it has
- * none. Kept only if the trainer was opened with plan.keep_all. */
+/* Gradient of parameter `index` of the model after a step, in our layout; GRAFT_ERROR_NOT_FOUND if it has none, or the
+ * trainer was opened without keep_gradients. */
 GRAFT_API GRAFT_MUST_CHECK enum graft_status graft_trainer_gradient(struct graft_trainer *trainer, int index,
                                                                     void *data, uint64_t bytes);
 

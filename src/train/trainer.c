@@ -159,6 +159,8 @@ enum graft_status graft_trainer_open(struct graft_device *device, struct graft_m
         status = add_gradients(made, add_loss(made, options->label_smoothing));
     if (status == GRAFT_OK)
         status = add_updates(made);
+    for (int p = 0; p < model->parameter_count && status == GRAFT_OK && options->keep_gradients; p++)
+        graft_graph_output(model->graph, made->gradients[p]);
     if (status == GRAFT_OK)
         status = graft_plan_open(model->graph, device, variables, &options->plan, &made->plan);
     if (status != GRAFT_OK)

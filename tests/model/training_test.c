@@ -50,16 +50,25 @@ static enum graft_status hash_variables(struct graft_variables *variables, uint6
     }
 }
 
-/* Pictures with a colour that goes with the label, so that there is something to learn. */
+/*
+ * Pictures of 8×8 blocks of random colour with a little noise, like those of the public architectures' figures. Plain
+ * noise would not do: its features hardly differ between pictures, and batch normalization would divide by that.
+ */
 static void make_batch(int step, float *pixels, int32_t *labels)
 {
     struct graft_random random;
+    float blocks[8 * 8 * 3];
     graft_random_start(&random, 11, (uint64_t)step);
     for (int n = 0; n < BATCH; n++) {
         labels[n] = (int32_t)graft_random_below(&random, CLASSES);
-        for (int i = 0; i < SIDE * SIDE * 3; i++)
+        for (int i = 0; i < 8 * 8 * 3; i++)
+            blocks[i] = 2 * graft_random_uniform(&random) - 1;
+        for (int i = 0; i < SIDE * SIDE * 3; i++) {
+            const int y = i / (SIDE * 3), x = i / 3 % SIDE;
+            const float noise = 2 * graft_random_uniform(&random) - 1;
             pixels[n * SIDE * SIDE * 3 + i] =
-                2 * graft_random_uniform(&random) - 1 + 0.2f * (float)((labels[n] + i % 3) % 4);
+                blocks[(y * 8 / SIDE * 8 + x * 8 / SIDE) * 3 + i % 3] + 0.25f * noise;
+        }
     }
 }
 
