@@ -208,7 +208,13 @@ int graft_command_open_device(struct graft_command *command, struct graft_device
 int graft_command_next_device(struct graft_command *command, const char **rest, char *name, size_t size)
 {
     const size_t length = strcspn(*rest, ",");
-    if (length == 0 || length >= size) {
+    bool fits = length < size;
+    for (const char *at = *rest; at != NULL && fits;) { /* all of it, before the first device has begun */
+        const size_t part = strcspn(at, ",");
+        fits = part > 0;
+        at = at[part] == ',' ? at + part + 1 : NULL;
+    }
+    if (!fits) {
         return graft_command_usage(command, "--device \"%s\" is no list of devices such as cpu,opencl:0",
                                    command->device);
     }

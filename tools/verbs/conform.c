@@ -9,12 +9,23 @@
 #include <stdio.h>
 #include <string.h>
 
+struct show {
+    struct graft_command *command;
+    bool failed; /* an error was told: what follows from it is a remark */
+};
+
 static void on_line(void *user, enum graft_conform_line kind, const char *text)
 {
-    struct graft_command *const command = user;
+    struct show *const show = user;
+    struct graft_command *const command = show->command;
     switch (kind) {
     case GRAFT_CONFORM_ERROR:
-        graft_command_error(command, "%s", text);
+        if (show->failed) {
+            graft_command_remark(command, "%s", text);
+        } else {
+            graft_command_error(command, "%s", text);
+        }
+        show->failed = true;
         break;
     case GRAFT_CONFORM_REMARK:
         graft_command_remark(command, "%s", text);
@@ -116,6 +127,7 @@ static int run_devices(struct graft_command *command, struct graft_conform_optio
             return next;
         }
         request->device = device;
+        ((struct show *)request->user)->failed = false;
         code = worse(code, run_device(command, request));
     }
     return code;
@@ -124,7 +136,7 @@ static int run_devices(struct graft_command *command, struct graft_conform_optio
 /* "device  case  variant  T us  G GFLOP/s" as an object. */
 static void on_timing(void *user, enum graft_conform_line kind, const char *text)
 {
-    struct graft_command *const command = user;
+    struct graft_command *const command = ((struct show *)user)->command;
     char device[32], test[160], variant[64];
     double microseconds = 0;
     double gflops = 0;
@@ -142,14 +154,16 @@ int graft_command_bench_op(struct graft_command *command, const char *op)
 {
     struct graft_conform_options request = {
         .op = op, .bench = true, .seed = (uint64_t)command->seed, .threads = (int)command->threads};
+    struct show show = {.command = command};
     request.line = on_timing;
-    request.user = command;
+    request.user = &show;
     return run_devices(command, &request);
 }
 
 static int run(struct graft_command *command)
 {
-    struct graft_conform_options request = {.line = on_line, .user = command};
+    struct show show = {.command = command};
+    struct graft_conform_options request = {.line = on_line, .user = &show};
     int64_t least_cases = 0;
     int64_t timeout = 0;
     const struct graft_option options[] = {

@@ -31,6 +31,12 @@ static json_t *describe_memory(const struct graft_plan_memory *memory)
                      (json_int_t)memory->workspace, "prepared", (json_int_t)memory->prepared);
 }
 
+/* The shape of what the network gives: logits, or features where it has no head. */
+static const struct graft_shape *output_of(const struct graft_model *model)
+{
+    return &graft_graph_desc(model->graph, model->logits >= 0 ? model->logits : model->features)->shape;
+}
+
 static json_t *describe(const struct graft_model *model, const struct graft_plan_memory *memory)
 {
     json_t *const layers = json_array();
@@ -40,12 +46,13 @@ static json_t *describe(const struct graft_model *model, const struct graft_plan
             return NULL;
         }
     }
-    json_t *const document = json_pack(
-        "{s:s, s:[I,I,I,i], s:I, s:I, s:I, s:I, s:o}", "model", model->info->name, "input",
-        (json_int_t)model->batch, (json_int_t)model->height, (json_int_t)model->width,
-        (int)model->info->channels, "classes", (json_int_t)model->classes, "parameters",
-        (json_int_t)model->total_parameters, "trainable_parameters", (json_int_t)model->trainable_parameters,
-        "multiply_adds", (json_int_t)model->multiply_adds, "layers", layers);
+    json_t *const document =
+        json_pack("{s:s, s:[I,I,I,i], s:o, s:I, s:I, s:I, s:I, s:o}", "model", model->info->name, "input",
+                  (json_int_t)model->batch, (json_int_t)model->height, (json_int_t)model->width,
+                  (int)model->info->channels, "output", graft_json_shape(output_of(model)), "classes",
+                  (json_int_t)model->classes, "parameters", (json_int_t)model->total_parameters,
+                  "trainable_parameters", (json_int_t)model->trainable_parameters, "multiply_adds",
+                  (json_int_t)model->multiply_adds, "layers", layers);
     if (document != NULL && memory != NULL) {
         json_object_set_new(document, "memory", describe_memory(memory));
     }
@@ -134,6 +141,7 @@ static int show(struct graft_command *command, const struct request *request, st
                 struct graft_device *device)
 {
     struct graft_plan_memory memory = {0};
+    char shape[96];
     if (device != NULL) {
         struct graft_model *planned = NULL;
         const int done = open_model(command, request, false, &planned);
@@ -153,7 +161,7 @@ static int show(struct graft_command *command, const struct request *request, st
     if (text == NULL) {
         return graft_command_failed(command, GRAFT_ERROR_MEMORY);
     }
-    printf("%s", text);
+    printf("%soutput %s\n", text, graft_shape_format(output_of(model), shape, sizeof shape));
     if (device != NULL) {
         print_memory(&memory, graft_device_get_info(device)->id, model, request->train);
     }

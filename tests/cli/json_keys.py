@@ -1,0 +1,143 @@
+# SPDX-License-Identifier: MIT
+"""--json: documents that parse, with the stable keys; the figures agree with each other and with other sources."""
+import json
+import math
+import struct
+import unittest
+
+from command import Case, draw_data, main
+
+
+def read_npy(path):
+    """Shape and values of a little-endian f4 file, as NumPy describes its format."""
+    with open(path, "rb") as file:
+        data = file.read()
+    assert data[:6] == b"\x93NUMPY"
+    length = struct.unpack("<H", data[8:10])[0]
+    header = eval(data[10:10 + length].decode(), {"__builtins__": {}}, {"False": False, "True": True})
+    assert header["descr"] == "<f4" and not header["fortran_order"]
+    values = data[10 + length:]
+    return header["shape"], struct.unpack("<%df" % (len(values) // 4), values)
+
+
+class Json(Case):
+    def one(self, *arguments):
+        text = self.good(*arguments, "--json")
+        self.assertEqual(text.count("\n"), 1)
+        return json.loads(text)
+
+    def test_devices(self):
+        devices = self.one("devices")
+        self.assertEqual([device["id"] for device in devices[:2]], ["reference", "cpu"])
+        for device in devices:
+            self.assertEqual(list(device), ["id", "name", "platform", "driver", "kind", "memory_bytes",
+                                            "max_allocation_bytes", "fp16", "fp64"])
+            self.assertIn(device["kind"], ("cpu", "gpu"))
+            self.assertGreater(device["memory_bytes"], 1 << 20)
+            self.assertIsInstance(device["fp64"], bool)
+
+    def test_models_and_summary(self):
+        models = {model["name"]: model for model in self.one("models")}
+        self.assertEqual(models["mnist_convnet"]["parameters"], 93322)
+        self.assertEqual(models["resnet18"]["input"], [224, 224, 3])
+        summary = self.one("summary", "mnist_convnet")
+        self.assertEqual(list(summary), ["model", "input", "output", "classes", "parameters", "trainable_parameters",
+                                         "multiply_adds", "layers"])
+        self.assertEqual(sum(layer["parameters"] for layer in summary["layers"]), 93322)
+        self.assertEqual(sum(layer["multiply_adds"] for layer in summary["layers"]),
+                         models["mnist_convnet"]["multiply_adds"])
+        other = self.one("summary", "resnet18", "--classes", "7", "--input", "64x96", "--freeze", "layer4",
+                         "--batch", "2")
+        self.assertEqual(other["input"], [2, 64, 96, 3])
+        self.assertEqual(other["layers"][-1]["shape"], [2, 7])
+        self.assertEqual(other["trainable_parameters"], 512 * 7 + 7)
+        top = self.one("summary", "resnet18", "--no-top", "--pool", "avg")
+        self.assertEqual(top["output"], [1, 512])
+        memory = self.one("summary", "mnist_convnet", "--device", "cpu", "--train")["memory"]
+        self.assertGreaterEqual(memory["parameters"], 4 * 93322)
+        self.assertGreaterEqual(memory["state"], 2 * 4 * 93322)
+        memory = self.one("summary", "resnet18", "--input", "64", "--device", "cpu")["memory"]
+        self.assertGreater(memory["activations_without_reuse"], memory["activations"])
+
+    def test_bench(self):
+        keys = ["model", "batch", "device", "mode", "images_per_second", "median_ms", "min_ms", "gflops",
+                "peak_bytes", "plan_ms"]
+        for mode in ([], ["--train"]):
+            result = self.one("bench", "--model", "mnist_convnet", "--batch", "4", "--device", "cpu", "--seconds",
+                              "0", "--rounds", "3", *mode)
+            self.assertEqual(list(result), keys)
+            self.assertEqual(result["mode"], "train" if mode else "inference")
+            self.assertAlmostEqual(result["images_per_second"] * result["median_ms"] / 4000, 1, places=5)
+            self.assertLessEqual(result["min_ms"], result["median_ms"])
+            self.assertGreater(result["peak_bytes"], 4 * 93322)
+        result = self.one("bench", "--model", "mnist_convnet", "--device", "cpu", "--seconds", "0", "--profile")
+        self.assertAlmostEqual(sum(row["share"] for row in result["profile"]), 1, places=5)
+        lines = self.good("bench", "--model", "mnist_convnet", "--device", "cpu,reference", "--seconds", "0",
+                          "--json").splitlines()
+        self.assertEqual([json.loads(line)["device"] for line in lines], ["cpu", "reference"])
+        for line in self.good("bench", "--op", "fill", "--device", "cpu", "--json").splitlines():
+            self.assertEqual(list(json.loads(line)), ["device", "case", "variant", "microseconds", "gflops"])
+
+    def test_conform(self):
+        text = self.good("conform", "--device", "reference,cpu", "--op", "softmax", "--json", "--quiet")
+        for device, line in zip(("reference", "cpu"), text.splitlines(), strict=True):
+            report = json.loads(line)
+            self.assertEqual(list(report), ["device", "ran", "passed", "failed", "unsupported", "skipped", "worst"])
+            self.assertEqual((report["device"], report["failed"]), (device, 0))
+            self.assertEqual(report["ran"], report["passed"])
+            self.assertGreater(report["ran"], 0)
+            for worst in report["worst"]:
+                self.assertEqual(list(worst), ["case", "share_of_tolerance"])
+                self.assertLessEqual(worst["share_of_tolerance"], 1)
+        self.bad(1, ["1000000", "--min-cases"], "conform", "--device", "cpu", "--op", "softmax", "--min-cases",
+                 "1000000", prints=True)
+
+    def test_run(self):
+        """fit, then everything that reads the run."""
+        draw_data(self.path("colours"))
+        result = self.one("fit", "colours", "--model", "mnist_convnet", "--epochs", "6", "--batch", "5", "--device",
+                          "cpu")
+        self.assertEqual(list(result), ["run", "best_epoch", "val_top1", "val_loss", "test_top1", "seconds",
+                                        "images_per_second"])
+        self.assertEqual(result["run"], "runs/colours-mnist_convnet-1")
+        self.assertIsNone(result["test_top1"])
+        run = result["run"]
+        pictures = ["colours/val/%s/00.png" % name for name in ("blue", "red")]
+        lines = self.good("predict", run, *pictures, "--json", "--logits", "--device", "cpu").splitlines()
+        for picture, line in zip(pictures, lines, strict=True):
+            found = json.loads(line)
+            self.assertEqual(list(found), ["file", "top", "logits"])
+            self.assertEqual(found["file"], picture)
+            self.assertEqual([list(entry) for entry in found["top"]], [["index", "name", "probability"]] * 2)
+            self.assertEqual({entry["name"] for entry in found["top"]}, {"blue", "red"})
+            largest = max(found["logits"])
+            sums = sum(math.exp(value - largest) for value in found["logits"])
+            for entry in found["top"]:
+                self.assertAlmostEqual(entry["probability"],
+                                       math.exp(found["logits"][entry["index"]] - largest) / sums, places=6)
+        evaluation = self.one("evaluate", run, "colours", "--device", "cpu")
+        self.assertEqual(list(evaluation), ["images", "loss", "top1", "top5", "classes", "confusion"])
+        self.assertEqual(evaluation["images"], 8)
+        self.assertAlmostEqual(evaluation["top1"], result["val_top1"], places=6)
+        self.assertAlmostEqual(evaluation["loss"], result["val_loss"], places=6)
+        self.assertEqual([list(entry) for entry in evaluation["classes"]],
+                         [["name", "images", "precision", "recall", "f1"]] * 2)
+        self.assertEqual(sum(map(sum, evaluation["confusion"])), 8)
+        right = sum(evaluation["confusion"][i][i] for i in range(2))
+        self.assertAlmostEqual(right / 8, evaluation["top1"])
+        self.assertEqual(self.one("evaluate", run, "colours", "--split", "train")["images"], 20)
+        features = self.one("features", run, "colours", "--out", "f.npy", "--device", "cpu")
+        shape, values = read_npy(self.path("f.npy"))
+        self.assertEqual(list(shape), features["shape"])
+        self.assertEqual(shape[0], 28)
+        self.assertEqual(len(values), math.prod(shape))
+        with open(self.path("f.txt")) as file:
+            rows = [line.rstrip("\n").split("\t") for line in file]
+        self.assertEqual(len(rows), 28)
+        self.assertEqual({row[1] for row in rows}, {"blue", "red"})
+        checked = self.one("check", "colours")
+        self.assertEqual((checked["train"], checked["val"], checked["damaged"]), (20, 8, []))
+
+
+if __name__ == "__main__":
+    main()
