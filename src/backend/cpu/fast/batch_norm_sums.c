@@ -13,6 +13,7 @@
 
 #define MOST_CHUNKS 512
 #define JOIN_CHANNELS 64
+#define BLOCK_VECTORS 4
 
 struct sums {
     const struct graft_cpu_args *args;
@@ -54,29 +55,42 @@ FAST_INLINE void store(float *to, vec value, int count)
         vec_store_part(to, value, count);
 }
 
+/* `vectors` neighbouring vectors of channels at once; count: floats in the last one. */
+FAST_INLINE void stats_block(const struct sums *s, int64_t chunk, const float *x, int64_t c, const int vectors, int count)
+{
+    const int64_t rows = chunk_size(s, chunk);
+    vec centre[BLOCK_VECTORS] = {{0}};
+    for (int64_t row = 0; row < rows; row++)
+        for (int v = 0; v < vectors; v++)
+            centre[v] += load(x + row * s->channels + c + v * FAST_WIDTH, count);
+    for (int v = 0; v < vectors; v++)
+        centre[v] /= vec_set((float)rows);
+    vec distance[BLOCK_VECTORS] = {{0}};
+    vec squares[BLOCK_VECTORS] = {{0}};
+    for (int64_t row = 0; row < rows; row++) {
+        for (int v = 0; v < vectors; v++) {
+            const vec d = load(x + row * s->channels + c + v * FAST_WIDTH, count) - centre[v];
+            distance[v] += d;
+            squares[v] += d * d;
+        }
+    }
+    for (int v = 0; v < vectors; v++) {
+        store(partial(s, chunk, 0) + c + v * FAST_WIDTH, centre[v], count);
+        store(partial(s, chunk, 1) + c + v * FAST_WIDTH, distance[v], count);
+        store(partial(s, chunk, 2) + c + v * FAST_WIDTH, squares[v], count);
+    }
+}
+
 static void stats_item(void *argument, int64_t item, int thread)
 {
     (void)thread;
     const struct sums *const s = argument;
-    const int64_t rows = chunk_size(s, item);
     const float *const x = (const float *)s->args->in[0] + item * s->chunk_rows * s->channels;
-    for (int64_t c = 0; c < s->channels; c += FAST_WIDTH) {
-        const int count = (int)graft_min_i64(FAST_WIDTH, s->channels - c);
-        vec sums[2] = {{0}};
-        for (int64_t row = 0; row < rows; row++)
-            sums[row & 1] += load(x + row * s->channels + c, count);
-        const vec centre = (sums[0] + sums[1]) / vec_set((float)rows);
-        vec distance[2] = {{0}};
-        vec squares[2] = {{0}};
-        for (int64_t row = 0; row < rows; row++) {
-            const vec d = load(x + row * s->channels + c, count) - centre;
-            distance[row & 1] += d;
-            squares[row & 1] += d * d;
-        }
-        store(partial(s, item, 0) + c, centre, count);
-        store(partial(s, item, 1) + c, distance[0] + distance[1], count);
-        store(partial(s, item, 2) + c, squares[0] + squares[1], count);
-    }
+    int64_t c = 0;
+    for (; c + BLOCK_VECTORS * FAST_WIDTH <= s->channels; c += BLOCK_VECTORS * FAST_WIDTH)
+        stats_block(s, item, x, c, BLOCK_VECTORS, FAST_WIDTH);
+    for (; c < s->channels; c += FAST_WIDTH)
+        stats_block(s, item, x, c, 1, (int)graft_min_i64(FAST_WIDTH, s->channels - c));
 }
 
 static void join_stats_item(void *argument, int64_t item, int thread)
@@ -105,26 +119,38 @@ static void join_stats_item(void *argument, int64_t item, int thread)
 }
 
 /* Σ dy · (x − mean) and Σ dy. */
+FAST_INLINE void grad_block(const struct sums *s, int64_t chunk, int64_t c, const int vectors, int count)
+{
+    const int64_t rows = chunk_size(s, chunk);
+    const float *const x = (const float *)s->args->in[0] + chunk * s->chunk_rows * s->channels + c;
+    const float *const dy = (const float *)s->args->in[1] + chunk * s->chunk_rows * s->channels + c;
+    vec mean[BLOCK_VECTORS];
+    for (int v = 0; v < vectors; v++)
+        mean[v] = load((const float *)s->args->in[2] + c + v * FAST_WIDTH, count);
+    vec products[BLOCK_VECTORS] = {{0}};
+    vec sums[BLOCK_VECTORS] = {{0}};
+    for (int64_t row = 0; row < rows; row++) {
+        for (int v = 0; v < vectors; v++) {
+            const vec gradient = load(dy + row * s->channels + v * FAST_WIDTH, count);
+            products[v] += gradient * (load(x + row * s->channels + v * FAST_WIDTH, count) - mean[v]);
+            sums[v] += gradient;
+        }
+    }
+    for (int v = 0; v < vectors; v++) {
+        store(partial(s, chunk, 0) + c + v * FAST_WIDTH, products[v], count);
+        store(partial(s, chunk, 1) + c + v * FAST_WIDTH, sums[v], count);
+    }
+}
+
 static void grad_item(void *argument, int64_t item, int thread)
 {
     (void)thread;
     const struct sums *const s = argument;
-    const int64_t rows = chunk_size(s, item);
-    const float *const x = (const float *)s->args->in[0] + item * s->chunk_rows * s->channels;
-    const float *const dy = (const float *)s->args->in[1] + item * s->chunk_rows * s->channels;
-    for (int64_t c = 0; c < s->channels; c += FAST_WIDTH) {
-        const int count = (int)graft_min_i64(FAST_WIDTH, s->channels - c);
-        const vec mean = load((const float *)s->args->in[2] + c, count);
-        vec products[2] = {{0}};
-        vec sums[2] = {{0}};
-        for (int64_t row = 0; row < rows; row++) {
-            const vec gradient = load(dy + row * s->channels + c, count);
-            products[row & 1] += gradient * (load(x + row * s->channels + c, count) - mean);
-            sums[row & 1] += gradient;
-        }
-        store(partial(s, item, 0) + c, products[0] + products[1], count);
-        store(partial(s, item, 1) + c, sums[0] + sums[1], count);
-    }
+    int64_t c = 0;
+    for (; c + BLOCK_VECTORS * FAST_WIDTH <= s->channels; c += BLOCK_VECTORS * FAST_WIDTH)
+        grad_block(s, item, c, BLOCK_VECTORS, FAST_WIDTH);
+    for (; c < s->channels; c += FAST_WIDTH)
+        grad_block(s, item, c, 1, (int)graft_min_i64(FAST_WIDTH, s->channels - c));
 }
 
 static void join_grad_item(void *argument, int64_t item, int thread)

@@ -11,7 +11,7 @@
 #include <stdint.h>
 #include <string.h>
 
-#if defined(__AVX2__)
+#if defined(__SSE2__)
 #include <immintrin.h>
 #endif
 
@@ -98,6 +98,37 @@ FAST_INLINE void vec_store_part(float *to, vec value, int count)
 FAST_INLINE vec vec_select(vec_int mask, vec a, vec b)
 {
     return (vec)(((vec_int)a & mask) | ((vec_int)b & ~mask));
+}
+
+/* Lanes of 64 bits, half as many, and the product of their lower halves. */
+typedef uint64_t vec_wide __attribute__((vector_size(FAST_WIDTH * 4)));
+
+FAST_INLINE vec_wide vec_multiply_wide(vec_wide a, vec_wide b)
+{
+#if defined(__AVX512F__)
+    return (vec_wide)_mm512_mul_epu32((__m512i)a, (__m512i)b);
+#elif defined(__AVX2__)
+    return (vec_wide)_mm256_mul_epu32((__m256i)a, (__m256i)b);
+#elif defined(__SSE2__)
+    return (vec_wide)_mm_mul_epu32((__m128i)a, (__m128i)b);
+#else
+    return (a & 0xFFFFFFFFu) * (b & 0xFFFFFFFFu);
+#endif
+}
+
+/* a0 b0 a1 b1 … of the lower and of the upper half of the lanes. */
+FAST_INLINE void vec_interleave_wide(vec_wide a, vec_wide b, vec_wide *lower, vec_wide *upper)
+{
+#if FAST_WIDTH == 16
+    *lower = __builtin_shuffle(a, b, (vec_wide){0, 8, 1, 9, 2, 10, 3, 11});
+    *upper = __builtin_shuffle(a, b, (vec_wide){4, 12, 5, 13, 6, 14, 7, 15});
+#elif FAST_WIDTH == 8
+    *lower = __builtin_shuffle(a, b, (vec_wide){0, 4, 1, 5});
+    *upper = __builtin_shuffle(a, b, (vec_wide){2, 6, 3, 7});
+#else
+    *lower = __builtin_shuffle(a, b, (vec_wide){0, 2});
+    *upper = __builtin_shuffle(a, b, (vec_wide){1, 3});
+#endif
 }
 
 /* max(x, 0) and min(max(x, 0), 6); NaN stays. */
