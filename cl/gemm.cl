@@ -216,33 +216,49 @@ static inline void outer_row(global const float *from, const int step, const int
     }
 }
 
-/* The same where columns are (tap, channel): pixel (y, x) of tap (0, 0), whose offset is `from`. */
-static inline void outer_flat_row(const struct outer *o, global const float *b, const long from, const int y,
-                                  const int x, const int column, const int columns, float *to)
+/* Columns that are (tap, channel): where they are from the pixel of tap (0, 0). */
+struct outer_flat {
+    int at[COLUMNS], y[COLUMNS], x[COLUMNS];
+    int high_y, high_x; /* the farthest of all */
+};
+
+static inline void outer_flat_start(const struct outer *o, const int column, struct outer_flat *flat)
 {
-    const int taps = o->taps_y * o->taps_x;
-    int channel = column % o->flat, tap = column / o->flat;
-    int tap_y = tap / o->taps_x, tap_x = tap % o->taps_x;
+    int tap = column / o->flat, channel = column - tap * o->flat;
     for (int i = 0; i < COLUMNS; ++i) {
-        const int there_y = y + tap_y * o->tap_y, there_x = x + tap_x * o->tap_x;
-        const bool there = i < columns && tap < taps && (uint)there_y < (uint)o->height &&
-                           (uint)there_x < (uint)o->width;
-        const long at = from + ((long)tap_y * o->tap_y * o->width + (long)tap_x * o->tap_x) * o->pixel + channel;
-        to[i] = there ? b[at] : 0.0f;
+        const int tap_y = tap / o->taps_x, tap_x = tap - tap_y * o->taps_x;
+        flat->y[i] = tap_y * o->tap_y;
+        flat->x[i] = tap_x * o->tap_x;
+        flat->at[i] = (flat->y[i] * o->width + flat->x[i]) * o->pixel + channel;
         if (++channel == o->flat) {
             channel = 0;
             ++tap;
-            if (++tap_x == o->taps_x) {
-                tap_x = 0;
-                ++tap_y;
-            }
+        }
+    }
+    flat->high_y = (o->taps_y - 1) * o->tap_y;
+    flat->high_x = (o->taps_x - 1) * o->tap_x;
+}
+
+/* One row of such columns: pixel (y, x) of tap (0, 0) is b[from]; behind the last column `to` stays as it is. */
+static inline void outer_flat_row(const struct outer *o, const struct outer_flat *flat, global const float *b,
+                                  const long from, const int y, const int x, const int columns, float *to)
+{
+    if (y >= 0 && x >= 0 && y + flat->high_y < o->height && x + flat->high_x < o->width) {
+        global const float *pixel = b + from;
+        for (int i = 0; i < columns; ++i)
+            to[i] = pixel[flat->at[i]];
+    } else {
+        for (int i = 0; i < columns; ++i) {
+            const bool there =
+                (uint)(y + flat->y[i]) < (uint)o->height && (uint)(x + flat->x[i]) < (uint)o->width;
+            to[i] = there ? b[from + flat->at[i]] : 0.0f;
         }
     }
 }
 
 /* The next rows of a chunk, DEPTH at most: where they are in a, and their columns of b. Returns how many. */
-static inline int outer_pack(const struct outer *o, struct outer_walk *w, global const float *b, const int column,
-                             const int columns, int *where, float *packed)
+static inline int outer_pack(const struct outer *o, const struct outer_flat *flat, struct outer_walk *w,
+                             global const float *b, const int column, const int columns, int *where, float *packed)
 {
     int count = 0;
     while (w->line < w->line_end && count < DEPTH) {
@@ -259,7 +275,7 @@ static inline int outer_pack(const struct outer *o, struct outer_walk *w, global
             const int x = w->v * o->step_x + w->move_x;
             where[count] = (w->line * o->line + w->v) * o->a_pixel;
             if (o->flat)
-                outer_flat_row(o, b, (from + x) * o->pixel, y, x, column, columns, packed + count * COLUMNS);
+                outer_flat_row(o, flat, b, (from + x) * o->pixel, y, x, columns, packed + count * COLUMNS);
             else
                 outer_row(b + (from + x) * o->pixel + column * o->column, o->column, columns,
                           packed + count * COLUMNS);
@@ -299,8 +315,14 @@ SINGLE kernel void gemm_outer(global const float *a, const ulong a_at, global co
         done[i] = 0.0f;
 
     struct outer_walk walk = outer_start(&o, chunk, tap_y, tap_x);
+    struct outer_flat flat;
+    if (o.flat) {
+        outer_flat_start(&o, column, &flat);
+        for (int i = 0; i < DEPTH * COLUMNS; ++i)
+            packed[i] = 0.0f;
+    }
     for (;;) {
-        const int depth = outer_pack(&o, &walk, b, column, columns, where, packed);
+        const int depth = outer_pack(&o, &flat, &walk, b, column, columns, where, packed);
         if (depth == 0)
             break;
         for (int tile = 0; tile < tiles; ++tile) {
