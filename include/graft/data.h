@@ -85,6 +85,7 @@ struct graft_preprocess {
     int32_t channels; /* 3 or 1 */
     float mean[3];    /* of values in 0..1; used by the op on the device, not here */
     float std[3];
+    bool ignore_orientation; /* pixels as stored, whatever the EXIF orientation says */
 };
 
 /* resize 256, crop 224, bilinear, 3 channels, mean and deviation of ImageNet. */

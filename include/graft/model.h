@@ -26,6 +26,7 @@ struct graft_model_preprocess {
     int32_t crop;       /* side of the centre crop: the usual input size */
     float mean[3];      /* of values in 0..1 */
     float std[3];
+    bool ignore_orientation; /* the published figures are of pixels as stored, without the EXIF orientation */
 };
 
 struct graft_model_info {

@@ -105,7 +105,8 @@ static void return_scratch(struct graft_loader *loader, struct spare_scratch *sc
 static enum graft_status fill_row(struct row *row, struct graft_scratch *scratch, struct graft_fault *fault)
 {
     struct graft_loader *const loader = row->loader;
-    const struct graft_decode_options options = {.channels = loader->preprocess.channels};
+    const struct graft_decode_options options = {.channels = loader->preprocess.channels,
+                                                 .ignore_orientation = loader->preprocess.ignore_orientation};
     const struct graft_entry *const entry =
         graft_dataset_entry(loader->dataset, loader->options.split, row->sample);
     struct graft_view view;

@@ -258,7 +258,8 @@ enum graft_status graft_preprocess_file(struct graft_context *context,
         return status;
     }
     struct graft_scratch scratch = {.context = context};
-    const struct graft_decode_options options = {.channels = preprocess->channels};
+    const struct graft_decode_options options = {.channels = preprocess->channels,
+                                                 .ignore_orientation = preprocess->ignore_orientation};
     struct graft_fault fault;
     struct graft_view view;
     size_t size = 0;

@@ -13,7 +13,8 @@
                    .filter = "bilinear",             \
                    .crop = side,                     \
                    .mean = {0.485f, 0.456f, 0.406f}, \
-                   .std = {0.229f, 0.224f, 0.225f}}
+                   .std = {0.229f, 0.224f, 0.225f},  \
+                   .ignore_orientation = true}
 #define MNIST                     \
     .channels = 1, .classes = 10, \
     .preprocess = {.resize_short_side = 28, .filter = "bilinear", .crop = 28, .std = {1.0f, 1.0f, 1.0f}}

@@ -75,6 +75,7 @@ static enum graft_status read_preprocess(struct graft_context *context, const ch
         preprocess->mean[i] = (float)json_number_value(json_array_get(mean, i));
         preprocess->std[i] = (float)json_number_value(json_array_get(std, i));
     }
+    preprocess->ignore_orientation = json_is_true(json_object_get(object, "ignore_orientation"));
     if (!filter || graft_filter_find(context, filter, &preprocess->filter) != GRAFT_OK)
         status = bad(context, file, KEY_PREPROCESS);
     json_decref(object);
@@ -133,13 +134,13 @@ enum graft_status graft_card_write(struct graft_context *context, const struct g
     if (status == GRAFT_OK)
         status = graft_tensor_set_put_text(set, KEY_NETWORK, card->network);
     if (status == GRAFT_OK)
-        status =
-            put(context, set, KEY_PREPROCESS,
-                json_pack("{s:i,s:s,s:i,s:i,s:i,s:[f,f,f],s:[f,f,f]}", "resize_short_side",
-                          (int)p->resize_short_side, "filter", graft_filter_name(p->filter), "crop_height",
-                          (int)p->crop_height, "crop_width", (int)p->crop_width, "channels", (int)p->channels,
-                          "mean", (double)p->mean[0], (double)p->mean[1], (double)p->mean[2], "std",
-                          (double)p->std[0], (double)p->std[1], (double)p->std[2]));
+        status = put(context, set, KEY_PREPROCESS,
+                     json_pack("{s:i,s:s,s:i,s:i,s:i,s:[f,f,f],s:[f,f,f],s:b}", "resize_short_side",
+                               (int)p->resize_short_side, "filter", graft_filter_name(p->filter),
+                               "crop_height", (int)p->crop_height, "crop_width", (int)p->crop_width,
+                               "channels", (int)p->channels, "mean", (double)p->mean[0], (double)p->mean[1],
+                               (double)p->mean[2], "std", (double)p->std[0], (double)p->std[1],
+                               (double)p->std[2], "ignore_orientation", (int)p->ignore_orientation));
     return status;
 }
 
@@ -153,6 +154,7 @@ enum graft_status graft_card_preprocess(struct graft_context *context, const str
                                             .crop_height = crop,
                                             .crop_width = crop,
                                             .channels = info->channels,
+                                            .ignore_orientation = p->ignore_orientation,
                                             .mean = {p->mean[0], p->mean[1], p->mean[2]},
                                             .std = {p->std[0], p->std[1], p->std[2]}};
     const enum graft_status status = graft_filter_find(context, p->filter, &preprocess->filter);

@@ -42,7 +42,10 @@ static enum graft_status choose_network(struct graft_fit_job *job, const struct 
         job->card.preprocess = of_weights->preprocess;
         return GRAFT_OK;
     }
-    return graft_card_preprocess(job->context, info, options->input, &job->card.preprocess);
+    const enum graft_status known =
+        graft_card_preprocess(job->context, info, options->input, &job->card.preprocess);
+    job->card.preprocess.ignore_orientation = false; /* pictures of its own are learnt upright */
+    return known;
 }
 
 /* Whatever is still open gets its value; config.json then says it all. */

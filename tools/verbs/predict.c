@@ -13,12 +13,15 @@ struct request {
     struct graft_network_options network;
     int64_t top;
     bool logits;
+    int orientation; /* < 0: as the network's preprocessing says */
 };
+
+enum { ORIENTATION_APPLY = 0, ORIENTATION_IGNORE = 1 };
 
 /* One batch of pictures on its way through decoding, network and printing. */
 struct slot {
     struct graft_context *context;
-    const struct graft_preprocess *preprocess;
+    const struct graft_preprocess *preprocess; /* the prediction's */
     const char *path;
     uint8_t *pixels; /* of this picture in the batch's memory */
     enum graft_status status;
@@ -29,6 +32,7 @@ struct prediction {
     struct graft_command *command;
     const struct request *request;
     struct graft_classifier *classifier;
+    struct graft_preprocess preprocess;
     const char *const *names;
     int32_t classes;
     int64_t batch;
@@ -58,7 +62,7 @@ static int64_t decode_batch(struct prediction *job, const char *const *paths, in
     }
     for (int64_t i = 0; i < count; i++) {
         job->slots[i] = (struct slot){.context = job->command->context,
-                                      .preprocess = graft_classifier_preprocess(job->classifier),
+                                      .preprocess = &job->preprocess,
                                       .path = paths[i],
                                       .pixels = job->pixels + (uint64_t)i * job->image_bytes,
                                       .task = {.run = decode, .argument = &job->slots[i]}};
@@ -128,7 +132,11 @@ static int print_picture(struct prediction *job, const char *path, const float *
 
 static bool allocate(struct prediction *job)
 {
-    const struct graft_preprocess *const p = graft_classifier_preprocess(job->classifier);
+    const struct graft_preprocess *const p = &job->preprocess;
+    job->preprocess = *graft_classifier_preprocess(job->classifier);
+    if (job->request->orientation >= 0) {
+        job->preprocess.ignore_orientation = job->request->orientation == ORIENTATION_IGNORE;
+    }
     job->batch = graft_classifier_batch(job->classifier);
     job->classes = graft_classifier_class_count(job->classifier);
     job->image_bytes = (uint64_t)p->crop_height * (uint64_t)p->crop_width * (uint64_t)p->channels;
@@ -197,16 +205,26 @@ static int predict(struct graft_command *command, const struct request *request,
 
 static int run(struct graft_command *command)
 {
-    struct request request = {.top = 5};
+    static const char *const orientations[] = {"apply", "ignore"};
+    struct request request = {.top = 5, .orientation = -1};
+    const char *orientation = NULL;
     struct graft_device *device = NULL;
     const struct graft_option options[] = {
         {"--top", "K", "how many classes a picture (5)", GRAFT_OPTION_INTEGER, &request.top, 1, 1000000},
         {"--logits", NULL, "all outputs of the network too", GRAFT_OPTION_FLAG, &request.logits, 0, 0},
+        {"--orientation", "MODE", "apply or ignore the EXIF orientation; see above", GRAFT_OPTION_TEXT,
+         &orientation, 0, 0},
         GRAFT_NETWORK_OPTIONS(request.network),
     };
     int code = graft_command_begin(command, options, sizeof options / sizeof options[0]);
     if (code != GRAFT_EXIT_GO_ON) {
         return code;
+    }
+    if (orientation != NULL) {
+        request.orientation = graft_command_choice(command, "--orientation", orientation, orientations, 2);
+        if (request.orientation < 0) {
+            return GRAFT_EXIT_USAGE;
+        }
     }
     request.network.smallest_batch = command->operand_count - 1;
     code = graft_network_check(command, &request.network);
@@ -229,8 +247,10 @@ const struct graft_verb graft_verb_predict = {
         "  graft predict squeezenet1_0 --weights squeezenet1_0.safetensors --names classes.txt *.jpg\n"
         "                                                     with published weights\n"
         "  graft predict runs/flowers-1 *.jpg --top 1 --json  a line of JSON for each picture\n",
-    .notes = "  A picture that cannot be read is named on stderr; the others are still done, and the exit "
-             "code is 1.\n",
+    .notes =
+        "  A picture that cannot be read is named on stderr; the others are done, and the exit code is 1.\n"
+        "  A run takes pictures upright, by their EXIF orientation; a published network takes them as they\n"
+        "  are stored, because so its figures were measured (--orientation overrides both).\n",
     .least = 2,
     .most = -1,
     .cancels = true,
