@@ -15,6 +15,7 @@ static const struct graft_case cases[] = {
     ROWS("smoothed_2x1000", NORMAL, 0.3f, 2, 1000)
     ROWS("extreme", EXTREME, 0, 40, 21)
     ROWS("extreme_smoothed", EXTREME, 0.1f, 40, 21)
+    ROWS("deep", DEEP, 0, 5, 37)
     ROWS("offset", OFFSET, 0, 6, 40)
     ROWS("empty", NORMAL, 0, 0, 10)
     ROWS("infinite", INFINITE, 0, 40, 17)

@@ -8,7 +8,13 @@
      .in = {REAL_OF(POSITIVE, __VA_ARGS__), STEP}, .tiers = how},
 #define INEXACT (GRAFT_TIER_ROUNDING | GRAFT_TIER_GRADIENT)
 
+/* Word 15 for seed 4, stream 7 and step 0 is 664952320, as worked out with a Philox of another language: this is the
+ * probability whose threshold it equals, and an element is dropped below it only. */
+#define AT_WORD_15 0x1.3d12fp-3f
+
 static const struct graft_case cases[] = {
+    {"at_threshold", .attributes.dropout = {.probability = AT_WORD_15, .stream = 7, .seed = 4},
+     .in = {REAL_OF(POSITIVE, 33), {GRAFT_DTYPE_I32, GRAFT_VALUES_NORMAL, DIMS(1), NULL, 1}}, .tiers = INEXACT},
     DROP("1", 0, 0.5f, 0, 1, 1)
     DROP("3", 0, 0.5f, 1, 2, 3)
     DROP("5", 0, 0.5f, 7, 3, 5)

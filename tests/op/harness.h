@@ -36,6 +36,7 @@ enum graft_values {
     GRAFT_VALUES_SPECIAL,    /* normal with a NaN, +Inf or −Inf in about one of 19 places */
     GRAFT_VALUES_INFINITE,   /* normal with a −Inf in about one of 7 places */
     GRAFT_VALUES_EXTREME,    /* normal × 40, with some of ±1000 */
+    GRAFT_VALUES_DEEP,       /* −300 + normal × 4: exp is 0 unless the maximum is taken off first */
     GRAFT_VALUES_OFFSET,     /* 100 + normal: the mean is large against the deviation */
     GRAFT_VALUES_LITERAL     /* `literal`, repeated */
 };

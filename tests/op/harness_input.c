@@ -98,6 +98,8 @@ static double rounding_value(struct graft_random *random, enum graft_values valu
         const uint32_t which = graft_random_below(random, 10);
         return which == 0 ? 1000 : which == 1 ? -1000 : x;
     }
+    case GRAFT_VALUES_DEEP:
+        return -300 + 4 * graft_random_normal(random);
     case GRAFT_VALUES_OFFSET:
         return 100 + graft_random_normal(random);
     default:

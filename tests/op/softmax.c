@@ -16,6 +16,7 @@ static const struct graft_case cases[] = {
     {"equal", .in = {REAL_OF(TIES, 9, 17)}},
     {"extreme", .in = {REAL_OF(EXTREME, 40, 21)}},
     {"extreme_wide", .in = {REAL_OF(EXTREME, 3, 1000)}},
+    {"deep", .in = {REAL_OF(DEEP, 5, 37)}},
     {"offset", .in = {REAL_OF(OFFSET, 6, 40)}},
     {"infinite", .in = {REAL_OF(INFINITE, 9, 33)}},
     {"special", .in = {REAL_OF(SPECIAL, 40, 9)}},
