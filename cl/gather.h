@@ -12,7 +12,7 @@ struct gather {
     int run, taps_y, taps_x, tiles;          /* floats of a tap; taps; tiles of a work-item */
     int grid_y, grid_x;                      /* row = (n × grid_y + u) × grid_x + v */
     int step_y, step_x, base_y, base_x;      /* source pixel of (u, v), tap (i, j): u × step_y + base_y + i × tap_y, … */
-    int tap_y, tap_x;
+    int tap_y, tap_x;                        /* tap_y 0 with one tap: rows are the pixels of a and of y */
     int height, width, pixel, group;         /* of a: floats between pixels, between groups of channels */
     int first_tap, tap_row, tap_column;      /* place of tap (i, j) in b: first_tap + i × tap_row + j × tap_column */
     int to_height, to_width, to_step_y, to_step_x, to_base_y, to_base_x; /* pixel of y: (u × step + base, …) */

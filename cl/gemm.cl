@@ -18,7 +18,7 @@
 #include "outer.h"
 
 #define DEPTH 128 /* pixels that gemm_outer packs at a time */
-#define BAND 8    /* tiles of a work-item of gemm_outer */
+#define BAND 8    /* tiles that share a block of b */
 
 #define SINGLE __attribute__((reqd_work_group_size(1, 1, 1)))
 
@@ -73,20 +73,28 @@ SINGLE kernel void gemm_pack(global const float *from, const ulong from_at, glob
 /* Where the rows of a tile are: pixel of a (may lie outside), offset in y. */
 struct gather_rows {
     long from[ROWS]; /* offset of tap (0, 0) in a */
-    int y[ROWS], x[ROWS];
     long to[ROWS];
-    bool inside; /* every tap of every row is a pixel of a */
+    int y[ROWS], x[ROWS];
+    int inside; /* every tap of every row is a pixel of a */
 };
 
 static inline void gather_locate(const struct gather *g, const int row_first, struct gather_rows *rows)
 {
+    rows->inside = 1;
+    if (g->tap_y == 0 && g->taps_y * g->taps_x == 1) { /* rows are the pixels of a and of y */
+        for (int i = 0; i < ROWS; ++i) {
+            const int row = min(row_first + i, g->row_end - 1);
+            rows->from[i] = (long)row * g->pixel;
+            rows->to[i] = (long)row * g->leading;
+        }
+        return;
+    }
     int v = row_first % g->grid_x;
     int u = row_first / g->grid_x;
     int n = u / g->grid_y;
     u -= n * g->grid_y;
     const int low_y = min(0, (g->taps_y - 1) * g->tap_y), high_y = max(0, (g->taps_y - 1) * g->tap_y);
     const int low_x = min(0, (g->taps_x - 1) * g->tap_x), high_x = max(0, (g->taps_x - 1) * g->tap_x);
-    rows->inside = true;
     for (int i = 0; i < ROWS; ++i) {
         const int y = u * g->step_y + g->base_y, x = v * g->step_x + g->base_x;
         rows->y[i] = y;
@@ -95,7 +103,7 @@ static inline void gather_locate(const struct gather *g, const int row_first, st
         rows->to[i] = (((long)n * g->to_height + u * g->to_step_y + g->to_base_y) * g->to_width + v * g->to_step_x +
                        g->to_base_x) * g->leading;
         if (y + low_y < 0 || y + high_y >= g->height || x + low_x < 0 || x + high_x >= g->width)
-            rows->inside = false;
+            rows->inside = 0;
         if (row_first + i + 1 >= g->row_end)
             continue; /* past the end: the last row again */
         if (++v == g->grid_x) {
@@ -109,70 +117,120 @@ static inline void gather_locate(const struct gather *g, const int row_first, st
 }
 
 /*
- * b: panels as gemm_pack writes them, zeros: `run` floats of 0. Range: panels of all groups, rows / (ROWS × tiles),
- * batches.
+ * b: panels as gemm_pack writes them, zeros: `run` floats of 0. The terms are taken in blocks (g.block_taps taps, or
+ * g.block_run of one), so that a block of b stays in the cache for BAND tiles; between blocks sums are in private
+ * memory. Range: panels of all groups, rows / (ROWS × tiles), batches.
  */
 SINGLE kernel void gemm_gather(global const float *a, const ulong a_at, global const float *b, const ulong b_at,
                                const ulong zeros_at, global const float *bias, const ulong bias_at,
                                global const float *residual, const ulong residual_at, global float *y,
-                               const ulong y_at, const int16 numbers0, const int16 numbers1, const int a_batch,
-                               const ulong b_batch, const int y_batch)
+                               const ulong y_at, const int16 numbers0, const int16 numbers1, const int block_taps,
+                               const int block_run, const int a_batch, const ulong b_batch, const int y_batch)
 {
     const struct gather g = gather_of(numbers0, numbers1);
     const int panel = (int)get_global_id(0), batch = (int)get_global_id(2);
     const int group = panel / g.panels, column = panel % g.panels * COLUMNS;
-    const int columns = min(g.columns - column, COLUMNS);
+    const int columns = min(g.columns - column, COLUMNS), taps = g.taps_y * g.taps_x;
     const size_t y_skip = (size_t)batch * y_batch + (size_t)group * g.columns + column;
-    global const float *zeros = b + b_at + zeros_at;
-    const struct tile_epilogue epilogue = {(g.flags & 1) ? bias + bias_at + group * g.columns + column : 0,
-                                           (g.flags & 2) ? residual + residual_at + y_skip : 0, g.flags >> 2 & 1,
-                                           g.flags >> 3};
+    global const float *zeros = b + zeros_at;
+    const struct tile_epilogue epilogue =
+        tile_epilogue_of((g.flags & 1) ? bias + bias_at + group * g.columns + column : 0,
+                         (g.flags & 2) ? residual + residual_at + y_skip : 0, g.flags);
     a += a_at + (size_t)batch * a_batch + (size_t)group * g.group;
     b += b_at + batch * b_batch + (size_t)panel * g.packed * COLUMNS;
     y += y_at + y_skip;
+    const bool whole = block_taps >= taps && block_run >= g.run; /* one block */
+    float done[BAND * ROWS * COLUMNS];
+    struct gather_rows located[BAND];
 
     const int first = g.row_first + (int)get_global_id(1) * g.tiles * ROWS;
     const int last = min(first + g.tiles * ROWS, g.row_end);
-    for (int row_first = first; row_first < last; row_first += ROWS) {
-        struct gather_rows rows;
-        gather_locate(&g, row_first, &rows);
-        /* Inside, taps that follow each other in a and in b are one run. */
-        const bool merge = rows.inside && g.tap_x == 1 && g.tap_column == 1 && g.pixel == g.run;
-        const int taps_x = merge ? 1 : g.taps_x, run = merge ? g.run * g.taps_x : g.run;
-        tile_vector sum0[ROWS], sum1[ROWS];
-        _Pragma("unroll") for (int i = 0; i < ROWS; ++i) sum0[i] = sum1[i] = (tile_vector)(0.0f);
-
-        for (int tap_y = 0; tap_y < g.taps_y; ++tap_y)
-            for (int tap_x = 0; tap_x < taps_x; ++tap_x) {
-                const int move_y = tap_y * g.tap_y, move_x = tap_x * g.tap_x;
-                const long move = ((long)move_y * g.width + move_x) * g.pixel;
-                global const float *row[ROWS];
+    for (int band = first; band < last; band += BAND * ROWS) {
+        const int tiles = min(BAND, (last - band + ROWS - 1) / ROWS);
+        for (int tile = 0; tile < tiles; ++tile)
+            gather_locate(&g, band + tile * ROWS, &located[tile]);
+        int tap_first = 0, run_first = 0;
+        bool ended;
+        do {
+            const int tap_end = min(tap_first + block_taps, taps), run = min(block_run, g.run - run_first);
+            const bool begun = tap_first > 0 || run_first > 0;
+            ended = tap_end >= taps && run_first + run >= g.run;
+            for (int tile = 0; tile < tiles; ++tile) {
+                const struct gather_rows *rows = &located[tile];
+                float *sums = done + tile * ROWS * COLUMNS;
+                tile_vector sum0[ROWS], sum1[ROWS];
                 _Pragma("unroll") for (int i = 0; i < ROWS; ++i)
                 {
-                    const bool there = rows.inside || ((uint)(rows.y[i] + move_y) < (uint)g.height &&
-                                                       (uint)(rows.x[i] + move_x) < (uint)g.width);
-                    row[i] = there ? a + (rows.from[i] + move) : zeros;
+                    sum0[i] = begun ? TILE_LOAD(2 * i, sums) : (tile_vector)(0.0f);
+                    sum1[i] = begun ? TILE_LOAD(2 * i + 1, sums) : (tile_vector)(0.0f);
                 }
-                const int tap = g.first_tap + tap_y * g.tap_row + tap_x * g.tap_column;
-                global const float *tap_b = b + (size_t)tap * g.run * COLUMNS;
-                if (columns > VECTOR)
-                    TILE_RUN(sum0, sum1, row, tap_b, run);
-                else
-                    TILE_RUN_HALF(sum0, row, tap_b, run);
+                /* Inside, taps that follow each other in a and in b are one run. */
+                const bool merge =
+                    whole && rows->inside && g.tap_x == 1 && g.tap_column == 1 && g.pixel == g.run;
+                const int tap_step = merge ? g.taps_x : 1;
+                for (int tap = tap_first; tap < tap_end; tap += tap_step) {
+                    const int tap_y = tap / g.taps_x, tap_x = tap - tap_y * g.taps_x;
+                    const int move_y = tap_y * g.tap_y, move_x = tap_x * g.tap_x;
+                    const long move = ((long)move_y * g.width + move_x) * g.pixel + run_first;
+                    global const float *row[ROWS];
+                    if (rows->inside) {
+                        _Pragma("unroll") for (int i = 0; i < ROWS; ++i) row[i] = a + (rows->from[i] + move);
+                    } else {
+                        _Pragma("unroll") for (int i = 0; i < ROWS; ++i)
+                        {
+                            const bool there = (uint)(rows->y[i] + move_y) < (uint)g.height &&
+                                               (uint)(rows->x[i] + move_x) < (uint)g.width;
+                            row[i] = there ? a + (rows->from[i] + move) : zeros;
+                        }
+                    }
+                    const int place = g.first_tap + tap_y * g.tap_row + tap_x * g.tap_column;
+                    global const float *tap_b = b + ((size_t)place * g.run + run_first) * COLUMNS;
+                    if (columns > VECTOR)
+                        TILE_RUN(sum0, sum1, row, tap_b, run * tap_step);
+                    else
+                        TILE_RUN_HALF(sum0, row, tap_b, run * tap_step);
+                }
+                const int count = min(ROWS, last - (band + tile * ROWS));
+                if (ended && columns == COLUMNS && count == ROWS && !epilogue.accumulate) {
+                    if (epilogue.bias) {
+                        const tile_vector bias0 = TILE_LOAD(0, epilogue.bias), bias1 = TILE_LOAD(1, epilogue.bias);
+                        _Pragma("unroll") for (int i = 0; i < ROWS; ++i)
+                        {
+                            sum0[i] += bias0;
+                            sum1[i] += bias1;
+                        }
+                    }
+                    if (epilogue.residual) {
+                        _Pragma("unroll") for (int i = 0; i < ROWS; ++i)
+                        {
+                            sum0[i] += TILE_LOAD(0, epilogue.residual + rows->to[i]);
+                            sum1[i] += TILE_LOAD(1, epilogue.residual + rows->to[i]);
+                        }
+                    }
+                    _Pragma("unroll") for (int i = 0; i < ROWS; ++i)
+                    {
+                        TILE_STORE(tile_activate(sum0[i], &epilogue), 0, y + rows->to[i]);
+                        TILE_STORE(tile_activate(sum1[i], &epilogue), 1, y + rows->to[i]);
+                    }
+                    continue;
+                }
+                _Pragma("unroll") for (int i = 0; i < ROWS; ++i)
+                {
+                    TILE_STORE(sum0[i], 2 * i, sums);
+                    TILE_STORE(sum1[i], 2 * i + 1, sums);
+                }
+                for (int i = 0; ended && i < count; ++i) {
+                    tile_finish(TILE_LOAD(2 * i, sums), y, rows->to[i], 0, columns, &epilogue);
+                    if (columns > VECTOR)
+                        tile_finish(TILE_LOAD(2 * i + 1, sums), y, rows->to[i], VECTOR, columns - VECTOR, &epilogue);
+                }
             }
-
-        float done[ROWS * COLUMNS];
-        _Pragma("unroll") for (int i = 0; i < ROWS; ++i)
-        {
-            TILE_STORE(sum0[i], 2 * i, done);
-            TILE_STORE(sum1[i], 2 * i + 1, done);
-        }
-        const int count = min(ROWS, last - row_first);
-        for (int i = 0; i < count; ++i) {
-            tile_finish(TILE_LOAD(2 * i, done), y, rows.to[i], 0, columns, &epilogue);
-            if (columns > VECTOR)
-                tile_finish(TILE_LOAD(2 * i + 1, done), y, rows.to[i], VECTOR, columns - VECTOR, &epilogue);
-        }
+            run_first += run;
+            if (run_first >= g.run) {
+                run_first = 0;
+                tap_first = tap_end;
+            }
+        } while (!ended);
     }
 }
 
@@ -358,9 +416,8 @@ SINGLE kernel void gemm_outer(global const float *a, const ulong a_at, global co
 
     const size_t skip = (size_t)batch * y_batch + (size_t)group * o.rows * o.leading +
                         (size_t)(tap_y * taps_x + tap_x) * o.tap_to + column;
-    const struct tile_epilogue epilogue = {(o.flags & 1) ? bias + bias_at + column : 0,
-                                           (o.flags & 2) ? residual + residual_at + skip : 0, o.flags >> 2 & 1,
-                                           o.flags >> 3};
+    const struct tile_epilogue epilogue = tile_epilogue_of((o.flags & 1) ? bias + bias_at + column : 0,
+                                                           (o.flags & 2) ? residual + residual_at + skip : 0, o.flags);
     y += y_at + chunk * y_chunk + skip;
     const int row_end = min(band + tiles * ROWS, o.rows);
     for (int row = band; row < row_end; ++row) {

@@ -88,8 +88,25 @@ struct tile_epilogue {
     global const float *bias;     /* at the tile's first column */
     global const float *residual; /* like y */
     int accumulate;
-    int activation;
+    float low, high; /* the activation: cut off below and above; NaN stays NaN */
 };
+
+/* flags: 4 accumulate, 8 × activation. */
+static inline struct tile_epilogue tile_epilogue_of(global const float *bias, global const float *residual,
+                                                    const int flags)
+{
+    const int kind = flags >> 3;
+    const struct tile_epilogue epilogue = {bias, residual, flags >> 2 & 1, kind == UNARY_NONE ? -INFINITY : 0.0f,
+                                           kind == UNARY_RELU6 ? 6.0f : INFINITY};
+    return epilogue;
+}
+
+static inline tile_vector tile_activate(const tile_vector sum, const struct tile_epilogue *epilogue)
+{
+    const tile_vector low = (tile_vector)(epilogue->low), high = (tile_vector)(epilogue->high);
+    const tile_vector raised = sum < low ? low : sum;
+    return raised > high ? high : raised;
+}
 
 /* One vector of a row: y[at …] = or += activation(sum + bias + residual), `count` of its columns. */
 static inline void tile_finish(tile_vector sum, global float *y, const size_t at, const int column, const int count,
@@ -99,7 +116,7 @@ static inline void tile_finish(tile_vector sum, global float *y, const size_t at
         sum += tile_load_part(epilogue->bias + column, count);
     if (epilogue->residual)
         sum += tile_load_part(epilogue->residual + at + column, count);
-    sum = ACTIVATE(epilogue->activation, tile_vector, sum);
+    sum = tile_activate(sum, epilogue);
     if (epilogue->accumulate)
         sum += tile_load_part(y + at + column, count);
     tile_store_part(sum, y + at + column, count);

@@ -10,7 +10,8 @@
 #define ITEMS_A_UNIT 8       /* work-items that each compute unit should get at least */
 #define PACK_FLOATS 4096     /* that a work-item packs */
 #define SUM_FLOATS 1024      /* that a work-item sums up */
-#define BAND_TILES 8         /* BAND of cl/gemm.cl */
+#define BAND_TILES 8         /* BAND of cl/gemm.cl: tiles that share a block of b */
+#define BLOCK_TERMS 768      /* of a sum, whose rows of b stay in the cache meanwhile */
 #define WIDEN_ROWS 256       /* that a work-item copies */
 #define DENSE_LINE 256       /* pixels of a made-up line */
 
@@ -86,7 +87,7 @@ void graft_gather_dense(struct graft_gather *gather, int64_t rows, int64_t inner
 {
     *gather = (struct graft_gather){
         .row_end = (int32_t)rows, .columns = (int32_t)columns, .run = (int32_t)inner, .taps_y = 1, .taps_x = 1,
-        .grid_y = 1, .grid_x = (int32_t)rows, .step_y = 1, .step_x = 1, .tap_y = 1, .tap_x = 1,
+        .grid_y = 1, .grid_x = (int32_t)rows, .step_y = 1, .step_x = 1, .tap_y = 0, .tap_x = 1,
         .height = 1, .width = (int32_t)rows, .pixel = (int32_t)inner, .tap_row = 1, .tap_column = 1,
         .to_height = 1, .to_width = (int32_t)rows, .to_step_y = 1, .to_step_x = 1, .leading = (int32_t)columns,
         .packed = (int32_t)inner};
@@ -109,7 +110,7 @@ int64_t graft_launch_blocks(int64_t rows, int64_t block, double row_flops)
 static int32_t choose_tiles(const struct graft_opencl_device *device, int64_t tiles, int64_t inner, int64_t others)
 {
     const struct graft_gemm_tile tile = graft_gemm_tile(device);
-    const int64_t fit = BLOCK_FLOATS / (tile.rows * graft_max_i64(inner, 1));
+    const int64_t fit = graft_max_i64(BLOCK_FLOATS / (tile.rows * graft_max_i64(inner, 1)), BAND_TILES);
     const int64_t share = tiles * others / ((int64_t)ITEMS_A_UNIT * graft_max_i64(device->traits.compute_units, 1));
     return (int32_t)graft_max_i64(1, graft_min_i64(fit, graft_min_i64(share, tiles)));
 }
@@ -127,6 +128,10 @@ enum graft_status graft_gemm_run_gather(struct graft_opencl_device *device, stru
     g.tiles = choose_tiles(device, tiles, inner, panels * products->batches);
     g.flags = graft_product_flags(products);
 
+    const bool whole = inner <= 2 * BLOCK_TERMS;
+    const int64_t run = graft_max_i64(g.run, 1);
+    const int64_t block_run = whole || run < BLOCK_TERMS ? run : BLOCK_TERMS;
+    const int64_t block_taps = whole ? graft_max_i64(inner / run, 1) : graft_max_i64(BLOCK_TERMS / run, 1);
     const double row_flops = 2.0 * (double)inner * (double)panels * tile.columns * products->batches;
     const int64_t block = (int64_t)g.tiles * tile.rows, blocks = graft_ceil_div(rows, block);
     const int64_t launch_blocks = graft_launch_blocks(rows, block, row_flops);
@@ -144,6 +149,8 @@ enum graft_status graft_gemm_run_gather(struct graft_opencl_device *device, stru
         graft_opencl_arg_tensor(device, &args, products->y, sizeof(float));
         graft_opencl_arg_ints(&args, numbers, 16);
         graft_opencl_arg_ints(&args, numbers + 16, 16);
+        graft_opencl_arg_int(&args, block_taps);
+        graft_opencl_arg_int(&args, block_run);
         graft_opencl_arg_int(&args, products->a_batch);
         graft_opencl_arg_ulong(&args, products->b_batch);
         graft_opencl_arg_int(&args, products->y_batch);
