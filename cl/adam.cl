@@ -2,9 +2,9 @@
 /*
  * Adam, `count` elements: g = scale × gradient (+ decay × p if not decoupled); m = b1 × m + (1 − b1) × g;
  * v = b2 × v + (1 − b2) × g²; p −= lr × decay × p (decoupled); p −= lr × (m / h1) / (sqrt(v / h2) + epsilon).
- * hyper = {lr, h1, h2, scale}; rest1 = 1 − b1 and rest2 = 1 − b2, rounded once. Required -D: VEC, SPAN.
+ * hyper = {lr, h1, h2, scale}; rest1 = 1 − b1 and rest2 = 1 − b2, rounded once. Required -D: those of simple.h.
  */
-#include "vector.h"
+#include "simple.h"
 
 kernel void adam(global float *p, const ulong p_at, const global float *gradient, const ulong gradient_at,
                  global float *m, const ulong m_at, global float *v, const ulong v_at, const global float *hyper,

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * y[n, oh, ow, c] = the mean of a window of x[n, h, w, c]. A row is one place of y, inner = c.
- * Required -D: VEC, SPAN. `shape` and `window` as in window.h.
+ * Required -D: those of simple.h. `shape` and `window` as in window.h.
  */
-#include "vector.h"
+#include "simple.h"
 #include "window.h"
 
 kernel void avg_pool(global float *y, const ulong y_at, const global float *x, const ulong x_at, const int4 shape,
@@ -11,7 +11,7 @@ kernel void avg_pool(global float *y, const ulong y_at, const global float *x, c
                      const int blocks, const int rows_each)
 {
     ROWS_OF(row_begin, row_end, rows, blocks, rows_each);
-    COLUMNS_OF(column, column_end, inner, blocks);
+    COLUMNS_OF(column, column_end, inner, blocks, FEW);
     y += y_at;
     x += x_at;
     for (int row = row_begin; row < row_end; row++) {

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * dx[n, h, w, c] = sum of dy[n, oh, ow, c] / divisor over the windows that hold the place; += if accumulate.
- * A row is one place of dx, inner = c. Required -D: VEC, SPAN. `shape` and `window` as in window.h.
+ * A row is one place of dx, inner = c. Required -D: those of simple.h. `shape` and `window` as in window.h.
  */
-#include "vector.h"
+#include "simple.h"
 #include "window.h"
 
 kernel void avg_pool_grad(global float *dx, const ulong dx_at, const global float *dy, const ulong dy_at,
@@ -12,7 +12,7 @@ kernel void avg_pool_grad(global float *dx, const ulong dx_at, const global floa
                           const int rows_each)
 {
     ROWS_OF(row_begin, row_end, rows, blocks, rows_each);
-    COLUMNS_OF(column, column_end, inner, blocks);
+    COLUMNS_OF(column, column_end, inner, blocks, FEW);
     dx += dx_at;
     dy += dy_at;
     for (int row = row_begin; row < row_end; row++) {

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * y[.., c] = activation((x − mean[c]) × gamma[c] / sqrt(var[c] + epsilon) + beta[c] + residual), the residual if
- * there is one. A work-item keeps one vector of channels and goes through rows_each rows. y may be x or residual.
- * Required -D: VEC, SPAN=1.
+ * there is one. A work-item keeps the numbers of FEW vectors of channels and goes through rows_each rows. y may be x
+ * or residual. Required -D: those of simple.h.
  */
-#include "vector.h"
+#include "simple.h"
 
 kernel void batch_norm(global float *y, const ulong y_at, const global float *x, const ulong x_at,
                        const global float *gamma, const ulong gamma_at, const global float *beta, const ulong beta_at,
@@ -14,19 +14,24 @@ kernel void batch_norm(global float *y, const ulong y_at, const global float *x,
                        const int rows_each)
 {
     ROWS_OF(row_begin, row_end, rows, blocks, rows_each);
-    COLUMNS_OF(column, column_end, inner, blocks);
-    const int n = min(column_end - column, VEC);
-    if (n <= 0 || row_begin >= row_end)
-        return;
-    const real centre = load_some(mean + mean_at + column, n);
-    const real shift = load_some(beta + beta_at + column, n);
-    const real scale = load_some(gamma + gamma_at + column, n) /
-                       sqrt(load_some(var + var_at + column, n) + (real)(epsilon));
-    for (int row = row_begin; row < row_end; row++) {
-        const int at = row * inner + column;
-        real value = (load_some(x + x_at + at, n) - centre) * scale + shift;
-        if (has_residual)
-            value += load_some(residual + residual_at + at, n);
-        store_some(ACTIVATE(activation, real, value), y + y_at + at, n);
+    COLUMNS_OF(column, column_end, inner, blocks, FEW);
+    real centre[FEW], scale[FEW], shift[FEW];
+    for (int s = 0; s < FEW; s++) {
+        const int at = column + s * VEC, n = min(column_end - at, VEC);
+        if (n <= 0 || row_begin >= row_end)
+            break;
+        centre[s] = load_some(mean + mean_at + at, n);
+        shift[s] = load_some(beta + beta_at + at, n);
+        scale[s] = load_some(gamma + gamma_at + at, n) / sqrt(load_some(var + var_at + at, n) + (real)(epsilon));
     }
+    for (int row = row_begin; row < row_end; row++)
+        for (int s = 0; s < FEW; s++) {
+            const int n = min(column_end - column - s * VEC, VEC), at = row * inner + column + s * VEC;
+            if (n <= 0)
+                break;
+            real value = (load_some(x + x_at + at, n) - centre[s]) * scale[s] + shift[s];
+            if (has_residual)
+                value += load_some(residual + residual_at + at, n);
+            store_some(ACTIVATE(activation, real, value), y + y_at + at, n);
+        }
 }

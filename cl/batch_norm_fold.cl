@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * With s = gamma / sqrt(var + epsilon): batch_norm_fold_weight: folded[o, i] = s[o] × w[o, i];
- * batch_norm_fold_bias: folded[o] = (bias[o] − mean[o]) × s[o] + beta[o], bias 0 if absent. Required -D: VEC, SPAN.
+ * batch_norm_fold_bias: folded[o] = (bias[o] − mean[o]) × s[o] + beta[o], bias 0 if absent. Required -D: those of simple.h.
  */
-#include "vector.h"
+#include "simple.h"
 
 kernel void batch_norm_fold_weight(global float *folded, const ulong folded_at, const global float *w,
                                    const ulong w_at, const global float *gamma, const ulong gamma_at,
@@ -11,7 +11,7 @@ kernel void batch_norm_fold_weight(global float *folded, const ulong folded_at, 
                                    const int inner, const int blocks, const int rows_each)
 {
     ROWS_OF(row_begin, row_end, rows, blocks, rows_each);
-    COLUMNS_OF(column, column_end, inner, blocks);
+    COLUMNS_OF(column, column_end, inner, blocks, SPAN);
     for (int row = row_begin; row < row_end; row++) {
         const float scale = gamma[gamma_at + row] / sqrt(var[var_at + row] + epsilon);
         for (int i = column; i < column_end; i += VEC) {

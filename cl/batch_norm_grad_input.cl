@@ -2,9 +2,10 @@
 /*
  * With s = gamma / sqrt(var + epsilon): dx = s × dy, or in training, of `count` rows,
  * dx = s × (dy − dbeta / count − (x − mean) × dgamma / (count × sqrt(var + epsilon))); += if accumulate.
- * A work-item keeps one vector of channels and goes through rows_each rows. dx may be dy. Required -D: VEC, SPAN=1.
+ * A work-item keeps the numbers of FEW vectors of channels and goes through rows_each rows. dx may be dy.
+ * Required -D: those of simple.h.
  */
-#include "vector.h"
+#include "simple.h"
 
 kernel void batch_norm_grad_input(global float *dx, const ulong dx_at, const global float *x, const ulong x_at,
                                   const global float *dy, const ulong dy_at, const global float *gamma,
@@ -15,27 +16,29 @@ kernel void batch_norm_grad_input(global float *dx, const ulong dx_at, const glo
                                   const int inner, const int blocks, const int rows_each)
 {
     ROWS_OF(row_begin, row_end, rows, blocks, rows_each);
-    COLUMNS_OF(column, column_end, inner, blocks);
-    const int n = min(column_end - column, VEC);
-    if (n <= 0 || row_begin >= row_end)
-        return;
-    const real deviation = sqrt(load_some(var + var_at + column, n) + (real)(epsilon));
-    const real scale = load_some(gamma + gamma_at + column, n) / deviation;
-    if (!training) {
-        for (int row = row_begin; row < row_end; row++) {
-            const int at = row * inner + column;
-            store_result(scale * load_some(dy + dy_at + at, n), dx + dx_at + at, n, accumulate);
-        }
-        return;
-    }
+    COLUMNS_OF(column, column_end, inner, blocks, FEW);
     const real count = (real)(convert_float(rows));
-    const real centre = load_some(mean + mean_at + column, n);
-    const real mean_gradient = load_some(dbeta + dbeta_at + column, n) / count;
-    const real slope = load_some(dgamma + dgamma_at + column, n) / deviation / count;
-    for (int row = row_begin; row < row_end; row++) {
-        const int at = row * inner + column;
-        const real apart = load_some(x + x_at + at, n) - centre;
-        const real value = scale * (load_some(dy + dy_at + at, n) - mean_gradient - apart * slope);
-        store_result(value, dx + dx_at + at, n, accumulate);
+    real scale[FEW], centre[FEW], mean_gradient[FEW], slope[FEW];
+    for (int s = 0; s < FEW; s++) {
+        const int at = column + s * VEC, n = min(column_end - at, VEC);
+        if (n <= 0 || row_begin >= row_end)
+            break;
+        const real deviation = sqrt(load_some(var + var_at + at, n) + (real)(epsilon));
+        scale[s] = load_some(gamma + gamma_at + at, n) / deviation;
+        if (training) {
+            centre[s] = load_some(mean + mean_at + at, n);
+            mean_gradient[s] = load_some(dbeta + dbeta_at + at, n) / count;
+            slope[s] = load_some(dgamma + dgamma_at + at, n) / deviation / count;
+        }
     }
+    for (int row = row_begin; row < row_end; row++)
+        for (int s = 0; s < FEW; s++) {
+            const int n = min(column_end - column - s * VEC, VEC), at = row * inner + column + s * VEC;
+            if (n <= 0)
+                break;
+            real value = load_some(dy + dy_at + at, n);
+            if (training)
+                value -= mean_gradient[s] + (load_some(x + x_at + at, n) - centre[s]) * slope[s];
+            store_result(scale[s] * value, dx + dx_at + at, n, accumulate);
+        }
 }

@@ -3,28 +3,28 @@
  * dgamma[c] = sum of dy × (x − mean[c]) / sqrt(var[c] + epsilon), dbeta[c] = sum of dy, over x[rows, c], dy[rows, c].
  * batch_norm_grad_param writes the sums of a chunk of rows (without the root) to part[2][chunk][c];
  * batch_norm_grad_param_combine adds the chunks in order; += if accumulate.
- * Required -D: those of columns.h. Work-group rule: that of columns.h; combine: any.
+ * Required -D: those of simple.h. Work-group rule: that of columns.h; combine: any.
  */
 #include "columns.h"
 
 kernel void batch_norm_grad_param(global float *part, const ulong part_at, const global float *x, const ulong x_at,
                                   const global float *dy, const ulong dy_at, const global float *mean,
                                   const ulong mean_at, const int rows, const int inner, const int blocks,
-                                  const int chunks, const int rows_each)
+                                  const int chunks, const int rows_each, const int columns)
 {
     LANE_MEMORY(memory);
     const int group = (int)get_group_id(0);
-    const int chunk = group / blocks, column = COLUMN_OF(group % blocks), n = min(inner - column, VEC);
-    const int end = min((chunk + 1) * rows_each, rows);
+    const int chunk = group / blocks, column = COLUMN_OF(group % blocks, columns), n = min(inner - column, VEC);
+    const int end = min((chunk + 1) * rows_each, rows), lanes = LANES_OF(columns);
     real products = (real)(0.0f), total = (real)(0.0f);
     if (n > 0) {
         const real centre = load_some(mean + mean_at + column, n);
         x += x_at + column;
         dy += dy_at + column;
-        for (int row = chunk * rows_each + LANE; row < end;) {
-            const int stop = min(row + BLOCK_ROWS * LANES, end);
+        for (int row = chunk * rows_each + LANE(columns); row < end;) {
+            const int stop = min(row + BLOCK_ROWS * lanes, end);
             real product = (real)(0.0f), sum = (real)(0.0f);
-            for (; row < stop; row += LANES) {
+            for (; row < stop; row += lanes) {
                 const real gradient = load_some(dy + row * inner, n);
                 product += gradient * (load_some(x + row * inner, n) - centre);
                 sum += gradient;
@@ -33,9 +33,9 @@ kernel void batch_norm_grad_param(global float *part, const ulong part_at, const
             total += sum;
         }
     }
-    products = SUM_LANES(products, memory);
-    total = SUM_LANES(total, memory);
-    if (n > 0 && LANE == 0) {
+    products = SUM_LANES(products, memory, columns);
+    total = SUM_LANES(total, memory, columns);
+    if (n > 0 && LANE(columns) == 0) {
         store_some(products, part + part_at + chunk * inner + column, n);
         store_some(total, part + part_at + (chunks + chunk) * inner + column, n);
     }

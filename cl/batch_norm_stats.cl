@@ -3,36 +3,40 @@
  * mean[c] and var[c] (biased) of x[rows, c]. batch_norm_stats writes sum and sum of squared distances from the mean
  * of a chunk of rows to part[2][chunk][c]; batch_norm_stats_combine merges the chunks in order (Chan, Golub, LeVeque:
  * "Updating formulae and a pairwise algorithm for computing sample variances", 1979), so x is read once from memory
- * and nothing cancels. Required -D: those of columns.h. Work-group rule: that of columns.h; combine: any.
+ * and nothing cancels. Required -D: those of simple.h. Work-group rule: that of columns.h; combine: any.
  */
 #include "columns.h"
 
-/* How many rows a lane sees. */
-int rows_of_lane(const int first, const int end);
-int rows_of_lane(const int first, const int end)
+/* How many of the rows from `first` on a lane sees. */
+int rows_of_lane(const int first, const int end, const int lanes);
+int rows_of_lane(const int first, const int end, const int lanes)
 {
-    return first < end ? (end - first - 1) / LANES + 1 : 0;
+    return first < end ? (end - first - 1) / lanes + 1 : 0;
 }
 
 kernel void batch_norm_stats(global float *part, const ulong part_at, const global float *x, const ulong x_at,
                              const int rows, const int inner, const int blocks, const int chunks,
-                             const int rows_each)
+                             const int rows_each, const int columns)
 {
     LANE_MEMORY(memory);
+#if LANES > 1
+    local real chunk_mean[LANES];
+#endif
     const int group = (int)get_group_id(0);
-    const int chunk = group / blocks, column = COLUMN_OF(group % blocks), n = min(inner - column, VEC);
-    const int begin = chunk * rows_each, end = min(begin + rows_each, rows);
+    const int chunk = group / blocks, column = COLUMN_OF(group % blocks, columns), n = min(inner - column, VEC);
+    const int begin = chunk * rows_each, end = min(begin + rows_each, rows), lanes = LANES_OF(columns);
     real total = (real)(0.0f), squares = (real)(0.0f);
     float seen = 0.0f;
     x += x_at + column;
-    for (int row = begin + LANE; n > 0 && row < end; row += BLOCK_ROWS * LANES) {
-        const int stop = min(row + BLOCK_ROWS * LANES, end);
-        const float count = convert_float(rows_of_lane(row, stop));
+    for (int row = begin + LANE(columns); n > 0 && row < end; row += BLOCK_ROWS * lanes) {
+        /* A block is small enough to stay in cache for its second reading. */
+        const int stop = min(row + BLOCK_ROWS * lanes, end);
+        const float count = convert_float(rows_of_lane(row, stop, lanes));
         real sum = (real)(0.0f), distances = (real)(0.0f);
-        for (int r = row; r < stop; r += LANES)
+        for (int r = row; r < stop; r += lanes)
             sum += load_some(x + r * inner, n);
         const real centre = sum / (real)(count);
-        for (int r = row; r < stop; r += LANES) {
+        for (int r = row; r < stop; r += lanes) {
             const real distance = load_some(x + r * inner, n) - centre;
             distances += distance * distance;
         }
@@ -46,19 +50,18 @@ kernel void batch_norm_stats(global float *part, const ulong part_at, const glob
     }
 #if LANES > 1
     /* The lanes' squares are about means of their own: move them to the chunk's. */
-    local real chunk_mean[COLUMNS];
-    const real all = SUM_LANES(total, memory);
-    if (LANE == 0)
-        chunk_mean[get_local_id(0) % COLUMNS] = all / (real)(convert_float(max(end - begin, 1)));
+    const real all = SUM_LANES(total, memory, columns);
+    if (LANE(columns) == 0)
+        chunk_mean[get_local_id(0)] = all / (real)(convert_float(max(end - begin, 1)));
     barrier(CLK_LOCAL_MEM_FENCE);
     if (seen > 0.0f) {
-        const real apart = total / (real)(seen)-chunk_mean[get_local_id(0) % COLUMNS];
+        const real apart = total / (real)(seen) - chunk_mean[(int)get_local_id(0) % columns];
         squares += apart * apart * (real)(seen);
     }
     total = all;
-    squares = SUM_LANES(squares, memory);
+    squares = SUM_LANES(squares, memory, columns);
 #endif
-    if (n > 0 && LANE == 0) {
+    if (n > 0 && LANE(columns) == 0) {
         store_some(total, part + part_at + chunk * inner + column, n);
         store_some(squares, part + part_at + (chunks + chunk) * inner + column, n);
     }
@@ -80,7 +83,7 @@ kernel void batch_norm_stats_combine(global float *mean, const ulong mean_at, gl
         const real sum = load_some(part + chunk * inner, n);
         squares += load_some(part + (chunks + chunk) * inner, n);
         if (seen > 0.0f) {
-            const real apart = sum / (real)(count)-total / (real)(seen);
+            const real apart = sum / (real)(count) - total / (real)(seen);
             squares += apart * apart * (real)(seen * (count / (seen + count)));
         }
         total += sum;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * running_mean[c] = rest × running_mean[c] + momentum × mean[c]; running_var likewise with var[c] × unbiased.
- * rest = 1 − momentum, unbiased = m / (m − 1) for m elements a channel. Required -D: VEC, SPAN.
+ * rest = 1 − momentum, unbiased = m / (m − 1) for m elements a channel. Required -D: those of simple.h.
  */
-#include "vector.h"
+#include "simple.h"
 
 kernel void batch_norm_update(global float *running_mean, const ulong running_mean_at, global float *running_var,
                               const ulong running_var_at, const global float *mean, const ulong mean_at,

@@ -2,43 +2,75 @@
 /*
  * y[i] = x[i] × scale where word i % 4 of Philox(key, {i / 4, 0, step, stream}) is not below `threshold`, else 0;
  * += if accumulate. `blocks` of four elements, `count` elements; a work-item takes VEC × SPAN blocks. y may be x.
- * Required -D: VEC, SPAN.
+ * Required -D: those of simple.h.
  */
 #include "philox.h"
 
+#if VEC == 16
+typedef uint8 half_words;
+#elif VEC == 8
+typedef uint4 half_words;
+#elif VEC == 4
+typedef uint2 half_words;
+#endif
+
+#if VEC > 1
+#define LOAD_WORDS(p) GRAFT_PASTE(vload, VEC)(0, p)
+
+/* a[0], b[0], a[1], b[1] … */
+words interleave(const half_words a, const half_words b);
+words interleave(const half_words a, const half_words b)
+{
+    words result;
+    result.even = a;
+    result.odd = b;
+    return result;
+}
+#endif
+
+/* The elements from i on, as many as there are words. */
+void drop(const words word, global float *y, const global float *x, const int i, const int count, const float scale,
+          const uint threshold, const int accumulate);
+void drop(const words word, global float *y, const global float *x, const int i, const int count, const float scale,
+          const uint threshold, const int accumulate)
+{
+    const int n = min(count - i, VEC);
+    if (n > 0)
+        store_result(word < (words)(threshold) ? (real)(0.0f) : load_some(x + i, n) * scale, y + i, n, accumulate);
+}
+
 kernel void dropout(global float *y, const ulong y_at, const global float *x, const ulong x_at,
-                    const global int *step, const ulong step_at, const float scale, const int threshold,
+                    const global int *step_number, const ulong step_at, const float scale, const int threshold,
                     const int key0, const int key1, const int stream, const int accumulate, const int blocks,
                     const int count)
 {
     y += y_at;
     x += x_at;
     for (FLAT_LOOP(block, n, blocks)) {
-        uint word[4][VEC];
+#if VEC == 1
+        words c0 = block;
+#else
+        uint numbers[VEC];
         for (int k = 0; k < VEC; k++)
-            word[0][k] = block + (uint)k;
-#if VEC == 1
-        words c0 = word[0][0];
-#else
-        words c0 = GRAFT_PASTE(vload, VEC)(0, word[0]);
+            numbers[k] = block + (uint)k;
+        words c0 = LOAD_WORDS(numbers);
 #endif
-        words c1 = (words)(0u), c2 = (words)((uint)step[step_at]), c3 = (words)((uint)stream);
+        words c1 = (words)(0u), c2 = (words)((uint)step_number[step_at]), c3 = (words)((uint)stream);
         philox(&c0, &c1, &c2, &c3, (uint)key0, (uint)key1);
+        const int i = (int)block * 4;
 #if VEC == 1
-        word[0][0] = c0;
-        word[1][0] = c1;
-        word[2][0] = c2;
-        word[3][0] = c3;
+        drop(c0, y, x, i, count, scale, (uint)threshold, accumulate);
+        drop(c1, y, x, i + 1, count, scale, (uint)threshold, accumulate);
+        drop(c2, y, x, i + 2, count, scale, (uint)threshold, accumulate);
+        drop(c3, y, x, i + 3, count, scale, (uint)threshold, accumulate);
 #else
-        GRAFT_PASTE(vstore, VEC)(c0, 0, word[0]);
-        GRAFT_PASTE(vstore, VEC)(c1, 0, word[1]);
-        GRAFT_PASTE(vstore, VEC)(c2, 0, word[2]);
-        GRAFT_PASTE(vstore, VEC)(c3, 0, word[3]);
+        /* From word by word to block by block. */
+        const words even_low = interleave(c0.lo, c2.lo), even_high = interleave(c0.hi, c2.hi);
+        const words odd_low = interleave(c1.lo, c3.lo), odd_high = interleave(c1.hi, c3.hi);
+        drop(interleave(even_low.lo, odd_low.lo), y, x, i, count, scale, (uint)threshold, accumulate);
+        drop(interleave(even_low.hi, odd_low.hi), y, x, i + VEC, count, scale, (uint)threshold, accumulate);
+        drop(interleave(even_high.lo, odd_high.lo), y, x, i + 2 * VEC, count, scale, (uint)threshold, accumulate);
+        drop(interleave(even_high.hi, odd_high.hi), y, x, i + 3 * VEC, count, scale, (uint)threshold, accumulate);
 #endif
-        const int begin = (int)block * 4, end = min(begin + (int)n * 4, count);
-        for (int i = begin; i < end; i++) {
-            const float value = word[(i - begin) % 4][(i - begin) / 4] < (uint)threshold ? 0.0f : x[i] * scale;
-            y[i] = accumulate ? y[i] + value : value;
-        }
     }
 }

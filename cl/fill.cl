@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* y[i] = value, of `count` elements. Required -D: VEC, SPAN. */
-#include "vector.h"
+/* y[i] = value, of `count` elements. Required -D: those of simple.h. */
+#include "simple.h"
 
 kernel void fill(global float *y, const ulong y_at, const int count, const float value)
 {

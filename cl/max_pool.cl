@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * y[n, oh, ow, c] = the largest of a window of x[n, h, w, c]; the first of equal ones, and NaN wins.
- * A row is one place of y, inner = c. Required -D: VEC, SPAN. `shape` and `window` as in window.h.
+ * A row is one place of y, inner = c. Required -D: those of simple.h. `shape` and `window` as in window.h.
  */
-#include "vector.h"
+#include "simple.h"
 #include "window.h"
 
 kernel void max_pool(global float *y, const ulong y_at, const global float *x, const ulong x_at, const int4 shape,
                      const int8 window, const int rows, const int inner, const int blocks, const int rows_each)
 {
     ROWS_OF(row_begin, row_end, rows, blocks, rows_each);
-    COLUMNS_OF(column, column_end, inner, blocks);
+    COLUMNS_OF(column, column_end, inner, blocks, FEW);
     y += y_at;
     x += x_at;
     for (int row = row_begin; row < row_end; row++) {

@@ -2,9 +2,9 @@
 /*
  * max_pool_index: index[n, oh, ow, c] = place (iy × w + ix) of the first largest element of each window; NaN wins.
  * max_pool_grad: dx[n, h, w, c] = sum of dy over the windows whose index names the place; += if accumulate.
- * A row is one place of index or of dx, inner = c. Required -D: VEC, SPAN. `shape` and `window` as in window.h.
+ * A row is one place of index or of dx, inner = c. Required -D: those of simple.h. `shape` and `window` as in window.h.
  */
-#include "vector.h"
+#include "simple.h"
 #include "window.h"
 
 /* Indices travel as floats' bits. */
@@ -13,7 +13,7 @@ kernel void max_pool_index(global float *index, const ulong index_at, const glob
                            const int rows_each)
 {
     ROWS_OF(row_begin, row_end, rows, blocks, rows_each);
-    COLUMNS_OF(column, column_end, inner, blocks);
+    COLUMNS_OF(column, column_end, inner, blocks, FEW);
     index += index_at;
     x += x_at;
     for (int row = row_begin; row < row_end; row++) {
@@ -43,7 +43,7 @@ kernel void max_pool_grad(global float *dx, const ulong dx_at, const global floa
                           const int rows_each)
 {
     ROWS_OF(row_begin, row_end, rows, blocks, rows_each);
-    COLUMNS_OF(column, column_end, inner, blocks);
+    COLUMNS_OF(column, column_end, inner, blocks, FEW);
     dx += dx_at;
     dy += dy_at;
     index += index_at;

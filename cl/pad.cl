@@ -2,16 +2,16 @@
 /*
  * y = x with a border of `value`; y += … if accumulate. y is [rows, inner]: its last dimension, and the others'
  * product. `dim` are y's outer dimensions, `x_dim` and `before` x's sizes and the pads before them.
- * Required -D: VEC, SPAN.
+ * Required -D: those of simple.h.
  */
-#include "vector.h"
+#include "simple.h"
 
 kernel void pad(global float *y, const ulong y_at, const global float *x, const ulong x_at, const float value,
                 const int accumulate, const int8 dim, const int8 x_dim, const int8 before, const int x_inner,
                 const int before_inner, const int rows, const int inner, const int blocks, const int rows_each)
 {
     ROWS_OF(row_begin, row_end, rows, blocks, rows_each);
-    COLUMNS_OF(column, column_end, inner, blocks);
+    COLUMNS_OF(column, column_end, inner, blocks, SPAN);
     int size[8], x_size[8], first[8];
     vstore8(dim, 0, size);
     vstore8(x_dim, 0, x_size);

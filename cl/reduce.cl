@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Sums and means over dimensions of x. Kept dimensions are numbered k (there are `kept`), reduced ones r.
+ * Sums and means over dimensions of x. Kept dimensions are numbered k (there are `kept`), reduced ones r, of which
+ * `outer` lie outside of the last dimension.
  * reduce_rows: the last dimension (`inner`) is kept: y[chunk, k, i] = sum over a chunk of r of x[k, r, i].
- * reduce_inner: the last dimension is summed, too: y[chunk, k]. A work-group takes one k and one chunk of rows or of
- * columns; Work-group rule: COLUMNS × LANES in one dimension.
- * combine: y[i] = sum over chunks of part[chunk, i], divided; y[i] += … if accumulate. Work-group rule: any.
- * With one chunk the first two write y, divided and accumulated. Required -D: those of columns.h, OUTER = reduced
- * outer dimensions.
+ * reduce_inner: the last dimension is summed, too: y[chunk, k]; a chunk is some rows or some columns.
+ * reduce_combine: y[i] = sum over chunks of part[chunk, i], divided; y[i] += … if accumulate. Work-group rule: any.
+ * With one chunk the first two write y, divided and accumulated. Required -D: those of simple.h. Work-group rule:
+ * that of columns.h, one for each k, chunk and block of columns.
  */
 #include "columns.h"
 #include "strided.h"
@@ -23,62 +23,63 @@ int kept_row(int k, const int8 dim, const int8 stride)
 }
 
 kernel void reduce_rows(global float *y, const ulong y_at, const global float *x, const ulong x_at, const int kept,
-                        const int8 kept_dim, const int8 kept_stride, const int8 dim, const int8 stride,
-                        const float divisor, const int accumulate, const int rows, const int inner, const int blocks,
-                        const int chunks, const int rows_each)
+                        const int8 kept_dim, const int8 kept_stride, const int outer, const int8 dim,
+                        const int8 stride, const float divisor, const int accumulate, const int rows, const int inner,
+                        const int blocks, const int chunks, const int rows_each, const int columns)
 {
     LANE_MEMORY(memory);
     const int group = (int)get_group_id(0);
     const int chunk = group / blocks % chunks, k = group / blocks / chunks;
-    const int column = COLUMN_OF(group % blocks), n = min(inner - column, VEC);
-    const int end = min((chunk + 1) * rows_each, rows);
+    const int column = COLUMN_OF(group % blocks, columns), n = min(inner - column, VEC);
+    const int end = min((chunk + 1) * rows_each, rows), lanes = LANES_OF(columns);
     real total = (real)(0.0f);
     if (n > 0) {
         x += x_at + kept_row(k, kept_dim, kept_stride) + column;
-        for (int row = chunk * rows_each + LANE; row < end;) {
-            const int stop = min(row + BLOCK_ROWS * LANES, end);
+        for (int row = chunk * rows_each + LANE(columns); row < end;) {
+            const int stop = min(row + BLOCK_ROWS * lanes, end);
             real sum = (real)(0.0f);
-            for (; row < stop; row += LANES)
-                sum += load_some(x + strided_row(row, dim, stride), n);
+            for (; row < stop; row += lanes)
+                sum += load_some(x + strided_row(row, outer, dim, stride), n);
             total += sum;
         }
     }
-    total = SUM_LANES(total, memory);
-    if (n > 0 && LANE == 0)
+    total = SUM_LANES(total, memory, columns);
+    if (n > 0 && LANE(columns) == 0)
         store_result(total / (real)(divisor), y + y_at + (chunk * kept + k) * inner + column, n, accumulate);
 }
 
 kernel void reduce_inner(global float *y, const ulong y_at, const global float *x, const ulong x_at, const int kept,
-                         const int8 kept_dim, const int8 kept_stride, const int8 dim, const int8 stride,
-                         const float divisor, const int accumulate, const int rows, const int inner,
-                         const int row_chunks, const int chunks, const int rows_each, const int columns_each)
+                         const int8 kept_dim, const int8 kept_stride, const int outer, const int8 dim,
+                         const int8 stride, const float divisor, const int accumulate, const int rows,
+                         const int inner, const int row_chunks, const int chunks, const int rows_each,
+                         const int columns_each)
 {
     LANE_MEMORY(memory);
     const int chunk = (int)get_group_id(0) % chunks, k = (int)get_group_id(0) / chunks;
-    const int first = chunk % row_chunks * rows_each, end = min(first + rows_each, rows);
-    const int column = chunk / row_chunks * columns_each + LANE * VEC;
+    const int first = chunk % row_chunks * rows_each, end = min(first + rows_each, rows), lanes = LANES_OF(1);
+    const int column = chunk / row_chunks * columns_each + LANE(1) * VEC;
     const int column_end = min((chunk / row_chunks + 1) * columns_each, inner);
     real total = (real)(0.0f);
     x += x_at + kept_row(k, kept_dim, kept_stride);
     for (int row = first; row < end; row++) {
-        const global float *const from = x + strided_row(row, dim, stride);
+        const global float *const from = x + strided_row(row, outer, dim, stride);
         for (int i = column; i < column_end;) {
-            const int stop = min(i + BLOCK_ROWS * LANES * VEC, column_end);
+            const int stop = min(i + BLOCK_ROWS * lanes * VEC, column_end);
             real sum = (real)(0.0f);
-            for (; i < stop; i += LANES * VEC)
+            for (; i < stop; i += lanes * VEC)
                 sum += load_some(from + i, min(column_end - i, VEC));
             total += sum;
         }
     }
-    const float all = sum_of(SUM_LANES(total, memory)) / divisor;
-    if (LANE == 0) {
+    const float all = sum_of(SUM_LANES(total, memory, 1)) / divisor;
+    if (LANE(1) == 0) {
         global float *const to = y + y_at + (chunk * kept + k);
         *to = accumulate ? *to + all : all;
     }
 }
 
-kernel void combine(global float *y, const ulong y_at, const global float *part, const ulong part_at,
-                    const float divisor, const int accumulate, const int chunks, const int count)
+kernel void reduce_combine(global float *y, const ulong y_at, const global float *part, const ulong part_at,
+                           const float divisor, const int accumulate, const int chunks, const int count)
 {
     const int i = (int)get_global_id(0) * VEC, n = min(count - i, VEC);
     if (n <= 0)

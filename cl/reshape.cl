@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* y[i] = x[i], or y[i] += x[i] if accumulate, of `count` elements. y may be x. Required -D: VEC, SPAN. */
-#include "vector.h"
+/* y[i] = x[i], or y[i] += x[i] if accumulate, of `count` elements. y may be x. Required -D: those of simple.h. */
+#include "simple.h"
 
 kernel void reshape(global float *y, const ulong y_at, const global float *x, const ulong x_at, const int accumulate,
                     const int count)

@@ -1,24 +1,32 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * For kernels that need the whole of a row [rows, inner] for each element. A work-group of LANES takes one row; lane l
- * takes vectors l, l + LANES … Sums and maxima over the lanes in a fixed order.
- * Required -D: VEC, SPAN=1, LANES (a power of two). Work-group rule: LANES in one dimension; group = row. With
- * LANES = 1 neither local memory nor a barrier is used.
+ * For kernels that need the whole of a row [rows, inner] for each element. A work-group takes `rows_each` rows; of
+ * each, its lane l takes vectors l, l + lanes … Sums and maxima over the lanes in a fixed order.
+ * Work-group rule: a power of two, at most LANES, in one dimension; with LANES = 1 a single work-item, and neither
+ * local memory nor a barrier is used.
  */
 #ifndef GRAFT_CL_ROW_H
 #define GRAFT_CL_ROW_H
 
-#include "vector.h"
+#include "simple.h"
 
-#ifndef LANES
-#error "row.h needs -DLANES"
+#if LANES > 1
+#define ROW_LANES ((int)get_local_size(0))
+#else
+#define ROW_LANES 1
 #endif
+
+/* for (ROWS_LOOP(row, rows, rows_each)): the rows of this work-group. */
+#define ROWS_LOOP(row, rows, rows_each)                                                                                \
+    int row = (int)get_group_id(0) * (rows_each), row##_end = min(row + (rows_each), (rows));                          \
+    row < row##_end;                                                                                                   \
+    row++
 
 /* for (ROW_LOOP(i, n, inner)): n elements from i on. */
 #define ROW_LOOP(i, n, inner)                                                                                          \
     int i = (int)get_local_id(0) * VEC, n = 0;                                                                         \
     i < (inner) && (n = min((inner)-i, VEC)) > 0;                                                                      \
-    i += LANES * VEC
+    i += ROW_LANES * VEC
 
 #if LANES > 1
 #define ROW_MEMORY(name) local float name[LANES]
@@ -31,7 +39,7 @@ float row_sum(const float value, local float *memory)
     const int at = (int)get_local_id(0);
     barrier(CLK_LOCAL_MEM_FENCE);
     memory[at] = value;
-    for (int width = LANES / 2; width > 0; width /= 2) {
+    for (int width = ROW_LANES / 2; width > 0; width /= 2) {
         barrier(CLK_LOCAL_MEM_FENCE);
         if (at < width)
             memory[at] += memory[at + width];
@@ -46,7 +54,7 @@ float row_max(const float value, local float *memory)
     const int at = (int)get_local_id(0);
     barrier(CLK_LOCAL_MEM_FENCE);
     memory[at] = value;
-    for (int width = LANES / 2; width > 0; width /= 2) {
+    for (int width = ROW_LANES / 2; width > 0; width /= 2) {
         barrier(CLK_LOCAL_MEM_FENCE);
         if (at < width) {
             const float other = memory[at + width];

@@ -2,9 +2,9 @@
 /*
  * p[i] −= lr × step, of `count` elements: g = scale × gradient + decay × p; without momentum the step is g, else
  * v = momentum × v + g and the step is v, or g + momentum × v with nesterov. hyper = {lr, –, –, scale}.
- * Required -D: VEC, SPAN.
+ * Required -D: those of simple.h.
  */
-#include "vector.h"
+#include "simple.h"
 
 kernel void sgd(global float *p, const ulong p_at, const global float *gradient, const ulong gradient_at,
                 global float *v, const ulong v_at, const global float *hyper, const ulong hyper_at,

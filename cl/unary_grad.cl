@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * dx[i] = f'(s[i]) × dy[i], or += if accumulate, of `count` elements; s is f's argument or its value, whichever the
- * derivative follows from. dx may be dy. Required -D: VEC, SPAN.
+ * derivative follows from. dx may be dy. Required -D: those of simple.h.
  */
-#include "vector.h"
+#include "simple.h"
 
 kernel void unary_grad(global float *dx, const ulong dx_at, const global float *s, const ulong s_at,
                        const global float *dy, const ulong dy_at, const int kind, const int accumulate,

@@ -2,7 +2,7 @@
 /*
  * For kernels that go through memory once: `real` and `integer` are vectors of VEC elements.
  * Required -D: VEC = 1, 4, 8 or 16 floats that a work-item takes at once; SPAN = how many such vectors it takes one
- * after the other. Work-group rule of kernels that use this header: one dimension, any size.
+ * after the other. Work-group rule: one dimension, any size, where a kernel does not say otherwise.
  */
 #ifndef GRAFT_CL_VECTOR_H
 #define GRAFT_CL_VECTOR_H
@@ -15,7 +15,6 @@
 #ifndef SPAN
 #error "vector.h needs -DSPAN=1 or more"
 #endif
-
 #if VEC == 1
 typedef float real;
 typedef int integer;
@@ -110,12 +109,12 @@ float max_of(const real v)
     i < i##_end && (n = min(i##_end - i, (uint)VEC)) > 0;                                                              \
     i += VEC
 
-/* A rows kernel over [rows, inner], `blocks` of VEC × SPAN columns: this work-item's rows and columns. */
+/* A rows kernel over [rows, inner], `blocks` of VEC × span columns: this work-item's rows and columns. */
 #define ROWS_OF(row, row_end, rows, blocks, rows_each)                                                                 \
     const int row = (int)((uint)get_global_id(0) / (uint)(blocks)) * (rows_each),                                      \
               row_end = min(row + (rows_each), (rows))
-#define COLUMNS_OF(column, column_end, inner, blocks)                                                                  \
-    const int column = (int)((uint)get_global_id(0) % (uint)(blocks)) * (VEC * SPAN),                                  \
-              column_end = min(column + VEC * SPAN, (inner))
+#define COLUMNS_OF(column, column_end, inner, blocks, span)                                                            \
+    const int column = (int)((uint)get_global_id(0) % (uint)(blocks)) * (VEC * (span)),                                \
+              column_end = min(column + VEC * (span), (inner))
 
 #endif

@@ -14,6 +14,8 @@ int2 window_of(const int out, const int size, const int outs, const int kernel_s
 int2 window_of(const int out, const int size, const int outs, const int kernel_size, const int stride, const int pad,
                const int adaptive)
 {
+    if (adaptive && outs == 1)
+        return (int2)(0, size);
     if (adaptive)
         return (int2)((int)((long)out * size / outs), (int)(((long)(out + 1) * size + outs - 1) / outs));
     const int first = out * stride - pad;
@@ -26,6 +28,8 @@ int2 windows_over(const int at, const int size, const int outs, const int kernel
 int2 windows_over(const int at, const int size, const int outs, const int kernel_size, const int stride,
                   const int pad, const int adaptive)
 {
+    if (adaptive && outs == 1)
+        return (int2)(0, 1);
     if (adaptive)
         return (int2)((int)((long)at * outs / size), (int)(((long)(at + 1) * outs + size - 1) / size));
     const int before = at + pad - kernel_size; /* windows that begin at or before this end too early */

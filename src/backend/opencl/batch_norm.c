@@ -7,11 +7,16 @@
 
 enum { X, GAMMA, BETA, MEAN, VAR, RESIDUAL };
 
+static struct graft_opencl_flat sizes(const struct graft_opencl_device *device, enum graft_opencl_family family)
+{
+    struct graft_opencl_flat flat = graft_opencl_flat_sizes(device, family);
+    flat.span = flat.few;
+    return flat;
+}
+
 static enum graft_status open(struct graft_opencl_device *device, struct graft_opencl_kernel *kernel)
 {
-    const struct graft_opencl_flat flat = graft_opencl_flat_sizes(device, kernel->variant->family);
-    return graft_opencl_add(device, kernel, "batch_norm.cl", "batch_norm", "-DVEC=%d -DSPAN=1%s", flat.vector,
-                            graft_opencl_exact_option(device));
+    return graft_opencl_simple_add(device, kernel, "batch_norm");
 }
 
 static enum graft_status run(struct graft_opencl_device *device, struct graft_opencl_kernel *kernel,
@@ -19,7 +24,7 @@ static enum graft_status run(struct graft_opencl_device *device, struct graft_op
                              struct graft_tensor workspace)
 {
     (void)workspace;
-    const struct graft_opencl_flat flat = graft_opencl_flat_sizes(device, kernel->variant->family);
+    const struct graft_opencl_flat flat = sizes(device, kernel->variant->family);
     const struct graft_batch_norm_attributes *norm = &kernel->call.attributes.batch_norm;
     const struct graft_shape *x = &kernel->call.in[X].shape;
     const struct graft_opencl_grid grid = graft_opencl_grid_make(&flat, graft_opencl_rows(x), graft_opencl_inner(x),

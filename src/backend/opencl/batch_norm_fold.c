@@ -6,12 +6,10 @@ enum { WEIGHT_STEP, BIAS_STEP };
 
 static enum graft_status open(struct graft_opencl_device *device, struct graft_opencl_kernel *kernel)
 {
-    const struct graft_opencl_flat flat = graft_opencl_flat_sizes(device, kernel->variant->family);
     static const char *const names[] = {"batch_norm_fold_weight", "batch_norm_fold_bias"};
     enum graft_status status = GRAFT_OK;
     for (int i = WEIGHT_STEP; i <= BIAS_STEP && status == GRAFT_OK; i++)
-        status = graft_opencl_add(device, kernel, "batch_norm_fold.cl", names[i], "-DVEC=%d -DSPAN=%d%s", flat.vector,
-                                  flat.span, graft_opencl_exact_option(device));
+        status = graft_opencl_simple_add(device, kernel, names[i]);
     return status;
 }
 

@@ -33,12 +33,8 @@ static const char *check_lanes(const struct graft_opencl_device *device, const s
 
 static enum graft_status open(struct graft_opencl_device *device, struct graft_opencl_kernel *kernel)
 {
-    const struct graft_opencl_columns columns = columns_of(device, &kernel->call, kernel->variant->family);
-    const enum graft_status status =
-        graft_opencl_columns_add(device, kernel, &columns, "batch_norm_stats.cl", "batch_norm_stats", "");
-    return status != GRAFT_OK ? status
-                              : graft_opencl_columns_add(device, kernel, &columns, "batch_norm_stats.cl",
-                                                         "batch_norm_stats_combine", "");
+    const enum graft_status status = graft_opencl_simple_add(device, kernel, "batch_norm_stats");
+    return status != GRAFT_OK ? status : graft_opencl_simple_add(device, kernel, "batch_norm_stats_combine");
 }
 
 static enum graft_status run(struct graft_opencl_device *device, struct graft_opencl_kernel *kernel,

@@ -19,8 +19,7 @@ static enum graft_status open(struct graft_opencl_device *device, struct graft_o
     graft_opencl_strided_make(&state->strided, y, 2, strides);
     state->flat = graft_opencl_flat_sizes(device, kernel->variant->family);
     state->grid = graft_opencl_grid_make(&state->flat, state->strided.rows, state->strided.inner, 1);
-    return graft_opencl_add(device, kernel, "binary.cl", "binary", "-DVEC=%d -DSPAN=%d -DOUTER=%d", state->flat.vector,
-                            state->flat.span, state->strided.outer);
+    return graft_opencl_simple_add(device, kernel, "binary");
 }
 
 static enum graft_status run(struct graft_opencl_device *device, struct graft_opencl_kernel *kernel,
@@ -37,6 +36,7 @@ static enum graft_status run(struct graft_opencl_device *device, struct graft_op
     graft_opencl_arg_int(&args, (int)kernel->call.attributes.binary.kind);
     graft_opencl_arg_int(&args, (int)kernel->call.attributes.binary.activation);
     graft_opencl_arg_int(&args, graft_opencl_accumulates(kernel, 0));
+    graft_opencl_arg_int(&args, state->strided.outer);
     graft_opencl_arg_ints(&args, state->strided.dim, 8);
     graft_opencl_arg_ints(&args, state->strided.stride[0], 8);
     graft_opencl_arg_ints(&args, state->strided.stride[1], 8);

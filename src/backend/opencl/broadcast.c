@@ -18,8 +18,7 @@ static enum graft_status open(struct graft_opencl_device *device, struct graft_o
     graft_opencl_strided_make(&state->strided, y, 1, strides);
     state->flat = graft_opencl_flat_sizes(device, kernel->variant->family);
     state->grid = graft_opencl_grid_make(&state->flat, state->strided.rows, state->strided.inner, 1);
-    return graft_opencl_add(device, kernel, "broadcast.cl", "broadcast", "-DVEC=%d -DSPAN=%d -DOUTER=%d", state->flat.vector,
-                            state->flat.span, state->strided.outer);
+    return graft_opencl_simple_add(device, kernel, "broadcast");
 }
 
 static enum graft_status run(struct graft_opencl_device *device, struct graft_opencl_kernel *kernel,
@@ -34,6 +33,7 @@ static enum graft_status run(struct graft_opencl_device *device, struct graft_op
     graft_opencl_arg_tensor(device, &args, in[0], sizeof(float));
     graft_opencl_arg_float(&args, kernel->call.attributes.broadcast.scale);
     graft_opencl_arg_int(&args, graft_opencl_accumulates(kernel, 0));
+    graft_opencl_arg_int(&args, state->strided.outer);
     graft_opencl_arg_ints(&args, state->strided.dim, 8);
     graft_opencl_arg_ints(&args, state->strided.stride[0], 8);
     graft_opencl_arg_int(&args, state->strided.inner_stride[0]);

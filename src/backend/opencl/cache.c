@@ -19,8 +19,8 @@ struct header {
     uint64_t key_size;
     uint64_t binary_size;
     uint64_t checksum;
-    double source_seconds;
-    uint64_t useless;
+    double seconds;
+    uint64_t state;
 };
 
 uint64_t graft_opencl_hash(const void *data, size_t size)
@@ -80,14 +80,15 @@ bool graft_opencl_cache_read(struct graft_context *context, const char *key, str
         good = memcmp(header.magic, MAGIC, sizeof(header.magic)) == 0 && header.key_size == key_size &&
                size - sizeof(header) >= key_size && header.binary_size == size - sizeof(header) - key_size &&
                memcmp(body, key, key_size) == 0 && checksum(header, body, body + key_size) == header.checksum &&
-               (header.binary_size > 0 || header.useless != 0);
+               (header.state == GRAFT_OPENCL_CACHED_BINARY) == (header.binary_size > 0) &&
+               header.state <= GRAFT_OPENCL_CACHED_USELESS;
     }
     if (good) {
         memmove(file, file + sizeof(header) + key_size, (size_t)header.binary_size);
         binary->data = file;
         binary->size = (size_t)header.binary_size;
-        binary->source_seconds = header.source_seconds;
-        binary->useless = header.useless != 0;
+        binary->seconds = header.seconds;
+        binary->state = (enum graft_opencl_cached)header.state;
     } else {
         graft_release(context, file);
     }
@@ -106,8 +107,8 @@ void graft_opencl_cache_write(struct graft_context *context, const char *key,
 
     struct header header = {.key_size = strlen(key),
                             .binary_size = binary->size,
-                            .source_seconds = binary->source_seconds,
-                            .useless = binary->useless};
+                            .seconds = binary->seconds,
+                            .state = (uint64_t)binary->state};
     memcpy(header.magic, MAGIC, sizeof(header.magic));
     header.checksum = checksum(header, key, binary->data);
     struct graft_file_writer writer;

@@ -8,11 +8,17 @@
 
 #include "graft/base.h"
 
+enum graft_opencl_cached {
+    GRAFT_OPENCL_CACHED_SEEN = 0,   /* compiled once; no binary yet */
+    GRAFT_OPENCL_CACHED_BINARY = 1, /* the binary is there */
+    GRAFT_OPENCL_CACHED_USELESS = 2 /* the driver keeps its own: nothing to be gained */
+};
+
 struct graft_opencl_binary {
+    enum graft_opencl_cached state;
     char *data; /* release with graft_release */
     size_t size;
-    double source_seconds; /* what compiling took */
-    bool useless;          /* loading took as long as compiling: nothing is kept, do not try again */
+    double seconds; /* what compiling from source took at first */
 };
 
 /* "FOLDER/opencl/HASH.bin" into path; false if there is no cache folder (or the path is too long). */
@@ -21,7 +27,7 @@ bool graft_opencl_cache_path(struct graft_context *context, const char *key, cha
 /* False unless the file is there, whole and made for exactly this key. */
 bool graft_opencl_cache_read(struct graft_context *context, const char *key, struct graft_opencl_binary *binary);
 
-/* Writes to a temporary name and renames. size 0 with `useless` leaves the note only. */
+/* Writes to a temporary name and renames. */
 void graft_opencl_cache_write(struct graft_context *context, const char *key,
                               const struct graft_opencl_binary *binary);
 

@@ -3,12 +3,12 @@
 
 #include "base/size.h"
 
-#define LANE_GROUP 256     /* work-items of a group of the GPU family */
-#define MOST_COLUMNS 32
-#define CPU_ITEMS 1024     /* work wanted: work-groups in all */
-#define CPU_CHUNKS 64      /* but no more chunks than this to combine */
-#define CPU_CHUNK_ROWS 256 /* and no smaller ones */
-#define GPU_ITEMS 2048
+#define MOST_COLUMNS 32    /* of a group of the GPU family, side by side */
+#define CPU_CHUNK 65536    /* elements of a chunk: 256 KiB, so that its other columns are found in the second cache */
+#define CPU_LEAST_ROWS 128
+#define CPU_MOST_ROWS 4096
+#define CPU_CHUNKS 512     /* no more than this to combine */
+#define GPU_ITEMS 2048     /* work-groups wanted */
 #define GPU_CHUNKS 128
 #define GPU_LANE_ROWS 16
 
@@ -17,23 +17,22 @@ struct graft_opencl_columns graft_opencl_columns_make(const struct graft_opencl_
                                                       int64_t inner)
 {
     struct graft_opencl_columns result = {.vector = 16, .columns = 1, .lanes = 1, .rows = rows, .inner = inner};
-    const bool cpu = family == GRAFT_OPENCL_CPU;
-    int64_t least = CPU_CHUNK_ROWS;
-    if (!cpu) {
-        int group = LANE_GROUP;
-        while ((size_t)group > device->traits.max_group || (size_t)group > device->traits.max_items[0])
-            group /= 2;
+    if (family == GRAFT_OPENCL_CPU) {
+        const int64_t fitting = graft_max_i64(CPU_CHUNK / graft_max_i64(inner, 1), CPU_LEAST_ROWS);
+        result.rows_each = graft_max_i64(graft_min_i64(fitting, CPU_MOST_ROWS), graft_ceil_div(rows, CPU_CHUNKS));
+    } else {
+        const int group = graft_opencl_lanes(device);
         result.vector = 1;
         while (result.columns < MOST_COLUMNS && result.columns < inner && result.columns < group)
             result.columns *= 2;
         result.lanes = group / result.columns;
-        least = (int64_t)result.lanes * GPU_LANE_ROWS;
     }
     result.blocks = graft_max_i64(graft_ceil_div(inner, (int64_t)result.vector * result.columns), 1);
-    const int64_t there = graft_max_i64(kept * result.blocks, 1);
-    int64_t chunks = graft_ceil_div(cpu ? CPU_ITEMS : GPU_ITEMS, there);
-    chunks = graft_min_i64(chunks, cpu ? CPU_CHUNKS : GPU_CHUNKS);
-    result.rows_each = graft_max_i64(graft_ceil_div(rows, chunks), least);
+    if (family != GRAFT_OPENCL_CPU) {
+        const int64_t there = graft_max_i64(kept * result.blocks, 1);
+        const int64_t chunks = graft_min_i64(graft_ceil_div(GPU_ITEMS, there), GPU_CHUNKS);
+        result.rows_each = graft_max_i64(graft_ceil_div(rows, chunks), (int64_t)result.lanes * GPU_LANE_ROWS);
+    }
     result.chunks = graft_max_i64(graft_ceil_div(rows, result.rows_each), 1);
     return result;
 }
@@ -65,13 +64,5 @@ void graft_opencl_arg_columns(struct graft_opencl_args *args, const struct graft
     graft_opencl_arg_int(args, columns->blocks);
     graft_opencl_arg_int(args, columns->chunks);
     graft_opencl_arg_int(args, columns->rows_each);
-}
-
-enum graft_status graft_opencl_columns_add(struct graft_opencl_device *device, struct graft_opencl_kernel *kernel,
-                                           const struct graft_opencl_columns *columns, const char *source,
-                                           const char *name, const char *more)
-{
-    return graft_opencl_add(device, kernel, source, name, "-DVEC=%d -DSPAN=1 -DCOLUMNS=%d -DLANES=%d%s%s",
-                            columns->vector, columns->columns, columns->lanes, more,
-                            graft_opencl_exact_option(device));
+    graft_opencl_arg_int(args, columns->columns);
 }

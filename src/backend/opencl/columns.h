@@ -7,8 +7,8 @@
 
 struct graft_opencl_columns {
     int vector;  /* VEC */
-    int columns; /* COLUMNS: vectors side by side in a work-group */
-    int lanes;   /* LANES: work-items that share the rows */
+    int columns; /* vectors side by side in a work-group */
+    int lanes;   /* work-items that share the rows */
     int64_t rows;
     int64_t inner;
     int64_t blocks; /* work-groups side by side */
@@ -24,14 +24,8 @@ struct graft_opencl_columns graft_opencl_columns_make(const struct graft_opencl_
 struct graft_opencl_range graft_opencl_columns_range(const struct graft_opencl_columns *columns, int64_t kept);
 /* A work-item for each vector of `count` elements. */
 struct graft_opencl_range graft_opencl_combine_range(const struct graft_opencl_columns *columns, int64_t count);
-/* Five arguments: int rows, inner, blocks, chunks, rows_each. */
+/* Six arguments: int rows, inner, blocks, chunks, rows_each, columns. */
 void graft_opencl_arg_columns(struct graft_opencl_args *args, const struct graft_opencl_columns *columns);
-/* graft_opencl_add with the options of cl/columns.h and `more`. */
-GRAFT_MUST_CHECK enum graft_status graft_opencl_columns_add(struct graft_opencl_device *device,
-                                                            struct graft_opencl_kernel *kernel,
-                                                            const struct graft_opencl_columns *columns,
-                                                            const char *source, const char *name, const char *more);
-
 /* The variants of such an op: "chunks" for CPUs, "lanes" for GPUs. */
 #define GRAFT_OPENCL_COLUMNS_VARIANTS(op, check_chunks, check_lanes, open_, run_)                                      \
     static const struct graft_opencl_variant variants[] = {                                                            \

@@ -3,7 +3,7 @@
 
 static enum graft_status open(struct graft_opencl_device *device, struct graft_opencl_kernel *kernel)
 {
-    return graft_opencl_row_add(device, kernel, "cross_entropy.cl", "cross_entropy");
+    return graft_opencl_simple_add(device, kernel, "cross_entropy");
 }
 
 static enum graft_status run(struct graft_opencl_device *device, struct graft_opencl_kernel *kernel,

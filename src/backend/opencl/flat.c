@@ -6,16 +6,33 @@
 #include <string.h>
 
 #define ITEM_ELEMENTS 1024 /* what a work-item of the CPU family takes: 4 KiB */
+#define MOST_LANES 256
+
+int graft_opencl_lanes(const struct graft_opencl_device *device)
+{
+    const struct graft_opencl_traits *traits = &device->traits;
+    int lanes = MOST_LANES;
+    while (lanes > 1 && ((size_t)lanes > traits->max_group || (size_t)lanes > traits->max_items[0]))
+        lanes /= 2;
+    return lanes;
+}
 
 struct graft_opencl_flat graft_opencl_flat_sizes(const struct graft_opencl_device *device,
                                                  enum graft_opencl_family family)
 {
     if (family == GRAFT_OPENCL_CPU)
-        return (struct graft_opencl_flat){.vector = 16, .span = ITEM_ELEMENTS / 16, .group = 1};
-    int group = 256;
-    while ((size_t)group > device->traits.max_group || (size_t)group > device->traits.max_items[0])
-        group /= 2;
-    return (struct graft_opencl_flat){.vector = 1, .span = 1, .group = group};
+        return (struct graft_opencl_flat){.vector = 16, .span = ITEM_ELEMENTS / 16, .few = 4, .group = 1};
+    return (struct graft_opencl_flat){.vector = 1, .span = 1, .few = 1, .group = graft_opencl_lanes(device)};
+}
+
+enum graft_status graft_opencl_simple_add(struct graft_opencl_device *device, struct graft_opencl_kernel *kernel,
+                                          const char *name)
+{
+    const enum graft_opencl_family family = kernel->variant->family;
+    const struct graft_opencl_flat flat = graft_opencl_flat_sizes(device, family);
+    return graft_opencl_add(device, kernel, "simple.cl", name, "-DVEC=%d -DSPAN=%d -DLANES=%d%s", flat.vector, flat.span,
+                            family == GRAFT_OPENCL_CPU ? 1 : flat.group,
+                            device->traits.exact_divide ? " -cl-fp32-correctly-rounded-divide-sqrt" : "");
 }
 
 struct graft_opencl_range graft_opencl_flat_range(const struct graft_opencl_flat *flat, int64_t count)
@@ -31,8 +48,7 @@ struct graft_opencl_grid graft_opencl_grid_make(const struct graft_opencl_flat *
                                                 int64_t least_rows)
 {
     struct graft_opencl_grid grid = {.rows = rows, .inner = inner};
-    const int64_t span = least_rows > 1 ? 1 : flat->span;
-    const int64_t width = flat->vector * span;
+    const int64_t width = (int64_t)flat->vector * flat->span;
     grid.blocks = graft_max_i64(graft_ceil_div(inner, width), 1);
     /* Narrow kernels: one element a work-item, or the few rows that the kernel asks for. */
     const int64_t elements = flat->vector == 1 ? 1 : ITEM_ELEMENTS;
@@ -94,11 +110,6 @@ int64_t graft_opencl_rows(const struct graft_shape *shape)
 int graft_opencl_accumulates(const struct graft_opencl_kernel *kernel, int i)
 {
     return (int)(kernel->call.accumulate >> i & 1u);
-}
-
-const char *graft_opencl_exact_option(const struct graft_opencl_device *device)
-{
-    return device->traits.exact_divide ? " -cl-fp32-correctly-rounded-divide-sqrt" : "";
 }
 
 void graft_opencl_broadcast_strides(const struct graft_shape *x, const struct graft_shape *y,

@@ -8,6 +8,13 @@
 
 #include "backend/opencl/opencl.h"
 
+/*
+ * Adds the kernel `name` of one of the files in cl/ that include simple.h, with the options of the variant's family:
+ * they all are one program, because compilers take most of their time for the first line.
+ */
+GRAFT_MUST_CHECK enum graft_status graft_opencl_simple_add(struct graft_opencl_device *device,
+                                                           struct graft_opencl_kernel *kernel, const char *name);
+
 /* The variants of an op whose kernel is written with VEC and SPAN: "wide" for CPUs, "narrow" for GPUs. */
 #define GRAFT_OPENCL_FLAT_VARIANTS(op, check_, open_, run_)                                                            \
     static const struct graft_opencl_variant variants[] = {                                                            \
@@ -17,10 +24,11 @@
     };                                                                                                                 \
     const struct graft_opencl_row graft_opencl_##op = {.variants = variants}
 
-/* The -D options of cl/vector.h, and the work-group size to launch with. */
+/* What simple kernels are built with (cl/simple.h), and the work-group size to launch them with. */
 struct graft_opencl_flat {
     int vector; /* VEC */
     int span;   /* SPAN: vectors one after the other */
+    int few;    /* FEW */
     int group;  /* work-items of a group */
 };
 
@@ -38,8 +46,8 @@ struct graft_opencl_grid {
     int64_t rows_each;
 };
 
-/* Splits [rows, inner] so that a work-item has enough to do; `least_rows` ≥ 1 where it pays to keep what depends on
- * the column (the kernel is then built with SPAN = 1). */
+/* Splits [rows, inner] so that a work-item has enough to do; `least_rows` > 1 where it pays to keep what depends on
+ * the column. */
 struct graft_opencl_grid graft_opencl_grid_make(const struct graft_opencl_flat *flat, int64_t rows, int64_t inner,
                                                 int64_t least_rows);
 struct graft_opencl_range graft_opencl_grid_range(const struct graft_opencl_flat *flat,
@@ -59,8 +67,8 @@ int64_t graft_opencl_inner(const struct graft_shape *shape);
 int64_t graft_opencl_rows(const struct graft_shape *shape);
 /* 1 if output i is to be added to. */
 int graft_opencl_accumulates(const struct graft_opencl_kernel *kernel, int i);
-/* The option for correctly rounded division and square root, "" if the device has none (see traits). */
-const char *graft_opencl_exact_option(const struct graft_opencl_device *device);
+/* The most work-items of a group that share a sum: LANES of the GPU family. A power of two. */
+int graft_opencl_lanes(const struct graft_opencl_device *device);
 
 /*
  * Tensors that are stretched, cut or moved: all seen through y's dimensions, from the outermost. Dimensions of 1 are

@@ -3,7 +3,7 @@
 
 static enum graft_status open(struct graft_opencl_device *device, struct graft_opencl_kernel *kernel)
 {
-    return graft_opencl_pool_add(device, kernel, "max_pool.cl", "max_pool");
+    return graft_opencl_simple_add(device, kernel, "max_pool");
 }
 
 static enum graft_status run(struct graft_opencl_device *device, struct graft_opencl_kernel *kernel,

@@ -14,8 +14,8 @@ static const char *check(const struct graft_opencl_device *device, const struct 
 
 static enum graft_status open(struct graft_opencl_device *device, struct graft_opencl_kernel *kernel)
 {
-    const enum graft_status status = graft_opencl_pool_add(device, kernel, "max_pool_grad.cl", "max_pool_index");
-    return status != GRAFT_OK ? status : graft_opencl_pool_add(device, kernel, "max_pool_grad.cl", "max_pool_grad");
+    const enum graft_status status = graft_opencl_simple_add(device, kernel, "max_pool_index");
+    return status != GRAFT_OK ? status : graft_opencl_simple_add(device, kernel, "max_pool_grad");
 }
 
 static enum graft_status run(struct graft_opencl_device *device, struct graft_opencl_kernel *kernel,

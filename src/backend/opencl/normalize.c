@@ -13,11 +13,7 @@ static const char *check_wide(const struct graft_opencl_device *device, const st
 
 static enum graft_status open(struct graft_opencl_device *device, struct graft_opencl_kernel *kernel)
 {
-    const struct graft_opencl_flat flat = graft_opencl_flat_sizes(device, kernel->variant->family);
-    const int64_t channels = graft_opencl_inner(&kernel->call.in[0].shape);
-    return graft_opencl_add(device, kernel, "normalize.cl", "normalize_bytes", "-DVEC=%d -DSPAN=%d -DCHANNELS=%d%s",
-                            flat.vector, flat.span, channels > 0 ? (int)channels : 1,
-                            graft_opencl_exact_option(device));
+    return graft_opencl_simple_add(device, kernel, "normalize_bytes");
 }
 
 static enum graft_status run(struct graft_opencl_device *device, struct graft_opencl_kernel *kernel,
@@ -33,6 +29,7 @@ static enum graft_status run(struct graft_opencl_device *device, struct graft_op
     graft_opencl_arg_tensor(device, &args, in[0], sizeof(uint8_t));
     graft_opencl_arg_tensor(device, &args, in[1], sizeof(float));
     graft_opencl_arg_tensor(device, &args, in[2], sizeof(float));
+    graft_opencl_arg_int(&args, graft_opencl_inner(&kernel->call.in[0].shape));
     graft_opencl_arg_int(&args, count);
     return graft_opencl_launch(device, kernel, 0, &args, &range);
 }

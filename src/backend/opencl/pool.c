@@ -1,12 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 #include "backend/opencl/pool.h"
 
-struct graft_opencl_flat graft_opencl_pool_sizes(const struct graft_opencl_device *device,
-                                                 enum graft_opencl_family family)
+static struct graft_opencl_flat pool_sizes(const struct graft_opencl_device *device, enum graft_opencl_family family)
 {
     struct graft_opencl_flat flat = graft_opencl_flat_sizes(device, family);
-    if (family == GRAFT_OPENCL_CPU)
-        flat.span = 4; /* few channels a work-item, so that global pooling has enough of them */
+    flat.span = flat.few; /* few channels a work-item, so that global pooling has enough of them */
     return flat;
 }
 
@@ -20,18 +18,10 @@ void graft_opencl_arg_window(struct graft_opencl_args *args, const struct graft_
     graft_opencl_arg_ints(args, window, 8);
 }
 
-enum graft_status graft_opencl_pool_add(struct graft_opencl_device *device, struct graft_opencl_kernel *kernel,
-                                        const char *source, const char *name)
-{
-    const struct graft_opencl_flat flat = graft_opencl_pool_sizes(device, kernel->variant->family);
-    return graft_opencl_add(device, kernel, source, name, "-DVEC=%d -DSPAN=%d%s", flat.vector, flat.span,
-                            graft_opencl_exact_option(device));
-}
-
 enum graft_status graft_opencl_pool_launch(struct graft_opencl_device *device, struct graft_opencl_kernel *kernel,
                                            int step, struct graft_opencl_args *args, const struct graft_shape *shape)
 {
-    const struct graft_opencl_flat flat = graft_opencl_pool_sizes(device, kernel->variant->family);
+    const struct graft_opencl_flat flat = pool_sizes(device, kernel->variant->family);
     const struct graft_opencl_grid grid =
         graft_opencl_grid_make(&flat, graft_opencl_rows(shape), graft_opencl_inner(shape), 1);
     const struct graft_opencl_range range = graft_opencl_grid_range(&flat, &grid);

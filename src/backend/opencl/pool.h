@@ -5,15 +5,9 @@
 
 #include "backend/opencl/flat.h"
 
-struct graft_opencl_flat graft_opencl_pool_sizes(const struct graft_opencl_device *device,
-                                                 enum graft_opencl_family family);
 /* Two arguments: int4 shape, int8 window, of x and y [n, h, w, c]. */
 void graft_opencl_arg_window(struct graft_opencl_args *args, const struct graft_pool_attributes *pool,
                              const struct graft_shape *x, const struct graft_shape *y);
-/* graft_opencl_add with the options of cl/vector.h. */
-GRAFT_MUST_CHECK enum graft_status graft_opencl_pool_add(struct graft_opencl_device *device,
-                                                         struct graft_opencl_kernel *kernel, const char *source,
-                                                         const char *name);
 /* Adds the grid over the places of `shape` [n, h, w, c] to the arguments and launches. */
 GRAFT_MUST_CHECK enum graft_status graft_opencl_pool_launch(struct graft_opencl_device *device,
                                                             struct graft_opencl_kernel *kernel, int step,

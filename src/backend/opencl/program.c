@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Programs: built from the embedded sources at their first use, shared by all kernels with the same options, kept on
- * disk. Binaries are asked for when the device is closed: some drivers compile more for it than a run needs, and then
- * nobody waits for them. A program whose binary loads no faster than its source compiles is not kept.
+ * disk where that gains something. That is measured: the first process that compiles a program notes how long it took.
+ * If the second process needs about as long, the driver keeps nothing itself, and the binary is stored when the device
+ * is closed; if it is much faster, the driver does, and asking it for binaries would only cost (PoCL 3.1 compiles every
+ * kernel of the program again for it: 0.1 s each).
  */
 #include "backend/opencl/cache.h"
 #include "backend/opencl/internal.h"
@@ -17,8 +19,8 @@
 
 #define LANGUAGE "-cl-std=CL1.2 -w " /* some compilers print warnings on their own; a test looks at them */
 #define MAX_OPTIONS 1024
-#define STORE_SECONDS 2.0 /* the most that a process spends on keeping programs */
 #define WORTH_SECONDS 0.005 /* what compiles faster is not kept */
+#define DRIVER_KEEPS 0.6    /* the second time takes less than this part of the first: the driver has a cache */
 
 struct graft_opencl_program {
     struct graft_opencl_program *next;
@@ -26,8 +28,8 @@ struct graft_opencl_program {
     const char *source;
     char *options;
     char *key;
-    double source_seconds;
-    bool store; /* built from source: to be kept on disk */
+    double seconds; /* what compiling from source took when it was seen first */
+    bool store;     /* to be kept on disk when the device is closed */
 };
 
 double graft_opencl_now(void)
@@ -94,7 +96,7 @@ static enum graft_status fail_build(struct graft_opencl_device *device, cl_progr
     if (code != CL_BUILD_PROGRAM_FAILURE)
         return graft_opencl_fail(device->base.context, code, "clBuildProgram", source);
     log_excerpt(device, program, excerpt, sizeof(excerpt));
-    return graft_fail(device->base.context, GRAFT_ERROR_DEVICE, "cl/%s does not compile on %s (driver %s, options '%s'): %s",
+    return graft_fail(device->base.context, GRAFT_ERROR_DEVICE, "program %s does not compile on %s (driver %s, options '%s'): %s",
                       source, device->base.info.name, device->base.info.driver, options, excerpt);
 }
 
@@ -136,28 +138,29 @@ static enum graft_status build(struct graft_opencl_device *device, const struct 
                                struct graft_opencl_program *entry)
 {
     struct graft_context *context = device->base.context;
-    struct graft_opencl_binary binary;
-    bool useless = false;
-    if (graft_opencl_cache_read(context, entry->key, &binary)) {
-        const double begin = graft_opencl_now();
-        if (!binary.useless)
-            entry->program = build_binary(device, &binary, entry->options);
-        useless = binary.useless;
-        const double seconds = graft_opencl_now() - begin;
-        if (entry->program != NULL && seconds > binary.source_seconds) {
-            const struct graft_opencl_binary note = {.source_seconds = binary.source_seconds, .useless = true};
-            graft_opencl_cache_write(context, entry->key, &note);
-        }
-        graft_release(context, binary.data);
-        if (entry->program != NULL)
-            return GRAFT_OK;
-    }
+    struct graft_opencl_binary cached;
+    const bool seen = graft_opencl_cache_read(context, entry->key, &cached);
+    if (seen && cached.state == GRAFT_OPENCL_CACHED_BINARY)
+        entry->program = build_binary(device, &cached, entry->options);
+    graft_release(context, cached.data);
+    if (entry->program != NULL)
+        return GRAFT_OK;
+
     const double begin = graft_opencl_now();
     const enum graft_status status = build_source(device, source, entry->options, &entry->program);
     if (status != GRAFT_OK)
         return status;
-    entry->source_seconds = graft_opencl_now() - begin;
-    entry->store = !useless && entry->source_seconds >= WORTH_SECONDS;
+    const double seconds = graft_opencl_now() - begin;
+    struct graft_opencl_binary note = {.state = GRAFT_OPENCL_CACHED_SEEN, .seconds = seconds};
+    if (seen && cached.state == GRAFT_OPENCL_CACHED_SEEN && seconds < DRIVER_KEEPS * cached.seconds) {
+        note = (struct graft_opencl_binary){.state = GRAFT_OPENCL_CACHED_USELESS, .seconds = cached.seconds};
+        graft_opencl_cache_write(context, entry->key, &note);
+    } else if (!seen && seconds >= WORTH_SECONDS) {
+        graft_opencl_cache_write(context, entry->key, &note);
+    }
+    /* A binary that the driver did not take any more is stored again. */
+    entry->store = seen && cached.state != GRAFT_OPENCL_CACHED_USELESS && note.state == GRAFT_OPENCL_CACHED_SEEN;
+    entry->seconds = seconds;
     return GRAFT_OK;
 }
 
@@ -209,7 +212,7 @@ enum graft_status graft_opencl_program(struct graft_opencl_device *device, const
 static void store(struct graft_opencl_device *device, const struct graft_opencl_program *entry)
 {
     struct graft_context *context = device->base.context;
-    struct graft_opencl_binary binary = {.source_seconds = entry->source_seconds};
+    struct graft_opencl_binary binary = {.state = GRAFT_OPENCL_CACHED_BINARY, .seconds = entry->seconds};
     if (clGetProgramInfo(entry->program, CL_PROGRAM_BINARY_SIZES, sizeof(binary.size), &binary.size, NULL) !=
             CL_SUCCESS ||
         binary.size == 0)
@@ -224,12 +227,10 @@ static void store(struct graft_opencl_device *device, const struct graft_opencl_
 
 void graft_opencl_programs_close(struct graft_opencl_device *device)
 {
-    const bool keep = graft_context_cache_folder(device->base.context) != NULL;
-    const double begin = graft_opencl_now();
     while (device->programs != NULL) {
         struct graft_opencl_program *entry = device->programs;
         device->programs = entry->next;
-        if (keep && entry->store && graft_opencl_now() - begin < STORE_SECONDS)
+        if (entry->store)
             store(device, entry);
         entry_close(device->base.context, entry);
     }

@@ -3,8 +3,6 @@
 
 #include "base/size.h"
 
-#include <stdio.h>
-
 #define CHUNK_COLUMNS 8192 /* of a long row: work of one group */
 
 enum { FIRST, COMBINE };
@@ -126,12 +124,10 @@ static enum graft_status open(struct graft_opencl_device *device, struct graft_o
     if (state == NULL)
         return GRAFT_ERROR_MEMORY;
     describe(device, &kernel->call, kernel->variant->family, state);
-    char outer[32];
-    snprintf(outer, sizeof(outer), " -DOUTER=%d", state->reduced);
-    const char *name = state->inner_is_reduced ? "reduce_inner" : "reduce_rows";
-    enum graft_status status = graft_opencl_columns_add(device, kernel, &state->columns, "reduce.cl", name, outer);
+    enum graft_status status =
+        graft_opencl_simple_add(device, kernel, state->inner_is_reduced ? "reduce_inner" : "reduce_rows");
     if (status == GRAFT_OK && state->columns.chunks > 1)
-        status = graft_opencl_columns_add(device, kernel, &state->columns, "reduce.cl", "combine", outer);
+        status = graft_opencl_simple_add(device, kernel, "reduce_combine");
     return status;
 }
 
@@ -154,6 +150,7 @@ static enum graft_status run(struct graft_opencl_device *device, struct graft_op
     graft_opencl_arg_int(&args, state->kept);
     graft_opencl_arg_ints(&args, state->kept_dim, 8);
     graft_opencl_arg_ints(&args, state->kept_stride, 8);
+    graft_opencl_arg_int(&args, state->reduced);
     graft_opencl_arg_ints(&args, state->dim, 8);
     graft_opencl_arg_ints(&args, state->stride, 8);
     graft_opencl_arg_float(&args, parts ? 1 : divisor);

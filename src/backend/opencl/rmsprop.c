@@ -3,9 +3,7 @@
 
 static enum graft_status open(struct graft_opencl_device *device, struct graft_opencl_kernel *kernel)
 {
-    const struct graft_opencl_flat flat = graft_opencl_flat_sizes(device, kernel->variant->family);
-    return graft_opencl_add(device, kernel, "rmsprop.cl", "rmsprop", "-DVEC=%d -DSPAN=%d%s", flat.vector, flat.span,
-                            graft_opencl_exact_option(device));
+    return graft_opencl_simple_add(device, kernel, "rmsprop");
 }
 
 static enum graft_status run(struct graft_opencl_device *device, struct graft_opencl_kernel *kernel,

@@ -13,11 +13,7 @@
     };                                                                                                                 \
     const struct graft_opencl_row graft_opencl_##op = {.variants = variants}
 
-/* graft_opencl_add with the options of cl/row.h; rows are those of input 0. */
-GRAFT_MUST_CHECK enum graft_status graft_opencl_row_add(struct graft_opencl_device *device,
-                                                        struct graft_opencl_kernel *kernel, const char *source,
-                                                        const char *name);
-/* Adds `int inner`, the last argument, and launches over the rows of input 0. */
+/* Adds the last arguments, `int rows, inner, rows_each`, and launches over the rows of input 0. */
 GRAFT_MUST_CHECK enum graft_status graft_opencl_row_launch(struct graft_opencl_device *device,
                                                            struct graft_opencl_kernel *kernel,
                                                            struct graft_opencl_args *args);

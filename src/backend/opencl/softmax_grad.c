@@ -3,7 +3,7 @@
 
 static enum graft_status open(struct graft_opencl_device *device, struct graft_opencl_kernel *kernel)
 {
-    return graft_opencl_row_add(device, kernel, "softmax_grad.cl", "softmax_grad");
+    return graft_opencl_simple_add(device, kernel, "softmax_grad");
 }
 
 static enum graft_status run(struct graft_opencl_device *device, struct graft_opencl_kernel *kernel,

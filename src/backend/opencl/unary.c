@@ -3,8 +3,7 @@
 
 static enum graft_status open(struct graft_opencl_device *device, struct graft_opencl_kernel *kernel)
 {
-    const struct graft_opencl_flat flat = graft_opencl_flat_sizes(device, kernel->variant->family);
-    return graft_opencl_add(device, kernel, "unary.cl", "unary", "-DVEC=%d -DSPAN=%d", flat.vector, flat.span);
+    return graft_opencl_simple_add(device, kernel, "unary");
 }
 
 static enum graft_status run(struct graft_opencl_device *device, struct graft_opencl_kernel *kernel,

@@ -5,8 +5,7 @@ enum { X, Y, DY };
 
 static enum graft_status open(struct graft_opencl_device *device, struct graft_opencl_kernel *kernel)
 {
-    const struct graft_opencl_flat flat = graft_opencl_flat_sizes(device, kernel->variant->family);
-    return graft_opencl_add(device, kernel, "unary_grad.cl", "unary_grad", "-DVEC=%d -DSPAN=%d", flat.vector, flat.span);
+    return graft_opencl_simple_add(device, kernel, "unary_grad");
 }
 
 static enum graft_status run(struct graft_opencl_device *device, struct graft_opencl_kernel *kernel,
