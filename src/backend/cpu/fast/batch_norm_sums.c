@@ -102,8 +102,11 @@ static void join_stats_item(void *argument, int64_t item, int thread)
     const int64_t end = graft_min_i64((item + 1) * JOIN_CHANNELS, s->channels);
     for (int64_t c = item * JOIN_CHANNELS; c < end; c++) {
         double sum = 0;
-        for (int64_t chunk = 0; chunk < s->chunks; chunk++)
-            sum += (double)chunk_size(s, chunk) * (double)partial(s, chunk, 0)[c] + (double)partial(s, chunk, 1)[c];
+        for (int64_t chunk = 0; chunk < s->chunks; chunk++) {
+            const double m = (double)partial(s, chunk, 0)[c];
+            /* Distances from an infinite centre are no numbers, but the mean is that infinity. */
+            sum += (double)chunk_size(s, chunk) * m + (isinf(m) ? 0 : (double)partial(s, chunk, 1)[c]);
+        }
         const double centre = sum / (double)s->rows;
         double squares = 0;
         for (int64_t chunk = 0; chunk < s->chunks; chunk++) {
