@@ -92,10 +92,11 @@ static void find_roots(struct planner *planner, const int *order)
     for (int step = 0; step < planner->n_steps; step++) {
         const struct graft_node *const node = &graph->nodes[order[step]];
         const int output = node->outputs[0];
-        if (output < 0 || node->call.out[0].dtype == GRAFT_DTYPE_NONE)
-            continue;
+        const bool wanted = output >= 0 && node->call.out[0].dtype != GRAFT_DTYPE_NONE; /* the second may be */
         int root = -1;
-        if (node->continues >= 0)
+        if (!wanted)
+            root = -1;
+        else if (node->continues >= 0)
             root = planner->memory->root[node->continues];
         else if (graft_memory_is_alias(graph, node))
             root = planner->memory->root[node->inputs[0]];

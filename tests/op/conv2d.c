@@ -18,6 +18,9 @@ static const struct graft_case cases[] = {
     {"relu6", SAME(RELU6), .in = {REAL(1, 6, 7, 5), REAL(18, 3, 3, 5), REAL(18)}},
     {"residual", SAME(NONE), .in = {REAL(1, 6, 7, 5), REAL(18, 3, 3, 5), ABSENT, REAL(1, 6, 7, 18)}},
     {"residual_relu", SAME(RELU), .in = {REAL(2, 6, 7, 16), REAL(35, 3, 3, 16), REAL(35), REAL(2, 6, 7, 35)}},
+    /* sums that are cut: bias and residual once, the activation after the last part */
+    {"long_sum", SAME(RELU), .in = {REAL(1, 4, 5, 200), REAL(18, 3, 3, 200), REAL(18), REAL(1, 4, 5, 18)}},
+    {"k1_long_sum", POINT(RELU6), .in = {REAL(1, 4, 5, 1543), REAL(18, 1, 1, 1543), REAL(18), REAL(1, 4, 5, 18)}},
     {"k1_bare", POINT(NONE), .in = {REAL(1, 6, 7, 5), REAL(18, 1, 1, 5)}},
     {"k1_relu6", POINT(RELU6), .in = {REAL(1, 6, 7, 33), REAL(18, 1, 1, 33), REAL(18)}},
     {"k1_residual", POINT(NONE), .in = {REAL(1, 6, 7, 32), REAL(32, 1, 1, 32), REAL(32), REAL(1, 6, 7, 32)}},

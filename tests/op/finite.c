@@ -197,8 +197,9 @@ static enum graft_status write_values(struct graft_variables *variables, struct 
     return status;
 }
 
-/* Gradients by the graph into d->gradients; the context has the reason of a failure. */
-static enum graft_status graph_gradients(struct graft_device *reference, struct differential *d)
+/* Gradients by the graph with respect to the real inputs of `mask`; the context has the reason of a failure. */
+static enum graft_status graph_gradients(struct graft_device *reference, const struct differential *d, uint32_t mask,
+                                         double *gradients[GRAFT_MAX_INPUTS])
 {
     struct graft_graph *graph = NULL;
     struct graft_variables *variables = NULL;
@@ -214,7 +215,7 @@ static enum graft_status graph_gradients(struct graft_device *reference, struct 
     }
     const int of = build(graph, d, values);
     for (int i = 0; i < d->call.n_inputs; i++) {
-        if (is_real(&d->call, i) && !(d->set->no_gradient >> i & 1u)) {
+        if (mask >> i & 1u) {
             targets[count] = values[i];
             where[count++] = i;
         }
@@ -233,14 +234,40 @@ static enum graft_status graph_gradients(struct graft_device *reference, struct 
     for (int i = 0; i < count && status == GRAFT_OK; i++) {
         if (ids[i] >= 0) {
             const uint64_t bytes = graft_desc_bytes(&d->call.in[where[i]]);
-            d->gradients[where[i]] = graft_heap_get(d->heap, bytes, 1);
-            status = graft_plan_read(plan, ids[i], d->gradients[where[i]], bytes);
+            gradients[where[i]] = graft_heap_get(d->heap, bytes, 1);
+            status = graft_plan_read(plan, ids[i], gradients[where[i]], bytes);
         }
     }
     graft_plan_close(&plan);
     graft_variables_close(&variables);
     graft_graph_close(&graph);
     return status;
+}
+
+static uint32_t target_mask(const struct differential *d)
+{
+    uint32_t mask = 0;
+    for (int i = 0; i < d->call.n_inputs; i++) {
+        mask |= is_real(&d->call, i) && !(d->set->no_gradient >> i & 1u) ? 1u << i : 0;
+    }
+    return mask;
+}
+
+/* The gradient for one input must not depend on what else is asked for. */
+static bool check_alone(struct graft_device *reference, const struct differential *d, int input, char *text,
+                        size_t size)
+{
+    double *alone[GRAFT_MAX_INPUTS] = {NULL};
+    if (graph_gradients(reference, d, 1u << input, alone) != GRAFT_OK) {
+        snprintf(text, size, "only for input %d: %s", input, graft_context_error(reference->context));
+        return false;
+    }
+    if ((alone[input] == NULL) != (d->gradients[input] == NULL) ||
+        (alone[input] != NULL && memcmp(alone[input], d->gradients[input], graft_desc_bytes(&d->call.in[input])) != 0)) {
+        snprintf(text, size, "the gradient of input %d is another one when it alone is asked for", input);
+        return false;
+    }
+    return true;
 }
 
 static void make_weights(struct differential *d, struct graft_random *random)
@@ -279,13 +306,14 @@ void graft_gradient_run(struct graft_device *reference, const struct graft_job *
     graft_random_start(&random, seed, graft_hash_text(graft_job_format(job, name, sizeof name)));
     make_weights(&d, &random);
     loss(&d, &d.size);
-    if (graph_gradients(reference, &d) != GRAFT_OK) {
+    const uint32_t mask = target_mask(&d);
+    if (graph_gradients(reference, &d, mask, d.gradients) != GRAFT_OK) {
         snprintf(verdict->text, sizeof verdict->text, "%s", graft_context_error(reference->context));
         return;
     }
     for (int i = 0; i < d.call.n_inputs; i++) {
-        if (is_real(&d.call, i) && !(d.set->no_gradient >> i & 1u) &&
-            !check_input(&d, i, &random, verdict->text, sizeof verdict->text)) {
+        if ((mask >> i & 1u) && (!check_input(&d, i, &random, verdict->text, sizeof verdict->text) ||
+                                 !check_alone(reference, &d, i, verdict->text, sizeof verdict->text))) {
             return;
         }
     }

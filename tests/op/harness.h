@@ -163,7 +163,7 @@ struct graft_truth {
     struct graft_result results[GRAFT_MAX_RESULTS];
 };
 
-/* Runs the f64 reference kernel; in[] and out[] as in the call (out holds the prior when accumulating). */
+/* Runs the f64 reference kernel; in[] and out[] as in the call. */
 void graft_reference_run(const struct graft_call *call, void *const *in, double *const *out);
 /* Truth and tolerances of a job. False with a text if the case itself is wrong. */
 bool graft_truth_make(struct graft_heap *heap, struct graft_context *context, const struct graft_job *job,

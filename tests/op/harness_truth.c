@@ -37,7 +37,7 @@ static double *copy_of(struct graft_heap *heap, const double *from, int64_t coun
     return to;
 }
 
-/* Lists what the call writes and runs it into that. */
+/* Lists what the call writes and runs it into that. What is accumulated is added here, not by the kernel. */
 static void compute(struct graft_heap *heap, const struct graft_job *job, const struct graft_call *call, uint64_t seed,
                     struct graft_truth *truth)
 {
@@ -51,7 +51,7 @@ static void compute(struct graft_heap *heap, const struct graft_job *job, const 
         }
         const int64_t count = graft_shape_count(&call->out[i].shape);
         truth->prior[i] = job->accumulate ? graft_prior_make(heap, job, i, count, seed) : NULL;
-        out[i] = copy_of(heap, truth->prior[i], count);
+        out[i] = copy_of(heap, NULL, count);
         truth->results[truth->n_results++] = (struct graft_result){false, i, count, out[i], NULL};
     }
     for (int i = 0; i < call->n_inputs; i++) {
@@ -63,6 +63,11 @@ static void compute(struct graft_heap *heap, const struct graft_job *job, const 
         }
     }
     graft_reference_run(call, in, out);
+    for (int i = 0; i < def->n_outputs; i++) {
+        for (int64_t k = 0; truth->prior[i] != NULL && k < graft_shape_count(&call->out[i].shape); k++) {
+            out[i][k] += truth->prior[i][k];
+        }
+    }
 }
 
 /* The exact tier is one only if its truth has no more bits than f32. */
@@ -96,7 +101,7 @@ bool graft_truth_make(struct graft_heap *heap, struct graft_context *context, co
         return false;
     }
     if (job->accumulate) {
-        truth->call.accumulate = call64.accumulate = (1u << graft_op_get(job->op)->n_outputs) - 1;
+        truth->call.accumulate = (1u << graft_op_get(job->op)->n_outputs) - 1;
     }
     graft_inputs_make(heap, job, &truth->call, seed, &truth->inputs);
     struct graft_work work = {0};

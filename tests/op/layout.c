@@ -76,14 +76,17 @@ static void place(struct scene *scene, const struct graft_variant_info *info, co
             scene->slots[layout->alias].written = true;
             continue;
         }
-        if (layout->placing == GRAFT_PLACING_SEPARATE || scene->n_images == 0) {
+        if (layout->placing != GRAFT_PLACING_ARENA || scene->n_images == 0) {
             scene->n_images++;
         }
         slot->image = scene->n_images - 1;
         struct image *const image = &scene->images[slot->image];
-        const uint64_t shift = layout->placing == GRAFT_PLACING_SEPARATE && s != WORKSPACE ? element * (2 * s + 1) : 0;
+        const uint64_t shift = layout->placing == GRAFT_PLACING_ODD && s != WORKSPACE ? element * (2 * s + 1) : 0;
         slot->offset = image->size + GUARD_BYTES + shift;
-        image->size = round_up_64(slot->offset + slot->bytes) + GUARD_BYTES;
+        image->size = slot->offset + slot->bytes;
+        if (layout->placing != GRAFT_PLACING_TIGHT) {
+            image->size = round_up_64(image->size) + GUARD_BYTES;
+        }
     }
 }
 

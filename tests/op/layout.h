@@ -6,8 +6,9 @@
 #include "harness.h"
 
 enum graft_placing {
-    GRAFT_PLACING_ARENA,   /* all tensors in one buffer at multiples of 64 bytes, as the memory plan has them */
-    GRAFT_PLACING_SEPARATE /* each in a buffer of its own at an odd multiple of its element size */
+    GRAFT_PLACING_ARENA, /* all tensors in one buffer at multiples of 64 bytes, as the memory plan has them */
+    GRAFT_PLACING_TIGHT, /* each in a buffer of its own that ends with it: reading beyond shows in a memory checker */
+    GRAFT_PLACING_ODD    /* each in a buffer of its own at an odd multiple of its element size */
 };
 
 struct graft_layout {
