@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #define CONFIG_LIMIT (64u << 20)
 
@@ -32,7 +33,23 @@ enum graft_status graft_fit_folder_create(struct graft_fit_job *job)
     if (stat(config, &facts) == 0)
         return graft_fail(job->context, GRAFT_ERROR_ARGUMENT,
                           "%s holds a run already: resume it, or name another folder", job->options.out);
-    return graft_folder_create(job->context, job->options.out);
+    job->folder_found = stat(job->options.out, &facts) == 0;
+    const enum graft_status status = graft_folder_create(job->context, job->options.out);
+    job->folder_made = status == GRAFT_OK;
+    return status;
+}
+
+void graft_fit_folder_abandon(struct graft_fit_job *job)
+{
+    char path[PATH_MAX];
+    struct stat facts;
+    if (!job->folder_made || !join(path, sizeof path, job->options.out, "model.safetensors") ||
+        stat(path, &facts) == 0)
+        return;
+    if (join(path, sizeof path, job->options.out, "config.json"))
+        (void)unlink(path);
+    if (!job->folder_found)
+        (void)rmdir(job->options.out); /* stays if there is something else in it */
 }
 
 static json_t *stages_json(const struct graft_fit_options *o)

@@ -271,6 +271,8 @@ enum graft_status graft_fit(struct graft_device *device, const struct graft_fit_
         status = evaluate_best(&job);
     if (status == GRAFT_OK)
         status = finish(&job);
+    else
+        graft_fit_folder_abandon(&job);
     close_job(&job);
     if (status != GRAFT_OK)
         graft_fit_result_close(device->context, result);

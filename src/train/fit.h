@@ -71,6 +71,8 @@ struct graft_fit_job {
     double begin;      /* clock at the start of this process's part */
     double last_saved; /* clock */
     bool best_unsaved;
+    bool folder_made; /* or found, but it held no run */
+    bool folder_found;
     bool folder_ready; /* the run folder can be written */
     void *config;      /* of a resumed run: holds the texts that options point to */
 };
@@ -108,6 +110,9 @@ GRAFT_MUST_CHECK enum graft_status graft_fit_evaluate(struct graft_fit_job *job,
 
 /* ---- folder.c */
 GRAFT_MUST_CHECK enum graft_status graft_fit_folder_create(struct graft_fit_job *job);
+/* After a failure: a folder that holds no weights yet is taken away, so that the same command can be given
+ * again. */
+void graft_fit_folder_abandon(struct graft_fit_job *job);
 /* config.json with the resolved options; and back, for a run that is resumed (job->config then owns texts).
  */
 GRAFT_MUST_CHECK enum graft_status graft_fit_config_write(struct graft_fit_job *job);
