@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: MIT */
+/* Everything. Each of these headers also stands alone. */
+#ifndef GRAFT_GRAFT_H
+#define GRAFT_GRAFT_H
+
+#include "graft/base.h"
+#include "graft/data.h"
+#include "graft/device.h"
+#include "graft/graph.h"
+#include "graft/io.h"
+#include "graft/model.h"
+#include "graft/op.h"
+#include "graft/tensor.h"
+#include "graft/train.h"
+#include "graft/vis.h"
+#include "graft/weights.h"
+
+#endif

@@ -1,0 +1,111 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""The installed library as a C programmer meets it: each header compiles alone as C11 and as C++, and the programs of
+README.md are compiled with pkg-config against the installed headers, linked shared and static, and run.
+
+  programs.py SOURCE BUILD
+"""
+import os
+import re
+import shutil
+import struct
+import subprocess
+import sys
+import tempfile
+import zlib
+
+passed = failed = 0
+
+
+def check(good, what, detail=""):
+    global passed, failed
+    passed, failed = passed + bool(good), failed + (not good)
+    print(("ok     " if good else "FAILED ") + what + ("" if good else "\n" + detail))
+
+
+def run(arguments, **options):
+    return subprocess.run(arguments, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, **options)
+
+
+def png(path, shade):
+    """A picture of 64×64: vertical or horizontal stripes."""
+    rows = b"".join(b"\0" + bytes(255 if (x if shade % 2 else y) // 8 % 2 else 40 + shade for x in range(64)
+                                  for _ in range(3)) for y in range(64))
+
+    def chunk(kind, data):
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    with open(path, "wb") as file:
+        file.write(b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">IIBBBBB", 64, 64, 8, 2, 0, 0, 0)) +
+                   chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b""))
+
+
+def main():
+    source, build = (os.path.abspath(path) for path in sys.argv[1:3])
+    work = tempfile.mkdtemp(prefix="graft-library-")
+    installed = run(["meson", "install", "-C", build, "--no-rebuild", "--destdir", work])
+    if installed.returncode != 0:
+        print("FAILED meson install\n" + installed.stdout)
+        return 1
+    prefix = next(folder for folder, _, files in os.walk(work) if "graft.h" in files)
+    include = os.path.dirname(prefix)
+    library = next(folder for folder, _, files in os.walk(work) if "libgraft.so" in files)
+    description = next(folder for folder, _, files in os.walk(work) if "graft.pc" in files)
+
+    for header in sorted(os.listdir(prefix)):
+        for compiler, language, standard in (("cc", "c", "c11"), ("c++", "c++", "c++11")):
+            if not shutil.which(compiler):
+                print(f"skipped {header} as {language}: no {compiler}")
+                continue
+            got = run([compiler, "-x", language, f"-std={standard}", "-Wall", "-Wextra", "-Werror", "-pedantic",
+                       "-fsyntax-only", "-I", include, "-"], input=f'#include "graft/{header}"\n')
+            check(got.returncode == 0, f"graft/{header} alone as {standard}", got.stdout)
+
+    with open(os.path.join(source, "README.md"), encoding="utf-8") as file:
+        programs = re.findall(r"```c\n(.*?)```", file.read(), re.S)
+    check(len(programs) == 2, "README.md shows two programs", str(len(programs)))
+    environment = dict(os.environ, PKG_CONFIG_PATH=description, PKG_CONFIG_SYSROOT_DIR=work,
+                       LD_LIBRARY_PATH=library)
+    binaries = {}
+    for number, program in enumerate(programs):
+        path = os.path.join(work, f"program{number}.c")
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(program)
+        for kind in ("shared", "static"):
+            flags = run(["pkg-config", "--cflags", "--libs", "graft"] + ["--static"] * (kind == "static"),
+                        env=environment).stdout.split()
+            if kind == "static":
+                flags = [os.path.join(library, "libgraft.a") if flag == "-lgraft" else flag for flag in flags]
+                flags = [flag for flag in flags if not flag.startswith("-L" + work)] + ["-pthread", "-lm"]
+            binaries[number, kind] = os.path.join(work, f"program{number}-{kind}")
+            got = run(["cc", "-std=c11", "-Wall", "-Wextra", "-Werror", path, "-o", binaries[number, kind]] + flags,
+                      env=environment)
+            check(got.returncode == 0, f"program {number + 1} compiles, {kind}", got.stdout)
+
+    data = os.path.join(work, "data")
+    for shade, name in enumerate(("lying", "standing")):
+        for split in ("train", "val"):
+            os.makedirs(os.path.join(data, split, name))
+            for number in range(12):
+                png(os.path.join(data, split, name, f"{number}.png"), shade + 2 * number)
+    # A run made from scratch has the weights that the programs then start from.
+    graft = os.path.join(build, "tools", "graft")
+    first = os.path.join(work, "first")
+    got = run([graft, "fit", data, "--model", "tiny_convnet", "--epochs", "8", "--out", first, "--quiet"])
+    check(got.returncode == 0, "graft fit makes weights", got.stdout)
+    weights = os.path.join(first, "model.safetensors")
+    for kind in ("shared", "static"):
+        run_folder = os.path.join(work, "run-" + kind)
+        got = run([binaries[1, kind], data, "tiny_convnet", weights, run_folder], env=environment)
+        check(got.returncode == 0 and got.stdout.endswith("100.0 % right\n"), f"program 2 teaches, {kind}", got.stdout)
+        got = run([binaries[0, kind], "tiny_convnet", os.path.join(run_folder, "model.safetensors"),
+                   os.path.join(data, "val", "standing", "3.png")], env=environment)
+        check(got.returncode == 0 and got.stdout == "standing\n", f"program 1 classifies, {kind}", got.stdout)
+        got = run([binaries[0, kind], "tiny_convnet", weights, os.path.join(work, "absent.png")], env=environment)
+        check(got.returncode == 1 and "absent.png" in got.stdout, f"program 1 names what is missing, {kind}", got.stdout)
+    shutil.rmtree(work)
+    print(f"{passed} passed, {failed} failed")
+    return 1 if failed or not passed else 0
+
+
+sys.exit(main())
