@@ -47,6 +47,11 @@ class Fit(Case):
         run = "runs/d-tiny_convnet-1"
         for name in ("config.json", "model.safetensors", "last.safetensors", "state.safetensors", "history.csv"):
             self.assertTrue(os.path.exists(self.path(run, name)), name)
+        for name in ("curves.png", "confusion.png"):
+            with open(self.path(run, name), "rb") as file:
+                self.assertEqual(file.read(8), b"\x89PNG\r\n\x1a\n", name)
+        with open(self.path(run, "report.html")) as file:
+            self.assertIn("tiny_convnet", file.read())
         with open(self.path(run, "config.json")) as file:
             config = json.load(file)
         self.assertEqual(config["classes"], ["blue", "red"])

@@ -2,12 +2,10 @@
 /* graft fit: trains a network on pictures and writes the run folder. */
 #include "fit_options.h"
 #include "graft/train.h"
+#include "graft/vis.h"
 #include "output.h"
 #include "progress.h"
 #include "verbs.h"
-#ifdef GRAFT_HAVE_VIS
-#include "graft/vis.h"
-#endif
 
 #include <math.h>
 #include <stdio.h>
@@ -30,18 +28,6 @@ static void on_epoch(void *user, const struct graft_fit_epoch *epoch, const char
     show->begun = true;
 }
 
-/* curves.png, confusion.png and report.html from what the run folder holds. The run itself is safe by now. */
-static enum graft_status draw(struct graft_command *command, const struct graft_fit_result *result)
-{
-#ifdef GRAFT_HAVE_VIS
-    return graft_vis_run(command->context, result->run, result->cancelled ? NULL : &result->evaluation);
-#else
-    (void)command;
-    (void)result;
-    return GRAFT_OK;
-#endif
-}
-
 static void print_result(const struct graft_fit_result *result)
 {
     char duration[32];
@@ -51,7 +37,7 @@ static void print_result(const struct graft_fit_result *result)
         printf("best epoch  %d of %d: %.2f %% of the validation pictures right, loss %.4f\n",
                result->best_epoch, result->epochs, 100 * result->val_top1, result->val_loss);
     } else {
-        printf("epochs      %d, nothing to validate with\n", result->epochs);
+        printf("epochs      %d%s\n", result->epochs, result->cancelled ? "" : ", nothing to validate with");
     }
     if (isfinite(result->test_top1)) {
         printf("test        %.2f %% of %lld pictures right\n", 100 * result->test_top1,
@@ -73,7 +59,9 @@ static json_t *describe(const struct graft_fit_result *result)
 
 static int finish(struct graft_command *command, const struct graft_fit_result *result)
 {
-    const enum graft_status drawn = draw(command, result);
+    /* The run is safe by now; drawing it only reads. */
+    const enum graft_status drawn =
+        graft_vis_run(command->context, result->run, result->cancelled ? NULL : &result->evaluation);
     int code = drawn == GRAFT_OK ? GRAFT_EXIT_DONE : graft_command_failed(command, drawn);
     if (result->cancelled) {
         graft_command_error(command, "interrupted after %d epoch%s; go on with: graft fit --resume %s",
@@ -131,9 +119,10 @@ const struct graft_verb graft_verb_fit = {
         "                                     from scratch: no --weights\n"
         "  graft fit --resume runs/photos-squeezenet1_0-1\n"
         "                                     goes on after Ctrl-C\n",
-    .notes = "  The run folder holds model.safetensors (the best epoch), last.safetensors, history.csv and "
-             "config.json.\n"
-             "  Ctrl-C saves the run and ends with exit code 130.\n",
+    .notes = "  The run folder holds model.safetensors (the best epoch), last.safetensors, history.csv, "
+             "config.json\n"
+             "  and drawings: curves.png, confusion.png, report.html. Ctrl-C saves it and ends with exit "
+             "code 130.\n",
     .least = 0,
     .most = 1,
     .cancels = true,
