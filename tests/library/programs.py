@@ -40,6 +40,15 @@ def png(path, shade):
                    chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b""))
 
 
+def private_libraries(description):
+    """What libgraft.a itself calls, linked shared: graft.pc names it as private."""
+    with open(os.path.join(description, "graft.pc"), encoding="utf-8") as file:
+        fields = dict(line.strip().split(":", 1) for line in file if ":" in line)
+    names = [name for name in fields.get("Requires.private", "").replace(",", " ").split() if name[0].isalpha()]
+    flags = run(["pkg-config", "--libs"] + names).stdout.split() if names else []
+    return flags + [flag for flag in fields.get("Libs.private", "").split() if not flag.startswith("-L")]
+
+
 def main():
     source, build = (os.path.abspath(path) for path in sys.argv[1:3])
     work = tempfile.mkdtemp(prefix="graft-library-")
@@ -72,11 +81,9 @@ def main():
         with open(path, "w", encoding="utf-8") as file:
             file.write(program)
         for kind in ("shared", "static"):
-            flags = run(["pkg-config", "--cflags", "--libs", "graft"] + ["--static"] * (kind == "static"),
-                        env=environment).stdout.split()
+            flags = run(["pkg-config", "--cflags", "--libs", "graft"], env=environment).stdout.split()
             if kind == "static":
-                flags = [os.path.join(library, "libgraft.a") if flag == "-lgraft" else flag for flag in flags]
-                flags = [flag for flag in flags if not flag.startswith("-L" + work)] + ["-pthread", "-lm"]
+                flags = ["-I" + include, os.path.join(library, "libgraft.a")] + private_libraries(description)
             binaries[number, kind] = os.path.join(work, f"program{number}-{kind}")
             got = run(["cc", "-std=c11", "-Wall", "-Wextra", "-Werror", path, "-o", binaries[number, kind]] + flags,
                       env=environment)
