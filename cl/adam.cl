@@ -2,14 +2,16 @@
 /*
  * Adam, `count` elements: g = scale × gradient (+ decay × p if not decoupled); m = b1 × m + (1 − b1) × g;
  * v = b2 × v + (1 − b2) × g²; p −= lr × decay × p (decoupled); p −= lr × (m / h1) / (sqrt(v / h2) + epsilon).
- * hyper = {lr, h1, h2, scale}; rest1 = 1 − b1 and rest2 = 1 − b2, rounded once. Required -D: those of simple.h.
+ * hyper = {lr, h1, h2, scale}; rest1 = 1 − b1 and rest2 = 1 − b2, rounded once. Required -D: those of
+ * simple.h.
  */
 #include "simple.h"
 
 kernel void adam(global float *p, const ulong p_at, const global float *gradient, const ulong gradient_at,
-                 global float *m, const ulong m_at, global float *v, const ulong v_at, const global float *hyper,
-                 const ulong hyper_at, const float beta1, const float rest1, const float beta2, const float rest2,
-                 const float epsilon, const float decay, const int decoupled, const int count)
+                 global float *m, const ulong m_at, global float *v, const ulong v_at,
+                 const global float *hyper, const ulong hyper_at, const float beta1, const float rest1,
+                 const float beta2, const float rest2, const float epsilon, const float decay,
+                 const int decoupled, const int count)
 {
     p += p_at;
     gradient += gradient_at;

@@ -6,9 +6,9 @@
 #include "simple.h"
 #include "window.h"
 
-kernel void avg_pool(global float *y, const ulong y_at, const global float *x, const ulong x_at, const int4 shape,
-                     const int8 window, const int adaptive, const int include_pad, const int rows, const int inner,
-                     const int blocks, const int rows_each)
+kernel void avg_pool(global float *y, const ulong y_at, const global float *x, const ulong x_at,
+                     const int4 shape, const int8 window, const int adaptive, const int include_pad,
+                     const int rows, const int inner, const int blocks, const int rows_each)
 {
     ROWS_OF(row_begin, row_end, rows, blocks, rows_each);
     COLUMNS_OF(column, column_end, inner, blocks, FEW);
@@ -18,9 +18,10 @@ kernel void avg_pool(global float *y, const ulong y_at, const global float *x, c
         const int ox = row % shape.s3, oy = row / shape.s3 % shape.s2, image = row / shape.s3 / shape.s2;
         const int2 ys = window_of(oy, shape.s0, shape.s2, window.s0, window.s2, window.s4, adaptive);
         const int2 xs = window_of(ox, shape.s1, shape.s3, window.s1, window.s3, window.s6, adaptive);
-        const int count =
-            window_count(oy, shape.s0, shape.s2, window.s0, window.s2, window.s4, window.s5, adaptive, include_pad) *
-            window_count(ox, shape.s1, shape.s3, window.s1, window.s3, window.s6, window.s7, adaptive, include_pad);
+        const int count = window_count(oy, shape.s0, shape.s2, window.s0, window.s2, window.s4, window.s5,
+                                       adaptive, include_pad) *
+                          window_count(ox, shape.s1, shape.s3, window.s1, window.s3, window.s6, window.s7,
+                                       adaptive, include_pad);
         for (int i = column; i < column_end; i += VEC) {
             const int n = min(column_end - i, VEC);
             const global float *const from = x + (image * shape.s0 * shape.s1 * inner + i);

@@ -23,11 +23,11 @@ kernel void avg_pool_grad(global float *dx, const ulong dx_at, const global floa
             const int n = min(column_end - i, VEC);
             real sum = (real)(0.0f);
             for (int oy = ys.x; oy < ys.y; oy++) {
-                const int high = window_count(oy, shape.s0, shape.s2, window.s0, window.s2, window.s4, window.s5,
-                                              adaptive, include_pad);
+                const int high = window_count(oy, shape.s0, shape.s2, window.s0, window.s2, window.s4,
+                                              window.s5, adaptive, include_pad);
                 for (int ox = xs.x; ox < xs.y; ox++) {
-                    const int wide = window_count(ox, shape.s1, shape.s3, window.s1, window.s3, window.s6, window.s7,
-                                                  adaptive, include_pad);
+                    const int wide = window_count(ox, shape.s1, shape.s3, window.s1, window.s3, window.s6,
+                                                  window.s7, adaptive, include_pad);
                     const int at = ((image * shape.s2 + oy) * shape.s3 + ox) * inner + i;
                     sum += load_some(dy + at, n) / (real)(convert_float(high * wide));
                 }

@@ -2,24 +2,25 @@
 /*
  * With s = gamma / sqrt(var + epsilon): dx = s × dy, or in training, of `count` rows,
  * dx = s × (dy − dbeta / count − (x − mean) × dgamma / (count × sqrt(var + epsilon))); += if accumulate.
- * A work-item keeps the numbers of FEW vectors of channels and goes through rows_each rows. dx may be dy.
+ * A work-item keeps the numbers of KEPT vectors of channels and goes through rows_each rows. dx may be dy.
  * Required -D: those of simple.h.
  */
 #include "simple.h"
 
-kernel void batch_norm_grad_input(global float *dx, const ulong dx_at, const global float *x, const ulong x_at,
-                                  const global float *dy, const ulong dy_at, const global float *gamma,
-                                  const ulong gamma_at, const global float *mean, const ulong mean_at,
-                                  const global float *var, const ulong var_at, const global float *dgamma,
-                                  const ulong dgamma_at, const global float *dbeta, const ulong dbeta_at,
-                                  const int training, const float epsilon, const int accumulate, const int rows,
-                                  const int inner, const int blocks, const int rows_each)
+kernel void batch_norm_grad_input(global float *dx, const ulong dx_at, const global float *x,
+                                  const ulong x_at, const global float *dy, const ulong dy_at,
+                                  const global float *gamma, const ulong gamma_at, const global float *mean,
+                                  const ulong mean_at, const global float *var, const ulong var_at,
+                                  const global float *dgamma, const ulong dgamma_at,
+                                  const global float *dbeta, const ulong dbeta_at, const int training,
+                                  const float epsilon, const int accumulate, const int rows, const int inner,
+                                  const int blocks, const int rows_each)
 {
     ROWS_OF(row_begin, row_end, rows, blocks, rows_each);
-    COLUMNS_OF(column, column_end, inner, blocks, FEW);
+    COLUMNS_OF(column, column_end, inner, blocks, KEPT);
     const real count = (real)(convert_float(rows));
-    real scale[FEW], centre[FEW], mean_gradient[FEW], slope[FEW];
-    for (int s = 0; s < FEW; s++) {
+    real scale[KEPT], centre[KEPT], mean_gradient[KEPT], slope[KEPT];
+    for (int s = 0; s < KEPT; s++) {
         const int at = column + s * VEC, n = min(column_end - at, VEC);
         if (n <= 0 || row_begin >= row_end)
             break;
@@ -32,7 +33,7 @@ kernel void batch_norm_grad_input(global float *dx, const ulong dx_at, const glo
         }
     }
     for (int row = row_begin; row < row_end; row++)
-        for (int s = 0; s < FEW; s++) {
+        for (int s = 0; s < KEPT; s++) {
             const int n = min(column_end - column - s * VEC, VEC), at = row * inner + column + s * VEC;
             if (n <= 0)
                 break;

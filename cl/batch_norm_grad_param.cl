@@ -1,51 +1,63 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * dgamma[c] = sum of dy × (x − mean[c]) / sqrt(var[c] + epsilon), dbeta[c] = sum of dy, over x[rows, c], dy[rows, c].
- * batch_norm_grad_param writes the sums of a chunk of rows (without the root) to part[2][chunk][c];
- * batch_norm_grad_param_combine adds the chunks in order; += if accumulate.
- * Required -D: those of simple.h. Work-group rule: that of columns.h; combine: any.
+ * dgamma[c] = sum of dy × (x − mean[c]) / sqrt(var[c] + epsilon), dbeta[c] = sum of dy, over x[rows, c],
+ * dy[rows, c]. batch_norm_grad_param writes the sums of a chunk of rows (without the root) to
+ * part[2][chunk][c]; batch_norm_grad_param_combine adds the chunks in order; += if accumulate. Required -D:
+ * those of simple.h. Work-group rule: that of columns.h; combine: any.
  */
 #include "columns.h"
 
-kernel void batch_norm_grad_param(global float *part, const ulong part_at, const global float *x, const ulong x_at,
-                                  const global float *dy, const ulong dy_at, const global float *mean,
-                                  const ulong mean_at, const int rows, const int inner, const int blocks,
-                                  const int chunks, const int rows_each, const int columns)
+kernel void batch_norm_grad_param(global float *part, const ulong part_at, const global float *x,
+                                  const ulong x_at, const global float *dy, const ulong dy_at,
+                                  const global float *mean, const ulong mean_at, const int rows,
+                                  const int inner, const int blocks, const int chunks, const int rows_each,
+                                  const int columns)
 {
     LANE_MEMORY(memory);
     const int group = (int)get_group_id(0);
-    const int chunk = group / blocks, column = COLUMN_OF(group % blocks, columns), n = min(inner - column, VEC);
+    const int chunk = group / blocks, column = COLUMN_OF(group % blocks, columns);
     const int end = min((chunk + 1) * rows_each, rows), lanes = LANES_OF(columns);
-    real products = (real)(0.0f), total = (real)(0.0f);
-    if (n > 0) {
-        const real centre = load_some(mean + mean_at + column, n);
-        x += x_at + column;
-        dy += dy_at + column;
-        for (int row = chunk * rows_each + LANE(columns); row < end;) {
-            const int stop = min(row + BLOCK_ROWS * lanes, end);
-            real product = (real)(0.0f), sum = (real)(0.0f);
-            for (; row < stop; row += lanes) {
-                const real gradient = load_some(dy + row * inner, n);
-                product += gradient * (load_some(x + row * inner, n) - centre);
-                sum += gradient;
+    real centre[SUMMED], products[SUMMED], total[SUMMED], product[SUMMED], sum[SUMMED];
+    for (int u = 0; u < SUMMED; u++)
+        products[u] = total[u] = (real)(0.0f);
+    for (EACH_VECTOR(u, column, inner))
+        centre[u] = load_some(mean + mean_at + column + u * VEC, COLUMNS_IN(u, column, inner));
+    x += x_at + column;
+    dy += dy_at + column;
+    for (int row = chunk * rows_each + LANE(columns); row < end;) {
+        const int stop = min(row + BLOCK_ROWS * lanes, end);
+        for (int u = 0; u < SUMMED; u++)
+            product[u] = sum[u] = (real)(0.0f);
+        for (; row < stop; row += lanes)
+            for (EACH_VECTOR(u, column, inner)) {
+                const int n = COLUMNS_IN(u, column, inner), at = row * inner + u * VEC;
+                const real gradient = load_some(dy + at, n);
+                product[u] += gradient * (load_some(x + at, n) - centre[u]);
+                sum[u] += gradient;
             }
-            products += product;
-            total += sum;
+        for (int u = 0; u < SUMMED; u++) {
+            products[u] += product[u];
+            total[u] += sum[u];
         }
     }
-    products = SUM_LANES(products, memory, columns);
-    total = SUM_LANES(total, memory, columns);
-    if (n > 0 && LANE(columns) == 0) {
-        store_some(products, part + part_at + chunk * inner + column, n);
-        store_some(total, part + part_at + (chunks + chunk) * inner + column, n);
-    }
+#if LANES > 1
+    products[0] = sum_lanes(products[0], memory, columns);
+    total[0] = sum_lanes(total[0], memory, columns);
+#endif
+    if (LANE(columns) == 0)
+        for (EACH_VECTOR(u, column, inner)) {
+            const int n = COLUMNS_IN(u, column, inner), at = column + u * VEC;
+            store_some(products[u], part + part_at + chunk * inner + at, n);
+            store_some(total[u], part + part_at + (chunks + chunk) * inner + at, n);
+        }
 }
 
 kernel void batch_norm_grad_param_combine(global float *dgamma, const ulong dgamma_at, global float *dbeta,
                                           const ulong dbeta_at, const global float *part, const ulong part_at,
                                           const global float *var, const ulong var_at, const float epsilon,
-                                          const int wants_dgamma, const int wants_dbeta, const int accumulate_dgamma,
-                                          const int accumulate_dbeta, const int inner, const int chunks)
+                                          const int wants_dgamma, const int wants_dbeta,
+                                          const int accumulate_dgamma, const int accumulate_dbeta,
+                                          const int inner, const int chunks)
 {
     const int column = (int)get_global_id(0) * VEC, n = min(inner - column, VEC);
     if (n <= 0)

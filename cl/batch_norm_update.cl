@@ -5,17 +5,18 @@
  */
 #include "simple.h"
 
-kernel void batch_norm_update(global float *running_mean, const ulong running_mean_at, global float *running_var,
-                              const ulong running_var_at, const global float *mean, const ulong mean_at,
-                              const global float *var, const ulong var_at, const float momentum, const float rest,
-                              const float unbiased, const int count)
+kernel void batch_norm_update(global float *running_mean, const ulong running_mean_at,
+                              global float *running_var, const ulong running_var_at, const global float *mean,
+                              const ulong mean_at, const global float *var, const ulong var_at,
+                              const float momentum, const float rest, const float unbiased, const int count)
 {
     running_mean += running_mean_at;
     running_var += running_var_at;
     for (FLAT_LOOP(i, n, count)) {
         const real new_mean = load_some(mean + mean_at + i, (int)n);
         const real new_var = load_some(var + var_at + i, (int)n) * unbiased;
-        store_some(rest * load_some(running_mean + i, (int)n) + momentum * new_mean, running_mean + i, (int)n);
+        store_some(rest * load_some(running_mean + i, (int)n) + momentum * new_mean, running_mean + i,
+                   (int)n);
         store_some(rest * load_some(running_var + i, (int)n) + momentum * new_var, running_var + i, (int)n);
     }
 }

@@ -5,9 +5,10 @@
  */
 #include "strided.h"
 
-kernel void broadcast(global float *y, const ulong y_at, const global float *x, const ulong x_at, const float scale,
-                      const int accumulate, const int outer, const int8 dim, const int8 x_stride, const int x_inner, const int rows,
-                      const int inner, const int blocks, const int rows_each)
+kernel void broadcast(global float *y, const ulong y_at, const global float *x, const ulong x_at,
+                      const float scale, const int accumulate, const int outer, const int8 dim,
+                      const int8 x_stride, const int x_inner, const int rows, const int inner,
+                      const int blocks, const int rows_each)
 {
     ROWS_OF(row_begin, row_end, rows, blocks, rows_each);
     COLUMNS_OF(column, column_end, inner, blocks, SPAN);

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * One input of a concatenation: y[row, at + i] = x[row, i], rows of `pitch` elements in y. x is [rows, inner].
- * Required -D: those of simple.h.
+ * One input of a concatenation: y[row, at + i] = x[row, i], rows of `pitch` elements in y. x is [rows,
+ * inner]. Required -D: those of simple.h.
  */
 #include "simple.h"
 
-kernel void concat(global float *y, const ulong y_at, const global float *x, const ulong x_at, const int pitch,
-                   const int rows, const int inner, const int blocks, const int rows_each)
+kernel void concat(global float *y, const ulong y_at, const global float *x, const ulong x_at,
+                   const int pitch, const int rows, const int inner, const int blocks, const int rows_each)
 {
     ROWS_OF(row_begin, row_end, rows, blocks, rows_each);
     COLUMNS_OF(column, column_end, inner, blocks, SPAN);

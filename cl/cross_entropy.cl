@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * losses[r] = −sum over c of target[c] × log softmax(x[r])[c]; target = (1 − s) × one-hot of labels[r] + s / inner.
- * A label that is no class gives NaN. Required -D: those of simple.h. Work-group rule: that of row.h.
+ * losses[r] = −sum over c of target[c] × log softmax(x[r])[c]; target = (1 − s) × one-hot of labels[r] + s /
+ * inner. A label that is no class gives NaN. Required -D: those of simple.h. Work-group rule: that of row.h.
  */
 #include "row.h"
 
-kernel void cross_entropy(global float *losses, const ulong losses_at, const global float *x, const ulong x_at,
-                          const global int *labels, const ulong labels_at, const float smoothing, const int rows,
-                          const int inner, const int rows_each)
+kernel void cross_entropy(global float *losses, const ulong losses_at, const global float *x,
+                          const ulong x_at, const global int *labels, const ulong labels_at,
+                          const float smoothing, const int rows, const int inner, const int rows_each)
 {
     ROW_MEMORY(memory);
     for (ROWS_LOOP(row, rows, rows_each)) {
@@ -16,7 +16,8 @@ kernel void cross_entropy(global float *losses, const ulong losses_at, const glo
         const float largest = ROW_MAX(lane_max(from, inner), memory);
         const float logarithm = log(ROW_SUM(lane_exp_sum(from, largest, inner), memory));
         const bool is_class = label >= 0 && label < inner;
-        float loss = is_class ? (1.0f - smoothing) * (logarithm - (from[is_class ? label : 0] - largest)) : NAN;
+        float loss =
+            is_class ? (1.0f - smoothing) * (logarithm - (from[is_class ? label : 0] - largest)) : NAN;
         if (smoothing != 0.0f) {
             float sum = 0.0f;
             for (ROW_LOOP(i, n, inner))

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * dx[r, c] = dlosses[r] × (softmax(x[r])[c] − target[c]), target as in cross_entropy.cl; += if accumulate. A label
- * that is no class gives NaN. Required -D: those of simple.h. Work-group rule: that of row.h.
+ * dx[r, c] = dlosses[r] × (softmax(x[r])[c] − target[c]), target as in cross_entropy.cl; += if accumulate. A
+ * label that is no class gives NaN. Required -D: those of simple.h. Work-group rule: that of row.h.
  */
 #include "row.h"
 
 kernel void cross_entropy_grad(global float *dx, const ulong dx_at, const global float *x, const ulong x_at,
                                const global int *labels, const ulong labels_at, const global float *dlosses,
-                               const ulong dlosses_at, const float smoothing, const int accumulate, const int rows,
-                               const int inner, const int rows_each)
+                               const ulong dlosses_at, const float smoothing, const int accumulate,
+                               const int rows, const int inner, const int rows_each)
 {
     ROW_MEMORY(memory);
     const float others = smoothing / convert_float(inner);

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * y[i] = x[i] × scale where word i % 4 of Philox(key, {i / 4, 0, step, stream}) is not below `threshold`, else 0;
- * += if accumulate. `blocks` of four elements, `count` elements; a work-item takes VEC × SPAN blocks. y may be x.
- * Required -D: those of simple.h.
+ * y[i] = x[i] × scale where word i % 4 of Philox(key, {i / 4, 0, step, stream}) is not below `threshold`,
+ * else 0;
+ * += if accumulate. `blocks` of four elements, `count` elements; a work-item takes VEC × SPAN blocks. y may
+ * be x. Required -D: those of simple.h.
  */
 #include "philox.h"
 
@@ -29,20 +30,21 @@ words interleave(const half_words a, const half_words b)
 #endif
 
 /* The elements from i on, as many as there are words. */
-void drop(const words word, global float *y, const global float *x, const int i, const int count, const float scale,
-          const uint threshold, const int accumulate);
-void drop(const words word, global float *y, const global float *x, const int i, const int count, const float scale,
-          const uint threshold, const int accumulate)
+void drop(const words word, global float *y, const global float *x, const int i, const int count,
+          const float scale, const uint threshold, const int accumulate);
+void drop(const words word, global float *y, const global float *x, const int i, const int count,
+          const float scale, const uint threshold, const int accumulate)
 {
     const int n = min(count - i, VEC);
     if (n > 0)
-        store_result(word < (words)(threshold) ? (real)(0.0f) : load_some(x + i, n) * scale, y + i, n, accumulate);
+        store_result(word < (words)(threshold) ? (real)(0.0f) : load_some(x + i, n) * scale, y + i, n,
+                     accumulate);
 }
 
 kernel void dropout(global float *y, const ulong y_at, const global float *x, const ulong x_at,
-                    const global int *step_number, const ulong step_at, const float scale, const int threshold,
-                    const int key0, const int key1, const int stream, const int accumulate, const int blocks,
-                    const int count)
+                    const global int *step_number, const ulong step_at, const float scale,
+                    const int threshold, const int key0, const int key1, const int stream,
+                    const int accumulate, const int blocks, const int count)
 {
     y += y_at;
     x += x_at;
@@ -69,8 +71,10 @@ kernel void dropout(global float *y, const ulong y_at, const global float *x, co
         const words odd_low = interleave(c1.lo, c3.lo), odd_high = interleave(c1.hi, c3.hi);
         drop(interleave(even_low.lo, odd_low.lo), y, x, i, count, scale, (uint)threshold, accumulate);
         drop(interleave(even_low.hi, odd_low.hi), y, x, i + VEC, count, scale, (uint)threshold, accumulate);
-        drop(interleave(even_high.lo, odd_high.lo), y, x, i + 2 * VEC, count, scale, (uint)threshold, accumulate);
-        drop(interleave(even_high.hi, odd_high.hi), y, x, i + 3 * VEC, count, scale, (uint)threshold, accumulate);
+        drop(interleave(even_high.lo, odd_high.lo), y, x, i + 2 * VEC, count, scale, (uint)threshold,
+             accumulate);
+        drop(interleave(even_high.hi, odd_high.hi), y, x, i + 3 * VEC, count, scale, (uint)threshold,
+             accumulate);
 #endif
     }
 }

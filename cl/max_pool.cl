@@ -6,8 +6,9 @@
 #include "simple.h"
 #include "window.h"
 
-kernel void max_pool(global float *y, const ulong y_at, const global float *x, const ulong x_at, const int4 shape,
-                     const int8 window, const int rows, const int inner, const int blocks, const int rows_each)
+kernel void max_pool(global float *y, const ulong y_at, const global float *x, const ulong x_at,
+                     const int4 shape, const int8 window, const int rows, const int inner, const int blocks,
+                     const int rows_each)
 {
     ROWS_OF(row_begin, row_end, rows, blocks, rows_each);
     COLUMNS_OF(column, column_end, inner, blocks, FEW);

@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * max_pool_index: index[n, oh, ow, c] = place (iy × w + ix) of the first largest element of each window; NaN wins.
- * max_pool_grad: dx[n, h, w, c] = sum of dy over the windows whose index names the place; += if accumulate.
- * A row is one place of index or of dx, inner = c. Required -D: those of simple.h. `shape` and `window` as in window.h.
+ * max_pool_index: index[n, oh, ow, c] = place (iy × w + ix) of the first largest element of each window; NaN
+ * wins. max_pool_grad: dx[n, h, w, c] = sum of dy over the windows whose index names the place; += if
+ * accumulate. A row is one place of index or of dx, inner = c. Required -D: those of simple.h. `shape` and
+ * `window` as in window.h.
  */
 #include "simple.h"
 #include "window.h"
 
 /* Indices travel as floats' bits. */
 kernel void max_pool_index(global float *index, const ulong index_at, const global float *x, const ulong x_at,
-                           const int4 shape, const int8 window, const int rows, const int inner, const int blocks,
-                           const int rows_each)
+                           const int4 shape, const int8 window, const int rows, const int inner,
+                           const int blocks, const int rows_each)
 {
     ROWS_OF(row_begin, row_end, rows, blocks, rows_each);
     COLUMNS_OF(column, column_end, inner, blocks, FEW);
@@ -38,9 +39,9 @@ kernel void max_pool_index(global float *index, const ulong index_at, const glob
 }
 
 kernel void max_pool_grad(global float *dx, const ulong dx_at, const global float *dy, const ulong dy_at,
-                          const global float *index, const ulong index_at, const int4 shape, const int8 window,
-                          const int accumulate, const int rows, const int inner, const int blocks,
-                          const int rows_each)
+                          const global float *index, const ulong index_at, const int4 shape,
+                          const int8 window, const int accumulate, const int rows, const int inner,
+                          const int blocks, const int rows_each)
 {
     ROWS_OF(row_begin, row_end, rows, blocks, rows_each);
     COLUMNS_OF(column, column_end, inner, blocks, FEW);

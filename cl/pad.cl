@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * y = x with a border of `value`; y += … if accumulate. y is [rows, inner]: its last dimension, and the others'
- * product. `dim` are y's outer dimensions, `x_dim` and `before` x's sizes and the pads before them.
+ * y = x with a border of `value`; y += … if accumulate. y is [rows, inner]: its last dimension, and the
+ * others' product. `dim` are y's outer dimensions, `x_dim` and `before` x's sizes and the pads before them.
  * Required -D: those of simple.h.
  */
 #include "simple.h"
 
 kernel void pad(global float *y, const ulong y_at, const global float *x, const ulong x_at, const float value,
                 const int accumulate, const int8 dim, const int8 x_dim, const int8 before, const int x_inner,
-                const int before_inner, const int rows, const int inner, const int blocks, const int rows_each)
+                const int before_inner, const int rows, const int inner, const int blocks,
+                const int rows_each)
 {
     ROWS_OF(row_begin, row_end, rows, blocks, rows_each);
     COLUMNS_OF(column, column_end, inner, blocks, SPAN);

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Sums and means over dimensions of x. Kept dimensions are numbered k (there are `kept`), reduced ones r, of which
- * `outer` lie outside of the last dimension.
- * reduce_rows: the last dimension (`inner`) is kept: y[chunk, k, i] = sum over a chunk of r of x[k, r, i].
- * reduce_inner: the last dimension is summed, too: y[chunk, k]; a chunk is some rows or some columns.
- * reduce_combine: y[i] = sum over chunks of part[chunk, i], divided; y[i] += … if accumulate. Work-group rule: any.
- * With one chunk the first two write y, divided and accumulated. Required -D: those of simple.h. Work-group rule:
- * that of columns.h, one for each k, chunk and block of columns.
+ * Sums and means over dimensions of x. Kept dimensions are numbered k (there are `kept`), reduced ones r, of
+ * which `outer` lie outside of the last dimension. reduce_rows: the last dimension (`inner`) is kept:
+ * y[chunk, k, i] = sum over a chunk of r of x[k, r, i]. reduce_inner: the last dimension is summed, too:
+ * y[chunk, k]; a chunk is some rows or some columns. reduce_combine: y[i] = sum over chunks of part[chunk,
+ * i], divided; y[i] += … if accumulate. Work-group rule: any. With one chunk the first two write y, divided
+ * and accumulated. Required -D: those of simple.h. Work-group rule: that of columns.h, one for each k, chunk
+ * and block of columns.
  */
 #include "columns.h"
 #include "strided.h"
@@ -22,37 +22,47 @@ int kept_row(int k, const int8 dim, const int8 stride)
     return at + k * stride.s0;
 }
 
-kernel void reduce_rows(global float *y, const ulong y_at, const global float *x, const ulong x_at, const int kept,
-                        const int8 kept_dim, const int8 kept_stride, const int outer, const int8 dim,
-                        const int8 stride, const float divisor, const int accumulate, const int rows, const int inner,
-                        const int blocks, const int chunks, const int rows_each, const int columns)
+kernel void reduce_rows(global float *y, const ulong y_at, const global float *x, const ulong x_at,
+                        const int kept, const int8 kept_dim, const int8 kept_stride, const int outer,
+                        const int8 dim, const int8 stride, const float divisor, const int accumulate,
+                        const int rows, const int inner, const int blocks, const int chunks,
+                        const int rows_each, const int columns)
 {
     LANE_MEMORY(memory);
     const int group = (int)get_group_id(0);
     const int chunk = group / blocks % chunks, k = group / blocks / chunks;
-    const int column = COLUMN_OF(group % blocks, columns), n = min(inner - column, VEC);
+    const int column = COLUMN_OF(group % blocks, columns);
     const int end = min((chunk + 1) * rows_each, rows), lanes = LANES_OF(columns);
-    real total = (real)(0.0f);
-    if (n > 0) {
-        x += x_at + kept_row(k, kept_dim, kept_stride) + column;
-        for (int row = chunk * rows_each + LANE(columns); row < end;) {
-            const int stop = min(row + BLOCK_ROWS * lanes, end);
-            real sum = (real)(0.0f);
-            for (; row < stop; row += lanes)
-                sum += load_some(x + strided_row(row, outer, dim, stride), n);
-            total += sum;
+    real total[SUMMED], sum[SUMMED];
+    for (int u = 0; u < SUMMED; u++)
+        total[u] = (real)(0.0f);
+    x += x_at + kept_row(k, kept_dim, kept_stride) + column;
+    for (int row = chunk * rows_each + LANE(columns); row < end;) {
+        const int stop = min(row + BLOCK_ROWS * lanes, end);
+        for (int u = 0; u < SUMMED; u++)
+            sum[u] = (real)(0.0f);
+        for (; row < stop; row += lanes) {
+            const global float *const from = x + strided_row(row, outer, dim, stride);
+            for (EACH_VECTOR(u, column, inner))
+                sum[u] += load_some(from + u * VEC, COLUMNS_IN(u, column, inner));
         }
+        for (int u = 0; u < SUMMED; u++)
+            total[u] += sum[u];
     }
-    total = SUM_LANES(total, memory, columns);
-    if (n > 0 && LANE(columns) == 0)
-        store_result(total / (real)(divisor), y + y_at + (chunk * kept + k) * inner + column, n, accumulate);
+#if LANES > 1
+    total[0] = sum_lanes(total[0], memory, columns);
+#endif
+    if (LANE(columns) == 0)
+        for (EACH_VECTOR(u, column, inner))
+            store_result(total[u] / (real)(divisor), y + y_at + (chunk * kept + k) * inner + column + u * VEC,
+                         COLUMNS_IN(u, column, inner), accumulate);
 }
 
-kernel void reduce_inner(global float *y, const ulong y_at, const global float *x, const ulong x_at, const int kept,
-                         const int8 kept_dim, const int8 kept_stride, const int outer, const int8 dim,
-                         const int8 stride, const float divisor, const int accumulate, const int rows,
-                         const int inner, const int row_chunks, const int chunks, const int rows_each,
-                         const int columns_each)
+kernel void reduce_inner(global float *y, const ulong y_at, const global float *x, const ulong x_at,
+                         const int kept, const int8 kept_dim, const int8 kept_stride, const int outer,
+                         const int8 dim, const int8 stride, const float divisor, const int accumulate,
+                         const int rows, const int inner, const int row_chunks, const int chunks,
+                         const int rows_each, const int columns_each)
 {
     LANE_MEMORY(memory);
     const int chunk = (int)get_group_id(0) % chunks, k = (int)get_group_id(0) / chunks;
@@ -71,7 +81,10 @@ kernel void reduce_inner(global float *y, const ulong y_at, const global float *
             total += sum;
         }
     }
-    const float all = sum_of(SUM_LANES(total, memory, 1)) / divisor;
+#if LANES > 1
+    total = sum_lanes(total, memory, 1);
+#endif
+    const float all = sum_of(total) / divisor;
     if (LANE(1) == 0) {
         global float *const to = y + y_at + (chunk * kept + k);
         *to = accumulate ? *to + all : all;

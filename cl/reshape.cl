@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* y[i] = x[i], or y[i] += x[i] if accumulate, of `count` elements. y may be x. Required -D: those of simple.h. */
+/* y[i] = x[i], or y[i] += x[i] if accumulate, of `count` elements. y may be x. Required -D: those of
+ * simple.h. */
 #include "simple.h"
 
-kernel void reshape(global float *y, const ulong y_at, const global float *x, const ulong x_at, const int accumulate,
-                    const int count)
+kernel void reshape(global float *y, const ulong y_at, const global float *x, const ulong x_at,
+                    const int accumulate, const int count)
 {
     y += y_at;
     x += x_at;

@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * RMSprop, `count` elements: g = scale × gradient + decay × p; v = b2 × v + (1 − b2) × g²;
- * p −= lr × g / (sqrt(v) + epsilon). hyper = {lr, –, –, scale}; rest2 = 1 − b2, rounded once. Required -D: those of simple.h.
+ * p −= lr × g / (sqrt(v) + epsilon). hyper = {lr, –, –, scale}; rest2 = 1 − b2, rounded once. Required -D:
+ * those of simple.h.
  */
 #include "simple.h"
 
 kernel void rmsprop(global float *p, const ulong p_at, const global float *gradient, const ulong gradient_at,
                     global float *v, const ulong v_at, const global float *hyper, const ulong hyper_at,
-                    const float beta2, const float rest2, const float epsilon, const float decay, const int count)
+                    const float beta2, const float rest2, const float epsilon, const float decay,
+                    const int count)
 {
     p += p_at;
     gradient += gradient_at;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * For kernels that need the whole of a row [rows, inner] for each element. A work-group takes `rows_each` rows; of
- * each, its lane l takes vectors l, l + lanes … Sums and maxima over the lanes in a fixed order.
- * Work-group rule: a power of two, at most LANES, in one dimension; with LANES = 1 a single work-item, and neither
- * local memory nor a barrier is used.
+ * For kernels that need the whole of a row [rows, inner] for each element. A work-group takes `rows_each`
+ * rows; of each, its lane l takes vectors l, l + lanes … Sums and maxima over the lanes in a fixed order.
+ * Work-group rule: a power of two, at most LANES, in one dimension; with LANES = 1 a single work-item, and
+ * neither local memory nor a barrier is used.
  */
 #ifndef GRAFT_CL_ROW_H
 #define GRAFT_CL_ROW_H
@@ -17,15 +17,15 @@
 #endif
 
 /* for (ROWS_LOOP(row, rows, rows_each)): the rows of this work-group. */
-#define ROWS_LOOP(row, rows, rows_each)                                                                                \
-    int row = (int)get_group_id(0) * (rows_each), row##_end = min(row + (rows_each), (rows));                          \
-    row < row##_end;                                                                                                   \
+#define ROWS_LOOP(row, rows, rows_each)                                                                      \
+    int row = (int)get_group_id(0) * (rows_each), row##_end = min(row + (rows_each), (rows));                \
+    row < row##_end;                                                                                         \
     row++
 
 /* for (ROW_LOOP(i, n, inner)): n elements from i on. */
-#define ROW_LOOP(i, n, inner)                                                                                          \
-    int i = (int)get_local_id(0) * VEC, n = 0;                                                                         \
-    i < (inner) && (n = min((inner)-i, VEC)) > 0;                                                                      \
+#define ROW_LOOP(i, n, inner)                                                                                \
+    int i = (int)get_local_id(0) * VEC, n = 0;                                                               \
+    i < (inner) && (n = min((inner) - i, VEC)) > 0;                                                          \
     i += ROW_LANES * VEC
 
 #if LANES > 1

@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * p[i] −= lr × step, of `count` elements: g = scale × gradient + decay × p; without momentum the step is g, else
- * v = momentum × v + g and the step is v, or g + momentum × v with nesterov. hyper = {lr, –, –, scale}.
+ * p[i] −= lr × step, of `count` elements: g = scale × gradient + decay × p; without momentum the step is g,
+ * else v = momentum × v + g and the step is v, or g + momentum × v with nesterov. hyper = {lr, –, –, scale}.
  * Required -D: those of simple.h.
  */
 #include "simple.h"
 
 kernel void sgd(global float *p, const ulong p_at, const global float *gradient, const ulong gradient_at,
                 global float *v, const ulong v_at, const global float *hyper, const ulong hyper_at,
-                const float momentum, const float decay, const int has_momentum, const int nesterov, const int count)
+                const float momentum, const float decay, const int has_momentum, const int nesterov,
+                const int count)
 {
     p += p_at;
     gradient += gradient_at;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Kernels that include this header are built together as one program, "simple.cl", because compilers take most of
- * their time for the first line. Required -D: VEC and SPAN (vector.h); LANES = 1, or the most work-items of a group
- * that share a sum, a power of two.
+ * Kernels that include this header are built together as one program, "simple.cl", because compilers take
+ * most of their time for the first line. Required -D: VEC and SPAN (vector.h); LANES = 1, or the most
+ * work-items of a group that share a sum, a power of two.
  */
 #ifndef GRAFT_CL_SIMPLE_H
 #define GRAFT_CL_SIMPLE_H
@@ -13,11 +13,16 @@
 #error "simple.h needs -DLANES=1 or more"
 #endif
 
-/* Vectors that a work-item takes where it keeps something for each of them, or where there are few columns. */
-#if SPAN > 4
+/* Vectors that a work-item takes where there are few columns; where it keeps numbers for each of them; and
+ * where it sums columns (1 if lanes share the sums). */
+#if VEC > 1
 #define FEW 4
+#define KEPT 16
+#define SUMMED 8
 #else
-#define FEW SPAN
+#define FEW 1
+#define KEPT 1
+#define SUMMED 1
 #endif
 
 #endif

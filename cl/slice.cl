@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * y = a part of x (x_at already points to its first element); y += … if accumulate. y is [rows, inner], inner is
- * contiguous in x. Required -D: those of simple.h.
+ * y = a part of x (x_at already points to its first element); y += … if accumulate. y is [rows, inner], inner
+ * is contiguous in x. Required -D: those of simple.h.
  */
 #include "strided.h"
 
-kernel void slice(global float *y, const ulong y_at, const global float *x, const ulong x_at, const int accumulate,
-                  const int outer, const int8 dim, const int8 x_stride, const int rows, const int inner, const int blocks,
-                  const int rows_each)
+kernel void slice(global float *y, const ulong y_at, const global float *x, const ulong x_at,
+                  const int accumulate, const int outer, const int8 dim, const int8 x_stride, const int rows,
+                  const int inner, const int blocks, const int rows_each)
 {
     ROWS_OF(row_begin, row_end, rows, blocks, rows_each);
     COLUMNS_OF(column, column_end, inner, blocks, SPAN);

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* y[r, i] = exp(x[r, i] − max of x[r]) / sum of them. Required -D: those of simple.h. Work-group rule: that of row.h. */
+/* y[r, i] = exp(x[r, i] − max of x[r]) / sum of them. Required -D: those of simple.h. Work-group rule: that
+ * of row.h. */
 #include "row.h"
 
-kernel void softmax(global float *y, const ulong y_at, const global float *x, const ulong x_at, const int rows,
-                    const int inner, const int rows_each)
+kernel void softmax(global float *y, const ulong y_at, const global float *x, const ulong x_at,
+                    const int rows, const int inner, const int rows_each)
 {
     ROW_MEMORY(memory);
     for (ROWS_LOOP(row, rows, rows_each)) {

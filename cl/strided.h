@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Operands that are stretched, cut or moved: seen as rows × inner through the output's dimensions. Where a row begins
- * in an operand follows from its `outer` dimensions, 0 to 6 (sizes `dim`, steps `stride`, in elements).
+ * Operands that are stretched, cut or moved: seen as rows × inner through the output's dimensions. Where a
+ * row begins in an operand follows from its `outer` dimensions, 0 to 6 (sizes `dim`, steps `stride`, in
+ * elements).
  */
 #ifndef GRAFT_CL_STRIDED_H
 #define GRAFT_CL_STRIDED_H

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * dx[i] = f'(s[i]) × dy[i], or += if accumulate, of `count` elements; s is f's argument or its value, whichever the
- * derivative follows from. dx may be dy. Required -D: those of simple.h.
+ * dx[i] = f'(s[i]) × dy[i], or += if accumulate, of `count` elements; s is f's argument or its value,
+ * whichever the derivative follows from. dx may be dy. Required -D: those of simple.h.
  */
 #include "simple.h"
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * For kernels that go through memory once: `real` and `integer` are vectors of VEC elements.
- * Required -D: VEC = 1, 4, 8 or 16 floats that a work-item takes at once; SPAN = how many such vectors it takes one
- * after the other. Work-group rule: one dimension, any size, where a kernel does not say otherwise.
+ * Required -D: VEC = 1, 4, 8 or 16 floats that a work-item takes at once; SPAN = how many such vectors it
+ * takes one after the other. Work-group rule: one dimension, any size, where a kernel does not say otherwise.
  */
 #ifndef GRAFT_CL_VECTOR_H
 #define GRAFT_CL_VECTOR_H
@@ -103,18 +103,18 @@ float max_of(const real v)
 }
 
 /* A flat kernel over `count` elements: for (FLAT_LOOP(i, n, count)), n elements from i on. */
-#define FLAT_LOOP(i, n, count)                                                                                         \
-    uint i = (uint)get_global_id(0) * (uint)(VEC * SPAN), i##_end = min(i + (uint)(VEC * SPAN), (uint)(count)),        \
-         n = 0;                                                                                                        \
-    i < i##_end && (n = min(i##_end - i, (uint)VEC)) > 0;                                                              \
+#define FLAT_LOOP(i, n, count)                                                                               \
+    uint i = (uint)get_global_id(0) * (uint)(VEC * SPAN),                                                    \
+         i##_end = min(i + (uint)(VEC * SPAN), (uint)(count)), n = 0;                                        \
+    i < i##_end && (n = min(i##_end - i, (uint)VEC)) > 0;                                                    \
     i += VEC
 
 /* A rows kernel over [rows, inner], `blocks` of VEC × span columns: this work-item's rows and columns. */
-#define ROWS_OF(row, row_end, rows, blocks, rows_each)                                                                 \
-    const int row = (int)((uint)get_global_id(0) / (uint)(blocks)) * (rows_each),                                      \
+#define ROWS_OF(row, row_end, rows, blocks, rows_each)                                                       \
+    const int row = (int)((uint)get_global_id(0) / (uint)(blocks)) * (rows_each),                            \
               row_end = min(row + (rows_each), (rows))
-#define COLUMNS_OF(column, column_end, inner, blocks, span)                                                            \
-    const int column = (int)((uint)get_global_id(0) % (uint)(blocks)) * (VEC * (span)),                                \
+#define COLUMNS_OF(column, column_end, inner, blocks, span)                                                  \
+    const int column = (int)((uint)get_global_id(0) % (uint)(blocks)) * (VEC * (span)),                      \
               column_end = min(column + VEC * (span), (inner))
 
 #endif

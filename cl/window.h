@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Windows of pooling. `shape` is {h, w of x, h, w of y}, `window` {kernel h, w, stride h, w, pad top, bottom, left,
- * right}. With `adaptive` window i of n over a size s is [floor(i s / n), ceil((i + 1) s / n)).
+ * Windows of pooling. `shape` is {h, w of x, h, w of y}, `window` {kernel h, w, stride h, w, pad top, bottom,
+ * left, right}. With `adaptive` window i of n over a size s is [floor(i s / n), ceil((i + 1) s / n)).
  */
 #ifndef GRAFT_CL_WINDOW_H
 #define GRAFT_CL_WINDOW_H
@@ -9,10 +9,10 @@
 #include "common.h"
 
 /* Begin and end of window `out` along one axis, inside x. */
-int2 window_of(const int out, const int size, const int outs, const int kernel_size, const int stride, const int pad,
-               const int adaptive);
-int2 window_of(const int out, const int size, const int outs, const int kernel_size, const int stride, const int pad,
-               const int adaptive)
+int2 window_of(const int out, const int size, const int outs, const int kernel_size, const int stride,
+               const int pad, const int adaptive);
+int2 window_of(const int out, const int size, const int outs, const int kernel_size, const int stride,
+               const int pad, const int adaptive)
 {
     if (adaptive && outs == 1)
         return (int2)(0, size);
@@ -36,7 +36,8 @@ int2 windows_over(const int at, const int size, const int outs, const int kernel
     return (int2)(before < 0 ? 0 : before / stride + 1, min((at + pad) / stride + 1, outs));
 }
 
-/* Elements that an average divides by, along one axis: all of the window that lies in x, or in x and its padding. */
+/* Elements that an average divides by, along one axis: all of the window that lies in x, or in x and its
+ * padding. */
 int window_count(const int out, const int size, const int outs, const int kernel_size, const int stride,
                  const int pad, const int pad_after, const int adaptive, const int include_pad);
 int window_count(const int out, const int size, const int outs, const int kernel_size, const int stride,

@@ -22,8 +22,10 @@ struct fixture {
 
 static void open_device(struct fixture *f)
 {
-    assert_int_equal(graft_context_open(&(struct graft_context_options){.threads = 1, .cache_folder = f->folder},
-                                        &f->context), GRAFT_OK);
+    assert_int_equal(
+        graft_context_open(&(struct graft_context_options){.threads = 1, .cache_folder = f->folder},
+                           &f->context),
+        GRAFT_OK);
     f->device = NULL;
     if (graft_device_open(f->context, "opencl:0", &f->device) != GRAFT_OK) {
         f->device = NULL;
@@ -76,7 +78,8 @@ static void fill_and_read(struct fixture *f, float value)
     float result[COUNT];
     assert_int_equal(graft_buffer_open(f->device, sizeof result, &out[0].buffer), GRAFT_OK);
     assert_int_equal(f->device->backend->kernel_open(f->device, &call, 0, &kernel), GRAFT_OK);
-    assert_int_equal(f->device->backend->kernel_run(f->device, kernel, in, out, (struct graft_tensor){0}), GRAFT_OK);
+    assert_int_equal(f->device->backend->kernel_run(f->device, kernel, in, out, (struct graft_tensor){0}),
+                     GRAFT_OK);
     assert_int_equal(f->device->backend->buffer_read(f->device, result, out[0], sizeof result), GRAFT_OK);
     f->device->backend->kernel_close(f->device, kernel);
     graft_buffer_close(f->device, &out[0].buffer, sizeof result);
@@ -131,7 +134,8 @@ static int list_without_drivers(void)
     struct graft_device_list *list = NULL;
     struct graft_device *device = NULL;
     int wrong = 0;
-    if (graft_context_open(NULL, &context) != GRAFT_OK || graft_device_list_open(context, &list) != GRAFT_OK) {
+    if (graft_context_open(NULL, &context) != GRAFT_OK ||
+        graft_device_list_open(context, &list) != GRAFT_OK) {
         return 100;
     }
     for (int i = 0; i < list->count; i++) {
@@ -161,9 +165,11 @@ static void codes_have_names(void **state)
     struct graft_context *context = NULL;
     assert_int_equal(graft_context_open(NULL, &context), GRAFT_OK);
     assert_int_equal(graft_opencl_fail(context, -5, "clEnqueueNDRangeKernel", "conv2d"), GRAFT_ERROR_DEVICE);
-    assert_string_equal(graft_context_error(context), "clEnqueueNDRangeKernel (conv2d): CL_OUT_OF_RESOURCES (-5)");
+    assert_string_equal(graft_context_error(context),
+                        "clEnqueueNDRangeKernel (conv2d): CL_OUT_OF_RESOURCES (-5)");
     assert_int_equal(graft_opencl_fail(context, -4, "clCreateBuffer", NULL), GRAFT_ERROR_MEMORY);
-    assert_string_equal(graft_context_error(context), "clCreateBuffer: CL_MEM_OBJECT_ALLOCATION_FAILURE (-4)");
+    assert_string_equal(graft_context_error(context),
+                        "clCreateBuffer: CL_MEM_OBJECT_ALLOCATION_FAILURE (-4)");
     graft_context_close(&context);
 }
 
@@ -249,7 +255,9 @@ static void launches_are_checked(void **state)
     struct fixture *const f = need_device(state);
     struct graft_opencl_device *const device = (struct graft_opencl_device *)f->device;
     struct graft_opencl_kernel kernel = {0};
-    assert_int_equal(graft_opencl_add(device, &kernel, "simple.cl", "fill", "-DVEC=%d -DSPAN=%d -DLANES=1", 1, 1), GRAFT_OK);
+    assert_int_equal(
+        graft_opencl_add(device, &kernel, "simple.cl", "fill", "-DVEC=%d -DSPAN=%d -DLANES=1", 1, 1),
+        GRAFT_OK);
     struct graft_tensor y = {0};
     assert_int_equal(graft_buffer_open(f->device, 64 * sizeof(float), &y.buffer), GRAFT_OK);
     struct graft_opencl_args args = {0};
@@ -264,7 +272,8 @@ static void launches_are_checked(void **state)
     assert_int_equal(graft_opencl_launch(device, &kernel, 1, &args, &range), GRAFT_ERROR_ARGUMENT);
     range = (struct graft_opencl_range){.dimensions = 4, .global = {1}, .local = {1}};
     assert_int_equal(graft_opencl_launch(device, &kernel, 0, &args, &range), GRAFT_ERROR_ARGUMENT);
-    range = (struct graft_opencl_range){.dimensions = 1, .global = {64}, .local = {device->traits.max_items[0] + 1}};
+    range = (struct graft_opencl_range){
+        .dimensions = 1, .global = {64}, .local = {device->traits.max_items[0] + 1}};
     assert_int_equal(graft_opencl_launch(device, &kernel, 0, &args, &range), GRAFT_ERROR_UNSUPPORTED);
     assert_non_null(strstr(graft_context_error(f->context), "fill"));
     range = (struct graft_opencl_range){
@@ -278,7 +287,8 @@ static void launches_are_checked(void **state)
     args = (struct graft_opencl_args){0};
     graft_opencl_arg_int(&args, 1); /* where a buffer belongs */
     assert_int_equal(graft_opencl_launch(device, &kernel, 0, &args, &range), GRAFT_ERROR_DEVICE);
-    assert_non_null(strstr(graft_context_error(f->context), "clSetKernelArg (fill, argument 0): CL_INVALID_ARG_"));
+    assert_non_null(
+        strstr(graft_context_error(f->context), "clSetKernelArg (fill, argument 0): CL_INVALID_ARG_"));
     clReleaseKernel(kernel.step[0]);
     graft_buffer_close(f->device, &y.buffer, 64 * sizeof(float));
 }
@@ -324,10 +334,8 @@ static void damaged_cache_files_are_not_there(void **state)
     struct fixture *const f = *state;
     const char *const key = "a key";
     char path[256];
-    const struct graft_opencl_binary binary = {.state = GRAFT_OPENCL_CACHED_BINARY,
-                                               .data = (char *)"0123456789",
-                                               .size = 10,
-                                               .seconds = 1};
+    const struct graft_opencl_binary binary = {
+        .state = GRAFT_OPENCL_CACHED_BINARY, .data = (char *)"0123456789", .size = 10, .seconds = 1};
     struct graft_opencl_binary again;
     assert_false(graft_opencl_cache_read(f->context, key, &again));
     graft_opencl_cache_write(f->context, key, &binary);
@@ -360,7 +368,8 @@ static void damaged_cache_files_are_not_there(void **state)
 }
 
 /* The program with which `fill` is built here, as the cache has it. */
-static void read_cached(struct fixture *f, struct graft_opencl_binary *binary, char **key, char *path, size_t size)
+static void read_cached(struct fixture *f, struct graft_opencl_binary *binary, char **key, char *path,
+                        size_t size)
 {
     char *file = NULL;
     size_t length = 0;
@@ -376,8 +385,8 @@ static void read_cached(struct fixture *f, struct graft_opencl_binary *binary, c
     assert_true(graft_opencl_cache_read(f->context, *key, binary));
 }
 
-/* The first process notes the time. If the next ones take as long, they store and use the binary; a driver that was
- * much faster the second time gets none. */
+/* The first process notes the time. If the next ones take as long, they store and use the binary; a driver
+ * that was much faster the second time gets none. */
 static void binaries_are_kept_where_they_gain(void **state)
 {
     struct fixture *const f = need_device(state);
@@ -465,7 +474,8 @@ static void programs_need_no_cache(void **state)
             _exit(2);
         }
         graft_opencl_cache_write(context, "key", &binary);
-        _exit(graft_opencl_cache_read(context, "key", &again) || graft_context_error(context)[0] != '\0' ? 1 : 0);
+        _exit(graft_opencl_cache_read(context, "key", &again) || graft_context_error(context)[0] != '\0' ? 1
+                                                                                                         : 0);
     }
     int status = 0;
     assert_int_equal(waitpid(child, &status, 0), child);
@@ -497,7 +507,8 @@ static void f64_and_giants_are_refused(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(without_drivers_there_is_a_hint), /* first: before the loader has looked for drivers */
+        cmocka_unit_test(
+            without_drivers_there_is_a_hint), /* first: before the loader has looked for drivers */
         cmocka_unit_test(codes_have_names),
         cmocka_unit_test_setup_teardown(unknown_devices_are_refused, set_up, tear_down),
         cmocka_unit_test_setup_teardown(devices_are_described, set_up, tear_down),

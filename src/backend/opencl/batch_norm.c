@@ -7,10 +7,11 @@
 
 enum { X, GAMMA, BETA, MEAN, VAR, RESIDUAL };
 
-static struct graft_opencl_flat sizes(const struct graft_opencl_device *device, enum graft_opencl_family family)
+static struct graft_opencl_flat sizes(const struct graft_opencl_device *device,
+                                      enum graft_opencl_family family)
 {
     struct graft_opencl_flat flat = graft_opencl_flat_sizes(device, family);
-    flat.span = flat.few;
+    flat.span = flat.kept;
     return flat;
 }
 
@@ -27,8 +28,8 @@ static enum graft_status run(struct graft_opencl_device *device, struct graft_op
     const struct graft_opencl_flat flat = sizes(device, kernel->variant->family);
     const struct graft_batch_norm_attributes *norm = &kernel->call.attributes.batch_norm;
     const struct graft_shape *x = &kernel->call.in[X].shape;
-    const struct graft_opencl_grid grid = graft_opencl_grid_make(&flat, graft_opencl_rows(x), graft_opencl_inner(x),
-                                                                 flat.vector > 1 ? WIDE_ROWS : NARROW_ROWS);
+    const struct graft_opencl_grid grid = graft_opencl_grid_make(
+        &flat, graft_opencl_rows(x), graft_opencl_inner(x), flat.vector > 1 ? WIDE_ROWS : NARROW_ROWS);
     const struct graft_opencl_range range = graft_opencl_grid_range(&flat, &grid);
     struct graft_opencl_args args = {0};
     graft_opencl_arg_tensor(device, &args, out[0], sizeof(float));

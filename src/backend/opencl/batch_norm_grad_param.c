@@ -4,8 +4,8 @@
 enum { X, DY, MEAN, VAR };
 enum { SUMS, COMBINE };
 
-static struct graft_opencl_columns columns_of(const struct graft_opencl_device *device, const struct graft_call *call,
-                                              enum graft_opencl_family family)
+static struct graft_opencl_columns columns_of(const struct graft_opencl_device *device,
+                                              const struct graft_call *call, enum graft_opencl_family family)
 {
     const struct graft_shape *x = &call->in[X].shape;
     return graft_opencl_columns_make(device, family, 1, graft_opencl_rows(x), graft_opencl_inner(x));
@@ -34,7 +34,8 @@ static const char *check_lanes(const struct graft_opencl_device *device, const s
 static enum graft_status open(struct graft_opencl_device *device, struct graft_opencl_kernel *kernel)
 {
     const enum graft_status status = graft_opencl_simple_add(device, kernel, "batch_norm_grad_param");
-    return status != GRAFT_OK ? status : graft_opencl_simple_add(device, kernel, "batch_norm_grad_param_combine");
+    return status != GRAFT_OK ? status
+                              : graft_opencl_simple_add(device, kernel, "batch_norm_grad_param_combine");
 }
 
 static enum graft_status run(struct graft_opencl_device *device, struct graft_opencl_kernel *kernel,

@@ -4,8 +4,8 @@
 enum { X };
 enum { SUMS, COMBINE };
 
-static struct graft_opencl_columns columns_of(const struct graft_opencl_device *device, const struct graft_call *call,
-                                              enum graft_opencl_family family)
+static struct graft_opencl_columns columns_of(const struct graft_opencl_device *device,
+                                              const struct graft_call *call, enum graft_opencl_family family)
 {
     const struct graft_shape *x = &call->in[X].shape;
     return graft_opencl_columns_make(device, family, 1, graft_opencl_rows(x), graft_opencl_inner(x));

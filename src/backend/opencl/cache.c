@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The file: header, key text, binary. All numbers as the machine has them (the cache does not travel); the checksum
- * covers all of it. Any difference from what is expected counts as "not there".
+ * The file: header, key text, binary. All numbers as the machine has them (the cache does not travel); the
+ * checksum covers all of it. Any difference from what is expected counts as "not there".
  */
 #include "backend/opencl/cache.h"
 
@@ -58,7 +58,8 @@ static void keep_quiet(struct graft_context *context, const char *before)
     (void)graft_fail(context, GRAFT_OK, "%s", before);
 }
 
-bool graft_opencl_cache_read(struct graft_context *context, const char *key, struct graft_opencl_binary *binary)
+bool graft_opencl_cache_read(struct graft_context *context, const char *key,
+                             struct graft_opencl_binary *binary)
 {
     memset(binary, 0, sizeof(*binary));
     char path[4096], before[2048];
@@ -79,7 +80,8 @@ bool graft_opencl_cache_read(struct graft_context *context, const char *key, str
         const char *body = file + sizeof(header);
         good = memcmp(header.magic, MAGIC, sizeof(header.magic)) == 0 && header.key_size == key_size &&
                size - sizeof(header) >= key_size && header.binary_size == size - sizeof(header) - key_size &&
-               memcmp(body, key, key_size) == 0 && checksum(header, body, body + key_size) == header.checksum &&
+               memcmp(body, key, key_size) == 0 &&
+               checksum(header, body, body + key_size) == header.checksum &&
                (header.state == GRAFT_OPENCL_CACHED_BINARY) == (header.binary_size > 0) &&
                header.state <= GRAFT_OPENCL_CACHED_USELESS;
     }
@@ -114,10 +116,11 @@ void graft_opencl_cache_write(struct graft_context *context, const char *key,
     struct graft_file_writer writer;
     bool good = graft_folder_create(context, folder) == GRAFT_OK;
     if (good && graft_file_writer_open(context, path, &writer) == GRAFT_OK) {
-        good = graft_file_writer_write(&writer, &header, sizeof(header)) == GRAFT_OK &&
-               graft_file_writer_write(&writer, key, strlen(key)) == GRAFT_OK &&
-               (binary->size == 0 || graft_file_writer_write(&writer, binary->data, binary->size) == GRAFT_OK) &&
-               graft_file_writer_commit(&writer) == GRAFT_OK;
+        good =
+            graft_file_writer_write(&writer, &header, sizeof(header)) == GRAFT_OK &&
+            graft_file_writer_write(&writer, key, strlen(key)) == GRAFT_OK &&
+            (binary->size == 0 || graft_file_writer_write(&writer, binary->data, binary->size) == GRAFT_OK) &&
+            graft_file_writer_commit(&writer) == GRAFT_OK;
         if (!good)
             graft_file_writer_abort(&writer);
     } else {

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Compiled programs on disk: one file a program in CACHE/opencl/. The key is text: everything that decides what the
- * compiler makes. Nothing here fails: what cannot be read is as if it were not there, what cannot be written is left.
+ * Compiled programs on disk: one file a program in CACHE/opencl/. The key is text: everything that decides
+ * what the compiler makes. Nothing here fails: what cannot be read is as if it were not there, what cannot be
+ * written is left.
  */
 #ifndef GRAFT_SRC_BACKEND_OPENCL_CACHE_H
 #define GRAFT_SRC_BACKEND_OPENCL_CACHE_H
@@ -25,7 +26,8 @@ struct graft_opencl_binary {
 bool graft_opencl_cache_path(struct graft_context *context, const char *key, char *path, size_t size);
 
 /* False unless the file is there, whole and made for exactly this key. */
-bool graft_opencl_cache_read(struct graft_context *context, const char *key, struct graft_opencl_binary *binary);
+bool graft_opencl_cache_read(struct graft_context *context, const char *key,
+                             struct graft_opencl_binary *binary);
 
 /* Writes to a temporary name and renames. */
 void graft_opencl_cache_write(struct graft_context *context, const char *key,

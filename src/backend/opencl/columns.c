@@ -4,30 +4,32 @@
 #include "base/size.h"
 
 #define MOST_COLUMNS 32    /* of a group of the GPU family, side by side */
-#define CPU_CHUNK 65536    /* elements of a chunk: 256 KiB, so that its other columns are found in the second cache */
-#define CPU_LEAST_ROWS 128
-#define CPU_MOST_ROWS 4096
+#define CPU_ELEMENTS 65536 /* of a work-item of the CPU family, about */
 #define CPU_CHUNKS 512     /* no more than this to combine */
 #define GPU_ITEMS 2048     /* work-groups wanted */
 #define GPU_CHUNKS 128
 #define GPU_LANE_ROWS 16
 
 struct graft_opencl_columns graft_opencl_columns_make(const struct graft_opencl_device *device,
-                                                      enum graft_opencl_family family, int64_t kept, int64_t rows,
-                                                      int64_t inner)
+                                                      enum graft_opencl_family family, int64_t kept,
+                                                      int64_t rows, int64_t inner)
 {
-    struct graft_opencl_columns result = {.vector = 16, .columns = 1, .lanes = 1, .rows = rows, .inner = inner};
+    struct graft_opencl_columns result = {
+        .vector = 16, .columns = 1, .lanes = 1, .rows = rows, .inner = inner};
     if (family == GRAFT_OPENCL_CPU) {
-        const int64_t fitting = graft_max_i64(CPU_CHUNK / graft_max_i64(inner, 1), CPU_LEAST_ROWS);
-        result.rows_each = graft_max_i64(graft_min_i64(fitting, CPU_MOST_ROWS), graft_ceil_div(rows, CPU_CHUNKS));
+        const int summed = graft_opencl_flat_sizes(device, family).summed;
+        const int64_t width = graft_max_i64(graft_min_i64(inner, (int64_t)result.vector * summed), 1);
+        result.width = result.vector * summed;
+        result.rows_each = graft_max_i64(CPU_ELEMENTS / width, graft_ceil_div(rows, CPU_CHUNKS));
     } else {
         const int group = graft_opencl_lanes(device);
         result.vector = 1;
         while (result.columns < MOST_COLUMNS && result.columns < inner && result.columns < group)
             result.columns *= 2;
         result.lanes = group / result.columns;
+        result.width = result.columns;
     }
-    result.blocks = graft_max_i64(graft_ceil_div(inner, (int64_t)result.vector * result.columns), 1);
+    result.blocks = graft_max_i64(graft_ceil_div(inner, result.width), 1);
     if (family != GRAFT_OPENCL_CPU) {
         const int64_t there = graft_max_i64(kept * result.blocks, 1);
         const int64_t chunks = graft_min_i64(graft_ceil_div(GPU_ITEMS, there), GPU_CHUNKS);
@@ -48,7 +50,8 @@ struct graft_opencl_range graft_opencl_columns_range(const struct graft_opencl_c
     };
 }
 
-struct graft_opencl_range graft_opencl_combine_range(const struct graft_opencl_columns *columns, int64_t count)
+struct graft_opencl_range graft_opencl_combine_range(const struct graft_opencl_columns *columns,
+                                                     int64_t count)
 {
     return (struct graft_opencl_range){
         .dimensions = 1,

@@ -20,7 +20,8 @@ static enum graft_status run(struct graft_opencl_device *device, struct graft_op
         *(i < axis ? &rows : &pitch) *= y->dim[i];
     uint64_t at = 0;
     for (int i = 0; i < kernel->call.n_inputs; i++) {
-        const int64_t inner = y->dim[axis] > 0 ? pitch / y->dim[axis] * kernel->call.in[i].shape.dim[axis] : 0;
+        const int64_t inner =
+            y->dim[axis] > 0 ? pitch / y->dim[axis] * kernel->call.in[i].shape.dim[axis] : 0;
         const struct graft_opencl_grid grid = graft_opencl_grid_make(&flat, rows, inner, 1);
         const struct graft_opencl_range range = graft_opencl_grid_range(&flat, &grid);
         struct graft_opencl_args args = {0};

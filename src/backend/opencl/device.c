@@ -49,7 +49,8 @@ static enum graft_status open_parts(struct graft_opencl_device *device)
     struct graft_context *context = device->base.context;
     const char *name = device->base.info.name;
     cl_int code = CL_SUCCESS;
-    const cl_context_properties properties[] = {CL_CONTEXT_PLATFORM, (cl_context_properties)device->platform, 0};
+    const cl_context_properties properties[] = {CL_CONTEXT_PLATFORM, (cl_context_properties)device->platform,
+                                                0};
     device->context = clCreateContext(properties, 1, &device->id, NULL, NULL, &code);
     if (code != CL_SUCCESS)
         return graft_opencl_fail(context, code, "clCreateContext", name);
@@ -71,7 +72,8 @@ static enum graft_status open_device(struct graft_context *context, int index, s
     if (index < 0 || index >= count)
         return graft_fail(context, GRAFT_ERROR_NOT_FOUND,
                           "there is no device opencl:%d; there %s %d OpenCL device%s: opencl:0%s", index,
-                          count == 1 ? "is" : "are", count, count == 1 ? "" : "s", count == 1 ? "" : " and on");
+                          count == 1 ? "is" : "are", count, count == 1 ? "" : "s",
+                          count == 1 ? "" : " and on");
     struct graft_opencl_device *device = graft_allocate(context, 1, sizeof(*device));
     if (device == NULL)
         return GRAFT_ERROR_MEMORY;
@@ -96,7 +98,8 @@ static enum graft_status buffer_alloc(struct graft_device *base, uint64_t bytes,
     cl_int code = CL_SUCCESS;
     *buffer = NULL;
     if (bytes > SIZE_MAX)
-        return graft_fail(base->context, GRAFT_ERROR_MEMORY, "a buffer of %llu bytes", (unsigned long long)bytes);
+        return graft_fail(base->context, GRAFT_ERROR_MEMORY, "a buffer of %llu bytes",
+                          (unsigned long long)bytes);
     const cl_mem memory = clCreateBuffer(device->context, flags, (size_t)bytes, NULL, &code);
     if (code != CL_SUCCESS) {
         char what[64];
@@ -119,17 +122,19 @@ static enum graft_status map(struct graft_opencl_device *device, struct graft_te
                              cl_map_flags flags, void **mapped)
 {
     cl_int code = CL_SUCCESS;
-    *mapped = clEnqueueMapBuffer(device->queue, graft_opencl_memory(tensor), CL_TRUE, flags, (size_t)tensor.offset,
-                                 (size_t)bytes, 0, NULL, NULL, &code);
+    *mapped = clEnqueueMapBuffer(device->queue, graft_opencl_memory(tensor), CL_TRUE, flags,
+                                 (size_t)tensor.offset, (size_t)bytes, 0, NULL, NULL, &code);
     return code == CL_SUCCESS ? GRAFT_OK
                               : graft_opencl_fail(device->base.context, code, "clEnqueueMapBuffer", NULL);
 }
 
 static enum graft_status unmap(struct graft_opencl_device *device, struct graft_tensor tensor, void *mapped)
 {
-    const cl_int code = clEnqueueUnmapMemObject(device->queue, graft_opencl_memory(tensor), mapped, 0, NULL, NULL);
-    return code == CL_SUCCESS ? GRAFT_OK
-                              : graft_opencl_fail(device->base.context, code, "clEnqueueUnmapMemObject", NULL);
+    const cl_int code =
+        clEnqueueUnmapMemObject(device->queue, graft_opencl_memory(tensor), mapped, 0, NULL, NULL);
+    return code == CL_SUCCESS
+               ? GRAFT_OK
+               : graft_opencl_fail(device->base.context, code, "clEnqueueUnmapMemObject", NULL);
 }
 
 static enum graft_status buffer_write(struct graft_device *base, struct graft_tensor to, const void *from,
@@ -146,12 +151,14 @@ static enum graft_status buffer_write(struct graft_device *base, struct graft_te
         memcpy(mapped, from, (size_t)bytes);
         return unmap(device, to, mapped);
     }
-    const cl_int code = clEnqueueWriteBuffer(device->queue, graft_opencl_memory(to), CL_TRUE, (size_t)to.offset,
-                                             (size_t)bytes, from, 0, NULL, NULL);
-    return code == CL_SUCCESS ? GRAFT_OK : graft_opencl_fail(base->context, code, "clEnqueueWriteBuffer", NULL);
+    const cl_int code = clEnqueueWriteBuffer(device->queue, graft_opencl_memory(to), CL_TRUE,
+                                             (size_t)to.offset, (size_t)bytes, from, 0, NULL, NULL);
+    return code == CL_SUCCESS ? GRAFT_OK
+                              : graft_opencl_fail(base->context, code, "clEnqueueWriteBuffer", NULL);
 }
 
-static enum graft_status buffer_read(struct graft_device *base, void *to, struct graft_tensor from, uint64_t bytes)
+static enum graft_status buffer_read(struct graft_device *base, void *to, struct graft_tensor from,
+                                     uint64_t bytes)
 {
     struct graft_opencl_device *device = (struct graft_opencl_device *)base;
     if (bytes == 0)
@@ -164,25 +171,28 @@ static enum graft_status buffer_read(struct graft_device *base, void *to, struct
         memcpy(to, mapped, (size_t)bytes);
         return unmap(device, from, mapped);
     }
-    const cl_int code = clEnqueueReadBuffer(device->queue, graft_opencl_memory(from), CL_TRUE, (size_t)from.offset,
-                                            (size_t)bytes, to, 0, NULL, NULL);
-    return code == CL_SUCCESS ? GRAFT_OK : graft_opencl_fail(base->context, code, "clEnqueueReadBuffer", NULL);
+    const cl_int code = clEnqueueReadBuffer(device->queue, graft_opencl_memory(from), CL_TRUE,
+                                            (size_t)from.offset, (size_t)bytes, to, 0, NULL, NULL);
+    return code == CL_SUCCESS ? GRAFT_OK
+                              : graft_opencl_fail(base->context, code, "clEnqueueReadBuffer", NULL);
 }
 
-static enum graft_status buffer_copy(struct graft_device *base, struct graft_tensor to, struct graft_tensor from,
-                                     uint64_t bytes)
+static enum graft_status buffer_copy(struct graft_device *base, struct graft_tensor to,
+                                     struct graft_tensor from, uint64_t bytes)
 {
     struct graft_opencl_device *device = (struct graft_opencl_device *)base;
     if (bytes == 0)
         return GRAFT_OK;
-    const cl_int code = clEnqueueCopyBuffer(device->queue, graft_opencl_memory(from), graft_opencl_memory(to),
-                                            (size_t)from.offset, (size_t)to.offset, (size_t)bytes, 0, NULL, NULL);
+    const cl_int code =
+        clEnqueueCopyBuffer(device->queue, graft_opencl_memory(from), graft_opencl_memory(to),
+                            (size_t)from.offset, (size_t)to.offset, (size_t)bytes, 0, NULL, NULL);
     if (code != CL_SUCCESS)
         return graft_opencl_fail(base->context, code, "clEnqueueCopyBuffer", NULL);
     return graft_opencl_enqueued(device, NULL);
 }
 
-static enum graft_status buffer_fill(struct graft_device *base, struct graft_tensor to, uint8_t byte, uint64_t bytes)
+static enum graft_status buffer_fill(struct graft_device *base, struct graft_tensor to, uint8_t byte,
+                                     uint64_t bytes)
 {
     struct graft_opencl_device *device = (struct graft_opencl_device *)base;
     uint8_t pattern[16];
@@ -193,8 +203,8 @@ static enum graft_status buffer_fill(struct graft_device *base, struct graft_ten
     if (bytes == 0)
         return GRAFT_OK;
     memset(pattern, byte, sizeof(pattern));
-    const cl_int code = clEnqueueFillBuffer(device->queue, graft_opencl_memory(to), pattern, size, (size_t)to.offset,
-                                            (size_t)bytes, 0, NULL, NULL);
+    const cl_int code = clEnqueueFillBuffer(device->queue, graft_opencl_memory(to), pattern, size,
+                                            (size_t)to.offset, (size_t)bytes, 0, NULL, NULL);
     if (code != CL_SUCCESS)
         return graft_opencl_fail(base->context, code, "clEnqueueFillBuffer", NULL);
     return graft_opencl_enqueued(device, NULL);

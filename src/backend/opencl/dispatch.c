@@ -18,7 +18,8 @@ static const struct graft_opencl_variant *find_variant(const struct graft_opencl
 {
     for (int pass = 0; pass < 2; pass++) {
         for (const struct graft_opencl_variant *variant = row->variants; variant->name != NULL; variant++) {
-            const bool suits = variant->family == GRAFT_OPENCL_ANY || variant->family == device->traits.family;
+            const bool suits =
+                variant->family == GRAFT_OPENCL_ANY || variant->family == device->traits.family;
             if (suits == (pass == 0) && number-- == 0)
                 return variant;
         }
@@ -51,19 +52,21 @@ enum graft_status graft_opencl_check(struct graft_device *base, const struct gra
     memset(info, 0, sizeof(*info));
     if (row->variants == NULL && number == 0) {
         info->name = "none";
-        return graft_fail(base->context, GRAFT_ERROR_UNSUPPORTED, "%s on %s: %s", op, base->info.id, row->missing);
+        return graft_fail(base->context, GRAFT_ERROR_UNSUPPORTED, "%s on %s: %s", op, base->info.id,
+                          row->missing);
     }
-    const struct graft_opencl_variant *variant = row->variants != NULL ? find_variant(device, row, number) : NULL;
+    const struct graft_opencl_variant *variant =
+        row->variants != NULL ? find_variant(device, row, number) : NULL;
     if (variant == NULL)
-        return graft_fail(base->context, GRAFT_ERROR_NOT_FOUND, "%s on %s: no variant number %d", op, base->info.id,
-                          number);
+        return graft_fail(base->context, GRAFT_ERROR_NOT_FOUND, "%s on %s: no variant number %d", op,
+                          base->info.id, number);
     info->name = variant->name;
     const char *reason = common_reason(call);
     if (reason == NULL)
         reason = variant->check(device, call, info);
     if (reason != NULL)
-        return graft_fail(base->context, GRAFT_ERROR_UNSUPPORTED, "%s (%s) on %s: %s", op, variant->name, base->info.id,
-                          reason);
+        return graft_fail(base->context, GRAFT_ERROR_UNSUPPORTED, "%s (%s) on %s: %s", op, variant->name,
+                          base->info.id, reason);
     return GRAFT_OK;
 }
 
@@ -73,8 +76,8 @@ void *graft_opencl_state(struct graft_opencl_device *device, struct graft_opencl
     return kernel->state;
 }
 
-enum graft_status graft_opencl_kernel_open(struct graft_device *base, const struct graft_call *call, int number,
-                                           struct graft_kernel **result)
+enum graft_status graft_opencl_kernel_open(struct graft_device *base, const struct graft_call *call,
+                                           int number, struct graft_kernel **result)
 {
     struct graft_opencl_device *device = (struct graft_opencl_device *)base;
     struct graft_variant_info info;

@@ -77,7 +77,8 @@ const char *graft_opencl_error_name(cl_int code)
     return "unknown OpenCL error";
 }
 
-enum graft_status graft_opencl_fail(struct graft_context *context, cl_int code, const char *call, const char *what)
+enum graft_status graft_opencl_fail(struct graft_context *context, cl_int code, const char *call,
+                                    const char *what)
 {
     const bool memory = code == CL_MEM_OBJECT_ALLOCATION_FAILURE || code == CL_OUT_OF_HOST_MEMORY;
     const enum graft_status status = memory ? GRAFT_ERROR_MEMORY : GRAFT_ERROR_DEVICE;

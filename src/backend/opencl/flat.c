@@ -21,17 +21,19 @@ struct graft_opencl_flat graft_opencl_flat_sizes(const struct graft_opencl_devic
                                                  enum graft_opencl_family family)
 {
     if (family == GRAFT_OPENCL_CPU)
-        return (struct graft_opencl_flat){.vector = 16, .span = ITEM_ELEMENTS / 16, .few = 4, .group = 1};
-    return (struct graft_opencl_flat){.vector = 1, .span = 1, .few = 1, .group = graft_opencl_lanes(device)};
+        return (struct graft_opencl_flat){16,         ITEM_ELEMENTS / 16, .few = 4,
+                                          .kept = 16, .summed = 8,        .group = 1};
+    return (struct graft_opencl_flat){1,         1,           .few = 1,
+                                      .kept = 1, .summed = 1, .group = graft_opencl_lanes(device)};
 }
 
-enum graft_status graft_opencl_simple_add(struct graft_opencl_device *device, struct graft_opencl_kernel *kernel,
-                                          const char *name)
+enum graft_status graft_opencl_simple_add(struct graft_opencl_device *device,
+                                          struct graft_opencl_kernel *kernel, const char *name)
 {
     const enum graft_opencl_family family = kernel->variant->family;
     const struct graft_opencl_flat flat = graft_opencl_flat_sizes(device, family);
-    return graft_opencl_add(device, kernel, "simple.cl", name, "-DVEC=%d -DSPAN=%d -DLANES=%d%s", flat.vector, flat.span,
-                            family == GRAFT_OPENCL_CPU ? 1 : flat.group,
+    return graft_opencl_add(device, kernel, "simple.cl", name, "-DVEC=%d -DSPAN=%d -DLANES=%d%s", flat.vector,
+                            flat.span, family == GRAFT_OPENCL_CPU ? 1 : flat.group,
                             device->traits.exact_divide ? " -cl-fp32-correctly-rounded-divide-sqrt" : "");
 }
 
@@ -44,8 +46,8 @@ struct graft_opencl_range graft_opencl_flat_range(const struct graft_opencl_flat
     };
 }
 
-struct graft_opencl_grid graft_opencl_grid_make(const struct graft_opencl_flat *flat, int64_t rows, int64_t inner,
-                                                int64_t least_rows)
+struct graft_opencl_grid graft_opencl_grid_make(const struct graft_opencl_flat *flat, int64_t rows,
+                                                int64_t inner, int64_t least_rows)
 {
     struct graft_opencl_grid grid = {.rows = rows, .inner = inner};
     const int64_t width = (int64_t)flat->vector * flat->span;
@@ -62,7 +64,8 @@ struct graft_opencl_range graft_opencl_grid_range(const struct graft_opencl_flat
 {
     return (struct graft_opencl_range){
         .dimensions = 1,
-        .global = {(size_t)(grid->inner > 0 ? grid->blocks * graft_ceil_div(grid->rows, grid->rows_each) : 0)},
+        .global = {(size_t)(grid->inner > 0 ? grid->blocks * graft_ceil_div(grid->rows, grid->rows_each)
+                                            : 0)},
         .local = {(size_t)flat->group},
     };
 }
@@ -124,8 +127,8 @@ void graft_opencl_broadcast_strides(const struct graft_shape *x, const struct gr
     }
 }
 
-void graft_opencl_strided_make(struct graft_opencl_strided *strided, const struct graft_shape *y, int operands,
-                               const int64_t strides[][GRAFT_MAX_RANK])
+void graft_opencl_strided_make(struct graft_opencl_strided *strided, const struct graft_shape *y,
+                               int operands, const int64_t strides[][GRAFT_MAX_RANK])
 {
     int count = 0;
     memset(strided, 0, sizeof(*strided));

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * For kernels that go through memory once (cl/vector.h): how much a work-item takes, in both families.
- * A flat kernel sees `count` elements; a rows kernel sees [rows, inner] and takes a block of columns of some rows.
+ * A flat kernel sees `count` elements; a rows kernel sees [rows, inner] and takes a block of columns of some
+ * rows.
  */
 #ifndef GRAFT_SRC_BACKEND_OPENCL_FLAT_H
 #define GRAFT_SRC_BACKEND_OPENCL_FLAT_H
@@ -9,27 +10,30 @@
 #include "backend/opencl/opencl.h"
 
 /*
- * Adds the kernel `name` of one of the files in cl/ that include simple.h, with the options of the variant's family:
- * they all are one program, because compilers take most of their time for the first line.
+ * Adds the kernel `name` of one of the files in cl/ that include simple.h, with the options of the variant's
+ * family: they all are one program, because compilers take most of their time for the first line.
  */
 GRAFT_MUST_CHECK enum graft_status graft_opencl_simple_add(struct graft_opencl_device *device,
-                                                           struct graft_opencl_kernel *kernel, const char *name);
+                                                           struct graft_opencl_kernel *kernel,
+                                                           const char *name);
 
 /* The variants of an op whose kernel is written with VEC and SPAN: "wide" for CPUs, "narrow" for GPUs. */
-#define GRAFT_OPENCL_FLAT_VARIANTS(op, check_, open_, run_)                                                            \
-    static const struct graft_opencl_variant variants[] = {                                                            \
-        {.name = "wide", .family = GRAFT_OPENCL_CPU, .check = check_, .open = open_, .run = run_},                     \
-        {.name = "narrow", .family = GRAFT_OPENCL_GPU, .check = check_, .open = open_, .run = run_},                   \
-        {.name = NULL},                                                                                                \
-    };                                                                                                                 \
+#define GRAFT_OPENCL_FLAT_VARIANTS(op, check_, open_, run_)                                                  \
+    static const struct graft_opencl_variant variants[] = {                                                  \
+        {.name = "wide", .family = GRAFT_OPENCL_CPU, .check = check_, .open = open_, .run = run_},           \
+        {.name = "narrow", .family = GRAFT_OPENCL_GPU, .check = check_, .open = open_, .run = run_},         \
+        {.name = NULL},                                                                                      \
+    };                                                                                                       \
     const struct graft_opencl_row graft_opencl_##op = {.variants = variants}
 
 /* What simple kernels are built with (cl/simple.h), and the work-group size to launch them with. */
 struct graft_opencl_flat {
     int vector; /* VEC */
     int span;   /* SPAN: vectors one after the other */
-    int few;    /* FEW */
-    int group;  /* work-items of a group */
+    int few;    /* FEW, KEPT and SUMMED: vectors side by side in kernels for pooling, normalization, sums */
+    int kept;
+    int summed;
+    int group; /* work-items of a group */
 };
 
 struct graft_opencl_flat graft_opencl_flat_sizes(const struct graft_opencl_device *device,
@@ -46,10 +50,10 @@ struct graft_opencl_grid {
     int64_t rows_each;
 };
 
-/* Splits [rows, inner] so that a work-item has enough to do; `least_rows` > 1 where it pays to keep what depends on
- * the column. */
-struct graft_opencl_grid graft_opencl_grid_make(const struct graft_opencl_flat *flat, int64_t rows, int64_t inner,
-                                                int64_t least_rows);
+/* Splits [rows, inner] so that a work-item has enough to do; `least_rows` > 1 where it pays to keep what
+ * depends on the column. */
+struct graft_opencl_grid graft_opencl_grid_make(const struct graft_opencl_flat *flat, int64_t rows,
+                                                int64_t inner, int64_t least_rows);
 struct graft_opencl_range graft_opencl_grid_range(const struct graft_opencl_flat *flat,
                                                   const struct graft_opencl_grid *grid);
 /* Four arguments: int rows, inner, blocks, rows_each. */
@@ -71,21 +75,21 @@ int graft_opencl_accumulates(const struct graft_opencl_kernel *kernel, int i);
 int graft_opencl_lanes(const struct graft_opencl_device *device);
 
 /*
- * Tensors that are stretched, cut or moved: all seen through y's dimensions, from the outermost. Dimensions of 1 are
- * dropped and neighbours merged where every operand allows it; the last one is `inner` and `rows` the others' product.
- * Inner strides are 0 or 1: a last dimension with larger steps becomes an outer one.
+ * Tensors that are stretched, cut or moved: all seen through y's dimensions, from the outermost. Dimensions
+ * of 1 are dropped and neighbours merged where every operand allows it; the last one is `inner` and `rows`
+ * the others' product. Inner strides are 0 or 1: a last dimension with larger steps becomes an outer one.
  */
 #define GRAFT_OPENCL_MAX_OPERANDS 2
 struct graft_opencl_strided {
-    int outer;                                              /* dimensions before the inner one: 0 to 6 */
-    int32_t dim[8];                                         /* their sizes; 1 beyond */
-    int32_t stride[GRAFT_OPENCL_MAX_OPERANDS][8];           /* elements */
+    int outer;                                    /* dimensions before the inner one: 0 to 6 */
+    int32_t dim[8];                               /* their sizes; 1 beyond */
+    int32_t stride[GRAFT_OPENCL_MAX_OPERANDS][8]; /* elements */
     int32_t inner;
     int32_t inner_stride[GRAFT_OPENCL_MAX_OPERANDS];
     int64_t rows;
 };
-void graft_opencl_strided_make(struct graft_opencl_strided *strided, const struct graft_shape *y, int operands,
-                               const int64_t strides[][GRAFT_MAX_RANK]);
+void graft_opencl_strided_make(struct graft_opencl_strided *strided, const struct graft_shape *y,
+                               int operands, const int64_t strides[][GRAFT_MAX_RANK]);
 /* Strides, in y's dimensions, of x stretched to y (NumPy's rules): 0 where x has 1 or nothing. */
 void graft_opencl_broadcast_strides(const struct graft_shape *x, const struct graft_shape *y,
                                     int64_t strides[GRAFT_MAX_RANK]);

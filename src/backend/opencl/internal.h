@@ -22,8 +22,8 @@ enum graft_status graft_opencl_time(struct graft_device *device, double *seconds
 /* Rows: the backend's check, kernel_open, kernel_prepare, kernel_run, kernel_close. */
 enum graft_status graft_opencl_check(struct graft_device *device, const struct graft_call *call, int variant,
                                      struct graft_variant_info *info);
-enum graft_status graft_opencl_kernel_open(struct graft_device *device, const struct graft_call *call, int variant,
-                                           struct graft_kernel **kernel);
+enum graft_status graft_opencl_kernel_open(struct graft_device *device, const struct graft_call *call,
+                                           int variant, struct graft_kernel **kernel);
 enum graft_status graft_opencl_kernel_prepare(struct graft_device *device, struct graft_kernel *kernel,
                                               const struct graft_tensor *in);
 enum graft_status graft_opencl_kernel_run(struct graft_device *device, struct graft_kernel *kernel,

@@ -14,8 +14,8 @@
 enum graft_status graft_opencl_queue_open(struct graft_opencl_device *device)
 {
     cl_int code = CL_SUCCESS;
-    device->queue = clCreateCommandQueue(device->context, device->id, device->timing ? CL_QUEUE_PROFILING_ENABLE : 0,
-                                         &code);
+    device->queue = clCreateCommandQueue(device->context, device->id,
+                                         device->timing ? CL_QUEUE_PROFILING_ENABLE : 0, &code);
     if (code != CL_SUCCESS)
         return graft_opencl_fail(device->base.context, code, "clCreateCommandQueue", device->base.info.name);
     return GRAFT_OK;
@@ -51,9 +51,11 @@ enum graft_status graft_opencl_finish(struct graft_opencl_device *device)
     for (int i = 0; i < device->event_count && code == CL_SUCCESS; i++) {
         cl_ulong begin = 0, end = 0;
         call = "clGetEventProfilingInfo";
-        code = clGetEventProfilingInfo(device->events[i], CL_PROFILING_COMMAND_START, sizeof(begin), &begin, NULL);
+        code = clGetEventProfilingInfo(device->events[i], CL_PROFILING_COMMAND_START, sizeof(begin), &begin,
+                                       NULL);
         if (code == CL_SUCCESS)
-            code = clGetEventProfilingInfo(device->events[i], CL_PROFILING_COMMAND_END, sizeof(end), &end, NULL);
+            code =
+                clGetEventProfilingInfo(device->events[i], CL_PROFILING_COMMAND_END, sizeof(end), &end, NULL);
         if (code == CL_SUCCESS && end > begin)
             device->seconds += 1e-9 * (double)(end - begin);
     }
@@ -108,7 +110,8 @@ enum graft_status graft_opencl_enqueued(struct graft_opencl_device *device, cl_e
         return graft_opencl_fail(device->base.context, code, "clFlush", NULL);
     if (device->queued < MARKER_LAUNCHES)
         return GRAFT_OK;
-    /* Wait for the marker before the last one: the device keeps at least MARKER_LAUNCHES of work meanwhile. */
+    /* Wait for the marker before the last one: the device keeps at least MARKER_LAUNCHES of work meanwhile.
+     */
     device->queued = 0;
     if (device->markers[0] != NULL) {
         code = clWaitForEvents(1, &device->markers[0]);
@@ -186,9 +189,10 @@ void graft_opencl_arg_local(struct graft_opencl_args *args, size_t bytes)
 /* ---- launch ---- */
 
 /* Fills global and local sizes in, checked; *empty if there is nothing to do. */
-static enum graft_status make_range(struct graft_opencl_device *device, const struct graft_opencl_kernel *kernel,
-                                    int step, const struct graft_opencl_range *range, size_t global[3],
-                                    size_t local[3], bool *empty)
+static enum graft_status make_range(struct graft_opencl_device *device,
+                                    const struct graft_opencl_kernel *kernel, int step,
+                                    const struct graft_opencl_range *range, size_t global[3], size_t local[3],
+                                    bool *empty)
 {
     struct graft_context *context = device->base.context;
     const char *name = kernel->step_name[step];
@@ -196,18 +200,19 @@ static enum graft_status make_range(struct graft_opencl_device *device, const st
     size_t group = 1;
     *empty = false;
     if (range->dimensions < 1 || range->dimensions > 3 || range->dimensions > traits->max_dimensions)
-        return graft_fail(context, GRAFT_ERROR_ARGUMENT, "%s: launch of %d dimensions", name, range->dimensions);
+        return graft_fail(context, GRAFT_ERROR_ARGUMENT, "%s: launch of %d dimensions", name,
+                          range->dimensions);
     for (int i = 0; i < range->dimensions; i++) {
         local[i] = range->local[i] > 0 ? range->local[i] : 1;
         global[i] = (range->global[i] + local[i] - 1) / local[i] * local[i];
         *empty = *empty || global[i] == 0;
         if (local[i] > traits->max_items[i])
             return graft_fail(context, GRAFT_ERROR_UNSUPPORTED,
-                              "%s: %zu work-items in dimension %d of a group, %s allows %zu", name, local[i], i,
-                              device->base.info.name, traits->max_items[i]);
+                              "%s: %zu work-items in dimension %d of a group, %s allows %zu", name, local[i],
+                              i, device->base.info.name, traits->max_items[i]);
         if (global[i] < range->global[i] || (traits->address_bits < 64 && (uint64_t)global[i] >> 32 != 0))
-            return graft_fail(context, GRAFT_ERROR_UNSUPPORTED, "%s: %zu work-items are too many for %s", name,
-                              range->global[i], device->base.info.name);
+            return graft_fail(context, GRAFT_ERROR_UNSUPPORTED, "%s: %zu work-items are too many for %s",
+                              name, range->global[i], device->base.info.name);
         group *= local[i]; /* each factor is at most max_items, which the device keeps small */
         if (group > traits->max_group || group > kernel->step_group[step])
             return graft_fail(context, GRAFT_ERROR_UNSUPPORTED,
@@ -219,14 +224,16 @@ static enum graft_status make_range(struct graft_opencl_device *device, const st
     return GRAFT_OK;
 }
 
-static enum graft_status set_arguments(struct graft_opencl_device *device, const struct graft_opencl_kernel *kernel,
-                                       int step, const struct graft_opencl_args *args)
+static enum graft_status set_arguments(struct graft_opencl_device *device,
+                                       const struct graft_opencl_kernel *kernel, int step,
+                                       const struct graft_opencl_args *args)
 {
     struct graft_context *context = device->base.context;
     const char *name = kernel->step_name[step];
     uint64_t local_bytes = 0;
     if (args->failed)
-        return graft_fail(context, GRAFT_ERROR_ARGUMENT, "%s: more than %d arguments, or a number beyond 32 bits", name,
+        return graft_fail(context, GRAFT_ERROR_ARGUMENT,
+                          "%s: more than %d arguments, or a number beyond 32 bits", name,
                           GRAFT_OPENCL_MAX_ARGS);
     for (int i = 0; i < args->count; i++) {
         const bool local = args->at[i].local;
@@ -240,20 +247,22 @@ static enum graft_status set_arguments(struct graft_opencl_device *device, const
         local_bytes += local ? args->at[i].size : 0;
     }
     if (local_bytes > device->traits.local_bytes)
-        return graft_fail(context, GRAFT_ERROR_UNSUPPORTED, "%s: %llu bytes of local memory, %s has %llu", name,
-                          (unsigned long long)local_bytes, device->base.info.name,
+        return graft_fail(context, GRAFT_ERROR_UNSUPPORTED, "%s: %llu bytes of local memory, %s has %llu",
+                          name, (unsigned long long)local_bytes, device->base.info.name,
                           (unsigned long long)device->traits.local_bytes);
     return GRAFT_OK;
 }
 
-enum graft_status graft_opencl_launch(struct graft_opencl_device *device, struct graft_opencl_kernel *kernel, int step,
-                                      const struct graft_opencl_args *args, const struct graft_opencl_range *range)
+enum graft_status graft_opencl_launch(struct graft_opencl_device *device, struct graft_opencl_kernel *kernel,
+                                      int step, const struct graft_opencl_args *args,
+                                      const struct graft_opencl_range *range)
 {
     struct graft_context *context = device->base.context;
     size_t global[3], local[3];
     bool empty = false;
     if (step < 0 || step >= kernel->steps)
-        return graft_fail(context, GRAFT_ERROR_ARGUMENT, "launch of step %d, the kernel has %d", step, kernel->steps);
+        return graft_fail(context, GRAFT_ERROR_ARGUMENT, "launch of step %d, the kernel has %d", step,
+                          kernel->steps);
     enum graft_status status = make_range(device, kernel, step, range, global, local, &empty);
     if (status != GRAFT_OK || empty)
         return status;
@@ -261,8 +270,8 @@ enum graft_status graft_opencl_launch(struct graft_opencl_device *device, struct
     if (status != GRAFT_OK)
         return status;
     cl_event event = NULL;
-    const cl_int code = clEnqueueNDRangeKernel(device->queue, kernel->step[step], (cl_uint)range->dimensions, NULL,
-                                               global, local, 0, NULL, device->timing ? &event : NULL);
+    const cl_int code = clEnqueueNDRangeKernel(device->queue, kernel->step[step], (cl_uint)range->dimensions,
+                                               NULL, global, local, 0, NULL, device->timing ? &event : NULL);
     if (code != CL_SUCCESS)
         return graft_opencl_fail(context, code, "clEnqueueNDRangeKernel", kernel->step_name[step]);
     return graft_opencl_enqueued(device, event);

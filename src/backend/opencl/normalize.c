@@ -36,7 +36,11 @@ static enum graft_status run(struct graft_opencl_device *device, struct graft_op
 
 static const struct graft_opencl_variant variants[] = {
     {.name = "wide", .family = GRAFT_OPENCL_CPU, .check = check_wide, .open = open, .run = run},
-    {.name = "narrow", .family = GRAFT_OPENCL_GPU, .check = graft_opencl_check_none, .open = open, .run = run},
+    {.name = "narrow",
+     .family = GRAFT_OPENCL_GPU,
+     .check = graft_opencl_check_none,
+     .open = open,
+     .run = run},
     {.name = NULL},
 };
 const struct graft_opencl_row graft_opencl_normalize = {.variants = variants};

@@ -2,13 +2,13 @@
 /*
  * Inside of the OpenCL backend: the device, the row of an op, programs, and the one launch function.
  *
- * A row lists variants. check decides from device properties and the call alone; open names the kernels (source file
- * in cl/, kernel name, -D options); prepare packs constant inputs; run sets arguments and launches. Nothing is
- * supported by default: a row without variants says why.
+ * A row lists variants. check decides from device properties and the call alone; open names the kernels
+ * (source file in cl/, kernel name, -D options); prepare packs constant inputs; run sets arguments and
+ * launches. Nothing is supported by default: a row without variants says why.
  *
- * Kernels see a tensor as two arguments: `global T *` and `const ulong` offset in elements. Tensors of 2^31 elements
- * and more are refused for all ops before a row is asked, so indices inside a tensor may be int. An op is never
- * launched when an output has no elements and nothing else is to be written: rows return before.
+ * Kernels see a tensor as two arguments: `global T *` and `const ulong` offset in elements. Tensors of 2^31
+ * elements and more are refused for all ops before a row is asked, so indices inside a tensor may be int. An
+ * op is never launched when an output has no elements and nothing else is to be written: rows return before.
  */
 #ifndef GRAFT_SRC_BACKEND_OPENCL_OPENCL_H
 #define GRAFT_SRC_BACKEND_OPENCL_OPENCL_H
@@ -18,11 +18,13 @@
 
 #include "backend/backend.h"
 
-/* Two families of kernels; one function (graft_opencl_describe) decides from device properties which suits. */
+/* Two families of kernels; one function (graft_opencl_describe) decides from device properties which suits.
+ */
 enum graft_opencl_family {
     GRAFT_OPENCL_ANY = 0, /* decent on both */
-    GRAFT_OPENCL_CPU = 1, /* a work-item is a whole tile, vectors of 16 along channels, no local memory, no barriers */
-    GRAFT_OPENCL_GPU = 2  /* coalesced along channels, local memory */
+    GRAFT_OPENCL_CPU =
+        1, /* a work-item is a whole tile, vectors of 16 along channels, no local memory, no barriers */
+    GRAFT_OPENCL_GPU = 2 /* coalesced along channels, local memory */
 };
 
 /* Properties, read once when the device is opened. */
@@ -36,10 +38,10 @@ struct graft_opencl_traits {
     uint64_t max_allocation;
     uint32_t align_bytes; /* of sub-buffers and of buffers' beginnings */
     int address_bits;
-    bool unified;       /* host and device share memory: map instead of copy */
-    bool exact_divide;  /* -cl-fp32-correctly-rounded-divide-sqrt is there */
-    bool fast_fma;      /* fma() is not emulated */
-    int vector_floats;  /* of the processor's vectors, as the driver says: 4, 8, 16; 1 where it has none */
+    bool unified;      /* host and device share memory: map instead of copy */
+    bool exact_divide; /* -cl-fp32-correctly-rounded-divide-sqrt is there */
+    bool fast_fma;     /* fma() is not emulated */
+    int vector_floats; /* of the processor's vectors, as the driver says: 4, 8, 16; 1 where it has none */
     bool fp64;
     bool fp16;
 };
@@ -63,7 +65,7 @@ struct graft_opencl_device {
     double seconds;
 
     /* Bounds queued work. */
-    int queued;       /* launches since the last marker */
+    int queued;          /* launches since the last marker */
     cl_event markers[2]; /* NULL or a marker behind earlier launches */
 };
 
@@ -76,7 +78,7 @@ struct graft_opencl_kernel {
     struct graft_variant_info info;
     int steps; /* kernels added by open */
     cl_kernel step[GRAFT_OPENCL_MAX_STEPS];
-    size_t step_group[GRAFT_OPENCL_MAX_STEPS];  /* the most work-items of a group for this kernel */
+    size_t step_group[GRAFT_OPENCL_MAX_STEPS]; /* the most work-items of a group for this kernel */
     const char *step_name[GRAFT_OPENCL_MAX_STEPS];
     struct graft_tensor prepared; /* info.prepared_bytes; buffer NULL if 0 */
     void *state;                  /* the row's, from graft_opencl_state; released by the backend */
@@ -86,8 +88,8 @@ struct graft_opencl_variant {
     const char *name; /* NULL ends the list */
     /* Variants of the device's family (or ANY) come first, each in the order of the row. */
     enum graft_opencl_family family;
-    /* NULL if it can do the call on this device, else the reason why not. Fills workspace_bytes and prepared_bytes
-     * (both 0 before). Pure. */
+    /* NULL if it can do the call on this device, else the reason why not. Fills workspace_bytes and
+     * prepared_bytes (both 0 before). Pure. */
     const char *(*check)(const struct graft_opencl_device *device, const struct graft_call *call,
                          struct graft_variant_info *info);
     /* Adds the kernels and fills state. kernel->call and ->info are set. */
@@ -114,12 +116,14 @@ struct graft_opencl_row {
 /* ---- for open ---- */
 
 /* Zeroed memory for the row's numbers, in kernel->state. NULL with the error recorded. */
-void *graft_opencl_state(struct graft_opencl_device *device, struct graft_opencl_kernel *kernel, size_t bytes);
+void *graft_opencl_state(struct graft_opencl_device *device, struct graft_opencl_kernel *kernel,
+                         size_t bytes);
 
 /*
  * Adds the kernel `name` of cl/<source> (for example "binary.cl") as the next step (0, 1, …). The options are
- * -D definitions ("-DVEC=%d -DTRANSPOSE=1"); -cl-std=CL1.2 is added. Programs are shared per (source, options), built
- * at the first use, and kept on disk. A failure to compile names file and line in cl/ and quotes the log.
+ * -D definitions ("-DVEC=%d -DTRANSPOSE=1"); -cl-std=CL1.2 is added. Programs are shared per (source,
+ * options), built at the first use, and kept on disk. A failure to compile names file and line in cl/ and
+ * quotes the log.
  */
 GRAFT_MUST_CHECK enum graft_status graft_opencl_add(struct graft_opencl_device *device,
                                                     struct graft_opencl_kernel *kernel, const char *source,
@@ -127,8 +131,9 @@ GRAFT_MUST_CHECK enum graft_status graft_opencl_add(struct graft_opencl_device *
     GRAFT_PRINTF(5, 6);
 
 /* The program itself, owned by the device. */
-GRAFT_MUST_CHECK enum graft_status graft_opencl_program(struct graft_opencl_device *device, const char *source,
-                                                        const char *options, cl_program *program);
+GRAFT_MUST_CHECK enum graft_status graft_opencl_program(struct graft_opencl_device *device,
+                                                        const char *source, const char *options,
+                                                        cl_program *program);
 
 /* ---- for prepare and run ---- */
 
@@ -151,8 +156,8 @@ struct graft_opencl_args {
     } at[GRAFT_OPENCL_MAX_ARGS];
 };
 
-/* Two arguments: `global T *`, `ulong` offset in elements of `element_size` bytes. Absent (buffer NULL): a valid
- * address that must not be used. */
+/* Two arguments: `global T *`, `ulong` offset in elements of `element_size` bytes. Absent (buffer NULL): a
+ * valid address that must not be used. */
 void graft_opencl_arg_tensor(struct graft_opencl_device *device, struct graft_opencl_args *args,
                              struct graft_tensor tensor, size_t element_size);
 void graft_opencl_arg_int(struct graft_opencl_args *args, int64_t value); /* int; must fit */
@@ -162,9 +167,9 @@ void graft_opencl_arg_float(struct graft_opencl_args *args, double value);
 void graft_opencl_arg_ints(struct graft_opencl_args *args, const int32_t *values, int count);
 void graft_opencl_arg_local(struct graft_opencl_args *args, size_t bytes);
 
-/* Work-items wanted and work-group size; unused dimensions are 1 or 0 alike. `global` is rounded up to a multiple of
- * `local`, so kernels check their range. Always give the same local size for a kernel: some drivers compile again for
- * each. A global of 0 in dimension 0 to 2 of `dimensions` launches nothing. */
+/* Work-items wanted and work-group size; unused dimensions are 1 or 0 alike. `global` is rounded up to a
+ * multiple of `local`, so kernels check their range. Always give the same local size for a kernel: some
+ * drivers compile again for each. A global of 0 in dimension 0 to 2 of `dimensions` launches nothing. */
 struct graft_opencl_range {
     int dimensions; /* 1 to 3 */
     size_t global[3];
@@ -172,15 +177,16 @@ struct graft_opencl_range {
 };
 
 /*
- * The one launch function: sets the arguments, checks sizes against the limits of device and kernel, enqueues on the
- * device's queue, times on request, bounds what is queued.
+ * The one launch function: sets the arguments, checks sizes against the limits of device and kernel, enqueues
+ * on the device's queue, times on request, bounds what is queued.
  */
 GRAFT_MUST_CHECK enum graft_status graft_opencl_launch(struct graft_opencl_device *device,
                                                        struct graft_opencl_kernel *kernel, int step,
                                                        const struct graft_opencl_args *args,
                                                        const struct graft_opencl_range *range);
 
-/* For work that a library enqueues on device->queue itself: hand over its event (may be NULL; ours afterwards). */
+/* For work that a library enqueues on device->queue itself: hand over its event (may be NULL; ours
+ * afterwards). */
 GRAFT_MUST_CHECK enum graft_status graft_opencl_enqueued(struct graft_opencl_device *device, cl_event event);
 
 /* The cl_mem of a tensor's buffer. */
@@ -200,18 +206,20 @@ static inline struct graft_tensor graft_opencl_at(struct graft_tensor tensor, ui
 
 /* "CL_OUT_OF_RESOURCES" …; "unknown OpenCL error" for codes that are in no list. */
 const char *graft_opencl_error_name(cl_int code);
-/* Records "clEnqueueNDRangeKernel (conv2d): CL_OUT_OF_RESOURCES (-5)" with the status that fits the code (memory or
- * device). `what` may be NULL. */
-enum graft_status graft_opencl_fail(struct graft_context *context, cl_int code, const char *call, const char *what);
+/* Records "clEnqueueNDRangeKernel (conv2d): CL_OUT_OF_RESOURCES (-5)" with the status that fits the code
+ * (memory or device). `what` may be NULL. */
+enum graft_status graft_opencl_fail(struct graft_context *context, cl_int code, const char *call,
+                                    const char *what);
 
 /* ---- platform.c, used by device.c and tests ---- */
 
-/* The devices shown, in the order of opencl:N. `ids` and `platforms` have room for `capacity`; returns how many there
- * are; `hint` says why there is none. */
-int graft_opencl_enumerate(cl_platform_id *platforms, cl_device_id *ids, int capacity, char *hint, size_t hint_size);
+/* The devices shown, in the order of opencl:N. `ids` and `platforms` have room for `capacity`; returns how
+ * many there are; `hint` says why there is none. */
+int graft_opencl_enumerate(cl_platform_id *platforms, cl_device_id *ids, int capacity, char *hint,
+                           size_t hint_size);
 /* Fills info and traits from device properties: the one place where families and sizes are chosen. */
-void graft_opencl_describe(cl_platform_id platform, cl_device_id id, int index, struct graft_device_info *info,
-                           struct graft_opencl_traits *traits);
+void graft_opencl_describe(cl_platform_id platform, cl_device_id id, int index,
+                           struct graft_device_info *info, struct graft_opencl_traits *traits);
 
 /* ---- sources embedded by tools/embed-kernels ---- */
 

@@ -10,8 +10,8 @@
 #define MAX_PLATFORMS 32
 #define MAX_PLATFORM_DEVICES 64
 
-#define INSTALL                                                                                                        \
-    "install a driver: pocl-opencl-icd for the processor, the maker's OpenCL driver (or mesa-opencl-icd, "             \
+#define INSTALL                                                                                              \
+    "install a driver: pocl-opencl-icd for the processor, the maker's OpenCL driver (or mesa-opencl-icd, "   \
     "intel-opencl-icd) for a graphics card; `clinfo` shows what is found"
 
 static void device_text(cl_device_id id, cl_device_info what, char *text, size_t size)
@@ -49,7 +49,8 @@ static bool contains(const char *text, const char *part)
     return false;
 }
 
-/* Only what can run our kernels: no accelerators, no FPGA emulation, OpenCL 1.2, a compiler, little endian. */
+/* Only what can run our kernels: no accelerators, no FPGA emulation, OpenCL 1.2, a compiler, little endian.
+ */
 static bool device_is_shown(cl_platform_id platform, cl_device_id id)
 {
     const uint64_t type = ULONG(id, CL_DEVICE_TYPE);
@@ -71,14 +72,16 @@ static bool device_is_shown(cl_platform_id platform, cl_device_id id)
            UINT(id, CL_DEVICE_ENDIAN_LITTLE) != 0;
 }
 
-int graft_opencl_enumerate(cl_platform_id *platforms, cl_device_id *ids, int capacity, char *hint, size_t hint_size)
+int graft_opencl_enumerate(cl_platform_id *platforms, cl_device_id *ids, int capacity, char *hint,
+                           size_t hint_size)
 {
     cl_platform_id all[MAX_PLATFORMS];
     cl_uint platform_count = 0;
     int count = 0, hidden = 0;
     const cl_int code = clGetPlatformIDs(MAX_PLATFORMS, all, &platform_count);
     if (code != CL_SUCCESS && code != PLATFORM_NOT_FOUND) {
-        snprintf(hint, hint_size, "OpenCL: clGetPlatformIDs: %s (%d); " INSTALL, graft_opencl_error_name(code), code);
+        snprintf(hint, hint_size, "OpenCL: clGetPlatformIDs: %s (%d); " INSTALL,
+                 graft_opencl_error_name(code), code);
         return 0;
     }
     if (code == PLATFORM_NOT_FOUND || platform_count == 0) {
@@ -90,7 +93,8 @@ int graft_opencl_enumerate(cl_platform_id *platforms, cl_device_id *ids, int cap
     for (cl_uint p = 0; p < platform_count; p++) {
         cl_device_id found[MAX_PLATFORM_DEVICES];
         cl_uint found_count = 0;
-        if (clGetDeviceIDs(all[p], CL_DEVICE_TYPE_ALL, MAX_PLATFORM_DEVICES, found, &found_count) != CL_SUCCESS)
+        if (clGetDeviceIDs(all[p], CL_DEVICE_TYPE_ALL, MAX_PLATFORM_DEVICES, found, &found_count) !=
+            CL_SUCCESS)
             continue;
         if (found_count > MAX_PLATFORM_DEVICES)
             found_count = MAX_PLATFORM_DEVICES;
@@ -104,14 +108,15 @@ int graft_opencl_enumerate(cl_platform_id *platforms, cl_device_id *ids, int cap
         }
     }
     if (count == 0)
-        snprintf(hint, hint_size, "OpenCL: %u driver%s, but no device that can be used (%d hidden: accelerator, "
-                 "emulation, or older than OpenCL 1.2); " INSTALL, platform_count, platform_count == 1 ? "" : "s",
-                 hidden);
+        snprintf(hint, hint_size,
+                 "OpenCL: %u driver%s, but no device that can be used (%d hidden: accelerator, "
+                 "emulation, or older than OpenCL 1.2); " INSTALL,
+                 platform_count, platform_count == 1 ? "" : "s", hidden);
     return count;
 }
 
-void graft_opencl_describe(cl_platform_id platform, cl_device_id id, int index, struct graft_device_info *info,
-                           struct graft_opencl_traits *traits)
+void graft_opencl_describe(cl_platform_id platform, cl_device_id id, int index,
+                           struct graft_device_info *info, struct graft_opencl_traits *traits)
 {
     memset(info, 0, sizeof(*info));
     memset(traits, 0, sizeof(*traits));

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "backend/opencl/pool.h"
 
-static struct graft_opencl_flat pool_sizes(const struct graft_opencl_device *device, enum graft_opencl_family family)
+static struct graft_opencl_flat pool_sizes(const struct graft_opencl_device *device,
+                                           enum graft_opencl_family family)
 {
     struct graft_opencl_flat flat = graft_opencl_flat_sizes(device, family);
     flat.span = flat.few; /* few channels a work-item, so that global pooling has enough of them */
@@ -18,8 +19,9 @@ void graft_opencl_arg_window(struct graft_opencl_args *args, const struct graft_
     graft_opencl_arg_ints(args, window, 8);
 }
 
-enum graft_status graft_opencl_pool_launch(struct graft_opencl_device *device, struct graft_opencl_kernel *kernel,
-                                           int step, struct graft_opencl_args *args, const struct graft_shape *shape)
+enum graft_status graft_opencl_pool_launch(struct graft_opencl_device *device,
+                                           struct graft_opencl_kernel *kernel, int step,
+                                           struct graft_opencl_args *args, const struct graft_shape *shape)
 {
     const struct graft_opencl_flat flat = pool_sizes(device, kernel->variant->family);
     const struct graft_opencl_grid grid =

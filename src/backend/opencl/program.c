@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Programs: built from the embedded sources at their first use, shared by all kernels with the same options, kept on
- * disk where that gains something. That is measured: the first process that compiles a program notes how long it took.
- * If the second process needs about as long, the driver keeps nothing itself, and the binary is stored when the device
- * is closed; if it is much faster, the driver does, and asking it for binaries would only cost (PoCL 3.1 compiles every
- * kernel of the program again for it: 0.1 s each).
+ * Programs: built from the embedded sources at their first use, shared by all kernels with the same options,
+ * kept on disk where that gains something. That is measured: the first process that compiles a program notes
+ * how long it took. If the second process needs about as long, the driver keeps nothing itself, and the
+ * binary is stored when the device is closed; if it is much faster, the driver does, and asking it for
+ * binaries would only cost (PoCL 3.1 compiles every kernel of the program again for it: 0.1 s each).
  */
 #include "backend/opencl/cache.h"
 #include "backend/opencl/internal.h"
@@ -20,7 +20,8 @@
 #define LANGUAGE "-cl-std=CL1.2 -w " /* some compilers print warnings on their own; a test looks at them */
 #define MAX_OPTIONS 1024
 #define WORTH_SECONDS 0.005 /* what compiles faster is not kept */
-#define DRIVER_KEEPS 0.6    /* the second time takes less than this part of the first: the driver has a cache */
+#define DRIVER_KEEPS 0.6 /* the second time takes less than this part of the first: the driver has a cache   \
+                          */
 
 struct graft_opencl_program {
     struct graft_opencl_program *next;
@@ -58,8 +59,8 @@ static char *make_key(struct graft_opencl_device *device, const struct graft_ope
     clGetDeviceInfo(device->id, CL_DEVICE_VERSION, sizeof(device_version) - 1, device_version, NULL);
     graft_text_append(context, &key, "%s|%zu|%016llx|%s|%s|%s|%s|%s|%s", source->name, strlen(source->text),
                       (unsigned long long)graft_opencl_hash(source->text, strlen(source->text)), options,
-                      device->base.info.name, device_version, device->base.info.driver, device->base.info.platform,
-                      version);
+                      device->base.info.name, device_version, device->base.info.driver,
+                      device->base.info.platform, version);
     if (key.failed) {
         graft_text_close(context, &key);
         return NULL;
@@ -73,7 +74,8 @@ static void log_excerpt(struct graft_opencl_device *device, cl_program program, 
     struct graft_context *context = device->base.context;
     size_t length = 0;
     snprintf(text, size, "no build log");
-    if (clGetProgramBuildInfo(program, device->id, CL_PROGRAM_BUILD_LOG, 0, NULL, &length) != CL_SUCCESS || length < 2)
+    if (clGetProgramBuildInfo(program, device->id, CL_PROGRAM_BUILD_LOG, 0, NULL, &length) != CL_SUCCESS ||
+        length < 2)
         return;
     char *log = graft_allocate(context, length + 1, 1);
     if (log == NULL)
@@ -96,12 +98,14 @@ static enum graft_status fail_build(struct graft_opencl_device *device, cl_progr
     if (code != CL_BUILD_PROGRAM_FAILURE)
         return graft_opencl_fail(device->base.context, code, "clBuildProgram", source);
     log_excerpt(device, program, excerpt, sizeof(excerpt));
-    return graft_fail(device->base.context, GRAFT_ERROR_DEVICE, "program %s does not compile on %s (driver %s, options '%s'): %s",
-                      source, device->base.info.name, device->base.info.driver, options, excerpt);
+    return graft_fail(device->base.context, GRAFT_ERROR_DEVICE,
+                      "program %s does not compile on %s (driver %s, options '%s'): %s", source,
+                      device->base.info.name, device->base.info.driver, options, excerpt);
 }
 
-static enum graft_status build_source(struct graft_opencl_device *device, const struct graft_opencl_source *source,
-                                      const char *options, cl_program *program)
+static enum graft_status build_source(struct graft_opencl_device *device,
+                                      const struct graft_opencl_source *source, const char *options,
+                                      cl_program *program)
 {
     cl_int code = CL_SUCCESS;
     const char *text = source->text;
@@ -124,8 +128,8 @@ static cl_program build_binary(struct graft_opencl_device *device, const struct 
 {
     cl_int code = CL_SUCCESS, binary_code = CL_SUCCESS;
     const unsigned char *data = (const unsigned char *)binary->data;
-    cl_program program = clCreateProgramWithBinary(device->context, 1, &device->id, &binary->size, &data, &binary_code,
-                                                   &code);
+    cl_program program =
+        clCreateProgramWithBinary(device->context, 1, &device->id, &binary->size, &data, &binary_code, &code);
     if (code == CL_SUCCESS && binary_code == CL_SUCCESS &&
         clBuildProgram(program, 1, &device->id, options, NULL, NULL) == CL_SUCCESS)
         return program;
@@ -159,7 +163,8 @@ static enum graft_status build(struct graft_opencl_device *device, const struct 
         graft_opencl_cache_write(context, entry->key, &note);
     }
     /* A binary that the driver did not take any more is stored again. */
-    entry->store = seen && cached.state != GRAFT_OPENCL_CACHED_USELESS && note.state == GRAFT_OPENCL_CACHED_SEEN;
+    entry->store =
+        seen && cached.state != GRAFT_OPENCL_CACHED_USELESS && note.state == GRAFT_OPENCL_CACHED_SEEN;
     entry->seconds = seconds;
     return GRAFT_OK;
 }
@@ -173,8 +178,8 @@ static void entry_close(struct graft_context *context, struct graft_opencl_progr
     graft_release(context, entry);
 }
 
-enum graft_status graft_opencl_program(struct graft_opencl_device *device, const char *source, const char *options,
-                                       cl_program *program)
+enum graft_status graft_opencl_program(struct graft_opencl_device *device, const char *source,
+                                       const char *options, cl_program *program)
 {
     struct graft_context *context = device->base.context;
     *program = NULL;
@@ -220,7 +225,8 @@ static void store(struct graft_opencl_device *device, const struct graft_opencl_
     binary.data = graft_allocate_raw(context, binary.size, 1);
     if (binary.data == NULL)
         return;
-    if (clGetProgramInfo(entry->program, CL_PROGRAM_BINARIES, sizeof(binary.data), &binary.data, NULL) == CL_SUCCESS)
+    if (clGetProgramInfo(entry->program, CL_PROGRAM_BINARIES, sizeof(binary.data), &binary.data, NULL) ==
+        CL_SUCCESS)
         graft_opencl_cache_write(context, entry->key, &binary);
     graft_release(context, binary.data);
 }
@@ -246,8 +252,9 @@ enum graft_status graft_opencl_add(struct graft_opencl_device *device, struct gr
     const int length = vsnprintf(options, sizeof(options), options_format, list);
     va_end(list);
     if (length < 0 || (size_t)length >= sizeof(options) || kernel->steps == GRAFT_OPENCL_MAX_STEPS)
-        return graft_fail(context, GRAFT_ERROR_ARGUMENT, "%s of cl/%s: more than %d kernels or %d characters of options",
-                          name, source, GRAFT_OPENCL_MAX_STEPS, MAX_OPTIONS);
+        return graft_fail(context, GRAFT_ERROR_ARGUMENT,
+                          "%s of cl/%s: more than %d kernels or %d characters of options", name, source,
+                          GRAFT_OPENCL_MAX_STEPS, MAX_OPTIONS);
     cl_program program = NULL;
     const enum graft_status status = graft_opencl_program(device, source, options, &program);
     if (status != GRAFT_OK)

@@ -14,9 +14,9 @@ struct state {
     int reduced; /* outer reduced dimensions */
     int32_t dim[8], stride[8];
     bool inner_is_reduced;
-    int64_t terms;         /* elements of x per element of y */
-    int64_t row_chunks;    /* reduce_inner: chunks are rows … */
-    int64_t columns_each;  /* … or columns */
+    int64_t terms;        /* elements of x per element of y */
+    int64_t row_chunks;   /* reduce_inner: chunks are rows … */
+    int64_t columns_each; /* … or columns */
     struct graft_opencl_columns columns;
 };
 
@@ -53,7 +53,8 @@ static void describe(const struct graft_opencl_device *device, const struct graf
     state->terms = state->inner_is_reduced ? inner : 1;
     for (int i = 0; i < 8; i++)
         state->kept_dim[i] = state->dim[i] = 1;
-    /* From the inside out: kept dimensions fill kept_dim from its third entry down, reduced ones dim from the last. */
+    /* From the inside out: kept dimensions fill kept_dim from its third entry down, reduced ones dim from the
+     * last. */
     for (int i = count - 2; i >= 0; i--)
         reduced += runs[i].reduced;
     state->reduced = reduced;
@@ -90,7 +91,8 @@ static void describe(const struct graft_opencl_device *device, const struct graf
         state->row_chunks = graft_ceil_div(rows, state->columns.rows_each);
         state->columns.chunks = state->row_chunks;
     } else if (state->kept < 64 && inner > CHUNK_COLUMNS) {
-        state->columns_each = graft_max_i64(graft_round_up((uint64_t)graft_ceil_div(inner, 64), 16), CHUNK_COLUMNS);
+        state->columns_each =
+            graft_max_i64(graft_round_up((uint64_t)graft_ceil_div(inner, 64), 16), CHUNK_COLUMNS);
         state->columns.chunks = graft_ceil_div(inner, state->columns_each);
     }
 }

@@ -16,8 +16,8 @@ static int lanes_of(const struct graft_opencl_device *device, const struct graft
     return lanes;
 }
 
-enum graft_status graft_opencl_row_launch(struct graft_opencl_device *device, struct graft_opencl_kernel *kernel,
-                                          struct graft_opencl_args *args)
+enum graft_status graft_opencl_row_launch(struct graft_opencl_device *device,
+                                          struct graft_opencl_kernel *kernel, struct graft_opencl_args *args)
 {
     const struct graft_shape *shape = &kernel->call.in[0].shape;
     const int64_t inner = graft_opencl_inner(shape);

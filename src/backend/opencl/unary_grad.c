@@ -19,7 +19,8 @@ static enum graft_status run(struct graft_opencl_device *device, struct graft_op
     const struct graft_opencl_range range = graft_opencl_flat_range(&flat, count);
     struct graft_opencl_args args = {0};
     graft_opencl_arg_tensor(device, &args, out[0], sizeof(float));
-    graft_opencl_arg_tensor(device, &args, in[graft_unary_needs(kind) == GRAFT_UNARY_FROM_X ? X : Y], sizeof(float));
+    graft_opencl_arg_tensor(device, &args, in[graft_unary_needs(kind) == GRAFT_UNARY_FROM_X ? X : Y],
+                            sizeof(float));
     graft_opencl_arg_tensor(device, &args, in[DY], sizeof(float));
     graft_opencl_arg_int(&args, (int)kind);
     graft_opencl_arg_int(&args, graft_opencl_accumulates(kernel, 0));
