@@ -132,7 +132,7 @@ SINGLE kernel void gemm_gather(global const float *a, const ulong a_at, global c
     const int group = panel / g.panels, column = panel % g.panels * COLUMNS;
     const int columns = min(g.columns - column, COLUMNS), taps = g.taps_y * g.taps_x;
     const size_t y_skip = (size_t)batch * y_batch + (size_t)group * g.columns + column;
-    global const float *zeros = b + zeros_at;
+    global const float *zeros = b + b_at + zeros_at;
     const struct tile_epilogue epilogue =
         tile_epilogue_of((g.flags & 1) ? bias + bias_at + group * g.columns + column : 0,
                          (g.flags & 2) ? residual + residual_at + y_skip : 0, g.flags);
