@@ -24,8 +24,8 @@ kernel void depthwise_pack(global const float *w, const ulong w_at, global float
 #define BLOCK 4 /* pixels of a line, or taps, at a time */
 
 /* BLOCK pixels of a line from v on, channels c to c + n_c: sum[] += all taps. `from`: image and channel. */
-static inline void depthwise_block(const struct gather *g, global const float *from, global const float *w, const int u,
-                                   const int v, const int n_c, real *sum)
+static inline void depthwise_block(const struct gather *g, global const float *from, global const float *w,
+                                   const int u, const int v, const int n_c, real *sum)
 {
     const int step = g->step_x * g->pixel;
     const bool full = v + BLOCK <= g->grid_x && n_c == VEC;
@@ -39,13 +39,14 @@ static inline void depthwise_block(const struct gather *g, global const float *f
         for (int tap_x = 0; tap_x < g->taps_x; ++tap_x) {
             if (full && from_x >= 0 && from_x + (BLOCK - 1) * g->step_x < g->width) {
                 const real value = LOAD(weight);
-                _Pragma("unroll") for (int i = 0; i < BLOCK; ++i)
-                    sum[i] = fma(LOAD(pixel + (long)i * step), value, sum[i]);
+                _Pragma("unroll") for (int i = 0; i < BLOCK; ++i) sum[i] =
+                    fma(LOAD(pixel + (long)i * step), value, sum[i]);
             } else {
                 const real value = load_some(weight, n_c);
-                _Pragma("unroll") for (int i = 0; i < BLOCK; ++i)
-                    if (v + i < g->grid_x && (uint)(from_x + i * g->step_x) < (uint)g->width)
-                        sum[i] = fma(load_some(pixel + (long)i * step, n_c), value, sum[i]);
+                _Pragma("unroll") for (int i = 0; i < BLOCK;
+                                       ++i) if (v + i < g->grid_x &&
+                                                (uint)(from_x + i * g->step_x) < (uint)g->width) sum[i] =
+                    fma(load_some(pixel + (long)i * step, n_c), value, sum[i]);
             }
             from_x += g->tap_x;
             pixel += (long)g->tap_x * g->pixel;
@@ -68,7 +69,8 @@ kernel void depthwise(global const float *x, const ulong x_at, global const floa
     const int line_first = (int)get_global_id(1) * g.tiles, line_end = min(line_first + g.tiles, g.row_end);
     for (int line = line_first; line < line_end; ++line) {
         const int n = line / g.grid_y, u = line - n * g.grid_y;
-        const size_t to_line = ((size_t)n * g.to_height + u * g.to_step_y + g.to_base_y) * g.to_width + g.to_base_x;
+        const size_t to_line =
+            ((size_t)n * g.to_height + u * g.to_step_y + g.to_base_y) * g.to_width + g.to_base_x;
         global const float *from = x + x_at + (size_t)n * g.height * g.width * g.pixel;
         for (int v = 0; v < g.grid_x; v += BLOCK)
             for (int c = c_first; c < c_end; c += VEC) {
@@ -77,24 +79,25 @@ kernel void depthwise(global const float *x, const ulong x_at, global const floa
                 const real start = (g.flags & 1) ? load_some(bias + bias_at + c, n_c) : (real)(0.0f);
                 _Pragma("unroll") for (int i = 0; i < BLOCK; ++i) sum[i] = start;
                 depthwise_block(&g, from + c, w + w_at + c, u, v, n_c, sum);
-                _Pragma("unroll") for (int i = 0; i < BLOCK; ++i)
-                    if (v + i < g.grid_x) {
-                        const size_t at = (to_line + (size_t)(v + i) * g.to_step_x) * g.pixel + c;
-                        if (g.flags & 2)
-                            sum[i] += load_some(residual + residual_at + at, n_c);
-                        store_result(ACTIVATE(g.flags >> 3, real, sum[i]), y + y_at + at, n_c, g.flags >> 2 & 1);
-                    }
+                _Pragma("unroll") for (int i = 0; i < BLOCK; ++i) if (v + i < g.grid_x)
+                {
+                    const size_t at = (to_line + (size_t)(v + i) * g.to_step_x) * g.pixel + c;
+                    if (g.flags & 2)
+                        sum[i] += load_some(residual + residual_at + at, n_c);
+                    store_result(ACTIVATE(g.flags >> 3, real, sum[i]), y + y_at + at, n_c, g.flags >> 2 & 1);
+                }
             }
     }
 }
 
 /*
- * A work-item takes BLOCK taps that lie side by side. numbers: kernel h, w; stride h, w; dilation h, w; pad top, left;
- * x's h, w; dy's h, w; channels; lines of dy; lines of a chunk. Range: channels / VEC, kernel h × blocks of kernel w,
- * chunks.
+ * A work-item takes BLOCK taps that lie side by side. numbers: kernel h, w; stride h, w; dilation h, w; pad
+ * top, left; x's h, w; dy's h, w; channels; lines of dy; lines of a chunk. Range: channels / VEC, kernel h ×
+ * blocks of kernel w, chunks.
  */
-kernel void depthwise_weight(global const float *x, const ulong x_at, global const float *dy, const ulong dy_at,
-                             global float *parts, const ulong parts_at, const int16 numbers)
+kernel void depthwise_weight(global const float *x, const ulong x_at, global const float *dy,
+                             const ulong dy_at, global float *parts, const ulong parts_at,
+                             const int16 numbers)
 {
     const int channels = numbers.sc, kernel_x = numbers.s1, blocks_x = (kernel_x + BLOCK - 1) / BLOCK;
     const int c = (int)get_global_id(0) * VEC, n_c = min(VEC, channels - c);
@@ -119,25 +122,25 @@ kernel void depthwise_weight(global const float *x, const ulong x_at, global con
             const int from_x = v * stride_x + move_x;
             const real value = load_some(gradient + (size_t)v * channels, n_c);
             if (n_c == VEC && from_x >= 0 && from_x + reach_x < width) {
-                _Pragma("unroll") for (int i = 0; i < BLOCK; ++i)
-                    if (i < taps)
-                        sum[i] = fma(LOAD(from + (long)(from_x + i * dilation_x) * channels), value, sum[i]);
+                _Pragma("unroll") for (int i = 0; i < BLOCK; ++i) if (i < taps) sum[i] =
+                    fma(LOAD(from + (long)(from_x + i * dilation_x) * channels), value, sum[i]);
             } else {
-                _Pragma("unroll") for (int i = 0; i < BLOCK; ++i)
-                    if (i < taps && (uint)(from_x + i * dilation_x) < (uint)width)
-                        sum[i] = fma(load_some(from + (long)(from_x + i * dilation_x) * channels, n_c), value, sum[i]);
+                _Pragma("unroll") for (int i = 0; i < BLOCK;
+                                       ++i) if (i < taps && (uint)(from_x + i * dilation_x) < (uint)width)
+                    sum[i] =
+                        fma(load_some(from + (long)(from_x + i * dilation_x) * channels, n_c), value, sum[i]);
             }
         }
     }
     parts += parts_at + (((size_t)chunk * numbers.s0 + tap_y) * kernel_x + tap_x) * channels + c;
-    _Pragma("unroll") for (int i = 0; i < BLOCK; ++i)
-        if (i < taps)
-            store_some(sum[i], parts + (size_t)i * channels, n_c);
+    _Pragma("unroll") for (int i = 0; i < BLOCK; ++i) if (i < taps)
+        store_some(sum[i], parts + (size_t)i * channels, n_c);
 }
 
 /* Range: channels, taps. */
-kernel void depthwise_sum(global const float *parts, const ulong parts_at, global float *dw, const ulong dw_at,
-                          const int channels, const int taps, const int chunks, const int accumulate)
+kernel void depthwise_sum(global const float *parts, const ulong parts_at, global float *dw,
+                          const ulong dw_at, const int channels, const int taps, const int chunks,
+                          const int accumulate)
 {
     const int c = (int)get_global_id(0), tap = (int)get_global_id(1);
     if (c >= channels)

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Matrix products of the CPU family, used by matmul, conv2d and its gradients: a work-item computes whole register
- * tiles (gemm_tile.h). Work-group: always 1 × 1 × 1.
+ * Matrix products of the CPU family, used by matmul, conv2d and its gradients: a work-item computes whole
+ * register tiles (gemm_tile.h). Work-group: always 1 × 1 × 1.
  *
- *   gemm_pack    b of any strides → panels of COLUMNS columns, k after k, zero-padded; behind them a row of zeros
- *   gemm_gather  y[row, column] = sum over taps and run of a[pixel(row, tap), run] × packed b
+ *   gemm_pack    b of any strides → panels of COLUMNS columns, k after k, zero-padded; behind them a row of
+ * zeros gemm_gather  y[row, column] = sum over taps and run of a[pixel(row, tap), run] × packed b
  *                (convolution, its gradient to the input, a·b)
  *   gemm_outer   y[row, column] = sum over pixels of a[pixel, row] × b[pixel(tap), column]
  *                (convolution's gradient to the weight, aᵀ·b)
@@ -23,20 +23,21 @@
 #define SINGLE __attribute__((reqd_work_group_size(1, 1, 1)))
 
 /*
- * to[batch][panel][k][COLUMNS], k = outer × inner_size + inner; from + batch × batch_step + group × group_step
- * + outer × outer_step + inner × inner_step + column × column_step; and `zeros` floats of 0 at zeros_at of `to`.
- * Range: panels, blocks of k, batches.
+ * to[batch][panel][k][COLUMNS], k = outer × inner_size + inner; from + batch × batch_step + group ×
+ * group_step
+ * + outer × outer_step + inner × inner_step + column × column_step; and `zeros` floats of 0 at zeros_at of
+ * `to`. Range: panels, blocks of k, batches.
  */
-SINGLE kernel void gemm_pack(global const float *from, const ulong from_at, global float *to, const ulong to_at,
-                             const int8 steps, const int8 sizes, const ulong to_batch, const ulong zeros_at,
-                             const int zeros)
+SINGLE kernel void gemm_pack(global const float *from, const ulong from_at, global float *to,
+                             const ulong to_at, const int8 steps, const int8 sizes, const ulong to_batch,
+                             const ulong zeros_at, const int zeros)
 {
     const int batch_step = steps.s0, group_step = steps.s1, outer_step = steps.s2, inner_step = steps.s3;
     const int column_step = steps.s4;
     const int outer_size = sizes.s0, inner_size = sizes.s1;
-    const int columns_all = sizes.s2;      /* of a group */
-    const int panels = sizes.s3;           /* of a group */
-    const int block = sizes.s4;            /* k of a work-item */
+    const int columns_all = sizes.s2; /* of a group */
+    const int panels = sizes.s3;      /* of a group */
+    const int block = sizes.s4;       /* k of a work-item */
     const int panel = (int)get_global_id(0);
     const int batch = (int)get_global_id(2);
     const int k_all = outer_size * inner_size;
@@ -100,8 +101,9 @@ static inline void gather_locate(const struct gather *g, const int row_first, st
         rows->y[i] = y;
         rows->x[i] = x;
         rows->from[i] = (((long)n * g->height + y) * g->width + x) * g->pixel;
-        rows->to[i] = (((long)n * g->to_height + u * g->to_step_y + g->to_base_y) * g->to_width + v * g->to_step_x +
-                       g->to_base_x) * g->leading;
+        rows->to[i] = (((long)n * g->to_height + u * g->to_step_y + g->to_base_y) * g->to_width +
+                       v * g->to_step_x + g->to_base_x) *
+                      g->leading;
         if (y + low_y < 0 || y + high_y >= g->height || x + low_x < 0 || x + high_x >= g->width)
             rows->inside = 0;
         if (row_first + i + 1 >= g->row_end)
@@ -116,16 +118,75 @@ static inline void gather_locate(const struct gather *g, const int row_first, st
     }
 }
 
+/* The terms of one step: taps [tap, tap_end), floats [run_first, run_first + run) of each; all: there is one
+ * step. */
+struct gather_block {
+    int tap, tap_end, run_first, run;
+    bool all, begun, ended;
+};
+
+/* Tile `rows` of a panel of `columns`: sums += the terms of a block; after the last one y is written. */
+static inline void gather_tile(const struct gather *g, const struct gather_block *block,
+                               const struct gather_rows *rows, const int count, const int columns,
+                               global const float *a, global const float *b, global const float *zeros,
+                               float *sums, global float *y, const struct tile_epilogue *epilogue)
+{
+    tile_vector sum0[ROWS], sum1[ROWS];
+    _Pragma("unroll") for (int i = 0; i < ROWS; ++i)
+    {
+        sum0[i] = block->begun ? TILE_LOAD(2 * i, sums) : (tile_vector)(0.0f);
+        sum1[i] = block->begun ? TILE_LOAD(2 * i + 1, sums) : (tile_vector)(0.0f);
+    }
+    /* Inside, taps that follow each other in a and in b are one run. */
+    const bool merge =
+        block->all && rows->inside && g->tap_x == 1 && g->tap_column == 1 && g->pixel == g->run;
+    const int tap_step = merge ? g->taps_x : 1, run = block->run * tap_step;
+    for (int tap = block->tap; tap < block->tap_end; tap += tap_step) {
+        const int tap_y = tap / g->taps_x, tap_x = tap - tap_y * g->taps_x;
+        const int move_y = tap_y * g->tap_y, move_x = tap_x * g->tap_x;
+        const long move = ((long)move_y * g->width + move_x) * g->pixel + block->run_first;
+        global const float *row[ROWS];
+        if (rows->inside) {
+            _Pragma("unroll") for (int i = 0; i < ROWS; ++i) row[i] = a + (rows->from[i] + move);
+        } else {
+            _Pragma("unroll") for (int i = 0; i < ROWS; ++i)
+            {
+                const bool there = (uint)(rows->y[i] + move_y) < (uint)g->height &&
+                                   (uint)(rows->x[i] + move_x) < (uint)g->width;
+                row[i] = there ? a + (rows->from[i] + move) : zeros;
+            }
+        }
+        const int place = g->first_tap + tap_y * g->tap_row + tap_x * g->tap_column;
+        global const float *tap_b = b + ((size_t)place * g->run + block->run_first) * COLUMNS;
+        if (columns > VECTOR)
+            TILE_RUN(sum0, sum1, row, tap_b, run);
+        else
+            TILE_RUN_HALF(sum0, row, tap_b, run);
+    }
+    if (block->ended && columns == COLUMNS && count == ROWS && !epilogue->accumulate) {
+        TILE_FINISH_WHOLE(sum0, sum1, y, rows->to, epilogue);
+        return;
+    }
+    _Pragma("unroll") for (int i = 0; i < ROWS; ++i)
+    {
+        TILE_STORE(sum0[i], 2 * i, sums);
+        TILE_STORE(sum1[i], 2 * i + 1, sums);
+    }
+    for (int i = 0; block->ended && i < count; ++i)
+        tile_finish_row(sums + i * COLUMNS, y, rows->to[i], columns, epilogue);
+}
+
 /*
- * b: panels as gemm_pack writes them, zeros: `run` floats of 0. The terms are taken in blocks (g.block_taps taps, or
- * g.block_run of one), so that a block of b stays in the cache for BAND tiles; between blocks sums are in private
- * memory. Range: panels of all groups, rows / (ROWS × tiles), batches.
+ * b: panels as gemm_pack writes them, zeros: `run` floats of 0. The terms are taken in blocks (block_taps
+ * taps, or block_run floats of one), so that a block of b stays in the cache for BAND tiles; between blocks
+ * sums are in private memory. Range: panels of all groups, rows / (ROWS × tiles), batches.
  */
-SINGLE kernel void gemm_gather(global const float *a, const ulong a_at, global const float *b, const ulong b_at,
-                               const ulong zeros_at, global const float *bias, const ulong bias_at,
-                               global const float *residual, const ulong residual_at, global float *y,
-                               const ulong y_at, const int16 numbers0, const int16 numbers1, const int block_taps,
-                               const int block_run, const int a_batch, const ulong b_batch, const int y_batch)
+SINGLE kernel void gemm_gather(global const float *a, const ulong a_at, global const float *b,
+                               const ulong b_at, const ulong zeros_at, global const float *bias,
+                               const ulong bias_at, global const float *residual, const ulong residual_at,
+                               global float *y, const ulong y_at, const int16 numbers0, const int16 numbers1,
+                               const int block_taps, const int block_run, const int a_batch,
+                               const ulong b_batch, const int y_batch)
 {
     const struct gather g = gather_of(numbers0, numbers1);
     const int panel = (int)get_global_id(0), batch = (int)get_global_id(2);
@@ -139,7 +200,6 @@ SINGLE kernel void gemm_gather(global const float *a, const ulong a_at, global c
     a += a_at + (size_t)batch * a_batch + (size_t)group * g.group;
     b += b_at + batch * b_batch + (size_t)panel * g.packed * COLUMNS;
     y += y_at + y_skip;
-    const bool whole = block_taps >= taps && block_run >= g.run; /* one block */
     float done[BAND * ROWS * COLUMNS];
     struct gather_rows located[BAND];
 
@@ -149,88 +209,21 @@ SINGLE kernel void gemm_gather(global const float *a, const ulong a_at, global c
         const int tiles = min(BAND, (last - band + ROWS - 1) / ROWS);
         for (int tile = 0; tile < tiles; ++tile)
             gather_locate(&g, band + tile * ROWS, &located[tile]);
-        int tap_first = 0, run_first = 0;
-        bool ended;
+        struct gather_block block = {.all = block_taps >= taps && block_run >= g.run};
         do {
-            const int tap_end = min(tap_first + block_taps, taps), run = min(block_run, g.run - run_first);
-            const bool begun = tap_first > 0 || run_first > 0;
-            ended = tap_end >= taps && run_first + run >= g.run;
-            for (int tile = 0; tile < tiles; ++tile) {
-                const struct gather_rows *rows = &located[tile];
-                float *sums = done + tile * ROWS * COLUMNS;
-                tile_vector sum0[ROWS], sum1[ROWS];
-                _Pragma("unroll") for (int i = 0; i < ROWS; ++i)
-                {
-                    sum0[i] = begun ? TILE_LOAD(2 * i, sums) : (tile_vector)(0.0f);
-                    sum1[i] = begun ? TILE_LOAD(2 * i + 1, sums) : (tile_vector)(0.0f);
-                }
-                /* Inside, taps that follow each other in a and in b are one run. */
-                const bool merge =
-                    whole && rows->inside && g.tap_x == 1 && g.tap_column == 1 && g.pixel == g.run;
-                const int tap_step = merge ? g.taps_x : 1;
-                for (int tap = tap_first; tap < tap_end; tap += tap_step) {
-                    const int tap_y = tap / g.taps_x, tap_x = tap - tap_y * g.taps_x;
-                    const int move_y = tap_y * g.tap_y, move_x = tap_x * g.tap_x;
-                    const long move = ((long)move_y * g.width + move_x) * g.pixel + run_first;
-                    global const float *row[ROWS];
-                    if (rows->inside) {
-                        _Pragma("unroll") for (int i = 0; i < ROWS; ++i) row[i] = a + (rows->from[i] + move);
-                    } else {
-                        _Pragma("unroll") for (int i = 0; i < ROWS; ++i)
-                        {
-                            const bool there = (uint)(rows->y[i] + move_y) < (uint)g.height &&
-                                               (uint)(rows->x[i] + move_x) < (uint)g.width;
-                            row[i] = there ? a + (rows->from[i] + move) : zeros;
-                        }
-                    }
-                    const int place = g.first_tap + tap_y * g.tap_row + tap_x * g.tap_column;
-                    global const float *tap_b = b + ((size_t)place * g.run + run_first) * COLUMNS;
-                    if (columns > VECTOR)
-                        TILE_RUN(sum0, sum1, row, tap_b, run * tap_step);
-                    else
-                        TILE_RUN_HALF(sum0, row, tap_b, run * tap_step);
-                }
-                const int count = min(ROWS, last - (band + tile * ROWS));
-                if (ended && columns == COLUMNS && count == ROWS && !epilogue.accumulate) {
-                    if (epilogue.bias) {
-                        const tile_vector bias0 = TILE_LOAD(0, epilogue.bias), bias1 = TILE_LOAD(1, epilogue.bias);
-                        _Pragma("unroll") for (int i = 0; i < ROWS; ++i)
-                        {
-                            sum0[i] += bias0;
-                            sum1[i] += bias1;
-                        }
-                    }
-                    if (epilogue.residual) {
-                        _Pragma("unroll") for (int i = 0; i < ROWS; ++i)
-                        {
-                            sum0[i] += TILE_LOAD(0, epilogue.residual + rows->to[i]);
-                            sum1[i] += TILE_LOAD(1, epilogue.residual + rows->to[i]);
-                        }
-                    }
-                    _Pragma("unroll") for (int i = 0; i < ROWS; ++i)
-                    {
-                        TILE_STORE(tile_activate(sum0[i], &epilogue), 0, y + rows->to[i]);
-                        TILE_STORE(tile_activate(sum1[i], &epilogue), 1, y + rows->to[i]);
-                    }
-                    continue;
-                }
-                _Pragma("unroll") for (int i = 0; i < ROWS; ++i)
-                {
-                    TILE_STORE(sum0[i], 2 * i, sums);
-                    TILE_STORE(sum1[i], 2 * i + 1, sums);
-                }
-                for (int i = 0; ended && i < count; ++i) {
-                    tile_finish(TILE_LOAD(2 * i, sums), y, rows->to[i], 0, columns, &epilogue);
-                    if (columns > VECTOR)
-                        tile_finish(TILE_LOAD(2 * i + 1, sums), y, rows->to[i], VECTOR, columns - VECTOR, &epilogue);
-                }
+            block.tap_end = min(block.tap + block_taps, taps);
+            block.run = min(block_run, g.run - block.run_first);
+            block.begun = block.tap > 0 || block.run_first > 0;
+            block.ended = block.tap_end >= taps && block.run_first + block.run >= g.run;
+            for (int tile = 0; tile < tiles; ++tile)
+                gather_tile(&g, &block, &located[tile], min(ROWS, last - band - tile * ROWS), columns, a, b,
+                            zeros, done + tile * ROWS * COLUMNS, y, &epilogue);
+            block.run_first += block.run;
+            if (block.run_first >= g.run) {
+                block.run_first = 0;
+                block.tap = block.tap_end;
             }
-            run_first += run;
-            if (run_first >= g.run) {
-                run_first = 0;
-                tap_first = tap_end;
-            }
-        } while (!ended);
+        } while (!block.ended);
     }
 }
 
@@ -247,7 +240,8 @@ static inline int first_at_least(const int bound, const int base, const int step
     return base >= bound ? 0 : (bound - base + step - 1) / step;
 }
 
-static inline struct outer_walk outer_start(const struct outer *o, const int chunk, const int tap_y, const int tap_x)
+static inline struct outer_walk outer_start(const struct outer *o, const int chunk, const int tap_y,
+                                            const int tap_x)
 {
     struct outer_walk w;
     w.move_y = o->base_y + tap_y * o->tap_y;
@@ -297,7 +291,8 @@ static inline void outer_flat_start(const struct outer *o, const int column, str
     flat->high_x = (o->taps_x - 1) * o->tap_x;
 }
 
-/* One row of such columns: pixel (y, x) of tap (0, 0) is b[from]; behind the last column `to` stays as it is. */
+/* One row of such columns: pixel (y, x) of tap (0, 0) is b[from]; behind the last column `to` stays as it is.
+ */
 static inline void outer_flat_row(const struct outer *o, const struct outer_flat *flat, global const float *b,
                                   const long from, const int y, const int x, const int columns, float *to)
 {
@@ -316,7 +311,8 @@ static inline void outer_flat_row(const struct outer *o, const struct outer_flat
 
 /* The next rows of a chunk, DEPTH at most: where they are in a, and their columns of b. Returns how many. */
 static inline int outer_pack(const struct outer *o, const struct outer_flat *flat, struct outer_walk *w,
-                             global const float *b, const int column, const int columns, int *where, float *packed)
+                             global const float *b, const int column, const int columns, int *where,
+                             float *packed)
 {
     int count = 0;
     while (w->line < w->line_end && count < DEPTH) {
@@ -342,20 +338,52 @@ static inline int outer_pack(const struct outer *o, const struct outer_flat *fla
     return count;
 }
 
+/* sums [ROWS][COLUMNS] += `depth` rows of a, from + where[p], times those of packed. */
+static inline void outer_tile(global const float *from, const int *where, const float *packed,
+                              const int depth, const int columns, float *sums)
+{
+    tile_vector sum0[ROWS], sum1[ROWS];
+    _Pragma("unroll") for (int i = 0; i < ROWS; ++i) sum0[i] = TILE_LOAD(2 * i, sums);
+    if (columns > VECTOR) {
+        _Pragma("unroll") for (int i = 0; i < ROWS; ++i) sum1[i] = TILE_LOAD(2 * i + 1, sums);
+        for (int p = 0; p < depth; ++p) {
+            const tile_vector b0 = TILE_LOAD(2 * p, packed), b1 = TILE_LOAD(2 * p + 1, packed);
+            global const float *row = from + where[p];
+            _Pragma("unroll") for (int i = 0; i < ROWS; ++i)
+            {
+                const tile_vector value = (tile_vector)(row[i]);
+                sum0[i] = TILE_FMA(value, b0, sum0[i]);
+                sum1[i] = TILE_FMA(value, b1, sum1[i]);
+            }
+        }
+        _Pragma("unroll") for (int i = 0; i < ROWS; ++i) TILE_STORE(sum1[i], 2 * i + 1, sums);
+    } else {
+        for (int p = 0; p < depth; ++p) {
+            const tile_vector b0 = TILE_LOAD(2 * p, packed);
+            global const float *row = from + where[p];
+            _Pragma("unroll") for (int i = 0; i < ROWS; ++i) sum0[i] =
+                TILE_FMA((tile_vector)(row[i]), b0, sum0[i]);
+        }
+    }
+    _Pragma("unroll") for (int i = 0; i < ROWS; ++i) TILE_STORE(sum0[i], 2 * i, sums);
+}
+
 /*
- * A work-item computes up to BAND tiles of rows for one panel of columns of one tap, over one chunk of pixels: columns
- * of b are packed, DEPTH pixels at a time, in private memory. At least ROWS floats of each pixel of a can be read.
- * Chunk number c of a launch goes to y + c × y_chunk. Range: panels × taps × groups, bands of rows, chunks × batches.
+ * A work-item computes up to BAND tiles of rows for one panel of columns of one tap, over one chunk of
+ * pixels: columns of b are packed, DEPTH pixels at a time, in private memory. At least ROWS floats of each
+ * pixel of a can be read. Chunk number c of a launch goes to y + c × y_chunk. Range: panels × taps × groups,
+ * bands of rows, chunks × batches.
  */
-SINGLE kernel void gemm_outer(global const float *a, const ulong a_at, global const float *b, const ulong b_at,
-                              global const float *bias, const ulong bias_at, global const float *residual,
-                              const ulong residual_at, global float *y, const ulong y_at, const ulong y_chunk,
-                              const int16 numbers0, const int16 numbers1, const int a_batch, const ulong b_batch,
-                              const int y_batch)
+SINGLE kernel void gemm_outer(global const float *a, const ulong a_at, global const float *b,
+                              const ulong b_at, global const float *bias, const ulong bias_at,
+                              global const float *residual, const ulong residual_at, global float *y,
+                              const ulong y_at, const ulong y_chunk, const int16 numbers0,
+                              const int16 numbers1, const int a_batch, const ulong b_batch, const int y_batch)
 {
     const struct outer o = outer_of(numbers0, numbers1);
     const int chunk = (int)get_global_id(2) % o.chunks, batch = (int)get_global_id(2) / o.chunks;
-    const int band = (int)get_global_id(1) * BAND * ROWS, tiles = min(BAND, (o.rows - band + ROWS - 1) / ROWS);
+    const int band = (int)get_global_id(1) * BAND * ROWS,
+              tiles = min(BAND, (o.rows - band + ROWS - 1) / ROWS);
     int left = (int)get_global_id(0);
     const int panel = left % o.panels;
     left /= o.panels;
@@ -383,57 +411,32 @@ SINGLE kernel void gemm_outer(global const float *a, const ulong a_at, global co
         const int depth = outer_pack(&o, &flat, &walk, b, column, columns, where, packed);
         if (depth == 0)
             break;
-        for (int tile = 0; tile < tiles; ++tile) {
-            /* The last tile goes back over rows that the one before has done as well. */
-            global const float *from = a + max(0, min(band + tile * ROWS, o.rows - ROWS));
-            float *sums = done + tile * ROWS * COLUMNS;
-            tile_vector sum0[ROWS], sum1[ROWS];
-            _Pragma("unroll") for (int i = 0; i < ROWS; ++i) sum0[i] = TILE_LOAD(2 * i, sums);
-            if (columns > VECTOR) {
-                _Pragma("unroll") for (int i = 0; i < ROWS; ++i) sum1[i] = TILE_LOAD(2 * i + 1, sums);
-                for (int p = 0; p < depth; ++p) {
-                    const tile_vector b0 = TILE_LOAD(2 * p, packed), b1 = TILE_LOAD(2 * p + 1, packed);
-                    global const float *row = from + where[p];
-                    _Pragma("unroll") for (int i = 0; i < ROWS; ++i)
-                    {
-                        const tile_vector value = (tile_vector)(row[i]);
-                        sum0[i] = TILE_FMA(value, b0, sum0[i]);
-                        sum1[i] = TILE_FMA(value, b1, sum1[i]);
-                    }
-                }
-                _Pragma("unroll") for (int i = 0; i < ROWS; ++i) TILE_STORE(sum1[i], 2 * i + 1, sums);
-            } else {
-                for (int p = 0; p < depth; ++p) {
-                    const tile_vector b0 = TILE_LOAD(2 * p, packed);
-                    global const float *row = from + where[p];
-                    _Pragma("unroll") for (int i = 0; i < ROWS; ++i)
-                        sum0[i] = TILE_FMA((tile_vector)(row[i]), b0, sum0[i]);
-                }
-            }
-            _Pragma("unroll") for (int i = 0; i < ROWS; ++i) TILE_STORE(sum0[i], 2 * i, sums);
-        }
+        for (int tile = 0; tile < tiles;
+             ++tile) /* the last goes back over rows that the one before has as well */
+            outer_tile(a + max(0, min(band + tile * ROWS, o.rows - ROWS)), where, packed, depth, columns,
+                       done + tile * ROWS * COLUMNS);
     }
 
     const size_t skip = (size_t)batch * y_batch + (size_t)group * o.rows * o.leading +
                         (size_t)(tap_y * taps_x + tap_x) * o.tap_to + column;
-    const struct tile_epilogue epilogue = tile_epilogue_of((o.flags & 1) ? bias + bias_at + column : 0,
-                                                           (o.flags & 2) ? residual + residual_at + skip : 0, o.flags);
+    const struct tile_epilogue epilogue =
+        tile_epilogue_of((o.flags & 1) ? bias + bias_at + column : 0,
+                         (o.flags & 2) ? residual + residual_at + skip : 0, o.flags);
     y += y_at + chunk * y_chunk + skip;
     const int row_end = min(band + tiles * ROWS, o.rows);
     for (int row = band; row < row_end; ++row) {
         const int tile = (row - band) / ROWS;
         const int first = max(0, min(band + tile * ROWS, o.rows - ROWS));
         const float *sums = done + (tile * ROWS + row - first) * COLUMNS;
-        const size_t at = (size_t)row * o.leading;
-        tile_finish(TILE_LOAD(0, sums), y, at, 0, columns, &epilogue);
-        if (columns > VECTOR)
-            tile_finish(TILE_LOAD(1, sums), y, at, VECTOR, columns - VECTOR, &epilogue);
+        tile_finish_row(sums, y, (size_t)row * o.leading, columns, &epilogue);
     }
 }
 
-/* y[i] = or += sum over parts of from[part × part_step + i], in the order of parts. Range: blocks of `block` floats. */
-SINGLE kernel void gemm_sum(global const float *from, const ulong from_at, const ulong part_step, const int parts,
-                            global float *y, const ulong y_at, const int count, const int block, const int accumulate)
+/* y[i] = or += sum over parts of from[part × part_step + i], in the order of parts. Range: blocks of `block`
+ * floats. */
+SINGLE kernel void gemm_sum(global const float *from, const ulong from_at, const ulong part_step,
+                            const int parts, global float *y, const ulong y_at, const int count,
+                            const int block, const int accumulate)
 {
     const int first = (int)get_global_id(0) * block, last = min(first + block, count);
     from += from_at;
@@ -454,11 +457,12 @@ SINGLE kernel void gemm_sum(global const float *from, const ulong from_at, const
 }
 
 /*
- * to [rows, groups, to_channels] from x [rows, groups, channels]; what is behind the channels is 0. Range: blocks of
- * `block` rows × groups.
+ * to [rows, groups, to_channels] from x [rows, groups, channels]; what is behind the channels is 0. Range:
+ * blocks of `block` rows × groups.
  */
-SINGLE kernel void gemm_widen(global const float *from, const ulong from_at, global float *to, const ulong to_at,
-                              const int rows, const int channels, const int to_channels, const int block)
+SINGLE kernel void gemm_widen(global const float *from, const ulong from_at, global float *to,
+                              const ulong to_at, const int rows, const int channels, const int to_channels,
+                              const int block)
 {
     const int first = (int)get_global_id(0) * block, last = min(first + block, rows);
     from += from_at;

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Matrix products of the GPU family, used by matmul, conv2d and its gradients: a work-group of 16 × 16 computes a block
- * of TILE × TILE, EACH × EACH a work-item, through local memory. Loads run along channels, so they are coalesced.
+ * Matrix products of the GPU family, used by matmul, conv2d and its gradients: a work-group of 16 × 16
+ * computes a block of TILE × TILE, EACH × EACH a work-item, through local memory. Loads run along channels,
+ * so they are coalesced.
  *
  *   local_gather  y[row, column] = sum over taps and run of a[pixel(row, tap), run] × b (gather.h)
- *   local_outer   y[row, column] = sum over pixels of a[pixel, row] × b[pixel(tap), channel], column = (tap, channel)
- *   local_sum     adds the partial results of local_outer in a fixed order
+ *   local_outer   y[row, column] = sum over pixels of a[pixel, row] × b[pixel(tap), channel], column = (tap,
+ * channel) local_sum     adds the partial results of local_outer in a fixed order
  *
  * Required -D: none. Work-group: 16 × 16 × 1 (local_sum: g × 1 × 1, any g).
  */
@@ -21,22 +22,22 @@
 #define SQUARE __attribute__((reqd_work_group_size(SIDE, SIDE, 1)))
 
 /* sum += a block of DEPTH terms; this work-item's rows are ly + SIDE × i, its columns lx + SIDE × j. */
-#define LOCAL_STEP(sum, tile_a, tile_b, lx, ly)                                                                        \
-    for (int step_k = 0; step_k < DEPTH; ++step_k) {                                                                   \
-        float step_a[EACH], step_b[EACH];                                                                              \
-        _Pragma("unroll") for (int i = 0; i < EACH; ++i)                                                               \
-        {                                                                                                              \
-            step_a[i] = tile_a[step_k][(ly) + SIDE * i];                                                               \
-            step_b[i] = tile_b[step_k][(lx) + SIDE * i];                                                               \
-        }                                                                                                              \
-        _Pragma("unroll") for (int i = 0; i < EACH; ++i)                                                               \
-            _Pragma("unroll") for (int j = 0; j < EACH; ++j)                                                           \
-                sum[i][j] = fma(step_a[i], step_b[j], sum[i][j]);                                                      \
+#define LOCAL_STEP(sum, tile_a, tile_b, lx, ly)                                                              \
+    for (int step_k = 0; step_k < DEPTH; ++step_k) {                                                         \
+        float step_a[EACH], step_b[EACH];                                                                    \
+        _Pragma("unroll") for (int i = 0; i < EACH; ++i)                                                     \
+        {                                                                                                    \
+            step_a[i] = tile_a[step_k][(ly) + SIDE * i];                                                     \
+            step_b[i] = tile_b[step_k][(lx) + SIDE * i];                                                     \
+        }                                                                                                    \
+        _Pragma("unroll") for (int i = 0; i < EACH; ++i) _Pragma("unroll") for (int j = 0; j < EACH; ++j)    \
+            sum[i][j] = fma(step_a[i], step_b[j], sum[i][j]);                                                \
     }
 
 /* y[at] = or += activation(sum + bias + residual). */
-static inline void local_finish(float sum, const int flags, global const float *bias, global const float *residual,
-                                global float *y, const size_t column, const size_t at)
+static inline void local_finish(float sum, const int flags, global const float *bias,
+                                global const float *residual, global float *y, const size_t column,
+                                const size_t at)
 {
     if (flags & 1)
         sum += bias[column];
@@ -47,14 +48,14 @@ static inline void local_finish(float sum, const int flags, global const float *
 }
 
 /*
- * b + group × steps.s0 + (tap place) × steps.s1 + run × steps.s2 + column × steps.s3. Range: blocks of columns ×
- * groups, blocks of rows, batches; g.panels: blocks of columns of a group.
+ * b + group × steps.s0 + (tap place) × steps.s1 + run × steps.s2 + column × steps.s3. Range: blocks of
+ * columns × groups, blocks of rows, batches; g.panels: blocks of columns of a group.
  */
-SQUARE kernel void local_gather(global const float *a, const ulong a_at, global const float *b, const ulong b_at,
-                                global const float *bias, const ulong bias_at, global const float *residual,
-                                const ulong residual_at, global float *y, const ulong y_at, const int16 numbers0,
-                                const int16 numbers1, const int4 steps, const int a_batch, const ulong b_batch,
-                                const int y_batch)
+SQUARE kernel void local_gather(global const float *a, const ulong a_at, global const float *b,
+                                const ulong b_at, global const float *bias, const ulong bias_at,
+                                global const float *residual, const ulong residual_at, global float *y,
+                                const ulong y_at, const int16 numbers0, const int16 numbers1,
+                                const int4 steps, const int a_batch, const ulong b_batch, const int y_batch)
 {
     local float tile_a[DEPTH][TILE + 1], tile_b[DEPTH][TILE + 1];
     const struct gather g = gather_of(numbers0, numbers1);
@@ -97,11 +98,13 @@ SQUARE kernel void local_gather(global const float *a, const ulong a_at, global 
             const int b_k = steps.s3 == 1 ? item / TILE + ITEMS / TILE * i : load_k;
             const int b_column = steps.s3 == 1 ? item % TILE : item / DEPTH + SIDE * i;
             const int term = k_first + b_k, term_tap = term / g.run, term_y = term_tap / g.taps_x;
-            const int place = g.first_tap + term_y * g.tap_row + (term_tap - term_y * g.taps_x) * g.tap_column;
+            const int place =
+                g.first_tap + term_y * g.tap_row + (term_tap - term_y * g.taps_x) * g.tap_column;
             const bool there = term < k_all && column_first + b_column < g.columns;
-            tile_b[b_k][b_column] = there ? b[(long)place * steps.s1 + (long)(term - term_tap * g.run) * steps.s2 +
-                                              (long)(column_first + b_column) * steps.s3]
-                                          : 0.0f;
+            tile_b[b_k][b_column] =
+                there ? b[(long)place * steps.s1 + (long)(term - term_tap * g.run) * steps.s2 +
+                          (long)(column_first + b_column) * steps.s3]
+                      : 0.0f;
         }
         barrier(CLK_LOCAL_MEM_FENCE);
         LOCAL_STEP(sum, tile_a, tile_b, lx, ly)
@@ -115,7 +118,8 @@ SQUARE kernel void local_gather(global const float *a, const ulong a_at, global 
             break;
         const int v = row % g.grid_x, nu = row / g.grid_x, n = nu / g.grid_y, u = nu - n * g.grid_y;
         const size_t to = skip + (((size_t)n * g.to_height + u * g.to_step_y + g.to_base_y) * g.to_width +
-                                  v * g.to_step_x + g.to_base_x) * g.leading;
+                                  v * g.to_step_x + g.to_base_x) *
+                                     g.leading;
         for (int j = 0; j < EACH; ++j) {
             const int in_group = column_first + lx + SIDE * j;
             const size_t column = (size_t)group * g.columns + in_group;
@@ -130,10 +134,11 @@ SQUARE kernel void local_gather(global const float *a, const ulong a_at, global 
  * Chunk number c of a launch goes to y + c × y_chunk. Range: blocks of columns × groups, blocks of rows,
  * chunks × batches; o.panels: blocks of all columns (taps × columns) of a group.
  */
-SQUARE kernel void local_outer(global const float *a, const ulong a_at, global const float *b, const ulong b_at,
-                               global const float *bias, const ulong bias_at, global const float *residual,
-                               const ulong residual_at, global float *y, const ulong y_at, const ulong y_chunk,
-                               const int16 numbers0, const int16 numbers1, const int a_batch, const ulong b_batch,
+SQUARE kernel void local_outer(global const float *a, const ulong a_at, global const float *b,
+                               const ulong b_at, global const float *bias, const ulong bias_at,
+                               global const float *residual, const ulong residual_at, global float *y,
+                               const ulong y_at, const ulong y_chunk, const int16 numbers0,
+                               const int16 numbers1, const int a_batch, const ulong b_batch,
                                const int y_batch)
 {
     local float tile_a[DEPTH][TILE + 1], tile_b[DEPTH][TILE + 1];
@@ -166,9 +171,9 @@ SQUARE kernel void local_outer(global const float *a, const ulong a_at, global c
                                (uint)x_b < (uint)o.width;
             tile_a[at][item % TILE] =
                 pixel < pixel_end && load_row < o.rows ? a[(size_t)pixel * o.a_pixel + load_row] : 0.0f;
-            tile_b[at][item % TILE] = there ? b[(((long)n * o.height + y_b) * o.width + x_b) * o.pixel +
-                                                (long)channel * o.column]
-                                            : 0.0f;
+            tile_b[at][item % TILE] =
+                there ? b[(((long)n * o.height + y_b) * o.width + x_b) * o.pixel + (long)channel * o.column]
+                      : 0.0f;
         }
         barrier(CLK_LOCAL_MEM_FENCE);
         LOCAL_STEP(sum, tile_a, tile_b, lx, ly)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The register tile of the CPU family: ROWS × (2 × VECTOR) sums of one work-item, k innermost, fma. No local memory,
- * no barriers. Needs -DVECTOR (4, 8 or 16 floats) and -DROWS.
+ * The register tile of the CPU family: ROWS × (2 × VECTOR) sums of one work-item, k innermost, fma. No local
+ * memory, no barriers. Needs -DVECTOR (4, 8 or 16 floats) and -DROWS.
  *
  * All sums of a tile run over k in one order, so a result depends on nothing but the shapes.
  */
@@ -29,8 +29,8 @@ typedef GRAFT_PASTE(float, VECTOR) tile_vector;
 #endif
 
 /*
- * sum0, sum1 [ROWS] += rows of a times `count` rows of b: element p of row i is row[i][p], row p of b begins at
- * b + p × COLUMNS. Arrays have constant indices only (unrolled), so they live in registers.
+ * sum0, sum1 [ROWS] += rows of a times `count` rows of b: element p of row i is row[i][p], row p of b begins
+ * at b + p × COLUMNS. Arrays have constant indices only (unrolled), so they live in registers.
  */
 #define TILE_RUN(sum0, sum1, row, b, count)                                                                  \
     do {                                                                                                     \
@@ -54,8 +54,8 @@ typedef GRAFT_PASTE(float, VECTOR) tile_vector;
         global const float *restrict run_b = (b);                                                            \
         for (int run_p = 0; run_p < (count); ++run_p) {                                                      \
             const tile_vector run_b0 = TILE_LOAD(0, run_b);                                                  \
-            _Pragma("unroll") for (int run_i = 0; run_i < ROWS; ++run_i)                                     \
-                sum0[run_i] = TILE_FMA((tile_vector)(row[run_i][run_p]), run_b0, sum0[run_i]);               \
+            _Pragma("unroll") for (int run_i = 0; run_i < ROWS; ++run_i) sum0[run_i] =                       \
+                TILE_FMA((tile_vector)(row[run_i][run_p]), run_b0, sum0[run_i]);                             \
             run_b += COLUMNS;                                                                                \
         }                                                                                                    \
     } while (0)
@@ -96,7 +96,8 @@ static inline struct tile_epilogue tile_epilogue_of(global const float *bias, gl
                                                     const int flags)
 {
     const int kind = flags >> 3;
-    const struct tile_epilogue epilogue = {bias, residual, flags >> 2 & 1, kind == UNARY_NONE ? -INFINITY : 0.0f,
+    const struct tile_epilogue epilogue = {bias, residual, flags >> 2 & 1,
+                                           kind == UNARY_NONE ? -INFINITY : 0.0f,
                                            kind == UNARY_RELU6 ? 6.0f : INFINITY};
     return epilogue;
 }
@@ -109,8 +110,8 @@ static inline tile_vector tile_activate(const tile_vector sum, const struct tile
 }
 
 /* One vector of a row: y[at …] = or += activation(sum + bias + residual), `count` of its columns. */
-static inline void tile_finish(tile_vector sum, global float *y, const size_t at, const int column, const int count,
-                               const struct tile_epilogue *epilogue)
+static inline void tile_finish(tile_vector sum, global float *y, const size_t at, const int column,
+                               const int count, const struct tile_epilogue *epilogue)
 {
     if (epilogue->bias)
         sum += tile_load_part(epilogue->bias + column, count);
@@ -121,5 +122,41 @@ static inline void tile_finish(tile_vector sum, global float *y, const size_t at
         sum += tile_load_part(y + at + column, count);
     tile_store_part(sum, y + at + column, count);
 }
+
+/* A row of a tile, from private memory. */
+static inline void tile_finish_row(const float *sums, global float *y, const size_t at, const int columns,
+                                   const struct tile_epilogue *epilogue)
+{
+    tile_finish(TILE_LOAD(0, sums), y, at, 0, columns, epilogue);
+    if (columns > VECTOR)
+        tile_finish(TILE_LOAD(1, sums), y, at, VECTOR, columns - VECTOR, epilogue);
+}
+
+/* All rows of a tile whose columns are all there, from registers; not for accumulate. Row i goes to y +
+ * to[i]. */
+#define TILE_FINISH_WHOLE(sum0, sum1, y, to, epilogue)                                                       \
+    do {                                                                                                     \
+        if ((epilogue)->bias) {                                                                              \
+            const tile_vector whole_bias0 = TILE_LOAD(0, (epilogue)->bias);                                  \
+            const tile_vector whole_bias1 = TILE_LOAD(1, (epilogue)->bias);                                  \
+            _Pragma("unroll") for (int whole_i = 0; whole_i < ROWS; ++whole_i)                               \
+            {                                                                                                \
+                sum0[whole_i] += whole_bias0;                                                                \
+                sum1[whole_i] += whole_bias1;                                                                \
+            }                                                                                                \
+        }                                                                                                    \
+        if ((epilogue)->residual) {                                                                          \
+            _Pragma("unroll") for (int whole_i = 0; whole_i < ROWS; ++whole_i)                               \
+            {                                                                                                \
+                sum0[whole_i] += TILE_LOAD(0, (epilogue)->residual + (to)[whole_i]);                         \
+                sum1[whole_i] += TILE_LOAD(1, (epilogue)->residual + (to)[whole_i]);                         \
+            }                                                                                                \
+        }                                                                                                    \
+        _Pragma("unroll") for (int whole_i = 0; whole_i < ROWS; ++whole_i)                                   \
+        {                                                                                                    \
+            TILE_STORE(tile_activate(sum0[whole_i], epilogue), 0, (y) + (to)[whole_i]);                      \
+            TILE_STORE(tile_activate(sum1[whole_i], epilogue), 1, (y) + (to)[whole_i]);                      \
+        }                                                                                                    \
+    } while (0)
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What follows a product that a library has computed: y [count] = activation(y + bias[i % columns] + residual).
- * (Our own products: gemm.cl, gemm_local.cl.) Required -D: none. Work-group: g × 1 × 1, any g.
+ * What follows a product that a library has computed: y [count] = activation(y + bias[i % columns] +
+ * residual). (Our own products: gemm.cl, gemm_local.cl.) Required -D: none. Work-group: g × 1 × 1, any g.
  */
 #include "common.h"
 

@@ -29,8 +29,8 @@ void graft_conv_gather(const struct graft_conv *conv, struct graft_gather *gathe
 
 /* Along one axis: input positions phase, phase + stride, … and the taps that reach them. */
 struct phase {
-    int32_t count;     /* positions */
-    int32_t taps;      /* how many; they are first, first + step, … */
+    int32_t count; /* positions */
+    int32_t taps;  /* how many; they are first, first + step, … */
     int32_t first, step;
     int32_t base, tap; /* output position of position 0 and tap `first`; its change from tap to tap */
 };
@@ -91,14 +91,33 @@ bool graft_conv_phase(const struct graft_conv *conv, int32_t phase, struct graft
     const struct phase x =
         make_phase(phase_x, conv->width, conv->kernel_x, conv->stride_x, conv->dilation_x, conv->left);
     const bool reached = y.taps > 0 && x.taps > 0;
-    *gather = (struct graft_gather){
-        .row_end = conv->images * y.count * x.count, .columns = conv->group_channels, .run = conv->group_filters,
-        .taps_y = reached ? y.taps : 0, .taps_x = reached ? x.taps : 0, .grid_y = y.count, .grid_x = x.count,
-        .step_y = 1, .step_x = 1, .base_y = y.base, .base_x = x.base, .tap_y = y.tap, .tap_x = x.tap,
-        .height = conv->to_height, .width = conv->to_width, .pixel = conv->filters, .group = conv->group_filters,
-        .first_tap = y.first * conv->kernel_x + x.first, .tap_row = y.step * conv->kernel_x, .tap_column = x.step,
-        .to_height = conv->height, .to_width = conv->width, .to_step_y = conv->stride_y,
-        .to_step_x = conv->stride_x, .to_base_y = phase_y, .to_base_x = phase_x, .leading = conv->channels,
-        .packed = conv->kernel_y * conv->kernel_x * conv->group_filters};
+    *gather = (struct graft_gather){.row_end = conv->images * y.count * x.count,
+                                    .columns = conv->group_channels,
+                                    .run = conv->group_filters,
+                                    .taps_y = reached ? y.taps : 0,
+                                    .taps_x = reached ? x.taps : 0,
+                                    .grid_y = y.count,
+                                    .grid_x = x.count,
+                                    .step_y = 1,
+                                    .step_x = 1,
+                                    .base_y = y.base,
+                                    .base_x = x.base,
+                                    .tap_y = y.tap,
+                                    .tap_x = x.tap,
+                                    .height = conv->to_height,
+                                    .width = conv->to_width,
+                                    .pixel = conv->filters,
+                                    .group = conv->group_filters,
+                                    .first_tap = y.first * conv->kernel_x + x.first,
+                                    .tap_row = y.step * conv->kernel_x,
+                                    .tap_column = x.step,
+                                    .to_height = conv->height,
+                                    .to_width = conv->width,
+                                    .to_step_y = conv->stride_y,
+                                    .to_step_x = conv->stride_x,
+                                    .to_base_y = phase_y,
+                                    .to_base_x = phase_x,
+                                    .leading = conv->channels,
+                                    .packed = conv->kernel_y * conv->kernel_x * conv->group_filters};
     return reached;
 }

@@ -7,7 +7,7 @@
 
 struct graft_conv {
     int32_t images;
-    int32_t height, width, channels; /* of x */
+    int32_t height, width, channels;      /* of x */
     int32_t to_height, to_width, filters; /* of y */
     int32_t kernel_y, kernel_x;
     int32_t stride_y, stride_x, dilation_y, dilation_x, top, left;
@@ -67,7 +67,8 @@ static inline bool graft_conv_is_depthwise(const struct graft_conv *conv)
 static inline bool graft_conv_is_dense(const struct graft_conv *conv)
 {
     return conv->kernel_y == 1 && conv->kernel_x == 1 && conv->stride_y == 1 && conv->stride_x == 1 &&
-           conv->height == conv->to_height && conv->width == conv->to_width && conv->top == 0 && conv->left == 0;
+           conv->height == conv->to_height && conv->width == conv->to_width && conv->top == 0 &&
+           conv->left == 0;
 }
 
 /* NULL, or why indices of the kernels, which are int, could overflow. */
@@ -77,8 +78,9 @@ static inline const char *graft_conv_limits(const struct graft_conv *conv)
     const int64_t reach_y = (int64_t)conv->kernel_y * conv->dilation_y + conv->top;
     const int64_t reach_x = (int64_t)conv->kernel_x * conv->dilation_x + conv->left;
     if (reach_y + conv->height > limit || reach_x + conv->width > limit ||
-        (int64_t)conv->to_height * conv->stride_y > limit || (int64_t)conv->to_width * conv->stride_x > limit ||
-        conv->to_pixels > limit || (int64_t)conv->images * conv->height * conv->width > limit)
+        (int64_t)conv->to_height * conv->stride_y > limit ||
+        (int64_t)conv->to_width * conv->stride_x > limit || conv->to_pixels > limit ||
+        (int64_t)conv->images * conv->height * conv->width > limit)
         return "more than 2^30 pixels, or pads, strides or dilation that reach as far";
     return NULL;
 }
@@ -87,8 +89,8 @@ static inline const char *graft_conv_limits(const struct graft_conv *conv)
 void graft_conv_gather(const struct graft_conv *conv, struct graft_gather *gather);
 
 /*
- * dx[ih] takes dy[oh] × w[kh] where oh × stride + kh × dilation − pad = ih. Rows ih of one remainder by the stride (a
- * phase) have the same taps, evenly spaced, so each phase is a gather over dy of its own. There are
+ * dx[ih] takes dy[oh] × w[kh] where oh × stride + kh × dilation − pad = ih. Rows ih of one remainder by the
+ * stride (a phase) have the same taps, evenly spaced, so each phase is a gather over dy of its own. There are
  * graft_conv_phases of them; false: no tap reaches it, its pixels are 0 (gather has no taps then).
  */
 int32_t graft_conv_phases(const struct graft_conv *conv);

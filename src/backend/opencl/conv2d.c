@@ -14,12 +14,17 @@ static void place(const struct graft_call *call, uint64_t bytes, struct graft_va
         info->workspace_bytes = bytes;
 }
 
-static struct graft_products products_of(const struct graft_opencl_kernel *kernel, const struct graft_conv *conv,
-                                         const struct graft_tensor *in, const struct graft_tensor *out,
-                                         struct graft_tensor w)
+static struct graft_products products_of(const struct graft_opencl_kernel *kernel,
+                                         const struct graft_conv *conv, const struct graft_tensor *in,
+                                         const struct graft_tensor *out, struct graft_tensor w)
 {
-    return (struct graft_products){.a = in[X], .b = w, .bias = in[BIAS], .residual = in[RESIDUAL], .y = out[0],
-                                   .groups = conv->groups, .batches = 1,
+    return (struct graft_products){.a = in[X],
+                                   .b = w,
+                                   .bias = in[BIAS],
+                                   .residual = in[RESIDUAL],
+                                   .y = out[0],
+                                   .groups = conv->groups,
+                                   .batches = 1,
                                    .accumulate = (kernel->call.accumulate & 1u) != 0,
                                    .activation = kernel->call.attributes.conv2d.activation};
 }
@@ -28,10 +33,16 @@ static struct graft_products products_of(const struct graft_opencl_kernel *kerne
 static struct graft_gemm_pack pack_of(const struct graft_conv *conv)
 {
     const int32_t taps = conv->kernel_y * conv->kernel_x, filter = taps * conv->group_channels;
-    return (struct graft_gemm_pack){.group_step = conv->group_filters * filter, .outer_step = conv->group_channels,
-                                    .inner_step = 1, .column_step = filter, .outer_size = taps,
-                                    .inner_size = conv->group_channels, .columns = conv->group_filters,
-                                    .groups = conv->groups, .batches = 1, .zeros = conv->group_channels};
+    return (struct graft_gemm_pack){.group_step = conv->group_filters * filter,
+                                    .outer_step = conv->group_channels,
+                                    .inner_step = 1,
+                                    .column_step = filter,
+                                    .outer_size = taps,
+                                    .inner_size = conv->group_channels,
+                                    .columns = conv->group_filters,
+                                    .groups = conv->groups,
+                                    .batches = 1,
+                                    .zeros = conv->group_channels};
 }
 
 /* ---- tile: implicit matrix product of the CPU family ---- */
@@ -81,7 +92,8 @@ static enum graft_status tile_run(struct graft_opencl_device *device, struct gra
     }
     struct graft_gather gather;
     graft_conv_gather(&conv, &gather);
-    struct graft_products products = products_of(kernel, &conv, in, out, prepared ? kernel->prepared : workspace);
+    struct graft_products products =
+        products_of(kernel, &conv, in, out, prepared ? kernel->prepared : workspace);
     products.zeros = graft_gemm_panel_floats(device, &pack);
     return graft_gemm_run_gather(device, kernel, RUN, &gather, &products);
 }
@@ -128,14 +140,15 @@ static const char *depthwise_check(const struct graft_opencl_device *device, con
     return graft_depthwise_reason(&conv);
 }
 
-static enum graft_status depthwise_open(struct graft_opencl_device *device, struct graft_opencl_kernel *kernel)
+static enum graft_status depthwise_open(struct graft_opencl_device *device,
+                                        struct graft_opencl_kernel *kernel)
 {
     const enum graft_status status = graft_depthwise_add(device, kernel, "depthwise_pack");
     return status != GRAFT_OK ? status : graft_depthwise_add(device, kernel, "depthwise");
 }
 
-static enum graft_status depthwise_prepare(struct graft_opencl_device *device, struct graft_opencl_kernel *kernel,
-                                           const struct graft_tensor *in)
+static enum graft_status depthwise_prepare(struct graft_opencl_device *device,
+                                           struct graft_opencl_kernel *kernel, const struct graft_tensor *in)
 {
     const struct graft_conv conv = graft_conv_forward(&kernel->call);
     if (kernel->info.prepared_bytes == 0)
@@ -154,7 +167,8 @@ static enum graft_status depthwise_run(struct graft_opencl_device *device, struc
     if (graft_shape_count(&kernel->call.out[0].shape) == 0)
         return GRAFT_OK;
     if (!prepared) {
-        const enum graft_status status = graft_depthwise_run_pack(device, kernel, PACK, &conv, in[W], workspace);
+        const enum graft_status status =
+            graft_depthwise_run_pack(device, kernel, PACK, &conv, in[W], workspace);
         if (status != GRAFT_OK)
             return status;
     }
@@ -164,12 +178,24 @@ static enum graft_status depthwise_run(struct graft_opencl_device *device, struc
 }
 
 static const struct graft_opencl_variant variants[] = {
-    {.name = "depthwise", .family = GRAFT_OPENCL_CPU, .check = depthwise_check, .open = depthwise_open,
-     .prepare = depthwise_prepare, .run = depthwise_run},
-    {.name = "tile", .family = GRAFT_OPENCL_CPU, .check = tile_check, .open = tile_open, .prepare = tile_prepare,
+    {.name = "depthwise",
+     .family = GRAFT_OPENCL_CPU,
+     .check = depthwise_check,
+     .open = depthwise_open,
+     .prepare = depthwise_prepare,
+     .run = depthwise_run},
+    {.name = "tile",
+     .family = GRAFT_OPENCL_CPU,
+     .check = tile_check,
+     .open = tile_open,
+     .prepare = tile_prepare,
      .run = tile_run},
-    {.name = "depthwise_narrow", .family = GRAFT_OPENCL_GPU, .check = depthwise_check, .open = depthwise_open,
-     .prepare = depthwise_prepare, .run = depthwise_run},
+    {.name = "depthwise_narrow",
+     .family = GRAFT_OPENCL_GPU,
+     .check = depthwise_check,
+     .open = depthwise_open,
+     .prepare = depthwise_prepare,
+     .run = depthwise_run},
     {.name = "local", .family = GRAFT_OPENCL_GPU, .check = local_check, .open = local_open, .run = local_run},
     {.name = NULL},
 };

@@ -13,11 +13,15 @@ static void place(const struct graft_call *call, uint64_t bytes, struct graft_va
         info->workspace_bytes = bytes;
 }
 
-static struct graft_products products_of(const struct graft_opencl_kernel *kernel, const struct graft_conv *conv,
-                                         const struct graft_tensor *in, const struct graft_tensor *out,
-                                         struct graft_tensor w)
+static struct graft_products products_of(const struct graft_opencl_kernel *kernel,
+                                         const struct graft_conv *conv, const struct graft_tensor *in,
+                                         const struct graft_tensor *out, struct graft_tensor w)
 {
-    return (struct graft_products){.a = in[DY], .b = w, .y = out[0], .groups = conv->groups, .batches = 1,
+    return (struct graft_products){.a = in[DY],
+                                   .b = w,
+                                   .y = out[0],
+                                   .groups = conv->groups,
+                                   .batches = 1,
                                    .accumulate = (kernel->call.accumulate & 1u) != 0};
 }
 
@@ -25,10 +29,16 @@ static struct graft_products products_of(const struct graft_opencl_kernel *kerne
 static struct graft_gemm_pack pack_of(const struct graft_conv *conv)
 {
     const int32_t taps = conv->kernel_y * conv->kernel_x, filter = taps * conv->group_channels;
-    return (struct graft_gemm_pack){.group_step = conv->group_filters * filter, .outer_step = conv->group_channels,
-                                    .inner_step = filter, .column_step = 1, .outer_size = taps,
-                                    .inner_size = conv->group_filters, .columns = conv->group_channels,
-                                    .groups = conv->groups, .batches = 1, .zeros = conv->group_filters};
+    return (struct graft_gemm_pack){.group_step = conv->group_filters * filter,
+                                    .outer_step = conv->group_channels,
+                                    .inner_step = filter,
+                                    .column_step = 1,
+                                    .outer_size = taps,
+                                    .inner_size = conv->group_filters,
+                                    .columns = conv->group_channels,
+                                    .groups = conv->groups,
+                                    .batches = 1,
+                                    .zeros = conv->group_filters};
 }
 
 /* ---- tile: implicit matrix product of the CPU family ---- */
@@ -69,7 +79,8 @@ static enum graft_status tile_run(struct graft_opencl_device *device, struct gra
     const struct graft_conv conv = graft_conv_grad_input(&kernel->call);
     const struct graft_gemm_pack pack = pack_of(&conv);
     const bool prepared = kernel->info.prepared_bytes > 0;
-    struct graft_products products = products_of(kernel, &conv, in, out, prepared ? kernel->prepared : workspace);
+    struct graft_products products =
+        products_of(kernel, &conv, in, out, prepared ? kernel->prepared : workspace);
     enum graft_status status = GRAFT_OK;
     if (graft_shape_count(&kernel->call.out[0].shape) == 0)
         return GRAFT_OK;
@@ -130,14 +141,15 @@ static const char *depthwise_check(const struct graft_opencl_device *device, con
     return graft_depthwise_reason(&conv);
 }
 
-static enum graft_status depthwise_open(struct graft_opencl_device *device, struct graft_opencl_kernel *kernel)
+static enum graft_status depthwise_open(struct graft_opencl_device *device,
+                                        struct graft_opencl_kernel *kernel)
 {
     const enum graft_status status = graft_depthwise_add(device, kernel, "depthwise_pack");
     return status != GRAFT_OK ? status : graft_depthwise_add(device, kernel, "depthwise");
 }
 
-static enum graft_status depthwise_prepare(struct graft_opencl_device *device, struct graft_opencl_kernel *kernel,
-                                           const struct graft_tensor *in)
+static enum graft_status depthwise_prepare(struct graft_opencl_device *device,
+                                           struct graft_opencl_kernel *kernel, const struct graft_tensor *in)
 {
     const struct graft_conv conv = graft_conv_grad_input(&kernel->call);
     if (kernel->info.prepared_bytes == 0)
@@ -167,12 +179,24 @@ static enum graft_status depthwise_run(struct graft_opencl_device *device, struc
 }
 
 static const struct graft_opencl_variant variants[] = {
-    {.name = "depthwise", .family = GRAFT_OPENCL_CPU, .check = depthwise_check, .open = depthwise_open,
-     .prepare = depthwise_prepare, .run = depthwise_run},
-    {.name = "tile", .family = GRAFT_OPENCL_CPU, .check = tile_check, .open = tile_open, .prepare = tile_prepare,
+    {.name = "depthwise",
+     .family = GRAFT_OPENCL_CPU,
+     .check = depthwise_check,
+     .open = depthwise_open,
+     .prepare = depthwise_prepare,
+     .run = depthwise_run},
+    {.name = "tile",
+     .family = GRAFT_OPENCL_CPU,
+     .check = tile_check,
+     .open = tile_open,
+     .prepare = tile_prepare,
      .run = tile_run},
-    {.name = "depthwise_narrow", .family = GRAFT_OPENCL_GPU, .check = depthwise_check, .open = depthwise_open,
-     .prepare = depthwise_prepare, .run = depthwise_run},
+    {.name = "depthwise_narrow",
+     .family = GRAFT_OPENCL_GPU,
+     .check = depthwise_check,
+     .open = depthwise_open,
+     .prepare = depthwise_prepare,
+     .run = depthwise_run},
     {.name = "local", .family = GRAFT_OPENCL_GPU, .check = local_check, .open = local_open, .run = local_run},
     {.name = NULL},
 };

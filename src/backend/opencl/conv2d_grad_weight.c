@@ -8,9 +8,9 @@ enum { X, DY };
 
 /*
  * ---- tile and local: the matrix products of the CPU and of the GPU family ----
- * The sum is cut into chunks of lines. Each has a result of its own in the workspace, and these are added up in their
- * order. For tiles, few channels of x are taken together with the taps as columns, and a dy of few filters is copied
- * with zeros behind them.
+ * The sum is cut into chunks of lines. Each has a result of its own in the workspace, and these are added up
+ * in their order. For tiles, few channels of x are taken together with the taps as columns, and a dy of few
+ * filters is copied with zeros behind them.
  */
 
 #define CHUNK_PIXELS 1024       /* of a chunk, about; the same on all devices, so that the sums are */
@@ -20,10 +20,10 @@ enum { X, DY };
 enum { OUTER, SUM, WIDEN };
 
 struct plan {
-    struct graft_outer outer; /* for `images` images */
-    int32_t widened; /* filters of a group in a copy of dy; 0: none */
-    int32_t images;  /* of one pass */
-    int32_t chunks;  /* of one launch */
+    struct graft_outer outer;         /* for `images` images */
+    int32_t widened;                  /* filters of a group in a copy of dy; 0: none */
+    int32_t images;                   /* of one pass */
+    int32_t chunks;                   /* of one launch */
     uint64_t copy_bytes, parts_bytes; /* of the workspace */
 };
 
@@ -53,13 +53,27 @@ static struct plan make_plan(const struct graft_conv *conv, const struct graft_g
     const int64_t image_pixels = (int64_t)conv->to_height * conv->to_width;
     struct plan plan = {.images = conv->images};
     struct graft_outer *o = &plan.outer;
-    *o = (struct graft_outer){
-        .rows = conv->group_filters, .columns = conv->group_channels, .taps_y = conv->kernel_y,
-        .taps_x = conv->kernel_x, .line = conv->to_width, .grid_y = conv->to_height, .step_y = conv->stride_y,
-        .step_x = conv->stride_x, .base_y = -conv->top, .base_x = -conv->left, .tap_y = conv->dilation_y,
-        .tap_x = conv->dilation_x, .height = conv->height, .width = conv->width, .pixel = conv->channels,
-        .column = 1, .a_pixel = conv->filters, .a_group = conv->group_filters, .b_group = conv->group_channels,
-        .leading = conv->kernel_y * conv->kernel_x * conv->group_channels, .tap_to = conv->group_channels};
+    *o = (struct graft_outer){.rows = conv->group_filters,
+                              .columns = conv->group_channels,
+                              .taps_y = conv->kernel_y,
+                              .taps_x = conv->kernel_x,
+                              .line = conv->to_width,
+                              .grid_y = conv->to_height,
+                              .step_y = conv->stride_y,
+                              .step_x = conv->stride_x,
+                              .base_y = -conv->top,
+                              .base_x = -conv->left,
+                              .tap_y = conv->dilation_y,
+                              .tap_x = conv->dilation_x,
+                              .height = conv->height,
+                              .width = conv->width,
+                              .pixel = conv->channels,
+                              .column = 1,
+                              .a_pixel = conv->filters,
+                              .a_group = conv->group_filters,
+                              .b_group = conv->group_channels,
+                              .leading = conv->kernel_y * conv->kernel_x * conv->group_channels,
+                              .tap_to = conv->group_channels};
     if (tile != NULL)
         plan_tiles(&plan, conv, tile);
     o->lines = plan.images * conv->to_height;
@@ -71,8 +85,9 @@ static struct plan make_plan(const struct graft_conv *conv, const struct graft_g
     o->chunk = (int32_t)graft_max_i64(1, CHUNK_PIXELS / graft_max_i64(o->line, 1));
     const int64_t chunks = graft_max_i64(1, graft_ceil_div(o->lines, o->chunk));
     const double chunk_flops = 2.0 * CHUNK_PIXELS * (double)size + 1;
-    const int64_t fit = graft_min_i64((int64_t)(PARTS_BYTES / sizeof(float) / (uint64_t)graft_max_i64(size, 1)),
-                                      (int64_t)(GRAFT_LAUNCH_FLOPS / chunk_flops));
+    const int64_t fit =
+        graft_min_i64((int64_t)(PARTS_BYTES / sizeof(float) / (uint64_t)graft_max_i64(size, 1)),
+                      (int64_t)(GRAFT_LAUNCH_FLOPS / chunk_flops));
     plan.chunks = (int32_t)graft_max_i64(1, graft_min_i64(fit, chunks));
     plan.parts_bytes = plan.chunks > 1 ? (uint64_t)plan.chunks * (uint64_t)size * sizeof(float) : 0;
     return plan;
@@ -120,8 +135,8 @@ static enum graft_status local_open(struct graft_opencl_device *device, struct g
 
 /* One pass: all chunks of its images, a few at a time. */
 static enum graft_status run_chunks(struct graft_opencl_device *device, struct graft_opencl_kernel *kernel,
-                                    const struct plan *plan, struct graft_products products, struct graft_tensor dw,
-                                    struct graft_tensor parts)
+                                    const struct plan *plan, struct graft_products products,
+                                    struct graft_tensor dw, struct graft_tensor parts)
 {
     const bool local = kernel->variant->family == GRAFT_OPENCL_GPU;
     const int64_t size = graft_shape_count(&kernel->call.out[0].shape);
@@ -135,11 +150,11 @@ static enum graft_status run_chunks(struct graft_opencl_device *device, struct g
         const bool direct = outer.chunks == 1;
         products.accumulate = direct && accumulate;
         products.y = direct ? dw : parts;
-        status = (local ? graft_local_run_outer : graft_gemm_run_outer)(device, kernel, OUTER, &outer, &products,
-                                                                        (uint64_t)size);
+        status = (local ? graft_local_run_outer : graft_gemm_run_outer)(device, kernel, OUTER, &outer,
+                                                                        &products, (uint64_t)size);
         if (status == GRAFT_OK && !direct)
-            status = (local ? graft_local_run_sum : graft_gemm_run_sum)(device, kernel, SUM, parts, (uint64_t)size,
-                                                                        outer.chunks, dw, size, accumulate);
+            status = (local ? graft_local_run_sum : graft_gemm_run_sum)(
+                device, kernel, SUM, parts, (uint64_t)size, outer.chunks, dw, size, accumulate);
         accumulate = true;
     }
     return status;
@@ -154,10 +169,11 @@ static enum graft_status run(struct graft_opencl_device *device, struct graft_op
     struct plan plan = make_plan(&conv, kernel->variant->family == GRAFT_OPENCL_GPU ? NULL : &tile);
     const struct graft_tensor parts = graft_opencl_at(workspace, plan.copy_bytes);
     const int64_t image_pixels = (int64_t)conv.to_height * conv.to_width;
-    const uint64_t image_x = (uint64_t)conv.height * (uint64_t)conv.width * (uint64_t)conv.channels * sizeof(float);
+    const uint64_t image_x =
+        (uint64_t)conv.height * (uint64_t)conv.width * (uint64_t)conv.channels * sizeof(float);
     const uint64_t image_dy = (uint64_t)image_pixels * (uint64_t)conv.filters * sizeof(float);
-    struct graft_products products = {.groups = conv.groups, .batches = 1,
-                                      .accumulate = (kernel->call.accumulate & 1u) != 0};
+    struct graft_products products = {
+        .groups = conv.groups, .batches = 1, .accumulate = (kernel->call.accumulate & 1u) != 0};
     enum graft_status status = GRAFT_OK;
     if (graft_shape_count(&kernel->call.out[0].shape) == 0)
         return GRAFT_OK;
@@ -196,7 +212,8 @@ static const char *depthwise_check(const struct graft_opencl_device *device, con
     return graft_depthwise_reason(&conv);
 }
 
-static enum graft_status depthwise_open(struct graft_opencl_device *device, struct graft_opencl_kernel *kernel)
+static enum graft_status depthwise_open(struct graft_opencl_device *device,
+                                        struct graft_opencl_kernel *kernel)
 {
     const enum graft_status status = graft_depthwise_add(device, kernel, "depthwise_weight");
     return status != GRAFT_OK ? status : graft_depthwise_add(device, kernel, "depthwise_sum");
@@ -214,10 +231,16 @@ static enum graft_status depthwise_run(struct graft_opencl_device *device, struc
 }
 
 static const struct graft_opencl_variant variants[] = {
-    {.name = "depthwise", .family = GRAFT_OPENCL_CPU, .check = depthwise_check, .open = depthwise_open,
+    {.name = "depthwise",
+     .family = GRAFT_OPENCL_CPU,
+     .check = depthwise_check,
+     .open = depthwise_open,
      .run = depthwise_run},
     {.name = "tile", .family = GRAFT_OPENCL_CPU, .check = tile_check, .open = tile_open, .run = run},
-    {.name = "depthwise_narrow", .family = GRAFT_OPENCL_GPU, .check = depthwise_check, .open = depthwise_open,
+    {.name = "depthwise_narrow",
+     .family = GRAFT_OPENCL_GPU,
+     .check = depthwise_check,
+     .open = depthwise_open,
      .run = depthwise_run},
     {.name = "local", .family = GRAFT_OPENCL_GPU, .check = local_check, .open = local_open, .run = run},
     {.name = NULL},

@@ -6,11 +6,12 @@
 
 #include <string.h>
 
-#define GROUP 64             /* work-items of a group on GPUs */
-#define ITEM_TAPS 4096       /* products of a vector that a work-item of the CPU family should have */
-#define MAX_CHANNELS 512     /* of a work-item of the CPU family */
-#define CHUNK_FLOATS 98304   /* of dy in a chunk of the gradient to the weight, about; the same on all devices */
-#define BLOCK 4              /* taps of a work-item, as in cl/depthwise.cl */
+#define GROUP 64         /* work-items of a group on GPUs */
+#define ITEM_TAPS 4096   /* products of a vector that a work-item of the CPU family should have */
+#define MAX_CHANNELS 512 /* of a work-item of the CPU family */
+#define CHUNK_FLOATS                                                                                         \
+    98304       /* of dy in a chunk of the gradient to the weight, about; the same on all devices */
+#define BLOCK 4 /* taps of a work-item, as in cl/depthwise.cl */
 
 /* Channels of a work-item, work-items of a group. */
 static int vector_of(const struct graft_opencl_device *device, const struct graft_opencl_kernel *kernel)
@@ -19,7 +20,8 @@ static int vector_of(const struct graft_opencl_device *device, const struct graf
 }
 
 static struct graft_opencl_range range_of(const struct graft_opencl_device *device,
-                                          const struct graft_opencl_kernel *kernel, int64_t x, int64_t y, int64_t z)
+                                          const struct graft_opencl_kernel *kernel, int64_t x, int64_t y,
+                                          int64_t z)
 {
     size_t group = kernel->variant->family == GRAFT_OPENCL_GPU ? GROUP : 1;
     while (group > device->traits.max_group || group > device->traits.max_items[0])
@@ -43,11 +45,13 @@ uint64_t graft_depthwise_packed_bytes(const struct graft_conv *conv)
 enum graft_status graft_depthwise_add(struct graft_opencl_device *device, struct graft_opencl_kernel *kernel,
                                       const char *name)
 {
-    return graft_opencl_add(device, kernel, "depthwise.cl", name, "-DVEC=%d -DSPAN=1", vector_of(device, kernel));
+    return graft_opencl_add(device, kernel, "depthwise.cl", name, "-DVEC=%d -DSPAN=1",
+                            vector_of(device, kernel));
 }
 
-enum graft_status graft_depthwise_run_pack(struct graft_opencl_device *device, struct graft_opencl_kernel *kernel,
-                                           int step, const struct graft_conv *conv, struct graft_tensor w,
+enum graft_status graft_depthwise_run_pack(struct graft_opencl_device *device,
+                                           struct graft_opencl_kernel *kernel, int step,
+                                           const struct graft_conv *conv, struct graft_tensor w,
                                            struct graft_tensor to)
 {
     const int64_t taps = (int64_t)conv->kernel_y * conv->kernel_x;
@@ -60,8 +64,9 @@ enum graft_status graft_depthwise_run_pack(struct graft_opencl_device *device, s
     return graft_opencl_launch(device, kernel, step, &args, &range);
 }
 
-enum graft_status graft_depthwise_run(struct graft_opencl_device *device, struct graft_opencl_kernel *kernel, int step,
-                                      const struct graft_gather *gather, const struct graft_products *products)
+enum graft_status graft_depthwise_run(struct graft_opencl_device *device, struct graft_opencl_kernel *kernel,
+                                      int step, const struct graft_gather *gather,
+                                      const struct graft_products *products)
 {
     struct graft_gather g = *gather;
     const int vector = vector_of(device, kernel);
@@ -100,15 +105,27 @@ uint64_t graft_depthwise_parts_bytes(const struct graft_conv *conv)
     return (uint64_t)chunk_count(conv) * graft_depthwise_packed_bytes(conv);
 }
 
-enum graft_status graft_depthwise_run_weight(struct graft_opencl_device *device, struct graft_opencl_kernel *kernel,
-                                             int step, const struct graft_conv *conv, struct graft_tensor x,
+enum graft_status graft_depthwise_run_weight(struct graft_opencl_device *device,
+                                             struct graft_opencl_kernel *kernel, int step,
+                                             const struct graft_conv *conv, struct graft_tensor x,
                                              struct graft_tensor dy, struct graft_tensor dw,
                                              struct graft_tensor workspace, bool accumulate)
 {
     const int64_t taps = (int64_t)conv->kernel_y * conv->kernel_x, chunks = chunk_count(conv);
-    const int32_t numbers[16] = {conv->kernel_y, conv->kernel_x, conv->stride_y, conv->stride_x, conv->dilation_y,
-                                 conv->dilation_x, conv->top, conv->left, conv->height, conv->width, conv->to_height,
-                                 conv->to_width, conv->channels, conv->images * conv->to_height,
+    const int32_t numbers[16] = {conv->kernel_y,
+                                 conv->kernel_x,
+                                 conv->stride_y,
+                                 conv->stride_x,
+                                 conv->dilation_y,
+                                 conv->dilation_x,
+                                 conv->top,
+                                 conv->left,
+                                 conv->height,
+                                 conv->width,
+                                 conv->to_height,
+                                 conv->to_width,
+                                 conv->channels,
+                                 conv->images * conv->to_height,
                                  (int32_t)chunk_lines(conv)};
     struct graft_opencl_args args = {0};
     graft_opencl_arg_tensor(device, &args, x, sizeof(float));

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Depthwise convolution, cl/depthwise.cl: conv2d and its two gradients share its kernels. Variants of the CPU family
- * take as many channels as a vector has, those of the GPU family one a work-item.
+ * Depthwise convolution, cl/depthwise.cl: conv2d and its two gradients share its kernels. Variants of the CPU
+ * family take as many channels as a vector has, those of the GPU family one a work-item.
  */
 #ifndef GRAFT_SRC_BACKEND_OPENCL_DEPTHWISE_H
 #define GRAFT_SRC_BACKEND_OPENCL_DEPTHWISE_H
@@ -20,8 +20,8 @@ GRAFT_MUST_CHECK enum graft_status graft_depthwise_add(struct graft_opencl_devic
 
 GRAFT_MUST_CHECK enum graft_status graft_depthwise_run_pack(struct graft_opencl_device *device,
                                                             struct graft_opencl_kernel *kernel, int step,
-                                                            const struct graft_conv *conv, struct graft_tensor w,
-                                                            struct graft_tensor to);
+                                                            const struct graft_conv *conv,
+                                                            struct graft_tensor w, struct graft_tensor to);
 
 /* products: a is x or dy, b the packed weights. */
 GRAFT_MUST_CHECK enum graft_status graft_depthwise_run(struct graft_opencl_device *device,
@@ -29,13 +29,12 @@ GRAFT_MUST_CHECK enum graft_status graft_depthwise_run(struct graft_opencl_devic
                                                        const struct graft_gather *gather,
                                                        const struct graft_products *products);
 
-/* The gradient to the weight: bytes of its workspace, and the launches (kernels depthwise_weight, depthwise_sum from
- * `step` on). */
+/* The gradient to the weight: bytes of its workspace, and the launches (kernels depthwise_weight,
+ * depthwise_sum from `step` on). */
 uint64_t graft_depthwise_parts_bytes(const struct graft_conv *conv);
-GRAFT_MUST_CHECK enum graft_status graft_depthwise_run_weight(struct graft_opencl_device *device,
-                                                              struct graft_opencl_kernel *kernel, int step,
-                                                              const struct graft_conv *conv, struct graft_tensor x,
-                                                              struct graft_tensor dy, struct graft_tensor dw,
-                                                              struct graft_tensor workspace, bool accumulate);
+GRAFT_MUST_CHECK enum graft_status
+graft_depthwise_run_weight(struct graft_opencl_device *device, struct graft_opencl_kernel *kernel, int step,
+                           const struct graft_conv *conv, struct graft_tensor x, struct graft_tensor dy,
+                           struct graft_tensor dw, struct graft_tensor workspace, bool accumulate);
 
 #endif

@@ -6,14 +6,15 @@
 
 #include <string.h>
 
-#define BLOCK_FLOATS 32768   /* of rows of a that a work-item goes through: half a second-level cache or less */
-#define ITEMS_A_UNIT 8       /* work-items that each compute unit should get at least */
-#define PACK_FLOATS 4096     /* that a work-item packs */
-#define SUM_FLOATS 1024      /* that a work-item sums up */
-#define BAND_TILES 8         /* BAND of cl/gemm.cl: tiles that share a block of b */
-#define BLOCK_TERMS 768      /* of a sum, whose rows of b stay in the cache meanwhile */
-#define WIDEN_ROWS 256       /* that a work-item copies */
-#define DENSE_LINE 256       /* pixels of a made-up line */
+#define BLOCK_FLOATS 32768 /* of rows of a that a work-item goes through: half a second-level cache or less  \
+                            */
+#define ITEMS_A_UNIT 8     /* work-items that each compute unit should get at least */
+#define PACK_FLOATS 4096   /* that a work-item packs */
+#define SUM_FLOATS 1024    /* that a work-item sums up */
+#define BAND_TILES 8       /* BAND of cl/gemm.cl: tiles that share a block of b */
+#define BLOCK_TERMS 768    /* of a sum, whose rows of b stay in the cache meanwhile */
+#define WIDEN_ROWS 256     /* that a work-item copies */
+#define DENSE_LINE 256     /* pixels of a made-up line */
 
 _Static_assert(sizeof(struct graft_gather) == 32 * sizeof(int32_t), "two int16");
 _Static_assert(sizeof(struct graft_outer) == 32 * sizeof(int32_t), "two int16");
@@ -52,13 +53,14 @@ uint64_t graft_gemm_panel_floats(const struct graft_opencl_device *device, const
            (uint64_t)pack->groups * (uint64_t)pack->outer_size * (uint64_t)pack->inner_size;
 }
 
-uint64_t graft_gemm_packed_floats(const struct graft_opencl_device *device, const struct graft_gemm_pack *pack)
+uint64_t graft_gemm_packed_floats(const struct graft_opencl_device *device,
+                                  const struct graft_gemm_pack *pack)
 {
     return graft_gemm_panel_floats(device, pack) * (uint64_t)pack->batches + (uint64_t)pack->zeros;
 }
 
-enum graft_status graft_gemm_run_pack(struct graft_opencl_device *device, struct graft_opencl_kernel *kernel, int step,
-                                      const struct graft_gemm_pack *pack, struct graft_tensor from,
+enum graft_status graft_gemm_run_pack(struct graft_opencl_device *device, struct graft_opencl_kernel *kernel,
+                                      int step, const struct graft_gemm_pack *pack, struct graft_tensor from,
                                       struct graft_tensor to)
 {
     const int32_t panels = graft_gemm_panels(device, pack->columns);
@@ -85,12 +87,28 @@ enum graft_status graft_gemm_run_pack(struct graft_opencl_device *device, struct
 
 void graft_gather_dense(struct graft_gather *gather, int64_t rows, int64_t inner, int64_t columns)
 {
-    *gather = (struct graft_gather){
-        .row_end = (int32_t)rows, .columns = (int32_t)columns, .run = (int32_t)inner, .taps_y = 1, .taps_x = 1,
-        .grid_y = 1, .grid_x = (int32_t)rows, .step_y = 1, .step_x = 1, .tap_y = 0, .tap_x = 1,
-        .height = 1, .width = (int32_t)rows, .pixel = (int32_t)inner, .tap_row = 1, .tap_column = 1,
-        .to_height = 1, .to_width = (int32_t)rows, .to_step_y = 1, .to_step_x = 1, .leading = (int32_t)columns,
-        .packed = (int32_t)inner};
+    *gather = (struct graft_gather){.row_end = (int32_t)rows,
+                                    .columns = (int32_t)columns,
+                                    .run = (int32_t)inner,
+                                    .taps_y = 1,
+                                    .taps_x = 1,
+                                    .grid_y = 1,
+                                    .grid_x = (int32_t)rows,
+                                    .step_y = 1,
+                                    .step_x = 1,
+                                    .tap_y = 0,
+                                    .tap_x = 1,
+                                    .height = 1,
+                                    .width = (int32_t)rows,
+                                    .pixel = (int32_t)inner,
+                                    .tap_row = 1,
+                                    .tap_column = 1,
+                                    .to_height = 1,
+                                    .to_width = (int32_t)rows,
+                                    .to_step_y = 1,
+                                    .to_step_x = 1,
+                                    .leading = (int32_t)columns,
+                                    .packed = (int32_t)inner};
 }
 
 int32_t graft_product_flags(const struct graft_products *products)
@@ -103,20 +121,23 @@ int64_t graft_launch_blocks(int64_t rows, int64_t block, double row_flops)
 {
     const int64_t blocks = graft_ceil_div(rows, block);
     const double most = GRAFT_LAUNCH_FLOPS / (row_flops + 1.0) / (double)block;
-    return most < 1 ? 1 : most > (double)blocks ? graft_max_i64(blocks, 1) : (int64_t)most;
+    return most<1 ? 1 : most>(double) blocks ? graft_max_i64(blocks, 1) : (int64_t)most;
 }
 
 /* Tiles of a work-item: a block of rows that stays in the cache, and work for every unit. */
-static int32_t choose_tiles(const struct graft_opencl_device *device, int64_t tiles, int64_t inner, int64_t others)
+static int32_t choose_tiles(const struct graft_opencl_device *device, int64_t tiles, int64_t inner,
+                            int64_t others)
 {
     const struct graft_gemm_tile tile = graft_gemm_tile(device);
     const int64_t fit = graft_max_i64(BLOCK_FLOATS / (tile.rows * graft_max_i64(inner, 1)), BAND_TILES);
-    const int64_t share = tiles * others / ((int64_t)ITEMS_A_UNIT * graft_max_i64(device->traits.compute_units, 1));
+    const int64_t share =
+        tiles * others / ((int64_t)ITEMS_A_UNIT * graft_max_i64(device->traits.compute_units, 1));
     return (int32_t)graft_max_i64(1, graft_min_i64(fit, graft_min_i64(share, tiles)));
 }
 
-enum graft_status graft_gemm_run_gather(struct graft_opencl_device *device, struct graft_opencl_kernel *kernel,
-                                        int step, const struct graft_gather *gather,
+enum graft_status graft_gemm_run_gather(struct graft_opencl_device *device,
+                                        struct graft_opencl_kernel *kernel, int step,
+                                        const struct graft_gather *gather,
                                         const struct graft_products *products)
 {
     const struct graft_gemm_tile tile = graft_gemm_tile(device);
@@ -207,9 +228,9 @@ enum graft_status graft_gemm_run_outer(struct graft_opencl_device *device, struc
     return graft_opencl_launch(device, kernel, step, &args, &range);
 }
 
-enum graft_status graft_gemm_run_sum(struct graft_opencl_device *device, struct graft_opencl_kernel *kernel, int step,
-                                     struct graft_tensor from, uint64_t part_step, int parts, struct graft_tensor y,
-                                     int64_t count, bool accumulate)
+enum graft_status graft_gemm_run_sum(struct graft_opencl_device *device, struct graft_opencl_kernel *kernel,
+                                     int step, struct graft_tensor from, uint64_t part_step, int parts,
+                                     struct graft_tensor y, int64_t count, bool accumulate)
 {
     struct graft_opencl_args args = {0};
     graft_opencl_arg_tensor(device, &args, from, sizeof(float));

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The matrix products of cl/gemm.cl (CPU family) and cl/gemm_local.cl (GPU family), as matmul, conv2d and its gradients
- * use them: numbers of a launch, sizes of packed panels, and the launches, each kept short.
+ * The matrix products of cl/gemm.cl (CPU family) and cl/gemm_local.cl (GPU family), as matmul, conv2d and its
+ * gradients use them: numbers of a launch, sizes of packed panels, and the launches, each kept short.
  */
 #ifndef GRAFT_SRC_BACKEND_OPENCL_GEMM_H
 #define GRAFT_SRC_BACKEND_OPENCL_GEMM_H
@@ -28,12 +28,14 @@ struct graft_gemm_pack {
 };
 /* Panels of a group; floats of one batch's panels, k × panels × columns of the tile; of everything. */
 int32_t graft_gemm_panels(const struct graft_opencl_device *device, int64_t columns);
-uint64_t graft_gemm_panel_floats(const struct graft_opencl_device *device, const struct graft_gemm_pack *pack);
-uint64_t graft_gemm_packed_floats(const struct graft_opencl_device *device, const struct graft_gemm_pack *pack);
+uint64_t graft_gemm_panel_floats(const struct graft_opencl_device *device,
+                                 const struct graft_gemm_pack *pack);
+uint64_t graft_gemm_packed_floats(const struct graft_opencl_device *device,
+                                  const struct graft_gemm_pack *pack);
 GRAFT_MUST_CHECK enum graft_status graft_gemm_run_pack(struct graft_opencl_device *device,
                                                        struct graft_opencl_kernel *kernel, int step,
-                                                       const struct graft_gemm_pack *pack, struct graft_tensor from,
-                                                       struct graft_tensor to);
+                                                       const struct graft_gemm_pack *pack,
+                                                       struct graft_tensor from, struct graft_tensor to);
 
 /* The fields as in cl/gather.h; those marked * are set when it is run. */
 struct graft_gather {
@@ -58,15 +60,16 @@ struct graft_products {
     bool accumulate;
     enum graft_unary activation;
 };
-/* Rows that are the pixels of a themselves, one tap: a·b and 1×1 convolutions. `inner` is the length of a row. */
+/* Rows that are the pixels of a themselves, one tap: a·b and 1×1 convolutions. `inner` is the length of a
+ * row. */
 void graft_gather_dense(struct graft_gather *gather, int64_t rows, int64_t inner, int64_t columns);
 GRAFT_MUST_CHECK enum graft_status graft_gemm_run_gather(struct graft_opencl_device *device,
                                                          struct graft_opencl_kernel *kernel, int step,
                                                          const struct graft_gather *gather,
                                                          const struct graft_products *products);
 
-/* Likewise, cl/outer.h. For gemm_outer, at least tile.rows floats can be read behind the first of each pixel and
- * group of a. */
+/* Likewise, cl/outer.h. For gemm_outer, at least tile.rows floats can be read behind the first of each pixel
+ * and group of a. */
 struct graft_outer {
     int32_t rows, columns, panels; /* *panels */
     int32_t taps_y, taps_x;
@@ -88,7 +91,8 @@ void graft_outer_dense(struct graft_outer *outer, int64_t pixels);
 GRAFT_MUST_CHECK enum graft_status graft_gemm_run_outer(struct graft_opencl_device *device,
                                                         struct graft_opencl_kernel *kernel, int step,
                                                         const struct graft_outer *outer,
-                                                        const struct graft_products *products, uint64_t y_chunk);
+                                                        const struct graft_products *products,
+                                                        uint64_t y_chunk);
 
 /* y [count] = or += sum of `parts` parts. */
 GRAFT_MUST_CHECK enum graft_status graft_gemm_run_sum(struct graft_opencl_device *device,
@@ -98,8 +102,8 @@ GRAFT_MUST_CHECK enum graft_status graft_gemm_run_sum(struct graft_opencl_device
 
 /* gemm_widen: rows of `channels` floats into rows of `to_channels`, zeros behind. */
 GRAFT_MUST_CHECK enum graft_status graft_gemm_run_widen(struct graft_opencl_device *device,
-                                                        struct graft_opencl_kernel *kernel, int step, int64_t rows,
-                                                        int32_t channels, int32_t to_channels,
+                                                        struct graft_opencl_kernel *kernel, int step,
+                                                        int64_t rows, int32_t channels, int32_t to_channels,
                                                         struct graft_tensor from, struct graft_tensor to);
 
 /* ---- cl/gemm_local.cl: the GPU family ---- */
@@ -117,11 +121,13 @@ GRAFT_MUST_CHECK enum graft_status graft_local_run_gather(struct graft_opencl_de
 GRAFT_MUST_CHECK enum graft_status graft_local_run_outer(struct graft_opencl_device *device,
                                                          struct graft_opencl_kernel *kernel, int step,
                                                          const struct graft_outer *outer,
-                                                         const struct graft_products *products, uint64_t y_chunk);
+                                                         const struct graft_products *products,
+                                                         uint64_t y_chunk);
 GRAFT_MUST_CHECK enum graft_status graft_local_run_sum(struct graft_opencl_device *device,
                                                        struct graft_opencl_kernel *kernel, int step,
-                                                       struct graft_tensor from, uint64_t part_step, int parts,
-                                                       struct graft_tensor y, int64_t count, bool accumulate);
+                                                       struct graft_tensor from, uint64_t part_step,
+                                                       int parts, struct graft_tensor y, int64_t count,
+                                                       bool accumulate);
 
 /* ---- for both ---- */
 

@@ -6,10 +6,10 @@
 
 #include <string.h>
 
-#define SIDE 16       /* of a work-group */
-#define TILE 64       /* of the block that it computes */
+#define SIDE 16 /* of a work-group */
+#define TILE 64 /* of the block that it computes */
 #define LOCAL_BYTES (2 * 16 * (TILE + 1) * sizeof(float))
-#define SUM_GROUP 64  /* work-items of a group of local_sum */
+#define SUM_GROUP 64 /* work-items of a group of local_sum */
 
 const char *graft_local_reason(const struct graft_opencl_device *device)
 {
@@ -29,9 +29,10 @@ enum graft_status graft_local_add(struct graft_opencl_device *device, struct gra
 
 static struct graft_opencl_range square_range(int64_t columns, int64_t rows, int64_t others)
 {
-    return (struct graft_opencl_range){.dimensions = 3,
-                                       .global = {(size_t)columns * SIDE, (size_t)rows * SIDE, (size_t)others},
-                                       .local = {SIDE, SIDE, 1}};
+    return (struct graft_opencl_range){
+        .dimensions = 3,
+        .global = {(size_t)columns * SIDE, (size_t)rows * SIDE, (size_t)others},
+        .local = {SIDE, SIDE, 1}};
 }
 
 static void arg_operands(struct graft_opencl_device *device, struct graft_opencl_args *args,
@@ -44,17 +45,19 @@ static void arg_operands(struct graft_opencl_device *device, struct graft_opencl
     graft_opencl_arg_tensor(device, args, products->y, sizeof(float));
 }
 
-enum graft_status graft_local_run_gather(struct graft_opencl_device *device, struct graft_opencl_kernel *kernel,
-                                         int step, const struct graft_gather *gather,
-                                         const struct graft_products *products, const struct graft_gemm_pack *steps)
+enum graft_status graft_local_run_gather(struct graft_opencl_device *device,
+                                         struct graft_opencl_kernel *kernel, int step,
+                                         const struct graft_gather *gather,
+                                         const struct graft_products *products,
+                                         const struct graft_gemm_pack *steps)
 {
     struct graft_gather g = *gather;
     const int64_t rows = g.row_end, blocks = graft_ceil_div(rows, TILE);
     const int32_t b_steps[4] = {steps->group_step, steps->outer_step, steps->inner_step, steps->column_step};
     g.panels = (int32_t)graft_ceil_div(g.columns, TILE);
     g.flags = graft_product_flags(products);
-    const double row_flops = 2.0 * g.taps_y * g.taps_x * g.run * (double)g.panels * TILE * products->groups *
-                             products->batches;
+    const double row_flops =
+        2.0 * g.taps_y * g.taps_x * g.run * (double)g.panels * TILE * products->groups * products->batches;
     const int64_t launch_blocks = graft_launch_blocks(rows, TILE, row_flops);
     for (int64_t first = 0; first < blocks; first += launch_blocks) {
         int32_t numbers[32];
@@ -79,8 +82,9 @@ enum graft_status graft_local_run_gather(struct graft_opencl_device *device, str
     return GRAFT_OK;
 }
 
-enum graft_status graft_local_run_outer(struct graft_opencl_device *device, struct graft_opencl_kernel *kernel,
-                                        int step, const struct graft_outer *outer,
+enum graft_status graft_local_run_outer(struct graft_opencl_device *device,
+                                        struct graft_opencl_kernel *kernel, int step,
+                                        const struct graft_outer *outer,
                                         const struct graft_products *products, uint64_t y_chunk)
 {
     struct graft_outer o = *outer;
@@ -96,15 +100,15 @@ enum graft_status graft_local_run_outer(struct graft_opencl_device *device, stru
     graft_opencl_arg_int(&args, products->a_batch);
     graft_opencl_arg_ulong(&args, products->b_batch);
     graft_opencl_arg_int(&args, products->y_batch);
-    const struct graft_opencl_range range = square_range((int64_t)o.panels * products->groups,
-                                                         graft_ceil_div(o.rows, TILE),
-                                                         (int64_t)o.chunks * products->batches);
+    const struct graft_opencl_range range =
+        square_range((int64_t)o.panels * products->groups, graft_ceil_div(o.rows, TILE),
+                     (int64_t)o.chunks * products->batches);
     return graft_opencl_launch(device, kernel, step, &args, &range);
 }
 
-enum graft_status graft_local_run_sum(struct graft_opencl_device *device, struct graft_opencl_kernel *kernel, int step,
-                                      struct graft_tensor from, uint64_t part_step, int parts, struct graft_tensor y,
-                                      int64_t count, bool accumulate)
+enum graft_status graft_local_run_sum(struct graft_opencl_device *device, struct graft_opencl_kernel *kernel,
+                                      int step, struct graft_tensor from, uint64_t part_step, int parts,
+                                      struct graft_tensor y, int64_t count, bool accumulate)
 {
     struct graft_opencl_args args = {0};
     graft_opencl_arg_tensor(device, &args, from, sizeof(float));
@@ -113,6 +117,7 @@ enum graft_status graft_local_run_sum(struct graft_opencl_device *device, struct
     graft_opencl_arg_tensor(device, &args, y, sizeof(float));
     graft_opencl_arg_int(&args, count);
     graft_opencl_arg_int(&args, accumulate ? 1 : 0);
-    const struct graft_opencl_range range = {.dimensions = 1, .global = {(size_t)count}, .local = {SUM_GROUP}};
+    const struct graft_opencl_range range = {
+        .dimensions = 1, .global = {(size_t)count}, .local = {SUM_GROUP}};
     return graft_opencl_launch(device, kernel, step, &args, &range);
 }

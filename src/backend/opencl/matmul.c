@@ -22,9 +22,12 @@ static struct product product_of(const struct graft_call *call)
 {
     const struct graft_matmul_attributes *attributes = &call->attributes.matmul;
     const struct graft_shape *a = &call->in[A].shape, *b = &call->in[B].shape, *y = &call->out[0].shape;
-    struct product p = {.batches = 1, .m = y->dim[y->rank - 2], .n = y->dim[y->rank - 1],
+    struct product p = {.batches = 1,
+                        .m = y->dim[y->rank - 2],
+                        .n = y->dim[y->rank - 1],
                         .k = a->dim[a->rank - (attributes->transpose_a ? 2 : 1)],
-                        .transpose_a = attributes->transpose_a, .transpose_b = attributes->transpose_b,
+                        .transpose_a = attributes->transpose_a,
+                        .transpose_b = attributes->transpose_b,
                         .shared = b->rank == 2};
     for (int i = 0; i < y->rank - 2; i++)
         p.batches *= y->dim[i];
@@ -39,16 +42,24 @@ static struct product product_of(const struct graft_call *call)
 }
 
 static struct graft_products products_of(const struct graft_opencl_kernel *kernel, const struct product *p,
-                                              const struct graft_tensor *in, const struct graft_tensor *out)
+                                         const struct graft_tensor *in, const struct graft_tensor *out)
 {
-    return (struct graft_products){
-        .a = in[A], .b = in[B], .bias = in[BIAS], .residual = in[RESIDUAL], .y = out[0], .groups = 1,
-        .batches = (int)p->batches, .a_batch = (int32_t)(p->m * p->k), .y_batch = (int32_t)(p->m * p->n),
-        .b_batch = p->shared ? 0 : (uint64_t)(p->k * p->n), .accumulate = (kernel->call.accumulate & 1u) != 0,
-        .activation = kernel->call.attributes.matmul.activation};
+    return (struct graft_products){.a = in[A],
+                                   .b = in[B],
+                                   .bias = in[BIAS],
+                                   .residual = in[RESIDUAL],
+                                   .y = out[0],
+                                   .groups = 1,
+                                   .batches = (int)p->batches,
+                                   .a_batch = (int32_t)(p->m * p->k),
+                                   .y_batch = (int32_t)(p->m * p->n),
+                                   .b_batch = p->shared ? 0 : (uint64_t)(p->k * p->n),
+                                   .accumulate = (kernel->call.accumulate & 1u) != 0,
+                                   .activation = kernel->call.attributes.matmul.activation};
 }
 
-/* ---- tile: register tiles of the CPU family; b in panels, or for aᵀ·b an a of few rows with zeros behind ---- */
+/* ---- tile: register tiles of the CPU family; b in panels, or for aᵀ·b an a of few rows with zeros behind
+ * ---- */
 
 enum { PACK, PRODUCT };
 
@@ -56,16 +67,22 @@ static struct graft_gemm_pack pack_of(const struct product *p)
 {
     return (struct graft_gemm_pack){.batch_step = p->shared ? 0 : (int32_t)(p->k * p->n),
                                     .inner_step = p->transpose_b ? 1 : (int32_t)p->n,
-                                    .column_step = p->transpose_b ? (int32_t)p->k : 1, .outer_size = 1,
-                                    .inner_size = (int32_t)p->k, .columns = (int32_t)p->n, .groups = 1,
+                                    .column_step = p->transpose_b ? (int32_t)p->k : 1,
+                                    .outer_size = 1,
+                                    .inner_size = (int32_t)p->k,
+                                    .columns = (int32_t)p->n,
+                                    .groups = 1,
                                     .batches = p->shared ? 1 : (int32_t)p->batches};
 }
 
 /* aᵀ·b: terms are the pixels of made-up lines, in one chunk. */
 static struct graft_outer outer_of(const struct product *p)
 {
-    struct graft_outer outer = {.rows = (int32_t)p->m, .columns = (int32_t)p->n, .a_pixel = (int32_t)p->m,
-                                .leading = (int32_t)p->n, .chunks = 1};
+    struct graft_outer outer = {.rows = (int32_t)p->m,
+                                .columns = (int32_t)p->n,
+                                .a_pixel = (int32_t)p->m,
+                                .leading = (int32_t)p->n,
+                                .chunks = 1};
     graft_outer_dense(&outer, p->k);
     outer.pixel = p->transpose_b ? 1 : (int32_t)p->n;
     outer.column = p->transpose_b ? (int32_t)p->k : 1;
@@ -89,7 +106,8 @@ static const char *tile_check(const struct graft_opencl_device *device, const st
         const int64_t rows = graft_gemm_tile(device).rows;
         if (tile_widens(device, &p) && p.batches * p.k > INT32_MAX / rows)
             return "a with zeros behind its columns has more than 2^31 elements";
-        info->workspace_bytes = tile_widens(device, &p) ? (uint64_t)(p.batches * p.k * rows) * sizeof(float) : 0;
+        info->workspace_bytes =
+            tile_widens(device, &p) ? (uint64_t)(p.batches * p.k * rows) * sizeof(float) : 0;
         return NULL;
     }
     const struct graft_gemm_pack pack = pack_of(&p);
@@ -118,9 +136,9 @@ static enum graft_status tile_prepare(struct graft_opencl_device *device, struct
     return graft_gemm_run_pack(device, kernel, PACK, &pack, in[B], kernel->prepared);
 }
 
-static enum graft_status run_transposed(struct graft_opencl_device *device, struct graft_opencl_kernel *kernel,
-                                        const struct product *p, struct graft_products products,
-                                        struct graft_tensor workspace)
+static enum graft_status run_transposed(struct graft_opencl_device *device,
+                                        struct graft_opencl_kernel *kernel, const struct product *p,
+                                        struct graft_products products, struct graft_tensor workspace)
 {
     struct graft_outer outer = outer_of(p);
     if (tile_widens(device, p)) {
@@ -172,7 +190,8 @@ static const char *local_check(const struct graft_opencl_device *device, const s
 
 static enum graft_status local_open(struct graft_opencl_device *device, struct graft_opencl_kernel *kernel)
 {
-    return graft_local_add(device, kernel, kernel->call.attributes.matmul.transpose_a ? "local_outer" : "local_gather");
+    return graft_local_add(device, kernel,
+                           kernel->call.attributes.matmul.transpose_a ? "local_outer" : "local_gather");
 }
 
 static enum graft_status local_run(struct graft_opencl_device *device, struct graft_opencl_kernel *kernel,
@@ -222,8 +241,9 @@ static const char *clblast_check(const struct graft_opencl_device *device, const
 
 static enum graft_status clblast_open(struct graft_opencl_device *device, struct graft_opencl_kernel *kernel)
 {
-    return needs_finish(&kernel->call) ? graft_opencl_add(device, kernel, "matmul.cl", "matmul_finish", "%s", "")
-                                       : GRAFT_OK;
+    return needs_finish(&kernel->call)
+               ? graft_opencl_add(device, kernel, "matmul.cl", "matmul_finish", "%s", "")
+               : GRAFT_OK;
 }
 
 static enum graft_status clblast_run(struct graft_opencl_device *device, struct graft_opencl_kernel *kernel,
@@ -258,7 +278,8 @@ static enum graft_status clblast_run(struct graft_opencl_device *device, struct 
     graft_opencl_arg_int(&args, count);
     graft_opencl_arg_int(&args, p.n);
     graft_opencl_arg_int(&args, graft_product_flags(&products));
-    const struct graft_opencl_range range = {.dimensions = 1, .global = {(size_t)count}, .local = {FINISH_GROUP}};
+    const struct graft_opencl_range range = {
+        .dimensions = 1, .global = {(size_t)count}, .local = {FINISH_GROUP}};
     return graft_opencl_launch(device, kernel, 0, &args, &range);
 }
 
@@ -292,9 +313,17 @@ static enum graft_status clblast_run(struct graft_opencl_device *device, struct 
 #endif
 
 static const struct graft_opencl_variant variants[] = {
-    {.name = "tile", .family = GRAFT_OPENCL_CPU, .check = tile_check, .open = tile_open, .prepare = tile_prepare,
+    {.name = "tile",
+     .family = GRAFT_OPENCL_CPU,
+     .check = tile_check,
+     .open = tile_open,
+     .prepare = tile_prepare,
      .run = tile_run},
-    {.name = "clblast", .family = GRAFT_OPENCL_GPU, .check = clblast_check, .open = clblast_open, .run = clblast_run},
+    {.name = "clblast",
+     .family = GRAFT_OPENCL_GPU,
+     .check = clblast_check,
+     .open = clblast_open,
+     .run = clblast_run},
     {.name = "local", .family = GRAFT_OPENCL_GPU, .check = local_check, .open = local_open, .run = local_run},
     {.name = NULL},
 };
