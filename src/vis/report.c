@@ -166,11 +166,12 @@ static void put_history(const struct report *report)
 static void put_classes(const struct report *report)
 {
     const struct graft_evaluation *const e = report->run->evaluation;
-    char text[256];
-    (void)snprintf(
-        text, sizeof text,
-        "<h2>Classes</h2>\n<p>%lld pictures: %.2f %% right, among the first five %.2f %%, loss %.4f.</p>\n",
-        (long long)e->images, 100 * e->top1, 100 * e->top5, e->loss);
+    char text[256], top5[64] = "";
+    if (e->classes > 5) { /* else all are among the first five */
+        (void)snprintf(top5, sizeof top5, ", %.2f %% among the first five", 100 * e->top5);
+    }
+    (void)snprintf(text, sizeof text, "<h2>Classes</h2>\n<p>%lld pictures: %.2f %% right%s, loss %.4f.</p>\n",
+                   (long long)e->images, 100 * e->top1, top5, e->loss);
     put(report, text);
     put(report,
         "<table><tr><th>class</th><th>pictures</th><th>precision</th><th>recall</th><th>F1</th></tr>\n");
