@@ -17,7 +17,8 @@ enum graft_status graft_fit_source_open_pictures(struct graft_fit_job *job, enum
                                                  .seed = job->options.seed,
                                                  .augment =
                                                      training && job->options.augment ? &augment : NULL,
-                                                 .skip_damaged = job->options.skip_damaged};
+                                                 .skip_damaged = job->options.skip_damaged,
+                                                 .keep_limit = training ? job->options.features_limit : 0};
     *source = (struct graft_fit_source){.context = job->context, .batch = batch, .shuffle = training};
     return graft_loader_open(job->context, job->dataset, &job->card.preprocess, &options, &source->loader);
 }

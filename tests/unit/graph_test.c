@@ -369,13 +369,28 @@ static void refuses_what_does_not_fit(void **state)
     close_fixture(&f);
 }
 
+static bool has_device(const char *which)
+{
+    struct graft_context *context = NULL;
+    struct graft_device *device = NULL;
+    assert_int_equal(graft_context_open(NULL, &context), GRAFT_OK);
+    const enum graft_status status = graft_device_open(context, which, &device);
+    graft_device_close(&device);
+    graft_context_close(&context);
+    return status == GRAFT_OK;
+}
+
 /* Runs, updates and refreshed weights allocate nothing. */
 static void runs_allocate_nothing(void **state)
 {
     (void)state;
-    static const char *const devices[] = {"reference", "cpu"};
-    for (int d = 0; d < 2; d++) {
+    static const char *const devices[] = {"reference", "cpu", "opencl:0"};
+    for (int d = 0; d < 3; d++) {
         struct fixture f;
+        if (d == 2 && !has_device(devices[d])) {
+            print_message("no OpenCL device: only reference and cpu\n");
+            break;
+        }
         open_fixture(&f, devices[d], GRAFT_DTYPE_F32);
         const struct network net = residual_network(f.graph);
         int target = graft_graph_find(f.graph, "fc.w"), gradient;
