@@ -7,7 +7,7 @@
  */
 #include "simple.h"
 
-kernel void adam(global float *p, const ulong p_at, const global float *gradient, const ulong gradient_at,
+KERNEL void adam(global float *p, const ulong p_at, const global float *gradient, const ulong gradient_at,
                  global float *m, const ulong m_at, global float *v, const ulong v_at,
                  const global float *hyper, const ulong hyper_at, const float beta1, const float rest1,
                  const float beta2, const float rest2, const float epsilon, const float decay,

@@ -6,7 +6,7 @@
 #include "simple.h"
 #include "window.h"
 
-kernel void avg_pool(global float *y, const ulong y_at, const global float *x, const ulong x_at,
+KERNEL void avg_pool(global float *y, const ulong y_at, const global float *x, const ulong x_at,
                      const int4 shape, const int8 window, const int adaptive, const int include_pad,
                      const int rows, const int inner, const int blocks, const int rows_each)
 {

@@ -6,7 +6,7 @@
 #include "simple.h"
 #include "window.h"
 
-kernel void avg_pool_grad(global float *dx, const ulong dx_at, const global float *dy, const ulong dy_at,
+KERNEL void avg_pool_grad(global float *dx, const ulong dx_at, const global float *dy, const ulong dy_at,
                           const int4 shape, const int8 window, const int adaptive, const int include_pad,
                           const int accumulate, const int rows, const int inner, const int blocks,
                           const int rows_each)

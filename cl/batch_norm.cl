@@ -6,7 +6,7 @@
  */
 #include "simple.h"
 
-kernel void batch_norm(global float *y, const ulong y_at, const global float *x, const ulong x_at,
+KERNEL void batch_norm(global float *y, const ulong y_at, const global float *x, const ulong x_at,
                        const global float *gamma, const ulong gamma_at, const global float *beta,
                        const ulong beta_at, const global float *mean, const ulong mean_at,
                        const global float *var, const ulong var_at, const global float *residual,

@@ -6,7 +6,7 @@
  */
 #include "simple.h"
 
-kernel void batch_norm_fold_weight(global float *folded, const ulong folded_at, const global float *w,
+KERNEL void batch_norm_fold_weight(global float *folded, const ulong folded_at, const global float *w,
                                    const ulong w_at, const global float *gamma, const ulong gamma_at,
                                    const global float *var, const ulong var_at, const float epsilon,
                                    const int rows, const int inner, const int blocks, const int rows_each)
@@ -22,7 +22,7 @@ kernel void batch_norm_fold_weight(global float *folded, const ulong folded_at, 
     }
 }
 
-kernel void batch_norm_fold_bias(global float *folded, const ulong folded_at, const global float *bias,
+KERNEL void batch_norm_fold_bias(global float *folded, const ulong folded_at, const global float *bias,
                                  const ulong bias_at, const global float *gamma, const ulong gamma_at,
                                  const global float *beta, const ulong beta_at, const global float *mean,
                                  const ulong mean_at, const global float *var, const ulong var_at,

@@ -7,7 +7,7 @@
  */
 #include "simple.h"
 
-kernel void batch_norm_grad_input(global float *dx, const ulong dx_at, const global float *x,
+KERNEL void batch_norm_grad_input(global float *dx, const ulong dx_at, const global float *x,
                                   const ulong x_at, const global float *dy, const ulong dy_at,
                                   const global float *gamma, const ulong gamma_at, const global float *mean,
                                   const ulong mean_at, const global float *var, const ulong var_at,

@@ -7,7 +7,7 @@
  */
 #include "columns.h"
 
-kernel void batch_norm_grad_param(global float *part, const ulong part_at, const global float *x,
+KERNEL void batch_norm_grad_param(global float *part, const ulong part_at, const global float *x,
                                   const ulong x_at, const global float *dy, const ulong dy_at,
                                   const global float *mean, const ulong mean_at, const int rows,
                                   const int inner, const int blocks, const int chunks, const int rows_each,
@@ -52,7 +52,7 @@ kernel void batch_norm_grad_param(global float *part, const ulong part_at, const
         }
 }
 
-kernel void batch_norm_grad_param_combine(global float *dgamma, const ulong dgamma_at, global float *dbeta,
+KERNEL void batch_norm_grad_param_combine(global float *dgamma, const ulong dgamma_at, global float *dbeta,
                                           const ulong dbeta_at, const global float *part, const ulong part_at,
                                           const global float *var, const ulong var_at, const float epsilon,
                                           const int wants_dgamma, const int wants_dbeta,

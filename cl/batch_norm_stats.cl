@@ -39,7 +39,7 @@ void add_block(real *total, real *squares, const float seen, const global float 
     *squares += distances;
 }
 
-kernel void batch_norm_stats(global float *part, const ulong part_at, const global float *x, const ulong x_at,
+KERNEL void batch_norm_stats(global float *part, const ulong part_at, const global float *x, const ulong x_at,
                              const int rows, const int inner, const int blocks, const int chunks,
                              const int rows_each, const int columns)
 {
@@ -83,7 +83,7 @@ kernel void batch_norm_stats(global float *part, const ulong part_at, const glob
         }
 }
 
-kernel void batch_norm_stats_combine(global float *mean, const ulong mean_at, global float *var,
+KERNEL void batch_norm_stats_combine(global float *mean, const ulong mean_at, global float *var,
                                      const ulong var_at, const global float *part, const ulong part_at,
                                      const int wants_mean, const int wants_var, const int rows,
                                      const int inner, const int chunks, const int rows_each)

@@ -5,7 +5,7 @@
  */
 #include "simple.h"
 
-kernel void batch_norm_update(global float *running_mean, const ulong running_mean_at,
+KERNEL void batch_norm_update(global float *running_mean, const ulong running_mean_at,
                               global float *running_var, const ulong running_var_at, const global float *mean,
                               const ulong mean_at, const global float *var, const ulong var_at,
                               const float momentum, const float rest, const float unbiased, const int count)

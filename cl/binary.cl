@@ -5,7 +5,7 @@
  */
 #include "strided.h"
 
-kernel void binary(global float *y, const ulong y_at, const global float *a, const ulong a_at,
+KERNEL void binary(global float *y, const ulong y_at, const global float *a, const ulong a_at,
                    const global float *b, const ulong b_at, const int kind, const int activation,
                    const int accumulate, const int outer, const int8 dim, const int8 a_stride,
                    const int8 b_stride, const int a_inner, const int b_inner, const int rows, const int inner,

@@ -5,7 +5,7 @@
  */
 #include "strided.h"
 
-kernel void broadcast(global float *y, const ulong y_at, const global float *x, const ulong x_at,
+KERNEL void broadcast(global float *y, const ulong y_at, const global float *x, const ulong x_at,
                       const float scale, const int accumulate, const int outer, const int8 dim,
                       const int8 x_stride, const int x_inner, const int rows, const int inner,
                       const int blocks, const int rows_each)

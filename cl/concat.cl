@@ -5,7 +5,7 @@
  */
 #include "simple.h"
 
-kernel void concat(global float *y, const ulong y_at, const global float *x, const ulong x_at,
+KERNEL void concat(global float *y, const ulong y_at, const global float *x, const ulong x_at,
                    const int pitch, const int rows, const int inner, const int blocks, const int rows_each)
 {
     ROWS_OF(row_begin, row_end, rows, blocks, rows_each);

@@ -5,7 +5,7 @@
  */
 #include "row.h"
 
-kernel void cross_entropy(global float *losses, const ulong losses_at, const global float *x,
+KERNEL void cross_entropy(global float *losses, const ulong losses_at, const global float *x,
                           const ulong x_at, const global int *labels, const ulong labels_at,
                           const float smoothing, const int rows, const int inner, const int rows_each)
 {

@@ -5,7 +5,7 @@
  */
 #include "row.h"
 
-kernel void cross_entropy_grad(global float *dx, const ulong dx_at, const global float *x, const ulong x_at,
+KERNEL void cross_entropy_grad(global float *dx, const ulong dx_at, const global float *x, const ulong x_at,
                                const global int *labels, const ulong labels_at, const global float *dlosses,
                                const ulong dlosses_at, const float smoothing, const int accumulate,
                                const int rows, const int inner, const int rows_each)

@@ -41,7 +41,7 @@ void drop(const words word, global float *y, const global float *x, const int i,
                      accumulate);
 }
 
-kernel void dropout(global float *y, const ulong y_at, const global float *x, const ulong x_at,
+KERNEL void dropout(global float *y, const ulong y_at, const global float *x, const ulong x_at,
                     const global int *step_number, const ulong step_at, const float scale,
                     const int threshold, const int key0, const int key1, const int stream,
                     const int accumulate, const int blocks, const int count)

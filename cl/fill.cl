@@ -2,7 +2,7 @@
 /* y[i] = value, of `count` elements. Required -D: those of simple.h. */
 #include "simple.h"
 
-kernel void fill(global float *y, const ulong y_at, const int count, const float value)
+KERNEL void fill(global float *y, const ulong y_at, const int count, const float value)
 {
     y += y_at;
     for (FLAT_LOOP(i, n, count))

@@ -6,7 +6,7 @@
 #include "simple.h"
 #include "window.h"
 
-kernel void max_pool(global float *y, const ulong y_at, const global float *x, const ulong x_at,
+KERNEL void max_pool(global float *y, const ulong y_at, const global float *x, const ulong x_at,
                      const int4 shape, const int8 window, const int rows, const int inner, const int blocks,
                      const int rows_each)
 {

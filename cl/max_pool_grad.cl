@@ -9,7 +9,7 @@
 #include "window.h"
 
 /* Indices travel as floats' bits. */
-kernel void max_pool_index(global float *index, const ulong index_at, const global float *x, const ulong x_at,
+KERNEL void max_pool_index(global float *index, const ulong index_at, const global float *x, const ulong x_at,
                            const int4 shape, const int8 window, const int rows, const int inner,
                            const int blocks, const int rows_each)
 {
@@ -38,7 +38,7 @@ kernel void max_pool_index(global float *index, const ulong index_at, const glob
     }
 }
 
-kernel void max_pool_grad(global float *dx, const ulong dx_at, const global float *dy, const ulong dy_at,
+KERNEL void max_pool_grad(global float *dx, const ulong dx_at, const global float *dy, const ulong dy_at,
                           const global float *index, const ulong index_at, const int4 shape,
                           const int8 window, const int accumulate, const int rows, const int inner,
                           const int blocks, const int rows_each)

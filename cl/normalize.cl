@@ -7,7 +7,7 @@
 
 #define MOST_CHANNELS 64
 
-kernel void normalize_bytes(global float *y, const ulong y_at, const global uchar *x, const ulong x_at,
+KERNEL void normalize_bytes(global float *y, const ulong y_at, const global uchar *x, const ulong x_at,
                             const global float *mean, const ulong mean_at, const global float *std,
                             const ulong std_at, const int channels, const int count)
 {

@@ -6,7 +6,7 @@
  */
 #include "simple.h"
 
-kernel void pad(global float *y, const ulong y_at, const global float *x, const ulong x_at, const float value,
+KERNEL void pad(global float *y, const ulong y_at, const global float *x, const ulong x_at, const float value,
                 const int accumulate, const int8 dim, const int8 x_dim, const int8 before, const int x_inner,
                 const int before_inner, const int rows, const int inner, const int blocks,
                 const int rows_each)

@@ -22,7 +22,7 @@ int kept_row(int k, const int8 dim, const int8 stride)
     return at + k * stride.s0;
 }
 
-kernel void reduce_rows(global float *y, const ulong y_at, const global float *x, const ulong x_at,
+KERNEL void reduce_rows(global float *y, const ulong y_at, const global float *x, const ulong x_at,
                         const int kept, const int8 kept_dim, const int8 kept_stride, const int outer,
                         const int8 dim, const int8 stride, const float divisor, const int accumulate,
                         const int rows, const int inner, const int blocks, const int chunks,
@@ -58,7 +58,7 @@ kernel void reduce_rows(global float *y, const ulong y_at, const global float *x
                          COLUMNS_IN(u, column, inner), accumulate);
 }
 
-kernel void reduce_inner(global float *y, const ulong y_at, const global float *x, const ulong x_at,
+KERNEL void reduce_inner(global float *y, const ulong y_at, const global float *x, const ulong x_at,
                          const int kept, const int8 kept_dim, const int8 kept_stride, const int outer,
                          const int8 dim, const int8 stride, const float divisor, const int accumulate,
                          const int rows, const int inner, const int row_chunks, const int chunks,
@@ -91,7 +91,7 @@ kernel void reduce_inner(global float *y, const ulong y_at, const global float *
     }
 }
 
-kernel void reduce_combine(global float *y, const ulong y_at, const global float *part, const ulong part_at,
+KERNEL void reduce_combine(global float *y, const ulong y_at, const global float *part, const ulong part_at,
                            const float divisor, const int accumulate, const int chunks, const int count)
 {
     const int i = (int)get_global_id(0) * VEC, n = min(count - i, VEC);

@@ -3,7 +3,7 @@
  * simple.h. */
 #include "simple.h"
 
-kernel void reshape(global float *y, const ulong y_at, const global float *x, const ulong x_at,
+KERNEL void reshape(global float *y, const ulong y_at, const global float *x, const ulong x_at,
                     const int accumulate, const int count)
 {
     y += y_at;

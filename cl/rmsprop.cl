@@ -6,7 +6,7 @@
  */
 #include "simple.h"
 
-kernel void rmsprop(global float *p, const ulong p_at, const global float *gradient, const ulong gradient_at,
+KERNEL void rmsprop(global float *p, const ulong p_at, const global float *gradient, const ulong gradient_at,
                     global float *v, const ulong v_at, const global float *hyper, const ulong hyper_at,
                     const float beta2, const float rest2, const float epsilon, const float decay,
                     const int count)

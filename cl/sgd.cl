@@ -6,7 +6,7 @@
  */
 #include "simple.h"
 
-kernel void sgd(global float *p, const ulong p_at, const global float *gradient, const ulong gradient_at,
+KERNEL void sgd(global float *p, const ulong p_at, const global float *gradient, const ulong gradient_at,
                 global float *v, const ulong v_at, const global float *hyper, const ulong hyper_at,
                 const float momentum, const float decay, const int has_momentum, const int nesterov,
                 const int count)

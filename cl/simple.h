@@ -25,4 +25,12 @@
 #define SUMMED 1
 #endif
 
+/* How kernels begin. Where vectors are written out a work-group is one work-item, and no compiler is to make vectors of
+ * vectors over several. */
+#if VEC > 1
+#define KERNEL kernel __attribute__((vec_type_hint(real))) __attribute__((reqd_work_group_size(1, 1, 1)))
+#else
+#define KERNEL kernel
+#endif
+
 #endif

@@ -5,7 +5,7 @@
  */
 #include "strided.h"
 
-kernel void slice(global float *y, const ulong y_at, const global float *x, const ulong x_at,
+KERNEL void slice(global float *y, const ulong y_at, const global float *x, const ulong x_at,
                   const int accumulate, const int outer, const int8 dim, const int8 x_stride, const int rows,
                   const int inner, const int blocks, const int rows_each)
 {

@@ -3,7 +3,7 @@
  * of row.h. */
 #include "row.h"
 
-kernel void softmax(global float *y, const ulong y_at, const global float *x, const ulong x_at,
+KERNEL void softmax(global float *y, const ulong y_at, const global float *x, const ulong x_at,
                     const int rows, const int inner, const int rows_each)
 {
     ROW_MEMORY(memory);

@@ -5,7 +5,7 @@
  */
 #include "row.h"
 
-kernel void softmax_grad(global float *dx, const ulong dx_at, const global float *y, const ulong y_at,
+KERNEL void softmax_grad(global float *dx, const ulong dx_at, const global float *y, const ulong y_at,
                          const global float *dy, const ulong dy_at, const int accumulate, const int rows,
                          const int inner, const int rows_each)
 {

@@ -2,7 +2,7 @@
 /* y[i] = f(x[i]) of `count` elements, `kind` as in common.h. y may be x. Required -D: those of simple.h. */
 #include "simple.h"
 
-kernel void unary(global float *y, const ulong y_at, const global float *x, const ulong x_at, const int kind,
+KERNEL void unary(global float *y, const ulong y_at, const global float *x, const ulong x_at, const int kind,
                   const int count)
 {
     y += y_at;

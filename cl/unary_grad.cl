@@ -5,7 +5,7 @@
  */
 #include "simple.h"
 
-kernel void unary_grad(global float *dx, const ulong dx_at, const global float *s, const ulong s_at,
+KERNEL void unary_grad(global float *dx, const ulong dx_at, const global float *s, const ulong s_at,
                        const global float *dy, const ulong dy_at, const int kind, const int accumulate,
                        const int count)
 {
