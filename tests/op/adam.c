@@ -7,20 +7,25 @@ static const double seventh[] = {1e-2, 0.5217031, 0.006979035, 1};
 static const double late[] = {3e-4, 1, 0.6323046, 0.125};
 static const double nothing[] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0};
 
-#define ADAM(name, hyper, decay, apart, ...)                                                                           \
-    {name,                                                                                                             \
-     .attributes.update = {.beta1 = 0.9f, .beta2 = 0.999f, .epsilon = 1e-8f, .weight_decay = decay,                    \
-                           .decoupled = apart},                                                                        \
-     .in = {REAL(__VA_ARGS__), REAL(__VA_ARGS__), REAL(__VA_ARGS__), REAL_OF(POSITIVE, __VA_ARGS__),                   \
-            LITERAL(hyper, 4)}},
+#define ADAM(name, hyper, decay, apart, ...)                                                                 \
+    {                                                                                                        \
+        name,                                                                                                \
+            .attributes.update = {.beta1 = 0.9f,                                                             \
+                                  .beta2 = 0.999f,                                                           \
+                                  .epsilon = 1e-8f,                                                          \
+                                  .weight_decay = decay,                                                     \
+                                  .decoupled = apart},                                                       \
+            .in = {REAL(__VA_ARGS__), REAL(__VA_ARGS__), REAL(__VA_ARGS__), REAL_OF(POSITIVE, __VA_ARGS__),  \
+                   LITERAL(hyper, 4)}                                                                        \
+    }
 
 static const struct graft_case cases[] = {
-    ADAM("usual", seventh, 0, false, 33, 3, 3, 7)
-    ADAM("late", late, 0, false, 257)
-    ADAM("decay", seventh, 1e-2f, false, 31, 65)
-    ADAM("decoupled", late, 1e-2f, true, 31, 65)
-    ADAM("one", seventh, 0, false, 1)
-    ADAM("empty", seventh, 0, false, 0)
+    ADAM("usual", seventh, 0, false, 33, 3, 3, 7),
+    ADAM("late", late, 0, false, 257),
+    ADAM("decay", seventh, 1e-2f, false, 31, 65),
+    ADAM("decoupled", late, 1e-2f, true, 31, 65),
+    ADAM("one", seventh, 0, false, 1),
+    ADAM("empty", seventh, 0, false, 0),
     {"first_step", .attributes.update = {.beta1 = 0.9f, .beta2 = 0.999f, .epsilon = 1e-8f},
      .in = {REAL(20), REAL(20), LITERAL(nothing, 20), LITERAL(nothing, 20), LITERAL(first, 4)}},
     {"no_gradient", .attributes.update = {.beta1 = 0.9f, .beta2 = 0.999f, .epsilon = 1e-8f},

@@ -3,17 +3,18 @@
 #include "poolings.h"
 
 #define EXACT_IF(condition) ((condition) ? 0 : GRAFT_TIER_ROUNDING)
-#define PLAIN(name, n, h, w, c, kh, kw, sh, sw, pt, pb, pl, pr, ceil, oh, ow)                                          \
-    {#name, POOL_ATTRIBUTES(kh, kw, sh, sw, pt, pb, pl, pr, ceil, .count_include_pad = false, .size = {h, w}),         \
-     .in = {REAL(n, oh, ow, c)},                                                                                       \
-     .tiers = EXACT_IF(((kh) * (kw) & ((kh) * (kw)-1)) == 0 && (pl) + (pr) + (pt) + (pb) == 0)},                       \
-        {#name "_with_pad",                                                                                            \
-         POOL_ATTRIBUTES(kh, kw, sh, sw, pt, pb, pl, pr, ceil, .count_include_pad = true, .size = {h, w}),             \
-         .in = {REAL(n, oh, ow, c)}, .tiers = EXACT_IF(((kh) * (kw) & ((kh) * (kw)-1)) == 0)},
+#define PLAIN(name, n, h, w, c, kh, kw, sh, sw, pt, pb, pl, pr, ceil, oh, ow)                                \
+    {#name,                                                                                                  \
+     POOL_ATTRIBUTES(kh, kw, sh, sw, pt, pb, pl, pr, ceil, .count_include_pad = false, .size = {h, w}),      \
+     .in = {REAL(n, oh, ow, c)},                                                                             \
+     .tiers = EXACT_IF(((kh) * (kw) & ((kh) * (kw) - 1)) == 0 && (pl) + (pr) + (pt) + (pb) == 0)},           \
+        {#name "_with_pad",                                                                                  \
+         POOL_ATTRIBUTES(kh, kw, sh, sw, pt, pb, pl, pr, ceil, .count_include_pad = true, .size = {h, w}),   \
+         .in = {REAL(n, oh, ow, c)}, .tiers = EXACT_IF(((kh) * (kw) & ((kh) * (kw) - 1)) == 0)},
 
 static const struct graft_case cases[] = {
-    POOLINGS(PLAIN)
-    {"global", .attributes.pool = {.adaptive = {1, 1}, .size = {8, 8}}, .in = {REAL(2, 1, 1, 33)}},
+    POOLINGS(PLAIN){"global", .attributes.pool = {.adaptive = {1, 1}, .size = {8, 8}},
+                    .in = {REAL(2, 1, 1, 33)}},
     {"global_7x7", .attributes.pool = {.adaptive = {1, 1}, .size = {7, 7}}, .in = {REAL(2, 1, 1, 64)},
      .tiers = GRAFT_TIER_ROUNDING},
     {"adaptive_2x4", .attributes.pool = {.adaptive = {2, 4}, .size = {8, 16}}, .in = {REAL(1, 2, 4, 5)}},

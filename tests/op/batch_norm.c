@@ -2,32 +2,41 @@
 /* In training mean and var are those of x: the difference quotients must move them too. */
 #include "harness.h"
 
-#define PLAIN(name, c, ...)                                                                                            \
-    {name, .attributes.batch_norm = {.epsilon = 1e-5f},                                                                \
-     .in = {REAL(__VA_ARGS__), REAL(c), REAL(c), REAL(c), REAL_OF(POSITIVE, c)}},
-#define FUSED(name, train, activate, c, ...)                                                                           \
-    {name, .attributes.batch_norm = {.epsilon = 1e-3f, .training = train, .activation = GRAFT_UNARY_##activate},       \
-     .in = {REAL(__VA_ARGS__), REAL(c), REAL(c), REAL(c), REAL_OF(POSITIVE, c), REAL(__VA_ARGS__)}},
-#define TRAINING(name, c, ...)                                                                                         \
-    {name, .attributes.batch_norm = {.epsilon = 1e-5f, .training = true},                                              \
-     .in = {REAL(__VA_ARGS__), REAL(c), REAL(c), REAL(c), REAL_OF(POSITIVE, c)}},
+#define PLAIN(name, c, ...)                                                                                  \
+    {                                                                                                        \
+        name, .attributes.batch_norm = {.epsilon = 1e-5f},                                                   \
+              .in = {REAL(__VA_ARGS__), REAL(c), REAL(c), REAL(c), REAL_OF(POSITIVE, c)}                     \
+    }
+#define FUSED(name, train, activate, c, ...)                                                                 \
+    {                                                                                                        \
+        name,                                                                                                \
+            .attributes.batch_norm = {.epsilon = 1e-3f,                                                      \
+                                      .training = train,                                                     \
+                                      .activation = GRAFT_UNARY_##activate},                                 \
+            .in = {REAL(__VA_ARGS__), REAL(c), REAL(c), REAL(c), REAL_OF(POSITIVE, c), REAL(__VA_ARGS__)}    \
+    }
+#define TRAINING(name, c, ...)                                                                               \
+    {                                                                                                        \
+        name, .attributes.batch_norm = {.epsilon = 1e-5f, .training = true},                                 \
+              .in = {REAL(__VA_ARGS__), REAL(c), REAL(c), REAL(c), REAL_OF(POSITIVE, c)}                     \
+    }
 
 static const struct graft_case cases[] = {
-    PLAIN("c1", 1, 1, 1, 1, 1)
-    PLAIN("c3", 3, 2, 5, 7, 3)
-    PLAIN("c16", 16, 2, 4, 4, 16)
-    PLAIN("c33", 33, 1, 6, 5, 33)
-    PLAIN("c64", 64, 2, 7, 5, 64)
-    PLAIN("c257", 257, 3, 2, 2, 257)
-    PLAIN("2d", 31, 65, 31)
-    PLAIN("3d", 7, 4, 9, 7)
-    PLAIN("empty", 5, 0, 3, 3, 5)
-    TRAINING("training_c3", 3, 2, 5, 7, 3)
-    TRAINING("training_c33", 33, 4, 3, 3, 33)
-    TRAINING("training_2d", 17, 9, 17)
-    FUSED("residual", false, NONE, 20, 2, 5, 3, 20)
-    FUSED("residual_relu", false, RELU, 33, 2, 5, 3, 33)
-    FUSED("residual_relu6_training", true, RELU6, 8, 2, 5, 3, 8)
+    PLAIN("c1", 1, 1, 1, 1, 1),
+    PLAIN("c3", 3, 2, 5, 7, 3),
+    PLAIN("c16", 16, 2, 4, 4, 16),
+    PLAIN("c33", 33, 1, 6, 5, 33),
+    PLAIN("c64", 64, 2, 7, 5, 64),
+    PLAIN("c257", 257, 3, 2, 2, 257),
+    PLAIN("2d", 31, 65, 31),
+    PLAIN("3d", 7, 4, 9, 7),
+    PLAIN("empty", 5, 0, 3, 3, 5),
+    TRAINING("training_c3", 3, 2, 5, 7, 3),
+    TRAINING("training_c33", 33, 4, 3, 3, 33),
+    TRAINING("training_2d", 17, 9, 17),
+    FUSED("residual", false, NONE, 20, 2, 5, 3, 20),
+    FUSED("residual_relu", false, RELU, 33, 2, 5, 3, 33),
+    FUSED("residual_relu6_training", true, RELU6, 8, 2, 5, 3, 8),
     {"relu", .attributes.batch_norm = {.epsilon = 1e-5f, .activation = GRAFT_UNARY_RELU},
      .in = {REAL(2, 5, 3, 18), REAL(18), REAL(18), REAL(18), REAL_OF(POSITIVE, 18)}},
     {"relu6", .attributes.batch_norm = {.epsilon = 1e-5f, .activation = GRAFT_UNARY_RELU6},
@@ -63,7 +72,8 @@ static void derive(const struct graft_call *call, double *const *in)
 }
 
 const struct graft_case_set graft_cases_batch_norm = {
-    cases, CASE_COUNT(cases),
+    cases,
+    CASE_COUNT(cases),
     .constants = 1u << 1 | 1u << 2 | 1u << 3 | 1u << 4,
     .no_gradient = 1u << 3 | 1u << 4,
     .derive = derive,

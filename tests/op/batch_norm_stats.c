@@ -2,7 +2,8 @@
 /* `offset`: a mean that is large against the deviation, where E(x²) − E(x)² would have no digit left. */
 #include "harness.h"
 
-static const double equal_rows[] = {0.1f, 0.2f, 7.7f, 0.1f, 0.2f, 7.7f, 0.1f, 0.2f, 7.7f, 0.1f, 0.2f, 7.7f, 0.1f, 0.2f, 7.7f};
+static const double equal_rows[] = {0.1f, 0.2f, 7.7f, 0.1f, 0.2f, 7.7f, 0.1f, 0.2f,
+                                    7.7f, 0.1f, 0.2f, 7.7f, 0.1f, 0.2f, 7.7f};
 
 static const struct graft_case cases[] = {
     {"c1", .attributes.batch_norm = {0}, .in = {REAL(2, 3, 3, 1)}},

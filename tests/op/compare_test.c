@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The comparator must see what others overlooked. Expected results follow from its definition in compare.h. */
+/* The comparator must see what others overlooked. Expected results follow from its definition in compare.h.
+ */
 #include "compare.h"
 
 #include <math.h>
@@ -118,9 +119,9 @@ static void nothing_is_equal_to_nothing(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(classes_come_first),         cmocka_unit_test(tolerance_is_kept),
-        cmocka_unit_test(equality_is_that_of_f32),    cmocka_unit_test(infinity_hides_no_neighbour),
-        cmocka_unit_test(one_in_a_million_is_found),  cmocka_unit_test(nothing_is_equal_to_nothing),
+        cmocka_unit_test(classes_come_first),        cmocka_unit_test(tolerance_is_kept),
+        cmocka_unit_test(equality_is_that_of_f32),   cmocka_unit_test(infinity_hides_no_neighbour),
+        cmocka_unit_test(one_in_a_million_is_found), cmocka_unit_test(nothing_is_equal_to_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

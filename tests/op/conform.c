@@ -20,16 +20,17 @@ struct run {
     const struct graft_jobs *jobs;
     struct graft_conform_report *report;
     const char *device;
-    int last_job;     /* the job whose variants are coming in, -1 */
-    bool last_done;   /* one of them could do it */
+    int last_job;   /* the job whose variants are coming in, -1 */
+    bool last_done; /* one of them could do it */
     char last_reason[200];
     bool failed_to_count; /* out of memory */
 };
 
-static void say(const struct graft_conform_options *options, enum graft_conform_line kind, const char *format, ...)
-    GRAFT_PRINTF(3, 4);
+static void say(const struct graft_conform_options *options, enum graft_conform_line kind, const char *format,
+                ...) GRAFT_PRINTF(3, 4);
 
-static void say(const struct graft_conform_options *options, enum graft_conform_line kind, const char *format, ...)
+static void say(const struct graft_conform_options *options, enum graft_conform_line kind, const char *format,
+                ...)
 {
     char text[1400];
     va_list arguments;
@@ -96,9 +97,10 @@ static void fail(struct run *run, const struct graft_job *job, const struct graf
 {
     char name[160];
     const bool forced = verdict->variant[0] != '\0' && job->tier != GRAFT_TIER_GRADIENT;
-    say(run->options, GRAFT_CONFORM_FAILURE, "graft conform --device %s --case %s%s%s --seed %" PRIu64 "  # %s",
-        run->device, graft_job_format(job, name, sizeof name), forced ? " --variant " : "",
-        forced ? verdict->variant : "", run->options->seed, verdict->text);
+    say(run->options, GRAFT_CONFORM_FAILURE,
+        "graft conform --device %s --case %s%s%s --seed %" PRIu64 "  # %s", run->device,
+        graft_job_format(job, name, sizeof name), forced ? " --variant " : "", forced ? verdict->variant : "",
+        run->options->seed, verdict->text);
 }
 
 static void bench_line(struct run *run, const struct graft_verdict *verdict, const char *test)
@@ -166,20 +168,23 @@ static void check_coverage(struct run *run)
     struct graft_conform_report *const report = run->report;
     for (int i = 0; i < report->n_coverage; i++) {
         const struct graft_conform_coverage *const row = &report->coverage[i];
-        const bool exact = graft_tolerance_has_exact(graft_op_find(row->op)) && graft_variant_has_exact(row->variant);
+        const bool exact =
+            graft_tolerance_has_exact(graft_op_find(row->op)) && graft_variant_has_exact(row->variant);
         if (row->failed > 0 || strcmp(row->variant, "gradient") == 0) {
             continue;
         }
         if (row->passed_exact == 0 && row->passed_rounding == 0) {
-            say(run->options, GRAFT_CONFORM_REMARK, "%s: %s: variant %s ran no case: %s", run->device, row->op,
-                row->variant, row->reason);
+            say(run->options, GRAFT_CONFORM_REMARK, "%s: %s: variant %s ran no case: %s", run->device,
+                row->op, row->variant, row->reason);
         } else if ((exact && row->passed_exact == 0) || row->passed_rounding == 0) {
             report->ran++;
             report->failed++;
             say(run->options, GRAFT_CONFORM_FAILURE,
-                "graft conform --device %s --op %s  # variant %s has no passing case of the %s tier: add one to "
+                "graft conform --device %s --op %s  # variant %s has no passing case of the %s tier: add one "
+                "to "
                 "tests/op/%s.c",
-                run->device, row->op, row->variant, row->passed_rounding == 0 ? "rounding" : "exact", row->op);
+                run->device, row->op, row->variant, row->passed_rounding == 0 ? "rounding" : "exact",
+                row->op);
         }
     }
     for (int op = 0; op < GRAFT_OP_COUNT; op++) {
@@ -191,8 +196,8 @@ static void check_coverage(struct run *run)
         if (!found) {
             report->ran++;
             report->failed++;
-            say(run->options, GRAFT_CONFORM_FAILURE, "graft conform --device %s --op %s  # no variant and no reason",
-                run->device, name);
+            say(run->options, GRAFT_CONFORM_FAILURE,
+                "graft conform --device %s --op %s  # no variant and no reason", run->device, name);
         }
     }
 }
@@ -260,8 +265,8 @@ static enum graft_conform_exit check_names(const struct graft_conform_options *o
         names[op] = graft_op_get((enum graft_op)op)->name;
     }
     const char *const nearest = graft_text_nearest(options->op, names, GRAFT_OP_COUNT);
-    say(options, GRAFT_CONFORM_ERROR, "there is no op %s%s%s%s", options->op, nearest != NULL ? "; did you mean " : "",
-        nearest != NULL ? nearest : "", nearest != NULL ? "?" : "");
+    say(options, GRAFT_CONFORM_ERROR, "there is no op %s%s%s%s", options->op,
+        nearest != NULL ? "; did you mean " : "", nearest != NULL ? nearest : "", nearest != NULL ? "?" : "");
     return GRAFT_CONFORM_USAGE;
 }
 
@@ -292,8 +297,8 @@ static enum graft_conform_exit list_cases(const struct graft_conform_options *op
 }
 
 /* All devices, one after the other. */
-static void run_every_device(const struct graft_conform_options *options, struct graft_conform_reports *reports,
-                             bool *broken)
+static void run_every_device(const struct graft_conform_options *options,
+                             struct graft_conform_reports *reports, bool *broken)
 {
     static const struct graft_device_info none;
     struct graft_device_info *const devices = calloc(MAX_DEVICES, sizeof *devices);

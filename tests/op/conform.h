@@ -2,8 +2,8 @@
 /*
  * The conformance suite as a function: for `graft conform` and for the test of the same name.
  *
- * Each device is opened in child processes only, so that a driver that crashes costs one case. Call it before the
- * process has started threads of its own.
+ * Each device is opened in child processes only, so that a driver that crashes costs one case. Call it before
+ * the process has started threads of its own.
  */
 #ifndef GRAFT_TESTS_OP_CONFORM_H
 #define GRAFT_TESTS_OP_CONFORM_H
@@ -28,15 +28,15 @@ enum graft_conform_line {
 };
 
 struct graft_conform_options {
-    const char *device; /* NULL: every device */
-    const char *op;     /* NULL: all; else the op's name */
-    const char *test;   /* --case: NULL, "conv2d/k3_p1", "conv2d/k3_p1/exact", or a pattern with * and ? */
+    const char *device;  /* NULL: every device */
+    const char *op;      /* NULL: all; else the op's name */
+    const char *test;    /* --case: NULL, "conv2d/k3_p1", "conv2d/k3_p1/exact", or a pattern with * and ? */
     const char *variant; /* NULL: all that can do the call */
     uint64_t seed;
-    int threads;        /* of the context; 0: 2. The cpu is also run with one thread and must give the same bits */
-    int min_cases;      /* fewer that ran make a failure */
-    bool list;          /* name the cases, run none */
-    bool bench;         /* time each case after it has passed */
+    int threads;   /* of the context; 0: 2. The cpu is also run with one thread and must give the same bits */
+    int min_cases; /* fewer that ran make a failure */
+    bool list;     /* name the cases, run none */
+    bool bench;    /* time each case after it has passed */
     int timeout_seconds; /* of one case, building of kernels included; 0: 300 */
     /* One line of text without newline. May be NULL. */
     void (*line)(void *user, enum graft_conform_line kind, const char *text);
@@ -80,7 +80,8 @@ struct graft_conform_reports {
     int count;
 };
 
-/* Runs the suite; `reports` is filled as far as it came, and must be closed. Returns the process's exit code. */
+/* Runs the suite; `reports` is filled as far as it came, and must be closed. Returns the process's exit code.
+ */
 enum graft_conform_exit graft_conform(const struct graft_conform_options *options,
                                       struct graft_conform_reports *reports);
 void graft_conform_reports_close(struct graft_conform_reports *reports);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The conformance suite as a test: `conform_test DEVICE [--case C] [--op O] [--variant V] [--seed N] [--quiet] …`. */
+/* The conformance suite as a test: `conform_test DEVICE [--case C] [--op O] [--variant V] [--seed N]
+ * [--quiet] …`. */
 #include "conform.h"
 
 #include <stdio.h>
@@ -19,12 +20,13 @@ static void print_coverage(const struct graft_conform_report *report)
     printf("  %-24s %-16s %6s %8s %6s %8s\n", "op", "variant", "exact", "rounding", "failed", "refused");
     for (int i = 0; i < report->n_coverage; i++) {
         const struct graft_conform_coverage *const row = &report->coverage[i];
-        printf("  %-24s %-16s %6d %8d %6d %8d  %s\n", row->op, row->variant, row->passed_exact, row->passed_rounding,
-               row->failed, row->refused, row->reason);
+        printf("  %-24s %-16s %6d %8d %6d %8d  %s\n", row->op, row->variant, row->passed_exact,
+               row->passed_rounding, row->failed, row->refused, row->reason);
     }
 }
 
-static bool parse(int count, char **arguments, struct graft_conform_options *options, bool *quiet, bool *coverage)
+static bool parse(int count, char **arguments, struct graft_conform_options *options, bool *quiet,
+                  bool *coverage)
 {
     for (int i = 1; i < count; i++) {
         const char *const value = i + 1 < count ? arguments[i + 1] : NULL;
@@ -71,8 +73,10 @@ int main(int count, char **arguments)
     bool coverage = false;
     options.user = &quiet;
     if (!parse(count, arguments, &options, &quiet, &coverage)) {
-        fprintf(stderr, "usage: %s [DEVICE] [--op O] [--case C] [--variant V] [--seed N] [--min-cases N] "
-                        "[--threads N] [--list] [--bench] [--coverage] [--quiet]\n", arguments[0]);
+        fprintf(stderr,
+                "usage: %s [DEVICE] [--op O] [--case C] [--variant V] [--seed N] [--min-cases N] "
+                "[--threads N] [--list] [--bench] [--coverage] [--quiet]\n",
+                arguments[0]);
         return GRAFT_CONFORM_USAGE;
     }
     const enum graft_conform_exit exit = graft_conform(&options, &reports);
@@ -85,10 +89,11 @@ int main(int count, char **arguments)
         failed += report->failed;
         skipped += report->unsupported + report->skipped;
         printf("%s (%s): %d ran, %d passed, %d failed, %d unsupported, %d skipped, %.1f s\n", report->device,
-               report->name, report->ran, report->passed, report->failed, report->unsupported, report->skipped,
-               report->seconds);
+               report->name, report->ran, report->passed, report->failed, report->unsupported,
+               report->skipped, report->seconds);
         for (int k = 0; k < report->n_worst && k < 3 && !quiet; k++) {
-            printf("  %.3f of the tolerance: %s\n", report->worst[k].share_of_tolerance, report->worst[k].test);
+            printf("  %.3f of the tolerance: %s\n", report->worst[k].share_of_tolerance,
+                   report->worst[k].test);
         }
         if (coverage) {
             print_coverage(report);

@@ -2,13 +2,15 @@
 #include "harness.h"
 #include "convolutions.h"
 
-#define PLAIN(name, n, h, w, c, o, kh, kw, sh, sw, dh, dw, pt, pb, pl, pr, g)                                          \
-    {#name, CONVOLUTION_ATTRIBUTES(sh, sw, dh, dw, pt, pb, pl, pr, g, .activation = GRAFT_UNARY_NONE),                 \
+#define PLAIN(name, n, h, w, c, o, kh, kw, sh, sw, dh, dw, pt, pb, pl, pr, g)                                \
+    {#name, CONVOLUTION_ATTRIBUTES(sh, sw, dh, dw, pt, pb, pl, pr, g, .activation = GRAFT_UNARY_NONE),       \
      .in = {REAL(n, h, w, c), REAL(o, kh, kw, (c) / (g)), REAL(o)}},
 
 #define SAME(activate) CONVOLUTION_ATTRIBUTES(1, 1, 1, 1, 1, 1, 1, 1, 1, .activation = GRAFT_UNARY_##activate)
-#define POINT(activate) CONVOLUTION_ATTRIBUTES(1, 1, 1, 1, 0, 0, 0, 0, 1, .activation = GRAFT_UNARY_##activate)
-#define DEPTHWISE(g, activate) CONVOLUTION_ATTRIBUTES(1, 1, 1, 1, 1, 1, 1, 1, g, .activation = GRAFT_UNARY_##activate)
+#define POINT(activate)                                                                                      \
+    CONVOLUTION_ATTRIBUTES(1, 1, 1, 1, 0, 0, 0, 0, 1, .activation = GRAFT_UNARY_##activate)
+#define DEPTHWISE(g, activate)                                                                               \
+    CONVOLUTION_ATTRIBUTES(1, 1, 1, 1, 1, 1, 1, 1, g, .activation = GRAFT_UNARY_##activate)
 
 static const struct graft_case cases[] = {
     CONVOLUTIONS(PLAIN)
@@ -20,11 +22,13 @@ static const struct graft_case cases[] = {
     {"residual_relu", SAME(RELU), .in = {REAL(2, 6, 7, 16), REAL(35, 3, 3, 16), REAL(35), REAL(2, 6, 7, 35)}},
     /* sums that are cut: bias and residual once, the activation after the last part */
     {"long_sum", SAME(RELU), .in = {REAL(1, 4, 5, 200), REAL(18, 3, 3, 200), REAL(18), REAL(1, 4, 5, 18)}},
-    {"k1_long_sum", POINT(RELU6), .in = {REAL(1, 4, 5, 1543), REAL(18, 1, 1, 1543), REAL(18), REAL(1, 4, 5, 18)}},
+    {"k1_long_sum", POINT(RELU6),
+     .in = {REAL(1, 4, 5, 1543), REAL(18, 1, 1, 1543), REAL(18), REAL(1, 4, 5, 18)}},
     {"k1_bare", POINT(NONE), .in = {REAL(1, 6, 7, 5), REAL(18, 1, 1, 5)}},
     {"k1_relu6", POINT(RELU6), .in = {REAL(1, 6, 7, 33), REAL(18, 1, 1, 33), REAL(18)}},
     {"k1_residual", POINT(NONE), .in = {REAL(1, 6, 7, 32), REAL(32, 1, 1, 32), REAL(32), REAL(1, 6, 7, 32)}},
-    {"k1_residual_relu", POINT(RELU), .in = {REAL(2, 5, 7, 64), REAL(48, 1, 1, 64), ABSENT, REAL(2, 5, 7, 48)}},
+    {"k1_residual_relu", POINT(RELU),
+     .in = {REAL(2, 5, 7, 64), REAL(48, 1, 1, 64), ABSENT, REAL(2, 5, 7, 48)}},
     {"dw_bare", DEPTHWISE(40, NONE), .in = {REAL(1, 6, 7, 40), REAL(40, 3, 3, 1)}},
     {"dw_relu6", DEPTHWISE(40, RELU6), .in = {REAL(1, 6, 7, 40), REAL(40, 3, 3, 1), REAL(40)}},
     {"dw_residual_relu", DEPTHWISE(19, RELU),
@@ -38,8 +42,8 @@ static const struct graft_case cases[] = {
      .tiers = GRAFT_TIER_ROUNDING},
     {"special_k1_relu6", POINT(RELU6), .in = {REAL_OF(SPECIAL, 1, 9, 9, 3), REAL(20, 1, 1, 3), REAL(20)},
      .tiers = GRAFT_TIER_ROUNDING},
-    {"special_dw_relu", DEPTHWISE(18, RELU), .in = {REAL_OF(SPECIAL, 1, 9, 9, 18), REAL(18, 3, 3, 1), REAL(18)},
-     .tiers = GRAFT_TIER_ROUNDING},
+    {"special_dw_relu", DEPTHWISE(18, RELU),
+     .in = {REAL_OF(SPECIAL, 1, 9, 9, 18), REAL(18, 3, 3, 1), REAL(18)}, .tiers = GRAFT_TIER_ROUNDING},
 };
 
 const struct graft_case_set graft_cases_conv2d = {cases, CASE_COUNT(cases), .constants = 1u << 1 | 1u << 2};

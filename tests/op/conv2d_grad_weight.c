@@ -2,9 +2,9 @@
 #include "harness.h"
 #include "convolutions.h"
 
-#define PLAIN(name, n, h, w, c, o, kh, kw, sh, sw, dh, dw, pt, pb, pl, pr, g)                                          \
-    {#name, CONVOLUTION_ATTRIBUTES(sh, sw, dh, dw, pt, pb, pl, pr, g, .size = {kh, kw}),                               \
-     .in = {REAL(n, h, w, c),                                                                                          \
+#define PLAIN(name, n, h, w, c, o, kh, kw, sh, sw, dh, dw, pt, pb, pl, pr, g)                                \
+    {#name, CONVOLUTION_ATTRIBUTES(sh, sw, dh, dw, pt, pb, pl, pr, g, .size = {kh, kw}),                     \
+     .in = {REAL(n, h, w, c),                                                                                \
             REAL(n, CONVOLUTION_SIZE(h, kh, sh, dh, pt, pb), CONVOLUTION_SIZE(w, kw, sw, dw, pl, pr), o)}},
 
 static const struct graft_case cases[] = {

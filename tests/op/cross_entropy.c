@@ -1,26 +1,29 @@
 /* SPDX-License-Identifier: MIT */
 #include "harness.h"
 
-#define ROWS(name, kind, smooth, n, classes)                                                                           \
-    {name, .attributes.cross_entropy = {smooth}, .in = {REAL_OF(kind, n, classes), LABELS(n, classes)}},
+#define ROWS(name, kind, smooth, n, classes)                                                                 \
+    {                                                                                                        \
+        name, .attributes.cross_entropy = {smooth}, .in = {REAL_OF(kind, n, classes), LABELS(n, classes)}    \
+    }
 
 static const struct graft_case cases[] = {
-    ROWS("1x1", NORMAL, 0, 1, 1)
-    ROWS("2x1000", NORMAL, 0, 2, 1000)
-    ROWS("32x10", NORMAL, 0, 32, 10)
-    ROWS("257x2", NORMAL, 0, 257, 2)
-    ROWS("5x33", NORMAL, 0, 5, 33)
-    ROWS("4x65", NORMAL, 0, 4, 65)
-    ROWS("smoothed", NORMAL, 0.1f, 9, 31)
-    ROWS("smoothed_2x1000", NORMAL, 0.3f, 2, 1000)
-    ROWS("extreme", EXTREME, 0, 40, 21)
-    ROWS("extreme_smoothed", EXTREME, 0.1f, 40, 21)
-    ROWS("deep", DEEP, 0, 5, 37)
-    ROWS("offset", OFFSET, 0, 6, 40)
-    ROWS("empty", NORMAL, 0, 0, 10)
-    ROWS("infinite", INFINITE, 0, 40, 17)
+    ROWS("1x1", NORMAL, 0, 1, 1),
+    ROWS("2x1000", NORMAL, 0, 2, 1000),
+    ROWS("32x10", NORMAL, 0, 32, 10),
+    ROWS("257x2", NORMAL, 0, 257, 2),
+    ROWS("5x33", NORMAL, 0, 5, 33),
+    ROWS("4x65", NORMAL, 0, 4, 65),
+    ROWS("smoothed", NORMAL, 0.1f, 9, 31),
+    ROWS("smoothed_2x1000", NORMAL, 0.3f, 2, 1000),
+    ROWS("extreme", EXTREME, 0, 40, 21),
+    ROWS("extreme_smoothed", EXTREME, 0.1f, 40, 21),
+    ROWS("deep", DEEP, 0, 5, 37),
+    ROWS("offset", OFFSET, 0, 6, 40),
+    ROWS("empty", NORMAL, 0, 0, 10),
+    ROWS("infinite", INFINITE, 0, 40, 17),
     /* labels that are no class give NaN */
-    {"no_class", .attributes.cross_entropy = {0}, .in = {REAL(40, 17), LABELS(40, 25)}, .tiers = GRAFT_TIER_ROUNDING},
+    {"no_class", .attributes.cross_entropy = {0}, .in = {REAL(40, 17), LABELS(40, 25)},
+     .tiers = GRAFT_TIER_ROUNDING},
     {"no_class_smoothed", .attributes.cross_entropy = {0.1f}, .in = {REAL(40, 17), LABELS(40, 25)},
      .tiers = GRAFT_TIER_ROUNDING},
 };

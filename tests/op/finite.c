@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The gradient tier: for y = op(x…) and L = Σ y·r with random r, the graph's gradient of L is compared with central
- * differences of the f64 reference kernel, for some single elements and along a random direction through all of them.
+ * The gradient tier: for y = op(x…) and L = Σ y·r with random r, the graph's gradient of L is compared with
+ * central differences of the f64 reference kernel, for some single elements and along a random direction
+ * through all of them.
  *
- * (L(x + h·d) − L(x − h·d)) / 2h errs by h²·L'''/6 and by the rounding of L, about 2^-53·Σ|y·r| / h. With h = 1e-5 the
- * first is some 1e-10 of the gradient's size and the second some 1e-11 of Σ|y·r|; the bound is 1e-6·Σ|g·d| and
- * 16·2^-53·Σ|y·r| / h. Where a kink (relu, max) lies within h of x, a smaller h decides.
+ * (L(x + h·d) − L(x − h·d)) / 2h errs by h²·L'''/6 and by the rounding of L, about 2^-53·Σ|y·r| / h. With h =
+ * 1e-5 the first is some 1e-10 of the gradient's size and the second some 1e-11 of Σ|y·r|; the bound is
+ * 1e-6·Σ|g·d| and 16·2^-53·Σ|y·r| / h. Where a kink (relu, max) lies within h of x, a smaller h decides.
  */
 #include "harness.h"
 #include "base/random.h"
@@ -25,10 +26,10 @@ struct differential {
     const struct graft_case_set *set;
     struct graft_call call; /* f64 */
     struct graft_inputs inputs;
-    double *weights[GRAFT_MAX_OUTPUTS];   /* r */
+    double *weights[GRAFT_MAX_OUTPUTS]; /* r */
     double *out[GRAFT_MAX_OUTPUTS];
-    double *gradients[GRAFT_MAX_INPUTS];  /* of the real inputs; NULL: none */
-    double size;                          /* Σ|y·r| */
+    double *gradients[GRAFT_MAX_INPUTS]; /* of the real inputs; NULL: none */
+    double size;                         /* Σ|y·r| */
 };
 
 bool graft_gradient_applies(enum graft_op op, const struct graft_case *test)
@@ -81,7 +82,8 @@ static double loss(const struct differential *d, double *size)
 }
 
 /* L at x[input] + step × direction; direction NULL: the single element. Restores x. */
-static double loss_at(const struct differential *d, int input, const double *direction, int64_t element, double step)
+static double loss_at(const struct differential *d, int input, const double *direction, int64_t element,
+                      double step)
 {
     const int64_t count = graft_shape_count(&d->call.in[input].shape);
     double *real[GRAFT_MAX_INPUTS];
@@ -106,14 +108,16 @@ static double loss_at(const struct differential *d, int input, const double *dir
 }
 
 /* Compares along a direction, or for one element. */
-static bool check_one(const struct differential *d, int input, const double *direction, int64_t element, char *text,
-                      size_t size)
+static bool check_one(const struct differential *d, int input, const double *direction, int64_t element,
+                      char *text, size_t size)
 {
     const int64_t count = graft_shape_count(&d->call.in[input].shape);
     double slope = 0;
     double slope_size = 0;
     for (int64_t i = 0; i < count && d->gradients[input] != NULL; i++) {
-        const double part = d->gradients[input][i] * (direction != NULL ? direction[i] : i == element ? 1 : 0);
+        const double part = d->gradients[input][i] * (direction != NULL ? direction[i]
+                                                      : i == element    ? 1
+                                                                        : 0);
         slope += part;
         slope_size += fabs(part);
     }
@@ -121,19 +125,22 @@ static bool check_one(const struct differential *d, int input, const double *dir
     double tolerance = 0;
     for (int scale = 5; scale <= 7; scale++) {
         const double h = pow(10, -scale);
-        difference = (loss_at(d, input, direction, element, h) - loss_at(d, input, direction, element, -h)) / (2 * h);
+        difference =
+            (loss_at(d, input, direction, element, h) - loss_at(d, input, direction, element, -h)) / (2 * h);
         tolerance = 1e-6 * slope_size + 16 * 0x1p-53 * d->size / h;
         if (fabs(difference - slope) <= tolerance) {
             return true;
         }
     }
-    snprintf(text, size, "d/d(input %d) %s %" PRId64 ": gradient %.12g, difference quotient %.12g, tolerance %.3g",
-             input, direction != NULL ? "along a direction through all of" : "at element", direction != NULL ? count : element,
-             slope, difference, tolerance);
+    snprintf(text, size,
+             "d/d(input %d) %s %" PRId64 ": gradient %.12g, difference quotient %.12g, tolerance %.3g", input,
+             direction != NULL ? "along a direction through all of" : "at element",
+             direction != NULL ? count : element, slope, difference, tolerance);
     return false;
 }
 
-static bool check_input(const struct differential *d, int input, struct graft_random *random, char *text, size_t size)
+static bool check_input(const struct differential *d, int input, struct graft_random *random, char *text,
+                        size_t size)
 {
     const int64_t count = graft_shape_count(&d->call.in[input].shape);
     double *const direction = graft_heap_get(d->heap, (size_t)count, sizeof *direction);
@@ -149,7 +156,8 @@ static bool check_input(const struct differential *d, int input, struct graft_ra
     return check_one(d, input, direction, 0, text, size);
 }
 
-/* y = op(x…), L = Σ y·r as a graph; returns L's id. Real inputs become parameters, so that gradients are computed. */
+/* y = op(x…), L = Σ y·r as a graph; returns L's id. Real inputs become parameters, so that gradients are
+ * computed. */
 static int build(struct graft_graph *graph, const struct differential *d, int values[GRAFT_MAX_INPUTS])
 {
     int outputs[GRAFT_MAX_OUTPUTS] = {-1, -1};
@@ -172,8 +180,10 @@ static int build(struct graft_graph *graph, const struct differential *d, int va
         }
         const struct graft_shape *const shape = &d->call.out[o].shape;
         snprintf(name, sizeof name, "r%d", o);
-        const int product = graft_mul(graph, outputs[o], graft_graph_constant(graph, name, shape, d->weights[o]));
-        const struct graft_reduce_attributes all = {.kind = GRAFT_REDUCE_SUM, .axes = (1u << shape->rank) - 1};
+        const int product =
+            graft_mul(graph, outputs[o], graft_graph_constant(graph, name, shape, d->weights[o]));
+        const struct graft_reduce_attributes all = {.kind = GRAFT_REDUCE_SUM,
+                                                    .axes = (1u << shape->rank) - 1};
         const int part = graft_reduce(graph, product, &all);
         sum = sum < 0 ? part : graft_add(graph, sum, part);
     }
@@ -197,9 +207,10 @@ static enum graft_status write_values(struct graft_variables *variables, struct 
     return status;
 }
 
-/* Gradients by the graph with respect to the real inputs of `mask`; the context has the reason of a failure. */
-static enum graft_status graph_gradients(struct graft_device *reference, const struct differential *d, uint32_t mask,
-                                         double *gradients[GRAFT_MAX_INPUTS])
+/* Gradients by the graph with respect to the real inputs of `mask`; the context has the reason of a failure.
+ */
+static enum graft_status graph_gradients(struct graft_device *reference, const struct differential *d,
+                                         uint32_t mask, double *gradients[GRAFT_MAX_INPUTS])
 {
     struct graft_graph *graph = NULL;
     struct graft_variables *variables = NULL;
@@ -263,7 +274,8 @@ static bool check_alone(struct graft_device *reference, const struct differentia
         return false;
     }
     if ((alone[input] == NULL) != (d->gradients[input] == NULL) ||
-        (alone[input] != NULL && memcmp(alone[input], d->gradients[input], graft_desc_bytes(&d->call.in[input])) != 0)) {
+        (alone[input] != NULL &&
+         memcmp(alone[input], d->gradients[input], graft_desc_bytes(&d->call.in[input])) != 0)) {
         snprintf(text, size, "the gradient of input %d is another one when it alone is asked for", input);
         return false;
     }
@@ -292,7 +304,8 @@ void graft_gradient_run(struct graft_device *reference, const struct graft_job *
     struct graft_random random;
     char name[160];
     *verdict = (struct graft_verdict){.outcome = GRAFT_OUTCOME_FAILED, .variant = "gradient"};
-    if (graft_case_call(reference->context, job->op, graft_job_case(job), GRAFT_DTYPE_F64, &d.call) != GRAFT_OK) {
+    if (graft_case_call(reference->context, job->op, graft_job_case(job), GRAFT_DTYPE_F64, &d.call) !=
+        GRAFT_OK) {
         snprintf(verdict->text, sizeof verdict->text, "the case is refused: %s",
                  graft_context_error(reference->context));
         return;

@@ -2,9 +2,9 @@
 /*
  * The harness that puts every variant of every op through its cases.
  *
- * A case (struct graft_case, declared in tests/op/<op>.c) is one call with its inputs. It becomes up to five jobs: the
- * exact and the rounding tier, each with and without accumulation where the op knows it, and the gradient tier. A job
- * is run on every variant of a device; job × variant is what is counted.
+ * A case (struct graft_case, declared in tests/op/<op>.c) is one call with its inputs. It becomes up to five
+ * jobs: the exact and the rounding tier, each with and without accumulation where the op knows it, and the
+ * gradient tier. A job is run on every variant of a device; job × variant is what is counted.
  */
 #ifndef GRAFT_TESTS_OP_HARNESS_H
 #define GRAFT_TESTS_OP_HARNESS_H
@@ -74,12 +74,12 @@ struct graft_case_set {
 #include "op/ops.def"
 #undef GRAFT_OP
 
-#define DIMS(...)                                                                                                      \
-    {                                                                                                                  \
-        (int32_t)(sizeof((const int64_t[]){__VA_ARGS__}) / sizeof(int64_t)),                                           \
-        {                                                                                                              \
-            __VA_ARGS__                                                                                                \
-        }                                                                                                              \
+#define DIMS(...)                                                                                            \
+    {                                                                                                        \
+        (int32_t)(sizeof((const int64_t[]){__VA_ARGS__}) / sizeof(int64_t)),                                 \
+        {                                                                                                    \
+            __VA_ARGS__                                                                                      \
+        }                                                                                                    \
     }
 #define REAL(...) {GRAFT_DTYPE_F32, GRAFT_VALUES_NORMAL, DIMS(__VA_ARGS__), NULL, 0}
 #define REAL_OF(kind, ...) {GRAFT_DTYPE_F32, GRAFT_VALUES_##kind, DIMS(__VA_ARGS__), NULL, 0}
@@ -168,10 +168,11 @@ void graft_reference_run(const struct graft_call *call, void *const *in, double 
 /* Truth and tolerances of a job. False with a text if the case itself is wrong. */
 bool graft_truth_make(struct graft_heap *heap, struct graft_context *context, const struct graft_job *job,
                       uint64_t seed, struct graft_truth *truth, char *error, size_t error_size);
-/* For a variant whose algorithm has a bound of its own (Winograd): fills tolerance[] of the results anew. False if the
- * tier does not apply to it. */
-bool graft_truth_adapt(struct graft_heap *heap, const struct graft_job *job, const char *variant,
-                       const struct graft_truth *plain, struct graft_truth *adapted);
+/* The truth for a variant; an algorithm whose rounding is not that of a sum would get tolerances of its own
+ * here. False if the tier does not apply to it: algorithms with fractions of their own (Winograd) have no
+ * exact tier. */
+bool graft_truth_adapt(const struct graft_job *job, const char *variant, const struct graft_truth *plain,
+                       struct graft_truth *adapted);
 
 /* ---- running one job on one variant ---- */
 

@@ -60,11 +60,12 @@ static bool append(struct graft_jobs *jobs, const struct graft_conform_options *
     return true;
 }
 
-static bool append_case(struct graft_jobs *jobs, const struct graft_conform_options *options, enum graft_op op,
-                        int index, bool gradients)
+static bool append_case(struct graft_jobs *jobs, const struct graft_conform_options *options,
+                        enum graft_op op, int index, bool gradients)
 {
     const struct graft_case *const test = &graft_case_set_of(op)->cases[index];
-    const uint32_t tiers = test->tiers != 0 ? test->tiers : GRAFT_TIER_EXACT | GRAFT_TIER_ROUNDING | GRAFT_TIER_GRADIENT;
+    const uint32_t tiers =
+        test->tiers != 0 ? test->tiers : GRAFT_TIER_EXACT | GRAFT_TIER_ROUNDING | GRAFT_TIER_GRADIENT;
     const enum graft_tier plain[] = {GRAFT_TIER_EXACT, GRAFT_TIER_ROUNDING};
     for (int t = 0; t < 2; t++) {
         if (!(tiers & plain[t]) || (plain[t] == GRAFT_TIER_EXACT && !graft_tolerance_has_exact(op))) {
@@ -105,8 +106,9 @@ void graft_jobs_close(struct graft_jobs *jobs)
     *jobs = (struct graft_jobs){NULL, 0};
 }
 
-enum graft_status graft_case_call(struct graft_context *context, enum graft_op op, const struct graft_case *test,
-                                  enum graft_dtype real, struct graft_call *call)
+enum graft_status graft_case_call(struct graft_context *context, enum graft_op op,
+                                  const struct graft_case *test, enum graft_dtype real,
+                                  struct graft_call *call)
 {
     *call = (struct graft_call){.op = op, .attributes = test->attributes};
     for (int i = 0; i < GRAFT_MAX_INPUTS; i++) {

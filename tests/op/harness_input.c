@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What the inputs of a job hold. Each input has its own stream of random numbers, named after case and input. */
+/* What the inputs of a job hold. Each input has its own stream of random numbers, named after case and input.
+ */
 #include "harness.h"
 #include "base/random.h"
 
@@ -143,8 +144,8 @@ static double *make_real(struct graft_heap *heap, struct graft_random *random, e
     return values;
 }
 
-static void start_stream(struct graft_random *random, const struct graft_job *job, const char *what, int index,
-                         uint64_t seed)
+static void start_stream(struct graft_random *random, const struct graft_job *job, const char *what,
+                         int index, uint64_t seed)
 {
     char name[200];
     snprintf(name, sizeof name, "%s/%s/%d/%s%d", graft_op_get(job->op)->name, graft_job_case(job)->name,
@@ -194,7 +195,8 @@ void graft_inputs_make(struct graft_heap *heap, const struct graft_job *job, con
         }
         set->derive(call, real);
         for (int i = 0; i < call->n_inputs; i++) {
-            for (int64_t k = 0; test->in[i].dtype == GRAFT_DTYPE_F32 && k < graft_shape_count(&call->in[i].shape); k++) {
+            for (int64_t k = 0;
+                 test->in[i].dtype == GRAFT_DTYPE_F32 && k < graft_shape_count(&call->in[i].shape); k++) {
                 real[i][k] = (double)(float)real[i][k];
             }
         }

@@ -41,7 +41,8 @@ static bool compare_results(const struct attempt *attempt, float *const *got, ch
     for (int r = 0; r < truth->n_results; r++) {
         const struct graft_result *const result = &truth->results[r];
         struct graft_comparison comparison;
-        const bool near = graft_compare(got[r], result->wanted, result->tolerance, result->count, &comparison);
+        const bool near =
+            graft_compare(got[r], result->wanted, result->tolerance, result->count, &comparison);
         struct graft_verdict *const verdict = attempt->verdict;
         verdict->share = comparison.share > verdict->share ? comparison.share : verdict->share;
         if (!near && good) {
@@ -49,25 +50,26 @@ static bool compare_results(const struct attempt *attempt, float *const *got, ch
             format_index(result->input ? &truth->call.in[result->index] : &truth->call.out[result->index],
                          comparison.index, place, sizeof place);
             snprintf(text, size,
-                     "%s %d%s (element %" PRId64 " of %" PRId64 "): got %.9g, wanted %.9g, tolerance %.3g; %" PRId64
-                     " differ",
-                     result->input ? "input" : "output", result->index, place, comparison.index, result->count,
-                     comparison.got, comparison.wanted, comparison.tolerance, comparison.bad);
+                     "%s %d%s (element %" PRId64 " of %" PRId64
+                     "): got %.9g, wanted %.9g, tolerance %.3g; %" PRId64 " differ",
+                     result->input ? "input" : "output", result->index, place, comparison.index,
+                     result->count, comparison.got, comparison.wanted, comparison.tolerance, comparison.bad);
             good = false;
         }
     }
     return good;
 }
 
-static bool same_bits(const struct attempt *attempt, float *const *a, float *const *b, const char *what, char *text,
-                      size_t size)
+static bool same_bits(const struct attempt *attempt, float *const *a, float *const *b, const char *what,
+                      char *text, size_t size)
 {
     for (int r = 0; r < attempt->truth->n_results; r++) {
         const struct graft_result *const result = &attempt->truth->results[r];
         for (int64_t i = 0; i < result->count; i++) {
             if (memcmp(&a[r][i], &b[r][i], sizeof(float)) != 0) {
-                snprintf(text, size, "%s %d, element %" PRId64 ": %.9g, but %.9g %s", result->input ? "input" : "output",
-                         result->index, i, (double)a[r][i], (double)b[r][i], what);
+                snprintf(text, size, "%s %d, element %" PRId64 ": %.9g, but %.9g %s",
+                         result->input ? "input" : "output", result->index, i, (double)a[r][i],
+                         (double)b[r][i], what);
                 return false;
             }
         }
@@ -76,11 +78,12 @@ static bool same_bits(const struct attempt *attempt, float *const *a, float *con
 }
 
 /* Runs in one layout and compares; a failure is written into the verdict with the layout's name. */
-static bool run_layout(const struct attempt *attempt, const struct graft_layout *layout, const char *name, float **got)
+static bool run_layout(const struct attempt *attempt, const struct graft_layout *layout, const char *name,
+                       float **got)
 {
     char text[480];
-    if (graft_layout_run(attempt->trial, attempt->device, attempt->kernel, &attempt->call, &attempt->info, layout, got,
-                         text, sizeof text) &&
+    if (graft_layout_run(attempt->trial, attempt->device, attempt->kernel, &attempt->call, &attempt->info,
+                         layout, got, text, sizeof text) &&
         compare_results(attempt, got, text, sizeof text)) {
         return true;
     }
@@ -127,7 +130,8 @@ static bool run_single(const struct attempt *attempt, float *const *first)
     single.device = attempt->trial->single;
     single.kernel = NULL;
     const struct graft_backend *const backend = single.device->backend;
-    if (backend->kernel_open(single.device, &single.call, attempt->trial->variant, &single.kernel) != GRAFT_OK) {
+    if (backend->kernel_open(single.device, &single.call, attempt->trial->variant, &single.kernel) !=
+        GRAFT_OK) {
         single.verdict->outcome = GRAFT_OUTCOME_FAILED;
         snprintf(single.verdict->text, sizeof single.verdict->text, "with one thread: %s",
                  graft_context_error(single.device->context));
@@ -166,8 +170,8 @@ static void run_kernel(struct attempt *attempt)
         backend->kernel_open(trial->device, &attempt->call, trial->variant, &attempt->kernel);
     if (status != GRAFT_OK) {
         attempt->verdict->outcome = GRAFT_OUTCOME_FAILED;
-        snprintf(attempt->verdict->text, sizeof attempt->verdict->text, "check accepts it, but kernel_open: %s",
-                 graft_context_error(trial->device->context));
+        snprintf(attempt->verdict->text, sizeof attempt->verdict->text,
+                 "check accepts it, but kernel_open: %s", graft_context_error(trial->device->context));
         return;
     }
     if (run_all_layouts(attempt) && trial->bench) {
@@ -203,20 +207,22 @@ bool graft_trial_run(const struct graft_trial *trial, struct graft_verdict *verd
         struct attempt attempt = {.trial = trial, .device = trial->device, .verdict = verdict};
         attempt.call = trial->truth->call;
         attempt.call.constant = masks[mode];
-        const enum graft_status status = backend->check(trial->device, &attempt.call, trial->variant, &attempt.info);
+        const enum graft_status status =
+            backend->check(trial->device, &attempt.call, trial->variant, &attempt.info);
         if (status == GRAFT_ERROR_NOT_FOUND) {
             return false;
         }
         snprintf(verdict->variant, sizeof verdict->variant, "%s", attempt.info.name);
         if (status != GRAFT_OK) {
             if (!tried) {
-                snprintf(verdict->text, sizeof verdict->text, "%s", graft_context_error(trial->device->context));
+                snprintf(verdict->text, sizeof verdict->text, "%s",
+                         graft_context_error(trial->device->context));
             }
             continue;
         }
         tried = true;
         verdict->text[0] = '\0';
-        if (!graft_truth_adapt(trial->heap, trial->job, attempt.info.name, trial->truth, &adapted)) {
+        if (!graft_truth_adapt(trial->job, attempt.info.name, trial->truth, &adapted)) {
             verdict->outcome = GRAFT_OUTCOME_SKIPPED;
             return true;
         }

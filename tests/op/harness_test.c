@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The suite must turn red. A device that does one thing wrong is put in the place of the reference (graft_device_open
- * is wrapped by the linker), and what the suite says about it is checked.
+ * The suite must turn red. A device that does one thing wrong is put in the place of the reference
+ * (graft_device_open is wrapped by the linker), and what the suite says about it is checked.
  */
 #include "conform.h"
 #include "harness.h"
@@ -105,7 +105,9 @@ static void change_last(struct graft_device *device, const struct graft_tensor *
     const uint32_t word = read_word(device, last);
     float value;
     memcpy(&value, &word, sizeof value);
-    value = fault == MISSES_ONE ? value + 1 : fault == RELATIVE_ERROR ? value * 1.00001f : (float)__builtin_nanf("");
+    value = fault == MISSES_ONE       ? value + 1
+            : fault == RELATIVE_ERROR ? value * 1.00001f
+                                      : (float)__builtin_nanf("");
     uint32_t changed;
     memcpy(&changed, &value, sizeof changed);
     write_word(device, last, fault == SWITCHES_A_BIT ? word ^ (uint32_t)(runs & 1) : changed);
@@ -261,7 +263,8 @@ static void expect_one_failure(enum fault wrong, const char *test, const char *w
 {
     const struct outcome outcome = conform(wrong, "reference", test, 0);
     if (outcome.exit != GRAFT_CONFORM_FAILED || outcome.failed != 1 || outcome.ran != 1 ||
-        strstr(outcome.said.first_failure, words) == NULL || strstr(outcome.said.first_failure, test) == NULL ||
+        strstr(outcome.said.first_failure, words) == NULL ||
+        strstr(outcome.said.first_failure, test) == NULL ||
         strstr(outcome.said.first_failure, "graft conform --device reference --case ") == NULL) {
         fail_msg("fault %d: exit %d, ran %d, failed %d: %s", (int)wrong, (int)outcome.exit, outcome.ran,
                  outcome.failed, outcome.said.first_failure);
@@ -346,7 +349,8 @@ static void nothing_run_is_no_success(void **state)
     assert_int_equal(conform(NO_FAULT, "reference", "fill/one/exact", 1).exit, GRAFT_CONFORM_PASSED);
     assert_int_equal(conform(NO_FAULT, "reference", "fill/one/exact", 2).exit, GRAFT_CONFORM_FAILED);
     struct said said = {.failures = 0};
-    struct graft_conform_options options = {.device = "reference", .op = "conv2", .line = listen_line, .user = &said};
+    struct graft_conform_options options = {
+        .device = "reference", .op = "conv2", .line = listen_line, .user = &said};
     struct graft_conform_reports reports;
     assert_int_equal(graft_conform(&options, &reports), GRAFT_CONFORM_USAGE);
     assert_non_null(strstr(said.last_error, "did you mean conv2d?"));

@@ -38,8 +38,8 @@ static double *copy_of(struct graft_heap *heap, const double *from, int64_t coun
 }
 
 /* Lists what the call writes and runs it into that. What is accumulated is added here, not by the kernel. */
-static void compute(struct graft_heap *heap, const struct graft_job *job, const struct graft_call *call, uint64_t seed,
-                    struct graft_truth *truth)
+static void compute(struct graft_heap *heap, const struct graft_job *job, const struct graft_call *call,
+                    uint64_t seed, struct graft_truth *truth)
 {
     const struct graft_op_def *const def = graft_op_get(call->op);
     void *in[GRAFT_MAX_INPUTS];
@@ -115,12 +115,9 @@ bool graft_truth_make(struct graft_heap *heap, struct graft_context *context, co
     return true;
 }
 
-bool graft_truth_adapt(struct graft_heap *heap, const struct graft_job *job, const char *variant,
-                       const struct graft_truth *plain, struct graft_truth *adapted)
+bool graft_truth_adapt(const struct graft_job *job, const char *variant, const struct graft_truth *plain,
+                       struct graft_truth *adapted)
 {
-    (void)heap;
-    (void)job;
-    (void)variant;
     *adapted = *plain;
-    return true;
+    return job->tier != GRAFT_TIER_EXACT || graft_variant_has_exact(variant);
 }

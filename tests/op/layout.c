@@ -49,7 +49,8 @@ static const struct graft_desc *slot_desc(const struct graft_call *call, int slo
 }
 
 /* Bytes, presence and place of each slot; sizes of the images. */
-static void place(struct scene *scene, const struct graft_variant_info *info, const struct graft_layout *layout)
+static void place(struct scene *scene, const struct graft_variant_info *info,
+                  const struct graft_layout *layout)
 {
     const struct graft_op_def *const def = graft_op_get(scene->call->op);
     for (int s = 0; s < SLOTS; s++) {
@@ -81,7 +82,8 @@ static void place(struct scene *scene, const struct graft_variant_info *info, co
         }
         slot->image = scene->n_images - 1;
         struct image *const image = &scene->images[slot->image];
-        const uint64_t shift = layout->placing == GRAFT_PLACING_ODD && s != WORKSPACE ? element * (2 * s + 1) : 0;
+        const uint64_t shift =
+            layout->placing == GRAFT_PLACING_ODD && s != WORKSPACE ? element * (2 * s + 1) : 0;
         slot->offset = image->size + GUARD_BYTES + shift;
         image->size = slot->offset + slot->bytes;
         if (layout->placing != GRAFT_PLACING_TIGHT) {
@@ -161,8 +163,8 @@ static enum graft_status write_constants(struct scene *scene, struct graft_heap 
         const uint8_t *const bytes = scene->images[slot->image].before + slot->offset;
         uint8_t *const noise = graft_heap_get(heap, slot->bytes, 1);
         fill_pattern(noise, slot->bytes, 0x40490fdb);
-        const enum graft_status status = scene->device->backend->buffer_write(scene->device, scene->in[s],
-                                                                              garbage ? noise : bytes, slot->bytes);
+        const enum graft_status status = scene->device->backend->buffer_write(
+            scene->device, scene->in[s], garbage ? noise : bytes, slot->bytes);
         if (status != GRAFT_OK) {
             return status;
         }
@@ -170,7 +172,8 @@ static enum graft_status write_constants(struct scene *scene, struct graft_heap 
     return GRAFT_OK;
 }
 
-/* Prepares twice, first for other weights: the second time must replace them. Other inputs are not to be seen yet. */
+/* Prepares twice, first for other weights: the second time must replace them. Other inputs are not to be seen
+ * yet. */
 static enum graft_status prepare(struct scene *scene, struct graft_kernel *kernel, struct graft_heap *heap)
 {
     const struct graft_backend *const backend = scene->device->backend;
@@ -203,11 +206,13 @@ static void describe_place(const struct scene *scene, int image, uint64_t at, ch
         }
     }
     const struct slot *const slot = &scene->slots[nearest];
-    const char *const kind = nearest == WORKSPACE ? "workspace" : nearest < GRAFT_MAX_INPUTS ? "input" : "output";
+    const char *const kind = nearest == WORKSPACE         ? "workspace"
+                             : nearest < GRAFT_MAX_INPUTS ? "input"
+                                                          : "output";
     const int number = nearest < GRAFT_MAX_INPUTS ? nearest : nearest - GRAFT_MAX_INPUTS;
     if (best == 0) {
-        snprintf(text, size, "%s %d was changed at byte %" PRIu64 " of %" PRIu64, kind, number, at - slot->offset,
-                 slot->bytes);
+        snprintf(text, size, "%s %d was changed at byte %" PRIu64 " of %" PRIu64, kind, number,
+                 at - slot->offset, slot->bytes);
     } else {
         snprintf(text, size, "wrote %" PRIu64 " bytes %s %s %d (%" PRIu64 " bytes)", best,
                  at < slot->offset ? "before" : "behind", kind, number, slot->bytes);
@@ -261,15 +266,17 @@ static void take_results(const struct scene *scene, struct graft_heap *heap, con
 {
     for (int r = 0; r < truth->n_results; r++) {
         const struct graft_result *const result = &truth->results[r];
-        const struct slot *const slot = &scene->slots[result->input ? result->index : GRAFT_MAX_INPUTS + result->index];
+        const struct slot *const slot =
+            &scene->slots[result->input ? result->index : GRAFT_MAX_INPUTS + result->index];
         got[r] = graft_heap_get(heap, (size_t)result->count, sizeof(float));
         memcpy(got[r], scene->images[slot->image].after + slot->offset, slot->bytes);
     }
 }
 
-bool graft_layout_run(const struct graft_trial *trial, struct graft_device *device, struct graft_kernel *kernel,
-                      const struct graft_call *call, const struct graft_variant_info *info,
-                      const struct graft_layout *layout, float *got[GRAFT_MAX_RESULTS], char *text, size_t size)
+bool graft_layout_run(const struct graft_trial *trial, struct graft_device *device,
+                      struct graft_kernel *kernel, const struct graft_call *call,
+                      const struct graft_variant_info *info, const struct graft_layout *layout,
+                      float *got[GRAFT_MAX_RESULTS], char *text, size_t size)
 {
     static const uint32_t poisons[] = {0x7fc0a5a5, 0x4b3c614e};
     struct graft_heap heap = {NULL, 0, 0};
@@ -308,8 +315,8 @@ static int compare_seconds(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-double graft_layout_time(const struct graft_trial *trial, struct graft_kernel *kernel, const struct graft_call *call,
-                         const struct graft_variant_info *info)
+double graft_layout_time(const struct graft_trial *trial, struct graft_kernel *kernel,
+                         const struct graft_call *call, const struct graft_variant_info *info)
 {
     struct graft_heap heap = {NULL, 0, 0};
     struct scene scene = {.device = trial->device, .call = call};

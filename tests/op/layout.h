@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Placing the tensors of a call in guarded, poisoned device memory, running it, and getting the results back. */
+/* Placing the tensors of a call in guarded, poisoned device memory, running it, and getting the results back.
+ */
 #ifndef GRAFT_TESTS_OP_LAYOUT_H
 #define GRAFT_TESTS_OP_LAYOUT_H
 
@@ -7,7 +8,8 @@
 
 enum graft_placing {
     GRAFT_PLACING_ARENA, /* all tensors in one buffer at multiples of 64 bytes, as the memory plan has them */
-    GRAFT_PLACING_TIGHT, /* each in a buffer of its own that ends with it: reading beyond shows in a memory checker */
+    GRAFT_PLACING_TIGHT, /* each in a buffer of its own that ends with it: reading beyond shows in a memory
+                            checker */
     GRAFT_PLACING_ODD    /* each in a buffer of its own at an odd multiple of its element size */
 };
 
@@ -18,15 +20,16 @@ struct graft_layout {
 };
 
 /*
- * Runs `kernel`, opened for `call` with `info`, once. got[] receives the results as f32, from the heap. False with a
- * text when the backend fails, memory outside of the results has changed, or an input has.
+ * Runs `kernel`, opened for `call` with `info`, once. got[] receives the results as f32, from the heap. False
+ * with a text when the backend fails, memory outside of the results has changed, or an input has.
  */
-bool graft_layout_run(const struct graft_trial *trial, struct graft_device *device, struct graft_kernel *kernel,
-                      const struct graft_call *call, const struct graft_variant_info *info,
-                      const struct graft_layout *layout, float *got[GRAFT_MAX_RESULTS], char *text, size_t size);
+bool graft_layout_run(const struct graft_trial *trial, struct graft_device *device,
+                      struct graft_kernel *kernel, const struct graft_call *call,
+                      const struct graft_variant_info *info, const struct graft_layout *layout,
+                      float *got[GRAFT_MAX_RESULTS], char *text, size_t size);
 
 /* The median of a few timed runs in seconds, -1 after a failure. */
-double graft_layout_time(const struct graft_trial *trial, struct graft_kernel *kernel, const struct graft_call *call,
-                         const struct graft_variant_info *info);
+double graft_layout_time(const struct graft_trial *trial, struct graft_kernel *kernel,
+                         const struct graft_call *call, const struct graft_variant_info *info);
 
 #endif

@@ -1,45 +1,51 @@
 /* SPDX-License-Identifier: MIT */
 #include "harness.h"
 
-#define PLAIN(name, m, k, n) {name, .attributes.matmul = {0}, .in = {REAL(m, k), REAL(k, n)}},
+#define PLAIN(name, m, k, n)                                                                                 \
+    {                                                                                                        \
+        name, .attributes.matmul = {0}, .in = {REAL(m, k), REAL(k, n)}                                       \
+    }
 /* the four transposes of one size; bias in some */
-#define TRANSPOSED(name, m, k, n)                                                                                      \
-    {name "_ta", .attributes.matmul = {.transpose_a = true}, .in = {REAL(k, m), REAL(k, n)}},                          \
-        {name "_tb", .attributes.matmul = {.transpose_b = true}, .in = {REAL(m, k), REAL(n, k), REAL(n)}},             \
-        {name "_tab", .attributes.matmul = {.transpose_a = true, .transpose_b = true},                                 \
-         .in = {REAL(k, m), REAL(n, k)}},
+#define TRANSPOSED(name, m, k, n)                                                                            \
+    {name "_ta", .attributes.matmul = {.transpose_a = true}, .in = {REAL(k, m), REAL(k, n)}},                \
+        {name "_tb", .attributes.matmul = {.transpose_b = true}, .in = {REAL(m, k), REAL(n, k), REAL(n)}},   \
+    {                                                                                                        \
+        name "_tab", .attributes.matmul = {.transpose_a = true, .transpose_b = true},                        \
+                     .in = {REAL(k, m), REAL(n, k)}                                                          \
+    }
 
 static const struct graft_case cases[] = {
-    PLAIN("1x1x1", 1, 1, 1)
-    PLAIN("2x3x5", 2, 3, 5)
-    PLAIN("1x64x1000", 1, 64, 1000)
-    PLAIN("31x33x32", 31, 33, 32)
-    PLAIN("32x32x32", 32, 32, 32)
-    PLAIN("33x31x65", 33, 31, 65)
-    PLAIN("63x64x65", 63, 64, 65)
-    PLAIN("64x63x64", 64, 63, 64)
-    PLAIN("65x65x1", 65, 65, 1)
-    PLAIN("7x257x13", 7, 257, 13)
-    PLAIN("257x2x31", 257, 2, 31)
-    PLAIN("6x1x257", 6, 1, 257)
-    PLAIN("130x257x140", 130, 257, 140)
-    PLAIN("3x1543x10", 3, 1543, 10)
-    TRANSPOSED("1x1x1", 1, 1, 1)
-    TRANSPOSED("5x7x3", 5, 7, 3)
-    TRANSPOSED("32x64x33", 32, 64, 33)
-    TRANSPOSED("65x31x63", 65, 31, 63)
-    TRANSPOSED("64x64x64", 64, 64, 64)
-    TRANSPOSED("2x257x17", 2, 257, 17)
-    TRANSPOSED("17x1024x10", 17, 1024, 10)
-    TRANSPOSED("129x65x257", 129, 65, 257)
+    PLAIN("1x1x1", 1, 1, 1),
+    PLAIN("2x3x5", 2, 3, 5),
+    PLAIN("1x64x1000", 1, 64, 1000),
+    PLAIN("31x33x32", 31, 33, 32),
+    PLAIN("32x32x32", 32, 32, 32),
+    PLAIN("33x31x65", 33, 31, 65),
+    PLAIN("63x64x65", 63, 64, 65),
+    PLAIN("64x63x64", 64, 63, 64),
+    PLAIN("65x65x1", 65, 65, 1),
+    PLAIN("7x257x13", 7, 257, 13),
+    PLAIN("257x2x31", 257, 2, 31),
+    PLAIN("6x1x257", 6, 1, 257),
+    PLAIN("130x257x140", 130, 257, 140),
+    PLAIN("3x1543x10", 3, 1543, 10),
+    TRANSPOSED("1x1x1", 1, 1, 1),
+    TRANSPOSED("5x7x3", 5, 7, 3),
+    TRANSPOSED("32x64x33", 32, 64, 33),
+    TRANSPOSED("65x31x63", 65, 31, 63),
+    TRANSPOSED("64x64x64", 64, 64, 64),
+    TRANSPOSED("2x257x17", 2, 257, 17),
+    TRANSPOSED("17x1024x10", 17, 1024, 10),
+    TRANSPOSED("129x65x257", 129, 65, 257),
     /* nothing in one of the dimensions; without terms the sum is 0 */
-    PLAIN("m0", 0, 5, 7)
-    PLAIN("n0", 5, 7, 0)
+    PLAIN("m0", 0, 5, 7),
+    PLAIN("n0", 5, 7, 0),
     {"k0", .attributes.matmul = {0}, .in = {REAL(5, 0), REAL(0, 7), REAL(7)}},
     /* batches: of both, with one b for all, of two dimensions */
     {"batch", .attributes.matmul = {0}, .in = {REAL(3, 9, 17), REAL(3, 17, 8)}},
     {"batch_ta", .attributes.matmul = {.transpose_a = true}, .in = {REAL(3, 17, 9), REAL(3, 17, 8)}},
-    {"batch_tb", .attributes.matmul = {.transpose_b = true}, .in = {REAL(3, 9, 17), REAL(3, 33, 17), REAL(33)}},
+    {"batch_tb", .attributes.matmul = {.transpose_b = true},
+     .in = {REAL(3, 9, 17), REAL(3, 33, 17), REAL(33)}},
     {"batch_shared", .attributes.matmul = {0}, .in = {REAL(3, 9, 17), REAL(17, 8), REAL(8)}},
     {"batch_shared_ta", .attributes.matmul = {.transpose_a = true}, .in = {REAL(3, 17, 9), REAL(17, 8)}},
     {"batch_shared_tb", .attributes.matmul = {.transpose_b = true}, .in = {REAL(2, 5, 33), REAL(31, 33)}},

@@ -3,16 +3,15 @@
 #include "harness.h"
 #include "poolings.h"
 
-#define PLAIN(name, n, h, w, c, kh, kw, sh, sw, pt, pb, pl, pr, ceil, oh, ow)                                          \
-    {#name, POOL_ATTRIBUTES(kh, kw, sh, sw, pt, pb, pl, pr, ceil, .count_include_pad = false),                         \
-     .in = {REAL_OF(DISTINCT, n, h, w, c), REAL(n, oh, ow, c)}},                                                       \
-        {#name "_ties", POOL_ATTRIBUTES(kh, kw, sh, sw, pt, pb, pl, pr, ceil, .count_include_pad = false),             \
+#define PLAIN(name, n, h, w, c, kh, kw, sh, sw, pt, pb, pl, pr, ceil, oh, ow)                                \
+    {#name, POOL_ATTRIBUTES(kh, kw, sh, sw, pt, pb, pl, pr, ceil, .count_include_pad = false),               \
+     .in = {REAL_OF(DISTINCT, n, h, w, c), REAL(n, oh, ow, c)}},                                             \
+        {#name "_ties", POOL_ATTRIBUTES(kh, kw, sh, sw, pt, pb, pl, pr, ceil, .count_include_pad = false),   \
          .in = {REAL_OF(TIES, n, h, w, c), REAL(n, oh, ow, c)}},
 
 static const struct graft_case cases[] = {
-    POOLINGS(PLAIN)
-    {"infinite", POOL_ATTRIBUTES(2, 2, 2, 2, 0, 0, 0, 0, false, .count_include_pad = false),
-     .in = {REAL_OF(INFINITE, 2, 8, 8, 3), REAL(2, 4, 4, 3)}, .tiers = GRAFT_TIER_ROUNDING},
+    POOLINGS(PLAIN){"infinite", POOL_ATTRIBUTES(2, 2, 2, 2, 0, 0, 0, 0, false, .count_include_pad = false),
+                    .in = {REAL_OF(INFINITE, 2, 8, 8, 3), REAL(2, 4, 4, 3)}, .tiers = GRAFT_TIER_ROUNDING},
     {"special_x", POOL_ATTRIBUTES(3, 3, 2, 2, 1, 1, 1, 1, false, .count_include_pad = false),
      .in = {REAL_OF(SPECIAL, 2, 9, 9, 18), REAL(2, 5, 5, 18)}, .tiers = GRAFT_TIER_ROUNDING},
     {"special_dy", POOL_ATTRIBUTES(2, 2, 2, 2, 0, 0, 0, 0, false, .count_include_pad = false),

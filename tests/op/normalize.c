@@ -15,4 +15,5 @@ static const struct graft_case cases[] = {
     {"empty", .in = {PIXELS(0, 4, 4, 3), REAL(3), REAL_OF(UNIT, 3)}},
 };
 
-const struct graft_case_set graft_cases_normalize = {cases, CASE_COUNT(cases), .constants = 1u << 1 | 1u << 2};
+const struct graft_case_set graft_cases_normalize = {cases, CASE_COUNT(cases),
+                                                     .constants = 1u << 1 | 1u << 2};

@@ -5,16 +5,19 @@ static const double usual[] = {1e-3, 0, 0, 1};
 static const double scaled[] = {1e-2, 0, 0, 0.125};
 static const double nothing[] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0};
 
-#define RMSPROP(name, hyper, alpha, decay, ...)                                                                        \
-    {name, .attributes.update = {.beta2 = alpha, .epsilon = 1e-8f, .weight_decay = decay},                             \
-     .in = {REAL(__VA_ARGS__), REAL(__VA_ARGS__), REAL_OF(POSITIVE, __VA_ARGS__), LITERAL(hyper, 4)}},
+#define RMSPROP(name, hyper, alpha, decay, ...)                                                              \
+    {                                                                                                        \
+        name,                                                                                                \
+            .attributes.update = {.beta2 = alpha, .epsilon = 1e-8f, .weight_decay = decay},                  \
+            .in = {REAL(__VA_ARGS__), REAL(__VA_ARGS__), REAL_OF(POSITIVE, __VA_ARGS__), LITERAL(hyper, 4)}  \
+    }
 
 static const struct graft_case cases[] = {
-    RMSPROP("usual", usual, 0.99f, 0, 33, 3, 3, 7)
-    RMSPROP("keras", usual, 0.9f, 0, 257)
-    RMSPROP("decay", scaled, 0.99f, 1e-2f, 31, 65)
-    RMSPROP("one", usual, 0.9f, 0, 1)
-    RMSPROP("empty", usual, 0.9f, 0, 0)
+    RMSPROP("usual", usual, 0.99f, 0, 33, 3, 3, 7),
+    RMSPROP("keras", usual, 0.9f, 0, 257),
+    RMSPROP("decay", scaled, 0.99f, 1e-2f, 31, 65),
+    RMSPROP("one", usual, 0.9f, 0, 1),
+    RMSPROP("empty", usual, 0.9f, 0, 0),
     {"first_step", .attributes.update = {.beta2 = 0.9f, .epsilon = 1e-8f},
      .in = {REAL(20), REAL(20), LITERAL(nothing, 20), LITERAL(usual, 4)}},
     {"no_gradient", .attributes.update = {.beta2 = 0.9f, .epsilon = 1e-8f},

@@ -2,22 +2,24 @@
 /*
  * The table of tolerances:  |error| ≤ c · u · g(K) · magnitude + K · 2^-125,  u = 2^-24.
  *
- * magnitude: what the result would be if every summand counted with its absolute value, prior contents included; for
- * a sum of products Σ|a·b|. It comes from the same f64 kernel run on absolute values.
+ * magnitude: what the result would be if every summand counted with its absolute value, prior contents
+ * included; for a sum of products Σ|a·b|. It comes from the same f64 kernel run on absolute values.
  *
- * g(K) = √K, K the number of summands of an element (graft_work.terms). Each of K additions rounds by at most u times
- * a partial sum; the worst case is (K − 1)·u·Σ|a·b|, but with roundings that are not correlated the error exceeds
- * λ·√K·u·Σ|a·b| with a probability below 2·exp(−λ²/2) (Higham and Mary, "A new approach to probabilistic rounding
- * error analysis", SIAM J. Sci. Comput. 41, 2019). Blocked and pairwise sums are better still. A summand that is
- * missing, doubled or taken from the neighbour changes an element by about 1/K of the magnitude: far more than
- * c·u·√K as long as K is below 10^4.
+ * g(K) = √K, K the number of summands of an element (graft_work.terms). Each of K additions rounds by at most
+ * u times a partial sum; the worst case is (K − 1)·u·Σ|a·b|, but with roundings that are not correlated the
+ * error exceeds λ·√K·u·Σ|a·b| with a probability below 2·exp(−λ²/2) (Higham and Mary, "A new approach to
+ * probabilistic rounding error analysis", SIAM J. Sci. Comput. 41, 2019). Blocked and pairwise sums are
+ * better still. A summand that is missing, doubled or taken from the neighbour changes an element by about
+ * 1/K of the magnitude: far more than c·u·√K as long as K is below 10^4.
  *
- * c counts the roundings of one summand from inputs to result, an elementary function as often as OpenCL C 1.2 allows
- * it to err in units of 2u (division 2.5, sqrt 3, rsqrt 2, exp 3), and is λ = 4 at least where sums are long.
+ * c counts the roundings of one summand from inputs to result, an elementary function as often as OpenCL
+ * C 1.2 allows it to err in units of 2u (division 2.5, sqrt 3, rsqrt 2, exp 3), and is λ = 4 at least where
+ * sums are long.
  *
  * The last term lets subnormal numbers be flushed to zero, once a summand.
  *
- * c = 0: nothing is computed but choices and moves, so equality; only the accumulating addition rounds (once).
+ * c = 0: nothing is computed but choices and moves, so equality; only the accumulating addition rounds
+ * (once).
  */
 #include "tolerance.h"
 
@@ -34,7 +36,8 @@ struct rule {
     void (*direct)(struct graft_magnitude *m);    /* instead of a run */
 };
 
-/* x [.., c] → mean + |x − mean|: then x − mean counts with its absolute value, as an exact difference of inputs. */
+/* x [.., c] → mean + |x − mean|: then x − mean counts with its absolute value, as an exact difference of
+ * inputs. */
 static void spread_x(struct graft_magnitude *m, const double *mean)
 {
     const struct graft_shape *const shape = &m->call->in[0].shape;

@@ -11,22 +11,24 @@ bool graft_tolerance_has_exact(enum graft_op op);
 bool graft_variant_has_exact(const char *variant);
 
 /*
- * Fills tolerance[] of every result of a rounding job; `call` is the f64 call and `inputs` what the truth was computed
- * from. Results stay with NULL (equality) where nothing is rounded.
+ * Fills tolerance[] of every result of a rounding job; `call` is the f64 call and `inputs` what the truth was
+ * computed from. Results stay with NULL (equality) where nothing is rounded.
  */
 void graft_tolerance_fill(struct graft_heap *heap, const struct graft_call *call, struct graft_truth *truth);
 
-/* What a magnitude function gets: the magnitude of each result is Σ|summands|, to be multiplied by c·u·g(K). */
+/* What a magnitude function gets: the magnitude of each result is Σ|summands|, to be multiplied by c·u·g(K).
+ */
 struct graft_magnitude {
     const struct graft_call *call; /* f64 */
-    double *in[GRAFT_MAX_INPUTS];  /* copies of real inputs, to be changed at will; NULL: absent or not real */
-    const void *const *given;      /* inputs as they were */
+    double *in[GRAFT_MAX_INPUTS]; /* copies of real inputs, to be changed at will; NULL: absent or not real */
+    const void *const *given;     /* inputs as they were */
     const struct graft_truth *truth;
     double *magnitude[GRAFT_MAX_RESULTS]; /* in the order of truth->results */
     double unit;                          /* c·u·g(K), for second-order terms */
 };
 
-/* Magnitudes that are not one run on absolute values: tolerance_direct.c. Prior contents are added by the caller. */
+/* Magnitudes that are not one run on absolute values: tolerance_direct.c. Prior contents are added by the
+ * caller. */
 void graft_magnitude_batch_norm_stats(struct graft_magnitude *m);
 void graft_magnitude_softmax(struct graft_magnitude *m);
 void graft_magnitude_softmax_grad(struct graft_magnitude *m);

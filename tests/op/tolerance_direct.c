@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Magnitudes of ops whose error is not that of a plain sum: what the summands and exponents are is written out. */
+/* Magnitudes of ops whose error is not that of a plain sum: what the summands and exponents are is written
+ * out. */
 #include "tolerance.h"
 
 #include <math.h>
@@ -19,8 +20,8 @@ static int64_t rows_of(const struct graft_call *call, int input)
 
 /*
  * mean: Σ|x| / n. var: Σ(x − mean)² / n, in which differences are taken from a mean that is off by up to
- * δ = unit · Σ|x| / n; that adds δ² and nothing of first order, as Σ(x − mean) = 0. A sum of squares minus the square
- * of the mean is not within this bound when the mean is large, and is not meant to be.
+ * δ = unit · Σ|x| / n; that adds δ² and nothing of first order, as Σ(x − mean) = 0. A sum of squares minus
+ * the square of the mean is not within this bound when the mean is large, and is not meant to be.
  */
 void graft_magnitude_batch_norm_stats(struct graft_magnitude *m)
 {
@@ -45,8 +46,8 @@ void graft_magnitude_batch_norm_stats(struct graft_magnitude *m)
 }
 
 /*
- * For a row of logits: p = softmax(x) and e = the relative error of each exp in units: 1 + |x − max| for its rounded
- * argument. The sum of the exps errs by Σ p·e.
+ * For a row of logits: p = softmax(x) and e = the relative error of each exp in units: 1 + |x − max| for its
+ * rounded argument. The sum of the exps errs by Σ p·e.
  */
 static double row_errors(const double *x, int64_t columns, double *p, double *e)
 {
@@ -106,7 +107,8 @@ static double target_of(const struct graft_call *call, int64_t label, int64_t i)
     return (i == label ? 1 - smoothing : 0) + smoothing / (double)columns_of(call, 0);
 }
 
-/* Σ target · (max + log Σ exp(x − max) − x): the summands are |max|, log Σ, |x|; the log's argument errs by Σ p·e. */
+/* Σ target · (max + log Σ exp(x − max) − x): the summands are |max|, log Σ, |x|; the log's argument errs by Σ
+ * p·e. */
 void graft_magnitude_cross_entropy(struct graft_magnitude *m)
 {
     const int64_t columns = columns_of(m->call, 0);
@@ -166,8 +168,8 @@ static const double *wanted_of(const struct graft_magnitude *m, int input, int *
 }
 
 /*
- * With G = |scale·g| + |wd·p| (the gradient's summands), M and V the moments made of them and d = √(v/h2) + ε the true
- * divisor: a relative error of V/v in v is half of that in d, and the step is M/h1/d.
+ * With G = |scale·g| + |wd·p| (the gradient's summands), M and V the moments made of them and d = √(v/h2) + ε
+ * the true divisor: a relative error of V/v in v is half of that in d, and the step is M/h1/d.
  */
 void graft_magnitude_adam(struct graft_magnitude *m)
 {

@@ -145,8 +145,8 @@ static void run_job(const struct child *child, int index, int first_variant)
             graft_gradient_run(child->device, job, &heap, child->options->seed, &verdict);
             tell_message(child, index, 0, &verdict);
         }
-    } else if (!graft_truth_make(&heap, child->device->context, job, child->options->seed, &truth, verdict.text,
-                                 sizeof verdict.text)) {
+    } else if (!graft_truth_make(&heap, child->device->context, job, child->options->seed, &truth,
+                                 verdict.text, sizeof verdict.text)) {
         verdict.outcome = GRAFT_OUTCOME_FAILED;
         tell_message(child, index, -1, &verdict);
     } else {
@@ -155,8 +155,8 @@ static void run_job(const struct child *child, int index, int first_variant)
     graft_heap_close(&heap);
 }
 
-static void work(const struct graft_conform_options *options, const char *which, const struct graft_jobs *jobs,
-                 int first_job, int first_variant, int pipe_end)
+static void work(const struct graft_conform_options *options, const char *which,
+                 const struct graft_jobs *jobs, int first_job, int first_variant, int pipe_end)
 {
     struct child child = {.options = options, .jobs = jobs, .pipe_end = pipe_end};
     struct graft_context *context = NULL;
@@ -171,7 +171,8 @@ static void work(const struct graft_conform_options *options, const char *which,
     }
     if (result.open_status == GRAFT_OK) {
         result.info = child.device->info;
-        if (child.device->backend == &graft_backend_cpu && graft_context_open(&one, &single_context) == GRAFT_OK &&
+        if (child.device->backend == &graft_backend_cpu &&
+            graft_context_open(&one, &single_context) == GRAFT_OK &&
             graft_device_open(single_context, which, &child.single) != GRAFT_OK) {
             child.single = NULL;
         }
@@ -235,13 +236,15 @@ static void describe_end(int status, bool late, int timeout, char *text, size_t 
         const char *const name = sigabbrev_np(WTERMSIG(status));
         snprintf(text, size, "crashed with SIG%s", name != NULL ? name : "?");
     } else {
-        snprintf(text, size, "the process ended with exit code %d", WIFEXITED(status) ? WEXITSTATUS(status) : -1);
+        snprintf(text, size, "the process ended with exit code %d",
+                 WIFEXITED(status) ? WEXITSTATUS(status) : -1);
     }
 }
 
 /* One child from `first_job` on; its end text if it did not reach the end by itself. */
-static bool run_child(const struct graft_conform_options *options, const char *device, const struct graft_jobs *jobs,
-                      int first_job, int first_variant, struct listener *listener, char *end, size_t end_size)
+static bool run_child(const struct graft_conform_options *options, const char *device,
+                      const struct graft_jobs *jobs, int first_job, int first_variant,
+                      struct listener *listener, char *end, size_t end_size)
 {
     int ends[2];
     if (pipe(ends) != 0) {
@@ -278,7 +281,8 @@ static bool run_child(const struct graft_conform_options *options, const char *d
     return true;
 }
 
-bool graft_worker_run(const struct graft_conform_options *options, const char *device, const struct graft_jobs *jobs,
+bool graft_worker_run(const struct graft_conform_options *options, const char *device,
+                      const struct graft_jobs *jobs,
                       void (*told)(void *user, const struct graft_message *message), void *user,
                       struct graft_worker_result *result)
 {
@@ -300,10 +304,10 @@ bool graft_worker_run(const struct graft_conform_options *options, const char *d
             return true;
         }
         struct graft_message failed = listener.last;
-        const char *const when = listener.ended                                    ? " when the device was closed"
-                                 : failed.verdict.outcome != GRAFT_OUTCOME_BEGUN   ? " after this case"
-                                 : failed.variant < 0                              ? " while the truth was computed"
-                                                                                   : "";
+        const char *const when = listener.ended ? " when the device was closed"
+                                 : failed.verdict.outcome != GRAFT_OUTCOME_BEGUN ? " after this case"
+                                 : failed.variant < 0 ? " while the truth was computed"
+                                                      : "";
         failed.verdict.outcome = GRAFT_OUTCOME_FAILED;
         snprintf(failed.verdict.text, sizeof failed.verdict.text, "%s%s", end, when);
         told(user, &failed);
@@ -342,14 +346,17 @@ int graft_worker_list(struct graft_device_info *devices, int capacity, char *hin
     bool ended = false;
     bool late = false;
     struct header header;
-    while (count >= 0 && !ended && read_all(ends[0], &header, sizeof header, DEFAULT_TIMEOUT_SECONDS, &late)) {
+    while (count >= 0 && !ended &&
+           read_all(ends[0], &header, sizeof header, DEFAULT_TIMEOUT_SECONDS, &late)) {
         struct graft_device_info info;
         char text[512] = "";
-        if (header.kind == KIND_INFO && read_all(ends[0], &info, sizeof info, DEFAULT_TIMEOUT_SECONDS, &late)) {
+        if (header.kind == KIND_INFO &&
+            read_all(ends[0], &info, sizeof info, DEFAULT_TIMEOUT_SECONDS, &late)) {
             if (count < capacity) {
                 devices[count++] = info;
             }
-        } else if (header.kind == KIND_END && read_all(ends[0], text, sizeof text, DEFAULT_TIMEOUT_SECONDS, &late)) {
+        } else if (header.kind == KIND_END &&
+                   read_all(ends[0], text, sizeof text, DEFAULT_TIMEOUT_SECONDS, &late)) {
             text[sizeof text - 1] = '\0';
             snprintf(hint, hint_size, "%s", text);
             ended = true;

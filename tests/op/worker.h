@@ -19,14 +19,17 @@ struct graft_worker_result {
 };
 
 /*
- * Runs all jobs on the device, in as many child processes as it takes. `told` is called in this process for each
- * verdict (BEGUN excepted). The device's name is as for graft_device_open. False: no process can be started.
+ * Runs all jobs on the device, in as many child processes as it takes. `told` is called in this process for
+ * each verdict (BEGUN excepted). The device's name is as for graft_device_open. False: no process can be
+ * started.
  */
-bool graft_worker_run(const struct graft_conform_options *options, const char *device, const struct graft_jobs *jobs,
+bool graft_worker_run(const struct graft_conform_options *options, const char *device,
+                      const struct graft_jobs *jobs,
                       void (*told)(void *user, const struct graft_message *message), void *user,
                       struct graft_worker_result *result);
 
-/* Lists the devices from a child process; returns their number (at most `capacity`), -1 after a crash or failure. */
+/* Lists the devices from a child process; returns their number (at most `capacity`), -1 after a crash or
+ * failure. */
 int graft_worker_list(struct graft_device_info *devices, int capacity, char *hint, size_t hint_size);
 
 #endif
