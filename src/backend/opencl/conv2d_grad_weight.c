@@ -13,9 +13,7 @@ enum { X, DY };
  * filters is copied with zeros behind them.
  */
 
-#define CHUNK_PIXELS 1024       /* of a chunk, about; the same on all devices, so that the sums are */
-#define PARTS_BYTES (32u << 20) /* of results of chunks in the workspace, unless one is larger */
-#define COPY_BYTES (32u << 20)  /* of the copy of dy in the workspace, unless that of an image is larger */
+#define CHUNK_PIXELS 1024 /* of a chunk, about; the same on all devices, so that the sums are */
 
 enum { OUTER, SUM, WIDEN };
 
@@ -28,7 +26,8 @@ struct plan {
 };
 
 /* What only tiles need. */
-static void plan_tiles(struct plan *plan, const struct graft_conv *conv, const struct graft_gemm_tile *tile)
+static void plan_tiles(const struct graft_opencl_device *device, struct plan *plan,
+                       const struct graft_conv *conv, const struct graft_gemm_tile *tile)
 {
     struct graft_outer *o = &plan->outer;
     if (conv->group_channels < tile->vector && conv->kernel_y * conv->kernel_x > 1) {
@@ -41,14 +40,15 @@ static void plan_tiles(struct plan *plan, const struct graft_conv *conv, const s
         o->a_pixel = conv->groups * tile->rows;
         const uint64_t image_bytes =
             (uint64_t)conv->to_height * (uint64_t)conv->to_width * (uint64_t)o->a_pixel * sizeof(float);
-        const int64_t fit = image_bytes > 0 ? (int64_t)(COPY_BYTES / image_bytes) : 1;
+        const int64_t fit = image_bytes > 0 ? (int64_t)(device->traits.scratch_bytes / image_bytes) : 1;
         plan->images = (int32_t)graft_max_i64(1, graft_min_i64(fit, conv->images));
         plan->copy_bytes = graft_round_up((uint64_t)plan->images * image_bytes, 256);
     }
 }
 
 /* tile: NULL for the GPU family. */
-static struct plan make_plan(const struct graft_conv *conv, const struct graft_gemm_tile *tile)
+static struct plan make_plan(const struct graft_opencl_device *device, const struct graft_conv *conv,
+                             const struct graft_gemm_tile *tile)
 {
     const int64_t image_pixels = (int64_t)conv->to_height * conv->to_width;
     struct plan plan = {.images = conv->images};
@@ -75,7 +75,7 @@ static struct plan make_plan(const struct graft_conv *conv, const struct graft_g
                               .leading = conv->kernel_y * conv->kernel_x * conv->group_channels,
                               .tap_to = conv->group_channels};
     if (tile != NULL)
-        plan_tiles(&plan, conv, tile);
+        plan_tiles(device, &plan, conv, tile);
     o->lines = plan.images * conv->to_height;
     o->pixels = (int32_t)(plan.images * image_pixels);
     if (graft_conv_is_dense(conv))
@@ -85,9 +85,9 @@ static struct plan make_plan(const struct graft_conv *conv, const struct graft_g
     o->chunk = (int32_t)graft_max_i64(1, CHUNK_PIXELS / graft_max_i64(o->line, 1));
     const int64_t chunks = graft_max_i64(1, graft_ceil_div(o->lines, o->chunk));
     const double chunk_flops = 2.0 * CHUNK_PIXELS * (double)size + 1;
-    const int64_t fit =
-        graft_min_i64((int64_t)(PARTS_BYTES / sizeof(float) / (uint64_t)graft_max_i64(size, 1)),
-                      (int64_t)(GRAFT_LAUNCH_FLOPS / chunk_flops));
+    const int64_t fit = graft_min_i64(
+        (int64_t)(device->traits.scratch_bytes / sizeof(float) / (uint64_t)graft_max_i64(size, 1)),
+        (int64_t)(device->traits.launch_flops / chunk_flops));
     plan.chunks = (int32_t)graft_max_i64(1, graft_min_i64(fit, chunks));
     plan.parts_bytes = plan.chunks > 1 ? (uint64_t)plan.chunks * (uint64_t)size * sizeof(float) : 0;
     return plan;
@@ -103,7 +103,7 @@ static const char *tile_check(const struct graft_opencl_device *device, const st
         return reason;
     if ((int64_t)conv.to_height * conv.to_width * conv.groups * tile.rows > INT32_MAX)
         return "the gradient of one image has too many groups for 32-bit indices";
-    const struct plan plan = make_plan(&conv, &tile);
+    const struct plan plan = make_plan(device, &conv, &tile);
     info->workspace_bytes = plan.copy_bytes + plan.parts_bytes;
     return NULL;
 }
@@ -115,7 +115,7 @@ static const char *local_check(const struct graft_opencl_device *device, const s
     const char *reason = graft_conv_limits(&conv);
     if (reason != NULL)
         return reason;
-    info->workspace_bytes = make_plan(&conv, NULL).parts_bytes;
+    info->workspace_bytes = make_plan(device, &conv, NULL).parts_bytes;
     return graft_local_reason(device);
 }
 
@@ -166,7 +166,7 @@ static enum graft_status run(struct graft_opencl_device *device, struct graft_op
 {
     const struct graft_gemm_tile tile = graft_gemm_tile(device);
     const struct graft_conv conv = graft_conv_grad_weight(&kernel->call);
-    struct plan plan = make_plan(&conv, kernel->variant->family == GRAFT_OPENCL_GPU ? NULL : &tile);
+    struct plan plan = make_plan(device, &conv, kernel->variant->family == GRAFT_OPENCL_GPU ? NULL : &tile);
     const struct graft_tensor parts = graft_opencl_at(workspace, plan.copy_bytes);
     const int64_t image_pixels = (int64_t)conv.to_height * conv.to_width;
     const uint64_t image_x =

@@ -6,15 +6,15 @@
 
 #include <string.h>
 
-#define BLOCK_FLOATS 32768 /* of rows of a that a work-item goes through: half a second-level cache or less  \
-                            */
-#define ITEMS_A_UNIT 8     /* work-items that each compute unit should get at least */
-#define PACK_FLOATS 4096   /* that a work-item packs */
-#define SUM_FLOATS 1024    /* that a work-item sums up */
-#define BAND_TILES 8       /* BAND of cl/gemm.cl: tiles that share a block of b */
-#define BLOCK_TERMS 768    /* of a sum, whose rows of b stay in the cache meanwhile */
-#define WIDEN_ROWS 256     /* that a work-item copies */
-#define DENSE_LINE 256     /* pixels of a made-up line */
+#define BLOCK_FLOATS                                                                                         \
+    32768                /* of rows of a that a work-item goes through: half a second-level cache or less    \
+                          */
+#define ITEMS_A_UNIT 8   /* work-items that each compute unit should get at least */
+#define PACK_FLOATS 4096 /* that a work-item packs */
+#define SUM_FLOATS 1024  /* that a work-item sums up */
+#define BAND_TILES 8     /* BAND of cl/gemm.cl: tiles that share a block of b */
+#define WIDEN_ROWS 256   /* that a work-item copies */
+#define DENSE_LINE 256   /* pixels of a made-up line */
 
 _Static_assert(sizeof(struct graft_gather) == 32 * sizeof(int32_t), "two int16");
 _Static_assert(sizeof(struct graft_outer) == 32 * sizeof(int32_t), "two int16");
@@ -117,10 +117,11 @@ int32_t graft_product_flags(const struct graft_products *products)
            (products->accumulate ? 4 : 0) | (int32_t)products->activation * 8;
 }
 
-int64_t graft_launch_blocks(int64_t rows, int64_t block, double row_flops)
+int64_t graft_launch_blocks(const struct graft_opencl_device *device, int64_t rows, int64_t block,
+                            double row_flops)
 {
     const int64_t blocks = graft_ceil_div(rows, block);
-    const double most = GRAFT_LAUNCH_FLOPS / (row_flops + 1.0) / (double)block;
+    const double most = device->traits.launch_flops / (row_flops + 1.0) / (double)block;
     return most<1 ? 1 : most>(double) blocks ? graft_max_i64(blocks, 1) : (int64_t)most;
 }
 
@@ -149,13 +150,14 @@ enum graft_status graft_gemm_run_gather(struct graft_opencl_device *device,
     g.tiles = choose_tiles(device, tiles, inner, panels * products->batches);
     g.flags = graft_product_flags(products);
 
-    const bool whole = inner <= 2 * BLOCK_TERMS;
+    const int64_t terms = device->traits.block_terms;
+    const bool whole = inner <= 2 * terms;
     const int64_t run = graft_max_i64(g.run, 1);
-    const int64_t block_run = whole || run < BLOCK_TERMS ? run : BLOCK_TERMS;
-    const int64_t block_taps = whole ? graft_max_i64(inner / run, 1) : graft_max_i64(BLOCK_TERMS / run, 1);
+    const int64_t block_run = whole || run < terms ? run : terms;
+    const int64_t block_taps = whole ? graft_max_i64(inner / run, 1) : graft_max_i64(terms / run, 1);
     const double row_flops = 2.0 * (double)inner * (double)panels * tile.columns * products->batches;
     const int64_t block = (int64_t)g.tiles * tile.rows, blocks = graft_ceil_div(rows, block);
-    const int64_t launch_blocks = graft_launch_blocks(rows, block, row_flops);
+    const int64_t launch_blocks = graft_launch_blocks(device, rows, block, row_flops);
     for (int64_t first = 0; first < blocks; first += launch_blocks) {
         g.row_first = (int32_t)(first * block);
         g.row_end = (int32_t)graft_min_i64(rows, (first + launch_blocks) * block);

@@ -134,9 +134,7 @@ GRAFT_MUST_CHECK enum graft_status graft_local_run_sum(struct graft_opencl_devic
 /* The flags of kernels: 1 bias, 2 residual, 4 accumulate, 8 × activation. */
 int32_t graft_product_flags(const struct graft_products *products);
 /* Blocks of `block` rows of one launch, so that it stays well under a second; row_flops for all columns. */
-int64_t graft_launch_blocks(int64_t rows, int64_t block, double row_flops);
-
-/* Floating-point operations that one launch may have. */
-#define GRAFT_LAUNCH_FLOPS 1.2e10
+int64_t graft_launch_blocks(const struct graft_opencl_device *device, int64_t rows, int64_t block,
+                            double row_flops);
 
 #endif

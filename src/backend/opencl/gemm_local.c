@@ -58,7 +58,7 @@ enum graft_status graft_local_run_gather(struct graft_opencl_device *device,
     g.flags = graft_product_flags(products);
     const double row_flops =
         2.0 * g.taps_y * g.taps_x * g.run * (double)g.panels * TILE * products->groups * products->batches;
-    const int64_t launch_blocks = graft_launch_blocks(rows, TILE, row_flops);
+    const int64_t launch_blocks = graft_launch_blocks(device, rows, TILE, row_flops);
     for (int64_t first = 0; first < blocks; first += launch_blocks) {
         int32_t numbers[32];
         g.row_first = (int32_t)(first * TILE);

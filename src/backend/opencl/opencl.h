@@ -42,6 +42,11 @@ struct graft_opencl_traits {
     bool exact_divide; /* -cl-fp32-correctly-rounded-divide-sqrt is there */
     bool fast_fma;     /* fma() is not emulated */
     int vector_floats; /* of the processor's vectors, as the driver says: 4, 8, 16; 1 where it has none */
+    /* Of matrix products and convolutions: floating-point operations of one launch, so that it stays short; terms
+     * of a sum whose factors stay in the cache; bytes of partial results and copies in a workspace, about. */
+    double launch_flops;
+    int block_terms;
+    uint64_t scratch_bytes;
     bool fp64;
     bool fp16;
 };

@@ -142,6 +142,9 @@ void graft_opencl_describe(cl_platform_id platform, cl_device_id id, int index,
     traits->exact_divide = (single & CL_FP_CORRECTLY_ROUNDED_DIVIDE_SQRT) != 0;
     traits->fast_fma = (single & CL_FP_FMA) != 0 && (single & CL_FP_SOFT_FLOAT) == 0;
     traits->vector_floats = (int)UINT(id, CL_DEVICE_NATIVE_VECTOR_WIDTH_FLOAT);
+    traits->launch_flops = 1.2e10;
+    traits->block_terms = 768;
+    traits->scratch_bytes = 32u << 20;
     traits->fp64 = strstr(extensions, "cl_khr_fp64") != NULL;
     traits->fp16 = strstr(extensions, "cl_khr_fp16") != NULL;
 

@@ -1,0 +1,318 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Matrix products and convolutions on OpenCL where the conformance cases are too small to lead: sums in
+ * several blocks, chunks and launches, copies in several passes, and the tiles of processors with narrower
+ * vectors. Inputs are small integers, so all orders of summation give the same bits, and the reference device
+ * says which.
+ */
+#include "backend/backend.h"
+#include "backend/opencl/opencl.h"
+#include "base/random.h"
+#include "support/support.h"
+
+#define SHAPES 24 /* random ones for each set-up */
+#define MARGIN 48 /* floats around each tensor that must stay as they are */
+#define UNTOUCHED 12345.0f
+
+struct fixture {
+    struct graft_context *context;
+    struct graft_device *opencl; /* NULL: there is none */
+    struct graft_device *reference;
+    struct graft_random random;
+};
+
+static int set_up(void **state)
+{
+    struct fixture *const f = calloc(1, sizeof *f);
+    assert_int_equal(graft_context_open(NULL, &f->context), GRAFT_OK);
+    assert_int_equal(graft_device_open(f->context, "reference", &f->reference), GRAFT_OK);
+    if (graft_device_open(f->context, "opencl:0", &f->opencl) != GRAFT_OK) {
+        f->opencl = NULL;
+    }
+    graft_random_start(&f->random, 7, 1);
+    *state = f;
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    struct fixture *const f = *state;
+    graft_device_close(&f->opencl);
+    graft_device_close(&f->reference);
+    graft_context_close(&f->context);
+    free(f);
+    return 0;
+}
+
+static struct graft_opencl_traits *need_traits(struct fixture *f)
+{
+    if (f->opencl == NULL) {
+        print_message("no OpenCL device: %s\n", graft_context_error(f->context));
+        skip();
+    }
+    return &((struct graft_opencl_device *)f->opencl)->traits;
+}
+
+static int pick(struct fixture *f, int low, int high)
+{
+    return low + (int)graft_random_below(&f->random, (uint32_t)(high - low + 1));
+}
+
+/* ---- running one call ---- */
+
+static void need(struct fixture *f, enum graft_status status)
+{
+    if (status != GRAFT_OK) {
+        fail_msg("%s", graft_context_error(f->context));
+    }
+}
+
+/* A buffer with margins around `count` floats. */
+static struct graft_tensor upload(struct fixture *f, struct graft_device *device, const float *data,
+                                  int64_t count)
+{
+    const size_t all = (size_t)count + 2 * MARGIN;
+    float *const padded = malloc(all * sizeof(float));
+    for (size_t i = 0; i < all; i++) {
+        padded[i] = UNTOUCHED;
+    }
+    memcpy(padded + MARGIN, data, (size_t)count * sizeof(float));
+    struct graft_tensor tensor = {NULL, 0};
+    need(f, device->backend->buffer_alloc(device, all * sizeof(float), &tensor.buffer));
+    need(f, device->backend->buffer_write(device, tensor, padded, all * sizeof(float)));
+    free(padded);
+    tensor.offset = MARGIN * sizeof(float);
+    return tensor;
+}
+
+/* Runs a variant on `output`, which holds what is accumulated to. */
+static void run(struct fixture *f, struct graft_device *device, const struct graft_call *call, int variant,
+                float *const *inputs, float *output)
+{
+    const struct graft_backend *const backend = device->backend;
+    struct graft_tensor in[GRAFT_MAX_INPUTS] = {{NULL, 0}}, out[GRAFT_MAX_OUTPUTS] = {{NULL, 0}};
+    struct graft_tensor workspace = {NULL, 64};
+    struct graft_variant_info info;
+    struct graft_kernel *kernel = NULL;
+    const int64_t count = graft_shape_count(&call->out[0].shape);
+    const size_t all = (size_t)count + 2 * MARGIN;
+    need(f, backend->check(device, call, variant, &info));
+    need(f, backend->kernel_open(device, call, variant, &kernel));
+    for (int i = 0; i < call->n_inputs; i++) {
+        if (inputs[i] != NULL) {
+            in[i] = upload(f, device, inputs[i], graft_shape_count(&call->in[i].shape));
+        }
+    }
+    out[0] = upload(f, device, output, count);
+    need(f, backend->buffer_alloc(device, info.workspace_bytes + 64, &workspace.buffer));
+    need(f, backend->kernel_prepare(device, kernel, in));
+    need(f, backend->kernel_run(device, kernel, in, out, workspace));
+    need(f, backend->synchronize(device));
+    float *const padded = malloc(all * sizeof(float));
+    const struct graft_tensor whole = {out[0].buffer, 0};
+    need(f, backend->buffer_read(device, padded, whole, all * sizeof(float)));
+    for (size_t i = 0; i < MARGIN; i++) {
+        assert_true(padded[i] == UNTOUCHED && padded[all - 1 - i] == UNTOUCHED);
+    }
+    memcpy(output, padded + MARGIN, (size_t)count * sizeof(float));
+    free(padded);
+    backend->kernel_close(device, kernel);
+    for (int i = 0; i < call->n_inputs; i++) {
+        backend->buffer_free(device, in[i].buffer);
+    }
+    backend->buffer_free(device, out[0].buffer);
+    backend->buffer_free(device, workspace.buffer);
+}
+
+static float *make_data(struct fixture *f, const struct graft_desc *desc)
+{
+    const int64_t count = graft_shape_count(&desc->shape);
+    float *const data = malloc((size_t)count * sizeof(float) + 1);
+    for (int64_t i = 0; i < count; i++) {
+        data[i] = (float)pick(f, -3, 3);
+    }
+    return data;
+}
+
+/* Every variant whose name is `only` (NULL: all) gives what the reference gives. */
+static void check_call(struct fixture *f, struct graft_call *call, const char *only)
+{
+    float *inputs[GRAFT_MAX_INPUTS] = {NULL};
+    char text[512];
+    need(f, graft_op_infer(f->context, call));
+    graft_call_format(call, text, sizeof text);
+    for (int i = 0; i < call->n_inputs; i++) {
+        if (call->in[i].dtype != GRAFT_DTYPE_NONE) {
+            inputs[i] = make_data(f, &call->in[i]);
+        }
+    }
+    const size_t bytes = (size_t)graft_shape_count(&call->out[0].shape) * sizeof(float);
+    float *const before = make_data(f, &call->out[0]);
+    float *const wanted = malloc(bytes + 1), *const got = malloc(bytes + 1);
+    memcpy(wanted, before, bytes);
+    run(f, f->reference, call, 0, inputs, wanted);
+    int ran = 0;
+    struct graft_variant_info info;
+    for (int variant = 0;; variant++) {
+        const enum graft_status status = f->opencl->backend->check(f->opencl, call, variant, &info);
+        if (status == GRAFT_ERROR_NOT_FOUND) {
+            break;
+        }
+        if (status == GRAFT_ERROR_UNSUPPORTED || (only != NULL && strcmp(only, info.name) != 0)) {
+            continue;
+        }
+        memcpy(got, before, bytes);
+        run(f, f->opencl, call, variant, inputs, got);
+        for (size_t i = 0; i < bytes / sizeof(float); i++) {
+            if (!(got[i] == wanted[i])) {
+                fail_msg("%s, variant %s: element %zu is %g, wanted %g", text, info.name, i, (double)got[i],
+                         (double)wanted[i]);
+            }
+        }
+        ran++;
+    }
+    assert_true(ran > 0);
+    for (int i = 0; i < call->n_inputs; i++) {
+        free(inputs[i]);
+    }
+    free(before);
+    free(wanted);
+    free(got);
+}
+
+/* ---- random calls ---- */
+
+static void set_input(struct graft_call *call, int i, struct graft_shape shape)
+{
+    call->in[i] = (struct graft_desc){GRAFT_DTYPE_F32, shape};
+    call->n_inputs = i + 1;
+}
+
+static void check_convolution(struct fixture *f, const char *only)
+{
+    struct graft_conv2d_attributes a = {.groups = pick(f, 0, 3) == 0 ? pick(f, 2, 3) : 1};
+    const int group_channels = pick(f, 1, 40), group_filters = pick(f, 1, 40);
+    const struct graft_shape x =
+        graft_shape_of(4, pick(f, 1, 3), pick(f, 6, 14), pick(f, 6, 14), group_channels * a.groups);
+    const int kernel[2] = {pick(f, 1, 3), pick(f, 1, 3)};
+    int64_t y_size[2];
+    for (int i = 0; i < 2; i++) {
+        a.stride[i] = pick(f, 1, 2);
+        a.dilation[i] = pick(f, 1, 2);
+        a.pad[2 * i] = pick(f, 0, 2);
+        a.pad[2 * i + 1] = pick(f, 0, 2);
+        y_size[i] = graft_window_output(x.dim[1 + i], kernel[i], a.stride[i], a.dilation[i], a.pad[2 * i],
+                                        a.pad[2 * i + 1], false);
+    }
+    const struct graft_shape w =
+        graft_shape_of(4, group_filters * a.groups, kernel[0], kernel[1], group_channels);
+    const struct graft_shape y = graft_shape_of(4, x.dim[0], y_size[0], y_size[1], w.dim[0]);
+
+    struct graft_call forward = {.op = GRAFT_OP_CONV2D, .attributes.conv2d = a};
+    forward.attributes.conv2d.activation = (enum graft_unary)pick(f, 0, 2);
+    forward.constant = pick(f, 0, 1) == 0 ? 0 : 1u << 1;
+    set_input(&forward, 0, x);
+    set_input(&forward, 1, w);
+    set_input(&forward, 2, graft_shape_of(1, w.dim[0]));
+    set_input(&forward, 3, y);
+    check_call(f, &forward, only);
+
+    struct graft_call input = {.op = GRAFT_OP_CONV2D_GRAD_INPUT, .attributes.conv2d = a};
+    input.attributes.conv2d.size[0] = (int32_t)x.dim[1];
+    input.attributes.conv2d.size[1] = (int32_t)x.dim[2];
+    input.accumulate = (uint32_t)pick(f, 0, 1);
+    set_input(&input, 0, y);
+    set_input(&input, 1, w);
+    check_call(f, &input, only);
+
+    struct graft_call weight = {.op = GRAFT_OP_CONV2D_GRAD_WEIGHT, .attributes.conv2d = a};
+    weight.attributes.conv2d.size[0] = kernel[0];
+    weight.attributes.conv2d.size[1] = kernel[1];
+    weight.accumulate = (uint32_t)pick(f, 0, 1);
+    set_input(&weight, 0, x);
+    set_input(&weight, 1, y);
+    check_call(f, &weight, only);
+}
+
+static void check_product(struct fixture *f, const char *only)
+{
+    const int batches = pick(f, 1, 3), m = pick(f, 1, 70), n = pick(f, 1, 70), k = pick(f, 1, 300);
+    struct graft_call call = {.op = GRAFT_OP_MATMUL, .accumulate = (uint32_t)pick(f, 0, 1)};
+    struct graft_matmul_attributes *const a = &call.attributes.matmul;
+    a->transpose_a = pick(f, 0, 1) == 1;
+    a->transpose_b = pick(f, 0, 1) == 1;
+    a->activation = (enum graft_unary)pick(f, 0, 2);
+    set_input(&call, 0, a->transpose_a ? graft_shape_of(3, batches, k, m) : graft_shape_of(3, batches, m, k));
+    if (pick(f, 0, 1) == 0) {
+        set_input(&call, 1, a->transpose_b ? graft_shape_of(2, n, k) : graft_shape_of(2, k, n));
+    } else {
+        set_input(&call, 1,
+                  a->transpose_b ? graft_shape_of(3, batches, n, k) : graft_shape_of(3, batches, k, n));
+    }
+    set_input(&call, 2, graft_shape_of(1, n));
+    set_input(&call, 3, graft_shape_of(3, batches, m, n));
+    check_call(f, &call, only);
+}
+
+static void check_many(struct fixture *f, const char *only)
+{
+    for (int i = 0; i < SHAPES; i++) {
+        check_convolution(f, only);
+        check_product(f, only);
+    }
+}
+
+/* ---- tests ---- */
+
+static void test_many_launches(void **state)
+{
+    struct fixture *const f = *state;
+    struct graft_opencl_traits *const traits = need_traits(f);
+    traits->launch_flops = 2e5;
+    traits->scratch_bytes = 4096;
+    traits->block_terms = 5;
+    check_many(f, "tile");
+    traits->launch_flops = 2e6;
+    for (int i = 0; i < SHAPES / 4; i++) {
+        check_convolution(f, "local");
+        check_product(f, "local");
+    }
+}
+
+static void test_narrow_vectors(void **state)
+{
+    struct fixture *const f = *state;
+    struct graft_opencl_traits *const traits = need_traits(f);
+    static const int widths[] = {4, 8, 16};
+    for (int i = 0; i < 3; i++) {
+        traits->vector_floats = widths[i];
+        check_many(f, "tile");
+    }
+}
+
+/* The gradient to the weight of several chunks of pixels, and of filters that do not fill a tile. */
+static void test_many_chunks(void **state)
+{
+    struct fixture *const f = *state;
+    struct graft_opencl_traits *const traits = need_traits(f);
+    static const int filters[] = {3, 30}, scratch[] = {1 << 25, 100000, 1};
+    for (int i = 0; i < 6; i++) {
+        struct graft_call call = {.op = GRAFT_OP_CONV2D_GRAD_WEIGHT, .accumulate = (uint32_t)(i % 2)};
+        call.attributes.conv2d = (struct graft_conv2d_attributes){
+            .stride = {1, 1}, .dilation = {1, 1}, .pad = {1, 1, 1, 1}, .groups = 1, .size = {3, 3}};
+        traits->scratch_bytes = (uint64_t)scratch[i / 2];
+        set_input(&call, 0, graft_shape_of(4, 3, 37, 40, 17));
+        set_input(&call, 1, graft_shape_of(4, 3, 37, 40, filters[i % 2]));
+        check_call(f, &call, i / 2 == 1 ? NULL : "tile");
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_many_launches, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_narrow_vectors, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_many_chunks, set_up, tear_down),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
