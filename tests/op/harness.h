@@ -168,11 +168,10 @@ void graft_reference_run(const struct graft_call *call, void *const *in, double 
 /* Truth and tolerances of a job. False with a text if the case itself is wrong. */
 bool graft_truth_make(struct graft_heap *heap, struct graft_context *context, const struct graft_job *job,
                       uint64_t seed, struct graft_truth *truth, char *error, size_t error_size);
-/* The truth for a variant; an algorithm whose rounding is not that of a sum would get tolerances of its own
- * here. False if the tier does not apply to it: algorithms with fractions of their own (Winograd) have no
- * exact tier. */
-bool graft_truth_adapt(const struct graft_job *job, const char *variant, const struct graft_truth *plain,
-                       struct graft_truth *adapted);
+/* The truth for a variant: Winograd's algorithm has a bound of its own (tolerance_winograd.c) and no exact
+ * tier. False if the tier does not apply to the variant. */
+bool graft_truth_adapt(struct graft_heap *heap, const struct graft_job *job, const char *variant,
+                       const struct graft_truth *plain, struct graft_truth *adapted);
 
 /* ---- running one job on one variant ---- */
 

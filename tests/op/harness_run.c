@@ -222,7 +222,7 @@ bool graft_trial_run(const struct graft_trial *trial, struct graft_verdict *verd
         }
         tried = true;
         verdict->text[0] = '\0';
-        if (!graft_truth_adapt(trial->job, attempt.info.name, trial->truth, &adapted)) {
+        if (!graft_truth_adapt(trial->heap, trial->job, attempt.info.name, trial->truth, &adapted)) {
             verdict->outcome = GRAFT_OUTCOME_SKIPPED;
             return true;
         }

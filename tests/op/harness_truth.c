@@ -115,9 +115,12 @@ bool graft_truth_make(struct graft_heap *heap, struct graft_context *context, co
     return true;
 }
 
-bool graft_truth_adapt(const struct graft_job *job, const char *variant, const struct graft_truth *plain,
-                       struct graft_truth *adapted)
+bool graft_truth_adapt(struct graft_heap *heap, const struct graft_job *job, const char *variant,
+                       const struct graft_truth *plain, struct graft_truth *adapted)
 {
     *adapted = *plain;
-    return job->tier != GRAFT_TIER_EXACT || graft_variant_has_exact(variant);
+    if (graft_variant_has_exact(variant)) {
+        return true;
+    }
+    return job->tier != GRAFT_TIER_EXACT && graft_tolerance_winograd(heap, adapted);
 }

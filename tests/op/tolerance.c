@@ -117,7 +117,7 @@ bool graft_tolerance_has_exact(enum graft_op op)
 
 bool graft_variant_has_exact(const char *variant)
 {
-    return strncmp(variant, "winograd", 8) != 0;
+    return strcmp(variant, "winograd4") != 0;
 }
 
 static void apply_signs(struct graft_magnitude *m, const char *signs)
