@@ -45,8 +45,10 @@
     const struct graft_cpu_row graft_cpu_##op = {row_##op};
 
 VARIANT(conv2d_depthwise)
+VARIANT(conv2d_winograd4)
 VARIANT(conv2d_gemm)
 VARIANT(conv2d_grad_input_depthwise)
+VARIANT(conv2d_grad_input_winograd4)
 VARIANT(conv2d_grad_input_gemm)
 VARIANT(conv2d_grad_weight_depthwise)
 VARIANT(conv2d_grad_weight_gemm)
@@ -74,8 +76,9 @@ VARIANT(sgd_vector)
 VARIANT(adam_vector)
 VARIANT(rmsprop_vector)
 
-ROW(conv2d, ENTRY(conv2d_depthwise, "depthwise"), ENTRY(conv2d_gemm, "gemm"))
-ROW(conv2d_grad_input, ENTRY(conv2d_grad_input_depthwise, "depthwise"), ENTRY(conv2d_grad_input_gemm, "gemm"))
+ROW(conv2d, ENTRY(conv2d_depthwise, "depthwise"), ENTRY(conv2d_winograd4, "winograd4"), ENTRY(conv2d_gemm, "gemm"))
+ROW(conv2d_grad_input, ENTRY(conv2d_grad_input_depthwise, "depthwise"),
+    ENTRY(conv2d_grad_input_winograd4, "winograd4"), ENTRY(conv2d_grad_input_gemm, "gemm"))
 ROW(conv2d_grad_weight, ENTRY(conv2d_grad_weight_depthwise, "depthwise"), ENTRY(conv2d_grad_weight_gemm, "gemm"))
 ROW(matmul, ENTRY(matmul_gemm, "gemm"))
 ROW(batch_norm, ENTRY(batch_norm_vector, "vector"))

@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: MIT */
+/* The transforms of F(4×4, 3×3), vectors along channels: see winograd.h. */
+#include "backend/cpu/fast/winograd.h"
+
+#include "backend/cpu/fast/gemm.h"
+#include "base/size.h"
+
+FAST_INLINE vec load(const float *from, int count)
+{
+    return count == FAST_WIDTH ? vec_load(from) : vec_load_part(from, count);
+}
+
+FAST_INLINE void store(float *to, vec value, int count)
+{
+    if (count == FAST_WIDTH)
+        vec_store(to, value);
+    else
+        vec_store_part(to, value, count);
+}
+
+#define POINT_A 0.70710678118654752f /* √½ */
+#define POINT_B 1.41421356237309505f /* √2 */
+
+/* Bᵀ d: six values a step apart. */
+FAST_INLINE void transform_patch(const vec d[WINOGRAD_PATCH], vec r[WINOGRAD_PATCH])
+{
+    const vec even_a = d[4] - vec_set(2) * d[2];
+    const vec odd_a = vec_set(POINT_A) * (d[3] - vec_set(2) * d[1]);
+    const vec even_b = d[4] - vec_set(0.5f) * d[2];
+    const vec odd_b = vec_set(POINT_B) * (d[3] - vec_set(0.5f) * d[1]);
+    r[0] = d[0] - vec_set(2.5f) * d[2] + d[4];
+    r[1] = even_a + odd_a;
+    r[2] = even_a - odd_a;
+    r[3] = even_b + odd_b;
+    r[4] = even_b - odd_b;
+    r[5] = d[1] - vec_set(2.5f) * d[3] + d[5];
+}
+
+/* Aᵀ m. */
+FAST_INLINE void transform_sums(const vec m[WINOGRAD_PATCH], vec r[WINOGRAD_TILE])
+{
+    const vec even_a = m[1] + m[2];
+    const vec odd_a = vec_set(POINT_A) * (m[1] - m[2]);
+    const vec even_b = m[3] + m[4];
+    const vec odd_b = vec_set(POINT_B) * (m[3] - m[4]);
+    r[0] = m[0] + even_a + even_b;
+    r[1] = odd_a + odd_b;
+    r[2] = vec_set(0.5f) * even_a + vec_set(2) * even_b;
+    r[3] = vec_set(0.5f) * odd_a + vec_set(2) * odd_b + m[5];
+}
+
+/* G g. */
+FAST_INLINE void transform_taps(const vec g[3], vec r[WINOGRAD_PATCH])
+{
+    const vec even_a = vec_set(-1 / 1.5f) * g[0] + vec_set(-0.5f / 1.5f) * g[2];
+    const vec odd_a = vec_set(-POINT_A / 1.5f) * g[1];
+    const vec even_b = vec_set(1.0f / 6) * g[0] + vec_set(2.0f / 6) * g[2];
+    const vec odd_b = vec_set(POINT_B / 6) * g[1];
+    r[0] = g[0];
+    r[1] = even_a + odd_a;
+    r[2] = even_a - odd_a;
+    r[3] = even_b + odd_b;
+    r[4] = even_b - odd_b;
+    r[5] = g[2];
+}
+
+/* One patch at x; rows and columns outside [*_first, *_end) of the patch count as 0. */
+FAST_INLINE void patch(const float *x, int64_t row, int64_t pixel, const int y_range[2], const int x_range[2],
+                       const bool inside, float *to, int64_t point, int count)
+{
+    vec columns[WINOGRAD_PATCH][WINOGRAD_PATCH]; /* [x][y] */
+    for (int j = 0; j < WINOGRAD_PATCH; j++) {
+        vec d[WINOGRAD_PATCH];
+#pragma GCC unroll 8
+        for (int i = 0; i < WINOGRAD_PATCH; i++) {
+            const bool there = inside || (i >= y_range[0] && i < y_range[1] && j >= x_range[0] && j < x_range[1]);
+            d[i] = there ? load(x + i * row + j * pixel, count) : (vec){0};
+        }
+        transform_patch(d, columns[j]);
+    }
+    for (int i = 0; i < WINOGRAD_PATCH; i++) {
+        vec d[WINOGRAD_PATCH];
+        vec r[WINOGRAD_PATCH];
+#pragma GCC unroll 8
+        for (int j = 0; j < WINOGRAD_PATCH; j++)
+            d[j] = columns[j][i];
+        transform_patch(d, r);
+#pragma GCC unroll 8
+        for (int j = 0; j < WINOGRAD_PATCH; j++)
+            store(to + (i * WINOGRAD_PATCH + j) * point, r[j], count);
+    }
+}
+
+void FAST(winograd_input)(const struct fast_winograd *w, const float *x, int64_t first, int64_t count,
+                          const struct fast_winograd_points *to)
+{
+    const int64_t row = w->in[1] * w->c;
+    for (int64_t t = 0; t < count; t++) {
+        const int64_t in_image = (first + t) % (w->tiles[0] * w->tiles[1]);
+        const int64_t image = (first + t) / (w->tiles[0] * w->tiles[1]);
+        const int64_t y = in_image / w->tiles[1] * WINOGRAD_TILE + w->first[0];
+        const int64_t column = in_image % w->tiles[1] * WINOGRAD_TILE + w->first[1];
+        const int y_range[2] = {(int)graft_max_i64(-y, 0), (int)graft_min_i64(w->in[0] - y, WINOGRAD_PATCH)};
+        const int x_range[2] = {(int)graft_max_i64(-column, 0), (int)graft_min_i64(w->in[1] - column, WINOGRAD_PATCH)};
+        const bool inside =
+            y_range[0] == 0 && x_range[0] == 0 && y_range[1] == WINOGRAD_PATCH && x_range[1] == WINOGRAD_PATCH;
+        const float *const from = x + image * w->in[0] * row + y * row + column * w->c;
+        float *const data = to->data + t * to->tile;
+        int64_t c = 0;
+        for (; inside && c + FAST_WIDTH <= w->c; c += FAST_WIDTH)
+            patch(from + c, row, w->c, y_range, x_range, true, data + c, to->point, FAST_WIDTH);
+        for (; c < w->c; c += FAST_WIDTH)
+            patch(from + c, row, w->c, y_range, x_range, false, data + c, to->point,
+                  (int)graft_min_i64(FAST_WIDTH, w->c - c));
+    }
+}
+
+/* 4×4 outputs of `count` channels; at: index of the first in y. */
+FAST_INLINE void outputs(const struct fast_winograd *w, const float *from, int64_t point, int64_t at, int64_t c,
+                         const int size[2], const struct fast_winograd_output *output, int count)
+{
+    vec columns[WINOGRAD_PATCH][WINOGRAD_TILE]; /* [x][y] */
+    for (int j = 0; j < WINOGRAD_PATCH; j++) {
+        vec m[WINOGRAD_PATCH];
+#pragma GCC unroll 8
+        for (int i = 0; i < WINOGRAD_PATCH; i++)
+            m[i] = load(from + (i * WINOGRAD_PATCH + j) * point, count);
+        transform_sums(m, columns[j]);
+    }
+    const vec bias = output->bias ? load(output->bias + c, count) : (vec){0};
+    for (int i = 0; i < size[0]; i++) {
+        vec m[WINOGRAD_PATCH];
+        vec r[WINOGRAD_TILE];
+#pragma GCC unroll 8
+        for (int j = 0; j < WINOGRAD_PATCH; j++)
+            m[j] = columns[j][i];
+        transform_sums(m, r);
+        for (int j = 0; j < size[1]; j++) {
+            const int64_t index = at + (i * w->out[1] + j) * w->o + c;
+            vec sum = r[j] + bias;
+            if (output->residual)
+                sum += load(output->residual + index, count);
+            if (output->activation == GRAFT_UNARY_RELU)
+                sum = vec_relu(sum);
+            else if (output->activation == GRAFT_UNARY_RELU6)
+                sum = vec_relu6(sum);
+            if (output->accumulate)
+                sum += load(output->y + index, count);
+            store(output->y + index, sum, count);
+        }
+    }
+}
+
+void FAST(winograd_output)(const struct fast_winograd *w, const struct fast_winograd_points *from, int64_t first,
+                           int64_t count, const struct fast_winograd_output *output)
+{
+    for (int64_t t = 0; t < count; t++) {
+        const int64_t in_image = (first + t) % (w->tiles[0] * w->tiles[1]);
+        const int64_t image = (first + t) / (w->tiles[0] * w->tiles[1]);
+        const int64_t y = in_image / w->tiles[1] * WINOGRAD_TILE;
+        const int64_t x = in_image % w->tiles[1] * WINOGRAD_TILE;
+        const int size[2] = {(int)graft_min_i64(w->out[0] - y, WINOGRAD_TILE),
+                             (int)graft_min_i64(w->out[1] - x, WINOGRAD_TILE)};
+        const int64_t at = ((image * w->out[0] + y) * w->out[1] + x) * w->o;
+        const float *const data = from->data + t * from->tile;
+        int64_t c = 0;
+        for (; c + FAST_WIDTH <= w->o; c += FAST_WIDTH)
+            outputs(w, data + c, from->point, at, c, size, output, FAST_WIDTH);
+        if (c < w->o)
+            outputs(w, data + c, from->point, at, c, size, output, (int)(w->o - c));
+    }
+}
+
+/* G g Gᵀ of one filter, `count` channels; tap: floats from tap to tap, negative where the taps are turned. */
+FAST_INLINE void filter(const float *g, ptrdiff_t tap, float *to, int64_t point, int count)
+{
+    vec columns[3][WINOGRAD_PATCH]; /* [x][y] */
+    for (int j = 0; j < 3; j++) {
+        const vec taps[3] = {load(g + j * tap, count), load(g + (3 + j) * tap, count), load(g + (6 + j) * tap, count)};
+        transform_taps(taps, columns[j]);
+    }
+    for (int i = 0; i < WINOGRAD_PATCH; i++) {
+        const vec taps[3] = {columns[0][i], columns[1][i], columns[2][i]};
+        vec r[WINOGRAD_PATCH];
+        transform_taps(taps, r);
+        for (int j = 0; j < WINOGRAD_PATCH; j++)
+            store(to + (i * WINOGRAD_PATCH + j) * point, r[j], count);
+    }
+}
+
+void FAST(winograd_filters)(float *to, int64_t point_step, const float *w, int64_t filters, int64_t channels,
+                            int64_t first, bool backward, float *scratch)
+{
+    if (backward) { /* a row of the panel is a filter's channels [first, first + FAST_COLUMNS) */
+        const int64_t columns = graft_min_i64(FAST_COLUMNS, channels - first);
+        for (int64_t o = 0; o < filters; o++) {
+            float *const row = to + o * FAST_COLUMNS;
+            for (int64_t j = 0; j < FAST_COLUMNS; j += FAST_WIDTH) {
+                const int count = (int)graft_max_i64(graft_min_i64(FAST_WIDTH, columns - j), 0);
+                const float *const last = w + (o * 9 + 8) * channels + first + graft_min_i64(j, columns);
+                if (count == FAST_WIDTH)
+                    filter(last, -channels, row + j, point_step, FAST_WIDTH);
+                else
+                    filter(last, -channels, row + j, point_step, count);
+            }
+        }
+        return;
+    }
+    const int64_t columns = graft_min_i64(FAST_COLUMNS, filters - first);
+    for (int64_t k = 0; k < channels; k += WINOGRAD_K) { /* [point][filter][k] first, then turned */
+        const int64_t length = graft_min_i64(WINOGRAD_K, channels - k);
+        const int64_t plane = FAST_COLUMNS * WINOGRAD_K;
+        for (int64_t o = 0; o < columns; o++) {
+            for (int64_t i = 0; i < length; i += FAST_WIDTH) {
+                const int count = (int)graft_min_i64(FAST_WIDTH, length - i);
+                const float *const g = w + (first + o) * 9 * channels + k + i;
+                if (count == FAST_WIDTH)
+                    filter(g, channels, scratch + o * WINOGRAD_K + i, plane, FAST_WIDTH);
+                else
+                    filter(g, channels, scratch + o * WINOGRAD_K + i, plane, count);
+            }
+        }
+        for (int point = 0; point < WINOGRAD_POINTS; point++)
+            FAST(pack_panel)(to + point * point_step + k * FAST_COLUMNS, scratch + point * plane, length, columns, 1,
+                             WINOGRAD_K);
+    }
+}
