@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Bad input: one clear message that names the file or the number, exit code 1 or 2, and what was there is unchanged."""
+"""Bad input: one clear message naming the file or the number, exit code 1 or 2, and what was there unchanged."""
+
 import json
 import os
 import resource
@@ -120,20 +121,28 @@ class Weights(Case):
                 self.refused([])
         write(self.path("w.safetensors"), whole + b"\0")
         self.refused([])
-        self.bad(1, ["no.safetensors"], "predict", "mnist_convnet", "--weights", "no.safetensors", self.picture)
+        self.bad(
+            1, ["no.safetensors"], "predict", "mnist_convnet", "--weights", "no.safetensors", self.picture
+        )
 
     def test_hostile(self):
-        big = struct.pack("<Q", 2 ** 63) + b"{}"
+        big = struct.pack("<Q", 2**63) + b"{}"
         write(self.path("w.safetensors"), big)
         self.refused([])
         write(self.path("w.safetensors"), struct.pack("<Q", 99_999_999) + b"{}")
         self.refused([])
-        for header in ("[" * 100000, "{" * 100000, '{"a":' * 20000, "{}}", "nonsense",
-                       '{"a": {"dtype": "F32", "shape": [4294967296, 4294967296], "data_offsets": [0, 16]}}',
-                       '{"a": {"dtype": "F32", "shape": [4], "data_offsets": [0, 4000000000]}}',
-                       '{"a": {"dtype": "F32", "shape": [-4], "data_offsets": [0, 16]}}',
-                       '{"a": {"dtype": "F32", "shape": [4], "data_offsets": [16, 0]}}',
-                       '{"a": {"dtype": "F99", "shape": [4], "data_offsets": [0, 16]}}'):
+        for header in (
+            "[" * 100000,
+            "{" * 100000,
+            '{"a":' * 20000,
+            "{}}",
+            "nonsense",
+            '{"a": {"dtype": "F32", "shape": [4294967296, 4294967296], "data_offsets": [0, 16]}}',
+            '{"a": {"dtype": "F32", "shape": [4], "data_offsets": [0, 4000000000]}}',
+            '{"a": {"dtype": "F32", "shape": [-4], "data_offsets": [0, 16]}}',
+            '{"a": {"dtype": "F32", "shape": [4], "data_offsets": [16, 0]}}',
+            '{"a": {"dtype": "F99", "shape": [4], "data_offsets": [0, 16]}}',
+        ):
             with self.subTest(header[:60]):
                 safetensors(self.path("w.safetensors"), {"a": ([4], b"\0" * 16)}, header=header)
                 self.refused([])
@@ -141,8 +150,20 @@ class Weights(Case):
     def test_foreign(self):
         safetensors(self.path("w.safetensors"), {"encoder.weight": ([2, 2], b"\0" * 16)})
         self.refused(["conv"])  # names what is missing
-        self.good("fit", "d", "--model", "tiny_convnet", "--input", "32", "--device", "cpu", "--epochs", "1", "--out",
-                  "other")
+        self.good(
+            "fit",
+            "d",
+            "--model",
+            "tiny_convnet",
+            "--input",
+            "32",
+            "--device",
+            "cpu",
+            "--epochs",
+            "1",
+            "--out",
+            "other",
+        )
         shutil.copy(self.path("other/model.safetensors"), self.path("w.safetensors"))
         self.refused(["tiny_convnet", "mnist_convnet"])
 
@@ -150,7 +171,7 @@ class Weights(Case):
         """Weights that make NaN are no result."""
         whole = bytearray(read(self.path("run/model.safetensors")))
         header = struct.unpack("<Q", whole[:8])[0]
-        whole[8 + header:8 + header + 4] = struct.pack("<f", float("nan"))
+        whole[8 + header : 8 + header + 4] = struct.pack("<f", float("nan"))
         write(self.path("w.safetensors"), whole)
         self.bad(1, ["finite"], "predict", "mnist_convnet", "--weights", "w.safetensors", self.picture)
 
@@ -170,7 +191,7 @@ class Weights(Case):
         self.bad(1, ["hollow/config.json"], "fit", "--resume", "hollow")
         before = snapshot(self.path("run"))
         for name in ("config.json", "state.safetensors"):
-            for damaged in (b"", b"{}", before[name][:len(before[name]) // 2]):
+            for damaged in (b"", b"{}", before[name][: len(before[name]) // 2]):
                 with self.subTest("%s %d" % (name, len(damaged))):
                     write(self.path("run", name), damaged)
                     now = snapshot(self.path("run"))
@@ -198,8 +219,16 @@ class Devices(Case):
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertEqual([device["id"] for device in json.loads(done.stdout)], ["reference", "cpu"])
         self.assertIn("install", done.stderr)
-        self.bad(2, ["opencl:0", "install"], "bench", "--model", "mnist_convnet", "--device", "opencl:0",
-                 environment=none)
+        self.bad(
+            2,
+            ["opencl:0", "install"],
+            "bench",
+            "--model",
+            "mnist_convnet",
+            "--device",
+            "opencl:0",
+            environment=none,
+        )
         done = self.run_graft("conform", "--device", "opencl:0", environment=none)
         self.assertEqual(done.returncode, 77, done.stderr)
 
@@ -217,7 +246,8 @@ class Disk(Case):
                 self.bad(1, ["standard output", "No space left"], *arguments, stdout=full)
 
     def test_limit_on_files(self):
-        """Weights larger than what a file may have: the run ends with the file's name; what is there is whole."""
+        """Weights larger than a file may be: the run ends with the file's name; what is there is whole."""
+
         def limit():
             resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
 
@@ -231,14 +261,32 @@ class Disk(Case):
             self.assertEqual(after[name], before[name], name)
         self.assertEqual([name for name in after if "part" in name], [])
         write(self.path("f.npy"), b"old")
-        self.bad(1, ["f.npy", "File too large"], "features", "run", "d", "--pool", "none", "--layer", "conv1", "--out",
-                 "f.npy", preexec_fn=limit)
+        self.bad(
+            1,
+            ["f.npy", "File too large"],
+            "features",
+            "run",
+            "d",
+            "--pool",
+            "none",
+            "--layer",
+            "conv1",
+            "--out",
+            "f.npy",
+            preexec_fn=limit,
+        )
         self.assertEqual(read(self.path("f.npy")), b"old")
 
     def test_full_disk(self):
         os.makedirs(self.path("small"))
-        mounted = os.geteuid() == 0 and subprocess.run(
-            ["mount", "-t", "tmpfs", "-o", "size=256k", "none", self.path("small")], stderr=subprocess.DEVNULL).returncode == 0
+        mounted = (
+            os.geteuid() == 0
+            and subprocess.run(
+                ["mount", "-t", "tmpfs", "-o", "size=256k", "none", self.path("small")],
+                stderr=subprocess.DEVNULL,
+            ).returncode
+            == 0
+        )
         if not mounted:
             self.skipTest("a small file system cannot be mounted here")
         try:
@@ -272,7 +320,7 @@ class RealPictures(Case):
         whole = read(os.path.join(folder, name))
         write(self.path("whole.png"), whole)  # renamed: the first bytes tell what it is
         self.good("predict", "run", "whole.png")
-        write(self.path("cut.jpg"), whole[:len(whole) // 2])
+        write(self.path("cut.jpg"), whole[: len(whole) // 2])
         self.bad(1, ["cut.jpg"], "predict", "run", "cut.jpg")
 
 

@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: MIT
 """What the tests of the command share: running it, checking its failures, drawing pictures.
 
-Each test file is run as `python3 FILE.py PATH-TO-GRAFT [unittest's arguments]`; only the standard library is needed.
+Each test file is run as `python3 FILE.py PATH-TO-GRAFT [unittest's arguments]`; only the standard library is
+needed.
 """
+
 import json
 import os
 import random
@@ -16,7 +18,9 @@ import unittest
 import zlib
 
 GRAFT = os.path.abspath(sys.argv[1]) if len(sys.argv) > 1 else "graft"
-DATA = os.environ.get("GRAFT_TEST_DATA") or os.path.join(os.path.dirname(__file__), "..", "..", "..", "shared")
+DATA = os.environ.get("GRAFT_TEST_DATA") or os.path.join(
+    os.path.dirname(__file__), "..", "..", "..", "shared"
+)
 SKIP = 77
 
 
@@ -29,8 +33,12 @@ def png(path, width, height, pixel):
         return struct.pack(">I", len(data)) + body + struct.pack(">I", zlib.crc32(body))
 
     with open(path, "wb") as file:
-        file.write(b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0))
-                   + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b""))
+        file.write(
+            b"\x89PNG\r\n\x1a\n"
+            + chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0))
+            + chunk(b"IDAT", zlib.compress(rows))
+            + chunk(b"IEND", b"")
+        )
 
 
 def draw_class(folder, name, base, count, seed, side=40):
@@ -38,8 +46,12 @@ def draw_class(folder, name, base, count, seed, side=40):
     os.makedirs(os.path.join(folder, name))
     noise = random.Random(seed)
     for i in range(count):
-        png(os.path.join(folder, name, "%02d.png" % i), side, side,
-            lambda x, y: tuple(max(0, min(255, c + noise.randrange(-60, 61))) for c in base))
+        png(
+            os.path.join(folder, name, "%02d.png" % i),
+            side,
+            side,
+            lambda x, y: tuple(max(0, min(255, c + noise.randrange(-60, 61))) for c in base),
+        )
 
 
 def draw_data(folder, count=10, val=4):
@@ -82,9 +94,16 @@ def has_device(name):
 
 
 def run(*arguments, timeout=240, environment=None, **options):
-    return subprocess.run([GRAFT] + [str(a) for a in arguments], stdout=options.pop("stdout", subprocess.PIPE),
-                          stderr=subprocess.PIPE, text=True, timeout=timeout, stdin=subprocess.DEVNULL,
-                          env=dict(os.environ, **(environment or {})), **options)
+    return subprocess.run(
+        [GRAFT] + [str(a) for a in arguments],
+        stdout=options.pop("stdout", subprocess.PIPE),
+        stderr=subprocess.PIPE,
+        text=True,
+        timeout=timeout,
+        stdin=subprocess.DEVNULL,
+        env=dict(os.environ, **(environment or {})),
+        **options
+    )
 
 
 class Case(unittest.TestCase):
@@ -107,7 +126,7 @@ class Case(unittest.TestCase):
         return done.stdout
 
     def bad(self, code, words, *arguments, **options):
-        """Runs it; it must end with `code` and say all of `words` in its one line of failure. Returns that line."""
+        """Runs it; it must end with `code` and say all of `words` in its one line of failure, which is returned."""
         stdout = options.pop("prints", False)
         done = self.run_graft(*arguments, **options)
         lines = [line for line in done.stderr.splitlines() if line.startswith("graft: ")]

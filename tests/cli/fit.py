@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 """graft fit: the run folder, the same bits for the same seed, Ctrl-C and going on, stages and freezing."""
+
 import csv
 import json
 import os
@@ -21,10 +22,12 @@ def tensors(path):
     with open(path, "rb") as file:
         data = file.read()
     length = struct.unpack("<Q", data[:8])[0]
-    header = json.loads(data[8:8 + length])
+    header = json.loads(data[8 : 8 + length])
     header.pop("__metadata__", None)
-    return {name: data[8 + length + entry["data_offsets"][0]:8 + length + entry["data_offsets"][1]]
-            for name, entry in header.items()}
+    return {
+        name: data[8 + length + entry["data_offsets"][0] : 8 + length + entry["data_offsets"][1]]
+        for name, entry in header.items()
+    }
 
 
 class Fit(Case):
@@ -45,7 +48,13 @@ class Fit(Case):
         self.assertIn("runs/d-tiny_convnet-1", text)
         self.assertIn("graft predict runs/d-tiny_convnet-1", text)
         run = "runs/d-tiny_convnet-1"
-        for name in ("config.json", "model.safetensors", "last.safetensors", "state.safetensors", "history.csv"):
+        for name in (
+            "config.json",
+            "model.safetensors",
+            "last.safetensors",
+            "state.safetensors",
+            "history.csv",
+        ):
             self.assertTrue(os.path.exists(self.path(run, name)), name)
         for name in ("curves.png", "confusion.png"):
             with open(self.path(run, name), "rb") as file:
@@ -75,8 +84,12 @@ class Fit(Case):
     def test_progress_on_a_terminal(self):
         """A line that overwrites itself, only there; with images per second and time left."""
         master, slave = pty.openpty()
-        with subprocess.Popen([GRAFT, "fit", "d", *COMMON, "--epochs", "10"], cwd=self.folder, stderr=slave,
-                              stdout=subprocess.DEVNULL) as process:
+        with subprocess.Popen(
+            [GRAFT, "fit", "d", *COMMON, "--epochs", "10"],
+            cwd=self.folder,
+            stderr=slave,
+            stdout=subprocess.DEVNULL,
+        ) as process:
             os.close(slave)
             seen = b""
             while True:
@@ -89,7 +102,9 @@ class Fit(Case):
                 seen += part
         os.close(master)
         self.assertEqual(process.returncode, 0, seen)
-        self.assertRegex(seen.decode(), r"\rtraining, epoch \d+/10: \d+/20 pictures, \d+ images/s, loss .* left")
+        self.assertRegex(
+            seen.decode(), r"\rtraining, epoch \d+/10: \d+/20 pictures, \d+ images/s, loss .* left"
+        )
 
     def test_same_seed_same_bits(self):
         first = self.fit("a", "--epochs", "2", "--augment", "--seed", "7", "--threads", "1")
@@ -97,10 +112,15 @@ class Fit(Case):
         self.assertNotEqual(first, self.fit("c", "--epochs", "2", "--augment", "--seed", "8"))
 
     def test_interrupted_and_resumed(self):
-        """Ctrl-C in the middle: usable, exit code 130; resumed, it ends with the bits of a run without a break."""
+        """Ctrl-C in the middle: usable, exit code 130; resumed, it ends with the bits of an unbroken run."""
         whole = self.fit("whole", "--epochs", "40", "--seed", "3")
-        process = subprocess.Popen([GRAFT, "fit", "d", *COMMON, "--out", "cut", "--epochs", "40", "--seed", "3"],
-                                   cwd=self.folder, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        process = subprocess.Popen(
+            [GRAFT, "fit", "d", *COMMON, "--out", "cut", "--epochs", "40", "--seed", "3"],
+            cwd=self.folder,
+            stderr=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
         for line in process.stderr:
             if re.match(r" +3  all ", line):
                 process.send_signal(signal.SIGINT)
@@ -119,12 +139,18 @@ class Fit(Case):
         self.good("fit", "--resume", "cut", "--device", "cpu")
         self.assertEqual(len(self.history("cut")), 40)
         self.assertEqual(tensors(self.path("cut", "model.safetensors")), whole)
-        self.assertEqual(tensors(self.path("cut", "last.safetensors")),
-                         tensors(self.path("whole", "last.safetensors")))
+        self.assertEqual(
+            tensors(self.path("cut", "last.safetensors")), tensors(self.path("whole", "last.safetensors"))
+        )
 
     def test_second_interrupt_ends_at_once(self):
-        process = subprocess.Popen([GRAFT, "fit", "d", *COMMON, "--epochs", "100000"], cwd=self.folder,
-                                   stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
+        process = subprocess.Popen(
+            [GRAFT, "fit", "d", *COMMON, "--epochs", "100000"],
+            cwd=self.folder,
+            stderr=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            text=True,
+        )
         process.stderr.readline()
         begin = time.monotonic()
         process.send_signal(signal.SIGINT)
@@ -135,12 +161,16 @@ class Fit(Case):
         self.assertLess(time.monotonic() - begin, 20)
 
     def test_stages_and_freezing(self):
-        self.fit("a", "--stages", "head:1:1e-2,block4:2,all:1:1e-4", "--optimizer", "sgd", "--schedule", "constant")
+        self.fit(
+            "a", "--stages", "head:1:1e-2,block4:2,all:1:1e-4", "--optimizer", "sgd", "--schedule", "constant"
+        )
         rows = self.history("a")
         self.assertEqual([row["stage"] for row in rows], ["head", "block4", "block4", "all"])
         self.assertEqual([float(row["learning_rate"]) for row in rows], [1e-2, 1e-3, 1e-3, 1e-4])
         start = tensors(self.path("a", "model.safetensors"))
-        frozen = self.fit("b", "--weights", "a/model.safetensors", "--freeze", "block3", "--epochs", "1", "--lr", "0.1")
+        frozen = self.fit(
+            "b", "--weights", "a/model.safetensors", "--freeze", "block3", "--epochs", "1", "--lr", "0.1"
+        )
         changed = {name.split(".")[0] for name in start if start[name] != frozen[name]}
         self.assertFalse(changed & {"block1", "block2", "block3"}, changed)
         self.assertTrue({"block4", "block5", "fc"} <= changed, changed)
@@ -160,8 +190,9 @@ class Fit(Case):
         self.assertEqual(json.loads(self.good(*split, "val"))["images"], 4)
         self.assertEqual(json.loads(self.good("evaluate", "r", "flat", "--json"))["images"], 20)
         self.good("fit", "d/train", *COMMON, "--val", "d/val", "--epochs", "1", "--out", "v")
-        done = json.loads(self.good("fit", "flat", *COMMON, "--epochs", "1", "--val-fraction", "0", "--out", "n",
-                                    "--json"))
+        done = json.loads(
+            self.good("fit", "flat", *COMMON, "--epochs", "1", "--val-fraction", "0", "--out", "n", "--json")
+        )
         self.assertIsNone(done["val_top1"])
 
 

@@ -1,11 +1,23 @@
 # SPDX-License-Identifier: MIT
 """The command explains itself: overview, help of every verb, by example."""
+
 import re
 import unittest
 
 from command import Case, main, run
 
-VERBS = ["fit", "predict", "evaluate", "features", "check", "models", "summary", "devices", "bench", "conform"]
+VERBS = [
+    "fit",
+    "predict",
+    "evaluate",
+    "features",
+    "check",
+    "models",
+    "summary",
+    "devices",
+    "bench",
+    "conform",
+]
 EVERYWHERE = ["--device D", "--threads N", "--seed N", "--json", "--quiet", "--help"]
 
 

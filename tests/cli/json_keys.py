@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""--json: documents that parse, with the stable keys; the figures agree with each other and with other sources."""
+"""--json: documents that parse, with the stable keys; figures agree with each other and with other sources."""
+
 import json
 import math
 import struct
@@ -14,9 +15,9 @@ def read_npy(path):
         data = file.read()
     assert data[:6] == b"\x93NUMPY"
     length = struct.unpack("<H", data[8:10])[0]
-    header = eval(data[10:10 + length].decode(), {"__builtins__": {}}, {"False": False, "True": True})
+    header = eval(data[10 : 10 + length].decode(), {"__builtins__": {}}, {"False": False, "True": True})
     assert header["descr"] == "<f4" and not header["fortran_order"]
-    values = data[10 + length:]
+    values = data[10 + length :]
     return header["shape"], struct.unpack("<%df" % (len(values) // 4), values)
 
 
@@ -30,8 +31,20 @@ class Json(Case):
         devices = self.one("devices")
         self.assertEqual([device["id"] for device in devices[:2]], ["reference", "cpu"])
         for device in devices:
-            self.assertEqual(list(device), ["id", "name", "platform", "driver", "kind", "memory_bytes",
-                                            "max_allocation_bytes", "fp16", "fp64"])
+            self.assertEqual(
+                list(device),
+                [
+                    "id",
+                    "name",
+                    "platform",
+                    "driver",
+                    "kind",
+                    "memory_bytes",
+                    "max_allocation_bytes",
+                    "fp16",
+                    "fp64",
+                ],
+            )
             self.assertIn(device["kind"], ("cpu", "gpu"))
             self.assertGreater(device["memory_bytes"], 1 << 20)
             self.assertIsInstance(device["fp64"], bool)
@@ -41,13 +54,27 @@ class Json(Case):
         self.assertEqual(models["mnist_convnet"]["parameters"], 93322)
         self.assertEqual(models["resnet18"]["input"], [224, 224, 3])
         summary = self.one("summary", "mnist_convnet")
-        self.assertEqual(list(summary), ["model", "input", "output", "classes", "parameters", "trainable_parameters",
-                                         "multiply_adds", "layers"])
+        self.assertEqual(
+            list(summary),
+            [
+                "model",
+                "input",
+                "output",
+                "classes",
+                "parameters",
+                "trainable_parameters",
+                "multiply_adds",
+                "layers",
+            ],
+        )
         self.assertEqual(sum(layer["parameters"] for layer in summary["layers"]), 93322)
-        self.assertEqual(sum(layer["multiply_adds"] for layer in summary["layers"]),
-                         models["mnist_convnet"]["multiply_adds"])
-        other = self.one("summary", "resnet18", "--classes", "7", "--input", "64x96", "--freeze", "layer4",
-                         "--batch", "2")
+        self.assertEqual(
+            sum(layer["multiply_adds"] for layer in summary["layers"]),
+            models["mnist_convnet"]["multiply_adds"],
+        )
+        other = self.one(
+            "summary", "resnet18", "--classes", "7", "--input", "64x96", "--freeze", "layer4", "--batch", "2"
+        )
         self.assertEqual(other["input"], [2, 64, 96, 3])
         self.assertEqual(other["layers"][-1]["shape"], [2, 7])
         self.assertEqual(other["trainable_parameters"], 512 * 7 + 7)
@@ -60,20 +87,45 @@ class Json(Case):
         self.assertGreater(memory["activations_without_reuse"], memory["activations"])
 
     def test_bench(self):
-        keys = ["model", "batch", "device", "mode", "images_per_second", "median_ms", "min_ms", "gflops",
-                "peak_bytes", "plan_ms"]
+        keys = [
+            "model",
+            "batch",
+            "device",
+            "mode",
+            "images_per_second",
+            "median_ms",
+            "min_ms",
+            "gflops",
+            "peak_bytes",
+            "plan_ms",
+        ]
         for mode in ([], ["--train"]):
-            result = self.one("bench", "--model", "mnist_convnet", "--batch", "4", "--device", "cpu", "--seconds",
-                              "0", "--rounds", "3", *mode)
+            result = self.one(
+                "bench",
+                "--model",
+                "mnist_convnet",
+                "--batch",
+                "4",
+                "--device",
+                "cpu",
+                "--seconds",
+                "0",
+                "--rounds",
+                "3",
+                *mode
+            )
             self.assertEqual(list(result), keys)
             self.assertEqual(result["mode"], "train" if mode else "inference")
             self.assertAlmostEqual(result["images_per_second"] * result["median_ms"] / 4000, 1, places=5)
             self.assertLessEqual(result["min_ms"], result["median_ms"])
             self.assertGreater(result["peak_bytes"], 4 * 93322)
-        result = self.one("bench", "--model", "mnist_convnet", "--device", "cpu", "--seconds", "0", "--profile")
+        result = self.one(
+            "bench", "--model", "mnist_convnet", "--device", "cpu", "--seconds", "0", "--profile"
+        )
         self.assertAlmostEqual(sum(row["share"] for row in result["profile"]), 1, places=5)
-        lines = self.good("bench", "--model", "mnist_convnet", "--device", "cpu,reference", "--seconds", "0",
-                          "--json").splitlines()
+        lines = self.good(
+            "bench", "--model", "mnist_convnet", "--device", "cpu,reference", "--seconds", "0", "--json"
+        ).splitlines()
         self.assertEqual([json.loads(line)["device"] for line in lines], ["cpu", "reference"])
         for line in self.good("bench", "--op", "fill", "--device", "cpu", "--json").splitlines():
             self.assertEqual(list(json.loads(line)), ["device", "case", "variant", "microseconds", "gflops"])
@@ -82,23 +134,38 @@ class Json(Case):
         text = self.good("conform", "--device", "reference,cpu", "--op", "softmax", "--json", "--quiet")
         for device, line in zip(("reference", "cpu"), text.splitlines(), strict=True):
             report = json.loads(line)
-            self.assertEqual(list(report), ["device", "ran", "passed", "failed", "unsupported", "skipped", "worst"])
+            self.assertEqual(
+                list(report), ["device", "ran", "passed", "failed", "unsupported", "skipped", "worst"]
+            )
             self.assertEqual((report["device"], report["failed"]), (device, 0))
             self.assertEqual(report["ran"], report["passed"])
             self.assertGreater(report["ran"], 0)
             for worst in report["worst"]:
                 self.assertEqual(list(worst), ["case", "share_of_tolerance"])
                 self.assertLessEqual(worst["share_of_tolerance"], 1)
-        self.bad(1, ["1000000", "--min-cases"], "conform", "--device", "cpu", "--op", "softmax", "--min-cases",
-                 "1000000", prints=True)
+        self.bad(
+            1,
+            ["1000000", "--min-cases"],
+            "conform",
+            "--device",
+            "cpu",
+            "--op",
+            "softmax",
+            "--min-cases",
+            "1000000",
+            prints=True,
+        )
 
     def test_run(self):
         """fit, then everything that reads the run."""
         draw_data(self.path("colours"))
-        result = self.one("fit", "colours", "--model", "mnist_convnet", "--epochs", "6", "--batch", "5", "--device",
-                          "cpu")
-        self.assertEqual(list(result), ["run", "best_epoch", "val_top1", "val_loss", "test_top1", "seconds",
-                                        "images_per_second"])
+        result = self.one(
+            "fit", "colours", "--model", "mnist_convnet", "--epochs", "6", "--batch", "5", "--device", "cpu"
+        )
+        self.assertEqual(
+            list(result),
+            ["run", "best_epoch", "val_top1", "val_loss", "test_top1", "seconds", "images_per_second"],
+        )
         self.assertEqual(result["run"], "runs/colours-mnist_convnet-1")
         self.assertIsNone(result["test_top1"])
         run = result["run"]
@@ -113,15 +180,18 @@ class Json(Case):
             largest = max(found["logits"])
             sums = sum(math.exp(value - largest) for value in found["logits"])
             for entry in found["top"]:
-                self.assertAlmostEqual(entry["probability"],
-                                       math.exp(found["logits"][entry["index"]] - largest) / sums, places=6)
+                self.assertAlmostEqual(
+                    entry["probability"], math.exp(found["logits"][entry["index"]] - largest) / sums, places=6
+                )
         evaluation = self.one("evaluate", run, "colours", "--device", "cpu")
         self.assertEqual(list(evaluation), ["images", "loss", "top1", "top5", "classes", "confusion"])
         self.assertEqual(evaluation["images"], 8)
         self.assertAlmostEqual(evaluation["top1"], result["val_top1"], places=6)
         self.assertAlmostEqual(evaluation["loss"], result["val_loss"], places=6)
-        self.assertEqual([list(entry) for entry in evaluation["classes"]],
-                         [["name", "images", "precision", "recall", "f1"]] * 2)
+        self.assertEqual(
+            [list(entry) for entry in evaluation["classes"]],
+            [["name", "images", "precision", "recall", "f1"]] * 2,
+        )
         self.assertEqual(sum(map(sum, evaluation["confusion"])), 8)
         right = sum(evaluation["confusion"][i][i] for i in range(2))
         self.assertAlmostEqual(right / 8, evaluation["top1"])

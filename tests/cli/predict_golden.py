@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: MIT
-"""graft predict on 100 photographs against golden/squeezenet1_0.json (computed in f64 with the public weights).
+"""graft predict on 100 photographs against golden/squeezenet1_0.json (in f64, with the public weights).
 
-`python3 predict_golden.py GRAFT DEVICE [COUNT]`: every picture (or COUNT of them, spread over all) must have the same top
-five in the same order, probabilities within 1e-4; over all pictures 60 must be right in top 1 and 86 in top 5. Ends with
-77 where the data or the device is absent.
+`python3 predict_golden.py GRAFT DEVICE [COUNT]`: every picture (or COUNT of them, spread over all) must have
+the same top five in the same order, probabilities within 1e-4; over all pictures 60 must be right in top 1 and 86
+in top 5. Ends with 77 where the data or the device is absent.
 """
+
 import json
 import os
 import sys
@@ -21,7 +22,9 @@ def compare(expected, found):
         if top["index"] != index:
             faults.append("place %d: class %d instead of %d" % (place + 1, top["index"], index))
         if not abs(top["probability"] - probability) <= TOLERANCE:
-            faults.append("place %d: probability %.7f instead of %.7f" % (place + 1, top["probability"], probability))
+            faults.append(
+                "place %d: probability %.7f instead of %.7f" % (place + 1, top["probability"], probability)
+            )
     largest = max(abs(value) for value in expected["logits_first8"])
     for i, value in enumerate(expected["logits_first8"]):
         if not abs(found["logits"][i] - value) <= 1e-4 * largest + 1e-4:
@@ -48,8 +51,18 @@ def main():
         count = int(sys.argv[3])
         entries = [entries[i * len(entries) // count] for i in range(count)]
     paths = [os.path.join(folder, entry["image"]) for entry in entries]
-    done = run("predict", "squeezenet1_0", "--weights", weights, *paths, "--json", "--logits", "--device", device,
-               timeout=3000)
+    done = run(
+        "predict",
+        "squeezenet1_0",
+        "--weights",
+        weights,
+        *paths,
+        "--json",
+        "--logits",
+        "--device",
+        device,
+        timeout=3000
+    )
     if done.returncode != 0:
         print(done.stderr)
         return 1
@@ -67,10 +80,17 @@ def main():
         places = [top["index"] for top in line["top"]]
         top1 += places[0] == entry["class"]
         top5 += entry["class"] in places
-        worst = max([worst] + [abs(top["probability"] - probability)
-                               for (_, probability), top in zip(entry["top5"], line["top"])])
-    print("%s: %d pictures, %d differ, largest difference of a probability %.2e, %d right in top 1, %d in top 5"
-          % (device, len(lines), failed, worst, top1, top5))
+        worst = max(
+            [worst]
+            + [
+                abs(top["probability"] - probability)
+                for (_, probability), top in zip(entry["top5"], line["top"])
+            ]
+        )
+    print(
+        "%s: %d pictures, %d differ, largest difference of a probability %.2e, %d right in top 1, %d in top 5"
+        % (device, len(lines), failed, worst, top1, top5)
+    )
     if len(entries) == len(expected["images"]):
         failed += (top1, top5) != (expected["top1"], expected["top5"])
     return 1 if failed else 0

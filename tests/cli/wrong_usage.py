@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 """Wrong usage: one line that says what is meant, exit code 2, nothing on stdout."""
+
 from command import Case, draw_data, has_device, main
 
 
@@ -7,20 +8,20 @@ class WrongUsage(Case):
     def test_nearest_names(self):
         draw_data(self.path("d"), 2, 1)
         for words, *arguments in (
-                (["sumary", "did you mean summary"], "sumary"),
-                (["predcit", "did you mean predict"], "predcit", "x"),
-                (["--josn", "did you mean --json"], "devices", "--josn"),
-                (["--epoch", "did you mean --epochs"], "fit", "d", "--epoch", "3"),
-                (["resnet81", "resnet18"], "summary", "resnet81"),
-                (["squeezenet1-0", "squeezenet1_0"], "predict", "squeezenet1-0", "x.jpg", "--weights", "w"),
-                (["mobilenet_v3", "mobilenet_v2"], "fit", "d", "--model", "mobilenet_v3"),
-                (["tiny_convnt", "tiny_convnet"], "bench", "--model", "tiny_convnt"),
-                (["rmspop", "rmsprop"], "fit", "d", "--optimizer", "rmspop"),
-                (["cosin", "cosine"], "fit", "d", "--schedule", "cosin"),
-                (["frozn", "frozen"], "fit", "d", "--bn", "frozn"),
-                (["tst", "test"], "evaluate", "d", "d", "--split", "tst"),
-                (["mx", "avg", "max"], "summary", "vgg16", "--no-top", "--pool", "mx"),
-                (["conv2", "conv2d"], "conform", "--op", "conv2"),
+            (["sumary", "did you mean summary"], "sumary"),
+            (["predcit", "did you mean predict"], "predcit", "x"),
+            (["--josn", "did you mean --json"], "devices", "--josn"),
+            (["--epoch", "did you mean --epochs"], "fit", "d", "--epoch", "3"),
+            (["resnet81", "resnet18"], "summary", "resnet81"),
+            (["squeezenet1-0", "squeezenet1_0"], "predict", "squeezenet1-0", "x.jpg", "--weights", "w"),
+            (["mobilenet_v3", "mobilenet_v2"], "fit", "d", "--model", "mobilenet_v3"),
+            (["tiny_convnt", "tiny_convnet"], "bench", "--model", "tiny_convnt"),
+            (["rmspop", "rmsprop"], "fit", "d", "--optimizer", "rmspop"),
+            (["cosin", "cosine"], "fit", "d", "--schedule", "cosin"),
+            (["frozn", "frozen"], "fit", "d", "--bn", "frozn"),
+            (["tst", "test"], "evaluate", "d", "d", "--split", "tst"),
+            (["mx", "avg", "max"], "summary", "vgg16", "--no-top", "--pool", "mx"),
+            (["conv2", "conv2d"], "conform", "--op", "conv2"),
         ):
             with self.subTest(" ".join(arguments)):
                 self.bad(2, words, *arguments)
@@ -36,53 +37,63 @@ class WrongUsage(Case):
 
     def test_numbers(self):
         for words, *arguments in (
-                (["--top", "1", "zero"], "predict", "m", "x", "--top", "zero"),
-                (["--top", "0"], "predict", "m", "x", "--top", "0"),
-                (["--top", "3.5"], "predict", "m", "x", "--top=3.5"),
-                (["--batch", "65536", "65537"], "predict", "m", "x", "--batch", "65537"),
-                (["--threads", "-1"], "devices", "--threads", "-1"),
-                (["--seed", "99999999999999999999"], "devices", "--seed", "99999999999999999999"),
-                (["--lr", "nan"], "fit", "d", "--lr", "nan"),
-                (["--memory", "512X"], "fit", "d", "--memory", "512X"),
-                (["--input", "0x0"], "summary", "vgg16", "--input", "0x0"),
-                (["--stages", "head:0"], "fit", "d", "--stages", "head:0"),
-                (["--stages", "head:1:x"], "fit", "d", "--stages", "all,head:1:x"),
-                (["--stages", "\"\""], "fit", "d", "--stages", "head,,all"),
-                (["--top", "K"], "predict", "m", "x", "--top"),
-                (["--json", "no value"], "devices", "--json=1"),
-                (["--weights", "empty"], "predict", "m", "x", "--weights", ""),
+            (["--top", "1", "zero"], "predict", "m", "x", "--top", "zero"),
+            (["--top", "0"], "predict", "m", "x", "--top", "0"),
+            (["--top", "3.5"], "predict", "m", "x", "--top=3.5"),
+            (["--batch", "65536", "65537"], "predict", "m", "x", "--batch", "65537"),
+            (["--threads", "-1"], "devices", "--threads", "-1"),
+            (["--seed", "99999999999999999999"], "devices", "--seed", "99999999999999999999"),
+            (["--lr", "nan"], "fit", "d", "--lr", "nan"),
+            (["--memory", "512X"], "fit", "d", "--memory", "512X"),
+            (["--input", "0x0"], "summary", "vgg16", "--input", "0x0"),
+            (["--stages", "head:0"], "fit", "d", "--stages", "head:0"),
+            (["--stages", "head:1:x"], "fit", "d", "--stages", "all,head:1:x"),
+            (["--stages", "\"\""], "fit", "d", "--stages", "head,,all"),
+            (["--top", "K"], "predict", "m", "x", "--top"),
+            (["--json", "no value"], "devices", "--json=1"),
+            (["--weights", "empty"], "predict", "m", "x", "--weights", ""),
         ):
             with self.subTest(" ".join(arguments)):
                 self.bad(2, words, *arguments)
 
     def test_operands(self):
         for words, *arguments in (
-                (["DATA"], "fit"),
-                (["IMAGE"], "predict"),
-                (["IMAGE"], "predict", "m"),
-                (["DATA"], "evaluate", "m"),
-                (["DATA"], "check"),
-                (["MODEL"], "summary"),
-                (["b"], "summary", "vgg16", "b"),
-                (["extra"], "devices", "extra"),
-                (["--model", "--op"], "bench"),
-                (["--device"], "devices", "--device", "cpu"),
-                (["--weights"], "predict", "squeezenet1_0", "x.jpg"),
-                (["--weights"], "evaluate", "squeezenet1_0", "x"),
+            (["DATA"], "fit"),
+            (["IMAGE"], "predict"),
+            (["IMAGE"], "predict", "m"),
+            (["DATA"], "evaluate", "m"),
+            (["DATA"], "check"),
+            (["MODEL"], "summary"),
+            (["b"], "summary", "vgg16", "b"),
+            (["extra"], "devices", "extra"),
+            (["--model", "--op"], "bench"),
+            (["--device"], "devices", "--device", "cpu"),
+            (["--weights"], "predict", "squeezenet1_0", "x.jpg"),
+            (["--weights"], "evaluate", "squeezenet1_0", "x"),
         ):
             with self.subTest(" ".join(arguments)):
                 self.bad(2, words, *arguments)
 
     def test_what_does_not_go_together(self):
         for words, *arguments in (
-                (["--freeze", "--stages"], "fit", "d", "--model", "vgg16", "--freeze", "head", "--stages", "head"),
-                (["--freeze", "--model"], "fit", "d", "--freeze", "layer1"),
-                (["layer9", "layer3"], "fit", "d", "--model", "resnet18", "--freeze", "layer9"),
-                (["head", "last"], "fit", "d", "--model", "resnet18", "--freeze", "head"),
-                (["layer9", "layer3"], "fit", "d", "--model", "resnet18", "--stages", "layer9:2"),
-                (["--resume"], "fit", "d", "--resume", "r"),
-                (["--resume"], "fit", "--resume", "r", "--epochs", "3"),
-                (["--pool", "--no-top"], "summary", "vgg16", "--pool", "avg"),
+            (
+                ["--freeze", "--stages"],
+                "fit",
+                "d",
+                "--model",
+                "vgg16",
+                "--freeze",
+                "head",
+                "--stages",
+                "head",
+            ),
+            (["--freeze", "--model"], "fit", "d", "--freeze", "layer1"),
+            (["layer9", "layer3"], "fit", "d", "--model", "resnet18", "--freeze", "layer9"),
+            (["head", "last"], "fit", "d", "--model", "resnet18", "--freeze", "head"),
+            (["layer9", "layer3"], "fit", "d", "--model", "resnet18", "--stages", "layer9:2"),
+            (["--resume"], "fit", "d", "--resume", "r"),
+            (["--resume"], "fit", "--resume", "r", "--epochs", "3"),
+            (["--pool", "--no-top"], "summary", "vgg16", "--pool", "avg"),
         ):
             with self.subTest(" ".join(arguments)):
                 self.bad(2, words, *arguments)
