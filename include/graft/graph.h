@@ -163,7 +163,7 @@ struct graft_plan_memory {
     uint64_t state;      /* … and state */
     uint64_t inputs;
     uint64_t constants;   /* and values computed once from variables that do not change */
-    uint64_t activations; /* intermediates, gradients included, after reuse */
+    uint64_t activations; /* intermediates, gradients and workspace included, after reuse */
     uint64_t activations_without_reuse;
     uint64_t workspace;
     uint64_t prepared; /* packed weights */

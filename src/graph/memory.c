@@ -92,7 +92,8 @@ static void find_roots(struct planner *planner, const int *order)
     for (int step = 0; step < planner->n_steps; step++) {
         const struct graft_node *const node = &graph->nodes[order[step]];
         const int output = node->outputs[0];
-        const bool wanted = output >= 0 && node->call.out[0].dtype != GRAFT_DTYPE_NONE; /* the second may be */
+        const bool wanted =
+            output >= 0 && node->call.out[0].dtype != GRAFT_DTYPE_NONE; /* the second may be */
         int root = -1;
         if (!wanted)
             root = -1;
@@ -159,6 +160,7 @@ static void make_storages(struct planner *planner, const uint64_t *workspaces)
                                                                       .arena = GRAFT_ARENA_ACTIVATION,
                                                                       .first = step,
                                                                       .last = step};
+        memory->bytes_without_reuse += round_bytes(workspaces[step]);
         memory->workspace[step] = memory->n_storages++;
     }
 }
