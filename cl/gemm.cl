@@ -3,13 +3,12 @@
  * Matrix products of the CPU family, used by matmul, conv2d and its gradients: a work-item computes whole
  * register tiles (gemm_tile.h). Work-group: always 1 × 1 × 1.
  *
- *   gemm_pack    b of any strides → panels of COLUMNS columns, k after k, zero-padded; behind them a row of
- * zeros gemm_gather  y[row, column] = sum over taps and run of a[pixel(row, tap), run] × packed b
- *                (convolution, its gradient to the input, a·b)
- *   gemm_outer   y[row, column] = sum over pixels of a[pixel, row] × b[pixel(tap), column]
- *                (convolution's gradient to the weight, aᵀ·b)
- *   gemm_sum     adds the partial results of gemm_outer in a fixed order
- *   gemm_widen   copies rows and puts zeros behind them
+ * gemm_pack: b of any strides → panels of COLUMNS columns, k after k, zero-padded; and a row of zeros.
+ * gemm_gather: y[row, column] = sum over taps and run of a[pixel(row, tap), run] × packed b: convolution, its
+ *     gradient to the input, a·b.
+ * gemm_outer: y[row, column] = sum over pixels of a[pixel, row] × b[pixel(tap), column]: convolution's
+ * gradient to the weight, aᵀ·b. gemm_sum: adds the partial results of gemm_outer in a fixed order.
+ * gemm_widen: copies rows and puts zeros behind them.
  *
  * Required -D: VECTOR, ROWS (gemm_tile.h).
  */
@@ -57,8 +56,8 @@ SINGLE kernel void gemm_pack(global const float *from, const ulong from_at, glob
             for (int i = 0; i < COLUMNS; ++i)
                 to[i] = i < columns ? source[i * column_step] : 0.0f;
         } else if (column_step == 1) {
-            TILE_STORE(TILE_LOAD(0, source), 0, to);
-            TILE_STORE(TILE_LOAD(1, source), 1, to);
+            TILE_STORE(TILE_LOAD(source), to);
+            TILE_STORE(TILE_LOAD(source + VECTOR), to + VECTOR);
         } else {
             for (int i = 0; i < COLUMNS; ++i)
                 to[i] = source[i * column_step];
@@ -129,13 +128,13 @@ struct gather_block {
 static inline void gather_tile(const struct gather *g, const struct gather_block *block,
                                const struct gather_rows *rows, const int count, const int columns,
                                global const float *a, global const float *b, global const float *zeros,
-                               float *sums, global float *y, const struct tile_epilogue *epilogue)
+                               tile_vector *sums, global float *y, const struct tile_epilogue *epilogue)
 {
     tile_vector sum0[ROWS], sum1[ROWS];
     _Pragma("unroll") for (int i = 0; i < ROWS; ++i)
     {
-        sum0[i] = block->begun ? TILE_LOAD(2 * i, sums) : (tile_vector)(0.0f);
-        sum1[i] = block->begun ? TILE_LOAD(2 * i + 1, sums) : (tile_vector)(0.0f);
+        sum0[i] = block->begun ? sums[2 * i] : (tile_vector)(0.0f);
+        sum1[i] = block->begun ? sums[2 * i + 1] : (tile_vector)(0.0f);
     }
     /* Inside, taps that follow each other in a and in b are one run. */
     const bool merge =
@@ -169,11 +168,11 @@ static inline void gather_tile(const struct gather *g, const struct gather_block
     }
     _Pragma("unroll") for (int i = 0; i < ROWS; ++i)
     {
-        TILE_STORE(sum0[i], 2 * i, sums);
-        TILE_STORE(sum1[i], 2 * i + 1, sums);
+        sums[2 * i] = sum0[i];
+        sums[2 * i + 1] = sum1[i];
     }
     for (int i = 0; block->ended && i < count; ++i)
-        tile_finish_row(sums + i * COLUMNS, y, rows->to[i], columns, epilogue);
+        tile_finish_row(sums + 2 * i, y, rows->to[i], columns, epilogue);
 }
 
 /*
@@ -200,7 +199,7 @@ SINGLE kernel void gemm_gather(global const float *a, const ulong a_at, global c
     a += a_at + (size_t)batch * a_batch + (size_t)group * g.group;
     b += b_at + batch * b_batch + (size_t)panel * g.packed * COLUMNS;
     y += y_at + y_skip;
-    float done[BAND * ROWS * COLUMNS];
+    tile_vector done[BAND * ROWS * 2];
     struct gather_rows located[BAND];
 
     const int first = g.row_first + (int)get_global_id(1) * g.tiles * ROWS;
@@ -217,7 +216,7 @@ SINGLE kernel void gemm_gather(global const float *a, const ulong a_at, global c
             block.ended = block.tap_end >= taps && block.run_first + block.run >= g.run;
             for (int tile = 0; tile < tiles; ++tile)
                 gather_tile(&g, &block, &located[tile], min(ROWS, last - band - tile * ROWS), columns, a, b,
-                            zeros, done + tile * ROWS * COLUMNS, y, &epilogue);
+                            zeros, done + tile * ROWS * 2, y, &epilogue);
             block.run_first += block.run;
             if (block.run_first >= g.run) {
                 block.run_first = 0;
@@ -255,16 +254,16 @@ static inline struct outer_walk outer_start(const struct outer *o, const int chu
 }
 
 /* One row of columns, zeros behind the last. */
-static inline void outer_row(global const float *from, const int step, const int columns, float *to)
+static inline void outer_row(global const float *from, const int step, const int columns, tile_vector *to)
 {
     if (step == 1 && columns >= COLUMNS) {
-        TILE_STORE(TILE_LOAD(0, from), 0, to);
-        TILE_STORE(TILE_LOAD(1, from), 1, to);
+        to[0] = TILE_LOAD(from);
+        to[1] = TILE_LOAD(from + VECTOR);
     } else if (step == 1 && columns == VECTOR) {
-        TILE_STORE(TILE_LOAD(0, from), 0, to);
+        to[0] = TILE_LOAD(from);
     } else {
         for (int i = 0; i < COLUMNS; ++i)
-            to[i] = i < columns ? from[i * step] : 0.0f;
+            ((float *)to)[i] = i < columns ? from[i * step] : 0.0f;
     }
 }
 
@@ -312,7 +311,7 @@ static inline void outer_flat_row(const struct outer *o, const struct outer_flat
 /* The next rows of a chunk, DEPTH at most: where they are in a, and their columns of b. Returns how many. */
 static inline int outer_pack(const struct outer *o, const struct outer_flat *flat, struct outer_walk *w,
                              global const float *b, const int column, const int columns, int *where,
-                             float *packed)
+                             tile_vector *packed)
 {
     int count = 0;
     while (w->line < w->line_end && count < DEPTH) {
@@ -329,25 +328,26 @@ static inline int outer_pack(const struct outer *o, const struct outer_flat *fla
             const int x = w->v * o->step_x + w->move_x;
             where[count] = (w->line * o->line + w->v) * o->a_pixel;
             if (o->flat)
-                outer_flat_row(o, flat, b, (from + x) * o->pixel, y, x, columns, packed + count * COLUMNS);
+                outer_flat_row(o, flat, b, (from + x) * o->pixel, y, x, columns,
+                               (float *)(packed + 2 * count));
             else
                 outer_row(b + (from + x) * o->pixel + column * o->column, o->column, columns,
-                          packed + count * COLUMNS);
+                          packed + 2 * count);
         }
     }
     return count;
 }
 
 /* sums [ROWS][COLUMNS] += `depth` rows of a, from + where[p], times those of packed. */
-static inline void outer_tile(global const float *from, const int *where, const float *packed,
-                              const int depth, const int columns, float *sums)
+static inline void outer_tile(global const float *from, const int *where, const tile_vector *packed,
+                              const int depth, const int columns, tile_vector *sums)
 {
     tile_vector sum0[ROWS], sum1[ROWS];
-    _Pragma("unroll") for (int i = 0; i < ROWS; ++i) sum0[i] = TILE_LOAD(2 * i, sums);
+    _Pragma("unroll") for (int i = 0; i < ROWS; ++i) sum0[i] = sums[2 * i];
     if (columns > VECTOR) {
-        _Pragma("unroll") for (int i = 0; i < ROWS; ++i) sum1[i] = TILE_LOAD(2 * i + 1, sums);
+        _Pragma("unroll") for (int i = 0; i < ROWS; ++i) sum1[i] = sums[2 * i + 1];
         for (int p = 0; p < depth; ++p) {
-            const tile_vector b0 = TILE_LOAD(2 * p, packed), b1 = TILE_LOAD(2 * p + 1, packed);
+            const tile_vector b0 = packed[2 * p], b1 = packed[2 * p + 1];
             global const float *row = from + where[p];
             _Pragma("unroll") for (int i = 0; i < ROWS; ++i)
             {
@@ -356,16 +356,16 @@ static inline void outer_tile(global const float *from, const int *where, const 
                 sum1[i] = TILE_FMA(value, b1, sum1[i]);
             }
         }
-        _Pragma("unroll") for (int i = 0; i < ROWS; ++i) TILE_STORE(sum1[i], 2 * i + 1, sums);
+        _Pragma("unroll") for (int i = 0; i < ROWS; ++i) sums[2 * i + 1] = sum1[i];
     } else {
         for (int p = 0; p < depth; ++p) {
-            const tile_vector b0 = TILE_LOAD(2 * p, packed);
+            const tile_vector b0 = packed[2 * p];
             global const float *row = from + where[p];
             _Pragma("unroll") for (int i = 0; i < ROWS; ++i) sum0[i] =
                 TILE_FMA((tile_vector)(row[i]), b0, sum0[i]);
         }
     }
-    _Pragma("unroll") for (int i = 0; i < ROWS; ++i) TILE_STORE(sum0[i], 2 * i, sums);
+    _Pragma("unroll") for (int i = 0; i < ROWS; ++i) sums[2 * i] = sum0[i];
 }
 
 /*
@@ -395,17 +395,17 @@ SINGLE kernel void gemm_outer(global const float *a, const ulong a_at, global co
 
     a += a_at + (size_t)batch * a_batch + (size_t)group * o.a_group;
     b += b_at + batch * b_batch + (size_t)group * o.b_group;
-    float packed[DEPTH * COLUMNS], done[BAND * ROWS * COLUMNS];
+    tile_vector packed[DEPTH * 2], done[BAND * ROWS * 2];
     int where[DEPTH];
-    for (int i = 0; i < tiles * ROWS * COLUMNS; ++i)
-        done[i] = 0.0f;
+    for (int i = 0; i < tiles * ROWS * 2; ++i)
+        done[i] = (tile_vector)(0.0f);
 
     struct outer_walk walk = outer_start(&o, chunk, tap_y, tap_x);
     struct outer_flat flat;
     if (o.flat) {
         outer_flat_start(&o, column, &flat);
-        for (int i = 0; i < DEPTH * COLUMNS; ++i)
-            packed[i] = 0.0f;
+        for (int i = 0; i < DEPTH * 2; ++i)
+            packed[i] = (tile_vector)(0.0f);
     }
     for (;;) {
         const int depth = outer_pack(&o, &flat, &walk, b, column, columns, where, packed);
@@ -414,7 +414,7 @@ SINGLE kernel void gemm_outer(global const float *a, const ulong a_at, global co
         for (int tile = 0; tile < tiles;
              ++tile) /* the last goes back over rows that the one before has as well */
             outer_tile(a + max(0, min(band + tile * ROWS, o.rows - ROWS)), where, packed, depth, columns,
-                       done + tile * ROWS * COLUMNS);
+                       done + tile * ROWS * 2);
     }
 
     const size_t skip = (size_t)batch * y_batch + (size_t)group * o.rows * o.leading +
@@ -427,7 +427,7 @@ SINGLE kernel void gemm_outer(global const float *a, const ulong a_at, global co
     for (int row = band; row < row_end; ++row) {
         const int tile = (row - band) / ROWS;
         const int first = max(0, min(band + tile * ROWS, o.rows - ROWS));
-        const float *sums = done + (tile * ROWS + row - first) * COLUMNS;
+        const tile_vector *sums = done + (tile * ROWS + row - first) * 2;
         tile_finish_row(sums, y, (size_t)row * o.leading, columns, &epilogue);
     }
 }
@@ -443,10 +443,10 @@ SINGLE kernel void gemm_sum(global const float *from, const ulong from_at, const
     y += y_at;
     int i = first;
     for (; i + VECTOR <= last; i += VECTOR) {
-        tile_vector sum = TILE_LOAD(0, from + i);
+        tile_vector sum = TILE_LOAD(from + i);
         for (int part = 1; part < parts; ++part)
-            sum += TILE_LOAD(0, from + part * part_step + i);
-        TILE_STORE(accumulate ? TILE_LOAD(0, y + i) + sum : sum, 0, y + i);
+            sum += TILE_LOAD(from + part * part_step + i);
+        TILE_STORE(accumulate ? TILE_LOAD(y + i) + sum : sum, y + i);
     }
     for (; i < last; ++i) {
         float sum = from[i];

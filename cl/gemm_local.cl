@@ -4,9 +4,10 @@
  * computes a block of TILE × TILE, EACH × EACH a work-item, through local memory. Loads run along channels,
  * so they are coalesced.
  *
- *   local_gather  y[row, column] = sum over taps and run of a[pixel(row, tap), run] × b (gather.h)
- *   local_outer   y[row, column] = sum over pixels of a[pixel, row] × b[pixel(tap), channel], column = (tap,
- * channel) local_sum     adds the partial results of local_outer in a fixed order
+ * local_gather: y[row, column] = sum over taps and run of a[pixel(row, tap), run] × b (gather.h).
+ * local_outer: y[row, column] = sum over pixels of a[pixel, row] × b[pixel(tap), channel], where the columns are
+ *     (tap, channel) (outer.h).
+ * local_sum: adds the partial results of local_outer in a fixed order.
  *
  * Required -D: none. Work-group: 16 × 16 × 1 (local_sum: g × 1 × 1, any g).
  */

@@ -18,8 +18,12 @@
 #endif
 
 typedef GRAFT_PASTE(float, VECTOR) tile_vector;
-#define TILE_LOAD GRAFT_PASTE(vload, VECTOR)
-#define TILE_STORE GRAFT_PASTE(vstore, VECTOR)
+/* A vector at any float of global memory: what vload and vstore do, of which PoCL makes pieces of four. */
+struct __attribute__((packed)) tile_memory {
+    tile_vector v;
+};
+#define TILE_LOAD(p) (((global const struct tile_memory *)(p))->v)
+#define TILE_STORE(value, p) (((global struct tile_memory *)(p))->v = (value))
 #define COLUMNS (2 * VECTOR)
 
 #ifdef FP_FAST_FMAF
@@ -36,8 +40,8 @@ typedef GRAFT_PASTE(float, VECTOR) tile_vector;
     do {                                                                                                     \
         global const float *restrict run_b = (b);                                                            \
         for (int run_p = 0; run_p < (count); ++run_p) {                                                      \
-            const tile_vector run_b0 = TILE_LOAD(0, run_b);                                                  \
-            const tile_vector run_b1 = TILE_LOAD(1, run_b);                                                  \
+            const tile_vector run_b0 = TILE_LOAD(run_b);                                                     \
+            const tile_vector run_b1 = TILE_LOAD(run_b + VECTOR);                                            \
             _Pragma("unroll") for (int run_i = 0; run_i < ROWS; ++run_i)                                     \
             {                                                                                                \
                 const tile_vector run_a = (tile_vector)(row[run_i][run_p]);                                  \
@@ -53,7 +57,7 @@ typedef GRAFT_PASTE(float, VECTOR) tile_vector;
     do {                                                                                                     \
         global const float *restrict run_b = (b);                                                            \
         for (int run_p = 0; run_p < (count); ++run_p) {                                                      \
-            const tile_vector run_b0 = TILE_LOAD(0, run_b);                                                  \
+            const tile_vector run_b0 = TILE_LOAD(run_b);                                                     \
             _Pragma("unroll") for (int run_i = 0; run_i < ROWS; ++run_i) sum0[run_i] =                       \
                 TILE_FMA((tile_vector)(row[run_i][run_p]), run_b0, sum0[run_i]);                             \
             run_b += COLUMNS;                                                                                \
@@ -64,23 +68,22 @@ typedef GRAFT_PASTE(float, VECTOR) tile_vector;
 static inline tile_vector tile_load_part(global const float *from, const int count)
 {
     if (count >= VECTOR)
-        return TILE_LOAD(0, from);
-    float part[VECTOR];
-    for (int i = 0; i < VECTOR; ++i)
-        part[i] = i < count ? from[i] : 0.0f;
-    return TILE_LOAD(0, part);
+        return TILE_LOAD(from);
+    tile_vector part = (tile_vector)(0.0f);
+    for (int i = 0; i < count; ++i)
+        ((float *)&part)[i] = from[i];
+    return part;
 }
 
 static inline void tile_store_part(const tile_vector value, global float *to, const int count)
 {
     if (count >= VECTOR) {
-        TILE_STORE(value, 0, to);
+        TILE_STORE(value, to);
         return;
     }
-    float part[VECTOR];
-    TILE_STORE(value, 0, part);
+    const tile_vector part = value;
     for (int i = 0; i < count; ++i)
-        to[i] = part[i];
+        to[i] = ((const float *)&part)[i];
 }
 
 /* What is done to sums before they are stored; absent tensors are NULL. */
@@ -124,12 +127,12 @@ static inline void tile_finish(tile_vector sum, global float *y, const size_t at
 }
 
 /* A row of a tile, from private memory. */
-static inline void tile_finish_row(const float *sums, global float *y, const size_t at, const int columns,
-                                   const struct tile_epilogue *epilogue)
+static inline void tile_finish_row(const tile_vector *sums, global float *y, const size_t at,
+                                   const int columns, const struct tile_epilogue *epilogue)
 {
-    tile_finish(TILE_LOAD(0, sums), y, at, 0, columns, epilogue);
+    tile_finish(sums[0], y, at, 0, columns, epilogue);
     if (columns > VECTOR)
-        tile_finish(TILE_LOAD(1, sums), y, at, VECTOR, columns - VECTOR, epilogue);
+        tile_finish(sums[1], y, at, VECTOR, columns - VECTOR, epilogue);
 }
 
 /* All rows of a tile whose columns are all there, from registers; not for accumulate. Row i goes to y +
@@ -137,8 +140,8 @@ static inline void tile_finish_row(const float *sums, global float *y, const siz
 #define TILE_FINISH_WHOLE(sum0, sum1, y, to, epilogue)                                                       \
     do {                                                                                                     \
         if ((epilogue)->bias) {                                                                              \
-            const tile_vector whole_bias0 = TILE_LOAD(0, (epilogue)->bias);                                  \
-            const tile_vector whole_bias1 = TILE_LOAD(1, (epilogue)->bias);                                  \
+            const tile_vector whole_bias0 = TILE_LOAD((epilogue)->bias);                                     \
+            const tile_vector whole_bias1 = TILE_LOAD((epilogue)->bias + VECTOR);                            \
             _Pragma("unroll") for (int whole_i = 0; whole_i < ROWS; ++whole_i)                               \
             {                                                                                                \
                 sum0[whole_i] += whole_bias0;                                                                \
@@ -148,14 +151,14 @@ static inline void tile_finish_row(const float *sums, global float *y, const siz
         if ((epilogue)->residual) {                                                                          \
             _Pragma("unroll") for (int whole_i = 0; whole_i < ROWS; ++whole_i)                               \
             {                                                                                                \
-                sum0[whole_i] += TILE_LOAD(0, (epilogue)->residual + (to)[whole_i]);                         \
-                sum1[whole_i] += TILE_LOAD(1, (epilogue)->residual + (to)[whole_i]);                         \
+                sum0[whole_i] += TILE_LOAD((epilogue)->residual + (to)[whole_i]);                            \
+                sum1[whole_i] += TILE_LOAD((epilogue)->residual + (to)[whole_i] + VECTOR);                   \
             }                                                                                                \
         }                                                                                                    \
         _Pragma("unroll") for (int whole_i = 0; whole_i < ROWS; ++whole_i)                                   \
         {                                                                                                    \
-            TILE_STORE(tile_activate(sum0[whole_i], epilogue), 0, (y) + (to)[whole_i]);                      \
-            TILE_STORE(tile_activate(sum1[whole_i], epilogue), 1, (y) + (to)[whole_i]);                      \
+            TILE_STORE(tile_activate(sum0[whole_i], epilogue), (y) + (to)[whole_i]);                         \
+            TILE_STORE(tile_activate(sum1[whole_i], epilogue), (y) + (to)[whole_i] + VECTOR);                \
         }                                                                                                    \
     } while (0)
 
