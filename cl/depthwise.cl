@@ -7,59 +7,181 @@
  *   depthwise_weight  for each chunk of lines: its part [kh, kw, c] of the gradient to the weight
  *   depthwise_sum     adds the parts of all chunks in their order: → [c, kh, kw]
  *
- * Required -D: VEC, SPAN=1 (vector.h). Work-group: g × 1 × 1, any g.
+ * Required -D: VEC, SPAN=1 (vector.h). Work-group: 1 × 1 × 1; with VEC=1 g × 1 × 1, any g.
  */
 #include "gather.h"
 #include "vector.h"
 
-/* Range: channels, taps. */
-kernel void depthwise_pack(global const float *w, const ulong w_at, global float *to, const ulong to_at,
-                           const int channels, const int taps)
+/* Where vectors are written out, a work-group is one work-item, and no compiler is to make vectors of them.
+ */
+#if VEC > 1
+#define KERNEL kernel __attribute__((vec_type_hint(real))) __attribute__((reqd_work_group_size(1, 1, 1)))
+
+/* A vector at any float of global memory, see gemm_tile.h. */
+struct __attribute__((packed)) vector_memory {
+    real v;
+};
+#define VECTOR_LOAD(p) (((global const struct vector_memory *)(p))->v)
+#define VECTOR_STORE(value, p) (((global struct vector_memory *)(p))->v = (value))
+#else
+#define KERNEL kernel
+#endif
+
+/* Behind the last tap: zeros. Range: channels / each, taps + 1. */
+KERNEL void depthwise_pack(global const float *w, const ulong w_at, global float *to, const ulong to_at,
+                           const int channels, const int taps, const int each)
 {
-    const int c = (int)get_global_id(0), tap = (int)get_global_id(1);
-    if (c < channels)
-        to[to_at + (size_t)tap * channels + c] = w[w_at + (size_t)c * taps + tap];
+    const int first = (int)get_global_id(0) * each, tap = (int)get_global_id(1);
+    for (int c = first; c < min(first + each, channels); ++c)
+        to[to_at + (size_t)tap * channels + c] = tap < taps ? w[w_at + (size_t)c * taps + tap] : 0.0f;
 }
 
 #define BLOCK 4 /* pixels of a line, or taps, at a time */
 
-/* BLOCK pixels of a line from v on, channels c to c + n_c: sum[] += all taps. `from`: image and channel. */
-static inline void depthwise_block(const struct gather *g, global const float *from, global const float *w,
-                                   const int u, const int v, const int n_c, real *sum)
+/* What a work-item needs for one line: taps [tap_y, tap_y_end) of those that lie inside x, their first
+ * pixels. */
+struct depthwise_line {
+    int tap_y, tap_y_end;
+    long from; /* offset of pixel (0, 0) of tap (tap_y, 0), before the image */
+    long to;   /* offset of the first pixel of y */
+};
+
+static inline struct depthwise_line depthwise_line_of(const struct gather *g, const int line)
 {
-    const int step = g->step_x * g->pixel;
-    const bool full = v + BLOCK <= g->grid_x && n_c == VEC;
-    for (int tap_y = 0; tap_y < g->taps_y; ++tap_y) {
-        const int from_y = u * g->step_y + g->base_y + tap_y * g->tap_y;
-        if (from_y < 0 || from_y >= g->height)
-            continue;
-        int from_x = v * g->step_x + g->base_x;
-        global const float *pixel = from + ((long)from_y * g->width + from_x) * g->pixel;
-        global const float *weight = w + (size_t)(g->first_tap + tap_y * g->tap_row) * g->pixel;
+    const int n = line / g->grid_y, u = line - n * g->grid_y, y = u * g->step_y + g->base_y;
+    struct depthwise_line l = {0, g->taps_y, 0, 0};
+    while (l.tap_y < l.tap_y_end && (uint)(y + l.tap_y * g->tap_y) >= (uint)g->height)
+        ++l.tap_y;
+    while (l.tap_y < l.tap_y_end && (uint)(y + (l.tap_y_end - 1) * g->tap_y) >= (uint)g->height)
+        --l.tap_y_end;
+    l.from = (((long)n * g->height + y + l.tap_y * g->tap_y) * g->width + g->base_x) * g->pixel;
+    l.to =
+        (((long)n * g->to_height + u * g->to_step_y + g->to_base_y) * g->to_width + g->to_base_x) * g->pixel;
+    return l;
+}
+
+/* One pixel: sum + all taps; x and w at the first channel of n_c. */
+static inline real depthwise_one(const struct gather *g, const struct depthwise_line *l,
+                                 global const float *x, global const float *w, const int v, const int n_c,
+                                 real sum)
+{
+    const int first_x = v * g->step_x + g->base_x;
+    for (int tap_y = l->tap_y; tap_y < l->tap_y_end; ++tap_y) {
+        global const float *pixel =
+            x + l->from + ((long)(tap_y - l->tap_y) * g->tap_y * g->width + v * g->step_x) * g->pixel;
+        global const float *weight = w + (long)(g->first_tap + tap_y * g->tap_row) * g->pixel;
+        for (int tap_x = 0; tap_x < g->taps_x; ++tap_x)
+            if ((uint)(first_x + tap_x * g->tap_x) < (uint)g->width)
+                sum = fma(load_some(pixel + (long)tap_x * g->tap_x * g->pixel, n_c),
+                          load_some(weight + (long)tap_x * g->tap_column * g->pixel, n_c), sum);
+    }
+    return sum;
+}
+
+/* BLOCK pixels whose taps are all inside along the line: sum[] += all taps. */
+static inline void depthwise_any(const struct gather *g, const struct depthwise_line *l,
+                                 global const float *x, global const float *w, const int v, real *sum)
+{
+    const long step = (long)g->step_x * g->pixel;
+    for (int tap_y = l->tap_y; tap_y < l->tap_y_end; ++tap_y) {
+        global const float *pixel =
+            x + l->from + (long)(tap_y - l->tap_y) * g->tap_y * g->width * g->pixel + v * step;
+        global const float *weight = w + (long)(g->first_tap + tap_y * g->tap_row) * g->pixel;
         for (int tap_x = 0; tap_x < g->taps_x; ++tap_x) {
-            if (full && from_x >= 0 && from_x + (BLOCK - 1) * g->step_x < g->width) {
-                const real value = LOAD(weight);
-                _Pragma("unroll") for (int i = 0; i < BLOCK; ++i) sum[i] =
-                    fma(LOAD(pixel + (long)i * step), value, sum[i]);
-            } else {
-                const real value = load_some(weight, n_c);
-                _Pragma("unroll") for (int i = 0; i < BLOCK;
-                                       ++i) if (v + i < g->grid_x &&
-                                                (uint)(from_x + i * g->step_x) < (uint)g->width) sum[i] =
-                    fma(load_some(pixel + (long)i * step, n_c), value, sum[i]);
-            }
-            from_x += g->tap_x;
+            const real value = LOAD(weight);
+            _Pragma("unroll") for (int i = 0; i < BLOCK; ++i) sum[i] =
+                fma(LOAD(pixel + i * step), value, sum[i]);
             pixel += (long)g->tap_x * g->pixel;
-            weight += (size_t)g->tap_column * g->pixel;
+            weight += (long)g->tap_column * g->pixel;
         }
     }
 }
 
+static inline void depthwise_finish(real sum, const int flags, global const float *residual, global float *y,
+                                    const long at, const int n_c)
+{
+    if (flags & 2)
+        sum += load_some(residual + at, n_c);
+    store_result(ACTIVATE(flags >> 3, real, sum), y + at, n_c, flags >> 2 & 1);
+}
+
+#if VEC > 1
+/* sum[] += the taps of line `tap_y`: pixel of tap j of pixel i is at[i × SHARED + j]. */
+#define DEPTHWISE_LINE(sum, at, weight, c, shared)                                                           \
+    do {                                                                                                     \
+        const real line_w0 = VECTOR_LOAD((weight)[0] + (c)), line_w1 = VECTOR_LOAD((weight)[1] + (c));       \
+        const real line_w2 = VECTOR_LOAD((weight)[2] + (c));                                                 \
+        real line_x[(shared) ? BLOCK + 2 : 3 * BLOCK];                                                       \
+        _Pragma("unroll") for (int i = 0; i < ((shared) ? BLOCK + 2 : 3 * BLOCK); ++i) line_x[i] =           \
+            VECTOR_LOAD((at)[i] + (c));                                                                      \
+        _Pragma("unroll") for (int i = 0; i < BLOCK; ++i)                                                    \
+        {                                                                                                    \
+            const int first = (shared) ? i : 3 * i;                                                          \
+            sum[i] = fma(line_x[first], line_w0, sum[i]);                                                    \
+            sum[i] = fma(line_x[first + 1], line_w1, sum[i]);                                                \
+            sum[i] = fma(line_x[first + 2], line_w2, sum[i]);                                                \
+        }                                                                                                    \
+    } while (0)
+
+/*
+ * BLOCK pixels from v on, 3 × 3 taps, for all whole vectors of channels: pointers are chosen once, those
+ * outside x point to zeros. Returns the first channel that is left.
+ */
+#define DEPTHWISE_NINE(name, shared)                                                                         \
+    static inline int name(const struct gather *g, const int line, const int v, const int c_first,           \
+                           const int c_end, global const float *x, global const float *w,                    \
+                           global const float *zeros, global const float *bias,                              \
+                           global const float *residual, global float *y)                                    \
+    {                                                                                                        \
+        const int n = line / g->grid_y, u = line - n * g->grid_y, count = min(BLOCK, g->grid_x - v);         \
+        global const float *at[3][(shared) ? BLOCK + 2 : 3 * BLOCK], *weight[3][3];                          \
+        for (int tap_y = 0; tap_y < 3; ++tap_y) {                                                            \
+            const int from_y = u * g->step_y + g->base_y + tap_y * g->tap_y;                                 \
+            for (int i = 0; i < ((shared) ? BLOCK + 2 : 3 * BLOCK); ++i) {                                   \
+                const int from_x = (shared) ? (v + i) * g->step_x + g->base_x                                \
+                                            : (v + i / 3) * g->step_x + g->base_x + i % 3 * g->tap_x;        \
+                const bool there = (uint)from_y < (uint)g->height && (uint)from_x < (uint)g->width;          \
+                at[tap_y][i] =                                                                               \
+                    there ? x + (((long)n * g->height + from_y) * g->width + from_x) * g->pixel : zeros;     \
+            }                                                                                                \
+            for (int i = 0; i < 3; ++i)                                                                      \
+                weight[tap_y][i] =                                                                           \
+                    w + (long)(g->first_tap + tap_y * g->tap_row + i * g->tap_column) * g->pixel;            \
+        }                                                                                                    \
+        const long to = (((long)n * g->to_height + u * g->to_step_y + g->to_base_y) * g->to_width +          \
+                         v * g->to_step_x + g->to_base_x) *                                                  \
+                        g->pixel;                                                                            \
+        const long to_step = (long)g->to_step_x * g->pixel;                                                  \
+        int c = c_first;                                                                                     \
+        for (; c + VEC <= c_end; c += VEC) {                                                                 \
+            const real start = (g->flags & 1) ? VECTOR_LOAD(bias + c) : (real)(0.0f);                        \
+            real sum[BLOCK];                                                                                 \
+            _Pragma("unroll") for (int i = 0; i < BLOCK; ++i) sum[i] = start;                                \
+            DEPTHWISE_LINE(sum, at[0], weight[0], c, shared);                                                \
+            DEPTHWISE_LINE(sum, at[1], weight[1], c, shared);                                                \
+            DEPTHWISE_LINE(sum, at[2], weight[2], c, shared);                                                \
+            _Pragma("unroll") for (int i = 0; i < BLOCK; ++i) if (i < count)                                 \
+            {                                                                                                \
+                if (g->flags & 2)                                                                            \
+                    sum[i] += VECTOR_LOAD(residual + to + i * to_step + c);                                  \
+                sum[i] = ACTIVATE(g->flags >> 3, real, sum[i]);                                              \
+                if (g->flags & 4)                                                                            \
+                    sum[i] += VECTOR_LOAD(y + to + i * to_step + c);                                         \
+                VECTOR_STORE(sum[i], y + to + i * to_step + c);                                              \
+            }                                                                                                \
+        }                                                                                                    \
+        return c;                                                                                            \
+    }
+
+DEPTHWISE_NINE(depthwise_shared, 1) /* the taps of a pixel are those of the next, one further */
+DEPTHWISE_NINE(depthwise_apart, 0)
+#endif
+
 /*
  * Range: channels / g.run, lines / g.tiles. The numbers: row_end: lines (images × grid_y), run: channels of a
- * work-item, pixel: channels.
+ * work-item, pixel: channels. w as depthwise_pack writes it.
  */
-kernel void depthwise(global const float *x, const ulong x_at, global const float *w, const ulong w_at,
+KERNEL void depthwise(global const float *x, const ulong x_at, global const float *w, const ulong w_at,
                       global const float *bias, const ulong bias_at, global const float *residual,
                       const ulong residual_at, global float *y, const ulong y_at, const int16 numbers0,
                       const int16 numbers1)
@@ -67,26 +189,42 @@ kernel void depthwise(global const float *x, const ulong x_at, global const floa
     const struct gather g = gather_of(numbers0, numbers1);
     const int c_first = (int)get_global_id(0) * g.run, c_end = min(c_first + g.run, g.pixel);
     const int line_first = (int)get_global_id(1) * g.tiles, line_end = min(line_first + g.tiles, g.row_end);
+    const int low_x = g.base_x + min(0, (g.taps_x - 1) * g.tap_x);
+    const int high_x = g.base_x + max(0, (g.taps_x - 1) * g.tap_x) + (BLOCK - 1) * g.step_x;
+    x += x_at;
+    w += w_at;
+    y += y_at;
+    bias += bias_at;
+    residual += residual_at;
     for (int line = line_first; line < line_end; ++line) {
-        const int n = line / g.grid_y, u = line - n * g.grid_y;
-        const size_t to_line =
-            ((size_t)n * g.to_height + u * g.to_step_y + g.to_base_y) * g.to_width + g.to_base_x;
-        global const float *from = x + x_at + (size_t)n * g.height * g.width * g.pixel;
-        for (int v = 0; v < g.grid_x; v += BLOCK)
-            for (int c = c_first; c < c_end; c += VEC) {
+        const struct depthwise_line l = depthwise_line_of(&g, line);
+        for (int v = 0; v < g.grid_x; v += BLOCK) {
+            const int count = min(BLOCK, g.grid_x - v);
+            const bool inside =
+                count == BLOCK && v * g.step_x + low_x >= 0 && v * g.step_x + high_x < g.width;
+            const long to = l.to + (long)v * g.to_step_x * g.pixel;
+            int c = c_first;
+#if VEC > 1
+            global const float *zeros = w + (long)g.packed * g.pixel;
+            if (g.taps_y == 3 && g.taps_x == 3)
+                c = g.step_x == g.tap_x
+                        ? depthwise_shared(&g, line, v, c, c_end, x, w, zeros, bias, residual, y)
+                        : depthwise_apart(&g, line, v, c, c_end, x, w, zeros, bias, residual, y);
+#endif
+            for (; c < c_end; c += VEC) {
                 const int n_c = min(VEC, c_end - c);
                 real sum[BLOCK];
-                const real start = (g.flags & 1) ? load_some(bias + bias_at + c, n_c) : (real)(0.0f);
+                const real start = (g.flags & 1) ? load_some(bias + c, n_c) : (real)(0.0f);
                 _Pragma("unroll") for (int i = 0; i < BLOCK; ++i) sum[i] = start;
-                depthwise_block(&g, from + c, w + w_at + c, u, v, n_c, sum);
-                _Pragma("unroll") for (int i = 0; i < BLOCK; ++i) if (v + i < g.grid_x)
-                {
-                    const size_t at = (to_line + (size_t)(v + i) * g.to_step_x) * g.pixel + c;
-                    if (g.flags & 2)
-                        sum[i] += load_some(residual + residual_at + at, n_c);
-                    store_result(ACTIVATE(g.flags >> 3, real, sum[i]), y + y_at + at, n_c, g.flags >> 2 & 1);
-                }
+                if (inside && n_c == VEC)
+                    depthwise_any(&g, &l, x + c, w + c, v, sum);
+                else
+                    _Pragma("unroll") for (int i = 0; i < BLOCK; ++i) if (i < count) sum[i] =
+                        depthwise_one(&g, &l, x + c, w + c, v + i, n_c, start);
+                _Pragma("unroll") for (int i = 0; i < BLOCK; ++i) if (i < count) depthwise_finish(
+                    sum[i], g.flags, residual, y, to + (long)i * g.to_step_x * g.pixel + c, n_c);
             }
+        }
     }
 }
 
@@ -95,7 +233,7 @@ kernel void depthwise(global const float *x, const ulong x_at, global const floa
  * top, left; x's h, w; dy's h, w; channels; lines of dy; lines of a chunk. Range: channels / VEC, kernel h ×
  * blocks of kernel w, chunks.
  */
-kernel void depthwise_weight(global const float *x, const ulong x_at, global const float *dy,
+KERNEL void depthwise_weight(global const float *x, const ulong x_at, global const float *dy,
                              const ulong dy_at, global float *parts, const ulong parts_at,
                              const int16 numbers)
 {
@@ -137,17 +275,17 @@ kernel void depthwise_weight(global const float *x, const ulong x_at, global con
         store_some(sum[i], parts + (size_t)i * channels, n_c);
 }
 
-/* Range: channels, taps. */
-kernel void depthwise_sum(global const float *parts, const ulong parts_at, global float *dw,
+/* Range: channels / each, taps. */
+KERNEL void depthwise_sum(global const float *parts, const ulong parts_at, global float *dw,
                           const ulong dw_at, const int channels, const int taps, const int chunks,
-                          const int accumulate)
+                          const int accumulate, const int each)
 {
-    const int c = (int)get_global_id(0), tap = (int)get_global_id(1);
-    if (c >= channels)
-        return;
-    float sum = 0.0f;
-    for (int chunk = 0; chunk < chunks; ++chunk)
-        sum += parts[parts_at + ((size_t)chunk * taps + tap) * channels + c];
-    global float *to = dw + dw_at + (size_t)c * taps + tap;
-    *to = accumulate ? *to + sum : sum;
+    const int first = (int)get_global_id(0) * each, tap = (int)get_global_id(1);
+    for (int c = first; c < min(first + each, channels); ++c) {
+        float sum = 0.0f;
+        for (int chunk = 0; chunk < chunks; ++chunk)
+            sum += parts[parts_at + ((size_t)chunk * taps + tap) * channels + c];
+        global float *to = dw + dw_at + (size_t)c * taps + tap;
+        *to = accumulate ? *to + sum : sum;
+    }
 }

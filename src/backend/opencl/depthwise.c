@@ -6,11 +6,12 @@
 
 #include <string.h>
 
-#define GROUP 64         /* work-items of a group on GPUs */
-#define ITEM_TAPS 4096   /* products of a vector that a work-item of the CPU family should have */
-#define MAX_CHANNELS 512 /* of a work-item of the CPU family */
-#define CHUNK_FLOATS                                                                                         \
-    98304       /* of dy in a chunk of the gradient to the weight, about; the same on all devices */
+#define GROUP 64          /* work-items of a group on GPUs */
+#define ITEM_TAPS 4096    /* products of a vector that a work-item of the CPU family should have */
+#define EACH_CHANNELS 128 /* that a work-item of the CPU family packs or sums */
+#define MAX_CHANNELS 512  /* of a work-item of the CPU family */
+/* Of dy in a chunk of the gradient to the weight, about; the same on all devices, so that the sums are. */
+#define CHUNK_FLOATS 98304
 #define BLOCK 4 /* taps of a work-item, as in cl/depthwise.cl */
 
 /* Channels of a work-item, work-items of a group. */
@@ -39,7 +40,8 @@ const char *graft_depthwise_reason(const struct graft_conv *conv)
 
 uint64_t graft_depthwise_packed_bytes(const struct graft_conv *conv)
 {
-    return (uint64_t)conv->kernel_y * (uint64_t)conv->kernel_x * (uint64_t)conv->channels * sizeof(float);
+    return ((uint64_t)conv->kernel_y * (uint64_t)conv->kernel_x + 1) * (uint64_t)conv->channels *
+           sizeof(float);
 }
 
 enum graft_status graft_depthwise_add(struct graft_opencl_device *device, struct graft_opencl_kernel *kernel,
@@ -60,7 +62,10 @@ enum graft_status graft_depthwise_run_pack(struct graft_opencl_device *device,
     graft_opencl_arg_tensor(device, &args, to, sizeof(float));
     graft_opencl_arg_int(&args, conv->channels);
     graft_opencl_arg_int(&args, taps);
-    const struct graft_opencl_range range = range_of(device, kernel, conv->channels, taps, 1);
+    const int64_t each = vector_of(device, kernel) == 1 ? 1 : EACH_CHANNELS;
+    graft_opencl_arg_int(&args, each);
+    const struct graft_opencl_range range =
+        range_of(device, kernel, graft_ceil_div(conv->channels, each), taps + 1, 1);
     return graft_opencl_launch(device, kernel, step, &args, &range);
 }
 
@@ -145,6 +150,9 @@ enum graft_status graft_depthwise_run_weight(struct graft_opencl_device *device,
     graft_opencl_arg_int(&sum, taps);
     graft_opencl_arg_int(&sum, chunks);
     graft_opencl_arg_int(&sum, accumulate ? 1 : 0);
-    const struct graft_opencl_range sum_range = range_of(device, kernel, conv->channels, taps, 1);
+    const int64_t each = vector_of(device, kernel) == 1 ? 1 : EACH_CHANNELS;
+    graft_opencl_arg_int(&sum, each);
+    const struct graft_opencl_range sum_range =
+        range_of(device, kernel, graft_ceil_div(conv->channels, each), taps, 1);
     return graft_opencl_launch(device, kernel, step + 1, &sum, &sum_range);
 }

@@ -11,7 +11,7 @@
 /* NULL, or why the convolution is not for these kernels. */
 const char *graft_depthwise_reason(const struct graft_conv *conv);
 
-/* Bytes of the weights as [kh, kw, c]. */
+/* bytes of the weights as [kh, kw, c], and a row of zeros. */
 uint64_t graft_depthwise_packed_bytes(const struct graft_conv *conv);
 
 /* Adds a kernel of cl/depthwise.cl as the next step, for the family of kernel->variant. */
