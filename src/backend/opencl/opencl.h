@@ -9,6 +9,11 @@
  * Kernels see a tensor as two arguments: `global T *` and `const ulong` offset in elements. Tensors of 2^31
  * elements and more are refused for all ops before a row is asked, so indices inside a tensor may be int. An
  * op is never launched when an output has no elements and nothing else is to be written: rows return before.
+ *
+ * To add an op: src/backend/opencl/<op>.c with its row, cl/<op>.cl with its kernels. What goes through memory
+ * once includes cl/simple.h and is launched with the helpers of flat.h (any shape), pool.h (windows),
+ * columns.h (sums over rows) or row.h (whole rows); such kernels share one program and have the two families
+ * from one source.
  */
 #ifndef GRAFT_SRC_BACKEND_OPENCL_OPENCL_H
 #define GRAFT_SRC_BACKEND_OPENCL_OPENCL_H
@@ -42,8 +47,9 @@ struct graft_opencl_traits {
     bool exact_divide; /* -cl-fp32-correctly-rounded-divide-sqrt is there */
     bool fast_fma;     /* fma() is not emulated */
     int vector_floats; /* of the processor's vectors, as the driver says: 4, 8, 16; 1 where it has none */
-    /* Of matrix products and convolutions: floating-point operations of one launch, so that it stays short; terms
-     * of a sum whose factors stay in the cache; bytes of partial results and copies in a workspace, about. */
+    /* Of matrix products and convolutions: floating-point operations of one launch, so that it stays short;
+     * terms of a sum whose factors stay in the cache; bytes of partial results and copies in a workspace,
+     * about. */
     double launch_flops;
     int block_terms;
     uint64_t scratch_bytes;
