@@ -4,6 +4,9 @@
 
 #include "base/size.h"
 
+#define NEAR_FLOATS (64 * 1024)
+#define NEAR_TILES 4
+
 /* What the micro-kernel sees: one tile of C. */
 struct job {
     const float *a[2];
@@ -67,6 +70,13 @@ FAST_INLINE void multiply(const struct job *job, const int rows, const int vecto
 #pragma GCC unroll 4
         for (int v = 0; v < vectors; v++)
             __builtin_prefetch(job->c[row >= FAST_HALF] + (row % FAST_HALF) * job->c_row + v * FAST_WIDTH, 1);
+    if (job->add_residual)
+#pragma GCC unroll 16
+        for (int row = 0; row < rows; row++)
+#pragma GCC unroll 4
+            for (int v = 0; v < vectors; v++)
+                __builtin_prefetch(job->c[row >= FAST_HALF] + job->residual + (row % FAST_HALF) * job->c_row +
+                                   v * FAST_WIDTH);
     vec sums[FAST_ROWS][FAST_VECTORS];
 #pragma GCC unroll 16
     for (int row = 0; row < rows; row++)
@@ -157,44 +167,53 @@ static void (*const kernels[FAST_ROWS][FAST_VECTORS][2])(const struct job *job) 
 #endif
 };
 
-void FAST(sweep)(const struct fast_product *product)
+/* All columns of some tiles, over segments [first, last). */
+static void sweep_tiles(const struct fast_product *product, const struct fast_tile *tiles, int n_tiles, int64_t first,
+                        int64_t last)
 {
     const int k_contiguous = product->a_k == 1;
+    const bool is_last = last >= product->n_segments;
+    for (int64_t column = 0; column < product->columns; column += FAST_COLUMNS) {
+        const int columns = (int)graft_min_i64(FAST_COLUMNS, product->columns - column);
+        struct job job = {
+            .a_row = product->a_row,
+            .a_k = product->a_k,
+            .segments = product->segments + first,
+            .n_segments = last - first,
+            .b = product->b + column / FAST_COLUMNS * product->b_panel,
+            .b_k = product->b_k,
+            .c_row = product->c_row,
+            .residual = product->residual ? product->residual - product->c : 0,
+            .bias = first == 0 && product->bias ? product->bias + column : NULL,
+            .tail = columns % FAST_WIDTH,
+            .add_c = first > 0 || product->accumulate,
+            .add_residual = first == 0 && product->residual,
+            .activation = is_last ? product->activation : GRAFT_UNARY_NONE,
+        };
+        job.plain = !job.tail && !job.bias && !job.add_c && !job.add_residual && !job.activation;
+        const int vectors = (columns + FAST_WIDTH - 1) / FAST_WIDTH;
+        for (int t = 0; t < n_tiles; t++) {
+            job.a[0] = tiles[t].a[0];
+            job.a[1] = tiles[t].a[1];
+            job.c[0] = product->c + tiles[t].c[0] + column;
+            job.c[1] = product->c + tiles[t].c[1] + column;
+            kernels[tiles[t].rows - 1][vectors - 1][k_contiguous](&job);
+        }
+    }
+}
+
+void FAST(sweep)(const struct fast_product *product)
+{
     for (int64_t first = 0; first < product->n_segments || first == 0;) {
         int64_t last = first;
         int64_t k = 0;
         while (last < product->n_segments && (last == first || k + product->segments[last].k <= product->block_k))
             k += product->segments[last++].k;
-        const bool is_last = last >= product->n_segments;
-        for (int64_t column = 0; column < product->columns; column += FAST_COLUMNS) {
-            const int columns = (int)graft_min_i64(FAST_COLUMNS, product->columns - column);
-            struct job job = {
-                .a_row = product->a_row,
-                .a_k = product->a_k,
-                .segments = product->segments + first,
-                .n_segments = last - first,
-                .b = product->b + column / FAST_COLUMNS * product->b_panel,
-                .b_k = product->b_k,
-                .c_row = product->c_row,
-                .residual = product->residual ? product->residual - product->c : 0,
-                .bias = first == 0 && product->bias ? product->bias + column : NULL,
-                .tail = columns % FAST_WIDTH,
-                .add_c = first > 0 || product->accumulate,
-                .add_residual = first == 0 && product->residual,
-                .activation = is_last ? product->activation : GRAFT_UNARY_NONE,
-            };
-            job.plain = !job.tail && !job.bias && !job.add_c && !job.add_residual && !job.activation;
-            const int vectors = (columns + FAST_WIDTH - 1) / FAST_WIDTH;
-            for (int t = 0; t < product->n_tiles; t++) {
-                const struct fast_tile *const tile = &product->tiles[t];
-                job.a[0] = tile->a[0];
-                job.a[1] = tile->a[1];
-                job.c[0] = product->c + tile->c[0] + column;
-                job.c[1] = product->c + tile->c[1] + column;
-                kernels[tile->rows - 1][vectors - 1][k_contiguous](&job);
-            }
-        }
-        if (is_last)
+        /* While all of B stays in the second-level cache, C is written a few whole rows at a time. */
+        const int group = k * product->columns <= NEAR_FLOATS ? NEAR_TILES : product->n_tiles;
+        for (int t = 0; t < product->n_tiles; t += group)
+            sweep_tiles(product, product->tiles + t, (int)graft_min_i64(group, product->n_tiles - t), first, last);
+        if (last >= product->n_segments)
             break;
         first = last;
     }
