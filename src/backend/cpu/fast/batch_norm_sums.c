@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Batch normalization's sums over rows: mean and variance of x, and the gradients of gamma and beta. Rows are cut into
- * chunks by the shape alone; each chunk is summed in f32, and the chunks are joined in order in double.
+ * Batch normalization's sums over rows: mean and variance of x, and the gradients of gamma and beta. Rows are
+ * cut into chunks by the shape alone; each chunk is summed in f32, and the chunks are joined in order in
+ * double.
  *
- * Variance: each chunk measures distances from a centre near its own mean, m, keeping s = Σ(x − m) and q = Σ(x − m)².
- * With the whole mean known, d = mean − m, the chunk's share is q − 2·d·s + k·d²: no cancellation of large squares.
+ * Variance: each chunk measures distances from a centre near its own mean, m, keeping s = Σ(x − m) and q =
+ * Σ(x − m)². With the whole mean known, d = mean − m, the chunk's share is q − 2·d·s + k·d²: no cancellation
+ * of large squares.
  */
 #include "backend/cpu/fast/common.h"
 #include "backend/cpu/fast/vector.h"
@@ -56,7 +58,8 @@ FAST_INLINE void store(float *to, vec value, int count)
 }
 
 /* `vectors` neighbouring vectors of channels at once; count: floats in the last one. */
-FAST_INLINE void stats_block(const struct sums *s, int64_t chunk, const float *x, int64_t c, const int vectors, int count)
+FAST_INLINE void stats_block(const struct sums *s, int64_t chunk, const float *x, int64_t c,
+                             const int vectors, int count)
 {
     const int64_t rows = chunk_size(s, chunk);
     vec centre[BLOCK_VECTORS] = {{0}};

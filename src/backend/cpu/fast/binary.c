@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * y = activation(a op b) and y = scale · x with NumPy's broadcasting. Neighbouring dimensions along which each operand
- * goes on in the same way are merged, so that the innermost loop is as long as can be.
+ * y = activation(a op b) and y = scale · x with NumPy's broadcasting. Neighbouring dimensions along which
+ * each operand goes on in the same way are merged, so that the innermost loop is as long as can be.
  */
 #include "backend/cpu/fast/common.h"
 #include "backend/cpu/fast/vector.h"
@@ -17,7 +17,8 @@ struct walk {
     int64_t items;
 };
 
-static void make_walk(struct walk *walk, const struct graft_shape *y, const struct graft_shape *const operands[2])
+static void make_walk(struct walk *walk, const struct graft_shape *y,
+                      const struct graft_shape *const operands[2])
 {
     *walk = (struct walk){.rank = 1, .dim = {1}};
     int64_t stride[2] = {1, 1};
@@ -72,8 +73,8 @@ struct run {
 
 /* y may be the memory of a or b, element on element: no iteration needs what another one wrote.
  * The loop for one pattern of steps; a_step and b_step are constants 0 or 1 where it is inlined. */
-FAST_INLINE void combine(float *y, const float *a, const float *b, int64_t count, const int a_step, const int b_step,
-                         const struct graft_binary_attributes *attributes, bool accumulate)
+FAST_INLINE void combine(float *y, const float *a, const float *b, int64_t count, const int a_step,
+                         const int b_step, const struct graft_binary_attributes *attributes, bool accumulate)
 {
     const enum graft_unary activation = attributes->activation;
     if (accumulate) {
@@ -81,7 +82,8 @@ FAST_INLINE void combine(float *y, const float *a, const float *b, int64_t count
         for (int64_t i = 0; i < count; i++) {
             const float left = a[i * a_step];
             const float right = b[i * b_step];
-            y[i] += fast_activate(activation, attributes->kind == GRAFT_BINARY_MUL ? left * right : left + right);
+            y[i] +=
+                fast_activate(activation, attributes->kind == GRAFT_BINARY_MUL ? left * right : left + right);
         }
     } else if (attributes->kind == GRAFT_BINARY_MUL) {
 #pragma GCC ivdep
@@ -98,8 +100,8 @@ FAST_INLINE void combine(float *y, const float *a, const float *b, int64_t count
     }
 }
 
-static void binary_row(float *y, const float *a, const float *b, int64_t count, int64_t a_step, int64_t b_step,
-                       const struct graft_binary_attributes *attributes, bool accumulate)
+static void binary_row(float *y, const float *a, const float *b, int64_t count, int64_t a_step,
+                       int64_t b_step, const struct graft_binary_attributes *attributes, bool accumulate)
 {
     if (a_step && b_step) {
         combine(y, a, b, count, 1, 1, attributes, accumulate);
@@ -129,11 +131,13 @@ static void item(void *argument, int64_t item, int thread)
     const int64_t last = graft_min_i64(first + walk->item_rows, walk->rows);
     for (int64_t row = first; row < last; row++) {
         float *const y = (float *)run->args->out[0] + row * walk->dim[0] + begin;
-        const float *const a = (const float *)run->args->in[0] + row_begin(walk, 0, row) + begin * walk->step[0][0];
+        const float *const a =
+            (const float *)run->args->in[0] + row_begin(walk, 0, row) + begin * walk->step[0][0];
         if (call->op == GRAFT_OP_BINARY) {
             const float *const b =
                 (const float *)run->args->in[1] + row_begin(walk, 1, row) + begin * walk->step[1][0];
-            binary_row(y, a, b, count, walk->step[0][0], walk->step[1][0], &call->attributes.binary, accumulate);
+            binary_row(y, a, b, count, walk->step[0][0], walk->step[1][0], &call->attributes.binary,
+                       accumulate);
             continue;
         }
         const float scale = call->attributes.broadcast.scale;
@@ -163,8 +167,8 @@ static void run(const struct graft_cpu_device *device, const struct graft_cpu_ar
 {
     (void)device;
     const struct graft_call *const call = args->call;
-    const struct graft_shape *const operands[2] = {
-        &call->in[0].shape, call->op == GRAFT_OP_BINARY ? &call->in[1].shape : NULL};
+    const struct graft_shape *const operands[2] = {&call->in[0].shape,
+                                                   call->op == GRAFT_OP_BINARY ? &call->in[1].shape : NULL};
     struct run run = {.args = args};
     if (graft_shape_count(&call->out[0].shape) == 0)
         return;

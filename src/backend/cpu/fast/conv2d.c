@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* y[n, oh, ow, o] = activation(sum over kh, kw, c of x[n, ih, iw, c] · w[o, kh, kw, c] + bias[o] + residual). */
+/* y[n, oh, ow, o] = activation(sum over kh, kw, c of x[n, ih, iw, c] · w[o, kh, kw, c] + bias[o] + residual),
+ * with the weights packed into panels. */
 #include "backend/cpu/fast/common.h"
 #include "backend/cpu/fast/correlate.h"
 
@@ -79,7 +80,8 @@ static void pack_item(void *argument, int64_t item, int thread)
     const int64_t group = item / panels;
     const int64_t first = item % panels * FAST_COLUMNS;
     FAST(pack_panel)(packing->to + group * FAST(packed_floats)(k, c->o) + first * k,
-                     packing->w + (group * c->o + first) * k, k, graft_min_i64(FAST_COLUMNS, c->o - first), 1, k);
+                     packing->w + (group * c->o + first) * k, k, graft_min_i64(FAST_COLUMNS, c->o - first), 1,
+                     k);
 }
 
 static void pack(const struct plan *plan, const struct graft_cpu_args *args, float *to)

@@ -2,8 +2,8 @@
 /*
  * dx[n, ih, iw, c] = sum over all outputs that saw the element of dy[n, oh, ow, o] · w[o, kh, kw, c].
  *
- * Positions of x with the same remainder by the stride (a phase) see the same taps, and are a convolution of dy with
- * stride 1 and the taps turned round. The phases run one after the other and share nothing.
+ * Positions of x with the same remainder by the stride (a phase) see the same taps, and are a convolution of
+ * dy with stride 1 and the taps turned round. The phases run one after the other and share nothing.
  */
 #include "backend/cpu/fast/common.h"
 #include "backend/cpu/fast/correlate.h"
@@ -57,7 +57,8 @@ static struct fast_axis phase_axis(const struct graft_call *call, int which, int
     };
 }
 
-static void make_phase(struct fast_correlation *phase, const struct graft_call *call, int64_t index, int threads)
+static void make_phase(struct fast_correlation *phase, const struct graft_call *call, int64_t index,
+                       int threads)
 {
     const struct graft_shape *const w = &call->in[1].shape;
     const struct graft_conv2d_attributes *const a = &call->attributes.conv2d;
@@ -80,7 +81,8 @@ static int64_t phase_count(const struct graft_call *call)
 
 static void make_plan(struct plan *plan, const struct graft_cpu_device *device, const struct graft_call *call)
 {
-    *plan = (struct plan){.call = call, .threads = fast_threads(device), .prepared = call->constant >> 1 & 1u};
+    *plan =
+        (struct plan){.call = call, .threads = fast_threads(device), .prepared = call->constant >> 1 & 1u};
     uint64_t scratch = 0;
     for (int64_t i = 0; i < phase_count(call); i++) {
         struct fast_correlation phase;

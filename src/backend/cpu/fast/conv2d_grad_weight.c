@@ -2,13 +2,13 @@
 /*
  * dw[o, kh, kw, c] = sum over n, oh, ow of dy[n, oh, ow, o] · x[n, ih, iw, c].
  *
- * A part is a row of the filter window (all its taps where they are neighbours in memory and few), else one tap. For
- * each part, dw is a matrix product over output positions: columns are the part's width, taps × channels, rows the
- * filters; or the other way round ("swapped") where the width fills vectors badly.
+ * A part is a row of the filter window (all its taps where they are neighbours in memory and few), else one
+ * tap. For each part, dw is a matrix product over output positions: columns are the part's width, taps ×
+ * channels, rows the filters; or the other way round ("swapped") where the width fills vectors badly.
  *
- * Positions are summed in chunks: dy and, part by part, x are packed position by position, so that the micro-kernel
- * reads without gaps. Small filters are summed in several splits side by side, added in order at the end. Chunks and
- * splits depend on the shapes only.
+ * Positions are summed in chunks: dy and, part by part, x are packed position by position, so that the
+ * micro-kernel reads without gaps. Small filters are summed in several splits side by side, added in order at
+ * the end. Chunks and splits depend on the shapes only.
  */
 #include "backend/cpu/fast/common.h"
 #include "backend/cpu/fast/correlate.h"
@@ -26,9 +26,9 @@ struct plan {
     int64_t strips, pixels;             /* of a chunk: rows of output, pixels of each */
     int64_t pixel_chunks, chunks;
     int64_t splits, split_chunks;
-    int64_t outputs, output_blocks;   /* filters of one item */
-    int64_t item_parts, part_blocks;  /* parts of one item */
-    int64_t positions;                /* most in a chunk */
+    int64_t outputs, output_blocks;  /* filters of one item */
+    int64_t item_parts, part_blocks; /* parts of one item */
+    int64_t positions;               /* most in a chunk */
     int64_t w_floats;
     uint64_t partial_at, scratch_at, scratch_bytes, strips_at, band_at, a_at, b_at, workspace_bytes;
 };
@@ -79,8 +79,8 @@ static void choose_sums(struct plan *plan)
     plan->positions = plan->strips * plan->pixels;
     plan->chunks = plan->pixel_chunks * graft_ceil_div(strips, plan->strips);
     plan->w_floats = view->groups * view->o * plan->parts * plan->width;
-    plan->splits = graft_min_i64(graft_min_i64(MOST_PARTIAL_FLOATS / graft_max_i64(plan->w_floats, 1), MOST_SPLITS),
-                                 plan->chunks / 2);
+    plan->splits = graft_min_i64(
+        graft_min_i64(MOST_PARTIAL_FLOATS / graft_max_i64(plan->w_floats, 1), MOST_SPLITS), plan->chunks / 2);
     plan->splits = graft_max_i64(plan->splits, 1);
     plan->split_chunks = graft_ceil_div(plan->chunks, plan->splits);
     plan->splits = graft_max_i64(graft_ceil_div(plan->chunks, graft_max_i64(plan->split_chunks, 1)), 1);
@@ -159,10 +159,10 @@ struct item {
     char *scratch;
 };
 
-/* Packs `length` floats of `count` positions into panels [length / panel][pitch positions][panel], from `at` on. What
- * the last panel has more is left as it is: sums of it are never stored. */
-static void pack(float *to, int64_t at, int64_t pitch, int panel, const float *from, ptrdiff_t step, int64_t count,
-                 int64_t length)
+/* Packs `length` floats of `count` positions into panels [length / panel][pitch positions][panel], from `at`
+ * on. What the last panel has more is left as it is: sums of it are never stored. */
+static void pack(float *to, int64_t at, int64_t pitch, int panel, const float *from, ptrdiff_t step,
+                 int64_t count, int64_t length)
 {
     const int64_t whole = length / panel * panel;
     for (int64_t i = 0; i < count; i++, from += step) {
@@ -184,7 +184,7 @@ static void pack(float *to, int64_t at, int64_t pitch, int panel, const float *f
 /* One chunk of positions: strips (rows of output) of so many pixels. */
 struct chunk {
     int64_t strips, pixels;
-    const float **x; /* for each strip: the first tap of its first pixel */
+    const float **x;                  /* for each strip: the first tap of its first pixel */
     ptrdiff_t x_row, x_pixel, x_step; /* floats from input row to row, pixel to pixel, output to output */
     const float *dy;
     ptrdiff_t dy_strip, dy_pixel;
@@ -204,8 +204,8 @@ static struct chunk open_chunk(const struct run *run, const struct item *item, i
         .strips = last - first,
         .pixels = pixels,
         .x = (const float **)(item->scratch + plan->strips_at),
-        .dy = (const float *)run->args->in[1] + (first * view->x.out + x) * dy_channels + item->group * view->o +
-              item->output,
+        .dy = (const float *)run->args->in[1] + (first * view->x.out + x) * dy_channels +
+              item->group * view->o + item->output,
         .dy_strip = view->x.out * dy_channels,
         .dy_pixel = dy_channels,
     };
@@ -223,22 +223,24 @@ static struct chunk open_chunk(const struct run *run, const struct item *item, i
     return chunk;
 }
 
-static void pack_dy(const struct plan *plan, const struct item *item, const struct chunk *chunk, int panel, float *to)
+static void pack_dy(const struct plan *plan, const struct item *item, const struct chunk *chunk, int panel,
+                    float *to)
 {
     for (int64_t strip = 0; strip < chunk->strips; strip++)
-        pack(to, strip * chunk->pixels, plan->positions, panel, chunk->dy + strip * chunk->dy_strip, chunk->dy_pixel,
-             chunk->pixels, item->outputs);
+        pack(to, strip * chunk->pixels, plan->positions, panel, chunk->dy + strip * chunk->dy_strip,
+             chunk->dy_pixel, chunk->pixels, item->outputs);
 }
 
 static void pack_x(const struct plan *plan, const struct chunk *chunk, ptrdiff_t tap, int panel, float *to)
 {
     for (int64_t strip = 0; strip < chunk->strips; strip++)
-        pack(to, strip * chunk->pixels, plan->positions, panel, chunk->x[strip] + tap, chunk->x_step, chunk->pixels,
-             plan->width);
+        pack(to, strip * chunk->pixels, plan->positions, panel, chunk->x[strip] + tap, chunk->x_step,
+             chunk->pixels, plan->width);
 }
 
 /* Tiles of packed rows. */
-static int list_tiles(const struct plan *plan, struct fast_tile *tiles, const float *a, ptrdiff_t c_row, int64_t rows)
+static int list_tiles(const struct plan *plan, struct fast_tile *tiles, const float *a, ptrdiff_t c_row,
+                      int64_t rows)
 {
     int count = 0;
     for (int64_t row = 0; row < rows; row += FAST_ROWS)
@@ -257,8 +259,10 @@ static void add_chunk(const struct run *run, const struct item *item, int64_t in
     float *const a = (float *)(item->scratch + plan->a_at);
     float *const b = (float *)(item->scratch + plan->b_at);
     const int64_t filter = plan->parts * plan->width;
-    float *const partial = (float *)((char *)run->args->workspace + plan->partial_at) + item->split * plan->w_floats;
-    float *const dw = (has_partials(plan) ? partial : (float *)run->args->out[0]) + item->group * view->o * filter;
+    float *const partial =
+        (float *)((char *)run->args->workspace + plan->partial_at) + item->split * plan->w_floats;
+    float *const dw =
+        (has_partials(plan) ? partial : (float *)run->args->out[0]) + item->group * view->o * filter;
     const struct fast_segment all = {0, 0, chunk.strips * chunk.pixels};
     struct fast_product product = {
         .tiles = tiles,
@@ -350,7 +354,8 @@ static void run_grad_weight(const struct graft_cpu_device *device, const struct 
         return;
     }
     struct run run = {args, &plan};
-    graft_pool_run(args->pool, plan.splits * plan.view.groups * plan.output_blocks * plan.part_blocks, sum_item, &run);
+    graft_pool_run(args->pool, plan.splits * plan.view.groups * plan.output_blocks * plan.part_blocks,
+                   sum_item, &run);
     if (has_partials(&plan))
         graft_pool_run(args->pool, plan.view.groups * plan.view.o, join_item, &run);
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Ops that only move elements: concat, slice, pad, reshape. Everything that lies together in source and target is one
- * run; an item is a number of runs. Concat and slice copy the same bytes for any dtype, padding and sums need f32.
+ * Ops that only move elements: concat, slice, pad, reshape. Everything that lies together in source and
+ * target is one run; an item is a number of runs. Concat and slice copy the same bytes for any dtype, padding
+ * and sums need f32.
  */
 #include "backend/cpu/fast/common.h"
 #include "backend/cpu/fast/vector.h"
@@ -22,8 +23,8 @@ struct box {
     const struct graft_cpu_args *args;
     struct graft_shape inner, outer;
     int64_t begin[GRAFT_MAX_RANK]; /* of the inner in the outer */
-    int axis;                      /* from here on, the inner one fills the outer: runs span these dimensions */
-    int64_t run, outer_run;        /* floats of a run, and of the outer tensor for one index before `axis` */
+    int axis;               /* from here on, the inner one fills the outer: runs span these dimensions */
+    int64_t run, outer_run; /* floats of a run, and of the outer tensor for one index before `axis` */
     int64_t item_runs;
 };
 
@@ -164,7 +165,8 @@ static void reshape(const struct graft_cpu_device *device, const struct graft_cp
     (void)device;
     if (args->in[0] == args->out[0] && !fast_accumulates(args->call, 0))
         return;
-    graft_pool_run(args->pool, fast_chunks(graft_shape_count(&args->call->out[0].shape)), reshape_item, (void *)args);
+    graft_pool_run(args->pool, fast_chunks(graft_shape_count(&args->call->out[0].shape)), reshape_item,
+                   (void *)args);
 }
 
 static const char *check(const struct graft_cpu_device *device, const struct graft_call *call,
@@ -179,7 +181,8 @@ static const char *check(const struct graft_cpu_device *device, const struct gra
 static const char *check_pad(const struct graft_cpu_device *device, const struct graft_call *call,
                              struct graft_variant_info *info)
 {
-    return fast_accumulates(call, 0) ? "it fills before it copies, and cannot add" : check(device, call, info);
+    return fast_accumulates(call, 0) ? "it fills before it copies, and cannot add"
+                                     : check(device, call, info);
 }
 
 const struct graft_cpu_variant FAST(concat_vector) = {"vector", check, NULL, concat};

@@ -21,7 +21,8 @@ int64_t FAST(correlation_packed)(const struct fast_correlation *correlation)
 
 static bool leaves_input(const struct fast_axis *axis)
 {
-    return axis->first < 0 || (axis->out - 1) * axis->stride + axis->first + (axis->taps - 1) * axis->step >= axis->in;
+    return axis->first < 0 ||
+           (axis->out - 1) * axis->stride + axis->first + (axis->taps - 1) * axis->step >= axis->in;
 }
 
 /* With one tap the band holds just the pixels that are used. */
@@ -40,8 +41,8 @@ static void flatten(struct fast_correlation *plan)
 {
     const struct fast_axis *const y = &plan->y;
     const struct fast_axis *const x = &plan->x;
-    if (y->taps * x->taps != 1 || y->stride != 1 || x->stride != 1 || y->first || x->first || y->in != y->out ||
-        x->in != x->out || y->out_step != 1 || x->out_step != 1)
+    if (y->taps * x->taps != 1 || y->stride != 1 || x->stride != 1 || y->first || x->first ||
+        y->in != y->out || x->in != x->out || y->out_step != 1 || x->out_step != 1)
         return;
     plan->x.in = plan->x.out = plan->out_size[1] = plan->images * y->in * x->in;
     plan->y.in = plan->y.out = plan->out_size[0] = plan->images = 1;
@@ -74,18 +75,22 @@ void FAST(correlation_plan)(struct fast_correlation *plan, int threads)
     const int64_t strips = plan->images * plan->y.out;
     const int64_t wanted = graft_ceil_div(4 * threads, plan->groups);
     const int64_t per_pixel = band_stride(&plan->y) * band_stride(&plan->x) * plan->pixel_pitch;
-    int64_t most = graft_min_i64(BAND_FLOATS / per_pixel, BLOCK_FLOATS / graft_max_i64(graft_min_i64(k, FAST_BLOCK_K), 1));
+    int64_t most = graft_min_i64(BAND_FLOATS / per_pixel,
+                                 BLOCK_FLOATS / graft_max_i64(graft_min_i64(k, FAST_BLOCK_K), 1));
     most = graft_max_i64(graft_min_i64(most, MOST_TILES * FAST_ROWS), 4 * FAST_ROWS);
     const int64_t widest = plan->copy && plan->y.taps > 1 ? graft_min_i64(most, 8 * FAST_ROWS) : most;
-    plan->pixels = fast_block(plan->x.out, FAST_ROWS, widest, graft_ceil_div(wanted, graft_max_i64(strips, 1)));
+    plan->pixels =
+        fast_block(plan->x.out, FAST_ROWS, widest, graft_ceil_div(wanted, graft_max_i64(strips, 1)));
     plan->pixel_blocks = graft_ceil_div(plan->x.out, plan->pixels);
     plan->pixels = graft_min_i64(plan->pixels, graft_max_i64(plan->x.out, 1));
     const int64_t tiles = graft_ceil_div(plan->pixels, FAST_ROWS);
-    plan->strips = fast_block(strips, 1, graft_min_i64(graft_max_i64(most / plan->pixels, 1), MOST_TILES / tiles),
-                              graft_ceil_div(wanted, graft_max_i64(plan->pixel_blocks, 1)));
+    plan->strips =
+        fast_block(strips, 1, graft_min_i64(graft_max_i64(most / plan->pixels, 1), MOST_TILES / tiles),
+                   graft_ceil_div(wanted, graft_max_i64(plan->pixel_blocks, 1)));
     plan->strip_blocks = graft_ceil_div(strips, plan->strips);
-    plan->columns = fast_block(plan->o, FAST_COLUMNS, plan->o + FAST_COLUMNS,
-                               graft_ceil_div(wanted, graft_max_i64(plan->pixel_blocks * plan->strip_blocks, 1)));
+    plan->columns =
+        fast_block(plan->o, FAST_COLUMNS, plan->o + FAST_COLUMNS,
+                   graft_ceil_div(wanted, graft_max_i64(plan->pixel_blocks * plan->strip_blocks, 1)));
     plan->column_blocks = graft_ceil_div(plan->o, plan->columns);
 
     uint64_t used = 0;
@@ -114,23 +119,25 @@ static void copy_row(const struct fast_correlation *plan, float *to, const float
     memset(to, 0, (size_t)(before * pitch) * sizeof(float));
     const float *const from = image + (y * plan->x.in + x) * channels;
     if (step == 1 && pitch == channels)
-        memcpy(to + before * pitch, from + before * channels, (size_t)((end - before) * pitch) * sizeof(float));
+        memcpy(to + before * pitch, from + before * channels,
+               (size_t)((end - before) * pitch) * sizeof(float));
     else
         for (int64_t i = before; i < end; i++)
             memcpy(to + i * pitch, from + i * step * channels, (size_t)plan->c * sizeof(float));
     memset(to + end * pitch, 0, (size_t)((length - end) * pitch) * sizeof(float));
 }
 
-struct fast_view FAST(correlation_view)(const struct fast_correlation *plan, const float *input, int64_t group,
-                                        int64_t image, int64_t y, int64_t rows, int64_t x, int64_t pixels, float **band)
+struct fast_view FAST(correlation_view)(const struct fast_correlation *plan, const float *input,
+                                        int64_t group, int64_t image, int64_t y, int64_t rows, int64_t x,
+                                        int64_t pixels, float **band)
 {
     const int64_t channels = plan->c * plan->groups;
     const float *const in = input + image * plan->y.in * plan->x.in * channels + group * plan->c;
     const int64_t first_y = y * plan->y.stride + plan->y.first;
     const int64_t first_x = x * plan->x.stride + plan->x.first;
     if (!plan->copy) {
-        return (struct fast_view){in + (first_y * plan->x.in + first_x) * channels, plan->x.in * channels, channels,
-                             plan->y.stride, plan->x.stride};
+        return (struct fast_view){in + (first_y * plan->x.in + first_x) * channels, plan->x.in * channels,
+                                  channels, plan->y.stride, plan->x.stride};
     }
     const int64_t length = band_length(&plan->x, pixels);
     const int64_t lines = band_length(&plan->y, rows);
@@ -163,7 +170,6 @@ static int64_t list_segments(const struct fast_correlation *plan, const struct f
     }
     return count;
 }
-
 
 static void item(void *argument, int64_t item, int thread)
 {

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Convolution as an implicit matrix product, forward and (with the roles of x and y swapped, a phase of the stride at a
- * time) backward:
+ * Convolution as an implicit matrix product, forward and (with the roles of x and y swapped, a phase of the
+ * stride at a time) backward:
  *
- *   out[n, y, x, o] = sum over taps ty, tx and channels c of in[n, y·stride + first + ty·step, …x…, c] · b[ty, tx, c, o]
+ *   out[n, y, x, o] = sum over taps ty, tx and channels c
+ *                     of in[n, y·stride + first + ty·step, …x…, c] · b[ty, tx, c, o]
  *
- * Taps outside the input count as 0. Rows of the product are output pixels, read from the input where it lies, or from
- * a band copied with its padding into scratch memory of the thread.
+ * Taps outside the input count as 0. Rows of the product are output pixels, read from the input where it
+ * lies, or from a band copied with its padding into scratch memory of the thread.
  */
 #ifndef GRAFT_SRC_BACKEND_CPU_FAST_CORRELATE_H
 #define GRAFT_SRC_BACKEND_CPU_FAST_CORRELATE_H
@@ -28,8 +29,8 @@ struct fast_correlation {
     int64_t images;
     struct fast_axis y, x;
     int64_t groups;
-    int64_t c, o;           /* channels in and out of a group */
-    int64_t out_size[2];    /* height and width of the output tensor */
+    int64_t c, o;        /* channels in and out of a group */
+    int64_t out_size[2]; /* height and width of the output tensor */
     /* Chosen by FAST(correlation_plan): */
     bool copy;              /* bands are copied */
     int64_t pixel_pitch;    /* floats from pixel to pixel in a band */
@@ -65,10 +66,11 @@ void FAST(correlation_layout)(struct fast_correlation *correlation);
 /* Floats that bands of so many output rows and pixels take. */
 int64_t FAST(correlation_band)(const struct fast_correlation *correlation, int64_t strips, int64_t pixels);
 
-/* The input of output rows [y, y + rows) and pixels [x, x + pixels) of one image; moves *band behind what it fills. */
-struct fast_view FAST(correlation_view)(const struct fast_correlation *correlation, const float *in, int64_t group,
-                                        int64_t image, int64_t y, int64_t rows, int64_t x, int64_t pixels,
-                                        float **band);
+/* The input of output rows [y, y + rows) and pixels [x, x + pixels) of one image; moves *band behind what it
+ * fills. */
+struct fast_view FAST(correlation_view)(const struct fast_correlation *correlation, const float *in,
+                                        int64_t group, int64_t image, int64_t y, int64_t rows, int64_t x,
+                                        int64_t pixels, float **band);
 
 /* Floats of all packed weights. */
 int64_t FAST(correlation_packed)(const struct fast_correlation *correlation);

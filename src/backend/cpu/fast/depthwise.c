@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Depthwise convolution (groups = channels in = channels out) and its gradient by the input, directly: vectors run along
- * channels, a block of neighbouring pixels shares the loads of x and w.
+ * Depthwise convolution (groups = channels in = channels out) and its gradient by the input, directly:
+ * vectors run along channels, a block of neighbouring pixels shares the loads of x and w.
  *
  *   y[n, oh, ow, c] = activation(sum over kh, kw of x[n, ih, iw, c] · w[c, kh, kw] + bias[c] + residual)
  *   dx[n, ih, iw, c] = sum over all outputs that saw the element of dy[n, oh, ow, c] · w[c, kh, kw]
@@ -117,9 +117,10 @@ static void any_pixel(const struct depthwise *d, const struct rows *rows, int64_
     }
 }
 
-/* BLOCK_PIXELS pixels inside, for constants taps and stride; x is at the first tap of the first pixel of each row. */
-FAST_INLINE void block_vector(const struct depthwise *d, const struct rows *rows, int64_t offset, int64_t at, int64_t c,
-                              int count, const int taps, const int stride)
+/* BLOCK_PIXELS pixels inside, for constants taps and stride; x is at the first tap of the first pixel of each
+ * row. */
+FAST_INLINE void block_vector(const struct depthwise *d, const struct rows *rows, int64_t offset, int64_t at,
+                              int64_t c, int count, const int taps, const int stride)
 {
     vec sums[BLOCK_PIXELS];
 #pragma GCC unroll 8
@@ -146,8 +147,8 @@ FAST_INLINE void block_vector(const struct depthwise *d, const struct rows *rows
         finish(d, at + p, c, sums[p], count);
 }
 
-FAST_INLINE void block(const struct depthwise *d, const struct rows *rows, int64_t offset, int64_t at, const int taps,
-                       const int stride)
+FAST_INLINE void block(const struct depthwise *d, const struct rows *rows, int64_t offset, int64_t at,
+                       const int taps, const int stride)
 {
     int64_t c = 0;
     for (; c + FAST_WIDTH <= d->channels; c += FAST_WIDTH)
@@ -156,11 +157,11 @@ FAST_INLINE void block(const struct depthwise *d, const struct rows *rows, int64
         block_vector(d, rows, offset, at, c, (int)(d->channels - c), taps, stride);
 }
 
-#define BLOCK(taps, stride)                                                                                            \
-    static void block_##taps##_##stride(const struct depthwise *d, const struct rows *rows, int64_t offset,            \
-                                        int64_t at)                                                                    \
-    {                                                                                                                  \
-        block(d, rows, offset, at, taps, stride);                                                                      \
+#define BLOCK(taps, stride)                                                                                  \
+    static void block_##taps##_##stride(const struct depthwise *d, const struct rows *rows, int64_t offset,  \
+                                        int64_t at)                                                          \
+    {                                                                                                        \
+        block(d, rows, offset, at, taps, stride);                                                            \
     }
 BLOCK(3, 1)
 BLOCK(3, 2)

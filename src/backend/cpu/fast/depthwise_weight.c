@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * dw[c, kh, kw] = sum over n, oh, ow of dy[n, oh, ow, c] · x[n, ih, iw, c], for groups = channels in = channels out.
- * Rows of output are summed in splits that depend on the shapes only, and the splits are added in order.
+ * dw[c, kh, kw] = sum over n, oh, ow of dy[n, oh, ow, c] · x[n, ih, iw, c], for groups = channels in =
+ * channels out. Rows of output are summed in splits that depend on the shapes only, and the splits are added
+ * in order.
  */
 #include "backend/cpu/fast/common.h"
 #include "backend/cpu/fast/vector.h"
 
 #define MOST_SPLITS 32
-#define MOST_WIDTH 32    /* taps in a row */
+#define MOST_WIDTH 32 /* taps in a row */
 #define JOIN_CHANNELS 64
 
 struct sums {
@@ -81,8 +82,8 @@ static int list_groups(const struct sums *s, struct group *groups)
 }
 
 /* Three taps at once, over pixels where all of them lie inside; `step` is stride × channels. */
-FAST_INLINE void sum_three(vec sums[3], const float *x, const float *dy, int64_t channels, int64_t between, int64_t step,
-                      int64_t pixels, int count)
+FAST_INLINE void sum_three(vec sums[3], const float *x, const float *dy, int64_t channels, int64_t between,
+                           int64_t step, int64_t pixels, int count)
 {
     for (int64_t p = 0; p < pixels; p++, x += step, dy += channels) {
         const vec g = load(dy, count);
@@ -93,8 +94,8 @@ FAST_INLINE void sum_three(vec sums[3], const float *x, const float *dy, int64_t
 }
 
 /* One row of taps against one row of output, for `count` channels. */
-FAST_INLINE void sum_row(const struct sums *s, const struct group *groups, int n_groups, float *partial, const float *x,
-                         const float *dy, int count)
+FAST_INLINE void sum_row(const struct sums *s, const struct group *groups, int n_groups, float *partial,
+                         const float *x, const float *dy, int count)
 {
     const struct graft_conv2d_attributes *const a = &s->call->attributes.conv2d;
     const int64_t channels = s->channels;
@@ -102,8 +103,8 @@ FAST_INLINE void sum_row(const struct sums *s, const struct group *groups, int n
         vec sums[3] = {{0}};
         if (g->all_end > g->all_first) {
             const int64_t at = g->all_first * a->stride[1] - a->pad[2] + g->tap * a->dilation[1];
-            sum_three(sums, x + at * channels, dy + g->all_first * channels, channels, a->dilation[1] * channels,
-                      a->stride[1] * channels, g->all_end - g->all_first, count);
+            sum_three(sums, x + at * channels, dy + g->all_first * channels, channels,
+                      a->dilation[1] * channels, a->stride[1] * channels, g->all_end - g->all_first, count);
         }
         for (int i = 0; i < g->taps; i++) {
             for (int64_t p = g->first[i]; p < g->end[i]; p++) {

@@ -5,8 +5,8 @@
 
 #include <math.h>
 
-#define LANES (FAST_WIDTH / 2)      /* counters in a vector */
-#define ELEMENTS (2 * FAST_WIDTH)    /* their words */
+#define LANES (FAST_WIDTH / 2)    /* counters in a vector */
+#define ELEMENTS (2 * FAST_WIDTH) /* their words */
 
 struct dropout {
     const struct graft_cpu_args *args;
@@ -18,9 +18,10 @@ struct dropout {
 
 typedef uint32_t vec_words __attribute__((vector_size(FAST_WIDTH * 4)));
 
-/* The words of counters [block, block + LANES), in the order of the elements. Of each lane only the lower 32 bits
- * count; what the rounds leave above them is never looked at. */
-FAST_INLINE void philox(const struct graft_dropout_attributes *a, uint32_t step, uint64_t block, vec_words words[2])
+/* The words of counters [block, block + LANES), in the order of the elements. Of each lane only the lower 32
+ * bits count; what the rounds leave above them is never looked at. */
+FAST_INLINE void philox(const struct graft_dropout_attributes *a, uint32_t step, uint64_t block,
+                        vec_words words[2])
 {
     const vec_wide zero = {0};
     vec_wide c0;

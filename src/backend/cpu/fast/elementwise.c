@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Ops that see each element alone: unary, unary_grad, normalize. Loops that the compiler turns into vectors. */
+/* Ops that see each element alone: unary, unary_grad, normalize. Loops that the compiler turns into vectors.
+ */
 #include "backend/cpu/fast/common.h"
 #include "backend/cpu/fast/vector.h"
 
@@ -30,7 +31,8 @@ static void unary_item(void *argument, int64_t item, int thread)
 static void unary(const struct graft_cpu_device *device, const struct graft_cpu_args *args)
 {
     (void)device;
-    graft_pool_run(args->pool, fast_chunks(graft_shape_count(&args->call->out[0].shape)), unary_item, (void *)args);
+    graft_pool_run(args->pool, fast_chunks(graft_shape_count(&args->call->out[0].shape)), unary_item,
+                   (void *)args);
 }
 
 /* dx = dy where the slope at y is 1, else 0. */

@@ -44,7 +44,8 @@ static __attribute__((noinline)) void finish(const struct job *job, const vec *s
         const bool whole = count == FAST_WIDTH;
         vec bias = {0};
         if (job->bias)
-            bias = whole ? vec_load(job->bias + v * FAST_WIDTH) : vec_load_part(job->bias + v * FAST_WIDTH, count);
+            bias = whole ? vec_load(job->bias + v * FAST_WIDTH)
+                         : vec_load_part(job->bias + v * FAST_WIDTH, count);
         for (int row = 0; row < rows; row++) {
             float *const c = job->c[row >= FAST_HALF] + (row % FAST_HALF) * job->c_row + v * FAST_WIDTH;
             vec sum = sums[row * vectors + v] + bias;
@@ -140,36 +141,45 @@ FAST_INLINE void multiply(const struct job *job, const int rows, const int vecto
 }
 
 /* Instances: multiply_<rows>_<vectors>_<k contiguous>. */
-#define INSTANCE(rows, vectors, k_contiguous)                                                                          \
-    static __attribute__((noinline)) void multiply_##rows##_##vectors##_##k_contiguous(const struct job *job)          \
-    {                                                                                                                  \
-        multiply(job, rows, vectors, k_contiguous);                                                                    \
+#define INSTANCE(rows, vectors, k_contiguous)                                                                \
+    static __attribute__((noinline)) void multiply_##rows##_##vectors##_##k_contiguous(                      \
+        const struct job *job)                                                                               \
+    {                                                                                                        \
+        multiply(job, rows, vectors, k_contiguous);                                                          \
     }
 #define INSTANCES(rows) INSTANCE(rows, 1, 0) INSTANCE(rows, 1, 1) INSTANCE(rows, 2, 0) INSTANCE(rows, 2, 1)
-#define ENTRY(rows)                                                                                                    \
-    {{multiply_##rows##_1_0, multiply_##rows##_1_1}, {multiply_##rows##_2_0, multiply_##rows##_2_1}}
+#define ENTRY(rows)                                                                                          \
+    {                                                                                                        \
+        {multiply_##rows##_1_0, multiply_##rows##_1_1},                                                      \
+        {                                                                                                    \
+            multiply_##rows##_2_0, multiply_##rows##_2_1                                                     \
+        }                                                                                                    \
+    }
 
-INSTANCES(1) INSTANCES(2) INSTANCES(3) INSTANCES(4) INSTANCES(5) INSTANCES(6)
+INSTANCES(1)
+INSTANCES(2)
+INSTANCES(3)
+INSTANCES(4) INSTANCES(5) INSTANCES(6)
 #if FAST_ROWS > 6
-INSTANCES(7) INSTANCES(8) INSTANCES(9) INSTANCES(10)
+    INSTANCES(7) INSTANCES(8) INSTANCES(9) INSTANCES(10)
 #endif
 #if FAST_ROWS > 10
-INSTANCES(11) INSTANCES(12) INSTANCES(13) INSTANCES(14)
+        INSTANCES(11) INSTANCES(12) INSTANCES(13) INSTANCES(14)
 #endif
 
-static void (*const kernels[FAST_ROWS][FAST_VECTORS][2])(const struct job *job) = {
-    ENTRY(1), ENTRY(2), ENTRY(3), ENTRY(4), ENTRY(5), ENTRY(6),
+            static void (*const kernels[FAST_ROWS][FAST_VECTORS][2])(const struct job *job) = {
+                ENTRY(1),  ENTRY(2),  ENTRY(3),  ENTRY(4),  ENTRY(5), ENTRY(6),
 #if FAST_ROWS > 6
-    ENTRY(7), ENTRY(8), ENTRY(9), ENTRY(10),
+                ENTRY(7),  ENTRY(8),  ENTRY(9),  ENTRY(10),
 #endif
 #if FAST_ROWS > 10
-    ENTRY(11), ENTRY(12), ENTRY(13), ENTRY(14),
+                ENTRY(11), ENTRY(12), ENTRY(13), ENTRY(14),
 #endif
 };
 
 /* All columns of some tiles, over segments [first, last). */
-static void sweep_tiles(const struct fast_product *product, const struct fast_tile *tiles, int n_tiles, int64_t first,
-                        int64_t last)
+static void sweep_tiles(const struct fast_product *product, const struct fast_tile *tiles, int n_tiles,
+                        int64_t first, int64_t last)
 {
     const int k_contiguous = product->a_k == 1;
     const bool is_last = last >= product->n_segments;
@@ -207,20 +217,22 @@ void FAST(sweep)(const struct fast_product *product)
     for (int64_t first = 0; first < product->n_segments || first == 0;) {
         int64_t last = first;
         int64_t k = 0;
-        while (last < product->n_segments && (last == first || k + product->segments[last].k <= product->block_k))
+        while (last < product->n_segments &&
+               (last == first || k + product->segments[last].k <= product->block_k))
             k += product->segments[last++].k;
         /* While all of B stays in the second-level cache, C is written a few whole rows at a time. */
         const int group = k * product->columns <= NEAR_FLOATS ? NEAR_TILES : product->n_tiles;
         for (int t = 0; t < product->n_tiles; t += group)
-            sweep_tiles(product, product->tiles + t, (int)graft_min_i64(group, product->n_tiles - t), first, last);
+            sweep_tiles(product, product->tiles + t, (int)graft_min_i64(group, product->n_tiles - t), first,
+                        last);
         if (last >= product->n_segments)
             break;
         first = last;
     }
 }
 
-int FAST(tile_rows)(struct fast_tile *tiles, int n_tiles, const float *a, ptrdiff_t a_row, ptrdiff_t c, ptrdiff_t c_row,
-                    int64_t rows)
+int FAST(tile_rows)(struct fast_tile *tiles, int n_tiles, const float *a, ptrdiff_t a_row, ptrdiff_t c,
+                    ptrdiff_t c_row, int64_t rows)
 {
     for (int64_t row = 0; row < rows;) {
         const int64_t left = rows - row;
@@ -253,7 +265,6 @@ int64_t FAST(packed_floats)(int64_t k, int64_t columns)
 
 typedef float quad __attribute__((vector_size(16)));
 typedef float quad_unaligned __attribute__((vector_size(16), aligned(4), may_alias));
-typedef int32_t quad_int __attribute__((vector_size(16)));
 
 /* Four columns at a time, four k at a time: transposed in registers. */
 static void pack_transposed(float *to, const float *from, int64_t k, int64_t columns, ptrdiff_t step)
@@ -268,14 +279,14 @@ static void pack_transposed(float *to, const float *from, int64_t k, int64_t col
             const quad b = *(const quad_unaligned *)(in + step + i);
             const quad c = *(const quad_unaligned *)(in + 2 * step + i);
             const quad d = *(const quad_unaligned *)(in + 3 * step + i);
-            const quad ab0 = __builtin_shuffle(a, b, (quad_int){0, 4, 1, 5});
-            const quad ab1 = __builtin_shuffle(a, b, (quad_int){2, 6, 3, 7});
-            const quad cd0 = __builtin_shuffle(c, d, (quad_int){0, 4, 1, 5});
-            const quad cd1 = __builtin_shuffle(c, d, (quad_int){2, 6, 3, 7});
-            *(quad_unaligned *)(out + i * FAST_COLUMNS) = __builtin_shuffle(ab0, cd0, (quad_int){0, 1, 4, 5});
-            *(quad_unaligned *)(out + (i + 1) * FAST_COLUMNS) = __builtin_shuffle(ab0, cd0, (quad_int){2, 3, 6, 7});
-            *(quad_unaligned *)(out + (i + 2) * FAST_COLUMNS) = __builtin_shuffle(ab1, cd1, (quad_int){0, 1, 4, 5});
-            *(quad_unaligned *)(out + (i + 3) * FAST_COLUMNS) = __builtin_shuffle(ab1, cd1, (quad_int){2, 3, 6, 7});
+            const quad ab0 = __builtin_shufflevector(a, b, 0, 4, 1, 5);
+            const quad ab1 = __builtin_shufflevector(a, b, 2, 6, 3, 7);
+            const quad cd0 = __builtin_shufflevector(c, d, 0, 4, 1, 5);
+            const quad cd1 = __builtin_shufflevector(c, d, 2, 6, 3, 7);
+            *(quad_unaligned *)(out + i * FAST_COLUMNS) = __builtin_shufflevector(ab0, cd0, 0, 1, 4, 5);
+            *(quad_unaligned *)(out + (i + 1) * FAST_COLUMNS) = __builtin_shufflevector(ab0, cd0, 2, 3, 6, 7);
+            *(quad_unaligned *)(out + (i + 2) * FAST_COLUMNS) = __builtin_shufflevector(ab1, cd1, 0, 1, 4, 5);
+            *(quad_unaligned *)(out + (i + 3) * FAST_COLUMNS) = __builtin_shufflevector(ab1, cd1, 2, 3, 6, 7);
         }
         for (; i < k; i++)
             for (int j = 0; j < 4; j++)
@@ -286,7 +297,8 @@ static void pack_transposed(float *to, const float *from, int64_t k, int64_t col
             to[i * FAST_COLUMNS + column] = column < columns ? from[column * step + i] : 0;
 }
 
-void FAST(pack_panel)(float *to, const float *from, int64_t k, int64_t columns, ptrdiff_t k_step, ptrdiff_t column_step)
+void FAST(pack_panel)(float *to, const float *from, int64_t k, int64_t columns, ptrdiff_t k_step,
+                      ptrdiff_t column_step)
 {
     if (column_step != 1) {
         pack_transposed(to, from, k, columns, column_step);
@@ -298,8 +310,8 @@ void FAST(pack_panel)(float *to, const float *from, int64_t k, int64_t columns, 
     }
 }
 
-int64_t FAST(cut)(struct fast_segment *segments, int64_t count, struct fast_segment segment, ptrdiff_t a_k, ptrdiff_t b_k,
-                  int64_t most)
+int64_t FAST(cut)(struct fast_segment *segments, int64_t count, struct fast_segment segment, ptrdiff_t a_k,
+                  ptrdiff_t b_k, int64_t most)
 {
     for (int64_t k = 0; k < segment.k; k += most) {
         segments[count].a = segment.a + k * a_k;

@@ -4,9 +4,10 @@
  *
  *   C[row, column] (+)= sum over segments s, k < segment.k of A(row, s, k) · B(s, k, column)
  *
- * Rows are grouped in tiles whose addresses the caller gives, so that A need not be a matrix: a row may be a pixel and
- * a segment a row of the filter window, which is im2col without copying. Each element of C is summed in the order of
- * the segments in one chain per block of segments; tiles and threads do not change a bit of it.
+ * Rows are grouped in tiles whose addresses the caller gives, so that A need not be a matrix: a row may be a
+ * pixel and a segment a row of the filter window, which is im2col without copying. Each element of C is
+ * summed in the order of the segments in one chain per block of segments; tiles and threads do not change a
+ * bit of it.
  */
 #ifndef GRAFT_SRC_BACKEND_CPU_FAST_GEMM_H
 #define GRAFT_SRC_BACKEND_CPU_FAST_GEMM_H
@@ -28,10 +29,11 @@ struct fast_segment {
     int64_t k;
 };
 
-/* Sums longer than this are cut, so that the panel of B and the tile of A stay in the caches nearest to the core. */
+/* Sums longer than this are cut, so that the panel of B and the tile of A stay in the caches nearest to the
+ * core. */
 #define FAST_BLOCK_K 512
-/* Rows of A whose distance in floats is a multiple of this fall on the same few sets of the first-level cache: such
- * rows are copied to a pitch that is FAST_PITCH_EXTRA longer. */
+/* Rows of A whose distance in floats is a multiple of this fall on the same few sets of the first-level
+ * cache: such rows are copied to a pitch that is FAST_PITCH_EXTRA longer. */
 #define FAST_BAD_PITCH 512
 #define FAST_PITCH_EXTRA 16
 
@@ -42,9 +44,10 @@ struct fast_product {
     ptrdiff_t a_k;   /* step in k: a_row or a_k must be 1 */
     const struct fast_segment *segments;
     int64_t n_segments;
-    int64_t block_k; /* segments are taken together up to this sum of k, then C is stored and taken up again */
-    const float *b;    /* FAST_COLUMNS floats are read for each k, of the last panel whole vectors */
-    ptrdiff_t b_k;     /* step in k: FAST_COLUMNS if packed */
+    int64_t
+        block_k;    /* segments are taken together up to this sum of k, then C is stored and taken up again */
+    const float *b; /* FAST_COLUMNS floats are read for each k, of the last panel whole vectors */
+    ptrdiff_t b_k;  /* step in k: FAST_COLUMNS if packed */
     ptrdiff_t b_panel; /* step from panel to panel of FAST_COLUMNS columns */
     float *c;
     ptrdiff_t c_row;
@@ -58,18 +61,21 @@ struct fast_product {
 /* Computes all tiles × columns. */
 void FAST(sweep)(const struct fast_product *product);
 
-/* Appends tiles for `rows` rows from `a` on; returns the new count. Room for rows / FAST_ROWS + 1 must be there. */
-int FAST(tile_rows)(struct fast_tile *tiles, int n_tiles, const float *a, ptrdiff_t a_row, ptrdiff_t c, ptrdiff_t c_row,
-                    int64_t rows);
+/* Appends tiles for `rows` rows from `a` on; returns the new count. Room for rows / FAST_ROWS + 1 must be
+ * there. */
+int FAST(tile_rows)(struct fast_tile *tiles, int n_tiles, const float *a, ptrdiff_t a_row, ptrdiff_t c,
+                    ptrdiff_t c_row, int64_t rows);
 
 /* Floats in B packed: [ceil(columns / FAST_COLUMNS)][k][FAST_COLUMNS], the last panel filled with 0. */
 int64_t FAST(packed_floats)(int64_t k, int64_t columns);
 
-/* Packs rows k of one panel: to[k][FAST_COLUMNS] = from[k * k_step + column * column_step], one step being 1. */
-void FAST(pack_panel)(float *to, const float *from, int64_t k, int64_t columns, ptrdiff_t k_step, ptrdiff_t column_step);
+/* Packs rows k of one panel: to[k][FAST_COLUMNS] = from[k * k_step + column * column_step], one step being 1.
+ */
+void FAST(pack_panel)(float *to, const float *from, int64_t k, int64_t columns, ptrdiff_t k_step,
+                      ptrdiff_t column_step);
 
 /* Appends `segment` in pieces of at most `most` k; returns the new count. */
-int64_t FAST(cut)(struct fast_segment *segments, int64_t count, struct fast_segment segment, ptrdiff_t a_k, ptrdiff_t b_k,
-                  int64_t most);
+int64_t FAST(cut)(struct fast_segment *segments, int64_t count, struct fast_segment segment, ptrdiff_t a_k,
+                  ptrdiff_t b_k, int64_t most);
 
 #endif

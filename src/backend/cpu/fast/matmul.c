@@ -5,7 +5,8 @@
  * Three ways to the same tiles:
  *   packed   b is packed into panels, once if it is constant
  *   direct   b lies row-major and is used for few rows only: read where it is
- *   swapped  b is transposed (a dense layer's weights) and there are few rows: yᵀ = bᵀ·aᵀ with a packed, b read in place
+ *   swapped  b is transposed (a dense layer's weights) and there are few rows: yᵀ = bᵀ·aᵀ, a is packed and b
+ *            read in place
  */
 #include "backend/cpu/fast/common.h"
 #include "backend/cpu/fast/gemm.h"
@@ -37,17 +38,21 @@ static void choose_way(struct plan *plan, const struct graft_call *call)
     const struct graft_matmul_attributes *const attributes = &call->attributes.matmul;
     const bool constant = call->constant >> 1 & 1u;
     plan->way = PACKED;
-    if (attributes->transpose_b && plan->batches == 1 && plan->m <= (constant ? FAST_COLUMNS : 4 * FAST_COLUMNS))
+    if (attributes->transpose_b && plan->batches == 1 &&
+        plan->m <= (constant ? FAST_COLUMNS : 4 * FAST_COLUMNS))
         plan->way = SWAPPED;
     else if (!attributes->transpose_b && !constant && plan->m <= 64)
         plan->way = DIRECT;
     plan->prepared = plan->way == PACKED && constant;
     plan->packings = plan->way == SWAPPED || plan->b_batch == 0 ? 1 : plan->batches;
-    plan->packed_columns = plan->way == SWAPPED ? plan->m : plan->way == DIRECT ? plan->n % FAST_COLUMNS : plan->n;
+    plan->packed_columns = plan->way == SWAPPED  ? plan->m
+                           : plan->way == DIRECT ? plan->n % FAST_COLUMNS
+                                                 : plan->n;
     plan->packed_floats = FAST(packed_floats)(plan->k, plan->packed_columns);
     plan->block_k = plan->way == DIRECT ? 32 : FAST_BLOCK_K;
-    plan->copy_a = plan->way != SWAPPED && plan->n > FAST_COLUMNS &&
-                   (plan->a_k == 1 ? plan->k % FAST_BAD_PITCH == 0 : plan->m % FAST_BAD_PITCH == 0 || plan->m > 2048);
+    plan->copy_a =
+        plan->way != SWAPPED && plan->n > FAST_COLUMNS &&
+        (plan->a_k == 1 ? plan->k % FAST_BAD_PITCH == 0 : plan->m % FAST_BAD_PITCH == 0 || plan->m > 2048);
 }
 
 static void choose_blocks(struct plan *plan, int threads)
@@ -60,7 +65,8 @@ static void choose_blocks(struct plan *plan, int threads)
         plan->column_blocks = 1;
         return;
     }
-    const int64_t most = graft_max_i64(graft_min_i64(131072 / graft_max_i64(plan->k, 1), 48 * FAST_ROWS), 2 * FAST_ROWS);
+    const int64_t most =
+        graft_max_i64(graft_min_i64(131072 / graft_max_i64(plan->k, 1), 48 * FAST_ROWS), 2 * FAST_ROWS);
     plan->rows = fast_block(plan->m, FAST_ROWS, most, graft_ceil_div(items, graft_max_i64(plan->batches, 1)));
     plan->row_blocks = graft_ceil_div(plan->m, plan->rows);
     const int64_t widest = plan->way == DIRECT || plan->k < 64 ? 1024 : plan->n;
@@ -101,11 +107,13 @@ static void make_plan(struct plan *plan, const struct graft_cpu_device *device, 
         plan->packed_at = fast_take(&used, (uint64_t)(plan->packings * plan->packed_floats) * sizeof(float));
     uint64_t scratch = 0;
     fast_take(&scratch, (uint64_t)(plan->rows / FAST_ROWS + 1) * sizeof(struct fast_tile));
-    plan->segments_at = fast_take(&scratch, (uint64_t)(plan->k / plan->block_k + 1) * sizeof(struct fast_segment));
+    plan->segments_at =
+        fast_take(&scratch, (uint64_t)(plan->k / plan->block_k + 1) * sizeof(struct fast_segment));
     const int64_t copied = plan->a_k == 1 ? plan->rows * (plan->k + FAST_PITCH_EXTRA)
                                           : plan->k * (plan->rows + FAST_PITCH_EXTRA);
     plan->copy_at = fast_take(&scratch, plan->copy_a ? (uint64_t)copied * sizeof(float) : 0);
-    plan->swap_at = fast_take(&scratch, plan->way == SWAPPED ? (uint64_t)(plan->rows * plan->m) * sizeof(float) : 0);
+    plan->swap_at =
+        fast_take(&scratch, plan->way == SWAPPED ? (uint64_t)(plan->rows * plan->m) * sizeof(float) : 0);
     plan->scratch_bytes = scratch;
     plan->scratch_at = fast_take(&used, scratch * (uint64_t)threads);
     plan->workspace_bytes = used;
@@ -150,8 +158,8 @@ static void pack_item(void *argument, int64_t item, int thread)
     }
     const float *const b = run->args->in[1];
     const int64_t first = plan->way == DIRECT ? plan->n - plan->packed_columns : 0;
-    FAST(pack_panel)(to, b + matrix * plan->b_batch + (first + column) * plan->b_column, plan->k, columns, plan->b_k,
-                     plan->b_column);
+    FAST(pack_panel)(to, b + matrix * plan->b_batch + (first + column) * plan->b_column, plan->k, columns,
+                     plan->b_k, plan->b_column);
 }
 
 static void pack(const struct run *run)
@@ -169,8 +177,8 @@ static void prepare(const struct graft_cpu_device *device, const struct graft_cp
 }
 
 /* Copies the rows of an item to a pitch that does not collide in the cache; returns where they are. */
-static const float *copy_rows(const struct plan *plan, const float *a, int64_t rows, float *to, ptrdiff_t *a_row,
-                              ptrdiff_t *a_k)
+static const float *copy_rows(const struct plan *plan, const float *a, int64_t rows, float *to,
+                              ptrdiff_t *a_row, ptrdiff_t *a_k)
 {
     const bool k_contiguous = plan->a_k == 1;
     const int64_t lines = k_contiguous ? rows : plan->k;
@@ -217,8 +225,8 @@ static void store_swapped(const struct run *run, const float *from, int64_t firs
 static void sweep(const struct plan *plan, struct fast_product *product, char *scratch)
 {
     struct fast_segment *const segments = (struct fast_segment *)(scratch + plan->segments_at);
-    product->n_segments =
-        FAST(cut)(segments, 0, (struct fast_segment){0, 0, plan->k}, product->a_k, product->b_k, plan->block_k);
+    product->n_segments = FAST(cut)(segments, 0, (struct fast_segment){0, 0, plan->k}, product->a_k,
+                                    product->b_k, plan->block_k);
     product->segments = segments;
     product->block_k = plan->block_k;
     FAST(sweep)(product);
@@ -266,7 +274,8 @@ static void item(void *argument, int64_t item, int thread)
 {
     const struct run *const run = argument;
     const struct plan *const plan = run->plan;
-    char *const scratch = (char *)run->args->workspace + plan->scratch_at + (uint64_t)thread * plan->scratch_bytes;
+    char *const scratch =
+        (char *)run->args->workspace + plan->scratch_at + (uint64_t)thread * plan->scratch_bytes;
     if (plan->way == SWAPPED) {
         swapped_item(run, scratch, item);
         return;
@@ -315,7 +324,8 @@ static void run_matmul(const struct graft_cpu_device *device, const struct graft
     struct plan plan;
     make_plan(&plan, device, args->call);
     struct run run = {.args = args, .plan = &plan};
-    run.packed = plan.prepared ? (float *)args->prepared : (float *)((char *)args->workspace + plan.packed_at);
+    run.packed =
+        plan.prepared ? (float *)args->prepared : (float *)((char *)args->workspace + plan.packed_at);
     if (!plan.prepared)
         pack(&run);
     graft_pool_run(args->pool, plan.batches * plan.row_blocks * plan.column_blocks, item, &run);

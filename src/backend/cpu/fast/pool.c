@@ -53,7 +53,8 @@ static void item(void *argument, int64_t item, int thread)
     const int64_t channels = x->dim[3];
     const bool is_max = call->op == GRAFT_OP_MAX_POOL;
     const struct pool_window rows = pool_window_of(a, 0, item % y->dim[1], x->dim[1], y->dim[1]);
-    const float *const image = (const float *)args->in[0] + item / y->dim[1] * x->dim[1] * x->dim[2] * channels;
+    const float *const image =
+        (const float *)args->in[0] + item / y->dim[1] * x->dim[1] * x->dim[2] * channels;
     float *to = (float *)args->out[0] + item * y->dim[2] * channels;
     for (int64_t out = 0; out < y->dim[2]; out++, to += channels) {
         const struct pool_window columns = pool_window_of(a, 1, out, x->dim[2], y->dim[2]);
@@ -67,10 +68,12 @@ static void item(void *argument, int64_t item, int thread)
         };
         int64_t c = 0;
         for (; c + FAST_WIDTH <= channels; c += FAST_WIDTH)
-            vec_store(to + c, is_max ? window_max(&window, c, FAST_WIDTH) : window_mean(&window, c, FAST_WIDTH));
+            vec_store(to + c,
+                      is_max ? window_max(&window, c, FAST_WIDTH) : window_mean(&window, c, FAST_WIDTH));
         const int rest = (int)(channels - c);
         if (rest)
-            vec_store_part(to + c, is_max ? window_max(&window, c, rest) : window_mean(&window, c, rest), rest);
+            vec_store_part(to + c, is_max ? window_max(&window, c, rest) : window_mean(&window, c, rest),
+                           rest);
     }
 }
 

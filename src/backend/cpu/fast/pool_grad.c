@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The gradients of pooling. Maximum: an item owns a block of channels of an image, finds the maximum of each window
- * again and adds dy there, window after window. Average: each element of dx gathers from the windows that hold it.
+ * The gradients of pooling. Maximum: an item owns a block of channels of an image, finds the maximum of each
+ * window again and adds dy there, window after window. Average: each element of dx gathers from the windows
+ * that hold it.
  */
 #include "backend/cpu/fast/common.h"
 #include "backend/cpu/fast/vector.h"
@@ -24,8 +25,8 @@ FAST_INLINE void store(float *to, vec value, int count)
 }
 
 /* Adds dy at the maximum of one window; x and dx at the window's first pixel. */
-FAST_INLINE void scatter(float *dx, const float *x, const float *dy, int64_t rows, int64_t pixels, int64_t row,
-                         int64_t pixel, int count)
+FAST_INLINE void scatter(float *dx, const float *x, const float *dy, int64_t rows, int64_t pixels,
+                         int64_t row, int64_t pixel, int count)
 {
     vec best = load(x, count);
     vec_int at = {0};
@@ -75,7 +76,8 @@ static void max_item(void *argument, int64_t item, int thread)
     const int64_t count = graft_min_i64(BLOCK, channels - first);
     const float *const x = (const float *)grad->args->in[0] + image * x_shape->dim[1] * row + first;
     float *const dx = (float *)grad->args->out[0] + image * x_shape->dim[1] * row + first;
-    const float *dy = (const float *)grad->args->in[1] + image * y_shape->dim[1] * y_shape->dim[2] * channels + first;
+    const float *dy =
+        (const float *)grad->args->in[1] + image * y_shape->dim[1] * y_shape->dim[2] * channels + first;
     int64_t cleared = fast_accumulates(call, 0) ? x_shape->dim[1] : 0; /* rows of dx that hold sums */
     for (int64_t oh = 0; oh < y_shape->dim[1]; oh++) {
         const struct pool_window rows = pool_window_of(a, 0, oh, x_shape->dim[1], y_shape->dim[1]);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Sums and means over neighbouring dimensions: y[o, i] = sum over r of x[o, r, i]. The sum is cut into chunks of rows
- * that depend on the shape only; chunks are summed in f32, side by side, and added in order in double.
+ * Sums and means over neighbouring dimensions: y[o, i] = sum over r of x[o, r, i]. The sum is cut into chunks
+ * of rows that depend on the shape only; chunks are summed in f32, side by side, and added in order in
+ * double.
  */
 #include "backend/cpu/fast/common.h"
 #include "backend/cpu/fast/vector.h"
@@ -96,7 +97,8 @@ static void sum_item(void *argument, int64_t item, int thread)
     for (int64_t unit = item * s->item_units; unit < end; unit++) {
         const int64_t first = unit % s->chunks * s->chunk_terms;
         const int64_t terms = graft_min_i64(s->chunk_terms, s->terms - first);
-        const float *const x = (const float *)s->args->in[0] + (unit / s->chunks * s->terms + first) * s->inner;
+        const float *const x =
+            (const float *)s->args->in[0] + (unit / s->chunks * s->terms + first) * s->inner;
         float *const partial = (float *)s->args->workspace + unit * s->inner;
         if (s->inner == 1)
             *partial = sum_run(x, terms);

@@ -1,47 +1,45 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The rows of the fast variants. Each variant is compiled once per instruction set under its own name; what stands here
- * calls the one of the device. By preference: the first variant that can do a call is taken unless another is forced.
+ * The rows of the fast variants. Each variant is compiled once per instruction set under its own name; what
+ * stands here calls the one of the device. By preference: the first variant that can do a call is taken
+ * unless another is forced.
  */
 #include "backend/cpu/cpu.h"
 
 #if defined(GRAFT_FAST_X86)
-#define SETS(variant)                                                                                                  \
-    extern const struct graft_cpu_variant graft_fast_baseline_##variant, graft_fast_avx2_##variant,                    \
-        graft_fast_avx512_##variant;                                                                                   \
-    static const struct graft_cpu_variant *const variant[GRAFT_ISA_COUNT] = {                                          \
+#define SETS(variant)                                                                                        \
+    extern const struct graft_cpu_variant graft_fast_baseline_##variant, graft_fast_avx2_##variant,          \
+        graft_fast_avx512_##variant;                                                                         \
+    static const struct graft_cpu_variant *const variant[GRAFT_ISA_COUNT] = {                                \
         &graft_fast_baseline_##variant, &graft_fast_avx2_##variant, &graft_fast_avx512_##variant};
 #else
-#define SETS(variant)                                                                                                  \
-    extern const struct graft_cpu_variant graft_fast_baseline_##variant;                                               \
-    static const struct graft_cpu_variant *const variant[GRAFT_ISA_COUNT] = {                                          \
+#define SETS(variant)                                                                                        \
+    extern const struct graft_cpu_variant graft_fast_baseline_##variant;                                     \
+    static const struct graft_cpu_variant *const variant[GRAFT_ISA_COUNT] = {                                \
         &graft_fast_baseline_##variant, &graft_fast_baseline_##variant, &graft_fast_baseline_##variant};
 #endif
 
-#define VARIANT(variant)                                                                                               \
-    SETS(variant)                                                                                                      \
-    static const char *check_##variant(const struct graft_cpu_device *device, const struct graft_call *call,           \
-                                       struct graft_variant_info *info)                                                \
-    {                                                                                                                  \
-        return variant[device->isa]->check(device, call, info);                                                        \
-    }                                                                                                                  \
-    static void prepare_##variant(const struct graft_cpu_device *device, const struct graft_cpu_args *args,            \
-                                  void *prepared)                                                                      \
-    {                                                                                                                  \
-        if (variant[device->isa]->prepare)                                                                             \
-            variant[device->isa]->prepare(device, args, prepared);                                                     \
-    }                                                                                                                  \
-    static void run_##variant(const struct graft_cpu_device *device, const struct graft_cpu_args *args)                \
-    {                                                                                                                  \
-        variant[device->isa]->run(device, args);                                                                       \
+#define VARIANT(variant)                                                                                     \
+    SETS(variant)                                                                                            \
+    static const char *check_##variant(const struct graft_cpu_device *device, const struct graft_call *call, \
+                                       struct graft_variant_info *info)                                      \
+    {                                                                                                        \
+        return variant[device->isa]->check(device, call, info);                                              \
+    }                                                                                                        \
+    static void prepare_##variant(const struct graft_cpu_device *device, const struct graft_cpu_args *args,  \
+                                  void *prepared)                                                            \
+    {                                                                                                        \
+        if (variant[device->isa]->prepare)                                                                   \
+            variant[device->isa]->prepare(device, args, prepared);                                           \
+    }                                                                                                        \
+    static void run_##variant(const struct graft_cpu_device *device, const struct graft_cpu_args *args)      \
+    {                                                                                                        \
+        variant[device->isa]->run(device, args);                                                             \
     }
 
-#define ENTRY(variant, name)                                                                                           \
-    {                                                                                                                  \
-        name, check_##variant, prepare_##variant, run_##variant                                                        \
-    }
-#define ROW(op, ...)                                                                                                   \
-    static const struct graft_cpu_variant row_##op[] = {__VA_ARGS__, {NULL}};                                          \
+#define ENTRY(variant, name) {name, check_##variant, prepare_##variant, run_##variant}
+#define ROW(op, ...)                                                                                         \
+    static const struct graft_cpu_variant row_##op[] = {__VA_ARGS__, {NULL}};                                \
     const struct graft_cpu_row graft_cpu_##op = {row_##op};
 
 VARIANT(conv2d_depthwise)
@@ -76,10 +74,12 @@ VARIANT(sgd_vector)
 VARIANT(adam_vector)
 VARIANT(rmsprop_vector)
 
-ROW(conv2d, ENTRY(conv2d_depthwise, "depthwise"), ENTRY(conv2d_winograd4, "winograd4"), ENTRY(conv2d_gemm, "gemm"))
+ROW(conv2d, ENTRY(conv2d_depthwise, "depthwise"), ENTRY(conv2d_winograd4, "winograd4"),
+    ENTRY(conv2d_gemm, "gemm"))
 ROW(conv2d_grad_input, ENTRY(conv2d_grad_input_depthwise, "depthwise"),
     ENTRY(conv2d_grad_input_winograd4, "winograd4"), ENTRY(conv2d_grad_input_gemm, "gemm"))
-ROW(conv2d_grad_weight, ENTRY(conv2d_grad_weight_depthwise, "depthwise"), ENTRY(conv2d_grad_weight_gemm, "gemm"))
+ROW(conv2d_grad_weight, ENTRY(conv2d_grad_weight_depthwise, "depthwise"),
+    ENTRY(conv2d_grad_weight_gemm, "gemm"))
 ROW(matmul, ENTRY(matmul_gemm, "gemm"))
 ROW(batch_norm, ENTRY(batch_norm_vector, "vector"))
 ROW(batch_norm_stats, ENTRY(batch_norm_stats_vector, "vector"))

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Vectors of floats for the fast kernels. A source that includes this is compiled once per instruction set with
- * -DGRAFT_FAST_ISA=<name>; FAST(x) is the name of its extern symbols in that set.
+ * Vectors of floats for the fast kernels. A source that includes this is compiled once per instruction set
+ * with -DGRAFT_FAST_ISA=<name>; FAST(x) is the name of its extern symbols in that set.
  */
 #ifndef GRAFT_SRC_BACKEND_CPU_FAST_VECTOR_H
 #define GRAFT_SRC_BACKEND_CPU_FAST_VECTOR_H
@@ -24,8 +24,8 @@
 #define FAST(name) FAST_JOIN(GRAFT_FAST_ISA, name)
 
 /*
- * Floats in a vector, and the register tile of the matrix product: FAST_ROWS rows (two halves of FAST_HALF) times
- * FAST_VECTORS vectors. Accumulators, FAST_VECTORS of B and one broadcast of A fill the register file.
+ * Floats in a vector, and the register tile of the matrix product: FAST_ROWS rows (two halves of FAST_HALF)
+ * times FAST_VECTORS vectors. Accumulators, FAST_VECTORS of B and one broadcast of A fill the register file.
  */
 #if defined(__AVX512F__)
 #define FAST_WIDTH 16
@@ -120,14 +120,14 @@ FAST_INLINE vec_wide vec_multiply_wide(vec_wide a, vec_wide b)
 FAST_INLINE void vec_interleave_wide(vec_wide a, vec_wide b, vec_wide *lower, vec_wide *upper)
 {
 #if FAST_WIDTH == 16
-    *lower = __builtin_shuffle(a, b, (vec_wide){0, 8, 1, 9, 2, 10, 3, 11});
-    *upper = __builtin_shuffle(a, b, (vec_wide){4, 12, 5, 13, 6, 14, 7, 15});
+    *lower = __builtin_shufflevector(a, b, 0, 8, 1, 9, 2, 10, 3, 11);
+    *upper = __builtin_shufflevector(a, b, 4, 12, 5, 13, 6, 14, 7, 15);
 #elif FAST_WIDTH == 8
-    *lower = __builtin_shuffle(a, b, (vec_wide){0, 4, 1, 5});
-    *upper = __builtin_shuffle(a, b, (vec_wide){2, 6, 3, 7});
+    *lower = __builtin_shufflevector(a, b, 0, 4, 1, 5);
+    *upper = __builtin_shufflevector(a, b, 2, 6, 3, 7);
 #else
-    *lower = __builtin_shuffle(a, b, (vec_wide){0, 2});
-    *upper = __builtin_shuffle(a, b, (vec_wide){1, 3});
+    *lower = __builtin_shufflevector(a, b, 0, 2);
+    *upper = __builtin_shufflevector(a, b, 1, 3);
 #endif
 }
 

@@ -2,9 +2,10 @@
 /*
  * conv2d and conv2d_grad_input with 3×3 filters and stride 1 by Winograd's F(4×4, 3×3): see winograd.h.
  *
- * Two ways to order the work. Fused: an item takes a block of tiles through all three stages in the scratch memory of
- * its thread, which stays in the second-level cache. In phases: where the filters are large, so that each product must
- * see many tiles to be worth loading them, all threads work on one stage of a large batch of tiles.
+ * Two ways to order the work. Fused: an item takes a block of tiles through all three stages in the scratch
+ * memory of its thread, which stays in the second-level cache. In phases: where the filters are large, so
+ * that each product must see many tiles to be worth loading them, all threads work on one stage of a large
+ * batch of tiles.
  */
 #include "backend/cpu/fast/winograd.h"
 
@@ -49,7 +50,8 @@ static int64_t pitch_of(int64_t channels)
     return pitch % FAST_BAD_PITCH == 0 ? pitch + FAST_PITCH_EXTRA : pitch;
 }
 
-/* Floats of one point's tiles; uneven, so that the points of a tile do not fall on the same sets of the cache. */
+/* Floats of one point's tiles; uneven, so that the points of a tile do not fall on the same sets of the
+ * cache. */
 static int64_t point_step(int64_t tiles, int64_t pitch)
 {
     return tiles * pitch + FAST_PITCH_EXTRA;
@@ -76,7 +78,8 @@ static void make_plan(struct plan *plan, const struct graft_cpu_device *device, 
         const int64_t most = graft_max_i64(BATCH_FLOATS / per_tile, 10 * FAST_ROWS);
         plan->block = fast_block(plan->tiles, FAST_ROWS, graft_min_i64(most, MOST_TILES), 1);
     }
-    plan->columns = fast_block(w->o, FAST_COLUMNS, w->o + FAST_COLUMNS, graft_ceil_div(4 * threads, WINOGRAD_POINTS));
+    plan->columns =
+        fast_block(w->o, FAST_COLUMNS, w->o + FAST_COLUMNS, graft_ceil_div(4 * threads, WINOGRAD_POINTS));
     plan->column_blocks = graft_ceil_div(w->o, plan->columns);
 
     uint64_t used = 0;
@@ -86,8 +89,10 @@ static void make_plan(struct plan *plan, const struct graft_cpu_device *device, 
     fast_take(&scratch, (uint64_t)(plan->block / FAST_ROWS + 1) * sizeof(struct fast_tile) +
                             (uint64_t)(w->c / FAST_BLOCK_K + 1) * sizeof(struct fast_segment));
     uint64_t *const data = plan->fused ? &scratch : &used;
-    plan->input_at = fast_take(data, (uint64_t)(WINOGRAD_POINTS * point_step(plan->block, plan->c_pitch)) * 4);
-    plan->output_at = fast_take(data, (uint64_t)(WINOGRAD_POINTS * point_step(plan->block, plan->o_pitch)) * 4);
+    plan->input_at =
+        fast_take(data, (uint64_t)(WINOGRAD_POINTS * point_step(plan->block, plan->c_pitch)) * 4);
+    plan->output_at =
+        fast_take(data, (uint64_t)(WINOGRAD_POINTS * point_step(plan->block, plan->o_pitch)) * 4);
     const uint64_t pack_scratch = WINOGRAD_POINTS * FAST_COLUMNS * WINOGRAD_K * sizeof(float);
     plan->scratch_bytes = scratch > pack_scratch || plan->prepared ? scratch : pack_scratch;
     plan->scratch_at = fast_take(&used, plan->scratch_bytes * (uint64_t)threads);
@@ -117,7 +122,8 @@ static const char *check(const struct graft_cpu_device *device, const struct gra
         return "more than half of its tiles would lie outside the output";
     for (int i = 0; i < 2; i++)
         if (plan.w.first[i] < -1 || plan.w.out[i] + 1 + plan.w.first[i] > plan.w.in[i])
-            return "it takes pads of one: an output with a single tap inside would have the rounding errors of nine";
+            return "it takes pads of one: an output with a single tap inside would have the rounding errors "
+                   "of nine";
     if (plan.tiles < FAST_ROWS && w->dim[0] * w->dim[3] > FUSED_FILTER_FLOATS)
         return "for so few tiles its filters, four times as large, take longer to load than they save";
     info->workspace_bytes = plan.workspace_bytes;
@@ -144,8 +150,9 @@ static void pack_item(void *argument, int64_t item, int thread)
     const struct run *const run = argument;
     const struct plan *const plan = run->plan;
     const struct graft_shape *const w = &run->args->call->in[1].shape;
-    FAST(winograd_filters)(run->packed + item * FAST_COLUMNS * plan->w.c, FAST(packed_floats)(plan->w.c, plan->w.o),
-                           run->args->in[1], w->dim[0], w->dim[3], item * FAST_COLUMNS, plan->backward,
+    FAST(winograd_filters)(run->packed + item * FAST_COLUMNS * plan->w.c,
+                           FAST(packed_floats)(plan->w.c, plan->w.o), run->args->in[1], w->dim[0], w->dim[3],
+                           item * FAST_COLUMNS, plan->backward,
                            (float *)(run->scratch + (uint64_t)thread * run->scratch_bytes));
 }
 
@@ -206,7 +213,8 @@ static void fused_item(void *argument, int64_t item, int thread)
 {
     const struct run *const run = argument;
     const struct plan *const plan = run->plan;
-    char *const scratch = (char *)run->args->workspace + plan->scratch_at + (uint64_t)thread * plan->scratch_bytes;
+    char *const scratch =
+        (char *)run->args->workspace + plan->scratch_at + (uint64_t)thread * plan->scratch_bytes;
     const struct fast_winograd_points in = points(scratch, plan->input_at, plan->block, plan->c_pitch);
     const struct fast_winograd_points out = points(scratch, plan->output_at, plan->block, plan->o_pitch);
     const int64_t first = item * plan->block;
@@ -227,16 +235,20 @@ static void input_item(void *argument, int64_t item, int thread)
     struct fast_winograd_points in = points(run->args->workspace, plan->input_at, plan->block, plan->c_pitch);
     const int64_t at = item * PHASE_TILES;
     in.data += at * in.tile;
-    FAST(winograd_input)(&plan->w, run->args->in[0], run->first + at, graft_min_i64(PHASE_TILES, run->count - at), &in);
+    FAST(winograd_input)(&plan->w, run->args->in[0], run->first + at,
+                         graft_min_i64(PHASE_TILES, run->count - at), &in);
 }
 
 static void multiply_item(void *argument, int64_t item, int thread)
 {
     const struct run *const run = argument;
     const struct plan *const plan = run->plan;
-    char *const scratch = (char *)run->args->workspace + plan->scratch_at + (uint64_t)thread * plan->scratch_bytes;
-    const struct fast_winograd_points in = points(run->args->workspace, plan->input_at, plan->block, plan->c_pitch);
-    const struct fast_winograd_points out = points(run->args->workspace, plan->output_at, plan->block, plan->o_pitch);
+    char *const scratch =
+        (char *)run->args->workspace + plan->scratch_at + (uint64_t)thread * plan->scratch_bytes;
+    const struct fast_winograd_points in =
+        points(run->args->workspace, plan->input_at, plan->block, plan->c_pitch);
+    const struct fast_winograd_points out =
+        points(run->args->workspace, plan->output_at, plan->block, plan->o_pitch);
     const int64_t column = item % plan->column_blocks * plan->columns;
     multiply(run, scratch, &in, &out, item / plan->column_blocks, column,
              graft_min_i64(plan->columns, plan->w.o - column), run->count);
@@ -247,10 +259,12 @@ static void output_item(void *argument, int64_t item, int thread)
     (void)thread;
     const struct run *const run = argument;
     const struct plan *const plan = run->plan;
-    struct fast_winograd_points out = points(run->args->workspace, plan->output_at, plan->block, plan->o_pitch);
+    struct fast_winograd_points out =
+        points(run->args->workspace, plan->output_at, plan->block, plan->o_pitch);
     const int64_t at = item * PHASE_TILES;
     out.data += at * out.tile;
-    FAST(winograd_output)(&plan->w, &out, run->first + at, graft_min_i64(PHASE_TILES, run->count - at), &run->output);
+    FAST(winograd_output)(&plan->w, &out, run->first + at, graft_min_i64(PHASE_TILES, run->count - at),
+                          &run->output);
 }
 
 static void run_winograd(const struct graft_cpu_device *device, const struct graft_cpu_args *args)
@@ -286,4 +300,5 @@ static void run_winograd(const struct graft_cpu_device *device, const struct gra
 }
 
 const struct graft_cpu_variant FAST(conv2d_winograd4) = {"winograd4", check, prepare, run_winograd};
-const struct graft_cpu_variant FAST(conv2d_grad_input_winograd4) = {"winograd4", check, prepare, run_winograd};
+const struct graft_cpu_variant FAST(conv2d_grad_input_winograd4) = {"winograd4", check, prepare,
+                                                                    run_winograd};

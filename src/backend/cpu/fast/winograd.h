@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Winograd's minimal filtering F(4×4, 3×3) (Lavin and Gray, "Fast algorithms for convolutional neural networks", 2016):
- * 4×4 outputs of a 3×3 filter from a 6×6 patch with 36 products a channel instead of 144.
+ * Winograd's minimal filtering F(4×4, 3×3) (Lavin and Gray, "Fast algorithms for convolutional neural
+ * networks", 2016): 4×4 outputs of a 3×3 filter from a 6×6 patch with 36 products a channel instead of 144.
  *
  *   Y = Aᵀ [ (G g Gᵀ) ⊙ (Bᵀ d B) ] A, summed over channels between Bᵀ d B and Aᵀ … A: 36 matrix products
  *
- * with the points 0, ±√½, ±√2 and infinity. Of the pairs tried these round best: errors of random 64-channel sums reach
- * 4 u·Σ|a·b| (root mean square 0.7), with the usual ±1 and ±2 they reach 24 (1.6).
+ * with the points 0, ±√½, ±√2 and infinity. Of the pairs tried these round best: errors of random 64-channel
+ * sums reach 4 u·Σ|a·b| (root mean square 0.7), with the usual ±1 and ±2 they reach 24 (1.6).
  */
 #ifndef GRAFT_SRC_BACKEND_CPU_FAST_WINOGRAD_H
 #define GRAFT_SRC_BACKEND_CPU_FAST_WINOGRAD_H
@@ -47,13 +47,13 @@ void FAST(winograd_input)(const struct fast_winograd *w, const float *x, int64_t
                           const struct fast_winograd_points *to);
 
 /* Sums of products, back into outputs. */
-void FAST(winograd_output)(const struct fast_winograd *w, const struct fast_winograd_points *from, int64_t first,
-                           int64_t count, const struct fast_winograd_output *output);
+void FAST(winograd_output)(const struct fast_winograd *w, const struct fast_winograd_points *from,
+                           int64_t first, int64_t count, const struct fast_winograd_output *output);
 
-/* A panel of FAST_COLUMNS filters: to[point * point_step + k * FAST_COLUMNS + column], k a channel of the input of the
- * product. Forward, columns are filters o and k channels c of w [o, 3, 3, c]; backward the other way round and the
- * taps are turned. `scratch` holds WINOGRAD_POINTS × FAST_COLUMNS × WINOGRAD_K floats. */
-#define WINOGRAD_K 64
+/* A panel of FAST_COLUMNS filters: to[point * point_step + k * FAST_COLUMNS + column], k a channel of the
+ * input of the product. Forward, columns are filters o and k channels c of w [o, 3, 3, c]; backward the other
+ * way round and the taps are turned. `scratch` holds WINOGRAD_POINTS × FAST_COLUMNS × WINOGRAD_K floats. */
+#define WINOGRAD_K 16
 void FAST(winograd_filters)(float *to, int64_t point_step, const float *w, int64_t filters, int64_t channels,
                             int64_t first, bool backward, float *scratch);
 

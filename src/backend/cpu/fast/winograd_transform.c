@@ -73,7 +73,8 @@ FAST_INLINE void patch(const float *x, int64_t row, int64_t pixel, const int y_r
         vec d[WINOGRAD_PATCH];
 #pragma GCC unroll 8
         for (int i = 0; i < WINOGRAD_PATCH; i++) {
-            const bool there = inside || (i >= y_range[0] && i < y_range[1] && j >= x_range[0] && j < x_range[1]);
+            const bool there =
+                inside || (i >= y_range[0] && i < y_range[1] && j >= x_range[0] && j < x_range[1]);
             d[i] = there ? load(x + i * row + j * pixel, count) : (vec){0};
         }
         transform_patch(d, columns[j]);
@@ -101,9 +102,10 @@ void FAST(winograd_input)(const struct fast_winograd *w, const float *x, int64_t
         const int64_t y = in_image / w->tiles[1] * WINOGRAD_TILE + w->first[0];
         const int64_t column = in_image % w->tiles[1] * WINOGRAD_TILE + w->first[1];
         const int y_range[2] = {(int)graft_max_i64(-y, 0), (int)graft_min_i64(w->in[0] - y, WINOGRAD_PATCH)};
-        const int x_range[2] = {(int)graft_max_i64(-column, 0), (int)graft_min_i64(w->in[1] - column, WINOGRAD_PATCH)};
-        const bool inside =
-            y_range[0] == 0 && x_range[0] == 0 && y_range[1] == WINOGRAD_PATCH && x_range[1] == WINOGRAD_PATCH;
+        const int x_range[2] = {(int)graft_max_i64(-column, 0),
+                                (int)graft_min_i64(w->in[1] - column, WINOGRAD_PATCH)};
+        const bool inside = y_range[0] == 0 && x_range[0] == 0 && y_range[1] == WINOGRAD_PATCH &&
+                            x_range[1] == WINOGRAD_PATCH;
         const float *const from = x + image * w->in[0] * row + y * row + column * w->c;
         float *const data = to->data + t * to->tile;
         int64_t c = 0;
@@ -116,8 +118,8 @@ void FAST(winograd_input)(const struct fast_winograd *w, const float *x, int64_t
 }
 
 /* 4×4 outputs of `count` channels; at: index of the first in y. */
-FAST_INLINE void outputs(const struct fast_winograd *w, const float *from, int64_t point, int64_t at, int64_t c,
-                         const int size[2], const struct fast_winograd_output *output, int count)
+FAST_INLINE void outputs(const struct fast_winograd *w, const float *from, int64_t point, int64_t at,
+                         int64_t c, const int size[2], const struct fast_winograd_output *output, int count)
 {
     vec columns[WINOGRAD_PATCH][WINOGRAD_TILE]; /* [x][y] */
     for (int j = 0; j < WINOGRAD_PATCH; j++) {
@@ -151,8 +153,8 @@ FAST_INLINE void outputs(const struct fast_winograd *w, const float *from, int64
     }
 }
 
-void FAST(winograd_output)(const struct fast_winograd *w, const struct fast_winograd_points *from, int64_t first,
-                           int64_t count, const struct fast_winograd_output *output)
+void FAST(winograd_output)(const struct fast_winograd *w, const struct fast_winograd_points *from,
+                           int64_t first, int64_t count, const struct fast_winograd_output *output)
 {
     for (int64_t t = 0; t < count; t++) {
         const int64_t in_image = (first + t) % (w->tiles[0] * w->tiles[1]);
@@ -176,7 +178,8 @@ FAST_INLINE void filter(const float *g, ptrdiff_t tap, float *to, int64_t point,
 {
     vec columns[3][WINOGRAD_PATCH]; /* [x][y] */
     for (int j = 0; j < 3; j++) {
-        const vec taps[3] = {load(g + j * tap, count), load(g + (3 + j) * tap, count), load(g + (6 + j) * tap, count)};
+        const vec taps[3] = {load(g + j * tap, count), load(g + (3 + j) * tap, count),
+                             load(g + (6 + j) * tap, count)};
         transform_taps(taps, columns[j]);
     }
     for (int i = 0; i < WINOGRAD_PATCH; i++) {
@@ -221,7 +224,7 @@ void FAST(winograd_filters)(float *to, int64_t point_step, const float *w, int64
             }
         }
         for (int point = 0; point < WINOGRAD_POINTS; point++)
-            FAST(pack_panel)(to + point * point_step + k * FAST_COLUMNS, scratch + point * plane, length, columns, 1,
-                             WINOGRAD_K);
+            FAST(pack_panel)(to + point * point_step + k * FAST_COLUMNS, scratch + point * plane, length,
+                             columns, 1, WINOGRAD_K);
     }
 }
