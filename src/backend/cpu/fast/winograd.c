@@ -16,6 +16,9 @@
 #define FUSED_FILTER_FLOATS (160 * 160)
 #define BATCH_FLOATS (6 * 1024 * 1024)
 #define MOST_TILES (32 * FAST_ROWS)
+/* Below these large filters are not worth their loading, or their transformation in each run. */
+#define FEWEST_TILES 14
+#define FEWEST_TILES_UNPREPARED 56
 
 struct plan {
     struct fast_winograd w;
@@ -124,7 +127,8 @@ static const char *check(const struct graft_cpu_device *device, const struct gra
         if (plan.w.first[i] < -1 || plan.w.out[i] + 1 + plan.w.first[i] > plan.w.in[i])
             return "it takes pads of one: an output with a single tap inside would have the rounding errors "
                    "of nine";
-    if (plan.tiles < FAST_ROWS && w->dim[0] * w->dim[3] > FUSED_FILTER_FLOATS)
+    if (w->dim[0] * w->dim[3] > FUSED_FILTER_FLOATS &&
+        plan.tiles < (plan.prepared ? FEWEST_TILES : FEWEST_TILES_UNPREPARED))
         return "for so few tiles its filters, four times as large, take longer to load than they save";
     info->workspace_bytes = plan.workspace_bytes;
     /* The filters are packed through a scratch that prepare has no workspace for: it lies behind them. */
