@@ -333,16 +333,15 @@ static enum graft_status open_session(struct graft_fit_job *job, const struct gr
         status = open_part(job, cached ? from : NULL, true, from, &session->model);
     if (status != GRAFT_OK)
         return status;
-    const struct graft_trainer_options options = {.optimizer = job->optimizer,
-                                                  .update = graft_update_defaults(job->optimizer),
-                                                  .label_smoothing = (float)job->options.label_smoothing,
-                                                  .stage_factors = factors,
-                                                  .plan = job->options.plan};
-    struct graft_trainer_options adjusted = options;
-    adjusted.update.weight_decay = (float)job->options.weight_decay;
+    struct graft_trainer_options options = {.optimizer = job->optimizer,
+                                            .update = graft_update_defaults(job->optimizer),
+                                            .label_smoothing = (float)job->options.label_smoothing,
+                                            .stage_factors = factors,
+                                            .plan = job->options.plan};
+    options.update.weight_decay = (float)job->options.weight_decay;
     if (job->optimizer == GRAFT_SGD)
-        adjusted.update.momentum = job->options.momentum < 0 ? 0 : (float)job->options.momentum;
-    status = graft_trainer_open(job->device, session->model, job->variables, &adjusted, &session->trainer);
+        options.update.momentum = job->options.momentum < 0 ? 0 : (float)job->options.momentum;
+    status = graft_trainer_open(job->device, session->model, job->variables, &options, &session->trainer);
     if (status == GRAFT_OK && job->position.number == 0)
         status = reset_optimizer(job);
     if (status == GRAFT_OK)
