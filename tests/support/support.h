@@ -54,6 +54,25 @@ static inline struct graft_context_options test_memory_options(struct test_memor
     return (struct graft_context_options){.allocator = {test_allocate, test_release, memory}, .threads = 1};
 }
 
+/* Set-up and tear-down of a group: a context with one thread and no cache, as the state. */
+static inline int test_open_context(void **state)
+{
+    struct graft_context *context = NULL;
+    const struct graft_context_options options = {.threads = 1, .cache_folder = ""};
+    if (graft_context_open(&options, &context) != GRAFT_OK) {
+        return -1;
+    }
+    *state = context;
+    return 0;
+}
+
+static inline int test_close_context(void **state)
+{
+    struct graft_context *context = *state;
+    graft_context_close(&context);
+    return 0;
+}
+
 /* A fresh empty folder under $TMPDIR or /tmp; the name goes to `path` (at least 128 bytes). */
 static inline void test_folder(char *path, size_t size)
 {

@@ -14,24 +14,6 @@
 #include <signal.h>
 #include <sys/resource.h>
 
-static int open_context(void **state)
-{
-    struct graft_context *context = NULL;
-    const struct graft_context_options options = {.threads = 1, .cache_folder = ""};
-    if (graft_context_open(&options, &context) != GRAFT_OK) {
-        return -1;
-    }
-    *state = context;
-    return 0;
-}
-
-static int close_context(void **state)
-{
-    struct graft_context *context = *state;
-    graft_context_close(&context);
-    return 0;
-}
-
 static void a_set_keeps_order_and_finds_names(void **state)
 {
     struct graft_context *const context = *state;
@@ -388,14 +370,18 @@ static void csv_fields_are_quoted_where_needed(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(a_set_keeps_order_and_finds_names, open_context, close_context),
+        cmocka_unit_test_setup_teardown(a_set_keeps_order_and_finds_names, test_open_context,
+                                        test_close_context),
         cmocka_unit_test(halves_are_widened_exactly),
-        cmocka_unit_test_setup_teardown(layouts_are_turned_and_turned_back, open_context, close_context),
-        cmocka_unit_test_setup_teardown(numpy_files_are_as_numpy_writes_them, open_context, close_context),
-        cmocka_unit_test_setup_teardown(numpy_headers_are_checked, open_context, close_context),
+        cmocka_unit_test_setup_teardown(layouts_are_turned_and_turned_back, test_open_context,
+                                        test_close_context),
+        cmocka_unit_test_setup_teardown(numpy_files_are_as_numpy_writes_them, test_open_context,
+                                        test_close_context),
+        cmocka_unit_test_setup_teardown(numpy_headers_are_checked, test_open_context, test_close_context),
         cmocka_unit_test(damaged_numpy_files_are_survived),
         cmocka_unit_test(every_failing_allocation_is_reported),
-        cmocka_unit_test_setup_teardown(csv_fields_are_quoted_where_needed, open_context, close_context),
+        cmocka_unit_test_setup_teardown(csv_fields_are_quoted_where_needed, test_open_context,
+                                        test_close_context),
     };
     return cmocka_run_group_tests_name("io", tests, NULL, NULL);
 }

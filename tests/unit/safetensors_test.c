@@ -15,24 +15,6 @@
 #include <signal.h>
 #include <sys/resource.h>
 
-static int open_context(void **state)
-{
-    struct graft_context *context = NULL;
-    const struct graft_context_options options = {.threads = 1, .cache_folder = ""};
-    if (graft_context_open(&options, &context) != GRAFT_OK) {
-        return -1;
-    }
-    *state = context;
-    return 0;
-}
-
-static int close_context(void **state)
-{
-    struct graft_context *context = *state;
-    graft_context_close(&context);
-    return 0;
-}
-
 /* A file in memory: length of the header, header, data. Released with free. */
 static uint8_t *make_file(uint64_t length, const char *header, size_t header_size, const void *data,
                           size_t data_size, size_t *size)
@@ -575,17 +557,18 @@ static void real_weights_are_read(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(all_element_types_are_read, open_context, close_context),
+        cmocka_unit_test_setup_teardown(all_element_types_are_read, test_open_context, test_close_context),
         cmocka_unit_test(hostile_headers_are_refused_by_name),
-        cmocka_unit_test_setup_teardown(wrong_lengths_and_other_files_are_refused, open_context,
-                                        close_context),
-        cmocka_unit_test_setup_teardown(numbers_that_do_not_fit_are_refused, open_context, close_context),
-        cmocka_unit_test_setup_teardown(what_is_written_is_read_back, open_context, close_context),
-        cmocka_unit_test_setup_teardown(what_cannot_be_written_leaves_the_old_file, open_context,
-                                        close_context),
+        cmocka_unit_test_setup_teardown(wrong_lengths_and_other_files_are_refused, test_open_context,
+                                        test_close_context),
+        cmocka_unit_test_setup_teardown(numbers_that_do_not_fit_are_refused, test_open_context,
+                                        test_close_context),
+        cmocka_unit_test_setup_teardown(what_is_written_is_read_back, test_open_context, test_close_context),
+        cmocka_unit_test_setup_teardown(what_cannot_be_written_leaves_the_old_file, test_open_context,
+                                        test_close_context),
         cmocka_unit_test(every_failing_allocation_is_reported),
         cmocka_unit_test(random_damage_is_survived),
-        cmocka_unit_test_setup_teardown(real_weights_are_read, open_context, close_context),
+        cmocka_unit_test_setup_teardown(real_weights_are_read, test_open_context, test_close_context),
     };
     return cmocka_run_group_tests_name("safetensors", tests, NULL, NULL);
 }
