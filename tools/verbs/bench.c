@@ -90,7 +90,7 @@ static enum graft_status open_bench(struct bench *bench)
     }
     const double begin = graft_command_seconds();
     if (status == GRAFT_OK && request->train) {
-        const struct graft_trainer_options trainer = {.optimizer = GRAFT_SGD, .plan = plan};
+        const struct graft_trainer_options trainer = {.optimizer = GRAFT_ADAM, .plan = plan};
         status = graft_trainer_open(bench->device, bench->model, bench->variables, &trainer, &bench->trainer);
     } else if (status == GRAFT_OK) {
         status = graft_plan_open(bench->model->graph, bench->device, bench->variables, &plan, &bench->plan);
