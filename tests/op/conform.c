@@ -20,10 +20,14 @@ struct run {
     const struct graft_jobs *jobs;
     struct graft_conform_report *report;
     const char *device;
-    int last_job;   /* the job whose variants are coming in, -1 */
-    bool last_done; /* one of them could do it */
+    const struct graft_worker_result *result; /* filled when the device is open */
+    int last_job;                             /* the job whose variants are coming in, -1 */
+    bool last_done;                           /* one of them could do it */
     char last_reason[200];
     bool failed_to_count; /* out of memory */
+    double start;
+    double heard; /* when the last message came */
+    double budget;
 };
 
 static void say(const struct graft_conform_options *options, enum graft_conform_line kind, const char *format,
@@ -43,6 +47,18 @@ static void say(const struct graft_conform_options *options, enum graft_conform_
     options->line(options->user, kind, text);
 }
 
+/* One more in a growing array of `count` elements; NULL with the run marked. */
+static void *grow(struct run *run, void **items, int count, size_t size)
+{
+    char *const more = realloc(*items, (size_t)(count + 1) * size);
+    if (more == NULL) {
+        run->failed_to_count = true;
+        return NULL;
+    }
+    *items = more;
+    return memset(more + (size_t)count * size, 0, size);
+}
+
 static struct graft_conform_coverage *coverage_of(struct run *run, enum graft_op op, const char *variant)
 {
     struct graft_conform_report *const report = run->report;
@@ -52,15 +68,13 @@ static struct graft_conform_coverage *coverage_of(struct run *run, enum graft_op
             return &report->coverage[i];
         }
     }
-    struct graft_conform_coverage *const rows =
-        realloc(report->coverage, (size_t)(report->n_coverage + 1) * sizeof *rows);
-    if (rows == NULL) {
-        run->failed_to_count = true;
+    struct graft_conform_coverage *const row =
+        grow(run, (void **)&report->coverage, report->n_coverage, sizeof *row);
+    if (row == NULL) {
         return NULL;
     }
-    report->coverage = rows;
-    struct graft_conform_coverage *const row = &rows[report->n_coverage++];
-    *row = (struct graft_conform_coverage){.op = name};
+    report->n_coverage++;
+    row->op = name;
     snprintf(row->variant, sizeof row->variant, "%s", variant);
     return row;
 }
@@ -81,12 +95,33 @@ static void note_worst(struct graft_conform_report *report, const char *test, do
     report->n_worst = kept + 1;
 }
 
+static void note_reason(struct run *run, enum graft_op op)
+{
+    struct graft_conform_report *const report = run->report;
+    const char *const name = graft_op_get(op)->name;
+    for (int i = 0; i < report->n_reasons; i++) {
+        if (report->reasons[i].op == name && strcmp(report->reasons[i].reason, run->last_reason) == 0) {
+            report->reasons[i].cases++;
+            return;
+        }
+    }
+    struct graft_conform_unsupported *const row =
+        grow(run, (void **)&report->reasons, report->n_reasons, sizeof *row);
+    if (row != NULL) {
+        report->n_reasons++;
+        row->op = name;
+        row->cases = 1;
+        memcpy(row->reason, run->last_reason, sizeof row->reason);
+    }
+}
+
 /* A job is unsupported when all its variants have refused it. */
 static void finish_job(struct run *run)
 {
     char name[160];
     if (run->last_job >= 0 && !run->last_done && run->options->variant == NULL) {
         run->report->unsupported++;
+        note_reason(run, run->jobs->items[run->last_job].op);
         say(run->options, GRAFT_CONFORM_REMARK, "%s: unsupported: %s: %s", run->device,
             graft_job_format(&run->jobs->items[run->last_job], name, sizeof name), run->last_reason);
     }
@@ -95,12 +130,26 @@ static void finish_job(struct run *run)
 
 static void fail(struct run *run, const struct graft_job *job, const struct graft_verdict *verdict)
 {
-    char name[160];
+    struct graft_conform_report *const report = run->report;
+    struct graft_conform_failure failure = {.op = graft_op_get(job->op)->name,
+                                            .difference = verdict->difference};
     const bool forced = verdict->variant[0] != '\0' && job->tier != GRAFT_TIER_GRADIENT;
-    say(run->options, GRAFT_CONFORM_FAILURE,
-        "graft conform --device %s --case %s%s%s --seed %" PRIu64 "  # %s", run->device,
-        graft_job_format(job, name, sizeof name), forced ? " --variant " : "", forced ? verdict->variant : "",
-        run->options->seed, verdict->text);
+    graft_job_format(job, failure.test, sizeof failure.test);
+    memcpy(failure.variant, verdict->variant, sizeof failure.variant);
+    snprintf(failure.command, sizeof failure.command,
+             "graft conform --device %s --case %s%s%s --seed %" PRIu64, run->device, failure.test,
+             forced ? " --variant " : "", forced ? verdict->variant : "", run->options->seed);
+    memcpy(failure.text, verdict->text, sizeof failure.text);
+    say(run->options, GRAFT_CONFORM_FAILURE, "%s  # %s", failure.command, failure.text);
+    if (report->n_failures == GRAFT_CONFORM_FAILURES) {
+        return;
+    }
+    struct graft_conform_failure *const kept =
+        grow(run, (void **)&report->failures, report->n_failures, sizeof *kept);
+    if (kept != NULL) {
+        *kept = failure;
+        report->n_failures++;
+    }
 }
 
 static void bench_line(struct run *run, const struct graft_verdict *verdict, const char *test)
@@ -108,6 +157,30 @@ static void bench_line(struct run *run, const struct graft_verdict *verdict, con
     if (run->options->bench && verdict->seconds > 0) {
         say(run->options, GRAFT_CONFORM_LISTING, "%s  %s  %s  %.1f us  %.2f GFLOP/s", run->device, test,
             verdict->variant, verdict->seconds * 1e6, verdict->flops / verdict->seconds * 1e-9);
+    }
+}
+
+static double now(void)
+{
+    struct timespec time;
+    clock_gettime(CLOCK_MONOTONIC, &time);
+    return (double)time.tv_sec + 1e-9 * (double)time.tv_nsec;
+}
+
+static void tell_progress(struct run *run, const struct graft_job *job)
+{
+    const struct graft_conform_options *const options = run->options;
+    if (options->progress != NULL) {
+        const struct graft_conform_progress progress = {
+            .device = run->device,
+            .op = graft_op_get(job->op)->name,
+            .ran = run->report->ran,
+            .failed = run->report->failed,
+            .cases = run->result->cases,
+            .seconds = run->heard - run->start,
+            .budget = run->budget,
+        };
+        options->progress(options->user, &progress);
     }
 }
 
@@ -125,6 +198,11 @@ static void told(void *user, const struct graft_message *message)
         run->last_done = false;
     }
     struct graft_conform_coverage *const row = coverage_of(run, job->op, verdict->variant);
+    const double before = run->heard;
+    run->heard = now();
+    if (row != NULL) {
+        row->seconds += run->heard - before;
+    }
     graft_job_format(job, name, sizeof name);
     snprintf(test, sizeof test, "%s %s", name, verdict->variant);
     switch (verdict->outcome) {
@@ -137,6 +215,7 @@ static void told(void *user, const struct graft_message *message)
         if (row != NULL) {
             row->passed_exact += job->tier == GRAFT_TIER_EXACT;
             row->passed_rounding += job->tier != GRAFT_TIER_EXACT;
+            row->worst = verdict->share > row->worst ? verdict->share : row->worst;
         }
         break;
     case GRAFT_OUTCOME_SKIPPED:
@@ -160,6 +239,7 @@ static void told(void *user, const struct graft_message *message)
         }
         break;
     }
+    tell_progress(run, job);
 }
 
 /* A variant that runs at all must have passed in each tier its op has; one that never ran says why. */
@@ -202,15 +282,8 @@ static void check_coverage(struct run *run)
     }
 }
 
-static double now(void)
-{
-    struct timespec time;
-    clock_gettime(CLOCK_MONOTONIC, &time);
-    return (double)time.tv_sec + 1e-9 * (double)time.tv_nsec;
-}
-
-/* One device; false if there is none of that name. */
-static bool run_device(const struct graft_conform_options *options, const char *device,
+/* One device for `budget` seconds, 0: until it is done; false if there is none of that name. */
+static bool run_device(const struct graft_conform_options *options, const char *device, double budget,
                        struct graft_conform_reports *reports, bool *broken)
 {
     struct graft_conform_report *const items =
@@ -229,9 +302,19 @@ static bool run_device(const struct graft_conform_options *options, const char *
         *broken = true;
         return true;
     }
-    struct run run = {options, &jobs, report, device, -1, true, "", false};
-    struct graft_worker_result result;
     const double start = now();
+    struct graft_worker_result result = {.cases = 0};
+    struct run run = {.options = options,
+                      .jobs = &jobs,
+                      .report = report,
+                      .device = device,
+                      .result = &result,
+                      .last_job = -1,
+                      .last_done = true,
+                      .start = start,
+                      .heard = start,
+                      .budget = budget};
+    jobs.until = budget > 0 ? start + budget : 0;
     const bool started = graft_worker_run(options, device, &jobs, told, &run, &result);
     if (!started) {
         say(options, GRAFT_CONFORM_ERROR, "no child process can be started");
@@ -242,10 +325,10 @@ static bool run_device(const struct graft_conform_options *options, const char *
     } else {
         reports->count++;
         finish_job(&run);
-        snprintf(report->device, sizeof report->device, "%s", result.info.id);
-        snprintf(report->name, sizeof report->name, "%s", result.info.name);
-        snprintf(report->driver, sizeof report->driver, "%s", result.info.driver);
-        if (options->op == NULL && options->test == NULL && options->variant == NULL) {
+        report->info = result.info;
+        report->complete = result.complete;
+        report->cases = report->complete || result.cases < report->ran ? report->ran : result.cases;
+        if (report->complete && options->op == NULL && options->test == NULL && options->variant == NULL) {
             check_coverage(&run);
         }
         report->seconds = now() - start;
@@ -296,11 +379,28 @@ static enum graft_conform_exit list_cases(const struct graft_conform_options *op
     return exit;
 }
 
+/* Of the time that is left, to the first of `count` devices: the oracle, which the others are held against,
+ * gets a third of what they get. What is used up already leaves a moment each. */
+static double share_of_time(const struct graft_conform_options *options, double start,
+                            const struct graft_device_info *devices, int count)
+{
+    double weights = 0;
+    double first = 1;
+    for (int i = 0; i < count; i++) {
+        const double weight = strcmp(devices[i].id, "reference") == 0 ? 1 : 3;
+        weights += weight;
+        first = i == 0 ? weight : first;
+    }
+    const double left = start + options->seconds - now();
+    return options->seconds > 0 ? (left > 1e-3 ? left : 1e-3) * first / weights : 0;
+}
+
 /* All devices, one after the other. */
 static void run_every_device(const struct graft_conform_options *options,
                              struct graft_conform_reports *reports, bool *broken)
 {
     static const struct graft_device_info none;
+    const double start = now();
     struct graft_device_info *const devices = calloc(MAX_DEVICES, sizeof *devices);
     char hint[512];
     const int count = devices != NULL ? graft_worker_list(devices, MAX_DEVICES, hint, sizeof hint) : -1;
@@ -313,7 +413,8 @@ static void run_every_device(const struct graft_conform_options *options,
     for (int i = 0; i < count; i++) {
         char id[sizeof none.id];
         snprintf(id, sizeof id, "%s", devices[i].id);
-        if (strcmp(id, "auto") != 0 && !run_device(options, id, reports, broken)) {
+        const double budget = share_of_time(options, start, &devices[i], count - i);
+        if (strcmp(id, "auto") != 0 && !run_device(options, id, budget, reports, broken)) {
             *broken = true; /* it was in the list a moment ago */
         }
     }
@@ -333,7 +434,7 @@ enum graft_conform_exit graft_conform(const struct graft_conform_options *option
     }
     bool broken = false;
     if (options->device != NULL) {
-        run_device(options, options->device, reports, &broken);
+        run_device(options, options->device, options->seconds, reports, &broken);
     } else {
         run_every_device(options, reports, &broken);
     }
@@ -362,6 +463,8 @@ void graft_conform_reports_close(struct graft_conform_reports *reports)
 {
     for (int i = 0; i < reports->count; i++) {
         free(reports->items[i].coverage);
+        free(reports->items[i].failures);
+        free(reports->items[i].reasons);
     }
     free(reports->items);
     *reports = (struct graft_conform_reports){NULL, 0};

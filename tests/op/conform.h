@@ -8,10 +8,10 @@
 #ifndef GRAFT_TESTS_OP_CONFORM_H
 #define GRAFT_TESTS_OP_CONFORM_H
 
-#include <stdbool.h>
-#include <stdint.h>
+#include "graft/device.h"
 
 #define GRAFT_CONFORM_WORST 8
+#define GRAFT_CONFORM_FAILURES 1000 /* kept of one device; more are counted only */
 
 enum graft_conform_exit {
     GRAFT_CONFORM_PASSED = 0,
@@ -27,6 +27,17 @@ enum graft_conform_line {
     GRAFT_CONFORM_ERROR = 3    /* the suite itself could not run: no device, unknown op */
 };
 
+/* How far a device has come. */
+struct graft_conform_progress {
+    const char *device;
+    const char *op;
+    int ran;
+    int failed;
+    int cases;      /* that the device can run, all in all; 0: not counted */
+    double seconds; /* since the device's beginning */
+    double budget;  /* seconds; 0: no limit */
+};
+
 struct graft_conform_options {
     const char *device;  /* NULL: every device */
     const char *op;      /* NULL: all; else the op's name */
@@ -38,6 +49,13 @@ struct graft_conform_options {
     bool list;     /* name the cases, run none */
     bool bench;    /* time each case after it has passed */
     int timeout_seconds; /* of one case, building of kernels included; 0: 300 */
+    /*
+     * 0: every case. Else a sample: first each variant of each op in each tier, however long that takes, then
+     * more, evenly over the ops and in an order that the seed decides, until this time is used up. The
+     * devices share it.
+     */
+    double seconds;
+    void (*progress)(void *user, const struct graft_conform_progress *progress); /* often. May be NULL */
     /* One line of text without newline. May be NULL. */
     void (*line)(void *user, enum graft_conform_line kind, const char *text);
     void *user;
@@ -46,6 +64,34 @@ struct graft_conform_options {
 struct graft_conform_worst {
     char test[200]; /* case and variant */
     double share_of_tolerance;
+};
+
+/* The first element that differs. */
+struct graft_conform_difference {
+    bool known;      /* false: the case failed otherwise (a crash, changed inputs) */
+    char place[120]; /* "output 0[1, 2, 3]" */
+    int64_t index;
+    int64_t count; /* elements of the tensor */
+    int64_t bad;   /* that differ */
+    double got;
+    double wanted;
+    double tolerance; /* 0: the same number was wanted */
+};
+
+struct graft_conform_failure {
+    const char *op; /* static text */
+    char test[160];
+    char variant[32];
+    char command[320]; /* runs the case again */
+    char text[700];    /* one line: what is wrong */
+    struct graft_conform_difference difference;
+};
+
+/* Cases that no variant of the device can do, by the reason that the last variant gave. */
+struct graft_conform_unsupported {
+    const char *op; /* static text */
+    char reason[200];
+    int cases;
 };
 
 /* What one variant of one op went through. */
@@ -57,12 +103,12 @@ struct graft_conform_coverage {
     int failed;
     int refused;      /* calls that the variant cannot do */
     char reason[200]; /* the first refusal */
+    double worst;     /* share of the tolerance, of cases that passed */
+    double seconds;   /* of its cases, the truth and building of kernels included */
 };
 
 struct graft_conform_report {
-    char device[24];
-    char name[128];
-    char driver[128];
+    struct graft_device_info info;
     int ran; /* passed + failed */
     int passed;
     int failed;
@@ -72,6 +118,12 @@ struct graft_conform_report {
     struct graft_conform_worst worst[GRAFT_CONFORM_WORST]; /* by share, descending */
     int n_coverage;
     struct graft_conform_coverage *coverage;
+    int n_failures; /* at most GRAFT_CONFORM_FAILURES */
+    struct graft_conform_failure *failures;
+    int n_reasons;
+    struct graft_conform_unsupported *reasons;
+    int cases;     /* that the device can run, all in all: equals `ran` unless the time was up */
+    bool complete; /* nothing that was asked for was left out */
     double seconds;
 };
 

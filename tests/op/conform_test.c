@@ -57,6 +57,8 @@ static bool parse(int count, char **arguments, struct graft_conform_options *opt
                 options->min_cases = atoi(value);
             } else if (strcmp(name, "--threads") == 0) {
                 options->threads = atoi(value);
+            } else if (strcmp(name, "--seconds") == 0) {
+                options->seconds = atof(value);
             } else {
                 return false;
             }
@@ -75,7 +77,7 @@ int main(int count, char **arguments)
     if (!parse(count, arguments, &options, &quiet, &coverage)) {
         fprintf(stderr,
                 "usage: %s [DEVICE] [--op O] [--case C] [--variant V] [--seed N] [--min-cases N] "
-                "[--threads N] [--list] [--bench] [--coverage] [--quiet]\n",
+                "[--threads N] [--seconds N] [--list] [--bench] [--coverage] [--quiet]\n",
                 arguments[0]);
         return GRAFT_CONFORM_USAGE;
     }
@@ -88,8 +90,8 @@ int main(int count, char **arguments)
         passed += report->passed;
         failed += report->failed;
         skipped += report->unsupported + report->skipped;
-        printf("%s (%s): %d ran, %d passed, %d failed, %d unsupported, %d skipped, %.1f s\n", report->device,
-               report->name, report->ran, report->passed, report->failed, report->unsupported,
+        printf("%s (%s): %d ran, %d passed, %d failed, %d unsupported, %d skipped, %.1f s\n", report->info.id,
+               report->info.name, report->ran, report->passed, report->failed, report->unsupported,
                report->skipped, report->seconds);
         for (int k = 0; k < report->n_worst && k < 3 && !quiet; k++) {
             printf("  %.3f of the tolerance: %s\n", report->worst[k].share_of_tolerance,

@@ -102,6 +102,7 @@ struct graft_job {
 struct graft_jobs {
     struct graft_job *items;
     int count;
+    double until; /* CLOCK_MONOTONIC, seconds: a sample is run, until then; 0: all, in this order */
 };
 
 const struct graft_case_set *graft_case_set_of(enum graft_op op);
@@ -202,8 +203,12 @@ struct graft_verdict {
     double seconds; /* bench: median of one run; else 0 */
     double flops;
     char text[700];
+    struct graft_conform_difference difference;
 };
 
+/* The variants (bit i: variant i, 64 at most) that can do the job's call, plain or with constant weights, and
+ * whose algorithm has its tier. Computes nothing. */
+uint64_t graft_trial_variants(struct graft_device *device, const struct graft_job *job);
 /* Runs one variant; GRAFT_ERROR_NOT_FOUND from the backend's check ends the variants: returns false then. */
 bool graft_trial_run(const struct graft_trial *trial, struct graft_verdict *verdict);
 /* The gradient tier; fills the verdict. */

@@ -2,6 +2,7 @@
 /* One job on one variant: every way in which a plan may run it. */
 #include "harness.h"
 #include "layout.h"
+#include "tolerance.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -54,6 +55,17 @@ static bool compare_results(const struct attempt *attempt, float *const *got, ch
                      "): got %.9g, wanted %.9g, tolerance %.3g; %" PRId64 " differ",
                      result->input ? "input" : "output", result->index, place, comparison.index,
                      result->count, comparison.got, comparison.wanted, comparison.tolerance, comparison.bad);
+            verdict->difference = (struct graft_conform_difference){
+                .known = true,
+                .index = comparison.index,
+                .count = result->count,
+                .bad = comparison.bad,
+                .got = comparison.got,
+                .wanted = comparison.wanted,
+                .tolerance = comparison.tolerance,
+            };
+            snprintf(verdict->difference.place, sizeof verdict->difference.place, "%s %d%s",
+                     result->input ? "input" : "output", result->index, place);
             good = false;
         }
     }
@@ -185,21 +197,48 @@ static void run_kernel(struct attempt *attempt)
 }
 
 /* Inputs that the set names as constants and the case gives. */
-static uint32_t constant_mask(const struct graft_trial *trial)
+static uint32_t constant_mask(const struct graft_case_set *set, const struct graft_call *call)
 {
     uint32_t mask = 0;
-    for (int i = 0; i < trial->truth->call.n_inputs; i++) {
-        if ((trial->set->constants >> i & 1u) && trial->truth->call.in[i].dtype != GRAFT_DTYPE_NONE) {
+    for (int i = 0; i < call->n_inputs; i++) {
+        if ((set->constants >> i & 1u) && call->in[i].dtype != GRAFT_DTYPE_NONE) {
             mask |= 1u << i;
         }
     }
     return mask;
 }
 
+uint64_t graft_trial_variants(struct graft_device *device, const struct graft_job *job)
+{
+    struct graft_call call;
+    uint64_t can = 0;
+    if (graft_case_call(device->context, job->op, graft_job_case(job), GRAFT_DTYPE_F32, &call) != GRAFT_OK) {
+        return 1; /* running it tells what is wrong */
+    }
+    if (job->accumulate) {
+        call.accumulate = (1u << graft_op_get(job->op)->n_outputs) - 1;
+    }
+    const uint32_t masks[] = {0, constant_mask(graft_case_set_of(job->op), &call)};
+    for (int variant = 0; variant < 64; variant++) {
+        for (int mode = 0; mode < 2; mode++) {
+            struct graft_variant_info info = {.name = ""};
+            call.constant = masks[mode];
+            const enum graft_status status = device->backend->check(device, &call, variant, &info);
+            if (status == GRAFT_ERROR_NOT_FOUND) {
+                return can;
+            }
+            if (status == GRAFT_OK && (job->tier != GRAFT_TIER_EXACT || graft_variant_has_exact(info.name))) {
+                can |= (uint64_t)1 << variant;
+            }
+        }
+    }
+    return can;
+}
+
 bool graft_trial_run(const struct graft_trial *trial, struct graft_verdict *verdict)
 {
     const struct graft_backend *const backend = trial->device->backend;
-    const uint32_t masks[] = {0, constant_mask(trial)};
+    const uint32_t masks[] = {0, constant_mask(trial->set, &trial->truth->call)};
     struct graft_truth adapted;
     bool tried = false;
     *verdict = (struct graft_verdict){.outcome = GRAFT_OUTCOME_PASSED};

@@ -329,6 +329,69 @@ static void wrong_numbers_are_found(void **state)
     expect_one_failure(KEEPS_OLD_WEIGHTS, "matmul/5x7x3_tb/exact", "constant weights");
 }
 
+/* What the report keeps of them, besides the lines that are told. */
+static void the_report_keeps_failures_and_reasons(void **state)
+{
+    (void)state;
+    const struct graft_conform_options one = {
+        .device = "reference", .test = "matmul/130x257x140/rounding", .seed = 7};
+    struct graft_conform_reports reports;
+    fault = MISSES_ONE;
+    assert_int_equal(graft_conform(&one, &reports), GRAFT_CONFORM_FAILED);
+    assert_int_equal(reports.items[0].n_failures, 1);
+    const struct graft_conform_failure *const failure = &reports.items[0].failures[0];
+    assert_string_equal(failure->op, "matmul");
+    assert_string_equal(failure->test, "matmul/130x257x140/rounding");
+    assert_string_equal(failure->command, "graft conform --device reference --case "
+                                          "matmul/130x257x140/rounding --variant reference --seed 7");
+    assert_true(failure->difference.known);
+    assert_string_equal(failure->difference.place, "output 0[129, 139]");
+    assert_int_equal(failure->difference.index, 18199);
+    assert_int_equal(failure->difference.count, 18200);
+    assert_int_equal(failure->difference.bad, 1);
+    assert_true(failure->difference.tolerance > 0);
+    assert_false(failure->difference.got == failure->difference.wanted);
+    graft_conform_reports_close(&reports);
+
+    const struct graft_conform_options all = {.device = "reference", .op = "fill", .seed = 1};
+    fault = CRASHES;
+    assert_int_equal(graft_conform(&all, &reports), GRAFT_CONFORM_FAILED);
+    assert_int_equal(reports.items[0].n_failures, 15);
+    assert_false(reports.items[0].failures[14].difference.known);
+    assert_true(reports.items[0].complete);
+    graft_conform_reports_close(&reports);
+
+    fault = REFUSES;
+    assert_int_equal(graft_conform(&all, &reports), GRAFT_CONFORM_NOTHING);
+    assert_int_equal(reports.items[0].n_reasons, 1);
+    assert_string_equal(reports.items[0].reasons[0].op, "fill");
+    assert_non_null(strstr(reports.items[0].reasons[0].reason, "out of paint"));
+    assert_int_equal(reports.items[0].reasons[0].cases, 15);
+    graft_conform_reports_close(&reports);
+}
+
+/* A sample goes on behind a crash, and what crashed is the case that is named. */
+static void a_sample_survives_crashes(void **state)
+{
+    (void)state;
+    const struct graft_conform_options options = {.device = "reference", .seed = 1, .seconds = 1e-3};
+    struct graft_conform_reports reports;
+    fault = CRASHES;
+    assert_int_equal(graft_conform(&options, &reports), GRAFT_CONFORM_FAILED);
+    const struct graft_conform_report *const report = &reports.items[0];
+    /* The faulty device crashes in fill (two tiers) and matmul (two tiers with and without accumulation, and
+     * the gradient). */
+    assert_int_equal(report->failed, 7);
+    assert_int_equal(report->n_failures, 7);
+    for (int i = 0; i < 7; i++) {
+        const char *const op = report->failures[i].op;
+        assert_true(strcmp(op, "fill") == 0 || strcmp(op, "matmul") == 0);
+        assert_int_equal(strncmp(report->failures[i].test, op, strlen(op)), 0);
+    }
+    assert_true(report->passed > GRAFT_OP_COUNT);
+    graft_conform_reports_close(&reports);
+}
+
 static void refusals_and_errors_have_reasons(void **state)
 {
     (void)state;
@@ -365,6 +428,8 @@ int main(void)
         cmocka_unit_test(crashes_beside_cases_are_failures),
         cmocka_unit_test(wrong_memory_is_found),
         cmocka_unit_test(wrong_numbers_are_found),
+        cmocka_unit_test(the_report_keeps_failures_and_reasons),
+        cmocka_unit_test(a_sample_survives_crashes),
         cmocka_unit_test(refusals_and_errors_have_reasons),
         cmocka_unit_test(nothing_run_is_no_success),
     };

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "worker.h"
+#include "order.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -8,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #define DEFAULT_TIMEOUT_SECONDS 300
@@ -76,6 +78,8 @@ static bool read_all(int descriptor, void *data, size_t size, int seconds, bool 
 
 struct child {
     const struct graft_conform_options *options;
+    struct graft_order order;
+    int position;
     const struct graft_jobs *jobs;
     int pipe_end;
     struct graft_device *device;
@@ -84,7 +88,7 @@ struct child {
 
 static void tell_message(const struct child *child, int job, int variant, const struct graft_verdict *verdict)
 {
-    const struct graft_message message = {job, variant, *verdict};
+    const struct graft_message message = {job, child->position, variant, *verdict};
     tell(child->pipe_end, KIND_MESSAGE, &message, sizeof message);
 }
 
@@ -132,6 +136,33 @@ static void run_variants(const struct child *child, int index, int first, struct
     }
 }
 
+/* Tells why each variant refuses the job. False if there is one that does not. */
+static bool tell_refusals(const struct child *child, int index)
+{
+    const struct graft_job *const job = &child->jobs->items[index];
+    struct graft_context *const context = child->device->context;
+    struct graft_call call;
+    if (child->options->variant != NULL || graft_trial_variants(child->device, job) != 0 ||
+        graft_case_call(context, job->op, graft_job_case(job), GRAFT_DTYPE_F32, &call) != GRAFT_OK) {
+        return false;
+    }
+    for (int variant = 0; variant < 64; variant++) {
+        struct graft_verdict verdict = {.outcome = GRAFT_OUTCOME_REFUSED};
+        name_variant(child->device, &call, variant, verdict.variant, sizeof verdict.variant);
+        if (verdict.variant[0] == '\0') {
+            break;
+        }
+        struct graft_variant_info info = {.name = ""};
+        if (child->device->backend->check(child->device, &call, variant, &info) == GRAFT_OK) {
+            verdict.outcome = GRAFT_OUTCOME_SKIPPED;
+        } else {
+            snprintf(verdict.text, sizeof verdict.text, "%s", graft_context_error(context));
+        }
+        tell_message(child, index, variant, &verdict);
+    }
+    return true;
+}
+
 static void run_job(const struct child *child, int index, int first_variant)
 {
     const struct graft_job *const job = &child->jobs->items[index];
@@ -139,6 +170,9 @@ static void run_job(const struct child *child, int index, int first_variant)
     struct graft_truth truth;
     struct graft_verdict verdict = {.outcome = GRAFT_OUTCOME_BEGUN};
     tell_message(child, index, -1, &verdict);
+    if (job->tier != GRAFT_TIER_GRADIENT && first_variant == 0 && tell_refusals(child, index)) {
+        return;
+    }
     if (job->tier == GRAFT_TIER_GRADIENT) {
         if (first_variant == 0) {
             tell_message(child, index, 0, &verdict);
@@ -155,8 +189,28 @@ static void run_job(const struct child *child, int index, int first_variant)
     graft_heap_close(&heap);
 }
 
+static double now(void)
+{
+    struct timespec time;
+    clock_gettime(CLOCK_MONOTONIC, &time);
+    return (double)time.tv_sec + 1e-9 * (double)time.tv_nsec;
+}
+
+/* True if the time was not up before the last one. */
+static bool run_jobs(struct child *child, int first, int first_variant)
+{
+    const double until = child->jobs->until;
+    for (child->position = first; child->position < child->order.count; child->position++) {
+        if (child->position >= child->order.must && now() >= until) {
+            return false;
+        }
+        run_job(child, child->order.jobs[child->position], child->position == first ? first_variant : 0);
+    }
+    return true;
+}
+
 static void work(const struct graft_conform_options *options, const char *which,
-                 const struct graft_jobs *jobs, int first_job, int first_variant, int pipe_end)
+                 const struct graft_jobs *jobs, int first, int first_variant, int pipe_end)
 {
     struct child child = {.options = options, .jobs = jobs, .pipe_end = pipe_end};
     struct graft_context *context = NULL;
@@ -176,12 +230,19 @@ static void work(const struct graft_conform_options *options, const char *which,
             graft_device_open(single_context, which, &child.single) != GRAFT_OK) {
             child.single = NULL;
         }
+        if (!graft_order_open(child.device, jobs, options->seed, &child.order)) {
+            result.open_status = GRAFT_ERROR_MEMORY;
+            snprintf(result.error, sizeof result.error, "no memory for the order of cases");
+        }
+        result.cases = child.order.cases;
     }
     tell(pipe_end, KIND_DEVICE, &result, sizeof result);
-    for (int job = first_job; result.open_status == GRAFT_OK && job < jobs->count; job++) {
-        run_job(&child, job, job == first_job ? first_variant : 0);
+    if (result.open_status == GRAFT_OK) {
+        result.complete = run_jobs(&child, first, first_variant);
+        tell(pipe_end, KIND_DEVICE, &result, sizeof result);
     }
     tell(pipe_end, KIND_END, "", 0);
+    graft_order_close(&child.order);
     graft_device_close(&child.single);
     graft_device_close(&child.device);
     graft_context_close(&single_context);
@@ -241,10 +302,10 @@ static void describe_end(int status, bool late, int timeout, char *text, size_t 
     }
 }
 
-/* One child from `first_job` on; its end text if it did not reach the end by itself. */
+/* One child from the job at `first` on; its end text if it did not reach the end by itself. */
 static bool run_child(const struct graft_conform_options *options, const char *device,
-                      const struct graft_jobs *jobs, int first_job, int first_variant,
-                      struct listener *listener, char *end, size_t end_size)
+                      const struct graft_jobs *jobs, int first, int first_variant, struct listener *listener,
+                      char *end, size_t end_size)
 {
     int ends[2];
     if (pipe(ends) != 0) {
@@ -255,7 +316,7 @@ static bool run_child(const struct graft_conform_options *options, const char *d
     if (child == 0) {
         close(ends[0]);
         signal(SIGPIPE, SIG_DFL);
-        work(options, device, jobs, first_job, first_variant, ends[1]);
+        work(options, device, jobs, first, first_variant, ends[1]);
         _exit(0); /* not exit: the parent's exit handlers and buffers are not ours */
     }
     close(ends[1]);
@@ -286,15 +347,16 @@ bool graft_worker_run(const struct graft_conform_options *options, const char *d
                       void (*told)(void *user, const struct graft_message *message), void *user,
                       struct graft_worker_result *result)
 {
-    int job = 0;
+    int position = 0;
     int variant = 0;
     for (;;) {
         struct listener listener = {.result = result, .told = told, .user = user};
         char end[160];
         listener.timeout = options->timeout_seconds > 0 ? options->timeout_seconds : DEFAULT_TIMEOUT_SECONDS;
-        listener.last = (struct graft_message){.job = job, .variant = -1}; /* blamed if nothing is heard */
+        /* Blamed if nothing is heard: */
+        listener.last = (struct graft_message){.job = position, .position = position, .variant = -1};
         *result = (struct graft_worker_result){.open_status = GRAFT_ERROR_DEVICE};
-        if (!run_child(options, device, jobs, job, variant, &listener, end, sizeof end)) {
+        if (!run_child(options, device, jobs, position, variant, &listener, end, sizeof end)) {
             return false;
         }
         if (end[0] == '\0' || result->open_status != GRAFT_OK) {
@@ -311,9 +373,10 @@ bool graft_worker_run(const struct graft_conform_options *options, const char *d
         failed.verdict.outcome = GRAFT_OUTCOME_FAILED;
         snprintf(failed.verdict.text, sizeof failed.verdict.text, "%s%s", end, when);
         told(user, &failed);
-        job = failed.variant >= 0 ? failed.job : failed.job + 1;
+        position = failed.variant >= 0 ? failed.position : failed.position + 1;
         variant = failed.variant + 1;
-        if (listener.ended || job >= jobs->count) {
+        if (listener.ended || position >= jobs->count) {
+            result->complete = result->complete || position >= jobs->count;
             return true;
         }
     }

@@ -7,8 +7,9 @@
 
 /* What is told about one trial. */
 struct graft_message {
-    int job;     /* index */
-    int variant; /* number, -1: the job as a whole */
+    int job;      /* index */
+    int position; /* in the order in which jobs are run */
+    int variant;  /* number, -1: the job as a whole */
     struct graft_verdict verdict;
 };
 
@@ -16,12 +17,14 @@ struct graft_worker_result {
     enum graft_status open_status; /* of the device */
     char error[512];               /* why it could not be opened */
     struct graft_device_info info;
+    int cases;     /* as in struct graft_order */
+    bool complete; /* the time was not up before the last job */
 };
 
 /*
- * Runs all jobs on the device, in as many child processes as it takes. `told` is called in this process for
- * each verdict (BEGUN excepted). The device's name is as for graft_device_open. False: no process can be
- * started.
+ * Runs the jobs on the device, all or a sample (order.h), in as many child processes as it takes. `told` is
+ * called in this process for each verdict (BEGUN excepted). The device's name is as for graft_device_open.
+ * False: no process can be started.
  */
 bool graft_worker_run(const struct graft_conform_options *options, const char *device,
                       const struct graft_jobs *jobs,

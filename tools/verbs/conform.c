@@ -58,7 +58,7 @@ static json_t *describe(const struct graft_conform_report *report)
                                                "share_of_tolerance",
                                                graft_json_real(report->worst[i].share_of_tolerance)));
     }
-    return json_pack("{s:s, s:i, s:i, s:i, s:i, s:i, s:o}", "device", report->device, "ran", report->ran,
+    return json_pack("{s:s, s:i, s:i, s:i, s:i, s:i, s:o}", "device", report->info.id, "ran", report->ran,
                      "passed", report->passed, "failed", report->failed, "unsupported", report->unsupported,
                      "skipped", report->skipped, "worst", worst);
 }
@@ -68,8 +68,8 @@ static int print_report(struct graft_command *command, const struct graft_confor
     if (command->json) {
         return graft_json_print(command, describe(report));
     }
-    printf("%s (%s): %d ran, %d passed, %d failed, %d unsupported, %d skipped, %.1f s\n", report->device,
-           report->name, report->ran, report->passed, report->failed, report->unsupported, report->skipped,
+    printf("%s (%s): %d ran, %d passed, %d failed, %d unsupported, %d skipped, %.1f s\n", report->info.id,
+           report->info.name, report->ran, report->passed, report->failed, report->unsupported, report->skipped,
            report->seconds);
     for (int i = 0; i < report->n_worst && i < 3; i++) {
         printf("  %5.1f %% of the tolerance: %s\n", 100 * report->worst[i].share_of_tolerance,

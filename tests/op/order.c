@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: MIT */
+#include "order.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* A case of about this cost is large enough to reach the edges of tiles, and takes some milliseconds. */
+#define GOOD_COST 2e6
+
+/* Tier, with and without accumulation: what a variant is to be tried in. */
+#define KINDS 5
+
+struct entry {
+    uint64_t can;  /* variants */
+    uint64_t draw; /* the seed's */
+    double cost;
+    int kind;
+    bool taken;
+};
+
+/* The finalizer of SplitMix64: neighbouring numbers become unrelated ones. */
+static uint64_t mix(uint64_t z)
+{
+    z += 0x9E3779B97F4A7C15u;
+    z = (z ^ z >> 30) * 0xBF58476D1CE4E5B9u;
+    z = (z ^ z >> 27) * 0x94D049BB133111EBu;
+    return z ^ z >> 31;
+}
+
+static int kind_of(const struct graft_job *job)
+{
+    const int tier = job->tier == GRAFT_TIER_EXACT ? 0 : job->tier == GRAFT_TIER_ROUNDING ? 2 : 4;
+    return tier + (job->accumulate && tier < 4 ? 1 : 0);
+}
+
+/* Arithmetic of the truth and bytes; a gradient by differences runs the truth twice an element. */
+static double cost_of(struct graft_device *device, const struct graft_job *job)
+{
+    struct graft_call call;
+    struct graft_work work = {0};
+    if (graft_case_call(device->context, job->op, graft_job_case(job), GRAFT_DTYPE_F32, &call) != GRAFT_OK) {
+        return 0;
+    }
+    double elements = 0;
+    for (int i = 0; i < call.n_inputs; i++) {
+        elements += call.in[i].dtype != GRAFT_DTYPE_NONE ? (double)graft_shape_count(&call.in[i].shape) : 0;
+    }
+    graft_op_get(job->op)->work(&call, &work);
+    const double once = 1000 + work.flops + elements; /* what a case costs at least, in the same currency */
+    return job->tier == GRAFT_TIER_GRADIENT ? once * (1 + 2 * elements) : once;
+}
+
+static int count_bits(uint64_t bits)
+{
+    return __builtin_popcountll(bits);
+}
+
+static void take(struct graft_order *order, struct entry *entries, int job)
+{
+    entries[job].taken = true;
+    order->jobs[order->count++] = job;
+}
+
+/* Whether a tells more than b: the largest that is not too large; of those that are, the smallest. */
+static bool is_better(const struct entry *a, const struct entry *b)
+{
+    const bool a_good = a->cost <= GOOD_COST;
+    const bool b_good = b->cost <= GOOD_COST;
+    if (a_good != b_good) {
+        return a_good;
+    }
+    if (a->cost != b->cost) {
+        return (a->cost > b->cost) == a_good;
+    }
+    return a->draw < b->draw;
+}
+
+/* The jobs first..end are those of one op: as few as try every variant in every kind. */
+static void cover(struct graft_order *order, struct entry *entries, int first, int end)
+{
+    uint64_t covered[KINDS] = {0};
+    for (;;) {
+        int best = -1;
+        int best_gain = 0;
+        for (int i = first; i < end; i++) {
+            const int gain = count_bits(entries[i].can & ~covered[entries[i].kind]);
+            const bool better =
+                gain > best_gain || (gain > 0 && gain == best_gain && is_better(&entries[i], &entries[best]));
+            if (!entries[i].taken && better) {
+                best = i;
+                best_gain = gain;
+            }
+        }
+        if (best < 0) {
+            return;
+        }
+        covered[entries[best].kind] |= entries[best].can;
+        take(order, entries, best);
+    }
+}
+
+/* Of the op's jobs that are left the one drawn first, -1: none. */
+static int next_of(const struct entry *entries, int first, int end)
+{
+    int next = -1;
+    for (int i = first; i < end; i++) {
+        if (!entries[i].taken && (next < 0 || entries[i].draw < entries[next].draw)) {
+            next = i;
+        }
+    }
+    return next;
+}
+
+/* The end of the op's jobs that begin at `first`: jobs are listed op by op. */
+static int end_of(const struct graft_jobs *jobs, int first)
+{
+    int end = first + 1;
+    while (end < jobs->count && jobs->items[end].op == jobs->items[first].op) {
+        end++;
+    }
+    return end;
+}
+
+static void sample(struct graft_order *order, struct entry *entries, const struct graft_jobs *jobs)
+{
+    for (int first = 0; first < jobs->count; first = end_of(jobs, first)) {
+        cover(order, entries, first, end_of(jobs, first));
+    }
+    /* What no variant can do costs nothing and is counted. */
+    for (int i = 0; i < jobs->count; i++) {
+        if (entries[i].can == 0) {
+            take(order, entries, i);
+        }
+    }
+    order->must = order->count;
+    while (order->count < jobs->count) {
+        for (int first = 0; first < jobs->count; first = end_of(jobs, first)) {
+            const int next = next_of(entries, first, end_of(jobs, first));
+            if (next >= 0) {
+                take(order, entries, next);
+            }
+        }
+    }
+}
+
+bool graft_order_open(struct graft_device *device, const struct graft_jobs *jobs, uint64_t seed,
+                      struct graft_order *order)
+{
+    const size_t count = jobs->count > 0 ? (size_t)jobs->count : 1;
+    *order = (struct graft_order){.jobs = calloc(count, sizeof *order->jobs)};
+    struct entry *const entries = calloc(count, sizeof *entries);
+    if (order->jobs == NULL || entries == NULL) {
+        free(entries);
+        graft_order_close(order);
+        return false;
+    }
+    for (int i = 0; i < jobs->count; i++) {
+        const struct graft_job *const job = &jobs->items[i];
+        entries[i].can = job->tier == GRAFT_TIER_GRADIENT ? 1 : graft_trial_variants(device, job);
+        entries[i].draw = mix(mix(seed) + (uint64_t)i);
+        entries[i].cost = cost_of(device, job);
+        entries[i].kind = kind_of(job);
+        order->cases += count_bits(entries[i].can);
+    }
+    if (jobs->until > 0) {
+        sample(order, entries, jobs);
+    } else {
+        while (order->count < jobs->count) {
+            take(order, entries, order->count);
+        }
+        order->must = order->count;
+    }
+    free(entries);
+    return true;
+}
+
+void graft_order_close(struct graft_order *order)
+{
+    free(order->jobs);
+    *order = (struct graft_order){.jobs = NULL};
+}

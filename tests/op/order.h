@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: MIT */
+/* In which order jobs are run, and which of them always. */
+#ifndef GRAFT_TESTS_OP_ORDER_H
+#define GRAFT_TESTS_OP_ORDER_H
+
+#include "harness.h"
+
+struct graft_order {
+    int *jobs; /* indices of jobs, `count` of them, each once */
+    int count;
+    int must;  /* the first `must` are run whatever the time */
+    int cases; /* job × variant that can be run, all in all */
+};
+
+/*
+ * The order of a device: as listed, all of it, if jobs->until is 0. Else a sample's: first what each variant
+ * of each op needs to be tried in each tier, with and without accumulation, by the cheapest jobs that do;
+ * then the others, one of each op in turn, as the seed shuffles them. The same arguments give the same order
+ * in every process. False: out of memory.
+ */
+bool graft_order_open(struct graft_device *device, const struct graft_jobs *jobs, uint64_t seed,
+                      struct graft_order *order);
+void graft_order_close(struct graft_order *order);
+
+#endif

@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: MIT */
+/* What `graft conform` runs when time is short: everything once, then more, in the same order each time. */
+#include "conform.h"
+#include "harness.h"
+#include "order.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+
+struct fixture {
+    struct graft_context *context;
+    struct graft_device *device;
+    struct graft_jobs jobs;
+};
+
+static int set_up(void **state)
+{
+    static const struct graft_conform_options all = {.device = "cpu"};
+    struct fixture *const f = calloc(1, sizeof *f);
+    const struct graft_context_options options = {.threads = 1, .cache_folder = ""};
+    if (f == NULL || graft_context_open(&options, &f->context) != GRAFT_OK ||
+        graft_device_open(f->context, "cpu", &f->device) != GRAFT_OK ||
+        !graft_jobs_open(&all, true, &f->jobs)) {
+        return -1;
+    }
+    f->jobs.until = 1; /* long ago */
+    *state = f;
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    struct fixture *const f = *state;
+    graft_jobs_close(&f->jobs);
+    graft_device_close(&f->device);
+    graft_context_close(&f->context);
+    free(f);
+    return 0;
+}
+
+static void every_job_is_there_once(void **state)
+{
+    const struct fixture *const f = *state;
+    struct graft_order order;
+    assert_true(graft_order_open(f->device, &f->jobs, 1, &order));
+    assert_int_equal(order.count, f->jobs.count);
+    assert_in_range(order.must, GRAFT_OP_COUNT, f->jobs.count / 2);
+    bool *const seen = calloc((size_t)order.count, sizeof *seen);
+    for (int i = 0; i < order.count; i++) {
+        assert_false(seen[order.jobs[i]]);
+        seen[order.jobs[i]] = true;
+    }
+    free(seen);
+    graft_order_close(&order);
+}
+
+/* A number for (op, tier, accumulation, variant). */
+static size_t place_of(const struct graft_job *job, int variant)
+{
+    return (((size_t)job->op * 8 + (size_t)job->tier) * 2 + (job->accumulate ? 1 : 0)) * 64 + (size_t)variant;
+}
+
+static void the_first_jobs_try_everything(void **state)
+{
+    const struct fixture *const f = *state;
+    struct graft_order order;
+    const size_t places = GRAFT_OP_COUNT * 8 * 2 * 64;
+    bool *const tried = calloc(places, sizeof *tried);
+    int cases = 0;
+    assert_true(graft_order_open(f->device, &f->jobs, 1, &order));
+    for (int i = 0; i < order.count; i++) {
+        const struct graft_job *const job = &f->jobs.items[order.jobs[i]];
+        const uint64_t can = job->tier == GRAFT_TIER_GRADIENT ? 1 : graft_trial_variants(f->device, job);
+        for (int variant = 0; variant < 64; variant++) {
+            if (!(can >> variant & 1u)) {
+                continue;
+            }
+            cases++;
+            bool *const place = &tried[place_of(job, variant)];
+            assert_true(i < order.must || *place); /* nothing new comes late */
+            *place = true;
+        }
+    }
+    assert_int_equal(order.cases, cases);
+    free(tried);
+    graft_order_close(&order);
+}
+
+static void the_seed_decides_the_rest(void **state)
+{
+    const struct fixture *const f = *state;
+    struct graft_order first, second, other;
+    assert_true(graft_order_open(f->device, &f->jobs, 1, &first));
+    assert_true(graft_order_open(f->device, &f->jobs, 1, &second));
+    assert_true(graft_order_open(f->device, &f->jobs, 2, &other));
+    const size_t bytes = (size_t)first.count * sizeof first.jobs[0];
+    assert_memory_equal(first.jobs, second.jobs, bytes);
+    assert_true(memcmp(first.jobs, other.jobs, bytes) != 0);
+    /* The rest is even: among as many as there are ops no op comes twice. */
+    bool seen[GRAFT_OP_COUNT] = {false};
+    for (int i = first.must; i < first.must + GRAFT_OP_COUNT / 2; i++) {
+        const enum graft_op op = f->jobs.items[first.jobs[i]].op;
+        assert_false(seen[op]);
+        seen[op] = true;
+    }
+    graft_order_close(&first);
+    graft_order_close(&second);
+    graft_order_close(&other);
+}
+
+static void without_a_limit_the_order_is_the_list(void **state)
+{
+    struct fixture *const f = *state;
+    struct graft_order order;
+    f->jobs.until = 0;
+    assert_true(graft_order_open(f->device, &f->jobs, 1, &order));
+    assert_int_equal(order.must, f->jobs.count);
+    for (int i = 0; i < order.count; i++) {
+        assert_int_equal(order.jobs[i], i);
+    }
+    graft_order_close(&order);
+}
+
+static void note_progress(void *user, const struct graft_conform_progress *progress)
+{
+    struct graft_conform_progress *const last = user;
+    assert_true(progress->ran >= last->ran && progress->ran <= progress->cases);
+    *last = *progress;
+}
+
+static void a_short_run_tells_how_much_it_was(void **state)
+{
+    (void)state;
+    struct graft_conform_progress last = {.ran = 0};
+    const struct graft_conform_options options = {
+        .device = "cpu", .seed = 3, .seconds = 1e-3, .progress = note_progress, .user = &last};
+    struct graft_conform_reports reports;
+    assert_int_equal(graft_conform(&options, &reports), GRAFT_CONFORM_PASSED);
+    assert_int_equal(reports.count, 1);
+    const struct graft_conform_report *const report = &reports.items[0];
+    assert_false(report->complete);
+    assert_true(report->cases > 2 * report->ran);
+    assert_int_equal(report->ran, report->passed);
+    assert_int_equal(last.ran, report->ran);
+    assert_int_equal(last.cases, report->cases);
+    bool seen[GRAFT_OP_COUNT] = {false};
+    for (int i = 0; i < report->n_coverage; i++) {
+        const struct graft_conform_coverage *const row = &report->coverage[i];
+        seen[graft_op_find(row->op)] = row->passed_rounding > 0 || seen[graft_op_find(row->op)];
+        assert_true(row->worst <= 1);
+    }
+    for (int op = 0; op < GRAFT_OP_COUNT; op++) {
+        assert_true(seen[op]);
+    }
+    graft_conform_reports_close(&reports);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_short_run_tells_how_much_it_was), /* first: it forks */
+        cmocka_unit_test_setup_teardown(every_job_is_there_once, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(the_first_jobs_try_everything, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(the_seed_decides_the_rest, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(without_a_limit_the_order_is_the_list, set_up, tear_down),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
