@@ -105,7 +105,12 @@ GRAFT_API int graft_dropout(struct graft_graph *graph, int x, int step,
 GRAFT_API int graft_concat(struct graft_graph *graph, const int *values, int count, int axis);
 GRAFT_API int graft_slice(struct graft_graph *graph, int x, const struct graft_slice_attributes *attributes);
 GRAFT_API int graft_pad(struct graft_graph *graph, int x, const struct graft_pad_attributes *attributes);
+GRAFT_API int graft_transpose(struct graft_graph *graph, int x,
+                              const struct graft_transpose_attributes *attributes);
 GRAFT_API int graft_reshape(struct graft_graph *graph, int x, const struct graft_shape *shape);
+/* ShuffleNet: channel i × (c / groups) + j of x [n, h, w, c] becomes channel j × groups + i (Zhang, Zhou,
+ * Lin, Sun, CVPR 2018; PyTorch's ChannelShuffle). `groups` ≥ 1 divides c. */
+GRAFT_API int graft_channel_shuffle(struct graft_graph *graph, int x, int groups);
 /* [n, …] → [n, the rest]: order is that of our layout, (h, w, c). */
 GRAFT_API int graft_flatten(struct graft_graph *graph, int x);
 GRAFT_API int graft_fill(struct graft_graph *graph, const struct graft_shape *shape, float value);

@@ -110,6 +110,12 @@ struct graft_pad_attributes {
     float value;
 };
 
+/* Dimension i of y is dimension order[i] of x, as in torch.permute: each of 0 … rank − 1 once; the rest is
+ * unused. */
+struct graft_transpose_attributes {
+    int32_t order[GRAFT_MAX_RANK];
+};
+
 struct graft_reshape_attributes {
     struct graft_shape shape; /* as many elements as the input */
 };

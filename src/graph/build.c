@@ -134,10 +134,34 @@ int graft_pad(struct graft_graph *graph, int x, const struct graft_pad_attribute
     return apply(graph, GRAFT_OP_PAD, &a, &x, 1);
 }
 
+int graft_transpose(struct graft_graph *graph, int x, const struct graft_transpose_attributes *attributes)
+{
+    const union graft_attributes a = {.transpose = *attributes};
+    return apply(graph, GRAFT_OP_TRANSPOSE, &a, &x, 1);
+}
+
 int graft_reshape(struct graft_graph *graph, int x, const struct graft_shape *shape)
 {
     const union graft_attributes a = {.reshape = {.shape = *shape}};
     return apply(graph, GRAFT_OP_RESHAPE, &a, &x, 1);
+}
+
+int graft_channel_shuffle(struct graft_graph *graph, int x, int groups)
+{
+    const struct graft_desc *const desc = graft_graph_desc(graph, x);
+    if (!desc)
+        return -1;
+    const struct graft_shape shape = desc->shape;
+    if (shape.rank != 4 || groups < 1 || shape.dim[3] % groups != 0)
+        return graft_graph_fail(
+            graph,
+            graft_fail(graph->context, GRAFT_ERROR_SHAPE,
+                       "channel shuffle: x must be [n, h, w, c] and %d groups must divide its channels",
+                       groups));
+    const struct graft_shape grouped =
+        graft_shape_of(5, shape.dim[0], shape.dim[1], shape.dim[2], (int64_t)groups, shape.dim[3] / groups);
+    const struct graft_transpose_attributes swap = {.order = {0, 1, 2, 4, 3}};
+    return graft_reshape(graph, graft_transpose(graph, graft_reshape(graph, x, &grouped), &swap), &shape);
 }
 
 int graft_flatten(struct graft_graph *graph, int x)

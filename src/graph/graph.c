@@ -71,8 +71,7 @@ struct graft_context *graft_graph_context(const struct graft_graph *graph)
     return graph->context;
 }
 
-/* Remembers the first failure; always -1. */
-static int fail_value(struct graft_graph *graph, enum graft_status status)
+int graft_graph_fail(struct graft_graph *graph, enum graft_status status)
 {
     if (graph->status == GRAFT_OK)
         graph->status = status;
@@ -87,7 +86,7 @@ static bool grow(struct graft_graph *graph, void **array, int count, int *capaci
     const int larger = *capacity ? *capacity * 2 : 32;
     void *const moved = graft_reallocate(graph->context, *array, (size_t)*capacity, (size_t)larger, size);
     if (!moved) {
-        (void)fail_value(graph, GRAFT_ERROR_MEMORY);
+        (void)graft_graph_fail(graph, GRAFT_ERROR_MEMORY);
         return false;
     }
     *array = moved;
@@ -111,17 +110,17 @@ static int add_named(struct graft_graph *graph, enum graft_value_kind kind, cons
     if (graph->status != GRAFT_OK)
         return -1;
     if (!name || !*name || !shape || graft_dtype_size(dtype) == 0 || !graft_shape_check(shape))
-        return fail_value(graph, graft_fail(graph->context, GRAFT_ERROR_ARGUMENT,
-                                            "value \"%s\": no name, or a shape or dtype that cannot be",
-                                            name ? name : ""));
+        return graft_graph_fail(graph, graft_fail(graph->context, GRAFT_ERROR_ARGUMENT,
+                                                  "value \"%s\": no name, or a shape or dtype that cannot be",
+                                                  name ? name : ""));
     for (int i = 0; i < graph->n_values && kind != GRAFT_VALUE_CONSTANT; i++)
         if (graph->values[i].name && graph->values[i].kind != GRAFT_VALUE_CONSTANT &&
             strcmp(graph->values[i].name, name) == 0)
-            return fail_value(graph, graft_fail(graph->context, GRAFT_ERROR_ARGUMENT,
-                                                "the graph has a value named \"%s\" already", name));
+            return graft_graph_fail(graph, graft_fail(graph->context, GRAFT_ERROR_ARGUMENT,
+                                                      "the graph has a value named \"%s\" already", name));
     char *const copy = graft_duplicate_text(graph->context, name);
     if (!copy)
-        return fail_value(graph, GRAFT_ERROR_MEMORY);
+        return graft_graph_fail(graph, GRAFT_ERROR_MEMORY);
     const struct graft_desc desc = {.dtype = dtype, .shape = *shape};
     const int value = graft_graph_add_value(graph, &desc, -1);
     if (value < 0) {
@@ -162,7 +161,7 @@ int graft_graph_constant(struct graft_graph *graph, const char *name, const stru
     const int64_t count = graft_shape_count(shape);
     void *const copy = graft_allocate(graph->context, (size_t)count, graft_dtype_size(graph->real));
     if (!copy)
-        return fail_value(graph, GRAFT_ERROR_MEMORY);
+        return graft_graph_fail(graph, GRAFT_ERROR_MEMORY);
     for (int64_t i = 0; i < count; i++) {
         if (graph->real == GRAFT_DTYPE_F64)
             ((double *)copy)[i] = data[i];
@@ -222,7 +221,7 @@ void graft_graph_layer(struct graft_graph *graph, const char *name)
         return;
     char *const copy = graft_duplicate_text(graph->context, name);
     if (!copy) {
-        (void)fail_value(graph, GRAFT_ERROR_MEMORY);
+        (void)graft_graph_fail(graph, GRAFT_ERROR_MEMORY);
         return;
     }
     graph->layers[graph->n_layers] = copy;
@@ -247,17 +246,17 @@ static bool gather_inputs(struct graft_graph *graph, struct graft_node *node, co
     for (int i = 0; i < GRAFT_MAX_INPUTS; i++)
         node->inputs[i] = -1;
     if (n_inputs > GRAFT_MAX_INPUTS) {
-        (void)fail_value(graph, graft_fail(graph->context, GRAFT_ERROR_ARGUMENT,
-                                           "%s takes at most %d inputs, not %d", def->name, def->max_inputs,
-                                           n_inputs));
+        (void)graft_graph_fail(graph, graft_fail(graph->context, GRAFT_ERROR_ARGUMENT,
+                                                 "%s takes at most %d inputs, not %d", def->name,
+                                                 def->max_inputs, n_inputs));
         return false;
     }
     while (n_inputs > def->min_inputs && inputs[n_inputs - 1] < 0)
         n_inputs--;
     for (int i = 0; i < n_inputs; i++) {
         if (inputs[i] >= graph->n_values || (inputs[i] < 0 && !(def->optional >> i & 1u))) {
-            (void)fail_value(graph, graft_fail(graph->context, GRAFT_ERROR_ARGUMENT,
-                                               "%s: input %d does not exist", def->name, i));
+            (void)graft_graph_fail(graph, graft_fail(graph->context, GRAFT_ERROR_ARGUMENT,
+                                                     "%s: input %d does not exist", def->name, i));
             return false;
         }
         node->inputs[i] = inputs[i];
@@ -267,9 +266,10 @@ static bool gather_inputs(struct graft_graph *graph, struct graft_node *node, co
         node->call.in[i] = value->desc;
         if ((def->mutates >> i & 1u) && value->kind != GRAFT_VALUE_PARAMETER &&
             value->kind != GRAFT_VALUE_STATE) {
-            (void)fail_value(graph, graft_fail(graph->context, GRAFT_ERROR_ARGUMENT,
-                                               "%s changes its input %d, which must be a parameter or state",
-                                               def->name, i));
+            (void)graft_graph_fail(graph,
+                                   graft_fail(graph->context, GRAFT_ERROR_ARGUMENT,
+                                              "%s changes its input %d, which must be a parameter or state",
+                                              def->name, i));
             return false;
         }
     }
@@ -298,7 +298,7 @@ int graft_graph_apply(struct graft_graph *graph, enum graft_op op, const union g
     if (status != GRAFT_OK) {
         if (graph->layer >= 0)
             (void)graft_fail_prefix(graph->context, status, "layer %s", graph->layers[graph->layer]);
-        return fail_value(graph, status);
+        return graft_graph_fail(graph, status);
     }
     const struct graft_op_def *const def = graft_op_get(op);
     for (int i = 0; i < GRAFT_MAX_OUTPUTS; i++) {

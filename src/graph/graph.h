@@ -49,6 +49,8 @@ struct graft_graph {
 /* Adds a node; see struct graft_emitter.apply. */
 int graft_graph_apply(struct graft_graph *graph, enum graft_op op, const union graft_attributes *attributes,
                       const int *inputs, int n_inputs, int outputs[GRAFT_MAX_OUTPUTS]);
+/* Remembers the first failure; always -1. */
+int graft_graph_fail(struct graft_graph *graph, enum graft_status status);
 /* Adds an unnamed intermediate; -1 after a failure. For passes. */
 int graft_graph_add_value(struct graft_graph *graph, const struct graft_desc *desc, int producer);
 

@@ -32,6 +32,7 @@ union graft_attributes {
     struct graft_concat_attributes concat;
     struct graft_slice_attributes slice;
     struct graft_pad_attributes pad;
+    struct graft_transpose_attributes transpose;
     struct graft_reshape_attributes reshape;
     struct graft_fill_attributes fill;
     struct graft_update_attributes update; /* sgd, adam, rmsprop */

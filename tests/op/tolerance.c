@@ -95,6 +95,7 @@ static const struct rule rules[GRAFT_OP_COUNT] = {
     [GRAFT_OP_CONCAT] = {true, 0, "", NULL, NULL},
     [GRAFT_OP_SLICE] = {true, 0, "", NULL, NULL},
     [GRAFT_OP_PAD] = {true, 0, "", NULL, NULL},
+    [GRAFT_OP_TRANSPOSE] = {true, 0, "", NULL, NULL},
     [GRAFT_OP_RESHAPE] = {true, 0, "", NULL, NULL},
     [GRAFT_OP_FILL] = {true, 0, "", NULL, NULL},
     [GRAFT_OP_NORMALIZE] = {false, 12, ".na", NULL, NULL}, /* two divisions (10), a difference */
