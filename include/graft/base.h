@@ -89,6 +89,17 @@ GRAFT_API void graft_context_cancel_clear(struct graft_context *context);
 
 GRAFT_API int graft_context_threads(const struct graft_context *context);
 
+/*
+ * Limits the memory that is taken from now on through the context: of the host, and of each device; a device
+ * that computes in the host's memory shares the host's limit. What is in use already counts. 0: no limit.
+ * Beyond it there is GRAFT_ERROR_MEMORY; what can do with less (batches, caches of pictures and features)
+ * does, with a remark. Not counted: the program itself, threads' stacks, and what other libraries and the
+ * driver take for themselves.
+ */
+GRAFT_API void graft_context_limit_memory(struct graft_context *context, uint64_t bytes);
+/* Bytes of the host in use now and the most there were, with the buffers of devices that share its memory. */
+GRAFT_API void graft_context_memory(const struct graft_context *context, uint64_t *live, uint64_t *peak);
+
 #ifdef __cplusplus
 }
 #endif

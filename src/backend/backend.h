@@ -20,6 +20,13 @@ struct graft_tensor {
     uint64_t offset;             /* bytes */
 };
 
+/* Whose memory a device's buffers are: it decides what they count against. */
+enum graft_device_memory {
+    GRAFT_DEVICE_MEMORY_OWN = 0,    /* the device's */
+    GRAFT_DEVICE_MEMORY_HOST = 1,   /* the host's, taken by the driver */
+    GRAFT_DEVICE_MEMORY_CONTEXT = 2 /* the host's, taken by graft_allocate */
+};
+
 /* Every backend's device begins with this. */
 struct graft_device {
     const struct graft_backend *backend;
@@ -27,6 +34,7 @@ struct graft_device {
     struct graft_device_info info;
     uint64_t live_bytes; /* allocated in buffers now; kept by the graft_buffer_* wrappers in device.c */
     uint64_t peak_bytes;
+    enum graft_device_memory memory;
 };
 
 /* What a variant needs, known without touching the device. */
@@ -102,6 +110,10 @@ void graft_device_list_hint(struct graft_device_list *list, const char *sentence
 GRAFT_MUST_CHECK enum graft_status graft_buffer_open(struct graft_device *device, uint64_t bytes,
                                                      struct graft_buffer **buffer);
 void graft_buffer_close(struct graft_device *device, struct graft_buffer **buffer, uint64_t bytes);
+
+/* What can still be allocated in buffers: by the device's size, by what the system has free where the memory
+ * is the host's, and by the context's limit. */
+uint64_t graft_device_free_bytes(const struct graft_device *device);
 
 /* The first variant that can do the call (forced == NULL), or the one of that name. NOT_FOUND lists the names
  * there are; UNSUPPORTED gives each variant's reason. */

@@ -3,6 +3,7 @@
 #include "backend/backend.h"
 
 #include "base/context.h"
+#include "base/system.h"
 #include "base/text.h"
 
 #include <inttypes.h>
@@ -216,6 +217,49 @@ void graft_device_memory(const struct graft_device *device, uint64_t *live, uint
     *peak = device->peak_bytes;
 }
 
+uint64_t graft_device_free_bytes(const struct graft_device *device)
+{
+    const uint64_t memory = device->info.memory_bytes;
+    const uint64_t limit = graft_context_memory_limit(device->context);
+    uint64_t bytes = memory > device->live_bytes ? memory - device->live_bytes : 0;
+    uint64_t in_use = device->live_bytes;
+    if (device->memory != GRAFT_DEVICE_MEMORY_OWN) {
+        uint64_t peak;
+        const uint64_t system = graft_system_free_memory();
+        bytes = system < bytes ? system : bytes;
+        graft_context_memory(device->context, &in_use, &peak);
+    }
+    if (limit > 0 && bytes + in_use > limit) {
+        bytes = limit > in_use ? limit - in_use : 0;
+    }
+    return bytes;
+}
+
+/* The context's limit: of the host's memory, or of the device's own. */
+static enum graft_status book(struct graft_device *device, uint64_t bytes)
+{
+    const uint64_t limit = graft_context_memory_limit(device->context);
+    if (device->memory == GRAFT_DEVICE_MEMORY_HOST) {
+        return graft_context_take(device->context, bytes);
+    }
+    if (device->memory == GRAFT_DEVICE_MEMORY_OWN && limit > 0 &&
+        (bytes > limit || device->live_bytes > limit - bytes)) {
+        return graft_fail(device->context, GRAFT_ERROR_MEMORY,
+                          "%s: %" PRIu64 " bytes more than the %" PRIu64
+                          " in use would exceed the limit of %" PRIu64
+                          " bytes: allow more memory, or use a smaller batch or smaller pictures",
+                          device->info.id, bytes, device->live_bytes, limit);
+    }
+    return GRAFT_OK;
+}
+
+static void unbook(struct graft_device *device, uint64_t bytes)
+{
+    if (device->memory == GRAFT_DEVICE_MEMORY_HOST) {
+        graft_context_give(device->context, bytes);
+    }
+}
+
 enum graft_status graft_buffer_open(struct graft_device *device, uint64_t bytes, struct graft_buffer **buffer)
 {
     *buffer = NULL;
@@ -229,8 +273,13 @@ enum graft_status graft_buffer_open(struct graft_device *device, uint64_t bytes,
                           " bytes: use a smaller batch",
                           bytes, device->info.id, device->info.max_allocation_bytes);
     }
-    const enum graft_status status = device->backend->buffer_alloc(device, bytes, buffer);
+    enum graft_status status = book(device, bytes);
     if (status != GRAFT_OK) {
+        return status;
+    }
+    status = device->backend->buffer_alloc(device, bytes, buffer);
+    if (status != GRAFT_OK) {
+        unbook(device, bytes);
         return graft_fail_prefix(device->context, status, "%" PRIu64 " bytes on %s", bytes, device->info.id);
     }
     device->live_bytes += bytes;
@@ -246,6 +295,7 @@ void graft_buffer_close(struct graft_device *device, struct graft_buffer **buffe
         return;
     }
     device->backend->buffer_free(device, *buffer);
+    unbook(device, bytes);
     device->live_bytes -= bytes;
     *buffer = NULL;
 }

@@ -27,6 +27,20 @@ static void default_release(void *user, void *memory)
     free(memory);
 }
 
+/* What an allocation was, in the 64 bytes before it: so that releasing it can be booked. */
+struct header {
+    uint64_t bytes; /* header included */
+};
+
+#if defined(__SANITIZE_ADDRESS__)
+#include <sanitizer/asan_interface.h>
+#define HIDE_HEADER(header) ASAN_POISON_MEMORY_REGION(header, ALIGNMENT)
+#define SHOW_HEADER(header) ASAN_UNPOISON_MEMORY_REGION(header, ALIGNMENT)
+#else
+#define HIDE_HEADER(header) (void)(header)
+#define SHOW_HEADER(header) (void)(header)
+#endif
+
 static int usable_processors(void)
 {
     cpu_set_t set;
@@ -68,6 +82,9 @@ enum graft_status graft_context_open(const struct graft_context_options *options
     made->log_user = given.log_user;
     made->threads = given.threads > 0 ? given.threads : usable_processors();
     atomic_init(&made->cancelled, 0);
+    atomic_init(&made->memory_limit, 0);
+    atomic_init(&made->live_bytes, 0);
+    atomic_init(&made->peak_bytes, 0);
     pthread_mutex_init(&made->error_lock, NULL);
     pthread_mutex_init(&made->lazy_lock, NULL);
     if (given.cache_folder != NULL) {
@@ -121,20 +138,66 @@ int graft_context_threads(const struct graft_context *context)
     return context->threads;
 }
 
+void graft_context_limit_memory(struct graft_context *context, uint64_t bytes)
+{
+    atomic_store_explicit(&context->memory_limit, bytes, memory_order_relaxed);
+}
+
+uint64_t graft_context_memory_limit(const struct graft_context *context)
+{
+    return atomic_load_explicit(&context->memory_limit, memory_order_relaxed);
+}
+
+void graft_context_memory(const struct graft_context *context, uint64_t *live, uint64_t *peak)
+{
+    *live = atomic_load_explicit(&context->live_bytes, memory_order_relaxed);
+    *peak = atomic_load_explicit(&context->peak_bytes, memory_order_relaxed);
+}
+
+enum graft_status graft_context_take(struct graft_context *context, uint64_t bytes)
+{
+    const uint64_t limit = graft_context_memory_limit(context);
+    const uint64_t live = atomic_fetch_add(&context->live_bytes, bytes) + bytes;
+    if (limit > 0 && live > limit) {
+        graft_context_give(context, bytes);
+        return graft_fail(context, GRAFT_ERROR_MEMORY,
+                          "%.1f MiB more than the %.1f MiB in use would exceed the limit of %.1f MiB: allow "
+                          "more memory, or use a smaller batch or smaller pictures",
+                          (double)bytes / 1048576, (double)(live - bytes) / 1048576, (double)limit / 1048576);
+    }
+    uint64_t peak = atomic_load_explicit(&context->peak_bytes, memory_order_relaxed);
+    while (live > peak && !atomic_compare_exchange_weak(&context->peak_bytes, &peak, live)) {
+    }
+    return GRAFT_OK;
+}
+
+void graft_context_give(struct graft_context *context, uint64_t bytes)
+{
+    atomic_fetch_sub(&context->live_bytes, bytes);
+}
+
 void *graft_allocate_raw(struct graft_context *context, size_t count, size_t size)
 {
     size_t bytes = 0;
-    if (!graft_multiply_size(count, size, &bytes) || bytes > PTRDIFF_MAX - ALIGNMENT) {
+    if (!graft_multiply_size(count, size, &bytes) || bytes > PTRDIFF_MAX - 2 * ALIGNMENT) {
         graft_fail(context, GRAFT_ERROR_MEMORY, "%zu elements of %zu bytes are more than can be addressed",
                    count, size);
         return NULL;
     }
-    void *const memory = context->allocator.allocate(context->allocator.user, bytes > 0 ? bytes : 1);
-    if (memory == NULL) {
+    const size_t all = ALIGNMENT + (bytes > 0 ? bytes : 1);
+    if (graft_context_take(context, all) != GRAFT_OK) {
+        return NULL;
+    }
+    struct header *const header = context->allocator.allocate(context->allocator.user, all);
+    if (header == NULL) {
+        graft_context_give(context, all);
         graft_fail(context, GRAFT_ERROR_MEMORY,
                    "no memory for %zu bytes; make the batch smaller or free some memory", bytes);
+        return NULL;
     }
-    return memory;
+    header->bytes = all;
+    HIDE_HEADER(header);
+    return (char *)header + ALIGNMENT;
 }
 
 void *graft_allocate(struct graft_context *context, size_t count, size_t size)
@@ -164,9 +227,13 @@ void *graft_reallocate(struct graft_context *context, void *memory, size_t old_c
 
 void graft_release(struct graft_context *context, void *memory)
 {
-    if (memory != NULL) {
-        context->allocator.release(context->allocator.user, memory);
+    if (memory == NULL) {
+        return;
     }
+    struct header *const header = (struct header *)(void *)((char *)memory - ALIGNMENT);
+    SHOW_HEADER(header);
+    graft_context_give(context, header->bytes);
+    context->allocator.release(context->allocator.user, header);
 }
 
 char *graft_duplicate_text(struct graft_context *context, const char *text)

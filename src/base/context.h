@@ -32,6 +32,12 @@ void *graft_reallocate(struct graft_context *context, void *memory, size_t old_c
 void graft_release(struct graft_context *context, void *memory);
 char *graft_duplicate_text(struct graft_context *context, const char *text);
 
+/* Books memory of the host that is not taken by graft_allocate (a driver's buffers): GRAFT_ERROR_MEMORY
+ * beyond the context's limit. What was taken is given back. */
+GRAFT_MUST_CHECK enum graft_status graft_context_take(struct graft_context *context, uint64_t bytes);
+void graft_context_give(struct graft_context *context, uint64_t bytes);
+uint64_t graft_context_memory_limit(const struct graft_context *context); /* 0: none */
+
 /* The context's thread pool, started at the first call; NULL with the error recorded. */
 struct graft_pool *graft_context_pool(struct graft_context *context);
 

@@ -16,6 +16,9 @@ struct graft_context {
     void *log_user;
     int threads;
     atomic_int cancelled;
+    atomic_uint_least64_t memory_limit; /* 0: none */
+    atomic_uint_least64_t live_bytes;   /* taken now: allocations, and what devices take of the host */
+    atomic_uint_least64_t peak_bytes;
 
     pthread_mutex_t error_lock;
     char error[GRAFT_ERROR_SIZE];

@@ -6,6 +6,7 @@
 #include "backend/cpu/processor.h"
 #include "base/context.h"
 #include "base/pool.h"
+#include "base/system.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -45,8 +46,8 @@ static struct graft_device_info describe(bool reference, enum graft_isa isa, int
     struct graft_device_info info = {
         .platform = "native",
         .kind = GRAFT_DEVICE_CPU,
-        .memory_bytes = graft_physical_memory(),
-        .max_allocation_bytes = graft_physical_memory(),
+        .memory_bytes = graft_system_memory(),
+        .max_allocation_bytes = graft_system_memory(),
         .compute_units = threads,
         .fp64 = true,
     };
@@ -104,6 +105,7 @@ static enum graft_status open_one(struct graft_context *context, const struct gr
                 .backend = backend,
                 .context = context,
                 .info = describe(reference, isa, reference ? 1 : graft_pool_threads(pool)),
+                .memory = GRAFT_DEVICE_MEMORY_CONTEXT,
             },
         .pool = pool,
         .isa = isa,

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What the machine's processor and memory are. */
+/* What the machine's processor is. */
 #include "backend/cpu/processor.h"
 
 #include "base/context.h"
@@ -7,7 +7,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 static const char *const isa_names[GRAFT_ISA_COUNT] = {
     [GRAFT_ISA_BASELINE] = "baseline",
@@ -70,11 +69,4 @@ void graft_processor_name(char *text, size_t size)
         }
     }
     fclose(file);
-}
-
-uint64_t graft_physical_memory(void)
-{
-    const long pages = sysconf(_SC_PHYS_PAGES);
-    const long page_size = sysconf(_SC_PAGE_SIZE);
-    return pages > 0 && page_size > 0 ? (uint64_t)pages * (uint64_t)page_size : UINT64_C(1) << 30;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What the machine's processor and memory are. */
+/* What the machine's processor is. */
 #ifndef GRAFT_SRC_BACKEND_CPU_PROCESSOR_H
 #define GRAFT_SRC_BACKEND_CPU_PROCESSOR_H
 
@@ -11,6 +11,5 @@ GRAFT_MUST_CHECK enum graft_status graft_processor_isa(struct graft_context *con
 const char *graft_isa_name(enum graft_isa isa);
 /* "Intel(R) Xeon(R) …", or "processor" where the system does not tell. */
 void graft_processor_name(char *text, size_t size);
-uint64_t graft_physical_memory(void);
 
 #endif

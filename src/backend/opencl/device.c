@@ -82,6 +82,8 @@ static enum graft_status open_device(struct graft_context *context, int index, s
     device->platform = platforms[index];
     device->id = ids[index];
     graft_opencl_describe(platforms[index], ids[index], index, &device->base.info, &device->traits);
+    if (device->traits.unified || device->base.info.kind == GRAFT_DEVICE_CPU)
+        device->base.memory = GRAFT_DEVICE_MEMORY_HOST;
     const enum graft_status status = open_parts(device);
     if (status != GRAFT_OK) {
         close_device(&device->base);

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: MIT */
+/* What the system says about its memory. */
+#ifndef GRAFT_SRC_BASE_SYSTEM_H
+#define GRAFT_SRC_BASE_SYSTEM_H
+
+#include <stdint.h>
+
+/* Bytes that this process could have at most: what the machine has, or its control group allows. */
+uint64_t graft_system_memory(void);
+/* Bytes that can still be taken without pushing others out, less a sixteenth: what is free, and what the
+ * system keeps of files without need; by the control group too. */
+uint64_t graft_system_free_memory(void);
+
+/* For tests: the same from files under `root` instead of "". Linux: <root>/proc/meminfo,
+ * <root>/proc/self/cgroup, <root>/sys/fs/cgroup (versions 1 and 2, with all groups above). What is not there
+ * limits nothing. */
+void graft_system_memory_below(const char *root, uint64_t *whole, uint64_t *free_bytes);
+
+#endif

@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: MIT */
+/* The books over memory, its limit, and what the system says is free. */
+#include "support/support.h"
+
+#include "base/context.h"
+#include "base/system.h"
+
+#include <limits.h>
+#include <sys/stat.h>
+
+/* 64 bytes are before each allocation. */
+static void memory_is_counted(void **state)
+{
+    (void)state;
+    struct test_memory memory;
+    const struct graft_context_options options = test_memory_options(&memory, -1);
+    struct graft_context *context;
+    uint64_t live, peak;
+    assert_int_equal(graft_context_open(&options, &context), GRAFT_OK);
+    graft_context_memory(context, &live, &peak);
+    const uint64_t before = live;
+    char *const a = graft_allocate(context, 10, 100);
+    char *b = graft_allocate_raw(context, 1, 500);
+    assert_true(((uintptr_t)a | (uintptr_t)b) % 64 == 0);
+    graft_context_memory(context, &live, &peak);
+    assert_int_equal(live - before, 1000 + 500 + 2 * 64);
+    b = graft_reallocate(context, b, 500, 600, 1);
+    graft_context_memory(context, &live, &peak);
+    assert_int_equal(live - before, 1000 + 600 + 2 * 64);
+    assert_int_equal(peak - before, 1000 + 500 + 600 + 3 * 64); /* both while it was copied */
+    graft_release(context, a);
+    graft_release(context, b);
+    graft_context_memory(context, &live, &peak);
+    assert_int_equal(live, before);
+    graft_context_close(&context);
+    assert_int_equal(atomic_load(&memory.alive), 0);
+}
+
+static void the_limit_is_kept(void **state)
+{
+    struct graft_context *const context = *state;
+    uint64_t live, peak;
+    graft_context_memory(context, &live, &peak);
+    graft_context_limit_memory(context, live + 1000);
+    void *const most = graft_allocate(context, 936, 1);
+    assert_non_null(most);
+    assert_null(graft_allocate_raw(context, 1, 1));
+    assert_non_null(strstr(graft_context_error(context), "limit"));
+    assert_int_equal(graft_context_take(context, 1), GRAFT_ERROR_MEMORY);
+    graft_release(context, most);
+    assert_int_equal(graft_context_take(context, 1000), GRAFT_OK);
+    assert_null(graft_allocate(context, 1, 1));
+    graft_context_give(context, 1000);
+    graft_context_limit_memory(context, 0);
+    void *const more = graft_allocate(context, 2000, 1);
+    assert_non_null(more);
+    graft_release(context, more);
+    uint64_t after;
+    graft_context_memory(context, &after, &peak);
+    assert_int_equal(after, live);
+}
+
+static void put(const char *root, const char *name, const char *text)
+{
+    char path[PATH_MAX];
+    snprintf(path, sizeof path, "%s/%s", root, name);
+    for (char *at = path + strlen(root) + 1; (at = strchr(at, '/')) != NULL; at++) {
+        *at = '\0';
+        mkdir(path, 0777);
+        *at = '/';
+    }
+    FILE *const file = fopen(path, "w");
+    assert_non_null(file);
+    fputs(text, file);
+    fclose(file);
+}
+
+#define MIB 1048576ull
+
+/* The forms are those of proc(5) and of the kernel's documentation of control groups. */
+static void the_system_tells_what_is_free(void **state)
+{
+    (void)state;
+    char root[128];
+    uint64_t whole, left;
+    test_folder(root, sizeof root);
+    put(root, "proc/meminfo",
+        "MemTotal:        1048576 kB\nMemFree:          102400 kB\nMemAvailable:     524288 kB\n");
+    graft_system_memory_below(root, &whole, &left);
+    assert_int_equal(whole, 1024 * MIB);
+    assert_int_equal(left, 512 * MIB * 15 / 16);
+
+    put(root, "proc/self/cgroup", "0::/a/b\n");
+    put(root, "sys/fs/cgroup/a/b/memory.max", "max\n");
+    put(root, "sys/fs/cgroup/a/b/memory.current", "1048576\n");
+    graft_system_memory_below(root, &whole, &left);
+    assert_int_equal(whole, 1024 * MIB);
+    put(root, "sys/fs/cgroup/a/memory.max", "268435456\n"); /* of the group above */
+    put(root, "sys/fs/cgroup/a/memory.current", "134217728\n");
+    put(root, "sys/fs/cgroup/a/memory.stat", "anon 1\ninactive_file 33554432\nfile 7\n");
+    graft_system_memory_below(root, &whole, &left);
+    assert_int_equal(whole, 256 * MIB);
+    assert_int_equal(left, (128 + 32) * MIB * 15 / 16);
+
+    put(root, "proc/self/cgroup", "9:cpu:/x\n4:memory:/y\n0::/\n");
+    put(root, "sys/fs/cgroup/memory/y/memory.limit_in_bytes", "104857600\n");
+    put(root, "sys/fs/cgroup/memory/y/memory.usage_in_bytes", "209715200\n"); /* lowered since */
+    graft_system_memory_below(root, &whole, &left);
+    assert_int_equal(whole, 100 * MIB);
+    assert_int_equal(left, 0);
+    test_folder_remove(root);
+
+    assert_true(graft_system_free_memory() > 0 && graft_system_free_memory() < graft_system_memory());
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(memory_is_counted),
+        cmocka_unit_test(the_limit_is_kept),
+        cmocka_unit_test(the_system_tells_what_is_free),
+    };
+    return cmocka_run_group_tests_name("system", tests, test_open_context, test_close_context);
+}
