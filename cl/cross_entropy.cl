@@ -1,28 +1,32 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * losses[r] = −sum over c of target[c] × log softmax(x[r])[c]; target = (1 − s) × one-hot of labels[r] + s /
- * inner. A label that is no class gives NaN. Required -D: those of simple.h. Work-group rule: that of row.h.
+ * losses[r] = −sum over c of target[c] × log softmax(x[r])[c]; target = weights × ((1 − s) × one-hot of
+ * labels[r] + s / inner), all weights 1 unless weighted. A label that is no class gives NaN. Required -D: those of simple.h. Work-group rule: that of row.h.
  */
 #include "row.h"
 
 KERNEL void cross_entropy(global float *losses, const ulong losses_at, const global float *x,
                           const ulong x_at, const global int *labels, const ulong labels_at,
+                          const global float *weights, const ulong weights_at, const int weighted,
                           const float smoothing, const int rows, const int inner, const int rows_each)
 {
     ROW_MEMORY(memory);
+    weights += weights_at;
     for (ROWS_LOOP(row, rows, rows_each)) {
         const global float *const from = x + x_at + row * inner;
         const int label = labels[labels_at + row];
         const float largest = ROW_MAX(lane_max(from, inner), memory);
         const float logarithm = log(ROW_SUM(lane_exp_sum(from, largest, inner), memory));
         const bool is_class = label >= 0 && label < inner;
-        float loss =
-            is_class ? (1.0f - smoothing) * (logarithm - (from[is_class ? label : 0] - largest)) : NAN;
+        const int at = is_class ? label : 0;
+        float loss = is_class ? (1.0f - smoothing) * (logarithm - (from[at] - largest)) : NAN;
+        if (weighted)
+            loss *= weights[at];
         if (smoothing != 0.0f) {
             float sum = 0.0f;
             for (ROW_LOOP(i, n, inner))
                 for (int k = 0; k < n; k++)
-                    sum += logarithm - (from[i + k] - largest);
+                    sum += (logarithm - (from[i + k] - largest)) * (weighted ? weights[i + k] : 1.0f);
             loss += smoothing / convert_float(inner) * ROW_SUM(sum, memory);
         }
         if (get_local_id(0) == 0)

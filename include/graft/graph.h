@@ -96,9 +96,13 @@ GRAFT_API int graft_batch_norm(struct graft_graph *graph, int x, int gamma, int 
 GRAFT_API int graft_batch_norm_training(struct graft_graph *graph, int x, int gamma, int beta,
                                         int running_mean, int running_variance, float epsilon,
                                         float momentum);
+/* Along the last dimension; log_softmax is exact where softmax has gone to 0. */
 GRAFT_API int graft_softmax(struct graft_graph *graph, int x);
-/* logits [n, classes], labels i32 [n] → losses [n] */
-GRAFT_API int graft_cross_entropy(struct graft_graph *graph, int logits, int labels, float label_smoothing);
+GRAFT_API int graft_log_softmax(struct graft_graph *graph, int x);
+/* logits [n, classes], labels i32 [n], class_weights [classes]? → losses [n], see
+ * graft_cross_entropy_attributes */
+GRAFT_API int graft_cross_entropy(struct graft_graph *graph, int logits, int labels, int class_weights,
+                                  float label_smoothing);
 /* step: i32 [1] input that changes with each training step. */
 GRAFT_API int graft_dropout(struct graft_graph *graph, int x, int step,
                             const struct graft_dropout_attributes *attributes);

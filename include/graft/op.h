@@ -81,9 +81,13 @@ struct graft_batch_norm_attributes {
     enum graft_unary activation;
 };
 
-/* A label outside [0, classes) makes the loss and the gradient of its row NaN. */
+/*
+ * losses[n] = −Σ_c target[n, c] × log softmax(logits)[n, c], target = weights[c] × ((1 − s) × one-hot + s /
+ * classes): PyTorch's cross_entropy with weight and label_smoothing. Its mean over rows divides by the sum of
+ * the labels' weights. A label outside [0, classes) makes the loss and the gradient of its row NaN.
+ */
 struct graft_cross_entropy_attributes {
-    float label_smoothing; /* in [0, 1): target = (1 − s) × one-hot + s / classes */
+    float label_smoothing; /* s, in [0, 1) */
 };
 
 /* Keeps with probability 1 − p and scales by 1/(1 − p). Element i, of the four words of Philox with key =

@@ -103,10 +103,16 @@ int graft_softmax(struct graft_graph *graph, int x)
     return apply(graph, GRAFT_OP_SOFTMAX, NULL, &x, 1);
 }
 
-int graft_cross_entropy(struct graft_graph *graph, int logits, int labels, float label_smoothing)
+int graft_log_softmax(struct graft_graph *graph, int x)
+{
+    return apply(graph, GRAFT_OP_LOG_SOFTMAX, NULL, &x, 1);
+}
+
+int graft_cross_entropy(struct graft_graph *graph, int logits, int labels, int class_weights,
+                        float label_smoothing)
 {
     const union graft_attributes a = {.cross_entropy = {.label_smoothing = label_smoothing}};
-    return apply(graph, GRAFT_OP_CROSS_ENTROPY, &a, (const int[]){logits, labels}, 2);
+    return apply(graph, GRAFT_OP_CROSS_ENTROPY, &a, (const int[]){logits, labels, class_weights}, 3);
 }
 
 int graft_dropout(struct graft_graph *graph, int x, int step,

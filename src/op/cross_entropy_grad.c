@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* dlogits[n, c] = dlosses[n] · (softmax(logits)[n, c] − target[n, c]). */
+/* dlogits[n, c] = dlosses[n] · (softmax(logits)[n, c] · (sum of target[n]) − target[n, c]); the sum is 1
+ * without weights. */
 #include "op/check.h"
 
-enum { LOGITS, LABELS, DLOSSES };
+enum { LOGITS, LABELS, DLOSSES, WEIGHTS };
 
 static enum graft_status infer(struct graft_context *context, struct graft_call *call)
 {
@@ -12,6 +13,7 @@ static enum graft_status infer(struct graft_context *context, struct graft_call 
     if ((status = graft_check_rank(context, call, LOGITS, 2, 2)) != GRAFT_OK ||
         (status = graft_check_vector(context, call, LABELS, logits->dim[0])) != GRAFT_OK ||
         (status = graft_check_vector(context, call, DLOSSES, logits->dim[0])) != GRAFT_OK ||
+        (status = graft_check_vector(context, call, WEIGHTS, logits->dim[1])) != GRAFT_OK ||
         (status = graft_check_number(context, call, "label smoothing", smoothing, 0, 1)) != GRAFT_OK) {
         return status;
     }
@@ -35,11 +37,12 @@ static void format(const struct graft_call *call, char *text, size_t size)
 
 const struct graft_op_def graft_op_cross_entropy_grad = {
     .name = "cross_entropy_grad",
-    .input_names = {"logits", "labels", "dlosses"},
+    .input_names = {"logits", "labels", "dlosses", "weights"},
     .i32_inputs = 1u << LABELS,
     .min_inputs = 3,
-    .max_inputs = 3,
+    .max_inputs = 4,
     .n_outputs = 1,
+    .optional = 1u << WEIGHTS,
     .accumulates = true,
     .infer = infer,
     .work = work,

@@ -58,7 +58,8 @@ static int add_loss(struct graft_trainer *trainer, float label_smoothing)
     graft_graph_layer(graph, "loss");
     trainer->labels = graft_graph_input(graph, "labels", GRAFT_DTYPE_I32, &rows);
     trainer->row_weights = graft_graph_input(graph, "row_weights", graft_graph_real(graph), &rows);
-    trainer->losses = graft_cross_entropy(graph, trainer->model->logits, trainer->labels, label_smoothing);
+    trainer->losses =
+        graft_cross_entropy(graph, trainer->model->logits, trainer->labels, -1, label_smoothing);
     graft_graph_output(graph, trainer->losses);
     graft_graph_output(graph, trainer->model->logits);
     const struct graft_reduce_attributes sum = {.kind = GRAFT_REDUCE_SUM, .axes = 1u};

@@ -27,7 +27,7 @@ bool test_network_open(struct test_network *network, struct graft_context *conte
     const struct graft_shape two = graft_shape_of(1, 2);
     const struct graft_reduce_attributes mean = {.kind = GRAFT_REDUCE_MEAN, .axes = 1};
     network->labels = graft_graph_input(model->graph, "labels", GRAFT_DTYPE_I32, &two);
-    const int losses = graft_cross_entropy(model->graph, model->logits, network->labels, 0.0f);
+    const int losses = graft_cross_entropy(model->graph, model->logits, network->labels, -1, 0.0f);
     network->loss = graft_reduce(model->graph, losses, &mean);
     graft_graph_output(model->graph, network->loss);
 

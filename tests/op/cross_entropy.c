@@ -6,6 +6,12 @@
         name, .attributes.cross_entropy = {smooth}, .in = {REAL_OF(kind, n, classes), LABELS(n, classes)}    \
     }
 
+#define WEIGHTED(name, kind, smooth, n, classes)                                                             \
+    {                                                                                                        \
+        name, .attributes.cross_entropy = {smooth},                                                          \
+              .in = {REAL_OF(kind, n, classes), LABELS(n, classes), REAL_OF(POSITIVE, classes)}              \
+    }
+
 static const struct graft_case cases[] = {
     ROWS("1x1", NORMAL, 0, 1, 1),
     ROWS("2x1000", NORMAL, 0, 2, 1000),
@@ -21,11 +27,18 @@ static const struct graft_case cases[] = {
     ROWS("offset", OFFSET, 0, 6, 40),
     ROWS("empty", NORMAL, 0, 0, 10),
     ROWS("infinite", INFINITE, 0, 40, 17),
+    WEIGHTED("weighted", NORMAL, 0, 9, 31),
+    WEIGHTED("weighted_smoothed", NORMAL, 0.1f, 32, 10),
+    WEIGHTED("weighted_smoothed_2x1000", NORMAL, 0.3f, 2, 1000),
+    WEIGHTED("weighted_extreme", EXTREME, 0.1f, 40, 21),
+    WEIGHTED("weighted_infinite", INFINITE, 0, 40, 17),
     /* labels that are no class give NaN */
     {"no_class", .attributes.cross_entropy = {0}, .in = {REAL(40, 17), LABELS(40, 25)},
      .tiers = GRAFT_TIER_ROUNDING},
     {"no_class_smoothed", .attributes.cross_entropy = {0.1f}, .in = {REAL(40, 17), LABELS(40, 25)},
      .tiers = GRAFT_TIER_ROUNDING},
+    {"no_class_weighted", .attributes.cross_entropy = {0.1f},
+     .in = {REAL(40, 17), LABELS(40, 25), REAL_OF(POSITIVE, 17)}, .tiers = GRAFT_TIER_ROUNDING},
 };
 
-const struct graft_case_set graft_cases_cross_entropy = {cases, CASE_COUNT(cases)};
+const struct graft_case_set graft_cases_cross_entropy = {cases, CASE_COUNT(cases), .no_gradient = 1u << 2};

@@ -7,6 +7,12 @@
               .in = {REAL_OF(kind, n, classes), LABELS(n, classes), REAL(n)}                                 \
     }
 
+#define WEIGHTED(name, kind, smooth, n, classes)                                                             \
+    {                                                                                                        \
+        name, .attributes.cross_entropy = {smooth},                                                          \
+              .in = {REAL_OF(kind, n, classes), LABELS(n, classes), REAL(n), REAL_OF(POSITIVE, classes)}     \
+    }
+
 static const struct graft_case cases[] = {
     ROWS("1x1", NORMAL, 0, 1, 1),
     ROWS("2x1000", NORMAL, 0, 2, 1000),
@@ -21,9 +27,15 @@ static const struct graft_case cases[] = {
     ROWS("offset", OFFSET, 0, 6, 40),
     ROWS("empty", NORMAL, 0, 0, 10),
     ROWS("infinite", INFINITE, 0, 40, 17),
+    WEIGHTED("weighted", NORMAL, 0, 9, 31),
+    WEIGHTED("weighted_smoothed", NORMAL, 0.1f, 32, 10),
+    WEIGHTED("weighted_smoothed_2x1000", NORMAL, 0.3f, 2, 1000),
+    WEIGHTED("weighted_extreme", EXTREME, 0.1f, 40, 21),
     /* labels that are no class give NaN */
     {"no_class", .attributes.cross_entropy = {0}, .in = {REAL(40, 17), LABELS(40, 25), REAL(40)},
      .tiers = GRAFT_TIER_ROUNDING},
+    {"no_class_weighted", .attributes.cross_entropy = {0.1f},
+     .in = {REAL(40, 17), LABELS(40, 25), REAL(40), REAL_OF(POSITIVE, 17)}, .tiers = GRAFT_TIER_ROUNDING},
 };
 
 const struct graft_case_set graft_cases_cross_entropy_grad = {cases, CASE_COUNT(cases)};

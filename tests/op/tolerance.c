@@ -89,6 +89,9 @@ static const struct rule rules[GRAFT_OP_COUNT] = {
     /* exp (6), division (5), the sum */
     [GRAFT_OP_SOFTMAX] = {false, 12, NULL, NULL, graft_magnitude_softmax},
     [GRAFT_OP_SOFTMAX_GRAD] = {false, 4, NULL, NULL, graft_magnitude_softmax_grad},
+    [GRAFT_OP_LOG_SOFTMAX] = {false, 12, NULL, NULL, graft_magnitude_log_softmax},
+    /* exp (6), the sum, product, difference, prior */
+    [GRAFT_OP_LOG_SOFTMAX_GRAD] = {false, 10, NULL, NULL, graft_magnitude_log_softmax_grad},
     [GRAFT_OP_CROSS_ENTROPY] = {false, 12, NULL, NULL, graft_magnitude_cross_entropy},
     [GRAFT_OP_CROSS_ENTROPY_GRAD] = {false, 14, NULL, NULL, graft_magnitude_cross_entropy_grad},
     [GRAFT_OP_DROPOUT] = {true, 3, "a.", NULL, NULL}, /* 1 − p, its reciprocal, the product */

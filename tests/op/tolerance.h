@@ -36,6 +36,8 @@ struct graft_magnitude {
 void graft_magnitude_batch_norm_stats(struct graft_magnitude *m);
 void graft_magnitude_softmax(struct graft_magnitude *m);
 void graft_magnitude_softmax_grad(struct graft_magnitude *m);
+void graft_magnitude_log_softmax(struct graft_magnitude *m);
+void graft_magnitude_log_softmax_grad(struct graft_magnitude *m);
 void graft_magnitude_cross_entropy(struct graft_magnitude *m);
 void graft_magnitude_cross_entropy_grad(struct graft_magnitude *m);
 void graft_magnitude_adam(struct graft_magnitude *m);

@@ -101,44 +101,79 @@ void graft_magnitude_softmax_grad(struct graft_magnitude *m)
     }
 }
 
-static double target_of(const struct graft_call *call, int64_t label, int64_t i)
+/* For x − max − log Σ exp(x − max): |max| + log Σ + what the log's argument errs by, 1 + Σ p·e; |x| is to be
+ * added. */
+static double log_size(const double *x, int64_t columns)
 {
-    const double smoothing = (double)call->attributes.cross_entropy.label_smoothing;
-    return (i == label ? 1 - smoothing : 0) + smoothing / (double)columns_of(call, 0);
+    double largest = -INFINITY;
+    double sum = 0;
+    double weighted = 0;
+    for (int64_t i = 0; i < columns; i++) {
+        largest = fmax(largest, x[i]);
+    }
+    for (int64_t i = 0; i < columns; i++) {
+        const double distance = fabs(x[i] - largest);
+        const double p = exp(-distance);
+        sum += p;
+        weighted += p > 0 ? p * (1 + distance) : 0;
+    }
+    return fabs(largest) + log(sum) + 1 + weighted / sum;
 }
 
-/* Σ target · (max + log Σ exp(x − max) − x): the summands are |max|, log Σ, |x|; the log's argument errs by Σ
- * p·e. */
-void graft_magnitude_cross_entropy(struct graft_magnitude *m)
+void graft_magnitude_log_softmax(struct graft_magnitude *m)
 {
     const int64_t columns = columns_of(m->call, 0);
     const double *const x = m->given[0];
-    const int32_t *const labels = m->given[1];
     for (int64_t row = 0; row < rows_of(m->call, 0); row++) {
-        double largest = -INFINITY;
-        double size = 0;
+        const double size = log_size(x + row * columns, columns);
         for (int64_t i = 0; i < columns; i++) {
-            largest = fmax(largest, x[row * columns + i]);
+            m->magnitude[0][row * columns + i] = size + fabs(x[row * columns + i]);
         }
-        for (int64_t i = 0; i < columns; i++) {
-            const double target = target_of(m->call, labels[row], i);
-            size += target > 0 ? target * (fabs(largest) + fabs(x[row * columns + i])) : 0;
-        }
-        /* `in[0]` is free: p; e goes behind it into the same row of a second pass */
-        double *const p = m->in[0] + row * columns;
-        double sum = 0;
-        double weighted = 0;
-        for (int64_t i = 0; i < columns; i++) {
-            const double distance = fabs(x[row * columns + i] - largest);
-            p[i] = exp(-distance);
-            sum += p[i];
-            weighted += p[i] > 0 ? p[i] * (1 + distance) : 0;
-        }
-        m->magnitude[0][row] = size + log(sum) + 1 + weighted / sum;
     }
 }
 
-/* dloss · (softmax − target) */
+/* dy − exp(y)·Σ dy; exp errs by its rounded argument, too. */
+void graft_magnitude_log_softmax_grad(struct graft_magnitude *m)
+{
+    const int64_t columns = columns_of(m->call, 0);
+    for (int64_t row = 0; row < rows_of(m->call, 0); row++) {
+        const double *const y = (const double *)m->given[0] + row * columns;
+        const double *const dy = (const double *)m->given[1] + row * columns;
+        double sum = 0;
+        for (int64_t i = 0; i < columns; i++) {
+            sum += fabs(dy[i]);
+        }
+        for (int64_t i = 0; i < columns; i++) {
+            m->magnitude[0][row * columns + i] = fabs(dy[i]) + exp(y[i]) * sum;
+        }
+    }
+}
+
+/* `weights`: the index of that input. */
+static double target_of(const struct graft_call *call, const void *const *given, int weights, int64_t label,
+                        int64_t i)
+{
+    const double smoothing = (double)call->attributes.cross_entropy.label_smoothing;
+    const double target = (i == label ? 1 - smoothing : 0) + smoothing / (double)columns_of(call, 0);
+    return given[weights] != NULL ? target * ((const double *)given[weights])[i] : target;
+}
+
+/* Σ target · (max + log Σ exp(x − max) − x) */
+void graft_magnitude_cross_entropy(struct graft_magnitude *m)
+{
+    const int64_t columns = columns_of(m->call, 0);
+    const int32_t *const labels = m->given[1];
+    for (int64_t row = 0; row < rows_of(m->call, 0); row++) {
+        const double *const x = (const double *)m->given[0] + row * columns;
+        const double size = log_size(x, columns);
+        for (int64_t i = 0; i < columns; i++) {
+            const double target = target_of(m->call, m->given, 2, labels[row], i);
+            m->magnitude[0][row] += target > 0 ? target * (size + fabs(x[i])) : 0;
+        }
+    }
+}
+
+/* dloss · (softmax · Σ target − target) */
 void graft_magnitude_cross_entropy_grad(struct graft_magnitude *m)
 {
     const int64_t columns = columns_of(m->call, 0);
@@ -149,9 +184,13 @@ void graft_magnitude_cross_entropy_grad(struct graft_magnitude *m)
         double *const p = m->in[0] + row * columns;
         double *const e = m->magnitude[0] + row * columns;
         const double mean_error = row_errors(x + row * columns, columns, p, e);
+        double targets = 0;
+        for (int64_t i = 0; i < columns; i++) {
+            targets += target_of(m->call, m->given, 3, labels[row], i);
+        }
         for (int64_t i = 0; i < columns; i++) {
             const double softmax = p[i] > 0 ? p[i] * (e[i] + mean_error) : 0;
-            e[i] = fabs(dlosses[row]) * (softmax + target_of(m->call, labels[row], i));
+            e[i] = fabs(dlosses[row]) * (softmax * targets + target_of(m->call, m->given, 3, labels[row], i));
         }
     }
 }

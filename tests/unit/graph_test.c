@@ -102,7 +102,7 @@ static struct network residual_network(struct graft_graph *graph)
     net.logits =
         graft_matmul(graph, pooled, w, parameter(graph, "fc", "bias", graft_shape_of(1, 4)), false, true);
     net.labels = graft_graph_input(graph, "labels", GRAFT_DTYPE_I32, &two);
-    net.losses = graft_cross_entropy(graph, net.logits, net.labels, 0);
+    net.losses = graft_cross_entropy(graph, net.logits, net.labels, -1, 0);
     const struct graft_reduce_attributes mean = {.kind = GRAFT_REDUCE_MEAN, .axes = 1};
     net.loss = graft_reduce(graph, net.losses, &mean);
     graft_graph_output(graph, net.logits);

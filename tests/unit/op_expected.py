@@ -108,6 +108,20 @@ def classification():
     y.backward(tensor([3, 5], 2))
     show("softmax", y)
     show("softmax_dx", x.grad)
+    x = tensor([3, 5], 1).requires_grad_()
+    y = F.log_softmax(x, -1)
+    y.backward(tensor([3, 5], 2))
+    show("log_softmax", y)
+    show("log_softmax_dx", x.grad)
+    x = tensor([3, 5], 1).requires_grad_()
+    weight = numbers(5, 2).abs() + 0.5
+    arguments = (x, torch.tensor([0, 4, 2]), weight)
+    losses = F.cross_entropy(*arguments, reduction="none", label_smoothing=0.125)
+    losses.backward(tensor([3], 2))
+    show("losses_weight", weight)
+    show("losses_weighted", losses)
+    show("losses_weighted_dx", x.grad)
+    show("losses_weighted_mean", F.cross_entropy(*arguments, label_smoothing=0.125))
 
 
 def updates():

@@ -193,6 +193,48 @@ static void losses_are_those_of_pytorch(void **state)
     free(trial);
 }
 
+/* The mean of PyTorch divides by the sum of the labels' weights: what a trainer's row weights are made of. */
+static void weighted_losses_are_those_of_pytorch(void **state)
+{
+    const int32_t labels[] = {0, 4, 2};
+    struct trial *trial = trial_new(*state, GRAFT_OP_CROSS_ENTROPY);
+    trial->call.attributes.cross_entropy.label_smoothing = 0.125f;
+    give(trial, SHAPE(2, 3, 5), 1);
+    give_labels(trial, 3, labels);
+    give_values(trial, SHAPE(1, 5), expected_losses_weight);
+    CHECK_OUTPUT(trial, expected_losses_weighted);
+    double sum = 0, weights = 0;
+    for (int i = 0; i < 3; i++) {
+        sum += trial->out[0][i];
+        weights += expected_losses_weight[labels[i]];
+    }
+    compare((const double[]){sum / weights}, expected_losses_weighted_mean, 1, 1e-14, "mean");
+    free(trial);
+
+    trial = trial_new(*state, GRAFT_OP_CROSS_ENTROPY_GRAD);
+    trial->call.attributes.cross_entropy.label_smoothing = 0.125f;
+    give(trial, SHAPE(2, 3, 5), 1);
+    give_labels(trial, 3, labels);
+    give(trial, SHAPE(1, 3), 2);
+    give_values(trial, SHAPE(1, 5), expected_losses_weight);
+    CHECK_OUTPUT(trial, expected_losses_weighted_dx);
+    free(trial);
+}
+
+static void logarithms_of_softmax_are_those_of_pytorch(void **state)
+{
+    struct trial *trial = trial_new(*state, GRAFT_OP_LOG_SOFTMAX);
+    give(trial, SHAPE(2, 3, 5), 1);
+    CHECK_OUTPUT(trial, expected_log_softmax);
+    free(trial);
+
+    trial = trial_new(*state, GRAFT_OP_LOG_SOFTMAX_GRAD);
+    give_values(trial, SHAPE(2, 3, 5), expected_log_softmax);
+    give(trial, SHAPE(2, 3, 5), 2);
+    CHECK_OUTPUT(trial, expected_log_softmax_dx);
+    free(trial);
+}
+
 /* Three steps from p = numbers of seed 1 with the gradients of seeds 2 to 4. */
 static void check_update(struct graft_context *context, enum graft_op op, int states,
                          const struct graft_update_attributes *attributes, const double *expected,
@@ -384,6 +426,8 @@ int main(void)
         cmocka_unit_test(batch_norm_trains_as_in_pytorch),
         cmocka_unit_test(batch_norm_folds_into_weights),
         cmocka_unit_test(losses_are_those_of_pytorch),
+        cmocka_unit_test(weighted_losses_are_those_of_pytorch),
+        cmocka_unit_test(logarithms_of_softmax_are_those_of_pytorch),
         cmocka_unit_test(updates_are_those_of_pytorch),
         cmocka_unit_test(dropout_drops_what_philox_says),
         cmocka_unit_test(matrix_product_by_definition),

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "backend/cpu/softmax.h"
 
-enum { LOGITS, LABELS };
+enum { LOGITS, LABELS, WEIGHTS };
 
 void REFERENCE(cross_entropy)(const struct graft_cpu_args *args)
 {
@@ -9,6 +9,7 @@ void REFERENCE(cross_entropy)(const struct graft_cpu_args *args)
     const float smoothing = call->attributes.cross_entropy.label_smoothing;
     const int64_t rows = call->in[LOGITS].shape.dim[0];
     const int64_t classes = call->in[LOGITS].shape.dim[1];
+    const real *const weights = args->in[WEIGHTS];
     const int32_t *const labels = args->in[LABELS];
     real *const losses = args->out[0];
     for (int64_t n = 0; n < rows; n++) {
@@ -16,7 +17,7 @@ void REFERENCE(cross_entropy)(const struct graft_cpu_args *args)
         const struct softmax_row row = softmax_row_of(x, classes);
         double loss = 0;
         for (int64_t c = 0; c < classes; c++) {
-            const double target = softmax_target(smoothing, labels[n], c, classes);
+            const double target = softmax_target(smoothing, weights, labels[n], c, classes);
             if (target != 0) { /* else 0 · Inf would make NaN */
                 loss += target * (log(row.sum) - ((double)x[c] - row.largest));
             }

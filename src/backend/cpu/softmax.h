@@ -22,13 +22,15 @@ static inline struct softmax_row softmax_row_of(const real *x, int64_t count)
     return row;
 }
 
-/* The smoothed one-hot target; NaN for a label that is no class. */
-static inline double softmax_target(float smoothing, int32_t label, int64_t c, int64_t classes)
+/* The smoothed one-hot target times the class's weight (NULL: 1); NaN for a label that is no class. */
+static inline double softmax_target(float smoothing, const real *weights, int32_t label, int64_t c,
+                                    int64_t classes)
 {
     if (label < 0 || label >= classes) {
         return NAN;
     }
-    return (double)smoothing / (double)classes + (c == label ? 1 - (double)smoothing : 0);
+    const double target = (double)smoothing / (double)classes + (c == label ? 1 - (double)smoothing : 0);
+    return weights != NULL ? target * (double)weights[c] : target;
 }
 
 #endif

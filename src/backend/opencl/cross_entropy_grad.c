@@ -16,6 +16,8 @@ static enum graft_status run(struct graft_opencl_device *device, struct graft_op
     graft_opencl_arg_tensor(device, &args, in[0], sizeof(float));
     graft_opencl_arg_tensor(device, &args, in[1], sizeof(int32_t));
     graft_opencl_arg_tensor(device, &args, in[2], sizeof(float));
+    graft_opencl_arg_tensor(device, &args, in[3], sizeof(float));
+    graft_opencl_arg_int(&args, in[3].buffer != NULL);
     graft_opencl_arg_float(&args, kernel->call.attributes.cross_entropy.label_smoothing);
     graft_opencl_arg_int(&args, graft_opencl_accumulates(kernel, 0));
     return graft_opencl_row_launch(device, kernel, &args);
