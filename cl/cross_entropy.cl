@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * losses[r] = −sum over c of target[c] × log softmax(x[r])[c]; target = weights × ((1 − s) × one-hot of
- * labels[r] + s / inner), all weights 1 unless weighted. A label that is no class gives NaN. Required -D: those of simple.h. Work-group rule: that of row.h.
+ * labels[r] + s / inner), all weights 1 unless weighted. A label that is no class gives NaN. Required -D:
+ * those of simple.h. Work-group rule: that of row.h.
  */
 #include "row.h"
 

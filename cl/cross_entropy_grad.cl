@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * dx[r, c] = dlosses[r] × (softmax(x[r])[c] × (sum of target) − target[c]), target as in cross_entropy.cl; += if accumulate. A
- * label that is no class gives NaN. Required -D: those of simple.h. Work-group rule: that of row.h.
+ * dx[r, c] = dlosses[r] × (softmax(x[r])[c] × (sum of target) − target[c]), target as in cross_entropy.cl; +=
+ * if accumulate. A label that is no class gives NaN. Required -D: those of simple.h. Work-group rule: that of
+ * row.h.
  */
 #include "row.h"
 
 KERNEL void cross_entropy_grad(global float *dx, const ulong dx_at, const global float *x, const ulong x_at,
                                const global int *labels, const ulong labels_at, const global float *dlosses,
-                               const ulong dlosses_at, const global float *weights,
-                               const ulong weights_at, const int weighted, const float smoothing, const int accumulate,
+                               const ulong dlosses_at, const global float *weights, const ulong weights_at,
+                               const int weighted, const float smoothing, const int accumulate,
                                const int rows, const int inner, const int rows_each)
 {
     ROW_MEMORY(memory);
@@ -33,7 +34,7 @@ KERNEL void cross_entropy_grad(global float *dx, const ulong dx_at, const global
         for (ROW_LOOP(i, n, inner)) {
             float part[VEC];
             const real spread = weighted ? others * load_some(weights + i, n) : (real)(others);
-            STORE(exp(load_some(from + i, n) - (real)(largest)) / (real)(sum) * targets - spread, part);
+            STORE(exp(load_some(from + i, n) - (real)(largest)) / (real)(sum)*targets - spread, part);
             if (label >= i && label < i + n)
                 part[label - i] -= own;
             store_result(gradient * LOAD(part), dx + dx_at + row * inner + i, n, accumulate);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* y[r, i] = (x[r, i] − max of x[r]) − log(sum of exp(x[r, i] − max)). Required -D: those of simple.h. Work-group
- * rule: that of row.h. */
+/* y[r, i] = (x[r, i] − max of x[r]) − log(sum of exp(x[r, i] − max)). Required -D: those of simple.h.
+ * Work-group rule: that of row.h. */
 #include "row.h"
 
 KERNEL void log_softmax(global float *y, const ulong y_at, const global float *x, const ulong x_at,
