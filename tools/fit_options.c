@@ -250,6 +250,8 @@ int graft_fit_request_read(struct graft_command *command, struct graft_fit_reque
         {"--weight-decay", "X", "pulls weights to 0", GRAFT_OPTION_REAL, &o->weight_decay, 0, 1e6},
         {"--label-smoothing", "X", "share of each label that goes to all classes", GRAFT_OPTION_REAL,
          &r->label_smoothing, 0, 0.999},
+        {"--class-weights", "LIST", "of the loss: balanced, none, or a number for each class: 1,2.5",
+         GRAFT_OPTION_TEXT, &o->class_weights, 0, 0},
         {"--dropout", "P", "probability; the network's own if not given, -1 for none", GRAFT_OPTION_REAL,
          &r->dropout, -1, 0.999},
         {"--bn", "MODE", "frozen or train: statistics of batch normalization", GRAFT_OPTION_TEXT, &r->bn, 0,

@@ -20,6 +20,7 @@ struct graft_trainer_options {
     struct graft_update_attributes
         update; /* all zero: the optimizer's usual values, see graft_update_defaults */
     float label_smoothing;
+    const float *class_weights; /* [model->classes], each > 0, copied; NULL: 1 for all */
     const float *stage_factors; /* [model->stage_count] learning-rate factor of each stage; NULL: 1 for all */
     bool keep_gradients;        /* graft_trainer_gradient can be called */
     struct graft_plan_options plan;
@@ -53,7 +54,7 @@ struct graft_step {
     int64_t number; /* from 1: bias correction of adam, dropout */
     bool no_update; /* compute loss and gradients only */
     /* out */
-    double loss;     /* mean over the valid rows */
+    double loss;     /* mean over the valid rows, weighted by class_weights as PyTorch does it */
     int64_t correct; /* rows whose largest logit is the label's */
 };
 
@@ -63,8 +64,8 @@ GRAFT_API GRAFT_MUST_CHECK enum graft_status graft_trainer_step(struct graft_tra
                                                                 struct graft_step *step);
 /* Its plan, to look at memory, nodes and profile. */
 GRAFT_API struct graft_plan *graft_trainer_plan(struct graft_trainer *trainer);
-/* Gradient of parameter `index` of the model after a step, in our layout; GRAFT_ERROR_NOT_FOUND if it has none, or the
- * trainer was opened without keep_gradients. */
+/* Gradient of parameter `index` of the model after a step, in our layout; GRAFT_ERROR_NOT_FOUND if it has
+ * none, or the trainer was opened without keep_gradients. */
 GRAFT_API GRAFT_MUST_CHECK enum graft_status graft_trainer_gradient(struct graft_trainer *trainer, int index,
                                                                     void *data, uint64_t bytes);
 
@@ -198,6 +199,9 @@ struct graft_fit_options {
     double momentum;           /* sgd; < 0: none; 0: 0.9 */
     double weight_decay;
     double label_smoothing;
+    /* Of the training loss: "none", "balanced" (pictures / (classes × pictures of the class)), or a number >
+     * 0 for each class in the order of their names, "1,2.5,1"; NULL: none. Evaluation is not weighted. */
+    const char *class_weights;
     enum graft_schedule schedule;
     int warmup;                    /* steps */
     float dropout;                 /* as in graft_model_options */

@@ -88,6 +88,8 @@ static void set_options(json_t *config, const struct graft_fit_options *o)
     (void)json_object_set_new(config, "momentum", json_real(o->momentum));
     (void)json_object_set_new(config, "weight_decay", json_real(o->weight_decay));
     (void)json_object_set_new(config, "label_smoothing", json_real(o->label_smoothing));
+    (void)json_object_set_new(config, "class_weights",
+                              o->class_weights ? json_string(o->class_weights) : json_null());
     (void)json_object_set_new(config, "schedule", json_string(graft_schedule_name(o->schedule)));
     (void)json_object_set_new(config, "warmup", json_integer(o->warmup));
     (void)json_object_set_new(config, "dropout", json_real((double)o->dropout));
@@ -197,6 +199,7 @@ enum graft_status graft_fit_config_read(struct graft_fit_job *job, const char *f
     o->momentum = number(config, "momentum");
     o->weight_decay = number(config, "weight_decay");
     o->label_smoothing = number(config, "label_smoothing");
+    o->class_weights = text(config, "class_weights");
     o->warmup = (int)number(config, "warmup");
     o->dropout = (float)number(config, "dropout");
     o->bn = text(config, "batch_norm") && strcmp(text(config, "batch_norm"), "train") == 0

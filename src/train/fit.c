@@ -75,6 +75,9 @@ static enum graft_status resolve(struct graft_fit_job *job)
         o->stage_count = 1;
         (void)snprintf(o->stages[0].from, sizeof o->stages[0].from, "%s", scratch ? "all" : "head");
     }
+    status = graft_fit_class_weights(job);
+    if (status != GRAFT_OK)
+        return status;
     const double rate = o->learning_rate > 0 ? o->learning_rate : job->optimizer == GRAFT_SGD ? 1e-2 : 1e-3;
     for (int s = 0; s < o->stage_count; s++) {
         struct graft_fit_stage *const stage = &o->stages[s];
@@ -229,6 +232,7 @@ static void close_job(struct graft_fit_job *job)
     graft_dataset_close(&job->dataset);
     graft_card_close(job->context, &job->card);
     graft_fit_config_close(job);
+    graft_release(job->context, job->class_weights);
 }
 
 /* What the caller gets to see, besides history and figures. */

@@ -59,6 +59,7 @@ struct graft_fit_job {
     struct graft_device *device;
     struct graft_fit_options options; /* resolved: nothing left at "by default" */
     enum graft_optimizer optimizer;
+    float *class_weights; /* [classes]; NULL: none */
     struct graft_dataset *dataset;
     struct graft_card card;
     struct graft_model *whole; /* inference, one picture: names, saving */
@@ -107,6 +108,11 @@ GRAFT_MUST_CHECK enum graft_status graft_fit_run_stage(struct graft_fit_job *job
 /* Evaluates the variables as they are on a split; from cached features where there are some. */
 GRAFT_MUST_CHECK enum graft_status graft_fit_evaluate(struct graft_fit_job *job, enum graft_split split,
                                                       struct graft_evaluation *evaluation);
+
+/* ---- class_weights.c */
+/* What options.class_weights says, into job->class_weights; the caller releases it. GRAFT_ERROR_ARGUMENT
+ * names what is no weight. */
+GRAFT_MUST_CHECK enum graft_status graft_fit_class_weights(struct graft_fit_job *job);
 
 /* ---- folder.c */
 GRAFT_MUST_CHECK enum graft_status graft_fit_folder_create(struct graft_fit_job *job);

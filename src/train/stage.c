@@ -336,6 +336,7 @@ static enum graft_status open_session(struct graft_fit_job *job, const struct gr
     struct graft_trainer_options options = {.optimizer = job->optimizer,
                                             .update = graft_update_defaults(job->optimizer),
                                             .label_smoothing = (float)job->options.label_smoothing,
+                                            .class_weights = job->class_weights,
                                             .stage_factors = factors,
                                             .plan = job->options.plan};
     options.update.weight_decay = (float)job->options.weight_decay;

@@ -16,12 +16,14 @@ struct graft_trainer {
     struct graft_plan *plan;
     enum graft_optimizer optimizer;
     struct graft_update_attributes update;
-    int labels;      /* i32 [batch] */
-    int row_weights; /* real [batch]: 1 / valid for valid rows, else 0 */
-    int losses;      /* real [batch] */
-    int *hypers;     /* for each stage: input [4]; -1 for a frozen one */
-    float *factors;  /* for each stage */
-    int *gradients;  /* for each parameter: value, -1 */
+    int labels;            /* i32 [batch] */
+    int row_weights;       /* real [batch]: 1 / Σ class weights of the valid rows, else 0 */
+    int losses;            /* real [batch] */
+    int *hypers;           /* for each stage: input [4]; -1 for a frozen one */
+    float *factors;        /* for each stage */
+    double *class_weights; /* [classes]; NULL: all 1 */
+    double divisor;        /* of this step's losses */
+    int *gradients;        /* for each parameter: value, -1 */
     void *host_weights;
     void *host_losses;
     void *host_logits;
@@ -55,11 +57,15 @@ static int add_loss(struct graft_trainer *trainer, float label_smoothing)
 {
     struct graft_graph *const graph = trainer->model->graph;
     const struct graft_shape rows = graft_shape_of(1, trainer->model->batch);
+    const struct graft_shape classes = graft_shape_of(1, trainer->model->classes);
     graft_graph_layer(graph, "loss");
+    const int class_weights = trainer->class_weights ? graft_graph_constant(graph, "class_weights", &classes,
+                                                                            trainer->class_weights)
+                                                     : -1;
     trainer->labels = graft_graph_input(graph, "labels", GRAFT_DTYPE_I32, &rows);
     trainer->row_weights = graft_graph_input(graph, "row_weights", graft_graph_real(graph), &rows);
     trainer->losses =
-        graft_cross_entropy(graph, trainer->model->logits, trainer->labels, -1, label_smoothing);
+        graft_cross_entropy(graph, trainer->model->logits, trainer->labels, class_weights, label_smoothing);
     graft_graph_output(graph, trainer->losses);
     graft_graph_output(graph, trainer->model->logits);
     const struct graft_reduce_attributes sum = {.kind = GRAFT_REDUCE_SUM, .axes = 1u};
@@ -116,7 +122,7 @@ static enum graft_status add_gradients(struct graft_trainer *trainer, int loss)
     return status;
 }
 
-static enum graft_status allocate(struct graft_trainer *trainer)
+static enum graft_status allocate(struct graft_trainer *trainer, const struct graft_trainer_options *options)
 {
     struct graft_context *const context = trainer->context;
     const struct graft_model *const model = trainer->model;
@@ -126,6 +132,19 @@ static enum graft_status allocate(struct graft_trainer *trainer)
     trainer->host_weights = graft_allocate(context, (size_t)model->batch, sizeof(double));
     trainer->host_losses = graft_allocate(context, (size_t)model->batch, sizeof(double));
     trainer->host_logits = graft_allocate(context, (size_t)(model->batch * model->classes), sizeof(double));
+    if (options->class_weights) {
+        trainer->class_weights =
+            graft_allocate(context, (size_t)model->classes, sizeof *trainer->class_weights);
+        if (!trainer->class_weights)
+            return GRAFT_ERROR_MEMORY;
+        for (int64_t c = 0; c < model->classes; c++) {
+            trainer->class_weights[c] = (double)options->class_weights[c];
+            if (!(trainer->class_weights[c] > 0 && isfinite(trainer->class_weights[c])))
+                return graft_fail(context, GRAFT_ERROR_ARGUMENT,
+                                  "the weight of class %lld is %g: it must be above 0", (long long)c,
+                                  trainer->class_weights[c]);
+        }
+    }
     return trainer->hypers && trainer->factors && trainer->gradients && trainer->host_weights &&
                    trainer->host_losses && trainer->host_logits
                ? GRAFT_OK
@@ -153,7 +172,7 @@ enum graft_status graft_trainer_open(struct graft_device *device, struct graft_m
     made->update = options->update;
     if (memcmp(&made->update, &(struct graft_update_attributes){0}, sizeof made->update) == 0)
         made->update = graft_update_defaults(options->optimizer);
-    enum graft_status status = allocate(made);
+    enum graft_status status = allocate(made, options);
     for (int s = 0; s < model->stage_count && status == GRAFT_OK; s++)
         made->factors[s] = options->stage_factors ? options->stage_factors[s] : 1;
     if (status == GRAFT_OK)
@@ -178,6 +197,7 @@ void graft_trainer_close(struct graft_trainer **trainer)
     graft_plan_close(&old->plan);
     graft_release(old->context, old->hypers);
     graft_release(old->context, old->factors);
+    graft_release(old->context, old->class_weights);
     graft_release(old->context, old->gradients);
     graft_release(old->context, old->host_weights);
     graft_release(old->context, old->host_losses);
@@ -186,13 +206,27 @@ void graft_trainer_close(struct graft_trainer **trainer)
     *trainer = NULL;
 }
 
+/* Σ class weights of the valid rows. A label that is no class counts 1: its loss is NaN and will be told. */
+static double loss_divisor(const struct graft_trainer *trainer, const struct graft_step *step)
+{
+    if (!trainer->class_weights)
+        return (double)step->valid;
+    double sum = 0;
+    for (int64_t row = 0; row < step->valid; row++) {
+        const int32_t label = step->labels[row];
+        sum += label >= 0 && label < trainer->model->classes ? trainer->class_weights[label] : 1;
+    }
+    return sum;
+}
+
 /* Writes everything that a step depends on. */
 static enum graft_status write_inputs(struct graft_trainer *trainer, struct graft_plan *plan,
                                       const struct graft_step *step)
 {
     const struct graft_model *const model = trainer->model;
+    trainer->divisor = loss_divisor(trainer, step);
     for (int64_t row = 0; row < model->batch; row++)
-        set_real(trainer, trainer->host_weights, row, row < step->valid ? 1.0 / (double)step->valid : 0);
+        set_real(trainer, trainer->host_weights, row, row < step->valid ? 1 / trainer->divisor : 0);
     enum graft_status status = graft_plan_write(
         plan, model->input, step->input, graft_desc_bytes(graft_graph_desc(model->graph, model->input)));
     if (status == GRAFT_OK)
@@ -235,7 +269,7 @@ static enum graft_status read_results(struct graft_trainer *trainer, struct graf
                 get_real(trainer, trainer->host_logits, row * model->classes + best))
                 best = c;
         step->correct += best == step->labels[row];
-        step->loss += get_real(trainer, trainer->host_losses, row) / (double)step->valid;
+        step->loss += get_real(trainer, trainer->host_losses, row) / trainer->divisor;
     }
     return status;
 }

@@ -178,6 +178,24 @@ class Fit(Case):
         self.assertFalse(changed & {"block1", "block2", "block3"}, changed)
         self.assertTrue({"block4", "block5", "fc"} <= changed, changed)
 
+    def test_class_weights(self):
+        """Balanced weights of 10 : 10 pictures are none; others change what is learnt, and stand in the run."""
+        plain = self.fit("a", "--epochs", "2")
+        self.assertEqual(plain, self.fit("b", "--epochs", "2", "--class-weights", "balanced"))
+        self.assertEqual(plain, self.fit("c", "--epochs", "2", "--class-weights", "none"))
+        self.assertNotEqual(plain, self.fit("d1", "--epochs", "2", "--class-weights", "1,3"))
+        with open(self.path("d1", "config.json")) as file:
+            self.assertEqual(json.load(file)["class_weights"], "1,3")
+        for words, weights in (
+            (["3 class weights for 2 classes", "blue", "red"], "1,2,3"),
+            (['"x" is none'], "1,x"),
+            (['"" is none'], "1,"),
+            (['"0" is none'], "0,1"),
+            (['"even" is none'], "even"),
+        ):
+            self.bad(1, words, "fit", "d", *COMMON, "--out", "e", "--class-weights", weights)
+        self.assertFalse(os.path.exists(self.path("e")))
+
     def test_an_old_run_is_not_touched(self):
         before = self.fit("a", "--epochs", "1")
         self.bad(1, ["a holds a run already"], "fit", "d", *COMMON, "--out", "a", "--epochs", "2")
