@@ -135,8 +135,13 @@ class Json(Case):
         for device, line in zip(("reference", "cpu"), text.splitlines(), strict=True):
             report = json.loads(line)
             self.assertEqual(
-                list(report), ["device", "ran", "passed", "failed", "unsupported", "skipped", "worst"]
+                list(report),
+                ["device", "ran", "passed", "failed", "unsupported", "skipped", "worst"]
+                + ["cases", "complete", "verdict", "name", "platform", "driver", "seconds"]
+                + ["ops", "unsupported_reasons", "failures"],
             )
+            self.assertEqual((report["cases"], report["complete"]), (report["ran"], True))
+            self.assertEqual(sum(row["passed_exact"] + row["passed_rounding"] for row in report["ops"]), report["ran"])
             self.assertEqual((report["device"], report["failed"]), (device, 0))
             self.assertEqual(report["ran"], report["passed"])
             self.assertGreater(report["ran"], 0)

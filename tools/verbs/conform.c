@@ -1,17 +1,22 @@
 /* SPDX-License-Identifier: MIT */
 /* graft conform: does a device compute what the reference computes? */
-#include "conform.h"
-
-#include "output.h"
+#include "conform_output.h"
 #include "verbs.h"
+
+#include "base/file.h"
 
 #include <ctype.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+
+#define USUAL_SECONDS 60 /* of a run without flags, all devices together */
 
 struct show {
     struct graft_command *command;
     bool failed; /* an error was told: what follows from it is a remark */
+    char errors[1500];
+    struct graft_conform_reports reports; /* of all devices */
 };
 
 static void on_line(void *user, enum graft_conform_line kind, const char *text)
@@ -19,7 +24,9 @@ static void on_line(void *user, enum graft_conform_line kind, const char *text)
     struct show *const show = user;
     struct graft_command *const command = show->command;
     switch (kind) {
-    case GRAFT_CONFORM_ERROR:
+    case GRAFT_CONFORM_ERROR: {
+        const size_t used = strlen(show->errors);
+        snprintf(show->errors + used, sizeof show->errors - used, "%s%s", used > 0 ? "; " : "", text);
         if (show->failed) {
             graft_command_remark(command, "%s", text);
         } else {
@@ -27,6 +34,7 @@ static void on_line(void *user, enum graft_conform_line kind, const char *text)
         }
         show->failed = true;
         break;
+    }
     case GRAFT_CONFORM_REMARK:
         graft_command_remark(command, "%s", text);
         break;
@@ -35,6 +43,7 @@ static void on_line(void *user, enum graft_conform_line kind, const char *text)
             graft_command_error(command, "%s", text);
             break;
         }
+        graft_command_progress_end(command);
         printf("FAILED %s\n", text);
         fflush(stdout);
         break;
@@ -50,32 +59,34 @@ static void on_line(void *user, enum graft_conform_line kind, const char *text)
 
 static void on_timing(void *user, enum graft_conform_line kind, const char *text);
 
-static json_t *describe(const struct graft_conform_report *report)
+static void on_progress(void *user, const struct graft_conform_progress *progress)
 {
-    json_t *const worst = json_array();
-    for (int i = 0; i < report->n_worst; i++) {
-        json_array_append_new(worst, json_pack("{s:o, s:o}", "case", graft_json_text(report->worst[i].test),
-                                               "share_of_tolerance",
-                                               graft_json_real(report->worst[i].share_of_tolerance)));
+    char left[64] = "";
+    char time[32];
+    if (progress->budget > progress->seconds) {
+        snprintf(left, sizeof left, ", %s left",
+                 graft_show_duration(progress->budget - progress->seconds, time));
     }
-    return json_pack("{s:s, s:i, s:i, s:i, s:i, s:i, s:o}", "device", report->info.id, "ran", report->ran,
-                     "passed", report->passed, "failed", report->failed, "unsupported", report->unsupported,
-                     "skipped", report->skipped, "worst", worst);
+    graft_command_progress(((struct show *)user)->command, "%s: %d of %d cases, %d failed%s: %s",
+                           progress->device, progress->ran, progress->cases, progress->failed, left,
+                           progress->op);
 }
 
-static int print_report(struct graft_command *command, const struct graft_conform_report *report)
+/* Puts the reports behind those of earlier devices. False: out of memory. */
+static bool keep_reports(struct graft_conform_reports *all, struct graft_conform_reports *more)
 {
-    if (command->json) {
-        return graft_json_print(command, describe(report));
+    if (more->count > 0) {
+        const size_t count = (size_t)(all->count + more->count);
+        struct graft_conform_report *const items = realloc(all->items, count * sizeof *items);
+        if (items == NULL) {
+            return false;
+        }
+        memcpy(items + all->count, more->items, (size_t)more->count * sizeof *items);
+        all->items = items;
+        all->count += more->count;
+        more->count = 0; /* what they hold is held by `all` now */
     }
-    printf("%s (%s): %d ran, %d passed, %d failed, %d unsupported, %d skipped, %.1f s\n", report->info.id,
-           report->info.name, report->ran, report->passed, report->failed, report->unsupported, report->skipped,
-           report->seconds);
-    for (int i = 0; i < report->n_worst && i < 3; i++) {
-        printf("  %5.1f %% of the tolerance: %s\n", 100 * report->worst[i].share_of_tolerance,
-               report->worst[i].test);
-    }
-    return GRAFT_EXIT_DONE;
+    return true;
 }
 
 /* opencl:N is a device that may be missing here; anything else that is not found is a mistake. */
@@ -89,13 +100,17 @@ static int run_device(struct graft_command *command, const struct graft_conform_
 {
     struct graft_conform_reports reports;
     int code = (int)graft_conform(options, &reports);
-    for (int i = 0; i < reports.count && options->line != on_timing; i++) {
-        const int printed = print_report(command, &reports.items[i]);
+    graft_command_progress_end(command);
+    for (int i = 0; i < reports.count && options->line != on_timing && command->json; i++) {
+        const int printed = graft_json_print(command, graft_conform_json(&reports.items[i]));
         code = printed != GRAFT_EXIT_DONE ? printed : code;
     }
     if (code == GRAFT_EXIT_NOTHING && reports.count == 0 && options->device != NULL &&
         !may_be_missing(options->device)) {
         code = GRAFT_EXIT_USAGE;
+    }
+    if (!keep_reports(&((struct show *)options->user)->reports, &reports)) {
+        code = graft_command_error(command, "not enough memory for the reports");
     }
     graft_conform_reports_close(&reports);
     return code;
@@ -157,13 +172,61 @@ int graft_command_bench_op(struct graft_command *command, const char *op)
     struct show show = {.command = command};
     request.line = on_timing;
     request.user = &show;
-    return run_devices(command, &request);
+    const int code = run_devices(command, &request);
+    graft_conform_reports_close(&show.reports);
+    return code;
+}
+
+/* The page can be written: said before the minutes of work, not after. */
+static int check_page(struct graft_command *command, const char *path)
+{
+    struct graft_file_writer writer;
+    const enum graft_status status = graft_file_writer_open(command->context, path, &writer);
+    if (status != GRAFT_OK) {
+        return graft_command_failed(command, status);
+    }
+    graft_file_writer_abort(&writer);
+    return GRAFT_EXIT_GO_ON;
+}
+
+/* "graft conform --device opencl:0": what was typed. */
+static void command_line(const struct graft_command *command, char *text, size_t size)
+{
+    size_t used = (size_t)snprintf(text, size, "graft conform");
+    for (int i = 0; i < command->argument_count && used < size; i++) {
+        used += (size_t)snprintf(text + used, size - used, " %s", command->arguments[i]);
+    }
+}
+
+/* Table, verdicts and page. Returns `code`, or that of what failed here. */
+static int conclude(struct graft_command *command, const struct show *show, const char *page, int code)
+{
+    char line[1000];
+    if (!command->json) {
+        graft_conform_print(&show->reports, page != NULL);
+    }
+    if (page == NULL || (show->reports.count == 0 && show->errors[0] == '\0')) {
+        return code;
+    }
+    command_line(command, line, sizeof line);
+    const struct graft_conform_page what = {.reports = &show->reports,
+                                            .command_line = line,
+                                            .errors = show->errors,
+                                            .seed = (uint64_t)command->seed};
+    const int written = graft_conform_page_write(command, &what, page);
+    if (written != GRAFT_EXIT_DONE) {
+        return written;
+    }
+    graft_command_remark(command, "%s is written", page);
+    return code;
 }
 
 static int run(struct graft_command *command)
 {
     struct show show = {.command = command};
-    struct graft_conform_options request = {.line = on_line, .user = &show};
+    struct graft_conform_options request = {.line = on_line, .progress = on_progress, .user = &show};
+    const char *page = NULL;
+    bool full = false;
     int64_t least_cases = 0;
     int64_t timeout = 0;
     const struct graft_option options[] = {
@@ -171,6 +234,10 @@ static int run(struct graft_command *command)
         {"--case", "CASE", "this case only: conv2d/k3_p1, conv2d/k3_p1/exact, or a pattern with * and ?",
          GRAFT_OPTION_TEXT, &request.test, 0, 0},
         {"--variant", "NAME", "this algorithm only", GRAFT_OPTION_TEXT, &request.variant, 0, 0},
+        {"--full", NULL, "every case, however long that takes", GRAFT_OPTION_FLAG, &full, 0, 0},
+        {"--seconds", "N", "about as long; with no other flag: 60", GRAFT_OPTION_REAL, &request.seconds,
+         0.001, 1e6},
+        {"--report", "FILE", "write a page (HTML) to send to a maker", GRAFT_OPTION_TEXT, &page, 0, 0},
         {"--list", NULL, "name the cases, run none", GRAFT_OPTION_FLAG, &request.list, 0, 0},
         {"--bench", NULL, "time each case that has passed", GRAFT_OPTION_FLAG, &request.bench, 0, 0},
         {"--min-cases", "N", "fail if fewer cases ran", GRAFT_OPTION_INTEGER, &least_cases, 0, 1e9},
@@ -184,21 +251,40 @@ static int run(struct graft_command *command)
     request.threads = (int)command->threads;
     request.min_cases = (int)least_cases;
     request.timeout_seconds = (int)timeout;
-    return run_devices(command, &request);
+    if (full && request.seconds > 0) {
+        return graft_command_usage(command, "--full runs every case; --seconds runs as many as fit");
+    }
+    const bool chosen = command->device != NULL || request.op != NULL || request.test != NULL ||
+                        request.variant != NULL || request.bench || least_cases > 0;
+    if (!full && !chosen && request.seconds == 0) {
+        request.seconds = USUAL_SECONDS;
+    }
+    const int writable = page != NULL && !request.list ? check_page(command, page) : GRAFT_EXIT_GO_ON;
+    if (writable != GRAFT_EXIT_GO_ON) {
+        return writable;
+    }
+    const int code = run_devices(command, &request);
+    const int said = request.list ? code : conclude(command, &show, page, code);
+    graft_conform_reports_close(&show.reports);
+    return said;
 }
 
 const struct graft_verb graft_verb_conform = {
     .name = "conform",
     .operands = "",
     .purpose = "checks that devices compute what the reference computes",
-    .examples = "  graft conform                              all ops on all devices\n"
-                "  graft conform --device opencl:0            one device\n"
+    .examples = "  graft conform                              all devices, for a minute\n"
+                "  graft conform --report page.html           and a page to send to a maker\n"
+                "  graft conform --full                       every case; several minutes a device\n"
+                "  graft conform --device opencl:0            every case on one device\n"
                 "  graft conform --device cpu,opencl:0 --op conv2d\n"
                 "                                             one op on two devices\n"
                 "  graft conform --list --op matmul           the cases by name\n"
                 "  graft conform --bench --op conv2d --device cpu\n"
                 "                                             and how fast each is\n",
-    .notes = "  Without any device or case to run the exit code is 77. A failure prints the line that runs "
+    .notes = "  A run of limited time tries every op in every variant first, then more as --seed shuffles "
+             "them.\n"
+             "  Without any device or case to run the exit code is 77. A failure prints the line that runs "
              "it again.\n",
     .run = run,
 };

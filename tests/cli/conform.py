@@ -1,0 +1,139 @@
+# SPDX-License-Identifier: MIT
+"""graft conform: a sample in limited time, the verdict, and the page to send to a maker."""
+
+import html.parser
+import json
+import os
+import re
+import time
+import unittest
+
+from command import Case, has_device, main
+
+LAYER = os.environ.get("GRAFT_TEST_LAYER")
+VOID = ("meta", "br", "hr", "img")
+
+
+class Page(html.parser.HTMLParser):
+    """A page's text by block, its tags, and whether they are closed in order."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.open, self.tags, self.words = [], [], []
+        self.feed(text)
+        self.close()
+
+    def handle_starttag(self, tag, attributes):
+        self.tags.append((tag, dict(attributes)))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open and self.open[-1] == tag, (tag, self.open)
+        self.open.pop()
+
+    def handle_data(self, data):
+        if "style" not in self.open and data.strip():
+            self.words.append(data)
+
+    def text(self):
+        return " ".join(" ".join(self.words).split())
+
+
+class Conform(Case):
+    def page(self, name):
+        with open(self.path(name), encoding="utf-8") as file:
+            page = Page(file.read())
+        self.assertEqual(page.open, [])
+        for tag, attributes in page.tags:
+            self.assertNotIn(tag, ("script", "link", "iframe", "object", "img"))
+            self.assertFalse(set(attributes) & {"src", "href", "onload", "onclick"}, tag)
+        return page
+
+    def test_sample(self):
+        begin = time.monotonic()
+        text = self.good("conform", "--device", "cpu", "--seconds", "0.01", "--report", "page.html")
+        self.assertLess(time.monotonic() - begin, 120)
+        row = re.search(r"^cpu +(\d+) +(\d+) +(\d+) +0 +0 ", text, re.M)
+        ran, cases, passed = map(int, row.groups())
+        self.assertEqual(ran, passed)
+        self.assertGreater(cases, 4 * ran)
+        self.assertIn("cpu computes right: %d of %d cases within the bounds" % (ran, ran), text)
+        self.assertIn("--full", text)
+        page = self.page("page.html").text()
+        ops = {line.split("/")[0] for line in self.good("conform", "--list").splitlines()}
+        for word in ("Graft", "UTC", "Linux", "%d of %d" % (ran, cases), "a sample", "--seconds 0.01", *ops):
+            self.assertIn(word, page)
+
+    def test_same_sample_for_the_same_seed(self):
+        def worst(seed):
+            report = json.loads(
+                self.good("conform", "--device", "reference", "--seconds", "0.01", "--seed", seed, "--json")
+            )
+            return report["ran"], report["cases"], report["complete"], report["ops"][0]["op"]
+
+        first = worst(5)
+        self.assertEqual(first, worst(5))
+        self.assertFalse(first[2])
+
+    def test_usage(self):
+        self.bad(2, ["--full", "--seconds"], "conform", "--full", "--seconds", "3")
+        self.bad(1, ["no/page.html"], "conform", "--op", "fill", "--report", "no/page.html")
+        self.bad(1, ["cannot write"], "conform", "--op", "fill", "--report", self.folder)
+
+    @unittest.skipUnless(LAYER and has_device("opencl:0"), "needs an OpenCL device and a loader with layers")
+    def test_wrong_device(self):
+        name = "<b>evil & co</b>\"'<script>alert(1)</script>"
+        environment = {
+            "OPENCL_LAYERS": LAYER,
+            "GRAFT_FAULT": "skip=max_pool driver=<i>9 name=" + name.replace(" ", "_"),
+        }
+        options = ("conform", "--device", "opencl:0", "--op", "max_pool")
+        done = self.run_graft(*options, "--report", "page.html", environment=environment)
+        self.assertEqual(done.returncode, 1, done.stderr)
+        failed = len(re.findall("^FAILED ", done.stdout, re.M))
+        self.assertGreater(failed, 10)
+        self.assertIn("opencl:0 computes WRONG: %d of " % failed, done.stdout)
+        self.assertIn("in max_pool (%d cases)" % failed, done.stdout)
+        self.assertIn("driver (this is <i>9)", done.stdout)
+        page = self.page("page.html")
+        text = page.text()
+        self.assertIn(name, text)
+        self.assertIn("driver (this is <i>9)", text)
+        again = re.findall(r"FAILED (graft conform [^#]*\S) +#", done.stdout)
+        self.assertEqual(len(again), failed)
+        for command in again:
+            self.assertIn(command, text)
+        self.assertEqual(sum(tag == "code" for tag, _ in page.tags), failed)
+        self.assertRegex(text, r"wanted got error bound .* \d+ of \d+")
+        # What the page proposes to run again does fail again, and nothing without the fault.
+        command = again[0].split()[1:]
+        self.assertEqual(self.run_graft(*command, environment=environment).returncode, 1)
+        self.assertEqual(self.run_graft(*command).returncode, 0)
+        report = json.loads(self.run_graft(*options, "--json", environment=environment).stdout)
+        self.assertEqual((report["failed"], len(report["failures"])), (failed, failed))
+        failure = report["failures"][0]
+        self.assertEqual(
+            list(failure),
+            ["op", "case", "variant", "command", "text"]
+            + ["place", "index", "elements", "differ", "got", "wanted", "tolerance"],
+        )
+        self.assertEqual(failure["command"], again[0])
+        self.assertIsNone(failure["got"])  # the NaN that was there before
+        self.assertIsInstance(failure["wanted"], float)
+        self.assertEqual(failure["place"], "output 0[0, 0, 0, 0]")
+
+    @unittest.skipUnless(LAYER and has_device("opencl:0"), "needs an OpenCL device and a loader with layers")
+    def test_a_sample_finds_a_broken_op(self):
+        environment = {"OPENCL_LAYERS": LAYER, "GRAFT_FAULT": "skip=avg_pool"}
+        done = self.run_graft(
+            "conform", "--device", "opencl:0", "--seconds", "0.01", "--json", environment=environment
+        )
+        self.assertEqual(done.returncode, 1, done.stderr)
+        report = json.loads(done.stdout)
+        self.assertEqual({failure["op"] for failure in report["failures"]}, {"avg_pool"})
+        self.assertFalse(report["complete"])
+
+
+if __name__ == "__main__":
+    main()
