@@ -121,6 +121,12 @@ GRAFT_API int graft_fill(struct graft_graph *graph, const struct graft_shape *sh
 /* u8 [n, h, w, c], mean [c], std [c] → real */
 GRAFT_API int graft_normalize(struct graft_graph *graph, int x, int mean, int std);
 
+/*
+ * The sum of a value over all runs since graft_plan_clear, of the value's shape: gradients of micro-batches,
+ * added up in the compute segment, are what the update segment takes.
+ */
+GRAFT_API int graft_graph_sum(struct graft_graph *graph, int value);
+
 enum graft_optimizer { GRAFT_SGD = 0, GRAFT_ADAM = 1, GRAFT_RMSPROP = 2 };
 /*
  * Updates a parameter in place in the update segment; optimizer state is created under
@@ -163,8 +169,10 @@ struct graft_plan_options {
     bool no_in_place;   /* every intermediate has memory of its own during its life */
     bool keep_all;      /* every intermediate can be read after a run (no reuse, no fusion) */
     bool check_numbers; /* after each node: GRAFT_ERROR_NUMERIC names the first layer that made NaN or Inf */
+    bool deferred; /* nothing is allocated before graft_plan_acquire: for sizes, see graft_plan_get_memory */
     const char *variants;  /* forced variants, "conv2d=reference,matmul=clblast"; NULL: by default */
-    uint64_t memory_limit; /* bytes for this plan's own arenas; 0: what the device has */
+    uint64_t memory_limit; /* bytes for this plan's own arenas; 0: what the device has free; for all that a
+                              program takes see graft_context_limit_memory */
 };
 
 struct graft_plan_memory {
@@ -176,12 +184,14 @@ struct graft_plan_memory {
     uint64_t activations_without_reuse;
     uint64_t workspace;
     uint64_t prepared; /* packed weights */
+    uint64_t sums;     /* see graft_graph_sum */
+    uint64_t largest;  /* the largest single allocation */
 };
 
 /*
  * Plans the graph (which is not changed and may be closed) for a device. Variables that are missing are
- * added. GRAFT_ERROR_UNSUPPORTED names node and reason; GRAFT_ERROR_MEMORY names need, limit and the largest
- * part.
+ * added. Arenas beyond the device's largest single allocation are split. GRAFT_ERROR_UNSUPPORTED names node
+ * and reason; GRAFT_ERROR_MEMORY names need, limit and the largest part.
  */
 GRAFT_API GRAFT_MUST_CHECK enum graft_status graft_plan_open(const struct graft_graph *graph,
                                                              struct graft_device *device,
@@ -189,6 +199,13 @@ GRAFT_API GRAFT_MUST_CHECK enum graft_status graft_plan_open(const struct graft_
                                                              const struct graft_plan_options *options,
                                                              struct graft_plan **plan);
 GRAFT_API void graft_plan_close(struct graft_plan **plan);
+/*
+ * Gives the plan's memory back, so that others can have it, and takes it again; sizes and places stay.
+ * Inputs, outputs and sums are lost. Meanwhile writing, reading and running are GRAFT_ERROR_ARGUMENT.
+ * Statuses of graft_plan_open; after a failure the plan is released.
+ */
+GRAFT_API void graft_plan_release(struct graft_plan *plan);
+GRAFT_API GRAFT_MUST_CHECK enum graft_status graft_plan_acquire(struct graft_plan *plan);
 
 /* Writes an input; `value` is an id of the graph. */
 GRAFT_API GRAFT_MUST_CHECK enum graft_status graft_plan_write(struct graft_plan *plan, int value,
@@ -199,6 +216,8 @@ GRAFT_API GRAFT_MUST_CHECK enum graft_status graft_plan_read(struct graft_plan *
 /* Queues all nodes of a segment. COMPUTE: losses and gradients; UPDATE: the optimizer. Allocates nothing. */
 GRAFT_API GRAFT_MUST_CHECK enum graft_status graft_plan_run(struct graft_plan *plan,
                                                             enum graft_segment segment);
+/* Sets all sums over runs to 0; they are undefined before. */
+GRAFT_API GRAFT_MUST_CHECK enum graft_status graft_plan_clear(struct graft_plan *plan);
 /* Packs and folds weights anew. graft_plan_run does it by itself when variables were changed from outside
  * this plan; calling it takes the time beforehand. What the last run left in outputs is lost. */
 GRAFT_API GRAFT_MUST_CHECK enum graft_status graft_plan_refresh(struct graft_plan *plan);

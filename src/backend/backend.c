@@ -3,6 +3,7 @@
 #include "backend/backend.h"
 
 #include "base/context.h"
+#include "base/size.h"
 #include "base/text.h"
 
 #include <string.h>
@@ -47,6 +48,13 @@ enum graft_status graft_variant_choose(struct graft_device *device, const struct
     for (int number = 0;; number++) {
         *info = (struct graft_variant_info){0};
         status = device->backend->check(device, call, number, info);
+        if (status == GRAFT_OK && (info->workspace_bytes > device->info.max_allocation_bytes ||
+                                   info->prepared_bytes > device->info.max_allocation_bytes)) {
+            status = graft_fail(context, GRAFT_ERROR_UNSUPPORTED,
+                                "it works in %.1f MiB, more than the largest single allocation of %.1f MiB",
+                                (double)graft_max_u64(info->workspace_bytes, info->prepared_bytes) / 1048576,
+                                (double)device->info.max_allocation_bytes / 1048576);
+        }
         if (status == GRAFT_ERROR_NOT_FOUND) {
             status = refuse(device, call, forced, &names, &reasons);
             break;

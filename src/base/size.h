@@ -34,6 +34,16 @@ static inline int64_t graft_ceil_div(int64_t value, int64_t divisor)
     return (value + divisor - 1) / divisor;
 }
 
+static inline uint64_t graft_max_u64(uint64_t a, uint64_t b)
+{
+    return a > b ? a : b;
+}
+
+static inline uint64_t graft_min_u64(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
 static inline int64_t graft_min_i64(int64_t a, int64_t b)
 {
     return a < b ? a : b;

@@ -226,3 +226,15 @@ int graft_update(struct graft_graph *graph, enum graft_optimizer optimizer, int 
     graph->segment = before;
     return result;
 }
+
+int graft_graph_sum(struct graft_graph *graph, int value)
+{
+    if (graph->status != GRAFT_OK || value < 0)
+        return -1;
+    const int sum = graft_reshape(graph, value, &graph->values[value].desc.shape);
+    if (sum < 0)
+        return -1;
+    graph->values[sum].sum = true;
+    graph->nodes[graph->values[sum].producer].call.accumulate = 1u;
+    return sum;
+}

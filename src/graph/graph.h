@@ -15,6 +15,7 @@ struct graft_value {
     double initial;
     void *data; /* constants: in the value's dtype */
     bool output;
+    bool sum; /* its memory lasts, and its node adds to it in every run: see graft_graph_sum */
 };
 
 struct graft_node {
@@ -68,7 +69,8 @@ void graft_graph_count_uses(const struct graft_graph *graph, int *uses);
  * fold_batch_norm: conv2d → batch_norm with constant statistics becomes one conv2d with folded weights.
  * fuse: an addition (of a value of the same shape) and an activation move into the node before them.
  * hoist: nodes that depend on unchanging values only get `once`.
- * accumulate: y = a + b becomes "b's node adds to a's memory" where its op can.
+ * accumulate: y = a + b becomes "b's node adds to a's memory" where its op can; a sum over runs takes what
+ * its node adds straight from the op that makes it, where that op can.
  */
 void graft_pass_prune(struct graft_graph *graph);
 void graft_pass_fold_batch_norm(struct graft_graph *graph);

@@ -73,8 +73,9 @@ static int dying_input(const struct planner *planner, const struct graft_node *n
             continue;
         const int root = planner->memory->root[node->inputs[i]];
         const struct graft_value *const value = &graph->values[root];
-        bool possible = value->kind == GRAFT_VALUE_INTERMEDIATE && !graph->nodes[value->producer].once &&
-                        planner->last_use[root] == step && value->desc.dtype == node->call.out[0].dtype &&
+        bool possible = value->kind == GRAFT_VALUE_INTERMEDIATE && !value->sum &&
+                        !graph->nodes[value->producer].once && planner->last_use[root] == step &&
+                        value->desc.dtype == node->call.out[0].dtype &&
                         graft_shape_equal(&node->call.in[i].shape, &node->call.out[0].shape) &&
                         graft_shape_count(&value->desc.shape) == graft_shape_count(&node->call.out[0].shape);
         for (int k = 0; k < node->call.n_inputs && possible; k++)
@@ -118,7 +119,7 @@ static enum graft_arena arena_of(const struct graft_graph *graph, int value)
         return GRAFT_ARENA_INPUT;
     if (v->kind == GRAFT_VALUE_CONSTANT || graph->nodes[v->producer].once)
         return GRAFT_ARENA_CONSTANT;
-    return GRAFT_ARENA_ACTIVATION;
+    return v->sum ? GRAFT_ARENA_SUM : GRAFT_ARENA_ACTIVATION;
 }
 
 static uint64_t round_bytes(uint64_t bytes)

@@ -5,7 +5,13 @@
 
 #include "graph/graph.h"
 
-enum graft_arena { GRAFT_ARENA_INPUT, GRAFT_ARENA_CONSTANT, GRAFT_ARENA_ACTIVATION, GRAFT_ARENA_COUNT };
+enum graft_arena {
+    GRAFT_ARENA_INPUT,
+    GRAFT_ARENA_CONSTANT,
+    GRAFT_ARENA_ACTIVATION,
+    GRAFT_ARENA_SUM, /* values that are summed over runs */
+    GRAFT_ARENA_COUNT
+};
 
 /* A piece of memory and the steps [first, last] in which it is in use. */
 struct graft_storage {

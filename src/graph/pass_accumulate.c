@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Accumulate: y = a + b, where nothing else reads a or b and b's node can add to its output, becomes "b's
- * node adds to a's memory". Sums of gradients then cost no traffic of their own.
+ * node adds to a's memory". Sums of gradients then cost no traffic of their own; nor do sums over runs.
  */
 #include "base/context.h"
 #include "graph/graph.h"
@@ -19,7 +19,7 @@ static bool plain_addition(const struct graft_node *node)
 static bool computed(const struct graft_graph *graph, int value, enum graft_segment segment)
 {
     const struct graft_value *const v = &graph->values[value];
-    return v->producer >= 0 && !v->output && !graph->nodes[v->producer].once &&
+    return v->producer >= 0 && !v->output && !v->sum && !graph->nodes[v->producer].once &&
            graph->nodes[v->producer].segment == segment && !graph->nodes[v->producer].dead;
 }
 
@@ -50,6 +50,28 @@ static bool free_at(const struct graft_graph *graph, int value, int index, int a
     return true;
 }
 
+/* sum += x: the node that makes x adds to the sum itself, if nobody else reads x. */
+static void merge_sum(struct graft_graph *graph, const int *uses, int n)
+{
+    struct graft_node *const add = &graph->nodes[n];
+    if (add->dead || add->continues >= 0 || !graph->values[add->outputs[0]].sum)
+        return;
+    const int x = add->inputs[0];
+    const int producer = graph->values[x].producer;
+    if (!computed(graph, x, add->segment) || uses[x] != 1)
+        return;
+    struct graft_node *const node = &graph->nodes[producer];
+    const struct graft_op_def *const def = graft_op_get(node->call.op);
+    if (!def->accumulates || def->mutates || node->continues >= 0 || node->call.op == GRAFT_OP_RESHAPE ||
+        graft_op_activation(&node->call) != GRAFT_UNARY_NONE)
+        return;
+    const int output = node->outputs[0] == x ? 0 : 1;
+    node->call.accumulate |= 1u << output;
+    node->outputs[output] = add->outputs[0];
+    graph->values[add->outputs[0]].producer = producer;
+    add->dead = true;
+}
+
 void graft_pass_accumulate(struct graft_graph *graph)
 {
     int *const uses = graft_allocate(graph->context, (size_t)graph->n_values, sizeof *uses);
@@ -78,5 +100,8 @@ void graft_pass_accumulate(struct graft_graph *graph)
         graph->values[add->outputs[0]].producer = index;
         add->dead = true;
     }
+    for (int n = 0; n < graph->n_nodes; n++)
+        if (graph->nodes[n].call.op == GRAFT_OP_RESHAPE)
+            merge_sum(graph, uses, n);
     graft_release(graph->context, uses);
 }

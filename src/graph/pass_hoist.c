@@ -15,7 +15,7 @@ void graft_pass_hoist(struct graft_graph *graph)
         struct graft_node *const node = &graph->nodes[n];
         if (node->dead || graft_op_get(node->call.op)->mutates)
             continue;
-        bool once = true;
+        bool once = node->call.accumulate == 0; /* a sum changes with every run */
         for (int i = 0; i < node->call.n_inputs; i++)
             once = once && (node->inputs[i] < 0 || constant[node->inputs[i]]);
         node->once = once;

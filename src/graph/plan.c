@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Planning: passes, variants, memory, kernels. Everything that a run needs is there when a plan is open. */
+/* Planning: passes, variants, places in memory. */
 #include "graph/plan.h"
 
 #include "base/context.h"
@@ -128,122 +128,7 @@ static enum graft_status choose_variants(struct graft_plan *plan, uint64_t *work
     return status;
 }
 
-/* Adds up, and refuses what does not fit before anything is allocated. */
-static enum graft_status check_memory(struct graft_plan *plan)
-{
-    uint64_t *const totals[GRAFT_ARENA_COUNT] = {&plan->books.inputs, &plan->books.constants,
-                                                 &plan->books.activations};
-    uint64_t need = plan->books.prepared;
-    for (int arena = 0; arena < GRAFT_ARENA_COUNT; arena++)
-        for (int chunk = 0; chunk < plan->memory.n_chunks[arena]; chunk++) {
-            *totals[arena] += plan->memory.chunk_bytes[arena][chunk];
-            need += plan->memory.chunk_bytes[arena][chunk];
-        }
-    plan->books.activations_without_reuse = plan->memory.bytes_without_reuse;
-    for (int i = 0; i < plan->graph->n_values; i++) {
-        const struct graft_value *const value = &plan->graph->values[i];
-        if (value->kind == GRAFT_VALUE_PARAMETER)
-            plan->books.parameters += graft_desc_bytes(&value->desc);
-        else if (value->kind == GRAFT_VALUE_STATE)
-            plan->books.state += graft_desc_bytes(&value->desc);
-    }
-    const struct graft_device *const device = plan->device;
-    const uint64_t in_use = device->live_bytes;
-    const uint64_t memory = device->info.memory_bytes;
-    const uint64_t available = memory > in_use ? memory - in_use : 0;
-    const uint64_t limit = plan->options.memory_limit && plan->options.memory_limit < available
-                               ? plan->options.memory_limit
-                               : available;
-    if (need <= limit)
-        return GRAFT_OK;
-    const double mib = 1024.0 * 1024.0;
-    return graft_fail(
-        plan->context, GRAFT_ERROR_MEMORY,
-        "the plan needs %.1f MiB on %s (activations %.1f, of which workspace %.1f; packed weights %.1f; "
-        "inputs %.1f; constants %.1f), but %.1f MiB are %s: use a smaller batch or smaller pictures",
-        (double)need / mib, device->info.id, (double)plan->books.activations / mib,
-        (double)plan->books.workspace / mib, (double)plan->books.prepared / mib,
-        (double)plan->books.inputs / mib, (double)plan->books.constants / mib, (double)limit / mib,
-        limit == available ? "free there" : "allowed");
-}
-
-static enum graft_status allocate_arenas(struct graft_plan *plan)
-{
-    for (int arena = 0; arena < GRAFT_ARENA_COUNT; arena++) {
-        plan->buffers[arena] = graft_allocate(plan->context, (size_t)plan->memory.n_chunks[arena] + 1,
-                                              sizeof(struct graft_buffer *));
-        if (!plan->buffers[arena])
-            return GRAFT_ERROR_MEMORY;
-        for (int chunk = 0; chunk < plan->memory.n_chunks[arena]; chunk++) {
-            const enum graft_status status = graft_buffer_open(
-                plan->device, plan->memory.chunk_bytes[arena][chunk], &plan->buffers[arena][chunk]);
-            if (status != GRAFT_OK)
-                return status;
-        }
-    }
-    return GRAFT_OK;
-}
-
-struct graft_tensor graft_plan_tensor(const struct graft_plan *plan, int value)
-{
-    const struct graft_tensor none = {NULL, 0};
-    if (value < 0 || value >= plan->graph->n_values)
-        return none;
-    const struct graft_value *const root = &plan->graph->values[plan->memory.root[value]];
-    if (root->kind == GRAFT_VALUE_PARAMETER || root->kind == GRAFT_VALUE_STATE) {
-        const struct graft_variable *const variable = graft_variables_find(plan->variables, root->name);
-        return variable ? variable->tensor : none;
-    }
-    const int storage = plan->memory.storage[value];
-    if (storage < 0)
-        return none;
-    const struct graft_storage *const at = &plan->memory.storages[storage];
-    return (struct graft_tensor){plan->buffers[at->arena][at->chunk], at->offset};
-}
-
-static enum graft_status write_constants(struct graft_plan *plan)
-{
-    for (int i = 0; i < plan->graph->n_values; i++) {
-        const struct graft_value *const value = &plan->graph->values[i];
-        const uint64_t bytes = graft_desc_bytes(&value->desc);
-        if (value->kind != GRAFT_VALUE_CONSTANT || plan->memory.storage[i] < 0 || bytes == 0)
-            continue;
-        const enum graft_status status =
-            plan->device->backend->buffer_write(plan->device, graft_plan_tensor(plan, i), value->data, bytes);
-        if (status != GRAFT_OK)
-            return status;
-    }
-    return GRAFT_OK;
-}
-
-static enum graft_status open_kernels(struct graft_plan *plan)
-{
-    for (int s = 0; s < plan->n_steps; s++) {
-        struct graft_plan_step *const step = &plan->steps[s];
-        const struct graft_node *const node = step->node;
-        if (graft_memory_is_alias(plan->graph, node))
-            continue;
-        for (int i = 0; i < node->call.n_inputs; i++)
-            step->in[i] = graft_plan_tensor(plan, node->inputs[i]);
-        for (int i = 0; i < GRAFT_MAX_OUTPUTS; i++)
-            if (node->outputs[i] >= 0 && node->call.out[i].dtype != GRAFT_DTYPE_NONE) {
-                step->out[i] = graft_plan_tensor(plan, node->outputs[i]);
-                const uint64_t bytes = graft_desc_bytes(&node->call.out[i]);
-                plan->numbers_bytes = bytes > plan->numbers_bytes ? bytes : plan->numbers_bytes;
-            }
-        if (plan->memory.workspace[s] >= 0) {
-            const struct graft_storage *const at = &plan->memory.storages[plan->memory.workspace[s]];
-            step->workspace = (struct graft_tensor){plan->buffers[at->arena][at->chunk], at->offset};
-        }
-        const enum graft_status status =
-            plan->device->backend->kernel_open(plan->device, &node->call, step->variant, &step->kernel);
-        if (status != GRAFT_OK)
-            return graft_fail_prefix(plan->context, status, "layer %s",
-                                     node->layer >= 0 ? plan->graph->layers[node->layer] : "-");
-    }
-    return GRAFT_OK;
-}
-
+/* Where everything is to lie, and the lists of the buffers to come. */
 static enum graft_status plan_memory(struct graft_plan *plan, const int *order)
 {
     uint64_t *const workspaces = graft_allocate(plan->context, (size_t)plan->n_steps, sizeof *workspaces);
@@ -255,6 +140,11 @@ static enum graft_status plan_memory(struct graft_plan *plan, const int *order)
                                    !plan->options.no_in_place && !plan->options.keep_all,
                                    plan->device->info.max_allocation_bytes, &plan->memory);
     graft_release(plan->context, workspaces);
+    for (int arena = 0; arena < GRAFT_ARENA_COUNT && status == GRAFT_OK; arena++) {
+        plan->buffers[arena] = graft_allocate(plan->context, (size_t)plan->memory.n_chunks[arena] + 1,
+                                              sizeof(struct graft_buffer *));
+        status = plan->buffers[arena] ? GRAFT_OK : GRAFT_ERROR_MEMORY;
+    }
     return status;
 }
 
@@ -284,8 +174,6 @@ enum graft_status graft_plan_open(const struct graft_graph *graph, struct graft_
         }
     }
     if (status == GRAFT_OK)
-        status = graft_variables_add(variables, graph);
-    if (status == GRAFT_OK)
         status = graft_graph_copy(graph, &made->graph);
     if (status == GRAFT_OK)
         status = run_passes(made);
@@ -294,17 +182,9 @@ enum graft_status graft_plan_open(const struct graft_graph *graph, struct graft_
     if (status == GRAFT_OK)
         status = plan_memory(made, order);
     if (status == GRAFT_OK)
-        status = check_memory(made);
-    if (status == GRAFT_OK)
-        status = allocate_arenas(made);
-    if (status == GRAFT_OK)
-        status = write_constants(made);
-    if (status == GRAFT_OK)
-        status = open_kernels(made);
-    if (status == GRAFT_OK && made->options.check_numbers && made->numbers_bytes > 0) {
-        made->numbers = graft_allocate_raw(context, 1, (size_t)made->numbers_bytes);
-        status = made->numbers ? GRAFT_OK : GRAFT_ERROR_MEMORY;
-    }
+        graft_plan_count(made);
+    if (status == GRAFT_OK && !made->options.deferred)
+        status = graft_plan_acquire(made);
     graft_release(context, order);
     if (status != GRAFT_OK)
         graft_plan_close(&made);
@@ -317,22 +197,15 @@ void graft_plan_close(struct graft_plan **plan)
     struct graft_plan *const old = *plan;
     if (!old)
         return;
-    for (int s = 0; s < old->n_steps; s++) {
-        if (old->steps[s].kernel)
-            old->device->backend->kernel_close(old->device, old->steps[s].kernel);
+    graft_plan_release(old);
+    for (int s = 0; s < old->n_steps; s++)
         graft_release(old->context, old->steps[s].text);
-    }
-    for (int arena = 0; arena < GRAFT_ARENA_COUNT; arena++) {
-        for (int chunk = 0; old->buffers[arena] && chunk < old->memory.n_chunks[arena]; chunk++)
-            graft_buffer_close(old->device, &old->buffers[arena][chunk],
-                               old->memory.chunk_bytes[arena][chunk]);
+    for (int arena = 0; arena < GRAFT_ARENA_COUNT; arena++)
         graft_release(old->context, old->buffers[arena]);
-    }
     graft_memory_close(old->context, &old->memory);
     graft_graph_close(&old->graph);
     graft_release(old->context, old->steps);
     graft_release(old->context, old->variants);
-    graft_release(old->context, old->numbers);
     graft_release(old->context, old);
     *plan = NULL;
 }

@@ -33,11 +33,23 @@ struct graft_plan {
     struct graft_memory memory;
     struct graft_buffer **buffers[GRAFT_ARENA_COUNT];
     struct graft_plan_memory books;
+    bool acquired;    /* buffers and kernels are there */
     uint64_t version; /* of the variables when weights were packed last; 0: never */
     bool mutates[2];  /* the segment changes variables */
     void *numbers;    /* host memory for check_numbers */
     uint64_t numbers_bytes;
 };
+
+/* Fills the books once steps and places are known. */
+void graft_plan_count(struct graft_plan *plan);
+
+/* ---- for those who look for a batch that fits */
+/* Bytes that graft_plan_acquire would take: own memory and variables that are not there yet. */
+uint64_t graft_plan_need(const struct graft_plan *plan);
+/* Would graft_plan_acquire find room, with `reserve` bytes left over? */
+bool graft_plan_fits(const struct graft_plan *plan, uint64_t reserve);
+/* GRAFT_ERROR_MEMORY with figures: what is needed, what there is, the largest parts. `advice`: what to do. */
+enum graft_status graft_plan_refuse(const struct graft_plan *plan, uint64_t reserve, const char *advice);
 
 /* Where a value lives now; buffer NULL if it is not planned. */
 struct graft_tensor graft_plan_tensor(const struct graft_plan *plan, int value);

@@ -44,8 +44,18 @@ static enum graft_status run_step(struct graft_plan *plan, const struct graft_pl
     return status;
 }
 
+static enum graft_status check_acquired(const struct graft_plan *plan)
+{
+    return plan->acquired ? GRAFT_OK
+                          : graft_fail(plan->context, GRAFT_ERROR_ARGUMENT,
+                                       "the plan's memory was given back: take it with graft_plan_acquire");
+}
+
 enum graft_status graft_plan_refresh(struct graft_plan *plan)
 {
+    const enum graft_status acquired = check_acquired(plan);
+    if (acquired != GRAFT_OK)
+        return acquired;
     for (int s = 0; s < plan->n_steps; s++) {
         const struct graft_plan_step *const step = &plan->steps[s];
         if (!step->node->once)
@@ -79,6 +89,9 @@ static void note_changes(struct graft_plan *plan, enum graft_segment segment)
 
 static enum graft_status begin(struct graft_plan *plan, enum graft_segment segment)
 {
+    const enum graft_status status = check_acquired(plan);
+    if (status != GRAFT_OK)
+        return status;
     if (plan->version == plan->variables->version || (segment == GRAFT_SEGMENT_UPDATE && plan->version != 0))
         return GRAFT_OK;
     return graft_plan_refresh(plan);
@@ -112,6 +125,17 @@ enum graft_status graft_plan_profile(struct graft_plan *plan, enum graft_segment
     return status;
 }
 
+enum graft_status graft_plan_clear(struct graft_plan *plan)
+{
+    enum graft_status status = check_acquired(plan);
+    for (int chunk = 0; chunk < plan->memory.n_chunks[GRAFT_ARENA_SUM] && status == GRAFT_OK; chunk++) {
+        const struct graft_tensor whole = {plan->buffers[GRAFT_ARENA_SUM][chunk], 0};
+        status = plan->device->backend->buffer_fill(plan->device, whole, 0,
+                                                    plan->memory.chunk_bytes[GRAFT_ARENA_SUM][chunk]);
+    }
+    return status;
+}
+
 enum graft_status graft_plan_wait(struct graft_plan *plan)
 {
     return plan->device->backend->synchronize(plan->device);
@@ -129,6 +153,9 @@ static enum graft_status locate(const struct graft_plan *plan, int value, uint64
         return graft_fail(plan->context, GRAFT_ERROR_SHAPE, "value \"%s\" has %llu bytes, not %llu",
                           graft_graph_name(plan->graph, value), (unsigned long long)graft_desc_bytes(desc),
                           (unsigned long long)bytes);
+    const enum graft_status status = check_acquired(plan);
+    if (status != GRAFT_OK)
+        return status;
     *tensor = graft_plan_tensor(plan, value);
     if (!tensor->buffer)
         return graft_fail(plan->context, GRAFT_ERROR_NOT_FOUND,
@@ -181,7 +208,7 @@ void graft_plan_node_at(const struct graft_plan *plan, int index, struct graft_p
     const struct graft_plan_step *const step = &plan->steps[index];
     const struct graft_op_def *const def = graft_op_get(step->node->call.op);
     struct graft_work work = {0};
-    if (def->work && step->kernel)
+    if (def->work && !graft_memory_is_alias(plan->graph, step->node))
         def->work(&step->node->call, &work);
     node->layer = step->node->layer >= 0 ? plan->graph->layers[step->node->layer] : "";
     node->op = def->name;

@@ -45,6 +45,11 @@ const struct graft_variable *graft_variables_find(const struct graft_variables *
     return NULL;
 }
 
+uint64_t graft_variables_size(const struct graft_desc *desc)
+{
+    return graft_round_up(graft_desc_bytes(desc) + 1, ALIGNMENT);
+}
+
 /* Room for `more` entries and one more arena. */
 static bool reserve(struct graft_variables *variables, int more)
 {
@@ -115,7 +120,7 @@ static enum graft_status add_arena(struct graft_variables *variables, const stru
         const struct graft_value *const v = &graph->values[value];
         if (v->kind != kind || graft_variables_find(variables, v->name))
             continue;
-        const uint64_t size = graft_round_up(graft_desc_bytes(&v->desc) + 1, ALIGNMENT);
+        const uint64_t size = graft_variables_size(&v->desc);
         if (bytes > 0 && bytes + size > device->info.max_allocation_bytes)
             break;
         char *const name = graft_duplicate_text(device->context, v->name);

@@ -32,5 +32,7 @@ struct graft_variables {
 
 /* NULL if there is none of that name. */
 const struct graft_variable *graft_variables_find(const struct graft_variables *variables, const char *name);
+/* Bytes that a variable takes in its arena. */
+uint64_t graft_variables_size(const struct graft_desc *desc);
 
 #endif

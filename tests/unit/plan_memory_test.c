@@ -1,0 +1,250 @@
+/* SPDX-License-Identifier: MIT */
+/* A plan's memory: sums over runs, taking and giving back, what is told before anything is taken. */
+#include "graph/plan.h"
+#include "support/support.h"
+
+enum { ROWS = 4, SIDE = 6, CHANNELS = 3, FILTERS = 5 };
+
+struct fixture {
+    struct graft_context *context;
+    struct graft_device *device;
+    struct graft_graph *graph;
+    struct graft_variables *variables;
+    int x, weights, gradient, sum, mean_sum;
+};
+
+/*
+ * conv → relu → sum; the gradient of the weights, summed over runs, and the sum of a value that has another
+ * reader. False if there is no such device.
+ */
+static bool open_fixture(struct fixture *f, const char *device)
+{
+    const struct graft_context_options options = {.threads = 2};
+    memset(f, 0, sizeof *f);
+    assert_int_equal(graft_context_open(&options, &f->context), GRAFT_OK);
+    if (graft_device_open(f->context, device, &f->device) != GRAFT_OK) {
+        print_message("skipped on %s: %s\n", device, graft_context_error(f->context));
+        graft_context_close(&f->context);
+        return false;
+    }
+    assert_int_equal(graft_graph_open(f->context, GRAFT_DTYPE_F32, &f->graph), GRAFT_OK);
+    assert_int_equal(graft_variables_open(f->device, &f->variables), GRAFT_OK);
+    const struct graft_shape x = graft_shape_of(4, ROWS, SIDE, SIDE, CHANNELS);
+    const struct graft_shape w = graft_shape_of(4, FILTERS, 3, 3, CHANNELS);
+    const struct graft_conv2d_attributes attributes = {
+        .stride = {1, 1}, .dilation = {1, 1}, .pad = {1, 1, 1, 1}, .groups = 1};
+    const struct graft_reduce_attributes all = {.kind = GRAFT_REDUCE_SUM, .axes = 15u};
+    graft_graph_layer(f->graph, "conv");
+    f->x = graft_graph_input(f->graph, "x", GRAFT_DTYPE_F32, &x);
+    f->weights = graft_graph_parameter(f->graph, "w", &w);
+    const int y =
+        graft_unary(f->graph, GRAFT_UNARY_RELU, graft_conv2d(f->graph, f->x, f->weights, -1, &attributes));
+    const int loss = graft_reduce(f->graph, y, &all);
+    assert_int_equal(graft_graph_gradient(f->graph, loss, &f->weights, 1, &f->gradient), GRAFT_OK);
+    f->sum = graft_graph_sum(f->graph, f->gradient);
+    f->mean_sum = graft_graph_sum(f->graph, loss);
+    graft_graph_output(f->graph, f->sum);
+    graft_graph_output(f->graph, f->mean_sum);
+    graft_graph_output(f->graph, loss); /* another reader: the sum must copy */
+    assert_int_equal(graft_graph_status(f->graph), GRAFT_OK);
+    return true;
+}
+
+static void close_fixture(struct fixture *f)
+{
+    graft_variables_close(&f->variables);
+    graft_graph_close(&f->graph);
+    graft_device_close(&f->device);
+    graft_context_close(&f->context);
+}
+
+/* Small integers: sums are exact in any order. */
+static void fill(float *to, int count, int seed)
+{
+    for (int i = 0; i < count; i++)
+        to[i] = (float)((i * 7 + seed * 13 + i / 5) % 5 - 2);
+}
+
+#define WEIGHTS (FILTERS * 9 * CHANNELS)
+#define INPUTS (ROWS * SIDE * SIDE * CHANNELS)
+
+static void write_weights(struct fixture *f)
+{
+    float weights[WEIGHTS];
+    fill(weights, WEIGHTS, 3);
+    assert_int_equal(graft_variables_write(f->variables, "w", weights, sizeof weights), GRAFT_OK);
+}
+
+static void run(const struct fixture *f, struct graft_plan *plan, int seed)
+{
+    float x[INPUTS];
+    fill(x, INPUTS, seed);
+    assert_int_equal(graft_plan_write(plan, f->x, x, sizeof x), GRAFT_OK);
+    assert_int_equal(graft_plan_run(plan, GRAFT_SEGMENT_COMPUTE), GRAFT_OK);
+}
+
+/* The convolution's gradient, from its definition. `y` positive lets the gradient pass. */
+static void expect(const float *weights, int seed, double *gradient, double *total)
+{
+    float x[INPUTS];
+    fill(x, INPUTS, seed);
+    for (int n = 0; n < ROWS; n++)
+        for (int at = 0; at < SIDE * SIDE * FILTERS; at++) {
+            const int o = at % FILTERS, px = at / FILTERS % SIDE, py = at / FILTERS / SIDE;
+            double y = 0;
+            for (int pass = 0; pass < 2; pass++) /* the value; then, if it is positive, the gradient */
+                for (int k = 0; k < 9 * CHANNELS; k++) {
+                    const int c = k % CHANNELS, ix = px + k / CHANNELS % 3 - 1,
+                              iy = py + k / CHANNELS / 3 - 1;
+                    if (ix < 0 || iy < 0 || ix >= SIDE || iy >= SIDE)
+                        continue;
+                    const double value = (double)x[((n * SIDE + iy) * SIDE + ix) * CHANNELS + c];
+                    if (pass == 0)
+                        y += value * (double)weights[o * 9 * CHANNELS + k];
+                    else if (y > 0)
+                        gradient[o * 9 * CHANNELS + k] += value;
+                }
+            *total += y > 0 ? y : 0;
+        }
+}
+
+static void check_sums(const struct fixture *f, struct graft_plan *plan, int first, int last)
+{
+    float weights[WEIGHTS], sum[WEIGHTS], mean;
+    double expected[WEIGHTS] = {0}, total = 0;
+    fill(weights, WEIGHTS, 3);
+    for (int seed = first; seed <= last; seed++)
+        expect(weights, seed, expected, &total);
+    assert_int_equal(graft_plan_read(plan, f->sum, sum, sizeof sum), GRAFT_OK);
+    assert_int_equal(graft_plan_read(plan, f->mean_sum, &mean, sizeof mean), GRAFT_OK);
+    for (int i = 0; i < WEIGHTS; i++)
+        assert_true((double)sum[i] == expected[i]);
+    assert_true((double)mean == total);
+}
+
+static const char *const devices[] = {"reference", "cpu", "opencl:0"};
+
+static void sums_go_over_runs(void **state)
+{
+    (void)state;
+    for (int d = 0; d < 3; d++) {
+        struct fixture f;
+        if (!open_fixture(&f, devices[d]))
+            continue;
+        int nodes[2];
+        for (int plain = 0; plain < 2; plain++) {
+            const struct graft_plan_options options = {.no_fusion = plain == 1};
+            struct graft_plan *plan = NULL;
+            assert_int_equal(graft_plan_open(f.graph, f.device, f.variables, &options, &plan), GRAFT_OK);
+            write_weights(&f);
+            for (int round = 0; round < 2; round++) { /* what was there before does not count */
+                assert_int_equal(graft_plan_clear(plan), GRAFT_OK);
+                for (int seed = 1; seed <= 3 + round; seed++)
+                    run(&f, plan, seed);
+                check_sums(&f, plan, 1, 3 + round);
+            }
+            nodes[plain] = graft_plan_node_count(plan);
+            graft_plan_close(&plan);
+        }
+        assert_true(nodes[0] < nodes[1]); /* the gradient's node adds by itself */
+        close_fixture(&f);
+    }
+}
+
+static uint64_t live_bytes(const struct fixture *f)
+{
+    uint64_t live, peak;
+    graft_device_memory(f->device, &live, &peak);
+    return live;
+}
+
+static void memory_comes_and_goes(void **state)
+{
+    (void)state;
+    for (int d = 0; d < 3; d++) {
+        struct fixture f;
+        if (!open_fixture(&f, devices[d]))
+            continue;
+        const struct graft_plan_options options = {.deferred = true};
+        struct graft_plan *plan = NULL;
+        float x[INPUTS] = {0};
+        assert_int_equal(graft_plan_open(f.graph, f.device, f.variables, &options, &plan), GRAFT_OK);
+        assert_int_equal(live_bytes(&f), 0);
+        assert_int_equal(graft_variables_count(f.variables), 0);
+        assert_int_equal(graft_plan_run(plan, GRAFT_SEGMENT_COMPUTE), GRAFT_ERROR_ARGUMENT);
+        assert_int_equal(graft_plan_write(plan, f.x, x, sizeof x), GRAFT_ERROR_ARGUMENT);
+        assert_int_equal(graft_plan_refresh(plan), GRAFT_ERROR_ARGUMENT);
+        assert_int_equal(graft_plan_clear(plan), GRAFT_ERROR_ARGUMENT);
+        const uint64_t need = graft_plan_need(plan);
+        for (int round = 0; round < 2; round++) {
+            assert_int_equal(graft_plan_acquire(plan), GRAFT_OK);
+            assert_int_equal(graft_plan_acquire(plan), GRAFT_OK); /* there is nothing more to take */
+            if (d == 2) /* elsewhere packed weights are no buffers */
+                assert_int_equal(live_bytes(&f), need);
+            write_weights(&f);
+            assert_int_equal(graft_plan_clear(plan), GRAFT_OK);
+            run(&f, plan, 5);
+            check_sums(&f, plan, 5, 5);
+            graft_plan_release(plan);
+            graft_plan_release(plan);
+            struct graft_desc desc;
+            assert_non_null(graft_variables_at(f.variables, 0, &desc, NULL));
+            assert_int_equal(live_bytes(&f), graft_variables_size(&desc));
+            assert_int_equal(graft_plan_need(plan), need - graft_variables_size(&desc));
+        }
+        graft_plan_close(&plan);
+        close_fixture(&f);
+    }
+}
+
+static void what_does_not_fit_is_told(void **state)
+{
+    (void)state;
+    for (int d = 1; d < 3; d++) {
+        struct fixture f;
+        if (!open_fixture(&f, devices[d]))
+            continue;
+        struct graft_plan *plan = NULL;
+        const uint64_t largest = f.device->info.max_allocation_bytes;
+        f.device->info.max_allocation_bytes = 1500; /* y is larger: 4 · 6 · 6 · 5 floats */
+        assert_int_equal(graft_plan_open(f.graph, f.device, f.variables, NULL, &plan), GRAFT_ERROR_MEMORY);
+        assert_non_null(strstr(graft_context_error(f.context), "largest single allocation"));
+        assert_non_null(strstr(graft_context_error(f.context), "smaller batch"));
+        f.device->info.max_allocation_bytes = 500; /* and the weights are: no batch would help */
+        assert_int_equal(graft_plan_open(f.graph, f.device, f.variables, NULL, &plan), GRAFT_ERROR_MEMORY);
+        assert_non_null(strstr(graft_context_error(f.context), "the variable \"w\" [5, 3, 3, 3]"));
+        assert_null(strstr(graft_context_error(f.context), "smaller batch"));
+        f.device->info.max_allocation_bytes = largest;
+
+        uint64_t before, peak;
+        graft_context_memory(f.context, &before, &peak);
+        graft_context_limit_memory(f.context, before + 20000);
+        assert_int_equal(graft_plan_open(f.graph, f.device, f.variables, NULL, &plan), GRAFT_ERROR_MEMORY);
+        graft_context_limit_memory(f.context, 0);
+        const struct graft_plan_options options = {.deferred = true};
+        assert_int_equal(graft_plan_open(f.graph, f.device, f.variables, &options, &plan), GRAFT_OK);
+        uint64_t live;
+        graft_context_memory(f.context, &live, &peak);
+        graft_context_limit_memory(f.context, live + graft_plan_need(plan) - 1);
+        assert_false(graft_plan_fits(plan, 0));
+        assert_int_equal(graft_plan_acquire(plan), GRAFT_ERROR_MEMORY);
+        const char *const text = graft_context_error(f.context);
+        assert_non_null(strstr(text, "smaller batch"));
+        assert_non_null(strstr(text, "layer conv"));
+        graft_context_limit_memory(f.context, live + graft_plan_need(plan) + 100);
+        assert_true(graft_plan_fits(plan, 100));
+        assert_false(graft_plan_fits(plan, 101));
+        graft_plan_close(&plan);
+        close_fixture(&f);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(sums_go_over_runs),
+        cmocka_unit_test(memory_comes_and_goes),
+        cmocka_unit_test(what_does_not_fit_is_told),
+    };
+    return cmocka_run_group_tests_name("plan_memory", tests, NULL, NULL);
+}
