@@ -86,6 +86,8 @@ GRAFT_API int graft_avg_pool(struct graft_graph *graph, int x,
                              const struct graft_pool_attributes *attributes);
 /* [n, h, w, c] → [n, c] */
 GRAFT_API int graft_global_avg_pool(struct graft_graph *graph, int x);
+/* [n, h, w, c] → [n, c]; of equal maxima the first, in rows and then columns, gets the gradient. */
+GRAFT_API int graft_global_max_pool(struct graft_graph *graph, int x);
 GRAFT_API int graft_reduce(struct graft_graph *graph, int x,
                            const struct graft_reduce_attributes *attributes);
 GRAFT_API int graft_broadcast(struct graft_graph *graph, int x, const struct graft_shape *shape, float scale);
@@ -109,6 +111,9 @@ GRAFT_API int graft_dropout(struct graft_graph *graph, int x, int step,
 GRAFT_API int graft_concat(struct graft_graph *graph, const int *values, int count, int axis);
 GRAFT_API int graft_slice(struct graft_graph *graph, int x, const struct graft_slice_attributes *attributes);
 GRAFT_API int graft_pad(struct graft_graph *graph, int x, const struct graft_pad_attributes *attributes);
+GRAFT_API int graft_resize(struct graft_graph *graph, int x,
+                           const struct graft_resize_attributes *attributes);
+GRAFT_API int graft_lrn(struct graft_graph *graph, int x, const struct graft_lrn_attributes *attributes);
 GRAFT_API int graft_transpose(struct graft_graph *graph, int x,
                               const struct graft_transpose_attributes *attributes);
 GRAFT_API int graft_reshape(struct graft_graph *graph, int x, const struct graft_shape *shape);

@@ -54,7 +54,9 @@ struct graft_pool_attributes {
     int32_t kernel[2]; /* ≥ 1 */
     int32_t stride[2]; /* ≥ 1 */
     int32_t pad[4];    /* ≥ 0, each < kernel; max: padding never wins; average: see count_include_pad */
-    bool ceil_mode; /* round the output size up; a window must begin inside input or its left/top padding */
+    /* Rounds the output size up. As in PyTorch a window must begin inside the input or its left/top padding;
+     * ONNX's formula alone also counts one that begins in the right/bottom padding. */
+    bool ceil_mode;
     bool count_include_pad; /* average: divide by the window clipped to input + padding, else by its valid
                                elements */
     int32_t
@@ -103,15 +105,53 @@ struct graft_concat_attributes {
     int32_t axis;
 };
 
+/* Element i of a dimension of y is element begin + i × step of x. */
 struct graft_slice_attributes {
     int64_t begin[GRAFT_MAX_RANK];
-    int64_t size[GRAFT_MAX_RANK];
+    int64_t size[GRAFT_MAX_RANK]; /* of y */
+    int64_t step[GRAFT_MAX_RANK]; /* ≥ 1; 0 counts as 1 */
 };
 
 struct graft_pad_attributes {
     int64_t before[GRAFT_MAX_RANK]; /* ≥ 0 */
     int64_t after[GRAFT_MAX_RANK];  /* ≥ 0 */
     float value;
+    int64_t between[GRAFT_MAX_RANK]; /* ≥ 0, < 2^63 − 1: that many of `value` between neighbours of x */
+};
+
+enum graft_resize_mode { GRAFT_RESIZE_NEAREST = 0, GRAFT_RESIZE_BILINEAR = 1 };
+
+/* Most rows and columns that resize reads and writes. */
+#define GRAFT_RESIZE_MAX_SIZE 32767
+
+/*
+ * x [n, h, w, c] → y of another height and width, as PyTorch's interpolate(x, size) without antialias does
+ * it. Along each axis, from `in` to `out` elements, output i stands at nearest:                      min(⌊i ·
+ * s⌋, in − 1), s = in / out, with s and i · s rounded to f32 bilinear:                     max((i + 1/2) · in
+ * / out − 1/2, 0) bilinear with align_corners:  i · (in − 1) / (out − 1); 0 where out is 1 and bilinear
+ * weighs the elements before and behind that place (behind the last one: the last one) with 1 − f and f, f
+ * being the fraction. Places are computed in whole numbers, and f is rounded once. The gradient sums, for an
+ * element of x, the outputs that read it with a weight that is not 0, by rows and then columns.
+ */
+struct graft_resize_attributes {
+    enum graft_resize_mode mode;
+    bool align_corners; /* bilinear only */
+    int32_t size[2];    /* resize: {h, w} of y; resize_grad: {h, w} of x; 1 to GRAFT_RESIZE_MAX_SIZE */
+};
+
+/*
+ * Local response normalization over the last dimension (Krizhevsky, Sutskever, Hinton, NIPS 2012, 3.3, with
+ * the mean in place of the sum), as PyTorch's local_response_norm: y[.., c] = x[.., c] / d[.., c]^beta, d[..,
+ * c] = k + alpha / size · Σ x[.., j]², j from c − ⌊size / 2⌋ to c + ⌊(size − 1) / 2⌋ where there are such
+ * channels. (ONNX's LRN has an even size's longer side behind c.) Gradient: dx[.., c] = dy[.., c] / d[..,
+ * c]^beta − 2 · alpha · beta / size · x[.., c] · Σ dy[.., j] · x[.., j] / d[.., j]^(beta + 1),  j over the
+ * channels whose sum has c in it.
+ */
+struct graft_lrn_attributes {
+    int32_t size; /* ≥ 1 */
+    float alpha;  /* ≥ 0 */
+    float beta;   /* ≥ 0 */
+    float k;      /* ≥ 0; where it is 0, a window of zeros gives NaN */
 };
 
 /* Dimension i of y is dimension order[i] of x, as in torch.permute: each of 0 … rank − 1 once; the rest is

@@ -181,8 +181,8 @@ bool graft_augment_view(struct graft_scratch *scratch, const struct graft_prepro
         part.height = crop.height;
         const struct graft_window all = {.width = width, .height = height, .columns = width, .rows = height};
         if (!graft_match_channels(scratch, channels, &part) ||
-            !graft_resize(scratch, &part, preprocess->filter, &all, result,
-                          (size_t)width * (size_t)channels)) {
+            !graft_resize_view(scratch, &part, preprocess->filter, &all, result,
+                               (size_t)width * (size_t)channels)) {
             return false;
         }
     } else if (!graft_preprocess_view(scratch, preprocess, view, result)) {

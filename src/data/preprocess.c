@@ -161,7 +161,7 @@ bool graft_preprocess_view(struct graft_scratch *scratch, const struct graft_pre
         memset(result, 0, stride * (size_t)preprocess->crop_height);
     }
     uint8_t *const corner = result + (size_t)down.pad * stride + (size_t)across.pad * channels;
-    return graft_resize(scratch, &source, preprocess->filter, &window, corner, stride);
+    return graft_resize_view(scratch, &source, preprocess->filter, &window, corner, stride);
 }
 
 static struct graft_view view_of(const struct graft_image *image)
@@ -207,7 +207,7 @@ enum graft_status graft_image_resize(struct graft_context *context, const struct
     struct graft_scratch scratch = {.context = context};
     const struct graft_view view = view_of(image);
     const struct graft_window window = {.width = width, .height = height, .columns = width, .rows = height};
-    if (!graft_resize(&scratch, &view, filter, &window, pixels, stride)) {
+    if (!graft_resize_view(&scratch, &view, filter, &window, pixels, stride)) {
         graft_release(context, pixels);
         status = GRAFT_ERROR_MEMORY;
     } else {

@@ -252,8 +252,8 @@ static bool resize_down_across(struct graft_scratch *scratch, const struct graft
     return true;
 }
 
-bool graft_resize(struct graft_scratch *scratch, const struct graft_view *view, enum graft_filter filter,
-                  const struct graft_window *window, uint8_t *result, size_t stride)
+bool graft_resize_view(struct graft_scratch *scratch, const struct graft_view *view, enum graft_filter filter,
+                       const struct graft_window *window, uint8_t *result, size_t stride)
 {
     if (filter == GRAFT_FILTER_NEAREST) {
         return resize_nearest(scratch, view, window, result, stride);

@@ -20,7 +20,7 @@ struct graft_window {
  * lie inside the resized picture. The pixels are those of a whole resize followed by a crop. False: no
  * memory.
  */
-bool graft_resize(struct graft_scratch *scratch, const struct graft_view *view, enum graft_filter filter,
-                  const struct graft_window *window, uint8_t *result, size_t stride);
+bool graft_resize_view(struct graft_scratch *scratch, const struct graft_view *view, enum graft_filter filter,
+                       const struct graft_window *window, uint8_t *result, size_t stride);
 
 #endif

@@ -66,6 +66,19 @@ int graft_global_avg_pool(struct graft_graph *graph, int x)
     return graft_reduce(graph, x, &a);
 }
 
+int graft_global_max_pool(struct graft_graph *graph, int x)
+{
+    const struct graft_desc *const desc = graft_graph_desc(graph, x);
+    if (!desc)
+        return -1;
+    const struct graft_shape shape = desc->shape;
+    struct graft_pool_attributes a = {.stride = {1, 1}};
+    for (int i = 0; i < 2; i++)
+        a.kernel[i] = (int32_t)(shape.dim[1 + i] < INT32_MAX ? shape.dim[1 + i] : INT32_MAX);
+    const struct graft_shape flat = graft_shape_of(2, shape.dim[0], shape.dim[3]);
+    return graft_reshape(graph, graft_max_pool(graph, x, &a), &flat);
+}
+
 int graft_reduce(struct graft_graph *graph, int x, const struct graft_reduce_attributes *attributes)
 {
     const union graft_attributes a = {.reduce = *attributes};
@@ -138,6 +151,18 @@ int graft_pad(struct graft_graph *graph, int x, const struct graft_pad_attribute
 {
     const union graft_attributes a = {.pad = *attributes};
     return apply(graph, GRAFT_OP_PAD, &a, &x, 1);
+}
+
+int graft_resize(struct graft_graph *graph, int x, const struct graft_resize_attributes *attributes)
+{
+    const union graft_attributes a = {.resize = *attributes};
+    return apply(graph, GRAFT_OP_RESIZE, &a, &x, 1);
+}
+
+int graft_lrn(struct graft_graph *graph, int x, const struct graft_lrn_attributes *attributes)
+{
+    const union graft_attributes a = {.lrn = *attributes};
+    return apply(graph, GRAFT_OP_LRN, &a, &x, 1);
 }
 
 int graft_transpose(struct graft_graph *graph, int x, const struct graft_transpose_attributes *attributes)

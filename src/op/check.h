@@ -55,6 +55,9 @@ enum graft_status graft_conv2d_shape(struct graft_context *context, const struct
  * only. */
 enum graft_status graft_pool_shape(struct graft_context *context, const struct graft_call *call,
                                    const struct graft_shape *x, struct graft_shape *y);
+/* Attributes and shapes of a resizing of x [n, h, w, c] to y [n, size, c]. */
+enum graft_status graft_resize_check(struct graft_context *context, const struct graft_call *call, int input);
+enum graft_status graft_lrn_check(struct graft_context *context, const struct graft_call *call);
 /* x, y, dy of a batch normalization: rank ≥ 2, channels last, each of the given inputs a vector of them. */
 enum graft_status graft_batch_norm_check(struct graft_context *context, const struct graft_call *call,
                                          int first_vector, int last_vector);
@@ -67,6 +70,8 @@ void graft_format_activation(enum graft_unary kind, char *text, size_t size);
 void graft_format_conv2d(const struct graft_call *call, char *text, size_t size);
 void graft_format_pool(const struct graft_call *call, char *text, size_t size);
 void graft_format_batch_norm(const struct graft_call *call, char *text, size_t size);
+void graft_format_resize(const struct graft_call *call, char *text, size_t size);
+void graft_format_lrn(const struct graft_call *call, char *text, size_t size);
 void graft_format_update(const struct graft_call *call, char *text, size_t size);
 
 /* Work. */

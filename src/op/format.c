@@ -58,6 +58,21 @@ void graft_format_pool(const struct graft_call *call, char *text, size_t size)
     }
 }
 
+void graft_format_resize(const struct graft_call *call, char *text, size_t size)
+{
+    const struct graft_resize_attributes *const a = &call->attributes.resize;
+    graft_format_append(text, size, " %s%s to %dx%d",
+                        a->mode == GRAFT_RESIZE_NEAREST ? "nearest" : "bilinear",
+                        a->align_corners ? " align_corners" : "", a->size[0], a->size[1]);
+}
+
+void graft_format_lrn(const struct graft_call *call, char *text, size_t size)
+{
+    const struct graft_lrn_attributes *const a = &call->attributes.lrn;
+    graft_format_append(text, size, " size %d alpha %g beta %g k %g", a->size, (double)a->alpha,
+                        (double)a->beta, (double)a->k);
+}
+
 void graft_format_batch_norm(const struct graft_call *call, char *text, size_t size)
 {
     const struct graft_batch_norm_attributes *const a = &call->attributes.batch_norm;

@@ -33,6 +33,8 @@ union graft_attributes {
     struct graft_slice_attributes slice;
     struct graft_pad_attributes pad;
     struct graft_transpose_attributes transpose;
+    struct graft_resize_attributes resize; /* resize, resize_grad */
+    struct graft_lrn_attributes lrn;       /* lrn, lrn_grad */
     struct graft_reshape_attributes reshape;
     struct graft_fill_attributes fill;
     struct graft_update_attributes update; /* sgd, adam, rmsprop */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* y = x with a border of `value`. */
+/* y = x with `value` around it, and between its elements. */
 #include "op/check.h"
 #include "op/emit.h"
 
@@ -12,13 +12,16 @@ static enum graft_status infer(struct graft_context *context, struct graft_call 
     const struct graft_pad_attributes *const a = &call->attributes.pad;
     struct graft_shape y = *graft_call_shape(call, X);
     for (int i = 0; i < y.rank; i++) {
-        if (a->before[i] < 0 || a->after[i] < 0 ||
+        int64_t gaps = 0;
+        if (a->before[i] < 0 || a->after[i] < 0 || a->between[i] < 0 || a->between[i] == INT64_MAX ||
+            (y.dim[i] > 1 && __builtin_mul_overflow(y.dim[i] - 1, a->between[i], &gaps)) ||
+            __builtin_add_overflow(y.dim[i], gaps, &y.dim[i]) ||
             __builtin_add_overflow(y.dim[i], a->before[i], &y.dim[i]) ||
             __builtin_add_overflow(y.dim[i], a->after[i], &y.dim[i])) {
             return graft_op_fail(context, call,
-                                 "pads %" PRId64 " and %" PRId64 " of dimension %d: they must be at "
-                                 "least 0 and fit in 63 bits with the size",
-                                 a->before[i], a->after[i], i);
+                                 "pads %" PRId64 " and %" PRId64 " of dimension %d, and %" PRId64
+                                 " between: they must be at least 0 and fit in 63 bits with the size",
+                                 a->before[i], a->after[i], i, a->between[i]);
         }
     }
     graft_call_output(call, 0, &y);
@@ -33,6 +36,7 @@ static void gradient(struct graft_gradient *g)
     for (int i = 0; i < x->rank; i++) {
         attributes.slice.begin[i] = g->call->attributes.pad.before[i];
         attributes.slice.size[i] = x->dim[i];
+        attributes.slice.step[i] = g->call->attributes.pad.between[i] + 1;
     }
     if (graft_gradient_wanted(g, X)) {
         g->input_gradients[X] =
@@ -46,6 +50,9 @@ static void format(const struct graft_call *call, char *text, size_t size)
     for (int i = 0; i < call->in[X].shape.rank && i < GRAFT_MAX_RANK; i++) {
         graft_format_append(text, size, "%s%" PRId64 "+%" PRId64, i == 0 ? " by " : ",", a->before[i],
                             a->after[i]);
+        if (a->between[i] > 0) {
+            graft_format_append(text, size, "/%" PRId64, a->between[i]);
+        }
     }
     graft_format_append(text, size, " with %g", (double)a->value);
 }

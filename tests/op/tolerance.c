@@ -98,6 +98,13 @@ static const struct rule rules[GRAFT_OP_COUNT] = {
     [GRAFT_OP_CONCAT] = {true, 0, "", NULL, NULL},
     [GRAFT_OP_SLICE] = {true, 0, "", NULL, NULL},
     [GRAFT_OP_PAD] = {true, 0, "", NULL, NULL},
+    /* two weights, each a division (5), their products with x, two sums */
+    [GRAFT_OP_RESIZE] = {true, 14, "a", NULL, NULL},
+    [GRAFT_OP_RESIZE_GRAD] = {true, 14, "a", NULL, NULL},
+    /* pow (16 units of 2u), alpha / size (5), square, product, sum, and the product with x */
+    [GRAFT_OP_LRN] = {false, 42, NULL, NULL, graft_magnitude_lrn},
+    /* those, a division of the power by d (5), and two products more */
+    [GRAFT_OP_LRN_GRAD] = {false, 50, NULL, NULL, graft_magnitude_lrn_grad},
     [GRAFT_OP_TRANSPOSE] = {true, 0, "", NULL, NULL},
     [GRAFT_OP_RESHAPE] = {true, 0, "", NULL, NULL},
     [GRAFT_OP_FILL] = {true, 0, "", NULL, NULL},

@@ -40,6 +40,8 @@ void graft_magnitude_log_softmax(struct graft_magnitude *m);
 void graft_magnitude_log_softmax_grad(struct graft_magnitude *m);
 void graft_magnitude_cross_entropy(struct graft_magnitude *m);
 void graft_magnitude_cross_entropy_grad(struct graft_magnitude *m);
+void graft_magnitude_lrn(struct graft_magnitude *m);
+void graft_magnitude_lrn_grad(struct graft_magnitude *m);
 void graft_magnitude_adam(struct graft_magnitude *m);
 void graft_magnitude_rmsprop(struct graft_magnitude *m);
 

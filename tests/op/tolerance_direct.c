@@ -101,6 +101,51 @@ void graft_magnitude_softmax_grad(struct graft_magnitude *m)
     }
 }
 
+/* d of local response normalization for channel c of a row: see struct graft_lrn_attributes. */
+static double response_of(const struct graft_call *call, const double *row, int64_t c)
+{
+    const struct graft_lrn_attributes *const a = &call->attributes.lrn;
+    double sum = 0;
+    for (int64_t j = 0; j < columns_of(call, 0); j++) {
+        sum += j >= c - a->size / 2 && j <= c + (a->size - 1) / 2 ? row[j] * row[j] : 0;
+    }
+    return (double)a->k + (double)a->alpha / a->size * sum;
+}
+
+/* |y|·(1 + beta): a relative error of d, a sum of positive numbers, is beta times that in its power. */
+void graft_magnitude_lrn(struct graft_magnitude *m)
+{
+    const double beta = (double)m->call->attributes.lrn.beta;
+    const int64_t columns = columns_of(m->call, 0);
+    for (int64_t i = 0; i < rows_of(m->call, 0) * columns; i++) {
+        const double *const row = (const double *)m->given[0] + i / columns * columns;
+        const double d = response_of(m->call, row, i % columns);
+        m->magnitude[0][i] = (1 + beta) * fabs(row[i % columns]) * pow(d, -beta);
+    }
+}
+
+/* |dy|·d^−beta·(1 + beta) + 2·alpha·beta/size·|x|·Σ |dy·x|·d^(−beta − 1)·(2 + beta) */
+void graft_magnitude_lrn_grad(struct graft_magnitude *m)
+{
+    const struct graft_lrn_attributes *const a = &m->call->attributes.lrn;
+    const double beta = (double)a->beta;
+    const double factor = 2 * (double)a->alpha * beta / a->size;
+    const int64_t columns = columns_of(m->call, 0);
+    for (int64_t i = 0; i < rows_of(m->call, 0) * columns; i++) {
+        const double *const row = (const double *)m->given[0] + i / columns * columns;
+        const double *const dy = (const double *)m->given[1] + i / columns * columns;
+        const int64_t c = i % columns;
+        double size = (1 + beta) * fabs(dy[c]) * pow(response_of(m->call, row, c), -beta);
+        for (int64_t j = 0; j < columns; j++) {
+            if (c >= j - a->size / 2 && c <= j + (a->size - 1) / 2) {
+                const double power = pow(response_of(m->call, row, j), -beta - 1);
+                size += factor * fabs(row[c]) * fabs(dy[j] * row[j]) * power * (2 + beta);
+            }
+        }
+        m->magnitude[0][i] = size;
+    }
+}
+
 /* For x − max − log Σ exp(x − max): |max| + log Σ + what the log's argument errs by, 1 + Σ p·e; |x| is to be
  * added. */
 static double log_size(const double *x, int64_t columns)

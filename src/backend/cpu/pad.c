@@ -16,8 +16,10 @@ void REFERENCE(pad)(const struct graft_cpu_args *args)
         int64_t from[GRAFT_MAX_RANK];
         bool inside = true;
         for (int d = 0; d < shape->rank; d++) {
-            from[d] = index[d] - a->before[d];
-            inside = inside && from[d] >= 0 && from[d] < x_shape->dim[d];
+            const int64_t step = a->between[d] + 1;
+            const int64_t at = index[d] - a->before[d];
+            from[d] = at / step;
+            inside = inside && at >= 0 && at % step == 0 && from[d] < x_shape->dim[d];
         }
         const double value = inside ? (double)x[index_element(x_shape, shape->rank, from)] : (double)a->value;
         reference_store(call, 0, &y[i], value);

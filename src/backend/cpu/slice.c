@@ -13,7 +13,8 @@ void REFERENCE(slice)(const struct graft_cpu_args *args)
     for (int64_t i = 0; i < count; i++, index_next(shape, index)) {
         int64_t from[GRAFT_MAX_RANK];
         for (int d = 0; d < shape->rank; d++) {
-            from[d] = index[d] + call->attributes.slice.begin[d];
+            const int64_t step = call->attributes.slice.step[d] > 1 ? call->attributes.slice.step[d] : 1;
+            from[d] = index[d] * step + call->attributes.slice.begin[d];
         }
         reference_store(call, 0, &y[i], (double)x[index_element(&call->in[0].shape, shape->rank, from)]);
     }

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "backend/opencl/pool.h"
 
+#include "base/size.h"
+
 static struct graft_opencl_flat pool_sizes(const struct graft_opencl_device *device,
                                            enum graft_opencl_family family)
 {
@@ -17,6 +19,27 @@ void graft_opencl_arg_window(struct graft_opencl_args *args, const struct graft_
                                pool->pad[0],    pool->pad[1],    pool->pad[2],    pool->pad[3]};
     graft_opencl_arg_ints(args, shape, 4);
     graft_opencl_arg_ints(args, window, 8);
+}
+
+void graft_opencl_arg_resize(struct graft_opencl_args *args, const struct graft_resize_attributes *resize,
+                             const struct graft_shape *x, const struct graft_shape *y)
+{
+    const int32_t shape[4] = {(int32_t)x->dim[1], (int32_t)x->dim[2], (int32_t)y->dim[1], (int32_t)y->dim[2]};
+    graft_opencl_arg_ints(args, shape, 4);
+    for (int i = 0; i < 2; i++)
+        graft_opencl_arg_float(args, (double)((float)shape[i] / (float)shape[2 + i]));
+    graft_opencl_arg_int(args, resize->align_corners ? 2 : resize->mode);
+}
+
+void graft_opencl_arg_response(struct graft_opencl_args *args, const struct graft_lrn_attributes *lrn,
+                               const struct graft_shape *x)
+{
+    const int64_t channels = graft_opencl_inner(x); /* no window is longer */
+    graft_opencl_arg_int(args, graft_min_i64(lrn->size / 2, channels));
+    graft_opencl_arg_int(args, graft_min_i64((lrn->size - 1) / 2, channels));
+    graft_opencl_arg_float(args, (double)lrn->alpha / lrn->size);
+    graft_opencl_arg_float(args, (double)lrn->beta);
+    graft_opencl_arg_float(args, (double)lrn->k);
 }
 
 enum graft_status graft_opencl_pool_launch(struct graft_opencl_device *device,

@@ -16,11 +16,12 @@ static enum graft_status open(struct graft_opencl_device *device, struct graft_o
     const struct graft_shape *y = &kernel->call.out[0].shape;
     int64_t strides[1][GRAFT_MAX_RANK];
     const struct graft_shape *x = &kernel->call.in[0].shape;
-    int64_t step = 1;
+    const struct graft_slice_attributes *slice = &kernel->call.attributes.slice;
+    int64_t stride = 1;
     for (int i = x->rank - 1; i >= 0; i--) {
-        strides[0][i] = step;
-        state->begin += (uint64_t)(kernel->call.attributes.slice.begin[i] * step) * sizeof(float);
-        step *= x->dim[i];
+        strides[0][i] = stride * (slice->step[i] > 1 && y->dim[i] > 1 ? slice->step[i] : 1);
+        state->begin += (uint64_t)(slice->begin[i] * stride) * sizeof(float);
+        stride *= x->dim[i];
     }
     graft_opencl_strided_make(&state->strided, y, 1, strides);
     state->flat = graft_opencl_flat_sizes(device, kernel->variant->family);

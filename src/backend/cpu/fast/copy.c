@@ -23,19 +23,27 @@ struct box {
     const struct graft_cpu_args *args;
     struct graft_shape inner, outer;
     int64_t begin[GRAFT_MAX_RANK]; /* of the inner in the outer */
+    int64_t step[GRAFT_MAX_RANK];  /* in the outer, from one to the next of the inner */
     int axis;               /* from here on, the inner one fills the outer: runs span these dimensions */
     int64_t run, outer_run; /* floats of a run, and of the outer tensor for one index before `axis` */
+    int64_t run_step; /* in the outer, between floats of a run: 1 where more than one dimension is one */
     int64_t item_runs;
 };
 
 static struct box make_box(const struct graft_cpu_args *args, const struct graft_shape *inner,
-                           const struct graft_shape *outer, const int64_t *begin)
+                           const struct graft_shape *outer, const int64_t *begin, const int64_t *step)
 {
-    struct box box = {.args = args, .inner = *inner, .outer = *outer};
+    struct box box = {.args = args, .inner = *inner, .outer = *outer, .run_step = 1};
     memcpy(box.begin, begin, sizeof box.begin);
+    memcpy(box.step, step, sizeof box.step);
     box.axis = inner->rank > 0 ? inner->rank - 1 : 0;
     while (box.axis > 0 && inner->dim[box.axis] == outer->dim[box.axis])
         box.axis--;
+    if (box.axis < inner->rank && step[box.axis] > 1) { /* this one has gaps, those behind it are full */
+        const bool last = box.axis == inner->rank - 1;
+        box.run_step = last ? step[box.axis] : 1;
+        box.axis += last ? 0 : 1;
+    }
     box.run = fast_extent(inner, box.axis, inner->rank);
     box.outer_run = fast_extent(outer, box.axis, outer->rank);
     box.item_runs = graft_max_i64(FAST_CHUNK / graft_max_i64(box.run, 1), 1);
@@ -50,7 +58,7 @@ static int64_t outer_begin(const struct box *box, int64_t index)
     if (box->outer.rank > 0)
         at = box->begin[box->axis] * fast_extent(&box->outer, box->axis + 1, box->outer.rank);
     for (int d = box->axis - 1; d >= 0; d--) {
-        at += (index % box->inner.dim[d] + box->begin[d]) * stride;
+        at += (index % box->inner.dim[d] * box->step[d] + box->begin[d]) * stride;
         index /= box->inner.dim[d];
         stride *= box->outer.dim[d];
     }
@@ -68,9 +76,15 @@ static void slice_item(void *argument, int64_t item, int thread)
     const struct box *const box = argument;
     const bool accumulate = fast_accumulates(box->args->call, 0);
     const int64_t end = graft_min_i64((item + 1) * box->item_runs, runs_of(box));
-    for (int64_t run = item * box->item_runs; run < end; run++)
-        move((float *)box->args->out[0] + run * box->run,
-             (const float *)box->args->in[0] + outer_begin(box, run), box->run, accumulate);
+    for (int64_t run = item * box->item_runs; run < end; run++) {
+        float *const to = (float *)box->args->out[0] + run * box->run;
+        const float *const from = (const float *)box->args->in[0] + outer_begin(box, run);
+        if (box->run_step == 1)
+            move(to, from, box->run, accumulate);
+        else
+            for (int64_t i = 0; i < box->run; i++)
+                to[i] = from[i * box->run_step] + (accumulate ? to[i] : 0);
+    }
 }
 
 static void slice(const struct graft_cpu_device *device, const struct graft_cpu_args *args)
@@ -79,7 +93,11 @@ static void slice(const struct graft_cpu_device *device, const struct graft_cpu_
     const struct graft_call *const call = args->call;
     if (graft_shape_count(&call->out[0].shape) == 0)
         return;
-    struct box box = make_box(args, &call->out[0].shape, &call->in[0].shape, call->attributes.slice.begin);
+    int64_t step[GRAFT_MAX_RANK];
+    for (int d = 0; d < GRAFT_MAX_RANK; d++)
+        step[d] = graft_max_i64(call->attributes.slice.step[d], 1);
+    struct box box =
+        make_box(args, &call->out[0].shape, &call->in[0].shape, call->attributes.slice.begin, step);
     graft_pool_run(args->pool, graft_ceil_div(runs_of(&box), box.item_runs), slice_item, &box);
 }
 
@@ -87,11 +105,16 @@ static void pad_item(void *argument, int64_t item, int thread)
 {
     (void)thread;
     const struct box *const box = argument;
-    const bool accumulate = fast_accumulates(box->args->call, 0);
     const int64_t end = graft_min_i64((item + 1) * box->item_runs, runs_of(box));
-    for (int64_t run = item * box->item_runs; run < end; run++)
-        move((float *)box->args->out[0] + outer_begin(box, run),
-             (const float *)box->args->in[0] + run * box->run, box->run, accumulate);
+    for (int64_t run = item * box->item_runs; run < end; run++) {
+        float *const to = (float *)box->args->out[0] + outer_begin(box, run);
+        const float *const from = (const float *)box->args->in[0] + run * box->run;
+        if (box->run_step == 1)
+            move(to, from, box->run, false);
+        else
+            for (int64_t i = 0; i < box->run; i++)
+                to[i * box->run_step] = from[i];
+    }
 }
 
 static void fill_item(void *argument, int64_t item, int thread)
@@ -112,7 +135,11 @@ static void pad(const struct graft_cpu_device *device, const struct graft_cpu_ar
     graft_pool_run(args->pool, fast_chunks(graft_shape_count(&call->out[0].shape)), fill_item, (void *)args);
     if (graft_shape_count(&call->in[0].shape) == 0)
         return;
-    struct box box = make_box(args, &call->in[0].shape, &call->out[0].shape, call->attributes.pad.before);
+    int64_t step[GRAFT_MAX_RANK];
+    for (int d = 0; d < GRAFT_MAX_RANK; d++)
+        step[d] = call->attributes.pad.between[d] + 1;
+    struct box box =
+        make_box(args, &call->in[0].shape, &call->out[0].shape, call->attributes.pad.before, step);
     graft_pool_run(args->pool, graft_ceil_div(runs_of(&box), box.item_runs), pad_item, &box);
 }
 

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: MIT */
+#include "backend/opencl/pool.h"
+
+static enum graft_status open(struct graft_opencl_device *device, struct graft_opencl_kernel *kernel)
+{
+    return graft_opencl_simple_add(device, kernel, "resize_grad");
+}
+
+static enum graft_status run(struct graft_opencl_device *device, struct graft_opencl_kernel *kernel,
+                             const struct graft_tensor *in, const struct graft_tensor *out,
+                             struct graft_tensor workspace)
+{
+    (void)workspace;
+    const struct graft_shape *x = &kernel->call.out[0].shape;
+    struct graft_opencl_args args = {0};
+    graft_opencl_arg_tensor(device, &args, out[0], sizeof(float));
+    graft_opencl_arg_tensor(device, &args, in[0], sizeof(float));
+    graft_opencl_arg_resize(&args, &kernel->call.attributes.resize, x, &kernel->call.in[0].shape);
+    graft_opencl_arg_int(&args, graft_opencl_accumulates(kernel, 0));
+    return graft_opencl_pool_launch(device, kernel, 0, &args, x);
+}
+
+GRAFT_OPENCL_FLAT_VARIANTS(resize_grad, graft_opencl_check_none, open, run);
