@@ -14,9 +14,14 @@ KERNEL void resize(global float *y, const ulong y_at, const global float *x, con
     COLUMNS_OF(column, column_end, inner, blocks, FEW);
     y += y_at;
     x += x_at;
-    for (int row = row_begin; row < row_end; row++) {
-        const int ox = row % shape.s3, oy = row / shape.s3 % shape.s2, image = row / shape.s3 / shape.s2;
-        const int4 py = resize_place(oy, shape.s0, shape.s2, scale_y, mode);
+    int ox = row_begin % shape.s3, line = row_begin / shape.s3;
+    for (int row = row_begin; row < row_end; row++, ox++) {
+        if (ox == shape.s3) {
+            ox = 0;
+            line++;
+        }
+        const int image = line / shape.s2;
+        const int4 py = resize_place(line - image * shape.s2, shape.s0, shape.s2, scale_y, mode);
         const int4 px = resize_place(ox, shape.s1, shape.s3, scale_x, mode);
         const float2 wy = resize_weights(py), wx = resize_weights(px);
         const global float *const above = x + (image * shape.s0 + py.x) * shape.s1 * inner;

@@ -51,16 +51,17 @@ int2 resize_readers(const int at, const int in, const int out, const int mode)
     return (int2)(max(from, 0), min(to + 1, out));
 }
 
-/* The weight with which output i reads element `at`. */
-float resize_weight(const int i, const int at, const int in, const int out, const float scale,
-                    const int mode);
+/* The weight with which output i reads element `at`: how near it stands to it, places beyond the ends being moved
+ * onto them. */
+float resize_weight(const int i, const int at, const int in, const int out, const float scale, const int mode);
 float resize_weight(const int i, const int at, const int in, const int out, const float scale, const int mode)
 {
-    const int4 place = resize_place(i, in, out, scale, mode);
-    const float2 weights = resize_weights(place);
-    if (place.x == place.y)
-        return place.x == at ? 1.0f : 0.0f;
-    return place.x == at ? weights.x : place.y == at ? weights.y : 0.0f;
+    if (mode == RESIZE_NEAREST)
+        return resize_place(i, in, out, scale, mode).x == at ? 1.0f : 0.0f;
+    const int whole = mode == RESIZE_CORNERS ? max(out - 1, 1) : 2 * out;
+    const int place = mode == RESIZE_CORNERS ? i * (in - 1) : (2 * i + 1) * in - out;
+    const int away = (int)abs(clamp(place, 0, (in - 1) * whole) - at * whole);
+    return away < whole ? convert_float(whole - away) / convert_float(whole) : 0.0f;
 }
 
 #endif

@@ -5,35 +5,34 @@
 
 #include "simple.h"
 
-/* VEC elements from `at` on, 0 where there is none. */
-real load_inside(const global float *row, const int at, const int inner);
-real load_inside(const global float *row, const int at, const int inner)
-{
-#if VEC > 1
-    if (at < 0 || at + VEC > inner) {
-        float part[VEC];
-        for (int i = 0; i < VEC; i++)
-            part[i] = at + i >= 0 && at + i < inner ? row[at + i] : 0.0f;
-        return LOAD(part);
-    }
-    return LOAD(row + at);
-#else
-    return at >= 0 && at < inner ? row[at] : 0.0f;
-#endif
-}
-
-/* Σ over `before` channels before and `after` behind each. */
+/* Σ over `before` channels before and `after` behind each of the VEC from i on. */
 real window_sum(const global float *row, const int i, const int inner, const int before, const int after,
                 const int squares);
 real window_sum(const global float *row, const int i, const int inner, const int before, const int after,
                 const int squares)
 {
-    real sum = (real)(0.0f);
-    for (int j = i - before; j <= i + after; j++) {
-        const real v = load_inside(row, j, inner);
-        sum += squares ? v * v : v;
+#if VEC > 1
+    if (i >= before && i + after + VEC <= inner) {
+        real sum = (real)(0.0f);
+        for (int j = i - before; j <= i + after; j++) {
+            const real v = LOAD(row + j);
+            sum += squares ? v * v : v;
+        }
+        return sum;
     }
+    float part[VEC];
+    for (int k = 0; k < VEC; k++) {
+        part[k] = 0.0f;
+        for (int j = max(i + k - before, 0); j <= min(i + k + after, inner - 1); j++)
+            part[k] += squares ? row[j] * row[j] : row[j];
+    }
+    return LOAD(part);
+#else
+    real sum = 0.0f;
+    for (int j = max(i - before, 0); j <= min(i + after, inner - 1); j++)
+        sum += squares ? row[j] * row[j] : row[j];
     return sum;
+#endif
 }
 
 /* d^−beta; the usual power by two roots, which every driver computes well. */

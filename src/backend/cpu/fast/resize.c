@@ -104,6 +104,8 @@ static void run(const struct graft_cpu_device *device, const struct graft_cpu_ar
 
 /* ---- gradient */
 
+#define GATHERED 4 /* vectors of dx at once */
+
 struct reader {
     int32_t output;
     float weight;
@@ -161,18 +163,25 @@ static void find_readers(const struct graft_call *call, int axis, const struct r
     }
 }
 
+/* `vectors` side by side, of `lanes` floats each. */
 FAST_INLINE void gather(float *dx, const float *dy, const struct reader *const list[2], const int count[2],
-                        int64_t row, int64_t pixel, int lanes, bool accumulate)
+                        int64_t row, int64_t pixel, const int vectors, int lanes, bool accumulate)
 {
-    vec total = {0};
+    vec total[GATHERED] = {{0}};
     for (int i = 0; i < count[0]; i++) {
-        vec sum = {0};
+        const float *const from = dy + list[0][i].output * row;
+        vec sum[GATHERED] = {{0}};
         for (int j = 0; j < count[1]; j++)
-            sum += vec_set(list[1][j].weight) *
-                   load(dy + list[0][i].output * row + list[1][j].output * pixel, lanes);
-        total += vec_set(list[0][i].weight) * sum;
+            for (int v = 0; v < vectors; v++)
+                sum[v] += vec_set(list[1][j].weight) *
+                          load(from + list[1][j].output * pixel + v * FAST_WIDTH, lanes);
+        for (int v = 0; v < vectors; v++)
+            total[v] += vec_set(list[0][i].weight) * sum[v];
     }
-    store(dx, accumulate ? load(dx, lanes) + total : total, lanes);
+    for (int v = 0; v < vectors; v++) {
+        float *const to = dx + v * FAST_WIDTH;
+        store(to, accumulate ? load(to, lanes) + total[v] : total[v], lanes);
+    }
 }
 
 static void grad_item(void *argument, int64_t item, int thread)
@@ -196,10 +205,12 @@ static void grad_item(void *argument, int64_t item, int thread)
             count[axis] = readers->begin[at + 1] - readers->begin[at];
         }
         int64_t c = 0;
+        for (; c + GATHERED * FAST_WIDTH <= channels; c += GATHERED * FAST_WIDTH)
+            gather(dx + c, dy + c, list, count, row, channels, GATHERED, FAST_WIDTH, accumulate);
         for (; c + FAST_WIDTH <= channels; c += FAST_WIDTH)
-            gather(dx + c, dy + c, list, count, row, channels, FAST_WIDTH, accumulate);
+            gather(dx + c, dy + c, list, count, row, channels, 1, FAST_WIDTH, accumulate);
         if (c < channels)
-            gather(dx + c, dy + c, list, count, row, channels, (int)(channels - c), accumulate);
+            gather(dx + c, dy + c, list, count, row, channels, 1, (int)(channels - c), accumulate);
     }
 }
 

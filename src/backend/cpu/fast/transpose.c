@@ -10,8 +10,8 @@
 #include "backend/cpu/fast/common.h"
 #include "backend/cpu/fast/vector.h"
 
-#define BLOCK 64                     /* of a tile along a and b where both are long */
-#define BLOCK_FLOATS (BLOCK * BLOCK) /* of any tile: 16 KiB of each side */
+#define BLOCK_FLOATS 4096 /* of a block of tiles: 16 KiB of each side */
+#define FEW_ROWS 16
 #define MOST_STEPS (GRAFT_MAX_RANK + 2)
 
 struct turn {
@@ -64,6 +64,14 @@ static void add_step(struct turn *turn, int64_t dim, int64_t x_step, int64_t y_s
     turn->y_step[turn->steps++] = y_step;
 }
 
+/* Few rows of y, so that each is written for long, and not more pages are touched than processors keep. */
+static void choose_blocks(struct turn *turn)
+{
+    turn->block_a = graft_min_i64(turn->a, FEW_ROWS);
+    turn->block_b = graft_min_i64(turn->b, BLOCK_FLOATS / turn->block_a);
+    turn->block_a = graft_min_i64(turn->a, BLOCK_FLOATS / turn->block_b);
+}
+
 static void describe(struct turn *turn, const struct graft_cpu_args *args)
 {
     int64_t dim[GRAFT_MAX_RANK], x_step[GRAFT_MAX_RANK], y_step[GRAFT_MAX_RANK];
@@ -77,14 +85,12 @@ static void describe(struct turn *turn, const struct graft_cpu_args *args)
     }
     turn->b = dim[last];
     turn->x_row = x_step[last];
-    turn->block_b = graft_min_i64(turn->b, BLOCK);
+    turn->block_b = graft_min_i64(turn->b, BLOCK_FLOATS);
     if (a != last) {
         turn->a = dim[a];
         turn->y_row = y_step[a];
-        turn->block_a = graft_min_i64(turn->a, turn->b < BLOCK ? BLOCK_FLOATS / turn->b : BLOCK);
+        choose_blocks(turn);
     }
-    if (turn->block_a < BLOCK)
-        turn->block_b = graft_min_i64(turn->b, BLOCK_FLOATS / graft_max_i64(turn->block_a, 1));
     for (int i = 0; i < last; i++)
         if (i != a)
             add_step(turn, dim[i], x_step[i], y_step[i]);
