@@ -1,9 +1,27 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * y = activation(a + b) or activation(a × b), a and b stretched to y's shape; y += … if accumulate.
+ * y = activation(a op b), a and b stretched to y's shape; y += … if accumulate. pow is in power.cl.
  * y is [rows, inner]; a_inner and b_inner are 0 or 1. y may be a or b. Required -D: those of simple.h.
  */
+#include "simple.h"
 #include "strided.h"
+
+/* Of max and min a NaN wins. */
+real binary_value(const int kind, const real a, const real b);
+real binary_value(const int kind, const real a, const real b)
+{
+    if (kind == BINARY_MUL)
+        return a * b;
+    if (kind == BINARY_SUB)
+        return a - b;
+    if (kind == BINARY_DIV)
+        return a / b;
+    if (kind == BINARY_MAX)
+        return a > b || a != a ? a : b;
+    if (kind == BINARY_MIN)
+        return a < b || a != a ? a : b;
+    return a + b;
+}
 
 KERNEL void binary(global float *y, const ulong y_at, const global float *a, const ulong a_at,
                    const global float *b, const ulong b_at, const int kind, const int activation,
@@ -23,7 +41,7 @@ KERNEL void binary(global float *y, const ulong y_at, const global float *a, con
             const int n = min(column_end - i, VEC);
             const real left = strided_load(a_row, i, a_inner, n);
             const real right = strided_load(b_row, i, b_inner, n);
-            const real value = kind == 0 ? left + right : left * right;
+            const real value = binary_value(kind, left, right);
             store_result(ACTIVATE(activation, real, value), y + (row * inner + i), n, accumulate);
         }
     }

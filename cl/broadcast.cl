@@ -3,6 +3,7 @@
  * y = scale × x, x stretched to y's shape; y += … if accumulate. y is [rows, inner]; x_inner is 0 or 1.
  * Required -D: those of simple.h.
  */
+#include "simple.h"
 #include "strided.h"
 
 KERNEL void broadcast(global float *y, const ulong y_at, const global float *x, const ulong x_at,

@@ -16,6 +16,28 @@
 #define UNARY_NONE 0
 #define UNARY_RELU 1
 #define UNARY_RELU6 2
+#define UNARY_LEAKY_RELU 3
+#define UNARY_SIGMOID 4
+#define UNARY_TANH 5
+#define UNARY_HARD_SIGMOID 6
+#define UNARY_HARD_SWISH 7
+#define UNARY_SILU 8
+#define UNARY_GELU 9
+#define UNARY_GELU_TANH 10
+#define UNARY_SQRT 11
+#define UNARY_EXP 12
+#define UNARY_LOG 13
+#define UNARY_ABS 14
+#define UNARY_CLIP 15
+
+/* enum graft_binary */
+#define BINARY_ADD 0
+#define BINARY_MUL 1
+#define BINARY_SUB 2
+#define BINARY_DIV 3
+#define BINARY_POW 4
+#define BINARY_MAX 5
+#define BINARY_MIN 6
 
 /* The activation of a value or a vector: NaN stays NaN. `type` is float, float4 … */
 #define ACTIVATE(kind, type, x)                                                                              \

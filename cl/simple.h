@@ -7,30 +7,10 @@
 #ifndef GRAFT_CL_SIMPLE_H
 #define GRAFT_CL_SIMPLE_H
 
-#include "vector.h"
+#include "kernel.h"
 
 #ifndef LANES
 #error "simple.h needs -DLANES=1 or more"
-#endif
-
-/* Vectors that a work-item takes where there are few columns; where it keeps numbers for each of them; and
- * where it sums columns (1 if lanes share the sums). */
-#if VEC > 1
-#define FEW 4
-#define KEPT 16
-#define SUMMED 8
-#else
-#define FEW 1
-#define KEPT 1
-#define SUMMED 1
-#endif
-
-/* How kernels begin. Where vectors are written out a work-group is one work-item, and no compiler is to make vectors of
- * vectors over several. */
-#if VEC > 1
-#define KERNEL kernel __attribute__((vec_type_hint(real))) __attribute__((reqd_work_group_size(1, 1, 1)))
-#else
-#define KERNEL kernel
 #endif
 
 #endif

@@ -3,6 +3,7 @@
  * y = a part of x (x_at already points to its first element); y += … if accumulate. y is [rows, inner], inner
  * is contiguous in x. Required -D: those of simple.h.
  */
+#include "simple.h"
 #include "strided.h"
 
 KERNEL void slice(global float *y, const ulong y_at, const global float *x, const ulong x_at,

@@ -7,7 +7,7 @@
 #ifndef GRAFT_CL_STRIDED_H
 #define GRAFT_CL_STRIDED_H
 
-#include "simple.h"
+#include "kernel.h"
 
 int strided_row(int row, const int outer, const int8 dim, const int8 stride);
 int strided_row(int row, const int outer, const int8 dim, const int8 stride)

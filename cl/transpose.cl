@@ -9,6 +9,7 @@
  * nearest cache. transpose_tiles: a work-group takes one unit, a square of TILE, through local memory; the
  * group is a multiple of TILE work-items. Required -D: those of simple.h; LANES ≥ TILE for the second one.
  */
+#include "simple.h"
 #include "strided.h"
 
 #define TILE 32

@@ -1,25 +1,54 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * dx[i] = f'(s[i]) × dy[i], or += if accumulate, of `count` elements; s is f's argument or its value,
- * whichever the derivative follows from. dx may be dy. Required -D: those of simple.h.
+ * whichever the derivative follows from. Functions, first and second as in unary.cl, and those whose
+ * derivative needs no exponential. dx may be dy. Required -D: those of simple.h.
  */
 #include "simple.h"
 
+real unary_slope(const int kind, const real s, const real dy, const float first, const float second);
+real unary_slope(const int kind, const real s, const real dy, const float first, const float second)
+{
+    const real zero = (real)(0.0f);
+    switch (kind) {
+    case UNARY_RELU:
+        return s > zero ? dy : zero;
+    case UNARY_RELU6:
+        return s > zero && s < (real)(6.0f) ? dy : zero;
+    case UNARY_LEAKY_RELU:
+        return s > zero ? dy : dy * first;
+    case UNARY_SIGMOID:
+        return dy * (s * (1.0f - s));
+    case UNARY_TANH:
+        return dy * (1.0f - s * s);
+    case UNARY_HARD_SIGMOID:
+        return s > (real)(-3.0f) && s < (real)(3.0f) ? dy * (1.0f / 6.0f) : zero;
+    case UNARY_HARD_SWISH:
+        return s <= (real)(-3.0f) ? zero : s < (real)(3.0f) ? dy * ((s + s + 3.0f) * (1.0f / 6.0f)) : dy;
+    case UNARY_SQRT:
+        return dy / (s + s);
+    case UNARY_EXP:
+        return dy * s;
+    case UNARY_LOG:
+        return dy / s;
+    case UNARY_ABS:
+        return s > zero ? dy : s < zero ? -dy : zero;
+    case UNARY_CLIP:
+        return s > (real)(first) && s < (real)(second) ? dy : zero;
+    }
+    return dy;
+}
+
 KERNEL void unary_grad(global float *dx, const ulong dx_at, const global float *s, const ulong s_at,
-                       const global float *dy, const ulong dy_at, const int kind, const int accumulate,
-                       const int count)
+                       const global float *dy, const ulong dy_at, const int kind, const float first,
+                       const float second, const int accumulate, const int count)
 {
     dx += dx_at;
     s += s_at;
     dy += dy_at;
     for (FLAT_LOOP(i, n, count)) {
-        const real from = load_some(s + i, (int)n);
-        const real gradient = load_some(dy + i, (int)n);
-        const real zero = (real)(0.0f);
-        const real above = from > zero ? gradient : zero;
-        const real value = kind == UNARY_NONE   ? gradient
-                           : kind == UNARY_RELU ? above
-                                                : (from < (real)(6.0f) ? above : zero);
+        const real value =
+            unary_slope(kind, load_some(s + i, (int)n), load_some(dy + i, (int)n), first, second);
         store_result(value, dx + i, (int)n, accumulate);
     }
 }

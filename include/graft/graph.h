@@ -79,7 +79,14 @@ GRAFT_API int graft_matmul(struct graft_graph *graph, int a, int b, int bias, bo
                            bool transpose_b);
 GRAFT_API int graft_add(struct graft_graph *graph, int a, int b);
 GRAFT_API int graft_mul(struct graft_graph *graph, int a, int b);
+GRAFT_API int graft_sub(struct graft_graph *graph, int a, int b);
+GRAFT_API int graft_div(struct graft_graph *graph, int a, int b);
+GRAFT_API int graft_pow(struct graft_graph *graph, int a, int b);
+GRAFT_API int graft_binary(struct graft_graph *graph, enum graft_binary kind, int a, int b);
+/* leaky_relu with alpha 0.01, clip without limits: those with other parameters follow. */
 GRAFT_API int graft_unary(struct graft_graph *graph, enum graft_unary kind, int x);
+GRAFT_API int graft_leaky_relu(struct graft_graph *graph, int x, float alpha);
+GRAFT_API int graft_clip(struct graft_graph *graph, int x, float low, float high);
 GRAFT_API int graft_max_pool(struct graft_graph *graph, int x,
                              const struct graft_pool_attributes *attributes);
 GRAFT_API int graft_avg_pool(struct graft_graph *graph, int x,

@@ -12,15 +12,47 @@
 extern "C" {
 #endif
 
-/* Functions of one value. As an activation of conv2d, matmul, batch_norm and binary: NONE or one of the
- * others. */
+/*
+ * Functions of one value; f(NaN) is NaN, f(±Inf) what the formula gives in IEEE arithmetic. Formulas and
+ * slopes are PyTorch's, also at kinks (in brackets; a slope of 0 gives 0 there, whatever comes in); slopes at
+ * ±Inf are not defined. As an
+ * activation of conv2d, matmul, batch_norm and binary: NONE, RELU or RELU6.
+ */
 enum graft_unary {
-    GRAFT_UNARY_NONE = 0, /* the value itself */
-    GRAFT_UNARY_RELU = 1, /* max(x, 0); NaN stays NaN */
-    GRAFT_UNARY_RELU6 = 2 /* min(max(x, 0), 6); NaN stays NaN */
+    GRAFT_UNARY_NONE = 0,         /* the value itself */
+    GRAFT_UNARY_RELU = 1,         /* max(x, 0) [0 at 0] */
+    GRAFT_UNARY_RELU6 = 2,        /* min(max(x, 0), 6) [0 at 0 and at 6] */
+    GRAFT_UNARY_LEAKY_RELU = 3,   /* x > 0 ? x : alpha · x [alpha at 0] */
+    GRAFT_UNARY_SIGMOID = 4,      /* 1 / (1 + exp(−x)) */
+    GRAFT_UNARY_TANH = 5,         /* tanh x */
+    GRAFT_UNARY_HARD_SIGMOID = 6, /* relu6(x + 3) / 6 [0 at −3 and at 3] */
+    GRAFT_UNARY_HARD_SWISH = 7,   /* x · relu6(x + 3) / 6 [0 at −3, 1 at 3] */
+    GRAFT_UNARY_SILU = 8,         /* x · sigmoid x */
+    GRAFT_UNARY_GELU = 9,         /* x · Φ(x), Φ(x) = (1 + erf(x / √2)) / 2 */
+    GRAFT_UNARY_GELU_TANH = 10,   /* x · (1 + tanh(√(2/π) · (x + 0.044715 · x³))) / 2 */
+    GRAFT_UNARY_SQRT = 11,        /* √x; NaN below 0 */
+    GRAFT_UNARY_EXP = 12,         /* e^x */
+    GRAFT_UNARY_LOG = 13,         /* natural logarithm; −Inf at 0, NaN below */
+    GRAFT_UNARY_ABS = 14,         /* |x| [0 at 0] */
+    GRAFT_UNARY_CLIP = 15,        /* min(max(x, low), high) [0 at low and at high] */
+    GRAFT_UNARY_COUNT = 16
 };
 
-enum graft_binary { GRAFT_BINARY_ADD = 0, GRAFT_BINARY_MUL = 1 };
+/*
+ * Functions of two values; a NaN gives NaN, but pow(a, 0) and pow(1, b) are 1. Slopes are PyTorch's: of max
+ * and min ½ for each of two equal values; of pow for b (a^b · log a) 0 where a is 0 and b ≥ 0, NaN where a is
+ * negative, and for a (b · a^(b−1)) 0 where b is 0.
+ */
+enum graft_binary {
+    GRAFT_BINARY_ADD = 0,
+    GRAFT_BINARY_MUL = 1,
+    GRAFT_BINARY_SUB = 2,
+    GRAFT_BINARY_DIV = 3,
+    GRAFT_BINARY_POW = 4, /* a^b as C's pow */
+    GRAFT_BINARY_MAX = 5,
+    GRAFT_BINARY_MIN = 6,
+    GRAFT_BINARY_COUNT = 7
+};
 enum graft_reduction { GRAFT_REDUCE_SUM = 0, GRAFT_REDUCE_MEAN = 1 };
 
 /* out = floor((in + pads − dilation × (kernel − 1) − 1) / stride) + 1 */
@@ -42,12 +74,16 @@ struct graft_matmul_attributes {
 
 struct graft_unary_attributes {
     enum graft_unary kind;
+    float alpha; /* leaky_relu: slope below 0; ≥ 0 */
+    float low;   /* clip: low ≤ high; either may be infinite */
+    float high;
 };
 
 /* Shapes broadcast as in NumPy: aligned at the last dimension, a dimension of 1 stretches. */
 struct graft_binary_attributes {
     enum graft_binary kind;
     enum graft_unary activation;
+    int32_t operand; /* binary_grad: the derivative for a (0) or b (1); else 0 */
 };
 
 struct graft_pool_attributes {

@@ -3,6 +3,7 @@
 #include "base/context.h"
 #include "graph/graph.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -26,7 +27,7 @@ int graft_matmul(struct graft_graph *graph, int a, int b, int bias, bool transpo
     return apply(graph, GRAFT_OP_MATMUL, &attributes, (const int[]){a, b, bias}, 3);
 }
 
-static int binary(struct graft_graph *graph, enum graft_binary kind, int a, int b)
+int graft_binary(struct graft_graph *graph, enum graft_binary kind, int a, int b)
 {
     const union graft_attributes attributes = {.binary = {.kind = kind}};
     return apply(graph, GRAFT_OP_BINARY, &attributes, (const int[]){a, b}, 2);
@@ -34,18 +35,53 @@ static int binary(struct graft_graph *graph, enum graft_binary kind, int a, int 
 
 int graft_add(struct graft_graph *graph, int a, int b)
 {
-    return binary(graph, GRAFT_BINARY_ADD, a, b);
+    return graft_binary(graph, GRAFT_BINARY_ADD, a, b);
 }
 
 int graft_mul(struct graft_graph *graph, int a, int b)
 {
-    return binary(graph, GRAFT_BINARY_MUL, a, b);
+    return graft_binary(graph, GRAFT_BINARY_MUL, a, b);
+}
+
+int graft_sub(struct graft_graph *graph, int a, int b)
+{
+    return graft_binary(graph, GRAFT_BINARY_SUB, a, b);
+}
+
+int graft_div(struct graft_graph *graph, int a, int b)
+{
+    return graft_binary(graph, GRAFT_BINARY_DIV, a, b);
+}
+
+int graft_pow(struct graft_graph *graph, int a, int b)
+{
+    return graft_binary(graph, GRAFT_BINARY_POW, a, b);
+}
+
+static int unary(struct graft_graph *graph, const struct graft_unary_attributes *attributes, int x)
+{
+    const union graft_attributes a = {.unary = *attributes};
+    return apply(graph, GRAFT_OP_UNARY, &a, &x, 1);
 }
 
 int graft_unary(struct graft_graph *graph, enum graft_unary kind, int x)
 {
-    const union graft_attributes a = {.unary = {.kind = kind}};
-    return apply(graph, GRAFT_OP_UNARY, &a, &x, 1);
+    /* PyTorch's defaults: a slope of 0.01, no limits. */
+    return unary(
+        graph,
+        &(struct graft_unary_attributes){.kind = kind, .alpha = 0.01f, .low = -HUGE_VALF, .high = HUGE_VALF},
+        x);
+}
+
+int graft_leaky_relu(struct graft_graph *graph, int x, float alpha)
+{
+    return unary(graph, &(struct graft_unary_attributes){.kind = GRAFT_UNARY_LEAKY_RELU, .alpha = alpha}, x);
+}
+
+int graft_clip(struct graft_graph *graph, int x, float low, float high)
+{
+    return unary(graph, &(struct graft_unary_attributes){.kind = GRAFT_UNARY_CLIP, .low = low, .high = high},
+                 x);
 }
 
 int graft_max_pool(struct graft_graph *graph, int x, const struct graft_pool_attributes *attributes)

@@ -72,7 +72,7 @@ static void fuse_activation(struct graft_graph *graph, const int *uses, int n)
     const struct graft_node *const unary = &graph->nodes[n];
     const enum graft_unary kind = unary->call.attributes.unary.kind;
     const int producer = lone_producer(graph, uses, unary->inputs[0], unary->segment);
-    if (producer < 0 || unary->once || unary->call.accumulate ||
+    if (producer < 0 || !graft_unary_fuses(kind) || unary->once || unary->call.accumulate ||
         !graft_op_get(graph->nodes[producer].call.op)->fuses_unary)
         return;
     move_node(graph, producer, n);

@@ -4,6 +4,7 @@
 
 #include "base/context.h"
 #include "base/random.h"
+#include "op/op.h"
 
 #include <math.h>
 #include <stdarg.h>
@@ -233,8 +234,7 @@ int graft_layer_activation(struct graft_layers *b, int x, const char *name, enum
         return -1;
     char text[GRAFT_MODEL_NAME_SIZE];
     begin(b, name, text);
-    return end(b, graft_unary(b->graph, kind, x), text, 0, "%s",
-               kind == GRAFT_UNARY_RELU6 ? "relu6" : "relu");
+    return end(b, graft_unary(b->graph, kind, x), text, 0, "%s", graft_unary_name(kind));
 }
 
 int graft_layer_dense(struct graft_layers *b, int x, const char *name, int64_t outputs)

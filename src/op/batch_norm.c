@@ -15,7 +15,7 @@ enum graft_status graft_batch_norm_check(struct graft_context *context, const st
     if ((status = graft_check_rank(context, call, X, 2, GRAFT_MAX_RANK)) != GRAFT_OK ||
         (status = graft_check_number(context, call, "epsilon", (double)a->epsilon, 0, HUGE_VAL)) !=
             GRAFT_OK ||
-        (status = graft_check_unary(context, call, a->activation)) != GRAFT_OK) {
+        (status = graft_check_activation(context, call, a->activation)) != GRAFT_OK) {
         return status;
     }
     const int64_t channels = graft_shape_last(graft_call_shape(call, X));

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* y = activation(a + b) or activation(a · b), shapes broadcast. */
+/* y = activation(a op b), shapes broadcast. */
 #include "op/check.h"
 #include "op/emit.h"
 
@@ -9,11 +9,9 @@ static enum graft_status infer(struct graft_context *context, struct graft_call 
 {
     const struct graft_binary_attributes *const a = &call->attributes.binary;
     struct graft_shape y;
-    if ((unsigned)a->kind > GRAFT_BINARY_MUL) {
-        return graft_op_fail(context, call, "there is no binary function of number %d", (int)a->kind);
-    }
-    const enum graft_status status = graft_check_unary(context, call, a->activation);
-    if (status != GRAFT_OK) {
+    enum graft_status status;
+    if ((status = graft_check_binary(context, call)) != GRAFT_OK ||
+        (status = graft_check_activation(context, call, a->activation)) != GRAFT_OK) {
         return status;
     }
     if (!graft_shape_broadcast(graft_call_shape(call, A), graft_call_shape(call, B), &y)) {
@@ -24,6 +22,29 @@ static enum graft_status infer(struct graft_context *context, struct graft_call 
     return GRAFT_OK;
 }
 
+/* The gradient for an operand, before the sum over what was stretched. */
+static int full_gradient(struct graft_gradient *g, int operand, int dy)
+{
+    const enum graft_binary kind = g->call->attributes.binary.kind;
+    const union graft_attributes attributes = {.binary = {.kind = kind, .operand = operand}};
+    const int inputs[] = {g->inputs[A], g->inputs[B], dy};
+    switch (kind) {
+    case GRAFT_BINARY_ADD:
+    case GRAFT_BINARY_SUB: /* the sign of b comes after the sum */
+        return dy;
+    case GRAFT_BINARY_MUL:
+        return graft_emit_binary(g->emitter, GRAFT_BINARY_MUL, dy, g->inputs[A + B - operand]);
+    case GRAFT_BINARY_DIV:
+        if (operand == A) {
+            return graft_emit_binary(g->emitter, GRAFT_BINARY_DIV, dy, g->inputs[B]);
+        }
+        break;
+    default:
+        break;
+    }
+    return dy < 0 ? -1 : g->emitter->apply(g->emitter, GRAFT_OP_BINARY_GRAD, &attributes, inputs, 3, NULL);
+}
+
 static void gradient(struct graft_gradient *g)
 {
     graft_gradient_start(g);
@@ -32,10 +53,11 @@ static void gradient(struct graft_gradient *g)
         graft_emit_activation_grad(g->emitter, a->activation, g->outputs[0], g->output_gradients[0]);
     for (int i = A; i <= B; i++) {
         if (graft_gradient_wanted(g, i)) {
-            const int full = a->kind == GRAFT_BINARY_MUL
-                                 ? graft_emit_binary(g->emitter, GRAFT_BINARY_MUL, dy, g->inputs[A + B - i])
-                                 : dy;
-            g->input_gradients[i] = graft_emit_sum_to(g->emitter, full, graft_call_shape(g->call, i));
+            const struct graft_shape *const shape = graft_call_shape(g->call, i);
+            const int sum = graft_emit_sum_to(g->emitter, full_gradient(g, i, dy), shape);
+            g->input_gradients[i] = i == B && a->kind == GRAFT_BINARY_SUB
+                                        ? graft_emit_broadcast(g->emitter, sum, shape, -1)
+                                        : sum;
         }
     }
 }
@@ -48,7 +70,7 @@ static void work(const struct graft_call *call, struct graft_work *work)
 static void format(const struct graft_call *call, char *text, size_t size)
 {
     const struct graft_binary_attributes *const a = &call->attributes.binary;
-    graft_format_append(text, size, " %s", a->kind == GRAFT_BINARY_ADD ? "add" : "mul");
+    graft_format_append(text, size, " %s", graft_binary_name(a->kind));
     graft_format_activation(a->activation, text, size);
 }
 

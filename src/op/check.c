@@ -3,6 +3,7 @@
 #include "op/check.h"
 
 #include <inttypes.h>
+#include <math.h>
 
 static const char *input_name(const struct graft_call *call, int input)
 {
@@ -56,11 +57,41 @@ enum graft_status graft_check_number(struct graft_context *context, const struct
                          lowest, limit);
 }
 
-enum graft_status graft_check_unary(struct graft_context *context, const struct graft_call *call,
-                                    enum graft_unary kind)
+enum graft_status graft_check_unary(struct graft_context *context, const struct graft_call *call)
 {
-    if ((unsigned)kind <= GRAFT_UNARY_RELU6) {
+    const struct graft_unary_attributes *const a = &call->attributes.unary;
+    if ((unsigned)a->kind >= GRAFT_UNARY_COUNT) {
+        return graft_op_fail(context, call, "there is no unary function of number %d", (int)a->kind);
+    }
+    if (a->kind == GRAFT_UNARY_LEAKY_RELU) {
+        return graft_check_number(context, call, "alpha", (double)a->alpha, 0, HUGE_VAL);
+    }
+    if (a->kind == GRAFT_UNARY_CLIP && !(a->low <= a->high)) {
+        return graft_op_fail(context, call,
+                             "clip from %g to %g: the first limit must not be above the second",
+                             (double)a->low, (double)a->high);
+    }
+    return GRAFT_OK;
+}
+
+enum graft_status graft_check_binary(struct graft_context *context, const struct graft_call *call)
+{
+    const enum graft_binary kind = call->attributes.binary.kind;
+    if ((unsigned)kind < GRAFT_BINARY_COUNT) {
         return GRAFT_OK;
+    }
+    return graft_op_fail(context, call, "there is no binary function of number %d", (int)kind);
+}
+
+enum graft_status graft_check_activation(struct graft_context *context, const struct graft_call *call,
+                                         enum graft_unary kind)
+{
+    if (graft_unary_fuses(kind)) {
+        return GRAFT_OK;
+    }
+    if ((unsigned)kind < GRAFT_UNARY_COUNT) {
+        return graft_op_fail(context, call, "%s cannot be the activation of another op: add it as a unary op",
+                             graft_unary_name(kind));
     }
     return graft_op_fail(context, call, "there is no unary function of number %d", (int)kind);
 }

@@ -41,8 +41,13 @@ enum graft_status graft_check_vector(struct graft_context *context, const struct
 /* lowest ≤ value < limit, so NaN fails. */
 enum graft_status graft_check_number(struct graft_context *context, const struct graft_call *call,
                                      const char *name, double value, double lowest, double limit);
-enum graft_status graft_check_unary(struct graft_context *context, const struct graft_call *call,
-                                    enum graft_unary kind);
+/* The attributes of unary and unary_grad. */
+enum graft_status graft_check_unary(struct graft_context *context, const struct graft_call *call);
+/* Those of binary and binary_grad, but for the activation. */
+enum graft_status graft_check_binary(struct graft_context *context, const struct graft_call *call);
+/* The activation of another op: one that fuses. */
+enum graft_status graft_check_activation(struct graft_context *context, const struct graft_call *call,
+                                         enum graft_unary kind);
 
 /* Shape rules that several ops have in common. */
 
@@ -67,6 +72,7 @@ enum graft_status graft_update_check(struct graft_context *context, const struct
 /* Text of attributes, for graft_op_def.format. */
 void graft_format_append(char *text, size_t size, const char *format, ...) GRAFT_PRINTF(3, 4);
 void graft_format_activation(enum graft_unary kind, char *text, size_t size);
+void graft_format_unary(const struct graft_call *call, char *text, size_t size);
 void graft_format_conv2d(const struct graft_call *call, char *text, size_t size);
 void graft_format_pool(const struct graft_call *call, char *text, size_t size);
 void graft_format_batch_norm(const struct graft_call *call, char *text, size_t size);

@@ -25,6 +25,17 @@ void graft_format_activation(enum graft_unary kind, char *text, size_t size)
     }
 }
 
+void graft_format_unary(const struct graft_call *call, char *text, size_t size)
+{
+    const struct graft_unary_attributes *const a = &call->attributes.unary;
+    graft_format_append(text, size, " %s", graft_unary_name(a->kind));
+    if (a->kind == GRAFT_UNARY_LEAKY_RELU) {
+        graft_format_append(text, size, " alpha %g", (double)a->alpha);
+    } else if (a->kind == GRAFT_UNARY_CLIP) {
+        graft_format_append(text, size, " %g to %g", (double)a->low, (double)a->high);
+    }
+}
+
 void graft_format_conv2d(const struct graft_call *call, char *text, size_t size)
 {
     const struct graft_conv2d_attributes *const a = &call->attributes.conv2d;

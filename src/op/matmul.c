@@ -15,7 +15,7 @@ static enum graft_status infer(struct graft_context *context, struct graft_call 
     enum graft_status status;
     if ((status = graft_check_rank(context, call, A, 2, GRAFT_MAX_RANK)) != GRAFT_OK ||
         (status = graft_check_rank(context, call, B, 2, GRAFT_MAX_RANK)) != GRAFT_OK ||
-        (status = graft_check_unary(context, call, attributes->activation)) != GRAFT_OK) {
+        (status = graft_check_activation(context, call, attributes->activation)) != GRAFT_OK) {
         return status;
     }
     bool same_batch = b->rank == 2 || b->rank == a->rank;

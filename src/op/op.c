@@ -57,28 +57,49 @@ void graft_op_set_activation(struct graft_call *call, enum graft_unary activatio
     }
 }
 
+static const struct {
+    const char *name;
+    enum graft_unary_operand needs;
+    bool fuses;
+} unary_kinds[GRAFT_UNARY_COUNT] = {
+    [GRAFT_UNARY_NONE] = {"none", GRAFT_UNARY_FROM_Y, true},
+    [GRAFT_UNARY_RELU] = {"relu", GRAFT_UNARY_FROM_Y, true},
+    [GRAFT_UNARY_RELU6] = {"relu6", GRAFT_UNARY_FROM_Y, true},
+    [GRAFT_UNARY_LEAKY_RELU] = {"leaky_relu", GRAFT_UNARY_FROM_Y, false}, /* as alpha ≥ 0 */
+    [GRAFT_UNARY_SIGMOID] = {"sigmoid", GRAFT_UNARY_FROM_Y, false},
+    [GRAFT_UNARY_TANH] = {"tanh", GRAFT_UNARY_FROM_Y, false},
+    /* y rounds to 0 or 1 before x is at the kink */
+    [GRAFT_UNARY_HARD_SIGMOID] = {"hard_sigmoid", GRAFT_UNARY_FROM_X, false},
+    [GRAFT_UNARY_HARD_SWISH] = {"hard_swish", GRAFT_UNARY_FROM_X, false},
+    [GRAFT_UNARY_SILU] = {"silu", GRAFT_UNARY_FROM_X, false},
+    [GRAFT_UNARY_GELU] = {"gelu", GRAFT_UNARY_FROM_X, false},
+    [GRAFT_UNARY_GELU_TANH] = {"gelu_tanh", GRAFT_UNARY_FROM_X, false},
+    [GRAFT_UNARY_SQRT] = {"sqrt", GRAFT_UNARY_FROM_Y, false},
+    [GRAFT_UNARY_EXP] = {"exp", GRAFT_UNARY_FROM_Y, false},
+    [GRAFT_UNARY_LOG] = {"log", GRAFT_UNARY_FROM_X, false},
+    [GRAFT_UNARY_ABS] = {"abs", GRAFT_UNARY_FROM_X, false},
+    [GRAFT_UNARY_CLIP] = {"clip", GRAFT_UNARY_FROM_Y, false},
+};
+
+bool graft_unary_fuses(enum graft_unary kind)
+{
+    return (unsigned)kind < GRAFT_UNARY_COUNT && unary_kinds[kind].fuses;
+}
+
 const char *graft_unary_name(enum graft_unary kind)
 {
-    switch (kind) {
-    case GRAFT_UNARY_NONE:
-        return "none";
-    case GRAFT_UNARY_RELU:
-        return "relu";
-    case GRAFT_UNARY_RELU6:
-        return "relu6";
-    }
-    return "unknown";
+    return (unsigned)kind < GRAFT_UNARY_COUNT ? unary_kinds[kind].name : "unknown";
 }
 
 enum graft_unary_operand graft_unary_needs(enum graft_unary kind)
 {
-    switch (kind) {
-    case GRAFT_UNARY_NONE:
-    case GRAFT_UNARY_RELU:
-    case GRAFT_UNARY_RELU6:
-        break;
-    }
-    return GRAFT_UNARY_FROM_Y;
+    return unary_kinds[kind].needs;
+}
+
+const char *graft_binary_name(enum graft_binary kind)
+{
+    static const char *const names[GRAFT_BINARY_COUNT] = {"add", "mul", "sub", "div", "pow", "max", "min"};
+    return (unsigned)kind < GRAFT_BINARY_COUNT ? names[kind] : "unknown";
 }
 
 bool graft_shape_broadcast(const struct graft_shape *a, const struct graft_shape *b,

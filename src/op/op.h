@@ -21,9 +21,9 @@ enum graft_op {
 union graft_attributes {
     struct graft_conv2d_attributes conv2d; /* conv2d, conv2d_grad_* */
     struct graft_matmul_attributes matmul;
-    struct graft_unary_attributes unary; /* unary, unary_grad */
-    struct graft_binary_attributes binary;
-    struct graft_pool_attributes pool; /* max_pool, avg_pool, *_grad */
+    struct graft_unary_attributes unary;   /* unary, unary_grad */
+    struct graft_binary_attributes binary; /* binary, binary_grad */
+    struct graft_pool_attributes pool;     /* max_pool, avg_pool, *_grad */
     struct graft_reduce_attributes reduce;
     struct graft_broadcast_attributes broadcast;
     struct graft_batch_norm_attributes batch_norm; /* batch_norm* */
@@ -122,8 +122,12 @@ GRAFT_MUST_CHECK enum graft_status graft_op_infer(struct graft_context *context,
 enum graft_unary graft_op_activation(const struct graft_call *call);
 void graft_op_set_activation(struct graft_call *call, enum graft_unary activation);
 
+/* Whether a kind may be the activation of another op: those of which the derivative follows from y and that
+ * have no parameters. */
+bool graft_unary_fuses(enum graft_unary kind);
 /* "relu" …; and which of x and y the derivative of a unary function is computed from. */
 const char *graft_unary_name(enum graft_unary kind);
+const char *graft_binary_name(enum graft_binary kind);
 enum graft_unary_operand { GRAFT_UNARY_FROM_X, GRAFT_UNARY_FROM_Y };
 enum graft_unary_operand graft_unary_needs(enum graft_unary kind);
 

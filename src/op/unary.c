@@ -8,7 +8,7 @@ enum { X };
 static enum graft_status infer(struct graft_context *context, struct graft_call *call)
 {
     graft_call_output(call, 0, graft_call_shape(call, X));
-    return graft_check_unary(context, call, call->attributes.unary.kind);
+    return graft_check_unary(context, call);
 }
 
 static void gradient(struct graft_gradient *g)
@@ -19,23 +19,19 @@ static void gradient(struct graft_gradient *g)
     if (!graft_gradient_wanted(g, X) || dy < 0) {
         return;
     }
-    if (graft_unary_needs(kind) == GRAFT_UNARY_FROM_Y) {
-        g->input_gradients[X] = graft_emit_activation_grad(g->emitter, kind, g->outputs[0], dy);
-    } else {
-        const int inputs[] = {g->inputs[X], -1, dy};
-        g->input_gradients[X] =
-            g->emitter->apply(g->emitter, GRAFT_OP_UNARY_GRAD, &g->call->attributes, inputs, 3, NULL);
+    if (kind == GRAFT_UNARY_NONE) {
+        g->input_gradients[X] = dy;
+        return;
     }
+    const bool from_x = graft_unary_needs(kind) == GRAFT_UNARY_FROM_X;
+    const int inputs[] = {from_x ? g->inputs[X] : -1, from_x ? -1 : g->outputs[0], dy};
+    g->input_gradients[X] =
+        g->emitter->apply(g->emitter, GRAFT_OP_UNARY_GRAD, &g->call->attributes, inputs, 3, NULL);
 }
 
 static void work(const struct graft_call *call, struct graft_work *work)
 {
     graft_work_elementwise(call, 1, work);
-}
-
-static void format(const struct graft_call *call, char *text, size_t size)
-{
-    graft_format_append(text, size, " %s", graft_unary_name(call->attributes.unary.kind));
 }
 
 const struct graft_op_def graft_op_unary = {
@@ -48,5 +44,5 @@ const struct graft_op_def graft_op_unary = {
     .infer = infer,
     .gradient = gradient,
     .work = work,
-    .format = format,
+    .format = graft_format_unary,
 };

@@ -9,7 +9,7 @@ static enum graft_status infer(struct graft_context *context, struct graft_call 
     const struct graft_shape *const dy = graft_call_shape(call, DY);
     const enum graft_unary kind = call->attributes.unary.kind;
     enum graft_status status;
-    if ((status = graft_check_unary(context, call, kind)) != GRAFT_OK ||
+    if ((status = graft_check_unary(context, call)) != GRAFT_OK ||
         (status = graft_check_shape(context, call, X, dy, "that of dy")) != GRAFT_OK ||
         (status = graft_check_shape(context, call, Y, dy, "that of dy")) != GRAFT_OK) {
         return status;
@@ -28,11 +28,6 @@ static void work(const struct graft_call *call, struct graft_work *work)
     graft_work_elementwise(call, 1, work);
 }
 
-static void format(const struct graft_call *call, char *text, size_t size)
-{
-    graft_format_append(text, size, " %s", graft_unary_name(call->attributes.unary.kind));
-}
-
 const struct graft_op_def graft_op_unary_grad = {
     .name = "unary_grad",
     .input_names = {"x", "y", "dy"},
@@ -44,5 +39,5 @@ const struct graft_op_def graft_op_unary_grad = {
     .accumulates = true,
     .infer = infer,
     .work = work,
-    .format = format,
+    .format = graft_format_unary,
 };

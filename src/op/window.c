@@ -45,7 +45,7 @@ static enum graft_status check_conv2d_attributes(struct graft_context *context, 
     if (a->groups < 1) {
         return graft_op_fail(context, call, "groups is %d; it must be at least 1", a->groups);
     }
-    return graft_check_unary(context, call, a->activation);
+    return graft_check_activation(context, call, a->activation);
 }
 
 enum graft_status graft_conv2d_shape(struct graft_context *context, const struct graft_call *call,

@@ -13,8 +13,8 @@
  * 1/K of the magnitude: far more than c·u·√K as long as K is below 10^4.
  *
  * c counts the roundings of one summand from inputs to result, an elementary function as often as OpenCL
- * C 1.2 allows it to err in units of 2u (division 2.5, sqrt 3, rsqrt 2, exp 3), and is λ = 4 at least where
- * sums are long.
+ * C 1.2 (table 7.1) allows it to err in units of 2u (division 2.5, sqrt 3, rsqrt 2, exp 3, log 3, tanh 5,
+ * erfc 16, pow 16), and is λ = 4 at least where sums are long.
  *
  * The last term lets subnormal numbers be flushed to zero, once a summand.
  *
@@ -70,9 +70,11 @@ static const struct rule rules[GRAFT_OP_COUNT] = {
     [GRAFT_OP_CONV2D_GRAD_INPUT] = {true, 4, "aa", NULL, NULL},
     [GRAFT_OP_CONV2D_GRAD_WEIGHT] = {true, 4, "aa", NULL, NULL},
     [GRAFT_OP_MATMUL] = {true, 4, "aaaa", NULL, NULL},
-    [GRAFT_OP_BINARY] = {true, 2, "aa", NULL, NULL},
-    [GRAFT_OP_UNARY] = {true, 0, "", NULL, NULL},
-    [GRAFT_OP_UNARY_GRAD] = {true, 0, "", NULL, NULL},
+    [GRAFT_OP_BINARY] = {true, 2, "aa", NULL, NULL}, /* sums and products; the others: binary_rules */
+    [GRAFT_OP_BINARY_GRAD] = {true, 1, NULL, NULL, graft_magnitude_binary_grad},
+    /* c = 1: each function's own errors are counted in its magnitude */
+    [GRAFT_OP_UNARY] = {true, 1, NULL, NULL, graft_magnitude_unary},
+    [GRAFT_OP_UNARY_GRAD] = {true, 1, NULL, NULL, graft_magnitude_unary_grad},
     [GRAFT_OP_MAX_POOL] = {true, 0, "", NULL, NULL},
     [GRAFT_OP_MAX_POOL_GRAD] = {true, 4, ".a", NULL, NULL},
     [GRAFT_OP_AVG_POOL] = {true, 6, "a", NULL, NULL}, /* a division or a rounded reciprocal and a product */
@@ -115,6 +117,45 @@ static const struct rule rules[GRAFT_OP_COUNT] = {
     [GRAFT_OP_ADAM] = {false, 24, NULL, NULL, graft_magnitude_adam},
     [GRAFT_OP_RMSPROP] = {false, 20, NULL, NULL, graft_magnitude_rmsprop},
 };
+
+/* A result is one quotient (5) or power (32) or one of the operands; the sum with what was there (1). */
+static const struct rule binary_rules[GRAFT_BINARY_COUNT] = {
+    [GRAFT_BINARY_SUB] = {true, 2, "an", NULL, NULL},  [GRAFT_BINARY_DIV] = {true, 6, "aa", NULL, NULL},
+    [GRAFT_BINARY_POW] = {true, 33, "..", NULL, NULL}, [GRAFT_BINARY_MAX] = {true, 0, "", NULL, NULL},
+    [GRAFT_BINARY_MIN] = {true, 0, "", NULL, NULL},
+};
+static const struct rule choice = {true, 0, "", NULL, NULL};
+
+/* Functions that only choose, or change a sign. */
+static bool chooses(enum graft_unary kind)
+{
+    switch (kind) {
+    case GRAFT_UNARY_NONE:
+    case GRAFT_UNARY_RELU:
+    case GRAFT_UNARY_RELU6:
+    case GRAFT_UNARY_ABS:
+    case GRAFT_UNARY_CLIP:
+        return true;
+    default:
+        return false;
+    }
+}
+
+static const struct rule *rule_of(const struct graft_call *call)
+{
+    const enum graft_binary kind = call->attributes.binary.kind;
+    switch (call->op) {
+    case GRAFT_OP_BINARY:
+        return kind == GRAFT_BINARY_ADD || kind == GRAFT_BINARY_MUL ? &rules[call->op] : &binary_rules[kind];
+    case GRAFT_OP_BINARY_GRAD: /* halves are exact */
+        return kind == GRAFT_BINARY_MAX || kind == GRAFT_BINARY_MIN ? &choice : &rules[call->op];
+    case GRAFT_OP_UNARY:
+    case GRAFT_OP_UNARY_GRAD:
+        return chooses(call->attributes.unary.kind) ? &choice : &rules[call->op];
+    default:
+        return &rules[call->op];
+    }
+}
 
 static double growth(double terms)
 {
@@ -195,7 +236,7 @@ static void fill_moves(struct graft_heap *heap, struct graft_truth *truth)
 
 void graft_tolerance_fill(struct graft_heap *heap, const struct graft_call *call, struct graft_truth *truth)
 {
-    const struct rule *const rule = &rules[call->op];
+    const struct rule *const rule = rule_of(call);
     if (rule->c == 0) {
         fill_moves(heap, truth);
         return;

@@ -34,6 +34,9 @@ struct graft_magnitude {
 /* Magnitudes that are not one run on absolute values: tolerance_direct.c. Prior contents are added by the
  * caller. */
 void graft_magnitude_batch_norm_stats(struct graft_magnitude *m);
+void graft_magnitude_unary(struct graft_magnitude *m); /* these three: tolerance_function.c */
+void graft_magnitude_unary_grad(struct graft_magnitude *m);
+void graft_magnitude_binary_grad(struct graft_magnitude *m);
 void graft_magnitude_softmax(struct graft_magnitude *m);
 void graft_magnitude_softmax_grad(struct graft_magnitude *m);
 void graft_magnitude_log_softmax(struct graft_magnitude *m);

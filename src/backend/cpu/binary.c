@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
+#include "backend/cpu/functions.h"
 #include "backend/cpu/index.h"
-#include "backend/cpu/reference.h"
 
 enum { A, B };
 
@@ -17,7 +17,7 @@ void REFERENCE(binary)(const struct graft_cpu_args *args)
     for (int64_t i = 0; i < count; i++, index_next(shape, index)) {
         const double left = (double)a[index_element(&call->in[A].shape, shape->rank, index)];
         const double right = (double)b[index_element(&call->in[B].shape, shape->rank, index)];
-        const double value = attributes->kind == GRAFT_BINARY_MUL ? left * right : left + right;
+        const double value = function_binary(attributes->kind, left, right);
         reference_store(call, 0, &y[i], reference_activate(attributes->activation, value));
     }
 }

@@ -26,7 +26,7 @@ static inline void reference_store(const struct graft_call *call, int output, re
     *to = (real)((call->accumulate >> output & 1u) ? (double)*to + value : value);
 }
 
-/* The fused activation, by definition. */
+/* The fused activation, by definition: a kind that graft_unary_fuses. */
 static inline double reference_activate(enum graft_unary kind, double x)
 {
     switch (kind) {
@@ -34,10 +34,9 @@ static inline double reference_activate(enum graft_unary kind, double x)
         return x < 0 ? 0 : x;
     case GRAFT_UNARY_RELU6:
         return x < 0 ? 0 : (x > 6 ? 6 : x);
-    case GRAFT_UNARY_NONE:
-        break;
+    default:
+        return x;
     }
-    return x;
 }
 
 #endif

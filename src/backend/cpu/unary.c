@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "backend/cpu/reference.h"
+#include "backend/cpu/functions.h"
 
 void REFERENCE(unary)(const struct graft_cpu_args *args)
 {
@@ -8,6 +8,6 @@ void REFERENCE(unary)(const struct graft_cpu_args *args)
     real *const y = args->out[0];
     const int64_t count = graft_shape_count(&call->out[0].shape);
     for (int64_t i = 0; i < count; i++) {
-        y[i] = (real)reference_activate(call->attributes.unary.kind, (double)x[i]);
+        y[i] = (real)function_unary(&call->attributes.unary, (double)x[i]);
     }
 }

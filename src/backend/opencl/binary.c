@@ -1,25 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 #include "backend/opencl/flat.h"
 
-struct state {
-    struct graft_opencl_strided strided;
-    struct graft_opencl_flat flat;
-    struct graft_opencl_grid grid;
-};
-
 static enum graft_status open(struct graft_opencl_device *device, struct graft_opencl_kernel *kernel)
 {
-    struct state *state = graft_opencl_state(device, kernel, sizeof(*state));
-    if (state == NULL)
+    struct graft_opencl_pair *pair = graft_opencl_state(device, kernel, sizeof(*pair));
+    if (pair == NULL)
         return GRAFT_ERROR_MEMORY;
-    const struct graft_shape *y = &kernel->call.out[0].shape;
-    int64_t strides[2][GRAFT_MAX_RANK];
-    for (int i = 0; i < 2; i++)
-        graft_opencl_broadcast_strides(&kernel->call.in[i].shape, y, strides[i]);
-    graft_opencl_strided_make(&state->strided, y, 2, strides);
-    state->flat = graft_opencl_flat_sizes(device, kernel->variant->family);
-    state->grid = graft_opencl_grid_make(&state->flat, state->strided.rows, state->strided.inner, 1);
-    return graft_opencl_simple_add(device, kernel, "binary");
+    graft_opencl_pair_make(device, kernel, pair);
+    return kernel->call.attributes.binary.kind == GRAFT_BINARY_POW
+               ? graft_opencl_flat_add(device, kernel, "power.cl", "power", "%s", "")
+               : graft_opencl_simple_add(device, kernel, "binary");
 }
 
 static enum graft_status run(struct graft_opencl_device *device, struct graft_opencl_kernel *kernel,
@@ -27,8 +17,8 @@ static enum graft_status run(struct graft_opencl_device *device, struct graft_op
                              struct graft_tensor workspace)
 {
     (void)workspace;
-    const struct state *state = kernel->state;
-    const struct graft_opencl_range range = graft_opencl_grid_range(&state->flat, &state->grid);
+    const struct graft_opencl_pair *pair = kernel->state;
+    const struct graft_opencl_range range = graft_opencl_grid_range(&pair->flat, &pair->grid);
     struct graft_opencl_args args = {0};
     graft_opencl_arg_tensor(device, &args, out[0], sizeof(float));
     graft_opencl_arg_tensor(device, &args, in[0], sizeof(float));
@@ -36,13 +26,7 @@ static enum graft_status run(struct graft_opencl_device *device, struct graft_op
     graft_opencl_arg_int(&args, (int)kernel->call.attributes.binary.kind);
     graft_opencl_arg_int(&args, (int)kernel->call.attributes.binary.activation);
     graft_opencl_arg_int(&args, graft_opencl_accumulates(kernel, 0));
-    graft_opencl_arg_int(&args, state->strided.outer);
-    graft_opencl_arg_ints(&args, state->strided.dim, 8);
-    graft_opencl_arg_ints(&args, state->strided.stride[0], 8);
-    graft_opencl_arg_ints(&args, state->strided.stride[1], 8);
-    graft_opencl_arg_int(&args, state->strided.inner_stride[0]);
-    graft_opencl_arg_int(&args, state->strided.inner_stride[1]);
-    graft_opencl_arg_grid(&args, &state->grid);
+    graft_opencl_arg_pair(&args, pair);
     return graft_opencl_launch(device, kernel, 0, &args, &range);
 }
 

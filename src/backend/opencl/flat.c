@@ -3,6 +3,8 @@
 
 #include "base/size.h"
 
+#include <stdarg.h>
+#include <stdio.h>
 #include <string.h>
 
 #define ITEM_ELEMENTS 1024 /* what a work-item of the CPU family takes: 4 KiB */
@@ -35,6 +37,29 @@ enum graft_status graft_opencl_simple_add(struct graft_opencl_device *device,
     return graft_opencl_add(device, kernel, "simple.cl", name, "-DVEC=%d -DSPAN=%d -DLANES=%d%s", flat.vector,
                             flat.span, family == GRAFT_OPENCL_CPU ? 1 : flat.group,
                             device->traits.exact_divide ? " -cl-fp32-correctly-rounded-divide-sqrt" : "");
+}
+
+enum graft_status graft_opencl_flat_add(struct graft_opencl_device *device,
+                                        struct graft_opencl_kernel *kernel, const char *source,
+                                        const char *name, const char *options_format, ...)
+{
+    const struct graft_opencl_flat flat = graft_opencl_flat_sizes(device, kernel->variant->family);
+    char options[64];
+    va_list arguments;
+    va_start(arguments, options_format);
+    vsnprintf(options, sizeof(options), options_format, arguments);
+    va_end(arguments);
+    return graft_opencl_add(device, kernel, source, name, "-DVEC=%d -DSPAN=%d%s%s", flat.vector, flat.span,
+                            options,
+                            device->traits.exact_divide ? " -cl-fp32-correctly-rounded-divide-sqrt" : "");
+}
+
+void graft_opencl_arg_unary(struct graft_opencl_args *args, const struct graft_unary_attributes *unary)
+{
+    const bool clips = unary->kind == GRAFT_UNARY_CLIP;
+    graft_opencl_arg_int(args, (int)unary->kind);
+    graft_opencl_arg_float(args, (double)(clips ? unary->low : unary->alpha));
+    graft_opencl_arg_float(args, (double)unary->high);
 }
 
 struct graft_opencl_range graft_opencl_flat_range(const struct graft_opencl_flat *flat, int64_t count)
@@ -171,4 +196,27 @@ void graft_opencl_strided_make(struct graft_opencl_strided *strided, const struc
         for (int k = 0; k < operands; k++)
             strided->stride[k][i] = 0;
     }
+}
+
+void graft_opencl_pair_make(const struct graft_opencl_device *device,
+                            const struct graft_opencl_kernel *kernel, struct graft_opencl_pair *pair)
+{
+    const struct graft_shape *y = &kernel->call.out[0].shape;
+    int64_t strides[2][GRAFT_MAX_RANK];
+    for (int i = 0; i < 2; i++)
+        graft_opencl_broadcast_strides(&kernel->call.in[i].shape, y, strides[i]);
+    graft_opencl_strided_make(&pair->strided, y, 2, strides);
+    pair->flat = graft_opencl_flat_sizes(device, kernel->variant->family);
+    pair->grid = graft_opencl_grid_make(&pair->flat, pair->strided.rows, pair->strided.inner, 1);
+}
+
+void graft_opencl_arg_pair(struct graft_opencl_args *args, const struct graft_opencl_pair *pair)
+{
+    graft_opencl_arg_int(args, pair->strided.outer);
+    graft_opencl_arg_ints(args, pair->strided.dim, 8);
+    for (int i = 0; i < 2; i++)
+        graft_opencl_arg_ints(args, pair->strided.stride[i], 8);
+    for (int i = 0; i < 2; i++)
+        graft_opencl_arg_int(args, pair->strided.inner_stride[i]);
+    graft_opencl_arg_grid(args, &pair->grid);
 }

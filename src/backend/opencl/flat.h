@@ -17,6 +17,12 @@ GRAFT_MUST_CHECK enum graft_status graft_opencl_simple_add(struct graft_opencl_d
                                                            struct graft_opencl_kernel *kernel,
                                                            const char *name);
 
+/* Adds the kernel `name` of another file, which includes kernel.h, with VEC and SPAN and further options. */
+GRAFT_MUST_CHECK enum graft_status graft_opencl_flat_add(struct graft_opencl_device *device,
+                                                         struct graft_opencl_kernel *kernel,
+                                                         const char *source, const char *name,
+                                                         const char *options_format, ...) GRAFT_PRINTF(5, 6);
+
 /* The variants of an op whose kernel is written with VEC and SPAN: "wide" for CPUs, "narrow" for GPUs. */
 #define GRAFT_OPENCL_FLAT_VARIANTS(op, check_, open_, run_)                                                  \
     static const struct graft_opencl_variant variants[] = {                                                  \
@@ -38,6 +44,9 @@ struct graft_opencl_flat {
 
 struct graft_opencl_flat graft_opencl_flat_sizes(const struct graft_opencl_device *device,
                                                  enum graft_opencl_family family);
+
+/* Three arguments of unary.cl and unary_grad.cl: int kind, float first, float second. */
+void graft_opencl_arg_unary(struct graft_opencl_args *args, const struct graft_unary_attributes *unary);
 
 /* The range of a flat kernel over `count` elements. */
 struct graft_opencl_range graft_opencl_flat_range(const struct graft_opencl_flat *flat, int64_t count);
@@ -90,6 +99,17 @@ struct graft_opencl_strided {
 };
 void graft_opencl_strided_make(struct graft_opencl_strided *strided, const struct graft_shape *y,
                                int operands, const int64_t strides[][GRAFT_MAX_RANK]);
+/* The same of a kernel's inputs 0 and 1, stretched to output 0; and its ten arguments: int outer, int8 dim
+ * and two strides, int inner strides, and the grid. */
+struct graft_opencl_pair {
+    struct graft_opencl_strided strided;
+    struct graft_opencl_flat flat;
+    struct graft_opencl_grid grid;
+};
+void graft_opencl_pair_make(const struct graft_opencl_device *device,
+                            const struct graft_opencl_kernel *kernel, struct graft_opencl_pair *pair);
+void graft_opencl_arg_pair(struct graft_opencl_args *args, const struct graft_opencl_pair *pair);
+
 /* Strides, in y's dimensions, of x stretched to y (NumPy's rules): 0 where x has 1 or nothing. */
 void graft_opencl_broadcast_strides(const struct graft_shape *x, const struct graft_shape *y,
                                     int64_t strides[GRAFT_MAX_RANK]);

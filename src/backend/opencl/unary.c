@@ -1,9 +1,28 @@
 /* SPDX-License-Identifier: MIT */
 #include "backend/opencl/flat.h"
 
+static bool has_exponential(enum graft_unary kind)
+{
+    switch (kind) {
+    case GRAFT_UNARY_SIGMOID:
+    case GRAFT_UNARY_TANH:
+    case GRAFT_UNARY_SILU:
+    case GRAFT_UNARY_GELU:
+    case GRAFT_UNARY_GELU_TANH:
+    case GRAFT_UNARY_EXP:
+    case GRAFT_UNARY_LOG:
+        return true;
+    default:
+        return false;
+    }
+}
+
 static enum graft_status open(struct graft_opencl_device *device, struct graft_opencl_kernel *kernel)
 {
-    return graft_opencl_simple_add(device, kernel, "unary");
+    const enum graft_unary kind = kernel->call.attributes.unary.kind;
+    return has_exponential(kind)
+               ? graft_opencl_flat_add(device, kernel, "function.cl", "function", " -DKIND=%d", (int)kind)
+               : graft_opencl_simple_add(device, kernel, "unary");
 }
 
 static enum graft_status run(struct graft_opencl_device *device, struct graft_opencl_kernel *kernel,
@@ -17,7 +36,8 @@ static enum graft_status run(struct graft_opencl_device *device, struct graft_op
     struct graft_opencl_args args = {0};
     graft_opencl_arg_tensor(device, &args, out[0], sizeof(float));
     graft_opencl_arg_tensor(device, &args, in[0], sizeof(float));
-    graft_opencl_arg_int(&args, (int)kernel->call.attributes.unary.kind);
+    if (!has_exponential(kernel->call.attributes.unary.kind))
+        graft_opencl_arg_unary(&args, &kernel->call.attributes.unary);
     graft_opencl_arg_int(&args, count);
     return graft_opencl_launch(device, kernel, 0, &args, &range);
 }

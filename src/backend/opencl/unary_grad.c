@@ -3,9 +3,18 @@
 
 enum { X, Y, DY };
 
+/* Whether the derivative itself is made of exponentials, not of y. */
+static bool has_exponential(enum graft_unary kind)
+{
+    return kind == GRAFT_UNARY_SILU || kind == GRAFT_UNARY_GELU || kind == GRAFT_UNARY_GELU_TANH;
+}
+
 static enum graft_status open(struct graft_opencl_device *device, struct graft_opencl_kernel *kernel)
 {
-    return graft_opencl_simple_add(device, kernel, "unary_grad");
+    const enum graft_unary kind = kernel->call.attributes.unary.kind;
+    return has_exponential(kind) ? graft_opencl_flat_add(device, kernel, "function.cl", "function_grad",
+                                                         " -DKIND=%d", (int)kind)
+                                 : graft_opencl_simple_add(device, kernel, "unary_grad");
 }
 
 static enum graft_status run(struct graft_opencl_device *device, struct graft_opencl_kernel *kernel,
@@ -22,7 +31,8 @@ static enum graft_status run(struct graft_opencl_device *device, struct graft_op
     graft_opencl_arg_tensor(device, &args, in[graft_unary_needs(kind) == GRAFT_UNARY_FROM_X ? X : Y],
                             sizeof(float));
     graft_opencl_arg_tensor(device, &args, in[DY], sizeof(float));
-    graft_opencl_arg_int(&args, (int)kind);
+    if (!has_exponential(kind))
+        graft_opencl_arg_unary(&args, &kernel->call.attributes.unary);
     graft_opencl_arg_int(&args, graft_opencl_accumulates(kernel, 0));
     graft_opencl_arg_int(&args, count);
     return graft_opencl_launch(device, kernel, 0, &args, &range);

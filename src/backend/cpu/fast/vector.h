@@ -100,6 +100,21 @@ FAST_INLINE vec vec_select(vec_int mask, vec a, vec b)
     return (vec)(((vec_int)a & mask) | ((vec_int)b & ~mask));
 }
 
+FAST_INLINE vec vec_sqrt(vec x)
+{
+#if defined(__AVX512F__)
+    return _mm512_sqrt_ps(x);
+#elif defined(__AVX2__)
+    return _mm256_sqrt_ps(x);
+#elif defined(__SSE2__)
+    return _mm_sqrt_ps(x);
+#else
+    for (int i = 0; i < FAST_WIDTH; i++)
+        x[i] = __builtin_sqrtf(x[i]);
+    return x;
+#endif
+}
+
 /* Lanes of 64 bits, half as many, and the product of their lower halves. */
 typedef uint64_t vec_wide __attribute__((vector_size(FAST_WIDTH * 4)));
 

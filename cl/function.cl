@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * y[i] = f(x[i]), and dx[i] = f'(x[i]) × dy[i] or += if accumulate, of `count` elements, for one function with
+ * an exponential: a program of its own for each, because compilers take long for them. y may be x, dx may be
+ * dy. Required -D: those of kernel.h; KIND = the function as a number of common.h.
+ */
+#include "kernel.h"
+
+#ifndef KIND
+#error "function.cl needs -DKIND=4 or another number of common.h"
+#endif
+
+/* 1 / (1 + exp(-x)), and 1 / (1 + exp(x)) in *rest: neither by a difference, nor is there an overflow. */
+real sigmoid(const real x, real *rest);
+real sigmoid(const real x, real *rest)
+{
+    const real e = exp(-fabs(x));
+    const real large = 1.0f / (1.0f + e), small = e / (1.0f + e);
+    *rest = x < (real)(0.0f) ? large : small;
+    return x < (real)(0.0f) ? small : large;
+}
+
+/* The normal distribution (1 + erf(x / sqrt 2)) / 2 without the cancellation below 0, and its density. */
+real normal(const real x);
+real normal(const real x)
+{
+    return 0.5f * erfc(x * -0.70710678118654752f);
+}
+
+real density(const real x);
+real density(const real x)
+{
+    return exp(x * x * -0.5f) * 0.39894228040143268f;
+}
+
+/* 2 sqrt(2 / pi) (x + 0.044715 x^3): (1 + tanh(v / 2)) / 2 is the sigmoid of v. */
+#define GELU_FACTOR 1.59576912160573071f
+#define GELU_ARGUMENT(x) ((x) * (GELU_FACTOR + (x) * (x) * 0.0713548162726002528f))
+
+real function_value(const real x);
+real function_value(const real x)
+{
+    real rest;
+#if KIND == UNARY_SIGMOID
+    return sigmoid(x, &rest);
+#elif KIND == UNARY_TANH
+    return tanh(x);
+#elif KIND == UNARY_SILU
+    return x * sigmoid(x, &rest);
+#elif KIND == UNARY_GELU
+    return x * normal(x);
+#elif KIND == UNARY_GELU_TANH
+    return x * sigmoid(GELU_ARGUMENT(x), &rest);
+#elif KIND == UNARY_EXP
+    return exp(x);
+#elif KIND == UNARY_LOG
+    return log(x);
+#else
+#error "function.cl does not know this KIND"
+#endif
+}
+
+real function_slope(const real x);
+real function_slope(const real x)
+{
+    real rest;
+#if KIND == UNARY_SILU
+    const real value = sigmoid(x, &rest);
+    return value * (1.0f + x * rest);
+#elif KIND == UNARY_GELU
+    return normal(x) + x * density(x);
+#elif KIND == UNARY_GELU_TANH
+    /* far out it is 0 or 1, and powers of x would overflow */
+    const real near = x < (real)(-20.0f) ? (real)(-20.0f) : x > (real)(20.0f) ? (real)(20.0f) : x;
+    const real value = sigmoid(GELU_ARGUMENT(near), &rest);
+    return value * (1.0f + near * rest * (GELU_FACTOR + near * near * 0.214064448817800758f));
+#else
+    return x; /* the derivative of the others follows from y: unary_grad.cl */
+#endif
+}
+
+KERNEL void function(global float *y, const ulong y_at, const global float *x, const ulong x_at,
+                     const int count)
+{
+    y += y_at;
+    x += x_at;
+    for (FLAT_LOOP(i, n, count))
+        store_some(function_value(load_some(x + i, (int)n)), y + i, (int)n);
+}
+
+KERNEL void function_grad(global float *dx, const ulong dx_at, const global float *x, const ulong x_at,
+                          const global float *dy, const ulong dy_at, const int accumulate, const int count)
+{
+    dx += dx_at;
+    x += x_at;
+    dy += dy_at;
+    for (FLAT_LOOP(i, n, count))
+        store_result(function_slope(load_some(x + i, (int)n)) * load_some(dy + i, (int)n), dx + i, (int)n,
+                     accumulate);
+}

@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: MIT */
+/* y = f(x) and dx = f'(x) · dy, a vector at a time. */
+#include "backend/cpu/fast/common.h"
+#include "backend/cpu/fast/function.h"
+
+/* `kind` is a constant of each instance. */
+FAST_INLINE vec value_of(const enum graft_unary kind, const struct graft_unary_attributes *a, vec x)
+{
+    vec rest;
+    switch (kind) {
+    case GRAFT_UNARY_NONE:
+    case GRAFT_UNARY_COUNT:
+        break;
+    case GRAFT_UNARY_RELU:
+        return vec_relu(x);
+    case GRAFT_UNARY_RELU6:
+        return vec_relu6(x);
+    case GRAFT_UNARY_LEAKY_RELU:
+        return vec_select(x > vec_set(0), x, x * a->alpha);
+    case GRAFT_UNARY_SIGMOID:
+        return vec_sigmoid(x, &rest);
+    case GRAFT_UNARY_TANH:
+        return vec_tanh(x);
+    case GRAFT_UNARY_HARD_SIGMOID:
+        return vec_relu6(x + 3) * (1.0f / 6);
+    case GRAFT_UNARY_HARD_SWISH:
+        return x * vec_relu6(x + 3) * (1.0f / 6);
+    case GRAFT_UNARY_SILU:
+        return x * vec_sigmoid(x, &rest);
+    case GRAFT_UNARY_GELU:
+        return x * vec_normal(x, &rest);
+    case GRAFT_UNARY_GELU_TANH:
+        return x * vec_sigmoid(vec_gelu_argument(x), &rest);
+    case GRAFT_UNARY_SQRT:
+        return vec_sqrt(x);
+    case GRAFT_UNARY_EXP:
+        return vec_exp(x);
+    case GRAFT_UNARY_LOG:
+        return vec_log(x);
+    case GRAFT_UNARY_ABS:
+        return vec_abs(x);
+    case GRAFT_UNARY_CLIP:
+        x = vec_select(x < vec_set(a->low), vec_set(a->low), x);
+        return vec_select(x > vec_set(a->high), vec_set(a->high), x);
+    }
+    return x;
+}
+
+/* `from` is x or y, as graft_unary_needs says. */
+FAST_INLINE vec gradient_of(const enum graft_unary kind, const struct graft_unary_attributes *a, vec from,
+                            vec dy)
+{
+    const vec zero = {0};
+    vec value;
+    vec other;
+    switch (kind) {
+    case GRAFT_UNARY_NONE:
+    case GRAFT_UNARY_COUNT:
+        break;
+    case GRAFT_UNARY_RELU:
+        return vec_select(from > zero, dy, zero);
+    case GRAFT_UNARY_RELU6:
+        return vec_select((from > zero) & (from < vec_set(6)), dy, zero);
+    case GRAFT_UNARY_LEAKY_RELU:
+        return vec_select(from > zero, dy, dy * a->alpha);
+    case GRAFT_UNARY_SIGMOID:
+        return dy * (from * (1 - from));
+    case GRAFT_UNARY_TANH:
+        return dy * (1 - from * from);
+    case GRAFT_UNARY_HARD_SIGMOID:
+        return vec_select((from > vec_set(-3)) & (from < vec_set(3)), dy * (1.0f / 6), zero);
+    case GRAFT_UNARY_HARD_SWISH:
+        value = vec_select(from < vec_set(3), dy * ((from + from + 3) * (1.0f / 6)), dy);
+        return vec_select(from <= vec_set(-3), zero, value);
+    case GRAFT_UNARY_SILU:
+        value = vec_sigmoid(from, &other);
+        return dy * (value * (1 + from * other));
+    case GRAFT_UNARY_GELU:
+        value = vec_normal(from, &other);
+        return dy * (value + from * other);
+    case GRAFT_UNARY_GELU_TANH: /* far out it is 0 or 1, and powers of x would overflow */
+        from = vec_select(from < vec_set(-20), vec_set(-20), from);
+        from = vec_select(from > vec_set(20), vec_set(20), from);
+        value = vec_sigmoid(vec_gelu_argument(from), &other);
+        return dy * (value * (1 + from * other * (1.59576912f + from * from * 2.14064444e-1f)));
+    case GRAFT_UNARY_SQRT:
+        return dy / (from + from);
+    case GRAFT_UNARY_EXP:
+        return dy * from;
+    case GRAFT_UNARY_LOG:
+        return dy / from;
+    case GRAFT_UNARY_ABS:
+        return vec_select(from > zero, dy, vec_select(from < zero, -dy, zero));
+    case GRAFT_UNARY_CLIP:
+        return vec_select((from > vec_set(a->low)) & (from < vec_set(a->high)), dy, zero);
+    }
+    return dy;
+}
+
+/* Each element is read before it is written and by nobody else: y may be x, dx may be dy. */
+FAST_INLINE void unary_loop(const enum graft_unary kind, const struct graft_cpu_args *args, int64_t begin,
+                            int64_t end)
+{
+    const struct graft_unary_attributes *const a = &args->call->attributes.unary;
+    const float *const x = args->in[0];
+    float *const y = args->out[0];
+    int64_t i = begin;
+    for (; i + FAST_WIDTH <= end; i += FAST_WIDTH)
+        vec_store(y + i, value_of(kind, a, vec_load(x + i)));
+    if (i < end)
+        vec_store_part(y + i, value_of(kind, a, vec_load_part(x + i, (int)(end - i))), (int)(end - i));
+}
+
+FAST_INLINE void grad_loop(const enum graft_unary kind, const struct graft_cpu_args *args, int64_t begin,
+                           int64_t end)
+{
+    const struct graft_unary_attributes *const a = &args->call->attributes.unary;
+    const bool accumulate = fast_accumulates(args->call, 0);
+    const float *const from = args->in[graft_unary_needs(kind) == GRAFT_UNARY_FROM_X ? 0 : 1];
+    const float *const dy = args->in[2];
+    float *const dx = args->out[0];
+    int64_t i = begin;
+    for (; i + FAST_WIDTH <= end; i += FAST_WIDTH) {
+        const vec value = gradient_of(kind, a, vec_load(from + i), vec_load(dy + i));
+        vec_store(dx + i, accumulate ? vec_load(dx + i) + value : value);
+    }
+    if (i < end) {
+        const int rest = (int)(end - i);
+        const vec value = gradient_of(kind, a, vec_load_part(from + i, rest), vec_load_part(dy + i, rest));
+        vec_store_part(dx + i, accumulate ? vec_load_part(dx + i, rest) + value : value, rest);
+    }
+}
+
+/* One instance for each kind. */
+#define KINDS(loop)                                                                                          \
+    switch (args->call->attributes.unary.kind) {                                                             \
+        KIND(loop, NONE)                                                                                     \
+        KIND(loop, RELU)                                                                                     \
+        KIND(loop, RELU6)                                                                                    \
+        KIND(loop, LEAKY_RELU)                                                                               \
+        KIND(loop, SIGMOID)                                                                                  \
+        KIND(loop, TANH)                                                                                     \
+        KIND(loop, HARD_SIGMOID)                                                                             \
+        KIND(loop, HARD_SWISH)                                                                               \
+        KIND(loop, SILU)                                                                                     \
+        KIND(loop, GELU)                                                                                     \
+        KIND(loop, GELU_TANH)                                                                                \
+        KIND(loop, SQRT)                                                                                     \
+        KIND(loop, EXP)                                                                                      \
+        KIND(loop, LOG)                                                                                      \
+        KIND(loop, ABS)                                                                                      \
+        KIND(loop, CLIP)                                                                                     \
+    case GRAFT_UNARY_COUNT:                                                                                  \
+        break;                                                                                               \
+    }
+#define KIND(loop, NAME)                                                                                     \
+    case GRAFT_UNARY_##NAME:                                                                                 \
+        loop(GRAFT_UNARY_##NAME, args, begin, end);                                                          \
+        break;
+
+static void unary_item(void *argument, int64_t item, int thread)
+{
+    (void)thread;
+    const struct graft_cpu_args *const args = argument;
+    const int64_t begin = fast_chunk_begin(item);
+    const int64_t end = fast_chunk_end(item, graft_shape_count(&args->call->out[0].shape));
+    KINDS(unary_loop)
+}
+
+static void grad_item(void *argument, int64_t item, int thread)
+{
+    (void)thread;
+    const struct graft_cpu_args *const args = argument;
+    const int64_t begin = fast_chunk_begin(item);
+    const int64_t end = fast_chunk_end(item, graft_shape_count(&args->call->out[0].shape));
+    KINDS(grad_loop)
+}
+
+static const char *check(const struct graft_cpu_device *device, const struct graft_call *call,
+                         struct graft_variant_info *info)
+{
+    (void)device;
+    info->workspace_bytes = 0;
+    info->prepared_bytes = 0;
+    return fast_need_f32(call);
+}
+
+static void unary(const struct graft_cpu_device *device, const struct graft_cpu_args *args)
+{
+    (void)device;
+    graft_pool_run(args->pool, fast_chunks(graft_shape_count(&args->call->out[0].shape)), unary_item,
+                   (void *)args);
+}
+
+static void unary_grad(const struct graft_cpu_device *device, const struct graft_cpu_args *args)
+{
+    (void)device;
+    graft_pool_run(args->pool, fast_chunks(graft_shape_count(&args->call->out[0].shape)), grad_item,
+                   (void *)args);
+}
+
+const struct graft_cpu_variant FAST(unary_vector) = {"vector", check, NULL, unary};
+const struct graft_cpu_variant FAST(unary_grad_vector) = {"vector", check, NULL, unary_grad};
