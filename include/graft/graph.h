@@ -127,6 +127,10 @@ GRAFT_API int graft_reshape(struct graft_graph *graph, int x, const struct graft
 /* ShuffleNet: channel i × (c / groups) + j of x [n, h, w, c] becomes channel j × groups + i (Zhang, Zhou,
  * Lin, Sun, CVPR 2018; PyTorch's ChannelShuffle). `groups` ≥ 1 divides c. */
 GRAFT_API int graft_channel_shuffle(struct graft_graph *graph, int x, int groups);
+/* The total variation of each picture of x [n, h, w, c] → [n]: Σ |x[h + 1, w] − x[h, w]| + |x[h, w + 1] −
+ * x[h, w]| over places and channels (anisotropic; Rudin, Osher, Fatemi 1992), or the sum of the squares of those
+ * differences. */
+GRAFT_API int graft_total_variation(struct graft_graph *graph, int x, bool squared);
 /* [n, …] → [n, the rest]: order is that of our layout, (h, w, c). */
 GRAFT_API int graft_flatten(struct graft_graph *graph, int x);
 GRAFT_API int graft_fill(struct graft_graph *graph, const struct graft_shape *shape, float value);

@@ -102,19 +102,6 @@ int graft_global_avg_pool(struct graft_graph *graph, int x)
     return graft_reduce(graph, x, &a);
 }
 
-int graft_global_max_pool(struct graft_graph *graph, int x)
-{
-    const struct graft_desc *const desc = graft_graph_desc(graph, x);
-    if (!desc)
-        return -1;
-    const struct graft_shape shape = desc->shape;
-    struct graft_pool_attributes a = {.stride = {1, 1}};
-    for (int i = 0; i < 2; i++)
-        a.kernel[i] = (int32_t)(shape.dim[1 + i] < INT32_MAX ? shape.dim[1 + i] : INT32_MAX);
-    const struct graft_shape flat = graft_shape_of(2, shape.dim[0], shape.dim[3]);
-    return graft_reshape(graph, graft_max_pool(graph, x, &a), &flat);
-}
-
 int graft_reduce(struct graft_graph *graph, int x, const struct graft_reduce_attributes *attributes)
 {
     const union graft_attributes a = {.reduce = *attributes};
@@ -211,24 +198,6 @@ int graft_reshape(struct graft_graph *graph, int x, const struct graft_shape *sh
 {
     const union graft_attributes a = {.reshape = {.shape = *shape}};
     return apply(graph, GRAFT_OP_RESHAPE, &a, &x, 1);
-}
-
-int graft_channel_shuffle(struct graft_graph *graph, int x, int groups)
-{
-    const struct graft_desc *const desc = graft_graph_desc(graph, x);
-    if (!desc)
-        return -1;
-    const struct graft_shape shape = desc->shape;
-    if (shape.rank != 4 || groups < 1 || shape.dim[3] % groups != 0)
-        return graft_graph_fail(
-            graph,
-            graft_fail(graph->context, GRAFT_ERROR_SHAPE,
-                       "channel shuffle: x must be [n, h, w, c] and %d groups must divide its channels",
-                       groups));
-    const struct graft_shape grouped =
-        graft_shape_of(5, shape.dim[0], shape.dim[1], shape.dim[2], (int64_t)groups, shape.dim[3] / groups);
-    const struct graft_transpose_attributes swap = {.order = {0, 1, 2, 4, 3}};
-    return graft_reshape(graph, graft_transpose(graph, graft_reshape(graph, x, &grouped), &swap), &shape);
 }
 
 int graft_flatten(struct graft_graph *graph, int x)

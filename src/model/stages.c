@@ -87,16 +87,10 @@ int graft_layers_stage(struct graft_layers *b, int x, const char *name)
 
 static int pool_map(struct graft_layers *b, int x)
 {
-    const struct graft_shape shape = graft_graph_desc(b->graph, x)->shape;
     graft_graph_layer(b->graph, "pool");
     if (b->options->pool == GRAFT_MODEL_POOL_AVG)
         return graft_global_avg_pool(b->graph, x);
-    if (b->options->pool == GRAFT_MODEL_POOL_MAX) {
-        const struct graft_pool_attributes whole = {.kernel = {(int32_t)shape.dim[1], (int32_t)shape.dim[2]},
-                                                    .stride = {1, 1}};
-        return graft_flatten(b->graph, graft_max_pool(b->graph, x, &whole));
-    }
-    return x;
+    return b->options->pool == GRAFT_MODEL_POOL_MAX ? graft_global_max_pool(b->graph, x) : x;
 }
 
 int graft_layers_base(struct graft_layers *b, int x)

@@ -133,6 +133,24 @@ static void global_maxima_are_those_of_pytorch(void **state)
     CHECK(graft_global_max_pool, graft_shape_of(4, 2, 3, 4, 5), expected_global_max);
 }
 
+static int absolute_variation(struct graft_graph *graph, int x)
+{
+    return graft_total_variation(graph, x, false);
+}
+
+static int squared_variation(struct graft_graph *graph, int x)
+{
+    return graft_total_variation(graph, x, true);
+}
+
+static void total_variation_by_definition(void **state)
+{
+    (void)state;
+    CHECK(absolute_variation, graft_shape_of(4, 2, 3, 5, 4), expected_variation);
+    CHECK(squared_variation, graft_shape_of(4, 2, 3, 5, 4), expected_variation_squared);
+    CHECK(absolute_variation, graft_shape_of(4, 2, 1, 5, 3), expected_variation_row);
+}
+
 static void bad_calls_are_refused(void **state)
 {
     (void)state;
@@ -146,6 +164,7 @@ static void bad_calls_are_refused(void **state)
         assert_non_null(strstr(graft_context_error(run.context), "channel shuffle"));
         assert_int_equal(graft_channel_shuffle(run.graph, -1, 3), -1);
         assert_int_equal(graft_global_max_pool(run.graph, -1), -1);
+        assert_int_equal(graft_total_variation(run.graph, -1, false), -1);
         close_run(&run);
     }
 }
@@ -155,6 +174,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(channels_are_shuffled_as_in_pytorch),
         cmocka_unit_test(global_maxima_are_those_of_pytorch),
+        cmocka_unit_test(total_variation_by_definition),
         cmocka_unit_test(bad_calls_are_refused),
     };
     return cmocka_run_group_tests_name("graph functions", tests, NULL, NULL);

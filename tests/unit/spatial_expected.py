@@ -46,7 +46,14 @@ def moving():
          lambda x: nhwc(F.pad(F.conv_transpose2d(nchw(x), torch.ones(1, 1, 1, 1), stride=(2, 3)), (1, 0, 0, 2))))
 
 
+def variation(x, size):
+    return size(x[:, 1:] - x[:, :-1]).sum((1, 2, 3)) + size(x[:, :, 1:] - x[:, :, :-1]).sum((1, 2, 3))
+
+
 def graphs():
+    both("variation", tensor((2, 3, 5, 4), 1), lambda x: variation(x, torch.abs))
+    both("variation_squared", tensor((2, 3, 5, 4), 1), lambda x: variation(x, torch.square))
+    both("variation_row", tensor((2, 1, 5, 3), 1), lambda x: variation(x, torch.abs))
     both("shuffled", tensor((1, 2, 3, 12), 1), lambda x: nhwc(torch.nn.ChannelShuffle(3)(nchw(x))))
     both("global_max", tensor((2, 3, 4, 5), 1), lambda x: F.max_pool2d(nchw(x), (3, 4))[:, :, 0, 0])
 
