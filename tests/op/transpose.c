@@ -32,6 +32,8 @@ static const struct graft_case cases[] = {
     TURNED("two_tall", AS(0, 2, 1), 2, 4099, 2),
     TURNED("two_rows_apart", AS(2, 1, 0), 2, 5, 37), /* b = 2, but y has gaps between its rows */
     TURNED("two_columns_apart", AS(2, 1, 0), 37, 5, 2),
+    TURNED("four_rows_apart", AS(2, 1, 0), 4, 5, 37),
+    TURNED("four_columns_apart", AS(2, 1, 0), 37, 5, 4),
     TURNED("reversed", AS(3, 2, 1, 0), 3, 4, 5, 6),
     TURNED("6d", AS(5, 0, 3, 1, 4, 2), 2, 3, 4, 5, 2, 3),
     TURNED("6d_inner_stays", AS(4, 2, 0, 3, 1, 5), 2, 3, 2, 5, 2, 7),
