@@ -107,6 +107,8 @@ struct graft_jobs {
 
 const struct graft_case_set *graft_case_set_of(enum graft_op op);
 const struct graft_case *graft_job_case(const struct graft_job *job);
+/* call.accumulate of a job: all outputs, and for every other case of ops with two only one of them. */
+uint32_t graft_job_accumulate(const struct graft_job *job);
 /* "conv2d/g3_s2_p1/exact+accumulate" */
 char *graft_job_format(const struct graft_job *job, char *text, size_t size);
 /* All jobs that pass the filters; gradient jobs only if `gradients`. False: out of memory. */

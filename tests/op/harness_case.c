@@ -23,6 +23,15 @@ const struct graft_case *graft_job_case(const struct graft_job *job)
     return &graft_case_set_of(job->op)->cases[job->index];
 }
 
+uint32_t graft_job_accumulate(const struct graft_job *job)
+{
+    const uint32_t all = (1u << graft_op_get(job->op)->n_outputs) - 1;
+    if (!job->accumulate) {
+        return 0;
+    }
+    return all == 1 || job->index % 2 == 0 ? all : 1u << (job->index / 2 % graft_op_get(job->op)->n_outputs);
+}
+
 char *graft_job_format(const struct graft_job *job, char *text, size_t size)
 {
     const char *const tier = job->tier == GRAFT_TIER_EXACT      ? "exact"

@@ -215,9 +215,7 @@ uint64_t graft_trial_variants(struct graft_device *device, const struct graft_jo
     if (graft_case_call(device->context, job->op, graft_job_case(job), GRAFT_DTYPE_F32, &call) != GRAFT_OK) {
         return 1; /* running it tells what is wrong */
     }
-    if (job->accumulate) {
-        call.accumulate = (1u << graft_op_get(job->op)->n_outputs) - 1;
-    }
+    call.accumulate = graft_job_accumulate(job);
     const uint32_t masks[] = {0, constant_mask(graft_case_set_of(job->op), &call)};
     for (int variant = 0; variant < 64; variant++) {
         for (int mode = 0; mode < 2; mode++) {

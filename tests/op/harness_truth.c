@@ -50,7 +50,8 @@ static void compute(struct graft_heap *heap, const struct graft_job *job, const 
             continue;
         }
         const int64_t count = graft_shape_count(&call->out[i].shape);
-        truth->prior[i] = job->accumulate ? graft_prior_make(heap, job, i, count, seed) : NULL;
+        const bool adds = graft_job_accumulate(job) >> i & 1u;
+        truth->prior[i] = adds ? graft_prior_make(heap, job, i, count, seed) : NULL;
         out[i] = copy_of(heap, NULL, count);
         truth->results[truth->n_results++] = (struct graft_result){false, i, count, out[i], NULL};
     }
@@ -100,9 +101,7 @@ bool graft_truth_make(struct graft_heap *heap, struct graft_context *context, co
         snprintf(error, error_size, "the case is refused: %s", graft_context_error(context));
         return false;
     }
-    if (job->accumulate) {
-        truth->call.accumulate = (1u << graft_op_get(job->op)->n_outputs) - 1;
-    }
+    truth->call.accumulate = graft_job_accumulate(job);
     graft_inputs_make(heap, job, &truth->call, seed, &truth->inputs);
     struct graft_work work = {0};
     graft_op_get(job->op)->work(&truth->call, &work);
