@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: MIT */
+/* Learning-rate schedules, the largest of some values, and what an evaluation counts. */
+#include "graft/train.h"
+#include "support/support.h"
+
+#include <math.h>
+
+static void assert_near(double got, double wanted, double tolerance)
+{
+    if (!(fabs(got - wanted) <= tolerance))
+        fail_msg("%.12g is not near %.12g", got, wanted);
+}
+
+static void rates_rise_and_fall(void **state)
+{
+    (void)state;
+    const enum graft_schedule all[] = {GRAFT_SCHEDULE_COSINE, GRAFT_SCHEDULE_CONSTANT, GRAFT_SCHEDULE_STEP};
+    for (int s = 0; s < 3;
+         s++) { /* a quarter more with every step of warming up; the fifth step has it all */
+        assert_near(graft_schedule_factor(all[s], 0, 14, 4), 0.25, 0);
+        assert_near(graft_schedule_factor(all[s], 2, 14, 4), 0.75, 0);
+        assert_near(graft_schedule_factor(all[s], 3, 14, 4), 1, 0);
+        assert_near(graft_schedule_factor(all[s], 4, 14, 4), 1, 0);
+        assert_near(graft_schedule_factor(all[s], 0, 14, 0), 1, 0);
+    }
+    assert_near(graft_schedule_factor(GRAFT_SCHEDULE_CONSTANT, 13, 14, 4), 1, 0);
+    /* (1 + cos(π k / 10)) / 2 of the ten steps behind: k = 1, 5, 9, and none below 0 */
+    assert_near(graft_schedule_factor(GRAFT_SCHEDULE_COSINE, 5, 14, 4), 0.97552825814758, 1e-13);
+    assert_near(graft_schedule_factor(GRAFT_SCHEDULE_COSINE, 9, 14, 4), 0.5, 1e-13);
+    assert_near(graft_schedule_factor(GRAFT_SCHEDULE_COSINE, 13, 14, 4), 0.02447174185242, 1e-13);
+    assert_near(graft_schedule_factor(GRAFT_SCHEDULE_COSINE, 16, 14, 4), 0, 1e-13);
+    /* ÷10 at 1/2 and at 3/4 */
+    const double steps[] = {1, 1, 1, 1, 0.1, 0.1, 0.01, 0.01};
+    for (int k = 0; k < 8; k++) {
+        assert_near(graft_schedule_factor(GRAFT_SCHEDULE_STEP, k, 8, 0), steps[k], 1e-15);
+        assert_near(graft_schedule_factor(GRAFT_SCHEDULE_STEP, 2 + k, 10, 2), steps[k], 1e-15);
+    }
+}
+
+static void optimizers_have_their_usual_values(void **state)
+{
+    (void)state;
+    const struct graft_update_attributes sgd = graft_update_defaults(GRAFT_SGD);
+    const struct graft_update_attributes adam = graft_update_defaults(GRAFT_ADAM);
+    const struct graft_update_attributes rmsprop = graft_update_defaults(GRAFT_RMSPROP);
+    assert_true(sgd.momentum == 0.9f && sgd.weight_decay == 0 && !sgd.nesterov);
+    assert_true(adam.beta1 == 0.9f && adam.beta2 == 0.999f && adam.epsilon == 1e-8f && !adam.decoupled);
+    assert_true(rmsprop.beta2 == 0.99f && rmsprop.epsilon == 1e-8f);
+}
+
+static void the_largest_come_first(void **state)
+{
+    (void)state;
+    const float values[] = {1, 7, -2, 7, 3, -INFINITY, 3};
+    const int32_t wanted[] = {1, 3, 4, 6, 0, 2, 5}; /* equal ones by index */
+    int32_t indexes[7];
+    graft_top_k(values, 7, 7, indexes);
+    assert_memory_equal(indexes, wanted, sizeof wanted);
+    graft_top_k(values, 7, 2, indexes);
+    assert_memory_equal(indexes, wanted, 2 * sizeof *wanted);
+}
+
+static void probabilities_are_finite(void **state)
+{
+    (void)state;
+    const float logits[] = {1000, 1001, -3000};
+    float p[3];
+    graft_softmax_row(logits, 3, p);
+    assert_near((double)p[0], 1 / (1 + exp(1)), 1e-7);
+    assert_near((double)p[1], 1 / (1 + exp(-1)), 1e-7);
+    assert_near((double)p[2], 0, 0);
+}
+
+#define CLASSES 7
+
+/*
+ * Seven pictures of seven classes. Predicted: 0 0 1 1 6 0 0 for the true 0 1 1 2 2 5 0. By hand: class 0 is
+ * predicted four times, twice rightly, and is there twice: precision 1/2, recall 1, f1 2/3; class 1: 1/2,
+ * 1/2, 1/2; classes 2 and 5 are never right; 6 is predicted and not there.
+ */
+static void evaluations_count(void **state)
+{
+    static const int32_t labels[] = {0, 1, 1, 2, 2, 5, 0};
+    static const float logits[7][CLASSES] = {
+        {900, 899, 0, 0, 0, 0, 0}, {5, 4, 3, 2, 1, 0, -1}, {0, 2, 1, 1, 1, 1, 1},
+        {1, 3, 2, 2, 2, 2, 2},     {5, 4, 2, 4, 4, 1, 6}, /* two is the sixth */
+        {2, 2, 2, 2, 2, 2, 2},                            /* all equal: zero is the first, five the sixth */
+        {3, 3, 1, 1, 1, 1, 1},
+    };
+    struct graft_evaluation e;
+    assert_int_equal(graft_evaluation_open(*state, CLASSES, &e), GRAFT_OK);
+    graft_evaluation_add(&e, logits[0], labels, 3);
+    graft_evaluation_add(&e, logits[3], labels + 3, 4);
+    graft_evaluation_finish(&e);
+    assert_int_equal(e.images, 7);
+    assert_near(e.top1, 3.0 / 7, 1e-15);
+    assert_near(e.top5, 5.0 / 7, 1e-15);
+    const int64_t confusion[6][CLASSES] = {{2}, {1, 1}, {0, 1, 0, 0, 0, 0, 1}, {0}, {0}, {1}};
+    assert_memory_equal(e.confusion, confusion, sizeof confusion);
+    /* −log softmax of the labels' logits, row by row */
+    double loss = log(1 + exp(-1)); /* the others are e^−900 */
+    double sum = 0;
+    for (int c = 0; c < CLASSES; c++)
+        sum += exp(5 - c);
+    loss += log(sum) - 4;
+    loss += log(1 + exp(2) + 5 * exp(1)) - 2;
+    loss += log(exp(1) + exp(3) + 5 * exp(2)) - 2;
+    loss += log(exp(5) + 3 * exp(4) + exp(2) + exp(1) + exp(6)) - 2;
+    loss += log(7);
+    loss += log(2 * exp(3) + 5 * exp(1)) - 3;
+    assert_near(e.loss, loss / 7, 1e-6);
+    const struct graft_class_figures wanted[CLASSES] = {
+        {2, 0.5, 1, 2.0 / 3}, {2, 0.5, 0.5, 0.5}, {2, 0, 0, 0}, {0}, {0}, {1, 0, 0, 0}, {0}};
+    for (int c = 0; c < CLASSES; c++) {
+        assert_int_equal(e.figures[c].images, wanted[c].images);
+        assert_near(e.figures[c].precision, wanted[c].precision, 1e-15);
+        assert_near(e.figures[c].recall, wanted[c].recall, 1e-15);
+        assert_near(e.figures[c].f1, wanted[c].f1, 1e-15);
+    }
+    graft_evaluation_close(*state, &e);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(rates_rise_and_fall),    cmocka_unit_test(optimizers_have_their_usual_values),
+        cmocka_unit_test(the_largest_come_first), cmocka_unit_test(probabilities_are_finite),
+        cmocka_unit_test(evaluations_count),
+    };
+    return cmocka_run_group_tests(tests, test_open_context, test_close_context);
+}
