@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * y[i] = x[i] × scale where word i % 4 of Philox(key, {i / 4, 0, step, stream}) is not below `threshold`,
- * else 0;
+ * y[i] = x[i] × scale where word i % 4 of Philox(key, {block, 0, step, stream}) is not below `threshold`, else
+ * 0; block = i / 4 + rows × row_blocks, a number of 64 bits; step_number [1 or 2]: step, rows (if row_blocks > 0);
  * += if accumulate. `blocks` of four elements, `count` elements; a work-item takes VEC × SPAN blocks. y may
  * be x. Required -D: those of simple.h.
  */
@@ -44,20 +44,25 @@ void drop(const words word, global float *y, const global float *x, const int i,
 KERNEL void dropout(global float *y, const ulong y_at, const global float *x, const ulong x_at,
                     const global int *step_number, const ulong step_at, const float scale,
                     const int threshold, const int key0, const int key1, const int stream,
-                    const int accumulate, const int blocks, const int count)
+                    const int accumulate, const int row_blocks, const int blocks, const int count)
 {
     y += y_at;
     x += x_at;
+    const ulong first = row_blocks > 0 ? (ulong)(uint)step_number[step_at + 1] * (ulong)row_blocks : 0;
     for (FLAT_LOOP(block, n, blocks)) {
 #if VEC == 1
-        words c0 = block;
+        const ulong number = first + (ulong)block;
+        words c0 = (words)(uint)number, c1 = (words)(uint)(number >> 32);
 #else
-        uint numbers[VEC];
-        for (int k = 0; k < VEC; k++)
-            numbers[k] = block + (uint)k;
-        words c0 = LOAD_WORDS(numbers);
+        uint low[VEC], high[VEC];
+        for (int k = 0; k < VEC; k++) {
+            const ulong number = first + (ulong)block + (ulong)k;
+            low[k] = (uint)number;
+            high[k] = (uint)(number >> 32);
+        }
+        words c0 = LOAD_WORDS(low), c1 = LOAD_WORDS(high);
 #endif
-        words c1 = (words)(0u), c2 = (words)((uint)step_number[step_at]), c3 = (words)((uint)stream);
+        words c2 = (words)((uint)step_number[step_at]), c3 = (words)((uint)stream);
         philox(&c0, &c1, &c2, &c3, (uint)key0, (uint)key1);
         const int i = (int)block * 4;
 #if VEC == 1

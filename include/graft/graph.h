@@ -112,7 +112,8 @@ GRAFT_API int graft_log_softmax(struct graft_graph *graph, int x);
  * graft_cross_entropy_attributes */
 GRAFT_API int graft_cross_entropy(struct graft_graph *graph, int logits, int labels, int class_weights,
                                   float label_smoothing);
-/* step: i32 [1] input that changes with each training step. */
+/* step: i32 [1] input that changes with each training step; or [2], then step[1] rows of the same batch come
+ * before those of x, and a batch in parts drops the same elements (see src/op/dropout.c). */
 GRAFT_API int graft_dropout(struct graft_graph *graph, int x, int step,
                             const struct graft_dropout_attributes *attributes);
 GRAFT_API int graft_concat(struct graft_graph *graph, const int *values, int count, int axis);

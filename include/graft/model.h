@@ -129,7 +129,8 @@ struct graft_model {
     struct graft_graph *graph; /* the model's; nodes may be added (losses, gradients, updates) */
     int64_t batch, height, width, classes;
     int input; /* [n, h, w, channels], "input"; FROM: "features" */
-    int step;  /* i32 [1] input "step" that must change with each training step; -1 without active dropout */
+    int step;  /* i32 [2] input "step": the number of the training step, and how many rows of the same batch
+                  come before these (0 without micro-batches); -1 without active dropout */
     int map;   /* the last feature map [n, h, w, c] */
     int features; /* what enters the head (BEFORE, FROM: what crosses the cut; BASE: the pooled map) */
     int logits;   /* [n, classes] */

@@ -304,7 +304,7 @@ int graft_layer_dropout(struct graft_layers *b, int x, const char *name, float p
     if (x < 0 || !b->trainable || !(p > 0.0f))
         return x;
     if (b->model->step < 0) {
-        const struct graft_shape shape = graft_shape_of(1, 1);
+        const struct graft_shape shape = graft_shape_of(1, 2);
         b->model->step = graft_graph_input(b->graph, "step", GRAFT_DTYPE_I32, &shape);
         if (b->model->step < 0)
             return -1;

@@ -1,5 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* y = x / (1 − p) with probability 1 − p, else 0; which elements depends on seed, stream and step alone. */
+/*
+ * y = x / (1 − p) with probability 1 − p, else 0; which elements depends on seed, stream and step alone.
+ * Element i looks at word i % 4 of block i / 4 + rows · ceil(row / 4), where `rows` of a larger batch come
+ * before this part of it (step[1]; 0 if there is none) and a row has `row` elements: with rows of a multiple
+ * of 4, a batch drops the same elements in parts as in one piece.
+ */
+#include "base/size.h"
 #include "op/check.h"
 #include "op/emit.h"
 
@@ -7,11 +13,19 @@
 
 enum { X, STEP };
 
+int64_t graft_dropout_row_blocks(const struct graft_call *call)
+{
+    const struct graft_shape *const x = graft_call_shape(call, X);
+    const bool part = graft_call_shape(call, STEP)->dim[0] == 2 && x->rank > 0 && x->dim[0] > 0;
+    return part ? graft_ceil_div(graft_shape_count(x) / x->dim[0], 4) : 0;
+}
+
 static enum graft_status infer(struct graft_context *context, struct graft_call *call)
 {
     const double probability = (double)call->attributes.dropout.probability;
     enum graft_status status;
-    if ((status = graft_check_vector(context, call, STEP, 1)) != GRAFT_OK ||
+    const int64_t numbers = graft_call_shape(call, STEP)->dim[0] == 2 ? 2 : 1;
+    if ((status = graft_check_vector(context, call, STEP, numbers)) != GRAFT_OK ||
         (status = graft_check_number(context, call, "probability", probability, 0, 1)) != GRAFT_OK) {
         return status;
     }

@@ -134,6 +134,9 @@ enum graft_unary_operand graft_unary_needs(enum graft_unary kind);
 /* "conv2d x[2, 8, 8, 3] w[4, 3, 3, 3] stride 1 … -> [2, 6, 6, 4]" into text; returns text. */
 char *graft_call_format(const struct graft_call *call, char *text, size_t size);
 
+/* dropout: blocks of random words for each row before this part of a batch; 0 if step[0] is all there is. */
+int64_t graft_dropout_row_blocks(const struct graft_call *call);
+
 /* Helpers for infer functions. */
 enum graft_status graft_op_fail(struct graft_context *context, const struct graft_call *call,
                                 const char *format, ...)

@@ -236,8 +236,8 @@ static enum graft_status write_inputs(struct graft_trainer *trainer, struct graf
         status = graft_plan_write(plan, trainer->row_weights, trainer->host_weights,
                                   real_bytes(trainer, model->batch));
     if (status == GRAFT_OK && model->step >= 0) {
-        const int32_t number = (int32_t)step->number;
-        status = graft_plan_write(plan, model->step, &number, sizeof number);
+        const int32_t numbers[2] = {(int32_t)step->number, 0};
+        status = graft_plan_write(plan, model->step, numbers, sizeof numbers);
     }
     for (int s = 0; s < model->stage_count && status == GRAFT_OK; s++) {
         if (trainer->hypers[s] < 0)

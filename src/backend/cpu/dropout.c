@@ -9,7 +9,10 @@ void REFERENCE(dropout)(const struct graft_cpu_args *args)
     const struct graft_call *const call = args->call;
     const struct graft_dropout_attributes *const a = &call->attributes.dropout;
     const uint32_t key[2] = {(uint32_t)a->seed, (uint32_t)(a->seed >> 32)};
-    const uint32_t step = (uint32_t)*(const int32_t *)args->in[STEP];
+    const int32_t *const numbers = args->in[STEP];
+    const uint32_t step = (uint32_t)numbers[0];
+    const int64_t row_blocks = graft_dropout_row_blocks(call);
+    const uint64_t first = row_blocks ? (uint64_t)row_blocks * (uint32_t)numbers[1] : 0;
     const double bound = round((double)a->probability * 0x1p32);
     const double scale = 1 / (1 - (double)a->probability);
     const real *const x = args->in[X];
@@ -18,7 +21,7 @@ void REFERENCE(dropout)(const struct graft_cpu_args *args)
     uint32_t words[4];
     for (int64_t i = 0; i < count; i++) {
         if (i % 4 == 0) {
-            const uint64_t block = (uint64_t)i / 4;
+            const uint64_t block = first + (uint64_t)i / 4;
             const uint32_t counter[4] = {(uint32_t)block, (uint32_t)(block >> 32), step, a->stream};
             graft_philox(key, counter, words);
         }

@@ -31,6 +31,7 @@ static enum graft_status run(struct graft_opencl_device *device, struct graft_op
     graft_opencl_arg_int(&args, (int32_t)(uint32_t)(dropout->seed >> 32));
     graft_opencl_arg_int(&args, (int32_t)dropout->stream);
     graft_opencl_arg_int(&args, graft_opencl_accumulates(kernel, 0));
+    graft_opencl_arg_int(&args, graft_dropout_row_blocks(&kernel->call));
     graft_opencl_arg_int(&args, blocks);
     graft_opencl_arg_int(&args, count);
     return graft_opencl_launch(device, kernel, 0, &args, &range);

@@ -11,6 +11,7 @@
 struct dropout {
     const struct graft_cpu_args *args;
     uint32_t step;
+    uint64_t first; /* block */
     uint32_t bound; /* words below it are dropped */
     float scale;
     int64_t count;
@@ -65,7 +66,7 @@ static void item(void *argument, int64_t item, int thread)
     const vec scale = vec_set(d->scale);
     for (int64_t i = fast_chunk_begin(item); i < end; i += ELEMENTS) {
         vec_words words[2];
-        philox(&call->attributes.dropout, d->step, (uint64_t)i / 4, words);
+        philox(&call->attributes.dropout, d->step, d->first + (uint64_t)i / 4, words);
         for (int half = 0; half < 2; half++) {
             const int64_t at = i + half * FAST_WIDTH;
             const int count = (int)graft_max_i64(graft_min_i64(end - at, FAST_WIDTH), 0);
@@ -96,9 +97,12 @@ static void run(const struct graft_cpu_device *device, const struct graft_cpu_ar
 {
     (void)device;
     const struct graft_dropout_attributes *const a = &args->call->attributes.dropout;
+    const int32_t *const numbers = args->in[1];
+    const int64_t row_blocks = graft_dropout_row_blocks(args->call);
     struct dropout dropout = {
         .args = args,
-        .step = (uint32_t)*(const int32_t *)args->in[1],
+        .step = (uint32_t)numbers[0],
+        .first = row_blocks ? (uint64_t)row_blocks * (uint32_t)numbers[1] : 0,
         .bound = (uint32_t)round((double)a->probability * 0x1p32),
         .scale = (float)(1 / (1 - (double)a->probability)),
         .count = graft_shape_count(&args->call->out[0].shape),
