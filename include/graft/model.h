@@ -142,7 +142,8 @@ struct graft_model {
     int layer_count;
     int64_t total_parameters, trainable_parameters; /* without running statistics */
     int64_t multiply_adds;
-    char *summary; /* see graft_model_summary */
+    char *summary;                             /* see graft_model_summary */
+    const struct graft_model_options *options; /* as it was opened; the model's own copy */
 };
 
 /*
@@ -153,6 +154,9 @@ struct graft_model {
 GRAFT_API GRAFT_MUST_CHECK enum graft_status graft_model_open(struct graft_context *context, const char *name,
                                                               const struct graft_model_options *options,
                                                               struct graft_model **model);
+/* The same network once more, opened as `model` was, for another batch. */
+GRAFT_API GRAFT_MUST_CHECK enum graft_status graft_model_reopen(const struct graft_model *model,
+                                                                int64_t batch, struct graft_model **other);
 GRAFT_API void graft_model_close(struct graft_model **model);
 
 /* Index of a stage, or -1. */

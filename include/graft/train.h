@@ -23,7 +23,10 @@ struct graft_trainer_options {
     const float *class_weights; /* [model->classes], each > 0, copied; NULL: 1 for all */
     const float *stage_factors; /* [model->stage_count] learning-rate factor of each stage; NULL: 1 for all */
     bool keep_gradients;        /* graft_trainer_gradient can be called */
-    struct graft_plan_options plan;
+    int64_t micro_batch; /* the most rows to be computed at a time; 0: the batch. Fewer where memory asks for
+                            it */
+    uint64_t reserve;    /* bytes of memory to be left free for what comes later */
+    struct graft_plan_options plan; /* deferred: sizes only, of the whole batch; no step can be made */
 };
 
 /* momentum 0.9 (sgd); beta 0.9, 0.999, epsilon 1e-8 (adam); alpha 0.99, epsilon 1e-8 (rmsprop). */
@@ -39,6 +42,12 @@ struct graft_trainer;
  * Adds loss, gradients and updates of the trainable stages to the graph of a model that was opened with
  * options.training and has logits (whole, or from a cut on), and plans it. Model, device and variables must
  * outlive the trainer; parameters must have been loaded or initialized. Statuses of graft_plan_open.
+ *
+ * A batch that does not fit in memory is computed in micro-batches, the largest that fit, and their gradients
+ * are added up before the one update; a remark says so. Loss and gradients are those of the whole batch but
+ * for the rounding of sums; dropout drops the same elements. Only a batch normalization that trains takes its
+ * statistics from each micro-batch, and moves the running ones with each. GRAFT_ERROR_MEMORY: not even one
+ * row.
  */
 GRAFT_API GRAFT_MUST_CHECK enum graft_status
 graft_trainer_open(struct graft_device *device, struct graft_model *model, struct graft_variables *variables,
@@ -62,7 +71,9 @@ struct graft_step {
  * Inf. */
 GRAFT_API GRAFT_MUST_CHECK enum graft_status graft_trainer_step(struct graft_trainer *trainer,
                                                                 struct graft_step *step);
-/* Its plan, to look at memory, nodes and profile. */
+/* Rows computed at a time. */
+GRAFT_API int64_t graft_trainer_micro_batch(const struct graft_trainer *trainer);
+/* Its plan (of a micro-batch, where there are several), to look at memory, nodes and profile. */
 GRAFT_API struct graft_plan *graft_trainer_plan(struct graft_trainer *trainer);
 /* Gradient of parameter `index` of the model after a step, in our layout; GRAFT_ERROR_NOT_FOUND if it has
  * none, or the trainer was opened without keep_gradients. */

@@ -46,6 +46,8 @@ void graft_plan_count(struct graft_plan *plan);
 /* ---- for those who look for a batch that fits */
 /* Bytes that graft_plan_acquire would take: own memory and variables that are not there yet. */
 uint64_t graft_plan_need(const struct graft_plan *plan);
+/* Bytes that it may take, `reserve` being left over. */
+uint64_t graft_plan_room(const struct graft_plan *plan, uint64_t reserve);
 /* Would graft_plan_acquire find room, with `reserve` bytes left over? */
 bool graft_plan_fits(const struct graft_plan *plan, uint64_t reserve);
 /* GRAFT_ERROR_MEMORY with figures: what is needed, what there is, the largest parts. `advice`: what to do. */

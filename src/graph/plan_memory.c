@@ -95,8 +95,7 @@ static bool too_large(const struct graft_plan *plan, char *text, size_t size, bo
     return false;
 }
 
-/* Bytes for what acquire takes: of all that is free, or as the plan's own limit allows. */
-static uint64_t room(const struct graft_plan *plan, uint64_t reserve)
+uint64_t graft_plan_room(const struct graft_plan *plan, uint64_t reserve)
 {
     const uint64_t free_bytes = graft_device_free_bytes(plan->device);
     uint64_t bytes = free_bytes > reserve ? free_bytes - reserve : 0;
@@ -112,7 +111,8 @@ bool graft_plan_fits(const struct graft_plan *plan, uint64_t reserve)
 {
     char text[256];
     bool hopeless;
-    return graft_plan_need(plan) <= room(plan, reserve) && !too_large(plan, text, sizeof text, &hopeless);
+    return graft_plan_need(plan) <= graft_plan_room(plan, reserve) &&
+           !too_large(plan, text, sizeof text, &hopeless);
 }
 
 /* The largest value that a run makes, as text. */
@@ -156,7 +156,8 @@ enum graft_status graft_plan_refuse(const struct graft_plan *plan, uint64_t rese
         "%.1f MiB are %s%s: %s",
         (double)need / MIB, device->info.id, (double)books->activations / MIB, (double)books->workspace / MIB,
         (double)books->prepared / MIB, (double)books->sums / MIB, (double)(need - own_bytes(plan)) / MIB,
-        (double)books->inputs / MIB, (double)books->constants / MIB, text, (double)room(plan, reserve) / MIB,
+        (double)books->inputs / MIB, (double)books->constants / MIB, text,
+        (double)graft_plan_room(plan, reserve) / MIB,
         plan->options.memory_limit || graft_context_memory_limit(plan->context) ? "allowed or free there"
                                                                                 : "free there",
         reserved, advice);

@@ -7,6 +7,8 @@
 
 #include <string.h>
 
+#define MAX_CHANNELS 4
+
 static enum graft_status check_range(struct graft_context *context, const char *what, int64_t value,
                                      int64_t limit)
 {
@@ -36,6 +38,34 @@ static enum graft_status check_options(struct graft_context *context, const stru
                                 (double)options->std[i]);
     }
     return status;
+}
+
+/* A model's options with what they point to. */
+struct kept_options {
+    struct graft_model_options options; /* first: the model points to it */
+    char cut[GRAFT_MODEL_NAME_SIZE], train_from[GRAFT_MODEL_NAME_SIZE];
+    float mean[MAX_CHANNELS], std[MAX_CHANNELS];
+};
+
+static enum graft_status keep_options(struct graft_context *context, struct graft_model *model,
+                                      const struct graft_model_options *options)
+{
+    struct kept_options *const kept = graft_allocate(context, 1, sizeof *kept);
+    if (!kept)
+        return GRAFT_ERROR_MEMORY;
+    struct graft_model_options *const o = &kept->options;
+    const int32_t channels = model->info->channels;
+    *o = *options;
+    model->options = o;
+    if (o->cut) /* a name that is longer is none of a stage */
+        o->cut = strncpy(kept->cut, o->cut, sizeof kept->cut - 1);
+    if (o->train_from)
+        o->train_from = strncpy(kept->train_from, o->train_from, sizeof kept->train_from - 1);
+    if (o->mean && channels <= MAX_CHANNELS)
+        o->mean = memcpy(kept->mean, o->mean, (size_t)channels * sizeof *o->mean);
+    if (o->std && channels <= MAX_CHANNELS)
+        o->std = memcpy(kept->std, o->std, (size_t)channels * sizeof *o->std);
+    return GRAFT_OK;
 }
 
 /* `cut_shape`: what enters a part that begins at a cut; NULL for the others. */
@@ -70,6 +100,9 @@ static enum graft_status build(struct graft_context *context, const struct graft
     if (status)
         goto fail;
     b.graph = model->graph;
+    status = keep_options(context, model, options);
+    if (status)
+        goto fail;
     status = graft_layers_finish(&b, entry->build(&b, graft_layers_input(&b), &entry->config));
     if (status == GRAFT_ERROR_SHAPE)
         (void)graft_fail_prefix(context, status, "%s with input %lldx%lld (its usual input is %dx%d)",
@@ -114,6 +147,14 @@ enum graft_status graft_model_open(struct graft_context *context, const char *na
     return status;
 }
 
+enum graft_status graft_model_reopen(const struct graft_model *model, int64_t batch,
+                                     struct graft_model **other)
+{
+    struct graft_model_options options = *model->options;
+    options.batch = batch;
+    return graft_model_open(graft_graph_context(model->graph), model->info->name, &options, other);
+}
+
 void graft_model_close(struct graft_model **address)
 {
     if (!address || !*address)
@@ -125,6 +166,7 @@ void graft_model_close(struct graft_model **address)
     graft_release(context, model->parameters);
     graft_release(context, model->layers);
     graft_release(context, model->summary);
+    graft_release(context, (void *)(uintptr_t)model->options);
     graft_release(context, model);
     *address = NULL;
 }

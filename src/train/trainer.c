@@ -1,109 +1,74 @@
 /* SPDX-License-Identifier: MIT */
-/* One training step: loss, gradients, updates over one plan. */
+/*
+ * The graph of a training step: loss, gradients, updates; as large a part of the batch at a time as fits.
+ * Where a batch has several parts, the compute segment adds their gradients up, and the update segment takes
+ * the sums.
+ */
+#include "train/trainer.h"
+
+#include "backend/backend.h"
 #include "base/context.h"
-#include "base/random.h"
-#include "graft/train.h"
+#include "graph/plan.h"
+#include "train/micro.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
 
-struct graft_trainer {
-    struct graft_context *context;
-    struct graft_device *device;
-    struct graft_model *model;
-    struct graft_variables *variables;
-    struct graft_plan *plan;
-    enum graft_optimizer optimizer;
-    struct graft_update_attributes update;
-    int labels;            /* i32 [batch] */
-    int row_weights;       /* real [batch]: 1 / Σ class weights of the valid rows, else 0 */
-    int losses;            /* real [batch] */
-    int *hypers;           /* for each stage: input [4]; -1 for a frozen one */
-    float *factors;        /* for each stage */
-    double *class_weights; /* [classes]; NULL: all 1 */
-    double divisor;        /* of this step's losses */
-    int *gradients;        /* for each parameter: value, -1 */
-    void *host_weights;
-    void *host_losses;
-    void *host_logits;
-};
-
-static bool wide(const struct graft_trainer *trainer)
-{
-    return graft_graph_real(trainer->model->graph) == GRAFT_DTYPE_F64;
-}
-
-static uint64_t real_bytes(const struct graft_trainer *trainer, int64_t count)
-{
-    return (uint64_t)count * graft_dtype_size(graft_graph_real(trainer->model->graph));
-}
-
-static double get_real(const struct graft_trainer *trainer, const void *data, int64_t index)
-{
-    return wide(trainer) ? ((const double *)data)[index] : (double)((const float *)data)[index];
-}
-
-static void set_real(const struct graft_trainer *trainer, void *data, int64_t index, double value)
-{
-    if (wide(trainer))
-        ((double *)data)[index] = value;
-    else
-        ((float *)data)[index] = (float)value;
-}
-
 /* loss = Σ row_weight · cross-entropy: partial batches and micro-batches need no other plan. */
-static int add_loss(struct graft_trainer *trainer, float label_smoothing)
+static int add_loss(const struct graft_trainer *trainer, struct graft_trainer_part *part,
+                    float label_smoothing)
 {
-    struct graft_graph *const graph = trainer->model->graph;
-    const struct graft_shape rows = graft_shape_of(1, trainer->model->batch);
-    const struct graft_shape classes = graft_shape_of(1, trainer->model->classes);
+    struct graft_graph *const graph = part->model->graph;
+    const struct graft_shape rows = graft_shape_of(1, part->model->batch);
+    const struct graft_shape classes = graft_shape_of(1, part->model->classes);
     graft_graph_layer(graph, "loss");
     const int class_weights = trainer->class_weights ? graft_graph_constant(graph, "class_weights", &classes,
                                                                             trainer->class_weights)
                                                      : -1;
-    trainer->labels = graft_graph_input(graph, "labels", GRAFT_DTYPE_I32, &rows);
-    trainer->row_weights = graft_graph_input(graph, "row_weights", graft_graph_real(graph), &rows);
-    trainer->losses =
-        graft_cross_entropy(graph, trainer->model->logits, trainer->labels, class_weights, label_smoothing);
-    graft_graph_output(graph, trainer->losses);
-    graft_graph_output(graph, trainer->model->logits);
+    part->labels = graft_graph_input(graph, "labels", GRAFT_DTYPE_I32, &rows);
+    part->row_weights = graft_graph_input(graph, "row_weights", graft_graph_real(graph), &rows);
+    part->losses =
+        graft_cross_entropy(graph, part->model->logits, part->labels, class_weights, label_smoothing);
+    graft_graph_output(graph, part->losses);
+    graft_graph_output(graph, part->model->logits);
     const struct graft_reduce_attributes sum = {.kind = GRAFT_REDUCE_SUM, .axes = 1u};
-    return graft_reduce(graph, graft_mul(graph, trainer->losses, trainer->row_weights), &sum);
+    return graft_reduce(graph, graft_mul(graph, part->losses, part->row_weights), &sum);
 }
 
 /* An input for the learning rate of each trainable stage; updates for all its parameters. */
-static enum graft_status add_updates(struct graft_trainer *trainer)
+static enum graft_status add_updates(const struct graft_trainer *trainer, struct graft_trainer_part *part)
 {
-    struct graft_model *const model = trainer->model;
+    const struct graft_model *const model = part->model;
     struct graft_graph *const graph = model->graph;
     const struct graft_shape four = graft_shape_of(1, 4);
     for (int s = 0; s < model->stage_count; s++) {
         char name[GRAFT_MODEL_NAME_SIZE + 16];
         (void)snprintf(name, sizeof name, "hyper.%s", model->stages[s].name);
-        trainer->hypers[s] = -1;
-        for (int p = 0; p < model->parameter_count && trainer->hypers[s] < 0; p++)
-            if (model->parameters[p].stage == s && trainer->gradients[p] >= 0)
-                trainer->hypers[s] = graft_graph_input(graph, name, graft_graph_real(graph), &four);
+        part->hypers[s] = -1;
+        for (int p = 0; p < model->parameter_count && part->hypers[s] < 0; p++)
+            if (model->parameters[p].stage == s && part->gradients[p] >= 0)
+                part->hypers[s] = graft_graph_input(graph, name, graft_graph_real(graph), &four);
     }
     for (int p = 0; p < model->parameter_count; p++) {
         const struct graft_model_parameter *const parameter = &model->parameters[p];
-        if (trainer->gradients[p] < 0)
+        if (part->gradients[p] < 0)
             continue;
         struct graft_update_attributes update = trainer->update;
         /* Weight decay is for weights: not for biases, nor for scale and shift of normalization. */
         if (parameter->layout == GRAFT_LAYOUT_VECTOR)
             update.weight_decay = 0;
         graft_graph_layer(graph, model->layers[parameter->layer].name);
-        (void)graft_update(graph, trainer->optimizer, parameter->value, trainer->gradients[p],
-                           trainer->hypers[parameter->stage], &update);
+        (void)graft_update(graph, trainer->optimizer, parameter->value, part->gradients[p],
+                           part->hypers[parameter->stage], &update);
     }
     return graft_graph_status(graph);
 }
 
-static enum graft_status add_gradients(struct graft_trainer *trainer, int loss)
+static enum graft_status add_gradients(const struct graft_trainer *trainer, struct graft_trainer_part *part,
+                                       int loss)
 {
-    struct graft_model *const model = trainer->model;
+    const struct graft_model *const model = part->model;
     int *const targets = graft_allocate(trainer->context, (size_t)model->parameter_count, sizeof *targets);
     if (!targets)
         return GRAFT_ERROR_MEMORY;
@@ -115,20 +80,22 @@ static enum graft_status add_gradients(struct graft_trainer *trainer, int loss)
     }
     enum graft_status status =
         trainable
-            ? graft_graph_gradient(model->graph, loss, targets, model->parameter_count, trainer->gradients)
+            ? graft_graph_gradient(model->graph, loss, targets, model->parameter_count, part->gradients)
             : graft_fail(trainer->context, GRAFT_ERROR_ARGUMENT,
                          "no parameter of %s is trainable: open the model for training", model->info->name);
     graft_release(trainer->context, targets);
-    return status;
+    for (int p = 0; p < model->parameter_count && status == GRAFT_OK && part->own; p++) {
+        graft_graph_layer(model->graph, model->layers[model->parameters[p].layer].name);
+        part->gradients[p] = graft_graph_sum(model->graph, part->gradients[p]);
+    }
+    return status == GRAFT_OK ? graft_graph_status(model->graph) : status;
 }
 
 static enum graft_status allocate(struct graft_trainer *trainer, const struct graft_trainer_options *options)
 {
     struct graft_context *const context = trainer->context;
     const struct graft_model *const model = trainer->model;
-    trainer->hypers = graft_allocate(context, (size_t)model->stage_count, sizeof *trainer->hypers);
     trainer->factors = graft_allocate(context, (size_t)model->stage_count, sizeof *trainer->factors);
-    trainer->gradients = graft_allocate(context, (size_t)model->parameter_count, sizeof *trainer->gradients);
     trainer->host_weights = graft_allocate(context, (size_t)model->batch, sizeof(double));
     trainer->host_losses = graft_allocate(context, (size_t)model->batch, sizeof(double));
     trainer->host_logits = graft_allocate(context, (size_t)(model->batch * model->classes), sizeof(double));
@@ -145,10 +112,132 @@ static enum graft_status allocate(struct graft_trainer *trainer, const struct gr
                                   trainer->class_weights[c]);
         }
     }
-    return trainer->hypers && trainer->factors && trainer->gradients && trainer->host_weights &&
-                   trainer->host_losses && trainer->host_logits
+    return trainer->factors && trainer->host_weights && trainer->host_losses && trainer->host_logits
                ? GRAFT_OK
                : GRAFT_ERROR_MEMORY;
+}
+
+static void close_part(const struct graft_trainer *trainer, struct graft_trainer_part *part)
+{
+    graft_plan_close(&part->plan);
+    graft_release(trainer->context, part->hypers);
+    graft_release(trainer->context, part->gradients);
+    if (part->own)
+        graft_model_close(&part->model);
+    *part = (struct graft_trainer_part){0};
+}
+
+/* What an attempt needs to know. */
+struct opening {
+    struct graft_trainer *trainer;
+    const struct graft_trainer_options *options;
+    uint64_t whole_need; /* bytes for the whole batch */
+};
+
+/* A part of so many rows, planned, without memory yet. */
+static enum graft_status open_part(const struct opening *opening, int64_t rows)
+{
+    struct graft_trainer *const trainer = opening->trainer;
+    struct graft_trainer_part *const part = &trainer->part;
+    const struct graft_model *const whole = trainer->model;
+    struct graft_plan_options options = opening->options->plan;
+    options.deferred = true;
+    close_part(trainer, part);
+    enum graft_status status = GRAFT_OK;
+    part->model = trainer->model;
+    if (rows != whole->batch) {
+        status = graft_model_reopen(whole, rows, &part->model);
+        part->own = status == GRAFT_OK;
+    }
+    part->hypers = graft_allocate(trainer->context, (size_t)whole->stage_count, sizeof *part->hypers);
+    part->gradients =
+        graft_allocate(trainer->context, (size_t)whole->parameter_count, sizeof *part->gradients);
+    if (status == GRAFT_OK && (!part->hypers || !part->gradients))
+        status = GRAFT_ERROR_MEMORY;
+    if (status == GRAFT_OK)
+        status = add_gradients(trainer, part, add_loss(trainer, part, opening->options->label_smoothing));
+    if (status == GRAFT_OK)
+        status = add_updates(trainer, part);
+    for (int p = 0; p < whole->parameter_count && status == GRAFT_OK && opening->options->keep_gradients; p++)
+        graft_graph_output(part->model->graph, part->gradients[p]);
+    if (status == GRAFT_OK)
+        status =
+            graft_plan_open(part->model->graph, trainer->device, trainer->variables, &options, &part->plan);
+    return status;
+}
+
+static enum graft_status attempt(void *user, int64_t rows, struct graft_micro_size *size)
+{
+    struct opening *const opening = user;
+    struct graft_trainer_part *const part = &opening->trainer->part;
+    const enum graft_status status =
+        part->plan && part->model->batch == rows ? GRAFT_OK : open_part(opening, rows);
+    if (status != GRAFT_OK)
+        return status;
+    const struct graft_plan *const plan = part->plan;
+    const uint64_t reserve = opening->options->reserve;
+    size->need = graft_plan_need(plan);
+    size->room = graft_plan_room(plan, reserve);
+    size->fits = graft_plan_fits(plan, reserve) || opening->options->plan.deferred;
+    if (rows == opening->trainer->model->batch)
+        opening->whole_need = size->need;
+    return GRAFT_OK;
+}
+
+/* Are there statistics that depend on how a batch is cut? */
+static bool trains_statistics(const struct graft_model *model)
+{
+    const struct graft_graph *const graph = model->graph;
+    for (int n = 0; n < graph->n_nodes; n++)
+        if (graph->nodes[n].call.op == GRAFT_OP_BATCH_NORM_STATS)
+            return true;
+    return false;
+}
+
+static void tell_parts(const struct opening *opening, bool statistics)
+{
+    const struct graft_trainer *const trainer = opening->trainer;
+    const int64_t batch = trainer->model->batch, rows = graft_trainer_rows(trainer);
+    char why[160] = "";
+    if (opening->whole_need > 0)
+        (void)snprintf(why, sizeof why, " needs %.0f MiB on %s, of which %.0f can be had: it",
+                       (double)opening->whole_need / 1048576, trainer->device->info.id,
+                       (double)graft_plan_room(trainer->part.plan, opening->options->reserve) / 1048576);
+    graft_log(trainer->context, GRAFT_LOG_REMARK,
+              "the batch of %lld%s is computed in %lld micro-batches of %lld, their gradients added up%s",
+              (long long)batch, why, (long long)((batch + rows - 1) / rows), (long long)rows,
+              statistics ? "; batch normalization takes its statistics from each micro-batch" : "");
+}
+
+/* As many rows at a time as fit, at most options->micro_batch. */
+static enum graft_status choose_part(struct opening *opening)
+{
+    struct graft_trainer *const trainer = opening->trainer;
+    const int64_t batch = trainer->model->batch;
+    const int64_t wanted = opening->options->micro_batch;
+    const int64_t most = wanted > 0 && wanted < batch ? wanted : batch;
+    const bool statistics = trains_statistics(trainer->model);
+    struct graft_micro_size size;
+    int64_t rows;
+    enum graft_status status = graft_micro_search(batch, most, statistics, attempt, opening, &rows, &size);
+    if (status != GRAFT_OK)
+        return status;
+    if (!size.fits)
+        return graft_plan_refuse(trainer->part.plan, opening->options->reserve,
+                                 batch > 1 ? "not even one picture at a time fits: allow more memory, or use "
+                                             "smaller pictures or a smaller network"
+                                           : "use smaller pictures or a smaller network");
+    if (graft_trainer_in_parts(trainer))
+        tell_parts(opening, statistics);
+    if (batch % rows != 0) {
+        const struct graft_model *const part = trainer->part.model;
+        trainer->host_input = graft_allocate(
+            trainer->context, 1, (size_t)graft_desc_bytes(graft_graph_desc(part->graph, part->input)));
+        trainer->host_labels = graft_allocate(trainer->context, (size_t)rows, sizeof(int32_t));
+        if (!trainer->host_input || !trainer->host_labels)
+            return GRAFT_ERROR_MEMORY;
+    }
+    return opening->options->plan.deferred ? GRAFT_OK : graft_plan_acquire(trainer->part.plan);
 }
 
 enum graft_status graft_trainer_open(struct graft_device *device, struct graft_model *model,
@@ -175,14 +264,9 @@ enum graft_status graft_trainer_open(struct graft_device *device, struct graft_m
     enum graft_status status = allocate(made, options);
     for (int s = 0; s < model->stage_count && status == GRAFT_OK; s++)
         made->factors[s] = options->stage_factors ? options->stage_factors[s] : 1;
+    struct opening opening = {.trainer = made, .options = options};
     if (status == GRAFT_OK)
-        status = add_gradients(made, add_loss(made, options->label_smoothing));
-    if (status == GRAFT_OK)
-        status = add_updates(made);
-    for (int p = 0; p < model->parameter_count && status == GRAFT_OK && options->keep_gradients; p++)
-        graft_graph_output(model->graph, made->gradients[p]);
-    if (status == GRAFT_OK)
-        status = graft_plan_open(model->graph, device, variables, &options->plan, &made->plan);
+        status = choose_part(&opening);
     if (status != GRAFT_OK)
         graft_trainer_close(&made);
     *trainer = made;
@@ -194,11 +278,11 @@ void graft_trainer_close(struct graft_trainer **trainer)
     struct graft_trainer *const old = *trainer;
     if (!old)
         return;
-    graft_plan_close(&old->plan);
-    graft_release(old->context, old->hypers);
+    close_part(old, &old->part);
     graft_release(old->context, old->factors);
     graft_release(old->context, old->class_weights);
-    graft_release(old->context, old->gradients);
+    graft_release(old->context, old->host_input);
+    graft_release(old->context, old->host_labels);
     graft_release(old->context, old->host_weights);
     graft_release(old->context, old->host_losses);
     graft_release(old->context, old->host_logits);
@@ -206,119 +290,20 @@ void graft_trainer_close(struct graft_trainer **trainer)
     *trainer = NULL;
 }
 
-/* Σ class weights of the valid rows. A label that is no class counts 1: its loss is NaN and will be told. */
-static double loss_divisor(const struct graft_trainer *trainer, const struct graft_step *step)
-{
-    if (!trainer->class_weights)
-        return (double)step->valid;
-    double sum = 0;
-    for (int64_t row = 0; row < step->valid; row++) {
-        const int32_t label = step->labels[row];
-        sum += label >= 0 && label < trainer->model->classes ? trainer->class_weights[label] : 1;
-    }
-    return sum;
-}
-
-/* Writes everything that a step depends on. */
-static enum graft_status write_inputs(struct graft_trainer *trainer, struct graft_plan *plan,
-                                      const struct graft_step *step)
-{
-    const struct graft_model *const model = trainer->model;
-    trainer->divisor = loss_divisor(trainer, step);
-    for (int64_t row = 0; row < model->batch; row++)
-        set_real(trainer, trainer->host_weights, row, row < step->valid ? 1 / trainer->divisor : 0);
-    enum graft_status status = graft_plan_write(
-        plan, model->input, step->input, graft_desc_bytes(graft_graph_desc(model->graph, model->input)));
-    if (status == GRAFT_OK)
-        status =
-            graft_plan_write(plan, trainer->labels, step->labels, (uint64_t)model->batch * sizeof(int32_t));
-    if (status == GRAFT_OK)
-        status = graft_plan_write(plan, trainer->row_weights, trainer->host_weights,
-                                  real_bytes(trainer, model->batch));
-    if (status == GRAFT_OK && model->step >= 0) {
-        const int32_t numbers[2] = {(int32_t)step->number, 0};
-        status = graft_plan_write(plan, model->step, numbers, sizeof numbers);
-    }
-    for (int s = 0; s < model->stage_count && status == GRAFT_OK; s++) {
-        if (trainer->hypers[s] < 0)
-            continue;
-        double hyper[4];
-        set_real(trainer, hyper, 0, step->learning_rate * (double)trainer->factors[s]);
-        set_real(trainer, hyper, 1, 1 - pow((double)trainer->update.beta1, (double)step->number));
-        set_real(trainer, hyper, 2, 1 - pow((double)trainer->update.beta2, (double)step->number));
-        set_real(trainer, hyper, 3, 1);
-        status = graft_plan_write(plan, trainer->hypers[s], hyper, real_bytes(trainer, 4));
-    }
-    return status;
-}
-
-static enum graft_status read_results(struct graft_trainer *trainer, struct graft_step *step)
-{
-    const struct graft_model *const model = trainer->model;
-    enum graft_status status = graft_plan_read(trainer->plan, trainer->losses, trainer->host_losses,
-                                               real_bytes(trainer, model->batch));
-    if (status == GRAFT_OK)
-        status = graft_plan_read(trainer->plan, model->logits, trainer->host_logits,
-                                 real_bytes(trainer, model->batch * model->classes));
-    step->loss = 0;
-    step->correct = 0;
-    for (int64_t row = 0; row < step->valid && status == GRAFT_OK; row++) {
-        int64_t best = 0;
-        for (int64_t c = 1; c < model->classes; c++)
-            if (get_real(trainer, trainer->host_logits, row * model->classes + c) >
-                get_real(trainer, trainer->host_logits, row * model->classes + best))
-                best = c;
-        step->correct += best == step->labels[row];
-        step->loss += get_real(trainer, trainer->host_losses, row) / trainer->divisor;
-    }
-    return status;
-}
-
-/* The loss is not finite: the same step once more on a plan that looks at every number, to name the layer. */
-static enum graft_status explain_numbers(struct graft_trainer *trainer, const struct graft_step *step)
-{
-    const struct graft_plan_options options = {.check_numbers = true, .no_fusion = true};
-    struct graft_plan *plan = NULL;
-    enum graft_status status =
-        graft_plan_open(trainer->model->graph, trainer->device, trainer->variables, &options, &plan);
-    if (status == GRAFT_OK)
-        status = write_inputs(trainer, plan, step);
-    if (status == GRAFT_OK)
-        status = graft_plan_run(plan, GRAFT_SEGMENT_COMPUTE);
-    graft_plan_close(&plan);
-    if (status == GRAFT_ERROR_NUMERIC)
-        return graft_fail_prefix(trainer->context, status, "step %lld", (long long)step->number);
-    return graft_fail(trainer->context, GRAFT_ERROR_NUMERIC,
-                      "step %lld: the loss is not finite; a smaller learning rate often helps",
-                      (long long)step->number);
-}
-
-enum graft_status graft_trainer_step(struct graft_trainer *trainer, struct graft_step *step)
-{
-    if (step->valid < 1 || step->valid > trainer->model->batch || step->number < 1)
-        return graft_fail(trainer->context, GRAFT_ERROR_ARGUMENT,
-                          "a step has 1..%lld valid rows and a number from 1, not %lld and %lld",
-                          (long long)trainer->model->batch, (long long)step->valid, (long long)step->number);
-    enum graft_status status = write_inputs(trainer, trainer->plan, step);
-    if (status == GRAFT_OK)
-        status = graft_plan_run(trainer->plan, GRAFT_SEGMENT_COMPUTE);
-    if (status == GRAFT_OK)
-        status = read_results(trainer, step);
-    if (status == GRAFT_OK && !isfinite(step->loss))
-        return explain_numbers(trainer, step);
-    if (status == GRAFT_OK && !step->no_update)
-        status = graft_plan_run(trainer->plan, GRAFT_SEGMENT_UPDATE);
-    return status;
-}
-
 struct graft_plan *graft_trainer_plan(struct graft_trainer *trainer)
 {
-    return trainer->plan;
+    return trainer->part.plan;
+}
+
+int64_t graft_trainer_micro_batch(const struct graft_trainer *trainer)
+{
+    return graft_trainer_rows(trainer);
 }
 
 enum graft_status graft_trainer_gradient(struct graft_trainer *trainer, int index, void *data, uint64_t bytes)
 {
-    if (index < 0 || index >= trainer->model->parameter_count || trainer->gradients[index] < 0)
+    const struct graft_trainer_part *const part = &trainer->part;
+    if (index < 0 || index >= trainer->model->parameter_count || part->gradients[index] < 0)
         return graft_fail(trainer->context, GRAFT_ERROR_NOT_FOUND, "parameter %d has no gradient", index);
-    return graft_plan_read(trainer->plan, trainer->gradients[index], data, bytes);
+    return graft_plan_read(part->plan, part->gradients[index], data, bytes);
 }

@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * One training step: every part of the batch through the compute segment, then one update. Each row's weight
+ * in the loss comes from the whole batch, so it does not matter how the batch is cut.
+ */
+#include "base/context.h"
+#include "train/trainer.h"
+
+#include <math.h>
+#include <string.h>
+
+static double get_real(const struct graft_trainer *trainer, const void *data, int64_t index)
+{
+    return graft_trainer_wide(trainer) ? ((const double *)data)[index] : (double)((const float *)data)[index];
+}
+
+static void set_real(const struct graft_trainer *trainer, void *data, int64_t index, double value)
+{
+    if (graft_trainer_wide(trainer))
+        ((double *)data)[index] = value;
+    else
+        ((float *)data)[index] = (float)value;
+}
+
+/* Σ class weights of the valid rows. A label that is no class counts 1: its loss is NaN and will be told. */
+static double loss_divisor(const struct graft_trainer *trainer, const struct graft_step *step)
+{
+    if (!trainer->class_weights)
+        return (double)step->valid;
+    double sum = 0;
+    for (int64_t row = 0; row < step->valid; row++) {
+        const int32_t label = step->labels[row];
+        sum += label >= 0 && label < trainer->model->classes ? trainer->class_weights[label] : 1;
+    }
+    return sum;
+}
+
+/* The part's input and labels: where the batch ends within it, its rows are repeated. */
+static void cut_rows(const struct graft_trainer *trainer, const struct graft_step *step, int64_t first,
+                     const void **input, const int32_t **labels)
+{
+    const struct graft_model *const part = trainer->part.model;
+    const int64_t rows = part->batch, left = trainer->model->batch - first;
+    const uint64_t row_bytes = graft_desc_bytes(graft_graph_desc(part->graph, part->input)) / (uint64_t)rows;
+    const uint8_t *const from = (const uint8_t *)step->input + (uint64_t)first * row_bytes;
+    *input = from;
+    *labels = step->labels + first;
+    if (rows <= left)
+        return;
+    for (int64_t row = 0; row < rows; row++) {
+        memcpy(trainer->host_input + (uint64_t)row * row_bytes, from + (uint64_t)(row % left) * row_bytes,
+               (size_t)row_bytes);
+        trainer->host_labels[row] = step->labels[first + row % left];
+    }
+    *input = trainer->host_input;
+    *labels = trainer->host_labels;
+}
+
+/* Writes everything that a run depends on, for the part of the batch that begins at row `first`. */
+static enum graft_status write_inputs(struct graft_trainer *trainer, struct graft_plan *plan,
+                                      const struct graft_step *step, int64_t first)
+{
+    const struct graft_trainer_part *const part = &trainer->part;
+    const struct graft_model *const model = part->model;
+    const int64_t rows = model->batch;
+    const void *input;
+    const int32_t *labels;
+    cut_rows(trainer, step, first, &input, &labels);
+    for (int64_t row = 0; row < rows; row++)
+        set_real(trainer, trainer->host_weights, row, first + row < step->valid ? 1 / trainer->divisor : 0);
+    enum graft_status status = graft_plan_write(
+        plan, model->input, input, graft_desc_bytes(graft_graph_desc(model->graph, model->input)));
+    if (status == GRAFT_OK)
+        status = graft_plan_write(plan, part->labels, labels, (uint64_t)rows * sizeof(int32_t));
+    if (status == GRAFT_OK)
+        status = graft_plan_write(plan, part->row_weights, trainer->host_weights,
+                                  graft_trainer_real_bytes(trainer, rows));
+    if (status == GRAFT_OK && model->step >= 0) {
+        const int32_t numbers[2] = {(int32_t)step->number, (int32_t)first};
+        status = graft_plan_write(plan, model->step, numbers, sizeof numbers);
+    }
+    return status;
+}
+
+/* What the update depends on besides gradients. */
+static enum graft_status write_hypers(struct graft_trainer *trainer, const struct graft_step *step)
+{
+    enum graft_status status = GRAFT_OK;
+    for (int s = 0; s < trainer->model->stage_count && status == GRAFT_OK; s++) {
+        if (trainer->part.hypers[s] < 0)
+            continue;
+        double hyper[4];
+        set_real(trainer, hyper, 0, step->learning_rate * (double)trainer->factors[s]);
+        set_real(trainer, hyper, 1, 1 - pow((double)trainer->update.beta1, (double)step->number));
+        set_real(trainer, hyper, 2, 1 - pow((double)trainer->update.beta2, (double)step->number));
+        set_real(trainer, hyper, 3, 1);
+        status = graft_plan_write(trainer->part.plan, trainer->part.hypers[s], hyper,
+                                  graft_trainer_real_bytes(trainer, 4));
+    }
+    return status;
+}
+
+/* Losses and logits of the part that begins at row `first`, into their places in the whole batch. */
+static enum graft_status read_part(struct graft_trainer *trainer, int64_t first)
+{
+    const struct graft_trainer_part *const part = &trainer->part;
+    const int64_t rows = part->model->batch, classes = trainer->model->classes;
+    char *const losses = (char *)trainer->host_losses + graft_trainer_real_bytes(trainer, first);
+    char *const logits = (char *)trainer->host_logits + graft_trainer_real_bytes(trainer, first * classes);
+    enum graft_status status =
+        graft_plan_read(part->plan, part->losses, losses, graft_trainer_real_bytes(trainer, rows));
+    if (status == GRAFT_OK)
+        status = graft_plan_read(part->plan, part->model->logits, logits,
+                                 graft_trainer_real_bytes(trainer, rows * classes));
+    return status;
+}
+
+static void sum_results(const struct graft_trainer *trainer, struct graft_step *step)
+{
+    const int64_t classes = trainer->model->classes;
+    step->loss = 0;
+    step->correct = 0;
+    for (int64_t row = 0; row < step->valid; row++) {
+        int64_t best = 0;
+        for (int64_t c = 1; c < classes; c++)
+            if (get_real(trainer, trainer->host_logits, row * classes + c) >
+                get_real(trainer, trainer->host_logits, row * classes + best))
+                best = c;
+        step->correct += best == step->labels[row];
+        step->loss += get_real(trainer, trainer->host_losses, row) / trainer->divisor;
+    }
+}
+
+/* The first part with a row whose loss is not finite, as its first row. */
+static int64_t find_part(const struct graft_trainer *trainer, const struct graft_step *step)
+{
+    const int64_t rows = graft_trainer_rows(trainer);
+    for (int64_t row = 0; row < step->valid; row++)
+        if (!isfinite(get_real(trainer, trainer->host_losses, row)))
+            return row - row % rows;
+    return 0;
+}
+
+/* The loss is not finite: the same once more on a plan that looks at every number, to name the layer. It may
+ * have the memory of the trainer's plan. */
+static enum graft_status explain_numbers(struct graft_trainer *trainer, const struct graft_step *step)
+{
+    const struct graft_plan_options options = {.check_numbers = true, .no_fusion = true};
+    struct graft_plan *plan = NULL;
+    graft_plan_release(trainer->part.plan);
+    enum graft_status status =
+        graft_plan_open(trainer->part.model->graph, trainer->device, trainer->variables, &options, &plan);
+    if (status == GRAFT_OK)
+        status = graft_plan_clear(plan);
+    if (status == GRAFT_OK)
+        status = write_inputs(trainer, plan, step, find_part(trainer, step));
+    if (status == GRAFT_OK)
+        status = graft_plan_run(plan, GRAFT_SEGMENT_COMPUTE);
+    graft_plan_close(&plan);
+    if (status == GRAFT_ERROR_NUMERIC)
+        status = graft_fail_prefix(trainer->context, status, "step %lld", (long long)step->number);
+    else
+        status = graft_fail(trainer->context, GRAFT_ERROR_NUMERIC,
+                            "step %lld: the loss is not finite; a smaller learning rate often helps",
+                            (long long)step->number);
+    const enum graft_status again = graft_plan_acquire(trainer->part.plan);
+    return again == GRAFT_OK ? status : again;
+}
+
+enum graft_status graft_trainer_step(struct graft_trainer *trainer, struct graft_step *step)
+{
+    struct graft_plan *const plan = trainer->part.plan;
+    const int64_t rows = graft_trainer_rows(trainer);
+    if (step->valid < 1 || step->valid > trainer->model->batch || step->number < 1)
+        return graft_fail(trainer->context, GRAFT_ERROR_ARGUMENT,
+                          "a step has 1..%lld valid rows and a number from 1, not %lld and %lld",
+                          (long long)trainer->model->batch, (long long)step->valid, (long long)step->number);
+    trainer->divisor = loss_divisor(trainer, step);
+    enum graft_status status = graft_trainer_in_parts(trainer) ? graft_plan_clear(plan) : GRAFT_OK;
+    for (int64_t first = 0; first < step->valid && status == GRAFT_OK; first += rows) {
+        status = write_inputs(trainer, plan, step, first);
+        if (status == GRAFT_OK)
+            status = graft_plan_run(plan, GRAFT_SEGMENT_COMPUTE);
+        if (status == GRAFT_OK)
+            status = read_part(trainer, first);
+    }
+    if (status != GRAFT_OK)
+        return status;
+    sum_results(trainer, step);
+    if (!isfinite(step->loss))
+        return explain_numbers(trainer, step);
+    if (step->no_update)
+        return GRAFT_OK;
+    status = write_hypers(trainer, step);
+    return status == GRAFT_OK ? graft_plan_run(plan, GRAFT_SEGMENT_UPDATE) : status;
+}
