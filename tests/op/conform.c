@@ -315,6 +315,7 @@ static bool run_device(const struct graft_conform_options *options, const char *
                       .heard = start,
                       .budget = budget};
     jobs.until = budget > 0 ? start + budget : 0;
+    jobs.most_work = options->most_work;
     const bool started = graft_worker_run(options, device, &jobs, told, &run, &result);
     if (!started) {
         say(options, GRAFT_CONFORM_ERROR, "no child process can be started");
@@ -328,7 +329,7 @@ static bool run_device(const struct graft_conform_options *options, const char *
         report->info = result.info;
         report->complete = result.complete;
         report->cases = report->complete || result.cases < report->ran ? report->ran : result.cases;
-        if (report->complete && options->op == NULL && options->test == NULL && options->variant == NULL) {
+        if (options->op == NULL && options->test == NULL && options->variant == NULL) {
             check_coverage(&run);
         }
         report->seconds = now() - start;

@@ -55,6 +55,11 @@ struct graft_conform_options {
      * devices share it.
      */
     double seconds;
+    /*
+     * 0: cases of any size. Else only those of at most about so many operations (for simulators), and beyond
+     * them what it takes to try each variant of each op in each tier.
+     */
+    double most_work;
     void (*progress)(void *user, const struct graft_conform_progress *progress); /* often. May be NULL */
     /* One line of text without newline. May be NULL. */
     void (*line)(void *user, enum graft_conform_line kind, const char *text);
@@ -122,8 +127,8 @@ struct graft_conform_report {
     struct graft_conform_failure *failures;
     int n_reasons;
     struct graft_conform_unsupported *reasons;
-    int cases;     /* that the device can run, all in all: equals `ran` unless the time was up */
-    bool complete; /* nothing that was asked for was left out */
+    int cases;     /* that the device can run, all in all: more than `ran` where time or most_work left some out */
+    bool complete; /* nothing was left out by time or most_work */
     double seconds;
 };
 

@@ -59,6 +59,8 @@ static bool parse(int count, char **arguments, struct graft_conform_options *opt
                 options->threads = atoi(value);
             } else if (strcmp(name, "--seconds") == 0) {
                 options->seconds = atof(value);
+            } else if (strcmp(name, "--most-work") == 0) {
+                options->most_work = atof(value);
             } else {
                 return false;
             }
@@ -77,7 +79,7 @@ int main(int count, char **arguments)
     if (!parse(count, arguments, &options, &quiet, &coverage)) {
         fprintf(stderr,
                 "usage: %s [DEVICE] [--op O] [--case C] [--variant V] [--seed N] [--min-cases N] "
-                "[--threads N] [--seconds N] [--list] [--bench] [--coverage] [--quiet]\n",
+                "[--threads N] [--seconds N] [--most-work N] [--list] [--bench] [--coverage] [--quiet]\n",
                 arguments[0]);
         return GRAFT_CONFORM_USAGE;
     }

@@ -102,7 +102,8 @@ struct graft_job {
 struct graft_jobs {
     struct graft_job *items;
     int count;
-    double until; /* CLOCK_MONOTONIC, seconds: a sample is run, until then; 0: all, in this order */
+    double until;     /* CLOCK_MONOTONIC, seconds: a sample is run, until then; 0: all, in this order */
+    double most_work; /* of a job that is not needed for coverage; 0: any */
 };
 
 const struct graft_case_set *graft_case_set_of(enum graft_op op);

@@ -4,7 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* A case of about this cost is large enough to reach the edges of tiles, and takes some milliseconds. */
+/* A case of about this cost is large enough to reach the edges of tiles, and takes some milliseconds; what is
+ * preferred where no limit is given. */
 #define GOOD_COST 2e6
 
 /* Tier, with and without accumulation: what a variant is to be tried in. */
@@ -62,10 +63,10 @@ static void take(struct graft_order *order, struct entry *entries, int job)
 }
 
 /* Whether a tells more than b: the largest that is not too large; of those that are, the smallest. */
-static bool is_better(const struct entry *a, const struct entry *b)
+static bool is_better(const struct entry *a, const struct entry *b, double good)
 {
-    const bool a_good = a->cost <= GOOD_COST;
-    const bool b_good = b->cost <= GOOD_COST;
+    const bool a_good = a->cost <= good;
+    const bool b_good = b->cost <= good;
     if (a_good != b_good) {
         return a_good;
     }
@@ -76,7 +77,7 @@ static bool is_better(const struct entry *a, const struct entry *b)
 }
 
 /* The jobs first..end are those of one op: as few as try every variant in every kind. */
-static void cover(struct graft_order *order, struct entry *entries, int first, int end)
+static void cover(struct graft_order *order, struct entry *entries, int first, int end, double good)
 {
     uint64_t covered[KINDS] = {0};
     for (;;) {
@@ -84,8 +85,8 @@ static void cover(struct graft_order *order, struct entry *entries, int first, i
         int best_gain = 0;
         for (int i = first; i < end; i++) {
             const int gain = count_bits(entries[i].can & ~covered[entries[i].kind]);
-            const bool better =
-                gain > best_gain || (gain > 0 && gain == best_gain && is_better(&entries[i], &entries[best]));
+            const bool better = gain > best_gain || (gain > 0 && gain == best_gain &&
+                                                     is_better(&entries[i], &entries[best], good));
             if (!entries[i].taken && better) {
                 best = i;
                 best_gain = gain;
@@ -121,10 +122,24 @@ static int end_of(const struct graft_jobs *jobs, int first)
     return end;
 }
 
+/* What is too large takes no part in the rest: only what covers is run whatever its size. */
+static int leave_large(struct entry *entries, const struct graft_jobs *jobs)
+{
+    int left = 0;
+    for (int i = 0; i < jobs->count; i++) {
+        if (!entries[i].taken && jobs->most_work > 0 && entries[i].cost > jobs->most_work) {
+            entries[i].taken = true;
+            left++;
+        }
+    }
+    return left;
+}
+
 static void sample(struct graft_order *order, struct entry *entries, const struct graft_jobs *jobs)
 {
+    const double good = jobs->most_work > 0 ? jobs->most_work : GOOD_COST;
     for (int first = 0; first < jobs->count; first = end_of(jobs, first)) {
-        cover(order, entries, first, end_of(jobs, first));
+        cover(order, entries, first, end_of(jobs, first), good);
     }
     /* What no variant can do costs nothing and is counted. */
     for (int i = 0; i < jobs->count; i++) {
@@ -133,7 +148,8 @@ static void sample(struct graft_order *order, struct entry *entries, const struc
         }
     }
     order->must = order->count;
-    while (order->count < jobs->count) {
+    const int end = jobs->count - leave_large(entries, jobs);
+    while (order->count < end) {
         for (int first = 0; first < jobs->count; first = end_of(jobs, first)) {
             const int next = next_of(entries, first, end_of(jobs, first));
             if (next >= 0) {
@@ -162,12 +178,14 @@ bool graft_order_open(struct graft_device *device, const struct graft_jobs *jobs
         entries[i].kind = kind_of(job);
         order->cases += count_bits(entries[i].can);
     }
-    if (jobs->until > 0) {
+    if (jobs->until > 0 || jobs->most_work > 0) {
         sample(order, entries, jobs);
     } else {
         while (order->count < jobs->count) {
             take(order, entries, order->count);
         }
+    }
+    if (jobs->until == 0) {
         order->must = order->count;
     }
     free(entries);

@@ -112,6 +112,36 @@ static void the_seed_decides_the_rest(void **state)
     graft_order_close(&other);
 }
 
+static void small_cases_try_everything_too(void **state)
+{
+    struct fixture *const f = *state;
+    struct graft_order all, small, smaller;
+    assert_true(graft_order_open(f->device, &f->jobs, 1, &all));
+    f->jobs.until = 0;
+    f->jobs.most_work = 2e4;
+    assert_true(graft_order_open(f->device, &f->jobs, 1, &small));
+    f->jobs.most_work = 2e3;
+    assert_true(graft_order_open(f->device, &f->jobs, 1, &smaller));
+    assert_true(smaller.count < small.count && small.count < all.count);
+    assert_int_equal(small.must, small.count); /* no limit of time: all of them */
+    assert_int_equal(smaller.must, smaller.count);
+    assert_int_equal(smaller.cases, all.cases);
+    uint64_t tried[GRAFT_OP_COUNT][8][2] = {{{0}}};
+    for (int i = 0; i < smaller.count; i++) {
+        const struct graft_job *const job = &f->jobs.items[smaller.jobs[i]];
+        tried[job->op][job->tier][job->accumulate] |=
+            job->tier == GRAFT_TIER_GRADIENT ? 1 : graft_trial_variants(f->device, job);
+    }
+    for (int i = 0; i < f->jobs.count; i++) {
+        const struct graft_job *const job = &f->jobs.items[i];
+        const uint64_t can = job->tier == GRAFT_TIER_GRADIENT ? 1 : graft_trial_variants(f->device, job);
+        assert_int_equal(can & ~tried[job->op][job->tier][job->accumulate], 0);
+    }
+    graft_order_close(&all);
+    graft_order_close(&small);
+    graft_order_close(&smaller);
+}
+
 static void without_a_limit_the_order_is_the_list(void **state)
 {
     struct fixture *const f = *state;
@@ -166,6 +196,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(every_job_is_there_once, set_up, tear_down),
         cmocka_unit_test_setup_teardown(the_first_jobs_try_everything, set_up, tear_down),
         cmocka_unit_test_setup_teardown(the_seed_decides_the_rest, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(small_cases_try_everything_too, set_up, tear_down),
         cmocka_unit_test_setup_teardown(without_a_limit_the_order_is_the_list, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -238,7 +238,7 @@ static void work(const struct graft_conform_options *options, const char *which,
     }
     tell(pipe_end, KIND_DEVICE, &result, sizeof result);
     if (result.open_status == GRAFT_OK) {
-        result.complete = run_jobs(&child, first, first_variant);
+        result.complete = run_jobs(&child, first, first_variant) && child.order.count == jobs->count;
         tell(pipe_end, KIND_DEVICE, &result, sizeof result);
     }
     tell(pipe_end, KIND_END, "", 0);

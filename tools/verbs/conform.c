@@ -237,6 +237,8 @@ static int run(struct graft_command *command)
         {"--full", NULL, "every case, however long that takes", GRAFT_OPTION_FLAG, &full, 0, 0},
         {"--seconds", "N", "about as long; with no other flag: 60", GRAFT_OPTION_REAL, &request.seconds,
          0.001, 1e6},
+        {"--most-work", "N", "cases of at most about N operations, and what it takes to try everything once",
+         GRAFT_OPTION_REAL, &request.most_work, 1, 1e15},
         {"--report", "FILE", "write a page (HTML) to send to a maker", GRAFT_OPTION_TEXT, &page, 0, 0},
         {"--list", NULL, "name the cases, run none", GRAFT_OPTION_FLAG, &request.list, 0, 0},
         {"--bench", NULL, "time each case that has passed", GRAFT_OPTION_FLAG, &request.bench, 0, 0},
