@@ -4,6 +4,9 @@
 #define GRAD(name, operation, which, ...)                                                                    \
     {name, .attributes.binary = {.kind = GRAFT_BINARY_##operation, .operand = which}, .in = {__VA_ARGS__},   \
      .tiers = GRAFT_TIER_ROUNDING}
+#define EXACT(name, operation, which, ...)                                                                   \
+    {name, .attributes.binary = {.kind = GRAFT_BINARY_##operation, .operand = which}, .in = {__VA_ARGS__},   \
+     .tiers = GRAFT_TIER_EXACT}
 #define BOTH(name, operation, ...)                                                                           \
     GRAD(name "_a", operation, 0, __VA_ARGS__), GRAD(name "_b", operation, 1, __VA_ARGS__)
 /* Every way of stretching; `values` are those of b. */
@@ -60,6 +63,11 @@ static const struct graft_case cases[] = {
     TIES("max", MAX),
     TIES("min", MIN),
     BOTH("pow_zeros", POW, REAL_OF(TIES, 9, 33), REAL_OF(TIES, 33), REAL(9, 33)),
+    /* Who is chosen gets all, of equals each gets half: exactly. */
+    EXACT("max_exact", MAX, 0, REAL_OF(TIES, 9, 33), REAL_OF(TIES, 33), REAL(9, 33)),
+    EXACT("max_exact_b", MAX, 1, REAL_OF(TIES, 9, 33), REAL_OF(TIES, 33), REAL(9, 33)),
+    EXACT("min_exact", MIN, 0, REAL_OF(TIES, 9, 33), REAL_OF(TIES, 33), REAL(9, 33)),
+    EXACT("min_exact_b", MIN, 1, REAL_OF(TIES, 9, 33), REAL_OF(TIES, 33), REAL(9, 33)),
 };
 
 const struct graft_case_set graft_cases_binary_grad = {cases, CASE_COUNT(cases)};
