@@ -127,7 +127,8 @@ struct graft_conform_report {
     struct graft_conform_failure *failures;
     int n_reasons;
     struct graft_conform_unsupported *reasons;
-    int cases;     /* that the device can run, all in all: more than `ran` where time or most_work left some out */
+    int cases; /* that the device can run, all in all: more than `ran` where time or most_work left some out
+                */
     bool complete; /* nothing was left out by time or most_work */
     double seconds;
 };

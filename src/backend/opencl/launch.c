@@ -278,8 +278,8 @@ enum graft_status graft_opencl_launch(struct graft_opencl_device *device, struct
     cl_event event = NULL;
     const cl_int code = clEnqueueNDRangeKernel(device->queue, kernel->step[step], (cl_uint)range->dimensions,
                                                NULL, global, local, 0, NULL, device->timing ? &event : NULL);
-    /* The driver's word on the kernel's limit is this one: Mesa 22.3 names the sub-group's size when asked for
-     * the limit, and runs what the device allows. */
+    /* The driver's word on the kernel's limit is this one: Mesa 22.3 names the sub-group's size when asked
+     * for the limit, and runs what the device allows. */
     if (code == CL_INVALID_WORK_GROUP_SIZE)
         return group_fails(device, kernel, step, local[0] * local[1] * local[2]);
     if (code != CL_SUCCESS)
