@@ -129,6 +129,7 @@ static void bad_attributes_are_refused(void **state)
         {GRAFT_OP_LRN, {.lrn = {3, -1, 1, 1}}, "alpha is -1"},
         {GRAFT_OP_LRN, {.lrn = {3, 1, INFINITY, 1}}, "beta is inf"},
         {GRAFT_OP_LRN, {.lrn = {3, 1, 1, NAN}}, "k is nan"},
+        {GRAFT_OP_SLICE, {.slice = {.begin = {0, 2}, .size = {2, 2, 4, 5}}}, "2 elements from 2 on are"},
         {GRAFT_OP_SLICE,
          {.slice = {.size = {2, 3, 4, 5}, .step = {1, -1, 1, 1}}},
          "step of dimension 1 is -1"},
