@@ -185,6 +185,8 @@ struct graft_plan_options {
     bool no_fusion;     /* neither fold nor fuse: every node of the graph is run as it stands */
     bool no_in_place;   /* every intermediate has memory of its own during its life */
     bool keep_all;      /* every intermediate can be read after a run (no reuse, no fusion) */
+    bool whole_batch;   /* every layer runs on the whole batch; else, on devices with caches, many layers run on
+                           a few pictures before the next ones come (the results may differ in rounding) */
     bool check_numbers; /* after each node: GRAFT_ERROR_NUMERIC names the first layer that made NaN or Inf */
     bool deferred; /* nothing is allocated before graft_plan_acquire: for sizes, see graft_plan_get_memory */
     const char *variants;  /* forced variants, "conv2d=reference,matmul=clblast"; NULL: by default */

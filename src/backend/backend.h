@@ -12,6 +12,7 @@
 #include "graft/device.h"
 #include "op/op.h"
 
+struct graft_pool;
 struct graft_buffer; /* each backend defines its own and casts */
 struct graft_kernel; /* likewise */
 
@@ -35,6 +36,11 @@ struct graft_device {
     uint64_t live_bytes; /* allocated in buffers now; kept by the graft_buffer_* wrappers in device.c */
     uint64_t peak_bytes;
     enum graft_device_memory memory;
+    /* Of devices whose memory is much slower than their caches, 0 for others: plans then take a few pictures at a
+     * time through many layers. */
+    uint64_t cache_bytes;
+    /* Not NULL: kernel_run may be called from items of a run of this pool, side by side with other tensors. */
+    struct graft_pool *lanes;
 };
 
 /* What a variant needs, known without touching the device. */

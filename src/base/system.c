@@ -110,3 +110,14 @@ uint64_t graft_system_free_memory(void)
     graft_system_memory_below("", &whole, &free_bytes);
     return free_bytes;
 }
+
+uint64_t graft_system_cache(void)
+{
+    const int names[] = {_SC_LEVEL4_CACHE_SIZE, _SC_LEVEL3_CACHE_SIZE, _SC_LEVEL2_CACHE_SIZE};
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        const long bytes = sysconf(names[i]);
+        if (bytes > 0)
+            return (uint64_t)bytes;
+    }
+    return (uint64_t)8 << 20;
+}

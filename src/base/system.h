@@ -11,6 +11,9 @@ uint64_t graft_system_memory(void);
  * system keeps of files without need; by the control group too. */
 uint64_t graft_system_free_memory(void);
 
+/* Bytes of the largest cache of a processor; 8 MiB where the system does not tell. */
+uint64_t graft_system_cache(void);
+
 /* For tests: the same from files under `root` instead of "". Linux: <root>/proc/meminfo,
  * <root>/proc/self/cgroup, <root>/sys/fs/cgroup (versions 1 and 2, with all groups above). What is not there
  * limits nothing. */

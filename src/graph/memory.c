@@ -13,6 +13,7 @@
 struct planner {
     const struct graft_graph *graph;
     struct graft_memory *memory;
+    const struct graft_chunks *chunks;
     int *last_use; /* for each root: the last step that reads or writes it; n_steps: kept to the end */
     int *first;    /* for each root */
     int n_steps;
@@ -77,7 +78,9 @@ static int dying_input(const struct planner *planner, const struct graft_node *n
                         !graph->nodes[value->producer].once && planner->last_use[root] == step &&
                         value->desc.dtype == node->call.out[0].dtype &&
                         graft_shape_equal(&node->call.in[i].shape, &node->call.out[0].shape) &&
-                        graft_shape_count(&value->desc.shape) == graft_shape_count(&node->call.out[0].shape);
+                        graft_shape_count(&value->desc.shape) ==
+                            graft_shape_count(&graph->values[node->outputs[0]].desc.shape) &&
+                        planner->chunks->inner[root] == planner->chunks->inner[node->outputs[0]];
         for (int k = 0; k < node->call.n_inputs && possible; k++)
             possible = k == i || node->inputs[k] < 0 || planner->memory->root[node->inputs[k]] != root;
         if (possible)
@@ -112,9 +115,12 @@ static void find_roots(struct planner *planner, const int *order)
     }
 }
 
-static enum graft_arena arena_of(const struct graft_graph *graph, int value)
+static enum graft_arena arena_of(const struct planner *planner, int value)
 {
+    const struct graft_graph *const graph = planner->graph;
     const struct graft_value *const v = &graph->values[value];
+    if (planner->chunks->inner[value])
+        return GRAFT_ARENA_LANE;
     if (v->kind == GRAFT_VALUE_INPUT)
         return GRAFT_ARENA_INPUT;
     if (v->kind == GRAFT_VALUE_CONSTANT || graph->nodes[v->producer].once)
@@ -125,6 +131,17 @@ static enum graft_arena arena_of(const struct graft_graph *graph, int value)
 static uint64_t round_bytes(uint64_t bytes)
 {
     return graft_round_up(bytes ? bytes : 1, ALIGNMENT);
+}
+
+static uint64_t value_bytes(const struct planner *planner, int value)
+{
+    return round_bytes(graft_chunks_bytes(&planner->graph->values[value],
+                                          planner->chunks->inner[value] ? planner->chunks->rows : 0));
+}
+
+static bool is_activation(enum graft_arena arena)
+{
+    return arena == GRAFT_ARENA_ACTIVATION || arena == GRAFT_ARENA_LANE;
 }
 
 /* One storage for each root that is used, one for each workspace. */
@@ -140,27 +157,34 @@ static void make_storages(struct planner *planner, const uint64_t *workspaces)
         if (source ? planner->last_use[v] < 0 && value->kind == GRAFT_VALUE_CONSTANT : planner->first[v] < 0)
             continue;
         struct graft_storage *const storage = &memory->storages[memory->n_storages];
-        storage->bytes = round_bytes(graft_desc_bytes(&value->desc));
-        storage->arena = arena_of(graph, v);
-        const bool lasting = storage->arena != GRAFT_ARENA_ACTIVATION;
+        storage->arena = arena_of(planner, v);
+        storage->bytes = value_bytes(planner, v);
+        const bool lasting = storage->arena == GRAFT_ARENA_INPUT || storage->arena == GRAFT_ARENA_CONSTANT;
         storage->first = lasting ? 0 : planner->first[v];
         storage->last = lasting ? planner->n_steps : planner->last_use[v];
+        if (storage->arena == GRAFT_ARENA_ACTIVATION) {
+            /* Steps that run chunk by chunk are all at work until the last chunk is done. */
+            if (graft_chunks_has_step(planner->chunks, storage->first))
+                storage->first = planner->chunks->begin;
+            if (graft_chunks_has_step(planner->chunks, storage->last))
+                storage->last = planner->chunks->end - 1;
+        }
         memory->storage[v] = memory->n_storages++;
     }
     for (int v = 0; v < graph->n_values; v++) {
         memory->storage[v] = memory->storage[memory->root[v]];
         if (graph->values[v].kind == GRAFT_VALUE_INTERMEDIATE && memory->storage[v] >= 0 &&
-            memory->storages[memory->storage[v]].arena == GRAFT_ARENA_ACTIVATION)
-            memory->bytes_without_reuse += round_bytes(graft_desc_bytes(&graph->values[v].desc));
+            is_activation(memory->storages[memory->storage[v]].arena))
+            memory->bytes_without_reuse += value_bytes(planner, v);
     }
     for (int step = 0; step < planner->n_steps; step++) {
         memory->workspace[step] = -1;
         if (workspaces[step] == 0)
             continue;
-        memory->storages[memory->n_storages] = (struct graft_storage){.bytes = round_bytes(workspaces[step]),
-                                                                      .arena = GRAFT_ARENA_ACTIVATION,
-                                                                      .first = step,
-                                                                      .last = step};
+        const enum graft_arena arena =
+            graft_chunks_has_step(planner->chunks, step) ? GRAFT_ARENA_LANE : GRAFT_ARENA_ACTIVATION;
+        memory->storages[memory->n_storages] = (struct graft_storage){
+            .bytes = round_bytes(workspaces[step]), .arena = arena, .first = step, .last = step};
         memory->bytes_without_reuse += round_bytes(workspaces[step]);
         memory->workspace[step] = memory->n_storages++;
     }
@@ -249,13 +273,14 @@ static enum graft_status place_all(struct graft_context *context, struct graft_m
 }
 
 enum graft_status graft_memory_open(const struct graft_graph *graph, const int *order, int n_steps,
-                                    const uint64_t *workspaces, bool in_place, uint64_t chunk_limit,
-                                    struct graft_memory *memory)
+                                    const uint64_t *workspaces, const struct graft_chunks *chunks,
+                                    bool in_place, uint64_t chunk_limit, struct graft_memory *memory)
 {
     struct graft_context *const context = graph->context;
     const size_t n_values = (size_t)graph->n_values;
     memset(memory, 0, sizeof *memory);
-    struct planner planner = {.graph = graph, .memory = memory, .n_steps = n_steps, .in_place = in_place};
+    struct planner planner = {
+        .graph = graph, .memory = memory, .chunks = chunks, .n_steps = n_steps, .in_place = in_place};
     planner.last_use = graft_allocate(context, n_values, sizeof(int));
     planner.first = graft_allocate(context, n_values, sizeof(int));
     memory->root = graft_allocate(context, n_values, sizeof(int));

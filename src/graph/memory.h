@@ -3,13 +3,16 @@
 #ifndef GRAFT_SRC_GRAPH_MEMORY_H
 #define GRAFT_SRC_GRAPH_MEMORY_H
 
+#include "graph/chunk.h"
 #include "graph/graph.h"
 
+/* LANE: activations of a chunk; each lane has such an arena. */
 enum graft_arena {
     GRAFT_ARENA_INPUT,
     GRAFT_ARENA_CONSTANT,
     GRAFT_ARENA_ACTIVATION,
     GRAFT_ARENA_SUM, /* values that are summed over runs */
+    GRAFT_ARENA_LANE,
     GRAFT_ARENA_COUNT
 };
 
@@ -35,13 +38,15 @@ struct graft_memory {
 };
 
 /*
- * `order`: indexes of the nodes to run, step by step; `workspaces`: bytes for each step. `in_place`: let
+ * `order`: indexes of the nodes to run, step by step; `workspaces`: bytes for each step; `chunks`: steps that
+ * run chunk by chunk. `in_place`: let
  * outputs take over the memory of inputs that die. `chunk_limit`: the largest single allocation; a value that
  * is larger is put in a chunk of its own (the device then refuses it with a message). On failure nothing has
  * to be closed.
  */
 GRAFT_MUST_CHECK enum graft_status graft_memory_open(const struct graft_graph *graph, const int *order,
-                                                     int n_steps, const uint64_t *workspaces, bool in_place,
+                                                     int n_steps, const uint64_t *workspaces,
+                                                     const struct graft_chunks *chunks, bool in_place,
                                                      uint64_t chunk_limit, struct graft_memory *memory);
 void graft_memory_close(struct graft_context *context, struct graft_memory *memory);
 

@@ -128,20 +128,41 @@ static enum graft_status choose_variants(struct graft_plan *plan, uint64_t *work
     return status;
 }
 
+/* Where every intermediate is looked at, the whole batch goes from step to step. */
+static enum graft_status make_chunks(struct graft_plan *plan, const int *order)
+{
+    static const struct graft_device whole = {0};
+    const struct graft_plan_options *const options = &plan->options;
+    const bool apart = !options->keep_all && !options->check_numbers && !options->whole_batch;
+    enum graft_status status =
+        graft_chunks_open(plan->graph, apart ? plan->device : &whole, order, plan->n_steps, &plan->chunks);
+    if (status != GRAFT_OK)
+        return status;
+    plan->lanes = graft_allocate(plan->context, (size_t)plan->chunks.lanes, sizeof *plan->lanes);
+    for (int lane = 0; plan->lanes && lane < plan->chunks.lanes; lane++) {
+        plan->lanes[lane].seconds = graft_allocate(plan->context, (size_t)plan->n_steps + 1, sizeof(double));
+        if (!plan->lanes[lane].seconds)
+            return GRAFT_ERROR_MEMORY;
+    }
+    return plan->lanes ? GRAFT_OK : GRAFT_ERROR_MEMORY;
+}
+
 /* Where everything is to lie, and the lists of the buffers to come. */
 static enum graft_status plan_memory(struct graft_plan *plan, const int *order)
 {
     uint64_t *const workspaces = graft_allocate(plan->context, (size_t)plan->n_steps, sizeof *workspaces);
     if (!workspaces)
         return GRAFT_ERROR_MEMORY;
-    enum graft_status status = choose_variants(plan, workspaces);
+    enum graft_status status = make_chunks(plan, order);
     if (status == GRAFT_OK)
-        status = graft_memory_open(plan->graph, order, plan->n_steps, workspaces,
+        status = choose_variants(plan, workspaces);
+    if (status == GRAFT_OK)
+        status = graft_memory_open(plan->graph, order, plan->n_steps, workspaces, &plan->chunks,
                                    !plan->options.no_in_place && !plan->options.keep_all,
                                    plan->device->info.max_allocation_bytes, &plan->memory);
     graft_release(plan->context, workspaces);
     for (int arena = 0; arena < GRAFT_ARENA_COUNT && status == GRAFT_OK; arena++) {
-        plan->buffers[arena] = graft_allocate(plan->context, (size_t)plan->memory.n_chunks[arena] + 1,
+        plan->buffers[arena] = graft_allocate(plan->context, (size_t)graft_plan_buffer_count(plan, arena) + 1,
                                               sizeof(struct graft_buffer *));
         status = plan->buffers[arena] ? GRAFT_OK : GRAFT_ERROR_MEMORY;
     }
@@ -202,6 +223,10 @@ void graft_plan_close(struct graft_plan **plan)
         graft_release(old->context, old->steps[s].text);
     for (int arena = 0; arena < GRAFT_ARENA_COUNT; arena++)
         graft_release(old->context, old->buffers[arena]);
+    for (int lane = 0; old->lanes && lane < old->chunks.lanes; lane++)
+        graft_release(old->context, old->lanes[lane].seconds);
+    graft_release(old->context, old->lanes);
+    graft_chunks_close(old->context, &old->chunks);
     graft_memory_close(old->context, &old->memory);
     graft_graph_close(&old->graph);
     graft_release(old->context, old->steps);

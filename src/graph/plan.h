@@ -20,6 +20,12 @@ struct graft_plan_step {
     double seconds;
 };
 
+/* What a lane notes while it runs. */
+struct graft_lane {
+    enum graft_status status;
+    double *seconds; /* for each step, of profiled runs */
+};
+
 struct graft_plan {
     struct graft_context *context;
     struct graft_device *device;
@@ -30,8 +36,11 @@ struct graft_plan {
     int n_graph_values;        /* ids that the caller's graph has */
     struct graft_plan_step *steps;
     int n_steps;
+    struct graft_chunks chunks;
+    struct graft_lane *lanes; /* [chunks.lanes] */
     struct graft_memory memory;
-    struct graft_buffer **buffers[GRAFT_ARENA_COUNT];
+    struct graft_buffer *
+        *buffers[GRAFT_ARENA_COUNT]; /* by chunk of memory; of the lanes' arena by lane first */
     struct graft_plan_memory books;
     bool acquired;    /* buffers and kernels are there */
     uint64_t version; /* of the variables when weights were packed last; 0: never */
@@ -55,6 +64,14 @@ enum graft_status graft_plan_refuse(const struct graft_plan *plan, uint64_t rese
 
 /* Where a value lives now; buffer NULL if it is not planned. */
 struct graft_tensor graft_plan_tensor(const struct graft_plan *plan, int value);
+
+/* Chunks of memory of an arena, those of all lanes counted. */
+int graft_plan_buffer_count(const struct graft_plan *plan, int arena);
+
+/* Runs a step with its tensors as they are planned, or with other ones. */
+enum graft_status graft_plan_run_step(struct graft_plan *plan, const struct graft_plan_step *step);
+/* Runs the steps of plan->chunks; `profile`: and notes their seconds. */
+enum graft_status graft_plan_run_chunks(struct graft_plan *plan, bool profile);
 
 /* The name forced for an op by options.variants, into `name`; false if none is. */
 bool graft_plan_forced_variant(const char *variants, const char *op, char *name, size_t size);

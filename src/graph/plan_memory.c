@@ -8,13 +8,24 @@
 
 #define MIB 1048576.0
 
+int graft_plan_buffer_count(const struct graft_plan *plan, int arena)
+{
+    return plan->memory.n_chunks[arena] * (arena == GRAFT_ARENA_LANE ? plan->chunks.lanes : 1);
+}
+
+static uint64_t buffer_bytes(const struct graft_plan *plan, int arena, int index)
+{
+    return plan->memory.chunk_bytes[arena][index % plan->memory.n_chunks[arena]];
+}
+
 void graft_plan_count(struct graft_plan *plan)
 {
     uint64_t *const totals[GRAFT_ARENA_COUNT] = {&plan->books.inputs, &plan->books.constants,
-                                                 &plan->books.activations, &plan->books.sums};
+                                                 &plan->books.activations, &plan->books.sums,
+                                                 &plan->books.activations};
     for (int arena = 0; arena < GRAFT_ARENA_COUNT; arena++)
-        for (int chunk = 0; chunk < plan->memory.n_chunks[arena]; chunk++) {
-            const uint64_t bytes = plan->memory.chunk_bytes[arena][chunk];
+        for (int i = 0; i < graft_plan_buffer_count(plan, arena); i++) {
+            const uint64_t bytes = buffer_bytes(plan, arena, i);
             *totals[arena] += bytes;
             plan->books.largest = bytes > plan->books.largest ? bytes : plan->books.largest;
         }
@@ -166,9 +177,9 @@ enum graft_status graft_plan_refuse(const struct graft_plan *plan, uint64_t rese
 static enum graft_status allocate_arenas(struct graft_plan *plan)
 {
     for (int arena = 0; arena < GRAFT_ARENA_COUNT; arena++)
-        for (int chunk = 0; chunk < plan->memory.n_chunks[arena]; chunk++) {
-            const enum graft_status status = graft_buffer_open(
-                plan->device, plan->memory.chunk_bytes[arena][chunk], &plan->buffers[arena][chunk]);
+        for (int i = 0; i < graft_plan_buffer_count(plan, arena); i++) {
+            const enum graft_status status =
+                graft_buffer_open(plan->device, buffer_bytes(plan, arena, i), &plan->buffers[arena][i]);
             if (status != GRAFT_OK)
                 return status;
         }
@@ -265,9 +276,8 @@ void graft_plan_release(struct graft_plan *plan)
         plan->steps[s].kernel = NULL;
     }
     for (int arena = 0; arena < GRAFT_ARENA_COUNT; arena++)
-        for (int chunk = 0; plan->buffers[arena] && chunk < plan->memory.n_chunks[arena]; chunk++)
-            graft_buffer_close(plan->device, &plan->buffers[arena][chunk],
-                               plan->memory.chunk_bytes[arena][chunk]);
+        for (int i = 0; plan->buffers[arena] && i < graft_plan_buffer_count(plan, arena); i++)
+            graft_buffer_close(plan->device, &plan->buffers[arena][i], buffer_bytes(plan, arena, i));
     graft_release(plan->context, plan->numbers);
     plan->numbers = NULL;
     plan->version = 0; /* weights are to be packed anew */

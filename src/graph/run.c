@@ -30,7 +30,7 @@ static enum graft_status check_numbers(struct graft_plan *plan, const struct gra
     return GRAFT_OK;
 }
 
-static enum graft_status run_step(struct graft_plan *plan, const struct graft_plan_step *step)
+enum graft_status graft_plan_run_step(struct graft_plan *plan, const struct graft_plan_step *step)
 {
     if (!step->kernel)
         return GRAFT_OK;
@@ -60,7 +60,7 @@ enum graft_status graft_plan_refresh(struct graft_plan *plan)
         const struct graft_plan_step *const step = &plan->steps[s];
         if (!step->node->once)
             continue;
-        const enum graft_status status = run_step(plan, step);
+        const enum graft_status status = graft_plan_run_step(plan, step);
         if (status != GRAFT_OK)
             return status;
     }
@@ -100,9 +100,14 @@ static enum graft_status begin(struct graft_plan *plan, enum graft_segment segme
 enum graft_status graft_plan_run(struct graft_plan *plan, enum graft_segment segment)
 {
     enum graft_status status = begin(plan, segment);
-    for (int s = 0; s < plan->n_steps && status == GRAFT_OK; s++)
-        if (!plan->steps[s].node->once && plan->steps[s].node->segment == segment)
-            status = run_step(plan, &plan->steps[s]);
+    for (int s = 0; s < plan->n_steps && status == GRAFT_OK; s++) {
+        if (plan->steps[s].node->once || plan->steps[s].node->segment != segment)
+            continue;
+        if (!graft_chunks_has_step(&plan->chunks, s))
+            status = graft_plan_run_step(plan, &plan->steps[s]);
+        else if (s == plan->chunks.begin)
+            status = graft_plan_run_chunks(plan, false);
+    }
     note_changes(plan, segment);
     return status;
 }
@@ -117,7 +122,12 @@ enum graft_status graft_plan_profile(struct graft_plan *plan, enum graft_segment
         struct graft_plan_step *const step = &plan->steps[s];
         if (step->node->once || step->node->segment != segment)
             continue;
-        status = run_step(plan, step);
+        if (graft_chunks_has_step(&plan->chunks, s)) {
+            if (s == plan->chunks.begin)
+                status = graft_plan_run_chunks(plan, true);
+            continue;
+        }
+        status = graft_plan_run_step(plan, step);
         if (status == GRAFT_OK)
             status = plan->device->backend->time(plan->device, &step->seconds);
     }
@@ -210,13 +220,14 @@ void graft_plan_node_at(const struct graft_plan *plan, int index, struct graft_p
     struct graft_work work = {0};
     if (def->work && !graft_memory_is_alias(plan->graph, step->node))
         def->work(&step->node->call, &work);
+    const double times = graft_chunks_has_step(&plan->chunks, index) ? (double)plan->chunks.count : 1;
     node->layer = step->node->layer >= 0 ? plan->graph->layers[step->node->layer] : "";
     node->op = def->name;
     node->variant = step->info.name;
     node->call = step->text;
     node->segment = step->node->segment;
     node->once = step->node->once;
-    node->flops = work.flops;
-    node->bytes = work.bytes;
+    node->flops = times * work.flops;
+    node->bytes = times * work.bytes;
     node->seconds = step->seconds;
 }

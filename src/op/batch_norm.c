@@ -80,6 +80,11 @@ static void work(const struct graft_call *call, struct graft_work *work)
     graft_work_elementwise(call, graft_call_has(call, RESIDUAL) ? 3 : 2, work);
 }
 
+static bool separate(struct graft_call *call, uint32_t batched, int64_t rows)
+{
+    return !call->attributes.batch_norm.training && graft_separate_x(call, batched, rows);
+}
+
 const struct graft_op_def graft_op_batch_norm = {
     .name = "batch_norm",
     .input_names = {"x", "gamma", "beta", "mean", "var", "residual"},
@@ -91,6 +96,7 @@ const struct graft_op_def graft_op_batch_norm = {
     .fuses_unary = true,
     .residual_input = RESIDUAL,
     .infer = infer,
+    .separate = separate,
     .gradient = gradient,
     .work = work,
     .format = graft_format_batch_norm,

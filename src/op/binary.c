@@ -74,6 +74,20 @@ static void format(const struct graft_call *call, char *text, size_t size)
     graft_format_activation(a->activation, text, size);
 }
 
+/* What is not in rows must be the same for all of them. */
+static bool separate(struct graft_call *call, uint32_t batched, int64_t rows)
+{
+    (void)rows;
+    const int rank = call->out[0].shape.rank;
+    for (int i = A; i <= B; i++) {
+        const struct graft_shape *const shape = graft_call_shape(call, i);
+        if (batched >> i & 1u ? shape->rank != rank : shape->rank == rank && shape->dim[0] != 1) {
+            return false;
+        }
+    }
+    return rank >= 2;
+}
+
 const struct graft_op_def graft_op_binary = {
     .name = "binary",
     .input_names = {"a", "b"},
@@ -84,6 +98,7 @@ const struct graft_op_def graft_op_binary = {
     .accumulates = true,
     .fuses_unary = true,
     .infer = infer,
+    .separate = separate,
     .gradient = gradient,
     .work = work,
     .format = format,

@@ -52,6 +52,12 @@ static void format(const struct graft_call *call, char *text, size_t size)
                         (double)call->attributes.broadcast.scale);
 }
 
+static bool separate(struct graft_call *call, uint32_t batched, int64_t rows)
+{
+    return batched == 1u << X && graft_call_shape(call, X)->rank == call->attributes.broadcast.shape.rank &&
+           graft_separate_shape(&call->attributes.broadcast.shape, call, rows);
+}
+
 const struct graft_op_def graft_op_broadcast = {
     .name = "broadcast",
     .input_names = {"x"},
@@ -60,6 +66,7 @@ const struct graft_op_def graft_op_broadcast = {
     .n_outputs = 1,
     .accumulates = true,
     .infer = infer,
+    .separate = separate,
     .gradient = gradient,
     .work = work,
     .format = format,

@@ -69,6 +69,12 @@ enum graft_status graft_batch_norm_check(struct graft_context *context, const st
 /* p, gradient and the states have one shape, hyper is [4], and the attributes are in range. */
 enum graft_status graft_update_check(struct graft_context *context, const struct graft_call *call);
 
+/* For graft_op_def.separate: x, and the residual if there is one, are in rows; then all inputs that are given. */
+bool graft_separate_x(struct graft_call *call, uint32_t batched, int64_t rows);
+bool graft_separate_all(struct graft_call *call, uint32_t batched, int64_t rows);
+/* An attribute that is the shape of output 0: its dimension 0 must be that of x, and becomes `rows`. */
+bool graft_separate_shape(struct graft_shape *shape, const struct graft_call *call, int64_t rows);
+
 /* Text of attributes, for graft_op_def.format. */
 void graft_format_append(char *text, size_t size, const char *format, ...) GRAFT_PRINTF(3, 4);
 void graft_format_activation(enum graft_unary kind, char *text, size_t size);

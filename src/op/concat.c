@@ -50,6 +50,11 @@ static void format(const struct graft_call *call, char *text, size_t size)
     graft_format_append(text, size, " axis %d", call->attributes.concat.axis);
 }
 
+static bool separate(struct graft_call *call, uint32_t batched, int64_t rows)
+{
+    return call->attributes.concat.axis > 0 && graft_separate_all(call, batched, rows);
+}
+
 const struct graft_op_def graft_op_concat = {
     .name = "concat",
     .input_names = {"x0", "x1", "x2", "x3", "x4", "x5", "x6", "x7"},
@@ -57,6 +62,7 @@ const struct graft_op_def graft_op_concat = {
     .max_inputs = GRAFT_MAX_INPUTS,
     .n_outputs = 1,
     .infer = infer,
+    .separate = separate,
     .gradient = gradient,
     .work = graft_work_copy,
     .format = format,

@@ -69,6 +69,7 @@ const struct graft_op_def graft_op_conv2d = {
     .fuses_unary = true,
     .residual_input = RESIDUAL,
     .infer = infer,
+    .separate = graft_separate_x,
     .gradient = gradient,
     .work = work,
     .format = graft_format_conv2d,

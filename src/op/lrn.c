@@ -51,6 +51,7 @@ const struct graft_op_def graft_op_lrn = {
     .max_inputs = 1,
     .n_outputs = 1,
     .infer = infer,
+    .separate = graft_separate_x,
     .gradient = gradient,
     .work = work,
     .format = graft_format_lrn,

@@ -133,6 +133,12 @@ static void format(const struct graft_call *call, char *text, size_t size)
     graft_format_activation(a->activation, text, size);
 }
 
+static bool separate(struct graft_call *call, uint32_t batched, int64_t rows)
+{
+    return graft_separate_x(call, batched, rows) && graft_call_shape(call, B)->rank == 2 &&
+           !(call->attributes.matmul.transpose_a && graft_call_shape(call, A)->rank == 2);
+}
+
 const struct graft_op_def graft_op_matmul = {
     .name = "matmul",
     .input_names = {"a", "b", "bias", "residual"},
@@ -144,6 +150,7 @@ const struct graft_op_def graft_op_matmul = {
     .fuses_unary = true,
     .residual_input = RESIDUAL,
     .infer = infer,
+    .separate = separate,
     .gradient = gradient,
     .work = work,
     .format = format,

@@ -30,5 +30,6 @@ const struct graft_op_def graft_op_normalize = {
     .max_inputs = 3,
     .n_outputs = 1,
     .infer = infer,
+    .separate = graft_separate_x,
     .work = work,
 };

@@ -101,6 +101,12 @@ struct graft_op_def {
     /* NULL: not differentiable (updates, statistics). Failures come through the emitter. */
     void (*gradient)(struct graft_gradient *gradient);
     void (*work)(const struct graft_call *call, struct graft_work *work);
+    /*
+     * Whether each row along dimension 0 of the outputs depends only on the same row of the inputs in the mask
+     * `batched` (and on the other inputs as a whole), so that `rows` of them can be computed by themselves. If
+     * so, changes attributes that hold the number of rows. NULL: no.
+     */
+    bool (*separate)(struct graft_call *call, uint32_t batched, int64_t rows);
     /* Appends the attributes to `text` as in " stride 2x2 groups 4"; NULL for ops without any. */
     void (*format)(const struct graft_call *call, char *text, size_t size);
 };

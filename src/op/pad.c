@@ -57,6 +57,12 @@ static void format(const struct graft_call *call, char *text, size_t size)
     graft_format_append(text, size, " with %g", (double)a->value);
 }
 
+static bool separate(struct graft_call *call, uint32_t batched, int64_t rows)
+{
+    const struct graft_pad_attributes *const a = &call->attributes.pad;
+    return a->before[0] == 0 && a->after[0] == 0 && graft_separate_x(call, batched, rows);
+}
+
 const struct graft_op_def graft_op_pad = {
     .name = "pad",
     .input_names = {"x"},
@@ -65,6 +71,7 @@ const struct graft_op_def graft_op_pad = {
     .n_outputs = 1,
     .accumulates = true,
     .infer = infer,
+    .separate = separate,
     .gradient = gradient,
     .work = graft_work_copy,
     .format = format,

@@ -89,6 +89,11 @@ static void format(const struct graft_call *call, char *text, size_t size)
     graft_format_append(text, size, "%s", a->keep_dims ? " keep_dims" : "");
 }
 
+static bool separate(struct graft_call *call, uint32_t batched, int64_t rows)
+{
+    return !(call->attributes.reduce.axes & 1u) && graft_separate_x(call, batched, rows);
+}
+
 const struct graft_op_def graft_op_reduce = {
     .name = "reduce",
     .input_names = {"x"},
@@ -97,6 +102,7 @@ const struct graft_op_def graft_op_reduce = {
     .n_outputs = 1,
     .accumulates = true,
     .infer = infer,
+    .separate = separate,
     .gradient = gradient,
     .work = work,
     .format = format,

@@ -40,6 +40,11 @@ static void format(const struct graft_call *call, char *text, size_t size)
                         graft_shape_format(&call->attributes.reshape.shape, shape, sizeof shape));
 }
 
+static bool separate(struct graft_call *call, uint32_t batched, int64_t rows)
+{
+    return batched == 1u << X && graft_separate_shape(&call->attributes.reshape.shape, call, rows);
+}
+
 const struct graft_op_def graft_op_reshape = {
     .name = "reshape",
     .input_names = {"x"},
@@ -49,6 +54,7 @@ const struct graft_op_def graft_op_reshape = {
     .in_place = 1u << X,
     .accumulates = true,
     .infer = infer,
+    .separate = separate,
     .gradient = gradient,
     .work = graft_work_copy,
     .format = format,

@@ -71,6 +71,7 @@ const struct graft_op_def graft_op_resize = {
     .max_inputs = 1,
     .n_outputs = 1,
     .infer = infer,
+    .separate = graft_separate_x,
     .gradient = gradient,
     .work = work,
     .format = graft_format_resize,

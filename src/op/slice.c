@@ -78,6 +78,17 @@ static void format(const struct graft_call *call, char *text, size_t size)
     }
 }
 
+static bool separate(struct graft_call *call, uint32_t batched, int64_t rows)
+{
+    struct graft_slice_attributes *const a = &call->attributes.slice;
+    if (!graft_separate_x(call, batched, rows) || a->begin[0] != 0 ||
+        a->size[0] != graft_call_shape(call, X)->dim[0]) {
+        return false;
+    }
+    a->size[0] = rows;
+    return true;
+}
+
 const struct graft_op_def graft_op_slice = {
     .name = "slice",
     .input_names = {"x"},
@@ -86,6 +97,7 @@ const struct graft_op_def graft_op_slice = {
     .n_outputs = 1,
     .accumulates = true,
     .infer = infer,
+    .separate = separate,
     .gradient = gradient,
     .work = work,
     .format = format,

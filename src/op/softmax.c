@@ -41,6 +41,7 @@ const struct graft_op_def graft_op_softmax = {
     .max_inputs = 1,
     .n_outputs = 1,
     .infer = infer,
+    .separate = graft_separate_x,
     .gradient = gradient,
     .work = work,
 };

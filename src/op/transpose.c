@@ -46,6 +46,11 @@ static void format(const struct graft_call *call, char *text, size_t size)
     }
 }
 
+static bool separate(struct graft_call *call, uint32_t batched, int64_t rows)
+{
+    return call->attributes.transpose.order[0] == 0 && graft_separate_x(call, batched, rows);
+}
+
 const struct graft_op_def graft_op_transpose = {
     .name = "transpose",
     .input_names = {"x"},
@@ -54,6 +59,7 @@ const struct graft_op_def graft_op_transpose = {
     .n_outputs = 1,
     .accumulates = true,
     .infer = infer,
+    .separate = separate,
     .gradient = gradient,
     .work = graft_work_copy,
     .format = format,

@@ -42,6 +42,7 @@ const struct graft_op_def graft_op_unary = {
     .n_outputs = 1,
     .in_place = 1u << X,
     .infer = infer,
+    .separate = graft_separate_x,
     .gradient = gradient,
     .work = work,
     .format = graft_format_unary,

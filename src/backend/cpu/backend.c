@@ -106,6 +106,8 @@ static enum graft_status open_one(struct graft_context *context, const struct gr
                 .context = context,
                 .info = describe(reference, isa, reference ? 1 : graft_pool_threads(pool)),
                 .memory = GRAFT_DEVICE_MEMORY_CONTEXT,
+                .cache_bytes = reference ? 0 : graft_system_cache(),
+                .lanes = reference ? NULL : pool,
             },
         .pool = pool,
         .isa = isa,
@@ -282,11 +284,11 @@ static enum graft_status kernel_prepare(struct graft_device *device, struct graf
     return GRAFT_OK;
 }
 
-static double now(void)
+static int64_t now(void)
 {
     struct timespec time;
     clock_gettime(CLOCK_MONOTONIC, &time);
-    return (double)time.tv_sec + 1e-9 * (double)time.tv_nsec;
+    return (int64_t)time.tv_sec * 1000000000 + time.tv_nsec;
 }
 
 static enum graft_status kernel_run(struct graft_device *device, struct graft_kernel *kernel,
@@ -295,7 +297,7 @@ static enum graft_status kernel_run(struct graft_device *device, struct graft_ke
 {
     const struct cpu_kernel *const cpu_kernel = (const struct cpu_kernel *)kernel;
     const struct graft_cpu_args args = make_args(cpu_of(device), cpu_kernel, in, out, address(workspace));
-    const double begin = now();
+    const int64_t begin = now();
     if (cpu_kernel->fast != NULL) {
         cpu_kernel->fast->run(cpu_of(device), &args);
     } else if (cpu_kernel->call.real == GRAFT_DTYPE_F64) {
@@ -303,7 +305,7 @@ static enum graft_status kernel_run(struct graft_device *device, struct graft_ke
     } else {
         rows[cpu_kernel->call.op].f32(&args);
     }
-    cpu_of(device)->seconds += now() - begin;
+    atomic_fetch_add_explicit(&cpu_of(device)->nanoseconds, now() - begin, memory_order_relaxed);
     return GRAFT_OK;
 }
 
@@ -315,8 +317,7 @@ static enum graft_status synchronize(struct graft_device *device)
 
 static enum graft_status device_time(struct graft_device *device, double *seconds)
 {
-    *seconds = cpu_of(device)->seconds;
-    cpu_of(device)->seconds = 0;
+    *seconds = 1e-9 * (double)atomic_exchange(&cpu_of(device)->nanoseconds, 0);
     return GRAFT_OK;
 }
 

@@ -9,6 +9,8 @@
 
 #include "backend/backend.h"
 
+#include <stdatomic.h>
+
 struct graft_pool;
 
 /* What a kernel gets: memory addresses, in the order of the call. */
@@ -29,7 +31,7 @@ struct graft_cpu_device {
     struct graft_pool *pool;
     enum graft_isa isa; /* the best this processor has, or lower by $GRAFT_ISA (baseline, avx2, avx512) */
     bool reference;
-    double seconds; /* spent in kernel_run since the last call of time */
+    atomic_int_fast64_t nanoseconds; /* spent in kernel_run since the last call of time */
 };
 
 /* A fast variant of an op. */

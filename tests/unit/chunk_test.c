@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: MIT */
+/* Plans that take a few pictures at a time through many layers compute what plans of whole batches compute.
+ */
+#include "base/random.h"
+#include "graph/plan.h"
+#include "support/support.h"
+
+#include <math.h>
+
+enum { SIDE = 9, CHANNELS = 8, CLASSES = 5, MOST = 16 };
+
+static const struct graft_conv2d_attributes same = {
+    .stride = {1, 1}, .dilation = {1, 1}, .pad = {1, 1, 1, 1}, .groups = 1};
+
+struct network {
+    int x, early, logits;
+};
+
+static int convolution(struct graft_graph *graph, int x, const char *name, int64_t in, int64_t out)
+{
+    graft_graph_layer(graph, name);
+    const struct graft_shape shape = graft_shape_of(4, out, 3, 3, in);
+    return graft_unary(graph, GRAFT_UNARY_RELU,
+                       graft_conv2d(graph, x, graft_graph_parameter(graph, name, &shape), -1, &same));
+}
+
+/* Branches, a residual, a view, and an output in the middle, so that values of all kinds cross the chunks. */
+static struct network make_network(struct graft_graph *graph, int64_t batch)
+{
+    const struct graft_shape input = graft_shape_of(4, batch, SIDE, SIDE, 3);
+    const struct graft_shape flat = graft_shape_of(2, batch, SIDE * SIDE * 2 * CHANNELS);
+    const struct graft_shape dense = graft_shape_of(2, CLASSES, flat.dim[1]);
+    struct network net = {.x = graft_graph_input(graph, "x", GRAFT_DTYPE_F32, &input)};
+    const int a = convolution(graph, net.x, "a", 3, CHANNELS);
+    net.early = convolution(graph, a, "b", CHANNELS, CHANNELS);
+    const int sum = graft_add(graph, net.early, a);
+    const int parts[] = {sum, convolution(graph, sum, "c", CHANNELS, CHANNELS)};
+    const int wide = graft_concat(graph, parts, 2, 3);
+    const int rows = graft_reshape(graph, wide, &flat);
+    net.logits = graft_matmul(graph, rows, graft_graph_parameter(graph, "dense", &dense), -1, false, true);
+    graft_graph_output(graph, net.early);
+    graft_graph_output(graph, net.logits);
+    assert_int_equal(graft_graph_status(graph), GRAFT_OK);
+    return net;
+}
+
+struct result {
+    struct graft_chunks chunks; /* figures only */
+    float early[MOST * SIDE * SIDE * CHANNELS];
+    float logits[MOST * CLASSES];
+};
+
+static void fill(const char *name, int64_t count, float *to)
+{
+    struct graft_random random;
+    graft_random_start(&random, 3, graft_hash_text(name));
+    for (int64_t i = 0; i < count; i++)
+        to[i] = graft_random_uniform(&random) - 0.5f;
+}
+
+static void compute(struct graft_device *device, int64_t batch, bool whole, bool profile,
+                    struct result *result)
+{
+    static float data[CLASSES * SIDE * SIDE * 2 * CHANNELS];
+    struct graft_graph *graph = NULL;
+    struct graft_variables *variables = NULL;
+    struct graft_plan *plan = NULL;
+    const struct graft_plan_options options = {.whole_batch = whole};
+    assert_int_equal(graft_graph_open(device->context, GRAFT_DTYPE_F32, &graph), GRAFT_OK);
+    assert_int_equal(graft_variables_open(device, &variables), GRAFT_OK);
+    const struct network net = make_network(graph, batch);
+    assert_int_equal(graft_plan_open(graph, device, variables, &options, &plan), GRAFT_OK);
+    for (int i = 0; i < graft_variables_count(variables); i++) {
+        struct graft_desc desc;
+        const char *const name = graft_variables_at(variables, i, &desc, NULL);
+        fill(name, graft_shape_count(&desc.shape), data);
+        assert_int_equal(graft_variables_write(variables, name, data, graft_desc_bytes(&desc)), GRAFT_OK);
+    }
+    fill("x", batch * SIDE * SIDE * 3, data);
+    assert_int_equal(graft_plan_write(plan, net.x, data, (uint64_t)batch * SIDE * SIDE * 3 * 4), GRAFT_OK);
+    for (int run = 0; run < 2; run++) /* the second finds what the first has left */
+        assert_int_equal(profile ? graft_plan_profile(plan, GRAFT_SEGMENT_COMPUTE)
+                                 : graft_plan_run(plan, GRAFT_SEGMENT_COMPUTE),
+                         GRAFT_OK);
+    assert_int_equal(graft_plan_read(plan, net.early, result->early,
+                                     (uint64_t)batch * SIDE * SIDE * CHANNELS * sizeof(float)),
+                     GRAFT_OK);
+    assert_int_equal(
+        graft_plan_read(plan, net.logits, result->logits, (uint64_t)batch * CLASSES * sizeof(float)),
+        GRAFT_OK);
+    result->chunks = plan->chunks;
+    double seconds = 0;
+    for (int i = 0; i < graft_plan_node_count(plan); i++) {
+        struct graft_plan_node node;
+        graft_plan_node_at(plan, i, &node);
+        seconds += node.seconds;
+    }
+    assert_true(profile ? seconds > 0 && seconds < 10 : seconds == 0);
+    graft_plan_close(&plan);
+    graft_variables_close(&variables);
+    graft_graph_close(&graph);
+}
+
+static void assert_near(const float *a, const float *b, int64_t count)
+{
+    for (int64_t i = 0; i < count; i++)
+        if (!(fabsf(a[i] - b[i]) <= 1e-5f * (1 + fabsf(b[i]))))
+            fail_msg("element %lld: %.9g against %.9g", (long long)i, (double)a[i], (double)b[i]);
+}
+
+/* All sizes of batch for some numbers of threads: chunks for all lanes, some left over, fewer than lanes. */
+static void try_device(const char *name, int threads, int *chunked)
+{
+    static struct result parts, whole;
+    struct test_memory memory = {0};
+    struct graft_context_options options = test_memory_options(&memory, -1);
+    struct graft_context *context = NULL;
+    struct graft_device *device = NULL;
+    options.threads = threads;
+    assert_int_equal(graft_context_open(&options, &context), GRAFT_OK);
+    const enum graft_status status = graft_device_open(context, name, &device);
+    if (status == GRAFT_ERROR_NOT_FOUND) {
+        graft_context_close(&context);
+        skip();
+    }
+    assert_int_equal(status, GRAFT_OK);
+    for (int64_t batch = 1; batch <= MOST; batch++) {
+        /* Room for one row; for some. */
+        device->cache_bytes = batch % 3 ? 1 : 1 << 20;
+        compute(device, batch, true, false, &whole);
+        compute(device, batch, false, batch % 2, &parts);
+        assert_int_equal(whole.chunks.begin, whole.chunks.end);
+        if (parts.chunks.end > parts.chunks.begin) {
+            assert_int_equal(parts.chunks.rows * parts.chunks.count, batch);
+            assert_true(parts.chunks.count >= parts.chunks.lanes);
+            ++*chunked;
+        }
+        assert_near(parts.early, whole.early, batch * SIDE * SIDE * CHANNELS);
+        assert_near(parts.logits, whole.logits, batch * CLASSES);
+    }
+    graft_device_close(&device);
+    graft_context_close(&context);
+    assert_int_equal(atomic_load(&memory.alive), 0);
+}
+
+static void on_cpu(void **state)
+{
+    (void)state;
+    for (int threads = 1; threads <= 4; threads++) {
+        int chunked = 0;
+        try_device("cpu", threads, &chunked);
+        assert_true(chunked >= MOST / 2);
+    }
+}
+
+/* A device without lanes takes chunk after chunk. */
+static void on_opencl(void **state)
+{
+    (void)state;
+    int chunked = 0;
+    try_device("opencl:0", 2, &chunked);
+    assert_true(chunked >= MOST / 2);
+}
+
+/* The oracle stays as plain as it is. */
+static void reference_has_whole_batches(void **state)
+{
+    (void)state;
+    static struct result result;
+    struct graft_context *context = NULL;
+    struct graft_device *device = NULL;
+    assert_int_equal(graft_context_open(NULL, &context), GRAFT_OK);
+    assert_int_equal(graft_device_open(context, "reference", &device), GRAFT_OK);
+    compute(device, 4, false, false, &result);
+    assert_int_equal(result.chunks.begin, result.chunks.end);
+    graft_device_close(&device);
+    graft_context_close(&context);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(on_cpu),
+        cmocka_unit_test(on_opencl),
+        cmocka_unit_test(reference_has_whole_batches),
+    };
+    return cmocka_run_group_tests_name("chunk", tests, NULL, NULL);
+}
