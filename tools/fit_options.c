@@ -225,8 +225,8 @@ int graft_fit_request_read(struct graft_command *command, struct graft_fit_reque
     struct graft_fit_options *const o = &r->options;
     const struct graft_option options[] = {
         {"--resume", "RUN", "go on with an interrupted run", GRAFT_OPTION_TEXT, &o->resume, 0, 0},
-        {"--memory", "BYTES", "fail rather than take more of the device: 512M, 2G", GRAFT_OPTION_BYTES,
-         &o->plan.memory_limit, 0, 0},
+        {"--memory", "BYTES", "take no more, computing less at a time: 512M, 2G", GRAFT_OPTION_BYTES,
+         &o->memory_limit, 0, 0},
         {"--variants", "LIST", "force algorithms: conv2d=reference,matmul=...", GRAFT_OPTION_TEXT,
          &o->plan.variants, 0, 0},
         {"--model", "MODEL", "the network (graft models); else one that suits the data", GRAFT_OPTION_TEXT,

@@ -39,12 +39,12 @@ int graft_network_open(struct graft_command *command, struct graft_device *devic
 {
     const int64_t smallest = options->smallest_batch;
     const int64_t usual = smallest > 0 && smallest < USUAL_BATCH ? smallest : USUAL_BATCH;
-    const struct graft_classifier_options settings = {.network = command->operands[0],
-                                                      .weights = options->weights,
-                                                      .batch = options->batch > 0 ? options->batch : usual,
-                                                      .plan = {.variants = options->variants,
-                                                               .memory_limit = options->memory,
-                                                               .keep_all = options->keep_all}};
+    graft_context_limit_memory(command->context, options->memory);
+    const struct graft_classifier_options settings = {
+        .network = command->operands[0],
+        .weights = options->weights,
+        .batch = options->batch > 0 ? options->batch : usual,
+        .plan = {.variants = options->variants, .keep_all = options->keep_all}};
     const enum graft_status status = graft_classifier_open(device, &settings, classifier);
     return status == GRAFT_OK ? GRAFT_EXIT_GO_ON : graft_command_failed(command, status);
 }

@@ -36,7 +36,7 @@ struct graft_network_options {
         {"--batch", "N", "pictures at a time", GRAFT_OPTION_INTEGER, &(o).batch, 1, 65536},                  \
         {"--memory",                                                                                         \
          "BYTES",                                                                                            \
-         "fail rather than take more of the device: 512M, 2G",                                               \
+         "take no more, computing less at a time: 512M, 2G",                                                 \
          GRAFT_OPTION_BYTES,                                                                                 \
          &(o).memory,                                                                                        \
          0,                                                                                                  \

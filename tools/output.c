@@ -112,3 +112,31 @@ const char *graft_show_duration(double seconds, char text[32])
     }
     return text;
 }
+
+json_t *graft_memory_json(const struct graft_plan_memory *memory)
+{
+    return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "parameters",
+                     (json_int_t)memory->parameters, "state", (json_int_t)memory->state, "inputs",
+                     (json_int_t)memory->inputs, "constants", (json_int_t)memory->constants, "activations",
+                     (json_int_t)memory->activations, "activations_without_reuse",
+                     (json_int_t)memory->activations_without_reuse, "workspace",
+                     (json_int_t)memory->workspace, "prepared", (json_int_t)memory->prepared, "sums",
+                     (json_int_t)memory->sums, "largest", (json_int_t)memory->largest);
+}
+
+void graft_memory_print(const struct graft_plan_memory *memory)
+{
+    char text[32];
+    printf("  %-26s %12s\n", "parameters", graft_show_bytes(memory->parameters, text));
+    printf("  %-26s %12s\n", "state", graft_show_bytes(memory->state, text));
+    printf("  %-26s %12s\n", "inputs", graft_show_bytes(memory->inputs, text));
+    printf("  %-26s %12s\n", "constants", graft_show_bytes(memory->constants, text));
+    printf("  %-26s %12s\n", "activations", graft_show_bytes(memory->activations, text));
+    printf("  %-26s %12s\n", "  without reuse", graft_show_bytes(memory->activations_without_reuse, text));
+    printf("  %-26s %12s\n", "workspace", graft_show_bytes(memory->workspace, text));
+    printf("  %-26s %12s\n", "prepared weights", graft_show_bytes(memory->prepared, text));
+    if (memory->sums > 0) {
+        printf("  %-26s %12s\n", "sums of gradients", graft_show_bytes(memory->sums, text));
+    }
+    printf("  %-26s %12s\n", "largest allocation", graft_show_bytes(memory->largest, text));
+}

@@ -4,7 +4,7 @@
 #define GRAFT_TOOLS_OUTPUT_H
 
 #include "command.h"
-#include "graft/tensor.h"
+#include "graft/graph.h"
 
 #include <jansson.h>
 
@@ -23,5 +23,9 @@ const char *graft_show_bytes(uint64_t bytes, char text[32]);
 const char *graft_show_count(int64_t value, char text[32]);
 /* "45 s", "3:05", "2:03:09" */
 const char *graft_show_duration(double seconds, char text[32]);
+
+/* The parts of a plan's memory: as JSON, and as a table. */
+json_t *graft_memory_json(const struct graft_plan_memory *memory);
+void graft_memory_print(const struct graft_plan_memory *memory);
 
 #endif

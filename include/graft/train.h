@@ -97,7 +97,7 @@ struct graft_classifier_options {
     const char *network; /* name of a network, or a run folder that graft_fit has written */
     const char
         *weights;     /* file; with a network's name. NULL: GRAFT_ERROR_ARGUMENT, except for a run folder */
-    int64_t batch;    /* 0: 16 */
+    int64_t batch;    /* the most pictures at a time; 0: 16. Fewer where memory asks for it, with a remark */
     bool logits_only; /* no class names needed */
     struct graft_plan_options plan;
 };
@@ -116,6 +116,7 @@ GRAFT_API const struct graft_preprocess *
 graft_classifier_preprocess(const struct graft_classifier *classifier);
 GRAFT_API const struct graft_model *graft_classifier_model(const struct graft_classifier *classifier);
 GRAFT_API struct graft_plan *graft_classifier_plan(struct graft_classifier *classifier);
+/* Pictures at a time. */
 GRAFT_API int64_t graft_classifier_batch(const struct graft_classifier *classifier);
 /* pixels: u8 [count, crop_height, crop_width, channels], count ≤ batch; logits: f32 [count, classes]. */
 GRAFT_API GRAFT_MUST_CHECK enum graft_status graft_classifier_run(struct graft_classifier *classifier,
@@ -183,6 +184,7 @@ struct graft_fit_stage {
     char from[64]; /* name of the network's first stage that learns: "head", "layer4" …; "all" */
     int epochs;
     double learning_rate;
+    int64_t micro_batch; /* the most pictures computed at a time; 0: the batch. See graft_trainer_open */
 };
 #define GRAFT_FIT_MAX_STAGES 8
 
@@ -220,7 +222,10 @@ struct graft_fit_options {
     bool augment;                  /* random crops and flips; a frozen trunk then runs in every epoch */
     bool skip_damaged;
     uint64_t seed;
-    uint64_t features_limit; /* bytes of host memory for cached features; 0: 2 GiB */
+    uint64_t features_limit; /* bytes of host memory for cached features, and for pictures kept decoded; 0: 2
+                                GiB */
+    uint64_t memory_limit;   /* see graft_context_limit_memory, while fit runs: micro-batches, caches and what
+                                is loaded ahead follow it; 0: none but the context's */
     struct graft_plan_options plan;
     graft_progress_function *progress;
     /* NULL, or called after each epoch; `from` is the first stage that learnt in it */

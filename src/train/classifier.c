@@ -5,6 +5,7 @@
 #include "graft/train.h"
 #include "graft/weights.h"
 #include "train/card.h"
+#include "train/inference.h"
 #include "train/timer.h"
 
 #include <math.h>
@@ -140,10 +141,10 @@ static enum graft_status load(struct graft_classifier *classifier, const char *f
     return GRAFT_OK;
 }
 
-/* Everything but the weights file. */
-static enum graft_status open_all(struct graft_classifier *classifier,
-                                  const struct graft_classifier_options *options, bool is_run,
-                                  const char *file, const struct graft_tensor_set *set)
+/* Network and weights. */
+static enum graft_status open_network(struct graft_classifier *classifier,
+                                      const struct graft_classifier_options *options, bool is_run,
+                                      const char *file, const struct graft_tensor_set *set)
 {
     struct graft_context *const context = classifier->context;
     enum graft_status status = graft_card_read(context, set, file, &classifier->card);
@@ -158,17 +159,28 @@ static enum graft_status open_all(struct graft_classifier *classifier,
     if (card->network[0] && strcmp(card->network, network) != 0)
         return graft_fail(context, GRAFT_ERROR_FORMAT, "%s holds weights of %s, not of %s", file,
                           card->network, network);
-    const int64_t batch = options->batch > 0 ? options->batch : 16;
-    status = open_model(classifier, network, batch, set);
-    if (status == GRAFT_OK)
-        status = load(classifier, file, set);
-    if (status == GRAFT_OK)
-        status = graft_plan_open(classifier->model->graph, classifier->device, classifier->variables,
-                                 &options->plan, &classifier->plan);
+    status = open_model(classifier, network, options->batch > 0 ? options->batch : 16, set);
+    return status == GRAFT_OK ? load(classifier, file, set) : status;
+}
+
+/* The plan, when the file's weights are no longer in memory, and room for a batch. */
+static enum graft_status open_plan(struct graft_classifier *classifier,
+                                   const struct graft_classifier_options *options)
+{
+    struct graft_context *const context = classifier->context;
+    const struct graft_preprocess *const p = &classifier->card.preprocess;
+    classifier->image_bytes = (uint64_t)p->crop_height * (uint64_t)p->crop_width * (uint64_t)p->channels;
+    /* One batch here, and four that a loader has under way. */
+    const struct graft_inference inference = {.device = classifier->device,
+                                              .variables = classifier->variables,
+                                              .options = &options->plan,
+                                              .reserve = graft_inference_reserve(classifier->device,
+                                                                                 classifier->model->batch,
+                                                                                 classifier->image_bytes, 5)};
+    const enum graft_status status = graft_inference_open(&inference, &classifier->model, &classifier->plan);
     if (status != GRAFT_OK)
         return status;
-    const struct graft_preprocess *const p = &card->preprocess;
-    classifier->image_bytes = (uint64_t)p->crop_height * (uint64_t)p->crop_width * (uint64_t)p->channels;
+    const int64_t batch = classifier->model->batch;
     classifier->pixels = graft_allocate(context, (size_t)batch, (size_t)classifier->image_bytes);
     classifier->logits = graft_allocate(context, (size_t)(batch * classifier->model->classes), sizeof(float));
     return classifier->pixels && classifier->logits ? GRAFT_OK : GRAFT_ERROR_MEMORY;
@@ -193,8 +205,10 @@ enum graft_status graft_classifier_open(struct graft_device *device,
     made->device = device;
     status = graft_safetensors_load(context, path, &set);
     if (status == GRAFT_OK)
-        status = open_all(made, options, is_run, path, set);
+        status = open_network(made, options, is_run, path, set);
     graft_tensor_set_close(&set);
+    if (status == GRAFT_OK)
+        status = open_plan(made, options);
     if (status != GRAFT_OK)
         graft_classifier_close(&made);
     *classifier = made;

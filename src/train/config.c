@@ -56,9 +56,11 @@ static json_t *stages_json(const struct graft_fit_options *o)
 {
     json_t *const list = json_array();
     for (int s = 0; s < o->stage_count; s++)
-        (void)json_array_append_new(list, json_pack("{s:s,s:i,s:f}", "from", o->stages[s].from, "epochs",
-                                                    o->stages[s].epochs, "learning_rate",
-                                                    o->stages[s].learning_rate));
+        (void)json_array_append_new(
+            list, json_pack("{s:s,s:i,s:f,s:o}", "from", o->stages[s].from, "epochs", o->stages[s].epochs,
+                            "learning_rate", o->stages[s].learning_rate, "micro_batch",
+                            o->stages[s].micro_batch > 0 ? json_integer((json_int_t)o->stages[s].micro_batch)
+                                                         : json_null()));
     return list;
 }
 
@@ -99,6 +101,8 @@ static void set_options(json_t *config, const struct graft_fit_options *o)
     (void)json_object_set_new(config, "skip_damaged", json_boolean(o->skip_damaged));
     (void)json_object_set_new(config, "seed", json_integer((json_int_t)o->seed));
     (void)json_object_set_new(config, "features_limit", json_integer((json_int_t)o->features_limit));
+    (void)json_object_set_new(config, "memory_limit",
+                              o->memory_limit ? json_integer((json_int_t)o->memory_limit) : json_null());
 }
 
 enum graft_status graft_fit_config_write(struct graft_fit_job *job)
@@ -161,6 +165,7 @@ static bool read_stages(const json_t *config, struct graft_fit_options *o)
         strcpy(o->stages[s].from, from);
         o->stages[s].epochs = (int)json_integer_value(json_object_get(item, "epochs"));
         o->stages[s].learning_rate = number(item, "learning_rate");
+        o->stages[s].micro_batch = (int64_t)number(item, "micro_batch");
     }
     return true;
 }
@@ -209,6 +214,8 @@ enum graft_status graft_fit_config_read(struct graft_fit_job *job, const char *f
     o->skip_damaged = json_is_true(json_object_get(config, "skip_damaged"));
     o->seed = (uint64_t)json_integer_value(json_object_get(config, "seed"));
     o->features_limit = (uint64_t)json_integer_value(json_object_get(config, "features_limit"));
+    if (o->memory_limit == 0)
+        o->memory_limit = (uint64_t)json_integer_value(json_object_get(config, "memory_limit"));
     return graft_schedule_find(job->context, text(config, "schedule"), &o->schedule);
 }
 

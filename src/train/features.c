@@ -3,6 +3,7 @@
 #include "base/context.h"
 #include "base/size.h"
 #include "train/fit.h"
+#include "train/inference.h"
 #include "train/timer.h"
 
 #include <math.h>
@@ -35,10 +36,23 @@ static enum graft_status open_trunk(struct graft_fit_job *job, const char *cut, 
                                                 .mean = p->mean,
                                                 .std = p->std};
     enum graft_status status = graft_model_open(job->context, job->card.network, &options, &trunk->model);
-    if (status == GRAFT_OK)
-        status = graft_plan_open(trunk->model->graph, job->device, job->variables, &job->options.plan,
-                                 &trunk->plan);
     return status;
+}
+
+/* Bytes for all features; what is beyond what can be had is not kept. */
+static uint64_t limit_of(const struct graft_fit_job *job)
+{
+    return graft_min_u64(job->options.features_limit, graft_fit_free_bytes(job) / 2);
+}
+
+static enum graft_status plan_trunk(struct graft_fit_job *job, struct trunk *trunk, uint64_t features)
+{
+    const uint64_t reserve = graft_fit_reserve(job, false);
+    const struct graft_inference inference = {.device = job->device,
+                                              .variables = job->variables,
+                                              .options = &job->options.plan,
+                                              .reserve = reserve > 0 ? reserve + features : 0};
+    return graft_inference_open(&inference, &trunk->model, &trunk->plan);
 }
 
 static void close_trunk(struct trunk *trunk)
@@ -121,17 +135,19 @@ enum graft_status graft_features_prepare(struct graft_fit_job *job, const char *
                              (uint64_t)trunk.model->batch;
         const int64_t pictures = graft_dataset_count(job->dataset, GRAFT_SPLIT_TRAIN) +
                                  graft_dataset_count(job->dataset, GRAFT_SPLIT_VAL);
+        const uint64_t limit = limit_of(job);
         uint64_t need = 0;
-        *cached = graft_multiply_u64(row, (uint64_t)pictures, &need) && need <= job->options.features_limit;
+        *cached = graft_multiply_u64(row, (uint64_t)pictures, &need) && need <= limit;
         const double begin = graft_seconds();
         int64_t done = 0;
-        if (!*cached)
+        if (*cached)
+            status = plan_trunk(job, &trunk, need);
+        else
             graft_log(job->context, GRAFT_LOG_REMARK,
                       "the features of %lld pictures before stage %s need %.0f MiB, more than the %.0f MiB "
                       "allowed: "
                       "they are computed anew in every epoch",
-                      (long long)pictures, cut, (double)need / 1048576,
-                      (double)job->options.features_limit / 1048576);
+                      (long long)pictures, cut, (double)need / 1048576, (double)limit / 1048576);
         for (int s = 0; s < 2 && status == GRAFT_OK && *cached; s++)
             if (graft_dataset_count(job->dataset, splits[s]) > 0)
                 status = compute(job, &trunk, splits[s], &job->features[splits[s]], &done, pictures, begin);

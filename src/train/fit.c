@@ -162,6 +162,8 @@ static enum graft_status prepare(struct graft_fit_job *job, const struct graft_f
     else if (!options->data)
         status = graft_fail(context, GRAFT_ERROR_ARGUMENT,
                             "fit needs data: a folder with a folder for each class");
+    if (status == GRAFT_OK && job->options.memory_limit > 0)
+        graft_context_limit_memory(context, job->options.memory_limit);
     if (status == GRAFT_OK)
         status = graft_dataset_open(context, job->options.data, &job->options.dataset, &job->dataset);
     if (status == GRAFT_OK)
@@ -259,6 +261,7 @@ enum graft_status graft_fit(struct graft_device *device, const struct graft_fit_
         .context = device->context, .device = device, .options = *options, .result = result};
     *result =
         (struct graft_fit_result){.val_top1 = (double)NAN, .val_loss = (double)NAN, .test_top1 = (double)NAN};
+    const uint64_t limit = graft_context_memory_limit(device->context);
     job.begin = job.last_saved = graft_seconds();
     enum graft_status status = prepare(&job, options);
     if (status == GRAFT_OK)
@@ -278,6 +281,7 @@ enum graft_status graft_fit(struct graft_device *device, const struct graft_fit_
     else
         graft_fit_folder_abandon(&job);
     close_job(&job);
+    graft_context_limit_memory(device->context, limit);
     if (status != GRAFT_OK)
         graft_fit_result_close(device->context, result);
     return status;

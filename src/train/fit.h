@@ -39,6 +39,15 @@ struct graft_fit_batch {
     int64_t valid; /* 0: the epoch is over */
 };
 
+/* The network, or what follows the cached features, for inference on one split. */
+struct graft_fit_evaluator {
+    struct graft_model *model;
+    struct graft_plan *plan;
+    struct graft_fit_source source;
+    float *logits;
+    enum graft_split split;
+};
+
 /* Position and sums that make a run resumable to the bit. */
 struct graft_fit_position {
     int stage;
@@ -74,8 +83,11 @@ struct graft_fit_job {
     bool best_unsaved;
     bool folder_made; /* or found, but it held no run */
     bool folder_found;
-    bool folder_ready; /* the run folder can be written */
-    void *config;      /* of a resumed run: holds the texts that options point to */
+    bool folder_ready;             /* the run folder can be written */
+    struct graft_plan *plan;       /* of training; NULL outside of a stage */
+    struct graft_plan *validation; /* likewise */
+    bool lent;                     /* the training plan's memory was needed for something else */
+    void *config;                  /* of a resumed run: holds the texts that options point to */
 };
 
 /* ---- source.c */
@@ -105,9 +117,41 @@ void graft_features_close(struct graft_context *context, struct graft_features *
 /* Runs the stage from job->position on. GRAFT_ERROR_CANCELLED leaves the position where it can go on. */
 GRAFT_MUST_CHECK enum graft_status graft_fit_run_stage(struct graft_fit_job *job,
                                                        const struct graft_fit_stage *stage);
+
+/* ---- evaluator.c */
+/* A part of the network as this fit uses it: from `cut` on, or the whole (NULL). */
+GRAFT_MUST_CHECK enum graft_status graft_fit_open_part(struct graft_fit_job *job, const char *cut,
+                                                       bool training, const char *train_from,
+                                                       struct graft_model **model);
+/* Takes no memory for the plan before it is run. */
+GRAFT_MUST_CHECK enum graft_status graft_fit_evaluator_open(struct graft_fit_job *job, enum graft_split split,
+                                                            struct graft_fit_evaluator *evaluator);
+GRAFT_MUST_CHECK enum graft_status graft_fit_evaluator_run(struct graft_fit_job *job,
+                                                           struct graft_fit_evaluator *evaluator,
+                                                           struct graft_evaluation *evaluation);
+void graft_fit_evaluator_close(struct graft_fit_job *job, struct graft_fit_evaluator *evaluator);
 /* Evaluates the variables as they are on a split; from cached features where there are some. */
 GRAFT_MUST_CHECK enum graft_status graft_fit_evaluate(struct graft_fit_job *job, enum graft_split split,
                                                       struct graft_evaluation *evaluation);
+
+/* ---- room.c: what a fit holds besides plans, within the limit of memory */
+/* Bytes that can be had for what lies in the host's memory. */
+uint64_t graft_fit_free_bytes(const struct graft_fit_job *job);
+/* Bytes that a plan must leave: for pictures on their way (not with cached features) and the best weights. 0
+ * where plans have memory of their own. */
+uint64_t graft_fit_reserve(const struct graft_fit_job *job, bool cached);
+/* Takes the memory of the validation's plan away if `bytes` cannot be had otherwise on the device (or in the
+ * host's memory, if the device computes there), and that of the training's (job->lent); and gives it back. */
+void graft_fit_make_room(struct graft_fit_job *job, uint64_t bytes);
+void graft_fit_make_room_on_host(struct graft_fit_job *job, uint64_t bytes);
+GRAFT_MUST_CHECK enum graft_status graft_fit_take_back(struct graft_fit_job *job);
+/* Bytes that saving takes for a while. GRAFT_ERROR_MEMORY: they cannot be had, not even then. */
+uint64_t graft_fit_save_bytes(const struct graft_fit_job *job);
+GRAFT_MUST_CHECK enum graft_status graft_fit_check_saving(const struct graft_fit_job *job);
+/* For loaders: batches ahead (2 in memory instead of 4 where they would take much), and bytes for pictures
+ * that are kept decoded. */
+int32_t graft_fit_ahead(const struct graft_fit_job *job, int64_t batch);
+uint64_t graft_fit_keep_limit(const struct graft_fit_job *job);
 
 /* ---- class_weights.c */
 /* What options.class_weights says, into job->class_weights; the caller releases it. GRAFT_ERROR_ARGUMENT

@@ -60,6 +60,7 @@ static enum graft_status snapshot(struct graft_fit_job *job, struct graft_tensor
 enum graft_status graft_fit_keep_best(struct graft_fit_job *job)
 {
     struct graft_tensor_set *set = NULL;
+    graft_fit_make_room_on_host(job, graft_fit_save_bytes(job));
     const enum graft_status status = snapshot(job, &set);
     if (status != GRAFT_OK)
         return status;
@@ -185,6 +186,7 @@ enum graft_status graft_fit_save(struct graft_fit_job *job)
 {
     struct graft_tensor_set *last = NULL;
     enum graft_status status = GRAFT_OK;
+    graft_fit_make_room_on_host(job, graft_fit_save_bytes(job));
     if (job->best && job->best_unsaved)
         status = save_set(job, "model.safetensors", job->best);
     if (status == GRAFT_OK)

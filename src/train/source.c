@@ -18,7 +18,8 @@ enum graft_status graft_fit_source_open_pictures(struct graft_fit_job *job, enum
                                                  .augment =
                                                      training && job->options.augment ? &augment : NULL,
                                                  .skip_damaged = job->options.skip_damaged,
-                                                 .keep_limit = training ? job->options.features_limit : 0};
+                                                 .ahead = graft_fit_ahead(job, batch),
+                                                 .keep_limit = training ? graft_fit_keep_limit(job) : 0};
     *source = (struct graft_fit_source){.context = job->context, .batch = batch, .shuffle = training};
     return graft_loader_open(job->context, job->dataset, &job->card.preprocess, &options, &source->loader);
 }

@@ -10,128 +10,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The network, or what follows the cached features, for inference on one split. */
-struct evaluator {
-    struct graft_model *model;
-    struct graft_plan *plan;
-    struct graft_fit_source source;
-    float *logits;
-    enum graft_split split;
-};
-
-/* A part of the network as this fit uses it. */
-static enum graft_status open_part(struct graft_fit_job *job, const char *cut, bool training,
-                                   const char *train_from, struct graft_model **model)
-{
-    const struct graft_preprocess *const p = &job->card.preprocess;
-    const struct graft_model_options options = {.batch = job->options.batch,
-                                                .height = p->crop_height,
-                                                .width = p->crop_width,
-                                                .classes = job->card.class_count,
-                                                .part = cut ? GRAFT_MODEL_FROM : GRAFT_MODEL_WHOLE,
-                                                .cut = cut,
-                                                .input_u8 = true,
-                                                .mean = p->mean,
-                                                .std = p->std,
-                                                .training = training,
-                                                .train_from = train_from,
-                                                .bn = job->options.bn,
-                                                .dropout = job->options.dropout,
-                                                .seed = job->options.seed};
-    return graft_model_open(job->context, job->card.network, &options, model);
-}
-
-static void close_evaluator(struct graft_fit_job *job, struct evaluator *evaluator)
-{
-    graft_fit_source_close(&evaluator->source);
-    graft_plan_close(&evaluator->plan);
-    graft_model_close(&evaluator->model);
-    graft_release(job->context, evaluator->logits);
-    evaluator->logits = NULL;
-}
-
-static enum graft_status open_evaluator(struct graft_fit_job *job, enum graft_split split,
-                                        struct evaluator *evaluator)
-{
-    const struct graft_features *const features = &job->features[split];
-    const bool cached = features->rows != NULL;
-    *evaluator = (struct evaluator){.split = split, .source = {.context = job->context}};
-    enum graft_status status =
-        open_part(job, cached ? job->features[GRAFT_SPLIT_TRAIN].cut : NULL, false, NULL, &evaluator->model);
-    if (status == GRAFT_OK)
-        status = graft_plan_open(evaluator->model->graph, job->device, job->variables, &job->options.plan,
-                                 &evaluator->plan);
-    if (status == GRAFT_OK)
-        status =
-            cached
-                ? graft_fit_source_open_features(job, features, job->options.batch, false, &evaluator->source)
-                : graft_fit_source_open_pictures(job, split, job->options.batch, false, &evaluator->source);
-    if (status == GRAFT_OK) {
-        evaluator->logits = graft_allocate(
-            job->context, (size_t)(evaluator->model->batch * evaluator->model->classes), sizeof(float));
-        status = evaluator->logits ? GRAFT_OK : GRAFT_ERROR_MEMORY;
-    }
-    if (status != GRAFT_OK)
-        close_evaluator(job, evaluator);
-    return status;
-}
-
-static enum graft_status run_evaluator(struct graft_fit_job *job, struct evaluator *evaluator,
-                                       struct graft_evaluation *evaluation)
-{
-    const struct graft_model *const model = evaluator->model;
-    const double begin = graft_seconds();
-    const uint64_t input_bytes = graft_desc_bytes(graft_graph_desc(model->graph, model->input));
-    const uint64_t logits_bytes = (uint64_t)(model->batch * model->classes) * sizeof(float);
-    *evaluation = (struct graft_evaluation){0};
-    enum graft_status status = graft_evaluation_open(job->context, (int32_t)model->classes, evaluation);
-    if (status == GRAFT_OK)
-        status = graft_fit_source_start(&evaluator->source, 0, 0);
-    while (status == GRAFT_OK) {
-        struct graft_fit_batch batch;
-        status = graft_fit_source_next(&evaluator->source, &batch);
-        if (status != GRAFT_OK || batch.valid == 0)
-            break;
-        status = graft_plan_write(evaluator->plan, model->input, batch.input, input_bytes);
-        if (status == GRAFT_OK)
-            status = graft_plan_run(evaluator->plan, GRAFT_SEGMENT_COMPUTE);
-        if (status == GRAFT_OK)
-            status = graft_plan_read(evaluator->plan, model->logits, evaluator->logits, logits_bytes);
-        if (status != GRAFT_OK)
-            break;
-        graft_evaluation_add(evaluation, evaluator->logits, batch.labels, batch.valid);
-        if (job->options.progress && !evaluator->source.features) {
-            struct graft_progress now = {.phase = "validation",
-                                         .stage = job->position.stage,
-                                         .done = evaluation->images,
-                                         .total = graft_dataset_count(job->dataset, evaluator->split),
-                                         .seconds_left = -1,
-                                         .loss = (double)NAN,
-                                         .accuracy = (double)NAN};
-            now.images_per_second = (double)now.done / (graft_seconds() - begin);
-            job->options.progress(job->options.user, &now);
-        }
-    }
-    if (status == GRAFT_OK)
-        graft_evaluation_finish(evaluation);
-    else
-        graft_evaluation_close(job->context, evaluation);
-    evaluation->seconds = graft_seconds() - begin;
-    return status;
-}
-
-enum graft_status graft_fit_evaluate(struct graft_fit_job *job, enum graft_split split,
-                                     struct graft_evaluation *evaluation)
-{
-    struct evaluator evaluator;
-    enum graft_status status = open_evaluator(job, split, &evaluator);
-    if (status == GRAFT_OK) {
-        status = run_evaluator(job, &evaluator, evaluation);
-        close_evaluator(job, &evaluator);
-    }
-    return status;
-}
-
 /* Learning-rate factors: the head 1, what is before it trunk_factor, and what the user says. */
 static enum graft_status make_factors(struct graft_fit_job *job, float *factors)
 {
@@ -191,7 +69,7 @@ struct session {
     struct graft_model *model;
     struct graft_trainer *trainer;
     struct graft_fit_source source;
-    struct evaluator evaluator;
+    struct graft_fit_evaluator evaluator;
     bool validates;
     int epochs_before; /* of earlier stages */
     int epochs_in_all;
@@ -225,8 +103,9 @@ static enum graft_status run_steps(struct graft_fit_job *job, struct session *se
     struct graft_fit_position *const at = &job->position;
     const int64_t batches = graft_fit_source_batches(&session->source);
     const int64_t steps = batches * session->stage->epochs;
-    enum graft_status status =
-        graft_fit_source_start(&session->source, session->epochs_before + at->epoch, at->batch);
+    enum graft_status status = graft_fit_take_back(job);
+    if (status == GRAFT_OK)
+        status = graft_fit_source_start(&session->source, session->epochs_before + at->epoch, at->batch);
     const double begin = graft_seconds();
     const double seconds_before = at->seconds;
     int64_t seen_here = 0;
@@ -281,7 +160,7 @@ static enum graft_status end_epoch(struct graft_fit_job *job, struct session *se
     enum graft_status status = GRAFT_OK;
     if (session->validates) {
         struct graft_evaluation evaluation;
-        status = run_evaluator(job, &session->evaluator, &evaluation);
+        status = graft_fit_evaluator_run(job, &session->evaluator, &evaluation);
         if (status != GRAFT_OK)
             return status;
         epoch.val_loss = evaluation.loss;
@@ -309,6 +188,32 @@ static enum graft_status end_epoch(struct graft_fit_job *job, struct session *se
     return status;
 }
 
+/* The trainer is open: its plan can be lent, and into how many parts it cuts a batch is written down, so that
+ * a resumed run does the same. */
+static enum graft_status note_parts(struct graft_fit_job *job, struct session *session)
+{
+    struct graft_fit_stage *const stage = &job->options.stages[job->position.stage];
+    const int64_t batch = session->model->batch;
+    const int64_t rows = graft_trainer_micro_batch(session->trainer);
+    const int64_t noted = stage->micro_batch;
+    const int64_t before = stage->micro_batch > 0 ? stage->micro_batch : batch;
+    job->plan = graft_trainer_plan(session->trainer);
+    job->validation = session->validates ? session->evaluator.plan : NULL;
+    if (rows < before && job->options.resume && job->position.number > 0)
+        graft_log(job->context, GRAFT_LOG_REMARK,
+                  "this stage was begun with %lld pictures at a time, for which there is no memory now: it "
+                  "goes on, "
+                  "but not to the same bits",
+                  (long long)before);
+    stage->micro_batch = rows < batch ? rows : 0;
+    if (stage->micro_batch != noted) {
+        const enum graft_status status = graft_fit_config_write(job);
+        if (status != GRAFT_OK)
+            return status;
+    }
+    return graft_fit_check_saving(job);
+}
+
 static enum graft_status open_session(struct graft_fit_job *job, const struct graft_fit_stage *stage,
                                       struct session *session)
 {
@@ -329,8 +234,11 @@ static enum graft_status open_session(struct graft_fit_job *job, const struct gr
     if (!cached)
         for (int s = 0; s < GRAFT_SPLIT_COUNT; s++)
             graft_features_close(job->context, &job->features[s]);
+    session->validates = graft_dataset_count(job->dataset, GRAFT_SPLIT_VAL) > 0;
+    if (status == GRAFT_OK && session->validates)
+        status = graft_fit_evaluator_open(job, GRAFT_SPLIT_VAL, &session->evaluator);
     if (status == GRAFT_OK)
-        status = open_part(job, cached ? from : NULL, true, from, &session->model);
+        status = graft_fit_open_part(job, cached ? from : NULL, true, from, &session->model);
     if (status != GRAFT_OK)
         return status;
     struct graft_trainer_options options = {.optimizer = job->optimizer,
@@ -338,11 +246,15 @@ static enum graft_status open_session(struct graft_fit_job *job, const struct gr
                                             .label_smoothing = (float)job->options.label_smoothing,
                                             .class_weights = job->class_weights,
                                             .stage_factors = factors,
+                                            .micro_batch = stage->micro_batch,
+                                            .reserve = graft_fit_reserve(job, cached),
                                             .plan = job->options.plan};
     options.update.weight_decay = (float)job->options.weight_decay;
     if (job->optimizer == GRAFT_SGD)
         options.update.momentum = job->options.momentum < 0 ? 0 : (float)job->options.momentum;
     status = graft_trainer_open(job->device, session->model, job->variables, &options, &session->trainer);
+    if (status == GRAFT_OK)
+        status = note_parts(job, session);
     if (status == GRAFT_OK && job->position.number == 0)
         status = reset_optimizer(job);
     if (status == GRAFT_OK)
@@ -350,9 +262,6 @@ static enum graft_status open_session(struct graft_fit_job *job, const struct gr
                                                          job->options.batch, true, &session->source)
                         : graft_fit_source_open_pictures(job, GRAFT_SPLIT_TRAIN, job->options.batch, true,
                                                          &session->source);
-    session->validates = graft_dataset_count(job->dataset, GRAFT_SPLIT_VAL) > 0;
-    if (status == GRAFT_OK && session->validates)
-        status = open_evaluator(job, GRAFT_SPLIT_VAL, &session->evaluator);
     return status;
 }
 
@@ -369,8 +278,10 @@ enum graft_status graft_fit_run_stage(struct graft_fit_job *job, const struct gr
         if (status == GRAFT_OK)
             status = end_epoch(job, &session);
     }
+    job->plan = job->validation = NULL;
+    job->lent = false;
     if (session.evaluator.model)
-        close_evaluator(job, &session.evaluator);
+        graft_fit_evaluator_close(job, &session.evaluator);
     graft_fit_source_close(&session.source);
     graft_trainer_close(&session.trainer);
     graft_model_close(&session.model);

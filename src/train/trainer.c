@@ -224,9 +224,10 @@ static enum graft_status choose_part(struct opening *opening)
         return status;
     if (!size.fits)
         return graft_plan_refuse(trainer->part.plan, opening->options->reserve,
-                                 batch > 1 ? "not even one picture at a time fits: allow more memory, or use "
-                                             "smaller pictures or a smaller network"
-                                           : "use smaller pictures or a smaller network");
+                                 batch > 1
+                                     ? "not even one picture at a time fits: allow more memory, or use "
+                                       "smaller pictures or a smaller network"
+                                     : "allow more memory, or use smaller pictures or a smaller network");
     if (graft_trainer_in_parts(trainer))
         tell_parts(opening, statistics);
     if (batch % rows != 0) {

@@ -98,6 +98,8 @@ class Json(Case):
             "gflops",
             "peak_bytes",
             "plan_ms",
+            "micro_batch",
+            "memory",
         ]
         for mode in ([], ["--train"]):
             result = self.one(
@@ -119,6 +121,10 @@ class Json(Case):
             self.assertAlmostEqual(result["images_per_second"] * result["median_ms"] / 4000, 1, places=5)
             self.assertLessEqual(result["min_ms"], result["median_ms"])
             self.assertGreater(result["peak_bytes"], 4 * 93322)
+            self.assertEqual(result["micro_batch"], 4)
+            parts = ("parameters", "state", "inputs", "constants", "activations", "prepared", "sums")
+            total = sum(result["memory"][part] for part in parts)
+            self.assertAlmostEqual(result["peak_bytes"] / total, 1, delta=0.01)
         result = self.one(
             "bench", "--model", "mnist_convnet", "--device", "cpu", "--seconds", "0", "--profile"
         )

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* graft bench: how fast a network runs or trains on a device, and where the time goes. */
+#include "base/context.h"
 #include "base/random.h"
 #include "graft/train.h"
 #include "output.h"
 #include "profile.h"
+#include "train/inference.h"
 #include "verbs.h"
 
 #include <stdio.h>
@@ -50,7 +52,7 @@ static enum graft_status make_batch(struct bench *bench)
     struct graft_random random;
     bench->pixel_bytes = graft_desc_bytes(graft_graph_desc(model->graph, model->input));
     bench->logit_bytes = (uint64_t)(model->batch * model->classes) * sizeof(float);
-    bench->pixels = malloc((size_t)bench->pixel_bytes);
+    bench->pixels = graft_allocate_raw(bench->command->context, 1, (size_t)bench->pixel_bytes);
     bench->labels = calloc((size_t)model->batch, sizeof *bench->labels);
     bench->logits = malloc((size_t)bench->logit_bytes);
     bench->times = calloc(MAX_ROUNDS, sizeof *bench->times);
@@ -67,6 +69,14 @@ static enum graft_status make_batch(struct bench *bench)
     return GRAFT_OK;
 }
 
+/* The batch of pictures lies in the host's memory too. */
+static uint64_t reserve_of(const struct bench *bench)
+{
+    return graft_inference_reserve(
+        bench->device, bench->model->batch,
+        (uint64_t)(bench->model->height * bench->model->width) * (uint64_t)bench->model->info->channels, 1);
+}
+
 static enum graft_status open_bench(struct bench *bench)
 {
     const struct request *const request = bench->request;
@@ -76,7 +86,8 @@ static enum graft_status open_bench(struct bench *bench)
                                                 .input_u8 = true,
                                                 .training = request->train,
                                                 .bn = GRAFT_BATCH_NORM_TRAIN};
-    const struct graft_plan_options plan = {.variants = request->variants, .memory_limit = request->memory};
+    const struct graft_plan_options plan = {.variants = request->variants};
+    graft_context_limit_memory(bench->command->context, request->memory);
     enum graft_status status =
         graft_model_open(bench->command->context, request->model, &options, &bench->model);
     if (status == GRAFT_OK) {
@@ -85,21 +96,23 @@ static enum graft_status open_bench(struct bench *bench)
     if (status == GRAFT_OK) {
         status = graft_model_initialize(bench->model, bench->variables, (uint64_t)bench->command->seed, 0);
     }
-    if (status == GRAFT_OK) {
-        status = make_batch(bench);
-    }
     const double begin = graft_command_seconds();
     if (status == GRAFT_OK && request->train) {
-        const struct graft_trainer_options trainer = {.optimizer = GRAFT_ADAM, .plan = plan};
+        const struct graft_trainer_options trainer = {
+            .optimizer = GRAFT_ADAM, .reserve = reserve_of(bench), .plan = plan};
         status = graft_trainer_open(bench->device, bench->model, bench->variables, &trainer, &bench->trainer);
     } else if (status == GRAFT_OK) {
-        status = graft_plan_open(bench->model->graph, bench->device, bench->variables, &plan, &bench->plan);
+        const struct graft_inference inference = {.device = bench->device,
+                                                  .variables = bench->variables,
+                                                  .options = &plan,
+                                                  .reserve = reserve_of(bench)};
+        status = graft_inference_open(&inference, &bench->model, &bench->plan);
         if (status == GRAFT_OK) {
             status = graft_plan_refresh(bench->plan);
         }
     }
     bench->plan_seconds = graft_command_seconds() - begin;
-    return status;
+    return status == GRAFT_OK ? make_batch(bench) : status;
 }
 
 static void close_bench(struct bench *bench)
@@ -109,7 +122,7 @@ static void close_bench(struct bench *bench)
     graft_variables_close(&bench->variables);
     graft_model_close(&bench->model);
     graft_device_close(&bench->device);
-    free(bench->pixels);
+    graft_release(bench->command->context, bench->pixels);
     free(bench->labels);
     free(bench->logits);
     free(bench->times);
@@ -172,7 +185,11 @@ static int print_result(struct bench *bench, struct graft_profile *profile)
     struct graft_command *const command = bench->command;
     const char *const device = graft_device_get_info(bench->device)->id;
     const char *const mode = bench->request->train ? "train" : "inference";
-    const double flops = graft_plan_flops(plan_of(bench), bench->request->train);
+    const int64_t rows =
+        bench->trainer != NULL ? graft_trainer_micro_batch(bench->trainer) : bench->model->batch;
+    const int64_t parts = (bench->model->batch + rows - 1) / rows;
+    const double flops = (double)parts * graft_plan_flops(plan_of(bench), bench->request->train);
+    struct graft_plan_memory sizes;
     uint64_t live = 0;
     uint64_t peak = 0;
     char memory[32];
@@ -181,12 +198,17 @@ static int print_result(struct bench *bench, struct graft_profile *profile)
     const double median = 0.5 * (bench->times[bench->rounds / 2] + bench->times[(bench->rounds - 1) / 2]);
     const double rate = (double)bench->model->batch / median;
     graft_device_memory(bench->device, &live, &peak);
+    graft_plan_get_memory(plan_of(bench), &sizes);
     if (command->json) {
         json_t *const document = json_pack(
             "{s:s, s:I, s:s, s:s, s:f, s:f, s:f, s:f, s:I, s:f}", "model", bench->model->info->name, "batch",
             (json_int_t)bench->model->batch, "device", device, "mode", mode, "images_per_second", rate,
             "median_ms", 1e3 * median, "min_ms", 1e3 * least, "gflops", 1e-9 * flops / median, "peak_bytes",
             (json_int_t)peak, "plan_ms", 1e3 * bench->plan_seconds);
+        if (document != NULL) {
+            json_object_set_new(document, "micro_batch", json_integer((json_int_t)rows));
+            json_object_set_new(document, "memory", graft_memory_json(&sizes));
+        }
         if (document != NULL && profile != NULL) {
             json_object_set_new(document, "profile", graft_profile_json(profile));
         }
@@ -197,6 +219,8 @@ static int print_result(struct bench *bench, struct graft_profile *profile)
            bench->model->info->name, (long long)bench->model->batch, mode, device, rate, 1e3 * median,
            1e3 * least, 1e-9 * flops / median, graft_show_bytes(peak, memory), 1e3 * bench->plan_seconds);
     if (profile != NULL) {
+        printf("\nmemory%s\n", parts > 1 ? ", of a micro-batch" : "");
+        graft_memory_print(&sizes);
         graft_profile_print(profile);
     }
     return GRAFT_EXIT_DONE;
@@ -250,7 +274,7 @@ static int run(struct graft_command *command)
         {"--rounds", "N", "at least so many rounds (5)", GRAFT_OPTION_INTEGER, &request.rounds, 1,
          MAX_ROUNDS},
         {"--seconds", "S", "for at least so long (2)", GRAFT_OPTION_REAL, &request.seconds, 0, 3600},
-        {"--memory", "BYTES", "fail rather than take more of the device: 512M, 2G", GRAFT_OPTION_BYTES,
+        {"--memory", "BYTES", "take no more, computing less at a time: 512M, 2G", GRAFT_OPTION_BYTES,
          &request.memory, 0, 0},
         {"--variants", "LIST", "force algorithms: conv2d=reference,matmul=...", GRAFT_OPTION_TEXT,
          &request.variants, 0, 0},

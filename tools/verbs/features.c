@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* graft features: what a network makes of pictures, as a NumPy file, for other programs. */
+#include "base/context.h"
 #include "base/file.h"
 #include "base/text.h"
 #include "graft/io.h"
@@ -175,7 +176,8 @@ static int compute(struct features *job)
     }
     job->one_batch = calloc((size_t)model->batch, (size_t)job->columns * sizeof(float));
     job->logits = calloc((size_t)model->batch, (size_t)model->classes * sizeof(float));
-    job->table = calloc((size_t)job->capacity, (size_t)job->width * sizeof(float));
+    job->table =
+        graft_allocate(job->command->context, (size_t)job->capacity, (size_t)job->width * sizeof(float));
     if (job->one_batch == NULL || job->logits == NULL || job->table == NULL) {
         return graft_command_error(job->command, "not enough memory for %lld x %lld numbers: use --pool avg",
                                    (long long)job->capacity, (long long)job->width);
@@ -204,7 +206,7 @@ static int extract(struct features *job, struct graft_device *device)
     }
     free(job->one_batch);
     free(job->logits);
-    free(job->table);
+    graft_release(job->command->context, job->table);
     graft_text_close(command->context, &job->list);
     graft_dataset_close(&job->dataset);
     graft_classifier_close(&job->classifier);

@@ -22,15 +22,6 @@ static json_t *describe_layer(const struct graft_model *model, const struct graf
                      "trainable", (int)layer->trainable);
 }
 
-static json_t *describe_memory(const struct graft_plan_memory *memory)
-{
-    return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "parameters", (json_int_t)memory->parameters,
-                     "state", (json_int_t)memory->state, "inputs", (json_int_t)memory->inputs, "constants",
-                     (json_int_t)memory->constants, "activations", (json_int_t)memory->activations,
-                     "activations_without_reuse", (json_int_t)memory->activations_without_reuse, "workspace",
-                     (json_int_t)memory->workspace, "prepared", (json_int_t)memory->prepared);
-}
-
 /* The shape of what the network gives: logits, or features where it has no head. */
 static const struct graft_shape *output_of(const struct graft_model *model)
 {
@@ -54,43 +45,25 @@ static json_t *describe(const struct graft_model *model, const struct graft_plan
                   "trainable_parameters", (json_int_t)model->trainable_parameters, "multiply_adds",
                   (json_int_t)model->multiply_adds, "layers", layers);
     if (document != NULL && memory != NULL) {
-        json_object_set_new(document, "memory", describe_memory(memory));
+        json_object_set_new(document, "memory", graft_memory_json(memory));
     }
     return document;
 }
 
-static void print_memory(const struct graft_plan_memory *memory, const char *device,
-                         const struct graft_model *model, bool train)
-{
-    char text[32];
-    printf("\nmemory on %s, batch %lld, %s\n", device, (long long)model->batch,
-           train ? "training" : "inference");
-    printf("  %-26s %12s\n", "parameters", graft_show_bytes(memory->parameters, text));
-    printf("  %-26s %12s\n", "state", graft_show_bytes(memory->state, text));
-    printf("  %-26s %12s\n", "inputs", graft_show_bytes(memory->inputs, text));
-    printf("  %-26s %12s\n", "constants", graft_show_bytes(memory->constants, text));
-    printf("  %-26s %12s\n", "activations", graft_show_bytes(memory->activations, text));
-    printf("  %-26s %12s\n", "  without reuse", graft_show_bytes(memory->activations_without_reuse, text));
-    printf("  %-26s %12s\n", "workspace", graft_show_bytes(memory->workspace, text));
-    printf("  %-26s %12s\n", "prepared weights", graft_show_bytes(memory->prepared, text));
-}
-
-/* What a plan of the model takes on the device; for training with adam's state. */
-static enum graft_status measure(struct graft_command *command, struct graft_device *device,
-                                 struct graft_model *model, bool train, struct graft_plan_memory *memory)
+/* What a plan of the model would take on the device; for training with adam's state. Takes nothing. */
+static enum graft_status measure(struct graft_device *device, struct graft_model *model, bool train,
+                                 struct graft_plan_memory *memory)
 {
     struct graft_variables *variables = NULL;
     struct graft_trainer *trainer = NULL;
     struct graft_plan *plan = NULL;
-    const struct graft_trainer_options options = {.optimizer = GRAFT_ADAM};
+    const struct graft_plan_options sizes = {.deferred = true};
+    const struct graft_trainer_options options = {.optimizer = GRAFT_ADAM, .plan = sizes};
     enum graft_status status = graft_variables_open(device, &variables);
-    if (status == GRAFT_OK) {
-        status = graft_model_initialize(model, variables, (uint64_t)command->seed, 0);
-    }
     if (status == GRAFT_OK && train) {
         status = graft_trainer_open(device, model, variables, &options, &trainer);
     } else if (status == GRAFT_OK) {
-        status = graft_plan_open(model->graph, device, variables, NULL, &plan);
+        status = graft_plan_open(model->graph, device, variables, &sizes, &plan);
     }
     if (status == GRAFT_OK) {
         graft_plan_get_memory(train ? graft_trainer_plan(trainer) : plan, memory);
@@ -148,7 +121,7 @@ static int show(struct graft_command *command, const struct request *request, st
         if (done != GRAFT_EXIT_GO_ON) {
             return done;
         }
-        const enum graft_status status = measure(command, device, planned, request->train, &memory);
+        const enum graft_status status = measure(device, planned, request->train, &memory);
         graft_model_close(&planned);
         if (status != GRAFT_OK) {
             return graft_command_failed(command, status);
@@ -163,7 +136,9 @@ static int show(struct graft_command *command, const struct request *request, st
     }
     printf("%soutput %s\n", text, graft_shape_format(output_of(model), shape, sizeof shape));
     if (device != NULL) {
-        print_memory(&memory, graft_device_get_info(device)->id, model, request->train);
+        printf("\nmemory on %s, batch %lld, %s\n", graft_device_get_info(device)->id, (long long)model->batch,
+               request->train ? "training" : "inference");
+        graft_memory_print(&memory);
     }
     return GRAFT_EXIT_DONE;
 }

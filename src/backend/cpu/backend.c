@@ -28,7 +28,8 @@ static const struct {
 struct cpu_kernel {
     struct graft_call call;
     const struct graft_cpu_variant *fast; /* NULL: the reference */
-    void *prepared;
+    struct graft_buffer *prepared;
+    uint64_t prepared_bytes;
 };
 
 static struct graft_cpu_device *cpu_of(struct graft_device *device)
@@ -222,7 +223,7 @@ static void kernel_close(struct graft_device *device, struct graft_kernel *kerne
 {
     struct cpu_kernel *const cpu_kernel = (struct cpu_kernel *)kernel;
     if (cpu_kernel != NULL) {
-        graft_release(device->context, cpu_kernel->prepared);
+        graft_buffer_close(device, &cpu_kernel->prepared, cpu_kernel->prepared_bytes);
         graft_release(device->context, cpu_kernel);
     }
 }
@@ -244,10 +245,11 @@ static enum graft_status kernel_open(struct graft_device *device, const struct g
     made->call = *call;
     made->fast = find_variant(cpu_of(device), call->op, variant, &is_reference);
     if (info.prepared_bytes > 0) {
-        made->prepared = graft_allocate_raw(device->context, info.prepared_bytes, 1);
-        if (made->prepared == NULL) {
+        made->prepared_bytes = info.prepared_bytes;
+        const enum graft_status taken = graft_buffer_open(device, info.prepared_bytes, &made->prepared);
+        if (taken != GRAFT_OK) {
             kernel_close(device, (struct graft_kernel *)made);
-            return GRAFT_ERROR_MEMORY;
+            return taken;
         }
     }
     *kernel = (struct graft_kernel *)made;
