@@ -107,9 +107,13 @@ static inline struct tile_epilogue tile_epilogue_of(global const float *bias, gl
 
 static inline tile_vector tile_activate(const tile_vector sum, const struct tile_epilogue *epilogue)
 {
+#ifdef ACTIVATION
+    return ACTIVATE(ACTIVATION, tile_vector, sum);
+#else
     const tile_vector low = (tile_vector)(epilogue->low), high = (tile_vector)(epilogue->high);
     const tile_vector raised = sum < low ? low : sum;
     return raised > high ? high : raised;
+#endif
 }
 
 /* One vector of a row: y[at …] = or += activation(sum + bias + residual), `count` of its columns. */

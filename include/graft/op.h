@@ -16,7 +16,8 @@ extern "C" {
  * Functions of one value; f(NaN) is NaN, f(±Inf) what the formula gives in IEEE arithmetic. Formulas and
  * slopes are PyTorch's, also at kinks (in brackets; a slope of 0 gives 0 there, whatever comes in); slopes at
  * ±Inf are not defined. As an
- * activation of conv2d, matmul, batch_norm and binary: NONE, RELU or RELU6.
+ * activation of conv2d, matmul, batch_norm and binary: NONE, RELU, RELU6, SIGMOID, or, where no gradient is
+ * taken through it, HARD_SIGMOID, HARD_SWISH, SILU.
  */
 enum graft_unary {
     GRAFT_UNARY_NONE = 0,         /* the value itself */

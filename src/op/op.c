@@ -66,12 +66,12 @@ static const struct {
     [GRAFT_UNARY_RELU] = {"relu", GRAFT_UNARY_FROM_Y, true},
     [GRAFT_UNARY_RELU6] = {"relu6", GRAFT_UNARY_FROM_Y, true},
     [GRAFT_UNARY_LEAKY_RELU] = {"leaky_relu", GRAFT_UNARY_FROM_Y, false}, /* as alpha ≥ 0 */
-    [GRAFT_UNARY_SIGMOID] = {"sigmoid", GRAFT_UNARY_FROM_Y, false},
+    [GRAFT_UNARY_SIGMOID] = {"sigmoid", GRAFT_UNARY_FROM_Y, true},
     [GRAFT_UNARY_TANH] = {"tanh", GRAFT_UNARY_FROM_Y, false},
     /* y rounds to 0 or 1 before x is at the kink */
-    [GRAFT_UNARY_HARD_SIGMOID] = {"hard_sigmoid", GRAFT_UNARY_FROM_X, false},
-    [GRAFT_UNARY_HARD_SWISH] = {"hard_swish", GRAFT_UNARY_FROM_X, false},
-    [GRAFT_UNARY_SILU] = {"silu", GRAFT_UNARY_FROM_X, false},
+    [GRAFT_UNARY_HARD_SIGMOID] = {"hard_sigmoid", GRAFT_UNARY_FROM_X, true},
+    [GRAFT_UNARY_HARD_SWISH] = {"hard_swish", GRAFT_UNARY_FROM_X, true},
+    [GRAFT_UNARY_SILU] = {"silu", GRAFT_UNARY_FROM_X, true},
     [GRAFT_UNARY_GELU] = {"gelu", GRAFT_UNARY_FROM_X, false},
     [GRAFT_UNARY_GELU_TANH] = {"gelu_tanh", GRAFT_UNARY_FROM_X, false},
     [GRAFT_UNARY_SQRT] = {"sqrt", GRAFT_UNARY_FROM_Y, false},

@@ -128,8 +128,8 @@ GRAFT_MUST_CHECK enum graft_status graft_op_infer(struct graft_context *context,
 enum graft_unary graft_op_activation(const struct graft_call *call);
 void graft_op_set_activation(struct graft_call *call, enum graft_unary activation);
 
-/* Whether a kind may be the activation of another op: those of which the derivative follows from y and that
- * have no parameters. */
+/* Whether a kind may be the activation of another op. Where its derivative needs x, which nobody stores then,
+ * such an op has no gradient; the pass that fuses leaves alone what a gradient reads. */
 bool graft_unary_fuses(enum graft_unary kind);
 /* "relu" …; and which of x and y the derivative of a unary function is computed from. */
 const char *graft_unary_name(enum graft_unary kind);

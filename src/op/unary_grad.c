@@ -16,8 +16,9 @@ static enum graft_status infer(struct graft_context *context, struct graft_call 
     }
     const int needed = graft_unary_needs(kind) == GRAFT_UNARY_FROM_X ? X : Y;
     if (!graft_call_has(call, needed)) {
-        return graft_op_fail(context, call, "the derivative of %s is computed from %s, which is missing",
-                             graft_unary_name(kind), needed == X ? "x" : "y");
+        return graft_op_fail(context, call, "the derivative of %s is computed from %s, which is missing%s",
+                             graft_unary_name(kind), needed == X ? "x" : "y",
+                             needed == X ? ": make it an op of its own, not another's activation" : "");
     }
     graft_call_output(call, 0, dy);
     return GRAFT_OK;

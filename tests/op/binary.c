@@ -9,6 +9,9 @@
     BINARY("add_" name, ADD, NONE, __VA_ARGS__), BINARY("mul_" name, MUL, NONE, __VA_ARGS__),                \
         BINARY("sub_" name, SUB, NONE, __VA_ARGS__), BINARY("max_" name, MAX, NONE, __VA_ARGS__),            \
         BINARY("min_" name, MIN, NONE, __VA_ARGS__)
+#define LATE(name, operation, activate)                                                                      \
+    {name, .attributes.binary = {GRAFT_BINARY_##operation, GRAFT_UNARY_##activate},                          \
+     .in = {REAL_OF(POSITIVE, 3, 5, 17), REAL(17)}, .tiers = GRAFT_TIER_ROUNDING}
 /* Neither is exact: OpenCL lets them err by 2.5 and by 16 units. */
 #define INEXACT(name, operation, ...)                                                                        \
     {name, .attributes.binary = {GRAFT_BINARY_##operation, GRAFT_UNARY_NONE}, .in = {__VA_ARGS__},           \
@@ -65,6 +68,11 @@ static const struct graft_case cases[] = {
     BOTH("empty_stretched", REAL(0), REAL(1)),
     BINARY("add_relu", ADD, RELU, REAL(3, 5, 17), REAL(3, 5, 17)),
     BINARY("add_relu6", ADD, RELU6, REAL_OF(KINKS, 3, 5, 17), REAL_OF(KINKS, 3, 5, 17)),
+    LATE("add_sigmoid", ADD, SIGMOID),
+    LATE("mul_hard_sigmoid", MUL, HARD_SIGMOID),
+    LATE("add_hard_swish", ADD, HARD_SWISH),
+    LATE("sub_silu", SUB, SILU),
+    LATE("pow_silu", POW, SILU),
     BINARY("mul_relu", MUL, RELU, REAL(3, 5, 17), REAL(17)),
     {"add_special", .attributes.binary = {GRAFT_BINARY_ADD, GRAFT_UNARY_NONE},
      .in = {REAL_OF(SPECIAL, 300), REAL_OF(SPECIAL, 300)}, .tiers = GRAFT_TIER_ROUNDING},

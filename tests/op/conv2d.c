@@ -12,6 +12,25 @@
 #define DEPTHWISE(g, activate)                                                                               \
     CONVOLUTION_ATTRIBUTES(1, 1, 1, 1, 1, 1, 1, 1, g, .activation = GRAFT_UNARY_##activate)
 
+/* Activations that come after the epilogue: in every kind of kernel, with sums that are cut. */
+#define LATE(name, activate)                                                                                 \
+    {name, SAME(activate), .in = {REAL(1, 6, 7, 5), REAL(18, 3, 3, 5), REAL(18)},                            \
+     .tiers = GRAFT_TIER_ROUNDING},                                                                          \
+        {name "_residual", SAME(activate),                                                                   \
+         .in = {REAL(2, 9, 10, 31), REAL(35, 3, 3, 31), REAL(35), REAL(2, 9, 10, 35)},                       \
+         .tiers = GRAFT_TIER_ROUNDING},                                                                      \
+        {name "_k1", POINT(activate),                                                                        \
+         .in = {REAL(1, 6, 7, 1543), REAL(33, 1, 1, 1543), REAL(33), REAL(1, 6, 7, 33)},                     \
+         .tiers = GRAFT_TIER_ROUNDING},                                                                      \
+        {name "_dw", DEPTHWISE(40, activate), .in = {REAL(2, 6, 7, 40), REAL(40, 3, 3, 1), REAL(40)},        \
+         .tiers = GRAFT_TIER_ROUNDING},                                                                      \
+        {name "_g2", DEPTHWISE(2, activate), .in = {REAL(1, 6, 7, 10), REAL(36, 3, 3, 5), REAL(36)},         \
+         .tiers = GRAFT_TIER_ROUNDING},                                                                      \
+    {                                                                                                        \
+        name "_special", SAME(activate), .in = {REAL_OF(SPECIAL, 1, 9, 9, 3), REAL(20, 3, 3, 3), REAL(20)},  \
+            .tiers = GRAFT_TIER_ROUNDING                                                                     \
+    }
+
 static const struct graft_case cases[] = {
     CONVOLUTIONS(PLAIN)
     /* what is fused: with and without bias, residual and activation */
@@ -20,6 +39,10 @@ static const struct graft_case cases[] = {
     {"relu6", SAME(RELU6), .in = {REAL(1, 6, 7, 5), REAL(18, 3, 3, 5), REAL(18)}},
     {"residual", SAME(NONE), .in = {REAL(1, 6, 7, 5), REAL(18, 3, 3, 5), ABSENT, REAL(1, 6, 7, 18)}},
     {"residual_relu", SAME(RELU), .in = {REAL(2, 6, 7, 16), REAL(35, 3, 3, 16), REAL(35), REAL(2, 6, 7, 35)}},
+    LATE("sigmoid", SIGMOID),
+    LATE("hard_sigmoid", HARD_SIGMOID),
+    LATE("hard_swish", HARD_SWISH),
+    LATE("silu", SILU),
     /* sums that are cut: bias and residual once, the activation after the last part */
     {"long_sum", SAME(RELU), .in = {REAL(1, 4, 5, 200), REAL(18, 3, 3, 200), REAL(18), REAL(1, 4, 5, 18)}},
     {"k1_long_sum", POINT(RELU6),

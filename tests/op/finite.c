@@ -34,7 +34,9 @@ struct differential {
 
 bool graft_gradient_applies(enum graft_op op, const struct graft_case *test)
 {
-    if (graft_op_get(op)->gradient == NULL) {
+    const struct graft_call call = {.op = op, .attributes = test->attributes};
+    if (graft_op_get(op)->gradient == NULL ||
+        graft_unary_needs(graft_op_activation(&call)) == GRAFT_UNARY_FROM_X) {
         return false;
     }
     for (int i = 0; i < GRAFT_MAX_INPUTS; i++) {

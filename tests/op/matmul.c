@@ -14,6 +14,18 @@
                      .in = {REAL(k, m), REAL(n, k)}                                                          \
     }
 
+/* Activations that come after the epilogue; few rows, and few columns. */
+#define LATE(name, activate)                                                                                 \
+    {name, .attributes.matmul = {.transpose_b = true, .activation = GRAFT_UNARY_##activate},                 \
+     .in = {REAL(9, 1543), REAL(34, 1543), REAL(34), REAL(9, 34)}, .tiers = GRAFT_TIER_ROUNDING},            \
+        {name "_column", .attributes.matmul = {.transpose_b = true, .activation = GRAFT_UNARY_##activate},   \
+         .in = {REAL(200, 33), REAL(3, 33), REAL(3)}, .tiers = GRAFT_TIER_ROUNDING},                         \
+    {                                                                                                        \
+        name "_row", .attributes.matmul = {.transpose_b = true, .activation = GRAFT_UNARY_##activate},       \
+                     .in = {REAL(1, 33), REAL(200, 33), REAL(200), REAL(1, 200)},                            \
+                     .tiers = GRAFT_TIER_ROUNDING                                                            \
+    }
+
 static const struct graft_case cases[] = {
     PLAIN("1x1x1", 1, 1, 1),
     PLAIN("2x3x5", 2, 3, 5),
@@ -56,6 +68,10 @@ static const struct graft_case cases[] = {
     {"bias_relu", .attributes.matmul = {.transpose_b = true, .activation = GRAFT_UNARY_RELU},
      .in = {REAL(5, 33), REAL(34, 33), REAL(34)}},
     {"relu6", .attributes.matmul = {.activation = GRAFT_UNARY_RELU6}, .in = {REAL(5, 33), REAL(33, 34)}},
+    LATE("sigmoid", SIGMOID),
+    LATE("hard_sigmoid", HARD_SIGMOID),
+    LATE("hard_swish", HARD_SWISH),
+    LATE("silu", SILU),
     {"residual", .attributes.matmul = {0}, .in = {REAL(5, 33), REAL(33, 34), ABSENT, REAL(5, 34)}},
     {"residual_relu", .attributes.matmul = {.activation = GRAFT_UNARY_RELU},
      .in = {REAL(19, 12), REAL(12, 48), REAL(48), REAL(19, 48)}},

@@ -183,7 +183,8 @@ static void apply_signs(struct graft_magnitude *m, const char *signs)
     }
 }
 
-/* The f64 kernel on the transformed inputs, without the activation (none of them has a slope above 1). */
+/* The f64 kernel on the transformed inputs, without the activation: neither relu nor relu6 has a slope
+ * above 1. */
 static void run_absolute(struct graft_heap *heap, struct graft_magnitude *m)
 {
     struct graft_call call = *m->call;
@@ -265,4 +266,5 @@ void graft_tolerance_fill(struct graft_heap *heap, const struct graft_call *call
     for (int r = 0; r < truth->n_results; r++) {
         fill_result(heap, &m, r, truth->terms);
     }
+    graft_tolerance_activate(heap, truth);
 }

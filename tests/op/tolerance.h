@@ -34,6 +34,9 @@ struct graft_magnitude {
 /* Magnitudes that are not one run on absolute values: tolerance_direct.c. Prior contents are added by the
  * caller. */
 void graft_magnitude_batch_norm_stats(struct graft_magnitude *m);
+/* Makes tolerances of values before a fused activation, other than relu and relu6, tolerances of its results.
+ */
+void graft_tolerance_activate(struct graft_heap *heap, struct graft_truth *truth);
 void graft_magnitude_unary(struct graft_magnitude *m); /* these three: tolerance_function.c */
 void graft_magnitude_unary_grad(struct graft_magnitude *m);
 void graft_magnitude_binary_grad(struct graft_magnitude *m);

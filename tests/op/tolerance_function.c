@@ -137,6 +137,35 @@ void graft_magnitude_unary(struct graft_magnitude *m)
     }
 }
 
+/* The largest slope, or 1 if it is smaller: what was there counts in full. */
+static double steepest(enum graft_unary kind)
+{
+    return kind == GRAFT_UNARY_HARD_SWISH ? 1.5 : kind == GRAFT_UNARY_SILU ? 1.1 : 1;
+}
+
+void graft_tolerance_activate(struct graft_heap *heap, struct graft_truth *truth)
+{
+    struct graft_result *const y = &truth->results[0];
+    const enum graft_unary kind = graft_op_activation(&truth->call);
+    if (kind == GRAFT_UNARY_NONE || kind == GRAFT_UNARY_RELU || kind == GRAFT_UNARY_RELU6) {
+        return;
+    }
+    struct graft_call call = truth->call;
+    call.accumulate = 0;
+    graft_op_set_activation(&call, GRAFT_UNARY_NONE);
+    double *const x = graft_heap_get(heap, (size_t)y->count, sizeof *x);
+    double *const out[GRAFT_MAX_OUTPUTS] = {x};
+    graft_reference_run(&call, truth->inputs.in, out);
+    for (int64_t i = 0; i < y->count; i++) {
+        const double prior = truth->prior[0] != NULL ? truth->prior[0][i] : 0;
+        double flushed;
+        const double error = unary_error(kind, x[i], y->wanted[i] - prior, &flushed);
+        if (isfinite(y->wanted[i]) && isfinite(x[i])) {
+            y->tolerance[i] = steepest(kind) * y->tolerance[i] + error * 0x1p-24 + flushed * 0x1p-125;
+        }
+    }
+}
+
 /* Errors of f'(s), s = x or y. */
 static double slope_error(enum graft_unary kind, const struct graft_unary_attributes *a, double s,
                           double *flushed)

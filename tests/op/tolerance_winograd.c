@@ -191,5 +191,6 @@ bool graft_tolerance_winograd(struct graft_heap *heap, struct graft_truth *truth
         tolerance[i] = FACTOR * 0x1p-24 * sqrt(terms) * tolerance[i] + terms * 0x1p-125;
     }
     result->tolerance = tolerance;
+    graft_tolerance_activate(heap, truth);
     return true;
 }

@@ -264,6 +264,52 @@ static void prunes_frozen_trunk(void **state)
     close_fixture(&f);
 }
 
+/* An activation whose gradient needs what it was given is fused where nobody takes a gradient, else not. */
+static void fuses_what_no_gradient_needs(void **state)
+{
+    (void)state;
+    static const enum graft_unary kinds[] = {GRAFT_UNARY_SILU, GRAFT_UNARY_HARD_SWISH, GRAFT_UNARY_SIGMOID,
+                                             GRAFT_UNARY_GELU};
+    static const int left[][2] = {{0, 1}, {0, 1}, {0, 0}, {1, 1}}; /* unary nodes in inference, in training */
+    for (int k = 0; k < 4; k++) {
+        for (int training = 0; training < 2; training++) {
+            struct fixture f;
+            open_fixture(&f, "cpu", GRAFT_DTYPE_F32);
+            const struct graft_shape shape = graft_shape_of(4, 2, 6, 5, 3);
+            const int x = graft_graph_input(f.graph, "x", GRAFT_DTYPE_F32, &shape);
+            const int w = parameter(f.graph, "c", "w", graft_shape_of(4, 3, 3, 3, 3));
+            const int y = graft_unary(f.graph, kinds[k], graft_conv2d(f.graph, x, w, -1, &plain));
+            const struct graft_reduce_attributes all = {.kind = GRAFT_REDUCE_SUM, .axes = 15};
+            const int sum = graft_reduce(f.graph, y, &all);
+            graft_graph_output(f.graph, sum);
+            int gradient = -1;
+            if (training) {
+                assert_int_equal(graft_graph_gradient(f.graph, sum, &w, 1, &gradient), GRAFT_OK);
+                graft_graph_output(f.graph, gradient);
+            }
+            struct graft_plan *plan = NULL;
+            assert_int_equal(graft_plan_open(f.graph, f.device, f.variables, NULL, &plan), GRAFT_OK);
+            assert_int_equal(count_ops(plan, "unary", false), left[k][training]);
+            graft_plan_close(&plan);
+            close_fixture(&f);
+        }
+    }
+    /* Fused by hand: its gradient is refused, with the way out. */
+    struct fixture f;
+    open_fixture(&f, "cpu", GRAFT_DTYPE_F32);
+    const struct graft_shape shape = graft_shape_of(4, 2, 6, 5, 3);
+    const int x = graft_graph_input(f.graph, "x", GRAFT_DTYPE_F32, &shape);
+    const int w = parameter(f.graph, "c", "w", graft_shape_of(4, 3, 3, 3, 3));
+    struct graft_conv2d_attributes attributes = plain;
+    attributes.activation = GRAFT_UNARY_SILU;
+    const struct graft_reduce_attributes all = {.kind = GRAFT_REDUCE_SUM, .axes = 15};
+    const int sum = graft_reduce(f.graph, graft_conv2d(f.graph, x, w, -1, &attributes), &all);
+    int gradient = -1;
+    assert_int_equal(graft_graph_gradient(f.graph, sum, &w, 1, &gradient), GRAFT_ERROR_SHAPE);
+    assert_non_null(strstr(graft_context_error(f.context), "make it an op of its own"));
+    close_fixture(&f);
+}
+
 /* A value that is an output, or is read twice, must survive the passes. */
 static void keeps_what_is_read(void **state)
 {
@@ -529,6 +575,7 @@ int main(void)
         cmocka_unit_test(fuses_additions),
         cmocka_unit_test(passes_keep_gradients),
         cmocka_unit_test(prunes_frozen_trunk),
+        cmocka_unit_test(fuses_what_no_gradient_needs),
         cmocka_unit_test(keeps_what_is_read),
         cmocka_unit_test(memory_never_overlaps),
         cmocka_unit_test(splits_large_arenas),

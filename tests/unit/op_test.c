@@ -219,8 +219,8 @@ static void bad_pairs_are_refused(void **state)
     call.in[1].shape = SHAPE(1, 4);
     call.attributes.binary = (struct graft_binary_attributes){.kind = (enum graft_binary)7};
     refuse(*state, call, "no binary function of number 7");
-    call.attributes.binary = (struct graft_binary_attributes){.activation = GRAFT_UNARY_SILU};
-    refuse(*state, call, "silu cannot be the activation of another op");
+    call.attributes.binary = (struct graft_binary_attributes){.activation = GRAFT_UNARY_GELU};
+    refuse(*state, call, "gelu cannot be the activation of another op");
     call.op = GRAFT_OP_BINARY_GRAD;
     call.in[call.n_inputs++] = (struct graft_desc){GRAFT_DTYPE_F32, SHAPE(1, 4)};
     call.attributes.binary = (struct graft_binary_attributes){.kind = GRAFT_BINARY_SUB};

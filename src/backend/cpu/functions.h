@@ -5,13 +5,6 @@
 
 #include "backend/cpu/reference.h"
 
-/* 1 / (1 + exp(−x)), with the exponential that does not overflow. */
-static inline double function_sigmoid(double x)
-{
-    const double e = exp(-fabs(x));
-    return (x < 0 ? e : 1) / (1 + e);
-}
-
 /* Φ(x) = (1 + erf(x / √2)) / 2 without the cancellation below 0, and its density. */
 static inline double function_normal(double x)
 {
@@ -40,23 +33,19 @@ static inline double function_unary(const struct graft_unary_attributes *a, doub
         break;
     case GRAFT_UNARY_RELU:
     case GRAFT_UNARY_RELU6:
+    case GRAFT_UNARY_SIGMOID:
+    case GRAFT_UNARY_HARD_SIGMOID:
+    case GRAFT_UNARY_HARD_SWISH:
+    case GRAFT_UNARY_SILU:
         return reference_activate(a->kind, x);
     case GRAFT_UNARY_LEAKY_RELU:
         return x > 0 ? x : (double)a->alpha * x;
-    case GRAFT_UNARY_SIGMOID:
-        return function_sigmoid(x);
     case GRAFT_UNARY_TANH:
         return tanh(x);
-    case GRAFT_UNARY_HARD_SIGMOID:
-        return reference_activate(GRAFT_UNARY_RELU6, x + 3) / 6;
-    case GRAFT_UNARY_HARD_SWISH:
-        return x * reference_activate(GRAFT_UNARY_RELU6, x + 3) / 6;
-    case GRAFT_UNARY_SILU:
-        return x * function_sigmoid(x);
     case GRAFT_UNARY_GELU:
         return x * function_normal(x);
     case GRAFT_UNARY_GELU_TANH:
-        return x * function_sigmoid(function_gelu_argument(x));
+        return x * reference_sigmoid(function_gelu_argument(x));
     case GRAFT_UNARY_SQRT:
         return sqrt(x);
     case GRAFT_UNARY_EXP:
@@ -93,13 +82,13 @@ static inline double function_slope(const struct graft_unary_attributes *a, doub
     case GRAFT_UNARY_HARD_SWISH:
         return from <= -3 ? 0 : from < 3 ? from / 3 + 0.5 : 1;
     case GRAFT_UNARY_SILU:
-        return function_sigmoid(from) * (1 + from * function_sigmoid(-from));
+        return reference_sigmoid(from) * (1 + from * reference_sigmoid(-from));
     case GRAFT_UNARY_GELU:
         return function_normal(from) + from * function_density(from);
     case GRAFT_UNARY_GELU_TANH: {
         const double v = function_gelu_argument(from);
         const double inner = FUNCTION_GELU_FACTOR * (1 + 3 * FUNCTION_GELU_CUBE * from * from);
-        return function_sigmoid(v) * (1 + from * function_sigmoid(-v) * inner);
+        return reference_sigmoid(v) * (1 + from * reference_sigmoid(-v) * inner);
     }
     case GRAFT_UNARY_SQRT:
         return 0.5 / from;

@@ -26,6 +26,18 @@ static inline void reference_store(const struct graft_call *call, int output, re
     *to = (real)((call->accumulate >> output & 1u) ? (double)*to + value : value);
 }
 
+/* 1 / (1 + exp(−x)), with the exponential that does not overflow. */
+static inline double reference_sigmoid(double x)
+{
+    const double e = exp(-fabs(x));
+    return (x < 0 ? e : 1) / (1 + e);
+}
+
+static inline double reference_relu6(double x)
+{
+    return x < 0 ? 0 : (x > 6 ? 6 : x);
+}
+
 /* The fused activation, by definition: a kind that graft_unary_fuses. */
 static inline double reference_activate(enum graft_unary kind, double x)
 {
@@ -33,7 +45,15 @@ static inline double reference_activate(enum graft_unary kind, double x)
     case GRAFT_UNARY_RELU:
         return x < 0 ? 0 : x;
     case GRAFT_UNARY_RELU6:
-        return x < 0 ? 0 : (x > 6 ? 6 : x);
+        return reference_relu6(x);
+    case GRAFT_UNARY_SIGMOID:
+        return reference_sigmoid(x);
+    case GRAFT_UNARY_HARD_SIGMOID:
+        return reference_relu6(x + 3) / 6;
+    case GRAFT_UNARY_HARD_SWISH:
+        return x * reference_relu6(x + 3) / 6;
+    case GRAFT_UNARY_SILU:
+        return x * reference_sigmoid(x);
     default:
         return x;
     }

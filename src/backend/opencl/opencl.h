@@ -132,9 +132,9 @@ void *graft_opencl_state(struct graft_opencl_device *device, struct graft_opencl
 
 /*
  * Adds the kernel `name` of cl/<source> (for example "binary.cl") as the next step (0, 1, …). The options are
- * -D definitions ("-DVEC=%d -DTRANSPOSE=1"); -cl-std=CL1.2 is added. Programs are shared per (source,
- * options), built at the first use, and kept on disk. A failure to compile names file and line in cl/ and
- * quotes the log.
+ * -D definitions ("-DVEC=%d -DTRANSPOSE=1"); -cl-std=CL1.2 is added, and -DACTIVATION=… where the call has
+ * one that epilogues do not know (cl/common.h). Programs are shared per (source, options), built at the first
+ * use, and kept on disk. A failure to compile names file and line in cl/ and quotes the log.
  */
 GRAFT_MUST_CHECK enum graft_status graft_opencl_add(struct graft_opencl_device *device,
                                                     struct graft_opencl_kernel *kernel, const char *source,

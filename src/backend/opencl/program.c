@@ -20,8 +20,9 @@
 #define LANGUAGE "-cl-std=CL1.2 -w " /* some compilers print warnings on their own; a test looks at them */
 #define MAX_OPTIONS 1024
 #define WORTH_SECONDS 0.005 /* what compiles faster is not kept */
-#define DRIVER_KEEPS 0.6 /* the second time takes less than this part of the first: the driver has a cache   \
-                          */
+#define DRIVER_KEEPS                                                                                         \
+    0.6 /* the second time takes less than this part of the first: the driver has a cache                    \
+         */
 
 struct graft_opencl_program {
     struct graft_opencl_program *next;
@@ -249,8 +250,12 @@ enum graft_status graft_opencl_add(struct graft_opencl_device *device, struct gr
     char options[MAX_OPTIONS + 1];
     va_list list;
     va_start(list, options_format);
-    const int length = vsnprintf(options, sizeof(options), options_format, list);
+    int length = vsnprintf(options, sizeof(options), options_format, list);
     va_end(list);
+    const enum graft_unary activation = graft_op_activation(&kernel->call);
+    if (length >= 0 && (size_t)length < sizeof(options) && activation > GRAFT_UNARY_RELU6)
+        length +=
+            snprintf(options + length, sizeof(options) - (size_t)length, " -DACTIVATION=%d", (int)activation);
     if (length < 0 || (size_t)length >= sizeof(options) || kernel->steps == GRAFT_OPENCL_MAX_STEPS)
         return graft_fail(context, GRAFT_ERROR_ARGUMENT,
                           "%s of cl/%s: more than %d kernels or %d characters of options", name, source,

@@ -5,6 +5,7 @@
  *   y  = activation((x − mean) · scale + beta + residual),  scale = gamma / sqrt(var + ε)
  *   dx = scale · (dy − dbeta / rows − (x − mean) · dgamma / (sqrt(var + ε) · rows)); in inference scale · dy
  */
+#include "backend/cpu/fast/activate.h"
 #include "backend/cpu/fast/common.h"
 #include "backend/cpu/fast/vector.h"
 
@@ -48,7 +49,8 @@ static void norm_item(void *argument, int64_t item, int thread)
     (void)thread;
     const struct norm *const n = argument;
     const struct graft_cpu_args *const args = n->args;
-    const enum graft_unary activation = args->call->attributes.batch_norm.activation;
+    const enum graft_unary wanted = args->call->attributes.batch_norm.activation;
+    const enum graft_unary activation = fast_early(wanted);
     const int64_t channels = n->channels;
     const float *const scale = n->scale;
     const float *const beta = args->in[2];
@@ -67,6 +69,8 @@ static void norm_item(void *argument, int64_t item, int thread)
             for (int64_t c = 0; c < channels; c++)
                 y[c] = fast_activate(activation, (x[c] - mean[c]) * scale[c] + beta[c]);
         }
+        if (fast_is_late(wanted))
+            FAST(activate)(y, channels, wanted);
     }
 }
 

@@ -3,6 +3,7 @@
  * y = activation(a op b) and y = scale · x with NumPy's broadcasting. Loops that the compiler turns into
  * vectors, but for pow, which is the C library's.
  */
+#include "backend/cpu/fast/activate.h"
 #include "backend/cpu/fast/vector.h"
 #include "backend/cpu/fast/walk.h"
 
@@ -39,43 +40,41 @@ FAST_INLINE float value_of(const enum graft_binary kind, float left, float right
 /* The loop for one kind and one pattern of steps, constants 0 or 1 where it is inlined. y may be the memory
  * of a or b, element on element: no iteration needs what another one wrote. */
 FAST_INLINE void combine(const enum graft_binary kind, float *y, const float *a, const float *b,
-                         int64_t count, const int a_step, const int b_step, enum graft_unary activation,
-                         bool accumulate)
+                         int64_t count, const int a_step, const int b_step, bool relu, bool accumulate)
 {
     if (accumulate) {
 #pragma GCC ivdep
         for (int64_t i = 0; i < count; i++)
-            y[i] += fast_activate(activation, value_of(kind, a[i * a_step], b[i * b_step]));
-    } else if (kind == GRAFT_BINARY_ADD && activation == GRAFT_UNARY_RELU) {
+            y[i] += value_of(kind, a[i * a_step], b[i * b_step]);
+    } else if (kind == GRAFT_BINARY_ADD && relu) {
 #pragma GCC ivdep
         for (int64_t i = 0; i < count; i++)
             y[i] = fast_activate(GRAFT_UNARY_RELU, value_of(kind, a[i * a_step], b[i * b_step]));
     } else {
 #pragma GCC ivdep
         for (int64_t i = 0; i < count; i++)
-            y[i] = fast_activate(activation, value_of(kind, a[i * a_step], b[i * b_step]));
+            y[i] = value_of(kind, a[i * a_step], b[i * b_step]);
     }
 }
 
 /* A single value is read before anything is written: y may be its memory. */
 FAST_INLINE void binary_row(const enum graft_binary kind, float *y, const float *a, const float *b,
-                            int64_t count, const int64_t step[2], enum graft_unary activation,
-                            bool accumulate)
+                            int64_t count, const int64_t step[2], bool relu, bool accumulate)
 {
     if (!step[0] && step[1]) {
         const float left = *a;
-        combine(kind, y, &left, b, count, 0, 1, activation, accumulate);
+        combine(kind, y, &left, b, count, 0, 1, relu, accumulate);
     } else if (step[0] && !step[1]) {
         const float right = *b;
-        combine(kind, y, a, &right, count, 1, 0, activation, accumulate);
+        combine(kind, y, a, &right, count, 1, 0, relu, accumulate);
     } else { /* both go on, or there is one element */
-        combine(kind, y, a, b, count, 1, 1, activation, accumulate);
+        combine(kind, y, a, b, count, 1, 1, relu, accumulate);
     }
 }
 
 #define KIND(NAME)                                                                                           \
     case GRAFT_BINARY_##NAME:                                                                                \
-        binary_row(GRAFT_BINARY_##NAME, y, a, b, part.count, step, attributes->activation, accumulate);      \
+        binary_row(GRAFT_BINARY_##NAME, y, a, b, part.count, step, relu, accumulate);                        \
         break;
 
 static void binary_item(void *argument, int64_t item, int thread)
@@ -85,6 +84,9 @@ static void binary_item(void *argument, int64_t item, int thread)
     const struct fast_walk *const walk = &run->walk;
     const struct fast_walk_part part = fast_walk_part(walk, item);
     const struct graft_binary_attributes *const attributes = &run->args->call->attributes.binary;
+    /* A sum and its relu are one loop: the end of a residual block. Others come late. */
+    const enum graft_unary activation = attributes->activation;
+    const bool relu = attributes->kind == GRAFT_BINARY_ADD && activation == GRAFT_UNARY_RELU;
     const bool accumulate = fast_accumulates(run->args->call, 0);
     const int64_t step[2] = {walk->step[0][0], walk->step[1][0]};
     for (int64_t row = part.first; row < part.last; row++) {
@@ -104,6 +106,8 @@ static void binary_item(void *argument, int64_t item, int thread)
         case GRAFT_BINARY_COUNT:
             break;
         }
+        if (activation != GRAFT_UNARY_NONE && !relu)
+            FAST(activate)(y, part.count, activation);
     }
 }
 
@@ -138,6 +142,9 @@ static const char *check(const struct graft_cpu_device *device, const struct gra
     (void)device;
     info->workspace_bytes = 0;
     info->prepared_bytes = 0;
+    if (call->op == GRAFT_OP_BINARY && fast_accumulates(call, 0) &&
+        call->attributes.binary.activation != GRAFT_UNARY_NONE)
+        return "the activation of a sum is taken before it is added to what is there";
     return fast_need_f32(call);
 }
 

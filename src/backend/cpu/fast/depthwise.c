@@ -6,6 +6,7 @@
  *   y[n, oh, ow, c] = activation(sum over kh, kw of x[n, ih, iw, c] · w[c, kh, kw] + bias[c] + residual)
  *   dx[n, ih, iw, c] = sum over all outputs that saw the element of dy[n, oh, ow, c] · w[c, kh, kw]
  */
+#include "backend/cpu/fast/activate.h"
 #include "backend/cpu/fast/common.h"
 #include "backend/cpu/fast/vector.h"
 
@@ -219,6 +220,10 @@ static void row_item(void *argument, int64_t item, int thread)
             any_pixel(d, &rows, item * d->out[1] + pixel, pixel);
             pixel++;
         }
+    }
+    if (fast_is_late(d->activation)) {
+        const int64_t count = d->out[1] * d->channels;
+        FAST(activate)(d->y + item * count, count, d->activation);
     }
 }
 

@@ -2,6 +2,8 @@
 /* The micro-kernel, written once for all vector widths, and the loops around it. */
 #include "backend/cpu/fast/gemm.h"
 
+#include "backend/cpu/fast/activate.h"
+
 #include "base/size.h"
 
 #define NEAR_FLOATS (64 * 1024)
@@ -60,6 +62,11 @@ static __attribute__((noinline)) void finish(const struct job *job, const vec *s
                 vec_store_part(c, sum, count);
         }
     }
+    if (!fast_is_late(job->activation))
+        return;
+    const int columns = job->tail ? (vectors - 1) * FAST_WIDTH + job->tail : vectors * FAST_WIDTH;
+    for (int row = 0; row < rows; row++)
+        FAST(activate)(job->c[row >= FAST_HALF] + (row % FAST_HALF) * job->c_row, columns, job->activation);
 }
 
 /* rows, vectors and k_contiguous are constants of each instance, so that sums live in registers. */
@@ -159,7 +166,8 @@ FAST_INLINE void multiply(const struct job *job, const int rows, const int vecto
 INSTANCES(1)
 INSTANCES(2)
 INSTANCES(3)
-INSTANCES(4) INSTANCES(5) INSTANCES(6)
+INSTANCES(4)
+INSTANCES(5) INSTANCES(6)
 #if FAST_ROWS > 6
     INSTANCES(7) INSTANCES(8) INSTANCES(9) INSTANCES(10)
 #endif

@@ -8,6 +8,7 @@
  *   swapped  b is transposed (a dense layer's weights) and there are few rows: yᵀ = bᵀ·aᵀ, a is packed and b
  *            read in place
  */
+#include "backend/cpu/fast/activate.h"
 #include "backend/cpu/fast/common.h"
 #include "backend/cpu/fast/gemm.h"
 
@@ -212,12 +213,10 @@ static void store_swapped(const struct run *run, const float *from, int64_t firs
                 value += residual[at];
             if (accumulate)
                 value += y[at];
-            if (activation != GRAFT_UNARY_NONE && value < 0)
-                value = 0;
-            if (activation == GRAFT_UNARY_RELU6 && value > 6)
-                value = 6;
-            y[at] = value;
+            y[at] = fast_activate(fast_early(activation), value);
         }
+        if (fast_is_late(activation))
+            FAST(activate)(y + m * plan->n + first, rows, activation);
     }
 }
 

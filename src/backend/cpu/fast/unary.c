@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* y = f(x) and dx = f'(x) · dy, a vector at a time. */
+#include "backend/cpu/fast/activate.h"
 #include "backend/cpu/fast/common.h"
 #include "backend/cpu/fast/function.h"
 
@@ -98,17 +99,46 @@ FAST_INLINE vec gradient_of(const enum graft_unary kind, const struct graft_unar
 }
 
 /* Each element is read before it is written and by nobody else: y may be x, dx may be dy. */
-FAST_INLINE void unary_loop(const enum graft_unary kind, const struct graft_cpu_args *args, int64_t begin,
-                            int64_t end)
+FAST_INLINE void value_loop(const enum graft_unary kind, const struct graft_unary_attributes *a, float *y,
+                            const float *x, int64_t begin, int64_t end)
 {
-    const struct graft_unary_attributes *const a = &args->call->attributes.unary;
-    const float *const x = args->in[0];
-    float *const y = args->out[0];
     int64_t i = begin;
     for (; i + FAST_WIDTH <= end; i += FAST_WIDTH)
         vec_store(y + i, value_of(kind, a, vec_load(x + i)));
     if (i < end)
         vec_store_part(y + i, value_of(kind, a, vec_load_part(x + i, (int)(end - i))), (int)(end - i));
+}
+
+FAST_INLINE void unary_loop(const enum graft_unary kind, const struct graft_cpu_args *args, int64_t begin,
+                            int64_t end)
+{
+    value_loop(kind, &args->call->attributes.unary, args->out[0], args->in[0], begin, end);
+}
+
+void FAST(activate)(float *y, int64_t count, enum graft_unary kind)
+{
+    switch (kind) {
+    case GRAFT_UNARY_RELU:
+        value_loop(GRAFT_UNARY_RELU, NULL, y, y, 0, count);
+        break;
+    case GRAFT_UNARY_RELU6:
+        value_loop(GRAFT_UNARY_RELU6, NULL, y, y, 0, count);
+        break;
+    case GRAFT_UNARY_SIGMOID:
+        value_loop(GRAFT_UNARY_SIGMOID, NULL, y, y, 0, count);
+        break;
+    case GRAFT_UNARY_HARD_SIGMOID:
+        value_loop(GRAFT_UNARY_HARD_SIGMOID, NULL, y, y, 0, count);
+        break;
+    case GRAFT_UNARY_HARD_SWISH:
+        value_loop(GRAFT_UNARY_HARD_SWISH, NULL, y, y, 0, count);
+        break;
+    case GRAFT_UNARY_SILU:
+        value_loop(GRAFT_UNARY_SILU, NULL, y, y, 0, count);
+        break;
+    default: /* not one that graft_unary_fuses */
+        break;
+    }
 }
 
 FAST_INLINE void grad_loop(const enum graft_unary kind, const struct graft_cpu_args *args, int64_t begin,

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The transforms of F(4×4, 3×3), vectors along channels: see winograd.h. */
+#include "backend/cpu/fast/activate.h"
 #include "backend/cpu/fast/winograd.h"
 
 #include "backend/cpu/fast/gemm.h"
@@ -149,6 +150,8 @@ FAST_INLINE void outputs(const struct fast_winograd *w, const float *from, int64
             if (output->accumulate)
                 sum += load(output->y + index, count);
             store(output->y + index, sum, count);
+            if (fast_is_late(output->activation))
+                FAST(activate)(output->y + index, count, output->activation);
         }
     }
 }
