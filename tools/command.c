@@ -77,7 +77,11 @@ static void say(struct graft_command *command, const char *prefix, const char *t
 static void on_log(void *user, enum graft_log_level level, const char *text)
 {
     struct graft_command *const command = user;
-    if (level == GRAFT_LOG_WARNING || !command->quiet) {
+    if (level == GRAFT_LOG_PROGRESS && text[0] != '\0') {
+        graft_command_progress(command, "%s", text);
+    } else if (level == GRAFT_LOG_PROGRESS) {
+        graft_command_progress_end(command);
+    } else if (level == GRAFT_LOG_WARNING || !command->quiet) {
         say(command, level == GRAFT_LOG_WARNING ? "warning: " : "", text, "");
     }
 }

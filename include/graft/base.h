@@ -49,6 +49,7 @@ enum graft_status {
 /* "out of memory", "file format" …: a short English name; never NULL. */
 GRAFT_API const char *graft_status_name(enum graft_status status);
 
+/* PROGRESS: a line that takes the place of the one before; an empty one takes it away. */
 enum graft_log_level { GRAFT_LOG_PROGRESS = 0, GRAFT_LOG_REMARK = 1, GRAFT_LOG_WARNING = 2 };
 
 /* `allocate` returns memory aligned to 64 bytes or NULL; `release` takes NULL. Both are called from any

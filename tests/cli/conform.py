@@ -134,6 +134,41 @@ class Conform(Case):
         self.assertEqual({failure["op"] for failure in report["failures"]}, {"avg_pool"})
         self.assertFalse(report["complete"])
 
+    @unittest.skipUnless(LAYER and has_device("opencl:0"), "needs an OpenCL device and a loader with layers")
+    def test_crashing_compiler(self):
+        """The first use of a device whose driver crashes: a message, and a failed case."""
+        environment = {
+            "OPENCL_LAYERS": LAYER,
+            "GRAFT_FAULT": "crash driver=0.0-crashing",
+            "GRAFT_CACHE": self.path("cache"),
+        }
+        self.bad(
+            1,
+            ["opencl:0", "0.0-crashing", "crashed with SIGSEGV", "simple.cl", "another version of the driver"],
+            "bench",
+            "--device",
+            "opencl:0",
+            "--model",
+            "mnist_convnet",
+            "--batch",
+            "1",
+            environment=environment,
+        )
+        done = self.run_graft(
+            "conform",
+            "--device",
+            "opencl:0",
+            "--case",
+            "fill/one",
+            "--report",
+            "page.html",
+            environment=environment,
+        )
+        self.assertEqual(done.returncode, 1, done.stderr)
+        self.assertIn("computes WRONG", done.stdout)
+        self.assertIn("crashed with SIGSEGV at program simple.cl", self.page("page.html").text())
+        self.good("conform", "--device", "opencl:0", "--case", "fill/one", environment={"OPENCL_LAYERS": LAYER})
+
 
 if __name__ == "__main__":
     main()

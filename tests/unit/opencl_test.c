@@ -1,15 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* The OpenCL backend apart from its ops: what is listed, launched, refused, and kept on disk. */
-#include "backend/opencl/cache.h"
+/* The OpenCL backend apart from its ops: what is listed, launched and refused. What is kept on
+ * disk: opencl_cache_test.c. */
 #include "backend/opencl/opencl.h"
 #include "base/context.h"
-#include "base/file.h"
 #include "support/support.h"
 
-#include <dirent.h>
-#include <signal.h>
-#include <sys/resource.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
 
 #define COUNT 1000
@@ -86,29 +81,6 @@ static void fill_and_read(struct fixture *f, float value)
     for (int i = 0; i < COUNT; i++) {
         assert_true(result[i] == value);
     }
-}
-
-/* The one cached program of a folder; false if there is none. */
-static bool find_program(const struct fixture *f, char *path, size_t size)
-{
-    char folder[192];
-    snprintf(folder, sizeof folder, "%s/opencl", f->folder);
-    DIR *const list = opendir(folder);
-    bool found = false;
-    for (struct dirent *entry; list != NULL && (entry = readdir(list)) != NULL;) {
-        const size_t length = strlen(entry->d_name);
-        if (length > 4 && strcmp(entry->d_name + length - 4, ".bin") == 0) {
-            assert_false(found);
-            found = true;
-            snprintf(path, size, "%s/%s", folder, entry->d_name);
-        } else {
-            assert_int_equal(entry->d_name[0], '.'); /* no partial file is left */
-        }
-    }
-    if (list != NULL) {
-        closedir(list);
-    }
-    return found;
 }
 
 /* In a process of its own, because the loader looks for drivers once a process. Returns its exit code. */
@@ -328,163 +300,6 @@ static void the_queue_is_bounded_and_timed(void **state)
     graft_buffer_close(f->device, &out[0].buffer, sizeof sum);
 }
 
-/* Each byte changed, each length: never read as whole. */
-static void damaged_cache_files_are_not_there(void **state)
-{
-    struct fixture *const f = *state;
-    const char *const key = "a key";
-    char path[256];
-    const struct graft_opencl_binary binary = {
-        .state = GRAFT_OPENCL_CACHED_BINARY, .data = (char *)"0123456789", .size = 10, .seconds = 1};
-    struct graft_opencl_binary again;
-    assert_false(graft_opencl_cache_read(f->context, key, &again));
-    graft_opencl_cache_write(f->context, key, &binary);
-    assert_true(graft_opencl_cache_read(f->context, key, &again));
-    assert_int_equal(again.size, binary.size);
-    assert_memory_equal(again.data, binary.data, binary.size);
-    graft_release(f->context, again.data);
-    assert_false(graft_opencl_cache_read(f->context, "b key", &again));
-
-    char *file = NULL;
-    size_t size = 0;
-    assert_true(graft_opencl_cache_path(f->context, key, path, sizeof path));
-    assert_int_equal(graft_file_read(f->context, path, 1 << 20, &file, &size), GRAFT_OK);
-    for (size_t i = 0; i < size; i++) {
-        file[i] ^= 0x10;
-        assert_int_equal(graft_file_write(f->context, path, file, size), GRAFT_OK);
-        assert_false(graft_opencl_cache_read(f->context, key, &again));
-        file[i] ^= 0x10;
-        assert_int_equal(graft_file_write(f->context, path, file, i), GRAFT_OK);
-        assert_false(graft_opencl_cache_read(f->context, key, &again));
-    }
-    /* Another program's file under this name. */
-    assert_int_equal(graft_file_write(f->context, path, file, size), GRAFT_OK);
-    char other[256];
-    assert_true(graft_opencl_cache_path(f->context, "b key", other, sizeof other));
-    assert_int_equal(rename(path, other), 0);
-    assert_false(graft_opencl_cache_read(f->context, "b key", &again));
-    graft_release(f->context, file);
-    assert_string_equal(graft_context_error(f->context), ""); /* and nobody hears of it */
-}
-
-/* The program with which `fill` is built here, as the cache has it. */
-static void read_cached(struct fixture *f, struct graft_opencl_binary *binary, char **key, char *path,
-                        size_t size)
-{
-    char *file = NULL;
-    size_t length = 0;
-    uint64_t key_size = 0;
-    assert_true(find_program(f, path, size));
-    assert_int_equal(graft_file_read(f->context, path, 1 << 28, &file, &length), GRAFT_OK);
-    assert_true(length > 48);
-    memcpy(&key_size, file + 8, sizeof key_size);
-    assert_true(key_size < length);
-    *key = calloc(1, (size_t)key_size + 1);
-    memcpy(*key, file + 48, (size_t)key_size);
-    graft_release(f->context, file);
-    assert_true(graft_opencl_cache_read(f->context, *key, binary));
-}
-
-/* The first process notes the time. If the next ones take as long, they store and use the binary; a driver
- * that was much faster the second time gets none. */
-static void binaries_are_kept_where_they_gain(void **state)
-{
-    struct fixture *const f = need_device(state);
-    struct graft_opencl_binary binary;
-    char path[512], *key = NULL;
-    fill_and_read(f, 1);
-    if (!find_program(f, path, sizeof path)) {
-        print_message("this driver compiles too quickly to keep programs: skipped\n");
-        skip();
-    }
-    read_cached(f, &binary, &key, path, sizeof path);
-    assert_int_equal(binary.state, GRAFT_OPENCL_CACHED_SEEN);
-    assert_true(binary.seconds > 0);
-    graft_release(f->context, binary.data);
-
-    /* As if the first time had taken very long. */
-    binary = (struct graft_opencl_binary){.state = GRAFT_OPENCL_CACHED_SEEN, .seconds = 1e6};
-    graft_opencl_cache_write(f->context, key, &binary);
-    close_device(f);
-    open_device(f);
-    fill_and_read(f, 2);
-    assert_true(graft_opencl_cache_read(f->context, key, &binary));
-    assert_int_equal(binary.state, GRAFT_OPENCL_CACHED_USELESS);
-    graft_release(f->context, binary.data);
-
-    /* As if the driver had been as slow the second time. */
-    binary = (struct graft_opencl_binary){.state = GRAFT_OPENCL_CACHED_SEEN, .seconds = 1e-6};
-    graft_opencl_cache_write(f->context, key, &binary);
-    close_device(f);
-    open_device(f);
-    fill_and_read(f, 3);
-    close_device(f);
-    open_device(f);
-    assert_true(graft_opencl_cache_read(f->context, key, &binary));
-    assert_int_equal(binary.state, GRAFT_OPENCL_CACHED_BINARY);
-    assert_true(binary.size > 0);
-    fill_and_read(f, 4); /* from the binary */
-
-    /* A whole file whose contents the driver does not take: compiled and stored again. */
-    struct graft_opencl_binary wrong = binary;
-    wrong.data = (char *)"no program of any driver";
-    wrong.size = 24;
-    graft_opencl_cache_write(f->context, key, &wrong);
-    graft_release(f->context, binary.data);
-    close_device(f);
-    open_device(f);
-    fill_and_read(f, 5);
-    assert_string_equal(graft_context_error(f->context), "");
-    close_device(f);
-    open_device(f);
-    assert_true(graft_opencl_cache_read(f->context, key, &binary));
-    assert_true(binary.size > 24);
-    graft_release(f->context, binary.data);
-    free(key);
-}
-
-static void programs_need_no_cache(void **state)
-{
-    struct fixture *const f = need_device(state);
-    const char *const error = "";
-    char file[192];
-    close_device(f);
-    /* A file where the folder should be. */
-    snprintf(file, sizeof file, "%s/opencl", f->folder);
-    FILE *const made = fopen(file, "wb");
-    assert_non_null(made);
-    fclose(made);
-    open_device(f);
-    fill_and_read(f, 4);
-    assert_string_equal(graft_context_error(f->context), error);
-    close_device(f);
-    assert_int_equal(remove(file), 0);
-    /* A full disk: no file may grow beyond some bytes. The drivers' own caches feel it too, so in a child. */
-    const pid_t child = fork();
-    assert_true(child >= 0);
-    if (child == 0) {
-        signal(SIGXFSZ, SIG_IGN);
-        const struct rlimit limit = {16, 16};
-        const struct graft_opencl_binary binary = {
-            .state = GRAFT_OPENCL_CACHED_BINARY, .data = (char *)"0123456789", .size = 10};
-        struct graft_opencl_binary again;
-        struct graft_context *context = NULL;
-        const struct graft_context_options options = {.threads = 1, .cache_folder = f->folder};
-        if (setrlimit(RLIMIT_FSIZE, &limit) != 0 || graft_context_open(&options, &context) != GRAFT_OK) {
-            _exit(2);
-        }
-        graft_opencl_cache_write(context, "key", &binary);
-        _exit(graft_opencl_cache_read(context, "key", &again) || graft_context_error(context)[0] != '\0' ? 1
-                                                                                                         : 0);
-    }
-    int status = 0;
-    assert_int_equal(waitpid(child, &status, 0), child);
-    assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
-    char path[512];
-    assert_false(find_program(f, path, sizeof path)); /* and no partial file */
-    open_device(f);
-}
-
 static void f64_and_giants_are_refused(void **state)
 {
     struct fixture *const f = need_device(state);
@@ -517,9 +332,6 @@ int main(void)
         cmocka_unit_test_setup_teardown(kernels_compile_without_warnings, set_up, tear_down),
         cmocka_unit_test_setup_teardown(launches_are_checked, set_up, tear_down),
         cmocka_unit_test_setup_teardown(the_queue_is_bounded_and_timed, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(damaged_cache_files_are_not_there, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(binaries_are_kept_where_they_gain, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(programs_need_no_cache, set_up, tear_down),
         cmocka_unit_test_setup_teardown(f64_and_giants_are_refused, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* OpenCL devices behind the backend contract: list, open, buffers, waiting. */
+#include "backend/opencl/child.h"
 #include "backend/opencl/internal.h"
 
 #include "base/context.h"
@@ -36,6 +37,7 @@ static void close_device(struct graft_device *base)
     struct graft_context *context = base->context;
     graft_opencl_queue_close(device);
     graft_opencl_programs_close(device);
+    graft_opencl_child_close(device);
     if (device->none != NULL)
         clReleaseMemObject(device->none);
     if (device->context != NULL)

@@ -58,6 +58,14 @@ struct graft_opencl_traits {
 };
 
 struct graft_opencl_program; /* program.c */
+struct graft_opencl_child;   /* child.c */
+
+/* Whether the driver itself keeps what it compiles: as seen so far. */
+enum graft_opencl_keeping {
+    GRAFT_OPENCL_KEEPING_UNKNOWN = 0,
+    GRAFT_OPENCL_KEEPING_DRIVER = 1,
+    GRAFT_OPENCL_KEEPING_NOBODY = 2
+};
 
 struct graft_opencl_device {
     struct graft_device base;
@@ -68,6 +76,9 @@ struct graft_opencl_device {
     cl_mem none;            /* 64 bytes: what absent tensors point to */
     struct graft_opencl_traits traits;
     struct graft_opencl_program *programs; /* built in this process */
+    struct graft_opencl_child *child;      /* child.c */
+    enum graft_opencl_keeping keeping;
+    bool told_unkept; /* that programs cannot be kept on disk */
 
     /* Timing, from the first call of time on: finished events are summed up. */
     bool timing;

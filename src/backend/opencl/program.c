@@ -1,12 +1,20 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Programs: built from the embedded sources at their first use, shared by all kernels with the same options,
- * kept on disk where that gains something. That is measured: the first process that compiles a program notes
- * how long it took. If the second process needs about as long, the driver keeps nothing itself, and the
- * binary is stored when the device is closed; if it is much faster, the driver does, and asking it for
- * binaries would only cost (PoCL 3.1 compiles every kernel of the program again for it: 0.1 s each).
+ * kept on disk where that gains something.
+ *
+ * What was never compiled for this device and driver is compiled in a child process first (child.c), so that
+ * a compiler that crashes or hangs costs a message. A driver that compiles only when a kernel is first
+ * launched (PoCL's second half) does that here.
+ *
+ * Whether keeping gains something is measured: if compiling a second time is much faster than the first, the
+ * driver keeps what it compiles itself, and asking it for binaries would only cost (PoCL 3.1 compiles every
+ * kernel of the program again for it: 0.1 s each). The second time is this process, behind the child; or the
+ * next process, where there is no child. Once a driver is known to keep nothing, the child sends binaries. A
+ * binary that takes as long to load as the source to compile is no gain either.
  */
 #include "backend/opencl/cache.h"
+#include "backend/opencl/child.h"
 #include "backend/opencl/internal.h"
 
 #include "base/context.h"
@@ -20,14 +28,12 @@
 #define LANGUAGE "-cl-std=CL1.2 -w " /* some compilers print warnings on their own; a test looks at them */
 #define MAX_OPTIONS 1024
 #define WORTH_SECONDS 0.005 /* what compiles faster is not kept */
-#define DRIVER_KEEPS                                                                                         \
-    0.6 /* the second time takes less than this part of the first: the driver has a cache                    \
-         */
+#define MUCH_FASTER 0.6     /* less than this part of the time */
 
 struct graft_opencl_program {
     struct graft_opencl_program *next;
     cl_program program;
-    const char *source;
+    const char *source; /* its name */
     char *options;
     char *key;
     double seconds; /* what compiling from source took when it was seen first */
@@ -69,39 +75,36 @@ static char *make_key(struct graft_opencl_device *device, const struct graft_ope
     return key.data;
 }
 
-/* The part of a build log that says what is wrong: from the first line with "error" on, cut to fit. */
-static void log_excerpt(struct graft_opencl_device *device, cl_program program, char *text, size_t size)
+/* Names the program and quotes what the log says is wrong: from the first line with "error" on, cut to fit.
+ */
+static enum graft_status fail_build(struct graft_opencl_device *device, const char *log, cl_int code,
+                                    const char *source, const char *options)
+{
+    if (code != CL_BUILD_PROGRAM_FAILURE)
+        return graft_opencl_fail(device->base.context, code, "clBuildProgram", source);
+    const char *begin = strstr(log, "error");
+    if (begin == NULL)
+        begin = log[0] != '\0' ? log : "no build log";
+    while (begin > log && begin[-1] != '\n')
+        begin--;
+    return graft_fail(device->base.context, GRAFT_ERROR_DEVICE,
+                      "program %s does not compile on %s (driver %s, options '%s'): %.1200s", source,
+                      device->base.info.name, device->base.info.driver, options, begin);
+}
+
+/* The build log, to be released; NULL if there is none. */
+static char *read_log(struct graft_opencl_device *device, cl_program program)
 {
     struct graft_context *context = device->base.context;
     size_t length = 0;
-    snprintf(text, size, "no build log");
     if (clGetProgramBuildInfo(program, device->id, CL_PROGRAM_BUILD_LOG, 0, NULL, &length) != CL_SUCCESS ||
         length < 2)
-        return;
+        return NULL;
     char *log = graft_allocate(context, length + 1, 1);
-    if (log == NULL)
-        return;
-    if (clGetProgramBuildInfo(program, device->id, CL_PROGRAM_BUILD_LOG, length, log, NULL) == CL_SUCCESS) {
-        char *begin = strstr(log, "error");
-        if (begin == NULL)
-            begin = log;
-        while (begin > log && begin[-1] != '\n')
-            begin--;
-        snprintf(text, size, "%s", begin);
-    }
-    graft_release(context, log);
-}
-
-static enum graft_status fail_build(struct graft_opencl_device *device, cl_program program, cl_int code,
-                                    const char *source, const char *options)
-{
-    char excerpt[1200];
-    if (code != CL_BUILD_PROGRAM_FAILURE)
-        return graft_opencl_fail(device->base.context, code, "clBuildProgram", source);
-    log_excerpt(device, program, excerpt, sizeof(excerpt));
-    return graft_fail(device->base.context, GRAFT_ERROR_DEVICE,
-                      "program %s does not compile on %s (driver %s, options '%s'): %s", source,
-                      device->base.info.name, device->base.info.driver, options, excerpt);
+    if (log != NULL &&
+        clGetProgramBuildInfo(program, device->id, CL_PROGRAM_BUILD_LOG, length, log, NULL) != CL_SUCCESS)
+        log[0] = '\0';
+    return log;
 }
 
 static enum graft_status build_source(struct graft_opencl_device *device,
@@ -115,7 +118,10 @@ static enum graft_status build_source(struct graft_opencl_device *device,
         return graft_opencl_fail(device->base.context, code, "clCreateProgramWithSource", source->name);
     code = clBuildProgram(made, 1, &device->id, options, NULL, NULL);
     if (code != CL_SUCCESS) {
-        const enum graft_status status = fail_build(device, made, code, source->name, options);
+        char *log = read_log(device, made);
+        const enum graft_status status =
+            fail_build(device, log != NULL ? log : "", code, source->name, options);
+        graft_release(device->base.context, log);
         clReleaseProgram(made);
         return status;
     }
@@ -139,34 +145,123 @@ static cl_program build_binary(struct graft_opencl_device *device, const struct 
     return NULL;
 }
 
+/* ---- what is kept ---- */
+
+/* Said once a device; what was the last error before stays that. */
+static void note(struct graft_opencl_device *device, const struct graft_opencl_program *entry,
+                 enum graft_opencl_cached state, const char *data, size_t size)
+{
+    struct graft_context *context = device->base.context;
+    const struct graft_opencl_binary binary = {
+        .state = state, .data = (char *)(uintptr_t)data, .size = size, .seconds = entry->seconds};
+    char before[2048];
+    snprintf(before, sizeof(before), "%s", graft_context_error(context));
+    if (graft_opencl_cache_write(context, entry->key, &binary))
+        return;
+    if (!device->told_unkept)
+        graft_log(context, GRAFT_LOG_REMARK, "compiled kernels are not kept, every start compiles again: %s",
+                  graft_context_error(context));
+    device->told_unkept = true;
+    (void)graft_fail(context, GRAFT_OK, "%s", before);
+}
+
+/* Builds the binary, unless that takes about as long as compiling did: then it is noted as useless. */
+static void load(struct graft_opencl_device *device, struct graft_opencl_program *entry, const char *data,
+                 size_t size, bool kept)
+{
+    const struct graft_opencl_binary binary = {.data = (char *)(uintptr_t)data, .size = size};
+    const double begin = graft_opencl_now();
+    entry->program = build_binary(device, &binary, entry->options);
+    const double seconds = graft_opencl_now() - begin;
+    const bool useless = seconds >= WORTH_SECONDS && seconds > MUCH_FASTER * entry->seconds;
+    if (entry->program != NULL && useless)
+        note(device, entry, GRAFT_OPENCL_CACHED_USELESS, NULL, 0);
+    else if (entry->program != NULL && !kept)
+        note(device, entry, GRAFT_OPENCL_CACHED_BINARY, data, size);
+}
+
+/* A second time from source, after one that took entry->seconds: does the driver keep what it compiles? */
+static void judge(struct graft_opencl_device *device, struct graft_opencl_program *entry, double again)
+{
+    if (entry->seconds < WORTH_SECONDS) {
+        note(device, entry, GRAFT_OPENCL_CACHED_SEEN, NULL, 0);
+    } else if (again < MUCH_FASTER * entry->seconds) {
+        device->keeping = GRAFT_OPENCL_KEEPING_DRIVER;
+        note(device, entry, GRAFT_OPENCL_CACHED_USELESS, NULL, 0);
+    } else {
+        device->keeping = GRAFT_OPENCL_KEEPING_NOBODY;
+        entry->store = true; /* when the device is closed: some drivers compile again for a binary */
+        note(device, entry, GRAFT_OPENCL_CACHED_SEEN, NULL, 0);
+    }
+}
+
+/* ---- building ---- */
+
+static enum graft_status build_timed(struct graft_opencl_device *device,
+                                     const struct graft_opencl_source *source,
+                                     struct graft_opencl_program *entry, double *seconds)
+{
+    const double begin = graft_opencl_now();
+    const enum graft_status status = build_source(device, source, entry->options, &entry->program);
+    *seconds = graft_opencl_now() - begin;
+    return status;
+}
+
+/* Never compiled on this device and driver, as far as is known. */
+static enum graft_status build_first(struct graft_opencl_device *device,
+                                     const struct graft_opencl_source *source,
+                                     struct graft_opencl_program *entry)
+{
+    struct graft_opencl_compiled compiled;
+    bool asked = false;
+    double seconds = 0;
+    enum graft_status status = graft_opencl_child_compile(
+        device, source, entry->options, device->keeping == GRAFT_OPENCL_KEEPING_NOBODY, &compiled, &asked);
+    if (status == GRAFT_OK && asked && !compiled.built)
+        status = fail_build(device, compiled.log, compiled.code, source->name, entry->options);
+    entry->seconds = compiled.seconds;
+    if (status == GRAFT_OK && compiled.binary != NULL)
+        load(device, entry, compiled.binary, compiled.binary_size, false);
+    graft_opencl_compiled_close(device->base.context, &compiled);
+    if (status != GRAFT_OK || entry->program != NULL)
+        return status;
+    status = build_timed(device, source, entry, &seconds);
+    if (status != GRAFT_OK)
+        return status;
+    if (asked) {
+        judge(device, entry, seconds);
+    } else {
+        entry->seconds = seconds;
+        note(device, entry, GRAFT_OPENCL_CACHED_SEEN, NULL, 0);
+    }
+    return GRAFT_OK;
+}
+
 static enum graft_status build(struct graft_opencl_device *device, const struct graft_opencl_source *source,
                                struct graft_opencl_program *entry)
 {
     struct graft_context *context = device->base.context;
     struct graft_opencl_binary cached;
+    double seconds = 0;
     const bool seen = graft_opencl_cache_read(context, entry->key, &cached);
-    if (seen && cached.state == GRAFT_OPENCL_CACHED_BINARY)
-        entry->program = build_binary(device, &cached, entry->options);
+    entry->seconds = cached.seconds;
+    if (seen && cached.state == GRAFT_OPENCL_CACHED_BINARY) {
+        device->keeping = GRAFT_OPENCL_KEEPING_NOBODY;
+        load(device, entry, cached.data, cached.size, true);
+    }
     graft_release(context, cached.data);
     if (entry->program != NULL)
         return GRAFT_OK;
-
-    const double begin = graft_opencl_now();
-    const enum graft_status status = build_source(device, source, entry->options, &entry->program);
+    /* A binary that the driver does not take any more: it is not the driver that made it. */
+    if (!seen || cached.state == GRAFT_OPENCL_CACHED_BINARY)
+        return build_first(device, source, entry);
+    const enum graft_status status = build_timed(device, source, entry, &seconds);
     if (status != GRAFT_OK)
         return status;
-    const double seconds = graft_opencl_now() - begin;
-    struct graft_opencl_binary note = {.state = GRAFT_OPENCL_CACHED_SEEN, .seconds = seconds};
-    if (seen && cached.state == GRAFT_OPENCL_CACHED_SEEN && seconds < DRIVER_KEEPS * cached.seconds) {
-        note = (struct graft_opencl_binary){.state = GRAFT_OPENCL_CACHED_USELESS, .seconds = cached.seconds};
-        graft_opencl_cache_write(context, entry->key, &note);
-    } else if (!seen && seconds >= WORTH_SECONDS) {
-        graft_opencl_cache_write(context, entry->key, &note);
-    }
-    /* A binary that the driver did not take any more is stored again. */
-    entry->store =
-        seen && cached.state != GRAFT_OPENCL_CACHED_USELESS && note.state == GRAFT_OPENCL_CACHED_SEEN;
-    entry->seconds = seconds;
+    if (cached.state == GRAFT_OPENCL_CACHED_USELESS)
+        device->keeping = GRAFT_OPENCL_KEEPING_DRIVER;
+    else if (entry->seconds >= WORTH_SECONDS)
+        judge(device, entry, seconds);
     return GRAFT_OK;
 }
 
@@ -218,18 +313,16 @@ enum graft_status graft_opencl_program(struct graft_opencl_device *device, const
 static void store(struct graft_opencl_device *device, const struct graft_opencl_program *entry)
 {
     struct graft_context *context = device->base.context;
-    struct graft_opencl_binary binary = {.state = GRAFT_OPENCL_CACHED_BINARY, .seconds = entry->seconds};
-    if (clGetProgramInfo(entry->program, CL_PROGRAM_BINARY_SIZES, sizeof(binary.size), &binary.size, NULL) !=
-            CL_SUCCESS ||
-        binary.size == 0)
+    size_t size = 0;
+    if (clGetProgramInfo(entry->program, CL_PROGRAM_BINARY_SIZES, sizeof(size), &size, NULL) != CL_SUCCESS ||
+        size == 0)
         return;
-    binary.data = graft_allocate_raw(context, binary.size, 1);
-    if (binary.data == NULL)
+    char *data = graft_allocate_raw(context, size, 1);
+    if (data == NULL)
         return;
-    if (clGetProgramInfo(entry->program, CL_PROGRAM_BINARIES, sizeof(binary.data), &binary.data, NULL) ==
-        CL_SUCCESS)
-        graft_opencl_cache_write(context, entry->key, &binary);
-    graft_release(context, binary.data);
+    if (clGetProgramInfo(entry->program, CL_PROGRAM_BINARIES, sizeof(data), &data, NULL) == CL_SUCCESS)
+        note(device, entry, GRAFT_OPENCL_CACHED_BINARY, data, size);
+    graft_release(context, data);
 }
 
 void graft_opencl_programs_close(struct graft_opencl_device *device)

@@ -1,0 +1,583 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The first use of a device: programs are compiled in a child process, a compiler that crashes or hangs costs
+ * a message, and what is kept on disk is what gains something. Drivers that do so are made by the layer
+ * support/faulty_layer.c ($GRAFT_TEST_LAYER) in front of a real one; the helper is $GRAFT_TEST_COMPILER.
+ *
+ * Each test runs in a process of its own, because the loader reads its environment once.
+ */
+#include "backend/opencl/cache.h"
+#include "backend/opencl/child.h"
+#include "backend/opencl/internal.h"
+#include "base/context.h"
+#include "base/file.h"
+#include "support/support.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+#define COUNT 100
+#define PLAIN "-DVEC=1 -DSPAN=1 -DLANES=1"
+#define OTHER "-DVEC=1 -DSPAN=2 -DLANES=1"
+
+/* In a child process there is no test to fail: it ends with 1 and says why. */
+#define CHECK(condition)                                                                                     \
+    do {                                                                                                     \
+        if (!(condition)) {                                                                                  \
+            fprintf(stderr, "%s:%d: not true: %s\n%d remarks, the last line: %s\n", __FILE__, __LINE__,      \
+                    #condition, w->remarks, w->last);                                                        \
+            _exit(1);                                                                                        \
+        }                                                                                                    \
+    } while (0)
+
+struct world {
+    char folder[128]; /* cache/, pocl/, log */
+    char cache[160];
+    char log[160];
+    int remarks, progress, taken_back;
+    char last[512];
+    struct graft_context *context;
+    struct graft_device *device;
+};
+
+static char pocl[128]; /* PoCL's own cache, of all tests together: what it has compiled once is quick */
+
+static void on_log(void *user, enum graft_log_level level, const char *text)
+{
+    struct world *const w = user;
+    w->remarks += level != GRAFT_LOG_PROGRESS;
+    w->progress += level == GRAFT_LOG_PROGRESS && text[0] != '\0';
+    w->taken_back += level == GRAFT_LOG_PROGRESS && text[0] == '\0';
+    if (text[0] != '\0' && (level != GRAFT_LOG_PROGRESS || w->remarks == 0)) { /* a remark stays */
+        snprintf(w->last, sizeof w->last, "%s", text);
+    }
+}
+
+static void open_world(struct world *w, const char *cache)
+{
+    const struct graft_context_options options = {
+        .threads = 1, .cache_folder = cache, .log = on_log, .log_user = w};
+    CHECK(graft_context_open(&options, &w->context) == GRAFT_OK);
+    CHECK(graft_device_open(w->context, "opencl:0", &w->device) == GRAFT_OK);
+}
+
+static void close_world(struct world *w)
+{
+    graft_device_close(&w->device);
+    graft_context_close(&w->context);
+}
+
+/* A kernel of the program with these options, run: the result must be right. */
+static enum graft_status fill(struct world *w, const char *options, float value)
+{
+    struct graft_opencl_device *const device = (struct graft_opencl_device *)w->device;
+    struct graft_opencl_kernel kernel = {0};
+    struct graft_tensor y = {0};
+    float result[COUNT] = {0};
+    const enum graft_status status = graft_opencl_add(device, &kernel, "simple.cl", "fill", "%s", options);
+    if (status != GRAFT_OK) {
+        return status;
+    }
+    CHECK(graft_buffer_open(w->device, sizeof result, &y.buffer) == GRAFT_OK);
+    struct graft_opencl_args args = {0};
+    graft_opencl_arg_tensor(device, &args, y, sizeof(float));
+    graft_opencl_arg_int(&args, COUNT);
+    graft_opencl_arg_float(&args, value);
+    const struct graft_opencl_range range = {.dimensions = 1, .global = {COUNT}, .local = {1}};
+    CHECK(graft_opencl_launch(device, &kernel, 0, &args, &range) == GRAFT_OK);
+    CHECK(w->device->backend->buffer_read(w->device, result, y, sizeof result) == GRAFT_OK);
+    for (int i = 0; i < COUNT; i++) {
+        CHECK(result[i] == value);
+    }
+    clReleaseKernel(kernel.step[0]);
+    graft_buffer_close(w->device, &y.buffer, sizeof result);
+    return GRAFT_OK;
+}
+
+/* Opens, fills, closes: a whole life of a program that uses one kernel. */
+static enum graft_status live(struct world *w, const char *cache, char *error, size_t size)
+{
+    open_world(w, cache);
+    const enum graft_status status = fill(w, PLAIN, 3);
+    snprintf(error, size, "%s", graft_context_error(w->context));
+    close_world(w);
+    return status;
+}
+
+/* Lines of the layer's log: builds of a kind ("source", "binary"), by this process or by others. */
+static int builds(const struct world *w, const char *kind, bool own)
+{
+    char line[64];
+    int count = 0;
+    FILE *const file = fopen(w->log, "rb");
+    while (file != NULL && fgets(line, sizeof line, file) != NULL) {
+        char what[16] = "";
+        long process = 0;
+        CHECK(sscanf(line, "%15s %ld", what, &process) == 2);
+        count += strcmp(what, kind) == 0 && (process == getpid()) == own;
+    }
+    if (file != NULL) {
+        fclose(file);
+    }
+    return count;
+}
+
+/* Sets what the driver does wrong; it logs its builds besides. */
+static void faults(struct world *w, const char *words)
+{
+    char text[512];
+    snprintf(text, sizeof text, "log=%s %s", w->log, words);
+    setenv("GRAFT_FAULT", text, 1);
+    unlink(w->log);
+}
+
+/* The state in the one file of the cache, -1 if there is none. */
+static int kept_state(const struct world *w)
+{
+    char folder[192], path[512], *file = NULL;
+    size_t size = 0;
+    uint64_t state = 0;
+    int files = 0;
+    snprintf(folder, sizeof folder, "%s/opencl", w->cache);
+    DIR *const list = opendir(folder);
+    for (struct dirent *entry; list != NULL && (entry = readdir(list)) != NULL;) {
+        if (entry->d_name[0] != '.') {
+            snprintf(path, sizeof path, "%s/%s", folder, entry->d_name);
+            files++;
+        }
+    }
+    if (list != NULL) {
+        closedir(list);
+    }
+    CHECK(files <= 1);
+    if (files == 0) {
+        return -1;
+    }
+    struct graft_context *context = NULL;
+    CHECK(graft_context_open(NULL, &context) == GRAFT_OK);
+    CHECK(graft_file_read(context, path, 1 << 28, &file, &size) == GRAFT_OK && size > 48);
+    memcpy(&state, file + 40, sizeof state);
+    graft_release(context, file);
+    graft_context_close(&context);
+    return (int)state;
+}
+
+/* ---- running a test in its own process ---- */
+
+static int run_alone(int (*run)(struct world *w))
+{
+    struct world w = {.remarks = 0};
+    test_folder(w.folder, sizeof w.folder);
+    snprintf(w.cache, sizeof w.cache, "%s/cache", w.folder);
+    snprintf(w.log, sizeof w.log, "%s/log", w.folder);
+    fflush(NULL);
+    const pid_t child = fork();
+    if (child == 0) {
+        setenv("POCL_CACHE_DIR", pocl, 1);
+        setenv("GRAFT_COMPILER", getenv("GRAFT_TEST_COMPILER"), 1);
+        setenv("OPENCL_LAYERS", getenv("GRAFT_TEST_LAYER"), 1);
+        faults(&w, "");
+        alarm(200);
+        _exit(run(&w));
+    }
+    int status = -1;
+    while (child > 0 && waitpid(child, &status, 0) < 0 && errno == EINTR) {
+    }
+    test_folder_remove(w.folder);
+    return child > 0 && WIFEXITED(status) ? WEXITSTATUS(status) : 255;
+}
+
+static int have_device(struct world *w)
+{
+    struct graft_context *context = NULL;
+    struct graft_device *device = NULL;
+    CHECK(graft_context_open(NULL, &context) == GRAFT_OK);
+    const bool there = graft_device_open(context, "opencl:0", &device) == GRAFT_OK;
+    graft_device_close(&device);
+    graft_context_close(&context);
+    char error[512];
+    if (!there) {
+        return 77;
+    }
+    CHECK(live(w, "", error, sizeof error) ==
+          GRAFT_OK); /* and it is compiled once, so that tests are quick */
+    return 0;
+}
+
+#define ALONE(name)                                                                                          \
+    static int alone_##name(struct world *w);                                                                \
+    static void name(void **state)                                                                           \
+    {                                                                                                        \
+        (void)state;                                                                                         \
+        assert_int_equal(run_alone(alone_##name), 0);                                                        \
+    }                                                                                                        \
+    static int alone_##name(struct world *w)
+
+/* ---- the child ---- */
+
+ALONE(what_is_new_is_compiled_in_a_child_first)
+{
+    char error[512];
+    CHECK(live(w, w->cache, error, sizeof error) == GRAFT_OK);
+    CHECK(builds(w, "source", false) == 1 && builds(w, "source", true) == 1);
+    CHECK(kept_state(w) >= 0);
+    CHECK(w->remarks == 0);
+    faults(w, "");
+    CHECK(live(w, w->cache, error, sizeof error) == GRAFT_OK);
+    CHECK(builds(w, "source", false) == 0 && builds(w, "binary", false) == 0); /* it is known now */
+    return 0;
+}
+
+ALONE(another_driver_is_a_new_device)
+{
+    char error[512];
+    faults(w, "driver=1");
+    CHECK(live(w, w->cache, error, sizeof error) == GRAFT_OK);
+    faults(w, "driver=2");
+    CHECK(live(w, w->cache, error, sizeof error) == GRAFT_OK);
+    CHECK(builds(w, "source", false) == 1);
+    faults(w, "driver=1"); /* back again: still known */
+    CHECK(live(w, w->cache, error, sizeof error) == GRAFT_OK);
+    CHECK(builds(w, "source", false) == 0);
+    return 0;
+}
+
+/* A message with all names, nothing kept, and the next attempt works. */
+static void expect_failure(struct world *w, const char *words, const char *said)
+{
+    char error[2048];
+    faults(w, words);
+    const enum graft_status status = live(w, w->cache, error, sizeof error);
+    if (status != GRAFT_ERROR_DEVICE || strstr(error, said) == NULL ||
+        strstr(error, "program simple.cl") == NULL || strstr(error, "opencl:0 (") == NULL ||
+        strstr(error, "driver ") == NULL || strstr(error, "-DVEC=1") == NULL) {
+        fprintf(stderr, "%s: %s, %s\n", words, graft_status_name(status), error);
+        _exit(1);
+    }
+    CHECK(kept_state(w) == -1);
+    CHECK(builds(w, "source", true) == 0);
+}
+
+ALONE(a_compiler_that_crashes_costs_a_message)
+{
+    char error[512];
+    expect_failure(w, "crash", "crashed with SIGSEGV");
+    expect_failure(w, "abort", "crashed with SIGABRT");
+    expect_failure(w, "exit", "ended with exit code 3");
+    /* The same device goes on after a crash. */
+    open_world(w, w->cache);
+    faults(w, "crash");
+    CHECK(fill(w, PLAIN, 1) == GRAFT_ERROR_DEVICE);
+    faults(w, "");
+    /* The layer in the helper reads the environment of its start: a new helper, without the fault. */
+    CHECK(fill(w, PLAIN, 1) == GRAFT_OK);
+    CHECK(fill(w, OTHER, 2) == GRAFT_OK);
+    CHECK(waitpid(-1, NULL, WNOHANG) == 0); /* one child lives, none is left as a zombie */
+    close_world(w);
+    CHECK(waitpid(-1, NULL, WNOHANG) == -1 && errno == ECHILD);
+    CHECK(live(w, w->cache, error, sizeof error) == GRAFT_OK);
+    CHECK(w->remarks == 0);
+    return 0;
+}
+
+ALONE(a_compiler_that_hangs_is_ended)
+{
+    setenv("GRAFT_COMPILE_TIMEOUT", "1", 1);
+    expect_failure(w, "hang", "took more than 1 seconds");
+    expect_failure(w, "hang", "GRAFT_COMPILE_TIMEOUT=SECONDS");
+    CHECK(waitpid(-1, NULL, WNOHANG) == -1 && errno == ECHILD);
+    return 0;
+}
+
+static void *cancel_soon(void *user)
+{
+    usleep(600000);
+    graft_context_cancel(user);
+    return NULL;
+}
+
+ALONE(compiling_can_be_cancelled)
+{
+    pthread_t thread;
+    faults(w, "hang");
+    open_world(w, w->cache);
+    CHECK(pthread_create(&thread, NULL, cancel_soon, w->context) == 0);
+    CHECK(fill(w, PLAIN, 1) == GRAFT_ERROR_CANCELLED);
+    CHECK(strstr(graft_context_error(w->context), "simple.cl") != NULL);
+    pthread_join(thread, NULL);
+    close_world(w);
+    return 0;
+}
+
+/* What the program itself does wrong is told as if it were compiled here. */
+ALONE(what_does_not_compile_is_quoted)
+{
+    open_world(w, w->cache);
+    CHECK(fill(w, "-DVEC=16", 1) == GRAFT_ERROR_DEVICE);
+    CHECK(strstr(graft_context_error(w->context), "program simple.cl does not compile") != NULL);
+    CHECK(strstr(graft_context_error(w->context), "vector.h needs -DSPAN") != NULL);
+    CHECK(builds(w, "source", false) == 1 && builds(w, "source", true) == 0);
+    close_world(w);
+    return 0;
+}
+
+/* Without a helper, and with one that does not run here, it is compiled in this process. */
+ALONE(without_a_helper_it_is_compiled_here)
+{
+    static const char *const helpers[] = {"", "/no/such/file", "/bin/false", "/bin/true", "/"};
+    char error[512];
+    for (size_t i = 0; i < sizeof helpers / sizeof helpers[0]; i++) {
+        setenv("GRAFT_COMPILER", helpers[i], 1);
+        faults(w, "");
+        CHECK(live(w, "", error, sizeof error) == GRAFT_OK);
+        CHECK(builds(w, "source", false) == 0 && builds(w, "source", true) == 1);
+        CHECK(error[0] == '\0');
+    }
+    CHECK(waitpid(-1, NULL, WNOHANG) == -1 && errno == ECHILD);
+    CHECK(w->remarks == 0);
+    return 0;
+}
+
+ALONE(long_compiles_show_progress)
+{
+    char error[512];
+    faults(w, "slow=2.5");
+    CHECK(live(w, w->cache, error, sizeof error) == GRAFT_OK);
+    CHECK(w->progress >= 3 && w->taken_back == 1);
+    CHECK(strstr(w->last, "compiling kernels for opencl:0") != NULL && strstr(w->last, "simple.cl") != NULL);
+    CHECK(w->remarks == 0);
+    return 0;
+}
+
+/* ---- what is kept ---- */
+
+/* The driver keeps nothing: one program is compiled twice to find out, the next ones come as binaries. */
+ALONE(binaries_are_kept_where_they_gain)
+{
+    faults(w, "slow=3");
+    open_world(w, w->cache);
+    CHECK(fill(w, PLAIN, 1) == GRAFT_OK);
+    CHECK(builds(w, "source", false) == 1 && builds(w, "source", true) == 1);
+    close_world(w);
+    CHECK(kept_state(w) == GRAFT_OPENCL_CACHED_BINARY);
+    faults(w, "slow=3");
+    open_world(w, w->cache);
+    CHECK(fill(w, PLAIN, 2) == GRAFT_OK);
+    CHECK(builds(w, "source", true) == 0 && builds(w, "binary", true) == 1);
+    CHECK(fill(w, OTHER, 3) == GRAFT_OK);
+    CHECK(builds(w, "source", true) == 0 && builds(w, "source", false) == 1 &&
+          builds(w, "binary", true) == 2);
+    close_world(w);
+    return 0;
+}
+
+ALONE(nothing_is_kept_where_the_driver_keeps_it)
+{
+    char error[512], words[256];
+    snprintf(words, sizeof words, "slow-once=%s/built:3", w->folder);
+    faults(w, words);
+    CHECK(live(w, w->cache, error, sizeof error) == GRAFT_OK);
+    CHECK(kept_state(w) == GRAFT_OPENCL_CACHED_USELESS);
+    faults(w, words);
+    CHECK(live(w, w->cache, error, sizeof error) == GRAFT_OK);
+    CHECK(builds(w, "source", true) == 1 && builds(w, "binary", true) == 0);
+    return 0;
+}
+
+/* Without a helper it takes two processes to find out. */
+ALONE(the_second_process_decides_without_a_helper)
+{
+    char error[512], words[256];
+    setenv("GRAFT_COMPILER", "", 1);
+    snprintf(words, sizeof words, "slow-once=%s/built:3", w->folder);
+    faults(w, words);
+    CHECK(live(w, w->cache, error, sizeof error) == GRAFT_OK);
+    CHECK(kept_state(w) == GRAFT_OPENCL_CACHED_SEEN);
+    CHECK(live(w, w->cache, error, sizeof error) == GRAFT_OK);
+    CHECK(kept_state(w) == GRAFT_OPENCL_CACHED_USELESS);
+    test_folder_remove(w->cache);
+    faults(w, "slow=3");
+    CHECK(live(w, w->cache, error, sizeof error) == GRAFT_OK);
+    CHECK(kept_state(w) == GRAFT_OPENCL_CACHED_SEEN);
+    CHECK(live(w, w->cache, error, sizeof error) == GRAFT_OK);
+    CHECK(kept_state(w) == GRAFT_OPENCL_CACHED_BINARY);
+    CHECK(builds(w, "source", false) == 0);
+    return 0;
+}
+
+ALONE(binaries_that_load_slowly_are_given_up)
+{
+    char error[512];
+    faults(w, "slow=3 slow-binary=3");
+    CHECK(live(w, w->cache, error, sizeof error) == GRAFT_OK);
+    CHECK(kept_state(w) == GRAFT_OPENCL_CACHED_BINARY); /* it is not known yet */
+    CHECK(live(w, w->cache, error, sizeof error) == GRAFT_OK);
+    CHECK(kept_state(w) == GRAFT_OPENCL_CACHED_USELESS);
+    faults(w, "slow=3 slow-binary=3");
+    CHECK(live(w, w->cache, error, sizeof error) == GRAFT_OK);
+    CHECK(builds(w, "source", true) == 1 && builds(w, "binary", true) == 0);
+    return 0;
+}
+
+/* A whole file whose contents the driver does not take any more: as if it were new. */
+ALONE(binaries_of_another_driver_are_replaced)
+{
+    char error[512], folder[192], path[512];
+    faults(w, "slow=3");
+    CHECK(live(w, w->cache, error, sizeof error) == GRAFT_OK);
+    CHECK(kept_state(w) == GRAFT_OPENCL_CACHED_BINARY);
+    snprintf(folder, sizeof folder, "%s/opencl", w->cache);
+    DIR *const list = opendir(folder);
+    for (struct dirent *entry; (entry = readdir(list)) != NULL;) {
+        if (entry->d_name[0] != '.') {
+            snprintf(path, sizeof path, "%s/%s", folder, entry->d_name);
+        }
+    }
+    closedir(list);
+    struct graft_context *context = NULL;
+    const struct graft_context_options options = {.threads = 1, .cache_folder = w->cache};
+    char *file = NULL;
+    size_t size = 0;
+    uint64_t key_size = 0;
+    CHECK(graft_context_open(&options, &context) == GRAFT_OK);
+    CHECK(graft_file_read(context, path, 1 << 28, &file, &size) == GRAFT_OK);
+    memcpy(&key_size, file + 8, sizeof key_size);
+    char *const key = calloc(1, (size_t)key_size + 1);
+    memcpy(key, file + 48, (size_t)key_size);
+    const struct graft_opencl_binary wrong = {.state = GRAFT_OPENCL_CACHED_BINARY,
+                                              .data = (char *)(uintptr_t)"no program of any driver",
+                                              .size = 24,
+                                              .seconds = 3};
+    CHECK(graft_opencl_cache_write(context, key, &wrong));
+    faults(w, "slow=3");
+    CHECK(live(w, w->cache, error, sizeof error) == GRAFT_OK);
+    CHECK(error[0] == '\0' && w->remarks == 0);
+    CHECK(builds(w, "source", false) == 1);
+    struct graft_opencl_binary binary;
+    CHECK(graft_opencl_cache_read(context, key, &binary));
+    CHECK(binary.state != GRAFT_OPENCL_CACHED_BINARY || binary.size > 24);
+    graft_release(context, binary.data);
+    graft_release(context, file);
+    graft_context_close(&context);
+    free(key);
+    return 0;
+}
+
+/* Two programs at once, both for the first time. */
+ALONE(two_first_uses_at_once_are_both_right)
+{
+    pid_t processes[2];
+    char error[512];
+    for (int i = 0; i < 2; i++) {
+        processes[i] = fork();
+        CHECK(processes[i] >= 0);
+        if (processes[i] == 0) {
+            _exit(live(w, w->cache, error, sizeof error) == GRAFT_OK && w->remarks == 0 ? 0 : 1);
+        }
+    }
+    for (int i = 0; i < 2; i++) {
+        int status = 0;
+        CHECK(waitpid(processes[i], &status, 0) == processes[i]);
+        CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+    }
+    CHECK(kept_state(w) >= 0);
+    CHECK(live(w, w->cache, error, sizeof error) == GRAFT_OK);
+    return 0;
+}
+
+/* ---- where nothing can be kept: right results, one remark at most ---- */
+
+ALONE(no_home_is_no_trouble)
+{
+    char error[512];
+    unsetenv("HOME");
+    unsetenv("XDG_CACHE_HOME");
+    unsetenv("GRAFT_CACHE");
+    CHECK(live(w, NULL, error, sizeof error) == GRAFT_OK);
+    CHECK(w->remarks == 0);
+    setenv("HOME", "/proc/no/home", 1);
+    CHECK(live(w, NULL, error, sizeof error) == GRAFT_OK);
+    CHECK(w->remarks == 1 && strstr(w->last, "/proc/no/home") != NULL);
+    return 0;
+}
+
+ALONE(a_file_as_the_folder_costs_one_remark)
+{
+    char file[192], error[512];
+    snprintf(file, sizeof file, "%s/file", w->folder);
+    FILE *const made = fopen(file, "wb");
+    CHECK(made != NULL);
+    fclose(made);
+    CHECK(live(w, file, error, sizeof error) == GRAFT_OK);
+    CHECK(w->remarks == 1 && strstr(w->last, file) != NULL);
+    w->remarks = 0;
+    snprintf(file, sizeof file, "%s/opencl", w->cache);
+    CHECK(mkdir(w->cache, 0700) == 0);
+    CHECK(symlink("/dev/null", file) == 0); /* CACHE/opencl is no folder */
+    open_world(w, w->cache);
+    CHECK(fill(w, PLAIN, 1) == GRAFT_OK && fill(w, OTHER, 2) == GRAFT_OK);
+    CHECK(w->remarks == 1 && strstr(w->last, "not kept") != NULL);
+    CHECK(strcmp(graft_context_error(w->context), "") == 0);
+    close_world(w);
+    return 0;
+}
+
+ALONE(a_folder_that_cannot_be_written_costs_one_remark)
+{
+    char error[512];
+    CHECK(mkdir(w->cache, 0555) == 0 && chmod(w->folder, 0777) == 0 && chmod(pocl, 0777) == 0);
+    if (geteuid() == 0 && (setgid(65534) != 0 || setuid(65534) != 0)) {
+        return 0; /* not allowed here */
+    }
+    snprintf(w->log, sizeof w->log, "%s/log2", w->folder);
+    setenv("POCL_CACHE_DIR", w->folder, 1); /* one that it may write */
+    faults(w, "");
+    open_world(w, w->cache);
+    CHECK(fill(w, PLAIN, 1) == GRAFT_OK && fill(w, OTHER, 2) == GRAFT_OK);
+    close_world(w);
+    CHECK(w->remarks == 1 && strstr(w->last, "not kept") != NULL && strstr(w->last, w->cache) != NULL);
+    (void)error;
+    return 0;
+}
+
+int main(void)
+{
+    const char *const layer = getenv("GRAFT_TEST_LAYER");
+    const char *const helper = getenv("GRAFT_TEST_COMPILER");
+    if (layer == NULL || helper == NULL || access(layer, R_OK) != 0 || access(helper, X_OK) != 0) {
+        print_message("no layers in this OpenCL loader, or no helper: skipped\n");
+        return 77;
+    }
+    test_folder(pocl, sizeof pocl);
+    if (run_alone(have_device) == 77) {
+        print_message("no OpenCL device: skipped\n");
+        test_folder_remove(pocl);
+        return 77;
+    }
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_is_new_is_compiled_in_a_child_first),
+        cmocka_unit_test(another_driver_is_a_new_device),
+        cmocka_unit_test(a_compiler_that_crashes_costs_a_message),
+        cmocka_unit_test(a_compiler_that_hangs_is_ended),
+        cmocka_unit_test(compiling_can_be_cancelled),
+        cmocka_unit_test(what_does_not_compile_is_quoted),
+        cmocka_unit_test(without_a_helper_it_is_compiled_here),
+        cmocka_unit_test(long_compiles_show_progress),
+        cmocka_unit_test(binaries_are_kept_where_they_gain),
+        cmocka_unit_test(nothing_is_kept_where_the_driver_keeps_it),
+        cmocka_unit_test(the_second_process_decides_without_a_helper),
+        cmocka_unit_test(binaries_that_load_slowly_are_given_up),
+        cmocka_unit_test(binaries_of_another_driver_are_replaced),
+        cmocka_unit_test(two_first_uses_at_once_are_both_right),
+        cmocka_unit_test(no_home_is_no_trouble),
+        cmocka_unit_test(a_file_as_the_folder_costs_one_remark),
+        cmocka_unit_test(a_folder_that_cannot_be_written_costs_one_remark),
+    };
+    const int failed = cmocka_run_group_tests(tests, NULL, NULL);
+    test_folder_remove(pocl);
+    return failed;
+}

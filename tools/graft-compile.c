@@ -1,0 +1,235 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The helper that compiles OpenCL programs for the library, so that a compiler that crashes takes only this
+ * process with it. Started by the library with a socket as standard input; serves requests
+ * (backend/opencl/compile.h) until nobody asks any more.
+ */
+#include "backend/opencl/compile.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#define SOCKET 0
+#define MOST 64 /* platforms, devices of one */
+
+/* Between requests. */
+struct helper {
+    struct graft_compile_request last; /* the device that is open */
+    cl_device_id device;
+    cl_context context;
+};
+
+/* A request with what follows it. */
+struct work {
+    struct graft_compile_request request;
+    char *identity;
+    char *options;
+    char *source;
+};
+
+static bool receive(void *data, size_t size)
+{
+    char *bytes = data;
+    while (size > 0) {
+        const ssize_t got = recv(SOCKET, bytes, size, 0);
+        if (got < 0 && errno == EINTR) {
+            continue;
+        }
+        if (got <= 0) {
+            return false;
+        }
+        bytes += got;
+        size -= (size_t)got;
+    }
+    return true;
+}
+
+static bool give(const void *data, size_t size)
+{
+    const char *bytes = data;
+    while (size > 0) {
+        const ssize_t sent = send(SOCKET, bytes, size, MSG_NOSIGNAL);
+        if (sent < 0 && errno == EINTR) {
+            continue;
+        }
+        if (sent <= 0) {
+            return false;
+        }
+        bytes += sent;
+        size -= (size_t)sent;
+    }
+    return true;
+}
+
+static double now(void)
+{
+    struct timespec time;
+    clock_gettime(CLOCK_MONOTONIC, &time);
+    return (double)time.tv_sec + 1e-9 * (double)time.tv_nsec;
+}
+
+/* A text of `size` bytes, its zero included; NULL at the end of the stream or if it is none. */
+static char *receive_text(uint32_t size)
+{
+    char *const text = size > 0 && size <= GRAFT_COMPILE_MOST ? malloc(size) : NULL;
+    if (text != NULL && receive(text, size) && text[size - 1] == '\0') {
+        return text;
+    }
+    free(text);
+    return NULL;
+}
+
+static void close_work(struct work *work)
+{
+    free(work->identity);
+    free(work->options);
+    free(work->source);
+    *work = (struct work){.identity = NULL};
+}
+
+/* False when nobody asks any more. */
+static bool receive_work(struct work *work)
+{
+    struct pollfd waiting = {SOCKET, POLLIN, 0};
+    *work = (struct work){.identity = NULL};
+    if (poll(&waiting, 1, GRAFT_COMPILE_IDLE * 1000) <= 0 ||
+        !receive(&work->request, sizeof(work->request)) || work->request.magic != GRAFT_COMPILE_MAGIC) {
+        return false;
+    }
+    work->identity = receive_text(work->request.identity_size);
+    work->options = work->identity != NULL ? receive_text(work->request.options_size) : NULL;
+    work->source = work->options != NULL ? receive_text(work->request.source_size) : NULL;
+    return work->source != NULL;
+}
+
+/* The device asked for, if it is that one; opened once. */
+static bool open_device(struct helper *helper, const struct work *work)
+{
+    const struct graft_compile_request *const request = &work->request;
+    cl_platform_id platforms[MOST];
+    cl_device_id devices[MOST];
+    cl_uint count = 0;
+    char identity[1200];
+    if (helper->context != NULL && helper->last.platform == request->platform &&
+        helper->last.device == request->device) {
+        return true;
+    }
+    if (clGetPlatformIDs(MOST, platforms, &count) != CL_SUCCESS || request->platform >= count ||
+        request->platform >= MOST) {
+        return false;
+    }
+    const cl_platform_id platform = platforms[request->platform];
+    if (clGetDeviceIDs(platform, CL_DEVICE_TYPE_ALL, MOST, devices, &count) != CL_SUCCESS ||
+        request->device >= count || request->device >= MOST) {
+        return false;
+    }
+    graft_compile_identity(platform, devices[request->device], identity, sizeof(identity));
+    if (strcmp(identity, work->identity) != 0) {
+        return false;
+    }
+    const cl_context_properties properties[] = {CL_CONTEXT_PLATFORM, (cl_context_properties)platform, 0};
+    cl_int code = CL_SUCCESS;
+    if (helper->context != NULL) {
+        clReleaseContext(helper->context);
+    }
+    helper->device = devices[request->device];
+    helper->last = *request;
+    helper->context = clCreateContext(properties, 1, &helper->device, NULL, NULL, &code);
+    return code == CL_SUCCESS;
+}
+
+static char *read_log(const struct helper *helper, cl_program program, uint32_t *size)
+{
+    size_t length = 0;
+    *size = 0;
+    if (clGetProgramBuildInfo(program, helper->device, CL_PROGRAM_BUILD_LOG, 0, NULL, &length) !=
+            CL_SUCCESS ||
+        length == 0) {
+        return NULL;
+    }
+    char *const log = calloc(length + 1, 1);
+    if (log != NULL) {
+        clGetProgramBuildInfo(program, helper->device, CL_PROGRAM_BUILD_LOG, length, log, NULL);
+        *size = (uint32_t)(length < GRAFT_COMPILE_LOG ? length + 1 : GRAFT_COMPILE_LOG);
+        log[*size - 1] = '\0';
+    }
+    return log;
+}
+
+static unsigned char *read_binary(cl_program program, uint64_t *result)
+{
+    size_t size = 0;
+    *result = 0;
+    if (clGetProgramInfo(program, CL_PROGRAM_BINARY_SIZES, sizeof(size), &size, NULL) != CL_SUCCESS ||
+        size == 0 || size > GRAFT_COMPILE_MOST) {
+        return NULL;
+    }
+    unsigned char *const binary = calloc(size, 1);
+    if (binary != NULL &&
+        clGetProgramInfo(program, CL_PROGRAM_BINARIES, sizeof(binary), (void *)&binary, NULL) == CL_SUCCESS) {
+        *result = size;
+    }
+    return binary;
+}
+
+static bool serve(struct helper *helper, const struct work *work)
+{
+    struct graft_compile_reply reply = {.magic = GRAFT_COMPILE_MAGIC, .result = GRAFT_COMPILE_NO_DEVICE};
+    cl_program program = NULL;
+    char *log = NULL;
+    unsigned char *binary = NULL;
+    const char *const source = work->source;
+    cl_int code = CL_SUCCESS;
+    if (open_device(helper, work)) {
+        program = clCreateProgramWithSource(helper->context, 1, (const char **)&source, NULL, &code);
+    }
+    if (program != NULL) {
+        const double begin = now();
+        reply.code = clBuildProgram(program, 1, &helper->device, work->options, NULL, NULL);
+        reply.seconds = now() - begin;
+        reply.result = reply.code == CL_SUCCESS ? GRAFT_COMPILE_BUILT : GRAFT_COMPILE_FAILED;
+        if (reply.code != CL_SUCCESS) {
+            log = read_log(helper, program, &reply.log_size);
+        } else if (work->request.binary != 0) {
+            binary = read_binary(program, &reply.binary_size);
+        }
+    }
+    const bool good =
+        give(&reply, sizeof(reply)) && give(log, reply.log_size) && give(binary, (size_t)reply.binary_size);
+    if (program != NULL) {
+        clReleaseProgram(program);
+    }
+    free(log);
+    free(binary);
+    return good;
+}
+
+int main(void)
+{
+    const struct rlimit none = {0, 0};
+    struct helper helper = {.context = NULL};
+    struct work work;
+    bool good = true;
+    /* Whatever the starting process had open is not ours: a pipe kept open here would never end there. */
+    close_range(3, ~0u, 0);
+    setrlimit(RLIMIT_CORE, &none);
+    signal(SIGINT, SIG_IGN); /* who started us decides, and our socket ends with it */
+    const uint32_t hello = GRAFT_COMPILE_MAGIC;
+    good = give(&hello, sizeof(hello));
+    while (good && receive_work(&work)) {
+        alarm(work.request.seconds);
+        good = serve(&helper, &work);
+        alarm(0);
+        close_work(&work);
+    }
+    /* The driver is not closed: what is left goes with the process, and its clean-up can only go wrong. */
+    _exit(0);
+}
