@@ -105,6 +105,12 @@ GRAFT_API int graft_batch_norm(struct graft_graph *graph, int x, int gamma, int 
 GRAFT_API int graft_batch_norm_training(struct graft_graph *graph, int x, int gamma, int beta,
                                         int running_mean, int running_variance, float epsilon,
                                         float momentum);
+/* x [n, …, c], gamma and beta [c]; see graft_group_norm_attributes. */
+GRAFT_API int graft_group_norm(struct graft_graph *graph, int x, int gamma, int beta, int32_t groups,
+                               float epsilon);
+/* Over the last `dims` dimensions, whose shape gamma and beta have: 1 for the vectors of a transformer. */
+GRAFT_API int graft_layer_norm(struct graft_graph *graph, int x, int gamma, int beta, int dims,
+                               float epsilon);
 /* Along the last dimension; log_softmax is exact where softmax has gone to 0. */
 GRAFT_API int graft_softmax(struct graft_graph *graph, int x);
 GRAFT_API int graft_log_softmax(struct graft_graph *graph, int x);

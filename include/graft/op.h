@@ -121,6 +121,16 @@ struct graft_batch_norm_attributes {
 };
 
 /*
+ * x [n, …, c]: each image's channels in `groups` runs of c / groups; mean and (biased) variance of a group
+ * are taken over its channels and all that lies between n and c. groups = 1 is layer normalization over all
+ * but n, groups = c instance normalization (Wu, He: "Group normalization", 2018).
+ */
+struct graft_group_norm_attributes {
+    int32_t groups; /* ≥ 1, divides c */
+    float epsilon;
+};
+
+/*
  * losses[n] = −Σ_c target[n, c] × log softmax(logits)[n, c], target = weights[c] × ((1 − s) × one-hot + s /
  * classes): PyTorch's cross_entropy with weight and label_smoothing. Its mean over rows divides by the sum of
  * the labels' weights. A label outside [0, classes) makes the loss and the gradient of its row NaN.

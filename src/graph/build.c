@@ -134,6 +134,38 @@ int graft_batch_norm_training(struct graft_graph *graph, int x, int gamma, int b
     return apply(graph, GRAFT_OP_BATCH_NORM, &a, (const int[]){x, gamma, beta, stats[0], stats[1]}, 5);
 }
 
+int graft_group_norm(struct graft_graph *graph, int x, int gamma, int beta, int32_t groups, float epsilon)
+{
+    const union graft_attributes a = {.group_norm = {.groups = groups, .epsilon = epsilon}};
+    int outputs[GRAFT_MAX_OUTPUTS];
+    return graft_graph_apply(graph, GRAFT_OP_GROUP_NORM, &a, (const int[]){x, gamma, beta}, 3, outputs);
+}
+
+/* One group over [all before, the last dimensions as one]. */
+int graft_layer_norm(struct graft_graph *graph, int x, int gamma, int beta, int dims, float epsilon)
+{
+    const struct graft_desc *const desc = graft_graph_desc(graph, x);
+    if (!desc)
+        return -1;
+    const struct graft_shape shape = desc->shape;
+    if (dims < 1 || dims > shape.rank) {
+        graph->status =
+            graft_fail(graph->context, GRAFT_ERROR_SHAPE,
+                       "layer_norm: it is over 1 to %d last dimensions, not %d", shape.rank, dims);
+        return -1;
+    }
+    int64_t outer = 1, inner = 1;
+    for (int i = 0; i < shape.rank; i++)
+        *(i < shape.rank - dims ? &outer : &inner) *= shape.dim[i];
+    const struct graft_shape rows = graft_shape_of(2, outer, inner), vector = graft_shape_of(1, inner);
+    if (dims > 1) {
+        gamma = graft_reshape(graph, gamma, &vector);
+        beta = graft_reshape(graph, beta, &vector);
+    }
+    const int y = graft_group_norm(graph, graft_reshape(graph, x, &rows), gamma, beta, 1, epsilon);
+    return graft_reshape(graph, y, &shape);
+}
+
 int graft_softmax(struct graft_graph *graph, int x)
 {
     return apply(graph, GRAFT_OP_SOFTMAX, NULL, &x, 1);

@@ -66,6 +66,11 @@ enum graft_status graft_lrn_check(struct graft_context *context, const struct gr
 /* x, y, dy of a batch normalization: rank ≥ 2, channels last, each of the given inputs a vector of them. */
 enum graft_status graft_batch_norm_check(struct graft_context *context, const struct graft_call *call,
                                          int first_vector, int last_vector);
+/* x of a group normalization: rank ≥ 2, groups that divide the channels and are not empty; the input `vector`
+ * one of channels, `stats` [n, groups, 2]. -1 for an input that the op does not have. */
+enum graft_status graft_group_norm_check(struct graft_context *context, const struct graft_call *call,
+                                         int vector, int stats);
+void graft_format_group_norm(const struct graft_call *call, char *text, size_t size);
 /* p, gradient and the states have one shape, hyper is [4], and the attributes are in range. */
 enum graft_status graft_update_check(struct graft_context *context, const struct graft_call *call);
 

@@ -27,6 +27,7 @@ union graft_attributes {
     struct graft_reduce_attributes reduce;
     struct graft_broadcast_attributes broadcast;
     struct graft_batch_norm_attributes batch_norm; /* batch_norm* */
+    struct graft_group_norm_attributes group_norm; /* group_norm* */
     struct graft_cross_entropy_attributes cross_entropy;
     struct graft_dropout_attributes dropout;
     struct graft_concat_attributes concat;
@@ -150,6 +151,11 @@ enum graft_status graft_op_fail(struct graft_context *context, const struct graf
 /* Output size of a window op along one axis, or -1 if it does not fit. */
 int64_t graft_window_output(int64_t size, int64_t kernel, int64_t stride, int64_t dilation,
                             int64_t pad_before, int64_t pad_after, bool ceil_mode);
+/* x [n, …, c] as the group_norm ops see it: [images, pixels, groups, width], channels = groups × width. */
+struct graft_group_layout {
+    int64_t images, pixels, groups, width, channels;
+};
+struct graft_group_layout graft_group_layout_of(const struct graft_shape *x, int32_t groups);
 /* NumPy's broadcast of two shapes; false if they do not fit. */
 bool graft_shape_broadcast(const struct graft_shape *a, const struct graft_shape *b,
                            struct graft_shape *result);

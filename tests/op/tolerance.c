@@ -88,6 +88,11 @@ static const struct rule rules[GRAFT_OP_COUNT] = {
     [GRAFT_OP_BATCH_NORM_GRAD_PARAM] = {false, 8, ".a..", spread_grad_param, NULL},
     [GRAFT_OP_BATCH_NORM_GRAD_INPUT] = {false, 14, ".aa..nn", spread_grad_input, NULL},
     [GRAFT_OP_BATCH_NORM_FOLD] = {false, 10, "aaaan.", NULL, NULL},
+    /* the mean's division (5), var + ε, sqrt and division (8), two products, + beta */
+    [GRAFT_OP_GROUP_NORM] = {false, 16, NULL, NULL, graft_magnitude_group_norm},
+    /* gamma · dy, x̂ (2), two means (5), their product, rstd, two differences */
+    [GRAFT_OP_GROUP_NORM_GRAD_INPUT] = {false, 14, NULL, NULL, graft_magnitude_group_norm_grad_input},
+    [GRAFT_OP_GROUP_NORM_GRAD_PARAM] = {false, 8, NULL, NULL, graft_magnitude_group_norm_grad_param},
     /* exp (6), division (5), the sum */
     [GRAFT_OP_SOFTMAX] = {false, 12, NULL, NULL, graft_magnitude_softmax},
     [GRAFT_OP_SOFTMAX_GRAD] = {false, 4, NULL, NULL, graft_magnitude_softmax_grad},

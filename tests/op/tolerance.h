@@ -40,6 +40,9 @@ void graft_tolerance_activate(struct graft_heap *heap, struct graft_truth *truth
 void graft_magnitude_unary(struct graft_magnitude *m); /* these three: tolerance_function.c */
 void graft_magnitude_unary_grad(struct graft_magnitude *m);
 void graft_magnitude_binary_grad(struct graft_magnitude *m);
+void graft_magnitude_group_norm(struct graft_magnitude *m);
+void graft_magnitude_group_norm_grad_input(struct graft_magnitude *m);
+void graft_magnitude_group_norm_grad_param(struct graft_magnitude *m);
 void graft_magnitude_softmax(struct graft_magnitude *m);
 void graft_magnitude_softmax_grad(struct graft_magnitude *m);
 void graft_magnitude_log_softmax(struct graft_magnitude *m);

@@ -65,6 +65,24 @@ def normalization():
     show("bn_dbeta", beta.grad)
 
 
+def groups():
+    """group_norm_test.c: group_norm of [n, h, w, c], and layer_norm over the last two of three dimensions."""
+    x = tensor([2, 3, 2, 6], 1).requires_grad_()
+    gamma = tensor([6], 2).requires_grad_()
+    beta = tensor([6], 3).requires_grad_()
+    y = nhwc(F.group_norm(nchw(x), 3, gamma, beta, eps=0.125))
+    y.backward(tensor(y.shape, 4))
+    for name, value in {"": y, "_dx": x.grad, "_dgamma": gamma.grad, "_dbeta": beta.grad}.items():
+        show("group_norm" + name, value)
+    x = tensor([3, 2, 5], 1).requires_grad_()
+    gamma = tensor([2, 5], 2).requires_grad_()
+    beta = tensor([2, 5], 3).requires_grad_()
+    y = F.layer_norm(x, [2, 5], gamma, beta, eps=0.125)
+    y.backward(tensor(y.shape, 4))
+    for name, value in {"": y, "_dx": x.grad, "_dgamma": gamma.grad, "_dbeta": beta.grad}.items():
+        show("layer_norm" + name, value)
+
+
 def classification():
     x = tensor([3, 5], 1).requires_grad_()
     losses = F.cross_entropy(x, torch.tensor([0, 4, 2]), reduction="none", label_smoothing=0.125)
@@ -125,5 +143,5 @@ def dropout():
     show("dropout", x * keep / 0.75)
 
 
-header("GRAFT_TESTS_OP_EXPECTED_H", "op_expected.py", convolution, pooling, normalization, classification, updates,
+header("GRAFT_TESTS_OP_EXPECTED_H", "op_expected.py", convolution, pooling, normalization, groups, classification, updates,
        dropout)
