@@ -2,24 +2,22 @@
 /*
  * Adam, `count` elements: g = scale × gradient (+ decay × p if not decoupled); m = b1 × m + (1 − b1) × g;
  * v = b2 × v + (1 − b2) × g²; p −= lr × decay × p (decoupled); p −= lr × (m / h1) / (sqrt(v / h2) + epsilon).
- * hyper = {lr, h1, h2, scale}; rest1 = 1 − b1 and rest2 = 1 − b2, rounded once. Required -D: those of
- * simple.h.
+ * Required -D: those of simple.h.
  */
-#include "simple.h"
+#include "update.h"
 
 KERNEL void adam(global float *p, const ulong p_at, const global float *gradient, const ulong gradient_at,
-                 global float *m, const ulong m_at, global float *v, const ulong v_at,
-                 const global float *hyper, const ulong hyper_at, const float beta1, const float rest1,
-                 const float beta2, const float rest2, const float epsilon, const float decay,
-                 const int decoupled, const int count)
+                 global float *m, const ulong m_at, global float *v, const ulong v_at, UPDATE_ARGUMENTS)
 {
     p += p_at;
     gradient += gradient_at;
     m += m_at;
     v += v_at;
     hyper += hyper_at;
+    const float scale = update_scale(hyper, squares + squares_at, max_norm);
+    if (isnan(scale))
+        return;
     const real rate = (real)(hyper[0]), correction1 = (real)(hyper[1]), correction2 = (real)(hyper[2]);
-    const real scale = (real)(hyper[3]);
     for (FLAT_LOOP(i, n, count)) {
         real value = load_some(p + i, (int)n);
         real g = scale * load_some(gradient + i, (int)n);

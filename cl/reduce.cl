@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Sums and means over dimensions of x. Kept dimensions are numbered k (there are `kept`), reduced ones r, of
- * which `outer` lie outside of the last dimension. reduce_rows: the last dimension (`inner`) is kept:
- * y[chunk, k, i] = sum over a chunk of r of x[k, r, i]. reduce_inner: the last dimension is summed, too:
- * y[chunk, k]; a chunk is some rows or some columns. reduce_combine: y[i] = sum over chunks of part[chunk,
- * i], divided; y[i] += … if accumulate. Work-group rule: any. With one chunk the first two write y, divided
- * and accumulated. Required -D: those of simple.h. Work-group rule: that of columns.h, one for each k, chunk
- * and block of columns.
+ * Sums and means over dimensions of x, or sums of its squares. Kept dimensions are numbered k (there are
+ * `kept`), reduced ones r, of which `outer` lie outside of the last dimension. reduce_rows: the last
+ * dimension (`inner`) is kept: y[chunk, k, i] = sum over a chunk of r of x[k, r, i]. reduce_inner: the last
+ * dimension is summed, too: y[chunk, k]; a chunk is some rows or some columns. reduce_combine: y[i] = sum
+ * over chunks of part[chunk, i], divided; y[i] += … if accumulate. Work-group rule: any. With one chunk the
+ * first two write y, divided and accumulated. Required -D: those of simple.h. Work-group rule: that of
+ * columns.h, one for each k, chunk and block of columns.
  */
 #include "columns.h"
 #include "strided.h"
@@ -24,9 +24,9 @@ int kept_row(int k, const int8 dim, const int8 stride)
 
 KERNEL void reduce_rows(global float *y, const ulong y_at, const global float *x, const ulong x_at,
                         const int kept, const int8 kept_dim, const int8 kept_stride, const int outer,
-                        const int8 dim, const int8 stride, const float divisor, const int accumulate,
-                        const int rows, const int inner, const int blocks, const int chunks,
-                        const int rows_each, const int columns)
+                        const int8 dim, const int8 stride, const int squares, const float divisor,
+                        const int accumulate, const int rows, const int inner, const int blocks,
+                        const int chunks, const int rows_each, const int columns)
 {
     LANE_MEMORY(memory);
     const int group = (int)get_group_id(0);
@@ -43,8 +43,10 @@ KERNEL void reduce_rows(global float *y, const ulong y_at, const global float *x
             sum[u] = (real)(0.0f);
         for (; row < stop; row += lanes) {
             const global float *const from = x + strided_row(row, outer, dim, stride);
-            for (EACH_VECTOR(u, column, inner))
-                sum[u] += load_some(from + u * VEC, COLUMNS_IN(u, column, inner));
+            for (EACH_VECTOR(u, column, inner)) {
+                const real value = load_some(from + u * VEC, COLUMNS_IN(u, column, inner));
+                sum[u] += squares ? value * value : value;
+            }
         }
         for (int u = 0; u < SUMMED; u++)
             total[u] += sum[u];
@@ -60,9 +62,9 @@ KERNEL void reduce_rows(global float *y, const ulong y_at, const global float *x
 
 KERNEL void reduce_inner(global float *y, const ulong y_at, const global float *x, const ulong x_at,
                          const int kept, const int8 kept_dim, const int8 kept_stride, const int outer,
-                         const int8 dim, const int8 stride, const float divisor, const int accumulate,
-                         const int rows, const int inner, const int row_chunks, const int chunks,
-                         const int rows_each, const int columns_each)
+                         const int8 dim, const int8 stride, const int squares, const float divisor,
+                         const int accumulate, const int rows, const int inner, const int row_chunks,
+                         const int chunks, const int rows_each, const int columns_each)
 {
     LANE_MEMORY(memory);
     const int chunk = (int)get_group_id(0) % chunks, k = (int)get_group_id(0) / chunks;
@@ -76,8 +78,10 @@ KERNEL void reduce_inner(global float *y, const ulong y_at, const global float *
         for (int i = column; i < column_end;) {
             const int stop = min(i + BLOCK_ROWS * lanes * VEC, column_end);
             real sum = (real)(0.0f);
-            for (; i < stop; i += lanes * VEC)
-                sum += load_some(from + i, min(column_end - i, VEC));
+            for (; i < stop; i += lanes * VEC) {
+                const real value = load_some(from + i, min(column_end - i, VEC));
+                sum += squares ? value * value : value;
+            }
             total += sum;
         }
     }

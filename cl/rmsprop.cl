@@ -1,21 +1,21 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * RMSprop, `count` elements: g = scale × gradient + decay × p; v = b2 × v + (1 − b2) × g²;
- * p −= lr × g / (sqrt(v) + epsilon). hyper = {lr, –, –, scale}; rest2 = 1 − b2, rounded once. Required -D:
- * those of simple.h.
+ * p −= lr × g / (sqrt(v) + epsilon). Required -D: those of simple.h.
  */
-#include "simple.h"
+#include "update.h"
 
 KERNEL void rmsprop(global float *p, const ulong p_at, const global float *gradient, const ulong gradient_at,
-                    global float *v, const ulong v_at, const global float *hyper, const ulong hyper_at,
-                    const float beta2, const float rest2, const float epsilon, const float decay,
-                    const int count)
+                    global float *v, const ulong v_at, UPDATE_ARGUMENTS)
 {
     p += p_at;
     gradient += gradient_at;
     v += v_at;
     hyper += hyper_at;
-    const real rate = (real)(hyper[0]), scale = (real)(hyper[3]);
+    const float scale = update_scale(hyper, squares + squares_at, max_norm);
+    if (isnan(scale))
+        return;
+    const real rate = (real)(hyper[0]);
     for (FLAT_LOOP(i, n, count)) {
         const real old = load_some(p + i, (int)n);
         const real g = scale * load_some(gradient + i, (int)n) + decay * old;

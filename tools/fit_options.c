@@ -204,6 +204,9 @@ static int fill(struct graft_command *command, struct graft_fit_request *request
     options->dropout = (float)request->dropout;
     options->label_smoothing = request->label_smoothing;
     options->momentum = request->momentum == 0 ? -1 : request->momentum < 0 ? 0 : request->momentum;
+    options->weight_decay = request->weight_decay == 0  ? -1
+                            : request->weight_decay < 0 ? 0
+                                                        : request->weight_decay;
     options->dataset.val_fraction = request->val_fraction == 0  ? -1
                                     : request->val_fraction < 0 ? 0
                                                                 : request->val_fraction;
@@ -242,12 +245,16 @@ int graft_fit_request_read(struct graft_command *command, struct graft_fit_reque
          &o->stage_factors, 0, 0},
         {"--batch", "N", "pictures a step", GRAFT_OPTION_INTEGER, &o->batch, 1, 65536},
         {"--input", "SIDE", "side of the pictures", GRAFT_OPTION_INTEGER, &o->input, 1, 8192},
-        {"--optimizer", "NAME", "adam, sgd or rmsprop", GRAFT_OPTION_TEXT, &o->optimizer, 0, 0},
+        {"--optimizer", "NAME", "adam, adamw, sgd or rmsprop", GRAFT_OPTION_TEXT, &o->optimizer, 0, 0},
         {"--momentum", "X", "of sgd (0.9)", GRAFT_OPTION_REAL, &r->momentum, 0, 1},
+        {"--nesterov", NULL, "sgd looks ahead along its momentum", GRAFT_OPTION_FLAG, &o->nesterov, 0, 0},
+        {"--clip-norm", "X", "gradients of a larger norm are scaled down to it", GRAFT_OPTION_REAL,
+         &o->clip_norm, 1e-12, 1e12},
         {"--schedule", "NAME", "of the learning rate: cosine, constant or step", GRAFT_OPTION_TEXT,
          &r->schedule, 0, 0},
         {"--warmup", "STEPS", "with a rising learning rate", GRAFT_OPTION_INTEGER, &r->warmup, 0, 1e9},
-        {"--weight-decay", "X", "pulls weights to 0", GRAFT_OPTION_REAL, &o->weight_decay, 0, 1e6},
+        {"--weight-decay", "X", "pulls weights to 0 (adamw: 0.01, else none)", GRAFT_OPTION_REAL,
+         &r->weight_decay, 0, 1e6},
         {"--label-smoothing", "X", "share of each label that goes to all classes", GRAFT_OPTION_REAL,
          &r->label_smoothing, 0, 0.999},
         {"--class-weights", "LIST", "of the loss: balanced, none, or a number for each class: 1,2.5",

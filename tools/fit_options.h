@@ -11,7 +11,7 @@ struct graft_fit_request {
     /* as they stand on the command line */
     const char *stages, *freeze, *schedule, *bn;
     int64_t epochs, warmup;
-    double momentum, val_fraction; /* < 0: not given */
+    double momentum, weight_decay, val_fraction; /* < 0: not given */
     double dropout, label_smoothing;
     char out[1024];
 };

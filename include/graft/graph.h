@@ -97,6 +97,9 @@ GRAFT_API int graft_global_avg_pool(struct graft_graph *graph, int x);
 GRAFT_API int graft_global_max_pool(struct graft_graph *graph, int x);
 GRAFT_API int graft_reduce(struct graft_graph *graph, int x,
                            const struct graft_reduce_attributes *attributes);
+/* Σ of the squares of all elements of some values, one number: the square of their common norm. -1 among the
+ * values is left out. */
+GRAFT_API int graft_sum_squares(struct graft_graph *graph, const int *values, int count);
 GRAFT_API int graft_broadcast(struct graft_graph *graph, int x, const struct graft_shape *shape, float scale);
 /* Normalizes with the given statistics; gamma, beta, mean, variance [c]. */
 GRAFT_API int graft_batch_norm(struct graft_graph *graph, int x, int gamma, int beta, int mean, int variance,
@@ -135,8 +138,8 @@ GRAFT_API int graft_reshape(struct graft_graph *graph, int x, const struct graft
  * Lin, Sun, CVPR 2018; PyTorch's ChannelShuffle). `groups` ≥ 1 divides c. */
 GRAFT_API int graft_channel_shuffle(struct graft_graph *graph, int x, int groups);
 /* The total variation of each picture of x [n, h, w, c] → [n]: Σ |x[h + 1, w] − x[h, w]| + |x[h, w + 1] −
- * x[h, w]| over places and channels (anisotropic; Rudin, Osher, Fatemi 1992), or the sum of the squares of those
- * differences. */
+ * x[h, w]| over places and channels (anisotropic; Rudin, Osher, Fatemi 1992), or the sum of the squares of
+ * those differences. */
 GRAFT_API int graft_total_variation(struct graft_graph *graph, int x, bool squared);
 /* [n, …] → [n, the rest]: order is that of our layout, (h, w, c). */
 GRAFT_API int graft_flatten(struct graft_graph *graph, int x);
@@ -150,13 +153,16 @@ GRAFT_API int graft_normalize(struct graft_graph *graph, int x, int mean, int st
  */
 GRAFT_API int graft_graph_sum(struct graft_graph *graph, int value);
 
-enum graft_optimizer { GRAFT_SGD = 0, GRAFT_ADAM = 1, GRAFT_RMSPROP = 2 };
+enum graft_optimizer { GRAFT_SGD = 0, GRAFT_ADAM = 1, GRAFT_RMSPROP = 2, GRAFT_ADAMW = 3 };
 /*
  * Updates a parameter in place in the update segment; optimizer state is created under
- * "<parameter>.<optimizer>.m" and ".v". hyper: an input [4], see graft_update_attributes. Returns 0 or -1.
+ * "<parameter>.<optimizer>.m" and ".v". hyper: an input [4], see graft_update_attributes; squares:
+ * graft_sum_squares of all gradients if attributes->max_norm clips them, else -1. GRAFT_ADAMW is adam with
+ * decoupled set. Returns 0 or -1.
  */
 GRAFT_API int graft_update(struct graft_graph *graph, enum graft_optimizer optimizer, int parameter,
-                           int gradient, int hyper, const struct graft_update_attributes *attributes);
+                           int gradient, int hyper, int squares,
+                           const struct graft_update_attributes *attributes);
 
 /*
  * Adds the nodes that compute d(of)/d(target) for each target; `of` has one element. gradients[i] is -1 for a
@@ -188,11 +194,11 @@ GRAFT_API const char *graft_variables_at(const struct graft_variables *variables
 
 /* ---- plans */
 struct graft_plan_options {
-    bool no_fusion;     /* neither fold nor fuse: every node of the graph is run as it stands */
-    bool no_in_place;   /* every intermediate has memory of its own during its life */
-    bool keep_all;      /* every intermediate can be read after a run (no reuse, no fusion) */
-    bool whole_batch;   /* every layer runs on the whole batch; else, on devices with caches, many layers run on
-                           a few pictures before the next ones come (the results may differ in rounding) */
+    bool no_fusion;   /* neither fold nor fuse: every node of the graph is run as it stands */
+    bool no_in_place; /* every intermediate has memory of its own during its life */
+    bool keep_all;    /* every intermediate can be read after a run (no reuse, no fusion) */
+    bool whole_batch; /* every layer runs on the whole batch; else, on devices with caches, many layers run on
+                         a few pictures before the next ones come (the results may differ in rounding) */
     bool check_numbers; /* after each node: GRAFT_ERROR_NUMERIC names the first layer that made NaN or Inf */
     bool deferred; /* nothing is allocated before graft_plan_acquire: for sizes, see graft_plan_get_memory */
     const char *variants;  /* forced variants, "conv2d=reference,matmul=clblast"; NULL: by default */

@@ -54,7 +54,11 @@ enum graft_binary {
     GRAFT_BINARY_MIN = 6,
     GRAFT_BINARY_COUNT = 7
 };
-enum graft_reduction { GRAFT_REDUCE_SUM = 0, GRAFT_REDUCE_MEAN = 1 };
+enum graft_reduction {
+    GRAFT_REDUCE_SUM = 0,
+    GRAFT_REDUCE_MEAN = 1,
+    GRAFT_REDUCE_SQUARES = 2 /* the sum of the squares */
+};
 
 /* out = floor((in + pads − dilation × (kernel − 1) − 1) / stride) + 1 */
 struct graft_conv2d_attributes {
@@ -219,10 +223,12 @@ struct graft_fill_attributes {
 /*
  * Parameter updates. `hyper` is an f32 vector [4] written by the host for each step:
  * {learning rate, 1 − beta1^t, 1 − beta2^t, gradient scale}; unused entries are ignored. g below = scale ×
- * gradient. sgd:     g += wd·p; v = momentum·v + g; p −= lr × (nesterov ? g + momentum·v : v)        (no v if
- * momentum is 0) adam:    g += wd·p (not decoupled); m = b1·m + (1−b1)·g; v = b2·v + (1−b2)·g²; p −= lr·wd·p
- * (decoupled); p −= lr × (m / h1) / (sqrt(v / h2) + epsilon) rmsprop: g += wd·p; v = b2·v + (1−b2)·g²; p −=
- * lr × g / (sqrt(v) + epsilon)              (PyTorch's form)
+ * gradient; with `squares`, the sum of the squares of all gradients, scale is multiplied by min(1, max_norm /
+ * (scale × √squares + 1e-6)), as torch.nn.utils.clip_grad_norm_ does it; squares that are not finite leave
+ * everything as it was, so that the step can be looked at. sgd:     g += wd·p; v = momentum·v + g; p −= lr ×
+ * (nesterov ? g + momentum·v : v)        (no v if momentum is 0) adam:    g += wd·p (not decoupled); m = b1·m
+ * + (1−b1)·g; v = b2·v + (1−b2)·g²; p −= lr·wd·p (decoupled); p −= lr × (m / h1) / (sqrt(v / h2) + epsilon)
+ * rmsprop: g += wd·p; v = b2·v + (1−b2)·g²; p −= lr × g / (sqrt(v) + epsilon)              (PyTorch's form)
  */
 struct graft_update_attributes {
     float momentum;
@@ -230,6 +236,7 @@ struct graft_update_attributes {
     float beta2; /* rmsprop: alpha */
     float epsilon;
     float weight_decay;
+    float max_norm; /* > 0 with squares; else 0 */
     bool nesterov;
     bool decoupled;
 };

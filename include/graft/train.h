@@ -19,6 +19,9 @@ struct graft_trainer_options {
     enum graft_optimizer optimizer;
     struct graft_update_attributes
         update; /* all zero: the optimizer's usual values, see graft_update_defaults */
+    /* > 0: gradients of all parameters together are scaled to a norm of at most this, as
+     * torch.nn.utils.clip_grad_norm_ does it, before weight decay is added; 0: as they are */
+    float clip_norm;
     float label_smoothing;
     const float *class_weights; /* [model->classes], each > 0, copied; NULL: 1 for all */
     const float *stage_factors; /* [model->stage_count] learning-rate factor of each stage; NULL: 1 for all */
@@ -29,9 +32,10 @@ struct graft_trainer_options {
     struct graft_plan_options plan; /* deferred: sizes only, of the whole batch; no step can be made */
 };
 
-/* momentum 0.9 (sgd); beta 0.9, 0.999, epsilon 1e-8 (adam); alpha 0.99, epsilon 1e-8 (rmsprop). */
+/* momentum 0.9 (sgd); beta 0.9, 0.999, epsilon 1e-8 (adam, adamw; this with weight decay 0.01); alpha 0.99,
+ * epsilon 1e-8 (rmsprop). */
 GRAFT_API struct graft_update_attributes graft_update_defaults(enum graft_optimizer optimizer);
-/* "sgd", "adam", "rmsprop". */
+/* "sgd", "adam", "rmsprop", "adamw". */
 GRAFT_API const char *graft_optimizer_name(enum graft_optimizer optimizer);
 GRAFT_API GRAFT_MUST_CHECK enum graft_status
 graft_optimizer_find(struct graft_context *context, const char *name, enum graft_optimizer *optimizer);
@@ -63,12 +67,15 @@ struct graft_step {
     int64_t number; /* from 1: bias correction of adam, dropout */
     bool no_update; /* compute loss and gradients only */
     /* out */
-    double loss;     /* mean over the valid rows, weighted by class_weights as PyTorch does it */
-    int64_t correct; /* rows whose largest logit is the label's */
+    double loss;          /* mean over the valid rows, weighted by class_weights as PyTorch does it */
+    int64_t correct;      /* rows whose largest logit is the label's */
+    double gradient_norm; /* with clip_norm, after an update: of all gradients together, before clipping; else
+                             0 */
 };
 
-/* One step. GRAFT_ERROR_NUMERIC if the loss is not finite; the message names the first layer that made NaN or
- * Inf. */
+/* One step. GRAFT_ERROR_NUMERIC if the loss is not finite, or with clip_norm the
+ * gradients' norm (neither parameters nor optimizer state are changed then); the message names the first
+ * layer that made NaN or Inf. */
 GRAFT_API GRAFT_MUST_CHECK enum graft_status graft_trainer_step(struct graft_trainer *trainer,
                                                                 struct graft_step *step);
 /* Rows computed at a time. */
@@ -209,8 +216,10 @@ struct graft_fit_options {
     int64_t batch;             /* 0: by default */
     int64_t input;             /* side of the input; 0: the network's */
     const char *optimizer;     /* NULL: "adam" */
-    double momentum;           /* sgd; < 0: none; 0: 0.9 */
-    double weight_decay;
+    double momentum;           /* sgd alone; < 0: none; 0: 0.9 */
+    bool nesterov;             /* sgd with momentum */
+    double weight_decay;       /* 0: 0.01 for adamw, else none; < 0: none */
+    double clip_norm;          /* see graft_trainer_options; 0: none */
     double label_smoothing;
     /* Of the training loss: "none", "balanced" (pictures / (classes × pictures of the class)), or a number >
      * 0 for each class in the order of their names, "1,2.5,1"; NULL: none. Evaluation is not weighted. */

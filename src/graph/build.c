@@ -108,6 +108,21 @@ int graft_reduce(struct graft_graph *graph, int x, const struct graft_reduce_att
     return apply(graph, GRAFT_OP_REDUCE, &a, &x, 1);
 }
 
+int graft_sum_squares(struct graft_graph *graph, const int *values, int count)
+{
+    int sum = -1;
+    for (int i = 0; i < count; i++) {
+        const struct graft_desc *const desc = graft_graph_desc(graph, values[i]);
+        if (!desc)
+            continue;
+        const struct graft_reduce_attributes all = {.kind = GRAFT_REDUCE_SQUARES,
+                                                    .axes = (1u << desc->shape.rank) - 1};
+        const int squares = graft_reduce(graph, values[i], &all);
+        sum = sum < 0 ? squares : graft_add(graph, sum, squares);
+    }
+    return sum;
+}
+
 int graft_broadcast(struct graft_graph *graph, int x, const struct graft_shape *shape, float scale)
 {
     const union graft_attributes a = {.broadcast = {.shape = *shape, .scale = scale}};
@@ -268,22 +283,23 @@ static int optimizer_state(struct graft_graph *graph, int parameter, const char 
 }
 
 int graft_update(struct graft_graph *graph, enum graft_optimizer optimizer, int parameter, int gradient,
-                 int hyper, const struct graft_update_attributes *attributes)
+                 int hyper, int squares, const struct graft_update_attributes *attributes)
 {
-    const union graft_attributes a = {.update = *attributes};
+    union graft_attributes a = {.update = *attributes};
     const enum graft_segment before = graph->segment;
     graph->segment = GRAFT_SEGMENT_UPDATE;
     int result = -1;
     if (optimizer == GRAFT_SGD) {
         const int v = attributes->momentum != 0 ? optimizer_state(graph, parameter, "sgd.v") : -1;
-        result = apply(graph, GRAFT_OP_SGD, &a, (const int[]){parameter, gradient, v, hyper}, 4);
-    } else if (optimizer == GRAFT_ADAM) {
+        result = apply(graph, GRAFT_OP_SGD, &a, (const int[]){parameter, gradient, v, hyper, squares}, 5);
+    } else if (optimizer == GRAFT_RMSPROP) {
+        const int v = optimizer_state(graph, parameter, "rmsprop.v");
+        result = apply(graph, GRAFT_OP_RMSPROP, &a, (const int[]){parameter, gradient, v, hyper, squares}, 5);
+    } else {
         const int m = optimizer_state(graph, parameter, "adam.m");
         const int v = optimizer_state(graph, parameter, "adam.v");
-        result = apply(graph, GRAFT_OP_ADAM, &a, (const int[]){parameter, gradient, m, v, hyper}, 5);
-    } else {
-        const int v = optimizer_state(graph, parameter, "rmsprop.v");
-        result = apply(graph, GRAFT_OP_RMSPROP, &a, (const int[]){parameter, gradient, v, hyper}, 4);
+        a.update.decoupled = attributes->decoupled || optimizer == GRAFT_ADAMW;
+        result = apply(graph, GRAFT_OP_ADAM, &a, (const int[]){parameter, gradient, m, v, hyper, squares}, 6);
     }
     graph->segment = before;
     return result;

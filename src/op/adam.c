@@ -2,7 +2,7 @@
 /* Adam (Kingma, Ba: "Adam: a method for stochastic optimization", 2015) and AdamW; formula in graft/op.h. */
 #include "op/check.h"
 
-enum { P, GRADIENT, M, V, HYPER };
+enum { P, GRADIENT, M, V, HYPER, SQUARES };
 
 static void work(const struct graft_call *call, struct graft_work *work)
 {
@@ -17,10 +17,11 @@ static enum graft_status infer(struct graft_context *context, struct graft_call 
 
 const struct graft_op_def graft_op_adam = {
     .name = "adam",
-    .input_names = {"p", "gradient", "m", "v", "hyper"},
+    .input_names = {"p", "gradient", "m", "v", "hyper", "squares"},
     .min_inputs = 5,
-    .max_inputs = 5,
+    .max_inputs = 6,
     .n_outputs = 0,
+    .optional = 1u << SQUARES,
     .mutates = 1u << P | 1u << M | 1u << V,
     .infer = infer,
     .work = work,

@@ -113,6 +113,9 @@ void graft_format_update(const struct graft_call *call, char *text, size_t size)
     if (a->weight_decay != 0) {
         graft_format_append(text, size, " weight decay %g", (double)a->weight_decay);
     }
+    if (a->max_norm != 0) {
+        graft_format_append(text, size, " max norm %g", (double)a->max_norm);
+    }
 }
 
 /* " x[2, 8, 8, 3] w[…]": real tensors without their dtype, unless it is f64. */

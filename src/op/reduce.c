@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* y = sum or mean of x over some dimensions. */
+/* y = sum or mean of x, or sum of x², over some dimensions. */
 #include "op/check.h"
 #include "op/emit.h"
 
@@ -32,7 +32,7 @@ static enum graft_status infer(struct graft_context *context, struct graft_call 
 {
     const struct graft_reduce_attributes *const a = &call->attributes.reduce;
     const struct graft_shape *const x = graft_call_shape(call, X);
-    if ((unsigned)a->kind > GRAFT_REDUCE_MEAN) {
+    if ((unsigned)a->kind > GRAFT_REDUCE_SQUARES) {
         return graft_op_fail(context, call, "there is no reduction of number %d", (int)a->kind);
     }
     if (a->axes >> x->rank != 0) {
@@ -59,11 +59,16 @@ static void gradient(struct graft_gradient *g)
     if (!graft_gradient_wanted(g, X)) {
         return;
     }
-    const bool mean = g->call->attributes.reduce.kind == GRAFT_REDUCE_MEAN;
+    const enum graft_reduction kind = g->call->attributes.reduce.kind;
+    const float scale = kind == GRAFT_REDUCE_MEAN      ? (float)(1 / terms(g->call))
+                        : kind == GRAFT_REDUCE_SQUARES ? 2
+                                                       : 1;
     const struct graft_shape full = kept(g->call);
     const int dy = graft_emit_reshape(g->emitter, g->output_gradients[0], &full);
-    g->input_gradients[X] = graft_emit_broadcast(g->emitter, dy, graft_call_shape(g->call, X),
-                                                 mean ? (float)(1 / terms(g->call)) : 1);
+    const int spread = graft_emit_broadcast(g->emitter, dy, graft_call_shape(g->call, X), scale);
+    g->input_gradients[X] = kind == GRAFT_REDUCE_SQUARES
+                                ? graft_emit_binary(g->emitter, GRAFT_BINARY_MUL, g->inputs[X], spread)
+                                : spread;
 }
 
 static void work(const struct graft_call *call, struct graft_work *work)
@@ -78,7 +83,8 @@ static void work(const struct graft_call *call, struct graft_work *work)
 static void format(const struct graft_call *call, char *text, size_t size)
 {
     const struct graft_reduce_attributes *const a = &call->attributes.reduce;
-    graft_format_append(text, size, " %s axes", a->kind == GRAFT_REDUCE_SUM ? "sum" : "mean");
+    static const char *const names[] = {"sum", "mean", "squares"};
+    graft_format_append(text, size, " %s axes", names[a->kind]);
     const char *separator = " ";
     for (int i = 0; i < GRAFT_MAX_RANK; i++) {
         if (a->axes >> i & 1u) {

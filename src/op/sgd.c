@@ -2,7 +2,7 @@
 /* Stochastic gradient descent, with or without momentum (Nesterov's too); formula in graft/op.h. */
 #include "op/check.h"
 
-enum { P, GRADIENT, V, HYPER };
+enum { P, GRADIENT, V, HYPER, SQUARES };
 
 static enum graft_status infer(struct graft_context *context, struct graft_call *call)
 {
@@ -30,11 +30,11 @@ static void work(const struct graft_call *call, struct graft_work *work)
 
 const struct graft_op_def graft_op_sgd = {
     .name = "sgd",
-    .input_names = {"p", "gradient", "v", "hyper"},
+    .input_names = {"p", "gradient", "v", "hyper", "squares"},
     .min_inputs = 4,
-    .max_inputs = 4,
+    .max_inputs = 5,
     .n_outputs = 0,
-    .optional = 1u << V,
+    .optional = 1u << V | 1u << SQUARES,
     .mutates = 1u << P | 1u << V,
     .infer = infer,
     .work = work,

@@ -10,7 +10,8 @@ enum graft_status graft_update_check(struct graft_context *context, const struct
 {
     const struct graft_update_attributes *const a = &call->attributes.update;
     const struct graft_shape *const p = graft_call_shape(call, P);
-    const int hyper = graft_op_get(call->op)->max_inputs - 1;
+    const int squares = graft_op_get(call->op)->max_inputs - 1;
+    const int hyper = squares - 1;
     enum graft_status status;
     for (int i = GRADIENT; i < hyper; i++) {
         if ((status = graft_check_shape(context, call, i, p, "that of p")) != GRAFT_OK) {
@@ -25,8 +26,18 @@ enum graft_status graft_update_check(struct graft_context *context, const struct
         (status = graft_check_number(context, call, "epsilon", (double)a->epsilon, 0, HUGE_VAL)) !=
             GRAFT_OK ||
         (status = graft_check_number(context, call, "weight decay", (double)a->weight_decay, 0, HUGE_VAL)) !=
+            GRAFT_OK ||
+        (status = graft_check_number(context, call, "max norm", (double)a->max_norm, 0, HUGE_VAL)) !=
             GRAFT_OK) {
         return status;
+    }
+    if (graft_call_has(call, squares) != (a->max_norm != 0)) {
+        return graft_op_fail(context, call,
+                             "squares must be given for a max norm other than 0 and only then; it is %g",
+                             (double)a->max_norm);
+    }
+    if (graft_call_has(call, squares) && graft_shape_count(graft_call_shape(call, squares)) != 1) {
+        return graft_op_fail(context, call, "squares must be one number");
     }
     return GRAFT_OK;
 }

@@ -88,6 +88,8 @@ static void set_options(json_t *config, const struct graft_fit_options *o)
     (void)json_object_set_new(config, "input", json_integer(o->input));
     (void)json_object_set_new(config, "optimizer", json_string(o->optimizer));
     (void)json_object_set_new(config, "momentum", json_real(o->momentum));
+    (void)json_object_set_new(config, "nesterov", json_boolean(o->nesterov));
+    (void)json_object_set_new(config, "clip_norm", json_real(o->clip_norm));
     (void)json_object_set_new(config, "weight_decay", json_real(o->weight_decay));
     (void)json_object_set_new(config, "label_smoothing", json_real(o->label_smoothing));
     (void)json_object_set_new(config, "class_weights",
@@ -202,6 +204,8 @@ enum graft_status graft_fit_config_read(struct graft_fit_job *job, const char *f
     o->input = (int64_t)number(config, "input");
     o->optimizer = text(config, "optimizer");
     o->momentum = number(config, "momentum");
+    o->nesterov = json_is_true(json_object_get(config, "nesterov"));
+    o->clip_norm = number(config, "clip_norm");
     o->weight_decay = number(config, "weight_decay");
     o->label_smoothing = number(config, "label_smoothing");
     o->class_weights = text(config, "class_weights");

@@ -48,17 +48,41 @@ static enum graft_status choose_network(struct graft_fit_job *job, const struct 
     return known;
 }
 
+/* What the optimizer is told; what it would ignore is refused. */
+static enum graft_status resolve_optimizer(struct graft_fit_job *job)
+{
+    struct graft_fit_options *const o = &job->options;
+    const enum graft_status status =
+        graft_optimizer_find(job->context, text_or(o->optimizer, "adam"), &job->optimizer);
+    if (status != GRAFT_OK)
+        return status;
+    o->optimizer = graft_optimizer_name(job->optimizer);
+    const bool sgd = job->optimizer == GRAFT_SGD;
+    if (!sgd && !o->resume && (o->nesterov || o->momentum > 0))
+        return graft_fail(job->context, GRAFT_ERROR_ARGUMENT,
+                          "momentum and nesterov are of the optimizer sgd; %s has none", o->optimizer);
+    if (sgd && o->nesterov && o->momentum < 0)
+        return graft_fail(job->context, GRAFT_ERROR_ARGUMENT, "nesterov needs a momentum above 0");
+    if (!(o->clip_norm >= 0 && isfinite(o->clip_norm)))
+        return graft_fail(job->context, GRAFT_ERROR_ARGUMENT,
+                          "gradients cannot be clipped to a norm of %g: it must be above 0, or 0 for none",
+                          o->clip_norm);
+    if (o->momentum == 0 && sgd)
+        o->momentum = 0.9;
+    if (o->weight_decay == 0)
+        o->weight_decay = job->optimizer == GRAFT_ADAMW ? 0.01 : -1;
+    return GRAFT_OK;
+}
+
 /* Whatever is still open gets its value; config.json then says it all. */
 static enum graft_status resolve(struct graft_fit_job *job)
 {
     struct graft_fit_options *const o = &job->options;
     const bool scratch = !o->weights;
     const int64_t pictures = graft_dataset_count(job->dataset, GRAFT_SPLIT_TRAIN);
-    enum graft_status status =
-        graft_optimizer_find(job->context, text_or(o->optimizer, "adam"), &job->optimizer);
+    enum graft_status status = resolve_optimizer(job);
     if (status != GRAFT_OK)
         return status;
-    o->optimizer = graft_optimizer_name(job->optimizer);
     if (o->batch == 0)
         o->batch = scratch ? 64 : 32;
     if (o->batch > pictures)
@@ -67,8 +91,6 @@ static enum graft_status resolve(struct graft_fit_job *job)
         o->features_limit = FEATURES_LIMIT;
     if (o->trunk_factor == 0)
         o->trunk_factor = scratch ? 1 : 0.1;
-    if (o->momentum == 0)
-        o->momentum = 0.9;
     if (scratch)
         o->bn = GRAFT_BATCH_NORM_TRAIN;
     if (o->stage_count == 0) {

@@ -8,7 +8,7 @@
 #include <string.h>
 
 static const char *const optimizer_names[] = {
-    [GRAFT_SGD] = "sgd", [GRAFT_ADAM] = "adam", [GRAFT_RMSPROP] = "rmsprop"};
+    [GRAFT_SGD] = "sgd", [GRAFT_ADAM] = "adam", [GRAFT_RMSPROP] = "rmsprop", [GRAFT_ADAMW] = "adamw"};
 static const char *const schedule_names[] = {[GRAFT_SCHEDULE_COSINE] = "cosine",
                                              [GRAFT_SCHEDULE_CONSTANT] = "constant",
                                              [GRAFT_SCHEDULE_STEP] = "step"};
@@ -24,8 +24,9 @@ static int find_name(struct graft_context *context, const char *what, const char
             return i;
     const char *const nearest = graft_text_nearest(name, names, (size_t)count);
     (void)graft_fail(context, GRAFT_ERROR_NOT_FOUND,
-                     "there is no %s \"%s\"; did you mean \"%s\"? (%s, %s, %s)", what, name,
-                     nearest ? nearest : names[0], names[0], names[1], names[2]);
+                     "there is no %s \"%s\"; did you mean \"%s\"? (%s, %s, %s%s%s)", what, name,
+                     nearest ? nearest : names[0], names[0], names[1], names[2], count > 3 ? ", " : "",
+                     count > 3 ? names[3] : "");
     return -1;
 }
 
@@ -36,6 +37,9 @@ struct graft_update_attributes graft_update_defaults(enum graft_optimizer optimi
         return (struct graft_update_attributes){.momentum = 0.9f};
     case GRAFT_ADAM:
         return (struct graft_update_attributes){.beta1 = 0.9f, .beta2 = 0.999f, .epsilon = 1e-8f};
+    case GRAFT_ADAMW:
+        return (struct graft_update_attributes){
+            .beta1 = 0.9f, .beta2 = 0.999f, .epsilon = 1e-8f, .weight_decay = 1e-2f, .decoupled = true};
     case GRAFT_RMSPROP:
         break;
     }

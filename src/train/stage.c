@@ -243,15 +243,18 @@ static enum graft_status open_session(struct graft_fit_job *job, const struct gr
         return status;
     struct graft_trainer_options options = {.optimizer = job->optimizer,
                                             .update = graft_update_defaults(job->optimizer),
+                                            .clip_norm = (float)job->options.clip_norm,
                                             .label_smoothing = (float)job->options.label_smoothing,
                                             .class_weights = job->class_weights,
                                             .stage_factors = factors,
                                             .micro_batch = stage->micro_batch,
                                             .reserve = graft_fit_reserve(job, cached),
                                             .plan = job->options.plan};
-    options.update.weight_decay = (float)job->options.weight_decay;
-    if (job->optimizer == GRAFT_SGD)
+    options.update.weight_decay = (float)(job->options.weight_decay > 0 ? job->options.weight_decay : 0);
+    if (job->optimizer == GRAFT_SGD) {
         options.update.momentum = job->options.momentum < 0 ? 0 : (float)job->options.momentum;
+        options.update.nesterov = job->options.nesterov;
+    }
     status = graft_trainer_open(job->device, session->model, job->variables, &options, &session->trainer);
     if (status == GRAFT_OK)
         status = note_parts(job, session);

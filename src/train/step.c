@@ -141,9 +141,10 @@ static int64_t find_part(const struct graft_trainer *trainer, const struct graft
     return 0;
 }
 
-/* The loss is not finite: the same once more on a plan that looks at every number, to name the layer. It may
- * have the memory of the trainer's plan. */
-static enum graft_status explain_numbers(struct graft_trainer *trainer, const struct graft_step *step)
+/* The loss, or the gradients' norm, is not finite: the same once more on a plan that looks at every number,
+ * to name the layer. It may have the memory of the trainer's plan. */
+static enum graft_status explain_numbers(struct graft_trainer *trainer, const struct graft_step *step,
+                                         const char *what)
 {
     const struct graft_plan_options options = {.check_numbers = true, .no_fusion = true};
     struct graft_plan *plan = NULL;
@@ -152,19 +153,38 @@ static enum graft_status explain_numbers(struct graft_trainer *trainer, const st
         graft_plan_open(trainer->part.model->graph, trainer->device, trainer->variables, &options, &plan);
     if (status == GRAFT_OK)
         status = graft_plan_clear(plan);
-    if (status == GRAFT_OK)
-        status = write_inputs(trainer, plan, step, find_part(trainer, step));
-    if (status == GRAFT_OK)
-        status = graft_plan_run(plan, GRAFT_SEGMENT_COMPUTE);
+    const int64_t rows = graft_trainer_rows(trainer);
+    for (int64_t first = find_part(trainer, step); first < step->valid && status == GRAFT_OK; first += rows) {
+        status = write_inputs(trainer, plan, step, first);
+        if (status == GRAFT_OK)
+            status = graft_plan_run(plan, GRAFT_SEGMENT_COMPUTE);
+    }
     graft_plan_close(&plan);
     if (status == GRAFT_ERROR_NUMERIC)
         status = graft_fail_prefix(trainer->context, status, "step %lld", (long long)step->number);
     else
         status = graft_fail(trainer->context, GRAFT_ERROR_NUMERIC,
-                            "step %lld: the loss is not finite; a smaller learning rate often helps",
-                            (long long)step->number);
+                            "step %lld: the %s is not finite; a smaller learning rate often helps",
+                            (long long)step->number, what);
     const enum graft_status again = graft_plan_acquire(trainer->part.plan);
     return again == GRAFT_OK ? status : again;
+}
+
+/* One update of all parameters, which does nothing if the gradients' norm is asked for and not finite. */
+static enum graft_status update(struct graft_trainer *trainer, struct graft_step *step)
+{
+    struct graft_plan *const plan = trainer->part.plan;
+    double squares[1] = {0};
+    enum graft_status status = write_hypers(trainer, step);
+    if (status == GRAFT_OK)
+        status = graft_plan_run(plan, GRAFT_SEGMENT_UPDATE);
+    if (status != GRAFT_OK || trainer->part.squares < 0)
+        return status;
+    status = graft_plan_read(plan, trainer->part.squares, squares, graft_trainer_real_bytes(trainer, 1));
+    step->gradient_norm = sqrt(get_real(trainer, squares, 0));
+    if (status == GRAFT_OK && !isfinite(step->gradient_norm))
+        return explain_numbers(trainer, step, "gradient norm");
+    return status;
 }
 
 enum graft_status graft_trainer_step(struct graft_trainer *trainer, struct graft_step *step)
@@ -176,6 +196,7 @@ enum graft_status graft_trainer_step(struct graft_trainer *trainer, struct graft
                           "a step has 1..%lld valid rows and a number from 1, not %lld and %lld",
                           (long long)trainer->model->batch, (long long)step->valid, (long long)step->number);
     trainer->divisor = loss_divisor(trainer, step);
+    step->gradient_norm = 0;
     enum graft_status status = graft_trainer_in_parts(trainer) ? graft_plan_clear(plan) : GRAFT_OK;
     for (int64_t first = 0; first < step->valid && status == GRAFT_OK; first += rows) {
         status = write_inputs(trainer, plan, step, first);
@@ -188,9 +209,6 @@ enum graft_status graft_trainer_step(struct graft_trainer *trainer, struct graft
         return status;
     sum_results(trainer, step);
     if (!isfinite(step->loss))
-        return explain_numbers(trainer, step);
-    if (step->no_update)
-        return GRAFT_OK;
-    status = write_hypers(trainer, step);
-    return status == GRAFT_OK ? graft_plan_run(plan, GRAFT_SEGMENT_UPDATE) : status;
+        return explain_numbers(trainer, step, "loss");
+    return step->no_update ? GRAFT_OK : update(trainer, step);
 }

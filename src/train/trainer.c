@@ -50,6 +50,14 @@ static enum graft_status add_updates(const struct graft_trainer *trainer, struct
             if (model->parameters[p].stage == s && part->gradients[p] >= 0)
                 part->hypers[s] = graft_graph_input(graph, name, graft_graph_real(graph), &four);
     }
+    part->squares = -1;
+    if (trainer->update.max_norm > 0) {
+        graft_graph_segment(graph, GRAFT_SEGMENT_UPDATE);
+        graft_graph_layer(graph, "gradient norm");
+        part->squares = graft_sum_squares(graph, part->gradients, model->parameter_count);
+        graft_graph_output(graph, part->squares);
+        graft_graph_segment(graph, GRAFT_SEGMENT_COMPUTE);
+    }
     for (int p = 0; p < model->parameter_count; p++) {
         const struct graft_model_parameter *const parameter = &model->parameters[p];
         if (part->gradients[p] < 0)
@@ -60,7 +68,7 @@ static enum graft_status add_updates(const struct graft_trainer *trainer, struct
             update.weight_decay = 0;
         graft_graph_layer(graph, model->layers[parameter->layer].name);
         (void)graft_update(graph, trainer->optimizer, parameter->value, part->gradients[p],
-                           part->hypers[parameter->stage], &update);
+                           part->hypers[parameter->stage], part->squares, &update);
     }
     return graft_graph_status(graph);
 }
@@ -262,6 +270,7 @@ enum graft_status graft_trainer_open(struct graft_device *device, struct graft_m
     made->update = options->update;
     if (memcmp(&made->update, &(struct graft_update_attributes){0}, sizeof made->update) == 0)
         made->update = graft_update_defaults(options->optimizer);
+    made->update.max_norm = options->clip_norm;
     enum graft_status status = allocate(made, options);
     for (int s = 0; s < model->stage_count && status == GRAFT_OK; s++)
         made->factors[s] = options->stage_factors ? options->stage_factors[s] : 1;

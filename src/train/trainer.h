@@ -12,6 +12,7 @@ struct graft_trainer_part {
     int labels;      /* i32 [rows] */
     int row_weights; /* real [rows]: 1 / Σ class weights of the whole batch's valid rows, else 0 */
     int losses;      /* real [rows] */
+    int squares;     /* real, one number: of all gradients together; -1 without clipping */
     int *hypers;     /* for each stage: input [4]; -1 for a frozen one */
     int *gradients;  /* for each parameter: value, -1; summed over runs where a batch has several */
     struct graft_plan *plan;

@@ -116,9 +116,11 @@ class Fit(Case):
 
     def test_interrupted_and_resumed(self):
         """Ctrl-C in the middle: usable, exit code 130; resumed, it ends with the bits of an unbroken run."""
-        whole = self.fit("whole", "--epochs", "40", "--seed", "3")
+        how = ["--epochs", "40", "--seed", "3", "--clip-norm", "0.5", "--class-weights", "1,2"]
+        how += ["--optimizer", "adamw", "--label-smoothing", "0.1"]
+        whole = self.fit("whole", *how)
         process = subprocess.Popen(
-            [GRAFT, "fit", "d", *COMMON, "--out", "cut", "--epochs", "40", "--seed", "3"],
+            [GRAFT, "fit", "d", *COMMON, "--out", "cut", *how],
             cwd=self.folder,
             stderr=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -195,6 +197,37 @@ class Fit(Case):
         ):
             self.bad(1, words, "fit", "d", *COMMON, "--out", "e", "--class-weights", weights)
         self.assertFalse(os.path.exists(self.path("e")))
+
+    def test_optimizers(self):
+        """Each can be chosen, learns otherwise than the others, and stands in the run with what it was told."""
+        seen = []
+        for number, (arguments, expected) in enumerate(
+            (
+                (["--optimizer", "adam"], {"optimizer": "adam"}),
+                (["--optimizer", "adamw"], {"optimizer": "adamw", "weight_decay": 0.01}),
+                (["--optimizer", "adamw", "--weight-decay", "0.3"], {"weight_decay": 0.3}),
+                (["--optimizer", "rmsprop"], {"optimizer": "rmsprop"}),
+                (["--optimizer", "sgd"], {"momentum": 0.9, "nesterov": False}),
+                (["--optimizer", "sgd", "--nesterov"], {"momentum": 0.9, "nesterov": True}),
+                (["--optimizer", "sgd", "--momentum", "0"], {"optimizer": "sgd"}),
+                (["--clip-norm", "0.01"], {"clip_norm": 0.01}),
+            )
+        ):
+            out = f"r{number}"
+            seen.append(self.fit(out, "--epochs", "2", "--schedule", "constant", *arguments))
+            with open(self.path(out, "config.json")) as file:
+                config = json.load(file)
+            self.assertEqual(config | expected, config, arguments)
+        for number, one in enumerate(seen):
+            self.assertNotIn(one, seen[:number], number)
+        same = self.fit("none", "--epochs", "2", "--schedule", "constant", "--clip-norm", "1e9")
+        self.assertEqual(same, seen[0])
+        for words, *arguments in (
+            (["momentum and nesterov", "sgd", "adam"], "--nesterov"),
+            (["momentum and nesterov", "adamw"], "--optimizer", "adamw", "--momentum", "0.5"),
+            (["nesterov needs a momentum"], "--optimizer", "sgd", "--nesterov", "--momentum", "0"),
+        ):
+            self.bad(1, words, "fit", "d", *COMMON, "--out", "e", *arguments)
 
     def test_an_old_run_is_not_touched(self):
         before = self.fit("a", "--epochs", "1")

@@ -50,25 +50,33 @@ static void session_close(struct session *session)
     graft_device_close(&session->device);
 }
 
-/* A picture for each label: the same label, the same picture. Returns the loss. */
-static double step(struct session *session, int64_t rows, const int32_t *labels, int64_t number, double rate)
+/* A picture for each label: the same label, the same picture, `size` large. */
+static enum graft_status step_try(struct session *session, int64_t rows, const int32_t *labels,
+                                  int64_t number, double rate, double size, struct graft_step *result)
 {
     static double pixels[8 * PIXELS];
     for (int64_t row = 0; row < rows; row++) {
         for (int i = 0; i < PIXELS; i++) {
-            pixels[row * PIXELS + i] = sin((double)(i * (labels[row] + 2)));
+            pixels[row * PIXELS + i] = size * sin((double)(i * (labels[row] + 2)));
         }
     }
-    struct graft_step step = {.input = pixels,
-                              .labels = labels,
-                              .valid = rows,
-                              .learning_rate = rate,
-                              .number = number,
-                              .no_update = rate == 0};
-    if (graft_trainer_step(session->trainer, &step) != GRAFT_OK) {
+    *result = (struct graft_step){.input = pixels,
+                                  .labels = labels,
+                                  .valid = rows,
+                                  .learning_rate = rate,
+                                  .number = number,
+                                  .no_update = rate == 0};
+    return graft_trainer_step(session->trainer, result);
+}
+
+/* Returns the loss. */
+static double step(struct session *session, int64_t rows, const int32_t *labels, int64_t number, double rate)
+{
+    struct graft_step result;
+    if (step_try(session, rows, labels, number, rate, 1, &result) != GRAFT_OK) {
         fail_msg("%s", graft_context_error(graft_graph_context(session->model->graph)));
     }
-    return step.loss;
+    return result.loss;
 }
 
 static void assert_near(double a, double b)
@@ -152,12 +160,117 @@ static void a_weight_of_nothing_is_refused(void **state)
     session_close(&session);
 }
 
+/* Parameters in one row, without running statistics; to be freed. */
+static double *values_of(struct session *session, bool gradients, int64_t *count)
+{
+    double *all = NULL;
+    *count = 0;
+    for (int p = 0; p < session->model->parameter_count; p++) {
+        const struct graft_model_parameter *const parameter = &session->model->parameters[p];
+        if (parameter->state) {
+            continue;
+        }
+        const int64_t more = elements(session, p);
+        all = realloc(all, (size_t)(*count + more) * sizeof *all);
+        const uint64_t bytes = (uint64_t)more * sizeof *all;
+        assert_int_equal(gradients
+                             ? graft_trainer_gradient(session->trainer, p, all + *count, bytes)
+                             : graft_variables_read(session->variables, parameter->name, all + *count, bytes),
+                         GRAFT_OK);
+        *count += more;
+    }
+    return all;
+}
+
+static const int32_t three_labels[] = {0, 1, 2};
+
+/* One step of plain SGD, from its own gradients: with a limit above their norm, and one below. */
+static void gradients_are_clipped_to_their_common_norm(void **state)
+{
+    const double limits[] = {1e6, 0.125};
+    for (int i = 0; i < 2; i++) {
+        const struct graft_trainer_options options = {
+            .update = {.epsilon = 1}, .clip_norm = (float)limits[i], .keep_gradients = true};
+        struct session session;
+        struct graft_step result;
+        int64_t count;
+        session_open(*state, 3, &options, &session);
+        double *const before = values_of(&session, false, &count);
+        assert_int_equal(step_try(&session, 3, three_labels, 1, 0.5, 1, &result), GRAFT_OK);
+        double *const after = values_of(&session, false, &count);
+        double *const gradient = values_of(&session, true, &count);
+        double squares = 0;
+        for (int64_t k = 0; k < count; k++) {
+            squares += gradient[k] * gradient[k];
+        }
+        assert_true(sqrt(squares) > 2 * limits[1]);
+        assert_near(result.gradient_norm, sqrt(squares));
+        const double factor = fmin(1, limits[i] / (sqrt(squares) + 1e-6));
+        for (int64_t k = 0; k < count; k++) {
+            assert_near(after[k], before[k] - 0.5 * factor * gradient[k]);
+        }
+        free(before);
+        free(after);
+        free(gradient);
+        session_close(&session);
+    }
+}
+
+/* The norm is that of the gradients added up, however the batch was cut. */
+static void micro_batches_are_clipped_together(void **state)
+{
+    struct graft_trainer_options options = {.clip_norm = 0.125f, .class_weights = (const float[]){1, 3, 2}};
+    double *values[2];
+    double norms[2];
+    int64_t count;
+    for (int i = 0; i < 2; i++) {
+        struct session session;
+        struct graft_step result;
+        options.micro_batch = i;
+        session_open(*state, 3, &options, &session);
+        assert_int_equal(step_try(&session, 3, three_labels, 1, 0.5, 1, &result), GRAFT_OK);
+        values[i] = values_of(&session, false, &count);
+        norms[i] = result.gradient_norm;
+        session_close(&session);
+    }
+    assert_near(norms[0], norms[1]);
+    for (int64_t k = 0; k < count; k++) {
+        assert_near(values[0][k], values[1][k]);
+    }
+    free(values[0]);
+    free(values[1]);
+}
+
+/* Gradients whose squares have no sum in f64, of a loss that is finite: told, and nothing is changed. */
+static void a_norm_that_is_not_finite_is_told(void **state)
+{
+    const struct graft_trainer_options options = {.optimizer = GRAFT_ADAM, .clip_norm = 1};
+    struct session session;
+    struct graft_step result;
+    int64_t count;
+    session_open(*state, 3, &options, &session);
+    double *const before = values_of(&session, false, &count);
+    assert_int_equal(step_try(&session, 3, three_labels, 7, 0.5, 1e160, &result), GRAFT_ERROR_NUMERIC);
+    assert_true(isfinite(result.loss));
+    assert_non_null(strstr(graft_context_error(*state), "step 7"));
+    assert_non_null(strstr(graft_context_error(*state), "gradient norm"));
+    double *const after = values_of(&session, false, &count);
+    assert_memory_equal(before, after, (size_t)count * sizeof *before);
+    assert_int_equal(step_try(&session, 3, three_labels, 7, 0.5, 1, &result), GRAFT_OK);
+    free(before);
+    free(after);
+    session_close(&session);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(weights_count_like_repeated_pictures),
         cmocka_unit_test(weights_of_a_partial_batch),
         cmocka_unit_test(a_weight_of_nothing_is_refused),
+        cmocka_unit_test(gradients_are_clipped_to_their_common_norm),
+        cmocka_unit_test(micro_batches_are_clipped_together),
+        cmocka_unit_test(a_norm_that_is_not_finite_is_told),
     };
     return cmocka_run_group_tests(tests, test_open_context, test_close_context);
 }

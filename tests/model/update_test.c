@@ -88,7 +88,8 @@ static double updated(enum graft_optimizer optimizer, const struct graft_update_
     const double beta1 = (double)a->beta1, beta2 = (double)a->beta2, momentum = (double)a->momentum;
     switch (optimizer) {
     case GRAFT_ADAM:
-        if (a->decoupled)
+    case GRAFT_ADAMW:
+        if (a->decoupled || optimizer == GRAFT_ADAMW)
             p -= rate * decay * p;
         else
             g += decay * p;
@@ -185,6 +186,7 @@ static void decay_spares_biases(void **state)
     check_training(*state, NULL, options);
     options.update.decoupled = true;
     check_training(*state, NULL, options);
+    check_training(*state, NULL, (struct graft_trainer_options){.optimizer = GRAFT_ADAMW});
 }
 
 static void momentum_and_nesterov(void **state)

@@ -7,6 +7,8 @@
     }
 #define MEAN(name, mask, keep, how, ...)                                                                     \
     {name, .attributes.reduce = {GRAFT_REDUCE_MEAN, mask, keep}, .in = {REAL(__VA_ARGS__)}, .tiers = how}
+#define SQUARES(name, mask, how, ...)                                                                        \
+    {name, .attributes.reduce = {GRAFT_REDUCE_SQUARES, mask, false}, .in = {REAL(__VA_ARGS__)}, .tiers = how}
 #define INEXACT (GRAFT_TIER_ROUNDING | GRAFT_TIER_GRADIENT)
 
 static const struct graft_case cases[] = {
@@ -33,6 +35,15 @@ static const struct graft_case cases[] = {
     MEAN("mean_all", 3, false, INEXACT, 31, 33),
     MEAN("mean_pixels", 6, false, INEXACT, 3, 7, 7, 65),
     MEAN("mean_none", 0, false, 0, 4, 5),
+    SQUARES("squares", 1, 0, 1543),
+    SQUARES("squares_all", 15, 0, 17, 3, 3, 11),
+    SQUARES("squares_rows", 1, 0, 33, 65),
+    SQUARES("squares_columns", 2, 0, 5, 257),
+    SQUARES("squares_alternating", 21, 0, 2, 3, 2, 5, 3, 2),
+    SQUARES("squares_long", 1, GRAFT_TIER_ROUNDING, 200000),
+    SQUARES("squares_of_nothing", 1, 0, 0),
+    {"squares_special", .attributes.reduce = {GRAFT_REDUCE_SQUARES, 2, false},
+     .in = {REAL_OF(SPECIAL, 40, 5)}, .tiers = GRAFT_TIER_ROUNDING},
     {"offset", .attributes.reduce = {GRAFT_REDUCE_MEAN, 1, false}, .in = {REAL_OF(OFFSET, 3001, 2)},
      .tiers = INEXACT},
     {"special", .attributes.reduce = {GRAFT_REDUCE_SUM, 2, false}, .in = {REAL_OF(SPECIAL, 40, 5)},

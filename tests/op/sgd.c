@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "harness.h"
 
+#include <math.h>
+
 static const double halves[] = {0.5, 0, 0, 2};
 static const double usual[] = {0.1, 0, 0, 1};
 static const double scaled[] = {0.003, 0, 0, 0.0625};
@@ -11,6 +13,17 @@ static const double scaled[] = {0.003, 0, 0, 0.0625};
 #define MOMENTUM(name, how, hyper, rate, decay, look_ahead, ...)                                             \
     {name, .attributes.update = {.momentum = rate, .weight_decay = decay, .nesterov = look_ahead},           \
      .in = {REAL(__VA_ARGS__), REAL(__VA_ARGS__), REAL(__VA_ARGS__), LITERAL(hyper, 4)}, .tiers = how}
+
+static const double small[] = {4}; /* norm 2 · scale: within the limits below */
+static const double large[] = {12345.678};
+static const double infinite[] = {HUGE_VAL};
+static const double no_number[] = {NAN};
+
+#define CLIPPED(name, how, hyper, rate, most, squares, ...)                                                  \
+    {name, .attributes.update = {.momentum = rate, .weight_decay = 0.25f, .max_norm = most},                 \
+     .in = {REAL(__VA_ARGS__), REAL(__VA_ARGS__), REAL(__VA_ARGS__), LITERAL(hyper, 4),                      \
+            LITERAL(squares, 1)},                                                                            \
+     .tiers = how}
 
 static const struct graft_case cases[] = {
     PLAIN("plain_exact", GRAFT_TIER_EXACT, halves, 0, 257),
@@ -23,6 +36,13 @@ static const struct graft_case cases[] = {
     MOMENTUM("nesterov_exact", GRAFT_TIER_EXACT, halves, 0.5f, 0.25f, true, 65, 3),
     MOMENTUM("momentum", GRAFT_TIER_ROUNDING, usual, 0.9f, 1e-4f, false, 64, 3, 3, 5),
     MOMENTUM("momentum_scaled", GRAFT_TIER_ROUNDING, scaled, 0.9f, 0, false, 31, 33),
+    CLIPPED("within_norm_exact", GRAFT_TIER_EXACT, halves, 0.5f, 64, small, 31, 17),
+    CLIPPED("clipped", GRAFT_TIER_ROUNDING, usual, 0.9f, 1, large, 31, 17),
+    CLIPPED("clipped_scaled", GRAFT_TIER_ROUNDING, scaled, 0.9f, 0.5f, large, 1023),
+    CLIPPED("infinite_norm", GRAFT_TIER_EXACT, halves, 0.5f, 1, infinite, 31, 17),
+    CLIPPED("norm_of_nan", GRAFT_TIER_EXACT, halves, 0.5f, 1, no_number, 257),
+    {"plain_clipped", .attributes.update = {.max_norm = 2},
+     .in = {REAL(65), REAL(65), ABSENT, LITERAL(usual, 4), LITERAL(large, 1)}, .tiers = GRAFT_TIER_ROUNDING},
     MOMENTUM("nesterov", GRAFT_TIER_ROUNDING, usual, 0.9f, 1e-3f, true, 1023),
 };
 

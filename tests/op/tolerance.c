@@ -62,6 +62,7 @@ static void spread_grad_input(struct graft_magnitude *m)
 static void negate_learning_rate(struct graft_magnitude *m)
 {
     m->in[3][0] = -fabs(m->in[3][0]);
+    graft_magnitude_widen_for_clip(m, 8);
 }
 
 static const struct rule rules[GRAFT_OP_COUNT] = {
@@ -117,7 +118,7 @@ static const struct rule rules[GRAFT_OP_COUNT] = {
     [GRAFT_OP_FILL] = {true, 0, "", NULL, NULL},
     [GRAFT_OP_NORMALIZE] = {false, 12, ".na", NULL, NULL}, /* two divisions (10), a difference */
     /* g·scale, + wd·p, ·momentum, +, ·lr, − */
-    [GRAFT_OP_SGD] = {true, 8, "aaaa", negate_learning_rate, NULL},
+    [GRAFT_OP_SGD] = {true, 8, "aaaa.", negate_learning_rate, NULL},
     /* those and 1 − b, g², two divisions (10), sqrt (6) */
     [GRAFT_OP_ADAM] = {false, 24, NULL, NULL, graft_magnitude_adam},
     [GRAFT_OP_RMSPROP] = {false, 20, NULL, NULL, graft_magnitude_rmsprop},

@@ -51,6 +51,9 @@ void graft_magnitude_cross_entropy(struct graft_magnitude *m);
 void graft_magnitude_cross_entropy_grad(struct graft_magnitude *m);
 void graft_magnitude_lrn(struct graft_magnitude *m);
 void graft_magnitude_lrn_grad(struct graft_magnitude *m);
+/* The factor that clips gradients errs by sqrt (6), division (5), two products, twice that in a square: more
+ * than the `c` of the table. */
+void graft_magnitude_widen_for_clip(struct graft_magnitude *m, double c);
 void graft_magnitude_adam(struct graft_magnitude *m);
 void graft_magnitude_rmsprop(struct graft_magnitude *m);
 

@@ -251,6 +251,21 @@ static const double *wanted_of(const struct graft_magnitude *m, int input, int *
     return NULL;
 }
 
+void graft_magnitude_widen_for_clip(struct graft_magnitude *m, double c)
+{
+    m->unit *= m->call->attributes.update.max_norm > 0 ? (c + 26) / c : 1;
+}
+
+/* What a clipping update multiplies its gradient by. */
+static double clip_scale(const struct graft_magnitude *m, int hyper)
+{
+    const double *const squares = m->call->n_inputs > hyper + 1 ? m->given[hyper + 1] : NULL;
+    const double scale = ((const double *)m->given[hyper])[3];
+    const double factor =
+        squares != NULL ? (double)m->call->attributes.update.max_norm / (scale * sqrt(*squares) + 1e-6) : 1;
+    return factor < 1 ? scale * factor : scale;
+}
+
 /*
  * With G = |scale·g| + |wd·p| (the gradient's summands), M and V the moments made of them and d = √(v/h2) + ε
  * the true divisor: a relative error of V/v in v is half of that in d, and the step is M/h1/d.
@@ -269,11 +284,13 @@ void graft_magnitude_adam(struct graft_magnitude *m)
     int at_p = 0;
     int at_m = 0;
     int at_v = 0;
+    const double scale = clip_scale(m, 4);
+    graft_magnitude_widen_for_clip(m, 24);
     wanted_of(m, 0, &at_p);
     wanted_of(m, 2, &at_m);
     const double *const v = wanted_of(m, 3, &at_v);
     for (int64_t i = 0; i < m->truth->results[at_p].count; i++) {
-        const double size = fabs(hyper[3] * gradient[i]) + (a->decoupled ? 0 : fabs(decay * p[i]));
+        const double size = fabs(scale * gradient[i]) + (a->decoupled ? 0 : fabs(decay * p[i]));
         const double first = fabs(b1 * m0[i]) + (1 - b1) * size;
         const double second = b2 * v0[i] + (1 - b2) * size * size;
         const double divisor = sqrt(v[i] / hyper[2]) + (double)a->epsilon;
@@ -295,10 +312,12 @@ void graft_magnitude_rmsprop(struct graft_magnitude *m)
     const double *const hyper = m->given[3];
     int at_p = 0;
     int at_v = 0;
+    const double scale = clip_scale(m, 3);
+    graft_magnitude_widen_for_clip(m, 20);
     wanted_of(m, 0, &at_p);
     const double *const v = wanted_of(m, 2, &at_v);
     for (int64_t i = 0; i < m->truth->results[at_p].count; i++) {
-        const double size = fabs(hyper[3] * gradient[i]) + fabs((double)a->weight_decay * p[i]);
+        const double size = fabs(scale * gradient[i]) + fabs((double)a->weight_decay * p[i]);
         const double second = b2 * v0[i] + (1 - b2) * size * size;
         const double step = size / (sqrt(v[i]) + (double)a->epsilon) * (1 + (v[i] > 0 ? second / v[i] : 0));
         m->magnitude[at_p][i] = fabs(p[i]) + hyper[0] * step;

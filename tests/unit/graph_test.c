@@ -359,7 +359,7 @@ static void memory_never_overlaps(void **state)
     const int hyper = graft_graph_input(f.graph, "hyper", GRAFT_DTYPE_F32, &four);
     const struct graft_update_attributes adam = {.beta1 = 0.9f, .beta2 = 0.999f, .epsilon = 1e-8f};
     for (int i = 0; i < 2; i++)
-        assert_true(graft_update(f.graph, GRAFT_ADAM, targets[i], gradients[i], hyper, &adam) >= 0);
+        assert_true(graft_update(f.graph, GRAFT_ADAM, targets[i], gradients[i], hyper, -1, &adam) >= 0);
     struct graft_plan *plan = NULL;
     assert_int_equal(graft_plan_open(f.graph, f.device, f.variables, NULL, &plan), GRAFT_OK);
     const struct graft_memory *const memory = &plan->memory;
@@ -444,7 +444,7 @@ static void runs_allocate_nothing(void **state)
         const struct graft_shape four = graft_shape_of(1, 4);
         const int hyper = graft_graph_input(f.graph, "hyper", GRAFT_DTYPE_F32, &four);
         const struct graft_update_attributes sgd = {.momentum = 0.9f};
-        assert_true(graft_update(f.graph, GRAFT_SGD, target, gradient, hyper, &sgd) >= 0);
+        assert_true(graft_update(f.graph, GRAFT_SGD, target, gradient, hyper, -1, &sgd) >= 0);
         struct graft_plan *plan = NULL;
         assert_int_equal(graft_plan_open(f.graph, f.device, f.variables, NULL, &plan), GRAFT_OK);
         write_variables(&f);

@@ -126,6 +126,21 @@ def updates():
         show(name, p)
 
 
+def clipping():
+    """Three steps whose gradients are clipped to a norm of 1.5 together: theirs are 1.2 to 2.6."""
+    for name, make in {
+        "sgd_clipped": lambda p: torch.optim.SGD(p, lr=0.125, momentum=0.5, weight_decay=0.25, nesterov=True),
+        "adamw_clipped": lambda p: torch.optim.AdamW(p, lr=0.125, betas=(0.5, 0.75), eps=0.0625, weight_decay=0.25),
+    }.items():
+        p = tensor([6], 1).requires_grad_()
+        optimizer = make([p])
+        for step in range(3):
+            p.grad = tensor([6], 2 + step)
+            torch.nn.utils.clip_grad_norm_([p], 1.5)
+            optimizer.step()
+        show(name, p)
+
+
 def philox(key, counter):
     for _ in range(10):
         a, b = 0xD2511F53 * counter[0], 0xCD9E8D57 * counter[2]
@@ -143,5 +158,5 @@ def dropout():
     show("dropout", x * keep / 0.75)
 
 
-header("GRAFT_TESTS_OP_EXPECTED_H", "op_expected.py", convolution, pooling, normalization, groups, classification, updates,
-       dropout)
+header("GRAFT_TESTS_OP_EXPECTED_H", "op_expected.py", convolution, pooling, normalization, groups, classification,
+       updates, clipping, dropout)

@@ -253,11 +253,17 @@ static void check_update(struct graft_context *context, enum graft_op op, int st
         }
         const int hyper = trial->call.n_inputs;
         give(trial, SHAPE(1, 4), 0);
+        if (attributes->max_norm > 0) {
+            give(trial, SHAPE(1, 1), 0);
+        }
         infer(trial);
         for (int step = 1; step <= 3; step++) {
+            double squares = 0;
             for (int i = 0; i < 6; i++) {
+                squares += 4 * number(i, 1 + step) * number(i, 1 + step);
                 trial->in[1][i] = 2 * number(i, 1 + step); /* undone by the gradient scale */
             }
+            trial->in[hyper + 1][0] = squares; /* ignored by updates that do not clip */
             trial->in[hyper][0] = 0.125;
             trial->in[hyper][1] = 1 - pow((double)attributes->beta1, step);
             trial->in[hyper][2] = 1 - pow((double)attributes->beta2, step);
@@ -281,6 +287,11 @@ static void updates_are_those_of_pytorch(void **state)
     check_update(*state, GRAFT_OP_RMSPROP, 1, &a, expected_rmsprop, "rmsprop");
     a.decoupled = true;
     check_update(*state, GRAFT_OP_ADAM, 2, &a, expected_adamw, "adamw");
+    a.max_norm = 1.5f;
+    check_update(*state, GRAFT_OP_ADAM, 2, &a, expected_adamw_clipped, "adamw, clipped");
+    a = (struct graft_update_attributes){
+        .momentum = 0.5f, .weight_decay = 0.25f, .nesterov = true, .max_norm = 1.5f};
+    check_update(*state, GRAFT_OP_SGD, 1, &a, expected_sgd_clipped, "sgd, clipped");
 }
 
 /* The mask comes from a second implementation of Philox, in op_expected.py. */

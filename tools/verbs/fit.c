@@ -98,7 +98,7 @@ static int fit(struct graft_command *command, struct graft_fit_options *options)
 
 static int run(struct graft_command *command)
 {
-    struct graft_fit_request request = {.momentum = -1, .val_fraction = -1};
+    struct graft_fit_request request = {.momentum = -1, .weight_decay = -1, .val_fraction = -1};
     const int code = graft_fit_request_read(command, &request);
     return code == GRAFT_EXIT_GO_ON ? fit(command, &request.options) : code;
 }

@@ -25,7 +25,8 @@ void REFERENCE(reduce)(const struct graft_cpu_args *args)
             for (int d = 0; d < shape->rank; d++) {
                 index[d] = at[d] + offset[d];
             }
-            sum += (double)x[index_element(shape, shape->rank, index)];
+            const double value = (double)x[index_element(shape, shape->rank, index)];
+            sum += a->kind == GRAFT_REDUCE_SQUARES ? value * value : value;
         }
         reference_store(call, 0, &y[i], a->kind == GRAFT_REDUCE_MEAN ? sum / (double)terms : sum);
     }

@@ -10,11 +10,23 @@ struct update_hyper {
     double correction1; /* 1 − beta1^t */
     double correction2; /* 1 − beta2^t */
     double gradient_scale;
+    bool skip; /* the gradients are not finite: nothing is changed */
 };
 
-static inline struct update_hyper update_hyper_of(const real *hyper)
+/* `index`: of the input hyper; squares is the one behind it. */
+static inline struct update_hyper update_hyper_of(const struct graft_cpu_args *args, int index)
 {
-    return (struct update_hyper){(double)hyper[0], (double)hyper[1], (double)hyper[2], (double)hyper[3]};
+    const real *const hyper = args->in[index];
+    const real *const squares = args->in[index + 1];
+    struct update_hyper result = {(double)hyper[0], (double)hyper[1], (double)hyper[2], (double)hyper[3],
+                                  false};
+    if (squares != NULL) {
+        const double norm = result.gradient_scale * sqrt((double)*squares);
+        const double factor = (double)args->call->attributes.update.max_norm / (norm + 1e-6);
+        result.gradient_scale *= factor < 1 ? factor : 1;
+        result.skip = !isfinite((double)*squares);
+    }
+    return result;
 }
 
 #endif

@@ -155,6 +155,7 @@ static enum graft_status run(struct graft_opencl_device *device, struct graft_op
     graft_opencl_arg_int(&args, state->reduced);
     graft_opencl_arg_ints(&args, state->dim, 8);
     graft_opencl_arg_ints(&args, state->stride, 8);
+    graft_opencl_arg_int(&args, kernel->call.attributes.reduce.kind == GRAFT_REDUCE_SQUARES);
     graft_opencl_arg_float(&args, parts ? 1 : divisor);
     graft_opencl_arg_int(&args, parts ? 0 : accumulate);
     struct graft_opencl_range range;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Sums and means over neighbouring dimensions: y[o, i] = sum over r of x[o, r, i]. The sum is cut into chunks
- * of rows that depend on the shape only; chunks are summed in f32, side by side, and added in order in
- * double.
+ * Sums, means and sums of squares over neighbouring dimensions: y[o, i] = sum over r of x[o, r, i]. The sum
+ * is cut into chunks of rows that depend on the shape only; chunks are summed in f32, side by side, and added
+ * in order in double.
  */
 #include "backend/cpu/fast/common.h"
 #include "backend/cpu/fast/vector.h"
@@ -48,15 +48,20 @@ FAST_INLINE vec load(const float *from, int count)
     return count == FAST_WIDTH ? vec_load(from) : vec_load_part(from, count);
 }
 
-/* Rows of `inner` floats added up. */
-static void sum_rows(float *to, const float *x, int64_t rows, int64_t inner)
+FAST_INLINE vec term(vec x, const bool squares)
+{
+    return squares ? x * x : x;
+}
+
+/* Rows of `inner` floats, or their squares, added up. */
+FAST_INLINE void sum_rows(float *to, const float *x, int64_t rows, int64_t inner, const bool squares)
 {
     int64_t i = 0;
     for (; i + BLOCK_VECTORS * FAST_WIDTH <= inner; i += BLOCK_VECTORS * FAST_WIDTH) {
         vec sums[BLOCK_VECTORS] = {{0}};
         for (int64_t row = 0; row < rows; row++)
             for (int v = 0; v < BLOCK_VECTORS; v++)
-                sums[v] += vec_load(x + row * inner + i + v * FAST_WIDTH);
+                sums[v] += term(vec_load(x + row * inner + i + v * FAST_WIDTH), squares);
         for (int v = 0; v < BLOCK_VECTORS; v++)
             vec_store(to + i + v * FAST_WIDTH, sums[v]);
     }
@@ -64,7 +69,7 @@ static void sum_rows(float *to, const float *x, int64_t rows, int64_t inner)
         const int count = (int)graft_min_i64(FAST_WIDTH, inner - i);
         vec sum = {0};
         for (int64_t row = 0; row < rows; row++)
-            sum += load(x + row * inner + i, count);
+            sum += term(load(x + row * inner + i, count), squares);
         if (count == FAST_WIDTH)
             vec_store(to + i, sum);
         else
@@ -73,15 +78,15 @@ static void sum_rows(float *to, const float *x, int64_t rows, int64_t inner)
 }
 
 /* One sum of a contiguous run. */
-static float sum_run(const float *x, int64_t count)
+FAST_INLINE float sum_run(const float *x, int64_t count, const bool squares)
 {
     vec sums[BLOCK_VECTORS] = {{0}};
     int64_t i = 0;
     for (; i + BLOCK_VECTORS * FAST_WIDTH <= count; i += BLOCK_VECTORS * FAST_WIDTH)
         for (int v = 0; v < BLOCK_VECTORS; v++)
-            sums[v] += vec_load(x + i + v * FAST_WIDTH);
+            sums[v] += term(vec_load(x + i + v * FAST_WIDTH), squares);
     for (int v = 0; i < count; i += FAST_WIDTH, v++)
-        sums[v] += load(x + i, (int)graft_min_i64(FAST_WIDTH, count - i));
+        sums[v] += term(load(x + i, (int)graft_min_i64(FAST_WIDTH, count - i)), squares);
     const vec all = (sums[0] + sums[1]) + (sums[2] + sums[3]);
     float sum = 0;
     for (int lane = 0; lane < FAST_WIDTH; lane++)
@@ -100,10 +105,13 @@ static void sum_item(void *argument, int64_t item, int thread)
         const float *const x =
             (const float *)s->args->in[0] + (unit / s->chunks * s->terms + first) * s->inner;
         float *const partial = (float *)s->args->workspace + unit * s->inner;
+        const bool squares = s->args->call->attributes.reduce.kind == GRAFT_REDUCE_SQUARES;
         if (s->inner == 1)
-            *partial = sum_run(x, terms);
+            *partial = squares ? sum_run(x, terms, true) : sum_run(x, terms, false);
+        else if (squares)
+            sum_rows(partial, x, terms, s->inner, true);
         else
-            sum_rows(partial, x, terms, s->inner);
+            sum_rows(partial, x, terms, s->inner, false);
     }
 }
 

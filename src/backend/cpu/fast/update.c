@@ -12,19 +12,23 @@ struct update {
     float beta1, beta1_rest, beta2, beta2_rest; /* rest: 1 − beta */
     float correction1, correction2;
     float epsilon, momentum;
+    bool skip; /* the gradients are not finite: nothing is changed */
 };
 
 static struct update describe(const struct graft_cpu_args *args, int hyper_index)
 {
     const struct graft_update_attributes *const a = &args->call->attributes.update;
     const float *const hyper = args->in[hyper_index];
+    const float *const squares = args->in[hyper_index + 1];
+    const double norm = squares ? (double)hyper[3] * sqrt((double)*squares) : 0;
+    const double factor = squares ? (double)a->max_norm / (norm + 1e-6) : 1;
     return (struct update){
         .args = args,
         .count = graft_shape_count(&args->call->in[0].shape),
         .rate = hyper[0],
         .correction1 = hyper[1],
         .correction2 = hyper[2],
-        .gradient_scale = hyper[3],
+        .gradient_scale = factor < 1 ? (float)((double)hyper[3] * factor) : hyper[3],
         .decay = a->weight_decay,
         .beta1 = a->beta1,
         .beta1_rest = (float)(1 - (double)a->beta1),
@@ -32,6 +36,7 @@ static struct update describe(const struct graft_cpu_args *args, int hyper_index
         .beta2_rest = (float)(1 - (double)a->beta2),
         .epsilon = a->epsilon,
         .momentum = a->momentum,
+        .skip = squares && !isfinite(*squares),
     };
 }
 
@@ -104,21 +109,24 @@ static void sgd(const struct graft_cpu_device *device, const struct graft_cpu_ar
 {
     (void)device;
     struct update update = describe(args, 3);
-    graft_pool_run(args->pool, fast_chunks(update.count), sgd_item, &update);
+    if (!update.skip)
+        graft_pool_run(args->pool, fast_chunks(update.count), sgd_item, &update);
 }
 
 static void adam(const struct graft_cpu_device *device, const struct graft_cpu_args *args)
 {
     (void)device;
     struct update update = describe(args, 4);
-    graft_pool_run(args->pool, fast_chunks(update.count), adam_item, &update);
+    if (!update.skip)
+        graft_pool_run(args->pool, fast_chunks(update.count), adam_item, &update);
 }
 
 static void rmsprop(const struct graft_cpu_device *device, const struct graft_cpu_args *args)
 {
     (void)device;
     struct update update = describe(args, 3);
-    graft_pool_run(args->pool, fast_chunks(update.count), rmsprop_item, &update);
+    if (!update.skip)
+        graft_pool_run(args->pool, fast_chunks(update.count), rmsprop_item, &update);
 }
 
 const struct graft_cpu_variant FAST(sgd_vector) = {"vector", check, NULL, sgd};
