@@ -18,7 +18,7 @@ extern "C" {
 struct graft_trainer_options {
     enum graft_optimizer optimizer;
     struct graft_update_attributes
-        update; /* all zero: the optimizer's usual values, see graft_update_defaults */
+        update; /* all zero: the optimizer's usual values; for others begin with graft_update_defaults */
     /* > 0: gradients of all parameters together are scaled to a norm of at most this, as
      * torch.nn.utils.clip_grad_norm_ does it, before weight decay is added; 0: as they are */
     float clip_norm;

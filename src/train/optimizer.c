@@ -34,7 +34,8 @@ struct graft_update_attributes graft_update_defaults(enum graft_optimizer optimi
 {
     switch (optimizer) {
     case GRAFT_SGD:
-        return (struct graft_update_attributes){.momentum = 0.9f};
+        /* The epsilon is not used: without it momentum 0 would make all of it 0, which means these values. */
+        return (struct graft_update_attributes){.momentum = 0.9f, .epsilon = 1e-8f};
     case GRAFT_ADAM:
         return (struct graft_update_attributes){.beta1 = 0.9f, .beta2 = 0.999f, .epsilon = 1e-8f};
     case GRAFT_ADAMW:

@@ -214,14 +214,14 @@ class Fit(Case):
             )
         ):
             out = f"r{number}"
-            seen.append(self.fit(out, "--epochs", "2", "--schedule", "constant", *arguments))
+            learnt = self.fit(out, "--epochs", "2", "--schedule", "constant", *arguments)
+            seen.append(hash(tuple(sorted(learnt.items()))))
             with open(self.path(out, "config.json")) as file:
                 config = json.load(file)
             self.assertEqual(config | expected, config, arguments)
-        for number, one in enumerate(seen):
-            self.assertNotIn(one, seen[:number], number)
+        self.assertEqual(len(set(seen)), len(seen), seen)
         same = self.fit("none", "--epochs", "2", "--schedule", "constant", "--clip-norm", "1e9")
-        self.assertEqual(same, seen[0])
+        self.assertEqual(hash(tuple(sorted(same.items()))), seen[0])
         for words, *arguments in (
             (["momentum and nesterov", "sgd", "adam"], "--nesterov"),
             (["momentum and nesterov", "adamw"], "--optimizer", "adamw", "--momentum", "0.5"),
