@@ -294,7 +294,7 @@ static void add_gradients(struct network *net)
         add_output(net, net->gradients[i]);
         if (below(net, 2) && net->updates)
             assert_int_equal(graft_update(net->graph, GRAFT_SGD, net->targets[i], net->gradients[i],
-                                          net->hyper, &momentum),
+                                          net->hyper, -1, &momentum),
                              0);
     }
 }
