@@ -294,6 +294,37 @@ static void updates_are_those_of_pytorch(void **state)
     check_update(*state, GRAFT_OP_SGD, 1, &a, expected_sgd_clipped, "sgd, clipped");
 }
 
+/* A step whose gradients have no finite norm changes neither parameter nor state, not even by decay. */
+static void updates_of_no_finite_norm_do_nothing(void **state)
+{
+    static const struct {
+        enum graft_op op;
+        int states;
+    } updates[] = {{GRAFT_OP_SGD, 1}, {GRAFT_OP_ADAM, 2}, {GRAFT_OP_RMSPROP, 1}};
+    const double squares[] = {(double)INFINITY, (double)NAN};
+    for (int i = 0; i < 6; i++) {
+        struct trial *const trial = trial_new(*state, updates[i / 2].op);
+        trial->call.attributes.update = (struct graft_update_attributes){.momentum = 0.5f,
+                                                                         .beta1 = 0.5f,
+                                                                         .beta2 = 0.75f,
+                                                                         .epsilon = 1,
+                                                                         .weight_decay = 0.25f,
+                                                                         .max_norm = 2};
+        const int inputs = 2 + updates[i / 2].states;
+        for (int k = 0; k < inputs; k++) {
+            give(trial, SHAPE(1, 6), 1 + k);
+        }
+        give_values(trial, SHAPE(1, 4), (const double[]){0.125, 0.5, 0.5, 1});
+        give_values(trial, SHAPE(1, 1), &squares[i % 2]);
+        infer(trial);
+        run(trial, GRAFT_DTYPE_F64);
+        for (int k = 0; k < inputs * 6; k++) {
+            assert_true(trial->in[k / 6][k % 6] == number(k % 6, 1 + k / 6));
+        }
+        free(trial);
+    }
+}
+
 /* The mask comes from a second implementation of Philox, in op_expected.py. */
 static void dropout_drops_what_philox_says(void **state)
 {
@@ -440,6 +471,7 @@ int main(void)
         cmocka_unit_test(weighted_losses_are_those_of_pytorch),
         cmocka_unit_test(logarithms_of_softmax_are_those_of_pytorch),
         cmocka_unit_test(updates_are_those_of_pytorch),
+        cmocka_unit_test(updates_of_no_finite_norm_do_nothing),
         cmocka_unit_test(dropout_drops_what_philox_says),
         cmocka_unit_test(matrix_product_by_definition),
         cmocka_unit_test(moving_and_stretching),
