@@ -211,6 +211,9 @@ static void initial_values(void **state)
     for (int i = 0; i < CONV; ++i)
         squares += (double)conv[i] * (double)conv[i];
     assert_true(fabs(squares / CONV * 128.0 * 9.0 / 2.0 - 1.0) < 5.0 * sqrt(2.0 / CONV));
+    /* Each parameter has numbers of its own: the bias is drawn from the same range as the weights. */
+    ok(graft_variables_read(a, "fc.bias", fc_b, 100 * sizeof *fc_b));
+    assert_memory_not_equal(fc, fc_b, 100 * sizeof *fc);
     assert_true(read_float(a, "block3.bn.weight", 64, 63) == 1.0f &&
                 read_float(a, "block3.bn.running_var", 64, 0) == 1.0f);
     assert_true(read_float(a, "block3.bn.bias", 64, 63) == 0.0f &&

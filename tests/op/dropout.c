@@ -13,7 +13,14 @@
  * is the probability whose threshold it equals, and an element is dropped below it only. */
 #define AT_WORD_15 0x1.3d12fp-3f
 
+/* Word 13 for stream 16 is 3870376, by the same program: the threshold p · 2^32 is 3870376.75, which is rounded
+ * up, so the element is dropped. */
+#define PAST_WORD_13 0x1.d87546p-11f
+
 static const struct graft_case cases[] = {
+    {"past_word", .attributes.dropout = {.probability = PAST_WORD_13, .stream = 16, .seed = 4},
+     .in = {REAL_OF(POSITIVE, 20), {GRAFT_DTYPE_I32, GRAFT_VALUES_NORMAL, DIMS(1), NULL, 1}},
+     .tiers = INEXACT},
     {"at_threshold", .attributes.dropout = {.probability = AT_WORD_15, .stream = 7, .seed = 4},
      .in = {REAL_OF(POSITIVE, 33), {GRAFT_DTYPE_I32, GRAFT_VALUES_NORMAL, DIMS(1), NULL, 1}},
      .tiers = INEXACT},

@@ -72,6 +72,8 @@ static const struct graft_case cases[] = {
     LATE("hard_sigmoid", HARD_SIGMOID),
     LATE("hard_swish", HARD_SWISH),
     LATE("silu", SILU),
+    {"relu6_tb", .attributes.matmul = {.transpose_b = true, .activation = GRAFT_UNARY_RELU6},
+     .in = {REAL(5, 33), REAL(34, 33), REAL(34)}},
     {"residual", .attributes.matmul = {0}, .in = {REAL(5, 33), REAL(33, 34), ABSENT, REAL(5, 34)}},
     {"residual_relu", .attributes.matmul = {.activation = GRAFT_UNARY_RELU},
      .in = {REAL(19, 12), REAL(12, 48), REAL(48), REAL(19, 48)}},

@@ -29,6 +29,8 @@ static const struct graft_case cases[] = {
     RMSPROP("decay", scaled, 0.99f, 1e-2f, 31, 65),
     CLIPPED("clipped", large, 31, 65),
     CLIPPED("infinite_norm", infinite, 31, 3),
+    {"large_epsilon", .attributes.update = {.beta2 = 0.9f, .epsilon = 0.25f},
+     .in = {REAL(33), REAL(33), REAL_OF(POSITIVE, 33), LITERAL(usual, 4)}},
     RMSPROP("one", usual, 0.9f, 0, 1),
     RMSPROP("empty", usual, 0.9f, 0, 0),
     {"first_step", .attributes.update = {.beta2 = 0.9f, .epsilon = 1e-8f},

@@ -24,6 +24,7 @@ static const struct graft_case cases[] = {
     PART("to_nothing", AT(1, 2), AT(2, 0), 4, 5),
     PART("last", AT(3, 4), AT(1, 1), 4, 5),
     STEPPED("step_vector", AT(2), AT(86), AT(3), 260), /* ends with the last element */
+    STEPPED("step_two", AT(1), AT(130), AT(2), 261),
     STEPPED("step_rows", AT(1, 0), AT(4, 33), AT(2, 1), 9, 33),
     STEPPED("step_columns", AT(0, 3), AT(5, 15), AT(1, 4), 5, 63),
     STEPPED("step_pixels", AT(0, 1, 0, 0), AT(2, 4, 3, 16), AT(0, 2, 3, 0), 2, 9, 8, 16),

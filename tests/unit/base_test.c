@@ -59,12 +59,19 @@ static void a_stream_is_philox_in_order(void **state)
     struct graft_random random;
     graft_random_start(&random, 0x299f31d0a4093822, 7);
     const uint32_t key[2] = {0xa4093822, 0x299f31d0};
+    uint32_t expected[4];
     for (uint32_t block = 0; block < 3; block++) {
-        uint32_t expected[4];
         graft_philox(key, (const uint32_t[4]){block, 0, 7, 0}, expected);
         for (int i = 0; i < 4; i++) {
             assert_int_equal(graft_random_u32(&random), expected[i]);
         }
+    }
+    /* The block after number 2^32 − 1 is number 2^32. */
+    random.counter[0] = 0xffffffff;
+    for (int i = 0; i < 8; i++) {
+        const bool after = i >= 4;
+        graft_philox(key, (const uint32_t[4]){after ? 0 : 0xffffffff, after, 7, 0}, expected);
+        assert_int_equal(graft_random_u32(&random), expected[i % 4]);
     }
 }
 
@@ -98,6 +105,12 @@ static void distributions_have_their_moments(void **state)
     for (int i = 0; i < 100; i++) {
         assert_int_equal(graft_random_below(&random, 1), 0);
     }
+    /* Of three quarters of all numbers the first third must not come twice as often as the others. */
+    int low = 0;
+    for (int i = 0; i < 3000; i++) {
+        low += graft_random_below(&random, 0xC0000000) < 0x40000000;
+    }
+    assert_in_range(low, 870, 1130); /* 1000 ± 5 standard deviations */
 }
 
 /* Vectors of the FNV reference: 64-bit FNV-1a of "", "a" and "foobar". */

@@ -289,6 +289,15 @@ static void flips_are_fair_and_exact(void **state)
         flipped += turned;
     }
     assert_in_range(flipped, 440, 560); /* 500 ± 3.8 standard deviations */
+    flipped = 0;
+    for (int64_t sample = 0; sample < 1000; sample++) {
+        const struct graft_augment often = {.flip = 0.9f};
+        uint8_t result[7 * 6 * 3];
+        assert_int_equal(graft_augment_image(context, &preprocess, &often, 1, 0, sample, &source, result),
+                         GRAFT_OK);
+        flipped += memcmp(result, source.pixels, sizeof result) != 0;
+    }
+    assert_in_range(flipped, 860, 940); /* 900 ± 4.2 standard deviations */
     free(source.pixels);
 }
 

@@ -98,6 +98,10 @@ static void bad_convolutions_are_refused(void **state)
     call = good;
     call.attributes.conv2d.groups = 3;
     refuse(*state, call, "3 groups do not divide 4");
+    call.attributes.conv2d.groups = 2;
+    call.in[1].shape = SHAPE(4, 5, 3, 3, 2);
+    refuse(*state, call, "2 groups do not divide 4 input and 5 output channels");
+    call = good;
     call.attributes.conv2d.groups = INT32_MIN;
     refuse(*state, call, "groups is -2147483648");
     call = good;
@@ -106,6 +110,14 @@ static void bad_convolutions_are_refused(void **state)
     call = good;
     call.attributes.conv2d.dilation[0] = INT32_MAX;
     refuse(*state, call, "dilation 2147483647x1 does not fit");
+    /* each axis has its own stride, dilation and pads */
+    call = good;
+    call.in[0].shape = SHAPE(4, 2, 8, 11, 4);
+    call.attributes.conv2d = (struct graft_conv2d_attributes){
+        .stride = {1, 2}, .dilation = {2, 3}, .pad = {1, 0, 0, 3}, .groups = 1};
+    assert_int_equal(graft_op_infer(*state, &call), GRAFT_OK);
+    assert_true(call.out[0].shape.dim[1] == 5 &&
+                call.out[0].shape.dim[2] == 4); /* 8 + 1 − 4, (11 + 3 − 7) / 2 + 1 */
     call = good;
     call.attributes.conv2d.pad[3] = -1;
     refuse(*state, call, "pad 0,0,0,-1");
@@ -165,6 +177,8 @@ static void bad_attributes_are_refused(void **state)
     call = one_input(GRAFT_OP_REDUCE, SHAPE(2, 3, 4));
     call.attributes.reduce.axes = 4;
     refuse(*state, call, "axes 0x4");
+    call.attributes.reduce.axes = 1u << 31;
+    refuse(*state, call, "axes 0x80000000");
     call = one_input(GRAFT_OP_REDUCE, SHAPE(2, 0, 4));
     call.attributes.reduce = (struct graft_reduce_attributes){.kind = GRAFT_REDUCE_MEAN, .axes = 1};
     refuse(*state, call, "mean of no elements");
@@ -182,6 +196,14 @@ static void bad_attributes_are_refused(void **state)
     call.attributes.slice.begin[0] = 2;
     call.attributes.slice.size[0] = INT64_MAX;
     refuse(*state, call, "9223372036854775807 elements from 2 on are not in dimension 0");
+    call.attributes.slice.size[0] = 3;
+    refuse(*state, call, "3 elements from 2 on are not in dimension 0");
+    call.attributes.slice.step[0] = 2;
+    call.attributes.slice.size[0] = 2;
+    refuse(*state, call, "2 elements from 2 on, 2 apart, are not in dimension 0");
+    call.attributes.slice.begin[0] = 5;
+    call.attributes.slice.size[0] = 0;
+    refuse(*state, call, "0 elements from 5 on");
     call = one_input(GRAFT_OP_PAD, SHAPE(1, 4));
     call.attributes.pad.after[0] = INT64_MAX;
     refuse(*state, call, "9223372036854775807 of dimension 0");
@@ -198,6 +220,16 @@ static void bad_attributes_are_refused(void **state)
     refuse(*state, call, "no elements");
     call.attributes.batch_norm.epsilon = -1;
     refuse(*state, call, "epsilon is -1");
+    call.attributes.batch_norm.epsilon = NAN;
+    refuse(*state, call, "epsilon is nan");
+    call = one_input(GRAFT_OP_RESIZE, SHAPE(4, 1, GRAFT_RESIZE_MAX_SIZE + 1, 5, 1));
+    call.attributes.resize = (struct graft_resize_attributes){.size = {4, 4}};
+    refuse(*state, call, "from 32768 to 4 along dimension 1");
+    call.in[0].shape = SHAPE(4, 1, 5, GRAFT_RESIZE_MAX_SIZE + 1, 1);
+    refuse(*state, call, "from 32768 to 4 along dimension 2");
+    call.in[0].shape = SHAPE(4, 1, 5, 5, 1);
+    call.attributes.resize.size[1] = GRAFT_RESIZE_MAX_SIZE + 1;
+    refuse(*state, call, "from 5 to 32768 along dimension 2");
     call = one_input(GRAFT_OP_DROPOUT, SHAPE(1, 4));
     call.in[call.n_inputs++] = (struct graft_desc){GRAFT_DTYPE_I32, SHAPE(1, 1)};
     call.attributes.dropout.probability = 1;
@@ -211,11 +243,24 @@ static void bad_pairs_are_refused(void **state)
     struct graft_call call = one_input(GRAFT_OP_MATMUL, SHAPE(2, 3, 4));
     call.in[call.n_inputs++] = (struct graft_desc){GRAFT_DTYPE_F32, SHAPE(2, 5, 6)};
     refuse(*state, call, "a has 4 columns, but b has 5 rows (inputs a[3, 4] b[5, 6])");
+    call.in[1].shape = SHAPE(2, 3, 6);
+    refuse(*state, call, "a has 4 columns, but b has 3 rows (inputs a[3, 4] b[3, 6])");
+    call.in[0].shape = SHAPE(4, 2, 5, 3, 4);
+    call.in[1].shape = SHAPE(4, 2, 6, 4, 6);
+    refuse(*state, call, "batch dimensions of a");
+    call.in[1].shape = SHAPE(4, 3, 5, 4, 6);
+    refuse(*state, call, "batch dimensions of a");
     call.in[0].shape = SHAPE(3, 2, 3, 4);
     call.in[1].shape = SHAPE(3, 3, 4, 6);
     refuse(*state, call, "batch dimensions of a");
     call.op = GRAFT_OP_BINARY;
     refuse(*state, call, "dimensions must be equal or 1");
+    call.in[1].shape = SHAPE(3, 0, 3, 4);
+    refuse(*state, call, "dimensions must be equal or 1");
+    call.in[0].shape = SHAPE(3, 2, 0, 4);
+    call.in[1].shape = SHAPE(3, 2, 3, 4);
+    refuse(*state, call, "dimensions must be equal or 1");
+    call.in[0].shape = SHAPE(3, 2, 3, 4);
     call.in[1].shape = SHAPE(1, 4);
     call.attributes.binary = (struct graft_binary_attributes){.kind = (enum graft_binary)7};
     refuse(*state, call, "no binary function of number 7");
