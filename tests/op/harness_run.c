@@ -161,7 +161,9 @@ static bool run_all_layouts(const struct attempt *attempt)
     float *first[GRAFT_MAX_RESULTS] = {NULL};
     float *got[GRAFT_MAX_RESULTS] = {NULL};
     const bool constant = attempt->call.constant != 0;
-    const char *const name = constant ? "constant weights" : "plain";
+    const char *const name = !constant                          ? "plain"
+                             : attempt->call.constant >> 1 & 1u ? "constant weights"
+                                                                : "constant, but not the weights";
     if (!run_layout(attempt, &(struct graft_layout){GRAFT_PLACING_ARENA, 0, -1}, name, first) ||
         !run_layout(attempt, &(struct graft_layout){GRAFT_PLACING_TIGHT, 1, -1}, "second run", got) ||
         !demand_same(attempt, first, got, "in a second run")) {
@@ -196,16 +198,25 @@ static void run_kernel(struct attempt *attempt)
     attempt->kernel = NULL;
 }
 
-/* Inputs that the set names as constants and the case gives. */
-static uint32_t constant_mask(const struct graft_case_set *set, const struct graft_call *call)
+#define MODES 3
+
+/* Which inputs are constants, one way after the other: none; all that the set names and the case gives; these
+ * without the first, as when weights are trained and biases are not. Returns how many ways there are. */
+static int constant_masks(const struct graft_case_set *set, const struct graft_call *call,
+                          uint32_t masks[MODES])
 {
-    uint32_t mask = 0;
+    int modes = 1;
+    masks[0] = masks[1] = 0;
     for (int i = 0; i < call->n_inputs; i++) {
         if ((set->constants >> i & 1u) && call->in[i].dtype != GRAFT_DTYPE_NONE) {
-            mask |= 1u << i;
+            masks[1] |= 1u << i;
         }
     }
-    return mask;
+    masks[2] = masks[1] & (masks[1] - 1);
+    while (modes < MODES && masks[modes] != 0) {
+        modes++;
+    }
+    return modes;
 }
 
 uint64_t graft_trial_variants(struct graft_device *device, const struct graft_job *job)
@@ -216,9 +227,10 @@ uint64_t graft_trial_variants(struct graft_device *device, const struct graft_jo
         return 1; /* running it tells what is wrong */
     }
     call.accumulate = graft_job_accumulate(job);
-    const uint32_t masks[] = {0, constant_mask(graft_case_set_of(job->op), &call)};
+    uint32_t masks[MODES];
+    const int modes = constant_masks(graft_case_set_of(job->op), &call, masks);
     for (int variant = 0; variant < 64; variant++) {
-        for (int mode = 0; mode < 2; mode++) {
+        for (int mode = 0; mode < modes; mode++) {
             struct graft_variant_info info = {.name = ""};
             call.constant = masks[mode];
             const enum graft_status status = device->backend->check(device, &call, variant, &info);
@@ -236,11 +248,12 @@ uint64_t graft_trial_variants(struct graft_device *device, const struct graft_jo
 bool graft_trial_run(const struct graft_trial *trial, struct graft_verdict *verdict)
 {
     const struct graft_backend *const backend = trial->device->backend;
-    const uint32_t masks[] = {0, constant_mask(trial->set, &trial->truth->call)};
+    uint32_t masks[MODES];
+    const int modes = constant_masks(trial->set, &trial->truth->call, masks);
     struct graft_truth adapted;
     bool tried = false;
     *verdict = (struct graft_verdict){.outcome = GRAFT_OUTCOME_PASSED};
-    for (int mode = 0; mode < (masks[1] != 0 ? 2 : 1); mode++) {
+    for (int mode = 0; mode < modes; mode++) {
         struct attempt attempt = {.trial = trial, .device = trial->device, .verdict = verdict};
         attempt.call = trial->truth->call;
         attempt.call.constant = masks[mode];
