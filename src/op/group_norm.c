@@ -109,6 +109,7 @@ const struct graft_op_def graft_op_group_norm = {
     .max_inputs = 3,
     .n_outputs = 2,
     .infer = infer,
+    .separate = graft_separate_x,
     .gradient = gradient,
     .work = work,
     .format = graft_format_group_norm,

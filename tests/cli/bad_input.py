@@ -208,10 +208,14 @@ class Devices(Case):
         self.assertRegex(line, r"\d{5,}|\d+(\.\d+)? [KMG]i?B")
         self.bad(1, ["batch"], "fit", "d", *FIT, "--memory", "100K", "--out", "new")
         self.assertFalse(os.path.exists(self.path("new/model.safetensors")))
-        line = self.bad(1, ["batch"], "summary", "vgg16", "--batch", "65536", "--device", "cpu")
-        self.assertRegex(line, r"\d{5,}|\d+(\.\d+)? [KMG]i?B")
         if has_device("opencl:0"):
-            self.bad(1, ["batch"], "summary", "resnet18", "--batch", "65536", "--device", "opencl:0")
+            memory = ["bench", "--model", "resnet18", "--device", "opencl:0", "--memory", "1M"]
+            self.bad(1, ["batch"], *memory)
+        # A summary says what it would take, however much that is.
+        for device in ["cpu"] + ["opencl:0"] * has_device("opencl:0"):
+            done = self.run_graft("summary", "vgg16", "--batch", "65536", "--device", device)
+            self.assertEqual(done.returncode, 0, done.stderr)
+            self.assertRegex(done.stdout, r"activations +\d{2,}\.\d GiB")
 
     def test_no_opencl(self):
         none = {"OCL_ICD_VENDORS": "/nonexistent", "OCL_ICD_FILENAMES": ""}
