@@ -245,13 +245,44 @@ static void steps_without_update(void **state)
     session_close(&session);
 }
 
+/* What is dropped depends on the number of the step, and on nothing else. */
+static void each_step_drops_other_elements(void **state)
+{
+    enum { WIDE = 64 };
+    const struct graft_model_options options = {
+        .batch = 1, .height = WIDE, .width = WIDE, .classes = CLASSES, .training = true, .seed = 3};
+    const struct graft_trainer_options usual = {.optimizer = GRAFT_SGD};
+    static float pixels[WIDE * WIDE * 3];
+    const int32_t label = 1;
+    struct session session = {NULL, NULL, NULL, NULL};
+    double losses[4];
+    for (int i = 0; i < WIDE * WIDE * 3; i++)
+        pixels[i] = sinf((float)i);
+    assert_int_equal(graft_device_open(*state, "cpu", &session.device), GRAFT_OK);
+    assert_int_equal(graft_model_open(*state, "squeezenet1_1", &options, &session.model), GRAFT_OK);
+    assert_int_equal(graft_variables_open(session.device, &session.variables), GRAFT_OK);
+    assert_int_equal(graft_model_initialize(session.model, session.variables, 5, 0), GRAFT_OK);
+    assert_int_equal(
+        graft_trainer_open(session.device, session.model, session.variables, &usual, &session.trainer),
+        GRAFT_OK);
+    for (int i = 0; i < 4; i++) {
+        struct graft_step step = {
+            .input = pixels, .labels = &label, .valid = 1, .number = 1 + i % 3, .no_update = true};
+        assert_int_equal(graft_trainer_step(session.trainer, &step), GRAFT_OK);
+        losses[i] = step.loss;
+    }
+    assert_true(losses[0] != losses[1] && losses[1] != losses[2] && losses[0] != losses[2]);
+    assert_true(losses[0] == losses[3]);
+    session_close(&session);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(adam_corrects_its_moments),      cmocka_unit_test(decay_spares_biases),
         cmocka_unit_test(momentum_and_nesterov),          cmocka_unit_test(rmsprop_as_in_pytorch),
         cmocka_unit_test(stages_learn_at_their_own_rate), cmocka_unit_test(what_is_frozen_stays),
-        cmocka_unit_test(steps_without_update),
+        cmocka_unit_test(steps_without_update),           cmocka_unit_test(each_step_drops_other_elements),
     };
     return cmocka_run_group_tests(tests, test_open_context, test_close_context);
 }

@@ -355,6 +355,7 @@ static void csv_fields_are_quoted_where_needed(void **state)
     graft_csv_text(context, &csv, "a,b");
     graft_csv_text(context, &csv, "say \"hi\"");
     graft_csv_text(context, &csv, "two\nlines");
+    graft_csv_text(context, &csv, "back\r");
     graft_csv_end_row(context, &csv);
     graft_csv_text(context, &csv, "");
     graft_csv_integer(context, &csv, -3);
@@ -363,7 +364,7 @@ static void csv_fields_are_quoted_where_needed(void **state)
     graft_csv_end_row(context, &csv);
     assert_false(csv.failed);
     assert_string_equal(csv.data,
-                        "epoch,\"a,b\",\"say \"\"hi\"\"\",\"two\nlines\"\n\"\",-3,0.100000001,\"\"\n");
+                        "epoch,\"a,b\",\"say \"\"hi\"\"\",\"two\nlines\",\"back\r\"\n\"\",-3,0.100000001,\"\"\n");
     graft_text_close(context, &csv);
 }
 

@@ -313,6 +313,15 @@ static void f64_and_giants_are_refused(void **state)
     assert_int_equal(graft_op_infer(f->context, &call), GRAFT_OK);
     assert_int_equal(f->device->backend->check(f->device, &call, 0, &info), GRAFT_ERROR_UNSUPPORTED);
     assert_non_null(strstr(graft_context_error(f->context), "2^31"));
+    /* a giant that is read only, one that is made only */
+    struct graft_call part = {.op = GRAFT_OP_SLICE, .n_inputs = 1};
+    part.in[0] = call.in[0];
+    part.attributes.slice.size[0] = part.attributes.slice.size[1] = 1;
+    assert_int_equal(graft_op_infer(f->context, &part), GRAFT_OK);
+    assert_int_equal(f->device->backend->check(f->device, &part, 0, &info), GRAFT_ERROR_UNSUPPORTED);
+    part = (struct graft_call){.op = GRAFT_OP_FILL, .attributes.fill = {.shape = call.in[0].shape}};
+    assert_int_equal(graft_op_infer(f->context, &part), GRAFT_OK);
+    assert_int_equal(f->device->backend->check(f->device, &part, 0, &info), GRAFT_ERROR_UNSUPPORTED);
     call.in[0].shape = graft_shape_of(1, 8);
     assert_int_equal(graft_op_infer(f->context, &call), GRAFT_OK);
     assert_int_equal(f->device->backend->check(f->device, &call, 0, &info), GRAFT_OK);

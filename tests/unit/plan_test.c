@@ -1,0 +1,257 @@
+/* SPDX-License-Identifier: MIT */
+/* What a plan owes its caller beside right numbers: names, alignment, inputs that nothing reads, sizes that
+ * are checked, outputs that last, variables that begin as they should. */
+#include "graph/plan.h"
+#include "support/support.h"
+
+#include <math.h>
+
+struct fixture {
+    struct graft_context *context;
+    struct graft_device *device;
+    struct graft_graph *graph;
+    struct graft_variables *variables;
+    struct graft_plan *plan;
+};
+
+static int set_up(void **state)
+{
+    struct fixture *const f = calloc(1, sizeof *f);
+    assert_int_equal(graft_context_open(NULL, &f->context), GRAFT_OK);
+    assert_int_equal(graft_device_open(f->context, "cpu", &f->device), GRAFT_OK);
+    assert_int_equal(graft_graph_open(f->context, GRAFT_DTYPE_F32, &f->graph), GRAFT_OK);
+    assert_int_equal(graft_variables_open(f->device, &f->variables), GRAFT_OK);
+    *state = f;
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    struct fixture *const f = *state;
+    graft_plan_close(&f->plan);
+    graft_variables_close(&f->variables);
+    graft_graph_close(&f->graph);
+    graft_device_close(&f->device);
+    graft_context_close(&f->context);
+    free(f);
+    return 0;
+}
+
+static void open_plan(struct fixture *f, const struct graft_plan_options *options)
+{
+    if (graft_plan_open(f->graph, f->device, f->variables, options, &f->plan) != GRAFT_OK)
+        fail_msg("%s", graft_context_error(f->context));
+}
+
+static int input(struct fixture *f, const char *name, int64_t count)
+{
+    const struct graft_shape shape = graft_shape_of(1, count);
+    return graft_graph_input(f->graph, name, GRAFT_DTYPE_F32, &shape);
+}
+
+static int parameter(struct fixture *f, const char *name, int64_t count)
+{
+    const struct graft_shape shape = graft_shape_of(1, count);
+    return graft_graph_parameter(f->graph, name, &shape);
+}
+
+static void write_two(struct fixture *f, int value, float first, float second)
+{
+    const float data[2] = {first, second};
+    assert_int_equal(graft_plan_write(f->plan, value, data, sizeof data), GRAFT_OK);
+}
+
+/* The gradients of a layer's nodes carry its name, for profiles and messages. */
+static void gradients_belong_to_their_layer(void **state)
+{
+    struct fixture *const f = *state;
+    const struct graft_shape matrix = graft_shape_of(2, 2, 2);
+    const struct graft_reduce_attributes all = {.kind = GRAFT_REDUCE_SUM, .axes = 3};
+    int names = 0;
+    graft_graph_layer(f->graph, "first");
+    const int x = graft_graph_input(f->graph, "x", GRAFT_DTYPE_F32, &matrix);
+    int targets[2] = {graft_graph_parameter(f->graph, "a", &matrix), -1}, gradients[2];
+    const int y =
+        graft_unary(f->graph, GRAFT_UNARY_TANH, graft_matmul(f->graph, x, targets[0], -1, false, false));
+    graft_graph_layer(f->graph, "second");
+    targets[1] = graft_graph_parameter(f->graph, "b", &matrix);
+    const int loss = graft_reduce(f->graph, graft_matmul(f->graph, y, targets[1], -1, false, false), &all);
+    graft_graph_layer(f->graph, "third");
+    assert_int_equal(graft_graph_gradient(f->graph, loss, targets, 2, gradients), GRAFT_OK);
+    graft_graph_output(f->graph, gradients[0]);
+    graft_graph_output(f->graph, gradients[1]);
+    open_plan(f, &(struct graft_plan_options){.no_fusion = true});
+    for (int n = 0; n < graft_plan_node_count(f->plan); n++) {
+        struct graft_plan_node node;
+        graft_plan_node_at(f->plan, n, &node);
+        if (strcmp(node.op, "unary_grad") == 0)
+            assert_string_equal(node.layer, "first");
+        if (strcmp(node.op, "matmul") == 0 && strcmp(node.layer, "second") == 0)
+            names++;
+    }
+    assert_int_equal(names, 2); /* for each operand; the product itself is not asked for */
+}
+
+/* Vectors are read and written fast where they begin at 64 bytes. */
+static void memory_is_aligned(void **state)
+{
+    struct fixture *const f = *state;
+    int value = input(f, "x", 7);
+    for (int i = 0; i < 9; i++) {
+        const int parts[2] = {value, graft_unary(f->graph, GRAFT_UNARY_TANH, value)};
+        value = graft_concat(f->graph, parts, 1 + i % 2, 0);
+        graft_graph_output(f->graph, value);
+        graft_graph_output(f->graph, parts[1]);
+    }
+    open_plan(f, NULL);
+    for (int i = 0; i < f->plan->memory.n_storages; i++)
+        assert_int_equal(f->plan->memory.storages[i].offset % 64, 0);
+    for (int i = 0; i < graft_graph_value_count(f->graph); i++)
+        assert_int_equal(graft_plan_tensor(f->plan, i).offset % 64, 0);
+}
+
+/* An input that nothing reads can be written and is in nobody's way. */
+static void unread_inputs_are_in_nobodys_way(void **state)
+{
+    struct fixture *const f = *state;
+    const int unread = input(f, "unread", 2), x = input(f, "x", 2), late = input(f, "late", 2);
+    const int y = graft_add(f->graph, graft_unary(f->graph, GRAFT_UNARY_TANH, x), late);
+    float got[2];
+    graft_graph_output(f->graph, y);
+    open_plan(f, NULL);
+    for (int run = 0; run < 2; run++) {
+        write_two(f, x, 0, 0);
+        write_two(f, late, 3, 4);
+        write_two(f, unread, 7, 8);
+        assert_int_equal(graft_plan_run(f->plan, GRAFT_SEGMENT_COMPUTE), GRAFT_OK);
+        assert_int_equal(graft_plan_read(f->plan, y, got, sizeof got), GRAFT_OK);
+        assert_true(got[0] == 3 && got[1] == 4);
+    }
+}
+
+static void inputs_last_from_run_to_run(void **state)
+{
+    struct fixture *const f = *state;
+    const int a = input(f, "a", 2), b = input(f, "b", 2);
+    int y = graft_unary(f->graph, GRAFT_UNARY_ABS, a);
+    float got[2];
+    for (int i = 0; i < 4; i++) /* what comes must not take a's memory when it is not read any more */
+        y = graft_add(f->graph, graft_unary(f->graph, GRAFT_UNARY_ABS, y), b);
+    graft_graph_output(f->graph, y);
+    open_plan(f, NULL);
+    write_two(f, a, -1, 2);
+    write_two(f, b, 10, 20);
+    for (int run = 0; run < 3; run++) {
+        assert_int_equal(graft_plan_run(f->plan, GRAFT_SEGMENT_COMPUTE), GRAFT_OK);
+        assert_int_equal(graft_plan_read(f->plan, y, got, sizeof got), GRAFT_OK);
+        assert_true(got[0] == 41 && got[1] == 82);
+    }
+}
+
+static void sizes_are_checked(void **state)
+{
+    struct fixture *const f = *state;
+    const int x = input(f, "x", 2);
+    const int y = graft_unary(f->graph, GRAFT_UNARY_TANH, graft_add(f->graph, x, parameter(f, "p", 2)));
+    float data[4] = {0};
+    graft_graph_output(f->graph, y);
+    open_plan(f, NULL);
+    for (size_t count = 0; count <= 4; count++) {
+        const enum graft_status wanted = count == 2 ? GRAFT_OK : GRAFT_ERROR_SHAPE;
+        assert_int_equal(graft_plan_write(f->plan, x, data, count * sizeof *data), wanted);
+        assert_int_equal(graft_variables_write(f->variables, "p", data, count * sizeof *data), wanted);
+        assert_int_equal(graft_plan_run(f->plan, GRAFT_SEGMENT_COMPUTE), GRAFT_OK);
+        assert_int_equal(graft_plan_read(f->plan, y, data, count * sizeof *data), wanted);
+        assert_int_equal(graft_variables_read(f->variables, "p", data, count * sizeof *data), wanted);
+    }
+    assert_int_equal(graft_plan_write(f->plan, y, data, 2 * sizeof *data), GRAFT_ERROR_ARGUMENT);
+}
+
+/* An output that is a parameter under another shape keeps what it was when it was computed. */
+static void outputs_last_through_updates(void **state)
+{
+    struct fixture *const f = *state;
+    const struct graft_shape matrix = graft_shape_of(2, 1, 2), four = graft_shape_of(1, 4);
+    const struct graft_reduce_attributes all = {.kind = GRAFT_REDUCE_SUM, .axes = 1};
+    int p = parameter(f, "p", 2), gradient;
+    const int shown = graft_reshape(f->graph, p, &matrix);
+    const int loss = graft_reduce(f->graph, graft_mul(f->graph, p, p), &all);
+    const int hyper = graft_graph_input(f->graph, "hyper", GRAFT_DTYPE_F32, &four);
+    const struct graft_update_attributes sgd = {.momentum = 0};
+    assert_int_equal(graft_graph_gradient(f->graph, loss, &p, 1, &gradient), GRAFT_OK);
+    assert_int_equal(graft_update(f->graph, GRAFT_SGD, p, gradient, hyper, -1, &sgd), 0);
+    graft_graph_output(f->graph, shown);
+    open_plan(f, NULL);
+    const float start[2] = {1, -2}, hypers[4] = {0.25f, 1, 1, 1};
+    float got[2];
+    assert_int_equal(graft_variables_write(f->variables, "p", start, sizeof start), GRAFT_OK);
+    assert_int_equal(graft_plan_write(f->plan, hyper, hypers, sizeof hypers), GRAFT_OK);
+    for (int step = 0; step < 3; step++) {
+        const float before[2] = {ldexpf(1, -step), -ldexpf(2, -step)},
+                    after[2] = {before[0] / 2, before[1] / 2};
+        assert_int_equal(graft_plan_run(f->plan, GRAFT_SEGMENT_COMPUTE), GRAFT_OK);
+        assert_int_equal(graft_plan_run(f->plan, GRAFT_SEGMENT_UPDATE), GRAFT_OK);
+        assert_int_equal(graft_plan_read(f->plan, shown, got, sizeof got), GRAFT_OK);
+        assert_memory_equal(got, before, sizeof got);
+        assert_int_equal(graft_variables_read(f->variables, "p", got, sizeof got), GRAFT_OK);
+        assert_memory_equal(got, after, sizeof got);
+    }
+}
+
+/* The first layer that makes an infinity is named, like one that makes NaN. */
+static void infinities_are_named(void **state)
+{
+    struct fixture *const f = *state;
+    const int x = input(f, "x", 2);
+    graft_graph_layer(f->graph, "good");
+    const int y = graft_unary(f->graph, GRAFT_UNARY_ABS, x);
+    graft_graph_layer(f->graph, "bad");
+    graft_graph_output(f->graph, graft_unary(f->graph, GRAFT_UNARY_EXP, y));
+    open_plan(f, &(struct graft_plan_options){.check_numbers = true});
+    write_two(f, x, 1, -2);
+    assert_int_equal(graft_plan_run(f->plan, GRAFT_SEGMENT_COMPUTE), GRAFT_OK);
+    write_two(f, x, 1, -200);
+    assert_int_equal(graft_plan_run(f->plan, GRAFT_SEGMENT_COMPUTE), GRAFT_ERROR_NUMERIC);
+    assert_non_null(strstr(graft_context_error(f->context), "layer bad made Inf at element 1"));
+}
+
+/* Parameters begin as 0, states with their value, up to the last element. */
+static void variables_begin_as_asked(void **state)
+{
+    struct fixture *const f = *state;
+    enum { MANY = 40000 };
+    const struct graft_shape shape = graft_shape_of(1, MANY);
+    float *const data = malloc(MANY * sizeof *data);
+    (void)parameter(f, "p", MANY);
+    (void)graft_graph_state(f->graph, "one", &shape, 1);
+    (void)graft_graph_state(f->graph, "half", &shape, 0.5);
+    assert_int_equal(graft_variables_add(f->variables, f->graph), GRAFT_OK);
+    static const struct {
+        const char *name;
+        float value;
+    } wanted[] = {{"p", 0}, {"one", 1}, {"half", 0.5f}};
+    for (int v = 0; v < 3; v++) {
+        assert_int_equal(graft_variables_read(f->variables, wanted[v].name, data, MANY * sizeof *data),
+                         GRAFT_OK);
+        for (int i = 0; i < MANY; i++)
+            assert_true(data[i] == wanted[v].value);
+    }
+    free(data);
+}
+
+#define TEST(function) cmocka_unit_test_setup_teardown(function, set_up, tear_down)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(gradients_belong_to_their_layer),
+        TEST(memory_is_aligned),
+        TEST(unread_inputs_are_in_nobodys_way),
+        TEST(inputs_last_from_run_to_run),
+        TEST(sizes_are_checked),
+        TEST(outputs_last_through_updates),
+        TEST(infinities_are_named),
+        TEST(variables_begin_as_asked),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
