@@ -326,6 +326,7 @@ static void limits_are_kept(void **state)
         struct session s;
         if (!open_session(&setting, &s))
             continue;
+        close_session(&s);
         uint64_t room[2]; /* that one row takes, and that all take */
         for (int all = 0; all < 2; all++) {
             uint64_t live;
