@@ -7,6 +7,7 @@
 #include <stdio.h>
 
 #define MIB 1048576.0
+#define COMPILER_BYTES (3u << 20)
 
 int graft_plan_buffer_count(const struct graft_plan *plan, int arena)
 {
@@ -106,9 +107,20 @@ static bool too_large(const struct graft_plan *plan, char *text, size_t size, bo
     return false;
 }
 
+/* What kernels take of a limited memory besides buffers: their descriptions, and with a driver's compiler its
+ * input and output. */
+static uint64_t kernel_bytes(const struct graft_plan *plan)
+{
+    if (plan->device->memory == GRAFT_DEVICE_MEMORY_OWN || graft_context_memory_limit(plan->context) == 0)
+        return 0;
+    return (uint64_t)plan->n_steps * 2048 +
+           (plan->device->memory == GRAFT_DEVICE_MEMORY_HOST ? COMPILER_BYTES : 0);
+}
+
 uint64_t graft_plan_room(const struct graft_plan *plan, uint64_t reserve)
 {
     const uint64_t free_bytes = graft_device_free_bytes(plan->device);
+    reserve += plan->acquired ? 0 : kernel_bytes(plan);
     uint64_t bytes = free_bytes > reserve ? free_bytes - reserve : 0;
     if (plan->options.memory_limit) {
         const uint64_t variables = graft_plan_need(plan) - own_bytes(plan);
