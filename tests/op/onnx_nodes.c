@@ -47,6 +47,9 @@ static const struct field fields[] = {
     FIELD(matmul, matmul, transpose_a, BOOL),
     FIELD(matmul, matmul, transpose_b, BOOL),
     FIELD(unary, unary, kind, I32),
+    FIELD(unary, unary, alpha, F32),
+    FIELD(unary, unary, low, F32),
+    FIELD(unary, unary, high, F32),
     FIELD(binary, binary, kind, I32),
     FIELD(max_pool, pool, kernel, I32),
     FIELD(max_pool, pool, stride, I32),
@@ -66,6 +69,8 @@ static const struct field fields[] = {
     FIELD(batch_norm, batch_norm, epsilon, F32),
     FIELD(batch_norm, batch_norm, training, BOOL),
     FIELD(batch_norm_update, batch_norm, momentum, F32),
+    FIELD(group_norm, group_norm, groups, I32),
+    FIELD(group_norm, group_norm, epsilon, F32),
     FIELD(dropout, dropout, probability, F32),
     FIELD(concat, concat, axis, I32),
     FIELD(slice, slice, begin, I64),
@@ -217,7 +222,7 @@ static void read_attribute(FILE *file, struct test *test)
         }
     }
     if (field == NULL) {
-        wrong("there is no attribute", name);
+        wrong("an op's attribute is to be added to fields[] of tests/op/onnx_nodes.c:", name);
         return;
     }
     char *const to = (char *)&test->attributes + field->offset;

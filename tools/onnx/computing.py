@@ -228,6 +228,22 @@ def group_norm(node, net):
     net.want(y, channels_last(node.outputs[0]))
 
 
+@handles("LayerNormalization")
+def layer_norm(node, net):
+    """A group normalization with one group of what lies behind the axis as channels."""
+    x, gamma, beta = node.input(0), node.input(1), node.input(2)
+    axis = node.get("axis", -1) % x.ndim
+    rows, width = math.prod(x.shape[:axis]), math.prod(x.shape[axis:])
+    inputs = [net.reshape(net.value(x), (rows, width)), net.value(numpy.broadcast_to(gamma, x.shape[axis:]).reshape(-1)),
+              net.value(numpy.zeros(width, numpy.float32) if beta is None else
+                        numpy.broadcast_to(beta, x.shape[axis:]).reshape(-1))]
+    y, stats = net.op("group_norm", *inputs, outputs=2, groups=1, epsilon=node.get("epsilon", 1e-5))
+    net.want(net.reshape(y, x.shape), node.outputs[0])
+    if len(node.outputs) == 3:  # mean, 1 / deviation
+        both = numpy.stack([numpy.asarray(v).reshape(rows) for v in node.outputs[1:]], axis=-1)
+        net.want(stats, both.reshape(rows, 1, 2))
+
+
 @handles("LRN")
 def lrn(node, net):
     size = node.get("size")

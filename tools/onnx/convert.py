@@ -2,7 +2,7 @@
 """convert.py ROOT FOLDER: turns the node tests of the package onnx into what tests/op/onnx_nodes.c reads.
 
 Run by tools/onnx-node-tests in an environment that has the package. Writes FOLDER/cases.txt, converted.json (each test:
-name, op, and why it is not run) and handled.json (the ops of which at least one test must be run).
+name, op, and why it is not run) and handled.json (the ops of ONNX of which at least one test must be run, and which ops of ours are touched).
 """
 import json
 import pathlib
@@ -22,7 +22,7 @@ TOLD_BY_SHAPES = {"storage_order", "seed", "axis", "allowzero", "stash_type", "k
 
 
 def convert(test):
-    """(ONNX's op, lines of our graph), or Skip."""
+    """The graph of ours, or Skip."""
     nodes = test.model.graph.node
     op = nodes[-1].op_type
     if len(nodes) != 1 or "_expanded" in test.name:
@@ -40,7 +40,7 @@ def convert(test):
     unread = set(node.attributes) - node.used - TOLD_BY_SHAPES
     if unread:
         raise AssertionError(f"{test.name}: attributes {sorted(unread)} are not looked at")
-    return net.lines
+    return net
 
 
 def main():
@@ -52,18 +52,20 @@ def main():
         HAS["op " + name] = 0
     warnings.simplefilter("ignore")
     from onnx.backend.test.case.node import collect_testcases
-    converted, text = [], []
+    converted, text, touched = [], [], set()
     for test in sorted(collect_testcases(), key=lambda t: t.name):
         op, why = test.model.graph.node[-1].op_type, ""
         try:
-            lines = convert(test)
-            text += [f"test {test.name} {test.rtol!r} {test.atol!r}", *lines, "end"]
+            net = convert(test)
+            touched |= net.ops
+            text += [f"test {test.name} {test.rtol!r} {test.atol!r}", *net.lines, "end"]
         except Skip as reason:
             why = str(reason)
         converted.append({"name": test.name, "op": op, "why": why})
     (folder / "cases.txt").write_text("\n".join(text) + "\n")
     (folder / "converted.json").write_text(json.dumps(converted))
-    (folder / "handled.json").write_text(json.dumps(sorted(HANDLERS)))
+    ops = [name[3:] for name in HAS if name.startswith("op ")]
+    (folder / "handled.json").write_text(json.dumps({"handlers": sorted(HANDLERS), "touched": sorted(touched), "ops": ops}))
 
 
 main()
