@@ -23,7 +23,7 @@ _Static_assert(sizeof(struct graft_outer) == 32 * sizeof(int32_t), "two int16");
 struct graft_gemm_tile graft_gemm_tile(const struct graft_opencl_device *device)
 {
     const int width = device->traits.vector_floats;
-    const int vector = width >= 16 ? 16 : width == 4 ? 4 : 8;
+    const int vector = width >= 16 ? 16 : width >= 8 ? 8 : 4; /* a driver without vectors says 1 */
     return (struct graft_gemm_tile){.vector = vector, .rows = vector == 16 ? 14 : 6, .columns = 2 * vector};
 }
 
