@@ -166,7 +166,7 @@ static json_t *worst_json(const struct graft_conform_report *report)
 {
     json_t *const list = json_array();
     for (int i = 0; i < report->n_worst; i++) {
-        json_array_append_new(list, json_pack("{s:o, s:o}", "case", graft_json_text(report->worst[i].test),
+        graft_json_add_item(list, json_pack("{s:o, s:o}", "case", graft_json_text(report->worst[i].test),
                                               "share_of_tolerance",
                                               graft_json_real(report->worst[i].share_of_tolerance)));
     }
@@ -178,7 +178,7 @@ static json_t *ops_json(const struct graft_conform_report *report)
     json_t *const list = json_array();
     for (int i = 0; i < report->n_coverage; i++) {
         const struct graft_conform_coverage *const row = &report->coverage[i];
-        json_array_append_new(
+        graft_json_add_item(
             list, json_pack("{s:s, s:o, s:i, s:i, s:i, s:i, s:o, s:o, s:o}", "op", row->op, "variant",
                             graft_json_text(row->variant), "passed_exact", row->passed_exact,
                             "passed_rounding", row->passed_rounding, "failed", row->failed, "refused",
@@ -192,7 +192,7 @@ static json_t *reasons_json(const struct graft_conform_report *report)
 {
     json_t *const list = json_array();
     for (int i = 0; i < report->n_reasons; i++) {
-        json_array_append_new(list, json_pack("{s:s, s:o, s:i}", "op", report->reasons[i].op, "reason",
+        graft_json_add_item(list, json_pack("{s:s, s:o, s:i}", "op", report->reasons[i].op, "reason",
                                               graft_json_text(report->reasons[i].reason), "cases",
                                               report->reasons[i].cases));
     }
@@ -216,7 +216,7 @@ static json_t *failures_json(const struct graft_conform_report *report)
                                (json_int_t)d->bad, "got", graft_json_real(d->got), "wanted",
                                graft_json_real(d->wanted), "tolerance", graft_json_real(d->tolerance)));
         }
-        json_array_append_new(list, row);
+        graft_json_add_item(list, row);
     }
     return list;
 }

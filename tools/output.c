@@ -50,23 +50,48 @@ json_t *graft_json_text(const char *text)
     return value;
 }
 
+static void end_without_memory(void)
+{
+    fprintf(stderr, "graft: not enough memory for the JSON document\n");
+    exit(GRAFT_EXIT_FAILED);
+}
+
+void graft_json_add_item(json_t *list, json_t *value)
+{
+    if (json_array_append_new(list, value) != 0) {
+        end_without_memory();
+    }
+}
+
+void graft_json_add_member(json_t *object, const char *key, json_t *value)
+{
+    if (json_object_set_new(object, key, value) != 0) {
+        end_without_memory();
+    }
+}
+
 json_t *graft_json_shape(const struct graft_shape *shape)
 {
     json_t *const list = json_array();
     for (int32_t i = 0; i < shape->rank; i++) {
-        json_array_append_new(list, json_integer(shape->dim[i]));
+        graft_json_add_item(list, json_integer(shape->dim[i]));
     }
     return list;
 }
 
 int graft_json_print(struct graft_command *command, json_t *document)
 {
-    char *const text =
-        document != NULL ? json_dumps(document, JSON_ENCODE_ANY | JSON_REAL_PRECISION(9)) : NULL;
+    /* Into memory of the right size: a dump that has to grow its memory ignores some failures to do so. */
+    const size_t flags = JSON_ENCODE_ANY | JSON_REAL_PRECISION(9);
+    const size_t size = document != NULL ? json_dumpb(document, NULL, 0, flags) : 0;
+    char *const text = size > 0 ? malloc(size + 1) : NULL;
+    const bool done = text != NULL && json_dumpb(document, text, size, flags) == size;
     json_decref(document);
-    if (text == NULL) {
+    if (!done) {
+        free(text);
         return graft_command_error(command, "not enough memory for the JSON document");
     }
+    text[size] = '\0';
     printf("%s\n", text);
     free(text);
     return GRAFT_EXIT_DONE;

@@ -13,6 +13,9 @@ json_t *graft_json_real(double value);
 /* A text; bytes that are no UTF-8 become U+FFFD. */
 json_t *graft_json_text(const char *text);
 json_t *graft_json_shape(const struct graft_shape *shape);
+/* Appends and sets, or ends the program with a message where memory is not enough. `value` is taken over. */
+void graft_json_add_item(json_t *list, json_t *value);
+void graft_json_add_member(json_t *object, const char *key, json_t *value);
 /* Prints the document on one line of stdout and releases it. `document` NULL: memory was not enough to make
  * it. Returns GRAFT_EXIT_DONE or GRAFT_EXIT_FAILED. */
 int graft_json_print(struct graft_command *command, json_t *document);

@@ -85,7 +85,7 @@ json_t *graft_profile_json(const struct graft_profile *profile)
     for (int i = 0; i < profile->count; i++) {
         const struct graft_profile_row *const row = &profile->rows[i];
         const double share = profile->seconds > 0 ? row->seconds / profile->seconds : 0;
-        json_array_append_new(list,
+        graft_json_add_item(list,
                               json_pack("{s:s, s:s, s:s, s:s, s:f, s:f, s:f, s:f}", "layer", row->node.layer,
                                         "op", row->node.op, "variant", row->node.variant, "call",
                                         row->node.call, "ms", 1e3 * row->seconds, "share", share, "gflops",

@@ -8,11 +8,11 @@
 #include "base/context.h"
 #include "base/file.h"
 #include "base/size.h"
+#include "io/json.h"
 #include "io/stored.h"
 #include "io/tensor_set.h"
 
 #include <inttypes.h>
-#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -120,12 +120,12 @@ static enum graft_status parse_header(struct reader *reader, const uint8_t *data
         return damaged(reader, "the header holds more than %d values", MAX_VALUES);
     }
     json_error_t error;
-    *header = json_loadb(text, (size_t)length, JSON_REJECT_DUPLICATES, &error);
-    if (*header == NULL && json_error_code(&error) == json_error_out_of_memory) {
-        return graft_fail(reader->context, GRAFT_ERROR_MEMORY, "no memory for the header of '%s'",
-                          reader->path);
+    const enum graft_status status = graft_json_read(reader->context, text, (size_t)length,
+                                                     JSON_REJECT_DUPLICATES, reader->path, header, &error);
+    if (status == GRAFT_ERROR_MEMORY) {
+        return status;
     }
-    if (*header == NULL) {
+    if (status != GRAFT_OK) {
         return damaged(reader, "byte %" PRIu64 ": %.300s",
                        (uint64_t)(error.position > 0 ? error.position : 0) + 8, error.text);
     }
@@ -216,7 +216,8 @@ static enum graft_status parse_texts(struct reader *reader, json_t *texts, struc
     }
     const char *key = NULL;
     json_t *value = NULL;
-    json_object_foreach (texts, key, value) {
+    json_object_foreach(texts, key, value)
+    {
         if (!json_is_string(value)) {
             return damaged(reader, "'%.200s' in __metadata__ is no text", key);
         }
@@ -240,7 +241,8 @@ static enum graft_status parse_entries(struct reader *reader, json_t *header, st
     }
     const char *name = NULL;
     json_t *value = NULL;
-    json_object_foreach (header, name, value) {
+    json_object_foreach(header, name, value)
+    {
         enum graft_status status = GRAFT_OK;
         if (strcmp(name, GRAFT_SAFETENSORS_METADATA) == 0) {
             status = parse_texts(reader, value, set);

@@ -8,43 +8,34 @@
 #include "base/context.h"
 #include "base/file.h"
 #include "base/size.h"
+#include "io/json.h"
 #include "io/stored.h"
 
-#include <jansson.h>
-#include <stdlib.h>
 #include <string.h>
 
 static const size_t widths[] = {8, 4, 2, 1};
 enum { WIDTHS = sizeof widths / sizeof widths[0] };
 
-/* Takes over `value`, also on failure. */
-static enum graft_status put(struct graft_context *context, json_t *object, const char *key, json_t *value)
-{
-    if (value == NULL || json_object_set_new(object, key, value) != 0) {
-        return graft_fail(context, GRAFT_ERROR_ARGUMENT,
-                          "'%.200s' cannot be written: it is not UTF-8 text (or memory is short)", key);
-    }
-    return GRAFT_OK;
-}
-
-static enum graft_status put_texts(struct graft_context *context, json_t *header,
+static enum graft_status put_texts(struct graft_context *context, struct graft_json *header,
                                    const struct graft_tensor_set *set)
 {
     const size_t count = graft_tensor_set_text_count(set);
-    if (count == 0) {
-        return GRAFT_OK;
-    }
-    json_t *const texts = json_object();
-    enum graft_status status = put(context, header, GRAFT_SAFETENSORS_METADATA, texts);
+    struct graft_json texts = graft_json_object();
+    enum graft_status status = GRAFT_OK;
     for (size_t i = 0; i < count && status == GRAFT_OK; i++) {
         const char *key = NULL, *text = NULL;
         graft_tensor_set_text_at(set, i, &key, &text);
-        status = put(context, texts, key, json_string(text));
+        graft_json_set(&texts, key, json_string(text));
+        status = graft_json_status(context, &texts, key);
     }
+    if (count > 0) {
+        graft_json_nest(header, GRAFT_SAFETENSORS_METADATA, &texts);
+    }
+    graft_json_close(&texts);
     return status;
 }
 
-static enum graft_status put_tensor(struct graft_context *context, json_t *header,
+static enum graft_status put_tensor(struct graft_context *context, struct graft_json *header,
                                     const struct graft_named_tensor *tensor, uint64_t begin)
 {
     if (strcmp(tensor->name, GRAFT_SAFETENSORS_METADATA) == 0) {
@@ -52,20 +43,18 @@ static enum graft_status put_tensor(struct graft_context *context, json_t *heade
                           tensor->name);
     }
     const uint64_t end = begin + graft_desc_bytes(&tensor->desc);
-    json_t *const shape = json_array();
+    struct graft_json shape = graft_json_array(), value = graft_json_object();
     for (int32_t i = 0; i < tensor->desc.shape.rank; i++) {
-        if (json_array_append_new(shape, json_integer(tensor->desc.shape.dim[i])) != 0) {
-            json_decref(shape);
-            return graft_fail(context, GRAFT_ERROR_MEMORY, "no memory for a header");
-        }
+        graft_json_append(&shape, json_integer(tensor->desc.shape.dim[i]));
     }
-    json_t *const value =
-        json_pack("{s:s, s:o, s:[I, I]}", "dtype", graft_stored_name(graft_stored_for(tensor->desc.dtype)),
-                  "shape", shape, "data_offsets", (json_int_t)begin, (json_int_t)end);
-    return put(context, header, tensor->name, value);
+    graft_json_set(&value, "dtype", json_string(graft_stored_name(graft_stored_for(tensor->desc.dtype))));
+    graft_json_nest(&value, "shape", &shape);
+    graft_json_set(&value, "data_offsets", json_pack("[I, I]", (json_int_t)begin, (json_int_t)end));
+    graft_json_nest(header, tensor->name, &value);
+    return graft_json_status(context, header, tensor->name);
 }
 
-/* The header as text, padded so that the data begin at a multiple of 8; released with free. */
+/* The header as text, padded so that the data begin at a multiple of 8; released with graft_release. */
 static enum graft_status make_header(struct graft_context *context, const struct graft_tensor_set *set,
                                      char **text, size_t *length)
 {
@@ -82,34 +71,33 @@ static enum graft_status make_header(struct graft_context *context, const struct
             }
         }
     }
-    json_t *const header = json_object();
-    enum graft_status status =
-        header == NULL ? graft_fail(context, GRAFT_ERROR_MEMORY, "no memory for a header") : GRAFT_OK;
-    if (status == GRAFT_OK) {
-        status = put_texts(context, header, set);
-    }
+    struct graft_json header = graft_json_object();
+    enum graft_status status = put_texts(context, &header, set);
     for (size_t i = 0; i < count && status == GRAFT_OK; i++) {
         const struct graft_named_tensor *const tensor = graft_tensor_set_at(set, i);
         int w = 0;
         while (graft_dtype_size(tensor->desc.dtype) != widths[w]) {
             w++;
         }
-        status = put_tensor(context, header, tensor, next[w]);
+        status = put_tensor(context, &header, tensor, next[w]);
         next[w] += graft_desc_bytes(&tensor->desc);
     }
-    char *const dumped = status == GRAFT_OK ? json_dumps(header, JSON_COMPACT) : NULL;
-    json_decref(header);
+    char *bare = NULL;
+    size_t bare_length = 0;
+    if (status == GRAFT_OK) {
+        status = graft_json_write(context, &header, JSON_COMPACT, "the header", &bare, &bare_length);
+    }
+    graft_json_close(&header);
     if (status != GRAFT_OK) {
         return status;
     }
-    const size_t bare = dumped == NULL ? 0 : strlen(dumped);
-    *length = (size_t)graft_round_up(bare, 8);
-    *text = dumped == NULL ? NULL : realloc(dumped, *length + 1);
+    *length = (size_t)graft_round_up(bare_length, 8);
+    *text = graft_reallocate(context, bare, bare_length, *length + 1, 1);
     if (*text == NULL) {
-        free(dumped);
-        return graft_fail(context, GRAFT_ERROR_MEMORY, "no memory for a header of %zu bytes", bare);
+        graft_release(context, bare);
+        return GRAFT_ERROR_MEMORY;
     }
-    memset(*text + bare, ' ', *length - bare);
+    memset(*text + bare_length, ' ', *length - bare_length);
     return GRAFT_OK;
 }
 
@@ -161,6 +149,6 @@ enum graft_status graft_safetensors_save(struct graft_context *context, const ch
     } else {
         graft_file_writer_abort(&writer);
     }
-    free(header);
+    graft_release(context, header);
     return status;
 }

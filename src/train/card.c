@@ -2,9 +2,8 @@
 #include "train/card.h"
 
 #include "base/context.h"
+#include "io/json.h"
 
-#include <jansson.h>
-#include <stdlib.h>
 #include <string.h>
 
 #define KEY_NETWORK "graft.network"
@@ -43,7 +42,10 @@ static enum graft_status bad(struct graft_context *context, const char *file, co
 static enum graft_status read_classes(struct graft_context *context, const char *file, const char *text,
                                       struct graft_card *card)
 {
-    json_t *const list = json_loads(text, 0, NULL);
+    json_error_t error;
+    json_t *list = NULL;
+    if (graft_json_read(context, text, strlen(text), 0, file, &list, &error) == GRAFT_ERROR_MEMORY)
+        return GRAFT_ERROR_MEMORY;
     const size_t count = json_is_array(list) ? json_array_size(list) : 0;
     enum graft_status status = count >= 1 && count <= 1000000 ? GRAFT_OK : bad(context, file, KEY_CLASSES);
     const char **const names = status == GRAFT_OK ? graft_allocate(context, count, sizeof *names) : NULL;
@@ -62,7 +64,10 @@ static enum graft_status read_classes(struct graft_context *context, const char 
 static enum graft_status read_preprocess(struct graft_context *context, const char *file, const char *text,
                                          struct graft_preprocess *preprocess)
 {
-    json_t *const object = json_loads(text, 0, NULL);
+    json_error_t error;
+    json_t *object = NULL;
+    if (graft_json_read(context, text, strlen(text), 0, file, &object, &error) == GRAFT_ERROR_MEMORY)
+        return GRAFT_ERROR_MEMORY;
     const json_t *const mean = json_object_get(object, "mean");
     const json_t *const std = json_object_get(object, "std");
     const char *const filter = json_string_value(json_object_get(object, "filter"));
@@ -105,42 +110,61 @@ enum graft_status graft_card_read(struct graft_context *context, const struct gr
     return status;
 }
 
-/* Puts a JSON value under a key; takes the reference. */
+/* Puts a JSON value under a key and closes it. */
 static enum graft_status put(struct graft_context *context, struct graft_tensor_set *set, const char *key,
-                             json_t *json)
+                             struct graft_json *json)
 {
-    char *const text = json ? json_dumps(json, JSON_COMPACT | JSON_REAL_PRECISION(9)) : NULL;
-    json_decref(json);
-    const enum graft_status status =
-        text ? graft_tensor_set_put_text(set, key, text)
-             : graft_fail(context, GRAFT_ERROR_ARGUMENT, "%s cannot be written as JSON: is a name not UTF-8?",
-                          key);
-    free(text);
+    char *text = NULL;
+    size_t size = 0;
+    enum graft_status status =
+        graft_json_write(context, json, JSON_COMPACT | JSON_REAL_PRECISION(9), key, &text, &size);
+    if (status == GRAFT_OK)
+        status = graft_tensor_set_put_text(set, key, text);
+    graft_release(context, text);
     return status;
+}
+
+static struct graft_json three(const float values[3])
+{
+    struct graft_json list = graft_json_array();
+    for (int i = 0; i < 3; i++)
+        graft_json_append(&list, json_real((double)values[i]));
+    return list;
+}
+
+static struct graft_json describe(const struct graft_preprocess *p)
+{
+    struct graft_json object = graft_json_object(), mean = three(p->mean), std = three(p->std);
+    graft_json_set(&object, "resize_short_side", json_integer(p->resize_short_side));
+    graft_json_set(&object, "filter", json_string(graft_filter_name(p->filter)));
+    graft_json_set(&object, "crop_height", json_integer(p->crop_height));
+    graft_json_set(&object, "crop_width", json_integer(p->crop_width));
+    graft_json_set(&object, "channels", json_integer(p->channels));
+    graft_json_nest(&object, "mean", &mean);
+    graft_json_nest(&object, "std", &std);
+    graft_json_set(&object, "ignore_orientation", json_boolean(p->ignore_orientation));
+    return object;
 }
 
 enum graft_status graft_card_write(struct graft_context *context, const struct graft_card *card,
                                    struct graft_tensor_set *set)
 {
-    const struct graft_preprocess *const p = &card->preprocess;
-    json_t *const names = json_array();
-    for (int32_t i = 0; i < card->class_count; i++)
-        if (json_array_append_new(names, json_string(card->class_names[i])) != 0) {
-            json_decref(names);
+    struct graft_json names = graft_json_array();
+    for (int32_t i = 0; i < card->class_count; i++) {
+        graft_json_append(&names, json_string(card->class_names[i]));
+        if (names.failed && !names.memory) {
+            graft_json_close(&names);
             return graft_fail(context, GRAFT_ERROR_ARGUMENT,
                               "the class name \"%s\" is not UTF-8: rename the folder", card->class_names[i]);
         }
-    enum graft_status status = put(context, set, KEY_CLASSES, names);
+    }
+    enum graft_status status = put(context, set, KEY_CLASSES, &names);
     if (status == GRAFT_OK)
         status = graft_tensor_set_put_text(set, KEY_NETWORK, card->network);
+    struct graft_json preprocess = describe(&card->preprocess);
     if (status == GRAFT_OK)
-        status = put(context, set, KEY_PREPROCESS,
-                     json_pack("{s:i,s:s,s:i,s:i,s:i,s:[f,f,f],s:[f,f,f],s:b}", "resize_short_side",
-                               (int)p->resize_short_side, "filter", graft_filter_name(p->filter),
-                               "crop_height", (int)p->crop_height, "crop_width", (int)p->crop_width,
-                               "channels", (int)p->channels, "mean", (double)p->mean[0], (double)p->mean[1],
-                               (double)p->mean[2], "std", (double)p->std[0], (double)p->std[1],
-                               (double)p->std[2], "ignore_orientation", (int)p->ignore_orientation));
+        status = put(context, set, KEY_PREPROCESS, &preprocess);
+    graft_json_close(&preprocess);
     return status;
 }
 

@@ -2,9 +2,10 @@
 /* config.json of a run: every option as it was resolved, so that a run says what it is and can be resumed. */
 #include "base/context.h"
 #include "base/file.h"
+#include "io/json.h"
 #include "train/fit.h"
 
-#include <jansson.h>
+#include <errno.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -33,6 +34,8 @@ enum graft_status graft_fit_folder_create(struct graft_fit_job *job)
     if (stat(config, &facts) == 0)
         return graft_fail(job->context, GRAFT_ERROR_ARGUMENT,
                           "%s holds a run already: resume it, or name another folder", job->options.out);
+    if (errno != ENOENT && errno != ENOTDIR)
+        return graft_fail(job->context, GRAFT_ERROR_IO, "cannot look at '%s': %s", config, strerror(errno));
     job->folder_found = stat(job->options.out, &facts) == 0;
     const enum graft_status status = graft_folder_create(job->context, job->options.out);
     job->folder_made = status == GRAFT_OK;
@@ -52,93 +55,90 @@ void graft_fit_folder_abandon(struct graft_fit_job *job)
         (void)rmdir(job->options.out); /* stays if there is something else in it */
 }
 
-static json_t *stages_json(const struct graft_fit_options *o)
+static struct graft_json stages_json(const struct graft_fit_options *o)
 {
-    json_t *const list = json_array();
+    struct graft_json list = graft_json_array();
     for (int s = 0; s < o->stage_count; s++)
-        (void)json_array_append_new(
-            list, json_pack("{s:s,s:i,s:f,s:o}", "from", o->stages[s].from, "epochs", o->stages[s].epochs,
-                            "learning_rate", o->stages[s].learning_rate, "micro_batch",
-                            o->stages[s].micro_batch > 0 ? json_integer((json_int_t)o->stages[s].micro_batch)
-                                                         : json_null()));
+        graft_json_append(
+            &list, json_pack("{s:s,s:i,s:f,s:o}", "from", o->stages[s].from, "epochs", o->stages[s].epochs,
+                             "learning_rate", o->stages[s].learning_rate, "micro_batch",
+                             o->stages[s].micro_batch > 0 ? json_integer((json_int_t)o->stages[s].micro_batch)
+                                                          : json_null()));
     return list;
 }
 
-/* NULL stays null. The path is made absolute, so that the run can be resumed from elsewhere. */
-static json_t *path_json(const char *path)
+/* NULL becomes null. The path is made absolute, so that the run can be resumed from elsewhere; what is no
+ * path stays as it was given. */
+static void set_path(struct graft_json *config, const char *key, const char *path)
 {
+    errno = 0;
     char *const absolute = path ? realpath(path, NULL) : NULL;
-    json_t *const json = absolute ? json_string(absolute) : path ? json_string(path) : json_null();
+    const bool lost = path && !absolute && errno == ENOMEM;
+    graft_json_set(config, key, !path ? json_null() : lost ? NULL : json_string(absolute ? absolute : path));
     free(absolute);
-    return json;
 }
 
-static void set_options(json_t *config, const struct graft_fit_options *o)
+static void set_options(struct graft_json *config, const struct graft_fit_options *o)
 {
-    (void)json_object_set_new(config, "data", path_json(o->data));
-    (void)json_object_set_new(config, "val_path", path_json(o->dataset.val_path));
-    (void)json_object_set_new(config, "val_fraction", json_real(o->dataset.val_fraction));
-    (void)json_object_set_new(config, "data_seed", json_integer((json_int_t)o->dataset.seed));
-    (void)json_object_set_new(config, "weights", path_json(o->weights));
-    (void)json_object_set_new(config, "stages", stages_json(o));
-    (void)json_object_set_new(config, "trunk_factor", json_real(o->trunk_factor));
-    (void)json_object_set_new(config, "stage_factors",
-                              o->stage_factors ? json_string(o->stage_factors) : json_null());
-    (void)json_object_set_new(config, "batch", json_integer(o->batch));
-    (void)json_object_set_new(config, "input", json_integer(o->input));
-    (void)json_object_set_new(config, "optimizer", json_string(o->optimizer));
-    (void)json_object_set_new(config, "momentum", json_real(o->momentum));
-    (void)json_object_set_new(config, "nesterov", json_boolean(o->nesterov));
-    (void)json_object_set_new(config, "clip_norm", json_real(o->clip_norm));
-    (void)json_object_set_new(config, "weight_decay", json_real(o->weight_decay));
-    (void)json_object_set_new(config, "label_smoothing", json_real(o->label_smoothing));
-    (void)json_object_set_new(config, "class_weights",
-                              o->class_weights ? json_string(o->class_weights) : json_null());
-    (void)json_object_set_new(config, "schedule", json_string(graft_schedule_name(o->schedule)));
-    (void)json_object_set_new(config, "warmup", json_integer(o->warmup));
-    (void)json_object_set_new(config, "dropout", json_real((double)o->dropout));
-    (void)json_object_set_new(config, "batch_norm",
-                              json_string(o->bn == GRAFT_BATCH_NORM_TRAIN ? "train" : "frozen"));
-    (void)json_object_set_new(config, "augment", json_boolean(o->augment));
-    (void)json_object_set_new(config, "skip_damaged", json_boolean(o->skip_damaged));
-    (void)json_object_set_new(config, "seed", json_integer((json_int_t)o->seed));
-    (void)json_object_set_new(config, "features_limit", json_integer((json_int_t)o->features_limit));
-    (void)json_object_set_new(config, "memory_limit",
-                              o->memory_limit ? json_integer((json_int_t)o->memory_limit) : json_null());
+    set_path(config, "data", o->data);
+    set_path(config, "val_path", o->dataset.val_path);
+    graft_json_set(config, "val_fraction", json_real(o->dataset.val_fraction));
+    graft_json_set(config, "data_seed", json_integer((json_int_t)o->dataset.seed));
+    set_path(config, "weights", o->weights);
+    struct graft_json stages = stages_json(o);
+    graft_json_nest(config, "stages", &stages);
+    graft_json_set(config, "trunk_factor", json_real(o->trunk_factor));
+    graft_json_set(config, "stage_factors", o->stage_factors ? json_string(o->stage_factors) : json_null());
+    graft_json_set(config, "batch", json_integer(o->batch));
+    graft_json_set(config, "input", json_integer(o->input));
+    graft_json_set(config, "optimizer", json_string(o->optimizer));
+    graft_json_set(config, "momentum", json_real(o->momentum));
+    graft_json_set(config, "nesterov", json_boolean(o->nesterov));
+    graft_json_set(config, "clip_norm", json_real(o->clip_norm));
+    graft_json_set(config, "weight_decay", json_real(o->weight_decay));
+    graft_json_set(config, "label_smoothing", json_real(o->label_smoothing));
+    graft_json_set(config, "class_weights", o->class_weights ? json_string(o->class_weights) : json_null());
+    graft_json_set(config, "schedule", json_string(graft_schedule_name(o->schedule)));
+    graft_json_set(config, "warmup", json_integer(o->warmup));
+    graft_json_set(config, "dropout", json_real((double)o->dropout));
+    graft_json_set(config, "batch_norm", json_string(o->bn == GRAFT_BATCH_NORM_TRAIN ? "train" : "frozen"));
+    graft_json_set(config, "augment", json_boolean(o->augment));
+    graft_json_set(config, "skip_damaged", json_boolean(o->skip_damaged));
+    graft_json_set(config, "seed", json_integer((json_int_t)o->seed));
+    graft_json_set(config, "features_limit", json_integer((json_int_t)o->features_limit));
+    graft_json_set(config, "memory_limit",
+                   o->memory_limit ? json_integer((json_int_t)o->memory_limit) : json_null());
 }
 
 enum graft_status graft_fit_config_write(struct graft_fit_job *job)
 {
     char path[PATH_MAX];
     const struct graft_preprocess *const p = &job->card.preprocess;
-    json_t *const config = json_object();
-    json_t *const classes = json_array();
+    if (!join(path, sizeof path, job->options.out, "config.json"))
+        return graft_fail(job->context, GRAFT_ERROR_ARGUMENT, "the path \"%s\" is too long",
+                          job->options.out);
+    struct graft_json config = graft_json_object(), classes = graft_json_array();
     for (int32_t i = 0; i < job->card.class_count; i++)
-        (void)json_array_append_new(classes, json_string(job->card.class_names[i]));
-    (void)json_object_set_new(config, "graft", json_string(GRAFT_VERSION));
-    (void)json_object_set_new(config, "network", json_string(job->card.network));
-    (void)json_object_set_new(config, "classes", classes);
-    (void)json_object_set_new(config, "preprocess",
-                              json_pack("{s:i,s:s,s:i,s:i}", "resize_short_side", (int)p->resize_short_side,
-                                        "filter", graft_filter_name(p->filter), "crop_height",
-                                        (int)p->crop_height, "crop_width", (int)p->crop_width));
-    (void)json_object_set_new(
-        config, "images",
-        json_pack("{s:I,s:I,s:I}", "train", (json_int_t)graft_dataset_count(job->dataset, GRAFT_SPLIT_TRAIN),
-                  "val", (json_int_t)graft_dataset_count(job->dataset, GRAFT_SPLIT_VAL), "test",
-                  (json_int_t)graft_dataset_count(job->dataset, GRAFT_SPLIT_TEST)));
-    set_options(config, &job->options);
-    char *const text = json_dumps(config, JSON_INDENT(2));
-    enum graft_status status = text ? GRAFT_OK
-                                    : graft_fail(job->context, GRAFT_ERROR_ARGUMENT,
-                                                 "the run cannot be described as JSON: is a name not UTF-8?");
-    if (status == GRAFT_OK && !join(path, sizeof path, job->options.out, "config.json"))
-        status =
-            graft_fail(job->context, GRAFT_ERROR_ARGUMENT, "the path \"%s\" is too long", job->options.out);
+        graft_json_append(&classes, json_string(job->card.class_names[i]));
+    graft_json_set(&config, "graft", json_string(GRAFT_VERSION));
+    graft_json_set(&config, "network", json_string(job->card.network));
+    graft_json_nest(&config, "classes", &classes);
+    graft_json_set(&config, "preprocess",
+                   json_pack("{s:i,s:s,s:i,s:i}", "resize_short_side", (int)p->resize_short_side, "filter",
+                             graft_filter_name(p->filter), "crop_height", (int)p->crop_height, "crop_width",
+                             (int)p->crop_width));
+    graft_json_set(&config, "images",
+                   json_pack("{s:I,s:I,s:I}", "train",
+                             (json_int_t)graft_dataset_count(job->dataset, GRAFT_SPLIT_TRAIN), "val",
+                             (json_int_t)graft_dataset_count(job->dataset, GRAFT_SPLIT_VAL), "test",
+                             (json_int_t)graft_dataset_count(job->dataset, GRAFT_SPLIT_TEST)));
+    set_options(&config, &job->options);
+    char *text = NULL;
+    size_t size = 0;
+    enum graft_status status = graft_json_write(job->context, &config, JSON_INDENT(2), path, &text, &size);
     if (status == GRAFT_OK)
-        status = graft_file_write(job->context, path, text, strlen(text));
-    free(text);
-    json_decref(config);
+        status = graft_file_write(job->context, path, text, size);
+    graft_release(job->context, text);
     return status;
 }
 
@@ -183,9 +183,12 @@ enum graft_status graft_fit_config_read(struct graft_fit_job *job, const char *f
     enum graft_status status = graft_file_read(job->context, path, CONFIG_LIMIT, &data, &size);
     if (status != GRAFT_OK)
         return status;
-    json_t *const config = json_loadb(data, size, 0, &error);
+    json_t *config = NULL;
+    status = graft_json_read(job->context, data, size, 0, path, &config, &error);
     graft_release(job->context, data);
     job->config = config;
+    if (status == GRAFT_ERROR_MEMORY)
+        return status;
     struct graft_fit_options *const o = &job->options;
     o->out = folder;
     o->data = text(config, "data");

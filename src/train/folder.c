@@ -7,10 +7,10 @@
 #include "base/text.h"
 #include "graft/weights.h"
 #include "io/csv.h"
+#include "io/json.h"
 #include "train/fit.h"
 #include "train/timer.h"
 
-#include <jansson.h>
 #include <limits.h>
 #include <math.h>
 #include <stdio.h>
@@ -119,43 +119,68 @@ static double real_or_nan(const json_t *json)
     return json_is_number(json) ? json_number_value(json) : (double)NAN;
 }
 
-static json_t *epoch_json(const struct graft_fit_epoch *e)
+static struct graft_json epoch_json(const struct graft_fit_epoch *e)
 {
-    return json_pack("{s:i,s:i,s:f,s:o,s:o,s:o,s:o,s:f}", "stage", e->stage, "epoch", e->epoch,
-                     "learning_rate", e->learning_rate, "train_loss", real_or_null(e->train_loss),
-                     "train_top1", real_or_null(e->train_top1), "val_loss", real_or_null(e->val_loss),
-                     "val_top1", real_or_null(e->val_top1), "seconds", e->seconds);
+    struct graft_json json = graft_json_object();
+    graft_json_set(&json, "stage", json_integer(e->stage));
+    graft_json_set(&json, "epoch", json_integer(e->epoch));
+    graft_json_set(&json, "learning_rate", json_real(e->learning_rate));
+    graft_json_set(&json, "train_loss", real_or_null(e->train_loss));
+    graft_json_set(&json, "train_top1", real_or_null(e->train_top1));
+    graft_json_set(&json, "val_loss", real_or_null(e->val_loss));
+    graft_json_set(&json, "val_top1", real_or_null(e->val_top1));
+    graft_json_set(&json, "seconds", json_real(e->seconds));
+    return json;
 }
 
-/* Takes the reference. 17 digits bring a double back to the bit. */
-static enum graft_status put_json(struct graft_tensor_set *set, const char *key, json_t *json)
+static struct graft_json position_json(const struct graft_fit_job *job)
 {
-    char *const text = json ? json_dumps(json, JSON_COMPACT | JSON_REAL_PRECISION(17)) : NULL;
-    const enum graft_status status = text ? graft_tensor_set_put_text(set, key, text) : GRAFT_ERROR_MEMORY;
-    free(text);
-    json_decref(json);
+    const struct graft_fit_position *const at = &job->position;
+    const struct graft_fit_result *const result = job->result;
+    struct graft_json json = graft_json_object();
+    graft_json_set(&json, "stage", json_integer(at->stage));
+    graft_json_set(&json, "epoch", json_integer(at->epoch));
+    graft_json_set(&json, "batch", json_integer(at->batch));
+    graft_json_set(&json, "number", json_integer(at->number));
+    graft_json_set(&json, "loss_sum", json_real(at->loss_sum));
+    graft_json_set(&json, "correct", json_integer(at->correct));
+    graft_json_set(&json, "seen", json_integer(at->seen));
+    graft_json_set(&json, "seconds", json_real(at->seconds));
+    graft_json_set(&json, "train_seconds", json_real(at->train_seconds));
+    graft_json_set(&json, "trained", json_integer(at->trained));
+    graft_json_set(&json, "total_seconds", json_real(at->total_seconds + graft_seconds() - job->begin));
+    graft_json_set(&json, "best_epoch", json_integer(result->best_epoch));
+    graft_json_set(&json, "val_top1", real_or_null(result->val_top1));
+    graft_json_set(&json, "val_loss", real_or_null(result->val_loss));
+    return json;
+}
+
+/* Closes the value. 17 digits bring a double back to the bit. */
+static enum graft_status put_json(struct graft_context *context, struct graft_tensor_set *set,
+                                  const char *key, struct graft_json *json)
+{
+    char *text = NULL;
+    size_t size = 0;
+    enum graft_status status =
+        graft_json_write(context, json, JSON_COMPACT | JSON_REAL_PRECISION(17), key, &text, &size);
+    if (status == GRAFT_OK)
+        status = graft_tensor_set_put_text(set, key, text);
+    graft_release(context, text);
     return status;
 }
 
 static enum graft_status put_position(struct graft_fit_job *job, struct graft_tensor_set *set)
 {
-    const struct graft_fit_position *const at = &job->position;
     const struct graft_fit_result *const result = job->result;
-    json_t *const position = json_pack(
-        "{s:i,s:i,s:I,s:I,s:f,s:I,s:I,s:f,s:f,s:I,s:f,s:i,s:o,s:o}", "stage", at->stage, "epoch", at->epoch,
-        "batch", (json_int_t)at->batch, "number", (json_int_t)at->number, "loss_sum", at->loss_sum, "correct",
-        (json_int_t)at->correct, "seen", (json_int_t)at->seen, "seconds", at->seconds, "train_seconds",
-        at->train_seconds, "trained", (json_int_t)at->trained, "total_seconds",
-        at->total_seconds + graft_seconds() - job->begin, "best_epoch", result->best_epoch, "val_top1",
-        real_or_null(result->val_top1), "val_loss", real_or_null(result->val_loss));
-    json_t *const history = json_array();
-    for (int i = 0; i < result->epochs; i++)
-        (void)json_array_append_new(history, epoch_json(&result->history[i]));
-    enum graft_status status = put_json(set, KEY_POSITION, position);
+    struct graft_json position = position_json(job), history = graft_json_array();
+    for (int i = 0; i < result->epochs; i++) {
+        struct graft_json epoch = epoch_json(&result->history[i]);
+        graft_json_add(&history, &epoch);
+    }
+    enum graft_status status = put_json(job->context, set, KEY_POSITION, &position);
     if (status == GRAFT_OK)
-        status = put_json(set, KEY_HISTORY, history);
-    else
-        json_decref(history);
+        status = put_json(job->context, set, KEY_HISTORY, &history);
+    graft_json_close(&history);
     return status;
 }
 
@@ -284,9 +309,15 @@ enum graft_status graft_fit_load(struct graft_fit_job *job)
         return status;
     const char *const position_text = graft_tensor_set_text(set, KEY_POSITION);
     const char *const history_text = graft_tensor_set_text(set, KEY_HISTORY);
-    json_t *const position = position_text ? json_loads(position_text, 0, NULL) : NULL;
-    json_t *const history = history_text ? json_loads(history_text, 0, NULL) : NULL;
-    if (!json_is_object(position) || !json_is_array(history) || !read_position(job, position))
+    json_t *position = NULL, *history = NULL;
+    json_error_t error;
+    if (position_text)
+        status =
+            graft_json_read(job->context, position_text, strlen(position_text), 0, path, &position, &error);
+    if (history_text && status != GRAFT_ERROR_MEMORY)
+        status = graft_json_read(job->context, history_text, strlen(history_text), 0, path, &history, &error);
+    if (status != GRAFT_ERROR_MEMORY &&
+        (!json_is_object(position) || !json_is_array(history) || !read_position(job, position)))
         status = graft_fail(job->context, GRAFT_ERROR_FORMAT, "%s holds no position of a run", path);
     if (status == GRAFT_OK)
         status = read_history(job, history);

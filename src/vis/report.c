@@ -3,9 +3,9 @@
 #include "vis/run.h"
 
 #include "base/context.h"
+#include "io/json.h"
 #include "vis/canvas.h"
 
-#include <jansson.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -241,9 +241,16 @@ static void put_settings(const struct report *report)
         if (json_is_string(value)) {
             put_escaped(report, json_string_value(value));
         } else {
-            char *const text = json_dumps(value, JSON_ENCODE_ANY | JSON_REAL_PRECISION(6));
-            put_escaped(report, json_is_null(value) ? "none" : text != NULL ? text : "?");
-            free(text);
+            struct graft_json shown = {.value = json_incref(value)};
+            char *text = NULL;
+            size_t size = 0;
+            if (graft_json_write(report->run->context, &shown, JSON_ENCODE_ANY | JSON_REAL_PRECISION(6), key,
+                                 &text, &size) != GRAFT_OK) {
+                report->html->failed = true;
+                return;
+            }
+            put_escaped(report, json_is_null(value) ? "none" : text);
+            graft_release(report->run->context, text);
         }
         put(report, "</td></tr>\n");
     }

@@ -4,9 +4,9 @@
 
 #include "base/context.h"
 #include "base/file.h"
+#include "io/json.h"
 #include "vis/plot.h"
 
-#include <jansson.h>
 #include <limits.h>
 #include <math.h>
 #include <stdio.h>
@@ -35,10 +35,14 @@ static enum graft_status read_config(struct graft_run *run)
     if (status != GRAFT_OK) {
         return graft_fail_prefix(run->context, status, "%s is no run folder", run->folder);
     }
-    json_t *const config = json_loadb(data, size, 0, &error);
+    json_t *config = NULL;
+    status = graft_json_read(run->context, data, size, 0, path, &config, &error);
     graft_release(run->context, data);
     run->config = config;
-    if (config == NULL) {
+    if (status == GRAFT_ERROR_MEMORY) {
+        return status;
+    }
+    if (status != GRAFT_OK) {
         return graft_fail(run->context, GRAFT_ERROR_FORMAT, "%s, line %d: %s", path, error.line, error.text);
     }
     const json_t *const classes = json_object_get(config, "classes");

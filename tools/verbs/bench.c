@@ -210,7 +210,7 @@ static int print_result(struct bench *bench, struct graft_profile *profile)
             json_object_set_new(document, "memory", graft_memory_json(&sizes));
         }
         if (document != NULL && profile != NULL) {
-            json_object_set_new(document, "profile", graft_profile_json(profile));
+            graft_json_add_member(document, "profile", graft_profile_json(profile));
         }
         return graft_json_print(command, document);
     }

@@ -72,7 +72,7 @@ static void note_damaged(struct check *check, struct picture *picture)
     check->damaged++;
     graft_dataset_sample_name(check->dataset, picture->split, picture->index, name, sizeof name);
     if (command->json) {
-        json_array_append_new(check->damaged_list, json_pack("{s:o, s:o}", "file", graft_json_text(name),
+        graft_json_add_item(check->damaged_list, json_pack("{s:o, s:o}", "file", graft_json_text(name),
                                                              "reason", graft_json_text(reason)));
     } else {
         graft_command_progress_end(command);
@@ -142,7 +142,7 @@ static void find_duplicates(struct check *check)
         graft_dataset_sample_name(check->dataset, a->split, a->index, first, sizeof first);
         graft_dataset_sample_name(check->dataset, b->split, b->index, second, sizeof second);
         if (check->command->json) {
-            json_array_append_new(check->duplicate_list,
+            graft_json_add_item(check->duplicate_list,
                                   json_pack("[o, o]", graft_json_text(first), graft_json_text(second)));
         } else {
             printf("the same picture: %s (%s) and %s (%s)\n", first, graft_split_name(a->split), second,
@@ -187,7 +187,7 @@ static int report(struct check *check)
     if (command->json) {
         json_t *const list = json_array();
         for (int32_t c = 0; c < classes; c++) {
-            json_array_append_new(list, json_pack("{s:o, s:I}", "name", graft_json_text(names[c]), "images",
+            graft_json_add_item(list, json_pack("{s:o, s:I}", "name", graft_json_text(names[c]), "images",
                                                   (json_int_t)counts[c]));
         }
         const int printed = graft_json_print(

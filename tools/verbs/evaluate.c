@@ -22,7 +22,7 @@ static json_t *describe_classes(const struct graft_evaluation *evaluation, const
     json_t *const list = json_array();
     for (int32_t c = 0; c < evaluation->classes; c++) {
         const struct graft_class_figures *const figures = &evaluation->figures[c];
-        json_array_append_new(
+        graft_json_add_item(
             list, json_pack("{s:o, s:I, s:o, s:o, s:o}", "name", graft_json_text(names[c]), "images",
                             (json_int_t)figures->images, "precision", graft_json_real(figures->precision),
                             "recall", graft_json_real(figures->recall), "f1", graft_json_real(figures->f1)));
@@ -36,10 +36,10 @@ static json_t *describe_confusion(const struct graft_evaluation *evaluation)
     for (int32_t c = 0; c < evaluation->classes; c++) {
         json_t *const row = json_array();
         for (int32_t p = 0; p < evaluation->classes; p++) {
-            json_array_append_new(row,
+            graft_json_add_item(row,
                                   json_integer(evaluation->confusion[(int64_t)c * evaluation->classes + p]));
         }
-        json_array_append_new(rows, row);
+        graft_json_add_item(rows, row);
     }
     return rows;
 }

@@ -96,7 +96,7 @@ static json_t *describe(const struct prediction *job, const char *path, const fl
     json_t *const list = json_array();
     for (int32_t k = 0; k < top; k++) {
         const int32_t index = job->order[k];
-        json_array_append_new(list, json_pack("{s:i, s:o, s:o}", "index", (int)index, "name",
+        graft_json_add_item(list, json_pack("{s:i, s:o, s:o}", "index", (int)index, "name",
                                               graft_json_text(job->names[index]), "probability",
                                               graft_json_real((double)job->probabilities[index])));
     }
@@ -104,9 +104,9 @@ static json_t *describe(const struct prediction *job, const char *path, const fl
     if (document != NULL && job->request->logits) {
         json_t *const values = json_array();
         for (int32_t i = 0; i < job->classes; i++) {
-            json_array_append_new(values, graft_json_real((double)logits[i]));
+            graft_json_add_item(values, graft_json_real((double)logits[i]));
         }
-        json_object_set_new(document, "logits", values);
+        graft_json_add_member(document, "logits", values);
     }
     return document;
 }

@@ -45,7 +45,7 @@ static json_t *describe(const struct graft_model *model, const struct graft_plan
                   "trainable_parameters", (json_int_t)model->trainable_parameters, "multiply_adds",
                   (json_int_t)model->multiply_adds, "layers", layers);
     if (document != NULL && memory != NULL) {
-        json_object_set_new(document, "memory", graft_memory_json(memory));
+        graft_json_add_member(document, "memory", graft_memory_json(memory));
     }
     return document;
 }
