@@ -8,6 +8,7 @@
 
 #include "base/context.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
@@ -152,7 +153,12 @@ static enum graft_status add_picture(struct table *table)
     char full[4352];
     struct stat facts;
     graft_entry_name(dataset, entry, full, sizeof full);
-    if (stat(full, &facts) != 0 || !S_ISREG(facts.st_mode)) {
+    const bool there = stat(full, &facts) == 0;
+    if (!there && errno != ENOENT && errno != ENOTDIR) {
+        return graft_fail(dataset->context, GRAFT_ERROR_IO, "%s, line %lld: cannot look at '%s': %s", table->path,
+                          (long long)table->line, full, strerror(errno));
+    }
+    if (!there || !S_ISREG(facts.st_mode)) {
         return graft_fail(dataset->context, GRAFT_ERROR_NOT_FOUND,
                           "%s, line %lld: there is no file %s; paths are relative to the table's folder",
                           table->path, (long long)table->line, full);

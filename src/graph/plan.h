@@ -44,6 +44,7 @@ struct graft_plan {
     struct graft_plan_memory books;
     bool acquired;    /* buffers and kernels are there */
     uint64_t version; /* of the variables when weights were packed last; 0: never */
+    uint64_t lost;    /* of the device at that time */
     bool mutates[2];  /* the segment changes variables */
     void *numbers;    /* host memory for check_numbers */
     uint64_t numbers_bytes;

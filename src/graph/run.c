@@ -56,6 +56,8 @@ enum graft_status graft_plan_refresh(struct graft_plan *plan)
     const enum graft_status acquired = check_acquired(plan);
     if (acquired != GRAFT_OK)
         return acquired;
+    const uint64_t lost = plan->device->lost;
+    plan->version = 0; /* half of it done is nothing */
     for (int s = 0; s < plan->n_steps; s++) {
         const struct graft_plan_step *const step = &plan->steps[s];
         if (!step->node->once)
@@ -74,6 +76,7 @@ enum graft_status graft_plan_refresh(struct graft_plan *plan)
             return status;
     }
     plan->version = plan->variables->version;
+    plan->lost = lost;
     return GRAFT_OK;
 }
 
@@ -84,7 +87,7 @@ static void note_changes(struct graft_plan *plan, enum graft_segment segment)
     if (!plan->mutates[segment])
         return;
     plan->variables->version++;
-    plan->version++;
+    plan->version += plan->version != 0;
 }
 
 static enum graft_status begin(struct graft_plan *plan, enum graft_segment segment)
@@ -92,7 +95,9 @@ static enum graft_status begin(struct graft_plan *plan, enum graft_segment segme
     const enum graft_status status = check_acquired(plan);
     if (status != GRAFT_OK)
         return status;
-    if (plan->version == plan->variables->version || (segment == GRAFT_SEGMENT_UPDATE && plan->version != 0))
+    if (plan->version != 0 &&
+        (segment == GRAFT_SEGMENT_UPDATE ||
+         (plan->version == plan->variables->version && plan->lost == plan->device->lost)))
         return GRAFT_OK;
     return graft_plan_refresh(plan);
 }

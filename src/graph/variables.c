@@ -111,12 +111,13 @@ static enum graft_status add_arena(struct graft_variables *variables, const stru
                                    enum graft_value_kind kind, int *next)
 {
     struct graft_device *const device = variables->device;
-    const int first_entry = variables->count;
+    const int first_entry = variables->count, first_arena = variables->n_arenas;
+    enum graft_status status = GRAFT_OK;
     uint64_t bytes = 0;
     int value = *next;
     if (!reserve(variables, graph->n_values))
         return GRAFT_ERROR_MEMORY;
-    for (; value < graph->n_values; value++) {
+    for (; value < graph->n_values && status == GRAFT_OK; value++) {
         const struct graft_value *const v = &graph->values[value];
         if (v->kind != kind || graft_variables_find(variables, v->name))
             continue;
@@ -124,8 +125,10 @@ static enum graft_status add_arena(struct graft_variables *variables, const stru
         if (bytes > 0 && bytes + size > device->info.max_allocation_bytes)
             break;
         char *const name = graft_duplicate_text(device->context, v->name);
-        if (!name)
-            return GRAFT_ERROR_MEMORY;
+        if (!name) {
+            status = GRAFT_ERROR_MEMORY;
+            break;
+        }
         variables->entries[variables->count++] = (struct graft_variable){.name = name,
                                                                          .hash = graft_hash_text(name),
                                                                          .desc = v->desc,
@@ -133,8 +136,7 @@ static enum graft_status add_arena(struct graft_variables *variables, const stru
                                                                          .tensor = {NULL, bytes}};
         bytes += size;
     }
-    enum graft_status status = GRAFT_OK;
-    if (bytes > 0) {
+    if (bytes > 0 && status == GRAFT_OK) {
         struct graft_variables_arena *const arena = &variables->arenas[variables->n_arenas];
         status = graft_buffer_open(device, bytes, &arena->buffer);
         if (status == GRAFT_OK) {
@@ -147,8 +149,16 @@ static enum graft_status add_arena(struct graft_variables *variables, const stru
             status = fill_variable(variables, &variables->entries[i], graph->values[id].initial);
         }
     }
+    /* Zeros may still be on their way: a variable that is there must hold its value. */
+    if (bytes > 0 && status == GRAFT_OK)
+        status = device->backend->synchronize(device);
     while (status != GRAFT_OK && variables->count > first_entry)
         graft_release(device->context, variables->entries[--variables->count].name);
+    while (status != GRAFT_OK && variables->n_arenas > first_arena) {
+        variables->n_arenas--;
+        graft_buffer_close(device, &variables->arenas[variables->n_arenas].buffer,
+                           variables->arenas[variables->n_arenas].bytes);
+    }
     *next = value;
     return status;
 }

@@ -40,8 +40,10 @@ static void *grow(struct graft_layers *b, void *array, int count, int *capacity,
     if (count == *capacity) {
         const int wanted = *capacity ? 2 * *capacity : 64;
         void *const larger = graft_reallocate(b->context, *memory, (size_t)*capacity, (size_t)wanted, size);
-        if (!larger)
+        if (!larger) {
+            b->failed = true;
             return NULL;
+        }
         *memory = larger;
         *capacity = wanted;
     }

@@ -42,6 +42,7 @@ struct graft_layers {
     float epsilon, momentum; /* of batch normalization: 1e-5 and 0.1 */
     /* The rest is layers.c's. */
     char scope[GRAFT_MODEL_NAME_SIZE];
+    bool failed;    /* memory was not enough for a stage, layer or parameter */
     bool trainable; /* the current stage */
     bool found_cut, found_train_from;
     const struct graft_shape *cut_shape; /* FROM: shape of the input */

@@ -51,8 +51,10 @@ int graft_layers_stage(struct graft_layers *b, int x, const char *name)
         const int wanted = b->stage_capacity + 16;
         struct graft_model_stage *const larger = graft_reallocate(
             b->context, model->stages, (size_t)b->stage_capacity, (size_t)wanted, sizeof *larger);
-        if (!larger)
+        if (!larger) {
+            b->failed = true;
             return -1;
+        }
         model->stages = larger;
         b->stage_capacity = wanted;
     }
@@ -110,7 +112,7 @@ enum graft_status graft_layers_finish(struct graft_layers *b, int logits)
     const struct graft_model_options *const options = b->options;
     end_stage(model, logits);
     model->logits = logits;
-    const enum graft_status status = graft_graph_status(b->graph);
+    const enum graft_status status = b->failed ? GRAFT_ERROR_MEMORY : graft_graph_status(b->graph);
     if (status)
         return status;
     const bool cuts = options->part == GRAFT_MODEL_BEFORE || options->part == GRAFT_MODEL_FROM;
