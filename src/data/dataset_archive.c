@@ -9,7 +9,9 @@
 
 #include <archive.h>
 #include <archive_entry.h>
+#include <errno.h>
 #include <locale.h>
+#include <stdio.h>
 #include <string.h>
 
 #define MEMBER_LIMIT ((int64_t)1 << 30)
@@ -22,8 +24,17 @@ struct listing {
     int64_t members;
 };
 
+static enum graft_status no_memory(const struct listing *listing)
+{
+    return graft_fail(listing->dataset->context, GRAFT_ERROR_MEMORY, "%s: no memory to list it",
+                      listing->source->path);
+}
+
 static enum graft_status damaged(const struct listing *listing)
 {
+    if (archive_errno(listing->archive) == ENOMEM || errno == ENOMEM) {
+        return no_memory(listing);
+    }
     const char *const text = archive_error_string(listing->archive);
     return graft_fail(listing->dataset->context, GRAFT_ERROR_FORMAT,
                       "%s: damaged after member %lld: %s; copy it again", listing->source->path,
@@ -125,8 +136,12 @@ static const char *tidy(const char *name, size_t *length)
 
 static enum graft_status add_member(struct listing *listing, struct archive_entry *item)
 {
+    errno = 0;
     const char *name = archive_entry_pathname(item);
     name = name ? name : archive_entry_pathname_utf8(item);
+    if (!name && errno == ENOMEM) {
+        return no_memory(listing);
+    }
     if (!name) {
         return graft_fail(listing->dataset->context, GRAFT_ERROR_FORMAT,
                           "%s: member %lld has a name that cannot be read; unpack it into a folder",
@@ -162,6 +177,93 @@ static enum graft_status add_member(struct listing *listing, struct archive_entr
     return GRAFT_OK;
 }
 
+/* False: no memory. A filter that an outer program does is a warning only. */
+static bool support_kinds(struct archive *archive)
+{
+    static int (*const kinds[])(struct archive *) = {
+        archive_read_support_filter_gzip, archive_read_support_filter_bzip2, archive_read_support_filter_xz,
+        archive_read_support_filter_zstd, archive_read_support_format_tar,   archive_read_support_format_zip};
+    bool good = true;
+    for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
+        good = kinds[i](archive) >= ARCHIVE_WARN && good;
+    }
+    return good;
+}
+
+/* The mapped file as the library reads it. Its own way to read memory is not checked for a lack of memory. */
+struct map_reader {
+    const struct graft_file_map *map;
+    int64_t position;
+};
+
+static la_ssize_t on_read(struct archive *archive, void *argument, const void **block)
+{
+    struct map_reader *const reader = argument;
+    (void)archive;
+    const int64_t at = reader->position;
+    *block = reader->map->data + at;
+    reader->position = (int64_t)reader->map->size;
+    return reader->position - at;
+}
+
+static la_int64_t on_skip(struct archive *archive, void *argument, la_int64_t bytes)
+{
+    struct map_reader *const reader = argument;
+    (void)archive;
+    const int64_t left = (int64_t)reader->map->size - reader->position;
+    const int64_t skipped = bytes < 0 ? 0 : bytes < left ? bytes : left;
+    reader->position += skipped;
+    return skipped;
+}
+
+static la_int64_t on_seek(struct archive *archive, void *argument, la_int64_t offset, int whence)
+{
+    struct map_reader *const reader = argument;
+    (void)archive;
+    const int64_t size = (int64_t)reader->map->size;
+    const int64_t from = whence == SEEK_SET ? 0 : whence == SEEK_END ? size : reader->position;
+    if (offset < -from || offset > size - from) {
+        return ARCHIVE_FATAL;
+    }
+    reader->position = from + offset;
+    return reader->position;
+}
+
+static int open_map(struct archive *archive, struct map_reader *reader)
+{
+    const bool set = archive_read_set_read_callback(archive, on_read) == ARCHIVE_OK &&
+                     archive_read_set_skip_callback(archive, on_skip) == ARCHIVE_OK &&
+                     archive_read_set_seek_callback(archive, on_seek) == ARCHIVE_OK &&
+                     archive_read_set_callback_data(archive, reader) == ARCHIVE_OK;
+    return set ? archive_read_open1(archive) : ARCHIVE_FATAL;
+}
+
+/* The member's description has memory of our own: the library's is not checked by it. */
+static enum graft_status read_members(struct listing *listing, struct archive_entry *item)
+{
+    struct archive *const archive = listing->archive;
+    struct map_reader reader = {.map = &listing->source->map};
+    enum graft_status status = GRAFT_OK;
+    errno = 0; /* malloc's tells more than the library's */
+    int code = open_map(archive, &reader);
+    while (status == GRAFT_OK && code >= ARCHIVE_WARN) {
+        code = archive_read_next_header2(archive, item);
+        if (code == ARCHIVE_EOF || code < ARCHIVE_WARN) {
+            break;
+        }
+        status = add_member(listing, item);
+        listing->members++;
+    }
+    if (status != GRAFT_OK || code == ARCHIVE_EOF) {
+        return status;
+    }
+    return listing->members > 0 || archive_errno(archive) == ENOMEM || errno == ENOMEM
+               ? damaged(listing)
+               : graft_fail(listing->dataset->context, GRAFT_ERROR_FORMAT,
+                            "%s is neither a folder, a tar or zip, nor a table that ends in .csv",
+                            listing->source->path);
+}
+
 static enum graft_status list_members(struct graft_dataset *dataset, int source)
 {
     struct listing listing = {
@@ -171,38 +273,12 @@ static enum graft_status list_members(struct graft_dataset *dataset, int source)
     if (status != GRAFT_OK) {
         return status;
     }
-    struct archive *const archive = archive_read_new();
-    if (!archive) {
-        return graft_fail(dataset->context, GRAFT_ERROR_MEMORY, "%s: no memory to open it",
-                          listing.source->path);
-    }
-    listing.archive = archive;
-    archive_read_support_filter_gzip(archive);
-    archive_read_support_filter_bzip2(archive);
-    archive_read_support_filter_xz(archive);
-    archive_read_support_filter_zstd(archive);
-    archive_read_support_format_tar(archive);
-    archive_read_support_format_zip(archive);
-    int code = archive_read_open_memory(archive, listing.source->map.data, listing.source->map.size);
-    struct archive_entry *item = NULL;
-    while (status == GRAFT_OK && code >= ARCHIVE_WARN) {
-        code = archive_read_next_header(archive, &item);
-        if (code == ARCHIVE_EOF || code < ARCHIVE_WARN) {
-            break;
-        }
-        status = add_member(&listing, item);
-        listing.members++;
-    }
-    if (status == GRAFT_OK && code != ARCHIVE_EOF) {
-        if (listing.members > 0) {
-            status = damaged(&listing);
-        } else {
-            status = graft_fail(dataset->context, GRAFT_ERROR_FORMAT,
-                                "%s is neither a folder, a tar or zip, nor a table that ends in .csv",
-                                listing.source->path);
-        }
-    }
-    archive_read_free(archive);
+    listing.archive = archive_read_new();
+    struct archive_entry *const item = archive_entry_new();
+    status = listing.archive && item && support_kinds(listing.archive) ? read_members(&listing, item)
+                                                                       : no_memory(&listing);
+    archive_entry_free(item);
+    archive_read_free(listing.archive);
     return status;
 }
 
@@ -210,7 +286,12 @@ enum graft_status graft_archive_list(struct graft_dataset *dataset, int source)
 {
     /* Names are UTF-8 here; the archive library converts them to this thread's locale, "C" in most programs.
      */
+    errno = 0;
     const locale_t utf8 = newlocale(LC_CTYPE_MASK, "C.UTF-8", (locale_t)0);
+    if (!utf8 && errno == ENOMEM) {
+        return graft_fail(dataset->context, GRAFT_ERROR_MEMORY, "%s: no memory to read its names",
+                          dataset->sources[source].path);
+    }
     const locale_t before = utf8 ? uselocale(utf8) : (locale_t)0;
     const enum graft_status status = list_members(dataset, source);
     if (utf8) {

@@ -62,7 +62,8 @@ enum graft_status graft_decode_png(struct graft_scratch *scratch, const uint8_t 
 enum graft_status graft_check_dimensions(uint64_t width, uint64_t height, const char *name,
                                          struct graft_fault *fault);
 
-/* Orientation 1..8 from an EXIF block that begins with "Exif\0\0"; 1 if absent or damaged. */
+/* Orientation 1..8 from an EXIF block that begins with "Exif\0\0"; 1 if absent or damaged; 0: no memory to
+ * look. */
 int graft_exif_orientation(const uint8_t *data, size_t size);
 
 /* Turns [height, width, channels] as EXIF orientation 2..8 says; `result` holds as many bytes. */

@@ -12,7 +12,14 @@
 /* A progressive file may repeat tiny scans over a huge picture; real ones have about ten. */
 #define SCAN_LIMIT 400
 
-enum jpeg_end { JPEG_END_OK, JPEG_END_ERROR, JPEG_END_TRUNCATED, JPEG_END_SCANS, JPEG_END_FAULT };
+enum jpeg_end {
+    JPEG_END_OK,
+    JPEG_END_ERROR,
+    JPEG_END_MEMORY,
+    JPEG_END_TRUNCATED,
+    JPEG_END_SCANS,
+    JPEG_END_FAULT
+};
 
 struct jpeg_job {
     struct jpeg_error_mgr manager; /* first: the library hands back its address */
@@ -42,7 +49,7 @@ static void on_error(j_common_ptr common)
 {
     struct jpeg_job *const job = (struct jpeg_job *)common->err;
     common->err->format_message(common, job->text);
-    leave(job, JPEG_END_ERROR);
+    leave(job, common->err->msg_code == JERR_OUT_OF_MEMORY ? JPEG_END_MEMORY : JPEG_END_ERROR);
 }
 
 /* Warnings are damage that the library patches over; as in Pillow they are accepted, but for the end of the
@@ -122,6 +129,10 @@ static void run(struct jpeg_job *job)
         return;
     }
     job->orientation = find_orientation(info);
+    if (job->orientation == 0) {
+        job->end = JPEG_END_MEMORY;
+        return;
+    }
     const bool cmyk = info->jpeg_color_space == JCS_CMYK || info->jpeg_color_space == JCS_YCCK;
     const bool grey = info->jpeg_color_space == JCS_GRAYSCALE && job->channels == 1;
     info->out_color_space = cmyk ? JCS_CMYK : grey ? JCS_GRAYSCALE : JCS_RGB;
@@ -169,8 +180,12 @@ enum graft_status graft_decode_jpeg(struct graft_scratch *scratch, const uint8_t
     jpeg_destroy_decompress(&job.info);
     *orientation = job.orientation;
     switch (job.end) {
-    case JPEG_END_OK: return GRAFT_OK;
-    case JPEG_END_FAULT: return fault->status;
+    case JPEG_END_OK:
+        return GRAFT_OK;
+    case JPEG_END_FAULT:
+        return fault->status;
+    case JPEG_END_MEMORY:
+        return graft_fault_set(fault, GRAFT_ERROR_MEMORY, name, "no memory to decode this JPEG");
     case JPEG_END_TRUNCATED:
         return graft_fault_set(
             fault, GRAFT_ERROR_FORMAT, name,

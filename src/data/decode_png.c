@@ -14,7 +14,8 @@ struct png_job {
     png_structp png;
     png_infop info;
     bool truncated;
-    bool faulty; /* `fault` says what */
+    bool faulty;    /* `fault` says what */
+    bool no_memory; /* at some point; libpng can go on without in places */
     char text[160];
 
     struct graft_scratch *scratch;
@@ -37,6 +38,19 @@ static void on_warning(png_structp png, png_const_charp text)
 {
     (void)png;
     (void)text;
+}
+
+static png_voidp on_allocate(png_structp png, png_alloc_size_t size)
+{
+    struct png_job *const job = png_get_mem_ptr(png);
+    void *const memory = graft_allocate_raw(job->scratch->context, 1, size);
+    job->no_memory = job->no_memory || !memory;
+    return memory;
+}
+
+static void on_release(png_structp png, png_voidp memory)
+{
+    graft_release(((struct png_job *)png_get_mem_ptr(png))->scratch->context, memory);
 }
 
 static void on_read(png_structp png, png_bytep target, size_t size)
@@ -128,7 +142,7 @@ static int find_orientation(struct graft_scratch *scratch, const uint8_t *data, 
             break;
         }
         if (memcmp(data + position + 4, "eXIf", 4) == 0 && length <= 1u << 20) {
-            int orientation = 1;
+            int orientation = 0;
             uint8_t *const block = graft_allocate_raw(scratch->context, (size_t)length + 6, 1);
             if (block) {
                 memcpy(block, "Exif\0", 6);
@@ -150,7 +164,8 @@ enum graft_status graft_decode_png(struct graft_scratch *scratch, const uint8_t 
     (void)channels;
     struct png_job job = {
         .scratch = scratch, .data = data, .size = size, .name = name, .view = view, .fault = fault};
-    job.png = png_create_read_struct(PNG_LIBPNG_VER_STRING, &job, on_error, on_warning);
+    job.png = png_create_read_struct_2(PNG_LIBPNG_VER_STRING, &job, on_error, on_warning, &job, on_allocate,
+                                       on_release);
     job.info = job.png ? png_create_info_struct(job.png) : NULL;
     if (!job.info) {
         png_destroy_read_struct(&job.png, NULL, NULL);
@@ -168,14 +183,21 @@ enum graft_status graft_decode_png(struct graft_scratch *scratch, const uint8_t 
             fault, GRAFT_ERROR_FORMAT, name,
             "this PNG is truncated: its %zu bytes end before the picture does; copy it again", size);
     }
+    if (job.text[0] && job.no_memory) {
+        return graft_fault_set(fault, GRAFT_ERROR_MEMORY, name, "no memory to decode this PNG");
+    }
     if (job.text[0]) {
         return graft_fault_set(fault, GRAFT_ERROR_FORMAT, name, "damaged PNG: %s; replace it", job.text);
     }
     *orientation = find_orientation(scratch, data, size);
-    return GRAFT_OK;
+    return *orientation > 0
+               ? GRAFT_OK
+               : graft_fault_set(fault, GRAFT_ERROR_MEMORY, name, "no memory to read its EXIF block");
 }
 
 struct png_write_job {
+    struct graft_context *context;
+    bool no_memory;
     struct graft_file_writer writer;
     enum graft_status status; /* of the writer, which has recorded the message */
     char text[160];
@@ -186,6 +208,19 @@ static void on_write_error(png_structp png, png_const_charp text)
     struct png_write_job *const job = png_get_error_ptr(png);
     snprintf(job->text, sizeof job->text, "%s", text);
     png_longjmp(png, 1);
+}
+
+static png_voidp on_write_allocate(png_structp png, png_alloc_size_t size)
+{
+    struct png_write_job *const job = png_get_mem_ptr(png);
+    void *const memory = graft_allocate_raw(job->context, 1, size);
+    job->no_memory = job->no_memory || !memory;
+    return memory;
+}
+
+static void on_write_release(png_structp png, png_voidp memory)
+{
+    graft_release(((struct png_write_job *)png_get_mem_ptr(png))->context, memory);
 }
 
 static void on_write(png_structp png, png_bytep data, size_t size)
@@ -226,12 +261,13 @@ enum graft_status graft_image_write_png(struct graft_context *context, const cha
                           "%s: a picture of %d × %d × %d cannot be written as PNG", path, image->width,
                           image->height, image->channels);
     }
-    struct png_write_job job = {.status = GRAFT_OK};
+    struct png_write_job job = {.context = context, .status = GRAFT_OK};
     enum graft_status status = graft_file_writer_open(context, path, &job.writer);
     if (status != GRAFT_OK) {
         return status;
     }
-    png_structp png = png_create_write_struct(PNG_LIBPNG_VER_STRING, &job, on_write_error, on_warning);
+    png_structp png = png_create_write_struct_2(PNG_LIBPNG_VER_STRING, &job, on_write_error, on_warning, &job,
+                                                on_write_allocate, on_write_release);
     png_infop info = png ? png_create_info_struct(png) : NULL;
     if (!info) {
         png_destroy_write_struct(&png, NULL);
@@ -242,7 +278,9 @@ enum graft_status graft_image_write_png(struct graft_context *context, const cha
         write_rows(png, info, &job, image);
     }
     png_destroy_write_struct(&png, &info);
-    if (job.status == GRAFT_OK && job.text[0]) {
+    if (job.status == GRAFT_OK && job.text[0] && job.no_memory) {
+        job.status = graft_fail(context, GRAFT_ERROR_MEMORY, "%s: no memory to write a PNG", path);
+    } else if (job.status == GRAFT_OK && job.text[0]) {
         job.status = graft_fail(context, GRAFT_ERROR_IO, "%s: not written as PNG: %s", path, job.text);
     }
     if (job.status == GRAFT_OK) {

@@ -2,6 +2,7 @@
 /* The orientation of a photograph. */
 #include "data/decode.h"
 
+#include <errno.h>
 #include <libexif/exif-data.h>
 
 int graft_exif_orientation(const uint8_t *data, size_t size)
@@ -10,9 +11,11 @@ int graft_exif_orientation(const uint8_t *data, size_t size)
     if (size < 14 || size > 0x7fffffff) {
         return orientation;
     }
+    /* What the library has no memory for it leaves out; malloc's errno tells. */
+    errno = 0;
     ExifData *const exif = exif_data_new();
     if (!exif) {
-        return orientation;
+        return 0;
     }
     exif_data_unset_option(exif, EXIF_DATA_OPTION_FOLLOW_SPECIFICATION);
     exif_data_load_data(exif, data, (unsigned int)size);
@@ -23,8 +26,9 @@ int graft_exif_orientation(const uint8_t *data, size_t size)
             orientation = value;
         }
     }
+    const bool lost = errno == ENOMEM;
     exif_data_unref(exif);
-    return orientation;
+    return lost ? 0 : orientation;
 }
 
 /*

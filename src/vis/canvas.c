@@ -3,6 +3,7 @@
 
 #include "base/context.h"
 
+#include <errno.h>
 #include <math.h>
 #include <string.h>
 
@@ -109,7 +110,12 @@ enum graft_status graft_canvas_png(struct graft_canvas *canvas, struct graft_tex
     cairo_status_t status = cairo_status(canvas->cairo);
     if (status == CAIRO_STATUS_SUCCESS) {
         cairo_surface_flush(canvas->surface);
+        errno = 0;
         status = cairo_surface_write_to_png_stream(canvas->surface, take_bytes, &sink);
+        /* cairo keeps the reason to itself; malloc's errno tells. */
+        if (status == CAIRO_STATUS_PNG_ERROR && errno == ENOMEM) {
+            status = CAIRO_STATUS_NO_MEMORY;
+        }
     }
     return status == CAIRO_STATUS_SUCCESS ? GRAFT_OK : fail_cairo(canvas->context, status);
 }

@@ -16,10 +16,11 @@
 
 #include <cmocka.h>
 
-/* Memory that counts what is alive, and fails at the n-th use (counted from 0; below 0: never). */
+/* Memory that counts what is alive, notes its largest block, and fails at the n-th use (counted from 0; below 0: never). */
 struct test_memory {
     atomic_long uses;
     atomic_long alive;
+    atomic_size_t largest;
     long fail_at;
 };
 
@@ -28,6 +29,9 @@ static inline void *test_allocate(void *user, size_t bytes)
     struct test_memory *const memory = user;
     if (atomic_fetch_add(&memory->uses, 1) == memory->fail_at) {
         return NULL;
+    }
+    if (bytes > atomic_load(&memory->largest)) {
+        atomic_store(&memory->largest, bytes);
     }
     void *result = NULL;
     if (posix_memalign(&result, 64, bytes) != 0) {
@@ -50,6 +54,7 @@ static inline struct graft_context_options test_memory_options(struct test_memor
 {
     atomic_init(&memory->uses, 0);
     atomic_init(&memory->alive, 0);
+    atomic_init(&memory->largest, 0);
     memory->fail_at = fail_at;
     return (struct graft_context_options){.allocator = {test_allocate, test_release, memory}, .threads = 1};
 }

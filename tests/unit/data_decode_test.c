@@ -389,7 +389,7 @@ static void giant_dimensions_take_no_memory(void **state)
     png_save_uint_32(file->data + 16, 65000);
     png_save_uint_32(file->data + 20, 65000);
     png_save_uint_32(file->data + 29, (png_uint_32)crc32(0, file->data + 12, 17));
-    const long before = atomic_load(&memory.uses);
+    atomic_store(&memory.largest, 0);
     expect_failure(context, file->data, file->size, GRAFT_ERROR_FORMAT, "65000 × 65000");
     png_save_uint_32(file->data + 16, 0x7fffffff);
     png_save_uint_32(file->data + 29, (png_uint_32)crc32(0, file->data + 12, 17));
@@ -402,7 +402,7 @@ static void giant_dimensions_take_no_memory(void **state)
     }
     memcpy(jpeg + frame + 5, "\xff\x00\xff\x00", 4);
     expect_failure(context, jpeg, sizeof jpeg, GRAFT_ERROR_FORMAT, "65280 × 65280");
-    assert_int_equal(atomic_load(&memory.uses), before);
+    assert_true(atomic_load(&memory.largest) < 1 << 16); /* libpng's own bookkeeping */
     free(file);
     graft_context_close(&context);
     assert_int_equal(atomic_load(&memory.alive), 0);
