@@ -35,6 +35,7 @@ struct graft_device {
     struct graft_device_info info;
     uint64_t live_bytes; /* allocated in buffers now; kept by the graft_buffer_* wrappers in device.c */
     uint64_t peak_bytes;
+    uint64_t lost; /* how often work failed after it was queued: what kernels have packed may be missing */
     enum graft_device_memory memory;
     /* Of devices whose memory is much slower than their caches, 0 for others: plans then take a few pictures at a
      * time through many layers. */

@@ -21,7 +21,7 @@ static enum graft_status list_devices(struct graft_context *context, struct graf
     for (int i = 0; i < count; i++) {
         struct graft_device_info info;
         struct graft_opencl_traits traits;
-        graft_opencl_describe(platforms[i], ids[i], i, &info, &traits);
+        (void)graft_opencl_describe(platforms[i], ids[i], i, &info, &traits); /* opening it says more */
         const enum graft_status status = graft_device_list_append(context, list, &info);
         if (status != GRAFT_OK)
             return status;
@@ -38,11 +38,11 @@ static void close_device(struct graft_device *base)
     graft_opencl_queue_close(device);
     graft_opencl_programs_close(device);
     graft_opencl_child_close(device);
+    graft_opencl_clblast_close(device);
     if (device->none != NULL)
         clReleaseMemObject(device->none);
     if (device->context != NULL)
         clReleaseContext(device->context);
-    graft_release(context, device->events);
     graft_release(context, device);
 }
 
@@ -83,10 +83,16 @@ static enum graft_status open_device(struct graft_context *context, int index, s
     device->base.context = context;
     device->platform = platforms[index];
     device->id = ids[index];
-    graft_opencl_describe(platforms[index], ids[index], index, &device->base.info, &device->traits);
+    const char *const missing =
+        graft_opencl_describe(platforms[index], ids[index], index, &device->base.info, &device->traits);
     if (device->traits.unified || device->base.info.kind == GRAFT_DEVICE_CPU)
         device->base.memory = GRAFT_DEVICE_MEMORY_HOST;
-    const enum graft_status status = open_parts(device);
+    const enum graft_status status =
+        missing == NULL ? open_parts(device)
+                        : graft_fail(context, GRAFT_ERROR_DEVICE,
+                                     "opencl:%d (%s) cannot be used: its driver does not tell a sensible %s; "
+                                     "`clinfo` shows what it says",
+                                     index, device->base.info.name, missing);
     if (status != GRAFT_OK) {
         close_device(&device->base);
         return status;
@@ -132,13 +138,19 @@ static enum graft_status map(struct graft_opencl_device *device, struct graft_te
                               : graft_opencl_fail(device->base.context, code, "clEnqueueMapBuffer", NULL);
 }
 
+/* Waits: a write that has returned must not fail later. */
 static enum graft_status unmap(struct graft_opencl_device *device, struct graft_tensor tensor, void *mapped)
 {
-    const cl_int code =
-        clEnqueueUnmapMemObject(device->queue, graft_opencl_memory(tensor), mapped, 0, NULL, NULL);
-    return code == CL_SUCCESS
-               ? GRAFT_OK
-               : graft_opencl_fail(device->base.context, code, "clEnqueueUnmapMemObject", NULL);
+    cl_event event = NULL;
+    const char *call = "clEnqueueUnmapMemObject";
+    cl_int code =
+        clEnqueueUnmapMemObject(device->queue, graft_opencl_memory(tensor), mapped, 0, NULL, &event);
+    if (code == CL_SUCCESS) {
+        call = "clWaitForEvents";
+        code = clWaitForEvents(1, &event);
+        clReleaseEvent(event);
+    }
+    return code == CL_SUCCESS ? GRAFT_OK : graft_opencl_fail(device->base.context, code, call, "unmapping");
 }
 
 static enum graft_status buffer_write(struct graft_device *base, struct graft_tensor to, const void *from,
@@ -161,6 +173,7 @@ static enum graft_status buffer_write(struct graft_device *base, struct graft_te
                               : graft_opencl_fail(base->context, code, "clEnqueueWriteBuffer", NULL);
 }
 
+/* Reading waits for all that was queued before: what is read is worth something only if that succeeded. */
 static enum graft_status buffer_read(struct graft_device *base, void *to, struct graft_tensor from,
                                      uint64_t bytes)
 {
@@ -169,15 +182,16 @@ static enum graft_status buffer_read(struct graft_device *base, void *to, struct
         return GRAFT_OK;
     if (device->traits.unified) {
         void *mapped = NULL;
-        const enum graft_status status = map(device, from, bytes, CL_MAP_READ, &mapped);
+        enum graft_status status = map(device, from, bytes, CL_MAP_READ, &mapped);
         if (status != GRAFT_OK)
             return status;
         memcpy(to, mapped, (size_t)bytes);
-        return unmap(device, from, mapped);
+        status = unmap(device, from, mapped);
+        return status == GRAFT_OK ? graft_opencl_settle(device) : status;
     }
     const cl_int code = clEnqueueReadBuffer(device->queue, graft_opencl_memory(from), CL_TRUE,
                                             (size_t)from.offset, (size_t)bytes, to, 0, NULL, NULL);
-    return code == CL_SUCCESS ? GRAFT_OK
+    return code == CL_SUCCESS ? graft_opencl_settle(device)
                               : graft_opencl_fail(base->context, code, "clEnqueueReadBuffer", NULL);
 }
 
@@ -187,12 +201,13 @@ static enum graft_status buffer_copy(struct graft_device *base, struct graft_ten
     struct graft_opencl_device *device = (struct graft_opencl_device *)base;
     if (bytes == 0)
         return GRAFT_OK;
+    cl_event event = NULL;
     const cl_int code =
         clEnqueueCopyBuffer(device->queue, graft_opencl_memory(from), graft_opencl_memory(to),
-                            (size_t)from.offset, (size_t)to.offset, (size_t)bytes, 0, NULL, NULL);
+                            (size_t)from.offset, (size_t)to.offset, (size_t)bytes, 0, NULL, &event);
     if (code != CL_SUCCESS)
         return graft_opencl_fail(base->context, code, "clEnqueueCopyBuffer", NULL);
-    return graft_opencl_enqueued(device, NULL);
+    return graft_opencl_enqueued(device, event, "copying a buffer");
 }
 
 static enum graft_status buffer_fill(struct graft_device *base, struct graft_tensor to, uint8_t byte,
@@ -207,11 +222,12 @@ static enum graft_status buffer_fill(struct graft_device *base, struct graft_ten
     if (bytes == 0)
         return GRAFT_OK;
     memset(pattern, byte, sizeof(pattern));
+    cl_event event = NULL;
     const cl_int code = clEnqueueFillBuffer(device->queue, graft_opencl_memory(to), pattern, size,
-                                            (size_t)to.offset, (size_t)bytes, 0, NULL, NULL);
+                                            (size_t)to.offset, (size_t)bytes, 0, NULL, &event);
     if (code != CL_SUCCESS)
         return graft_opencl_fail(base->context, code, "clEnqueueFillBuffer", NULL);
-    return graft_opencl_enqueued(device, NULL);
+    return graft_opencl_enqueued(device, event, "filling a buffer");
 }
 
 static enum graft_status synchronize(struct graft_device *base)

@@ -11,10 +11,15 @@ double graft_opencl_now(void);
 /* Keeps what was compiled on disk and releases all programs. */
 void graft_opencl_programs_close(struct graft_opencl_device *device);
 
+/* matmul.c: has CLBlast release what it keeps of this device's context. */
+void graft_opencl_clblast_close(struct graft_opencl_device *device);
+
 /* Makes the queue; again with profiling when timing is asked for the first time. */
 enum graft_status graft_opencl_queue_open(struct graft_opencl_device *device);
 void graft_opencl_queue_close(struct graft_opencl_device *device);
-/* Waits for all work and adds up the time of finished events. */
+/* Everything that was queued is over: fails if any of it failed, and adds up the time. */
+enum graft_status graft_opencl_settle(struct graft_opencl_device *device);
+/* Waits for all work, and settles. */
 enum graft_status graft_opencl_finish(struct graft_opencl_device *device);
 /* The backend's `time`. */
 enum graft_status graft_opencl_time(struct graft_device *device, double *seconds);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The one in-order queue: launching kernels, timing them, bounding what is queued. */
+/* The one in-order queue: launching kernels, timing them, bounding what is queued, noticing what failed late.
+ */
 #include "backend/opencl/internal.h"
 
 #include "base/context.h"
@@ -7,9 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#define FLUSH_LAUNCHES 16   /* hand work to the device early … */
-#define MARKER_LAUNCHES 256 /* … and never have more than twice this queued */
-#define MAX_EVENTS 1024     /* timed launches between two sums */
+#define FLUSH_LAUNCHES 16 /* hand work to the device early … */
 
 enum graft_status graft_opencl_queue_open(struct graft_opencl_device *device)
 {
@@ -21,48 +20,77 @@ enum graft_status graft_opencl_queue_open(struct graft_opencl_device *device)
     return GRAFT_OK;
 }
 
-static void drop_events(struct graft_opencl_device *device)
+/* Forgets the oldest `count` commands. */
+static void drop_pending(struct graft_opencl_device *device, int count)
 {
-    for (int i = 0; i < device->event_count; i++)
-        clReleaseEvent(device->events[i]);
-    device->event_count = 0;
-    for (int i = 0; i < 2; i++) {
-        if (device->markers[i] != NULL)
-            clReleaseEvent(device->markers[i]);
-        device->markers[i] = NULL;
-    }
-    device->queued = 0;
+    for (int i = 0; i < count; i++)
+        clReleaseEvent(device->pending[i].event);
+    device->pending_count -= count;
+    memmove(device->pending, device->pending + count,
+            (size_t)device->pending_count * sizeof(device->pending[0]));
 }
 
 void graft_opencl_queue_close(struct graft_opencl_device *device)
 {
     if (device->queue != NULL) {
         clFinish(device->queue);
-        drop_events(device);
+        drop_pending(device, device->pending_count);
         clReleaseCommandQueue(device->queue);
         device->queue = NULL;
     }
 }
 
+/* Device time of a finished command. */
+static cl_int add_time(struct graft_opencl_device *device, cl_event event)
+{
+    cl_ulong begin = 0, end = 0;
+    cl_int code = clGetEventProfilingInfo(event, CL_PROFILING_COMMAND_START, sizeof(begin), &begin, NULL);
+    if (code == CL_SUCCESS)
+        code = clGetEventProfilingInfo(event, CL_PROFILING_COMMAND_END, sizeof(end), &end, NULL);
+    if (code == CL_SUCCESS && end > begin)
+        device->seconds += 1e-9 * (double)(end - begin);
+    return code;
+}
+
+/* The oldest `count` commands are over: did they succeed? Reports the first that did not. */
+static enum graft_status settle(struct graft_opencl_device *device, int count)
+{
+    cl_int code = CL_SUCCESS;
+    const char *call = "", *what = NULL;
+    for (int i = 0; i < count && code == CL_SUCCESS; i++) {
+        const cl_event event = device->pending[i].event;
+        cl_int outcome = CL_COMPLETE;
+        what = device->pending[i].what;
+        call = "clGetEventInfo";
+        code = clGetEventInfo(event, CL_EVENT_COMMAND_EXECUTION_STATUS, sizeof(outcome), &outcome, NULL);
+        if (code == CL_SUCCESS && outcome < 0) {
+            call = "failed on the device after it was queued";
+            code = outcome;
+        } else if (code == CL_SUCCESS && device->timing) {
+            call = "clGetEventProfilingInfo";
+            code = add_time(device, event);
+        }
+    }
+    drop_pending(device, count);
+    if (code == CL_SUCCESS)
+        return GRAFT_OK;
+    device->base.lost++;
+    return graft_opencl_fail(device->base.context, code, call, what);
+}
+
+enum graft_status graft_opencl_settle(struct graft_opencl_device *device)
+{
+    return settle(device, device->pending_count);
+}
+
 enum graft_status graft_opencl_finish(struct graft_opencl_device *device)
 {
-    cl_int code = clFinish(device->queue);
-    const char *call = "clFinish";
-    for (int i = 0; i < device->event_count && code == CL_SUCCESS; i++) {
-        cl_ulong begin = 0, end = 0;
-        call = "clGetEventProfilingInfo";
-        code = clGetEventProfilingInfo(device->events[i], CL_PROFILING_COMMAND_START, sizeof(begin), &begin,
-                                       NULL);
-        if (code == CL_SUCCESS)
-            code =
-                clGetEventProfilingInfo(device->events[i], CL_PROFILING_COMMAND_END, sizeof(end), &end, NULL);
-        if (code == CL_SUCCESS && end > begin)
-            device->seconds += 1e-9 * (double)(end - begin);
-    }
-    drop_events(device);
-    if (code != CL_SUCCESS)
-        return graft_opencl_fail(device->base.context, code, call, device->base.info.name);
-    return GRAFT_OK;
+    const cl_int code = clFinish(device->queue);
+    const enum graft_status status = settle(device, device->pending_count);
+    if (code == CL_SUCCESS)
+        return status;
+    device->base.lost++;
+    return graft_opencl_fail(device->base.context, code, "clFinish", device->base.info.name);
 }
 
 enum graft_status graft_opencl_time(struct graft_device *base, double *seconds)
@@ -73,17 +101,12 @@ enum graft_status graft_opencl_time(struct graft_device *base, double *seconds)
     if (status != GRAFT_OK)
         return status;
     if (!device->timing) {
-        device->events = graft_allocate(base->context, MAX_EVENTS, sizeof(device->events[0]));
-        if (device->events == NULL)
-            return GRAFT_ERROR_MEMORY;
         cl_command_queue plain = device->queue;
         device->timing = true;
         status = graft_opencl_queue_open(device);
         if (status != GRAFT_OK) {
             device->queue = plain;
             device->timing = false;
-            graft_release(base->context, device->events);
-            device->events = NULL;
             return status;
         }
         clReleaseCommandQueue(plain);
@@ -93,42 +116,26 @@ enum graft_status graft_opencl_time(struct graft_device *base, double *seconds)
     return GRAFT_OK;
 }
 
-enum graft_status graft_opencl_enqueued(struct graft_opencl_device *device, cl_event event)
+enum graft_status graft_opencl_enqueued(struct graft_opencl_device *device, cl_event event, const char *what)
 {
     cl_int code = CL_SUCCESS;
-    if (event != NULL && device->timing) {
-        device->events[device->event_count++] = event;
-        if (device->event_count == MAX_EVENTS)
-            return graft_opencl_finish(device);
-    } else if (event != NULL) {
-        clReleaseEvent(event);
-    }
-    device->queued++;
-    if (device->queued % FLUSH_LAUNCHES == 0)
+    device->pending[device->pending_count].event = event;
+    device->pending[device->pending_count++].what = what;
+    if (device->pending_count % FLUSH_LAUNCHES == 0)
         code = clFlush(device->queue);
     if (code != CL_SUCCESS)
-        return graft_opencl_fail(device->base.context, code, "clFlush", NULL);
-    if (device->queued < MARKER_LAUNCHES)
+        return graft_opencl_fail(device->base.context, code, "clFlush", what);
+    if (device->pending_count < GRAFT_OPENCL_MAX_PENDING)
         return GRAFT_OK;
-    /* Wait for the marker before the last one: the device keeps at least MARKER_LAUNCHES of work meanwhile.
-     */
-    device->queued = 0;
-    if (device->markers[0] != NULL) {
-        code = clWaitForEvents(1, &device->markers[0]);
-        clReleaseEvent(device->markers[0]);
-        if (code != CL_SUCCESS) {
-            device->markers[0] = NULL;
-            return graft_opencl_fail(device->base.context, code, "clWaitForEvents", NULL);
-        }
+    /* Wait for the older half: the device keeps the other half as work meanwhile. */
+    const int half = GRAFT_OPENCL_MAX_PENDING / 2;
+    code = clWaitForEvents(1, &device->pending[half - 1].event);
+    if (code != CL_SUCCESS && code != CL_EXEC_STATUS_ERROR_FOR_EVENTS_IN_WAIT_LIST) {
+        drop_pending(device, half);
+        device->base.lost++;
+        return graft_opencl_fail(device->base.context, code, "clWaitForEvents", what);
     }
-    device->markers[0] = device->markers[1];
-    device->markers[1] = NULL;
-    code = clEnqueueMarkerWithWaitList(device->queue, 0, NULL, &device->markers[1]);
-    if (code != CL_SUCCESS) {
-        device->markers[1] = NULL;
-        return graft_opencl_fail(device->base.context, code, "clEnqueueMarkerWithWaitList", NULL);
-    }
-    return GRAFT_OK;
+    return settle(device, half);
 }
 
 /* ---- arguments ---- */
@@ -277,12 +284,12 @@ enum graft_status graft_opencl_launch(struct graft_opencl_device *device, struct
         return status;
     cl_event event = NULL;
     const cl_int code = clEnqueueNDRangeKernel(device->queue, kernel->step[step], (cl_uint)range->dimensions,
-                                               NULL, global, local, 0, NULL, device->timing ? &event : NULL);
+                                               NULL, global, local, 0, NULL, &event);
     /* The driver's word on the kernel's limit is this one: Mesa 22.3 names the sub-group's size when asked
      * for the limit, and runs what the device allows. */
     if (code == CL_INVALID_WORK_GROUP_SIZE)
         return group_fails(device, kernel, step, local[0] * local[1] * local[2]);
     if (code != CL_SUCCESS)
         return graft_opencl_fail(context, code, "clEnqueueNDRangeKernel", kernel->step_name[step]);
-    return graft_opencl_enqueued(device, event);
+    return graft_opencl_enqueued(device, event, kernel->step_name[step]);
 }

@@ -2,6 +2,8 @@
 /* matmul: a, b, bias?, residual? → y. */
 #include "backend/opencl/gemm.h"
 
+#include "backend/opencl/internal.h"
+
 #include "base/context.h"
 #include "base/size.h"
 
@@ -257,6 +259,7 @@ static enum graft_status clblast_run(struct graft_opencl_device *device, struct 
     if (count == 0)
         return GRAFT_OK;
     cl_event event = NULL;
+    device->clblast = true;
     const CLBlastStatusCode code = CLBlastSgemmStridedBatched(
         CLBlastLayoutRowMajor, p.transpose_a ? CLBlastTransposeYes : CLBlastTransposeNo,
         p.transpose_b ? CLBlastTransposeYes : CLBlastTransposeNo, (size_t)p.m, (size_t)p.n, (size_t)p.k, 1.0f,
@@ -265,9 +268,12 @@ static enum graft_status clblast_run(struct graft_opencl_device *device, struct 
         (size_t)(p.transpose_b ? p.k : p.n), p.shared ? 0 : (size_t)(p.k * p.n), accumulate ? 1.0f : 0.0f,
         graft_opencl_memory(out[0]), out[0].offset / sizeof(float), (size_t)p.n, (size_t)(p.m * p.n),
         (size_t)p.batches, &device->queue, &event);
+    if (code == CLBlastSuccess && event == NULL)
+        return graft_fail(device->base.context, GRAFT_ERROR_DEVICE,
+                          "CLBlastSgemmStridedBatched gave no event");
     if (code != CLBlastSuccess)
         return graft_opencl_fail(device->base.context, code, "CLBlastSgemmStridedBatched", "matmul");
-    const enum graft_status status = graft_opencl_enqueued(device, event);
+    const enum graft_status status = graft_opencl_enqueued(device, event, "CLBlastSgemmStridedBatched");
     if (status != GRAFT_OK || !needs_finish(&kernel->call))
         return status;
     const struct graft_products products = products_of(kernel, &p, in, out);
@@ -283,7 +289,20 @@ static enum graft_status clblast_run(struct graft_opencl_device *device, struct 
     return graft_opencl_launch(device, kernel, 0, &args, &range);
 }
 
+/* Its programs hold on to the context. The cache is of all contexts: others compile theirs once more. */
+void graft_opencl_clblast_close(struct graft_opencl_device *device)
+{
+    if (device->clblast)
+        (void)CLBlastClearCache();
+    device->clblast = false;
+}
+
 #else
+
+void graft_opencl_clblast_close(struct graft_opencl_device *device)
+{
+    (void)device;
+}
 
 static const char *clblast_check(const struct graft_opencl_device *device, const struct graft_call *call,
                                  struct graft_variant_info *info)

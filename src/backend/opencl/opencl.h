@@ -67,6 +67,8 @@ enum graft_opencl_keeping {
     GRAFT_OPENCL_KEEPING_NOBODY = 2
 };
 
+#define GRAFT_OPENCL_MAX_PENDING 512
+
 struct graft_opencl_device {
     struct graft_device base;
     cl_platform_id platform;
@@ -80,15 +82,19 @@ struct graft_opencl_device {
     enum graft_opencl_keeping keeping;
     bool told_unkept; /* that programs cannot be kept on disk */
 
-    /* Timing, from the first call of time on: finished events are summed up. */
+    bool clblast; /* CLBlast holds programs of this context */
+
+    /* Timing, from the first call of time on. */
     bool timing;
-    cl_event *events;
-    int event_count;
     double seconds;
 
-    /* Bounds queued work. */
-    int queued;          /* launches since the last marker */
-    cl_event markers[2]; /* NULL or a marker behind earlier launches */
+    /* Commands in the queue, oldest first; full means waiting, which bounds the work that is queued. Each has
+     * to be looked at when it is over: a queue itself does not tell that one of them failed. */
+    struct {
+        cl_event event;
+        const char *what; /* for messages; static */
+    } pending[GRAFT_OPENCL_MAX_PENDING];
+    int pending_count;
 };
 
 #define GRAFT_OPENCL_MAX_STEPS 8
@@ -207,9 +213,10 @@ GRAFT_MUST_CHECK enum graft_status graft_opencl_launch(struct graft_opencl_devic
                                                        const struct graft_opencl_args *args,
                                                        const struct graft_opencl_range *range);
 
-/* For work that a library enqueues on device->queue itself: hand over its event (may be NULL; ours
- * afterwards). */
-GRAFT_MUST_CHECK enum graft_status graft_opencl_enqueued(struct graft_opencl_device *device, cl_event event);
+/* For work that was enqueued on device->queue by other means: hand over its event (ours afterwards). `what`
+ * names it in messages; static. */
+GRAFT_MUST_CHECK enum graft_status graft_opencl_enqueued(struct graft_opencl_device *device, cl_event event,
+                                                         const char *what);
 
 /* The cl_mem of a tensor's buffer. */
 static inline cl_mem graft_opencl_memory(struct graft_tensor tensor)
@@ -239,9 +246,11 @@ enum graft_status graft_opencl_fail(struct graft_context *context, cl_int code, 
  * many there are; `hint` says why there is none. */
 int graft_opencl_enumerate(cl_platform_id *platforms, cl_device_id *ids, int capacity, char *hint,
                            size_t hint_size);
-/* Fills info and traits from device properties: the one place where families and sizes are chosen. */
-void graft_opencl_describe(cl_platform_id platform, cl_device_id id, int index,
-                           struct graft_device_info *info, struct graft_opencl_traits *traits);
+/* Fills info and traits from device properties: the one place where families and sizes are chosen. Returns
+ * NULL, or the name of a property without which the device cannot be used: the driver refuses to tell it, or
+ * tells nonsense. */
+const char *graft_opencl_describe(cl_platform_id platform, cl_device_id id, int index,
+                                  struct graft_device_info *info, struct graft_opencl_traits *traits);
 
 /* ---- sources embedded by tools/embed-kernels ---- */
 

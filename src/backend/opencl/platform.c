@@ -25,20 +25,35 @@ static void device_text(cl_device_id id, cl_device_info what, char *text, size_t
     snprintf(text, size, "%s", begin);
 }
 
-static uint64_t device_number(cl_device_id id, cl_device_info what, size_t size)
+/* What a device is asked, and the first thing that it does not tell, or tells wrongly. */
+struct questions {
+    cl_device_id id;
+    const char *unanswered;
+};
+
+static uint64_t device_number(struct questions *questions, cl_device_info what, const char *name, size_t size)
 {
     union {
         cl_uint narrow;
         cl_ulong wide;
     } value = {.wide = 0};
-    if (clGetDeviceInfo(id, what, size, &value, NULL) != CL_SUCCESS)
+    if (clGetDeviceInfo(questions->id, what, size, &value, NULL) != CL_SUCCESS) {
+        if (questions->unanswered == NULL)
+            questions->unanswered = name;
         return 0;
+    }
     return size == sizeof(cl_uint) ? value.narrow : value.wide;
 }
 
-#define UINT(id, what) device_number(id, what, sizeof(cl_uint))
-#define ULONG(id, what) device_number(id, what, sizeof(cl_ulong))
-#define SIZE(id, what) device_number(id, what, sizeof(size_t))
+#define UINT(questions, what) device_number(questions, what, #what, sizeof(cl_uint))
+#define ULONG(questions, what) device_number(questions, what, #what, sizeof(cl_ulong))
+#define SIZE(questions, what) device_number(questions, what, #what, sizeof(size_t))
+
+static void expect(struct questions *questions, bool sensible, const char *name)
+{
+    if (!sensible && questions->unanswered == NULL)
+        questions->unanswered = name;
+}
 
 static bool contains(const char *text, const char *part)
 {
@@ -53,7 +68,8 @@ static bool contains(const char *text, const char *part)
  */
 static bool device_is_shown(cl_platform_id platform, cl_device_id id)
 {
-    const uint64_t type = ULONG(id, CL_DEVICE_TYPE);
+    struct questions asked = {.id = id};
+    const uint64_t type = ULONG(&asked, CL_DEVICE_TYPE);
     /* An analyser says that it is everything at once. */
     if ((type & (CL_DEVICE_TYPE_CPU | CL_DEVICE_TYPE_GPU)) == 0)
         return false;
@@ -68,8 +84,8 @@ static bool device_is_shown(cl_platform_id platform, cl_device_id id)
     device_text(id, CL_DEVICE_VERSION, text, sizeof(text));
     if (sscanf(text, "OpenCL %d.%d", &major, &minor) != 2 || major < 1 || (major == 1 && minor < 2))
         return false;
-    return UINT(id, CL_DEVICE_AVAILABLE) != 0 && UINT(id, CL_DEVICE_COMPILER_AVAILABLE) != 0 &&
-           UINT(id, CL_DEVICE_ENDIAN_LITTLE) != 0;
+    return UINT(&asked, CL_DEVICE_AVAILABLE) != 0 && UINT(&asked, CL_DEVICE_COMPILER_AVAILABLE) != 0 &&
+           UINT(&asked, CL_DEVICE_ENDIAN_LITTLE) != 0;
 }
 
 int graft_opencl_enumerate(cl_platform_id *platforms, cl_device_id *ids, int capacity, char *hint,
@@ -115,33 +131,36 @@ int graft_opencl_enumerate(cl_platform_id *platforms, cl_device_id *ids, int cap
     return count;
 }
 
-void graft_opencl_describe(cl_platform_id platform, cl_device_id id, int index,
-                           struct graft_device_info *info, struct graft_opencl_traits *traits)
+const char *graft_opencl_describe(cl_platform_id platform, cl_device_id id, int index,
+                                  struct graft_device_info *info, struct graft_opencl_traits *traits)
 {
+    struct questions asked = {.id = id};
     memset(info, 0, sizeof(*info));
     memset(traits, 0, sizeof(*traits));
     char extensions[8192] = "";
     if (clGetDeviceInfo(id, CL_DEVICE_EXTENSIONS, sizeof(extensions) - 1, extensions, NULL) != CL_SUCCESS)
         extensions[0] = '\0';
-    const uint64_t single = ULONG(id, CL_DEVICE_SINGLE_FP_CONFIG);
-    const bool is_cpu = (ULONG(id, CL_DEVICE_TYPE) & CL_DEVICE_TYPE_CPU) != 0;
+    const uint64_t single = ULONG(&asked, CL_DEVICE_SINGLE_FP_CONFIG);
+    const uint64_t type = ULONG(&asked, CL_DEVICE_TYPE);
+    const bool is_cpu = (type & CL_DEVICE_TYPE_CPU) != 0;
 
     traits->family = is_cpu ? GRAFT_OPENCL_CPU : GRAFT_OPENCL_GPU;
-    traits->compute_units = (int)UINT(id, CL_DEVICE_MAX_COMPUTE_UNITS);
-    traits->max_dimensions = (int)UINT(id, CL_DEVICE_MAX_WORK_ITEM_DIMENSIONS);
-    traits->max_group = (size_t)SIZE(id, CL_DEVICE_MAX_WORK_GROUP_SIZE);
-    size_t items[16] = {1, 1, 1};
-    if (clGetDeviceInfo(id, CL_DEVICE_MAX_WORK_ITEM_SIZES, sizeof(items), items, NULL) != CL_SUCCESS)
-        items[0] = items[1] = items[2] = 1;
+    traits->compute_units = (int)UINT(&asked, CL_DEVICE_MAX_COMPUTE_UNITS);
+    traits->max_dimensions = (int)UINT(&asked, CL_DEVICE_MAX_WORK_ITEM_DIMENSIONS);
+    traits->max_group = (size_t)SIZE(&asked, CL_DEVICE_MAX_WORK_GROUP_SIZE);
+    size_t items[16] = {0};
+    const bool has_items =
+        clGetDeviceInfo(id, CL_DEVICE_MAX_WORK_ITEM_SIZES, sizeof(items), items, NULL) == CL_SUCCESS;
     memcpy(traits->max_items, items, sizeof(traits->max_items));
-    traits->local_bytes = ULONG(id, CL_DEVICE_LOCAL_MEM_SIZE);
-    traits->max_allocation = ULONG(id, CL_DEVICE_MAX_MEM_ALLOC_SIZE);
-    traits->align_bytes = (uint32_t)(UINT(id, CL_DEVICE_MEM_BASE_ADDR_ALIGN) / 8);
-    traits->address_bits = (int)UINT(id, CL_DEVICE_ADDRESS_BITS);
-    traits->unified = UINT(id, CL_DEVICE_HOST_UNIFIED_MEMORY) != 0;
+    traits->local_bytes = ULONG(&asked, CL_DEVICE_LOCAL_MEM_SIZE);
+    traits->max_allocation = ULONG(&asked, CL_DEVICE_MAX_MEM_ALLOC_SIZE);
+    traits->align_bytes = (uint32_t)(UINT(&asked, CL_DEVICE_MEM_BASE_ADDR_ALIGN) / 8);
+    traits->address_bits = (int)UINT(&asked, CL_DEVICE_ADDRESS_BITS);
     traits->exact_divide = (single & CL_FP_CORRECTLY_ROUNDED_DIVIDE_SQRT) != 0;
     traits->fast_fma = (single & CL_FP_FMA) != 0 && (single & CL_FP_SOFT_FLOAT) == 0;
-    traits->vector_floats = (int)UINT(id, CL_DEVICE_NATIVE_VECTOR_WIDTH_FLOAT);
+    traits->vector_floats = (int)UINT(&asked, CL_DEVICE_NATIVE_VECTOR_WIDTH_FLOAT);
+    /* Newer drivers need not know this one; copying is always right. */
+    traits->unified = UINT(&(struct questions){.id = id}, CL_DEVICE_HOST_UNIFIED_MEMORY) != 0;
     traits->launch_flops = 1.2e10;
     traits->block_terms = 768;
     traits->scratch_bytes = 32u << 20;
@@ -156,9 +175,20 @@ void graft_opencl_describe(cl_platform_id platform, cl_device_id id, int index,
     snprintf(info->platform, sizeof(info->platform), "%s", name);
     device_text(id, CL_DRIVER_VERSION, info->driver, sizeof(info->driver));
     info->kind = is_cpu ? GRAFT_DEVICE_CPU : GRAFT_DEVICE_GPU;
-    info->memory_bytes = ULONG(id, CL_DEVICE_GLOBAL_MEM_SIZE);
+    info->memory_bytes = ULONG(&asked, CL_DEVICE_GLOBAL_MEM_SIZE);
     info->max_allocation_bytes = traits->max_allocation;
     info->compute_units = traits->compute_units;
     info->fp16 = traits->fp16;
     info->fp64 = traits->fp64;
+
+    expect(&asked, (type & (CL_DEVICE_TYPE_CPU | CL_DEVICE_TYPE_GPU)) != 0, "CL_DEVICE_TYPE");
+    expect(&asked, traits->compute_units > 0, "CL_DEVICE_MAX_COMPUTE_UNITS");
+    expect(&asked, traits->max_dimensions >= 3, "CL_DEVICE_MAX_WORK_ITEM_DIMENSIONS");
+    expect(&asked, traits->max_group > 0, "CL_DEVICE_MAX_WORK_GROUP_SIZE");
+    expect(&asked, has_items && items[0] > 0 && items[1] > 0 && items[2] > 0,
+           "CL_DEVICE_MAX_WORK_ITEM_SIZES");
+    expect(&asked, traits->max_allocation > 0, "CL_DEVICE_MAX_MEM_ALLOC_SIZE");
+    expect(&asked, info->memory_bytes > 0, "CL_DEVICE_GLOBAL_MEM_SIZE");
+    expect(&asked, traits->address_bits == 32 || traits->address_bits == 64, "CL_DEVICE_ADDRESS_BITS");
+    return asked.unanswered;
 }

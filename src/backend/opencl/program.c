@@ -363,9 +363,12 @@ enum graft_status graft_opencl_add(struct graft_opencl_device *device, struct gr
         return graft_opencl_fail(context, code, "clCreateKernel", name);
     size_t group = 0;
     code = clGetKernelWorkGroupInfo(made, device->id, CL_KERNEL_WORK_GROUP_SIZE, sizeof(group), &group, NULL);
-    if (code != CL_SUCCESS) {
+    if (code != CL_SUCCESS || group == 0) {
         clReleaseKernel(made);
-        return graft_opencl_fail(context, code, "clGetKernelWorkGroupInfo", name);
+        return code != CL_SUCCESS
+                   ? graft_opencl_fail(context, code, "clGetKernelWorkGroupInfo", name)
+                   : graft_fail(context, GRAFT_ERROR_DEVICE,
+                                "clGetKernelWorkGroupInfo (%s): the driver allows no work-items", name);
     }
     kernel->step[kernel->steps] = made;
     kernel->step_group[kernel->steps] = group;
