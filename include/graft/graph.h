@@ -244,7 +244,14 @@ GRAFT_API GRAFT_MUST_CHECK enum graft_status graft_plan_write(struct graft_plan 
 /* Reads an output (or any value with keep_all); waits for the device. */
 GRAFT_API GRAFT_MUST_CHECK enum graft_status graft_plan_read(struct graft_plan *plan, int value, void *data,
                                                              uint64_t bytes);
-/* Queues all nodes of a segment. COMPUTE: losses and gradients; UPDATE: the optimizer. Allocates nothing. */
+/*
+ * Queues all nodes of a segment. COMPUTE: losses and gradients; UPDATE: the optimizer. Allocates nothing.
+ *
+ * What fails after it was queued is reported by the next call that waits: graft_plan_read, graft_plan_wait,
+ * or a run that finds the queue full (GRAFT_ERROR_DEVICE, with the kernel's name). After a failure the
+ * segment can be run again, with the same result; but variables that its nodes change (running statistics,
+ * what the optimizer updates) may have been changed in part, and have to be written again.
+ */
 GRAFT_API GRAFT_MUST_CHECK enum graft_status graft_plan_run(struct graft_plan *plan,
                                                             enum graft_segment segment);
 /* Sets all sums over runs to 0; they are undefined before. */

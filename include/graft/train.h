@@ -45,7 +45,8 @@ struct graft_trainer;
 /*
  * Adds loss, gradients and updates of the trainable stages to the graph of a model that was opened with
  * options.training and has logits (whole, or from a cut on), and plans it. Model, device and variables must
- * outlive the trainer; parameters must have been loaded or initialized. Statuses of graft_plan_open.
+ * outlive the trainer; parameters must have been loaded or initialized. Statuses of graft_plan_open; after a
+ * failure the graph holds a part of what was to be added: open the model anew.
  *
  * A batch that does not fit in memory is computed in micro-batches, the largest that fit, and their gradients
  * are added up before the one update; a remark says so. Loss and gradients are those of the whole batch but
@@ -75,7 +76,7 @@ struct graft_step {
 
 /* One step. GRAFT_ERROR_NUMERIC if the loss is not finite, or with clip_norm the
  * gradients' norm (neither parameters nor optimizer state are changed then); the message names the first
- * layer that made NaN or Inf. */
+ * layer that made NaN or Inf. After any other failure they may have been changed in part: write them again. */
 GRAFT_API GRAFT_MUST_CHECK enum graft_status graft_trainer_step(struct graft_trainer *trainer,
                                                                 struct graft_step *step);
 /* Rows computed at a time. */

@@ -167,6 +167,7 @@ static enum graft_status explain_numbers(struct graft_trainer *trainer, const st
                             "step %lld: the %s is not finite; a smaller learning rate often helps",
                             (long long)step->number, what);
     const enum graft_status again = graft_plan_acquire(trainer->part.plan);
+    trainer->released = again != GRAFT_OK; /* the next step tries once more */
     return again == GRAFT_OK ? status : again;
 }
 
@@ -197,7 +198,10 @@ enum graft_status graft_trainer_step(struct graft_trainer *trainer, struct graft
                           (long long)trainer->model->batch, (long long)step->valid, (long long)step->number);
     trainer->divisor = loss_divisor(trainer, step);
     step->gradient_norm = 0;
-    enum graft_status status = graft_trainer_in_parts(trainer) ? graft_plan_clear(plan) : GRAFT_OK;
+    enum graft_status status = trainer->released ? graft_plan_acquire(plan) : GRAFT_OK;
+    trainer->released = status != GRAFT_OK;
+    if (status == GRAFT_OK && graft_trainer_in_parts(trainer))
+        status = graft_plan_clear(plan);
     for (int64_t first = 0; first < step->valid && status == GRAFT_OK; first += rows) {
         status = write_inputs(trainer, plan, step, first);
         if (status == GRAFT_OK)

@@ -29,6 +29,7 @@ struct graft_trainer {
     float *factors;        /* for each stage */
     double *class_weights; /* [classes]; NULL: all 1 */
     double divisor;        /* of this step's losses */
+    bool released;         /* the plan gave its memory back to explain a loss, and did not get it again */
     /* one run's inputs where rows are repeated, and the whole batch's results */
     uint8_t *host_input;
     int32_t *host_labels;

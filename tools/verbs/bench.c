@@ -206,8 +206,8 @@ static int print_result(struct bench *bench, struct graft_profile *profile)
             "median_ms", 1e3 * median, "min_ms", 1e3 * least, "gflops", 1e-9 * flops / median, "peak_bytes",
             (json_int_t)peak, "plan_ms", 1e3 * bench->plan_seconds);
         if (document != NULL) {
-            json_object_set_new(document, "micro_batch", json_integer((json_int_t)rows));
-            json_object_set_new(document, "memory", graft_memory_json(&sizes));
+            graft_json_add_member(document, "micro_batch", json_integer((json_int_t)rows));
+            graft_json_add_member(document, "memory", graft_memory_json(&sizes));
         }
         if (document != NULL && profile != NULL) {
             graft_json_add_member(document, "profile", graft_profile_json(profile));

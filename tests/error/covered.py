@@ -1,0 +1,55 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""covered.py NM LIBRARY TEST: every function outside of Graft that the library calls and that can fail is one that
+error_test makes fail. Whatever the library begins to call shows up here until it stands in a faults_*.c or below.
+"""
+import re
+import subprocess
+import sys
+
+# Libraries: their memory is made to fail (malloc), their files are the system's.
+LIBRARIES = re.compile(r"(json|png|jpeg|cairo|archive|exif|gz|CLBlast)\w*$")
+
+# Cannot fail, or have nothing to tell when they do.
+HARMLESS = set("""
+__ctype_b_loc __errno_location __isoc99_sscanf __sched_cpucount _setjmp longjmp abs acos atan2 clock_gettime cos
+cosf erf erfc erfcf erff exp exp2 exp2f expf floor fmax fmaxf fmin fminf fmod getenv getpid log log10 log1p log1pf log2 logf lround
+memchr memcmp memcpy memmove memset nearbyint nearbyintf pow powf rint round sin sqrt tan tanh tanhf
+pthread_cond_broadcast pthread_cond_destroy pthread_cond_init pthread_cond_signal pthread_cond_timedwait
+pthread_cond_wait pthread_join pthread_mutex_destroy pthread_mutex_init pthread_mutex_lock pthread_mutex_unlock
+pthread_self pthread_sigmask qsort sched_yield sigdelset sigfillset snprintf vsnprintf sprintf strcasecmp strcasestr
+strchr strcmp strcpy strcspn strerror strlen strncasecmp strncat strncmp strncpy strnlen strpbrk strrchr strspn strstr
+strtod strtol strtoll strtoul strtoull sysconf uselocale freelocale munmap dirfd closedir fclose fgets free
+__assert_fail nanosleep kill sigaction sigemptyset shutdown sigabbrev_np time dladdr environ __environ secure_getenv
+posix_spawn_file_actions_destroy posix_spawnattr_destroy posix_spawnattr_init posix_spawnattr_setflags
+posix_spawnattr_setsigdefault posix_spawnattr_setsigmask
+""".split())
+
+# By malloc, which they use.
+THROUGH_OTHERS = {"newlocale", "posix_spawn_file_actions_init", "posix_spawn_file_actions_adddup2",
+                  "posix_spawn_file_actions_addopen"}
+
+
+def symbols(nm, *arguments):
+    lines = subprocess.run([nm, *arguments], stdout=subprocess.PIPE, text=True, check=True).stdout.splitlines()
+    return {line.split()[-1].split("@")[0] for line in lines if line.strip()}
+
+
+def main():
+    nm, library, test = sys.argv[1:4]
+    called = symbols(nm, "-D", "--undefined-only", library)
+    replaced = symbols(nm, "-D", "--defined-only", test)
+    called = {name for name in called if not name.startswith(("_ITM_", "__cxa_", "__gmon", "__asan", "__ubsan", "__tsan",
+                                                               "__stack_chk"))}
+    missing = sorted(name for name in called
+                     if name not in replaced and name not in HARMLESS and name not in THROUGH_OTHERS
+                     and not LIBRARIES.match(name))
+    opencl = sorted(name for name in called if re.match(r"cl[A-Z]", name))
+    print(f"{len(called)} functions are called, {len(called & replaced)} of them can be made to fail, "
+          f"{len(opencl)} of OpenCL")
+    for name in missing:
+        print(f"FAILED {name} is called by the library, but nothing makes it fail")
+    return 1 if missing else 0
+
+
+sys.exit(main())

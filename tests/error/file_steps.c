@@ -1,0 +1,276 @@
+/* SPDX-License-Identifier: MIT */
+/* Weights, pictures, data sets, plots: what is read from files and written to them. */
+#include "world.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#define OLD "this was here before"
+
+/* ---- writing over an old file */
+
+static void put_old(const char *path)
+{
+    fault_pause(true);
+    FILE *const file = fopen(path, "wb");
+    if (file != NULL) {
+        (void)fwrite(OLD, 1, sizeof OLD, file);
+        (void)fclose(file);
+    }
+    fault_pause(false);
+}
+
+/* After a write that failed the old file must be there; after one that did not, the new one counts. */
+static enum graft_status look_at(struct world *world, const char *name, enum graft_status status)
+{
+    char text[sizeof OLD + 1] = "";
+    fault_pause(true);
+    if (status == GRAFT_OK) {
+        world_hash_file(world, name);
+    } else {
+        FILE *const file = fopen(world_path(world, name), "rb");
+        const size_t size = file != NULL ? fread(text, 1, sizeof text, file) : 0;
+        if (file != NULL) {
+            (void)fclose(file);
+        }
+        if (size != sizeof OLD || memcmp(text, OLD, sizeof OLD) != 0) {
+            printf("       %s is not as it was before the write that failed\n", name);
+            world->broken = true;
+        }
+    }
+    fault_pause(false);
+    return status;
+}
+
+/* ---- tensors */
+
+enum graft_status step_fill_set(struct world *world)
+{
+    static const float values[6] = {1, -2, 3.5f, 4, 5, 6};
+    static const int32_t numbers[4] = {1, 2, 3, -4};
+    const struct graft_desc real = {GRAFT_DTYPE_F32, graft_shape_of(2, 2, 3)};
+    const struct graft_desc whole = {GRAFT_DTYPE_I32, graft_shape_of(1, 4)};
+    graft_tensor_set_close(&world->set);
+    enum graft_status status = graft_tensor_set_open(world->context, &world->set);
+    for (int i = 0; i < 10 && status == GRAFT_OK; i++) {
+        char name[16];
+        (void)snprintf(name, sizeof name, "tensor.%d", i);
+        status = i % 2 == 0 ? graft_tensor_set_add(world->set, name, &real, values)
+                            : graft_tensor_set_add(world->set, name, &whole, numbers);
+    }
+    if (status == GRAFT_OK) {
+        status = graft_tensor_set_put_text(world->set, "key", "a text with \"quotes\" and ü");
+    }
+    if (status == GRAFT_OK) {
+        status = graft_tensor_set_put_text(world->set, "key", "another");
+    }
+    return status;
+}
+
+enum graft_status step_save_set(struct world *world)
+{
+    const char *const path = world_path(world, "set.safetensors");
+    put_old(path);
+    return look_at(world, "set.safetensors", graft_safetensors_save(world->context, path, world->set));
+}
+
+static void hash_set(struct world *world, const struct graft_tensor_set *set)
+{
+    for (size_t i = 0; i < graft_tensor_set_count(set); i++) {
+        const struct graft_named_tensor *const tensor = graft_tensor_set_at(set, i);
+        world_hash(world, tensor->name, strlen(tensor->name));
+        world_hash(world, tensor->data, (size_t)graft_desc_bytes(&tensor->desc));
+    }
+}
+
+enum graft_status step_load_set(struct world *world)
+{
+    const enum graft_status status =
+        graft_safetensors_load(world->context, world_path(world, "set.safetensors"), &world->other);
+    if (status == GRAFT_OK) {
+        hash_set(world, world->other);
+        world_hash(world, graft_tensor_set_text(world->other, "key"), 7);
+        graft_tensor_set_close(&world->other);
+    }
+    return status;
+}
+
+/* A network's weights from the file of the run, and back into a set. */
+enum graft_status step_load_weights(struct world *world)
+{
+    const struct graft_model_options options = {.height = 16, .width = 16, .classes = 2};
+    graft_variables_close(&world->variables);
+    graft_model_close(&world->model);
+    graft_tensor_set_close(&world->set);
+    graft_tensor_set_close(&world->other);
+    enum graft_status status = graft_model_open(world->context, "tiny_convnet", &options, &world->model);
+    if (status == GRAFT_OK) {
+        status = graft_variables_open(world->device, &world->variables);
+    }
+    if (status == GRAFT_OK) {
+        status =
+            graft_safetensors_load(world->context, world_path(world, "weights.safetensors"), &world->set);
+    }
+    if (status == GRAFT_OK) {
+        status = graft_model_load_weights(world->model, world->variables, world->set, false, NULL);
+    }
+    if (status == GRAFT_OK) {
+        status = graft_tensor_set_open(world->context, &world->other);
+    }
+    if (status == GRAFT_OK) {
+        status = graft_model_store_weights(world->model, world->variables, world->other);
+    }
+    if (status == GRAFT_OK) {
+        hash_set(world, world->other);
+    }
+    return status;
+}
+
+enum graft_status step_npy(struct world *world)
+{
+    const char *const path = world_path(world, "array.npy");
+    const struct graft_desc desc = {GRAFT_DTYPE_F32, graft_shape_of(2, 3, 2)};
+    const float values[6] = {6, 5, 4, 3, 2, 1};
+    graft_tensor_set_close(&world->other);
+    put_old(path);
+    enum graft_status status = graft_tensor_set_open(world->context, &world->other);
+    if (status == GRAFT_OK) {
+        const uint64_t before = world->bits;
+        status = look_at(world, "array.npy", graft_npy_save(world->context, path, &desc, values));
+        if (status == GRAFT_OK) {
+            status = graft_npy_load(world->context, path, world->other, "array");
+        }
+        world->bits = status == GRAFT_OK ? world->bits : before;
+    }
+    if (status == GRAFT_OK) {
+        hash_set(world, world->other);
+    }
+    graft_tensor_set_close(&world->other);
+    return status;
+}
+
+/* ---- pictures and data sets */
+
+enum graft_status step_pictures(struct world *world)
+{
+    const struct graft_decode_options grey = {.channels = 1};
+    const uint64_t before = world->bits;
+    struct graft_image image = {0}, small = {0}, again = {0}, turned = {0};
+    enum graft_status status =
+        graft_image_read(world->context, world_path(world, "data/train/a/0.png"), NULL, &image);
+    if (status == GRAFT_OK) {
+        status = graft_image_read(world->context, world_path(world, "turned.jpg"), NULL, &turned);
+    }
+    if (status == GRAFT_OK) {
+        status = graft_image_resize(world->context, &image, GRAFT_FILTER_BICUBIC, 9, 7, &small);
+    }
+    if (status == GRAFT_OK) {
+        const char *const path = world_path(world, "small.png");
+        put_old(path);
+        status = look_at(world, "small.png", graft_image_write_png(world->context, path, &small));
+    }
+    if (status == GRAFT_OK) {
+        status = graft_image_read(world->context, world_path(world, "small.png"), &grey, &again);
+    }
+    if (status == GRAFT_OK) {
+        world_hash(world, again.pixels, 9 * 7);
+        world_hash(world, turned.pixels, 24 * 16 * 3);
+        world_hash(world, &turned.height, sizeof turned.height);
+    } else {
+        world->bits = before;
+    }
+    graft_image_close(world->context, &turned);
+    graft_image_close(world->context, &again);
+    graft_image_close(world->context, &small);
+    graft_image_close(world->context, &image);
+    return status;
+}
+
+static enum graft_status open_data(struct world *world, const char *name)
+{
+    graft_loader_close(&world->loader);
+    graft_dataset_close(&world->dataset);
+    const enum graft_status status =
+        graft_dataset_open(world->context, world_path(world, name), NULL, &world->dataset);
+    if (status == GRAFT_OK) {
+        const int32_t classes = graft_dataset_class_count(world->dataset);
+        const int64_t count = graft_dataset_count(world->dataset, GRAFT_SPLIT_TRAIN);
+        world_hash(world, &classes, sizeof classes);
+        world_hash(world, &count, sizeof count);
+    }
+    return status;
+}
+
+enum graft_status step_open_data(struct world *world)
+{
+    return open_data(world, "data");
+}
+
+enum graft_status step_open_table(struct world *world)
+{
+    return open_data(world, "table.csv");
+}
+
+enum graft_status step_open_archive(struct world *world)
+{
+    return open_data(world, "data.tar");
+}
+
+/* One epoch of augmented pictures. */
+enum graft_status step_load_data(struct world *world)
+{
+    const struct graft_augment augment = graft_augment_default();
+    struct graft_preprocess preprocess = graft_preprocess_imagenet();
+    preprocess.resize_short_side = 18;
+    preprocess.crop_height = preprocess.crop_width = 16;
+    const struct graft_loader_options options = {.batch = 3, .shuffle = true, .seed = 3, .augment = &augment};
+    const uint64_t before = world->bits;
+    graft_loader_close(&world->loader);
+    enum graft_status status =
+        graft_loader_open(world->context, world->dataset, &preprocess, &options, &world->loader);
+    struct graft_batch batch = {.valid = 1};
+    while (status == GRAFT_OK && batch.valid > 0) {
+        status = graft_loader_next(world->loader, &batch);
+        if (status == GRAFT_OK && batch.valid > 0) {
+            world_hash(world, batch.pixels, (size_t)batch.valid * 16 * 16 * 3);
+        }
+    }
+    if (status != GRAFT_OK) {
+        world->bits = before;
+    }
+    return status;
+}
+
+/* ---- plots */
+
+enum graft_status step_plots(struct world *world)
+{
+    const double x[4] = {1, 2, 3, 4}, y[4] = {0.9, 0.5, (double)NAN, 0.3};
+    const struct graft_plot_line line = {"loss", x, y, 4};
+    const struct graft_plot_mark mark = {2, "stage"};
+    const struct graft_plot_panel panel = {.title = "Loss",
+                                           .x_label = "epoch",
+                                           .y_label = "loss",
+                                           .lines = &line,
+                                           .line_count = 1,
+                                           .marks = &mark,
+                                           .mark_count = 1};
+    const int64_t counts[4] = {3, 1, 0, 4};
+    const char *const names[2] = {"ant", "bee"};
+    const struct graft_plot_matrix matrix = {"Confusion", "true", "found", names, counts, 2};
+    const char *path = world_path(world, "lines.png");
+    put_old(path);
+    enum graft_status status =
+        look_at(world, "lines.png", graft_plot_lines(world->context, path, &panel, 1, 240, 200));
+    if (status == GRAFT_OK) {
+        path = world_path(world, "matrix.png");
+        put_old(path);
+        const uint64_t before = world->bits;
+        status = look_at(world, "matrix.png", graft_plot_matrix(world->context, path, &matrix));
+        world->bits = before;
+    }
+    world->bits = 0; /* a font that is missing for once changes the picture */
+    return status;
+}

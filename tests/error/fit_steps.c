@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: MIT */
+/* Whole networks: classifier, evaluation, fit, resuming, the report. */
+#include "world.h"
+
+#include "support/support.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum graft_status step_classifier(struct world *world)
+{
+    char weights[160];
+    (void)snprintf(weights, sizeof weights, "%s", world_path(world, "weights.safetensors"));
+    const struct graft_classifier_options options = {
+        .network = "tiny_convnet", .weights = weights, .batch = 2};
+    return graft_classifier_open(world->device, &options, &world->classifier);
+}
+
+enum graft_status step_classify(struct world *world)
+{
+    float logits[2] = {0};
+    const enum graft_status status =
+        graft_classifier_file(world->classifier, world_path(world, "data/val/a/1.png"), logits);
+    if (status == GRAFT_OK) {
+        world_hash(world, logits, sizeof logits);
+    }
+    return status;
+}
+
+enum graft_status step_evaluate(struct world *world)
+{
+    struct graft_evaluation evaluation = {0};
+    enum graft_status status = GRAFT_OK;
+    if (world->dataset == NULL) {
+        status = graft_dataset_open(world->context, world_path(world, "data"), NULL, &world->dataset);
+    }
+    if (status == GRAFT_OK) {
+        status = graft_classifier_evaluate(world->classifier, world->dataset, GRAFT_SPLIT_VAL, false, NULL,
+                                           NULL, &evaluation);
+    }
+    if (status == GRAFT_OK) {
+        world_hash(world, &evaluation.loss, sizeof evaluation.loss);
+        world_hash(world, evaluation.confusion, 4 * sizeof *evaluation.confusion);
+    }
+    graft_evaluation_close(world->context, &evaluation);
+    return status;
+}
+
+static enum graft_status fit(struct world *world, const struct graft_fit_options *options)
+{
+    struct graft_fit_result result;
+    const enum graft_status status = graft_fit(world->device, options, &result);
+    if (status == GRAFT_OK) {
+        world_hash(world, &result.val_loss, sizeof result.val_loss);
+        world_hash(world, &result.evaluation.loss, sizeof result.evaluation.loss);
+        fault_pause(true);
+        world_hash_file(world, "run/model.safetensors");
+        world_hash_file(world, "run/last.safetensors");
+        fault_pause(false);
+    }
+    graft_fit_result_close(world->context, &result);
+    return status;
+}
+
+/* The head on cached features, then everything. A run that failed leaves what is needed to go on, or nothing:
+ * it is taken away here, since this step begins anew. */
+enum graft_status step_fit(struct world *world)
+{
+    char data[160], weights[160], out[160];
+    (void)snprintf(data, sizeof data, "%s", world_path(world, "data"));
+    (void)snprintf(weights, sizeof weights, "%s", world_path(world, "weights.safetensors"));
+    (void)snprintf(out, sizeof out, "%s", world_path(world, "run"));
+    const struct graft_fit_options options = {
+        .data = data,
+        .model = "tiny_convnet",
+        .weights = weights,
+        .out = out,
+        .stages = {{"head", 1, 1e-2}, {"all", 1, 1e-3}},
+        .stage_count = 2,
+        .batch = 4,
+        .input = 16,
+        .seed = 3,
+    };
+    fault_pause(true);
+    test_folder_remove(out);
+    fault_pause(false);
+    return fit(world, &options);
+}
+
+/* The run that world_prepare interrupted. */
+enum graft_status step_resume(struct world *world)
+{
+    char from[160], out[160];
+    (void)snprintf(from, sizeof from, "%s", world_path(world, "interrupted"));
+    (void)snprintf(out, sizeof out, "%s", world_path(world, "run"));
+    const struct graft_fit_options options = {.resume = out};
+    fault_pause(true);
+    test_folder_remove(out);
+    char command[400];
+    (void)snprintf(command, sizeof command, "cp -r '%s' '%s'", from, out);
+    if (system(command) != 0) {
+        printf("       cannot copy the interrupted run\n");
+        world->broken = true;
+    }
+    fault_pause(false);
+    return fit(world, &options);
+}
+
+enum graft_status step_report(struct world *world)
+{
+    int64_t confusion[4] = {2, 1, 0, 1};
+    struct graft_class_figures figures[2] = {{3, 1, 0.6, 0.8}, {1, 0.5, 1, 0.7}};
+    const struct graft_evaluation evaluation = {.images = 4,
+                                                .loss = 0.5,
+                                                .top1 = 0.75,
+                                                .top5 = 1,
+                                                .classes = 2,
+                                                .figures = figures,
+                                                .confusion = confusion};
+    return graft_vis_run(world->context, world_path(world, "interrupted"), &evaluation);
+}

@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: MIT */
+#include "world.h"
+
+#include "support/support.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include <jpeglib.h>
+
+#define MEMORY (1u << FAULT_MEMORY)
+#define SYSTEM (1u << FAULT_SYSTEM)
+#define LIBRARY (1u << FAULT_LIBRARY)
+#define OPENCL (1u << FAULT_OPENCL | 1u << FAULT_ANSWER | 1u << FAULT_EVENT)
+
+/* `kinds`: the files' failures once, not for every scenario that happens to open the device. */
+const struct scenario scenarios[] = {
+    {"devices", MEMORY | SYSTEM | OPENCL, {step_list_devices, step_open_device}},
+    {"threads", MEMORY | SYSTEM, {step_open_device, step_graph, step_plan, step_run}, .threads = 3},
+    {"helper", MEMORY | SYSTEM | OPENCL, {step_use_helper, step_open_device, step_small}, .of_opencl = true},
+    {"plan", MEMORY | OPENCL, {step_open_device, step_graph, step_plan, step_run, step_run}},
+    {"numbers", MEMORY | OPENCL, {step_open_device, step_graph, step_check_numbers}},
+    {"profile", MEMORY | OPENCL, {step_open_device, step_graph, step_profile}},
+    {"train", MEMORY | OPENCL, {step_open_device, step_model, step_trainer, step_train}},
+    {"not finite", MEMORY | OPENCL, {step_open_device, step_trainer, step_train_not_finite}},
+    {"weights", MEMORY | OPENCL, {step_open_device, step_load_weights}},
+    {"tensors", MEMORY | SYSTEM | LIBRARY, {step_fill_set, step_save_set, step_load_set, step_npy}},
+    {"pictures", MEMORY | SYSTEM | LIBRARY, {step_pictures}},
+    {"data", MEMORY | SYSTEM | LIBRARY, {step_open_data, step_load_data}},
+    {"loader", MEMORY | SYSTEM, {step_open_data, step_load_data}, .threads = 3},
+    {"table", MEMORY | SYSTEM | LIBRARY, {step_open_table, step_load_data}},
+    /* libarchive ends the process where it has no memory for a name: not made to. */
+    {"archive", MEMORY | SYSTEM, {step_open_archive, step_load_data}},
+    {"classifier",
+     MEMORY | SYSTEM | OPENCL,
+     {step_open_device, step_classifier, step_classify, step_evaluate}},
+    {"fit", MEMORY | SYSTEM | LIBRARY | OPENCL, {step_open_device, step_fit}},
+    {"resume", MEMORY | SYSTEM, {step_open_device, step_resume}},
+    {"plots", MEMORY | SYSTEM | LIBRARY, {step_plots}},
+    {"report", MEMORY | SYSTEM | LIBRARY, {step_report}},
+};
+const int scenario_count = (int)(sizeof scenarios / sizeof scenarios[0]);
+
+void world_hash(struct world *world, const void *data, size_t bytes)
+{
+    uint64_t hash = world->bits != 0 ? world->bits : 0xcbf29ce484222325u;
+    for (size_t i = 0; i < bytes; i++) {
+        hash = (hash ^ ((const uint8_t *)data)[i]) * 0x100000001b3u;
+    }
+    world->bits = hash;
+}
+
+const char *world_path(const struct world *world, const char *name)
+{
+    static char texts[2][256];
+    static int turn;
+    turn = 1 - turn;
+    (void)snprintf(texts[turn], sizeof texts[turn], "%s/%s", world->folder, name);
+    return texts[turn];
+}
+
+void world_hash_file(struct world *world, const char *name)
+{
+    uint8_t block[4096];
+    FILE *const file = fopen(world_path(world, name), "rb");
+    size_t size = 0;
+    while (file != NULL && (size = fread(block, 1, sizeof block, file)) > 0) {
+        world_hash(world, block, size);
+    }
+    if (file != NULL) {
+        (void)fclose(file);
+    }
+}
+
+void world_close(struct world *world)
+{
+    graft_loader_close(&world->loader);
+    graft_classifier_close(&world->classifier);
+    graft_trainer_close(&world->trainer);
+    graft_plan_close(&world->plan);
+    graft_variables_close(&world->variables);
+    graft_model_close(&world->model);
+    graft_graph_close(&world->graph);
+    graft_dataset_close(&world->dataset);
+    graft_tensor_set_close(&world->set);
+    graft_tensor_set_close(&world->other);
+    graft_device_close(&world->device);
+    unsetenv("GRAFT_COMPILER");
+}
+
+/* ---- what is there from the beginning */
+
+static bool draw(struct world *world, const char *split, int kind, int number)
+{
+    uint8_t pixels[20 * 24 * 3];
+    const struct graft_image image = {.width = 24, .height = 20, .channels = 3, .pixels = pixels};
+    for (int i = 0; i < 20 * 24 * 3; i++) {
+        const int at = kind == 0 ? i / (24 * 3) : i / 3 % 24;
+        pixels[i] = (uint8_t)(at / (3 + number) % 2 * 200 + i * 7 % 31);
+    }
+    char name[64];
+    (void)snprintf(name, sizeof name, "data/%s/%c/%d.png", split, 'a' + kind, number);
+    return graft_image_write_png(world->context, world_path(world, name), &image) == GRAFT_OK;
+}
+
+/* A JPEG that is to be turned: EXIF orientation 6. */
+static bool draw_jpeg(const struct world *world)
+{
+    static const unsigned char exif[] = {'E',  'x', 'i', 'f', 0, 0, 'I', 'I', 42, 0, 8, 0, 0, 0, 1, 0,
+                                         0x12, 1,   3,   0,   1, 0, 0,   0,   6,  0, 0, 0, 0, 0, 0, 0};
+    FILE *const file = fopen(world_path(world, "turned.jpg"), "wb");
+    if (file == NULL) {
+        return false;
+    }
+    struct jpeg_compress_struct info;
+    struct jpeg_error_mgr errors;
+    info.err = jpeg_std_error(&errors);
+    jpeg_create_compress(&info);
+    jpeg_stdio_dest(&info, file);
+    info.image_width = 24;
+    info.image_height = 16;
+    info.input_components = 3;
+    info.in_color_space = JCS_RGB;
+    jpeg_set_defaults(&info);
+    jpeg_simple_progression(&info);
+    jpeg_start_compress(&info, TRUE);
+    jpeg_write_marker(&info, JPEG_APP0 + 1, exif, sizeof exif);
+    for (int y = 0; y < 16; y++) {
+        JSAMPLE row[24 * 3];
+        JSAMPROW rows[1] = {row};
+        for (int i = 0; i < 24 * 3; i++) {
+            row[i] = (JSAMPLE)(i * 3 + y * 5);
+        }
+        jpeg_write_scanlines(&info, rows, 1);
+    }
+    jpeg_finish_compress(&info);
+    jpeg_destroy_compress(&info);
+    return fclose(file) == 0;
+}
+
+static void cancel(void *user, const struct graft_fit_epoch *epoch, const char *from)
+{
+    (void)from;
+    if (epoch->epoch == 1) {
+        graft_context_cancel(user);
+    }
+}
+
+static bool train(struct world *world, const char *out, bool interrupt)
+{
+    char data[160], folder[160];
+    (void)snprintf(data, sizeof data, "%s", world_path(world, "data"));
+    (void)snprintf(folder, sizeof folder, "%s", world_path(world, out));
+    struct graft_device *device = NULL;
+    struct graft_fit_result result;
+    const struct graft_fit_options options = {.data = data,
+                                              .model = "tiny_convnet",
+                                              .out = folder,
+                                              .epochs = 2,
+                                              .batch = 4,
+                                              .input = 16,
+                                              .epoch_done = interrupt ? cancel : NULL,
+                                              .user = world->context};
+    enum graft_status status = graft_device_open(world->context, "cpu", &device);
+    if (status == GRAFT_OK) {
+        status = graft_fit(device, &options, &result);
+        graft_fit_result_close(world->context, &result);
+    }
+    graft_context_cancel_clear(world->context);
+    graft_device_close(&device);
+    return status == GRAFT_OK;
+}
+
+static bool make_files(struct world *world)
+{
+    bool good = true;
+    char command[1024];
+    const char *const splits[] = {"train", "val"};
+    (void)snprintf(command, sizeof command,
+                   "mkdir -p %s/data/train/a %s/data/train/b %s/data/val/a %s/data/val/b", world->folder,
+                   world->folder, world->folder, world->folder);
+    good = system(command) == 0;
+    for (int split = 0; split < 2; split++) {
+        for (int kind = 0; kind < 2; kind++) {
+            for (int number = 0; number < (split == 0 ? 4 : 2) && good; number++) {
+                good = draw(world, splits[split], kind, number);
+            }
+        }
+    }
+    (void)snprintf(
+        command, sizeof command,
+        "cd %s && tar cf data.tar data && (echo path,label,split; for f in data/*/*/*; do "
+        "echo $f,$(basename $(dirname $f)),$(basename $(dirname $(dirname $f))); done) > table.csv",
+        world->folder);
+    return good && draw_jpeg(world) && system(command) == 0;
+}
+
+bool world_prepare(struct world *world)
+{
+    const struct graft_context_options options = {.threads = 1, .cache_folder = ""};
+    bool good = graft_context_open(&options, &world->context) == GRAFT_OK;
+    good = good && make_files(world) && train(world, "first", false) && train(world, "interrupted", true);
+    if (good) {
+        char command[400];
+        (void)snprintf(command, sizeof command, "cp %s/first/model.safetensors %s/weights.safetensors",
+                       world->folder, world->folder);
+        good = system(command) == 0;
+    }
+    if (!good) {
+        printf("cannot make the test's files in %s: %s\n", world->folder,
+               graft_context_error(world->context));
+    }
+    graft_context_close(&world->context);
+    return good;
+}
