@@ -212,6 +212,11 @@ struct graft_verdict {
 /* The variants (bit i: variant i, 64 at most) that can do the job's call, plain or with constant weights, and
  * whose algorithm has its tier. Computes nothing. */
 uint64_t graft_trial_variants(struct graft_device *device, const struct graft_job *job);
+/* The backend's check; GRAFT_ERROR_UNSUPPORTED also where the case with its guards does not fit into a
+ * buffer. */
+GRAFT_MUST_CHECK enum graft_status graft_trial_check(struct graft_device *device,
+                                                     const struct graft_call *call, int variant,
+                                                     struct graft_variant_info *info);
 /* Runs one variant; GRAFT_ERROR_NOT_FOUND from the backend's check ends the variants: returns false then. */
 bool graft_trial_run(const struct graft_trial *trial, struct graft_verdict *verdict);
 /* The gradient tier; fills the verdict. */

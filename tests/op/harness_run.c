@@ -219,6 +219,19 @@ static int constant_masks(const struct graft_case_set *set, const struct graft_c
     return modes;
 }
 
+enum graft_status graft_trial_check(struct graft_device *device, const struct graft_call *call, int variant,
+                                    struct graft_variant_info *info)
+{
+    const enum graft_status status = device->backend->check(device, call, variant, info);
+    const uint64_t bytes = status == GRAFT_OK ? graft_layout_bytes(call, info) : 0;
+    if (bytes > device->info.max_allocation_bytes) {
+        return graft_fail(device->context, GRAFT_ERROR_UNSUPPORTED,
+                          "the case takes a buffer of %" PRIu64 " bytes; the largest on %s is %" PRIu64,
+                          bytes, device->info.id, device->info.max_allocation_bytes);
+    }
+    return status;
+}
+
 uint64_t graft_trial_variants(struct graft_device *device, const struct graft_job *job)
 {
     struct graft_call call;
@@ -233,7 +246,7 @@ uint64_t graft_trial_variants(struct graft_device *device, const struct graft_jo
         for (int mode = 0; mode < modes; mode++) {
             struct graft_variant_info info = {.name = ""};
             call.constant = masks[mode];
-            const enum graft_status status = device->backend->check(device, &call, variant, &info);
+            const enum graft_status status = graft_trial_check(device, &call, variant, &info);
             if (status == GRAFT_ERROR_NOT_FOUND) {
                 return can;
             }
@@ -247,7 +260,6 @@ uint64_t graft_trial_variants(struct graft_device *device, const struct graft_jo
 
 bool graft_trial_run(const struct graft_trial *trial, struct graft_verdict *verdict)
 {
-    const struct graft_backend *const backend = trial->device->backend;
     uint32_t masks[MODES];
     const int modes = constant_masks(trial->set, &trial->truth->call, masks);
     struct graft_truth adapted;
@@ -258,7 +270,7 @@ bool graft_trial_run(const struct graft_trial *trial, struct graft_verdict *verd
         attempt.call = trial->truth->call;
         attempt.call.constant = masks[mode];
         const enum graft_status status =
-            backend->check(trial->device, &attempt.call, trial->variant, &attempt.info);
+            graft_trial_check(trial->device, &attempt.call, trial->variant, &attempt.info);
         if (status == GRAFT_ERROR_NOT_FOUND) {
             return false;
         }

@@ -34,7 +34,8 @@ enum fault {
     REFUSES,
     FAILS,
     FAILS_TO_OPEN,
-    KEEPS_OLD_WEIGHTS
+    KEEPS_OLD_WEIGHTS,
+    HAS_LITTLE_MEMORY
 };
 
 /* What the child processes do wrong; set before they are forked. The rest is theirs alone. */
@@ -205,6 +206,9 @@ enum graft_status __wrap_graft_device_open(struct graft_context *context, const 
         faulty.kernel_run = faulty_run;
         faulty.close = faulty_close;
         (*device)->backend = &faulty;
+        if (fault == HAS_LITTLE_MEMORY) {
+            (*device)->info.max_allocation_bytes = 2000;
+        }
     }
     return status;
 }
@@ -403,6 +407,22 @@ static void refusals_and_errors_have_reasons(void **state)
     assert_int_equal(refused.exit, GRAFT_CONFORM_NOTHING);
 }
 
+/* A device is not wrong because a case is too large for it. */
+static void what_does_not_fit_is_unsupported(void **state)
+{
+    (void)state;
+    const struct graft_conform_options all = {.device = "reference", .op = "fill", .seed = 1};
+    struct graft_conform_reports reports;
+    fault = HAS_LITTLE_MEMORY;
+    assert_int_equal(graft_conform(&all, &reports), GRAFT_CONFORM_PASSED);
+    const struct graft_conform_report *const report = &reports.items[0];
+    assert_int_equal(report->failed, 0);
+    assert_true(report->passed > 0 && report->unsupported > 0);
+    assert_int_equal(report->n_reasons > 0, 1);
+    assert_non_null(strstr(report->reasons[0].reason, "the largest on reference is 2000"));
+    graft_conform_reports_close(&reports);
+}
+
 static void nothing_run_is_no_success(void **state)
 {
     (void)state;
@@ -431,6 +451,7 @@ int main(void)
         cmocka_unit_test(the_report_keeps_failures_and_reasons),
         cmocka_unit_test(a_sample_survives_crashes),
         cmocka_unit_test(refusals_and_errors_have_reasons),
+        cmocka_unit_test(what_does_not_fit_is_unsupported),
         cmocka_unit_test(nothing_run_is_no_success),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -92,6 +92,13 @@ static void place(struct scene *scene, const struct graft_variant_info *info,
     }
 }
 
+uint64_t graft_layout_bytes(const struct graft_call *call, const struct graft_variant_info *info)
+{
+    struct scene scene = {.call = call};
+    place(&scene, info, &(struct graft_layout){GRAFT_PLACING_ARENA, 0, -1}); /* all tensors in one */
+    return scene.images[0].size > info->prepared_bytes ? scene.images[0].size : info->prepared_bytes;
+}
+
 static void fill_pattern(uint8_t *bytes, uint64_t size, uint32_t pattern)
 {
     for (uint64_t i = 0; i < size; i++) {

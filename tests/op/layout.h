@@ -19,6 +19,9 @@ struct graft_layout {
     int alias;  /* the input whose memory output 0 shares, -1 */
 };
 
+/* The largest buffer that any layout of the call takes. */
+uint64_t graft_layout_bytes(const struct graft_call *call, const struct graft_variant_info *info);
+
 /*
  * Runs `kernel`, opened for `call` with `info`, once. got[] receives the results as f32, from the heap. False
  * with a text when the backend fails, memory outside of the results has changed, or an input has.

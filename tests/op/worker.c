@@ -153,7 +153,7 @@ static bool tell_refusals(const struct child *child, int index)
             break;
         }
         struct graft_variant_info info = {.name = ""};
-        if (child->device->backend->check(child->device, &call, variant, &info) == GRAFT_OK) {
+        if (graft_trial_check(child->device, &call, variant, &info) == GRAFT_OK) {
             verdict.outcome = GRAFT_OUTCOME_SKIPPED;
         } else {
             snprintf(verdict.text, sizeof verdict.text, "%s", graft_context_error(context));

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* An OpenCL driver that crashes when it is loaded, or with GRAFT_BROKEN_DRIVER=hang in the environment never ends
- * loading. */
+/* An OpenCL driver that crashes when it is loaded, or with GRAFT_BROKEN_DRIVER=hang in the environment never
+ * ends loading. */
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>

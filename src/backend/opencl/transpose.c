@@ -95,6 +95,8 @@ static const char *check_tiles(const struct graft_opencl_device *device, const s
     struct state state = {0};
     if (graft_opencl_lanes(device) < TILE)
         return "it needs work-groups of at least 32";
+    if (device->traits.local_bytes < TILE * (TILE + 1) * sizeof(float))
+        return "the device has less than 4224 bytes of local memory";
     if (graft_shape_count(&call->out[0].shape) == 0 || !find_blocks(call, &state))
         return "it turns the last dimension, which stays the last here";
     return graft_min_i64(state.a, state.b) >= LEAST_TILE ? NULL : "its tiles would be mostly empty";
