@@ -22,6 +22,8 @@ static const struct graft_case cases[] = {
      .tiers = GRAFT_TIER_ROUNDING},
     {"adaptive_7x7_of_5x3", .attributes.pool = {.adaptive = {7, 7}, .size = {5, 3}}, .in = {REAL(1, 7, 7, 4)},
      .tiers = GRAFT_TIER_ROUNDING},
+    {"k70x65", POOL_ATTRIBUTES(70, 65, 1, 1, 0, 0, 0, 0, false, .count_include_pad = false, .size = {139, 66}),
+     .in = {REAL(1, 70, 2, 3)}, .tiers = GRAFT_TIER_ROUNDING},
     {"special", POOL_ATTRIBUTES(3, 3, 2, 2, 1, 1, 1, 1, false, .count_include_pad = false, .size = {9, 9}),
      .in = {REAL_OF(SPECIAL, 2, 5, 5, 3)}, .tiers = GRAFT_TIER_ROUNDING},
 };

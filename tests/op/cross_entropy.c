@@ -37,6 +37,8 @@ static const struct graft_case cases[] = {
      .tiers = GRAFT_TIER_ROUNDING},
     {"no_class_smoothed", .attributes.cross_entropy = {0.1f}, .in = {REAL(40, 17), LABELS(40, 25)},
      .tiers = GRAFT_TIER_ROUNDING},
+    {"no_class_next", .attributes.cross_entropy = {0}, .in = {REAL(60, 3), LABELS(60, 4)},
+     .tiers = GRAFT_TIER_ROUNDING},
     {"no_class_weighted", .attributes.cross_entropy = {0.1f},
      .in = {REAL(40, 17), LABELS(40, 25), REAL_OF(POSITIVE, 17)}, .tiers = GRAFT_TIER_ROUNDING},
 };

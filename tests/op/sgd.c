@@ -16,6 +16,7 @@ static const double scaled[] = {0.003, 0, 0, 0.0625};
 
 static const double small[] = {4}; /* norm 2 · scale: within the limits below */
 static const double large[] = {12345.678};
+static const double tiny[] = {1e-12}; /* as small as what is added to the norm */
 static const double infinite[] = {HUGE_VAL};
 static const double no_number[] = {NAN};
 
@@ -39,6 +40,7 @@ static const struct graft_case cases[] = {
     CLIPPED("within_norm_exact", GRAFT_TIER_EXACT, halves, 0.5f, 64, small, 31, 17),
     CLIPPED("clipped", GRAFT_TIER_ROUNDING, usual, 0.9f, 1, large, 31, 17),
     CLIPPED("clipped_scaled", GRAFT_TIER_ROUNDING, scaled, 0.9f, 0.5f, large, 1023),
+    CLIPPED("clipped_tiny", GRAFT_TIER_ROUNDING, usual, 0.9f, 1e-6f, tiny, 65),
     CLIPPED("infinite_norm", GRAFT_TIER_EXACT, halves, 0.5f, 1, infinite, 31, 17),
     CLIPPED("norm_of_nan", GRAFT_TIER_EXACT, halves, 0.5f, 1, no_number, 257),
     {"plain_clipped", .attributes.update = {.max_norm = 2},

@@ -5,6 +5,7 @@
 #include "support/support.h"
 
 #include <math.h>
+#include <time.h>
 
 static char last_log[256];
 
@@ -225,6 +226,19 @@ static void kernels_run(void **state)
     assert_true(seconds >= 0 && seconds < 10);
     assert_int_equal(backend->time(device, &seconds), GRAFT_OK);
     assert_true(seconds == 0);
+    /* Many runs take no longer than they do on the clock, across full seconds too, and not next to nothing.
+     */
+    struct timespec begin, end;
+    int runs = 0;
+    clock_gettime(CLOCK_MONOTONIC, &begin);
+    do {
+        assert_int_equal(backend->kernel_run(device, kernel, in, out, (struct graft_tensor){0}), GRAFT_OK);
+        clock_gettime(CLOCK_MONOTONIC, &end);
+        runs++;
+    } while (end.tv_sec == begin.tv_sec || runs < 100);
+    assert_int_equal(backend->time(device, &seconds), GRAFT_OK);
+    assert_true(seconds > 0 && seconds <= (double)(end.tv_sec - begin.tv_sec) + 1);
+    assert_true(seconds >= runs * 1e-9);
     backend->kernel_close(device, kernel);
     graft_buffer_close(device, &buffer, 256);
     graft_device_close(&device);

@@ -70,6 +70,46 @@ static void calls_are_text(void **state)
     assert_true(work.bytes == 4.0 * (384 + 108 + 288));
 }
 
+/* Operations, terms of a sum and bytes, by hand; no two sizes are equal. */
+static void work_is_counted(void **state)
+{
+    struct graft_call call = conv_call(SHAPE(4, 2, 9, 11, 6), SHAPE(4, 8, 3, 5, 3));
+    struct graft_work work;
+    call.attributes.conv2d.groups = 2;
+    assert_int_equal(graft_op_infer(*state, &call), GRAFT_OK); /* [2, 7, 7, 8] */
+    const double products = 2.0 * 7 * 7 * 8 * (3 * 5 * 3);
+    graft_op_get(call.op)->work(&call, &work);
+    assert_true(work.flops == 2 * products && work.terms == 45);
+    const struct graft_desc x = call.in[0], w = call.in[1], y = call.out[0];
+    call.op = GRAFT_OP_CONV2D_GRAD_INPUT;
+    call.in[0] = y;
+    call.attributes.conv2d.size[0] = 9;
+    call.attributes.conv2d.size[1] = 11;
+    assert_int_equal(graft_op_infer(*state, &call), GRAFT_OK);
+    graft_op_get(call.op)->work(&call, &work);
+    assert_true(work.flops == 2 * products && work.terms == 15 * 4);
+    call.op = GRAFT_OP_CONV2D_GRAD_WEIGHT;
+    call.in[0] = x;
+    call.in[1] = y;
+    call.attributes.conv2d.size[0] = 3;
+    call.attributes.conv2d.size[1] = 5;
+    assert_int_equal(graft_op_infer(*state, &call), GRAFT_OK);
+    assert_true(graft_shape_equal(&call.out[0].shape, &w.shape));
+    graft_op_get(call.op)->work(&call, &work);
+    assert_true(work.flops == 2 * products && work.terms == 2 * 7 * 7);
+    call = (struct graft_call){.op = GRAFT_OP_MATMUL, .n_inputs = 2, .attributes.matmul.transpose_a = true};
+    call.in[0] = (struct graft_desc){GRAFT_DTYPE_F32, SHAPE(3, 2, 7, 5)};
+    call.in[1] = (struct graft_desc){GRAFT_DTYPE_F32, SHAPE(3, 2, 7, 3)};
+    assert_int_equal(graft_op_infer(*state, &call), GRAFT_OK);
+    graft_op_get(call.op)->work(&call, &work);
+    assert_true(work.flops == 2.0 * 2 * 5 * 3 * 7 && work.terms == 7 && work.bytes == 4.0 * (70 + 42 + 30));
+    call = (struct graft_call){.op = GRAFT_OP_REDUCE, .n_inputs = 1, .attributes.reduce.axes = 5};
+    call.in[0] = (struct graft_desc){GRAFT_DTYPE_F32, SHAPE(3, 2, 7, 5)};
+    assert_int_equal(graft_op_infer(*state, &call), GRAFT_OK);
+    graft_op_get(call.op)->work(&call, &work);
+    assert_true(work.flops == 70 && work.terms == 10 && work.bytes == 4.0 * (70 + 7));
+}
+
 /* The call must be refused with a message that holds `part`. */
 static void refuse(struct graft_context *context, struct graft_call call, const char *part)
 {
@@ -331,6 +371,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(names_are_found),
         cmocka_unit_test(calls_are_text),
+        cmocka_unit_test(work_is_counted),
         cmocka_unit_test(bad_convolutions_are_refused),
         cmocka_unit_test(bad_attributes_are_refused),
         cmocka_unit_test(bad_pairs_are_refused),

@@ -4,6 +4,7 @@
 #include "graph/plan.h"
 #include "support/support.h"
 
+#include <limits.h>
 #include <math.h>
 
 struct fixture {
@@ -90,6 +91,31 @@ static void gradients_belong_to_their_layer(void **state)
             names++;
     }
     assert_int_equal(names, 2); /* for each operand; the product itself is not asked for */
+}
+
+/* What is no value of the graph has no gradient; a constant may be its first value, and an output. */
+static void odd_values_are_taken(void **state)
+{
+    struct fixture *const f = *state;
+    const struct graft_shape one = graft_shape_of(1, 1);
+    const struct graft_reduce_attributes all = {.kind = GRAFT_REDUCE_SUM, .axes = 1};
+    const int first = graft_fill(f->graph, &one, 5);
+    const int p = parameter(f, "p", 1), loss = graft_reduce(f->graph, graft_mul(f->graph, p, first), &all);
+    const int count = graft_graph_value_count(f->graph);
+    const int targets[] = {p, count, -1, INT_MAX, first};
+    int gradients[5];
+    float got = 0;
+    assert_int_equal(first, 0);
+    graft_graph_output(f->graph, first);
+    assert_int_equal(graft_graph_gradient(f->graph, loss, targets, 5, gradients), GRAFT_OK);
+    assert_true(gradients[0] >= 0 && gradients[1] < 0 && gradients[2] < 0 && gradients[3] < 0);
+    graft_graph_output(f->graph, gradients[0]);
+    open_plan(f, NULL);
+    assert_int_equal(graft_plan_run(f->plan, GRAFT_SEGMENT_COMPUTE), GRAFT_OK);
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(graft_plan_read(f->plan, i ? gradients[0] : first, &got, sizeof got), GRAFT_OK);
+        assert_true(got == 5);
+    }
 }
 
 /* Vectors are read and written fast where they begin at 64 bytes. */
@@ -246,6 +272,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(gradients_belong_to_their_layer),
         TEST(memory_is_aligned),
+        TEST(odd_values_are_taken),
         TEST(unread_inputs_are_in_nobodys_way),
         TEST(inputs_last_from_run_to_run),
         TEST(sizes_are_checked),
