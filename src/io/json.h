@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * JSON by jansson, whose memory is the C library's. jansson does not always tell a lack of memory from bad input,
- * and leaves out characters that it had no memory for; here such a lack is GRAFT_ERROR_MEMORY, always. (malloc
- * sets errno to ENOMEM when it fails; nothing else that jansson calls does.)
+ * JSON by jansson, whose memory is the C library's. Where that is short, jansson does not always tell it from
+ * bad input, leaves out characters, and may write where it must not; here it is GRAFT_ERROR_MEMORY, always.
+ * (malloc sets errno to ENOMEM when it fails; nothing else that jansson calls does.)
  */
 #ifndef GRAFT_SRC_IO_JSON_H
 #define GRAFT_SRC_IO_JSON_H

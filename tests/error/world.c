@@ -36,7 +36,7 @@ const struct scenario scenarios[] = {
      MEMORY | SYSTEM | OPENCL,
      {step_open_device, step_classifier, step_classify, step_evaluate}},
     {"fit", MEMORY | SYSTEM | LIBRARY | OPENCL, {step_open_device, step_fit}},
-    {"resume", MEMORY | SYSTEM, {step_open_device, step_resume}},
+    {"resume", MEMORY | SYSTEM | LIBRARY, {step_open_device, step_resume}},
     {"plots", MEMORY | SYSTEM | LIBRARY, {step_plots}},
     {"report", MEMORY | SYSTEM | LIBRARY, {step_report}},
 };
