@@ -33,6 +33,16 @@ void graft_random_start(struct graft_random *random, uint64_t seed, uint64_t str
     };
 }
 
+void graft_random_skip(struct graft_random *random, uint64_t words)
+{
+    const uint64_t blocks = words / 4;
+    random->counter[0] = (uint32_t)blocks;
+    random->counter[1] = (uint32_t)(blocks >> 32);
+    for (uint64_t i = 0; i < words % 4; i++) {
+        (void)graft_random_u32(random);
+    }
+}
+
 uint32_t graft_random_u32(struct graft_random *random)
 {
     if (random->used >= 4) {

@@ -21,6 +21,8 @@ struct graft_random {
 };
 
 void graft_random_start(struct graft_random *random, uint64_t seed, uint64_t stream);
+/* Of a stream that was just started: as if so many words had been drawn. */
+void graft_random_skip(struct graft_random *random, uint64_t words);
 uint32_t graft_random_u32(struct graft_random *random);
 /* In [0, 1), 24 bits, exact in float. */
 float graft_random_uniform(struct graft_random *random);

@@ -2,8 +2,12 @@
 /* Initial values. Each parameter has a random stream of its own, so the others' number and order do not
  * matter. */
 #include "base/context.h"
+#include "base/pool.h"
 #include "base/random.h"
+#include "base/size.h"
 #include "graft/model.h"
+
+#define PIECE 16384 /* elements that a thread draws at a time */
 
 static double next(struct graft_random *random, const struct graft_model_parameter *parameter)
 {
@@ -19,28 +23,53 @@ static double next(struct graft_random *random, const struct graft_model_paramet
     return scale;
 }
 
+struct drawing {
+    const struct graft_model_parameter *parameter;
+    uint64_t seed, stream;
+    int64_t count;
+    bool wide; /* f64 */
+    void *data;
+};
+
+/* Item: a piece, from its own place in the parameter's stream on. */
+static void draw(void *argument, int64_t item, int thread)
+{
+    (void)thread;
+    const struct drawing *const drawing = argument;
+    const int64_t first = item * PIECE, end = graft_min_i64(first + PIECE, drawing->count);
+    const int words = drawing->parameter->start == GRAFT_START_NORMAL ? 2 : 1;
+    struct graft_random random;
+    graft_random_start(&random, drawing->seed, drawing->stream);
+    graft_random_skip(&random, (uint64_t)first * (uint64_t)words);
+    for (int64_t i = first; i < end; ++i) {
+        const double value = next(&random, drawing->parameter);
+        if (drawing->wide)
+            ((double *)drawing->data)[i] = (double)(float)value; /* the same number as in f32 */
+        else
+            ((float *)drawing->data)[i] = (float)value;
+    }
+}
+
 static enum graft_status initialize(const struct graft_model *model,
                                     const struct graft_model_parameter *parameter,
                                     struct graft_variables *variables, uint64_t seed)
 {
     struct graft_context *const context = graft_graph_context(model->graph);
     const struct graft_desc *const desc = graft_graph_desc(model->graph, parameter->value);
-    const int64_t count = graft_shape_count(&parameter->shape);
-    void *const data = graft_allocate_raw(context, (size_t)count, graft_dtype_size(desc->dtype));
-    if (!data)
+    struct drawing drawing = {.parameter = parameter,
+                              .seed = seed,
+                              .stream = graft_hash_text(parameter->name),
+                              .count = graft_shape_count(&parameter->shape),
+                              .wide = desc->dtype == GRAFT_DTYPE_F64};
+    struct graft_pool *const pool = graft_context_pool(context);
+    drawing.data =
+        pool ? graft_allocate_raw(context, (size_t)drawing.count, graft_dtype_size(desc->dtype)) : NULL;
+    if (!drawing.data)
         return GRAFT_ERROR_MEMORY;
-    struct graft_random random;
-    graft_random_start(&random, seed, graft_hash_text(parameter->name));
-    for (int64_t i = 0; i < count; ++i) {
-        const double value = next(&random, parameter);
-        if (desc->dtype == GRAFT_DTYPE_F64)
-            ((double *)data)[i] = (double)(float)value; /* the same number as in f32 */
-        else
-            ((float *)data)[i] = (float)value;
-    }
+    graft_pool_run(pool, graft_ceil_div(drawing.count, PIECE), draw, &drawing);
     const enum graft_status status =
-        graft_variables_write(variables, parameter->name, data, graft_desc_bytes(desc));
-    graft_release(context, data);
+        graft_variables_write(variables, parameter->name, drawing.data, graft_desc_bytes(desc));
+    graft_release(context, drawing.data);
     return status;
 }
 

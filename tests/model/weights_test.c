@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Weights in and out, initial values, parts that share variables, frozen and training batch normalization. */
+#include "base/random.h"
 #include "graft/weights.h"
 #include "model/formula.h"
 #include "support/support.h"
@@ -211,6 +212,16 @@ static void initial_values(void **state)
     for (int i = 0; i < CONV; ++i)
         squares += (double)conv[i] * (double)conv[i];
     assert_true(fabs(squares / CONV * 128.0 * 9.0 / 2.0 - 1.0) < 5.0 * sqrt(2.0 / CONV));
+    /* Drawn in pieces by several threads, they are one stream all the same. */
+    struct graft_random random;
+    graft_random_start(&random, 7, graft_hash_text("block5.conv.weight"));
+    for (int i = 0; i < CONV; ++i)
+        assert_true(conv[i] ==
+                    (float)((double)(float)sqrt(2.0 / (128.0 * 9.0)) * graft_random_normal(&random)));
+    graft_random_start(&random, 7, graft_hash_text("fc.weight"));
+    for (int i = 0; i < FC; ++i)
+        assert_true(fc[i] ==
+                    (float)((double)(float)bound * (2.0 * (double)graft_random_uniform(&random) - 1.0)));
     /* Each parameter has numbers of its own: the bias is drawn from the same range as the weights. */
     ok(graft_variables_read(a, "fc.bias", fc_b, 100 * sizeof *fc_b));
     assert_memory_not_equal(fc, fc_b, 100 * sizeof *fc);

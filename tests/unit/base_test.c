@@ -66,6 +66,19 @@ static void a_stream_is_philox_in_order(void **state)
             assert_int_equal(graft_random_u32(&random), expected[i]);
         }
     }
+    /* Words that are skipped, across that block too. */
+    for (uint64_t words = 0; words < 12; words++) {
+        graft_random_start(&random, 0x299f31d0a4093822, 7);
+        graft_random_skip(&random, ((uint64_t)0xffffffff << 2) + words);
+        for (int i = 0; i < 5; i++) {
+            const uint64_t at = ((uint64_t)0xffffffff << 2) + words + (uint64_t)i;
+            graft_philox(key, (const uint32_t[4]){(uint32_t)(at / 4), (uint32_t)(at / 4 >> 32), 7, 0},
+                         expected);
+            assert_int_equal(graft_random_u32(&random), expected[at % 4]);
+        }
+    }
+    graft_random_start(&random, 0x299f31d0a4093822, 7);
+    random.used = 4;
     /* The block after number 2^32 − 1 is number 2^32. */
     random.counter[0] = 0xffffffff;
     for (int i = 0; i < 8; i++) {
