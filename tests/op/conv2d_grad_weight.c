@@ -16,6 +16,13 @@ static const struct graft_case cases[] = {
      .in = {REAL(3, 40, 41, 17), REAL(3, 40, 41, 9)}, .tiers = GRAFT_TIER_EXACT | GRAFT_TIER_ROUNDING},
     {"many_pixels_dw", CONVOLUTION_ATTRIBUTES(1, 1, 1, 1, 1, 1, 1, 1, 18, .size = {3, 3}),
      .in = {REAL(2, 40, 41, 18), REAL(2, 40, 41, 18)}, .tiers = GRAFT_TIER_EXACT | GRAFT_TIER_ROUNDING},
+    /* tiles of 4 × 4: several runs of tiles, channels that fill no panel, products too large for a run */
+    {"many_tiles", CONVOLUTION_ATTRIBUTES(1, 1, 1, 1, 1, 1, 1, 1, 1, .size = {3, 3}),
+     .in = {REAL(1, 50, 51, 33), REAL(1, 50, 51, 16)}, .tiers = GRAFT_TIER_EXACT | GRAFT_TIER_ROUNDING},
+    {"tiles_turned", CONVOLUTION_ATTRIBUTES(1, 1, 1, 1, 1, 0, 0, 1, 1, .size = {3, 3}),
+     .in = {REAL(2, 14, 13, 20), REAL(2, 13, 12, 32)}, .tiers = GRAFT_TIER_EXACT | GRAFT_TIER_ROUNDING},
+    {"tiles_in_phases", CONVOLUTION_ATTRIBUTES(1, 1, 1, 1, 0, 0, 0, 0, 1, .size = {3, 3}),
+     .in = {REAL(2, 17, 16, 90), REAL(2, 15, 14, 66)}, .tiers = GRAFT_TIER_EXACT | GRAFT_TIER_ROUNDING},
     {"special", CONVOLUTION_ATTRIBUTES(1, 1, 1, 1, 1, 1, 1, 1, 1, .size = {3, 3}),
      .in = {REAL_OF(SPECIAL, 1, 3, 5, 3), REAL(1, 3, 5, 7)}, .tiers = GRAFT_TIER_ROUNDING},
 };

@@ -10,6 +10,9 @@
  * summands of an element are its channels and the additions of the transforms (2·3 of the patch, 2·2 of the
  * filter, 2·5 of the sums, and 4 of bias, residual, prior and product).
  *
+ * The gradient by the filters is the transpose of that: Gᵀ [ Σ_tiles (A dY Aᵀ) ⊙ (Bᵀ d B) ] G, with the
+ * magnitude |Gᵀ| [ Σ (|A||dY||Aᵀ|) ⊙ (|Bᵀ||d||B|) ] |G|; its summands are the tiles.
+ *
  * The matrices hold irrational fractions, so there is no exact tier.
  */
 #include "tolerance.h"
@@ -67,6 +70,18 @@ static void sandwich(const double *m, int rows, int columns, const double *from,
             }
         }
     }
+}
+
+/* result[columns][columns] = mᵀ · from[rows][rows] · m. */
+static void sandwich_transposed(const double *m, int rows, int columns, const double *from, double *result)
+{
+    double turned[PATCH * PATCH];
+    for (int i = 0; i < rows; i++) {
+        for (int j = 0; j < columns; j++) {
+            turned[j * rows + i] = m[i * columns + j];
+        }
+    }
+    sandwich(turned, columns, rows, from, result);
 }
 
 /* The convolution of stride 1 that the call is: of x, or backward of dy with the filters turned. */
@@ -165,6 +180,84 @@ static void add_epilogue(const struct graft_truth *truth, const struct convoluti
     }
 }
 
+/* |A||dY||Aᵀ| of the tile of outputs (y, x) on: [filters][6 × 6]. */
+static void transform_gradients(const struct convolution *s, const double *dy, int64_t n, int64_t y,
+                                int64_t x, double *gradients)
+{
+    for (int64_t o = 0; o < s->filters; o++) {
+        double tile[TILE * TILE];
+        for (int i = 0; i < TILE * TILE; i++) {
+            const int64_t oh = y + i / TILE;
+            const int64_t ow = x + i % TILE;
+            const bool inside = oh < s->out[0] && ow < s->out[1];
+            tile[i] = inside ? fabs(dy[((n * s->out[0] + oh) * s->out[1] + ow) * s->filters + o]) : 0;
+        }
+        sandwich_transposed(&output_matrix[0][0], TILE, PATCH, tile, gradients + o * PATCH * PATCH);
+    }
+}
+
+/* Adds the magnitudes of dw [filters, 3, 3, channels]; returns the number of tiles. */
+static int64_t add_filter_gradient(struct graft_heap *heap, const struct graft_truth *truth,
+                                   double *magnitude)
+{
+    const struct graft_shape *const x = &truth->call.in[0].shape;
+    const struct graft_shape *const dy = &truth->call.in[1].shape;
+    struct convolution s = {.n = x->dim[0], .channels = x->dim[3], .filters = dy->dim[3]};
+    s.x = truth->inputs.in[0];
+    for (int i = 0; i < 2; i++) {
+        s.in[i] = x->dim[1 + i];
+        s.out[i] = dy->dim[1 + i];
+        s.first[i] = -truth->call.attributes.conv2d.pad[2 * i];
+    }
+    const size_t pairs = (size_t)(s.filters * s.channels);
+    double *const patches = graft_heap_get(heap, (size_t)s.channels * PATCH * PATCH, sizeof(double));
+    double *const gradients = graft_heap_get(heap, (size_t)s.filters * PATCH * PATCH, sizeof(double));
+    double *const sums = graft_heap_get(heap, pairs * PATCH * PATCH, sizeof(double));
+    int64_t tiles = 0;
+    for (int64_t n = 0; n < s.n; n++) {
+        for (int64_t y = 0; y < s.out[0]; y += TILE) {
+            for (int64_t left = 0; left < s.out[1]; left += TILE, tiles++) {
+                transform_patch(&s, n, y, left, patches);
+                transform_gradients(&s, truth->inputs.in[1], n, y, left, gradients);
+                for (size_t i = 0; i < pairs * PATCH * PATCH; i++) {
+                    const size_t point = i % (PATCH * PATCH), pair = i / (PATCH * PATCH);
+                    sums[i] += gradients[pair / (size_t)s.channels * PATCH * PATCH + point] *
+                               patches[pair % (size_t)s.channels * PATCH * PATCH + point];
+                }
+            }
+        }
+    }
+    for (int64_t pair = 0; pair < (int64_t)pairs; pair++) {
+        double taps[9];
+        sandwich_transposed(&filter_matrix[0][0], PATCH, 3, sums + pair * PATCH * PATCH, taps);
+        for (int t = 0; t < 9; t++) {
+            magnitude[(pair / s.channels * 9 + t) * s.channels + pair % s.channels] += taps[t];
+        }
+    }
+    for (int64_t i = 0; truth->prior[0] != NULL && i < truth->results[0].count; i++) {
+        magnitude[i] += fabs(truth->prior[0][i]);
+    }
+    return tiles;
+}
+
+/* Adds the magnitudes of outputs; returns the number of channels. */
+static int64_t add_outputs(struct graft_heap *heap, const struct graft_truth *truth, double *magnitude)
+{
+    const struct convolution s = convolution_of(truth);
+    const double *const filters = filters_of(heap, &s);
+    double *const patches = graft_heap_get(heap, (size_t)s.channels * PATCH * PATCH, sizeof(double));
+    for (int64_t n = 0; n < s.n; n++) {
+        for (int64_t y = 0; y < s.out[0]; y += TILE) {
+            for (int64_t x = 0; x < s.out[1]; x += TILE) {
+                transform_patch(&s, n, y, x, patches);
+                add_tile(&s, filters, patches, n, y, x, magnitude);
+            }
+        }
+    }
+    add_epilogue(truth, &s, magnitude);
+    return s.channels;
+}
+
 bool graft_tolerance_winograd(struct graft_heap *heap, struct graft_truth *truth)
 {
     struct graft_result *const result = &truth->results[0];
@@ -173,20 +266,11 @@ bool graft_tolerance_winograd(struct graft_heap *heap, struct graft_truth *truth
             return false; /* a NaN or Inf goes into its whole tile */
         }
     }
-    const struct convolution s = convolution_of(truth);
-    const double *const filters = filters_of(heap, &s);
-    double *const patches = graft_heap_get(heap, (size_t)s.channels * PATCH * PATCH, sizeof(double));
     double *const tolerance = graft_heap_get(heap, (size_t)result->count, sizeof(double));
-    for (int64_t n = 0; n < s.n; n++) {
-        for (int64_t y = 0; y < s.out[0]; y += TILE) {
-            for (int64_t x = 0; x < s.out[1]; x += TILE) {
-                transform_patch(&s, n, y, x, patches);
-                add_tile(&s, filters, patches, n, y, x, tolerance);
-            }
-        }
-    }
-    add_epilogue(truth, &s, tolerance);
-    const double terms = (double)s.channels + TRANSFORM_TERMS;
+    const int64_t summands = truth->call.op == GRAFT_OP_CONV2D_GRAD_WEIGHT
+                                 ? add_filter_gradient(heap, truth, tolerance)
+                                 : add_outputs(heap, truth, tolerance);
+    const double terms = (double)summands + TRANSFORM_TERMS;
     for (int64_t i = 0; i < result->count; i++) {
         tolerance[i] = FACTOR * 0x1p-24 * sqrt(terms) * tolerance[i] + terms * 0x1p-125;
     }

@@ -287,7 +287,7 @@ static void try_convolutions(const struct device *on, const char *set)
         grad.op = GRAFT_OP_CONV2D_GRAD_WEIGHT;
         grad.in[1] = y;
         grad.attributes.conv2d.size[0] = grad.attributes.conv2d.size[1] = k;
-        try_call(on, set, grad, conv2d_grad_weight, groups > 4 ? "depthwise" : "gemm");
+        try_call(on, set, grad, conv2d_grad_weight, convolutions[i].variant);
     }
 }
 

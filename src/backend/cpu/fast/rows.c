@@ -49,6 +49,7 @@ VARIANT(conv2d_grad_input_depthwise)
 VARIANT(conv2d_grad_input_winograd4)
 VARIANT(conv2d_grad_input_gemm)
 VARIANT(conv2d_grad_weight_depthwise)
+VARIANT(conv2d_grad_weight_winograd4)
 VARIANT(conv2d_grad_weight_gemm)
 VARIANT(matmul_gemm)
 VARIANT(batch_norm_vector)
@@ -89,7 +90,7 @@ ROW(conv2d, ENTRY(conv2d_depthwise, "depthwise"), ENTRY(conv2d_winograd4, "winog
 ROW(conv2d_grad_input, ENTRY(conv2d_grad_input_depthwise, "depthwise"),
     ENTRY(conv2d_grad_input_winograd4, "winograd4"), ENTRY(conv2d_grad_input_gemm, "gemm"))
 ROW(conv2d_grad_weight, ENTRY(conv2d_grad_weight_depthwise, "depthwise"),
-    ENTRY(conv2d_grad_weight_gemm, "gemm"))
+    ENTRY(conv2d_grad_weight_winograd4, "winograd4"), ENTRY(conv2d_grad_weight_gemm, "gemm"))
 ROW(matmul, ENTRY(matmul_gemm, "gemm"))
 ROW(batch_norm, ENTRY(batch_norm_vector, "vector"))
 ROW(batch_norm_stats, ENTRY(batch_norm_stats_vector, "vector"))

@@ -210,7 +210,7 @@ static void multiply(const struct run *run, char *scratch, const struct fast_win
 
 static struct fast_winograd_points points(char *base, uint64_t at, int64_t block, int64_t pitch)
 {
-    return (struct fast_winograd_points){(float *)(base + at), point_step(block, pitch), pitch};
+    return (struct fast_winograd_points){(float *)(base + at), point_step(block, pitch), pitch, 0};
 }
 
 static void fused_item(void *argument, int64_t item, int thread)

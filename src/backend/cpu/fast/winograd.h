@@ -27,11 +27,18 @@ struct fast_winograd {
     int64_t tiles[2];      /* rows and columns of tiles in an image */
 };
 
-/* Where transformed tiles lie: point p of tile t at data[p * point + t * tile + channel]. */
+/* Where transformed tiles lie: point p of tile t at data[p * point + t * tile + channel]; with a panel at
+ * data[p * point + channel / FAST_COLUMNS * panel + t * tile + channel % FAST_COLUMNS]. */
 struct fast_winograd_points {
     float *data;
     int64_t point, tile;
+    int64_t panel; /* 0: none */
 };
+
+FAST_INLINE int64_t fast_winograd_channel(const struct fast_winograd_points *points, int64_t channel)
+{
+    return points->panel ? channel / FAST_COLUMNS * points->panel + channel % FAST_COLUMNS : channel;
+}
 
 /* What is added when results are stored. */
 struct fast_winograd_output {
@@ -49,6 +56,16 @@ void FAST(winograd_input)(const struct fast_winograd *w, const float *x, int64_t
 /* Sums of products, back into outputs. */
 void FAST(winograd_output)(const struct fast_winograd *w, const struct fast_winograd_points *from,
                            int64_t first, int64_t count, const struct fast_winograd_output *output);
+
+/* A dy Aᵀ of tiles [first, first + count) of dy [images, out, o] into points: what the gradient of a sum of
+ * products is. */
+void FAST(winograd_output_gradient)(const struct fast_winograd *w, const float *dy, int64_t first,
+                                    int64_t count, const struct fast_winograd_points *to);
+
+/* Gᵀ m G of `count` ≤ FAST_WIDTH neighbouring sums: result[tap] of 9, from[point * point + lane], the sums of
+ * `splits` parts `split` apart added up first, in order. */
+void FAST(winograd_filter_gradient)(const float *from, int64_t point, int64_t split, int64_t splits,
+                                    int count, vec result[9]);
 
 /* A panel of FAST_COLUMNS filters: to[point * point_step + k * FAST_COLUMNS + column], k a channel of the
  * input of the product. Forward, columns are filters o and k channels c of w [o, 3, 3, c]; backward the other

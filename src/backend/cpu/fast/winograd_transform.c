@@ -111,10 +111,11 @@ void FAST(winograd_input)(const struct fast_winograd *w, const float *x, int64_t
         float *const data = to->data + t * to->tile;
         int64_t c = 0;
         for (; inside && c + FAST_WIDTH <= w->c; c += FAST_WIDTH)
-            patch(from + c, row, w->c, y_range, x_range, true, data + c, to->point, FAST_WIDTH);
+            patch(from + c, row, w->c, y_range, x_range, true, data + fast_winograd_channel(to, c), to->point,
+                  FAST_WIDTH);
         for (; c < w->c; c += FAST_WIDTH)
-            patch(from + c, row, w->c, y_range, x_range, false, data + c, to->point,
-                  (int)graft_min_i64(FAST_WIDTH, w->c - c));
+            patch(from + c, row, w->c, y_range, x_range, false, data + fast_winograd_channel(to, c),
+                  to->point, (int)graft_min_i64(FAST_WIDTH, w->c - c));
     }
 }
 
@@ -229,5 +230,99 @@ void FAST(winograd_filters)(float *to, int64_t point_step, const float *w, int64
         for (int point = 0; point < WINOGRAD_POINTS; point++)
             FAST(pack_panel)(to + point * point_step + k * FAST_COLUMNS, scratch + point * plane, length,
                              columns, 1, WINOGRAD_K);
+    }
+}
+
+/* A d: the transpose of transform_sums. */
+FAST_INLINE void transform_gradient(const vec d[WINOGRAD_TILE], vec r[WINOGRAD_PATCH])
+{
+    const vec even_a = d[0] + vec_set(0.5f) * d[2];
+    const vec odd_a = vec_set(POINT_A) * (d[1] + vec_set(0.5f) * d[3]);
+    const vec even_b = d[0] + vec_set(2) * d[2];
+    const vec odd_b = vec_set(POINT_B) * (d[1] + vec_set(2) * d[3]);
+    r[0] = d[0];
+    r[1] = even_a + odd_a;
+    r[2] = even_a - odd_a;
+    r[3] = even_b + odd_b;
+    r[4] = even_b - odd_b;
+    r[5] = d[3];
+}
+
+/* Gᵀ m: the transpose of transform_taps. */
+FAST_INLINE void transform_filter_gradient(const vec m[WINOGRAD_PATCH], vec r[3])
+{
+    const vec even_a = vec_set(1 / 1.5f) * (m[1] + m[2]);
+    const vec even_b = vec_set(1.0f / 6) * (m[3] + m[4]);
+    r[0] = m[0] - even_a + even_b;
+    r[1] = vec_set(POINT_B / 6) * (m[3] - m[4]) - vec_set(POINT_A / 1.5f) * (m[1] - m[2]);
+    r[2] = m[5] - vec_set(0.5f) * even_a + vec_set(2) * even_b;
+}
+
+/* One tile at dy, of which size[0] × size[1] exists; the rest counts as 0. */
+FAST_INLINE void tile_gradient(const float *dy, int64_t row, int64_t pixel, const int size[2],
+                               const bool whole, float *to, int64_t point, int count)
+{
+    vec columns[WINOGRAD_TILE][WINOGRAD_PATCH]; /* [x][y] */
+#pragma GCC unroll 4
+    for (int j = 0; j < WINOGRAD_TILE; j++) {
+        vec d[WINOGRAD_TILE];
+#pragma GCC unroll 4
+        for (int i = 0; i < WINOGRAD_TILE; i++)
+            d[i] = whole || (i < size[0] && j < size[1]) ? load(dy + i * row + j * pixel, count) : (vec){0};
+        transform_gradient(d, columns[j]);
+    }
+    for (int i = 0; i < WINOGRAD_PATCH; i++) {
+        const vec d[WINOGRAD_TILE] = {columns[0][i], columns[1][i], columns[2][i], columns[3][i]};
+        vec r[WINOGRAD_PATCH];
+        transform_gradient(d, r);
+#pragma GCC unroll 8
+        for (int j = 0; j < WINOGRAD_PATCH; j++)
+            store(to + (i * WINOGRAD_PATCH + j) * point, r[j], count);
+    }
+}
+
+void FAST(winograd_output_gradient)(const struct fast_winograd *w, const float *dy, int64_t first,
+                                    int64_t count, const struct fast_winograd_points *to)
+{
+    const int64_t row = w->out[1] * w->o;
+    for (int64_t t = 0; t < count; t++) {
+        const int64_t in_image = (first + t) % (w->tiles[0] * w->tiles[1]);
+        const int64_t image = (first + t) / (w->tiles[0] * w->tiles[1]);
+        const int64_t y = in_image / w->tiles[1] * WINOGRAD_TILE;
+        const int64_t x = in_image % w->tiles[1] * WINOGRAD_TILE;
+        const int size[2] = {(int)graft_min_i64(w->out[0] - y, WINOGRAD_TILE),
+                             (int)graft_min_i64(w->out[1] - x, WINOGRAD_TILE)};
+        const bool whole = size[0] == WINOGRAD_TILE && size[1] == WINOGRAD_TILE;
+        const float *const from = dy + (image * w->out[0] + y) * row + x * w->o;
+        float *const data = to->data + t * to->tile;
+        int64_t o = 0;
+        for (; whole && o + FAST_WIDTH <= w->o; o += FAST_WIDTH)
+            tile_gradient(from + o, row, w->o, size, true, data + fast_winograd_channel(to, o), to->point,
+                          FAST_WIDTH);
+        for (; o < w->o; o += FAST_WIDTH)
+            tile_gradient(from + o, row, w->o, size, false, data + fast_winograd_channel(to, o), to->point,
+                          (int)graft_min_i64(FAST_WIDTH, w->o - o));
+    }
+}
+
+void FAST(winograd_filter_gradient)(const float *from, int64_t point, int64_t split, int64_t splits,
+                                    int count, vec result[9])
+{
+    vec columns[WINOGRAD_PATCH][3]; /* [x][y] */
+    for (int j = 0; j < WINOGRAD_PATCH; j++) {
+        vec m[WINOGRAD_PATCH];
+        for (int i = 0; i < WINOGRAD_PATCH; i++) {
+            const float *const at = from + (i * WINOGRAD_PATCH + j) * point;
+            m[i] = load(at, count);
+            for (int64_t s = 1; s < splits; s++)
+                m[i] += load(at + s * split, count);
+        }
+        transform_filter_gradient(m, columns[j]);
+    }
+    for (int i = 0; i < 3; i++) {
+        vec m[WINOGRAD_PATCH];
+        for (int j = 0; j < WINOGRAD_PATCH; j++)
+            m[j] = columns[j][i];
+        transform_filter_gradient(m, result + 3 * i);
     }
 }
