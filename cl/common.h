@@ -40,24 +40,26 @@
 #define BINARY_MIN 6
 
 /*
- * The activation of a value or a vector: NaN stays NaN. `type` is float, float4 … Programs know relu and relu6;
- * for others there is one of its own, built with -DACTIVATION=<number>, so that epilogues stay small. The host
- * adds that to the options of every program of a call with such an activation.
+ * The activation of a value or a vector: NaN stays NaN. `type` is float, float4 … Programs know relu and
+ * relu6; for others there is one of its own, built with -DACTIVATION=<number>, so that epilogues stay small.
+ * The host adds that to the options of every program of a call with such an activation.
  */
 #ifndef ACTIVATION
 #define ACTIVATE(kind, type, x)                                                                              \
     ((kind) == UNARY_NONE ? (x) : (kind) == UNARY_RELU ? RELU(type, x) : RELU6(type, x))
 #elif ACTIVATION == UNARY_SIGMOID
-#define ACTIVATE(kind, type, x) ((type)(1.0f) / ((type)(1.0f) + exp(-(x))))
+#define ACTIVATE(kind, type, x) (KEPT_IF_NONE(kind, x)(type)(1.0f) / ((type)(1.0f) + exp(-(x))))
 #elif ACTIVATION == UNARY_SILU
-#define ACTIVATE(kind, type, x) ((x) / ((type)(1.0f) + exp(-(x))))
+#define ACTIVATE(kind, type, x) (KEPT_IF_NONE(kind, x)(x) / ((type)(1.0f) + exp(-(x))))
 #elif ACTIVATION == UNARY_HARD_SIGMOID
-#define ACTIVATE(kind, type, x) (RELU6(type, (x) + 3.0f) * (1.0f / 6.0f))
+#define ACTIVATE(kind, type, x) (KEPT_IF_NONE(kind, x) RELU6(type, (x) + 3.0f) * (1.0f / 6.0f))
 #elif ACTIVATION == UNARY_HARD_SWISH
-#define ACTIVATE(kind, type, x) ((x) * RELU6(type, (x) + 3.0f) * (1.0f / 6.0f))
+#define ACTIVATE(kind, type, x) (KEPT_IF_NONE(kind, x)(x) * RELU6(type, (x) + 3.0f) * (1.0f / 6.0f))
 #else
 #error "common.h does not know this ACTIVATION"
 #endif
+/* Products that other kernels of such a call finish. */
+#define KEPT_IF_NONE(kind, x) (kind) == UNARY_NONE ? (x):
 #define RELU(type, x) ((x) < (type)(0.0f) ? (type)(0.0f) : (x))
 #define RELU6(type, x) ((x) < (type)(0.0f) ? (type)(0.0f) : (x) > (type)(6.0f) ? (type)(6.0f) : (x))
 

@@ -16,13 +16,6 @@
  */
 #if VEC > 1
 #define KERNEL kernel __attribute__((vec_type_hint(real))) __attribute__((reqd_work_group_size(1, 1, 1)))
-
-/* A vector at any float of global memory, see gemm_tile.h. */
-struct __attribute__((packed)) vector_memory {
-    real v;
-};
-#define VECTOR_LOAD(p) (((global const struct vector_memory *)(p))->v)
-#define VECTOR_STORE(value, p) (((global struct vector_memory *)(p))->v = (value))
 #else
 #define KERNEL kernel
 #endif
@@ -88,9 +81,9 @@ static inline void depthwise_any(const struct gather *g, const struct depthwise_
             x + l->from + (long)(tap_y - l->tap_y) * g->tap_y * g->width * g->pixel + v * step;
         global const float *weight = w + (long)(g->first_tap + tap_y * g->tap_row) * g->pixel;
         for (int tap_x = 0; tap_x < g->taps_x; ++tap_x) {
-            const real value = LOAD(weight);
+            const real value = GLOBAL_LOAD(weight);
             _Pragma("unroll") for (int i = 0; i < BLOCK; ++i) sum[i] =
-                fma(LOAD(pixel + i * step), value, sum[i]);
+                fma(GLOBAL_LOAD(pixel + i * step), value, sum[i]);
             pixel += (long)g->tap_x * g->pixel;
             weight += (long)g->tap_column * g->pixel;
         }
@@ -109,11 +102,11 @@ static inline void depthwise_finish(real sum, const int flags, global const floa
 /* sum[] += the taps of line `tap_y`: pixel of tap j of pixel i is at[i × SHARED + j]. */
 #define DEPTHWISE_LINE(sum, at, weight, c, shared)                                                           \
     do {                                                                                                     \
-        const real line_w0 = VECTOR_LOAD((weight)[0] + (c)), line_w1 = VECTOR_LOAD((weight)[1] + (c));       \
-        const real line_w2 = VECTOR_LOAD((weight)[2] + (c));                                                 \
+        const real line_w0 = GLOBAL_LOAD((weight)[0] + (c)), line_w1 = GLOBAL_LOAD((weight)[1] + (c));       \
+        const real line_w2 = GLOBAL_LOAD((weight)[2] + (c));                                                 \
         real line_x[(shared) ? BLOCK + 2 : 3 * BLOCK];                                                       \
         _Pragma("unroll") for (int i = 0; i < ((shared) ? BLOCK + 2 : 3 * BLOCK); ++i) line_x[i] =           \
-            VECTOR_LOAD((at)[i] + (c));                                                                      \
+            GLOBAL_LOAD((at)[i] + (c));                                                                      \
         _Pragma("unroll") for (int i = 0; i < BLOCK; ++i)                                                    \
         {                                                                                                    \
             const int first = (shared) ? i : 3 * i;                                                          \
@@ -154,7 +147,7 @@ static inline void depthwise_finish(real sum, const int flags, global const floa
         const long to_step = (long)g->to_step_x * g->pixel;                                                  \
         int c = c_first;                                                                                     \
         for (; c + VEC <= c_end; c += VEC) {                                                                 \
-            const real start = (g->flags & 1) ? VECTOR_LOAD(bias + c) : (real)(0.0f);                        \
+            const real start = (g->flags & 1) ? GLOBAL_LOAD(bias + c) : (real)(0.0f);                        \
             real sum[BLOCK];                                                                                 \
             _Pragma("unroll") for (int i = 0; i < BLOCK; ++i) sum[i] = start;                                \
             DEPTHWISE_LINE(sum, at[0], weight[0], c, shared);                                                \
@@ -163,11 +156,11 @@ static inline void depthwise_finish(real sum, const int flags, global const floa
             _Pragma("unroll") for (int i = 0; i < BLOCK; ++i) if (i < count)                                 \
             {                                                                                                \
                 if (g->flags & 2)                                                                            \
-                    sum[i] += VECTOR_LOAD(residual + to + i * to_step + c);                                  \
+                    sum[i] += GLOBAL_LOAD(residual + to + i * to_step + c);                                  \
                 sum[i] = ACTIVATE(g->flags >> 3, real, sum[i]);                                              \
                 if (g->flags & 4)                                                                            \
-                    sum[i] += VECTOR_LOAD(y + to + i * to_step + c);                                         \
-                VECTOR_STORE(sum[i], y + to + i * to_step + c);                                              \
+                    sum[i] += GLOBAL_LOAD(y + to + i * to_step + c);                                         \
+                GLOBAL_STORE(sum[i], y + to + i * to_step + c);                                              \
             }                                                                                                \
         }                                                                                                    \
         return c;                                                                                            \
@@ -261,7 +254,7 @@ KERNEL void depthwise_weight(global const float *x, const ulong x_at, global con
             const real value = load_some(gradient + (size_t)v * channels, n_c);
             if (n_c == VEC && from_x >= 0 && from_x + reach_x < width) {
                 _Pragma("unroll") for (int i = 0; i < BLOCK; ++i) if (i < taps) sum[i] =
-                    fma(LOAD(from + (long)(from_x + i * dilation_x) * channels), value, sum[i]);
+                    fma(GLOBAL_LOAD(from + (long)(from_x + i * dilation_x) * channels), value, sum[i]);
             } else {
                 _Pragma("unroll") for (int i = 0; i < BLOCK;
                                        ++i) if (i < taps && (uint)(from_x + i * dilation_x) < (uint)width)

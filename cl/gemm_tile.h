@@ -91,7 +91,8 @@ struct tile_epilogue {
     global const float *bias;     /* at the tile's first column */
     global const float *residual; /* like y */
     int accumulate;
-    float low, high; /* the activation: cut off below and above; NaN stays NaN */
+    int kind;        /* the activation */
+    float low, high; /* cut off below and above; NaN stays NaN */
 };
 
 /* flags: 4 accumulate, 8 × activation. */
@@ -99,7 +100,10 @@ static inline struct tile_epilogue tile_epilogue_of(global const float *bias, gl
                                                     const int flags)
 {
     const int kind = flags >> 3;
-    const struct tile_epilogue epilogue = {bias, residual, flags >> 2 & 1,
+    const struct tile_epilogue epilogue = {bias,
+                                           residual,
+                                           flags >> 2 & 1,
+                                           kind,
                                            kind == UNARY_NONE ? -INFINITY : 0.0f,
                                            kind == UNARY_RELU6 ? 6.0f : INFINITY};
     return epilogue;
@@ -108,7 +112,7 @@ static inline struct tile_epilogue tile_epilogue_of(global const float *bias, gl
 static inline tile_vector tile_activate(const tile_vector sum, const struct tile_epilogue *epilogue)
 {
 #ifdef ACTIVATION
-    return ACTIVATE(ACTIVATION, tile_vector, sum);
+    return ACTIVATE(epilogue->kind, tile_vector, sum);
 #else
     const tile_vector low = (tile_vector)(epilogue->low), high = (tile_vector)(epilogue->high);
     const tile_vector raised = sum < low ? low : sum;

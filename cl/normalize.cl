@@ -28,7 +28,7 @@ KERNEL void normalize_bytes(global float *y, const ulong y_at, const global ucha
     for (FLAT_LOOP(i, n, count)) {
         if (n == VEC) {
             const real byte = CONVERT_REAL(GRAFT_PASTE(vload, VEC)(0, x + i));
-            STORE((byte / 255.0f - LOAD(means + i % channels)) / LOAD(stds + i % channels), y + i);
+            GLOBAL_STORE((byte / 255.0f - LOAD(means + i % channels)) / LOAD(stds + i % channels), y + i);
         } else {
             for (uint k = i; k < i + n; k++)
                 y[k] = (convert_float(x[k]) / 255.0f - means[k % channels]) / stds[k % channels];

@@ -78,7 +78,7 @@ float lane_max(const global float *x, const int inner)
     for (ROW_LOOP(i, n, inner)) {
 #if VEC > 1
         if (n == VEC) {
-            const float some = max_of(LOAD(x + i));
+            const float some = max_of(GLOBAL_LOAD(x + i));
             largest = some > largest || some != some ? some : largest;
             continue;
         }
@@ -97,7 +97,7 @@ float lane_exp_sum(const global float *x, const float largest, const int inner)
     float rest = 0.0f;
     for (ROW_LOOP(i, n, inner)) {
         if (n == VEC)
-            sum += exp(LOAD(x + i) - (real)(largest));
+            sum += exp(GLOBAL_LOAD(x + i) - (real)(largest));
         else
             for (int k = 0; k < n; k++)
                 rest += exp(x[i + k] - largest);

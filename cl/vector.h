@@ -23,6 +23,8 @@ typedef int integer;
 #define CONVERT_REAL(v) convert_float(v)
 #define LOAD(p) (*(p))
 #define STORE(v, p) (*(p) = (v))
+#define GLOBAL_LOAD(p) (*(p))
+#define GLOBAL_STORE(value, p) (*(p) = (value))
 #else
 typedef GRAFT_PASTE(float, VEC) real;
 typedef GRAFT_PASTE(int, VEC) integer;
@@ -31,6 +33,12 @@ typedef GRAFT_PASTE(int, VEC) integer;
 #define CONVERT_REAL(v) GRAFT_PASTE(convert_float, VEC)(v)
 #define LOAD(p) GRAFT_PASTE(vload, VEC)(0, p)
 #define STORE(v, p) GRAFT_PASTE(vstore, VEC)(v, 0, p)
+/* A vector at any float of global memory: what vload and vstore do, of which PoCL makes pieces of four. */
+struct __attribute__((packed)) vector_memory {
+    real v;
+};
+#define GLOBAL_LOAD(p) (((global const struct vector_memory *)(p))->v)
+#define GLOBAL_STORE(value, p) (((global struct vector_memory *)(p))->v = (value))
 #endif
 
 /* The first n elements, n ≤ VEC; the others are 0. */
@@ -45,7 +53,7 @@ real load_some(const global float *p, const int n)
         return LOAD(part);
     }
 #endif
-    return LOAD(p);
+    return GLOBAL_LOAD(p);
 }
 
 void store_some(const real v, global float *p, const int n);
@@ -60,7 +68,7 @@ void store_some(const real v, global float *p, const int n)
         return;
     }
 #endif
-    STORE(v, p);
+    GLOBAL_STORE(v, p);
 }
 
 /* Writes, or adds to what is there. */

@@ -175,7 +175,7 @@ bool graft_tolerance_has_exact(enum graft_op op)
 
 bool graft_variant_has_exact(const char *variant)
 {
-    return strcmp(variant, "winograd4") != 0;
+    return strncmp(variant, "winograd4", strlen("winograd4")) != 0;
 }
 
 static void apply_signs(struct graft_magnitude *m, const char *signs)

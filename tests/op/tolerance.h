@@ -17,7 +17,8 @@ bool graft_variant_has_exact(const char *variant);
 void graft_tolerance_fill(struct graft_heap *heap, const struct graft_call *call, struct graft_truth *truth);
 
 /* Puts the bound of F(4×4, 3×3) into a rounding truth of conv2d or conv2d_grad_input: the algorithm of
- * variants named winograd4, in whatever backend. False if it does not apply: NaN or Inf among the results. */
+ * variants whose names begin with winograd4, in whatever backend. False if it does not apply: NaN or Inf
+ * among the results. */
 bool graft_tolerance_winograd(struct graft_heap *heap, struct graft_truth *truth);
 
 /* What a magnitude function gets: the magnitude of each result is Σ|summands|, to be multiplied by c·u·g(K).

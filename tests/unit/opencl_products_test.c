@@ -10,6 +10,8 @@
 #include "base/random.h"
 #include "support/support.h"
 
+#include <math.h>
+
 #define SHAPES 24 /* random ones for each set-up */
 #define MARGIN 48 /* floats around each tensor that must stay as they are */
 #define UNTOUCHED 12345.0f
@@ -134,6 +136,13 @@ static float *make_data(struct fixture *f, const struct graft_desc *desc)
     return data;
 }
 
+/* All sums are integers, which fractions (Winograd's) come near enough to tell them from others. */
+static bool agrees(const char *variant, float got, float wanted)
+{
+    return strncmp(variant, "winograd4", strlen("winograd4")) == 0 ? fabsf(got - wanted) < 0.25F
+                                                                   : got == wanted;
+}
+
 /* Every variant whose name is `only` (NULL: all) gives what the reference gives. */
 static void check_call(struct fixture *f, struct graft_call *call, const char *only)
 {
@@ -164,7 +173,7 @@ static void check_call(struct fixture *f, struct graft_call *call, const char *o
         memcpy(got, before, bytes);
         run(f, f->opencl, call, variant, inputs, got);
         for (size_t i = 0; i < bytes / sizeof(float); i++) {
-            if (!(got[i] == wanted[i])) {
+            if (!agrees(info.name, got[i], wanted[i])) {
                 fail_msg("%s, variant %s: element %zu is %g, wanted %g", text, info.name, i, (double)got[i],
                          (double)wanted[i]);
             }
@@ -307,12 +316,67 @@ static void test_many_chunks(void **state)
     }
 }
 
+/* Winograd: blocks of tiles with a rest, batches of tiles in phases, several launches, pads on one side. */
+static void test_winograd(void **state)
+{
+    struct fixture *const f = *state;
+    struct graft_opencl_traits *const traits = need_traits(f);
+    static const struct {
+        const char *variant;
+        int n, h, w, c, o, pad[4];
+        double launch_flops;
+        int vector;
+    } shapes[] = {
+        {"winograd4", 1, 85, 85, 16, 16, {1, 1, 1, 1}, 1.2e10, 16}, /* fused */
+        {"winograd4", 3, 41, 38, 40, 48, {1, 1, 1, 1}, 1e6, 8},     /* and in several launches */
+        {"winograd4", 2, 49, 47, 17, 50, {1, 1, 1, 1}, 1.2e10, 4},
+        {"winograd4", 1, 49, 47, 16, 1616, {1, 1, 1, 1}, 1e8, 16}, /* in phases */
+        {"winograd4", 3, 22, 21, 40, 48, {1, 0, 0, 1}, 1.2e10, 16},
+        {"winograd4_local", 2, 22, 21, 18, 33, {0, 1, 1, 0}, 1e6, 16},
+        {"winograd4_local", 1, 9, 10, 40, 65, {1, 1, 1, 1}, 1.2e10, 16},
+    };
+    for (size_t i = 0; i < sizeof shapes / sizeof shapes[0]; i++) {
+        const int *const pad = shapes[i].pad;
+        struct graft_call call = {.op = GRAFT_OP_CONV2D, .constant = (uint32_t)(i % 2) << 1};
+        struct graft_conv2d_attributes *const a = &call.attributes.conv2d;
+        *a = (struct graft_conv2d_attributes){
+            .stride = {1, 1}, .dilation = {1, 1}, .pad = {pad[0], pad[1], pad[2], pad[3]}, .groups = 1};
+        a->activation = i % 3 == 0 ? GRAFT_UNARY_RELU : GRAFT_UNARY_NONE;
+        traits->scratch_bytes = 200000;
+        traits->launch_flops = shapes[i].launch_flops;
+        traits->vector_floats = shapes[i].vector;
+        const int o = shapes[i].o, h = shapes[i].h + pad[0] + pad[1] - 2,
+                  w = shapes[i].w + pad[2] + pad[3] - 2;
+        const struct graft_shape x = graft_shape_of(4, shapes[i].n, shapes[i].h, shapes[i].w, shapes[i].c);
+        const struct graft_shape y = graft_shape_of(4, shapes[i].n, h, w, o);
+        set_input(&call, 0, x);
+        set_input(&call, 1, graft_shape_of(4, o, 3, 3, shapes[i].c));
+        set_input(&call, 2, graft_shape_of(1, o));
+        set_input(&call, 3, y);
+        check_call(f, &call, shapes[i].variant);
+
+        if (pad[0] + pad[1] + pad[2] + pad[3] < 4)
+            continue; /* the gradient would need pads of two */
+        a->activation = GRAFT_UNARY_NONE;
+        a->size[0] = shapes[i].h;
+        a->size[1] = shapes[i].w;
+        call.op = GRAFT_OP_CONV2D_GRAD_INPUT;
+        call.accumulate = (uint32_t)(i % 2);
+        call.n_inputs = 2;
+        set_input(&call, 0, y);
+        set_input(&call, 1, graft_shape_of(4, o, 3, 3, shapes[i].c));
+        call.in[2] = call.in[3] = (struct graft_desc){.dtype = GRAFT_DTYPE_NONE};
+        check_call(f, &call, shapes[i].variant);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_many_launches, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_narrow_vectors, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_many_chunks, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_winograd, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* conv2d: x, w, bias?, residual? → y. */
 #include "backend/opencl/depthwise.h"
+#include "backend/opencl/winograd.h"
 
 enum { X, W, BIAS, RESIDUAL };
 enum { PACK, RUN };
@@ -184,6 +185,12 @@ static const struct graft_opencl_variant variants[] = {
      .open = depthwise_open,
      .prepare = depthwise_prepare,
      .run = depthwise_run},
+    {.name = "winograd4",
+     .family = GRAFT_OPENCL_CPU,
+     .check = graft_winograd_check,
+     .open = graft_winograd_open,
+     .prepare = graft_winograd_prepare,
+     .run = graft_winograd_run},
     {.name = "tile",
      .family = GRAFT_OPENCL_CPU,
      .check = tile_check,
@@ -197,6 +204,12 @@ static const struct graft_opencl_variant variants[] = {
      .prepare = depthwise_prepare,
      .run = depthwise_run},
     {.name = "local", .family = GRAFT_OPENCL_GPU, .check = local_check, .open = local_open, .run = local_run},
+    {.name = "winograd4_local",
+     .family = GRAFT_OPENCL_GPU,
+     .check = graft_winograd_local_check,
+     .open = graft_winograd_open,
+     .prepare = graft_winograd_prepare,
+     .run = graft_winograd_run},
     {.name = NULL},
 };
 

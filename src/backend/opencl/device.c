@@ -87,6 +87,8 @@ static enum graft_status open_device(struct graft_context *context, int index, s
         graft_opencl_describe(platforms[index], ids[index], index, &device->base.info, &device->traits);
     if (device->traits.unified || device->base.info.kind == GRAFT_DEVICE_CPU)
         device->base.memory = GRAFT_DEVICE_MEMORY_HOST;
+    if (device->base.info.kind == GRAFT_DEVICE_CPU)
+        device->base.cache_bytes = device->traits.cache_bytes;
     const enum graft_status status =
         missing == NULL ? open_parts(device)
                         : graft_fail(context, GRAFT_ERROR_DEVICE,

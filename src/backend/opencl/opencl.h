@@ -40,6 +40,7 @@ struct graft_opencl_traits {
     size_t max_group;   /* work-items of a work-group */
     size_t max_items[3];
     uint64_t local_bytes; /* local memory of a work-group */
+    uint64_t cache_bytes; /* of the cache before global memory; 0: not told */
     uint64_t max_allocation;
     uint32_t align_bytes; /* of sub-buffers and of buffers' beginnings */
     int address_bits;

@@ -161,6 +161,7 @@ const char *graft_opencl_describe(cl_platform_id platform, cl_device_id id, int 
     traits->vector_floats = (int)UINT(&asked, CL_DEVICE_NATIVE_VECTOR_WIDTH_FLOAT);
     /* Newer drivers need not know this one; copying is always right. */
     traits->unified = UINT(&(struct questions){.id = id}, CL_DEVICE_HOST_UNIFIED_MEMORY) != 0;
+    traits->cache_bytes = ULONG(&(struct questions){.id = id}, CL_DEVICE_GLOBAL_MEM_CACHE_SIZE);
     traits->launch_flops = 1.2e10;
     traits->block_terms = 768;
     traits->scratch_bytes = 32u << 20;

@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The transforms of a convolution with 3×3 filters and stride 1 by F(4×4, 3×3), see winograd.h; the 36 matrix
+ * products between them are those of gemm.cl or gemm_local.cl.
+ *
+ *   winograd_filters  G g Gᵀ of all filters, as the products take them
+ *   winograd_input    Bᵀ d B of some tiles
+ *   winograd_output   Aᵀ m A of some tiles, with bias, residual, activation
+ *
+ * Required -D: VEC, SPAN=1 (vector.h). Work-group: 1 × 1 × 1; with VEC=1 g × 1 × 1, any g.
+ */
+#include "kernel.h"
+#include "winograd.h"
+
+/*
+ * Tap t of (column, k) is w[column × steps.s0 + k × steps.s1 + t × steps.s2], t turned (8 − t) if steps.s3;
+ * steps.s0 or steps.s1 is 1. Columns are filters o and k channels c forward, the other way round backward.
+ * to[point][panel][k][columns of a panel], behind the last column 0. sizes: columns, k, columns of a panel, k
+ * of a work-item (a multiple of VEC). Range: panels × columns of a panel / VEC, blocks of k.
+ */
+KERNEL void winograd_filters(global const float *w, const ulong w_at, global float *to, const ulong to_at,
+                             const int4 steps, const int4 sizes)
+{
+    const int columns = sizes.s0, k_all = sizes.s1, wide = sizes.s2;
+    const int column = (int)get_global_id(0) * VEC, panel = column / wide, n = min(VEC, columns - column);
+    const int panels = (columns + wide - 1) / wide;
+    const int k_first = (int)get_global_id(1) * sizes.s3, k_end = min(k_first + sizes.s3, k_all);
+    const long point = (long)panels * wide * k_all;
+    real taps[WINOGRAD_TAPS][VEC]; /* [tap][k][column] */
+    if (panel >= panels)
+        return;
+    w += w_at + (long)column * steps.s0;
+    to += to_at + (long)panel * wide * k_all + column - panel * wide;
+    for (int k = k_first; k < k_end; k += VEC) {
+        const int count = min(VEC, k_end - k);
+        for (int t = 0; t < WINOGRAD_TAPS; ++t) {
+            global const float *from = w + (long)k * steps.s1 + (long)(steps.s3 ? 8 - t : t) * steps.s2;
+            if (steps.s0 == 1) {
+                for (int i = 0; i < count; ++i)
+                    taps[t][i] = n > 0 ? load_some(from + (long)i * steps.s1, n) : (real)(0.0f);
+            } else {
+                for (int i = 0; i < VEC; ++i)
+                    for (int j = 0; j < count; ++j)
+                        ((float *)&taps[t][j])[i] = i < n ? from[(long)i * steps.s0 + j] : 0.0f;
+            }
+        }
+        for (int i = 0; i < count; ++i) {
+            real lines[3][WINOGRAD_PATCH]; /* [x][y] */
+            WINOGRAD_UNROLL for (int j = 0; j < 3; ++j)
+            {
+                const real g[3] = {taps[j][i], taps[3 + j][i], taps[6 + j][i]};
+                winograd_taps_line(g, lines[j]);
+            }
+            WINOGRAD_UNROLL for (int y = 0; y < WINOGRAD_PATCH; ++y)
+            {
+                const real g[3] = {lines[0][y], lines[1][y], lines[2][y]};
+                real r[WINOGRAD_PATCH];
+                winograd_taps_line(g, r);
+                WINOGRAD_UNROLL for (int x = 0; x < WINOGRAD_PATCH; ++x)
+                    GLOBAL_STORE(r[x], to + (y * WINOGRAD_PATCH + x) * point + (long)(k + i) * wide);
+            }
+        }
+    }
+}
+
+/* Tile w.first + t goes to to[t × w.in_pitch]. Range: VEC=1: channels, tiles; else 1, blocks of `each` tiles.
+ */
+KERNEL void winograd_input(global const float *x, const ulong x_at, global float *to, const ulong to_at,
+                           const int16 numbers, const int each)
+{
+    const struct winograd w = winograd_of(numbers);
+    const int first = w.first + (int)get_global_id(1) * each, end = min(first + each, w.end);
+    const int c_first = VEC == 1 ? (int)get_global_id(0) : 0, c_end = VEC == 1 ? c_first + 1 : w.channels;
+    if (c_first >= w.channels)
+        return;
+    for (int tile = first; tile < end; ++tile)
+        winograd_input_tile(&w, x + x_at, tile, c_first, c_end,
+                            to + to_at + (long)(tile - w.first) * w.in_pitch);
+}
+
+/* Range: VEC=1: filters, tiles; else 1, blocks of `each` tiles. */
+KERNEL void winograd_output(global const float *from, const ulong from_at, global const float *bias,
+                            const ulong bias_at, global const float *residual, const ulong residual_at,
+                            global float *y, const ulong y_at, const int16 numbers, const int flags,
+                            const int each)
+{
+    const struct winograd w = winograd_of(numbers);
+    const struct winograd_finish finish = {flags, bias + bias_at, residual + residual_at, y + y_at};
+    const int first = w.first + (int)get_global_id(1) * each, end = min(first + each, w.end);
+    const int o_first = VEC == 1 ? (int)get_global_id(0) : 0, o_end = VEC == 1 ? o_first + 1 : w.filters;
+    if (o_first >= w.filters)
+        return;
+    for (int tile = first; tile < end; ++tile)
+        winograd_output_tile(&w, from + from_at + (long)(tile - w.first) * w.out_pitch, tile, o_first, o_end,
+                             &finish);
+}

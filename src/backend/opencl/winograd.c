@@ -1,0 +1,385 @@
+/* SPDX-License-Identifier: MIT */
+/* conv2d and conv2d_grad_input by Winograd's F(4×4, 3×3): plans and launches, see winograd.h. */
+#include "backend/opencl/winograd.h"
+
+#include "base/size.h"
+
+#include <string.h>
+
+#define TILE 4
+#define POINTS 36
+#define LEAST_CHANNELS 16
+/* Fused: floats of a work-item's scratch memory, three quarters of a second-level cache; of the filters of a
+ * point, which all work-items share; most rows of tiles; rows that each compute unit should have; scratch
+ * memories a compute unit. */
+#define FUSED_FLOATS (192 * 1024)
+#define FUSED_FILTER_FLOATS (160 * 160)
+#define FUSED_ROWS 8
+#define FUSED_LEAST_ROWS 4
+#define FUSED_SLICES 2
+/* In phases: rows of tiles that a product should see at least, and tiles that it should see at most. */
+#define LEAST_ROWS 10
+#define MOST_TILES 448
+#define MOST_TILES_LOCAL 8192
+/* Below these large filters are not worth their loading, or their transformation in each run. */
+#define FEWEST_TILES 14
+#define FEWEST_TILES_UNPREPARED 56
+/* Rows of this many floats begin in few sets of the caches. */
+#define BAD_PITCH 512
+#define EXTRA_FLOATS 16
+#define GROUP 64         /* work-items of a group on GPUs */
+#define ITEM_TILES 8     /* of a work-item of the CPU family that transforms */
+#define ITEM_FILTERS 128 /* k of a work-item that transforms filters */
+
+enum { X, W, BIAS, RESIDUAL };
+enum { FILTERS, FUSED, INPUT = FUSED, PRODUCT, OUTPUT };
+
+/* In the order of struct winograd in cl/winograd.h. */
+struct numbers {
+    int32_t height, width, channels;
+    int32_t to_height, to_width, filters;
+    int32_t base_y, base_x;
+    int32_t tiles_y, tiles_x;
+    int32_t first, end;
+    int32_t in_point, in_pitch;
+    int32_t out_point, out_pitch;
+};
+_Static_assert(sizeof(struct numbers) == 16 * sizeof(int32_t), "an int16");
+
+struct plan {
+    struct numbers n;
+    struct graft_gemm_tile tile;
+    bool local, backward, prepared, fused;
+    int32_t wide;           /* columns of a panel of filters */
+    int64_t tiles, block;   /* in all; fused: of a block, else of a batch */
+    uint64_t filter_floats; /* of transformed filters, all points */
+    uint64_t slice, slices; /* floats of a scratch memory; how many */
+    uint64_t packed_bytes, input_bytes, output_bytes;
+};
+
+static int64_t pitch_of(int64_t channels, int64_t vector)
+{
+    const int64_t pitch = (int64_t)graft_round_up((uint64_t)channels, (uint64_t)vector);
+    return pitch % BAD_PITCH == 0 ? pitch + EXTRA_FLOATS : pitch;
+}
+
+static void describe(struct plan *plan, const struct graft_call *call)
+{
+    const struct graft_conv2d_attributes *const a = &call->attributes.conv2d;
+    const struct graft_shape *const x = &call->in[0].shape;
+    const struct graft_shape *const y = &call->out[0].shape;
+    plan->backward = call->op == GRAFT_OP_CONV2D_GRAD_INPUT;
+    plan->prepared = (call->constant >> W & 1u) != 0;
+    plan->n = (struct numbers){.height = (int32_t)x->dim[1],
+                               .width = (int32_t)x->dim[2],
+                               .channels = (int32_t)x->dim[3],
+                               .to_height = (int32_t)y->dim[1],
+                               .to_width = (int32_t)y->dim[2],
+                               .filters = (int32_t)y->dim[3],
+                               .base_y = plan->backward ? a->pad[0] - 2 : -a->pad[0],
+                               .base_x = plan->backward ? a->pad[2] - 2 : -a->pad[2],
+                               .tiles_y = (int32_t)graft_ceil_div(y->dim[1], TILE),
+                               .tiles_x = (int32_t)graft_ceil_div(y->dim[2], TILE)};
+    plan->tiles = x->dim[0] * plan->n.tiles_y * plan->n.tiles_x;
+}
+
+/* The largest block that keeps to `most`, a multiple of `step`, of those that cut all tiles evenly. */
+static int64_t even_block(int64_t tiles, int64_t step, int64_t most)
+{
+    const int64_t block = graft_max_i64(most / step, 1) * step;
+    const int64_t blocks = graft_max_i64(graft_ceil_div(tiles, block), 1);
+    return graft_max_i64(graft_ceil_div(graft_ceil_div(tiles, blocks), step), 1) * step;
+}
+
+static struct plan make_plan(const struct graft_opencl_device *device, const struct graft_call *call,
+                             bool local)
+{
+    struct plan plan = {.tile = graft_gemm_tile(device), .local = local};
+    describe(&plan, call);
+    struct numbers *const n = &plan.n;
+    const int64_t vector = local ? 1 : plan.tile.vector, rows = local ? 1 : plan.tile.rows;
+    const int64_t units = graft_max_i64(device->traits.compute_units, 1);
+    plan.wide = local ? n->filters : plan.tile.columns;
+    plan.filter_floats = (uint64_t)(POINTS * (int64_t)n->channels * plan.wide *
+                                    graft_ceil_div(n->filters, graft_max_i64(plan.wide, 1)));
+    n->in_pitch = (int32_t)pitch_of(n->channels, vector);
+    n->out_pitch = (int32_t)pitch_of(n->filters, vector);
+
+    const int64_t per_tile = graft_max_i64(POINTS * ((int64_t)n->in_pitch + n->out_pitch), 1);
+    const int64_t cached = graft_min_i64(graft_max_i64(FUSED_FLOATS / per_tile, 3 * rows), FUSED_ROWS * rows);
+    plan.fused = !local && (int64_t)n->channels * n->filters <= FUSED_FILTER_FLOATS &&
+                 plan.tiles >= FUSED_LEAST_ROWS * rows * units;
+    if (plan.fused) {
+        /* As many blocks for each unit. */
+        const int64_t blocks = graft_ceil_div(graft_ceil_div(plan.tiles, cached), units) * units;
+        plan.block = graft_ceil_div(graft_ceil_div(plan.tiles, blocks), rows) * rows;
+    } else {
+        const int64_t most = graft_max_i64((int64_t)(device->traits.scratch_bytes / sizeof(float)) / per_tile,
+                                           LEAST_ROWS * rows);
+        plan.block = even_block(plan.tiles, rows, graft_min_i64(most, local ? MOST_TILES_LOCAL : MOST_TILES));
+    }
+    n->in_point = (int32_t)(plan.block * n->in_pitch + EXTRA_FLOATS);
+    n->out_point = (int32_t)(plan.block * n->out_pitch + EXTRA_FLOATS);
+    plan.packed_bytes = graft_round_up(plan.filter_floats * sizeof(float), 256);
+    plan.input_bytes = graft_round_up((uint64_t)POINTS * (uint64_t)n->in_point * sizeof(float), 256);
+    plan.output_bytes = graft_round_up((uint64_t)POINTS * (uint64_t)n->out_point * sizeof(float), 256);
+    if (plan.fused) {
+        plan.slice = (plan.input_bytes + plan.output_bytes) / sizeof(float);
+        plan.slices = (uint64_t)graft_min_i64(FUSED_SLICES * units, graft_ceil_div(plan.tiles, plan.block));
+    }
+    return plan;
+}
+
+static const char *check(const struct graft_opencl_device *device, const struct graft_call *call, bool local,
+                         struct graft_variant_info *info)
+{
+    const struct graft_conv2d_attributes *const a = &call->attributes.conv2d;
+    const struct graft_shape *const w = &call->in[W].shape;
+    const struct graft_shape *const x = &call->in[0].shape;
+    const struct graft_shape *const y = &call->out[0].shape;
+    if (w->dim[1] != 3 || w->dim[2] != 3)
+        return "it takes 3×3 filters";
+    if (a->stride[0] != 1 || a->stride[1] != 1 || a->dilation[0] != 1 || a->dilation[1] != 1)
+        return "it takes stride 1 and dilation 1";
+    if (a->groups != 1)
+        return "it takes one group";
+    if (w->dim[0] < LEAST_CHANNELS || w->dim[3] < LEAST_CHANNELS)
+        return "it gains nothing below 16 channels";
+    const struct graft_conv conv =
+        call->op == GRAFT_OP_CONV2D_GRAD_INPUT ? graft_conv_grad_input(call) : graft_conv_forward(call);
+    const char *const reason = graft_conv_limits(&conv);
+    if (reason != NULL)
+        return reason;
+    const struct plan plan = make_plan(device, call, local);
+    if (2 * y->dim[1] * y->dim[2] < (int64_t)plan.n.tiles_y * plan.n.tiles_x * TILE * TILE)
+        return "more than half of its tiles would lie outside the output";
+    if (plan.n.base_y < -1 || plan.n.base_x < -1 || y->dim[1] + 1 + plan.n.base_y > x->dim[1] ||
+        y->dim[2] + 1 + plan.n.base_x > x->dim[2])
+        return "it takes pads of one: an output with a single tap inside would have the rounding errors of "
+               "nine";
+    if (w->dim[0] * w->dim[3] > FUSED_FILTER_FLOATS &&
+        plan.tiles < (plan.prepared ? FEWEST_TILES : FEWEST_TILES_UNPREPARED))
+        return "for so few tiles its filters, four times as large, take longer to load than they save";
+    if (plan.filter_floats > INT32_MAX)
+        return "its filters would have 2^31 elements or more";
+    info->prepared_bytes = plan.prepared ? plan.packed_bytes : 0;
+    info->workspace_bytes =
+        (plan.prepared ? 0 : plan.packed_bytes) +
+        (plan.fused ? plan.slice * plan.slices * sizeof(float) : plan.input_bytes + plan.output_bytes);
+    return NULL;
+}
+
+const char *graft_winograd_check(const struct graft_opencl_device *device, const struct graft_call *call,
+                                 struct graft_variant_info *info)
+{
+    return check(device, call, false, info);
+}
+
+const char *graft_winograd_local_check(const struct graft_opencl_device *device,
+                                       const struct graft_call *call, struct graft_variant_info *info)
+{
+    const char *const reason = graft_local_reason(device);
+    return reason != NULL ? reason : check(device, call, true, info);
+}
+
+static bool is_local(const struct graft_opencl_kernel *kernel)
+{
+    return kernel->variant->family == GRAFT_OPENCL_GPU;
+}
+
+enum graft_status graft_winograd_open(struct graft_opencl_device *device, struct graft_opencl_kernel *kernel)
+{
+    const struct plan plan = make_plan(device, &kernel->call, is_local(kernel));
+    const int vector = plan.local ? 1 : plan.tile.vector;
+    enum graft_status status =
+        graft_opencl_add(device, kernel, "winograd.cl", "winograd_filters", "-DVEC=%d -DSPAN=1", vector);
+    if (status == GRAFT_OK && plan.fused)
+        return graft_opencl_add(device, kernel, "winograd_fused.cl", "winograd_fused",
+                                "-DVEC=%d -DSPAN=1 -DVECTOR=%d -DROWS=%d", vector, vector, plan.tile.rows);
+    if (status == GRAFT_OK)
+        status =
+            graft_opencl_add(device, kernel, "winograd.cl", "winograd_input", "-DVEC=%d -DSPAN=1", vector);
+    if (status == GRAFT_OK)
+        status = plan.local ? graft_local_add(device, kernel, "local_gather")
+                            : graft_gemm_add(device, kernel, "gemm_gather");
+    if (status == GRAFT_OK)
+        status =
+            graft_opencl_add(device, kernel, "winograd.cl", "winograd_output", "-DVEC=%d -DSPAN=1", vector);
+    return status;
+}
+
+/* x items along vectors or channels, y along k or tiles. */
+static struct graft_opencl_range range_of(const struct graft_opencl_device *device, bool local, int64_t x,
+                                          int64_t y)
+{
+    size_t group = local ? GROUP : 1;
+    while (group > device->traits.max_group || group > device->traits.max_items[0])
+        group /= 2;
+    return (struct graft_opencl_range){
+        .dimensions = 2, .global = {(size_t)x, (size_t)y}, .local = {group, 1}};
+}
+
+static enum graft_status run_filters(struct graft_opencl_device *device, struct graft_opencl_kernel *kernel,
+                                     const struct plan *plan, struct graft_tensor w, struct graft_tensor to)
+{
+    /* w [o, 3, 3, c] */
+    const int32_t c = plan->backward ? plan->n.filters : plan->n.channels,
+                  vector = plan->local ? 1 : plan->tile.vector;
+    const int32_t each = plan->local ? 1 : ITEM_FILTERS;
+    const int32_t steps[4] = {plan->backward ? 1 : 9 * c, plan->backward ? 9 * c : 1, c, plan->backward};
+    const int32_t sizes[4] = {plan->n.filters, plan->n.channels, plan->wide, each};
+    struct graft_opencl_args args = {0};
+    graft_opencl_arg_tensor(device, &args, w, sizeof(float));
+    graft_opencl_arg_tensor(device, &args, to, sizeof(float));
+    graft_opencl_arg_ints(&args, steps, 4);
+    graft_opencl_arg_ints(&args, sizes, 4);
+    const struct graft_opencl_range range =
+        range_of(device, plan->local, graft_ceil_div(plan->n.filters, plan->wide) * plan->wide / vector,
+                 graft_ceil_div(plan->n.channels, each));
+    return graft_opencl_launch(device, kernel, FILTERS, &args, &range);
+}
+
+enum graft_status graft_winograd_prepare(struct graft_opencl_device *device,
+                                         struct graft_opencl_kernel *kernel, const struct graft_tensor *in)
+{
+    const struct plan plan = make_plan(device, &kernel->call, is_local(kernel));
+    return plan.prepared ? run_filters(device, kernel, &plan, in[W], kernel->prepared) : GRAFT_OK;
+}
+
+/* ---- what a run works on ---- */
+
+struct run {
+    struct graft_opencl_device *device;
+    struct graft_opencl_kernel *kernel;
+    const struct plan *plan;
+    struct graft_products products; /* a: x; b: transformed filters; bias, residual, y, … */
+    struct graft_tensor scratch;
+};
+
+static void arg_outputs(const struct run *run, struct graft_opencl_args *args)
+{
+    graft_opencl_arg_tensor(run->device, args, run->products.bias, sizeof(float));
+    graft_opencl_arg_tensor(run->device, args, run->products.residual, sizeof(float));
+    graft_opencl_arg_tensor(run->device, args, run->products.y, sizeof(float));
+}
+
+static void arg_numbers(const struct numbers *n, struct graft_opencl_args *args)
+{
+    int32_t numbers[16];
+    memcpy(numbers, n, sizeof(numbers));
+    graft_opencl_arg_ints(args, numbers, 16);
+}
+
+static enum graft_status run_fused(const struct run *run)
+{
+    const struct plan *const plan = run->plan;
+    struct numbers n = plan->n;
+    const double tile_flops = 2.0 * POINTS * (double)n.channels * (double)n.filters;
+    const int64_t launch =
+        graft_launch_blocks(run->device, plan->tiles, plan->block, tile_flops) * plan->block;
+    enum graft_status status = GRAFT_OK;
+    for (int64_t first = 0; first < plan->tiles && status == GRAFT_OK; first += launch) {
+        n.first = (int32_t)first;
+        n.end = (int32_t)graft_min_i64(plan->tiles, first + launch);
+        const int64_t blocks = graft_ceil_div(n.end - first, plan->block);
+        struct graft_opencl_args args = {0};
+        graft_opencl_arg_tensor(run->device, &args, run->products.a, sizeof(float));
+        graft_opencl_arg_tensor(run->device, &args, run->products.b, sizeof(float));
+        arg_outputs(run, &args);
+        graft_opencl_arg_tensor(run->device, &args, run->scratch, sizeof(float));
+        graft_opencl_arg_ulong(&args, plan->slice);
+        arg_numbers(&n, &args);
+        graft_opencl_arg_int(&args, graft_product_flags(&run->products));
+        graft_opencl_arg_int(&args, plan->block);
+        const struct graft_opencl_range range =
+            range_of(run->device, false, graft_min_i64(blocks, (int64_t)plan->slices), 1);
+        status = graft_opencl_launch(run->device, run->kernel, FUSED, &args, &range);
+    }
+    return status;
+}
+
+/* Tiles [n->first, n->end): patches, products, outputs. */
+static enum graft_status run_batch(const struct run *run, const struct numbers *n)
+{
+    const struct plan *const plan = run->plan;
+    const int64_t count = n->end - n->first, each = plan->local ? 1 : ITEM_TILES;
+    const struct graft_tensor products_at = graft_opencl_at(run->scratch, plan->input_bytes);
+    struct graft_opencl_args input = {0};
+    graft_opencl_arg_tensor(run->device, &input, run->products.a, sizeof(float));
+    graft_opencl_arg_tensor(run->device, &input, run->scratch, sizeof(float));
+    arg_numbers(n, &input);
+    graft_opencl_arg_int(&input, each);
+    struct graft_opencl_range range =
+        range_of(run->device, plan->local, plan->local ? n->channels : 1, graft_ceil_div(count, each));
+    enum graft_status status = graft_opencl_launch(run->device, run->kernel, INPUT, &input, &range);
+    if (status != GRAFT_OK)
+        return status;
+
+    struct graft_gather gather;
+    graft_gather_dense(&gather, count, n->channels, n->filters);
+    gather.pixel = n->in_pitch;
+    gather.leading = n->out_pitch;
+    const struct graft_products products = {.a = run->scratch,
+                                            .b = run->products.b,
+                                            .y = products_at,
+                                            .groups = 1,
+                                            .batches = POINTS,
+                                            .a_batch = n->in_point,
+                                            .b_batch = plan->filter_floats / POINTS,
+                                            .y_batch = n->out_point};
+    const struct graft_gemm_pack steps = {.inner_step = n->filters, .column_step = 1};
+    status = plan->local
+                 ? graft_local_run_gather(run->device, run->kernel, PRODUCT, &gather, &products, &steps)
+                 : graft_gemm_run_gather(run->device, run->kernel, PRODUCT, &gather, &products);
+    if (status != GRAFT_OK)
+        return status;
+
+    struct graft_opencl_args output = {0};
+    graft_opencl_arg_tensor(run->device, &output, products_at, sizeof(float));
+    arg_outputs(run, &output);
+    arg_numbers(n, &output);
+    graft_opencl_arg_int(&output, graft_product_flags(&run->products));
+    graft_opencl_arg_int(&output, each);
+    range = range_of(run->device, plan->local, plan->local ? n->filters : 1, graft_ceil_div(count, each));
+    return graft_opencl_launch(run->device, run->kernel, OUTPUT, &output, &range);
+}
+
+static enum graft_status run_phases(const struct run *run)
+{
+    enum graft_status status = GRAFT_OK;
+    for (int64_t first = 0; first < run->plan->tiles && status == GRAFT_OK; first += run->plan->block) {
+        struct numbers n = run->plan->n;
+        n.first = (int32_t)first;
+        n.end = (int32_t)graft_min_i64(run->plan->tiles, first + run->plan->block);
+        status = run_batch(run, &n);
+    }
+    return status;
+}
+
+enum graft_status graft_winograd_run(struct graft_opencl_device *device, struct graft_opencl_kernel *kernel,
+                                     const struct graft_tensor *in, const struct graft_tensor *out,
+                                     struct graft_tensor workspace)
+{
+    const struct plan plan = make_plan(device, &kernel->call, is_local(kernel));
+    struct run run = {.device = device,
+                      .kernel = kernel,
+                      .plan = &plan,
+                      .products = {.a = in[X],
+                                   .b = plan.prepared ? kernel->prepared : workspace,
+                                   .y = out[0],
+                                   .accumulate = (kernel->call.accumulate & 1u) != 0},
+                      .scratch = plan.prepared ? workspace : graft_opencl_at(workspace, plan.packed_bytes)};
+    if (!plan.backward) {
+        run.products.bias = in[BIAS];
+        run.products.residual = in[RESIDUAL];
+        run.products.activation = kernel->call.attributes.conv2d.activation;
+    }
+    if (graft_shape_count(&kernel->call.out[0].shape) == 0)
+        return GRAFT_OK;
+    if (!plan.prepared) {
+        const enum graft_status status = run_filters(device, kernel, &plan, in[W], workspace);
+        if (status != GRAFT_OK)
+            return status;
+    }
+    return plan.fused ? run_fused(&run) : run_phases(&run);
+}
