@@ -22,6 +22,7 @@ static const struct graft_case cases[] = {
     BOTH("stats_offset_wide", OFFSET, 1, 1000, 3, 1000),
     BOTH("g32_c64", NORMAL, 32, 64, 3, 7, 9, 64),
     BOTH("g2_c257x2", OFFSET, 2, 514, 2, 5, 514),
+    BOTH("g129_c258", NORMAL, 129, 258, 2, 3, 258),
     BOTH("wide_width", NORMAL, 2, 640, 2, 3, 2, 640),
     BOTH("many_pixels", NORMAL, 3, 6, 2, 31, 33, 6),
     BOTH("many_rows", NORMAL, 1, 16, 1543, 16),

@@ -19,6 +19,7 @@ static const struct graft_case cases[] = {
     GRAD("offset", OFFSET, 4, 8, 3, 7, 5, 8),
     GRAD("offset_wide", OFFSET, 1, 1000, 3, 1000),
     GRAD("g32_c64", NORMAL, 32, 64, 3, 7, 9, 64),
+    GRAD("g129_c258", NORMAL, 129, 258, 2, 3, 258),
     GRAD("wide_width", NORMAL, 2, 640, 2, 3, 2, 640),
     GRAD("many_pixels", NORMAL, 3, 6, 2, 31, 33, 6),
     GRAD("many_rows", NORMAL, 1, 16, 1543, 16),

@@ -17,6 +17,7 @@ static const struct graft_case cases[] = {
     GRAD("many_rows", NORMAL, 1, 0, 1543, 16),      GRAD("many_images", NORMAL, 2, 0, 301, 5, 7, 4),
     GRAD("chunks", NORMAL, 4, 0, 41, 4, 9, 64),     GRAD("only_gamma", NORMAL, 2, 2, 2, 3, 5, 6),
     GRAD("only_beta", NORMAL, 2, 1, 2, 3, 5, 6),    GRAD("none", NORMAL, 2, 0, 0, 3, 5, 6),
+    GRAD("g129_c258", NORMAL, 129, 0, 2, 3, 258),
 };
 
 static void derive(const struct graft_call *call, double *const *in)
