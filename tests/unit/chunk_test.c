@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Plans that take a few pictures at a time through many layers compute what plans of whole batches compute.
  */
+#include "base/context.h"
 #include "base/random.h"
 #include "graph/plan.h"
 #include "support/support.h"
@@ -28,12 +29,16 @@ static int convolution(struct graft_graph *graph, int x, const char *name, int64
 static struct network make_network(struct graft_graph *graph, int64_t batch)
 {
     const struct graft_shape input = graft_shape_of(4, batch, SIDE, SIDE, 3);
+    const struct graft_shape lines = graft_shape_of(3, batch, SIDE * SIDE, CHANNELS);
+    const struct graft_shape maps = graft_shape_of(4, batch, SIDE, SIDE, CHANNELS);
     const struct graft_shape flat = graft_shape_of(2, batch, SIDE * SIDE * 2 * CHANNELS);
     const struct graft_shape dense = graft_shape_of(2, CLASSES, flat.dim[1]);
     struct network net = {.x = graft_graph_input(graph, "x", GRAFT_DTYPE_F32, &input)};
     const int a = convolution(graph, net.x, "a", 3, CHANNELS);
     net.early = convolution(graph, a, "b", CHANNELS, CHANNELS);
-    const int sum = graft_add(graph, net.early, a);
+    /* A view of what is an output, too. */
+    const int view = graft_unary(graph, GRAFT_UNARY_TANH, graft_reshape(graph, net.early, &lines));
+    const int sum = graft_add(graph, graft_reshape(graph, view, &maps), a);
     const int parts[] = {sum, convolution(graph, sum, "c", CHANNELS, CHANNELS)};
     const int wide = graft_concat(graph, parts, 2, 3);
     const int rows = graft_reshape(graph, wide, &flat);
@@ -58,35 +63,54 @@ static void fill(const char *name, int64_t count, float *to)
         to[i] = graft_random_uniform(&random) - 0.5f;
 }
 
+struct opened {
+    struct graft_graph *graph;
+    struct graft_variables *variables;
+    struct graft_plan *plan;
+    struct network net;
+};
+
+static void open_plan(struct graft_device *device, int64_t batch, bool whole, struct opened *o)
+{
+    static float data[CLASSES * SIDE * SIDE * 2 * CHANNELS];
+    const struct graft_plan_options options = {.whole_batch = whole};
+    assert_int_equal(graft_graph_open(device->context, GRAFT_DTYPE_F32, &o->graph), GRAFT_OK);
+    assert_int_equal(graft_variables_open(device, &o->variables), GRAFT_OK);
+    o->net = make_network(o->graph, batch);
+    assert_int_equal(graft_plan_open(o->graph, device, o->variables, &options, &o->plan), GRAFT_OK);
+    for (int i = 0; i < graft_variables_count(o->variables); i++) {
+        struct graft_desc desc;
+        const char *const name = graft_variables_at(o->variables, i, &desc, NULL);
+        fill(name, graft_shape_count(&desc.shape), data);
+        assert_int_equal(graft_variables_write(o->variables, name, data, graft_desc_bytes(&desc)), GRAFT_OK);
+    }
+    fill("x", batch * SIDE * SIDE * 3, data);
+    assert_int_equal(graft_plan_write(o->plan, o->net.x, data, (uint64_t)batch * SIDE * SIDE * 3 * 4),
+                     GRAFT_OK);
+}
+
+static void close_plan(struct opened *o)
+{
+    graft_plan_close(&o->plan);
+    graft_variables_close(&o->variables);
+    graft_graph_close(&o->graph);
+}
+
 static void compute(struct graft_device *device, int64_t batch, bool whole, bool profile,
                     struct result *result)
 {
-    static float data[CLASSES * SIDE * SIDE * 2 * CHANNELS];
-    struct graft_graph *graph = NULL;
-    struct graft_variables *variables = NULL;
-    struct graft_plan *plan = NULL;
-    const struct graft_plan_options options = {.whole_batch = whole};
-    assert_int_equal(graft_graph_open(device->context, GRAFT_DTYPE_F32, &graph), GRAFT_OK);
-    assert_int_equal(graft_variables_open(device, &variables), GRAFT_OK);
-    const struct network net = make_network(graph, batch);
-    assert_int_equal(graft_plan_open(graph, device, variables, &options, &plan), GRAFT_OK);
-    for (int i = 0; i < graft_variables_count(variables); i++) {
-        struct graft_desc desc;
-        const char *const name = graft_variables_at(variables, i, &desc, NULL);
-        fill(name, graft_shape_count(&desc.shape), data);
-        assert_int_equal(graft_variables_write(variables, name, data, graft_desc_bytes(&desc)), GRAFT_OK);
-    }
-    fill("x", batch * SIDE * SIDE * 3, data);
-    assert_int_equal(graft_plan_write(plan, net.x, data, (uint64_t)batch * SIDE * SIDE * 3 * 4), GRAFT_OK);
+    struct opened o = {0};
+    open_plan(device, batch, whole, &o);
+    struct graft_plan *const plan = o.plan;
     for (int run = 0; run < 2; run++) /* the second finds what the first has left */
         assert_int_equal(profile ? graft_plan_profile(plan, GRAFT_SEGMENT_COMPUTE)
                                  : graft_plan_run(plan, GRAFT_SEGMENT_COMPUTE),
                          GRAFT_OK);
-    assert_int_equal(graft_plan_read(plan, net.early, result->early,
+    assert_int_equal(graft_plan_read(plan, o.net.early, result->early,
                                      (uint64_t)batch * SIDE * SIDE * CHANNELS * sizeof(float)),
                      GRAFT_OK);
     assert_int_equal(
-        graft_plan_read(plan, net.logits, result->logits, (uint64_t)batch * CLASSES * sizeof(float)),
+        graft_plan_read(plan, o.net.logits, result->logits, (uint64_t)batch * CLASSES * sizeof(float)),
         GRAFT_OK);
     result->chunks = plan->chunks;
     double seconds = 0;
@@ -96,9 +120,7 @@ static void compute(struct graft_device *device, int64_t batch, bool whole, bool
         seconds += node.seconds;
     }
     assert_true(profile ? seconds > 0 && seconds < 10 : seconds == 0);
-    graft_plan_close(&plan);
-    graft_variables_close(&variables);
-    graft_graph_close(&graph);
+    close_plan(&o);
 }
 
 static void assert_near(const float *a, const float *b, int64_t count)
@@ -162,6 +184,61 @@ static void on_opencl(void **state)
     assert_true(chunked >= MOST / 2);
 }
 
+/* A device whose N-th kernel from now on fails. */
+static struct {
+    const struct graft_backend *real;
+    atomic_int left;
+} failing;
+
+static enum graft_status run_or_fail(struct graft_device *device, struct graft_kernel *kernel,
+                                     const struct graft_tensor *in, const struct graft_tensor *out,
+                                     struct graft_tensor workspace)
+{
+    if (atomic_fetch_sub(&failing.left, 1) == 1)
+        return graft_fail(device->context, GRAFT_ERROR_DEVICE, "kernels fail here");
+    return failing.real->kernel_run(device, kernel, in, out, workspace);
+}
+
+/* Whichever chunk's kernel fails, in whichever lane: the run does, and the next one is as if nothing had
+ * been. */
+static void a_chunk_that_fails_is_told(void **state)
+{
+    (void)state;
+    static struct result whole, after;
+    const struct graft_context_options options = {.threads = 2};
+    struct graft_context *context = NULL;
+    struct graft_device *device = NULL;
+    assert_int_equal(graft_context_open(&options, &context), GRAFT_OK);
+    assert_int_equal(graft_device_open(context, "cpu", &device), GRAFT_OK);
+    device->cache_bytes = 1;
+    compute(device, 7, true, false, &whole);
+    struct opened o = {0};
+    open_plan(device, 7, false, &o);
+    assert_true(o.plan->chunks.count == 7 && o.plan->chunks.lanes == 2);
+    failing.real = device->backend;
+    struct graft_backend faulty = *device->backend;
+    faulty.kernel_run = run_or_fail;
+    device->backend = &faulty;
+    int at = 0;
+    for (enum graft_status status = GRAFT_ERROR_DEVICE; status != GRAFT_OK;) {
+        atomic_store(&failing.left, ++at);
+        status = graft_plan_run(o.plan, GRAFT_SEGMENT_COMPUTE);
+        if (status != GRAFT_OK) {
+            assert_int_equal(status, GRAFT_ERROR_DEVICE);
+            assert_non_null(strstr(graft_context_error(context), "kernels fail here"));
+            assert_int_equal(graft_plan_run(o.plan, GRAFT_SEGMENT_COMPUTE), GRAFT_OK);
+        }
+        assert_int_equal(graft_plan_read(o.plan, o.net.logits, after.logits, 7 * CLASSES * sizeof(float)),
+                         GRAFT_OK);
+        assert_near(after.logits, whole.logits, 7 * CLASSES);
+    }
+    assert_true(at > 7 * (o.plan->chunks.end - o.plan->chunks.begin) / 2);
+    device->backend = failing.real;
+    close_plan(&o);
+    graft_device_close(&device);
+    graft_context_close(&context);
+}
+
 /* The oracle stays as plain as it is. */
 static void reference_has_whole_batches(void **state)
 {
@@ -182,6 +259,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(on_cpu),
         cmocka_unit_test(on_opencl),
+        cmocka_unit_test(a_chunk_that_fails_is_told),
         cmocka_unit_test(reference_has_whole_batches),
     };
     return cmocka_run_group_tests_name("chunk", tests, NULL, NULL);
