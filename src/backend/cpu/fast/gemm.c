@@ -25,7 +25,6 @@ struct job {
     int tail; /* columns in the last vector, 0 for a whole one */
     bool add_c;
     bool add_residual;
-    bool plain; /* whole vectors, nothing but a store */
     enum graft_unary activation;
 };
 
@@ -38,11 +37,49 @@ FAST_INLINE vec activate(vec x, enum graft_unary activation)
     return x;
 }
 
-/* What is more than storing whole vectors: sums[rows][vectors] come by memory. */
+/* For all vectors `x` of a tile, at `at`; rows and vectors are constants. */
+#define EACH(...)                                                                                            \
+    _Pragma("GCC unroll 16") for (int row = 0; row < rows; row++)                                            \
+    {                                                                                                        \
+        float *const line = job->c[row >= FAST_HALF] + (row % FAST_HALF) * job->c_row;                       \
+        _Pragma("GCC unroll 4") for (int v = 0; v < vectors; v++)                                            \
+        {                                                                                                    \
+            float *const at = line + v * FAST_WIDTH;                                                         \
+            __VA_ARGS__;                                                                                     \
+        }                                                                                                    \
+    }
+
+/* Late activations, on what has been stored. */
+static __attribute__((noinline)) void activate_stored(const struct job *job, int rows, int columns)
+{
+    for (int row = 0; row < rows; row++)
+        FAST(activate)(job->c[row >= FAST_HALF] + (row % FAST_HALF) * job->c_row, columns, job->activation);
+}
+
+/* Whole vectors: what belongs to a sum is added while it is in its register. */
+FAST_INLINE void finish_whole(const struct job *job, vec sums[FAST_ROWS][FAST_VECTORS], const int rows,
+                              const int vectors)
+{
+    if (job->bias)
+        EACH(sums[row][v] += vec_load(job->bias + v * FAST_WIDTH); (void)at)
+    if (job->add_residual)
+        EACH(sums[row][v] += vec_load(at + job->residual))
+    if (job->add_c)
+        EACH(sums[row][v] += vec_load(at))
+    if (job->activation == GRAFT_UNARY_RELU)
+        EACH(sums[row][v] = vec_relu(sums[row][v]); (void)at)
+    else if (job->activation == GRAFT_UNARY_RELU6)
+        EACH(sums[row][v] = vec_relu6(sums[row][v]); (void)at)
+    EACH(vec_store(at, sums[row][v]))
+    if (fast_is_late(job->activation))
+        activate_stored(job, rows, vectors * FAST_WIDTH);
+}
+
+/* The last vector is not whole: sums[rows][vectors] come by memory. */
 static __attribute__((noinline)) void finish(const struct job *job, const vec *sums, int rows, int vectors)
 {
     for (int v = 0; v < vectors; v++) {
-        const int count = v == vectors - 1 && job->tail ? job->tail : FAST_WIDTH;
+        const int count = v == vectors - 1 ? job->tail : FAST_WIDTH;
         const bool whole = count == FAST_WIDTH;
         vec bias = {0};
         if (job->bias)
@@ -62,11 +99,8 @@ static __attribute__((noinline)) void finish(const struct job *job, const vec *s
                 vec_store_part(c, sum, count);
         }
     }
-    if (!fast_is_late(job->activation))
-        return;
-    const int columns = job->tail ? (vectors - 1) * FAST_WIDTH + job->tail : vectors * FAST_WIDTH;
-    for (int row = 0; row < rows; row++)
-        FAST(activate)(job->c[row >= FAST_HALF] + (row % FAST_HALF) * job->c_row, columns, job->activation);
+    if (fast_is_late(job->activation))
+        activate_stored(job, rows, (vectors - 1) * FAST_WIDTH + job->tail);
 }
 
 /* rows, vectors and k_contiguous are constants of each instance, so that sums live in registers. */
@@ -128,14 +162,8 @@ FAST_INLINE void multiply(const struct job *job, const int rows, const int vecto
         }
     }
 
-    if (job->plain) {
-#pragma GCC unroll 16
-        for (int row = 0; row < rows; row++) {
-            float *const c = job->c[row >= FAST_HALF] + (row % FAST_HALF) * job->c_row;
-#pragma GCC unroll 4
-            for (int v = 0; v < vectors; v++)
-                vec_store(c + v * FAST_WIDTH, sums[row][v]);
-        }
+    if (!job->tail) {
+        finish_whole(job, sums, rows, vectors);
         return;
     }
     vec flat[FAST_ROWS * FAST_VECTORS];
@@ -167,7 +195,8 @@ INSTANCES(1)
 INSTANCES(2)
 INSTANCES(3)
 INSTANCES(4)
-INSTANCES(5) INSTANCES(6)
+INSTANCES(5)
+INSTANCES(6)
 #if FAST_ROWS > 6
     INSTANCES(7) INSTANCES(8) INSTANCES(9) INSTANCES(10)
 #endif
@@ -208,7 +237,6 @@ static void sweep_tiles(const struct fast_product *product, const struct fast_ti
             .add_residual = first == 0 && product->residual,
             .activation = is_last ? product->activation : GRAFT_UNARY_NONE,
         };
-        job.plain = !job.tail && !job.bias && !job.add_c && !job.add_residual && !job.activation;
         const int vectors = (columns + FAST_WIDTH - 1) / FAST_WIDTH;
         for (int t = 0; t < n_tiles; t++) {
             job.a[0] = tiles[t].a[0];

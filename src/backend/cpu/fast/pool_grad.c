@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The gradients of pooling. Maximum: an item owns a block of channels of an image, finds the maximum of each
- * window again and adds dy there, window after window. Average: each element of dx gathers from the windows
- * that hold it.
+ * The gradients of pooling. Maximum: an item owns a band of rows of dx; it finds the maximum of each window
+ * that reaches into the band again and adds dy there, window after window. Average: each element of dx
+ * gathers from the windows that hold it.
  */
 #include "backend/cpu/fast/common.h"
 #include "backend/cpu/fast/vector.h"
 #include "backend/cpu/pooling.h"
 
-#define BLOCK (2 * FAST_WIDTH) /* channels of an item */
+#define BAND_FLOATS (96 * 1024) /* of dx that an item owns: it stays in the second-level cache */
 #define MOST_WINDOWS 64
 
 FAST_INLINE vec load(const float *from, int count)
@@ -24,42 +24,64 @@ FAST_INLINE void store(float *to, vec value, int count)
         vec_store_part(to, value, count);
 }
 
-/* Adds dy at the maximum of one window; x and dx at the window's first pixel. */
-FAST_INLINE void scatter(float *dx, const float *x, const float *dy, int64_t rows, int64_t pixels,
-                         int64_t row, int64_t pixel, int count)
+/* A window and the band of dx; the first pixel of the window is where x and dx point to. */
+struct max_window {
+    float *dx;
+    const float *x, *dy;
+    int64_t rows, pixels; /* of the window */
+    int64_t begin, end;   /* its rows that lie in the band */
+    int64_t row, pixel;   /* floats from row to row and pixel to pixel */
+};
+
+/* Adds dy at the window's maximum, for `count` channels from c on; rows and pixels are constants where the
+ * window is a usual one. */
+FAST_INLINE void scatter(const struct max_window *w, int64_t rows, int64_t pixels, int64_t c, int count)
 {
+    const float *const x = w->x + c;
     vec best = load(x, count);
     vec_int at = {0};
     int32_t tap = 0;
     for (int64_t i = 0; i < rows; i++) {
         for (int64_t j = 0; j < pixels; j++, tap++) {
-            const vec value = load(x + i * row + j * pixel, count);
+            const vec value = load(x + i * w->row + j * w->pixel, count);
             const vec_int better = (value > best) | ((value != value) & (best == best));
             best = vec_select(better, value, best);
             at = (better & tap) | (~better & at);
         }
     }
-    const vec gradient = load(dy, count);
-    tap = 0;
-    for (int64_t i = 0; i < rows; i++) {
+    const vec gradient = load(w->dy + c, count);
+    for (int64_t i = w->begin; i < w->end; i++) {
+        tap = (int32_t)(i * pixels);
         for (int64_t j = 0; j < pixels; j++, tap++) {
-            float *const to = dx + i * row + j * pixel;
+            float *const to = w->dx + c + i * w->row + j * w->pixel;
             store(to, load(to, count) + (vec)((vec_int)gradient & (at == tap)), count);
         }
     }
 }
 
+FAST_INLINE void scatter_channels(const struct max_window *w, int64_t rows, int64_t pixels, int64_t channels)
+{
+    int64_t c = 0;
+    for (; c + FAST_WIDTH <= channels; c += FAST_WIDTH)
+        scatter(w, rows, pixels, c, FAST_WIDTH);
+    if (c < channels)
+        scatter(w, rows, pixels, c, (int)(channels - c));
+}
+
+static void scatter_window(const struct max_window *w, int64_t channels)
+{
+    if (w->rows == 3 && w->pixels == 3)
+        scatter_channels(w, 3, 3, channels);
+    else if (w->rows == 2 && w->pixels == 2)
+        scatter_channels(w, 2, 2, channels);
+    else
+        scatter_channels(w, w->rows, w->pixels, channels);
+}
+
 struct max_grad {
     const struct graft_cpu_args *args;
-    int64_t blocks; /* of channels */
+    int64_t rows, bands; /* of a band; of an image */
 };
-
-static void clear(float *dx, int64_t rows, int64_t row, int64_t pixels, int64_t pixel, int64_t count)
-{
-    for (int64_t i = 0; i < rows; i++)
-        for (int64_t j = 0; j < pixels; j++)
-            memset(dx + i * row + j * pixel, 0, (size_t)count * sizeof(float));
-}
 
 static void max_item(void *argument, int64_t item, int thread)
 {
@@ -67,38 +89,35 @@ static void max_item(void *argument, int64_t item, int thread)
     const struct max_grad *const grad = argument;
     const struct graft_call *const call = grad->args->call;
     const struct graft_pool_attributes *const a = &call->attributes.pool;
-    const struct graft_shape *const x_shape = &call->in[0].shape;
-    const struct graft_shape *const y_shape = &call->in[1].shape;
-    const int64_t channels = x_shape->dim[3];
-    const int64_t row = x_shape->dim[2] * channels;
-    const int64_t image = item / grad->blocks;
-    const int64_t first = item % grad->blocks * BLOCK;
-    const int64_t count = graft_min_i64(BLOCK, channels - first);
-    const float *const x = (const float *)grad->args->in[0] + image * x_shape->dim[1] * row + first;
-    float *const dx = (float *)grad->args->out[0] + image * x_shape->dim[1] * row + first;
-    const float *dy =
-        (const float *)grad->args->in[1] + image * y_shape->dim[1] * y_shape->dim[2] * channels + first;
-    int64_t cleared = fast_accumulates(call, 0) ? x_shape->dim[1] : 0; /* rows of dx that hold sums */
-    for (int64_t oh = 0; oh < y_shape->dim[1]; oh++) {
-        const struct pool_window rows = pool_window_of(a, 0, oh, x_shape->dim[1], y_shape->dim[1]);
-        if (rows.end > cleared) {
-            clear(dx + cleared * row, rows.end - cleared, row, x_shape->dim[2], channels, count);
-            cleared = rows.end;
-        }
-        for (int64_t ow = 0; ow < y_shape->dim[2]; ow++, dy += channels) {
-            const struct pool_window columns = pool_window_of(a, 1, ow, x_shape->dim[2], y_shape->dim[2]);
-            const int64_t at = rows.begin * row + columns.begin * channels;
-            const int64_t height = rows.end - rows.begin;
-            const int64_t width = columns.end - columns.begin;
-            int64_t c = 0;
-            for (; c + FAST_WIDTH <= count; c += FAST_WIDTH)
-                scatter(dx + at + c, x + at + c, dy + c, height, width, row, channels, FAST_WIDTH);
-            if (c < count)
-                scatter(dx + at + c, x + at + c, dy + c, height, width, row, channels, (int)(count - c));
+    const struct graft_shape *const in = &call->in[0].shape;
+    const struct graft_shape *const out = &call->in[1].shape;
+    const int64_t channels = in->dim[3];
+    const int64_t image = item / grad->bands;
+    const int64_t begin = item % grad->bands * grad->rows;
+    const int64_t end = graft_min_i64(begin + grad->rows, in->dim[1]);
+    struct max_window w = {.row = in->dim[2] * channels, .pixel = channels};
+    const float *const x = (const float *)grad->args->in[0] + image * in->dim[1] * w.row;
+    float *const dx = (float *)grad->args->out[0] + image * in->dim[1] * w.row;
+    if (!fast_accumulates(call, 0))
+        memset(dx + begin * w.row, 0, (size_t)((end - begin) * w.row) * sizeof(float));
+    const int64_t last = pool_last_window(a, 0, end - 1, in->dim[1], out->dim[1]);
+    for (int64_t oh = pool_first_window(a, 0, begin, in->dim[1], out->dim[1]); oh <= last; oh++) {
+        const struct pool_window rows = pool_window_of(a, 0, oh, in->dim[1], out->dim[1]);
+        w.rows = rows.end - rows.begin;
+        w.begin = graft_max_i64(begin - rows.begin, 0);
+        w.end = graft_min_i64(end - rows.begin, w.rows);
+        if (w.begin >= w.end)
+            continue;
+        w.dy = (const float *)grad->args->in[1] + (image * out->dim[1] + oh) * out->dim[2] * channels;
+        for (int64_t ow = 0; ow < out->dim[2]; ow++, w.dy += channels) {
+            const struct pool_window columns = pool_window_of(a, 1, ow, in->dim[2], out->dim[2]);
+            const int64_t at = rows.begin * w.row + columns.begin * channels;
+            w.pixels = columns.end - columns.begin;
+            w.x = x + at;
+            w.dx = dx + at;
+            scatter_window(&w, channels);
         }
     }
-    if (cleared < x_shape->dim[1])
-        clear(dx + cleared * row, x_shape->dim[1] - cleared, row, x_shape->dim[2], channels, count);
 }
 
 static const char *check_max(const struct graft_cpu_device *device, const struct graft_call *call,
@@ -114,8 +133,10 @@ static void run_max(const struct graft_cpu_device *device, const struct graft_cp
 {
     (void)device;
     const struct graft_shape *const x = &args->call->in[0].shape;
-    struct max_grad grad = {args, graft_ceil_div(x->dim[3], BLOCK)};
-    graft_pool_run(args->pool, x->dim[0] * grad.blocks, max_item, &grad);
+    struct max_grad grad = {.args = args};
+    grad.rows = fast_block(x->dim[1], 1, BAND_FLOATS / graft_max_i64(x->dim[2] * x->dim[3], 1), 1);
+    grad.bands = graft_ceil_div(x->dim[1], grad.rows);
+    graft_pool_run(args->pool, x->dim[0] * grad.bands, max_item, &grad);
 }
 
 /* The windows along one axis that hold a position. */
