@@ -7,6 +7,8 @@
 #include "support/support.h"
 
 #include <math.h>
+#include <sched.h>
+#include <unistd.h>
 
 enum { SIDE = 9, CHANNELS = 8, CLASSES = 5, MOST = 16 };
 
@@ -146,6 +148,7 @@ static void try_device(const char *name, int threads, int *chunked)
         skip();
     }
     assert_int_equal(status, GRAFT_OK);
+    int most = 0;
     for (int64_t batch = 1; batch <= MOST; batch++) {
         /* Room for one row; for some. */
         device->cache_bytes = batch % 3 ? 1 : 1 << 20;
@@ -156,10 +159,13 @@ static void try_device(const char *name, int threads, int *chunked)
             assert_int_equal(parts.chunks.rows * parts.chunks.count, batch);
             assert_true(parts.chunks.count >= parts.chunks.lanes);
             ++*chunked;
+            most =
+                parts.chunks.end - parts.chunks.begin > most ? parts.chunks.end - parts.chunks.begin : most;
         }
         assert_near(parts.early, whole.early, batch * SIDE * SIDE * CHANNELS);
         assert_near(parts.logits, whole.logits, batch * CLASSES);
     }
+    assert_true(most >= 8); /* three convolutions, tanh between two views, sum, concatenation */
     graft_device_close(&device);
     graft_context_close(&context);
     assert_int_equal(atomic_load(&memory.alive), 0);
@@ -239,6 +245,112 @@ static void a_chunk_that_fails_is_told(void **state)
     graft_context_close(&context);
 }
 
+/* Kernels that tell whether two of them work in the same memory at once; slow enough to meet. */
+static struct {
+    const struct graft_buffer *busy[8];
+    atomic_flag lock;
+    atomic_int met, shared;
+} watched = {.lock = ATOMIC_FLAG_INIT};
+
+static void note_busy(const struct graft_buffer *from, const struct graft_buffer *to)
+{
+    bool done = false;
+    int others = 0;
+    while (atomic_flag_test_and_set(&watched.lock))
+        sched_yield();
+    for (int i = 0; i < 8; i++) {
+        others += watched.busy[i] != NULL;
+        watched.shared += to != NULL && watched.busy[i] == to;
+    }
+    for (int i = 0; i < 8 && !done; i++)
+        if (watched.busy[i] == from) {
+            watched.busy[i] = to;
+            done = true;
+        }
+    watched.met += to != NULL && others > 0;
+    atomic_flag_clear(&watched.lock);
+    assert_true(done);
+}
+
+static enum graft_status run_watched(struct graft_device *device, struct graft_kernel *kernel,
+                                     const struct graft_tensor *in, const struct graft_tensor *out,
+                                     struct graft_tensor workspace)
+{
+    if (!workspace.buffer)
+        return failing.real->kernel_run(device, kernel, in, out, workspace);
+    note_busy(NULL, workspace.buffer);
+    usleep(3000);
+    const enum graft_status status = failing.real->kernel_run(device, kernel, in, out, workspace);
+    note_busy(workspace.buffer, NULL);
+    return status;
+}
+
+/* Each lane has a workspace of its own. */
+static void lanes_do_not_share_workspace(void **state)
+{
+    (void)state;
+    const struct graft_context_options options = {.threads = 4};
+    struct graft_context *context = NULL;
+    struct graft_device *device = NULL;
+    assert_int_equal(graft_context_open(&options, &context), GRAFT_OK);
+    assert_int_equal(graft_device_open(context, "cpu", &device), GRAFT_OK);
+    device->cache_bytes = 1;
+    struct opened o = {0};
+    open_plan(device, MOST, false, &o);
+    assert_int_equal(o.plan->chunks.lanes, 4);
+    failing.real = device->backend;
+    struct graft_backend slow = *device->backend;
+    slow.kernel_run = run_watched;
+    device->backend = &slow;
+    assert_int_equal(graft_plan_run(o.plan, GRAFT_SEGMENT_COMPUTE), GRAFT_OK);
+    device->backend = failing.real;
+    assert_true(watched.met > 0);
+    assert_int_equal(watched.shared, 0);
+    close_plan(&o);
+    graft_device_close(&device);
+    graft_context_close(&context);
+}
+
+/* An input of two dimensions whose first is not the batch's is whole for each chunk. */
+static void other_inputs_are_no_batch(void **state)
+{
+    (void)state;
+    enum { ROWS = 6, WIDTH = 4 };
+    const struct graft_shape rows = graft_shape_of(2, ROWS, WIDTH), one = graft_shape_of(2, 1, WIDTH);
+    const struct graft_context_options options = {.threads = 2};
+    struct graft_context *context = NULL;
+    struct graft_device *device = NULL;
+    struct graft_graph *graph = NULL;
+    struct graft_variables *variables = NULL;
+    struct graft_plan *plan = NULL;
+    float x[ROWS * WIDTH], y[ROWS * WIDTH] = {0};
+    const float bias[WIDTH] = {1, 10, 100, 1000};
+    for (int i = 0; i < ROWS * WIDTH; i++)
+        x[i] = (float)i;
+    assert_int_equal(graft_context_open(&options, &context), GRAFT_OK);
+    assert_int_equal(graft_device_open(context, "cpu", &device), GRAFT_OK);
+    device->cache_bytes = 1;
+    assert_int_equal(graft_graph_open(context, GRAFT_DTYPE_F32, &graph), GRAFT_OK);
+    assert_int_equal(graft_variables_open(device, &variables), GRAFT_OK);
+    const int in = graft_graph_input(graph, "x", GRAFT_DTYPE_F32, &rows);
+    const int other = graft_graph_input(graph, "bias", GRAFT_DTYPE_F32, &one);
+    const int out = graft_unary(graph, GRAFT_UNARY_RELU,
+                                graft_add(graph, graft_unary(graph, GRAFT_UNARY_RELU, in), other));
+    graft_graph_output(graph, out);
+    assert_int_equal(graft_plan_open(graph, device, variables, NULL, &plan), GRAFT_OK);
+    assert_int_equal(graft_plan_write(plan, in, x, sizeof x), GRAFT_OK);
+    assert_int_equal(graft_plan_write(plan, other, bias, sizeof bias), GRAFT_OK);
+    assert_int_equal(graft_plan_run(plan, GRAFT_SEGMENT_COMPUTE), GRAFT_OK);
+    assert_int_equal(graft_plan_read(plan, out, y, sizeof y), GRAFT_OK);
+    for (int i = 0; i < ROWS * WIDTH; i++)
+        assert_true(y[i] == x[i] + bias[i % WIDTH]);
+    graft_plan_close(&plan);
+    graft_variables_close(&variables);
+    graft_graph_close(&graph);
+    graft_device_close(&device);
+    graft_context_close(&context);
+}
+
 /* The oracle stays as plain as it is. */
 static void reference_has_whole_batches(void **state)
 {
@@ -260,6 +372,8 @@ int main(void)
         cmocka_unit_test(on_cpu),
         cmocka_unit_test(on_opencl),
         cmocka_unit_test(a_chunk_that_fails_is_told),
+        cmocka_unit_test(lanes_do_not_share_workspace),
+        cmocka_unit_test(other_inputs_are_no_batch),
         cmocka_unit_test(reference_has_whole_batches),
     };
     return cmocka_run_group_tests_name("chunk", tests, NULL, NULL);
