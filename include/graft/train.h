@@ -62,8 +62,9 @@ GRAFT_API void graft_trainer_close(struct graft_trainer **trainer);
 struct graft_step {
     /* in */
     const void *input; /* the model's input: the whole batch, rows beyond `valid` are ignored in the loss */
-    const int32_t *labels; /* [batch] */
-    int64_t valid;         /* 1..batch */
+    const void *const *rows; /* or instead of it [batch]: where each picture lies; NULL: `input` counts */
+    const int32_t *labels;   /* [batch] */
+    int64_t valid;           /* 1..batch */
     double learning_rate;
     int64_t number; /* from 1: bias correction of adam, dropout */
     bool no_update; /* compute loss and gradients only */
@@ -76,7 +77,8 @@ struct graft_step {
 
 /* One step. GRAFT_ERROR_NUMERIC if the loss is not finite, or with clip_norm the
  * gradients' norm (neither parameters nor optimizer state are changed then); the message names the first
- * layer that made NaN or Inf. After any other failure they may have been changed in part: write them again. */
+ * layer that made NaN or Inf. After any other failure they may have been changed in part: write them again.
+ */
 GRAFT_API GRAFT_MUST_CHECK enum graft_status graft_trainer_step(struct graft_trainer *trainer,
                                                                 struct graft_step *step);
 /* Rows computed at a time. */

@@ -66,6 +66,10 @@ enum graft_status graft_plan_refuse(const struct graft_plan *plan, uint64_t rese
 /* Where a value lives now; buffer NULL if it is not planned. */
 struct graft_tensor graft_plan_tensor(const struct graft_plan *plan, int value);
 
+/* As graft_plan_write, of rows (along the first dimension) that do not lie one behind the other. */
+GRAFT_MUST_CHECK enum graft_status graft_plan_write_rows(struct graft_plan *plan, int value,
+                                                         const void *const *rows, int64_t count);
+
 /* Chunks of memory of an arena, those of all lanes counted. */
 int graft_plan_buffer_count(const struct graft_plan *plan, int arena);
 

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Running a plan. Nothing here allocates. */
 #include "base/context.h"
+#include "base/pool.h"
+#include "base/size.h"
 #include "graph/plan.h"
 
 #include <math.h>
@@ -189,6 +191,50 @@ enum graft_status graft_plan_write(struct graft_plan *plan, int value, const voi
     if (status != GRAFT_OK || bytes == 0)
         return status;
     return plan->device->backend->buffer_write(plan->device, tensor, data, bytes);
+}
+
+struct row_writing {
+    struct graft_plan *plan;
+    struct graft_tensor to;
+    const void *const *rows;
+    uint64_t row_bytes;
+};
+
+static enum graft_status write_row(const struct row_writing *writing, int64_t row)
+{
+    struct graft_tensor to = writing->to;
+    to.offset += (uint64_t)row * writing->row_bytes;
+    return writing->plan->device->backend->buffer_write(writing->plan->device, to, writing->rows[row],
+                                                        writing->row_bytes);
+}
+
+/* Where kernels may run in the pool's threads, buffers are memory: writing there does not fail. */
+static void write_row_item(void *argument, int64_t row, int thread)
+{
+    (void)thread;
+    (void)write_row(argument, row);
+}
+
+enum graft_status graft_plan_write_rows(struct graft_plan *plan, int value, const void *const *rows,
+                                        int64_t count)
+{
+    struct row_writing writing = {.plan = plan, .rows = rows};
+    if (graft_graph_kind(plan->graph, value) != GRAFT_VALUE_INPUT)
+        return graft_fail(plan->context, GRAFT_ERROR_ARGUMENT, "value \"%s\" is no input",
+                          graft_graph_name(plan->graph, value));
+    const struct graft_desc *const desc = &plan->graph->values[value].desc;
+    if (desc->shape.rank < 1 || desc->shape.dim[0] != count)
+        return graft_fail(plan->context, GRAFT_ERROR_SHAPE, "value \"%s\" does not have %lld rows",
+                          graft_graph_name(plan->graph, value), (long long)count);
+    enum graft_status status = locate(plan, value, graft_desc_bytes(desc), "write", &writing.to);
+    writing.row_bytes = count > 0 ? graft_desc_bytes(desc) / (uint64_t)count : 0;
+    if (status != GRAFT_OK || writing.row_bytes == 0)
+        return status;
+    if (plan->device->lanes)
+        graft_pool_run(plan->device->lanes, count, write_row_item, &writing);
+    for (int64_t row = 0; row < count && status == GRAFT_OK && !plan->device->lanes; row++)
+        status = write_row(&writing, row);
+    return status;
 }
 
 enum graft_status graft_plan_read(struct graft_plan *plan, int value, void *data, uint64_t bytes)

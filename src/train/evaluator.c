@@ -90,7 +90,8 @@ enum graft_status graft_fit_evaluator_run(struct graft_fit_job *job, struct graf
         status = graft_fit_source_next(&evaluator->source, &batch);
         if (status != GRAFT_OK || batch.valid == 0)
             break;
-        status = graft_plan_write(evaluator->plan, model->input, batch.input, input_bytes);
+        status = batch.rows ? graft_plan_write_rows(evaluator->plan, model->input, batch.rows, model->batch)
+                            : graft_plan_write(evaluator->plan, model->input, batch.input, input_bytes);
         if (status == GRAFT_OK)
             status = graft_plan_run(evaluator->plan, GRAFT_SEGMENT_COMPUTE);
         if (status == GRAFT_OK)

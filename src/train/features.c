@@ -102,12 +102,15 @@ static enum graft_status compute(struct graft_fit_job *job, struct trunk *trunk,
                              graft_desc_bytes(graft_graph_desc(trunk->model->graph, trunk->model->input)));
         if (status == GRAFT_OK)
             status = graft_plan_run(trunk->plan, GRAFT_SEGMENT_COMPUTE);
+        /* A batch that is not full has more rows than there is place for. */
+        uint8_t *const place = features->rows + (uint64_t)features->count * features->row_bytes;
+        const bool full = batch.valid == trunk->model->batch;
         if (status == GRAFT_OK)
-            status = graft_plan_read(trunk->plan, trunk->model->features, rows, batch_bytes);
+            status = graft_plan_read(trunk->plan, trunk->model->features, full ? place : rows, batch_bytes);
         if (status != GRAFT_OK)
             break;
-        memcpy(features->rows + (uint64_t)features->count * features->row_bytes, rows,
-               (size_t)((uint64_t)batch.valid * features->row_bytes));
+        if (!full)
+            memcpy(place, rows, (size_t)((uint64_t)batch.valid * features->row_bytes));
         memcpy(features->labels + features->count, batch.labels,
                (size_t)batch.valid * sizeof *features->labels);
         features->count += batch.valid;

@@ -29,12 +29,13 @@ struct graft_fit_source {
     uint64_t seed;
     int64_t *order;
     int64_t next; /* row of order */
-    uint8_t *rows;
+    const void **rows;
     int32_t *labels;
 };
 
 struct graft_fit_batch {
-    const void *input;
+    const void *input;       /* all rows; or */
+    const void *const *rows; /* where each of them lies */
     const int32_t *labels;
     int64_t valid; /* 0: the epoch is over */
 };

@@ -34,7 +34,7 @@ enum graft_status graft_fit_source_open_features(struct graft_fit_job *job,
                                         .shuffle = training,
                                         .seed = job->options.seed};
     source->order = graft_allocate(job->context, (size_t)features->count, sizeof *source->order);
-    source->rows = graft_allocate(job->context, (size_t)batch, (size_t)features->row_bytes);
+    source->rows = graft_allocate(job->context, (size_t)batch, sizeof *source->rows);
     source->labels = graft_allocate(job->context, (size_t)batch, sizeof *source->labels);
     if (source->order && source->rows && source->labels)
         return GRAFT_OK;
@@ -86,19 +86,19 @@ enum graft_status graft_fit_source_next(struct graft_fit_source *source, struct 
         const enum graft_status status = graft_loader_next(source->loader, &loaded);
         *batch = (struct graft_fit_batch){0};
         if (status == GRAFT_OK)
-            *batch = (struct graft_fit_batch){loaded.pixels, loaded.labels, loaded.valid};
+            *batch = (struct graft_fit_batch){
+                .input = loaded.pixels, .labels = loaded.labels, .valid = loaded.valid};
         return status;
     }
     const struct graft_features *const features = source->features;
     const int64_t left = features->count - source->next;
-    *batch = (struct graft_fit_batch){.input = source->rows, .labels = source->labels};
+    *batch = (struct graft_fit_batch){.rows = source->rows, .labels = source->labels};
     if (left <= 0)
         return GRAFT_OK;
     batch->valid = left < source->batch ? left : source->batch;
     for (int64_t row = 0; row < source->batch; row++) {
         const int64_t from = source->order[source->next + row % batch->valid];
-        memcpy(source->rows + (uint64_t)row * features->row_bytes,
-               features->rows + (uint64_t)from * features->row_bytes, (size_t)features->row_bytes);
+        source->rows[row] = features->rows + (uint64_t)from * features->row_bytes;
         source->labels[row] = features->labels[from];
     }
     source->next += batch->valid;

@@ -117,7 +117,8 @@ static enum graft_status run_steps(struct graft_fit_job *job, struct session *se
         status = graft_fit_source_next(&session->source, &batch);
         if (status != GRAFT_OK || batch.valid == 0)
             break;
-        struct graft_step step = {.input = batch.input, .labels = batch.labels, .valid = batch.valid};
+        struct graft_step step = {
+            .input = batch.input, .rows = batch.rows, .labels = batch.labels, .valid = batch.valid};
         step.number = at->number + 1;
         step.learning_rate = session->stage->learning_rate *
                              graft_schedule_factor(job->options.schedule, at->epoch * batches + at->batch,

@@ -4,6 +4,7 @@
  * in the loss comes from the whole batch, so it does not matter how the batch is cut.
  */
 #include "base/context.h"
+#include "graph/plan.h"
 #include "train/trainer.h"
 
 #include <math.h>
@@ -35,25 +36,31 @@ static double loss_divisor(const struct graft_trainer *trainer, const struct gra
     return sum;
 }
 
-/* The part's input and labels: where the batch ends within it, its rows are repeated. */
-static void cut_rows(const struct graft_trainer *trainer, const struct graft_step *step, int64_t first,
-                     const void **input, const int32_t **labels)
+/* Input and labels of the part that begins at row `first`: where the batch ends within it, its rows are
+ * repeated. */
+static enum graft_status write_batch(const struct graft_trainer *trainer, struct graft_plan *plan,
+                                     const struct graft_step *step, int64_t first)
 {
     const struct graft_model *const part = trainer->part.model;
     const int64_t rows = part->batch, left = trainer->model->batch - first;
-    const uint64_t row_bytes = graft_desc_bytes(graft_graph_desc(part->graph, part->input)) / (uint64_t)rows;
-    const uint8_t *const from = (const uint8_t *)step->input + (uint64_t)first * row_bytes;
-    *input = from;
-    *labels = step->labels + first;
-    if (rows <= left)
-        return;
+    const uint64_t bytes = graft_desc_bytes(graft_graph_desc(part->graph, part->input));
+    const uint64_t row_bytes = bytes / (uint64_t)rows;
+    const int32_t *labels = step->labels + first;
     for (int64_t row = 0; row < rows; row++) {
-        memcpy(trainer->host_input + (uint64_t)row * row_bytes, from + (uint64_t)(row % left) * row_bytes,
-               (size_t)row_bytes);
-        trainer->host_labels[row] = step->labels[first + row % left];
+        const int64_t at = first + (row < left ? row : row % left);
+        trainer->host_rows[row] =
+            step->rows ? step->rows[at] : (const uint8_t *)step->input + (uint64_t)at * row_bytes;
+        if (rows > left)
+            trainer->host_labels[row] = step->labels[at];
     }
-    *input = trainer->host_input;
-    *labels = trainer->host_labels;
+    if (rows > left)
+        labels = trainer->host_labels;
+    const enum graft_status status = step->rows || rows > left
+                                         ? graft_plan_write_rows(plan, part->input, trainer->host_rows, rows)
+                                         : graft_plan_write(plan, part->input, trainer->host_rows[0], bytes);
+    return status == GRAFT_OK
+               ? graft_plan_write(plan, trainer->part.labels, labels, (uint64_t)rows * sizeof(int32_t))
+               : status;
 }
 
 /* Writes everything that a run depends on, for the part of the batch that begins at row `first`. */
@@ -63,15 +70,9 @@ static enum graft_status write_inputs(struct graft_trainer *trainer, struct graf
     const struct graft_trainer_part *const part = &trainer->part;
     const struct graft_model *const model = part->model;
     const int64_t rows = model->batch;
-    const void *input;
-    const int32_t *labels;
-    cut_rows(trainer, step, first, &input, &labels);
     for (int64_t row = 0; row < rows; row++)
         set_real(trainer, trainer->host_weights, row, first + row < step->valid ? 1 / trainer->divisor : 0);
-    enum graft_status status = graft_plan_write(
-        plan, model->input, input, graft_desc_bytes(graft_graph_desc(model->graph, model->input)));
-    if (status == GRAFT_OK)
-        status = graft_plan_write(plan, part->labels, labels, (uint64_t)rows * sizeof(int32_t));
+    enum graft_status status = write_batch(trainer, plan, step, first);
     if (status == GRAFT_OK)
         status = graft_plan_write(plan, part->row_weights, trainer->host_weights,
                                   graft_trainer_real_bytes(trainer, rows));

@@ -239,13 +239,13 @@ static enum graft_status choose_part(struct opening *opening)
     if (graft_trainer_in_parts(trainer))
         tell_parts(opening, statistics);
     if (batch % rows != 0) {
-        const struct graft_model *const part = trainer->part.model;
-        trainer->host_input = graft_allocate(
-            trainer->context, 1, (size_t)graft_desc_bytes(graft_graph_desc(part->graph, part->input)));
         trainer->host_labels = graft_allocate(trainer->context, (size_t)rows, sizeof(int32_t));
-        if (!trainer->host_input || !trainer->host_labels)
+        if (!trainer->host_labels)
             return GRAFT_ERROR_MEMORY;
     }
+    trainer->host_rows = graft_allocate(trainer->context, (size_t)rows, sizeof *trainer->host_rows);
+    if (!trainer->host_rows)
+        return GRAFT_ERROR_MEMORY;
     return opening->options->plan.deferred ? GRAFT_OK : graft_plan_acquire(trainer->part.plan);
 }
 
@@ -291,7 +291,7 @@ void graft_trainer_close(struct graft_trainer **trainer)
     close_part(old, &old->part);
     graft_release(old->context, old->factors);
     graft_release(old->context, old->class_weights);
-    graft_release(old->context, old->host_input);
+    graft_release(old->context, old->host_rows);
     graft_release(old->context, old->host_labels);
     graft_release(old->context, old->host_weights);
     graft_release(old->context, old->host_losses);

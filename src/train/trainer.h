@@ -31,7 +31,7 @@ struct graft_trainer {
     double divisor;        /* of this step's losses */
     bool released;         /* the plan gave its memory back to explain a loss, and did not get it again */
     /* one run's inputs where rows are repeated, and the whole batch's results */
-    uint8_t *host_input;
+    const void **host_rows; /* [rows of a part] */
     int32_t *host_labels;
     void *host_weights;
     void *host_losses;

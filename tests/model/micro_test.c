@@ -75,6 +75,7 @@ struct setting {
     uint64_t largest_allocation; /* 0: the device's */
     int64_t valid;               /* 0: all */
     int threads;
+    bool apart; /* the pictures do not lie one behind the other */
 };
 
 struct session {
@@ -159,8 +160,19 @@ static double train(const struct setting *setting, struct session *s)
     }
     for (int i = 0; i < BATCH; i++)
         labels[i] = (int32_t)(i * i % 7 % CLASSES);
+    static float scattered[BATCH * MOST_PIXELS];
+    const void *rows[BATCH];
+    const int64_t pixels = (int64_t)setting->side * setting->side * 3;
+    for (int i = 0; i < BATCH; i++) {
+        float *const row = scattered + (7 * i + 3) % BATCH * pixels;
+        memcpy(row, narrow + i * pixels, (size_t)pixels * sizeof *row);
+        rows[i] = row;
+    }
     for (int number = 1; number <= 2; number++) {
-        struct graft_step step = {.input = setting->real == GRAFT_DTYPE_F64 ? (void *)wide : (void *)narrow,
+        struct graft_step step = {.input = setting->apart                     ? NULL
+                                           : setting->real == GRAFT_DTYPE_F64 ? (void *)wide
+                                                                              : (void *)narrow,
+                                  .rows = setting->apart ? rows : NULL,
                                   .labels = labels,
                                   .valid = setting->valid ? setting->valid : BATCH,
                                   .learning_rate = 1e-3,
@@ -308,6 +320,33 @@ static void micro_batches_repeat(void **state)
             close_session(&s);
             if (i == 2)
                 assert_true(bits[0] == bits[1] && bits[0] == bits[2]);
+        }
+    }
+}
+
+/* Pictures that lie apart are the batch, whole and in parts of which the last is not full. */
+static void pictures_may_lie_apart(void **state)
+{
+    (void)state;
+    for (int d = 0; d < n_devices; d++) {
+        for (int parts = 0; parts < 2; parts++) {
+            uint64_t bits[2] = {0, 1};
+            for (int apart = 0; apart < 2; apart++) {
+                const struct setting setting = {.device = devices[d],
+                                                .network = "tiny_convnet",
+                                                .side = 32,
+                                                .micro_batch = parts ? 4 : 0,
+                                                .valid = 9,
+                                                .apart = apart};
+                struct session s;
+                if (!open_session(&setting, &s))
+                    break;
+                train(&setting, &s);
+                bits[apart] = hash_variables(&s);
+                close_session(&s);
+                if (apart)
+                    assert_true(bits[0] == bits[1]);
+            }
         }
     }
 }
@@ -491,6 +530,7 @@ int main(int count, char **arguments)
         cmocka_unit_test(micro_batches_are_the_batch),
         cmocka_unit_test(devices_agree),
         cmocka_unit_test(micro_batches_repeat),
+        cmocka_unit_test(pictures_may_lie_apart),
         cmocka_unit_test(limits_are_kept),
         cmocka_unit_test(splitting_changes_nothing),
     };

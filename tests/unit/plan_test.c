@@ -191,6 +191,16 @@ static void sizes_are_checked(void **state)
         assert_int_equal(graft_variables_read(f->variables, "p", data, count * sizeof *data), wanted);
     }
     assert_int_equal(graft_plan_write(f->plan, y, data, 2 * sizeof *data), GRAFT_ERROR_ARGUMENT);
+    const void *const rows[3] = {data + 3, data, data};
+    float got[2];
+    data[3] = 0.5f;
+    assert_int_equal(graft_plan_write_rows(f->plan, x, rows, 1), GRAFT_ERROR_SHAPE);
+    assert_int_equal(graft_plan_write_rows(f->plan, x, rows, 3), GRAFT_ERROR_SHAPE);
+    assert_int_equal(graft_plan_write_rows(f->plan, y, rows, 2), GRAFT_ERROR_ARGUMENT);
+    assert_int_equal(graft_plan_write_rows(f->plan, x, rows, 2), GRAFT_OK);
+    assert_int_equal(graft_plan_run(f->plan, GRAFT_SEGMENT_COMPUTE), GRAFT_OK);
+    assert_int_equal(graft_plan_read(f->plan, y, got, sizeof got), GRAFT_OK);
+    assert_true(fabsf(got[0] - tanhf(0.5f)) < 1e-6f && got[1] == 0);
 }
 
 /* An output that is a parameter under another shape keeps what it was when it was computed. */
