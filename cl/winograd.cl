@@ -6,6 +6,8 @@
  *   winograd_filters  G g Gᵀ of all filters, as the products take them
  *   winograd_input    Bᵀ d B of some tiles
  *   winograd_output   Aᵀ m A of some tiles, with bias, residual, activation
+ *   winograd_gradient A dY Aᵀ of some tiles
+ *   winograd_weights  Gᵀ s G of sums over tiles
  *
  * Required -D: VEC, SPAN=1 (vector.h). Work-group: 1 × 1 × 1; with VEC=1 g × 1 × 1, any g.
  */
@@ -93,4 +95,59 @@ KERNEL void winograd_output(global const float *from, const ulong from_at, globa
     for (int tile = first; tile < end; ++tile)
         winograd_output_tile(&w, from + from_at + (long)(tile - w.first) * w.out_pitch, tile, o_first, o_end,
                              &finish);
+}
+
+/* Tile w.first + t goes to to[t × w.out_pitch]. Range: VEC=1: filters, tiles; else 1, blocks of `each` tiles.
+ */
+KERNEL void winograd_gradient(global const float *dy, const ulong dy_at, global float *to, const ulong to_at,
+                              const int16 numbers, const int each)
+{
+    const struct winograd w = winograd_of(numbers);
+    const int first = w.first + (int)get_global_id(1) * each, end = min(first + each, w.end);
+    const int o_first = VEC == 1 ? (int)get_global_id(0) : 0, o_end = VEC == 1 ? o_first + 1 : w.filters;
+    if (o_first >= w.filters)
+        return;
+    for (int tile = first; tile < end; ++tile)
+        winograd_gradient_tile(&w, dy + dy_at, tile, o_first, o_end,
+                               to + to_at + (long)(tile - w.first) * w.out_pitch);
+}
+
+/*
+ * dw[row, 3, 3, channel] = or += Gᵀ s G, s the sums of all parts in their order: that of point p is
+ * sums[(part × 36 + p) × point + row × pitch + channel]. sizes: channels, pitch, parts, accumulate. Range:
+ * VEC=1: channels, rows; else 1, rows.
+ */
+KERNEL void winograd_weights(global const float *sums, const ulong sums_at, global float *dw,
+                             const ulong dw_at, const ulong point, const int4 sizes)
+{
+    const int channels = sizes.s0, parts = sizes.s2, row = (int)get_global_id(1);
+    const int c_first = VEC == 1 ? (int)get_global_id(0) : 0, c_end = VEC == 1 ? c_first + 1 : channels;
+    if (c_first >= channels)
+        return;
+    sums += sums_at + (long)row * sizes.s1;
+    dw += dw_at + (long)row * WINOGRAD_TAPS * channels;
+    for (int c = c_first; c < c_end; c += VEC) {
+        const int n_c = min(VEC, c_end - c);
+        real columns[WINOGRAD_PATCH][3]; /* [x][y] */
+        WINOGRAD_LOOP for (int j = 0; j < WINOGRAD_PATCH; ++j)
+        {
+            real s[WINOGRAD_PATCH];
+            WINOGRAD_UNROLL for (int i = 0; i < WINOGRAD_PATCH; ++i)
+            {
+                global const float *from = sums + (i * WINOGRAD_PATCH + j) * point + c;
+                s[i] = load_some(from, n_c);
+                for (int part = 1; part < parts; ++part)
+                    s[i] += load_some(from + part * WINOGRAD_POINTS * point, n_c);
+            }
+            winograd_weights_line(s, columns[j]);
+        }
+        WINOGRAD_UNROLL for (int i = 0; i < 3; ++i)
+        {
+            real s[WINOGRAD_PATCH], r[3];
+            WINOGRAD_UNROLL for (int j = 0; j < WINOGRAD_PATCH; ++j) s[j] = columns[j][i];
+            winograd_weights_line(s, r);
+            WINOGRAD_UNROLL for (int j = 0; j < 3; ++j)
+                store_result(r[j], dw + (long)(i * 3 + j) * channels + c, n_c, sizes.s3);
+        }
+    }
 }

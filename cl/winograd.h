@@ -5,6 +5,10 @@
  *
  *   Y = Aᵀ [ (G g Gᵀ) ⊙ (Bᵀ d B) ] A, summed over channels between Bᵀ d B and Aᵀ … A: 36 matrix products
  *
+ * The gradient by the filters is that turned round:
+ *
+ *   dg = Gᵀ [ Σ over tiles of (A dY Aᵀ) ⊙ (Bᵀ d B) ] G
+ *
  * with the points 0, ±√½, ±√2 and infinity, which round best among simple ones. Transformed tiles lie as
  * [point][tile][channel]; a patch goes through its two transforms column by column and then row by row.
  *
@@ -85,6 +89,28 @@ static inline void winograd_taps_line(const real *g, real *r)
     r[5] = g[2];
 }
 
+/* A y: four gradients of outputs. */
+static inline void winograd_gradient_line(const real *y, real *r)
+{
+    const real even_a = y[0] + 0.5f * y[2], odd_a = POINT_A * (y[1] + 0.5f * y[3]);
+    const real even_b = y[0] + 2.0f * y[2], odd_b = POINT_B * (y[1] + 2.0f * y[3]);
+    r[0] = y[0];
+    r[1] = even_a + odd_a;
+    r[2] = even_a - odd_a;
+    r[3] = even_b + odd_b;
+    r[4] = even_b - odd_b;
+    r[5] = y[3];
+}
+
+/* Gᵀ s. */
+static inline void winograd_weights_line(const real *s, real *r)
+{
+    const real even_a = s[1] + s[2], even_b = s[3] + s[4];
+    r[0] = s[0] + (-1 / 1.5f) * even_a + (1.0f / 6) * even_b;
+    r[1] = (-POINT_A / 1.5f) * (s[1] - s[2]) + (POINT_B / 6) * (s[3] - s[4]);
+    r[2] = (-0.5f / 1.5f) * even_a + (2.0f / 6) * even_b + s[5];
+}
+
 /* The first pixel of a tile's outputs. */
 struct winograd_place {
     int n, y, x;
@@ -143,6 +169,37 @@ static inline void winograd_input_tile(const struct winograd *w, global const fl
     if (c < c_end)
         winograd_patch(w, x, from + c, y0, x0, false, c_end - c, to + c);
 #endif
+}
+
+/* A dy Aᵀ of filters [o_first, o_end) of a tile; to: at point 0, filter 0; behind the last pixel dy is 0. */
+static inline void winograd_gradient_tile(const struct winograd *w, global const float *dy, const int tile,
+                                          const int o_first, const int o_end, global float *to)
+{
+    const struct winograd_place place = winograd_locate(w, tile);
+    const long from = (((long)place.n * w->to_height + place.y) * w->to_width + place.x) * w->filters;
+    for (int o = o_first; o < o_end; o += VEC) {
+        const int n_o = min(VEC, o_end - o);
+        real columns[WINOGRAD_TILE][WINOGRAD_PATCH]; /* [x][y] */
+        WINOGRAD_LOOP for (int j = 0; j < WINOGRAD_TILE; ++j)
+        {
+            real y[WINOGRAD_TILE];
+            WINOGRAD_UNROLL for (int i = 0; i < WINOGRAD_TILE; ++i)
+            {
+                const bool there = place.y + i < w->to_height && place.x + j < w->to_width;
+                y[i] = there ? load_some(dy + from + ((long)i * w->to_width + j) * w->filters + o, n_o)
+                             : (real)(0.0f);
+            }
+            winograd_gradient_line(y, columns[j]);
+        }
+        WINOGRAD_LOOP for (int i = 0; i < WINOGRAD_PATCH; ++i)
+        {
+            real y[WINOGRAD_TILE], r[WINOGRAD_PATCH];
+            WINOGRAD_UNROLL for (int j = 0; j < WINOGRAD_TILE; ++j) y[j] = columns[j][i];
+            winograd_gradient_line(y, r);
+            WINOGRAD_UNROLL for (int j = 0; j < WINOGRAD_PATCH; ++j)
+                GLOBAL_STORE(r[j], to + (long)(i * WINOGRAD_PATCH + j) * w->out_point + o);
+        }
+    }
 }
 
 /* What is added when outputs are stored; absent tensors are not read. flags: 1 bias, 2 residual, 4

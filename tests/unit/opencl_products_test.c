@@ -325,15 +325,18 @@ static void test_winograd(void **state)
         const char *variant;
         int n, h, w, c, o, pad[4];
         double launch_flops;
-        int vector;
+        int scratch, vector;
     } shapes[] = {
-        {"winograd4", 1, 85, 85, 16, 16, {1, 1, 1, 1}, 1.2e10, 16}, /* fused */
-        {"winograd4", 3, 41, 38, 40, 48, {1, 1, 1, 1}, 1e6, 8},     /* and in several launches */
-        {"winograd4", 2, 49, 47, 17, 50, {1, 1, 1, 1}, 1.2e10, 4},
-        {"winograd4", 1, 49, 47, 16, 1616, {1, 1, 1, 1}, 1e8, 16}, /* in phases */
-        {"winograd4", 3, 22, 21, 40, 48, {1, 0, 0, 1}, 1.2e10, 16},
-        {"winograd4_local", 2, 22, 21, 18, 33, {0, 1, 1, 0}, 1e6, 16},
-        {"winograd4_local", 1, 9, 10, 40, 65, {1, 1, 1, 1}, 1.2e10, 16},
+        {"winograd4", 1, 85, 85, 16, 16, {1, 1, 1, 1}, 1.2e10, 200000, 16}, /* fused */
+        {"winograd4", 3, 41, 38, 40, 48, {1, 1, 1, 1}, 1e6, 200000, 8},     /* and in several launches */
+        {"winograd4", 2, 49, 47, 17, 50, {1, 1, 1, 1}, 1.2e10, 200000, 4},
+        {"winograd4", 1, 49, 47, 16, 1616, {1, 1, 1, 1}, 1e8, 200000, 16}, /* in phases, of several batches */
+        {"winograd4", 1, 22, 21, 64, 96, {1, 1, 1, 1}, 1e8, 1000000, 16},  /* the gradient: some filters at
+                                                                              once */
+        {"winograd4", 3, 22, 21, 40, 48, {1, 0, 0, 1}, 1.2e10, 200000, 16},
+        {"winograd4_local", 2, 22, 21, 18, 33, {0, 1, 1, 0}, 1e6, 200000, 16},
+        {"winograd4_local", 1, 9, 10, 40, 65, {1, 1, 1, 1}, 1.2e10, 200000, 16},
+        {"winograd4_local", 1, 22, 21, 20, 40, {1, 1, 1, 1}, 1e8, 400000, 16},
     };
     for (size_t i = 0; i < sizeof shapes / sizeof shapes[0]; i++) {
         const int *const pad = shapes[i].pad;
@@ -342,7 +345,7 @@ static void test_winograd(void **state)
         *a = (struct graft_conv2d_attributes){
             .stride = {1, 1}, .dilation = {1, 1}, .pad = {pad[0], pad[1], pad[2], pad[3]}, .groups = 1};
         a->activation = i % 3 == 0 ? GRAFT_UNARY_RELU : GRAFT_UNARY_NONE;
-        traits->scratch_bytes = 200000;
+        traits->scratch_bytes = (uint64_t)shapes[i].scratch;
         traits->launch_flops = shapes[i].launch_flops;
         traits->vector_floats = shapes[i].vector;
         const int o = shapes[i].o, h = shapes[i].h + pad[0] + pad[1] - 2,
@@ -355,17 +358,25 @@ static void test_winograd(void **state)
         set_input(&call, 3, y);
         check_call(f, &call, shapes[i].variant);
 
+        a->activation = GRAFT_UNARY_NONE;
+        call.constant = 0;
+        call.accumulate = (uint32_t)(i % 2);
+        call.n_inputs = 2;
+        call.in[2] = call.in[3] = (struct graft_desc){.dtype = GRAFT_DTYPE_NONE};
+        const int tiles = shapes[i].n * ((h + 3) / 4) * ((w + 3) / 4);
+        if (tiles >= 28) {
+            a->size[0] = a->size[1] = 3;
+            call.op = GRAFT_OP_CONV2D_GRAD_WEIGHT;
+            set_input(&call, 1, y);
+            check_call(f, &call, shapes[i].variant);
+        }
         if (pad[0] + pad[1] + pad[2] + pad[3] < 4)
             continue; /* the gradient would need pads of two */
-        a->activation = GRAFT_UNARY_NONE;
         a->size[0] = shapes[i].h;
         a->size[1] = shapes[i].w;
         call.op = GRAFT_OP_CONV2D_GRAD_INPUT;
-        call.accumulate = (uint32_t)(i % 2);
-        call.n_inputs = 2;
         set_input(&call, 0, y);
         set_input(&call, 1, graft_shape_of(4, o, 3, 3, shapes[i].c));
-        call.in[2] = call.in[3] = (struct graft_desc){.dtype = GRAFT_DTYPE_NONE};
         check_call(f, &call, shapes[i].variant);
     }
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* conv2d_grad_weight: x, dy → dw[o, (kh, kw, c)] = sum over pixels of dy[pixel, o] × x[pixel (kh, kw), c]. */
 #include "backend/opencl/depthwise.h"
+#include "backend/opencl/winograd.h"
 
 #include "base/size.h"
 
@@ -236,6 +237,11 @@ static const struct graft_opencl_variant variants[] = {
      .check = depthwise_check,
      .open = depthwise_open,
      .run = depthwise_run},
+    {.name = "winograd4",
+     .family = GRAFT_OPENCL_CPU,
+     .check = graft_winograd_weight_check,
+     .open = graft_winograd_weight_open,
+     .run = graft_winograd_weight_run},
     {.name = "tile", .family = GRAFT_OPENCL_CPU, .check = tile_check, .open = tile_open, .run = run},
     {.name = "depthwise_narrow",
      .family = GRAFT_OPENCL_GPU,
@@ -243,6 +249,11 @@ static const struct graft_opencl_variant variants[] = {
      .open = depthwise_open,
      .run = depthwise_run},
     {.name = "local", .family = GRAFT_OPENCL_GPU, .check = local_check, .open = local_open, .run = run},
+    {.name = "winograd4_local",
+     .family = GRAFT_OPENCL_GPU,
+     .check = graft_winograd_weight_local_check,
+     .open = graft_winograd_weight_open,
+     .run = graft_winograd_weight_run},
     {.name = NULL},
 };
 

@@ -6,8 +6,8 @@
 
 #include <string.h>
 
-#define TILE 4
-#define POINTS 36
+#define TILE GRAFT_WINOGRAD_TILE
+#define POINTS GRAFT_WINOGRAD_POINTS
 #define LEAST_CHANNELS 16
 /* Fused: floats of a work-item's scratch memory, three quarters of a second-level cache; of the filters of a
  * point, which all work-items share; most rows of tiles; rows that each compute unit should have; scratch
@@ -26,7 +26,6 @@
 #define FEWEST_TILES_UNPREPARED 56
 /* Rows of this many floats begin in few sets of the caches. */
 #define BAD_PITCH 512
-#define EXTRA_FLOATS 16
 #define GROUP 64         /* work-items of a group on GPUs */
 #define ITEM_TILES 8     /* of a work-item of the CPU family that transforms */
 #define ITEM_FILTERS 128 /* k of a work-item that transforms filters */
@@ -34,20 +33,10 @@
 enum { X, W, BIAS, RESIDUAL };
 enum { FILTERS, FUSED, INPUT = FUSED, PRODUCT, OUTPUT };
 
-/* In the order of struct winograd in cl/winograd.h. */
-struct numbers {
-    int32_t height, width, channels;
-    int32_t to_height, to_width, filters;
-    int32_t base_y, base_x;
-    int32_t tiles_y, tiles_x;
-    int32_t first, end;
-    int32_t in_point, in_pitch;
-    int32_t out_point, out_pitch;
-};
-_Static_assert(sizeof(struct numbers) == 16 * sizeof(int32_t), "an int16");
+_Static_assert(sizeof(struct graft_winograd_numbers) == 16 * sizeof(int32_t), "an int16");
 
 struct plan {
-    struct numbers n;
+    struct graft_winograd_numbers n;
     struct graft_gemm_tile tile;
     bool local, backward, prepared, fused;
     int32_t wide;           /* columns of a panel of filters */
@@ -57,11 +46,62 @@ struct plan {
     uint64_t packed_bytes, input_bytes, output_bytes;
 };
 
-static int64_t pitch_of(int64_t channels, int64_t vector)
+/* ---- shared with winograd_weight.c ---- */
+
+void graft_winograd_arg_numbers(struct graft_opencl_args *args, const struct graft_winograd_numbers *numbers)
 {
-    const int64_t pitch = (int64_t)graft_round_up((uint64_t)channels, (uint64_t)vector);
-    return pitch % BAD_PITCH == 0 ? pitch + EXTRA_FLOATS : pitch;
+    int32_t vector[16];
+    memcpy(vector, numbers, sizeof(vector));
+    graft_opencl_arg_ints(args, vector, 16);
 }
+
+int32_t graft_winograd_pitch(int64_t channels, int64_t vector)
+{
+    const uint64_t pitch = graft_round_up((uint64_t)channels, (uint64_t)vector);
+    return (int32_t)(pitch % BAD_PITCH == 0 ? pitch + GRAFT_WINOGRAD_EXTRA : pitch);
+}
+
+int64_t graft_winograd_block(int64_t tiles, int64_t step, int64_t most)
+{
+    const int64_t block = graft_max_i64(most / step, 1) * step;
+    const int64_t blocks = graft_max_i64(graft_ceil_div(tiles, block), 1);
+    return graft_max_i64(graft_ceil_div(graft_ceil_div(tiles, blocks), step), 1) * step;
+}
+
+struct graft_opencl_range graft_winograd_range(const struct graft_opencl_device *device, bool local,
+                                               int64_t x, int64_t y)
+{
+    size_t group = local ? GROUP : 1;
+    while (group > device->traits.max_group || group > device->traits.max_items[0])
+        group /= 2;
+    return (struct graft_opencl_range){
+        .dimensions = 2, .global = {(size_t)x, (size_t)y}, .local = {group, 1}};
+}
+
+enum graft_status graft_winograd_add(struct graft_opencl_device *device, struct graft_opencl_kernel *kernel,
+                                     const char *name, bool local)
+{
+    return graft_opencl_add(device, kernel, "winograd.cl", name, "-DVEC=%d -DSPAN=1",
+                            local ? 1 : graft_gemm_tile(device).vector);
+}
+
+enum graft_status graft_winograd_run_transform(struct graft_opencl_device *device,
+                                               struct graft_opencl_kernel *kernel, int step, bool local,
+                                               const struct graft_winograd_numbers *n, int32_t channels,
+                                               struct graft_tensor from, struct graft_tensor to)
+{
+    const int64_t each = local ? 1 : ITEM_TILES;
+    struct graft_opencl_args args = {0};
+    graft_opencl_arg_tensor(device, &args, from, sizeof(float));
+    graft_opencl_arg_tensor(device, &args, to, sizeof(float));
+    graft_winograd_arg_numbers(&args, n);
+    graft_opencl_arg_int(&args, each);
+    const struct graft_opencl_range range =
+        graft_winograd_range(device, local, local ? channels : 1, graft_ceil_div(n->end - n->first, each));
+    return graft_opencl_launch(device, kernel, step, &args, &range);
+}
+
+/* ---- plans ---- */
 
 static void describe(struct plan *plan, const struct graft_call *call)
 {
@@ -70,25 +110,17 @@ static void describe(struct plan *plan, const struct graft_call *call)
     const struct graft_shape *const y = &call->out[0].shape;
     plan->backward = call->op == GRAFT_OP_CONV2D_GRAD_INPUT;
     plan->prepared = (call->constant >> W & 1u) != 0;
-    plan->n = (struct numbers){.height = (int32_t)x->dim[1],
-                               .width = (int32_t)x->dim[2],
-                               .channels = (int32_t)x->dim[3],
-                               .to_height = (int32_t)y->dim[1],
-                               .to_width = (int32_t)y->dim[2],
-                               .filters = (int32_t)y->dim[3],
-                               .base_y = plan->backward ? a->pad[0] - 2 : -a->pad[0],
-                               .base_x = plan->backward ? a->pad[2] - 2 : -a->pad[2],
-                               .tiles_y = (int32_t)graft_ceil_div(y->dim[1], TILE),
-                               .tiles_x = (int32_t)graft_ceil_div(y->dim[2], TILE)};
+    plan->n = (struct graft_winograd_numbers){.height = (int32_t)x->dim[1],
+                                              .width = (int32_t)x->dim[2],
+                                              .channels = (int32_t)x->dim[3],
+                                              .to_height = (int32_t)y->dim[1],
+                                              .to_width = (int32_t)y->dim[2],
+                                              .filters = (int32_t)y->dim[3],
+                                              .base_y = plan->backward ? a->pad[0] - 2 : -a->pad[0],
+                                              .base_x = plan->backward ? a->pad[2] - 2 : -a->pad[2],
+                                              .tiles_y = (int32_t)graft_ceil_div(y->dim[1], TILE),
+                                              .tiles_x = (int32_t)graft_ceil_div(y->dim[2], TILE)};
     plan->tiles = x->dim[0] * plan->n.tiles_y * plan->n.tiles_x;
-}
-
-/* The largest block that keeps to `most`, a multiple of `step`, of those that cut all tiles evenly. */
-static int64_t even_block(int64_t tiles, int64_t step, int64_t most)
-{
-    const int64_t block = graft_max_i64(most / step, 1) * step;
-    const int64_t blocks = graft_max_i64(graft_ceil_div(tiles, block), 1);
-    return graft_max_i64(graft_ceil_div(graft_ceil_div(tiles, blocks), step), 1) * step;
 }
 
 static struct plan make_plan(const struct graft_opencl_device *device, const struct graft_call *call,
@@ -96,14 +128,14 @@ static struct plan make_plan(const struct graft_opencl_device *device, const str
 {
     struct plan plan = {.tile = graft_gemm_tile(device), .local = local};
     describe(&plan, call);
-    struct numbers *const n = &plan.n;
+    struct graft_winograd_numbers *const n = &plan.n;
     const int64_t vector = local ? 1 : plan.tile.vector, rows = local ? 1 : plan.tile.rows;
     const int64_t units = graft_max_i64(device->traits.compute_units, 1);
     plan.wide = local ? n->filters : plan.tile.columns;
     plan.filter_floats = (uint64_t)(POINTS * (int64_t)n->channels * plan.wide *
                                     graft_ceil_div(n->filters, graft_max_i64(plan.wide, 1)));
-    n->in_pitch = (int32_t)pitch_of(n->channels, vector);
-    n->out_pitch = (int32_t)pitch_of(n->filters, vector);
+    n->in_pitch = graft_winograd_pitch(n->channels, vector);
+    n->out_pitch = graft_winograd_pitch(n->filters, vector);
 
     const int64_t per_tile = graft_max_i64(POINTS * ((int64_t)n->in_pitch + n->out_pitch), 1);
     const int64_t cached = graft_min_i64(graft_max_i64(FUSED_FLOATS / per_tile, 3 * rows), FUSED_ROWS * rows);
@@ -116,10 +148,11 @@ static struct plan make_plan(const struct graft_opencl_device *device, const str
     } else {
         const int64_t most = graft_max_i64((int64_t)(device->traits.scratch_bytes / sizeof(float)) / per_tile,
                                            LEAST_ROWS * rows);
-        plan.block = even_block(plan.tiles, rows, graft_min_i64(most, local ? MOST_TILES_LOCAL : MOST_TILES));
+        plan.block = graft_winograd_block(plan.tiles, rows,
+                                          graft_min_i64(most, local ? MOST_TILES_LOCAL : MOST_TILES));
     }
-    n->in_point = (int32_t)(plan.block * n->in_pitch + EXTRA_FLOATS);
-    n->out_point = (int32_t)(plan.block * n->out_pitch + EXTRA_FLOATS);
+    n->in_point = (int32_t)(plan.block * n->in_pitch + GRAFT_WINOGRAD_EXTRA);
+    n->out_point = (int32_t)(plan.block * n->out_pitch + GRAFT_WINOGRAD_EXTRA);
     plan.packed_bytes = graft_round_up(plan.filter_floats * sizeof(float), 256);
     plan.input_bytes = graft_round_up((uint64_t)POINTS * (uint64_t)n->in_point * sizeof(float), 256);
     plan.output_bytes = graft_round_up((uint64_t)POINTS * (uint64_t)n->out_point * sizeof(float), 256);
@@ -190,33 +223,19 @@ static bool is_local(const struct graft_opencl_kernel *kernel)
 enum graft_status graft_winograd_open(struct graft_opencl_device *device, struct graft_opencl_kernel *kernel)
 {
     const struct plan plan = make_plan(device, &kernel->call, is_local(kernel));
-    const int vector = plan.local ? 1 : plan.tile.vector;
-    enum graft_status status =
-        graft_opencl_add(device, kernel, "winograd.cl", "winograd_filters", "-DVEC=%d -DSPAN=1", vector);
+    const int vector = plan.tile.vector;
+    enum graft_status status = graft_winograd_add(device, kernel, "winograd_filters", plan.local);
     if (status == GRAFT_OK && plan.fused)
         return graft_opencl_add(device, kernel, "winograd_fused.cl", "winograd_fused",
                                 "-DVEC=%d -DSPAN=1 -DVECTOR=%d -DROWS=%d", vector, vector, plan.tile.rows);
     if (status == GRAFT_OK)
-        status =
-            graft_opencl_add(device, kernel, "winograd.cl", "winograd_input", "-DVEC=%d -DSPAN=1", vector);
+        status = graft_winograd_add(device, kernel, "winograd_input", plan.local);
     if (status == GRAFT_OK)
         status = plan.local ? graft_local_add(device, kernel, "local_gather")
                             : graft_gemm_add(device, kernel, "gemm_gather");
     if (status == GRAFT_OK)
-        status =
-            graft_opencl_add(device, kernel, "winograd.cl", "winograd_output", "-DVEC=%d -DSPAN=1", vector);
+        status = graft_winograd_add(device, kernel, "winograd_output", plan.local);
     return status;
-}
-
-/* x items along vectors or channels, y along k or tiles. */
-static struct graft_opencl_range range_of(const struct graft_opencl_device *device, bool local, int64_t x,
-                                          int64_t y)
-{
-    size_t group = local ? GROUP : 1;
-    while (group > device->traits.max_group || group > device->traits.max_items[0])
-        group /= 2;
-    return (struct graft_opencl_range){
-        .dimensions = 2, .global = {(size_t)x, (size_t)y}, .local = {group, 1}};
 }
 
 static enum graft_status run_filters(struct graft_opencl_device *device, struct graft_opencl_kernel *kernel,
@@ -233,9 +252,9 @@ static enum graft_status run_filters(struct graft_opencl_device *device, struct 
     graft_opencl_arg_tensor(device, &args, to, sizeof(float));
     graft_opencl_arg_ints(&args, steps, 4);
     graft_opencl_arg_ints(&args, sizes, 4);
-    const struct graft_opencl_range range =
-        range_of(device, plan->local, graft_ceil_div(plan->n.filters, plan->wide) * plan->wide / vector,
-                 graft_ceil_div(plan->n.channels, each));
+    const struct graft_opencl_range range = graft_winograd_range(
+        device, plan->local, graft_ceil_div(plan->n.filters, plan->wide) * plan->wide / vector,
+        graft_ceil_div(plan->n.channels, each));
     return graft_opencl_launch(device, kernel, FILTERS, &args, &range);
 }
 
@@ -263,17 +282,10 @@ static void arg_outputs(const struct run *run, struct graft_opencl_args *args)
     graft_opencl_arg_tensor(run->device, args, run->products.y, sizeof(float));
 }
 
-static void arg_numbers(const struct numbers *n, struct graft_opencl_args *args)
-{
-    int32_t numbers[16];
-    memcpy(numbers, n, sizeof(numbers));
-    graft_opencl_arg_ints(args, numbers, 16);
-}
-
 static enum graft_status run_fused(const struct run *run)
 {
     const struct plan *const plan = run->plan;
-    struct numbers n = plan->n;
+    struct graft_winograd_numbers n = plan->n;
     const double tile_flops = 2.0 * POINTS * (double)n.channels * (double)n.filters;
     const int64_t launch =
         graft_launch_blocks(run->device, plan->tiles, plan->block, tile_flops) * plan->block;
@@ -288,30 +300,24 @@ static enum graft_status run_fused(const struct run *run)
         arg_outputs(run, &args);
         graft_opencl_arg_tensor(run->device, &args, run->scratch, sizeof(float));
         graft_opencl_arg_ulong(&args, plan->slice);
-        arg_numbers(&n, &args);
+        graft_winograd_arg_numbers(&args, &n);
         graft_opencl_arg_int(&args, graft_product_flags(&run->products));
         graft_opencl_arg_int(&args, plan->block);
         const struct graft_opencl_range range =
-            range_of(run->device, false, graft_min_i64(blocks, (int64_t)plan->slices), 1);
+            graft_winograd_range(run->device, false, graft_min_i64(blocks, (int64_t)plan->slices), 1);
         status = graft_opencl_launch(run->device, run->kernel, FUSED, &args, &range);
     }
     return status;
 }
 
 /* Tiles [n->first, n->end): patches, products, outputs. */
-static enum graft_status run_batch(const struct run *run, const struct numbers *n)
+static enum graft_status run_batch(const struct run *run, const struct graft_winograd_numbers *n)
 {
     const struct plan *const plan = run->plan;
     const int64_t count = n->end - n->first, each = plan->local ? 1 : ITEM_TILES;
     const struct graft_tensor products_at = graft_opencl_at(run->scratch, plan->input_bytes);
-    struct graft_opencl_args input = {0};
-    graft_opencl_arg_tensor(run->device, &input, run->products.a, sizeof(float));
-    graft_opencl_arg_tensor(run->device, &input, run->scratch, sizeof(float));
-    arg_numbers(n, &input);
-    graft_opencl_arg_int(&input, each);
-    struct graft_opencl_range range =
-        range_of(run->device, plan->local, plan->local ? n->channels : 1, graft_ceil_div(count, each));
-    enum graft_status status = graft_opencl_launch(run->device, run->kernel, INPUT, &input, &range);
+    enum graft_status status = graft_winograd_run_transform(run->device, run->kernel, INPUT, plan->local, n,
+                                                            n->channels, run->products.a, run->scratch);
     if (status != GRAFT_OK)
         return status;
 
@@ -337,10 +343,11 @@ static enum graft_status run_batch(const struct run *run, const struct numbers *
     struct graft_opencl_args output = {0};
     graft_opencl_arg_tensor(run->device, &output, products_at, sizeof(float));
     arg_outputs(run, &output);
-    arg_numbers(n, &output);
+    graft_winograd_arg_numbers(&output, n);
     graft_opencl_arg_int(&output, graft_product_flags(&run->products));
     graft_opencl_arg_int(&output, each);
-    range = range_of(run->device, plan->local, plan->local ? n->filters : 1, graft_ceil_div(count, each));
+    const struct graft_opencl_range range = graft_winograd_range(
+        run->device, plan->local, plan->local ? n->filters : 1, graft_ceil_div(count, each));
     return graft_opencl_launch(run->device, run->kernel, OUTPUT, &output, &range);
 }
 
@@ -348,7 +355,7 @@ static enum graft_status run_phases(const struct run *run)
 {
     enum graft_status status = GRAFT_OK;
     for (int64_t first = 0; first < run->plan->tiles && status == GRAFT_OK; first += run->plan->block) {
-        struct numbers n = run->plan->n;
+        struct graft_winograd_numbers n = run->plan->n;
         n.first = (int32_t)first;
         n.end = (int32_t)graft_min_i64(run->plan->tiles, first + run->plan->block);
         status = run_batch(run, &n);

@@ -13,6 +13,41 @@
 
 #include "backend/opencl/conv.h"
 
+#define GRAFT_WINOGRAD_TILE 4
+#define GRAFT_WINOGRAD_POINTS 36
+#define GRAFT_WINOGRAD_EXTRA                                                                                 \
+    16 /* floats between points, so that they do not fall on the same sets of a cache */
+
+/* In the order of struct winograd in cl/winograd.h. */
+struct graft_winograd_numbers {
+    int32_t height, width, channels;
+    int32_t to_height, to_width, filters;
+    int32_t base_y, base_x;
+    int32_t tiles_y, tiles_x;
+    int32_t first, end;
+    int32_t in_point, in_pitch;
+    int32_t out_point, out_pitch;
+};
+void graft_winograd_arg_numbers(struct graft_opencl_args *args, const struct graft_winograd_numbers *numbers);
+/* Floats from tile to tile. */
+int32_t graft_winograd_pitch(int64_t channels, int64_t vector);
+/* The largest block of tiles that keeps to `most`, a multiple of `step`, of those that cut all evenly. */
+int64_t graft_winograd_block(int64_t tiles, int64_t step, int64_t most);
+/* x items along vectors or channels, y along k, tiles or filters. */
+struct graft_opencl_range graft_winograd_range(const struct graft_opencl_device *device, bool local,
+                                               int64_t x, int64_t y);
+/* Adds a kernel of cl/winograd.cl as the next step. */
+GRAFT_MUST_CHECK enum graft_status graft_winograd_add(struct graft_opencl_device *device,
+                                                      struct graft_opencl_kernel *kernel, const char *name,
+                                                      bool local);
+/* Launches a transform of tiles [n->first, n->end): winograd_input, winograd_gradient. x: channels of it. */
+GRAFT_MUST_CHECK enum graft_status
+graft_winograd_run_transform(struct graft_opencl_device *device, struct graft_opencl_kernel *kernel, int step,
+                             bool local, const struct graft_winograd_numbers *n, int32_t channels,
+                             struct graft_tensor from, struct graft_tensor to);
+
+/* ---- variants of conv2d and conv2d_grad_input ---- */
+
 /* Variant "winograd4", family CPU. */
 const char *graft_winograd_check(const struct graft_opencl_device *device, const struct graft_call *call,
                                  struct graft_variant_info *info);
@@ -31,5 +66,19 @@ GRAFT_MUST_CHECK enum graft_status graft_winograd_run(struct graft_opencl_device
                                                       const struct graft_tensor *in,
                                                       const struct graft_tensor *out,
                                                       struct graft_tensor workspace);
+
+/* ---- variants of conv2d_grad_weight (winograd_weight.c) ---- */
+
+const char *graft_winograd_weight_check(const struct graft_opencl_device *device,
+                                        const struct graft_call *call, struct graft_variant_info *info);
+const char *graft_winograd_weight_local_check(const struct graft_opencl_device *device,
+                                              const struct graft_call *call, struct graft_variant_info *info);
+GRAFT_MUST_CHECK enum graft_status graft_winograd_weight_open(struct graft_opencl_device *device,
+                                                              struct graft_opencl_kernel *kernel);
+GRAFT_MUST_CHECK enum graft_status graft_winograd_weight_run(struct graft_opencl_device *device,
+                                                             struct graft_opencl_kernel *kernel,
+                                                             const struct graft_tensor *in,
+                                                             const struct graft_tensor *out,
+                                                             struct graft_tensor workspace);
 
 #endif
