@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Planning: passes, variants, places in memory. */
+#include "graph/order.h"
 #include "graph/plan.h"
 
 #include "base/context.h"
@@ -65,8 +66,7 @@ static enum graft_status run_passes(struct graft_plan *plan)
     return graph->status;
 }
 
-/* Steps: what is run once, then the compute segment, then the update segment. `order` gets the nodes'
- * indexes. */
+/* `order` gets the nodes' indexes, step by step. */
 static enum graft_status make_steps(struct graft_plan *plan, int **order)
 {
     struct graft_graph *const graph = plan->graph;
@@ -74,18 +74,14 @@ static enum graft_status make_steps(struct graft_plan *plan, int **order)
     plan->steps = graft_allocate(plan->context, (size_t)graph->n_nodes, sizeof *plan->steps);
     if (!*order || !plan->steps)
         return GRAFT_ERROR_MEMORY;
-    for (int phase = 0; phase < 3; phase++)
-        for (int n = 0; n < graph->n_nodes; n++) {
-            struct graft_node *const node = &graph->nodes[n];
-            const int of_node = node->once ? 0 : 1 + (int)node->segment;
-            if (node->dead || of_node != phase)
-                continue;
-            (*order)[plan->n_steps] = n;
-            plan->steps[plan->n_steps++].node = node;
-            if (graft_op_get(node->call.op)->mutates)
-                plan->mutates[node->segment] = true;
-        }
-    return GRAFT_OK;
+    const enum graft_status status = graft_order_steps(graph, *order, &plan->n_steps);
+    for (int s = 0; s < plan->n_steps; s++) {
+        struct graft_node *const node = &graph->nodes[(*order)[s]];
+        plan->steps[s].node = node;
+        if (graft_op_get(node->call.op)->mutates)
+            plan->mutates[node->segment] = true;
+    }
+    return status;
 }
 
 /* Which inputs may be packed; which variant runs; what it needs. */

@@ -93,6 +93,66 @@ static void gradients_belong_to_their_layer(void **state)
     assert_int_equal(names, 2); /* for each operand; the product itself is not asked for */
 }
 
+/* The steps of an op that begin with step `from`. */
+static int count_op(const struct graft_plan *plan, const char *op, int from)
+{
+    int count = 0;
+    for (int n = from; n < graft_plan_node_count(plan); n++) {
+        struct graft_plan_node node;
+        graft_plan_node_at(plan, n, &node);
+        count += strcmp(node.op, op) == 0;
+    }
+    return count;
+}
+
+/* Gradients that are larger than what they are made of come last, unless another step needs them. */
+static void large_gradients_wait(void **state)
+{
+    struct fixture *const f = *state;
+    enum { SIDE = 32 };
+    const struct graft_shape row = graft_shape_of(2, 1, SIDE);
+    const struct graft_shape matrix = graft_shape_of(2, SIDE, SIDE);
+    const struct graft_reduce_attributes all = {.kind = GRAFT_REDUCE_SUM, .axes = 3};
+    int weights[3], gradients[3];
+    int y = graft_graph_input(f->graph, "x", GRAFT_DTYPE_F32, &row);
+    for (int i = 0; i < 3; i++) {
+        const char name[2] = {(char)('a' + i), 0};
+        weights[i] = graft_graph_parameter(f->graph, name, &matrix);
+        y = graft_unary(f->graph, GRAFT_UNARY_TANH, graft_matmul(f->graph, y, weights[i], -1, false, false));
+    }
+    const int loss = graft_reduce(f->graph, y, &all);
+    assert_int_equal(graft_graph_gradient(f->graph, loss, weights, 3, gradients), GRAFT_OK);
+    graft_graph_output(f->graph, gradients[0]);
+    graft_graph_output(f->graph, gradients[1]);
+    const int read = graft_reduce(f->graph, gradients[2], &all); /* cannot wait */
+    graft_graph_output(f->graph, read);
+    open_plan(f, &(struct graft_plan_options){.no_fusion = true});
+    const int nodes = graft_plan_node_count(f->plan);
+    assert_int_equal(count_op(f->plan, "matmul", nodes - 2), 2);
+    assert_int_equal(count_op(f->plan, "reduce", nodes - 3), 1);
+
+    float weight[SIDE * SIDE], x[SIDE], gradient[SIDE * SIDE], other = 0, sum = 0;
+    for (int i = 0; i < SIDE * SIDE; i++)
+        weight[i] = 0.01f * (float)(i % 7 - 3);
+    for (int i = 0; i < SIDE; i++)
+        x[i] = (float)(i % 5) - 1.5f;
+    for (int i = 0; i < 3; i++) {
+        const char name[2] = {(char)('a' + i), 0};
+        assert_int_equal(graft_variables_write(f->variables, name, weight, sizeof weight), GRAFT_OK);
+    }
+    assert_int_equal(graft_plan_write(f->plan, graft_graph_find(f->graph, "x"), x, sizeof x), GRAFT_OK);
+    assert_int_equal(graft_plan_run(f->plan, GRAFT_SEGMENT_COMPUTE), GRAFT_OK);
+    assert_int_equal(graft_plan_read(f->plan, gradients[0], gradient, sizeof gradient), GRAFT_OK);
+    assert_int_equal(graft_plan_read(f->plan, read, &sum, sizeof sum), GRAFT_OK);
+    /* Row k of the first gradient is x[k] times one row for all. */
+    for (int k = 0; k < SIDE; k++)
+        for (int c = 0; c < SIDE; c++) {
+            other = gradient[c] * x[k] / x[0];
+            assert_true(fabsf(gradient[k * SIDE + c] - other) <= 1e-5f * (1 + fabsf(other)));
+        }
+    assert_true(isfinite(sum) && sum != 0);
+}
+
 /* What is no value of the graph has no gradient; a constant may be its first value, and an output. */
 static void odd_values_are_taken(void **state)
 {
@@ -281,6 +341,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(gradients_belong_to_their_layer),
+        TEST(large_gradients_wait),
         TEST(memory_is_aligned),
         TEST(odd_values_are_taken),
         TEST(unread_inputs_are_in_nobodys_way),
