@@ -5,6 +5,7 @@
  *   depthwise_pack    w [c, kh, kw] → [kh, kw, c]
  *   depthwise         forward, and with dy for x the gradient to the input (gather.h)
  *   depthwise_weight  for each chunk of lines: its part [kh, kw, c] of the gradient to the weight
+ *   depthwise_weight_nine  the same for 3 × 3 taps, of the CPU family
  *   depthwise_sum     adds the parts of all chunks in their order: → [c, kh, kw]
  *
  * Required -D: VEC, SPAN=1 (vector.h). Work-group: 1 × 1 × 1; with VEC=1 g × 1 × 1, any g.
@@ -267,6 +268,90 @@ KERNEL void depthwise_weight(global const float *x, const ulong x_at, global con
     _Pragma("unroll") for (int i = 0; i < BLOCK; ++i) if (i < taps)
         store_some(sum[i], parts + (size_t)i * channels, n_c);
 }
+
+#if VEC > 1
+/* Where a block of BLOCK pixels of dy is: x at tap (0, 0) of its first pixel, which may lie outside. */
+struct depthwise_block {
+    global const float *x, *dy;
+    global float *part;
+    long row;             /* floats between lines of x */
+    int channels;         /* floats between pixels */
+    int first_x, width;   /* pixel of x that tap (0, 0) sees; of a line */
+    int count;            /* pixels of dy that there are */
+    int tap_y, tap_y_end; /* taps inside x */
+};
+
+/* part [3 × 3][channels] += n_c channels of a block; edge: some of its pixels do not exist. */
+static inline void depthwise_weight_block(const struct depthwise_block *b, const int c, const int n_c,
+                                          const int stride, const bool edge)
+{
+    real value[BLOCK], line[2 * BLOCK + 1];
+    _Pragma("unroll") for (int i = 0; i < BLOCK; ++i) value[i] =
+        !edge || i < b->count ? load_some(b->dy + (long)i * b->channels + c, n_c) : (real)(0.0f);
+    for (int tap_y = b->tap_y; tap_y < b->tap_y_end; ++tap_y) {
+        global const float *from = b->x + tap_y * b->row + c;
+        global float *to = b->part + tap_y * 3 * b->channels + c;
+        real sum0 = load_some(to, n_c), sum1 = load_some(to + b->channels, n_c);
+        real sum2 = load_some(to + 2 * b->channels, n_c);
+        _Pragma("unroll") for (int i = 0; i < BLOCK * stride + 3 - stride; ++i) line[i] =
+            !edge || (uint)(b->first_x + i) < (uint)b->width ? load_some(from + (long)i * b->channels, n_c)
+                                                             : (real)(0.0f);
+        _Pragma("unroll") for (int i = 0; i < BLOCK; ++i)
+        {
+            sum0 = fma(line[i * stride], value[i], sum0);
+            sum1 = fma(line[i * stride + 1], value[i], sum1);
+            sum2 = fma(line[i * stride + 2], value[i], sum2);
+        }
+        store_some(sum0, to, n_c);
+        store_some(sum1, to + b->channels, n_c);
+        store_some(sum2, to + 2 * b->channels, n_c);
+    }
+}
+
+static inline void depthwise_weight_channels(const struct depthwise_block *b, const int stride)
+{
+    const bool edge =
+        b->first_x < 0 || b->first_x + BLOCK * stride + 3 - stride > b->width || b->count < BLOCK;
+    int c = 0;
+    for (; !edge && c + VEC <= b->channels; c += VEC)
+        depthwise_weight_block(b, c, VEC, stride, false);
+    for (; c + VEC <= b->channels; c += VEC)
+        depthwise_weight_block(b, c, VEC, stride, true);
+    if (c < b->channels)
+        depthwise_weight_block(b, c, b->channels - c, stride, true);
+}
+
+/* depthwise_weight of 3 × 3 taps side by side with stride 1 or 2 along x: a work-item takes a chunk, so that
+ * x and dy are read as they lie in memory. Range: chunks. */
+KERNEL void depthwise_weight_nine(global const float *x, const ulong x_at, global const float *dy,
+                                  const ulong dy_at, global float *parts, const ulong parts_at,
+                                  const int16 numbers)
+{
+    const int chunk = (int)get_global_id(0);
+    const int height = numbers.s8, to_height = numbers.sa, to_width = numbers.sb, stride = numbers.s3;
+    const int line_first = chunk * numbers.se, line_end = min(line_first + numbers.se, numbers.sd);
+    struct depthwise_block b = {.channels = numbers.sc, .width = numbers.s9};
+    b.row = (long)b.width * b.channels;
+    b.part = parts + parts_at + (size_t)chunk * 9 * b.channels;
+    for (int i = 0; i < 9 * b.channels; ++i)
+        b.part[i] = 0.0f;
+    for (int line = line_first; line < line_end; ++line) {
+        const int n = line / to_height, y = (line - n * to_height) * numbers.s2 - numbers.s6;
+        b.tap_y = max(0, -y);
+        b.tap_y_end = min(3, height - y);
+        for (int v = 0; v < to_width; v += BLOCK) {
+            b.first_x = v * stride - numbers.s7;
+            b.count = min(BLOCK, to_width - v);
+            b.x = x + x_at + ((long)n * height + y) * b.row + (long)b.first_x * b.channels;
+            b.dy = dy + dy_at + ((size_t)line * to_width + v) * b.channels;
+            if (stride == 1)
+                depthwise_weight_channels(&b, 1);
+            else
+                depthwise_weight_channels(&b, 2);
+        }
+    }
+}
+#endif
 
 /* Range: channels / each, taps. */
 KERNEL void depthwise_sum(global const float *parts, const ulong parts_at, global float *dw,

@@ -216,8 +216,8 @@ static const char *depthwise_check(const struct graft_opencl_device *device, con
 static enum graft_status depthwise_open(struct graft_opencl_device *device,
                                         struct graft_opencl_kernel *kernel)
 {
-    const enum graft_status status = graft_depthwise_add(device, kernel, "depthwise_weight");
-    return status != GRAFT_OK ? status : graft_depthwise_add(device, kernel, "depthwise_sum");
+    const struct graft_conv conv = graft_conv_grad_weight(&kernel->call);
+    return graft_depthwise_add_weight(device, kernel, &conv);
 }
 
 static enum graft_status depthwise_run(struct graft_opencl_device *device, struct graft_opencl_kernel *kernel,

@@ -95,6 +95,21 @@ enum graft_status graft_depthwise_run(struct graft_opencl_device *device, struct
     return graft_opencl_launch(device, kernel, step, &args, &range);
 }
 
+static bool has_nine(const struct graft_opencl_kernel *kernel, const struct graft_conv *conv)
+{
+    return kernel->variant->family == GRAFT_OPENCL_CPU && conv->kernel_y == 3 && conv->kernel_x == 3 &&
+           conv->dilation_y == 1 && conv->dilation_x == 1 && conv->stride_x <= 2;
+}
+
+enum graft_status graft_depthwise_add_weight(struct graft_opencl_device *device,
+                                             struct graft_opencl_kernel *kernel,
+                                             const struct graft_conv *conv)
+{
+    const enum graft_status status = graft_depthwise_add(
+        device, kernel, has_nine(kernel, conv) ? "depthwise_weight_nine" : "depthwise_weight");
+    return status != GRAFT_OK ? status : graft_depthwise_add(device, kernel, "depthwise_sum");
+}
+
 static int64_t chunk_lines(const struct graft_conv *conv)
 {
     return graft_max_i64(1, CHUNK_FLOATS / graft_max_i64((int64_t)conv->to_width * conv->channels, 1));
@@ -138,8 +153,10 @@ enum graft_status graft_depthwise_run_weight(struct graft_opencl_device *device,
     graft_opencl_arg_tensor(device, &args, workspace, sizeof(float));
     graft_opencl_arg_ints(&args, numbers, 16);
     const struct graft_opencl_range range =
-        range_of(device, kernel, graft_ceil_div(conv->channels, vector_of(device, kernel)),
-                 conv->kernel_y * graft_ceil_div(conv->kernel_x, BLOCK), chunks);
+        has_nine(kernel, conv)
+            ? range_of(device, kernel, chunks, 1, 1)
+            : range_of(device, kernel, graft_ceil_div(conv->channels, vector_of(device, kernel)),
+                       conv->kernel_y * graft_ceil_div(conv->kernel_x, BLOCK), chunks);
     const enum graft_status status = graft_opencl_launch(device, kernel, step, &args, &range);
     if (status != GRAFT_OK)
         return status;

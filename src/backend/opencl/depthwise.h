@@ -29,8 +29,11 @@ GRAFT_MUST_CHECK enum graft_status graft_depthwise_run(struct graft_opencl_devic
                                                        const struct graft_gather *gather,
                                                        const struct graft_products *products);
 
-/* The gradient to the weight: bytes of its workspace, and the launches (kernels depthwise_weight,
- * depthwise_sum from `step` on). */
+/* The gradient to the weight: its kernels, as the next two steps; bytes of its workspace; the launches, from
+ * `step` on. */
+GRAFT_MUST_CHECK enum graft_status graft_depthwise_add_weight(struct graft_opencl_device *device,
+                                                              struct graft_opencl_kernel *kernel,
+                                                              const struct graft_conv *conv);
 uint64_t graft_depthwise_parts_bytes(const struct graft_conv *conv);
 GRAFT_MUST_CHECK enum graft_status
 graft_depthwise_run_weight(struct graft_opencl_device *device, struct graft_opencl_kernel *kernel, int step,
