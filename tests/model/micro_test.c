@@ -364,6 +364,24 @@ static uint64_t before_trainer(const struct setting *setting)
     return live;
 }
 
+/* What micro-batches of so many rows take beside the weights. */
+static uint64_t room_of(const struct setting *wanted, int64_t rows)
+{
+    struct setting setting = *wanted;
+    struct session s;
+    uint64_t live, peak;
+    setting.micro_batch = rows < BATCH ? rows : 0;
+    setting.deferred = true;
+    assert_true(open_session(&setting, &s));
+    graft_context_memory(s.context, &live, &peak);
+    const struct graft_plan *const plan = graft_trainer_plan(s.trainer);
+    graft_context_limit_memory(s.context, live + (256u << 20));
+    const uint64_t kernels = (256u << 20) - graft_plan_room(plan, 0);
+    const uint64_t room = graft_plan_need(plan) + kernels + live;
+    close_session(&s);
+    return room - before_trainer(&setting);
+}
+
 static void limits_are_kept(void **state)
 {
     (void)state;
@@ -373,28 +391,16 @@ static void limits_are_kept(void **state)
         if (!open_session(&setting, &s))
             continue;
         close_session(&s);
-        uint64_t room[2]; /* that one row takes, and that all take, with what comes to it on the host */
-        for (int all = 0; all < 2; all++) {
-            uint64_t live, peak;
-            setting.micro_batch = all ? 0 : 1;
-            setting.deferred = true;
-            assert_true(open_session(&setting, &s));
-            graft_context_memory(s.context, &live, &peak);
-            const struct graft_plan *const plan = graft_trainer_plan(s.trainer);
-            graft_context_limit_memory(s.context, live + (256u << 20));
-            const uint64_t kernels = (256u << 20) - graft_plan_room(plan, 0);
-            room[all] = graft_plan_need(plan) + kernels + live;
-            close_session(&s);
-            room[all] -= before_trainer(&setting);
-        }
+        const int64_t expected[] = {BATCH, 5, 2, 1, 0};
+        uint64_t room[5]; /* that so many rows take, with what comes to it on the host */
+        for (int k = 0; k < 4; k++)
+            room[k] = room_of(&setting, expected[k]);
+        const double each = (double)(room[1] - room[3]) / 4; /* sizes of micro-batches are nearly linear */
+        room[4] = room[3] - (uint64_t)each;
         setting.deferred = false;
         setting.micro_batch = 0;
-        const int64_t expected[] = {BATCH, 5, 2, 1, 0};
         for (int k = 0; k < 5; k++) { /* less and less, down to what one row cannot do with */
-            const double each = (double)(room[1] - room[0]) / (BATCH - 1);
-            const double rows_for =
-                k == 0 ? BATCH + 1 : (double)expected[k] + 0.4; /* sizes are nearly linear */
-            setting.limit = room[0] + (uint64_t)((rows_for - 1) * each);
+            setting.limit = room[k] + (uint64_t)(0.4 * each);
             assert_true(open_session(&setting, &s));
             if (expected[k] == 0) {
                 assert_int_equal(s.status, GRAFT_ERROR_MEMORY);
@@ -427,6 +433,18 @@ static int chunks_of(const struct graft_plan *plan)
     return plan->memory.n_chunks[GRAFT_ARENA_ACTIVATION] + plan->memory.n_chunks[GRAFT_ARENA_SUM];
 }
 
+/* Bytes of the largest intermediate: unlike workspaces these grow with the batch. */
+static uint64_t largest_value(const struct graft_plan *plan)
+{
+    uint64_t largest = 0;
+    for (int v = 0; v < plan->graph->n_values; v++) {
+        const int storage = plan->memory.storage[v];
+        const uint64_t bytes = storage < 0 ? 0 : plan->memory.storages[storage].bytes;
+        largest = bytes > largest ? bytes : largest;
+    }
+    return largest;
+}
+
 /* Activations, sums, parameters and optimizer state in many buffers: the same bits as in few. */
 static void splitting_changes_nothing(void **state)
 {
@@ -449,6 +467,7 @@ static void splitting_changes_nothing(void **state)
             const struct graft_plan *const plan = graft_trainer_plan(s.trainer);
             for (int i = 0; i < plan->memory.n_storages; i++)
                 largest = plan->memory.storages[i].bytes > largest ? plan->memory.storages[i].bytes : largest;
+            const uint64_t tensor = largest_value(plan);
             close_session(&s);
             setting.largest_allocation = largest;
             assert_true(open_session(&setting, &s));
@@ -462,7 +481,7 @@ static void splitting_changes_nothing(void **state)
             close_session(&s);
             if (parts)
                 continue;
-            setting.largest_allocation = largest * 3 / 5; /* one tensor is too large: the batch is cut */
+            setting.largest_allocation = tensor * 3 / 5; /* one tensor is too large: the batch is cut */
             assert_true(open_session(&setting, &s));
             if (s.status != GRAFT_OK)
                 fail_msg("%s", graft_context_error(s.context));
