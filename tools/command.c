@@ -3,6 +3,7 @@
 #include "command.h"
 
 #include "base/text.h"
+#include "graft/train.h"
 #include "options.h"
 
 #include <errno.h>
@@ -202,10 +203,15 @@ void graft_command_progress_end(struct graft_command *command)
     pthread_mutex_unlock(&command->lock);
 }
 
-int graft_command_open_device(struct graft_command *command, struct graft_device **device)
+int graft_command_open_device(struct graft_command *command, const char *network, bool train,
+                              struct graft_device **device)
 {
     const char *const which = command->device != NULL ? command->device : "auto";
-    const enum graft_status status = graft_device_open(command->context, which, device);
+    const bool automatic = strcasecmp(which, "auto") == 0 && network != NULL && network[0] != '\0';
+    const struct graft_fastest_options fastest = {
+        .network = network, .train = train, .measure = command->device != NULL};
+    const enum graft_status status = automatic ? graft_device_open_fastest(command->context, &fastest, device)
+                                               : graft_device_open(command->context, which, device);
     return status == GRAFT_OK ? GRAFT_EXIT_GO_ON : graft_command_failed_name(command, status);
 }
 

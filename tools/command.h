@@ -95,8 +95,13 @@ void graft_command_progress(struct graft_command *command, const char *format, .
 /* Takes it away. */
 void graft_command_progress_end(struct graft_command *command);
 
-/* Opens --device, or "auto". GRAFT_EXIT_GO_ON or an exit code. */
-GRAFT_MUST_CHECK int graft_command_open_device(struct graft_command *command, struct graft_device **device);
+/*
+ * Opens --device. "auto" is the device that is the fastest for `network` (NULL: not known), as measured now
+ * or before; where no device is named, it is what was measured before, else `cpu`. GRAFT_EXIT_GO_ON or an
+ * exit code.
+ */
+GRAFT_MUST_CHECK int graft_command_open_device(struct graft_command *command, const char *network, bool train,
+                                               struct graft_device **device);
 /* The same for one of several names: "cpu,opencl:0" is walked with *rest, which starts as the list and ends
  * as NULL. */
 GRAFT_MUST_CHECK int graft_command_next_device(struct graft_command *command, const char **rest, char *name,

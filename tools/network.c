@@ -5,6 +5,7 @@
 #include "base/file.h"
 #include "base/text.h"
 
+#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -47,6 +48,22 @@ int graft_network_open(struct graft_command *command, struct graft_device *devic
         .plan = {.variants = options->variants, .keep_all = options->keep_all}};
     const enum graft_status status = graft_classifier_open(device, &settings, classifier);
     return status == GRAFT_OK ? GRAFT_EXIT_GO_ON : graft_command_failed(command, status);
+}
+
+void graft_network_name(const struct graft_command *command, char name[GRAFT_MODEL_NAME_SIZE])
+{
+    const char *const operand = command->operands[0];
+    char path[4096];
+    struct stat facts;
+    (void)snprintf(name, GRAFT_MODEL_NAME_SIZE, "%s", operand);
+    if (stat(operand, &facts) != 0 || !S_ISDIR(facts.st_mode)) {
+        return;
+    }
+    (void)snprintf(path, sizeof path, "%s/config.json", operand);
+    json_t *const config = json_load_file(path, JSON_REJECT_DUPLICATES, NULL);
+    const char *const network = json_string_value(json_object_get(config, "network"));
+    (void)snprintf(name, GRAFT_MODEL_NAME_SIZE, "%s", network != NULL ? network : "");
+    json_decref(config);
 }
 
 /* Splits "index<tab>id<tab>name" in place; false if the line is not of that form. */

@@ -64,6 +64,10 @@ GRAFT_MUST_CHECK int graft_network_open(struct graft_command *command, struct gr
                                         const struct graft_network_options *options,
                                         struct graft_classifier **classifier);
 
+/* The network's name that the first operand means: itself, or what a run folder says; "" if that is not to be
+ * found. */
+void graft_network_name(const struct graft_command *command, char name[GRAFT_MODEL_NAME_SIZE]);
+
 /* Reads class names: one a line, or "index<tab>id<tab>name". `count`: how many there must be.
  * GRAFT_EXIT_GO_ON or an exit code. */
 GRAFT_MUST_CHECK int graft_class_file_read(struct graft_command *command, const char *path, int32_t count,

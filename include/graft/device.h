@@ -37,14 +37,36 @@ GRAFT_API void graft_device_list_close(struct graft_context *context, struct gra
 struct graft_device;
 
 /*
- * Opens a device: "reference", "cpu", "opencl:N", "auto", or a part of a device's name or platform without
- * regard to case (it must fit exactly one). Never falls back to another: GRAFT_ERROR_NOT_FOUND lists what
- * there is.
+ * Opens a device: "reference", "cpu", "opencl:N", "auto" (cpu; see graft_device_open_fastest in
+ * graft/train.h), or a part of a name or platform in any case that fits exactly one. Never falls back to
+ * another: GRAFT_ERROR_NOT_FOUND lists what there is.
  */
 GRAFT_API GRAFT_MUST_CHECK enum graft_status
 graft_device_open(struct graft_context *context, const char *which, struct graft_device **device);
 GRAFT_API void graft_device_close(struct graft_device **device);
 GRAFT_API const struct graft_device_info *graft_device_get_info(const struct graft_device *device);
+/*
+ * What a device can do at most, measured on it in about 0.2 s: f32 operations a second in a loop of
+ * multiply-adds on all its cores, and how fast all cores read so many bytes and write them back where they
+ * were: few bytes stay in caches. (A copy is slower: most memories read a line before it is overwritten.)
+ * Statuses of a run; where memory is short, fewer sizes.
+ */
+#define GRAFT_LIMIT_SIZES 5
+struct graft_device_memory_limit {
+    uint64_t bytes;
+    double bytes_per_second; /* read and written */
+};
+struct graft_device_limits {
+    double flops; /* additions and multiplications a second */
+    int n_memory;
+    struct graft_device_memory_limit memory[GRAFT_LIMIT_SIZES]; /* ascending sizes, descending rates */
+};
+GRAFT_API GRAFT_MUST_CHECK enum graft_status graft_device_measure(struct graft_device *device,
+                                                                  struct graft_device_limits *limits);
+/* Bytes a second that can be read and written by something that touches `bytes` bytes: between measured sizes
+ * along a straight line in logarithms, beyond them as at the nearest. */
+GRAFT_API double graft_device_memory_rate(const struct graft_device_limits *limits, double bytes);
+
 /* Bytes of device memory in use by buffers now, and the most there were. */
 GRAFT_API void graft_device_memory(const struct graft_device *device, uint64_t *live, uint64_t *peak);
 

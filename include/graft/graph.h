@@ -269,11 +269,13 @@ struct graft_plan_node {
     const char *op;
     const char *variant;
     const char *call; /* shapes and attributes */
+    bool tuned;       /* the variant was chosen by a measurement that was kept: `graft bench --tune` */
     enum graft_segment segment;
     bool once; /* run by refresh only */
     double flops;
     double bytes;
-    double seconds; /* device time of the last profiled run; 0 before */
+    double bytes_at_once; /* of `bytes`, that a kernel touches at a time: those of a part of the batch */
+    double seconds;       /* device time of the last profiled run; 0 before */
 };
 GRAFT_API int graft_plan_node_count(const struct graft_plan *plan);
 GRAFT_API void graft_plan_node_at(const struct graft_plan *plan, int index, struct graft_plan_node *node);

@@ -101,6 +101,27 @@ graft_schedule_find(struct graft_context *context, const char *name, enum graft_
 GRAFT_API double graft_schedule_factor(enum graft_schedule schedule, int64_t step, int64_t steps,
                                        int64_t warmup);
 
+/* ---- the fastest device for a network */
+
+struct graft_fastest_options {
+    const char *network; /* a network's name */
+    int64_t batch;       /* pictures at a time while measuring; 0: 16 */
+    bool train;          /* training steps instead of inference */
+    bool measure;        /* measure if nothing is remembered; else `cpu` then */
+};
+
+/*
+ * Opens the device that is the fastest for a network. Each device but the reference runs the network with
+ * random weights for about half a second, after a first run in which its kernels may have to be compiled;
+ * remarks say what came of it. What was measured is remembered in the cache folder, for this number of
+ * threads, until another OpenCL driver is installed or Graft changes. A device that fails is passed over,
+ * with a remark. Where there is only `cpu`, nothing is measured. Statuses of graft_device_open;
+ * GRAFT_ERROR_NOT_FOUND: no network of that name.
+ */
+GRAFT_API GRAFT_MUST_CHECK enum graft_status
+graft_device_open_fastest(struct graft_context *context, const struct graft_fastest_options *options,
+                          struct graft_device **device);
+
 /* ---- using a trained network */
 
 struct graft_classifier_options {

@@ -13,6 +13,7 @@
 #include "op/op.h"
 
 struct graft_pool;
+struct graft_tuning;
 struct graft_buffer; /* each backend defines its own and casts */
 struct graft_kernel; /* likewise */
 
@@ -37,11 +38,19 @@ struct graft_device {
     uint64_t peak_bytes;
     uint64_t lost; /* how often work failed after it was queued: what kernels have packed may be missing */
     enum graft_device_memory memory;
-    /* Of devices whose memory is much slower than their caches, 0 for others: plans then take a few pictures at a
-     * time through many layers. */
+    /* Of devices whose memory is much slower than their caches, 0 for others: plans then take a few pictures
+     * at a time through many layers. */
     uint64_t cache_bytes;
-    /* Not NULL: kernel_run may be called from items of a run of this pool, side by side with other tensors. */
+    struct graft_tuning
+        *tuning; /* tuning.h: what was measured on this device; NULL before it is looked for */
+    /* Not NULL: kernel_run may be called from items of a run of this pool, side by side with other tensors.
+     */
     struct graft_pool *lanes;
+};
+
+enum graft_limit {
+    GRAFT_LIMIT_FMA = 0,   /* f32 additions and multiplications, in a loop of multiply-adds */
+    GRAFT_LIMIT_MEMORY = 1 /* bytes, read and written back within a buffer of `bytes`; each counts twice */
 };
 
 /* What a variant needs, known without touching the device. */
@@ -95,9 +104,13 @@ struct graft_backend {
                                     struct graft_tensor workspace);
     void (*kernel_close)(struct graft_device *device, struct graft_kernel *kernel);
 
-    enum graft_status (*synchronize)(struct graft_device *device);
-    /* Device time in seconds of all kernel_run since the last call of time (0 before the first). */
-    enum graft_status (*time)(struct graft_device *device, double *seconds);
+    /* Waits for all work. `seconds` (may be NULL): device time of all kernel_run since it was asked for last
+     * (0 before). */
+    enum graft_status (*synchronize)(struct graft_device *device, double *seconds);
+    /* Measures for some 20 ms what the device can do at most. GRAFT_ERROR_MEMORY: it has not so many bytes.
+     */
+    enum graft_status (*limit)(struct graft_device *device, enum graft_limit limit, uint64_t bytes,
+                               double *per_second);
 };
 
 extern const struct graft_backend graft_backend_reference;
@@ -121,6 +134,12 @@ void graft_buffer_close(struct graft_device *device, struct graft_buffer **buffe
 /* What can still be allocated in buffers: by the device's size, by what the system has free where the memory
  * is the host's, and by the context's limit. */
 uint64_t graft_device_free_bytes(const struct graft_device *device);
+
+/* For backends' limit functions: how many rounds a second run(user, rounds) makes, the best of some bursts.
+ */
+typedef enum graft_status graft_limit_function(void *user, int64_t rounds);
+GRAFT_MUST_CHECK enum graft_status graft_limit_rate(graft_limit_function *run, void *user,
+                                                    double *rounds_per_second);
 
 /* The first variant that can do the call (forced == NULL), or the one of that name. NOT_FOUND lists the names
  * there are; UNSUPPORTED gives each variant's reason. */

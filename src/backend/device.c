@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The list of devices, opening one by name, and the books over its memory. */
 #include "backend/backend.h"
+#include "backend/tuning.h"
 
 #include "base/context.h"
 #include "base/system.h"
@@ -164,12 +165,6 @@ static enum graft_status find_device(struct graft_context *context, struct graft
     return GRAFT_OK;
 }
 
-/* The place for the choice by measurement: the fastest device for a model, remembered in the cache folder. */
-static const char *choose_automatically(void)
-{
-    return "cpu";
-}
-
 enum graft_status graft_device_open(struct graft_context *context, const char *which,
                                     struct graft_device **device)
 {
@@ -185,7 +180,7 @@ enum graft_status graft_device_open(struct graft_context *context, const char *w
     const struct graft_backend *backend = NULL;
     int index = 0;
     enum graft_status status =
-        find_device(context, list, automatic ? choose_automatically() : which, &backend, &index);
+        find_device(context, list, automatic ? "cpu" : which, &backend, &index);
     if (status == GRAFT_OK) {
         status = backend->open(context, index, device);
     }
@@ -202,6 +197,7 @@ void graft_device_close(struct graft_device **device)
     if (device == NULL || *device == NULL) {
         return;
     }
+    graft_tuning_close(*device);
     (*device)->backend->close(*device);
     *device = NULL;
 }

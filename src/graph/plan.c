@@ -3,10 +3,12 @@
 #include "graph/order.h"
 #include "graph/plan.h"
 
+#include "backend/tuning.h"
 #include "base/context.h"
 #include "base/size.h"
 #include "base/text.h"
 
+#include <stdio.h>
 #include <string.h>
 
 bool graft_plan_forced_variant(const char *variants, const char *op, char *name, size_t size)
@@ -74,14 +76,67 @@ static enum graft_status make_steps(struct graft_plan *plan, int **order)
     plan->steps = graft_allocate(plan->context, (size_t)graph->n_nodes, sizeof *plan->steps);
     if (!*order || !plan->steps)
         return GRAFT_ERROR_MEMORY;
-    const enum graft_status status = graft_order_steps(graph, *order, &plan->n_steps);
-    for (int s = 0; s < plan->n_steps; s++) {
+    enum graft_status status = graft_order_steps(graph, *order, &plan->n_steps);
+    for (int s = 0; s < plan->n_steps && status == GRAFT_OK; s++) {
         struct graft_node *const node = &graph->nodes[(*order)[s]];
+        char text[GRAFT_CALL_TEXT];
         plan->steps[s].node = node;
+        plan->steps[s].key =
+            graft_duplicate_text(plan->context, graft_call_format(&node->call, text, sizeof text));
+        status = plan->steps[s].key ? GRAFT_OK : GRAFT_ERROR_MEMORY;
         if (graft_op_get(node->call.op)->mutates)
             plan->mutates[node->segment] = true;
     }
     return status;
+}
+
+/* What a measurement is kept under: the call of the whole batch, whether its inputs can be packed beforehand,
+ * whether it adds to its output. `key`: the call alone. */
+static enum graft_status finish_key(struct graft_plan *plan, struct graft_plan_step *step)
+{
+    const struct graft_call *const call = &step->node->call;
+    char text[GRAFT_CALL_TEXT + 64];
+    (void)snprintf(text, sizeof text, "%s", step->key);
+    const size_t length = strlen(text);
+    if (call->constant != 0 || call->accumulate != 0)
+        (void)snprintf(text + length, sizeof text - length, " constant %x accumulate %x", call->constant,
+                       call->accumulate);
+    graft_release(plan->context, step->key);
+    step->key = graft_duplicate_text(plan->context, text);
+    return step->key ? GRAFT_OK : GRAFT_ERROR_MEMORY;
+}
+
+/* The variant that was forced, or measured to be the fastest, or the usual one. */
+static enum graft_status choose_variant(struct graft_plan *plan, struct graft_plan_step *step)
+{
+    const struct graft_call *const call = &step->node->call;
+    char forced[64];
+    const bool force =
+        graft_plan_forced_variant(plan->variants, graft_op_get(call->op)->name, forced, sizeof forced);
+    const struct graft_tuning_choice *const choice =
+        force || call->real == GRAFT_DTYPE_F64 ? NULL : graft_tuning_find(plan->device, step->key);
+    if (choice && strcmp(choice->variant, choice->plain) != 0) {
+        step->tuned = graft_variant_choose(plan->device, call, choice->variant, &step->variant,
+                                           &step->info) == GRAFT_OK;
+        if (step->tuned)
+            return GRAFT_OK;
+    } /* not there any more: the usual one */
+    return graft_variant_choose(plan->device, call, force ? forced : NULL, &step->variant, &step->info);
+}
+
+/* Once a device: measured choices are no secret. */
+static void tell_tuned(const struct graft_plan *plan)
+{
+    struct graft_tuning *const tuning = plan->device->tuning;
+    int tuned = 0;
+    for (int s = 0; s < plan->n_steps; s++)
+        tuned += plan->steps[s].tuned;
+    if (tuned == 0 || tuning->told)
+        return;
+    tuning->told = true;
+    graft_log(plan->context, GRAFT_LOG_REMARK,
+              "%s: %d of %d steps use the kernels that `graft bench --tune` found to be the fastest",
+              plan->device->info.id, tuned, plan->n_steps);
 }
 
 /* Which inputs may be packed; which variant runs; what it needs. */
@@ -96,7 +151,7 @@ static enum graft_status choose_variants(struct graft_plan *plan, uint64_t *work
     for (int s = 0; s < plan->n_steps && status == GRAFT_OK; s++) {
         struct graft_plan_step *const step = &plan->steps[s];
         struct graft_node *const node = step->node;
-        char text[1024];
+        char text[GRAFT_CALL_TEXT];
         step->text = graft_duplicate_text(plan->context, graft_call_format(&node->call, text, sizeof text));
         if (!step->text)
             status = GRAFT_ERROR_MEMORY;
@@ -106,11 +161,9 @@ static enum graft_status choose_variants(struct graft_plan *plan, uint64_t *work
         for (int i = 0; i < node->call.n_inputs && !node->once; i++)
             if (node->inputs[i] >= 0 && constant[node->inputs[i]])
                 node->call.constant |= 1u << i;
-        char forced[64];
-        const char *const op = graft_op_get(node->call.op)->name;
-        const bool force = graft_plan_forced_variant(plan->variants, op, forced, sizeof forced);
-        status = graft_variant_choose(plan->device, &node->call, force ? forced : NULL, &step->variant,
-                                      &step->info);
+        status = finish_key(plan, step);
+        if (status == GRAFT_OK)
+            status = choose_variant(plan, step);
         if (status != GRAFT_OK)
             status =
                 graft_fail_prefix(plan->context, status, "layer %s on %s",
@@ -121,6 +174,8 @@ static enum graft_status choose_variants(struct graft_plan *plan, uint64_t *work
             plan->books.workspace = step->info.workspace_bytes;
     }
     graft_release(plan->context, constant);
+    if (status == GRAFT_OK)
+        tell_tuned(plan);
     return status;
 }
 
@@ -193,6 +248,8 @@ enum graft_status graft_plan_open(const struct graft_graph *graph, struct graft_
     if (status == GRAFT_OK)
         status = graft_graph_copy(graph, &made->graph);
     if (status == GRAFT_OK)
+        status = graft_tuning_open(device);
+    if (status == GRAFT_OK)
         status = run_passes(made);
     if (status == GRAFT_OK)
         status = make_steps(made, &order);
@@ -215,8 +272,10 @@ void graft_plan_close(struct graft_plan **plan)
     if (!old)
         return;
     graft_plan_release(old);
-    for (int s = 0; s < old->n_steps; s++)
+    for (int s = 0; s < old->n_steps; s++) {
         graft_release(old->context, old->steps[s].text);
+        graft_release(old->context, old->steps[s].key);
+    }
     for (int arena = 0; arena < GRAFT_ARENA_COUNT; arena++)
         graft_release(old->context, old->buffers[arena]);
     for (int lane = 0; old->lanes && lane < old->chunks.lanes; lane++)

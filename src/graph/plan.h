@@ -8,6 +8,8 @@
 #include "graph/memory.h"
 #include "graph/variables.h"
 
+#define GRAFT_CALL_TEXT 1024 /* bytes of a call as text */
+
 struct graft_plan_step {
     struct graft_node *node; /* of the plan's own graph */
     int variant;
@@ -17,6 +19,8 @@ struct graft_plan_step {
     struct graft_tensor out[GRAFT_MAX_OUTPUTS];
     struct graft_tensor workspace;
     char *text;
+    char *key;  /* of the call of the whole batch: what a measurement is kept under */
+    bool tuned; /* the variant is a measured choice */
     double seconds;
 };
 

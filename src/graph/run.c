@@ -124,7 +124,7 @@ enum graft_status graft_plan_profile(struct graft_plan *plan, enum graft_segment
     double seconds;
     enum graft_status status = begin(plan, segment);
     if (status == GRAFT_OK)
-        status = plan->device->backend->time(plan->device, &seconds);
+        status = plan->device->backend->synchronize(plan->device, &seconds);
     for (int s = 0; s < plan->n_steps && status == GRAFT_OK; s++) {
         struct graft_plan_step *const step = &plan->steps[s];
         if (step->node->once || step->node->segment != segment)
@@ -136,7 +136,7 @@ enum graft_status graft_plan_profile(struct graft_plan *plan, enum graft_segment
         }
         status = graft_plan_run_step(plan, step);
         if (status == GRAFT_OK)
-            status = plan->device->backend->time(plan->device, &step->seconds);
+            status = plan->device->backend->synchronize(plan->device, &step->seconds);
     }
     note_changes(plan, segment);
     return status;
@@ -155,7 +155,7 @@ enum graft_status graft_plan_clear(struct graft_plan *plan)
 
 enum graft_status graft_plan_wait(struct graft_plan *plan)
 {
-    return plan->device->backend->synchronize(plan->device);
+    return plan->device->backend->synchronize(plan->device, NULL);
 }
 
 /* Finds the memory of a value of the caller's graph and checks the size. */
@@ -276,9 +276,11 @@ void graft_plan_node_at(const struct graft_plan *plan, int index, struct graft_p
     node->op = def->name;
     node->variant = step->info.name;
     node->call = step->text;
+    node->tuned = step->tuned;
     node->segment = step->node->segment;
     node->once = step->node->once;
     node->flops = times * work.flops;
     node->bytes = times * work.bytes;
+    node->bytes_at_once = work.bytes * (times > 1 ? (double)plan->chunks.lanes : 1);
     node->seconds = step->seconds;
 }

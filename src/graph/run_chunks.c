@@ -62,7 +62,7 @@ static void run_chunk(void *argument, int64_t item, int lane)
         const double begin = run->profile ? now() : 0;
         notes->status = run_step(plan, s, run->first + item, lane);
         if (run->profile && notes->status == GRAFT_OK && !plan->device->lanes)
-            notes->status = backend->synchronize(plan->device);
+            notes->status = backend->synchronize(plan->device, NULL);
         if (run->profile)
             notes->seconds[s] += now() - begin;
     }
@@ -95,7 +95,7 @@ enum graft_status graft_plan_run_chunks(struct graft_plan *plan, bool profile)
         run_chunk(&run, 0, 0);
     if (profile) {
         double counted; /* by the device: not that of the next step */
-        const enum graft_status status = plan->device->backend->time(plan->device, &counted);
+        const enum graft_status status = plan->device->backend->synchronize(plan->device, &counted);
         if (status != GRAFT_OK)
             return status;
         sum_seconds(plan);

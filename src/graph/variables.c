@@ -151,7 +151,7 @@ static enum graft_status add_arena(struct graft_variables *variables, const stru
     }
     /* Zeros may still be on their way: a variable that is there must hold its value. */
     if (bytes > 0 && status == GRAFT_OK)
-        status = device->backend->synchronize(device);
+        status = device->backend->synchronize(device, NULL);
     while (status != GRAFT_OK && variables->count > first_entry)
         graft_release(device->context, variables->entries[--variables->count].name);
     while (status != GRAFT_OK && variables->n_arenas > first_arena) {

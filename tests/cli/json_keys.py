@@ -6,7 +6,7 @@ import math
 import struct
 import unittest
 
-from command import Case, draw_data, main
+from command import Case, draw_data, main, run
 
 
 def read_npy(path):
@@ -129,12 +129,88 @@ class Json(Case):
             "bench", "--model", "mnist_convnet", "--device", "cpu", "--seconds", "0", "--profile"
         )
         self.assertAlmostEqual(sum(row["share"] for row in result["profile"]), 1, places=5)
+        self.profile_adds_up(result)
         lines = self.good(
             "bench", "--model", "mnist_convnet", "--device", "cpu,reference", "--seconds", "0", "--json"
         ).splitlines()
         self.assertEqual([json.loads(line)["device"] for line in lines], ["cpu", "reference"])
         for line in self.good("bench", "--op", "fill", "--device", "cpu", "--json").splitlines():
             self.assertEqual(list(json.loads(line)), ["device", "case", "variant", "microseconds", "gflops"])
+
+    def profile_adds_up(self, result):
+        """Kernels are the layers, summed; each is held against the limit that it meets first."""
+        limits, kernels = result["limits"], result["kernels"]
+        self.assertEqual(list(limits), ["gflops", "memory"])
+        rates = [size["gbytes_per_second"] for size in limits["memory"]]
+        self.assertEqual(rates, sorted(rates, reverse=True))
+        self.assertEqual([kernel["ms"] for kernel in kernels], sorted((k["ms"] for k in kernels), reverse=True))
+        self.assertAlmostEqual(sum(kernel["share"] for kernel in kernels), 1, places=5)
+        self.assertEqual(sum(kernel["layers"] for kernel in kernels), len(result["profile"]))
+        self.assertAlmostEqual(sum(op["ms"] for op in result["ops"]) / sum(k["ms"] for k in kernels), 1, places=5)
+        self.assertEqual(len({(op["op"], op["variant"]) for op in result["ops"]}), len(result["ops"]))
+        self.assertEqual(len({(kernel["variant"], kernel["call"]) for kernel in kernels}), len(kernels))
+        for kernel in kernels:
+            compute = kernel["gflops"] / limits["gflops"]
+            if kernel["ms"] == 0:
+                continue
+            if kernel["bound"] == "compute":
+                self.assertAlmostEqual(kernel["limit_share"] / compute, 1, places=5)
+            else:
+                self.assertGreaterEqual(kernel["limit_share"], compute * 0.99999)
+                self.assertGreaterEqual(kernel["limit_share"], kernel["gbytes_per_second"] / rates[0] * 0.99999)
+                self.assertLessEqual(kernel["limit_share"], kernel["gbytes_per_second"] / rates[-1] * 1.00001)
+            self.assertEqual(kernel["fewer_products"], kernel["variant"].startswith("winograd"))
+
+    def test_tuning(self):
+        """What is measured is kept and used by the next run, which says so; not where a variant is forced."""
+        cache = {"GRAFT_CACHE": self.path("cache"), "GRAFT_TUNING": "1"}
+        bench = "bench --model squeezenet1_1 --input 64 --batch 2 --device cpu --seconds 0".split()
+        table = self.good(*bench, "--tune", environment=cache)
+        for words in ("conv2d, ", "chosen: ", "choices differ from the default", "kept in " + cache["GRAFT_CACHE"]):
+            self.assertIn(words, table)
+        result = json.loads(self.good(*bench, "--tune", "--json", environment=cache))
+        changed = 0
+        for row in result["tuning"]:
+            self.assertEqual(list(row), ["op", "call", "layers", "variants", "chosen", "default"])
+            times = {variant["variant"]: variant["ms"] for variant in row["variants"]}
+            self.assertGreater(len(times), 1)
+            self.assertGreater(times[row["default"]], 0)
+            if row["chosen"] != row["default"]:
+                changed += row["layers"]
+                self.assertEqual(times[row["chosen"]], min(time for time in times.values() if time is not None))
+        again = run(*bench, "--profile", "--json", environment=cache)
+        self.assertEqual(json.loads(again.stdout)["tuned"], changed)
+        self.assertEqual("graft bench --tune" in again.stderr, changed > 0)
+        forced = json.loads(self.good(*bench, "--profile", "--json", "--variants", "conv2d=gemm", environment=cache))
+        self.assertEqual({row["variant"] for row in forced["profile"] if row["op"] == "conv2d"}, {"gemm"})
+        self.assertEqual(forced["tuned"], 0)
+
+    def test_auto(self):
+        """The fastest device is measured when asked for, remembered, and what nobody measured is cpu."""
+        cache = {"GRAFT_CACHE": self.path("cache"), "GRAFT_TUNING": "1"}
+        bench = "bench --model mnist_convnet --batch 16 --seconds 0 --rounds 1 --json".split()
+        before = run(*bench, environment=cache)
+        self.assertEqual(json.loads(before.stdout)["device"], "cpu")
+        self.assertIn("device auto: cpu (", before.stderr)
+        asked = run(*bench, "--device", "auto", environment=cache)
+        chosen = json.loads(asked.stdout)["device"]
+        devices = [device["id"] for device in json.loads(self.good("devices", "--json"))]
+        if len(devices) == 2:
+            self.assertEqual(chosen, "cpu")
+            self.assertNotIn("is the fastest", asked.stderr)
+            return
+        self.assertIn("device auto: %s (" % chosen, asked.stderr)
+        self.assertIn("is the fastest", asked.stderr)
+        for again in (run(*bench, environment=cache), run(*bench, "--device", "auto", environment=cache)):
+            self.assertEqual(json.loads(again.stdout)["device"], chosen)
+            self.assertIn("as measured before", again.stderr)
+        # Another kind of work, another number of threads: measured by itself.
+        other = run(*bench, "--threads", "1", environment=cache)
+        self.assertNotIn("as measured before", other.stderr)
+        nobody = {**cache, "OCL_ICD_VENDORS": self.path("no-drivers")}
+        alone = run(*bench, "--device", "auto", environment=nobody)
+        self.assertEqual(json.loads(alone.stdout)["device"], "cpu")
+        self.assertNotIn("is the fastest", alone.stderr)
 
     def test_conform(self):
         text = self.good("conform", "--device", "reference,cpu", "--op", "softmax", "--json", "--quiet")

@@ -67,6 +67,8 @@ class WrongUsage(Case):
             (["b"], "summary", "vgg16", "b"),
             (["extra"], "devices", "extra"),
             (["--model", "--op"], "bench"),
+            (["--tune", "--op"], "bench", "--op", "fill", "--tune"),
+            (["--tune", "--variants"], "bench", "--model", "tiny_convnet", "--tune", "--variants", "conv2d=gemm"),
             (["--device"], "devices", "--device", "cpu"),
             (["--weights"], "predict", "squeezenet1_0", "x.jpg"),
             (["--weights"], "evaluate", "squeezenet1_0", "x"),

@@ -299,7 +299,7 @@ bool graft_layout_run(const struct graft_trial *trial, struct graft_device *devi
         status = backend->kernel_run(device, kernel, scene.in, scene.out, scene.workspace);
     }
     if (status == GRAFT_OK) {
-        status = backend->synchronize(device);
+        status = backend->synchronize(device, NULL);
     }
     if (status == GRAFT_OK) {
         status = download(&scene);
@@ -339,10 +339,10 @@ double graft_layout_time(const struct graft_trial *trial, struct graft_kernel *k
         double ignored = 0;
         status = device->backend->kernel_run(device, kernel, scene.in, scene.out, scene.workspace);
         if (status == GRAFT_OK) {
-            status = device->backend->synchronize(device);
+            status = device->backend->synchronize(device, NULL);
         }
         if (status == GRAFT_OK) {
-            status = device->backend->time(device, i > 0 ? &seconds[i - 1] : &ignored);
+            status = device->backend->synchronize(device, i > 0 ? &seconds[i - 1] : &ignored);
         }
         timed = i;
     }

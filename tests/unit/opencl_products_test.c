@@ -109,7 +109,7 @@ static void run(struct fixture *f, struct graft_device *device, const struct gra
     need(f, backend->buffer_alloc(device, info.workspace_bytes + 64, &workspace.buffer));
     need(f, backend->kernel_prepare(device, kernel, in));
     need(f, backend->kernel_run(device, kernel, in, out, workspace));
-    need(f, backend->synchronize(device));
+    need(f, backend->synchronize(device, NULL));
     float *const padded = malloc(all * sizeof(float));
     const struct graft_tensor whole = {out[0].buffer, 0};
     need(f, backend->buffer_read(device, padded, whole, all * sizeof(float)));

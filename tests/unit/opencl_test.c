@@ -271,7 +271,7 @@ static void the_queue_is_bounded_and_timed(void **state)
     struct fixture *const f = need_device(state);
     const struct graft_backend *const backend = f->device->backend;
     double seconds = 1;
-    assert_int_equal(backend->time(f->device, &seconds), GRAFT_OK);
+    assert_int_equal(backend->synchronize(f->device, &seconds), GRAFT_OK);
     assert_true(seconds == 0);
     struct graft_call call = {.op = GRAFT_OP_RESHAPE, .n_inputs = 1, .accumulate = 1};
     call.in[0] = (struct graft_desc){GRAFT_DTYPE_F32, graft_shape_of(1, 8)};
@@ -293,7 +293,7 @@ static void the_queue_is_bounded_and_timed(void **state)
     for (int i = 0; i < 8; i++) {
         assert_true(sum[i] == 2500 * one[i]);
     }
-    assert_int_equal(backend->time(f->device, &seconds), GRAFT_OK);
+    assert_int_equal(backend->synchronize(f->device, &seconds), GRAFT_OK);
     assert_true(seconds > 0);
     backend->kernel_close(f->device, kernel);
     graft_buffer_close(f->device, &in[0].buffer, sizeof one);

@@ -57,11 +57,21 @@ class Graft:
     def __init__(self, work, options, device, environment, label):
         self.cell = Cell(work, label, label)
         self.environment = environment
+        self.on_device = options.gpu
         self.command = [options.graft, "bench", "--model", work.network, "--batch", str(work.batch), "--input",
                         str(work.side), "--device", device, "--threads", str(work.threads), "--rounds", "3",
                         "--seconds", str(options.seconds), "--json", "--quiet"]
         if work.mode == "train":
             self.command.append("--train")
+        if options.tune and device.startswith("opencl"):
+            self.tune()
+
+    def tune(self):
+        """What it chooses is kept, and used in all turns."""
+        progress(f"{self.cell.work.network} {self.cell.work.mode}: choosing kernels, {self.cell.engine}")
+        done = subprocess.run([*self.command, "--tune"], env=self.environment, capture_output=True, text=True)
+        if done.returncode:
+            self.cell.failure = done.stderr.strip() or f"--tune ended with {done.returncode}"
 
     def turn(self):
         process = subprocess.Popen(self.command, env=self.environment, stdout=subprocess.PIPE,
@@ -75,7 +85,8 @@ class Graft:
         result = json.loads(out)
         self.cell.times.append(result["median_ms"])
         self.cell.least = min(self.cell.least, result["min_ms"])
-        self.cell.peak_bytes = max(self.cell.peak_bytes, usage.ru_maxrss * 1024)
+        peak = result["peak_bytes"] if self.on_device else usage.ru_maxrss * 1024
+        self.cell.peak_bytes = max(self.cell.peak_bytes, peak)
 
     def close(self):
         pass
@@ -133,32 +144,42 @@ def graft_devices(options, environment):
     for device in json.loads(text.stdout):
         if wanted is not None and device["id"] not in wanted:
             continue
-        if wanted is None and (device["id"] == "reference" or (device["kind"] == "gpu") != options.gpu):
+        fits = device["id"].startswith("opencl") if options.rehearse else (device["kind"] == "gpu") == options.gpu
+        if wanted is None and (device["id"] == "reference" or not fits):
             continue
         yield device
 
 
-def grafts(work, options):
-    """All devices that the system's drivers and those of --icd offer; cpu only once."""
+def need_gpu(options):
+    """Says at once if there is nothing to measure."""
+    if options.gpu and not list(grafts_devices(options)):
+        raise EngineError("Graft has no GPU here (`graft devices`); --rehearse runs this script without one")
+
+
+def grafts_devices(options):
     for folder in [None, *options.icd]:
         environment = dict(os.environ)
         if folder is not None:
             environment["OCL_ICD_VENDORS"] = str(pathlib.Path(folder).resolve())
         for device in graft_devices(options, environment):
-            if device["id"].startswith("opencl"):
-                label = f"Graft on {device['platform']} {device['driver']}"
-                if options.gpu:
-                    label = f"Graft on {device['name']} ({device['driver']})"
-            elif folder is None:
-                label = "Graft " + device["id"]
-            else:
-                continue
-            yield Graft(work, options, device["id"], environment, label)
+            if folder is None or device["id"].startswith("opencl"):
+                yield device, environment
+
+
+def grafts(work, options):
+    """All devices that the system's drivers and those of --icd offer; cpu only once."""
+    for device, environment in grafts_devices(options):
+        label = "Graft " + device["id"]
+        if device["id"].startswith("opencl"):
+            label = f"Graft on {device['platform']} {device['driver']}"
+            if options.gpu:
+                label = f"Graft on {device['name']} ({device['driver']})"
+        yield Graft(work, options, device["id"], environment, label)
 
 
 def peers(work, options, python, out):
     if "pytorch" in options.peers:
-        suffix = "-cuda" if options.gpu else ""
+        suffix = "-cuda" if options.gpu and not options.rehearse else ""
         for layout in ("nchw", "nhwc"):
             label = f" {layout.upper()}" + (" CUDA" if options.gpu else "")
             yield Peer(work, options, python, f"pytorch-{layout}{suffix}", label, [])

@@ -102,9 +102,11 @@ def table(cells, mode):
 
 def write(cells, options, out):
     date = datetime.date.today().isoformat()
-    lines = [f"Measured {date} on {machine()}, {options.threads} threads, f32, {options.side}×{options.side} pictures. "
+    where = "on the device" if options.gpu else "of the process"
+    lines = [] if not options.rehearse else ["A rehearsal without a GPU: the figures mean nothing.", ""]
+    lines += [f"Measured {date} on {machine()}, {options.threads} threads, f32, {options.side}×{options.side} pictures. "
              f"Images per second: median (best) of {options.rounds} turns of {options.seconds} s, engines in turn; peak "
-             "memory of the process. Of an engine's memory formats the faster one. Training steps: forward, backward, "
+             f"memory {where}. Of an engine's memory formats the faster one. Training steps: forward, backward, "
              "Adam on all parameters, batch normalization training.", ""]
     for mode in dict.fromkeys(cell.work.mode for cell in cells):
         lines += [*table(cells, mode), ""]

@@ -37,7 +37,7 @@ static json_t *describe_confusion(const struct graft_evaluation *evaluation)
         json_t *const row = json_array();
         for (int32_t p = 0; p < evaluation->classes; p++) {
             graft_json_add_item(row,
-                                  json_integer(evaluation->confusion[(int64_t)c * evaluation->classes + p]));
+                                json_integer(evaluation->confusion[(int64_t)c * evaluation->classes + p]));
         }
         graft_json_add_item(rows, row);
     }
@@ -210,7 +210,9 @@ static int run(struct graft_command *command)
         code = graft_network_check(command, &request.network);
     }
     if (code == GRAFT_EXIT_GO_ON) {
-        code = graft_command_open_device(command, &device);
+        char name[GRAFT_MODEL_NAME_SIZE];
+        graft_network_name(command, name);
+        code = graft_command_open_device(command, name, false, &device);
     }
     if (code == GRAFT_EXIT_GO_ON) {
         code = evaluate(command, &request, device);

@@ -242,7 +242,9 @@ static int run(struct graft_command *command)
         code = graft_network_check(command, &request.network);
     }
     if (code == GRAFT_EXIT_GO_ON) {
-        code = graft_command_open_device(command, &device);
+        char name[GRAFT_MODEL_NAME_SIZE];
+        graft_network_name(command, name);
+        code = graft_command_open_device(command, name, false, &device);
     }
     if (code == GRAFT_EXIT_GO_ON) {
         code = extract(&job, device);

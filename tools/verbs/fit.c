@@ -81,7 +81,7 @@ static int fit(struct graft_command *command, struct graft_fit_options *options)
     struct show show = {.command = command};
     struct graft_device *device = NULL;
     struct graft_fit_result result;
-    const int opened = graft_command_open_device(command, &device);
+    const int opened = graft_command_open_device(command, options->model, true, &device);
     if (opened != GRAFT_EXIT_GO_ON) {
         return opened;
     }

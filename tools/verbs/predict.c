@@ -97,8 +97,8 @@ static json_t *describe(const struct prediction *job, const char *path, const fl
     for (int32_t k = 0; k < top; k++) {
         const int32_t index = job->order[k];
         graft_json_add_item(list, json_pack("{s:i, s:o, s:o}", "index", (int)index, "name",
-                                              graft_json_text(job->names[index]), "probability",
-                                              graft_json_real((double)job->probabilities[index])));
+                                            graft_json_text(job->names[index]), "probability",
+                                            graft_json_real((double)job->probabilities[index])));
     }
     json_t *const document = json_pack("{s:o, s:o}", "file", graft_json_text(path), "top", list);
     if (document != NULL && job->request->logits) {
@@ -229,7 +229,9 @@ static int run(struct graft_command *command)
     request.network.smallest_batch = command->operand_count - 1;
     code = graft_network_check(command, &request.network);
     if (code == GRAFT_EXIT_GO_ON) {
-        code = graft_command_open_device(command, &device);
+        char name[GRAFT_MODEL_NAME_SIZE];
+        graft_network_name(command, name);
+        code = graft_command_open_device(command, name, false, &device);
     }
     if (code == GRAFT_EXIT_GO_ON) {
         code = predict(command, &request, device);

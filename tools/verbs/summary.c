@@ -173,7 +173,7 @@ static int run(struct graft_command *command)
     struct graft_device *device = NULL;
     int code = open_model(command, &request, true, &model);
     if (code == GRAFT_EXIT_GO_ON && command->device != NULL) {
-        code = graft_command_open_device(command, &device);
+        code = graft_command_open_device(command, command->operands[0], request.train, &device);
     }
     if (code == GRAFT_EXIT_GO_ON) {
         code = show(command, &request, model, device);

@@ -311,15 +311,11 @@ static enum graft_status kernel_run(struct graft_device *device, struct graft_ke
     return GRAFT_OK;
 }
 
-static enum graft_status synchronize(struct graft_device *device)
+static enum graft_status synchronize(struct graft_device *device, double *seconds)
 {
-    (void)device;
-    return GRAFT_OK;
-}
-
-static enum graft_status device_time(struct graft_device *device, double *seconds)
-{
-    *seconds = 1e-9 * (double)atomic_exchange(&cpu_of(device)->nanoseconds, 0);
+    if (seconds != NULL) {
+        *seconds = 1e-9 * (double)atomic_exchange(&cpu_of(device)->nanoseconds, 0);
+    }
     return GRAFT_OK;
 }
 
@@ -328,7 +324,7 @@ static enum graft_status device_time(struct graft_device *device, double *second
     .buffer_write = buffer_write, .buffer_read = buffer_read, .buffer_copy = buffer_copy,                    \
     .buffer_fill = buffer_fill, .check = check, .kernel_open = kernel_open,                                  \
     .kernel_prepare = kernel_prepare, .kernel_run = kernel_run, .kernel_close = kernel_close,                \
-    .synchronize = synchronize, .time = device_time
+    .synchronize = synchronize, .limit = graft_cpu_limit
 
 const struct graft_backend graft_backend_reference = {
     .name = "reference", .list = list_reference, .open = open_reference, SHARED_FUNCTIONS};

@@ -52,6 +52,10 @@ struct graft_cpu_row {
     const struct graft_cpu_variant *variants;
 };
 
+/* The backends' `limit`. */
+enum graft_status graft_cpu_limit(struct graft_device *device, enum graft_limit limit, uint64_t bytes,
+                                  double *per_second);
+
 /* Reference kernels: src/backend/cpu/<name>.c, compiled twice. They see whole tensors and one thread. */
 #define GRAFT_OP(name, NAME)                                                                                 \
     void graft_reference_##name##_f32(const struct graft_cpu_args *args);                                    \

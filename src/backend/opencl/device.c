@@ -232,9 +232,10 @@ static enum graft_status buffer_fill(struct graft_device *base, struct graft_ten
     return graft_opencl_enqueued(device, event, "filling a buffer");
 }
 
-static enum graft_status synchronize(struct graft_device *base)
+static enum graft_status synchronize(struct graft_device *base, double *seconds)
 {
-    return graft_opencl_finish((struct graft_opencl_device *)base);
+    struct graft_opencl_device *device = (struct graft_opencl_device *)base;
+    return seconds != NULL ? graft_opencl_time(device, seconds) : graft_opencl_finish(device);
 }
 
 const struct graft_backend graft_backend_opencl = {
@@ -254,5 +255,5 @@ const struct graft_backend graft_backend_opencl = {
     .kernel_run = graft_opencl_kernel_run,
     .kernel_close = graft_opencl_kernel_close,
     .synchronize = synchronize,
-    .time = graft_opencl_time,
+    .limit = graft_opencl_limit,
 };

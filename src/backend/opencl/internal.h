@@ -21,8 +21,11 @@ void graft_opencl_queue_close(struct graft_opencl_device *device);
 enum graft_status graft_opencl_settle(struct graft_opencl_device *device);
 /* Waits for all work, and settles. */
 enum graft_status graft_opencl_finish(struct graft_opencl_device *device);
-/* The backend's `time`. */
-enum graft_status graft_opencl_time(struct graft_device *device, double *seconds);
+/* The same, with the backend's `synchronize` if `seconds` is asked for. */
+enum graft_status graft_opencl_time(struct graft_opencl_device *device, double *seconds);
+/* The backend's `limit`. */
+enum graft_status graft_opencl_limit(struct graft_device *device, enum graft_limit limit, uint64_t bytes,
+                                     double *per_second);
 
 /* Rows: the backend's check, kernel_open, kernel_prepare, kernel_run, kernel_close. */
 enum graft_status graft_opencl_check(struct graft_device *device, const struct graft_call *call, int variant,

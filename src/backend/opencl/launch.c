@@ -93,9 +93,8 @@ enum graft_status graft_opencl_finish(struct graft_opencl_device *device)
     return graft_opencl_fail(device->base.context, code, "clFinish", device->base.info.name);
 }
 
-enum graft_status graft_opencl_time(struct graft_device *base, double *seconds)
+enum graft_status graft_opencl_time(struct graft_opencl_device *device, double *seconds)
 {
-    struct graft_opencl_device *device = (struct graft_opencl_device *)base;
     *seconds = 0;
     enum graft_status status = graft_opencl_finish(device);
     if (status != GRAFT_OK)

@@ -2,6 +2,7 @@
 /* matmul: a, b, bias?, residual? → y. */
 #include "backend/opencl/gemm.h"
 
+#include "backend/opencl/clblast.h"
 #include "backend/opencl/internal.h"
 
 #include "base/context.h"
@@ -260,6 +261,7 @@ static enum graft_status clblast_run(struct graft_opencl_device *device, struct 
         return GRAFT_OK;
     cl_event event = NULL;
     device->clblast = true;
+    graft_opencl_clblast_tune(device);
     const CLBlastStatusCode code = CLBlastSgemmStridedBatched(
         CLBlastLayoutRowMajor, p.transpose_a ? CLBlastTransposeYes : CLBlastTransposeNo,
         p.transpose_b ? CLBlastTransposeYes : CLBlastTransposeNo, (size_t)p.m, (size_t)p.n, (size_t)p.k, 1.0f,

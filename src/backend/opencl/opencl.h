@@ -83,7 +83,8 @@ struct graft_opencl_device {
     enum graft_opencl_keeping keeping;
     bool told_unkept; /* that programs cannot be kept on disk */
 
-    bool clblast; /* CLBlast holds programs of this context */
+    bool clblast;            /* CLBlast holds programs of this context */
+    const char *clblast_set; /* the parameters that it was given; NULL: its own */
 
     /* Timing, from the first call of time on. */
     bool timing;
