@@ -2,13 +2,13 @@
 /* conv2d and conv2d_grad_input by Winograd's F(4×4, 3×3): plans and launches, see winograd.h. */
 #include "backend/opencl/winograd.h"
 
+#include "backend/winograd.h"
 #include "base/size.h"
 
 #include <string.h>
 
 #define TILE GRAFT_WINOGRAD_TILE
 #define POINTS GRAFT_WINOGRAD_POINTS
-#define LEAST_CHANNELS 16
 /* Fused: floats of a work-item's scratch memory, three quarters of a second-level cache; of the filters of a
  * point, which all work-items share; most rows of tiles; rows that each compute unit should have; scratch
  * memories a compute unit. */
@@ -166,30 +166,15 @@ static struct plan make_plan(const struct graft_opencl_device *device, const str
 static const char *check(const struct graft_opencl_device *device, const struct graft_call *call, bool local,
                          struct graft_variant_info *info)
 {
-    const struct graft_conv2d_attributes *const a = &call->attributes.conv2d;
     const struct graft_shape *const w = &call->in[W].shape;
-    const struct graft_shape *const x = &call->in[0].shape;
-    const struct graft_shape *const y = &call->out[0].shape;
-    if (w->dim[1] != 3 || w->dim[2] != 3)
-        return "it takes 3×3 filters";
-    if (a->stride[0] != 1 || a->stride[1] != 1 || a->dilation[0] != 1 || a->dilation[1] != 1)
-        return "it takes stride 1 and dilation 1";
-    if (a->groups != 1)
-        return "it takes one group";
-    if (w->dim[0] < LEAST_CHANNELS || w->dim[3] < LEAST_CHANNELS)
-        return "it gains nothing below 16 channels";
     const struct graft_conv conv =
         call->op == GRAFT_OP_CONV2D_GRAD_INPUT ? graft_conv_grad_input(call) : graft_conv_forward(call);
-    const char *const reason = graft_conv_limits(&conv);
+    const char *reason = graft_winograd_refusal(call);
+    if (reason == NULL)
+        reason = graft_conv_limits(&conv);
     if (reason != NULL)
         return reason;
     const struct plan plan = make_plan(device, call, local);
-    if (2 * y->dim[1] * y->dim[2] < (int64_t)plan.n.tiles_y * plan.n.tiles_x * TILE * TILE)
-        return "more than half of its tiles would lie outside the output";
-    if (plan.n.base_y < -1 || plan.n.base_x < -1 || y->dim[1] + 1 + plan.n.base_y > x->dim[1] ||
-        y->dim[2] + 1 + plan.n.base_x > x->dim[2])
-        return "it takes pads of one: an output with a single tap inside would have the rounding errors of "
-               "nine";
     if (w->dim[0] * w->dim[3] > FUSED_FILTER_FLOATS &&
         plan.tiles < (plan.prepared ? FEWEST_TILES : FEWEST_TILES_UNPREPARED))
         return "for so few tiles its filters, four times as large, take longer to load than they save";

@@ -7,10 +7,10 @@
  */
 #include "backend/opencl/winograd.h"
 
+#include "backend/winograd.h"
 #include "base/size.h"
 
 #define POINTS GRAFT_WINOGRAD_POINTS
-#define LEAST_CHANNELS 16
 /* Fused: floats of the sums, at most, and of transformed tiles; parts. */
 #define SUM_FLOATS (192 * 1024)
 #define TILE_FLOATS (160 * 1024)
@@ -102,30 +102,17 @@ static struct plan make_plan(const struct graft_opencl_device *device, const str
 static const char *check(const struct graft_opencl_device *device, const struct graft_call *call, bool local,
                          struct graft_variant_info *info)
 {
-    const struct graft_conv2d_attributes *const a = &call->attributes.conv2d;
-    const struct graft_shape *const w = &call->out[0].shape;
-    const struct graft_shape *const dy = &call->in[DY].shape;
-    if (w->dim[1] != 3 || w->dim[2] != 3)
-        return "it takes 3×3 filters";
-    if (a->stride[0] != 1 || a->stride[1] != 1 || a->dilation[0] != 1 || a->dilation[1] != 1)
-        return "it takes stride 1 and dilation 1";
-    if (a->groups != 1)
-        return "it takes one group";
-    if (w->dim[0] < LEAST_CHANNELS || w->dim[3] < LEAST_CHANNELS)
-        return "it gains nothing below 16 channels";
     const struct graft_conv conv = graft_conv_grad_weight(call);
-    const char *const reason = graft_conv_limits(&conv);
+    const char *reason = graft_winograd_refusal(call);
+    if (reason == NULL)
+        reason = graft_conv_limits(&conv);
     if (reason != NULL)
         return reason;
     const struct plan plan = make_plan(device, call, local);
-    if (2 * dy->dim[1] * dy->dim[2] <
-        (int64_t)plan.n.tiles_y * plan.n.tiles_x * GRAFT_WINOGRAD_TILE * GRAFT_WINOGRAD_TILE)
-        return "more than half of its tiles would lie outside the output";
     if (plan.tiles < (plan.fused ? 1 : FEWEST_TILES))
         return "for so few tiles the transforms back take longer than they save";
     if (plan.sums_bytes / sizeof(float) > INT32_MAX)
         return "its sums would have 2^31 elements or more";
-   
     info->workspace_bytes = plan.input_bytes + plan.output_bytes + plan.sums_bytes;
     return NULL;
 }

@@ -11,6 +11,7 @@
 
 #include "backend/cpu/fast/common.h"
 #include "backend/cpu/fast/gemm.h"
+#include "backend/winograd.h"
 
 #define FUSED_FLOATS (192 * 1024)
 #define FUSED_FILTER_FLOATS (160 * 160)
@@ -105,28 +106,14 @@ static void make_plan(struct plan *plan, const struct graft_cpu_device *device, 
 static const char *check(const struct graft_cpu_device *device, const struct graft_call *call,
                          struct graft_variant_info *info)
 {
-    const char *const reason = fast_need_f32(call);
+    const struct graft_shape *const w = &call->in[1].shape;
+    const char *reason = fast_need_f32(call);
+    if (!reason)
+        reason = graft_winograd_refusal(call);
     if (reason)
         return reason;
-    const struct graft_conv2d_attributes *const a = &call->attributes.conv2d;
-    const struct graft_shape *const w = &call->in[1].shape;
-    const struct graft_shape *const y = &call->out[0].shape;
-    if (w->dim[1] != 3 || w->dim[2] != 3)
-        return "it takes 3×3 filters";
-    if (a->stride[0] != 1 || a->stride[1] != 1 || a->dilation[0] != 1 || a->dilation[1] != 1)
-        return "it takes stride 1 and dilation 1";
-    if (a->groups != 1)
-        return "it takes one group";
-    if (w->dim[0] < 16 || w->dim[3] < 16)
-        return "it gains nothing below 16 channels";
     struct plan plan;
     make_plan(&plan, device, call);
-    if (2 * y->dim[1] * y->dim[2] < plan.w.tiles[0] * plan.w.tiles[1] * WINOGRAD_TILE * WINOGRAD_TILE)
-        return "more than half of its tiles would lie outside the output";
-    for (int i = 0; i < 2; i++)
-        if (plan.w.first[i] < -1 || plan.w.out[i] + 1 + plan.w.first[i] > plan.w.in[i])
-            return "it takes pads of one: an output with a single tap inside would have the rounding errors "
-                   "of nine";
     if (w->dim[0] * w->dim[3] > FUSED_FILTER_FLOATS &&
         plan.tiles < (plan.prepared ? FEWEST_TILES : FEWEST_TILES_UNPREPARED))
         return "for so few tiles its filters, four times as large, take longer to load than they save";

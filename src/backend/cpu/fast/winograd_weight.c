@@ -17,6 +17,7 @@
 
 #include "backend/cpu/fast/common.h"
 #include "backend/cpu/fast/gemm.h"
+#include "backend/winograd.h"
 
 #define SPLIT_SUM_FLOATS (192 * 1024) /* the sums of a split, at most */
 #define SPLIT_TILE_FLOATS (160 * 1024)
@@ -133,24 +134,13 @@ static void make_plan(struct plan *plan, const struct graft_cpu_device *device, 
 static const char *check(const struct graft_cpu_device *device, const struct graft_call *call,
                          struct graft_variant_info *info)
 {
-    const char *const reason = fast_need_f32(call);
+    const char *reason = fast_need_f32(call);
+    if (!reason)
+        reason = graft_winograd_refusal(call);
     if (reason)
         return reason;
-    const struct graft_conv2d_attributes *const a = &call->attributes.conv2d;
-    const struct graft_shape *const w = &call->out[0].shape;
-    const struct graft_shape *const dy = &call->in[1].shape;
-    if (w->dim[1] != 3 || w->dim[2] != 3)
-        return "it takes 3×3 filters";
-    if (a->stride[0] != 1 || a->stride[1] != 1 || a->dilation[0] != 1 || a->dilation[1] != 1)
-        return "it takes stride 1 and dilation 1";
-    if (a->groups != 1)
-        return "it takes one group";
-    if (w->dim[0] < 16 || w->dim[3] < 16)
-        return "it gains nothing below 16 channels";
     struct plan plan;
     make_plan(&plan, device, call);
-    if (2 * dy->dim[1] * dy->dim[2] < plan.w.tiles[0] * plan.w.tiles[1] * WINOGRAD_TILE * WINOGRAD_TILE)
-        return "more than half of its tiles would lie outside the output";
     if (!plan.by_splits && plan.tiles < FEWEST_TILES)
         return "for so few tiles the transforms back take longer than they save";
     info->workspace_bytes = plan.workspace_bytes;
