@@ -37,8 +37,8 @@ struct graft_profile {
 /* Operations of a run (and of an update, with `train`). */
 double graft_plan_flops(const struct graft_plan *plan, bool train);
 
-/* Measures the device's limits, then runs the plan node by node, `rounds` times. The plan must outlive the
- * profile. */
+/* Measures the device's limits, runs the plan node by node, `rounds` times, and measures the limits again: of
+ * each figure the greater one counts. The plan must outlive the profile. */
 GRAFT_MUST_CHECK enum graft_status graft_profile_measure(struct graft_device *device, struct graft_plan *plan,
                                                          bool train, int rounds,
                                                          struct graft_profile *profile);

@@ -76,6 +76,18 @@ static void report(const struct graft_fit_job *job, int64_t done, int64_t total,
     job->options.progress(job->options.user, &now);
 }
 
+/* The next batch, on its way to the device: there it waits for what runs on the one before. */
+static enum graft_status next_batch(struct trunk *trunk, struct graft_fit_source *source,
+                                    struct graft_fit_batch *batch)
+{
+    const struct graft_model *const model = trunk->model;
+    const enum graft_status status = graft_fit_source_next(source, batch);
+    return status == GRAFT_OK && batch->valid > 0
+               ? graft_plan_write(trunk->plan, model->input, batch->input,
+                                  graft_desc_bytes(graft_graph_desc(model->graph, model->input)))
+               : status;
+}
+
 /* Runs the trunk over one split. `done` counts pictures of all splits. */
 static enum graft_status compute(struct graft_fit_job *job, struct trunk *trunk, enum graft_split split,
                                  struct graft_features *features, int64_t *done, int64_t total, double begin)
@@ -92,29 +104,26 @@ static enum graft_status compute(struct graft_fit_job *job, struct trunk *trunk,
     enum graft_status status = features->rows && features->labels && rows ? GRAFT_OK : GRAFT_ERROR_MEMORY;
     if (status == GRAFT_OK)
         status = graft_fit_source_open_pictures(job, split, trunk->model->batch, false, &source);
-    while (status == GRAFT_OK) {
-        struct graft_fit_batch batch;
-        status = graft_fit_source_next(&source, &batch);
-        if (status != GRAFT_OK || batch.valid == 0)
-            break;
-        status =
-            graft_plan_write(trunk->plan, trunk->model->input, batch.input,
-                             graft_desc_bytes(graft_graph_desc(trunk->model->graph, trunk->model->input)));
+    struct graft_fit_batch batch = {0};
+    if (status == GRAFT_OK)
+        status = next_batch(trunk, &source, &batch);
+    while (status == GRAFT_OK && batch.valid > 0) {
+        const int64_t valid = batch.valid;
+        status = graft_plan_run(trunk->plan, GRAFT_SEGMENT_COMPUTE);
+        memcpy(features->labels + features->count, batch.labels, (size_t)valid * sizeof *features->labels);
         if (status == GRAFT_OK)
-            status = graft_plan_run(trunk->plan, GRAFT_SEGMENT_COMPUTE);
+            status = next_batch(trunk, &source, &batch);
         /* A batch that is not full has more rows than there is place for. */
         uint8_t *const place = features->rows + (uint64_t)features->count * features->row_bytes;
-        const bool full = batch.valid == trunk->model->batch;
+        const bool full = valid == trunk->model->batch;
         if (status == GRAFT_OK)
             status = graft_plan_read(trunk->plan, trunk->model->features, full ? place : rows, batch_bytes);
         if (status != GRAFT_OK)
             break;
         if (!full)
-            memcpy(place, rows, (size_t)((uint64_t)batch.valid * features->row_bytes));
-        memcpy(features->labels + features->count, batch.labels,
-               (size_t)batch.valid * sizeof *features->labels);
-        features->count += batch.valid;
-        *done += batch.valid;
+            memcpy(place, rows, (size_t)((uint64_t)valid * features->row_bytes));
+        features->count += valid;
+        *done += valid;
         report(job, *done, total, graft_seconds() - begin);
     }
     graft_fit_source_close(&source);

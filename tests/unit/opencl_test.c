@@ -2,6 +2,7 @@
 /* The OpenCL backend apart from its ops: what is listed, launched and refused. What is kept on
  * disk: opencl_cache_test.c. */
 #include "backend/opencl/opencl.h"
+#include "backend/opencl/upload.h"
 #include "base/context.h"
 #include "support/support.h"
 
@@ -300,6 +301,58 @@ static void the_queue_is_bounded_and_timed(void **state)
     graft_buffer_close(f->device, &out[0].buffer, sizeof sum);
 }
 
+#define WRITTEN (300 * 1024) /* bytes; more than a write that is made as it is */
+
+/* A device with memory of its own, for once: what is written crosses the bus beside other work, but takes its
+ * place in order; the caller's memory is its own again at once. */
+static void uploads_keep_their_order(void **state)
+{
+    struct fixture *const f = need_device(state);
+    const struct graft_backend *const backend = f->device->backend;
+    struct graft_opencl_device *const device = (struct graft_opencl_device *)f->device;
+    struct graft_tensor to = {NULL, 64}, copies[6] = {{0}};
+    uint8_t *const data = malloc(2 * WRITTEN), *const read = malloc(2 * WRITTEN);
+    const bool unified = device->traits.unified;
+    uint64_t before = 0, peak = 0, live = 0;
+    double seconds;
+    graft_device_memory(f->device, &before, &peak);
+    device->traits.unified = false;
+    assert_false(graft_opencl_uploads(device, GRAFT_OPENCL_UPLOAD_LEAST - 1));
+    assert_false(graft_opencl_uploads(device, (uint64_t)GRAFT_OPENCL_UPLOAD_MOST + 1));
+    assert_true(graft_opencl_uploads(device, WRITTEN));
+    assert_int_equal(graft_buffer_open(f->device, 64 + 2 * WRITTEN, &to.buffer), GRAFT_OK);
+    for (int i = 0; i < 6; i++) {
+        const size_t bytes = i < 3 ? WRITTEN : 2 * WRITTEN - 4; /* larger ones get larger stages */
+        assert_int_equal(graft_buffer_open(f->device, 2 * WRITTEN, &copies[i].buffer), GRAFT_OK);
+        memset(data, 10 + i, bytes);
+        assert_int_equal(backend->buffer_write(f->device, to, data, bytes), GRAFT_OK);
+        memset(data, 99, bytes);
+        assert_int_equal(backend->buffer_copy(f->device, copies[i], to, bytes), GRAFT_OK);
+        if (i == 4) {
+            assert_int_equal(backend->synchronize(f->device, &seconds),
+                             GRAFT_OK); /* another queue from now on */
+        }
+    }
+    assert_non_null(device->upload);
+    for (int i = 0; i < 6; i++) {
+        const size_t bytes = i < 3 ? WRITTEN : 2 * WRITTEN - 4;
+        memset(read, 0, bytes);
+        assert_int_equal(backend->buffer_read(f->device, read, copies[i], bytes), GRAFT_OK);
+        memset(data, 10 + i, bytes);
+        assert_memory_equal(read, data, bytes);
+        graft_buffer_close(f->device, &copies[i].buffer, 2 * WRITTEN);
+    }
+    graft_buffer_close(f->device, &to.buffer, 64 + 2 * WRITTEN);
+    graft_opencl_upload_close(device);
+    graft_opencl_upload_close(device);
+    assert_null(device->upload);
+    graft_device_memory(f->device, &live, &peak);
+    assert_int_equal(live, before);
+    device->traits.unified = unified;
+    free(data);
+    free(read);
+}
+
 static void f64_and_giants_are_refused(void **state)
 {
     struct fixture *const f = need_device(state);
@@ -341,6 +394,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(kernels_compile_without_warnings, set_up, tear_down),
         cmocka_unit_test_setup_teardown(launches_are_checked, set_up, tear_down),
         cmocka_unit_test_setup_teardown(the_queue_is_bounded_and_timed, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(uploads_keep_their_order, set_up, tear_down),
         cmocka_unit_test_setup_teardown(f64_and_giants_are_refused, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -2,6 +2,7 @@
 /* OpenCL devices behind the backend contract: list, open, buffers, waiting. */
 #include "backend/opencl/child.h"
 #include "backend/opencl/internal.h"
+#include "backend/opencl/upload.h"
 
 #include "base/context.h"
 
@@ -35,6 +36,7 @@ static void close_device(struct graft_device *base)
     if (device == NULL)
         return;
     struct graft_context *context = base->context;
+    graft_opencl_upload_close(device);
     graft_opencl_queue_close(device);
     graft_opencl_programs_close(device);
     graft_opencl_child_close(device);
@@ -168,6 +170,12 @@ static enum graft_status buffer_write(struct graft_device *base, struct graft_te
             return status;
         memcpy(mapped, from, (size_t)bytes);
         return unmap(device, to, mapped);
+    }
+    if (graft_opencl_uploads(device, bytes)) {
+        bool done = false;
+        const enum graft_status status = graft_opencl_upload(device, to, from, bytes, &done);
+        if (status != GRAFT_OK || done)
+            return status;
     }
     const cl_int code = clEnqueueWriteBuffer(device->queue, graft_opencl_memory(to), CL_TRUE,
                                              (size_t)to.offset, (size_t)bytes, from, 0, NULL, NULL);

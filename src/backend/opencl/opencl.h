@@ -60,6 +60,7 @@ struct graft_opencl_traits {
 
 struct graft_opencl_program; /* program.c */
 struct graft_opencl_child;   /* child.c */
+struct graft_opencl_upload;  /* upload.c */
 
 /* Whether the driver itself keeps what it compiles: as seen so far. */
 enum graft_opencl_keeping {
@@ -76,6 +77,7 @@ struct graft_opencl_device {
     cl_device_id id;
     cl_context context;
     cl_command_queue queue; /* in order */
+    struct graft_opencl_upload *upload; /* NULL before the first write that takes that way */
     cl_mem none;            /* 64 bytes: what absent tensors point to */
     struct graft_opencl_traits traits;
     struct graft_opencl_program *programs; /* built in this process */
