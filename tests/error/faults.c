@@ -15,6 +15,13 @@ const char *const fault_names[FAULT_KINDS] = {"none",  "memory", "opencl", "answ
                                               "event", "system", "library"};
 const int fault_variants[FAULT_KINDS] = {1, 1, 5, 3, 1, 3, 1};
 
+bool fault_begun;
+
+__attribute__((constructor)) PLAIN static void begin(void)
+{
+    fault_begun = true;
+}
+
 static struct fault armed;
 static atomic_int armed_kind;
 static atomic_long uses;

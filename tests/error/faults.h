@@ -12,6 +12,11 @@
 
 #include "graft/base.h"
 
+/* A checker's library calls replaced functions before it is ready for code that it checks: what they do then
+ * must not be checked, and passes calls on. */
+#define PLAIN __attribute__((no_sanitize("address", "undefined", "thread")))
+extern bool fault_begun; /* the process's constructors run */
+
 enum fault_kind {
     FAULT_NONE = 0,
     FAULT_MEMORY = 1,  /* the context's allocator gives NULL */

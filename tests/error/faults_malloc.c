@@ -12,7 +12,7 @@
 static _Alignas(16) char early[65536];
 static size_t early_used;
 
-static void *early_memory(size_t size)
+PLAIN static void *early_memory(size_t size)
 {
     size_t *const block = (size_t *)(void *)(early + early_used);
     early_used += (size + 31) / 16 * 16;
@@ -23,7 +23,7 @@ static void *early_memory(size_t size)
     return block + 2;
 }
 
-static bool is_early(const void *memory)
+PLAIN static bool is_early(const void *memory)
 {
     return (const char *)memory >= early && (const char *)memory < early + sizeof early;
 }
@@ -31,7 +31,7 @@ static bool is_early(const void *memory)
 static _Atomic(void *) known_malloc, known_calloc, known_realloc, known_aligned;
 static _Thread_local bool looking;
 
-static void *real(_Atomic(void *) *known, const char *name)
+PLAIN static void *real(_Atomic(void *) *known, const char *name)
 {
     if (*known == NULL && !looking) {
         looking = true;
@@ -41,9 +41,9 @@ static void *real(_Atomic(void *) *known, const char *name)
     return *known;
 }
 
-static bool fails(const char *name)
+PLAIN static bool fails(const char *name)
 {
-    if (looking || !fault_point(FAULT_LIBRARY, name)) {
+    if (!fault_begun || looking || !fault_point(FAULT_LIBRARY, name)) {
         return false;
     }
     errno = ENOMEM;
@@ -51,7 +51,7 @@ static bool fails(const char *name)
 }
 
 void *test_malloc(size_t size) __asm__("malloc");
-void *test_malloc(size_t size)
+PLAIN void *test_malloc(size_t size)
 {
     void *(*const next)(size_t) = (void *(*)(size_t))real(&known_malloc, "malloc");
     if (next == NULL) {
@@ -61,7 +61,7 @@ void *test_malloc(size_t size)
 }
 
 void *test_calloc(size_t count, size_t size) __asm__("calloc");
-void *test_calloc(size_t count, size_t size)
+PLAIN void *test_calloc(size_t count, size_t size)
 {
     void *(*const next)(size_t, size_t) = (void *(*)(size_t, size_t))real(&known_calloc, "calloc");
     if (next == NULL) {
@@ -71,7 +71,7 @@ void *test_calloc(size_t count, size_t size)
 }
 
 void *test_realloc(void *memory, size_t size) __asm__("realloc");
-void *test_realloc(void *memory, size_t size)
+PLAIN void *test_realloc(void *memory, size_t size)
 {
     void *(*const next)(void *, size_t) = (void *(*)(void *, size_t))real(&known_realloc, "realloc");
     if (is_early(memory) || next == NULL) {
@@ -86,7 +86,7 @@ void *test_realloc(void *memory, size_t size)
 }
 
 int test_posix_memalign(void **memory, size_t alignment, size_t size) __asm__("posix_memalign");
-int test_posix_memalign(void **memory, size_t alignment, size_t size)
+PLAIN int test_posix_memalign(void **memory, size_t alignment, size_t size)
 {
     int (*const next)(void **, size_t, size_t) =
         (int (*)(void **, size_t, size_t))real(&known_aligned, "posix_memalign");
@@ -94,7 +94,7 @@ int test_posix_memalign(void **memory, size_t alignment, size_t size)
 }
 
 void test_free(void *memory) __asm__("free");
-void test_free(void *memory)
+PLAIN void test_free(void *memory)
 {
     static _Atomic(void *) known;
     void (*const next)(void *) = (void (*)(void *))real(&known, "free");

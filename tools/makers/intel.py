@@ -12,7 +12,7 @@ import process
 PACKAGES = ("intel-opencl-rt==2026.2.0", "intel-cmplr-lib-rt==2026.2.0", "tbb==2023.2.0")
 # A loader of its own, and what only its compiler driver and profilers use.
 NOT_NEEDED = ("libOpenCL.", "icx-lto.", "libxptifw.", "libze_", "libtbbmalloc_proxy.")
-DOWNLOAD_SECONDS = 240
+DOWNLOAD_SECONDS = 300
 
 
 class Unavailable(Exception):
@@ -25,10 +25,10 @@ def pip(folder):
         return [sys.executable, "-m", "pip"]
     python = os.path.join(folder, "venv", "bin", "python")
     if not os.path.exists(python):
-        ended = process.run([sys.executable, "-m", "venv", os.path.join(folder, "venv")], {}, 120)
+        ended = process.run([sys.executable, "-m", "venv", os.path.join(folder, "venv")], {}, DOWNLOAD_SECONDS)
         if ended.trouble:
             shutil.rmtree(os.path.join(folder, "venv"), ignore_errors=True)
-            raise Unavailable("its download from PyPI needs pip: apt-get install python3-pip")
+            raise Unavailable(f"its download from PyPI needs pip ({ended.trouble}): apt-get install python3-pip")
     return [python, "-m", "pip"]
 
 
