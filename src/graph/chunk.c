@@ -125,11 +125,21 @@ static void traffic(const struct chooser *chooser, int step, double *weights, do
     }
 }
 
+/* In the time that it takes to start a kernel on all units and to wait for the last one, some 20 µs, a
+ * processor moves about this part of its last cache. */
+#define LAUNCH_PART 128
+
+/* Of the cache, for the activations of a step: of chunks side by side each has a part. */
+static double cache_share(const struct graft_device *device, int lanes)
+{
+    return (double)device->cache_bytes / (device->lanes ? 4.0 * lanes : 2.0);
+}
+
 /*
  * Where the whole batch is better again. Chunked steps read their weights once for each chunk, the others
  * move their activations through memory once: the cut is where the sum of both is least.
  */
-static void choose_end(struct chooser *chooser)
+static void choose_end(struct chooser *chooser, const struct graft_device *device)
 {
     struct graft_chunks *const chunks = chooser->chunks;
     double best = 0;
@@ -138,7 +148,12 @@ static void choose_end(struct chooser *chooser)
     for (int step = chunks->begin; step < chunks->end; step++) {
         double weights, activations;
         traffic(chooser, step, &weights, &activations);
-        sum += weights * (double)(chunks->count - 1) - activations * (double)chooser->rows;
+        double saved = activations * (double)chooser->rows;
+        if (!device->lanes) { /* a step is work for all units, and the caches hold what it has just made */
+            weights += (double)device->cache_bytes / LAUNCH_PART;
+            saved = saved > cache_share(device, 1) ? saved : 0;
+        }
+        sum += weights * (double)(chunks->count - 1) - saved;
         if (sum < best) {
             best = sum;
             end = step + 1;
@@ -159,7 +174,7 @@ static void choose_rows(struct chooser *chooser, const struct graft_device *devi
         traffic(chooser, step, &weights, &activations);
         most = activations > most ? activations : most;
     }
-    const int64_t fitting = (int64_t)((double)device->cache_bytes / (4.0 * chunks->lanes) / most);
+    const int64_t fitting = (int64_t)(cache_share(device, chunks->lanes) / most);
     int64_t rows = graft_max_i64(graft_min_i64(fitting, chooser->rows / chunks->lanes), 1);
     while (chooser->rows % rows)
         rows--;
@@ -218,7 +233,7 @@ enum graft_status graft_chunks_open(struct graft_graph *graph, const struct graf
     if (device->cache_bytes > 0 && find_begin(&chooser)) {
         find_end(&chooser);
         choose_rows(&chooser, device);
-        choose_end(&chooser);
+        choose_end(&chooser, device);
     }
     if (chunks->count < 2 || chunks->count < chunks->lanes)
         chunks->end = chunks->begin;
