@@ -8,6 +8,7 @@
 
 #define NEAR_FLOATS (64 * 1024)
 #define NEAR_TILES 4
+#define PREFETCH_K 8 /* rows of the panel that are asked for ahead: it comes from the second-level cache */
 
 /* What the micro-kernel sees: one tile of C. */
 struct job {
@@ -144,6 +145,9 @@ FAST_INLINE void multiply(const struct job *job, const int rows, const int vecto
 #pragma GCC unroll 4
             for (int v = 0; v < vectors; v++)
                 panel[v] = vec_load(b + v * FAST_WIDTH);
+#pragma GCC unroll 4
+            for (int v = 0; v < vectors; v += 16 / FAST_WIDTH) /* a cache line each */
+                __builtin_prefetch(b + PREFETCH_K * b_k + v * FAST_WIDTH);
 #pragma GCC unroll 16
             for (int row = 0; row < rows; row++) {
                 const int in_half = row % FAST_HALF;
@@ -191,28 +195,25 @@ FAST_INLINE void multiply(const struct job *job, const int rows, const int vecto
         }                                                                                                    \
     }
 
-INSTANCES(1)
-INSTANCES(2)
-INSTANCES(3)
-INSTANCES(4)
-INSTANCES(5)
-INSTANCES(6)
+/* clang-format off */
+INSTANCES(1) INSTANCES(2) INSTANCES(3) INSTANCES(4) INSTANCES(5) INSTANCES(6)
 #if FAST_ROWS > 6
-    INSTANCES(7) INSTANCES(8) INSTANCES(9) INSTANCES(10)
+INSTANCES(7) INSTANCES(8) INSTANCES(9) INSTANCES(10)
 #endif
 #if FAST_ROWS > 10
-        INSTANCES(11) INSTANCES(12) INSTANCES(13) INSTANCES(14)
+INSTANCES(11) INSTANCES(12) INSTANCES(13) INSTANCES(14)
 #endif
 
-            static void (*const kernels[FAST_ROWS][FAST_VECTORS][2])(const struct job *job) = {
-                ENTRY(1),  ENTRY(2),  ENTRY(3),  ENTRY(4),  ENTRY(5), ENTRY(6),
+static void (*const kernels[FAST_ROWS][FAST_VECTORS][2])(const struct job *job) = {
+    ENTRY(1), ENTRY(2), ENTRY(3), ENTRY(4), ENTRY(5), ENTRY(6),
 #if FAST_ROWS > 6
-                ENTRY(7),  ENTRY(8),  ENTRY(9),  ENTRY(10),
+    ENTRY(7), ENTRY(8), ENTRY(9), ENTRY(10),
 #endif
 #if FAST_ROWS > 10
-                ENTRY(11), ENTRY(12), ENTRY(13), ENTRY(14),
+    ENTRY(11), ENTRY(12), ENTRY(13), ENTRY(14),
 #endif
 };
+/* clang-format on */
 
 /* All columns of some tiles, over segments [first, last). */
 static void sweep_tiles(const struct fast_product *product, const struct fast_tile *tiles, int n_tiles,
