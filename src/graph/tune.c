@@ -10,7 +10,8 @@
 
 #define LEAST_ROUNDS 2
 #define MOST_ROUNDS 8
-#define SECONDS 0.5  /* of the rounds of a trial, about */
+#define SECONDS 0.5 /* of the rounds of a trial, about */
+#define CLBLAST_HOPELESS 3.0
 #define HOPELESS 5.0 /* times as long as the usual variant: not tried on larger shapes */
 
 static double now(void)
@@ -316,21 +317,23 @@ static enum graft_status measure_set(struct graft_tuner *tuner, bool update, gra
     return status;
 }
 
-/* The rows that CLBlast can do, and what was chosen for them takes; false if one of them cannot use it. */
+/* The rows that CLBlast can do, and what was chosen for them takes; false if one of them cannot use it, or if
+ * CLBlast with its own parameters is so slow that others (each compiled for seconds) will not help. */
 static bool clblast_rows(struct graft_tuner *tuner, double *seconds)
 {
-    int rows = 0;
+    double own = 0;
     *seconds = 0;
     for (int r = 0; r < tuner->count; r++) {
         struct graft_tune_row *const row = &tuner->rows[r];
         if (strcmp(row->op, "matmul") != 0)
             continue;
-        if (!find_candidate(row, "clblast"))
+        const struct graft_tune_candidate *const clblast = find_candidate(row, "clblast");
+        if (!clblast || !clblast->tried)
             return false;
+        own += clblast->seconds;
         *seconds += row->candidates[row->chosen].seconds;
-        rows++;
     }
-    return rows > 0;
+    return own > 0 && own < CLBLAST_HOPELESS * *seconds;
 }
 
 enum graft_status graft_tuner_clblast(struct graft_tuner *tuner, bool update, graft_tune_replan *replan,

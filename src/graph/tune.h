@@ -67,7 +67,7 @@ struct graft_tune_set {
 #define GRAFT_TUNE_SETS 16
 struct graft_tune_sets {
     struct graft_tune_set sets[GRAFT_TUNE_SETS];
-    int count;      /* 0: the plan has no product that CLBlast can do */
+    int count;      /* 0: no product that CLBlast can do, or it takes three times as long as what is chosen */
     int chosen;     /* −1: none is faster than what was chosen without CLBlast */
     double seconds; /* that takes */
 };
