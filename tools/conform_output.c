@@ -155,8 +155,8 @@ void graft_conform_print(const struct graft_conform_reports *reports, bool page)
     }
     if (!complete) {
         printf(
-            "A sample was run: every op in every variant, then what time allowed. All cases: graft conform "
-            "--full\n");
+            "A sample was run: every op in every variant that cases of the size allowed try, then what time "
+            "allowed. All cases: graft conform --full\n");
     }
 }
 
@@ -167,8 +167,8 @@ static json_t *worst_json(const struct graft_conform_report *report)
     json_t *const list = json_array();
     for (int i = 0; i < report->n_worst; i++) {
         graft_json_add_item(list, json_pack("{s:o, s:o}", "case", graft_json_text(report->worst[i].test),
-                                              "share_of_tolerance",
-                                              graft_json_real(report->worst[i].share_of_tolerance)));
+                                            "share_of_tolerance",
+                                            graft_json_real(report->worst[i].share_of_tolerance)));
     }
     return list;
 }
@@ -193,8 +193,8 @@ static json_t *reasons_json(const struct graft_conform_report *report)
     json_t *const list = json_array();
     for (int i = 0; i < report->n_reasons; i++) {
         graft_json_add_item(list, json_pack("{s:s, s:o, s:i}", "op", report->reasons[i].op, "reason",
-                                              graft_json_text(report->reasons[i].reason), "cases",
-                                              report->reasons[i].cases));
+                                            graft_json_text(report->reasons[i].reason), "cases",
+                                            report->reasons[i].cases));
     }
     return list;
 }

@@ -316,6 +316,7 @@ static bool run_device(const struct graft_conform_options *options, const char *
                       .budget = budget};
     jobs.until = budget > 0 ? start + budget : 0;
     jobs.most_work = options->most_work;
+    jobs.largest = options->largest;
     const bool started = graft_worker_run(options, device, &jobs, told, &run, &result);
     if (!started) {
         say(options, GRAFT_CONFORM_ERROR, "no child process can be started");

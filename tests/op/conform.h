@@ -60,6 +60,8 @@ struct graft_conform_options {
      * them what it takes to try each variant of each op in each tier.
      */
     double most_work;
+    /* 0: none. Else no case of a sample is larger: variants that only larger ones could try are left out. */
+    double largest;
     void (*progress)(void *user, const struct graft_conform_progress *progress); /* often. May be NULL */
     /* One line of text without newline. May be NULL. */
     void (*line)(void *user, enum graft_conform_line kind, const char *text);

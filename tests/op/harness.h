@@ -104,6 +104,7 @@ struct graft_jobs {
     int count;
     double until;     /* CLOCK_MONOTONIC, seconds: a sample is run, until then; 0: all, in this order */
     double most_work; /* of a job that is not needed for coverage; 0: any */
+    double largest;   /* of any job of a sample; 0: any. What only larger ones could cover is left out */
 };
 
 const struct graft_case_set *graft_case_set_of(enum graft_op op);

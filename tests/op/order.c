@@ -77,7 +77,8 @@ static bool is_better(const struct entry *a, const struct entry *b, double good)
 }
 
 /* The jobs first..end are those of one op: as few as try every variant in every kind. */
-static void cover(struct graft_order *order, struct entry *entries, int first, int end, double good)
+static void cover(struct graft_order *order, struct entry *entries, int first, int end, double good,
+                  double largest)
 {
     uint64_t covered[KINDS] = {0};
     for (;;) {
@@ -87,7 +88,8 @@ static void cover(struct graft_order *order, struct entry *entries, int first, i
             const int gain = count_bits(entries[i].can & ~covered[entries[i].kind]);
             const bool better = gain > best_gain || (gain > 0 && gain == best_gain &&
                                                      is_better(&entries[i], &entries[best], good));
-            if (!entries[i].taken && better) {
+            const bool allowed = largest <= 0 || entries[i].cost <= largest;
+            if (!entries[i].taken && better && allowed) {
                 best = i;
                 best_gain = gain;
             }
@@ -139,7 +141,7 @@ static void sample(struct graft_order *order, struct entry *entries, const struc
 {
     const double good = jobs->most_work > 0 ? jobs->most_work : GOOD_COST;
     for (int first = 0; first < jobs->count; first = end_of(jobs, first)) {
-        cover(order, entries, first, end_of(jobs, first), good);
+        cover(order, entries, first, end_of(jobs, first), good, jobs->largest);
     }
     /* What no variant can do costs nothing and is counted. */
     for (int i = 0; i < jobs->count; i++) {

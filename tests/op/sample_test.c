@@ -126,6 +126,14 @@ static void small_cases_try_everything_too(void **state)
     assert_int_equal(small.must, small.count); /* no limit of time: all of them */
     assert_int_equal(smaller.must, smaller.count);
     assert_int_equal(smaller.cases, all.cases);
+    /* Winograd's cases are all larger than this; what they alone try is left out. */
+    struct graft_order none_large;
+    f->jobs.largest = 6e4;
+    assert_true(graft_order_open(f->device, &f->jobs, 1, &none_large));
+    f->jobs.largest = 0;
+    assert_true(none_large.count < smaller.count && none_large.count > GRAFT_OP_COUNT);
+    assert_int_equal(none_large.cases, all.cases);
+    graft_order_close(&none_large);
     uint64_t tried[GRAFT_OP_COUNT][8][2] = {{{0}}};
     for (int i = 0; i < smaller.count; i++) {
         const struct graft_job *const job = &f->jobs.items[smaller.jobs[i]];

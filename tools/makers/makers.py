@@ -134,11 +134,11 @@ def known():
         Maker("pocl", "PoCL", set_up_pocl),
         Maker("intel", "Intel CPU runtime", set_up_intel, conform_quick=("--seconds", "40")),
         Maker("rusticl", "Mesa rusticl, llvmpipe", set_up_rusticl, conform=("--most-work", "2e4"),
-              conform_quick=("--most-work", "5e3", "--seconds", "1"), networks=("squeezenet1_1",),
+              conform_quick=("--most-work", "5e3", "--largest", "6e4", "--seconds", "1"), networks=("squeezenet1_1",),
               networks_quick=(), training_quick=False,
               why_less="llvmpipe makes 0.02 GFLOP/s of our kernels: small cases and one network"),
         Maker("oclgrind", "Oclgrind", set_up_oclgrind, conform=("--most-work", "2e4"),
-              conform_quick=("--most-work", "1500", "--seconds", "45"), networks=(), networks_quick=(),
+              conform_quick=("--most-work", "1500", "--largest", "6e4", "--seconds", "30"), networks=(), networks_quick=(),
               training=False, training_quick=False, analysed=True,
               why_less="a simulator interprets each work-item: small cases, no networks"),
     ]

@@ -239,6 +239,8 @@ static int run(struct graft_command *command)
          0.001, 1e6},
         {"--most-work", "N", "cases of at most about N operations, and what it takes to try everything once",
          GRAFT_OPTION_REAL, &request.most_work, 1, 1e15},
+        {"--largest", "N", "and no case of more operations: leaves out what only such cases try",
+         GRAFT_OPTION_REAL, &request.largest, 1, 1e15},
         {"--report", "FILE", "write a page (HTML) to send to a maker", GRAFT_OPTION_TEXT, &page, 0, 0},
         {"--list", NULL, "name the cases, run none", GRAFT_OPTION_FLAG, &request.list, 0, 0},
         {"--bench", NULL, "time each case that has passed", GRAFT_OPTION_FLAG, &request.bench, 0, 0},
