@@ -226,6 +226,90 @@ static void later_epochs_come_from_memory(void **state)
     close_all(&small_limit);
 }
 
+/* What is made of a picture at random is not kept: with memory for it every epoch is what it is without. */
+static void varied_pictures_are_not_kept(void **state)
+{
+    (void)state;
+    const struct graft_augment augment = {.flip = 0.5f, .brightness = 0.3f};
+    uint64_t epochs[2][3];
+    for (int kept = 0; kept < 2; kept++) {
+        struct opened o =
+            open_all(2,
+                     &(struct graft_loader_options){
+                         .batch = 8, .seed = 4, .augment = &augment, .keep_limit = kept ? 1 << 20 : 0},
+                     NULL);
+        for (int epoch = 0; epoch < 3; epoch++) {
+            epochs[kept][epoch] = epoch_hash(&o, 8, epoch, 0);
+        }
+        close_all(&o);
+    }
+    assert_memory_equal(epochs[0], epochs[1], sizeof epochs[0]);
+    assert_true(epochs[0][0] != epochs[0][1] && epochs[0][1] != epochs[0][2]);
+}
+
+/* What was under way for an epoch that is left early does not get into the next one. */
+static void an_epoch_may_be_left_early(void **state)
+{
+    (void)state;
+    const struct graft_loader_options options = {.batch = 4, .shuffle = true, .seed = 9, .ahead = 5};
+    struct opened whole = open_all(2, &options, NULL), left = open_all(2, &options, NULL);
+    for (int epoch = 1; epoch < 30; epoch++) {
+        struct graft_batch batch;
+        assert_int_equal(graft_loader_start(left.loader, 100 + epoch, epoch % 3), GRAFT_OK);
+        if (epoch % 2) {
+            assert_int_equal(graft_loader_next(left.loader, &batch), GRAFT_OK);
+        }
+        assert_true(epoch_hash(&left, 4, epoch, 0) == epoch_hash(&whole, 4, epoch, 0));
+    }
+    close_all(&whole);
+    close_all(&left);
+}
+
+static void write_file(const char *parent, const char *name, const void *data, size_t size)
+{
+    char path[300];
+    snprintf(path, sizeof path, "%s/%s", parent, name);
+    FILE *const file = fopen(path, "wb");
+    assert_non_null(file);
+    assert_int_equal(fwrite(data, 1, size, file), size);
+    fclose(file);
+}
+
+/* Grey pictures of the size that is wanted, but wanted in colour: each number three times. */
+static void idx_pictures_become_coloured(void **state)
+{
+    (void)state;
+    uint8_t images[16 + 4 * 12] = {0, 0, 8, 3, 0, 0, 0, 4, 0, 0, 0, 3, 0, 0, 0, 4};
+    const uint8_t labels[8 + 4] = {0, 0, 8, 1, 0, 0, 0, 4, 0, 1, 1, 0};
+    char digits[100];
+    struct opened o = {0};
+    for (int i = 0; i < 48; i++) {
+        images[16 + i] = (uint8_t)(5 * i);
+    }
+    test_folder(digits, sizeof digits);
+    write_file(digits, "train-images-idx3-ubyte", images, sizeof images);
+    write_file(digits, "train-labels-idx1-ubyte", labels, sizeof labels);
+    assert_int_equal(graft_context_open(&(struct graft_context_options){.threads = 2}, &o.context), GRAFT_OK);
+    assert_int_equal(graft_dataset_open(o.context, digits,
+                                        &(struct graft_dataset_options){.val_fraction = -1}, &o.dataset),
+                     GRAFT_OK);
+    for (int channels = 1; channels <= 3; channels += 2) {
+        const struct graft_preprocess preprocess = {
+            .crop_height = 3, .crop_width = 4, .channels = channels, .std = {1, 1, 1}};
+        struct graft_batch batch;
+        assert_int_equal(graft_loader_open(o.context, o.dataset, &preprocess,
+                                           &(struct graft_loader_options){.batch = 4}, &o.loader),
+                         GRAFT_OK);
+        assert_int_equal(graft_loader_next(o.loader, &batch), GRAFT_OK);
+        for (int i = 0; i < 48 * channels; i++) {
+            assert_int_equal(batch.pixels[i], 5 * (i / channels));
+        }
+        graft_loader_close(&o.loader);
+    }
+    close_all(&o);
+    test_folder_remove(digits);
+}
+
 static void damage_is_an_error_at_its_batch(void **state)
 {
     (void)state;
@@ -378,6 +462,9 @@ int main(void)
         cmocka_unit_test(every_sample_comes_once_and_is_right),
         cmocka_unit_test(batches_do_not_depend_on_threads),
         cmocka_unit_test(later_epochs_come_from_memory),
+        cmocka_unit_test(varied_pictures_are_not_kept),
+        cmocka_unit_test(an_epoch_may_be_left_early),
+        cmocka_unit_test(idx_pictures_become_coloured),
         cmocka_unit_test(idx_pictures_are_taken_as_they_lie),
         /* from here on some pictures are damaged */
         cmocka_unit_test(damage_is_an_error_at_its_batch),

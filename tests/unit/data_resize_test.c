@@ -269,6 +269,35 @@ static void augmented_pixels_are_pillows(void **state)
     free(source.pixels);
 }
 
+/* Shapes in which no crop of all the area and a ratio of 3 : 4 to 4 : 3 fits: its largest middle part is
+ * taken, 13 pixels of 10 × 4/3 or 10 / (3/4), after (100 - 13) / 2 = 43 in front. */
+static void crops_that_cannot_be_are_the_middle(void **state)
+{
+    struct graft_context *const context = *state;
+    struct graft_augment augment = graft_augment_default();
+    const struct graft_preprocess preprocess = plain(8, GRAFT_FILTER_BILINEAR, 6, 7, 3);
+    augment.scale[0] = 1;
+    augment.flip = 0;
+    for (int tall = 0; tall < 2; tall++) {
+        struct graft_image source = drawn(tall ? 10 : 100, tall ? 100 : 10, 3), resized;
+        struct graft_image part = {.width = tall ? 10 : 13, .height = tall ? 13 : 10, .channels = 3};
+        uint8_t result[6 * 7 * 3];
+        part.pixels = malloc(10 * 13 * 3);
+        for (int y = 0; y < part.height; y++) {
+            memcpy(part.pixels + (size_t)(y * part.width * 3),
+                   source.pixels + (((tall ? 43 : 0) + y) * source.width + (tall ? 0 : 43)) * 3,
+                   (size_t)(part.width * 3));
+        }
+        assert_int_equal(graft_image_resize(context, &part, GRAFT_FILTER_BILINEAR, 7, 6, &resized), GRAFT_OK);
+        assert_int_equal(graft_augment_image(context, &preprocess, &augment, 1, 0, 5, &source, result),
+                         GRAFT_OK);
+        assert_memory_equal(result, resized.pixels, sizeof result);
+        graft_image_close(context, &resized);
+        free(part.pixels);
+        free(source.pixels);
+    }
+}
+
 /* Half of the pictures are flipped, and without a random crop a flip is all that changes. */
 static void flips_are_fair_and_exact(void **state)
 {
@@ -361,6 +390,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(small_picture_is_padded_with_zero, open_context, close_context),
         cmocka_unit_test_setup_teardown(stretched_to_the_crop_without_a_side, open_context, close_context),
         cmocka_unit_test_setup_teardown(augmented_pixels_are_pillows, open_context, close_context),
+        cmocka_unit_test_setup_teardown(crops_that_cannot_be_are_the_middle, open_context, close_context),
         cmocka_unit_test_setup_teardown(flips_are_fair_and_exact, open_context, close_context),
         cmocka_unit_test_setup_teardown(extreme_shapes_are_resized, open_context, close_context),
         cmocka_unit_test_setup_teardown(senseless_requests_are_refused, open_context, close_context),

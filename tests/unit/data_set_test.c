@@ -1,114 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* Finding classes and splits in folders, archives, tables and IDX files made here. */
-#include "graft/data.h"
-#include "support/support.h"
-
-#include "data_samples.h"
+#include "data_fixture.h"
 
 #include <archive.h>
 #include <archive_entry.h>
-#include <sys/stat.h>
 #include <zlib.h>
-
-struct fixture {
-    struct graft_context *context;
-    char folder[128];
-    char log[8192];
-};
-
-static void keep_log(void *user, enum graft_log_level level, const char *text)
-{
-    char *const log = user;
-    (void)level;
-    snprintf(log + strlen(log), 8192 - strlen(log), "%s\n", text);
-}
-
-static int open_fixture(void **state)
-{
-    struct fixture *const f = calloc(1, sizeof *f);
-    const struct graft_context_options options = {.threads = 1, .log = keep_log, .log_user = f->log};
-    test_folder(f->folder, sizeof f->folder);
-    *state = f;
-    return graft_context_open(&options, &f->context) == GRAFT_OK ? 0 : -1;
-}
-
-static int close_fixture(void **state)
-{
-    struct fixture *const f = *state;
-    graft_context_close(&f->context);
-    test_folder_remove(f->folder);
-    free(f);
-    return 0;
-}
-
-static char *path_in(const struct fixture *f, const char *name, char *path)
-{
-    assert_true(snprintf(path, 512, "%s/%s", f->folder, name) < 512);
-    return path;
-}
-
-/* Writes a file and the folders above it; a name that ends in '/' is an empty folder. */
-static void put(const struct fixture *f, const char *name, const void *data, size_t size)
-{
-    char path[512];
-    path_in(f, name, path);
-    for (char *slash = path + strlen(f->folder) + 1; (slash = strchr(slash, '/')) != NULL; slash++) {
-        *slash = '\0';
-        mkdir(path, 0777);
-        *slash = '/';
-    }
-    if (path[strlen(path) - 1] != '/') {
-        FILE *const file = fopen(path, "wb");
-        assert_non_null(file);
-        assert_int_equal(fwrite(data, 1, size, file), size);
-        assert_int_equal(fclose(file), 0);
-    }
-}
-
-static void put_picture(const struct fixture *f, const char *name)
-{
-    put(f, name, jpeg_420, sizeof jpeg_420);
-}
-
-/* `count` pictures 0.jpg … in a folder. */
-static void put_pictures(const struct fixture *f, const char *folder, int count)
-{
-    for (int i = 0; i < count; i++) {
-        char name[512];
-        snprintf(name, sizeof name, "%s/%02d.jpg", folder, i);
-        put_picture(f, name);
-    }
-}
-
-static struct graft_dataset *open_set(struct fixture *f, const char *name,
-                                      const struct graft_dataset_options *options)
-{
-    char path[512];
-    struct graft_dataset *set = NULL;
-    if (graft_dataset_open(f->context, path_in(f, name, path), options, &set) != GRAFT_OK) {
-        fail_msg("%s", graft_context_error(f->context));
-    }
-    return set;
-}
-
-static void expect_refusal(struct fixture *f, const char *name, const struct graft_dataset_options *options,
-                           enum graft_status expected, const char *word)
-{
-    char path[512];
-    struct graft_dataset *set = (struct graft_dataset *)f;
-    assert_int_equal(graft_dataset_open(f->context, path_in(f, name, path), options, &set), expected);
-    assert_null(set);
-    if (!strstr(graft_context_error(f->context), word)) {
-        fail_msg("'%s' does not speak of '%s'", graft_context_error(f->context), word);
-    }
-}
-
-static void expect_counts(const struct graft_dataset *set, int train, int val, int test)
-{
-    assert_int_equal(graft_dataset_count(set, GRAFT_SPLIT_TRAIN), train);
-    assert_int_equal(graft_dataset_count(set, GRAFT_SPLIT_VAL), val);
-    assert_int_equal(graft_dataset_count(set, GRAFT_SPLIT_TEST), test);
-}
 
 /* Labels name the class folder that is part of the path. */
 static void expect_labels_in_paths(struct graft_context *context, const struct graft_dataset *set)
@@ -211,13 +107,13 @@ static void one_folder_is_split_by_the_seed(void **state)
 static void damaged_layouts_are_refused(void **state)
 {
     struct fixture *const f = *state;
-    put(f, "none/", NULL, 0);
+    put(f, "none/", "", 0);
     expect_refusal(f, "none", NULL, GRAFT_ERROR_FORMAT, "no pictures");
     put_pictures(f, "one/cats", 3);
     expect_refusal(f, "one", NULL, GRAFT_ERROR_FORMAT, "only one class, 'cats'");
     put_pictures(f, "gap/cats", 3);
     put_pictures(f, "gap/dogs", 3);
-    put(f, "gap/eels/", NULL, 0);
+    put(f, "gap/eels/", "", 0);
     expect_refusal(f, "gap", NULL, GRAFT_ERROR_FORMAT, "gap/eels");
     put_split_folders(f, "odd");
     put_pictures(f, "odd/valid/fish", 1);
@@ -531,6 +427,8 @@ static void damaged_idx_files_are_refused(void **state)
     put_idx(f, "other/train-images-idx3-ubyte", "digits/train-labels-idx1-ubyte", 59, false);
     expect_refusal(f, "digits", NULL, GRAFT_ERROR_FORMAT, "59 labels for 60 pictures");
     expect_refusal(f, "other", NULL, GRAFT_ERROR_NOT_FOUND, "train-labels-idx1-ubyte");
+    put_idx(f, "other/train-images-idx3-ubyte", "digits/train-labels-idx1-ubyte", 61, false);
+    expect_refusal(f, "digits", NULL, GRAFT_ERROR_FORMAT, "61 labels for 60 pictures");
 }
 
 static void real_data_is_found(void **state)
