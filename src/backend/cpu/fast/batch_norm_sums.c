@@ -44,19 +44,6 @@ static float *partial(const struct sums *s, int64_t chunk, int which)
     return (float *)s->args->workspace + (chunk * 3 + which) * s->channels;
 }
 
-FAST_INLINE vec load(const float *from, int count)
-{
-    return count == FAST_WIDTH ? vec_load(from) : vec_load_part(from, count);
-}
-
-FAST_INLINE void store(float *to, vec value, int count)
-{
-    if (count == FAST_WIDTH)
-        vec_store(to, value);
-    else
-        vec_store_part(to, value, count);
-}
-
 /* `vectors` neighbouring vectors of channels at once; count: floats in the last one. */
 FAST_INLINE void stats_block(const struct sums *s, int64_t chunk, const float *x, int64_t c,
                              const int vectors, int count)
@@ -65,22 +52,22 @@ FAST_INLINE void stats_block(const struct sums *s, int64_t chunk, const float *x
     vec centre[BLOCK_VECTORS] = {{0}};
     for (int64_t row = 0; row < rows; row++)
         for (int v = 0; v < vectors; v++)
-            centre[v] += load(x + row * s->channels + c + v * FAST_WIDTH, count);
+            centre[v] += vec_load_count(x + row * s->channels + c + v * FAST_WIDTH, count);
     for (int v = 0; v < vectors; v++)
         centre[v] /= vec_set((float)rows);
     vec distance[BLOCK_VECTORS] = {{0}};
     vec squares[BLOCK_VECTORS] = {{0}};
     for (int64_t row = 0; row < rows; row++) {
         for (int v = 0; v < vectors; v++) {
-            const vec d = load(x + row * s->channels + c + v * FAST_WIDTH, count) - centre[v];
+            const vec d = vec_load_count(x + row * s->channels + c + v * FAST_WIDTH, count) - centre[v];
             distance[v] += d;
             squares[v] += d * d;
         }
     }
     for (int v = 0; v < vectors; v++) {
-        store(partial(s, chunk, 0) + c + v * FAST_WIDTH, centre[v], count);
-        store(partial(s, chunk, 1) + c + v * FAST_WIDTH, distance[v], count);
-        store(partial(s, chunk, 2) + c + v * FAST_WIDTH, squares[v], count);
+        vec_store_count(partial(s, chunk, 0) + c + v * FAST_WIDTH, centre[v], count);
+        vec_store_count(partial(s, chunk, 1) + c + v * FAST_WIDTH, distance[v], count);
+        vec_store_count(partial(s, chunk, 2) + c + v * FAST_WIDTH, squares[v], count);
     }
 }
 
@@ -132,19 +119,20 @@ FAST_INLINE void grad_block(const struct sums *s, int64_t chunk, int64_t c, cons
     const float *const dy = (const float *)s->args->in[1] + chunk * s->chunk_rows * s->channels + c;
     vec mean[BLOCK_VECTORS];
     for (int v = 0; v < vectors; v++)
-        mean[v] = load((const float *)s->args->in[2] + c + v * FAST_WIDTH, count);
+        mean[v] = vec_load_count((const float *)s->args->in[2] + c + v * FAST_WIDTH, count);
     vec products[BLOCK_VECTORS] = {{0}};
     vec sums[BLOCK_VECTORS] = {{0}};
     for (int64_t row = 0; row < rows; row++) {
         for (int v = 0; v < vectors; v++) {
-            const vec gradient = load(dy + row * s->channels + v * FAST_WIDTH, count);
-            products[v] += gradient * (load(x + row * s->channels + v * FAST_WIDTH, count) - mean[v]);
+            const vec gradient = vec_load_count(dy + row * s->channels + v * FAST_WIDTH, count);
+            products[v] +=
+                gradient * (vec_load_count(x + row * s->channels + v * FAST_WIDTH, count) - mean[v]);
             sums[v] += gradient;
         }
     }
     for (int v = 0; v < vectors; v++) {
-        store(partial(s, chunk, 0) + c + v * FAST_WIDTH, products[v], count);
-        store(partial(s, chunk, 1) + c + v * FAST_WIDTH, sums[v], count);
+        vec_store_count(partial(s, chunk, 0) + c + v * FAST_WIDTH, products[v], count);
+        vec_store_count(partial(s, chunk, 1) + c + v * FAST_WIDTH, sums[v], count);
     }
 }
 

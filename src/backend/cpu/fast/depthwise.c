@@ -63,28 +63,20 @@ static int64_t input_of(const struct depthwise *d, int axis, int64_t at, int64_t
     return position < d->in[axis] ? position : -1;
 }
 
-FAST_INLINE vec load(const float *from, int count)
-{
-    return count == FAST_WIDTH ? vec_load(from) : vec_load_part(from, count);
-}
-
 FAST_INLINE void finish(const struct depthwise *d, int64_t at, int64_t c, vec sum, int count)
 {
     float *const to = d->y + at * d->channels + c;
     if (d->bias)
-        sum += load(d->bias + c, count);
+        sum += vec_load_count(d->bias + c, count);
     if (d->residual)
-        sum += load(d->residual + at * d->channels + c, count);
+        sum += vec_load_count(d->residual + at * d->channels + c, count);
     if (d->activation == GRAFT_UNARY_RELU)
         sum = vec_relu(sum);
     else if (d->activation == GRAFT_UNARY_RELU6)
         sum = vec_relu6(sum);
     if (d->accumulate)
-        sum += load(to, count);
-    if (count == FAST_WIDTH)
-        vec_store(to, sum);
-    else
-        vec_store_part(to, sum, count);
+        sum += vec_load_count(to, count);
+    vec_store_count(to, sum, count);
 }
 
 /* Rows of taps of one row of output: where x's row and w's row of each begin. */
@@ -113,7 +105,7 @@ static void any_pixel(const struct depthwise *d, const struct rows *rows, int64_
         const int count = (int)graft_min_i64(FAST_WIDTH, d->channels - c);
         vec sum = {0};
         for (int i = 0; i < taps; i++)
-            sum += load(x[i] + c, count) * load(w[i] + c, count);
+            sum += vec_load_count(x[i] + c, count) * vec_load_count(w[i] + c, count);
         finish(d, at, c, sum, count);
     }
 }
@@ -133,10 +125,10 @@ FAST_INLINE void block_vector(const struct depthwise *d, const struct rows *rows
         vec w[5];
 #pragma GCC unroll 8
         for (int k = 0; k < taps; k++)
-            w[k] = load(from + k * d->channels, count);
+            w[k] = vec_load_count(from + k * d->channels, count);
 #pragma GCC unroll 16
         for (int i = 0; i < (BLOCK_PIXELS - 1) * stride + taps; i++) {
-            const vec value = load(x + i * d->channels, count);
+            const vec value = vec_load_count(x + i * d->channels, count);
 #pragma GCC unroll 8
             for (int p = 0; p < BLOCK_PIXELS; p++)
                 if (i - p * stride >= 0 && i - p * stride < taps)

@@ -39,17 +39,9 @@ static void describe(struct sums *s, const struct graft_call *call)
     s->split_rows = graft_ceil_div(s->rows, s->splits);
 }
 
-FAST_INLINE vec load(const float *from, int count)
-{
-    return count == FAST_WIDTH ? vec_load(from) : vec_load_part(from, count);
-}
-
 FAST_INLINE void add(float *to, vec value, int count)
 {
-    if (count == FAST_WIDTH)
-        vec_store(to, vec_load(to) + value);
-    else
-        vec_store_part(to, vec_load_part(to, count) + value, count);
+    vec_store_count(to, vec_load_count(to, count) + value, count);
 }
 
 /* A group of one or three taps of a row: where their pixels lie in the input. */
@@ -86,10 +78,10 @@ FAST_INLINE void sum_three(vec sums[3], const float *x, const float *dy, int64_t
                            int64_t step, int64_t pixels, int count)
 {
     for (int64_t p = 0; p < pixels; p++, x += step, dy += channels) {
-        const vec g = load(dy, count);
-        sums[0] += g * load(x, count);
-        sums[1] += g * load(x + between, count);
-        sums[2] += g * load(x + 2 * between, count);
+        const vec g = vec_load_count(dy, count);
+        sums[0] += g * vec_load_count(x, count);
+        sums[1] += g * vec_load_count(x + between, count);
+        sums[2] += g * vec_load_count(x + 2 * between, count);
     }
 }
 
@@ -113,7 +105,8 @@ FAST_INLINE void sum_row(const struct sums *s, const struct group *groups, int n
                 if (p >= g->end[i])
                     break;
                 const int64_t at = p * a->stride[1] - a->pad[2] + (g->tap + i) * a->dilation[1];
-                sums[i] += load(dy + p * channels, count) * load(x + at * channels, count);
+                sums[i] +=
+                    vec_load_count(dy + p * channels, count) * vec_load_count(x + at * channels, count);
             }
             add(partial + (g->tap + i) * channels, sums[i], count);
         }

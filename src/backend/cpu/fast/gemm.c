@@ -81,23 +81,15 @@ static __attribute__((noinline)) void finish(const struct job *job, const vec *s
 {
     for (int v = 0; v < vectors; v++) {
         const int count = v == vectors - 1 ? job->tail : FAST_WIDTH;
-        const bool whole = count == FAST_WIDTH;
-        vec bias = {0};
-        if (job->bias)
-            bias = whole ? vec_load(job->bias + v * FAST_WIDTH)
-                         : vec_load_part(job->bias + v * FAST_WIDTH, count);
+        const vec bias = job->bias ? vec_load_count(job->bias + v * FAST_WIDTH, count) : (vec){0};
         for (int row = 0; row < rows; row++) {
             float *const c = job->c[row >= FAST_HALF] + (row % FAST_HALF) * job->c_row + v * FAST_WIDTH;
             vec sum = sums[row * vectors + v] + bias;
             if (job->add_residual)
-                sum += whole ? vec_load(c + job->residual) : vec_load_part(c + job->residual, count);
+                sum += vec_load_count(c + job->residual, count);
             if (job->add_c)
-                sum += whole ? vec_load(c) : vec_load_part(c, count);
-            sum = activate(sum, job->activation);
-            if (whole)
-                vec_store(c, sum);
-            else
-                vec_store_part(c, sum, count);
+                sum += vec_load_count(c, count);
+            vec_store_count(c, activate(sum, job->activation), count);
         }
     }
     if (fast_is_late(job->activation))

@@ -41,19 +41,6 @@ static struct norm describe(const struct graft_cpu_device *device, const struct 
     return n;
 }
 
-FAST_INLINE vec load(const float *from, int count)
-{
-    return count == FAST_WIDTH ? vec_load(from) : vec_load_part(from, count);
-}
-
-FAST_INLINE void store(float *to, vec value, int count)
-{
-    if (count == FAST_WIDTH)
-        vec_store(to, value);
-    else
-        vec_store_part(to, value, count);
-}
-
 /* for (EACH_VECTOR(c, count, channels)): `count` channels from c on. */
 #define EACH_VECTOR(c, count, channels)                                                                      \
     int64_t c = 0;                                                                                           \
@@ -98,7 +85,7 @@ static double join(const float *sums, int64_t width)
 {
     vec total = {0};
     for (EACH_VECTOR(c, count, width))
-        total += load(sums + c, LANES_AT(c, width));
+        total += vec_load_count(sums + c, LANES_AT(c, width));
     double sum = 0;
     for (int lane = 0; lane < FAST_WIDTH; lane++)
         sum += (double)total[lane];
@@ -112,13 +99,13 @@ FAST_INLINE void sum_pixels(const struct part *part, const float *x, int64_t fro
     const int64_t stride = part->n->layout.channels;
     for (EACH_VECTOR(c, count, part->channels)) {
         const int count = LANES_AT(c, part->channels);
-        const vec middle = centre ? load(centre + c, count) : vec_set(0);
+        const vec middle = centre ? vec_load_count(centre + c, count) : vec_set(0);
         vec sum = {0};
         for (int64_t p = from; p < to; p++) {
-            const vec d = load(x + p * stride + c, count) - middle;
+            const vec d = vec_load_count(x + p * stride + c, count) - middle;
             sum += squares ? d * d : d;
         }
-        store(sums + c, sum, count);
+        vec_store_count(sums + c, sum, count);
     }
 }
 
@@ -183,9 +170,11 @@ static void norm_item(void *argument, int64_t item, int thread)
     for (int64_t p = 0; y && p < l->pixels; p++) {
         for (EACH_VECTOR(c, count, part.channels)) {
             const int count = LANES_AT(c, part.channels);
-            const vec distance = load(x + p * l->channels + c, count) - load(mean + c, count);
-            store(y + part.begin + p * l->channels + c,
-                  distance * load(scale + c, count) + load(beta + c, count), count);
+            const vec distance =
+                vec_load_count(x + p * l->channels + c, count) - vec_load_count(mean + c, count);
+            vec_store_count(y + part.begin + p * l->channels + c,
+                            distance * vec_load_count(scale + c, count) + vec_load_count(beta + c, count),
+                            count);
         }
     }
 }
@@ -197,15 +186,15 @@ static void sum_gradients(const struct part *part, const float *x, const float *
     const int64_t stride = part->n->layout.channels;
     for (EACH_VECTOR(c, count, part->channels)) {
         const int count = LANES_AT(c, part->channels);
-        const vec middle = load(mean + c, count);
+        const vec middle = vec_load_count(mean + c, count);
         vec sum = {0}, product = {0};
         for (int64_t p = from; p < to; p++) {
-            const vec gradient = load(dy + p * stride + c, count);
+            const vec gradient = vec_load_count(dy + p * stride + c, count);
             sum += gradient;
-            product += gradient * (load(x + p * stride + c, count) - middle);
+            product += gradient * (vec_load_count(x + p * stride + c, count) - middle);
         }
-        store(sums + c, sum, count);
-        store(products + c, product, count);
+        vec_store_count(sums + c, sum, count);
+        vec_store_count(products + c, product, count);
     }
 }
 
@@ -259,10 +248,10 @@ static void grad_input_item(void *argument, int64_t item, int thread)
         for (EACH_VECTOR(c, count, part.channels)) {
             const int count = LANES_AT(c, part.channels);
             const int64_t at = p * l->channels + c;
-            const vec distance = load(x + at, count) - load(mean + c, count);
-            const vec result = load(dy + at, count) * load(scale + c, count) - load(shift + c, count) -
-                               distance * load(slope + c, count);
-            store(dx + at, accumulate ? load(dx + at, count) + result : result, count);
+            const vec distance = vec_load_count(x + at, count) - vec_load_count(mean + c, count);
+            const vec result = vec_load_count(dy + at, count) * vec_load_count(scale + c, count) -
+                               vec_load_count(shift + c, count) - distance * vec_load_count(slope + c, count);
+            vec_store_count(dx + at, accumulate ? vec_load_count(dx + at, count) + result : result, count);
         }
     }
 }

@@ -4,11 +4,6 @@
 #include "backend/cpu/fast/vector.h"
 #include "backend/cpu/pooling.h"
 
-FAST_INLINE vec load(const float *from, int count)
-{
-    return count == FAST_WIDTH ? vec_load(from) : vec_load_part(from, count);
-}
-
 /* The window of one output, from its first pixel on. */
 struct window {
     const float *x;
@@ -20,10 +15,10 @@ struct window {
 /* The first maximum wins (of 0 and −0 too), NaN before all. */
 FAST_INLINE vec window_max(const struct window *w, int64_t c, int count)
 {
-    vec best = load(w->x + c, count);
+    vec best = vec_load_count(w->x + c, count);
     for (int64_t y = 0; y < w->rows; y++) {
         for (int64_t x = 0; x < w->pixels; x++) {
-            const vec value = load(w->x + y * w->row + x * w->pixel + c, count);
+            const vec value = vec_load_count(w->x + y * w->row + x * w->pixel + c, count);
             best = vec_select((value > best) | (value != value), value, best);
         }
     }
@@ -36,7 +31,7 @@ FAST_INLINE vec window_mean(const struct window *w, int64_t c, int count)
     for (int64_t y = 0; y < w->rows; y++) {
         vec row = {0};
         for (int64_t x = 0; x < w->pixels; x++)
-            row += load(w->x + y * w->row + x * w->pixel + c, count);
+            row += vec_load_count(w->x + y * w->row + x * w->pixel + c, count);
         sum += row;
     }
     return sum / vec_set(w->divisor);

@@ -11,19 +11,6 @@
 #define BAND_FLOATS (96 * 1024) /* of dx that an item owns: it stays in the second-level cache */
 #define MOST_WINDOWS 64
 
-FAST_INLINE vec load(const float *from, int count)
-{
-    return count == FAST_WIDTH ? vec_load(from) : vec_load_part(from, count);
-}
-
-FAST_INLINE void store(float *to, vec value, int count)
-{
-    if (count == FAST_WIDTH)
-        vec_store(to, value);
-    else
-        vec_store_part(to, value, count);
-}
-
 /* A window and the band of dx; the first pixel of the window is where x and dx point to. */
 struct max_window {
     float *dx;
@@ -38,23 +25,23 @@ struct max_window {
 FAST_INLINE void scatter(const struct max_window *w, int64_t rows, int64_t pixels, int64_t c, int count)
 {
     const float *const x = w->x + c;
-    vec best = load(x, count);
+    vec best = vec_load_count(x, count);
     vec_int at = {0};
     int32_t tap = 0;
     for (int64_t i = 0; i < rows; i++) {
         for (int64_t j = 0; j < pixels; j++, tap++) {
-            const vec value = load(x + i * w->row + j * w->pixel, count);
+            const vec value = vec_load_count(x + i * w->row + j * w->pixel, count);
             const vec_int better = (value > best) | ((value != value) & (best == best));
             best = vec_select(better, value, best);
             at = (better & tap) | (~better & at);
         }
     }
-    const vec gradient = load(w->dy + c, count);
+    const vec gradient = vec_load_count(w->dy + c, count);
     for (int64_t i = w->begin; i < w->end; i++) {
         tap = (int32_t)(i * pixels);
         for (int64_t j = 0; j < pixels; j++, tap++) {
             float *const to = w->dx + c + i * w->row + j * w->pixel;
-            store(to, load(to, count) + (vec)((vec_int)gradient & (at == tap)), count);
+            vec_store_count(to, vec_load_count(to, count) + (vec)((vec_int)gradient & (at == tap)), count);
         }
     }
 }
@@ -170,10 +157,10 @@ FAST_INLINE void gather(float *dx, const float *dy, const struct holders *rows, 
     for (int i = 0; i < rows->count; i++) {
         for (int j = 0; j < pixels->count; j++) {
             const float *const from = dy + rows->window[i] * row + pixels->window[j] * pixel;
-            sum += load(from, count) / vec_set(rows->divisor[i] * pixels->divisor[j]);
+            sum += vec_load_count(from, count) / vec_set(rows->divisor[i] * pixels->divisor[j]);
         }
     }
-    store(dx, accumulate ? load(dx, count) + sum : sum, count);
+    vec_store_count(dx, accumulate ? vec_load_count(dx, count) + sum : sum, count);
 }
 
 /* Item: a row of dx. */

@@ -43,11 +43,6 @@ static bool describe(struct sums *s, const struct graft_call *call)
     return true;
 }
 
-FAST_INLINE vec load(const float *from, int count)
-{
-    return count == FAST_WIDTH ? vec_load(from) : vec_load_part(from, count);
-}
-
 FAST_INLINE vec term(vec x, const bool squares)
 {
     return squares ? x * x : x;
@@ -69,11 +64,8 @@ FAST_INLINE void sum_rows(float *to, const float *x, int64_t rows, int64_t inner
         const int count = (int)graft_min_i64(FAST_WIDTH, inner - i);
         vec sum = {0};
         for (int64_t row = 0; row < rows; row++)
-            sum += term(load(x + row * inner + i, count), squares);
-        if (count == FAST_WIDTH)
-            vec_store(to + i, sum);
-        else
-            vec_store_part(to + i, sum, count);
+            sum += term(vec_load_count(x + row * inner + i, count), squares);
+        vec_store_count(to + i, sum, count);
     }
 }
 
@@ -86,7 +78,7 @@ FAST_INLINE float sum_run(const float *x, int64_t count, const bool squares)
         for (int v = 0; v < BLOCK_VECTORS; v++)
             sums[v] += term(vec_load(x + i + v * FAST_WIDTH), squares);
     for (int v = 0; i < count; i += FAST_WIDTH, v++)
-        sums[v] += term(load(x + i, (int)graft_min_i64(FAST_WIDTH, count - i)), squares);
+        sums[v] += term(vec_load_count(x + i, (int)graft_min_i64(FAST_WIDTH, count - i)), squares);
     const vec all = (sums[0] + sums[1]) + (sums[2] + sums[3]);
     float sum = 0;
     for (int lane = 0; lane < FAST_WIDTH; lane++)

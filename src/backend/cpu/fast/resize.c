@@ -7,19 +7,6 @@
 #include "backend/cpu/fast/vector.h"
 #include "backend/cpu/resizing.h"
 
-FAST_INLINE vec load(const float *from, int count)
-{
-    return count == FAST_WIDTH ? vec_load(from) : vec_load_part(from, count);
-}
-
-FAST_INLINE void store(float *to, vec value, int count)
-{
-    if (count == FAST_WIDTH)
-        vec_store(to, value);
-    else
-        vec_store_part(to, value, count);
-}
-
 /* ---- forward */
 
 /* An output's two elements along an axis, and their weights. */
@@ -42,9 +29,11 @@ static struct pair pair_of(const struct graft_resize_attributes *a, int64_t in, 
 
 FAST_INLINE void mean(float *y, const float *const corner[4], const vec weight[4], int count)
 {
-    const vec above = weight[0] * load(corner[0], count) + weight[1] * load(corner[1], count);
-    const vec below = weight[0] * load(corner[2], count) + weight[1] * load(corner[3], count);
-    store(y, weight[2] * above + weight[3] * below, count);
+    const vec above =
+        weight[0] * vec_load_count(corner[0], count) + weight[1] * vec_load_count(corner[1], count);
+    const vec below =
+        weight[0] * vec_load_count(corner[2], count) + weight[1] * vec_load_count(corner[3], count);
+    vec_store_count(y, weight[2] * above + weight[3] * below, count);
 }
 
 static void item(void *argument, int64_t item, int thread)
@@ -174,13 +163,13 @@ FAST_INLINE void gather(float *dx, const float *dy, const struct reader *const l
         for (int j = 0; j < count[1]; j++)
             for (int v = 0; v < vectors; v++)
                 sum[v] += vec_set(list[1][j].weight) *
-                          load(from + list[1][j].output * pixel + v * FAST_WIDTH, lanes);
+                          vec_load_count(from + list[1][j].output * pixel + v * FAST_WIDTH, lanes);
         for (int v = 0; v < vectors; v++)
             total[v] += vec_set(list[0][i].weight) * sum[v];
     }
     for (int v = 0; v < vectors; v++) {
         float *const to = dx + v * FAST_WIDTH;
-        store(to, accumulate ? load(to, lanes) + total[v] : total[v], lanes);
+        vec_store_count(to, accumulate ? vec_load_count(to, lanes) + total[v] : total[v], lanes);
     }
 }
 

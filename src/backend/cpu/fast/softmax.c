@@ -14,19 +14,11 @@
     i < (count) && (n = graft_min_i64((count) - i, FAST_WIDTH)) > 0;                                         \
     i += FAST_WIDTH
 
-FAST_INLINE vec load(const float *from, int64_t count)
-{
-    return count == FAST_WIDTH ? vec_load(from) : vec_load_part(from, (int)count);
-}
-
 FAST_INLINE void store(float *to, vec value, int64_t count, bool accumulate)
 {
     if (accumulate)
-        value += load(to, count);
-    if (count == FAST_WIDTH)
-        vec_store(to, value);
-    else
-        vec_store_part(to, value, (int)count);
+        value += vec_load_count(to, count);
+    vec_store_count(to, value, count);
 }
 
 /* `other` in lanes from `count` on. */
@@ -51,7 +43,7 @@ static float largest_of(const float *x, int64_t count)
 {
     vec largest = vec_set(-INFINITY);
     for (ROW(i, n, count)) {
-        const vec value = fill_rest(load(x + i, n), n, -INFINITY);
+        const vec value = fill_rest(vec_load_count(x + i, n), n, -INFINITY);
         largest = vec_select(value > largest, value, largest);
     }
     float result = largest[0];
@@ -65,7 +57,7 @@ static float exponentials_of(const float *x, int64_t count, float largest)
 {
     vec sum = {0};
     for (ROW(i, n, count))
-        sum += fill_rest(vec_exp(load(x + i, n) - largest), n, 0);
+        sum += fill_rest(vec_exp(vec_load_count(x + i, n) - largest), n, 0);
     return sum_of(sum);
 }
 
@@ -83,7 +75,7 @@ static void softmax_row(const struct graft_cpu_args *args, int64_t row, int64_t 
     const float largest = largest_of(x, classes);
     const float scale = 1 / exponentials_of(x, classes, largest);
     for (ROW(i, n, classes))
-        store(y + i, vec_exp(load(x + i, n) - largest) * scale, n, false);
+        store(y + i, vec_exp(vec_load_count(x + i, n) - largest) * scale, n, false);
 }
 
 static void log_softmax_row(const struct graft_cpu_args *args, int64_t row, int64_t classes)
@@ -93,7 +85,7 @@ static void log_softmax_row(const struct graft_cpu_args *args, int64_t row, int6
     const float largest = largest_of(x, classes);
     const float logarithm = logf(exponentials_of(x, classes, largest));
     for (ROW(i, n, classes))
-        store(y + i, load(x + i, n) - largest - logarithm, n, false);
+        store(y + i, vec_load_count(x + i, n) - largest - logarithm, n, false);
 }
 
 /* y · (dy − Σ y·dy) */
@@ -105,10 +97,10 @@ static void softmax_grad_row(const struct graft_cpu_args *args, int64_t row, int
     const bool accumulate = fast_accumulates(args->call, 0);
     vec products = {0};
     for (ROW(i, n, classes))
-        products += load(y + i, n) * load(dy + i, n);
+        products += vec_load_count(y + i, n) * vec_load_count(dy + i, n);
     const float sum = sum_of(products);
     for (ROW(i, n, classes))
-        store(dx + i, load(y + i, n) * (load(dy + i, n) - sum), n, accumulate);
+        store(dx + i, vec_load_count(y + i, n) * (vec_load_count(dy + i, n) - sum), n, accumulate);
 }
 
 /* dy − exp(y) · Σ dy */
@@ -120,10 +112,10 @@ static void log_softmax_grad_row(const struct graft_cpu_args *args, int64_t row,
     const bool accumulate = fast_accumulates(args->call, 0);
     vec gradients = {0};
     for (ROW(i, n, classes))
-        gradients += load(dy + i, n);
+        gradients += vec_load_count(dy + i, n);
     const float sum = sum_of(gradients);
     for (ROW(i, n, classes))
-        store(dx + i, load(dy + i, n) - vec_exp(load(y + i, n)) * sum, n, accumulate);
+        store(dx + i, vec_load_count(dy + i, n) - vec_exp(vec_load_count(y + i, n)) * sum, n, accumulate);
 }
 
 /* Part of the target that every class has, and that of the label, both to be multiplied by weights. */
@@ -155,8 +147,8 @@ static void cross_entropy_row(const struct graft_cpu_args *args, int64_t row, in
     if (target.others != 0) {
         vec sum = {0};
         for (ROW(i, n, classes)) {
-            const vec weight = weights ? load(weights + i, n) : vec_set(1);
-            const vec term = weight * (logarithm - (load(x + i, n) - largest));
+            const vec weight = weights ? vec_load_count(weights + i, n) : vec_set(1);
+            const vec term = weight * (logarithm - (vec_load_count(x + i, n) - largest));
             sum += fill_rest(vec_select(weight == vec_set(0), (vec){0}, term), n, 0);
         }
         result += target.others * sum_of(sum);
@@ -179,14 +171,14 @@ static void cross_entropy_grad_row(const struct graft_cpu_args *args, int64_t ro
     if (weights && is_class) {
         vec sum = {0};
         for (ROW(i, n, classes))
-            sum += load(weights + i, n);
+            sum += vec_load_count(weights + i, n);
         targets = target.others * sum_of(sum) + target.own * weights[label];
     }
     const float largest = largest_of(x, classes);
     const float scale = targets / exponentials_of(x, classes, largest);
     for (ROW(i, n, classes)) {
-        vec part = vec_exp(load(x + i, n) - largest) * scale;
-        part -= weights ? load(weights + i, n) * target.others : vec_set(target.others);
+        vec part = vec_exp(vec_load_count(x + i, n) - largest) * scale;
+        part -= weights ? vec_load_count(weights + i, n) * target.others : vec_set(target.others);
         if (label >= i && label < i + n)
             part[label - i] -= target.own * (weights ? weights[label] : 1);
         store(dx + i, dloss * part, n, accumulate);

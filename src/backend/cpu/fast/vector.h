@@ -94,6 +94,20 @@ FAST_INLINE void vec_store_part(float *to, vec value, int count)
 #endif
 }
 
+/* The first `count` ≤ FAST_WIDTH floats. */
+FAST_INLINE vec vec_load_count(const float *from, int64_t count)
+{
+    return count == FAST_WIDTH ? vec_load(from) : vec_load_part(from, (int)count);
+}
+
+FAST_INLINE void vec_store_count(float *to, vec value, int64_t count)
+{
+    if (count == FAST_WIDTH)
+        vec_store(to, value);
+    else
+        vec_store_part(to, value, (int)count);
+}
+
 /* mask ? a : b, lane by lane; masks are 0 or −1 as comparisons give them. */
 FAST_INLINE vec vec_select(vec_int mask, vec a, vec b)
 {

@@ -6,21 +6,25 @@
 #include "backend/cpu/fast/gemm.h"
 #include "base/size.h"
 
-FAST_INLINE vec load(const float *from, int count)
-{
-    return count == FAST_WIDTH ? vec_load(from) : vec_load_part(from, count);
-}
-
-FAST_INLINE void store(float *to, vec value, int count)
-{
-    if (count == FAST_WIDTH)
-        vec_store(to, value);
-    else
-        vec_store_part(to, value, count);
-}
-
 #define POINT_A 0.70710678118654752f /* √½ */
 #define POINT_B 1.41421356237309505f /* √2 */
+
+/* Where a tile of outputs is, and how much of it exists. */
+struct place {
+    int64_t image, y, x;
+    int size[2]; /* rows and columns */
+};
+
+static struct place place_of(const struct fast_winograd *w, int64_t tile)
+{
+    const int64_t in_image = tile % (w->tiles[0] * w->tiles[1]);
+    struct place place = {.image = tile / (w->tiles[0] * w->tiles[1]),
+                          .y = in_image / w->tiles[1] * WINOGRAD_TILE,
+                          .x = in_image % w->tiles[1] * WINOGRAD_TILE};
+    place.size[0] = (int)graft_min_i64(w->out[0] - place.y, WINOGRAD_TILE);
+    place.size[1] = (int)graft_min_i64(w->out[1] - place.x, WINOGRAD_TILE);
+    return place;
+}
 
 /* Bᵀ d: six values a step apart. */
 FAST_INLINE void transform_patch(const vec d[WINOGRAD_PATCH], vec r[WINOGRAD_PATCH])
@@ -76,7 +80,7 @@ FAST_INLINE void patch(const float *x, int64_t row, int64_t pixel, const int y_r
         for (int i = 0; i < WINOGRAD_PATCH; i++) {
             const bool there =
                 inside || (i >= y_range[0] && i < y_range[1] && j >= x_range[0] && j < x_range[1]);
-            d[i] = there ? load(x + i * row + j * pixel, count) : (vec){0};
+            d[i] = there ? vec_load_count(x + i * row + j * pixel, count) : (vec){0};
         }
         transform_patch(d, columns[j]);
     }
@@ -89,7 +93,7 @@ FAST_INLINE void patch(const float *x, int64_t row, int64_t pixel, const int y_r
         transform_patch(d, r);
 #pragma GCC unroll 8
         for (int j = 0; j < WINOGRAD_PATCH; j++)
-            store(to + (i * WINOGRAD_PATCH + j) * point, r[j], count);
+            vec_store_count(to + (i * WINOGRAD_PATCH + j) * point, r[j], count);
     }
 }
 
@@ -98,16 +102,15 @@ void FAST(winograd_input)(const struct fast_winograd *w, const float *x, int64_t
 {
     const int64_t row = w->in[1] * w->c;
     for (int64_t t = 0; t < count; t++) {
-        const int64_t in_image = (first + t) % (w->tiles[0] * w->tiles[1]);
-        const int64_t image = (first + t) / (w->tiles[0] * w->tiles[1]);
-        const int64_t y = in_image / w->tiles[1] * WINOGRAD_TILE + w->first[0];
-        const int64_t column = in_image % w->tiles[1] * WINOGRAD_TILE + w->first[1];
+        const struct place place = place_of(w, first + t);
+        const int64_t y = place.y + w->first[0];
+        const int64_t column = place.x + w->first[1];
         const int y_range[2] = {(int)graft_max_i64(-y, 0), (int)graft_min_i64(w->in[0] - y, WINOGRAD_PATCH)};
         const int x_range[2] = {(int)graft_max_i64(-column, 0),
                                 (int)graft_min_i64(w->in[1] - column, WINOGRAD_PATCH)};
         const bool inside = y_range[0] == 0 && x_range[0] == 0 && y_range[1] == WINOGRAD_PATCH &&
                             x_range[1] == WINOGRAD_PATCH;
-        const float *const from = x + image * w->in[0] * row + y * row + column * w->c;
+        const float *const from = x + place.image * w->in[0] * row + y * row + column * w->c;
         float *const data = to->data + t * to->tile;
         int64_t c = 0;
         for (; inside && c + FAST_WIDTH <= w->c; c += FAST_WIDTH)
@@ -128,10 +131,10 @@ FAST_INLINE void outputs(const struct fast_winograd *w, const float *from, int64
         vec m[WINOGRAD_PATCH];
 #pragma GCC unroll 8
         for (int i = 0; i < WINOGRAD_PATCH; i++)
-            m[i] = load(from + (i * WINOGRAD_PATCH + j) * point, count);
+            m[i] = vec_load_count(from + (i * WINOGRAD_PATCH + j) * point, count);
         transform_sums(m, columns[j]);
     }
-    const vec bias = output->bias ? load(output->bias + c, count) : (vec){0};
+    const vec bias = output->bias ? vec_load_count(output->bias + c, count) : (vec){0};
     for (int i = 0; i < size[0]; i++) {
         vec m[WINOGRAD_PATCH];
         vec r[WINOGRAD_TILE];
@@ -143,14 +146,14 @@ FAST_INLINE void outputs(const struct fast_winograd *w, const float *from, int64
             const int64_t index = at + (i * w->out[1] + j) * w->o + c;
             vec sum = r[j] + bias;
             if (output->residual)
-                sum += load(output->residual + index, count);
+                sum += vec_load_count(output->residual + index, count);
             if (output->activation == GRAFT_UNARY_RELU)
                 sum = vec_relu(sum);
             else if (output->activation == GRAFT_UNARY_RELU6)
                 sum = vec_relu6(sum);
             if (output->accumulate)
-                sum += load(output->y + index, count);
-            store(output->y + index, sum, count);
+                sum += vec_load_count(output->y + index, count);
+            vec_store_count(output->y + index, sum, count);
             if (fast_is_late(output->activation))
                 FAST(activate)(output->y + index, count, output->activation);
         }
@@ -161,19 +164,14 @@ void FAST(winograd_output)(const struct fast_winograd *w, const struct fast_wino
                            int64_t first, int64_t count, const struct fast_winograd_output *output)
 {
     for (int64_t t = 0; t < count; t++) {
-        const int64_t in_image = (first + t) % (w->tiles[0] * w->tiles[1]);
-        const int64_t image = (first + t) / (w->tiles[0] * w->tiles[1]);
-        const int64_t y = in_image / w->tiles[1] * WINOGRAD_TILE;
-        const int64_t x = in_image % w->tiles[1] * WINOGRAD_TILE;
-        const int size[2] = {(int)graft_min_i64(w->out[0] - y, WINOGRAD_TILE),
-                             (int)graft_min_i64(w->out[1] - x, WINOGRAD_TILE)};
-        const int64_t at = ((image * w->out[0] + y) * w->out[1] + x) * w->o;
+        const struct place place = place_of(w, first + t);
+        const int64_t at = ((place.image * w->out[0] + place.y) * w->out[1] + place.x) * w->o;
         const float *const data = from->data + t * from->tile;
         int64_t c = 0;
         for (; c + FAST_WIDTH <= w->o; c += FAST_WIDTH)
-            outputs(w, data + c, from->point, at, c, size, output, FAST_WIDTH);
+            outputs(w, data + c, from->point, at, c, place.size, output, FAST_WIDTH);
         if (c < w->o)
-            outputs(w, data + c, from->point, at, c, size, output, (int)(w->o - c));
+            outputs(w, data + c, from->point, at, c, place.size, output, (int)(w->o - c));
     }
 }
 
@@ -182,8 +180,8 @@ FAST_INLINE void filter(const float *g, ptrdiff_t tap, float *to, int64_t point,
 {
     vec columns[3][WINOGRAD_PATCH]; /* [x][y] */
     for (int j = 0; j < 3; j++) {
-        const vec taps[3] = {load(g + j * tap, count), load(g + (3 + j) * tap, count),
-                             load(g + (6 + j) * tap, count)};
+        const vec taps[3] = {vec_load_count(g + j * tap, count), vec_load_count(g + (3 + j) * tap, count),
+                             vec_load_count(g + (6 + j) * tap, count)};
         transform_taps(taps, columns[j]);
     }
     for (int i = 0; i < WINOGRAD_PATCH; i++) {
@@ -191,7 +189,7 @@ FAST_INLINE void filter(const float *g, ptrdiff_t tap, float *to, int64_t point,
         vec r[WINOGRAD_PATCH];
         transform_taps(taps, r);
         for (int j = 0; j < WINOGRAD_PATCH; j++)
-            store(to + (i * WINOGRAD_PATCH + j) * point, r[j], count);
+            vec_store_count(to + (i * WINOGRAD_PATCH + j) * point, r[j], count);
     }
 }
 
@@ -268,7 +266,8 @@ FAST_INLINE void tile_gradient(const float *dy, int64_t row, int64_t pixel, cons
         vec d[WINOGRAD_TILE];
 #pragma GCC unroll 4
         for (int i = 0; i < WINOGRAD_TILE; i++)
-            d[i] = whole || (i < size[0] && j < size[1]) ? load(dy + i * row + j * pixel, count) : (vec){0};
+            d[i] = whole || (i < size[0] && j < size[1]) ? vec_load_count(dy + i * row + j * pixel, count)
+                                                         : (vec){0};
         transform_gradient(d, columns[j]);
     }
     for (int i = 0; i < WINOGRAD_PATCH; i++) {
@@ -277,7 +276,7 @@ FAST_INLINE void tile_gradient(const float *dy, int64_t row, int64_t pixel, cons
         transform_gradient(d, r);
 #pragma GCC unroll 8
         for (int j = 0; j < WINOGRAD_PATCH; j++)
-            store(to + (i * WINOGRAD_PATCH + j) * point, r[j], count);
+            vec_store_count(to + (i * WINOGRAD_PATCH + j) * point, r[j], count);
     }
 }
 
@@ -286,22 +285,17 @@ void FAST(winograd_output_gradient)(const struct fast_winograd *w, const float *
 {
     const int64_t row = w->out[1] * w->o;
     for (int64_t t = 0; t < count; t++) {
-        const int64_t in_image = (first + t) % (w->tiles[0] * w->tiles[1]);
-        const int64_t image = (first + t) / (w->tiles[0] * w->tiles[1]);
-        const int64_t y = in_image / w->tiles[1] * WINOGRAD_TILE;
-        const int64_t x = in_image % w->tiles[1] * WINOGRAD_TILE;
-        const int size[2] = {(int)graft_min_i64(w->out[0] - y, WINOGRAD_TILE),
-                             (int)graft_min_i64(w->out[1] - x, WINOGRAD_TILE)};
-        const bool whole = size[0] == WINOGRAD_TILE && size[1] == WINOGRAD_TILE;
-        const float *const from = dy + (image * w->out[0] + y) * row + x * w->o;
+        const struct place place = place_of(w, first + t);
+        const bool whole = place.size[0] == WINOGRAD_TILE && place.size[1] == WINOGRAD_TILE;
+        const float *const from = dy + (place.image * w->out[0] + place.y) * row + place.x * w->o;
         float *const data = to->data + t * to->tile;
         int64_t o = 0;
         for (; whole && o + FAST_WIDTH <= w->o; o += FAST_WIDTH)
-            tile_gradient(from + o, row, w->o, size, true, data + fast_winograd_channel(to, o), to->point,
-                          FAST_WIDTH);
+            tile_gradient(from + o, row, w->o, place.size, true, data + fast_winograd_channel(to, o),
+                          to->point, FAST_WIDTH);
         for (; o < w->o; o += FAST_WIDTH)
-            tile_gradient(from + o, row, w->o, size, false, data + fast_winograd_channel(to, o), to->point,
-                          (int)graft_min_i64(FAST_WIDTH, w->o - o));
+            tile_gradient(from + o, row, w->o, place.size, false, data + fast_winograd_channel(to, o),
+                          to->point, (int)graft_min_i64(FAST_WIDTH, w->o - o));
     }
 }
 
@@ -313,9 +307,9 @@ void FAST(winograd_filter_gradient)(const float *from, int64_t point, int64_t sp
         vec m[WINOGRAD_PATCH];
         for (int i = 0; i < WINOGRAD_PATCH; i++) {
             const float *const at = from + (i * WINOGRAD_PATCH + j) * point;
-            m[i] = load(at, count);
+            m[i] = vec_load_count(at, count);
             for (int64_t s = 1; s < splits; s++)
-                m[i] += load(at + s * split, count);
+                m[i] += vec_load_count(at + s * split, count);
         }
         transform_filter_gradient(m, columns[j]);
     }

@@ -263,10 +263,7 @@ static void store(const struct run *run, int64_t row, int64_t column, int count,
             continue;
         }
         float *const to = dw + (row * 9 + tap) * c + column;
-        if (count == FAST_WIDTH)
-            vec_store(to, accumulate ? vec_load(to) + taps[tap] : taps[tap]);
-        else
-            vec_store_part(to, accumulate ? vec_load_part(to, count) + taps[tap] : taps[tap], count);
+        vec_store_count(to, accumulate ? vec_load_count(to, count) + taps[tap] : taps[tap], count);
     }
 }
 
