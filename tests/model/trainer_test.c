@@ -134,20 +134,22 @@ static void weights_count_like_repeated_pictures(void **state)
     session_close(&repeated);
 }
 
-/* The divisor counts valid rows only. */
-static void weights_of_a_partial_batch(void **state)
+/* The divisor counts valid rows only, with weights of classes and without. */
+static void a_partial_batch_is_a_smaller_one(void **state)
 {
-    struct session whole, partial;
-    const float weights[CLASSES] = {3, 0.25f, 1};
-    const struct graft_trainer_options options = {
-        .class_weights = weights, .label_smoothing = 0.1f, .keep_gradients = true};
-    session_open(*state, 2, &options, &whole);
-    session_open(*state, 4, &options, &partial);
-    const int32_t labels[] = {1, 0, 2, 2};
-    assert_near(step(&whole, 2, labels, 1, 0), step(&partial, 2, labels, 1, 0));
-    assert_same_gradients(&whole, &partial);
-    session_close(&whole);
-    session_close(&partial);
+    static const float weights[CLASSES] = {3, 0.25f, 1};
+    static const int32_t labels[] = {1, 0, 2, 2};
+    for (int weighted = 0; weighted < 2; weighted++) {
+        struct session whole, partial;
+        const struct graft_trainer_options options = {
+            .class_weights = weighted ? weights : NULL, .label_smoothing = 0.1f, .keep_gradients = true};
+        session_open(*state, 2, &options, &whole);
+        session_open(*state, 4, &options, &partial);
+        assert_near(step(&whole, 2, labels, 1, 0), step(&partial, 2, labels, 1, 0));
+        assert_same_gradients(&whole, &partial);
+        session_close(&whole);
+        session_close(&partial);
+    }
 }
 
 static void a_weight_of_nothing_is_refused(void **state)
@@ -266,7 +268,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(weights_count_like_repeated_pictures),
-        cmocka_unit_test(weights_of_a_partial_batch),
+        cmocka_unit_test(a_partial_batch_is_a_smaller_one),
         cmocka_unit_test(a_weight_of_nothing_is_refused),
         cmocka_unit_test(gradients_are_clipped_to_their_common_norm),
         cmocka_unit_test(micro_batches_are_clipped_together),

@@ -2,6 +2,7 @@
 /* Learning-rate schedules, the largest of some values, and what an evaluation counts. */
 #include "graft/train.h"
 #include "support/support.h"
+#include "train/fit.h"
 
 #include <math.h>
 
@@ -120,12 +121,71 @@ static void evaluations_count(void **state)
     graft_evaluation_close(*state, &e);
 }
 
+#define PICTURES 3
+#define EPOCHS 1200
+
+/* Three pictures whose features are 10 + i and 20 + i, their labels 7 - i; in batches of two. */
+static void features_come_in_every_order(void **state)
+{
+    uint8_t rows[PICTURES][2] = {{10, 20}, {11, 21}, {12, 22}};
+    int32_t labels[PICTURES] = {7, 6, 5};
+    const struct graft_features features = {
+        .count = PICTURES, .row_bytes = 2, .rows = &rows[0][0], .labels = labels};
+    struct graft_fit_job job = {.context = *state, .options = {.seed = 3}};
+    struct graft_fit_source source;
+    int orders[27] = {0};
+    assert_int_equal(graft_fit_source_open_features(&job, &features, 2, true, &source), GRAFT_OK);
+    assert_int_equal(graft_fit_source_batches(&source), 2);
+    for (int epoch = 0; epoch < EPOCHS; epoch++) {
+        struct graft_fit_batch batch;
+        int order = 0;
+        for (int number = 0; number < 2; number++) {
+            assert_int_equal(graft_fit_source_start(&source, epoch, number), GRAFT_OK); /* as after a pause */
+            assert_int_equal(graft_fit_source_next(&source, &batch), GRAFT_OK);
+            assert_int_equal(batch.valid, 2 - number);
+            for (int row = 0; row < 2; row++) {
+                const uint8_t *const data = batch.rows[row];
+                const int picture = data[0] - 10;
+                assert_in_range(picture, 0, 2);
+                assert_int_equal(data[1], 20 + picture);
+                assert_int_equal(batch.labels[row], 7 - picture);
+                order = row < batch.valid ? order * 3 + picture : order;
+            }
+            if (number == 1) { /* the batch is filled up with what it has */
+                assert_ptr_equal(batch.rows[0], batch.rows[1]);
+            }
+        }
+        assert_int_equal(graft_fit_source_next(&source, &batch), GRAFT_OK);
+        assert_int_equal(batch.valid, 0);
+        orders[order]++;
+    }
+    graft_fit_source_close(&source);
+    int seen = 0;
+    for (int order = 0; order < 27; order++) {
+        if (orders[order] > 0) { /* 200 of each of six, give or take 13 */
+            assert_in_range(orders[order], 150, 250);
+            seen++;
+        }
+    }
+    assert_int_equal(seen, 6);
+    assert_int_equal(graft_fit_source_open_features(&job, &features, 3, false, &source), GRAFT_OK);
+    for (int epoch = 0; epoch < 3; epoch++) { /* for evaluation they come as they lie */
+        struct graft_fit_batch batch;
+        assert_int_equal(graft_fit_source_start(&source, epoch, 0), GRAFT_OK);
+        assert_int_equal(graft_fit_source_next(&source, &batch), GRAFT_OK);
+        assert_int_equal(batch.valid, 3);
+        assert_ptr_equal(batch.rows[2], rows[2]);
+        assert_memory_equal(batch.labels, labels, sizeof labels);
+    }
+    graft_fit_source_close(&source);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(rates_rise_and_fall),    cmocka_unit_test(optimizers_have_their_usual_values),
         cmocka_unit_test(the_largest_come_first), cmocka_unit_test(probabilities_are_finite),
-        cmocka_unit_test(evaluations_count),
+        cmocka_unit_test(evaluations_count),      cmocka_unit_test(features_come_in_every_order),
     };
     return cmocka_run_group_tests(tests, test_open_context, test_close_context);
 }
