@@ -109,6 +109,46 @@ class Tables(unittest.TestCase):
         self.assertEqual([row["verdict"] for row in rows], ["passed", "FAILED", "skipped"])
 
 
+def told(variant, passed, failed=0, reason="", ran=None):
+    """What a run of graft conform tells of one variant."""
+    return {"ran": ran or passed + failed, "passed": passed, "cases": 40, "unsupported": 1,
+            "unsupported_reasons": [{"op": "fill", "reason": "none", "cases": 1}],
+            "worst": [{"case": "c " + variant, "share_of_tolerance": passed / 100}],
+            "ops": [{"op": "fill", "variant": variant, "passed_exact": 0, "passed_rounding": passed,
+                     "failed": failed, "reason": reason, "seconds": 1.0}],
+            "failures": [{"command": "graft", "text": "bad"}] * failed}
+
+
+class Reports(unittest.TestCase):
+    def test_what_a_second_run_tries_is_tried(self):
+        row = checks.Row("a", "A")
+        checks.add_report(row, told("wide", 3))
+        checks.add_report(row, told("late", 0, reason="left out"))
+        self.assertEqual([entry["variant"] for entry in row.tried], ["wide"])
+        self.assertEqual([entry["reason"] for entry in row.not_tried], ["left out"])
+        checks.add_report(row, told("late", 5))
+        self.assertEqual([(entry["variant"], entry["passed"]) for entry in row.tried], [("wide", 3), ("late", 5)])
+        self.assertEqual(row.not_tried, [])
+        self.assertEqual((row.variants, row.ran, row.passed, row.cases), (2, 8, 8, 40))
+        self.assertEqual((row.worst, row.worst_case), (0.05, "c late"))
+
+    def test_what_failed_is_neither(self):
+        row = checks.Row("a", "A")
+        checks.add_report(row, told("wide", 0, failed=2))
+        self.assertEqual((row.tried, row.not_tried, row.variants, len(row.failures)), ([], [], 1, 2))
+
+    def test_every_kernel_in_the_sources_is_known(self):
+        known = checks.kernels_of(checks.SOURCES)
+        self.assertLess({"gemm_gather", "local_outer", "matmul_finish", "winograd_fused_weights"}, known)
+        self.assertFalse({name for name in known if name.startswith("limit_")})
+        lines = 0
+        for name in os.listdir(checks.SOURCES):
+            with open(os.path.join(checks.SOURCES, name), encoding="utf-8") as file:
+                lines += sum(" void " in line and ("KERNEL" in line or "kernel " in line) and "*" not in line[:4]
+                             for line in file) if name != "limit.cl" else 0
+        self.assertEqual(len(known), lines)
+
+
 class SetUp(Case):
     def test_without_network_the_download_says_why(self):
         name = os.environ.get("PIP_INDEX_URL")

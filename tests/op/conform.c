@@ -79,6 +79,15 @@ static struct graft_conform_coverage *coverage_of(struct run *run, enum graft_op
     return row;
 }
 
+/* Why a variant was not tried, in place of what it refused of other shapes. */
+static void note_left(struct run *run, enum graft_op op, const struct graft_verdict *verdict)
+{
+    struct graft_conform_coverage *const row = coverage_of(run, op, verdict->variant);
+    if (row != NULL) {
+        snprintf(row->reason, sizeof row->reason, "%.199s", verdict->text);
+    }
+}
+
 static void note_worst(struct graft_conform_report *report, const char *test, double share)
 {
     int at = report->n_worst;
@@ -192,6 +201,10 @@ static void told(void *user, const struct graft_message *message)
     const struct graft_verdict *const verdict = &message->verdict;
     char name[160];
     char test[200];
+    if (verdict->outcome == GRAFT_OUTCOME_LEFT) {
+        note_left(run, job->op, verdict);
+        return;
+    }
     if (message->job != run->last_job) {
         finish_job(run);
         run->last_job = message->job;

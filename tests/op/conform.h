@@ -109,7 +109,7 @@ struct graft_conform_coverage {
     int passed_rounding;
     int failed;
     int refused;      /* calls that the variant cannot do */
-    char reason[200]; /* the first refusal */
+    char reason[200]; /* the first refusal, or why no case of it was run */
     double worst;     /* share of the tolerance, of cases that passed */
     double seconds;   /* of its cases, the truth and building of kernels included */
 };

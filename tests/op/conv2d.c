@@ -58,6 +58,10 @@ static const struct graft_case cases[] = {
      .in = {REAL(1, 6, 7, 19), REAL(19, 3, 3, 1), REAL(19), REAL(1, 6, 7, 19)}},
     {"g2_residual_relu", DEPTHWISE(2, RELU),
      .in = {REAL(1, 6, 7, 10), REAL(22, 3, 3, 5), REAL(22), REAL(1, 6, 7, 22)}},
+    /* Winograd's tiles of 4 × 4: so few that a simulator does them all; as many as one kernel takes through
+     * all stages on two units */
+    {"tiles_4", SAME(RELU), .in = {REAL(1, 5, 7, 16), REAL(17, 3, 3, 16), ABSENT, REAL(1, 5, 7, 17)}},
+    {"tiles_110", SAME(RELU), .in = {REAL(1, 38, 42, 16), REAL(17, 3, 3, 16), ABSENT, REAL(1, 38, 42, 17)}},
     /* NaN and Inf go where the sum takes them, and nowhere else */
     {"special", SAME(NONE), .in = {REAL_OF(SPECIAL, 1, 9, 9, 3), REAL(20, 3, 3, 3), REAL(20)},
      .tiers = GRAFT_TIER_ROUNDING},

@@ -8,8 +8,14 @@
             REAL(o, kh, kw, (c) / (g))}},
 
 static const struct graft_case cases[] = {
-    CONVOLUTIONS(PLAIN){"special", CONVOLUTION_ATTRIBUTES(2, 2, 1, 1, 1, 1, 1, 1, 1, .size = {9, 9}),
-                        .in = {REAL_OF(SPECIAL, 1, 5, 5, 3), REAL(3, 3, 3, 7)}, .tiers = GRAFT_TIER_ROUNDING},
+    CONVOLUTIONS(PLAIN)
+    /* Winograd's tiles of 4 × 4, as in conv2d.c */
+    {"tiles_4", CONVOLUTION_ATTRIBUTES(1, 1, 1, 1, 1, 1, 1, 1, 1, .size = {5, 7}),
+     .in = {REAL(1, 5, 7, 17), REAL(17, 3, 3, 16)}},
+    {"tiles_110", CONVOLUTION_ATTRIBUTES(1, 1, 1, 1, 1, 1, 1, 1, 1, .size = {38, 42}),
+     .in = {REAL(1, 38, 42, 17), REAL(17, 3, 3, 16)}},
+    {"special", CONVOLUTION_ATTRIBUTES(2, 2, 1, 1, 1, 1, 1, 1, 1, .size = {9, 9}),
+     .in = {REAL_OF(SPECIAL, 1, 5, 5, 3), REAL(3, 3, 3, 7)}, .tiers = GRAFT_TIER_ROUNDING},
 };
 
 const struct graft_case_set graft_cases_conv2d_grad_input = {cases, CASE_COUNT(cases), .constants = 1u << 1};

@@ -16,6 +16,11 @@ static const struct graft_case cases[] = {
      .in = {REAL(3, 40, 41, 17), REAL(3, 40, 41, 9)}, .tiers = GRAFT_TIER_EXACT | GRAFT_TIER_ROUNDING},
     {"many_pixels_dw", CONVOLUTION_ATTRIBUTES(1, 1, 1, 1, 1, 1, 1, 1, 18, .size = {3, 3}),
      .in = {REAL(2, 40, 41, 18), REAL(2, 40, 41, 18)}, .tiers = GRAFT_TIER_EXACT | GRAFT_TIER_ROUNDING},
+    /* tiles of 4 × 4: so few that a simulator does them too, in one kernel and in phases */
+    {"tiles_4", CONVOLUTION_ATTRIBUTES(1, 1, 1, 1, 1, 1, 1, 1, 1, .size = {3, 3}),
+     .in = {REAL(1, 5, 7, 16), REAL(1, 5, 7, 17)}, .tiers = GRAFT_TIER_EXACT | GRAFT_TIER_ROUNDING},
+    {"tiles_28", CONVOLUTION_ATTRIBUTES(1, 1, 1, 1, 1, 1, 1, 1, 1, .size = {3, 3}),
+     .in = {REAL(1, 15, 27, 16), REAL(1, 15, 27, 17)}, .tiers = GRAFT_TIER_EXACT | GRAFT_TIER_ROUNDING},
     /* tiles of 4 × 4: several runs of tiles, channels that fill no panel, products too large for a run */
     {"many_tiles", CONVOLUTION_ATTRIBUTES(1, 1, 1, 1, 1, 1, 1, 1, 1, .size = {3, 3}),
      .in = {REAL(1, 50, 51, 33), REAL(1, 50, 51, 16)}, .tiers = GRAFT_TIER_EXACT | GRAFT_TIER_ROUNDING},

@@ -185,7 +185,8 @@ enum graft_outcome {
     GRAFT_OUTCOME_PASSED,
     GRAFT_OUTCOME_FAILED,
     GRAFT_OUTCOME_REFUSED, /* this variant cannot do the call; text: why */
-    GRAFT_OUTCOME_SKIPPED  /* the tier does not apply to the variant's algorithm */
+    GRAFT_OUTCOME_SKIPPED, /* the tier does not apply to the variant's algorithm */
+    GRAFT_OUTCOME_LEFT     /* the variant was not tried at all; text: why */
 };
 
 struct graft_trial {

@@ -102,6 +102,30 @@ static void cover(struct graft_order *order, struct entry *entries, int first, i
     }
 }
 
+/* Adds a variant that only jobs above jobs->largest can try, if it is one. False: out of memory. */
+static bool note_left(struct graft_order *order, const struct entry *entries, int first, int end, int variant)
+{
+    int smallest = -1;
+    for (int i = first; i < end; i++) {
+        if ((entries[i].can >> variant & 1u) && (smallest < 0 || entries[i].cost < entries[smallest].cost)) {
+            smallest = i;
+        }
+        if ((entries[i].can >> variant & 1u) && entries[i].taken) {
+            return true;
+        }
+    }
+    if (smallest < 0) {
+        return true;
+    }
+    struct graft_left *const more = realloc(order->left, (size_t)(order->n_left + 1) * sizeof *more);
+    if (more == NULL) {
+        return false;
+    }
+    order->left = more;
+    order->left[order->n_left++] = (struct graft_left){smallest, variant, entries[smallest].cost};
+    return true;
+}
+
 /* Of the op's jobs that are left the one drawn first, -1: none. */
 static int next_of(const struct entry *entries, int first, int end)
 {
@@ -137,11 +161,18 @@ static int leave_large(struct entry *entries, const struct graft_jobs *jobs)
     return left;
 }
 
-static void sample(struct graft_order *order, struct entry *entries, const struct graft_jobs *jobs)
+/* False: out of memory. */
+static bool sample(struct graft_order *order, struct entry *entries, const struct graft_jobs *jobs)
 {
     const double good = jobs->most_work > 0 ? jobs->most_work : GOOD_COST;
     for (int first = 0; first < jobs->count; first = end_of(jobs, first)) {
-        cover(order, entries, first, end_of(jobs, first), good, jobs->largest);
+        const int end = end_of(jobs, first);
+        cover(order, entries, first, end, good, jobs->largest);
+        for (int variant = 0; variant < 64 && jobs->largest > 0; variant++) {
+            if (!note_left(order, entries, first, end, variant)) {
+                return false;
+            }
+        }
     }
     /* What no variant can do costs nothing and is counted. */
     for (int i = 0; i < jobs->count; i++) {
@@ -159,6 +190,7 @@ static void sample(struct graft_order *order, struct entry *entries, const struc
             }
         }
     }
+    return true;
 }
 
 bool graft_order_open(struct graft_device *device, const struct graft_jobs *jobs, uint64_t seed,
@@ -180,8 +212,9 @@ bool graft_order_open(struct graft_device *device, const struct graft_jobs *jobs
         entries[i].kind = kind_of(job);
         order->cases += count_bits(entries[i].can);
     }
+    bool good = true;
     if (jobs->until > 0 || jobs->most_work > 0) {
-        sample(order, entries, jobs);
+        good = sample(order, entries, jobs);
     } else {
         while (order->count < jobs->count) {
             take(order, entries, order->count);
@@ -191,11 +224,15 @@ bool graft_order_open(struct graft_device *device, const struct graft_jobs *jobs
         order->must = order->count;
     }
     free(entries);
-    return true;
+    if (!good) {
+        graft_order_close(order);
+    }
+    return good;
 }
 
 void graft_order_close(struct graft_order *order)
 {
     free(order->jobs);
+    free(order->left);
     *order = (struct graft_order){.jobs = NULL};
 }

@@ -112,6 +112,23 @@ static void the_seed_decides_the_rest(void **state)
     graft_order_close(&other);
 }
 
+/* Each variant that is left out is one that the order does not try, and its smallest case is too large. */
+static void check_left(const struct fixture *f, const struct graft_order *order)
+{
+    assert_true(order->n_left > 0);
+    for (int i = 0; i < order->n_left; i++) {
+        const struct graft_left *const left = &order->left[i];
+        const struct graft_job *const job = &f->jobs.items[left->job];
+        assert_true(left->cost > 6e4);
+        assert_true(graft_trial_variants(f->device, job) >> left->variant & 1u);
+        for (int k = 0; k < order->count; k++) {
+            const struct graft_job *const tried = &f->jobs.items[order->jobs[k]];
+            assert_false(tried->op == job->op && tried->tier != GRAFT_TIER_GRADIENT &&
+                         (graft_trial_variants(f->device, tried) >> left->variant & 1u));
+        }
+    }
+}
+
 static void small_cases_try_everything_too(void **state)
 {
     struct fixture *const f = *state;
@@ -133,6 +150,8 @@ static void small_cases_try_everything_too(void **state)
     f->jobs.largest = 0;
     assert_true(none_large.count < smaller.count && none_large.count > GRAFT_OP_COUNT);
     assert_int_equal(none_large.cases, all.cases);
+    check_left(f, &none_large);
+    assert_int_equal(smaller.n_left, 0);
     graft_order_close(&none_large);
     uint64_t tried[GRAFT_OP_COUNT][8][2] = {{{0}}};
     for (int i = 0; i < smaller.count; i++) {
@@ -197,10 +216,35 @@ static void a_short_run_tells_how_much_it_was(void **state)
     graft_conform_reports_close(&reports);
 }
 
+/* Not with what it refuses of other shapes. */
+static void what_is_left_out_says_why(void **state)
+{
+    (void)state;
+    const struct graft_conform_options options = {
+        .device = "cpu", .op = "conv2d", .seed = 3, .seconds = 1e-3, .largest = 6e4};
+    struct graft_conform_reports reports;
+    assert_int_equal(graft_conform(&options, &reports), GRAFT_CONFORM_PASSED);
+    const struct graft_conform_report *const report = &reports.items[0];
+    bool found = false;
+    for (int i = 0; i < report->n_coverage; i++) {
+        const struct graft_conform_coverage *const row = &report->coverage[i];
+        if (strcmp(row->variant, "winograd4") == 0) {
+            found = true;
+            assert_int_equal(row->passed_rounding, 0);
+            assert_non_null(
+                strstr(row->reason, "left out: the smallest case for it, conv2d/tiles_4/rounding"));
+            assert_non_null(strstr(row->reason, "--largest is 60000"));
+        }
+    }
+    assert_true(found);
+    graft_conform_reports_close(&reports);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_short_run_tells_how_much_it_was), /* first: it forks */
+        cmocka_unit_test(what_is_left_out_says_why),
         cmocka_unit_test_setup_teardown(every_job_is_there_once, set_up, tear_down),
         cmocka_unit_test_setup_teardown(the_first_jobs_try_everything, set_up, tear_down),
         cmocka_unit_test_setup_teardown(the_seed_decides_the_rest, set_up, tear_down),

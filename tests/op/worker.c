@@ -196,6 +196,27 @@ static double now(void)
     return (double)time.tv_sec + 1e-9 * (double)time.tv_nsec;
 }
 
+/* What was not tried although it could be: its reason is not what it refused of other shapes. */
+static void tell_left(struct child *child)
+{
+    for (int i = 0; i < child->order.n_left; i++) {
+        const struct graft_left *const left = &child->order.left[i];
+        const struct graft_job *const job = &child->jobs->items[left->job];
+        struct graft_verdict verdict = {.outcome = GRAFT_OUTCOME_LEFT};
+        struct graft_call call;
+        char name[160];
+        if (graft_case_call(child->device->context, job->op, graft_job_case(job), GRAFT_DTYPE_F32, &call) !=
+            GRAFT_OK) {
+            continue;
+        }
+        name_variant(child->device, &call, left->variant, verdict.variant, sizeof verdict.variant);
+        snprintf(verdict.text, sizeof verdict.text,
+                 "left out: the smallest case for it, %s, takes about %.0f operations, and --largest is %.0f",
+                 graft_job_format(job, name, sizeof name), left->cost, child->jobs->largest);
+        tell_message(child, left->job, left->variant, &verdict);
+    }
+}
+
 /* True if the time was not up before the last one. */
 static bool run_jobs(struct child *child, int first, int first_variant)
 {
@@ -239,6 +260,7 @@ static void work(const struct graft_conform_options *options, const char *which,
     tell(pipe_end, KIND_DEVICE, &result, sizeof result);
     if (result.open_status == GRAFT_OK) {
         result.complete = run_jobs(&child, first, first_variant) && child.order.count == jobs->count;
+        tell_left(&child);
         tell(pipe_end, KIND_DEVICE, &result, sizeof result);
     }
     tell(pipe_end, KIND_END, "", 0);

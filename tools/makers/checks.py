@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """What is run on one maker's OpenCL: the conformance suite, networks, ten steps of training. Makes a row."""
 import dataclasses
+import glob
 import json
 import os
 import re
@@ -18,11 +19,14 @@ class Row:
     ran: int = 0
     passed: int = 0
     cases: int = 0  # that it could run, all in all
+    set: str = "-"  # which of them, in words
     unsupported: int = 0
     reasons: list = dataclasses.field(default_factory=list)  # {"op", "reason", "cases"}
-    tried: int = 0  # op × variant with a case that passed
+    tried: list = dataclasses.field(default_factory=list)  # {"op", "variant", "passed", "seconds", …}: passed > 0
+    not_tried: list = dataclasses.field(default_factory=list)  # the same with "reason": no case was run
     variants: int = 0  # op × variant, all in all
-    not_tried: list = dataclasses.field(default_factory=list)  # {"op", "variant", "reason"}
+    kernels: list = dataclasses.field(default_factory=list)  # of cl/, that an analyser has seen
+    kernels_unseen: list = dataclasses.field(default_factory=list)
     worst: float = 0.0
     worst_case: str = ""
     networks: str = "-"
@@ -51,6 +55,8 @@ class Tools:
     def path(self, *parts):
         return os.path.join(self.build, *parts)
 
+
+SOURCES = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "cl")
 
 # What Oclgrind says, on stderr, when it has found something; the indented lines after it tell where.
 FINDING = re.compile(r"^(?!\s)(Invalid (read|write) of size|.*data race|.*divergence|.*runtime error detected)")
@@ -94,32 +100,63 @@ def list_devices(tools, variables):
         return [], ended
 
 
-def run_conform(row, maker, tools, variables):
-    limits = maker.conform_quick if tools.quick else maker.conform
-    ended = process.run([tools.path("tools", "graft"), "conform", "--device", maker.device, "--json", "--quiet",
-                         "--seed", "1", *limits], variables, tools.limit)
-    row.seconds += ended.seconds
-    try:
-        report = json.loads(ended.output.strip().splitlines()[-1])
-    except (ValueError, IndexError):
-        fail(row, "conform", ended)
-        return
-    row.ran, row.passed, row.cases = report["ran"], report["passed"], report["cases"]
-    row.unsupported, row.reasons = report["unsupported"], report["unsupported_reasons"]
-    if report["worst"]:
+def kernels_of(folder):
+    """The kernels in the sources, but those that measure a device instead of computing an op."""
+    names = set()
+    for path in glob.glob(os.path.join(folder, "*.cl")):
+        if os.path.basename(path) == "limit.cl":
+            continue
+        with open(path, encoding="utf-8") as file:
+            names.update(re.findall(r"^(?:[A-Z]+ )?(?:KERNEL|kernel) void (\w+)\(", file.read(), re.MULTILINE))
+    return names
+
+
+def add_report(row, report):
+    """What a run of graft conform tells goes to what earlier ones have told."""
+    row.ran += report["ran"]
+    row.passed += report["passed"]
+    row.cases = max(row.cases, report["cases"])
+    row.unsupported += report["unsupported"]
+    row.reasons += report["unsupported_reasons"]
+    if report["worst"] and report["worst"][0]["share_of_tolerance"] > row.worst:
         row.worst, row.worst_case = report["worst"][0]["share_of_tolerance"], report["worst"][0]["case"]
+    known = {(entry["op"], entry["variant"]): entry for entry in row.tried + row.not_tried}
     for entry in report["ops"]:
-        row.variants += 1
-        if entry["passed_exact"] + entry["passed_rounding"] > 0:
-            row.tried += 1
-        elif entry["failed"] == 0:
-            row.not_tried.append({key: entry[key] for key in ("op", "variant", "reason")})
+        place = (entry["op"], entry["variant"])
+        now = known.setdefault(place, {"op": entry["op"], "variant": entry["variant"], "reason": entry["reason"],
+                                       "passed": 0, "failed": 0, "seconds": 0.0})
+        now["passed"] += entry["passed_exact"] + entry["passed_rounding"]
+        now["failed"] += entry["failed"]
+        now["seconds"] += entry["seconds"]
+    row.variants = len(known)
+    row.tried = [entry for entry in known.values() if entry["passed"] > 0]
+    row.not_tried = [entry for entry in known.values() if entry["passed"] + entry["failed"] == 0]
     for failure in report["failures"]:
         row.failures.append(f"{failure['command']}: {failure['text']}")
-    if ended.trouble and not report["failures"]:
-        fail(row, "conform", ended)
+
+
+def run_conform(row, maker, tools, variables):
+    seen = set()
+    patience = ["--timeout", str(maker.timeout)] if maker.timeout > 0 else []
+    row.set = "a sample" if tools.quick else maker.cases
+    for limits in maker.conform_quick if tools.quick else maker.conform:
+        ended = process.run([tools.path("tools", "graft"), "conform", "--device", maker.device, "--json", "--quiet",
+                             "--seed", "1", *patience, *limits], variables, tools.limit)
+        row.seconds += ended.seconds
+        if maker.analysed:
+            row.failures += findings(ended.errors)
+            seen.update(re.findall(r"^Instructions executed for kernel '(\w+)'", ended.output, re.MULTILINE))
+        try:
+            report = json.loads(ended.output.strip().splitlines()[-1])
+        except (ValueError, IndexError):
+            fail(row, "conform", ended)
+            return
+        add_report(row, report)
+        if ended.trouble and not report["failures"]:
+            fail(row, "conform", ended)
     if maker.analysed:
-        row.failures += findings(ended.errors)
+        known = kernels_of(SOURCES)
+        row.kernels, row.kernels_unseen = sorted(known & seen), sorted(known - seen)
 
 
 def run_networks(row, maker, tools, variables):

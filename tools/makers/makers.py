@@ -19,8 +19,11 @@ class Maker:
     name: str
     title: str
     set_up: object  # folder -> environment; raises Missing
-    conform: tuple = ()  # arguments of graft conform in a full run
-    conform_quick: tuple = ("--seconds", "20")
+    # Runs of graft conform, each with its arguments; what several of them try counts once.
+    conform: tuple = ((),)
+    conform_quick: tuple = (("--seconds", "20"),)
+    cases: str = "every case"  # what `conform` runs, in words for the table; a quick run says "a sample"
+    timeout: int = 0  # seconds of a case; 0: as usual
     # Networks whose logits, loss and gradients are compared, and whether ten steps are trained; or why not.
     networks: tuple = ("squeezenet1_0", "squeezenet1_1", "mobilenet_v2", "resnet18", "resnet50",
                        "resnext50_32x4d", "alexnet", "vgg11")
@@ -85,8 +88,9 @@ def set_up_oclgrind(folder):
         glob.glob("/usr/local/lib*/oclgrind/liboclgrind-rt-icd.so")
     if not libraries:
         raise Missing("not installed: apt-get install oclgrind")
-    # Not OCLGRIND_UNINITIALIZED: it stops at LLVM's `freeze`.
-    return environment(folder, libraries[0], OCLGRIND_DATA_RACES="1", OCLGRIND_CHECK_API="1")
+    # Not OCLGRIND_UNINITIALIZED: it stops at LLVM's `freeze`. The counts tell which kernels were run.
+    return environment(folder, libraries[0], OCLGRIND_DATA_RACES="1", OCLGRIND_CHECK_API="1",
+                       OCLGRIND_INST_COUNTS="1")
 
 
 def unpack(folder, package):
@@ -128,19 +132,33 @@ def set_up_rusticl(folder):
     return environment(folder, found[0], GALLIUM_PIPE_SEARCH_DIR=root + LIBRARIES + "/gallium-pipe", **llvmpipe)
 
 
+# The smallest cases of a variant do not take it through all of its kernels: where there are more tiles, those of a
+# block go through all stages in one kernel (conv2d), or through kernels of their own (conv2d_grad_weight).
+OTHER_KERNELS = (("--case", "conv2d/tiles_110/rounding", "--variant", "winograd4"),
+                 ("--case", "conv2d_grad_weight/tiles_in_phases/rounding", "--variant", "winograd4"))
+# Of Winograd's variants those without local memory, where a work-group of 256 costs as much for one tile as for 64.
+QUICK_WINOGRAD = (("--case", "*/tiles_4/rounding", "--variant", "winograd4"),)
+
+
 def known():
     """Those that any x86-64 Linux can have."""
     return [
         Maker("pocl", "PoCL", set_up_pocl),
-        Maker("intel", "Intel CPU runtime", set_up_intel, conform_quick=("--seconds", "40")),
-        Maker("rusticl", "Mesa rusticl, llvmpipe", set_up_rusticl, conform=("--most-work", "2e4"),
-              conform_quick=("--most-work", "5e3", "--largest", "6e4", "--seconds", "1"), networks=("squeezenet1_1",),
-              networks_quick=(), training_quick=False,
-              why_less="llvmpipe makes 0.02 GFLOP/s of our kernels: small cases and one network"),
-        Maker("oclgrind", "Oclgrind", set_up_oclgrind, conform=("--most-work", "2e4"),
-              conform_quick=("--most-work", "1500", "--largest", "6e4", "--seconds", "30"), networks=(), networks_quick=(),
-              training=False, training_quick=False, analysed=True,
-              why_less="a simulator interprets each work-item: small cases, no networks"),
+        Maker("intel", "Intel CPU runtime", set_up_intel, conform_quick=(("--seconds", "40"),)),
+        Maker("rusticl", "Mesa rusticl, llvmpipe", set_up_rusticl,
+              conform=(("--most-work", "2e4", "--seconds", "120"),),
+              conform_quick=(("--most-work", "5e3", "--largest", "6e4", "--seconds", "1"),),
+              cases="small, each variant", timeout=1800, networks=("squeezenet1_1",), networks_quick=(),
+              training_quick=False,
+              why_less="llvmpipe makes 0.02 GFLOP/s of our kernels: each variant of each op in the smallest cases "
+                       "for it, others of at most 20,000 operations for two minutes, one network"),
+        Maker("oclgrind", "Oclgrind", set_up_oclgrind,
+              conform=(("--most-work", "2e4", "--seconds", "240"), *OTHER_KERNELS),
+              conform_quick=(("--most-work", "1500", "--largest", "6e4", "--seconds", "30"), *QUICK_WINOGRAD),
+              cases="small, each kernel", timeout=1800, networks=(), networks_quick=(), training=False,
+              training_quick=False, analysed=True,
+              why_less="a simulator interprets each work-item: each variant of each op in the smallest cases for it, "
+                       "others of at most 20,000 operations for four minutes, no networks"),
     ]
 
 
@@ -158,4 +176,4 @@ def of_driver(path):
 def of_system_device(device):
     """A device (a row of graft devices) of the drivers that are installed on this machine."""
     name = "gpu-" + device["id"].replace(":", "-")
-    return Maker(name, device["name"], own_caches, conform_quick=("--seconds", "30"), device=device["id"])
+    return Maker(name, device["name"], own_caches, conform_quick=(("--seconds", "30"),), device=device["id"])

@@ -3,17 +3,17 @@
 import dataclasses
 import json
 
-HEADS = ("implementation", "version", "cases ran", "passed", "unsupported", "op × variant", "worst share",
+HEADS = ("implementation", "version", "cases", "ran", "passed", "unsupported", "op × variant", "worst share",
          "networks", "training", "seconds", "verdict")
 
 
 def cells(row):
     if row.skipped:
-        return (row.implementation, row.version) + ("-",) * 7 + ("-", "skipped")
+        return (row.implementation, row.version) + ("-",) * 8 + ("-", "skipped")
     ran = f"{row.ran} of {row.cases}" if row.cases > row.ran else str(row.ran)
     worst = f"{100 * row.worst:.1f} %" if row.ran else "-"
-    tried = f"{row.tried} of {row.variants}" if row.variants else "-"
-    return (row.implementation, row.version, ran, str(row.passed), str(row.unsupported), tried, worst,
+    tried = f"{len(row.tried)} of {row.variants}" if row.variants else "-"
+    return (row.implementation, row.version, row.set, ran, str(row.passed), str(row.unsupported), tried, worst,
             row.networks, row.training, f"{row.seconds:.0f}", row.verdict())
 
 
@@ -23,6 +23,9 @@ def remarks(row):
         return [row.skipped]
     told = [f"unsupported: {reason['cases']} of {reason['op']}: {reason['reason']}" for reason in row.reasons]
     told += [f"not tried: {entry['op']} {entry['variant']}: {entry['reason']}" for entry in row.not_tried]
+    if row.kernels:
+        told += [f"{len(row.kernels)} of the {len(row.kernels) + len(row.kernels_unseen)} kernels in cl/ were run"
+                 + (f"; not {', '.join(row.kernels_unseen)}" if row.kernels_unseen else "")]
     told += [row.less] if row.less else []
     told += [f"worst: {row.worst_case}"] if row.worst_case and row.worst > 0.5 else []
     return told
