@@ -8,16 +8,12 @@
  *     gradient to the input, a·b.
  * gemm_outer: y[row, column] = sum over pixels of a[pixel, row] × b[pixel(tap), column]: convolution's
  * gradient to the weight, aᵀ·b. gemm_sum: adds the partial results of gemm_outer in a fixed order.
- * gemm_widen: copies rows and puts zeros behind them.
  *
  * Required -D: VECTOR, ROWS (gemm_tile.h).
  */
 #include "gather.h"
 #include "gemm_tile.h"
-#include "outer.h"
-
-#define DEPTH 128 /* pixels that gemm_outer packs at a time */
-#define BAND 8    /* tiles that share a block of b */
+#include "outer_tile.h"
 
 #define SINGLE __attribute__((reqd_work_group_size(1, 1, 1)))
 
@@ -226,153 +222,10 @@ SINGLE kernel void gemm_gather(global const float *a, const ulong a_at, global c
     }
 }
 
-/* Where a chunk's pixels have been read up to, for one tap. */
-struct outer_walk {
-    int line, line_end;
-    int v, first, end; /* pixels of a line whose pixel of b exists: [first, end) */
-    int move_y, move_x;
-};
-
-/* Smallest v ≥ 0 with v × step + base ≥ bound. */
-static inline int first_at_least(const int bound, const int base, const int step)
-{
-    return base >= bound ? 0 : (bound - base + step - 1) / step;
-}
-
-static inline struct outer_walk outer_start(const struct outer *o, const int chunk, const int tap_y,
-                                            const int tap_x)
-{
-    struct outer_walk w;
-    w.move_y = o->base_y + tap_y * o->tap_y;
-    w.move_x = o->base_x + tap_x * o->tap_x;
-    w.line = (o->chunk_first + chunk) * o->chunk;
-    w.line_end = min(w.line + o->chunk, o->lines);
-    w.first = o->flat ? 0 : first_at_least(0, w.move_x, o->step_x);
-    w.end = o->flat ? o->line : min(first_at_least(o->width, w.move_x, o->step_x), o->line);
-    w.v = w.first;
-    return w;
-}
-
-/* One row of columns, zeros behind the last. */
-static inline void outer_row(global const float *from, const int step, const int columns, tile_vector *to)
-{
-    if (step == 1 && columns >= COLUMNS) {
-        to[0] = TILE_LOAD(from);
-        to[1] = TILE_LOAD(from + VECTOR);
-    } else if (step == 1 && columns == VECTOR) {
-        to[0] = TILE_LOAD(from);
-    } else {
-        for (int i = 0; i < COLUMNS; ++i)
-            ((float *)to)[i] = i < columns ? from[i * step] : 0.0f;
-    }
-}
-
-/* Columns that are (tap, channel): where they are from the pixel of tap (0, 0). */
-struct outer_flat {
-    int at[COLUMNS], y[COLUMNS], x[COLUMNS];
-    int high_y, high_x; /* the farthest of all */
-};
-
-static inline void outer_flat_start(const struct outer *o, const int column, struct outer_flat *flat)
-{
-    int tap = column / o->flat, channel = column - tap * o->flat;
-    for (int i = 0; i < COLUMNS; ++i) {
-        const int tap_y = tap / o->taps_x, tap_x = tap - tap_y * o->taps_x;
-        flat->y[i] = tap_y * o->tap_y;
-        flat->x[i] = tap_x * o->tap_x;
-        flat->at[i] = (flat->y[i] * o->width + flat->x[i]) * o->pixel + channel;
-        if (++channel == o->flat) {
-            channel = 0;
-            ++tap;
-        }
-    }
-    flat->high_y = (o->taps_y - 1) * o->tap_y;
-    flat->high_x = (o->taps_x - 1) * o->tap_x;
-}
-
-/* One row of such columns: pixel (y, x) of tap (0, 0) is b[from]; behind the last column `to` stays as it is.
- */
-static inline void outer_flat_row(const struct outer *o, const struct outer_flat *flat, global const float *b,
-                                  const long from, const int y, const int x, const int columns, float *to)
-{
-    if (y >= 0 && x >= 0 && y + flat->high_y < o->height && x + flat->high_x < o->width) {
-        global const float *pixel = b + from;
-        for (int i = 0; i < columns; ++i)
-            to[i] = pixel[flat->at[i]];
-    } else {
-        for (int i = 0; i < columns; ++i) {
-            const bool there =
-                (uint)(y + flat->y[i]) < (uint)o->height && (uint)(x + flat->x[i]) < (uint)o->width;
-            to[i] = there ? b[from + flat->at[i]] : 0.0f;
-        }
-    }
-}
-
-/* The next rows of a chunk, DEPTH at most: where they are in a, and their columns of b. Returns how many. */
-static inline int outer_pack(const struct outer *o, const struct outer_flat *flat, struct outer_walk *w,
-                             global const float *b, const int column, const int columns, int *where,
-                             tile_vector *packed)
-{
-    int count = 0;
-    while (w->line < w->line_end && count < DEPTH) {
-        const int n = w->line / o->grid_y, y = (w->line - n * o->grid_y) * o->step_y + w->move_y;
-        const int end = min(w->end, o->pixels - w->line * o->line);
-        if ((!o->flat && (y < 0 || y >= o->height)) || w->v >= end) {
-            ++w->line;
-            w->v = w->first;
-            continue;
-        }
-        const int stop = min(end, w->v + DEPTH - count);
-        const long from = ((long)n * o->height + y) * o->width;
-        for (; w->v < stop; ++w->v, ++count) {
-            const int x = w->v * o->step_x + w->move_x;
-            where[count] = (w->line * o->line + w->v) * o->a_pixel;
-            if (o->flat)
-                outer_flat_row(o, flat, b, (from + x) * o->pixel, y, x, columns,
-                               (float *)(packed + 2 * count));
-            else
-                outer_row(b + (from + x) * o->pixel + column * o->column, o->column, columns,
-                          packed + 2 * count);
-        }
-    }
-    return count;
-}
-
-/* sums [ROWS][COLUMNS] += `depth` rows of a, from + where[p], times those of packed. */
-static inline void outer_tile(global const float *from, const int *where, const tile_vector *packed,
-                              const int depth, const int columns, tile_vector *sums)
-{
-    tile_vector sum0[ROWS], sum1[ROWS];
-    _Pragma("unroll") for (int i = 0; i < ROWS; ++i) sum0[i] = sums[2 * i];
-    if (columns > VECTOR) {
-        _Pragma("unroll") for (int i = 0; i < ROWS; ++i) sum1[i] = sums[2 * i + 1];
-        for (int p = 0; p < depth; ++p) {
-            const tile_vector b0 = packed[2 * p], b1 = packed[2 * p + 1];
-            global const float *row = from + where[p];
-            _Pragma("unroll") for (int i = 0; i < ROWS; ++i)
-            {
-                const tile_vector value = (tile_vector)(row[i]);
-                sum0[i] = TILE_FMA(value, b0, sum0[i]);
-                sum1[i] = TILE_FMA(value, b1, sum1[i]);
-            }
-        }
-        _Pragma("unroll") for (int i = 0; i < ROWS; ++i) sums[2 * i + 1] = sum1[i];
-    } else {
-        for (int p = 0; p < depth; ++p) {
-            const tile_vector b0 = packed[2 * p];
-            global const float *row = from + where[p];
-            _Pragma("unroll") for (int i = 0; i < ROWS; ++i) sum0[i] =
-                TILE_FMA((tile_vector)(row[i]), b0, sum0[i]);
-        }
-    }
-    _Pragma("unroll") for (int i = 0; i < ROWS; ++i) sums[2 * i] = sum0[i];
-}
-
 /*
- * A work-item computes up to BAND tiles of rows for one panel of columns of one tap, over one chunk of
- * pixels: columns of b are packed, DEPTH pixels at a time, in private memory. At least ROWS floats of each
- * pixel of a can be read. Chunk number c of a launch goes to y + c × y_chunk. Range: panels × taps × groups,
- * bands of rows, chunks × batches.
+ * A work-item computes up to BAND tiles of rows for up to SPREAD panels of columns of one tap, over one chunk
+ * of pixels: both sides are packed, DEPTH pixels at a time, in private memory. Chunk number c of a launch
+ * goes to y + c × y_chunk. Range: blocks of o.spread panels × taps × groups, bands of rows, chunks × batches.
  */
 SINGLE kernel void gemm_outer(global const float *a, const ulong a_at, global const float *b,
                               const ulong b_at, global const float *bias, const ulong bias_at,
@@ -382,54 +235,59 @@ SINGLE kernel void gemm_outer(global const float *a, const ulong a_at, global co
 {
     const struct outer o = outer_of(numbers0, numbers1);
     const int chunk = (int)get_global_id(2) % o.chunks, batch = (int)get_global_id(2) / o.chunks;
-    const int band = (int)get_global_id(1) * BAND * ROWS,
-              tiles = min(BAND, (o.rows - band + ROWS - 1) / ROWS);
+    const int row_first = (int)get_global_id(1) * BAND * ROWS, rows = min(o.rows - row_first, BAND * ROWS);
+    const int tiles = (rows + ROWS - 1) / ROWS, blocks = (o.panels + o.spread - 1) / o.spread;
     int left = (int)get_global_id(0);
-    const int panel = left % o.panels;
-    left /= o.panels;
+    const int column = left % blocks * o.spread * COLUMNS;
+    left /= blocks;
     const int taps_y = o.flat ? 1 : o.taps_y, taps_x = o.flat ? 1 : o.taps_x;
     const int tap_x = left % taps_x;
     left /= taps_x;
     const int tap_y = left % taps_y, group = left / taps_y;
-    const int column = panel * COLUMNS, columns = min(o.columns - column, COLUMNS);
+    const int columns = min(o.columns - column, o.spread * COLUMNS),
+              panels = (columns + COLUMNS - 1) / COLUMNS;
 
-    a += a_at + (size_t)batch * a_batch + (size_t)group * o.a_group;
+    a += a_at + (size_t)batch * a_batch + (size_t)group * o.a_group + row_first;
     b += b_at + batch * b_batch + (size_t)group * o.b_group;
-    tile_vector packed[DEPTH * 2], done[BAND * ROWS * 2];
-    int where[DEPTH];
-    for (int i = 0; i < tiles * ROWS * 2; ++i)
+    tile_vector packed_a[DEPTH * OUTER_A], packed_b[DEPTH * OUTER_B], done[SPREAD * BAND * ROWS * 2];
+    for (int i = 0; i < panels * BAND * ROWS * 2; ++i)
         done[i] = (tile_vector)(0.0f);
 
     struct outer_walk walk = outer_start(&o, chunk, tap_y, tap_x);
-    struct outer_flat flat;
-    if (o.flat) {
-        outer_flat_start(&o, column, &flat);
-        for (int i = 0; i < DEPTH * 2; ++i)
-            packed[i] = (tile_vector)(0.0f);
-    }
+    struct outer_pixels pixels;
+    struct outer_runs runs;
+    if (o.flat)
+        outer_runs_of(&o, column, columns, group, &runs);
+    /* Where no column is read all the same numbers are multiplied: what lies there must not be slow ones. */
+    for (int i = 0; (o.flat || o.column != 1) && i < DEPTH * OUTER_B; ++i)
+        packed_b[i] = (tile_vector)(0.0f);
     for (;;) {
-        const int depth = outer_pack(&o, &flat, &walk, b, column, columns, where, packed);
+        const int depth = outer_next(&o, &walk, &pixels);
         if (depth == 0)
             break;
-        for (int tile = 0; tile < tiles;
-             ++tile) /* the last goes back over rows that the one before has as well */
-            outer_tile(a + max(0, min(band + tile * ROWS, o.rows - ROWS)), where, packed, depth, columns,
-                       done + tile * ROWS * 2);
+        outer_pack_a(a, &pixels, depth, rows, tiles, packed_a);
+        if (o.flat)
+            outer_pack_flat(&o, b, &pixels, depth, &runs, packed_b);
+        else
+            outer_pack_b(b + (size_t)column * o.column, &pixels, depth, o.column, columns, packed_b);
+        for (int panel = 0; panel < panels; ++panel)
+            for (int tile = 0; tile < tiles; ++tile)
+                outer_tile((const float *)packed_a + tile * ROWS, packed_b + 2 * panel, depth,
+                           columns - panel * COLUMNS, done + (panel * BAND + tile) * ROWS * 2);
     }
 
-    const size_t skip = (size_t)batch * y_batch + (size_t)group * o.rows * o.leading +
+    const size_t skip = (size_t)batch * y_batch + ((size_t)group * o.rows + row_first) * o.leading +
                         (size_t)(tap_y * taps_x + tap_x) * o.tap_to + column;
-    const struct tile_epilogue epilogue =
-        tile_epilogue_of((o.flags & 1) ? bias + bias_at + column : 0,
-                         (o.flags & 2) ? residual + residual_at + skip : 0, o.flags);
     y += y_at + chunk * y_chunk + skip;
-    const int row_end = min(band + tiles * ROWS, o.rows);
-    for (int row = band; row < row_end; ++row) {
-        const int tile = (row - band) / ROWS;
-        const int first = max(0, min(band + tile * ROWS, o.rows - ROWS));
-        const tile_vector *sums = done + (tile * ROWS + row - first) * 2;
-        tile_finish_row(sums, y, (size_t)row * o.leading, columns, &epilogue);
-    }
+    for (int row = 0; row < rows; ++row)
+        for (int panel = 0; panel < panels; ++panel) {
+            const int at = panel * COLUMNS;
+            const struct tile_epilogue epilogue =
+                tile_epilogue_of((o.flags & 1) ? bias + bias_at + column + at : 0,
+                                 (o.flags & 2) ? residual + residual_at + skip + at : 0, o.flags);
+            tile_finish_row(done + (panel * BAND * ROWS + row) * 2, y + at, (size_t)row * o.leading,
+                            columns - at, &epilogue);
+        }
 }
 
 /* y[i] = or += sum over parts of from[part × part_step + i], in the order of parts. Range: blocks of `block`
@@ -454,20 +312,4 @@ SINGLE kernel void gemm_sum(global const float *from, const ulong from_at, const
             sum += from[part * part_step + i];
         y[i] = accumulate ? y[i] + sum : sum;
     }
-}
-
-/*
- * to [rows, groups, to_channels] from x [rows, groups, channels]; what is behind the channels is 0. Range:
- * blocks of `block` rows × groups.
- */
-SINGLE kernel void gemm_widen(global const float *from, const ulong from_at, global float *to,
-                              const ulong to_at, const int rows, const int channels, const int to_channels,
-                              const int block)
-{
-    const int first = (int)get_global_id(0) * block, last = min(first + block, rows);
-    from += from_at;
-    to += to_at;
-    for (int row = first; row < last; ++row)
-        for (int i = 0; i < to_channels; ++i)
-            to[(size_t)row * to_channels + i] = i < channels ? from[(size_t)row * channels + i] : 0.0f;
 }

@@ -21,13 +21,14 @@ struct outer {
     int chunk, chunk_first, chunks;   /* lines of a chunk; chunks of this launch */
     int flat;                         /* > 0: channels of b, and the columns are (tap, channel) */
     int flags;                        /* 1 bias, 2 residual, 4 accumulate, 8 × activation */
+    int spread;                       /* gemm_outer: panels of a work-item */
 };
 
 static inline struct outer outer_of(const int16 p, const int16 q)
 {
-    const struct outer o = {p.s0, p.s1, p.s2, p.s3, p.s4, p.s5, p.s6, p.s7, p.s8, p.s9,
-                            p.sa, p.sb, p.sc, p.sd, p.se, p.sf, q.s0, q.s1, q.s2, q.s3,
-                            q.s4, q.s5, q.s6, q.s7, q.s8, q.s9, q.sa, q.sb, q.sc, q.sd};
+    const struct outer o = {p.s0, p.s1, p.s2, p.s3, p.s4, p.s5, p.s6, p.s7, p.s8, p.s9, p.sa,
+                            p.sb, p.sc, p.sd, p.se, p.sf, q.s0, q.s1, q.s2, q.s3, q.s4, q.s5,
+                            q.s6, q.s7, q.s8, q.s9, q.sa, q.sb, q.sc, q.sd, q.se};
     return o;
 }
 

@@ -10,55 +10,53 @@ enum { X, DY };
 /*
  * ---- tile and local: the matrix products of the CPU and of the GPU family ----
  * The sum is cut into chunks of lines. Each has a result of its own in the workspace, and these are added up
- * in their order. For tiles, few channels of x are taken together with the taps as columns, and a dy of few
- * filters is copied with zeros behind them.
+ * in their order. For tiles, few channels of x are taken together with the taps as columns. Chunks depend on
+ * the shape only (and on the family), so that sums do not depend on the device's units.
  */
 
-#define CHUNK_PIXELS 1024 /* of a chunk, about; the same on all devices, so that the sums are */
+#define CHUNK_PIXELS 1024 /* of a chunk, about … */
+#define MOST_PIXELS 4096  /* … of tiles up to so many, because each chunk's result goes through memory … */
+#define LEAST_ITEMS 64    /* … if so many work-items are left, each a block of rows and columns */
+#define ITEM_ROWS 96
+#define ITEM_COLUMNS 128
 
-enum { OUTER, SUM, WIDEN };
+enum { OUTER, SUM };
 
 struct plan {
-    struct graft_outer outer;         /* for `images` images */
-    int32_t widened;                  /* filters of a group in a copy of dy; 0: none */
-    int32_t images;                   /* of one pass */
-    int32_t chunks;                   /* of one launch */
-    uint64_t copy_bytes, parts_bytes; /* of the workspace */
+    struct graft_outer outer;
+    int32_t all;          /* chunks */
+    int32_t chunks;       /* of one launch */
+    uint64_t parts_bytes; /* of the workspace */
 };
 
-/* What only tiles need. */
-static void plan_tiles(const struct graft_opencl_device *device, struct plan *plan,
-                       const struct graft_conv *conv, const struct graft_gemm_tile *tile)
+/* Chunks of the sum over `pixels`. */
+static int64_t choose_chunks(const struct graft_outer *o, int64_t groups, int64_t pixels, bool tiles)
 {
-    struct graft_outer *o = &plan->outer;
-    if (conv->group_channels < tile->vector && conv->kernel_y * conv->kernel_x > 1) {
-        o->flat = conv->group_channels;
-        o->columns = o->leading;
-        o->tap_to = 0;
-    }
-    if (conv->group_filters < tile->rows) {
-        plan->widened = o->a_group = tile->rows;
-        o->a_pixel = conv->groups * tile->rows;
-        const uint64_t image_bytes =
-            (uint64_t)conv->to_height * (uint64_t)conv->to_width * (uint64_t)o->a_pixel * sizeof(float);
-        const int64_t fit = image_bytes > 0 ? (int64_t)(device->traits.scratch_bytes / image_bytes) : 1;
-        plan->images = (int32_t)graft_max_i64(1, graft_min_i64(fit, conv->images));
-        plan->copy_bytes = graft_round_up((uint64_t)plan->images * image_bytes, 256);
-    }
+    const int64_t most = graft_ceil_div(pixels, (int64_t)CHUNK_PIXELS);
+    const int64_t taps = o->flat > 0 ? 1 : (int64_t)o->taps_y * o->taps_x;
+    const int64_t items = graft_ceil_div(o->rows, (int64_t)ITEM_ROWS) *
+                          graft_ceil_div(o->columns, (int64_t)ITEM_COLUMNS) * taps * groups;
+    if (!tiles)
+        return graft_max_i64(most, 1);
+    const int64_t least = graft_max_i64(graft_ceil_div(pixels, (int64_t)MOST_PIXELS),
+                                        graft_ceil_div(LEAST_ITEMS, graft_max_i64(items, 1)));
+    return graft_max_i64(graft_min_i64(most, least), 1);
 }
 
-/* tile: NULL for the GPU family. */
+/* tiles: of the CPU family. */
 static struct plan make_plan(const struct graft_opencl_device *device, const struct graft_conv *conv,
-                             const struct graft_gemm_tile *tile)
+                             bool tiles)
 {
-    const int64_t image_pixels = (int64_t)conv->to_height * conv->to_width;
-    struct plan plan = {.images = conv->images};
+    const int64_t pixels = (int64_t)conv->images * conv->to_height * conv->to_width;
+    struct plan plan = {.chunks = 1};
     struct graft_outer *o = &plan.outer;
     *o = (struct graft_outer){.rows = conv->group_filters,
                               .columns = conv->group_channels,
                               .taps_y = conv->kernel_y,
                               .taps_x = conv->kernel_x,
+                              .lines = conv->images * conv->to_height,
                               .line = conv->to_width,
+                              .pixels = (int32_t)pixels,
                               .grid_y = conv->to_height,
                               .step_y = conv->stride_y,
                               .step_x = conv->stride_x,
@@ -75,21 +73,25 @@ static struct plan make_plan(const struct graft_opencl_device *device, const str
                               .b_group = conv->group_channels,
                               .leading = conv->kernel_y * conv->kernel_x * conv->group_channels,
                               .tap_to = conv->group_channels};
-    if (tile != NULL)
-        plan_tiles(device, &plan, conv, tile);
-    o->lines = plan.images * conv->to_height;
-    o->pixels = (int32_t)(plan.images * image_pixels);
+    if (tiles && conv->group_channels < graft_gemm_tile(device).vector &&
+        conv->kernel_y * conv->kernel_x > 1) {
+        o->flat = conv->group_channels;
+        o->columns = o->leading;
+        o->tap_to = 0;
+    }
     if (graft_conv_is_dense(conv))
-        graft_outer_dense(o, o->pixels);
+        graft_outer_dense(o, pixels);
 
     const int64_t size = (int64_t)conv->filters * o->leading; /* of dw */
-    o->chunk = (int32_t)graft_max_i64(1, CHUNK_PIXELS / graft_max_i64(o->line, 1));
-    const int64_t chunks = graft_max_i64(1, graft_ceil_div(o->lines, o->chunk));
-    const double chunk_flops = 2.0 * CHUNK_PIXELS * (double)size + 1;
+    const int64_t lines = graft_max_i64(o->lines, 1);
+    const int64_t chunks = choose_chunks(o, conv->groups, pixels, tiles);
+    o->chunk = (int32_t)graft_ceil_div(lines, chunks);
+    plan.all = (int32_t)graft_ceil_div(lines, o->chunk);
+    const double chunk_flops = 2.0 * o->chunk * o->line * (double)size + 1;
     const int64_t fit = graft_min_i64(
         (int64_t)(device->traits.scratch_bytes / sizeof(float) / (uint64_t)graft_max_i64(size, 1)),
         (int64_t)(device->traits.launch_flops / chunk_flops));
-    plan.chunks = (int32_t)graft_max_i64(1, graft_min_i64(fit, chunks));
+    plan.chunks = (int32_t)graft_max_i64(1, graft_min_i64(fit, plan.all));
     plan.parts_bytes = plan.chunks > 1 ? (uint64_t)plan.chunks * (uint64_t)size * sizeof(float) : 0;
     return plan;
 }
@@ -97,16 +99,9 @@ static struct plan make_plan(const struct graft_opencl_device *device, const str
 static const char *tile_check(const struct graft_opencl_device *device, const struct graft_call *call,
                               struct graft_variant_info *info)
 {
-    const struct graft_gemm_tile tile = graft_gemm_tile(device);
     const struct graft_conv conv = graft_conv_grad_weight(call);
-    const char *reason = graft_conv_limits(&conv);
-    if (reason != NULL)
-        return reason;
-    if ((int64_t)conv.to_height * conv.to_width * conv.groups * tile.rows > INT32_MAX)
-        return "the gradient of one image has too many groups for 32-bit indices";
-    const struct plan plan = make_plan(device, &conv, &tile);
-    info->workspace_bytes = plan.copy_bytes + plan.parts_bytes;
-    return NULL;
+    info->workspace_bytes = make_plan(device, &conv, true).parts_bytes;
+    return graft_conv_limits(&conv);
 }
 
 static const char *local_check(const struct graft_opencl_device *device, const struct graft_call *call,
@@ -116,16 +111,14 @@ static const char *local_check(const struct graft_opencl_device *device, const s
     const char *reason = graft_conv_limits(&conv);
     if (reason != NULL)
         return reason;
-    info->workspace_bytes = make_plan(device, &conv, NULL).parts_bytes;
+    info->workspace_bytes = make_plan(device, &conv, false).parts_bytes;
     return graft_local_reason(device);
 }
 
 static enum graft_status tile_open(struct graft_opencl_device *device, struct graft_opencl_kernel *kernel)
 {
-    enum graft_status status = graft_gemm_add(device, kernel, "gemm_outer");
-    if (status == GRAFT_OK)
-        status = graft_gemm_add(device, kernel, "gemm_sum");
-    return status == GRAFT_OK ? graft_gemm_add(device, kernel, "gemm_widen") : status;
+    const enum graft_status status = graft_gemm_add(device, kernel, "gemm_outer");
+    return status == GRAFT_OK ? graft_gemm_add(device, kernel, "gemm_sum") : status;
 }
 
 static enum graft_status local_open(struct graft_opencl_device *device, struct graft_opencl_kernel *kernel)
@@ -134,71 +127,31 @@ static enum graft_status local_open(struct graft_opencl_device *device, struct g
     return status == GRAFT_OK ? graft_local_add(device, kernel, "local_sum") : status;
 }
 
-/* One pass: all chunks of its images, a few at a time. */
-static enum graft_status run_chunks(struct graft_opencl_device *device, struct graft_opencl_kernel *kernel,
-                                    const struct plan *plan, struct graft_products products,
-                                    struct graft_tensor dw, struct graft_tensor parts)
+static enum graft_status run(struct graft_opencl_device *device, struct graft_opencl_kernel *kernel,
+                             const struct graft_tensor *in, const struct graft_tensor *out,
+                             struct graft_tensor parts)
 {
     const bool local = kernel->variant->family == GRAFT_OPENCL_GPU;
+    const struct graft_conv conv = graft_conv_grad_weight(&kernel->call);
+    const struct plan plan = make_plan(device, &conv, !local);
     const int64_t size = graft_shape_count(&kernel->call.out[0].shape);
-    struct graft_outer outer = plan->outer;
-    const int32_t all = (int32_t)graft_max_i64(1, graft_ceil_div(outer.lines, outer.chunk));
-    bool accumulate = products.accumulate;
+    struct graft_outer outer = plan.outer;
+    struct graft_products products = {.a = in[DY], .b = in[X], .groups = conv.groups, .batches = 1};
+    bool accumulate = (kernel->call.accumulate & 1u) != 0;
     enum graft_status status = GRAFT_OK;
-    for (int32_t first = 0; first < all && status == GRAFT_OK; first += plan->chunks) {
+    for (int32_t first = 0; first < plan.all && size > 0 && status == GRAFT_OK; first += plan.chunks) {
         outer.chunk_first = first;
-        outer.chunks = (int32_t)graft_min_i64(plan->chunks, all - first);
+        outer.chunks = (int32_t)graft_min_i64(plan.chunks, plan.all - first);
         const bool direct = outer.chunks == 1;
         products.accumulate = direct && accumulate;
-        products.y = direct ? dw : parts;
+        products.y = direct ? out[0] : parts;
         status = (local ? graft_local_run_outer : graft_gemm_run_outer)(device, kernel, OUTER, &outer,
                                                                         &products, (uint64_t)size);
         if (status == GRAFT_OK && !direct)
             status = (local ? graft_local_run_sum : graft_gemm_run_sum)(
-                device, kernel, SUM, parts, (uint64_t)size, outer.chunks, dw, size, accumulate);
+                device, kernel, SUM, parts, (uint64_t)size, outer.chunks, out[0], size, accumulate);
         accumulate = true;
     }
-    return status;
-}
-
-static enum graft_status run(struct graft_opencl_device *device, struct graft_opencl_kernel *kernel,
-                             const struct graft_tensor *in, const struct graft_tensor *out,
-                             struct graft_tensor workspace)
-{
-    const struct graft_gemm_tile tile = graft_gemm_tile(device);
-    const struct graft_conv conv = graft_conv_grad_weight(&kernel->call);
-    struct plan plan = make_plan(device, &conv, kernel->variant->family == GRAFT_OPENCL_GPU ? NULL : &tile);
-    const struct graft_tensor parts = graft_opencl_at(workspace, plan.copy_bytes);
-    const int64_t image_pixels = (int64_t)conv.to_height * conv.to_width;
-    const uint64_t image_x =
-        (uint64_t)conv.height * (uint64_t)conv.width * (uint64_t)conv.channels * sizeof(float);
-    const uint64_t image_dy = (uint64_t)image_pixels * (uint64_t)conv.filters * sizeof(float);
-    struct graft_products products = {
-        .groups = conv.groups, .batches = 1, .accumulate = (kernel->call.accumulate & 1u) != 0};
-    enum graft_status status = GRAFT_OK;
-    if (graft_shape_count(&kernel->call.out[0].shape) == 0)
-        return GRAFT_OK;
-    int32_t image = 0;
-    do {
-        const int32_t images = (int32_t)graft_min_i64(plan.images, conv.images - image);
-        products.a = graft_opencl_at(in[DY], (uint64_t)image * image_dy);
-        products.b = graft_opencl_at(in[X], (uint64_t)image * image_x);
-        if (plan.widened > 0) {
-            status = graft_gemm_run_widen(device, kernel, WIDEN, images * image_pixels * conv.groups,
-                                          conv.group_filters, plan.widened, products.a, workspace);
-            products.a = workspace;
-        }
-        if (graft_conv_is_dense(&conv)) {
-            graft_outer_dense(&plan.outer, images * image_pixels);
-        } else {
-            plan.outer.lines = images * conv.to_height;
-            plan.outer.pixels = (int32_t)(images * image_pixels);
-        }
-        if (status == GRAFT_OK)
-            status = run_chunks(device, kernel, &plan, products, out[0], parts);
-        products.accumulate = true;
-        image += plan.images;
-    } while (image < conv.images && status == GRAFT_OK);
     return status;
 }
 

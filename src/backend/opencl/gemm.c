@@ -13,8 +13,9 @@
 #define PACK_FLOATS 4096 /* that a work-item packs */
 #define SUM_FLOATS 1024  /* that a work-item sums up */
 #define BAND_TILES 8     /* BAND of cl/gemm.cl: tiles that share a block of b */
-#define WIDEN_ROWS 256   /* that a work-item copies */
-#define DENSE_LINE 256   /* pixels of a made-up line */
+#define SPREAD_PANELS 5  /* SPREAD of cl/outer_tile.h: panels that share rows of a, at most … */
+#define SPREAD_USUAL 4   /* … where there are more */
+#define DENSE_LINE 64    /* pixels of a made-up line */
 
 _Static_assert(sizeof(struct graft_gather) == 32 * sizeof(int32_t), "two int16");
 _Static_assert(sizeof(struct graft_outer) == 32 * sizeof(int32_t), "two int16");
@@ -203,13 +204,29 @@ void graft_outer_dense(struct graft_outer *outer, int64_t pixels)
     outer->flat = 0;
 }
 
+/* Panels of a work-item: rows of a are packed once for all of them, if enough work-items are left. */
+static int32_t choose_spread(const struct graft_opencl_device *device, int32_t panels, int64_t others)
+{
+    const int64_t least = (int64_t)ITEMS_A_UNIT * graft_max_i64(device->traits.compute_units, 1);
+    int64_t spread = panels <= SPREAD_PANELS
+                         ? panels
+                         : graft_ceil_div(panels, graft_ceil_div(panels, (int64_t)SPREAD_USUAL));
+    while (spread > 1 && graft_ceil_div(panels, spread) * others < least)
+        spread = graft_ceil_div(spread, 2);
+    return (int32_t)graft_max_i64(spread, 1);
+}
+
 enum graft_status graft_gemm_run_outer(struct graft_opencl_device *device, struct graft_opencl_kernel *kernel,
                                        int step, const struct graft_outer *outer,
                                        const struct graft_products *products, uint64_t y_chunk)
 {
     struct graft_outer o = *outer;
+    const int64_t bands = graft_ceil_div(o.rows, (int64_t)graft_gemm_tile(device).rows * BAND_TILES);
+    const int64_t taps = o.flat > 0 ? 1 : (int64_t)o.taps_y * o.taps_x;
+    const int64_t sets = (int64_t)o.chunks * products->batches;
     o.panels = graft_gemm_panels(device, o.columns);
     o.flags = graft_product_flags(products);
+    o.spread = choose_spread(device, o.panels, taps * products->groups * bands * sets);
     int32_t numbers[32];
     memcpy(numbers, &o, sizeof(numbers));
     struct graft_opencl_args args = {0};
@@ -225,9 +242,7 @@ enum graft_status graft_gemm_run_outer(struct graft_opencl_device *device, struc
     graft_opencl_arg_ulong(&args, products->b_batch);
     graft_opencl_arg_int(&args, products->y_batch);
     const struct graft_opencl_range range =
-        range_of((int64_t)o.panels * (o.flat > 0 ? 1 : o.taps_y * o.taps_x) * products->groups,
-                 graft_ceil_div(o.rows, (int64_t)graft_gemm_tile(device).rows * BAND_TILES),
-                 (int64_t)o.chunks * products->batches);
+        range_of(graft_ceil_div(o.panels, o.spread) * taps * products->groups, bands, sets);
     return graft_opencl_launch(device, kernel, step, &args, &range);
 }
 
@@ -244,20 +259,5 @@ enum graft_status graft_gemm_run_sum(struct graft_opencl_device *device, struct 
     graft_opencl_arg_int(&args, SUM_FLOATS);
     graft_opencl_arg_int(&args, accumulate ? 1 : 0);
     const struct graft_opencl_range range = range_of(graft_ceil_div(count, SUM_FLOATS), 1, 1);
-    return graft_opencl_launch(device, kernel, step, &args, &range);
-}
-
-enum graft_status graft_gemm_run_widen(struct graft_opencl_device *device, struct graft_opencl_kernel *kernel,
-                                       int step, int64_t rows, int32_t channels, int32_t to_channels,
-                                       struct graft_tensor from, struct graft_tensor to)
-{
-    struct graft_opencl_args args = {0};
-    graft_opencl_arg_tensor(device, &args, from, sizeof(float));
-    graft_opencl_arg_tensor(device, &args, to, sizeof(float));
-    graft_opencl_arg_int(&args, rows);
-    graft_opencl_arg_int(&args, channels);
-    graft_opencl_arg_int(&args, to_channels);
-    graft_opencl_arg_int(&args, WIDEN_ROWS);
-    const struct graft_opencl_range range = range_of(graft_ceil_div(rows, WIDEN_ROWS), 1, 1);
     return graft_opencl_launch(device, kernel, step, &args, &range);
 }

@@ -68,8 +68,7 @@ GRAFT_MUST_CHECK enum graft_status graft_gemm_run_gather(struct graft_opencl_dev
                                                          const struct graft_gather *gather,
                                                          const struct graft_products *products);
 
-/* Likewise, cl/outer.h. For gemm_outer, at least tile.rows floats can be read behind the first of each pixel
- * and group of a. */
+/* Likewise, cl/outer.h. */
 struct graft_outer {
     int32_t rows, columns, panels; /* *panels */
     int32_t taps_y, taps_x;
@@ -82,8 +81,9 @@ struct graft_outer {
     int32_t leading, tap_to;
     int32_t chunk, chunk_first, chunks;
     int32_t flat;
-    int32_t flags; /* * */
-    int32_t unused[3];
+    int32_t flags;  /* * */
+    int32_t spread; /* * */
+    int32_t unused[2];
 };
 /* Lines that are made up: `pixels` rows of a and b, one tap. */
 void graft_outer_dense(struct graft_outer *outer, int64_t pixels);
@@ -99,12 +99,6 @@ GRAFT_MUST_CHECK enum graft_status graft_gemm_run_sum(struct graft_opencl_device
                                                       struct graft_opencl_kernel *kernel, int step,
                                                       struct graft_tensor from, uint64_t part_step, int parts,
                                                       struct graft_tensor y, int64_t count, bool accumulate);
-
-/* gemm_widen: rows of `channels` floats into rows of `to_channels`, zeros behind. */
-GRAFT_MUST_CHECK enum graft_status graft_gemm_run_widen(struct graft_opencl_device *device,
-                                                        struct graft_opencl_kernel *kernel, int step,
-                                                        int64_t rows, int32_t channels, int32_t to_channels,
-                                                        struct graft_tensor from, struct graft_tensor to);
 
 /* ---- cl/gemm_local.cl: the GPU family ---- */
 

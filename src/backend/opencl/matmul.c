@@ -61,8 +61,7 @@ static struct graft_products products_of(const struct graft_opencl_kernel *kerne
                                    .activation = kernel->call.attributes.matmul.activation};
 }
 
-/* ---- tile: register tiles of the CPU family; b in panels, or for aᵀ·b an a of few rows with zeros behind
- * ---- */
+/* ---- tile: register tiles of the CPU family; b in panels, or for aᵀ·b both as they are ---- */
 
 enum { PACK, PRODUCT };
 
@@ -93,26 +92,14 @@ static struct graft_outer outer_of(const struct product *p)
     return outer;
 }
 
-/* Of aᵀ·b with fewer rows than a tile: those are copied, with zeros behind. */
-static bool tile_widens(const struct graft_opencl_device *device, const struct product *p)
-{
-    return p->transpose_a && p->m < graft_gemm_tile(device).rows;
-}
-
 static const char *tile_check(const struct graft_opencl_device *device, const struct graft_call *call,
                               struct graft_variant_info *info)
 {
     const struct product p = product_of(call);
     if (!p.small)
         return "more than 2^30 rows, columns, terms or batches";
-    if (p.transpose_a) {
-        const int64_t rows = graft_gemm_tile(device).rows;
-        if (tile_widens(device, &p) && p.batches * p.k > INT32_MAX / rows)
-            return "a with zeros behind its columns has more than 2^31 elements";
-        info->workspace_bytes =
-            tile_widens(device, &p) ? (uint64_t)(p.batches * p.k * rows) * sizeof(float) : 0;
+    if (p.transpose_a)
         return NULL;
-    }
     const struct graft_gemm_pack pack = pack_of(&p);
     const uint64_t bytes = graft_gemm_packed_floats(device, &pack) * sizeof(float);
     if ((call->constant >> B & 1u) != 0)
@@ -125,7 +112,7 @@ static const char *tile_check(const struct graft_opencl_device *device, const st
 static enum graft_status tile_open(struct graft_opencl_device *device, struct graft_opencl_kernel *kernel)
 {
     const bool outer = kernel->call.attributes.matmul.transpose_a;
-    const enum graft_status status = graft_gemm_add(device, kernel, outer ? "gemm_widen" : "gemm_pack");
+    const enum graft_status status = graft_gemm_add(device, kernel, "gemm_pack");
     return status != GRAFT_OK ? status : graft_gemm_add(device, kernel, outer ? "gemm_outer" : "gemm_gather");
 }
 
@@ -139,24 +126,6 @@ static enum graft_status tile_prepare(struct graft_opencl_device *device, struct
     return graft_gemm_run_pack(device, kernel, PACK, &pack, in[B], kernel->prepared);
 }
 
-static enum graft_status run_transposed(struct graft_opencl_device *device,
-                                        struct graft_opencl_kernel *kernel, const struct product *p,
-                                        struct graft_products products, struct graft_tensor workspace)
-{
-    struct graft_outer outer = outer_of(p);
-    if (tile_widens(device, p)) {
-        const int32_t rows = graft_gemm_tile(device).rows;
-        const enum graft_status status = graft_gemm_run_widen(device, kernel, PACK, p->batches * p->k,
-                                                              (int32_t)p->m, rows, products.a, workspace);
-        if (status != GRAFT_OK)
-            return status;
-        products.a = workspace;
-        products.a_batch = (int32_t)(rows * p->k);
-        outer.a_pixel = rows;
-    }
-    return graft_gemm_run_outer(device, kernel, PRODUCT, &outer, &products, 0);
-}
-
 static enum graft_status tile_run(struct graft_opencl_device *device, struct graft_opencl_kernel *kernel,
                                   const struct graft_tensor *in, const struct graft_tensor *out,
                                   struct graft_tensor workspace)
@@ -165,8 +134,10 @@ static enum graft_status tile_run(struct graft_opencl_device *device, struct gra
     struct graft_products products = products_of(kernel, &p, in, out);
     if (graft_shape_count(&kernel->call.out[0].shape) == 0)
         return GRAFT_OK;
-    if (p.transpose_a)
-        return run_transposed(device, kernel, &p, products, workspace);
+    if (p.transpose_a) {
+        const struct graft_outer outer = outer_of(&p);
+        return graft_gemm_run_outer(device, kernel, PRODUCT, &outer, &products, 0);
+    }
     const struct graft_gemm_pack pack = pack_of(&p);
     const bool prepared = kernel->info.prepared_bytes > 0;
     products.b = prepared ? kernel->prepared : workspace;
