@@ -267,6 +267,12 @@ static size_t jpeg_with_orientation(uint8_t *out, bool little, int orientation)
     return sizeof head + length + sizeof jpeg_420 - 2;
 }
 
+/* Pillow's convert("L"): ITU-R 601-2 with 16 fractional bits. */
+static int pillow_grey(const uint8_t *rgb)
+{
+    return (19595 * rgb[0] + 38470 * rgb[1] + 7471 * rgb[2] + 0x8000) >> 16;
+}
+
 static void check_orientation(struct graft_context *context, const uint8_t *data, size_t size,
                               int orientation, const struct graft_image *stored)
 {
@@ -279,6 +285,12 @@ static void check_orientation(struct graft_context *context, const uint8_t *data
         shown_at(orientation, i / stored->width, i % stored->width, stored->height, stored->width, &y, &x);
         assert_memory_equal(turned.pixels + 3 * (y * turned.width + x), stored->pixels + 3 * i, 3);
     }
+    struct graft_image grey = decode(context, data, size, &(struct graft_decode_options){.channels = 1});
+    assert_int_equal(grey.width, turned.width);
+    for (int i = 0; i < grey.width * grey.height; i++) {
+        assert_int_equal(grey.pixels[i], pillow_grey(turned.pixels + 3 * i));
+    }
+    graft_image_close(context, &grey);
     graft_image_close(context, &turned);
     turned = decode(context, data, size, &(struct graft_decode_options){.ignore_orientation = true});
     assert_int_equal(turned.width, stored->width);
@@ -475,6 +487,35 @@ static void files_are_read_whatever_their_name(void **state)
     test_folder_remove(folder);
 }
 
+/* A network of one channel sees a coloured file as its grey picture, stretched to its own size and thus
+ * unchanged. */
+static void coloured_files_become_grey(void **state)
+{
+    struct graft_context *const context = *state;
+    const struct graft_preprocess preprocess = {
+        .crop_height = 17, .crop_width = 22, .channels = 1, .std = {1, 1, 1}};
+    struct graft_image stored = decode(context, jpeg_420, sizeof jpeg_420, NULL);
+    char folder[128], path[256];
+    test_folder(folder, sizeof folder);
+    for (int png = 0; png < 2; png++) {
+        uint8_t result[22 * 17];
+        snprintf(path, sizeof path, "%s/picture", folder);
+        if (png) {
+            assert_int_equal(graft_image_write_png(context, path, &stored), GRAFT_OK);
+        } else {
+            FILE *const file = fopen(path, "wb");
+            assert_int_equal(fwrite(jpeg_420, 1, sizeof jpeg_420, file), sizeof jpeg_420);
+            fclose(file);
+        }
+        assert_int_equal(graft_preprocess_file(context, &preprocess, path, result), GRAFT_OK);
+        for (int i = 0; i < 22 * 17; i++) {
+            assert_int_equal(result[i], pillow_grey(stored.pixels + 3 * i));
+        }
+    }
+    graft_image_close(context, &stored);
+    test_folder_remove(folder);
+}
+
 static void failing_memory_is_an_error(void **state)
 {
     (void)state;
@@ -511,6 +552,7 @@ int main(void)
         cmocka_unit_test(giant_dimensions_take_no_memory),
         cmocka_unit_test(mutated_files_do_no_harm),
         cmocka_unit_test_setup_teardown(files_are_read_whatever_their_name, open_context, close_context),
+        cmocka_unit_test_setup_teardown(coloured_files_become_grey, open_context, close_context),
         cmocka_unit_test(failing_memory_is_an_error),
     };
     return cmocka_run_group_tests_name("data_decode", tests, NULL, NULL);
