@@ -88,6 +88,29 @@ static void a_stream_is_philox_in_order(void **state)
     }
 }
 
+/* The least and the largest word there is: sqrt(-2 log 2^-32) and 0, times the cosine of 0. */
+static void normal_numbers_are_finite(void **state)
+{
+    (void)state;
+    struct graft_random random = {.block = {0, 0, 0xffffffff, 0}, .used = 0};
+    const double largest = graft_random_normal(&random);
+    assert_true(fabs(largest - sqrt(64 * log(2))) < 1e-12);
+    assert_true(graft_random_normal(&random) == 0);
+}
+
+/* All 64 bits of a stream's number tell streams apart: the counter's upper half is the number itself. */
+static void streams_have_64_bits(void **state)
+{
+    (void)state;
+    const uint32_t key[2] = {5, 6}, counter[4] = {0, 0, 3, 0x80000001};
+    uint32_t expected[4];
+    struct graft_random random;
+    graft_philox(key, counter, expected);
+    graft_random_start(&random, UINT64_C(0x600000005), UINT64_C(0x8000000100000003));
+    for (int i = 0; i < 4; i++)
+        assert_int_equal(graft_random_u32(&random), expected[i]);
+}
+
 static void distributions_have_their_moments(void **state)
 {
     (void)state;
@@ -509,6 +532,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(philox_gives_the_published_numbers),
         cmocka_unit_test(a_stream_is_philox_in_order),
+        cmocka_unit_test(normal_numbers_are_finite),
+        cmocka_unit_test(streams_have_64_bits),
         cmocka_unit_test(distributions_have_their_moments),
         cmocka_unit_test(hash_gives_the_published_numbers),
         cmocka_unit_test(shapes_are_counted_compared_and_checked),
