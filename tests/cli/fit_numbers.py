@@ -9,8 +9,9 @@ import signal
 import struct
 import subprocess
 import time
+import zlib
 
-from command import GRAFT, Case, draw_class, draw_data, main
+from command import GRAFT, Case, draw_class, draw_data, main, png
 
 COMMON = ["--model", "tiny_convnet", "--input", "32", "--device", "cpu"]
 ONE_STEP = ["--batch", "20", "--epochs", "1", "--optimizer", "sgd", "--momentum", "0", "--lr", "0.1"]
@@ -226,6 +227,32 @@ class Numbers(Case):
         self.assertEqual(self.config("large")["preprocess"]["crop_width"], 48)
         self.fit("squeeze", "--model", "squeezenet1_1", "--input", "63", "--batch", "2", "--epochs", "1")
         self.assertEqual(self.config("squeeze")["preprocess"]["resize_short_side"], 63 * 256 // 224)
+
+    def test_weights_may_want_pictures_as_stored(self):
+        """A file turned by its orientation is taken as it lies if the weights' card says so, and else is turned."""
+        self.start()
+        with open(self.path("w/model.safetensors"), "rb") as file:
+            data = file.read()
+        self.assertEqual(data.count(b'ignore_orientation\\":false'), 1)
+        with open(self.path("stored.safetensors"), "wb") as file:
+            file.write(data.replace(b'ignore_orientation\\":false', b'ignore_orientation\\":true '))
+        png(self.path("plain.png"), 32, 32, lambda x, y: (8 * y, 255 - 7 * x, 60 if x + y < 20 else 200))
+        exif = b"II*\0" + struct.pack("<IHHHIHHI", 8, 1, 0x0112, 3, 1, 6, 0, 0)
+        with open(self.path("plain.png"), "rb") as file:
+            plain = file.read()
+        chunk = struct.pack(">I", len(exif)) + b"eXIf" + exif + struct.pack(">I", zlib.crc32(b"eXIf" + exif))
+        with open(self.path("turned.png"), "wb") as file:
+            file.write(plain[:33] + chunk + plain[33:])  # behind the header
+        said = {}
+        for weights in ("w/model.safetensors", "stored.safetensors"):
+            for name in ("plain.png", "turned.png"):
+                line = self.good("predict", "tiny_convnet", "--weights", weights, name, "--device", "cpu", "--json")
+                said[weights, name] = json.loads(line)
+                for key in [key for key, value in said[weights, name].items() if value == name]:
+                    del said[weights, name][key]
+        self.assertEqual(said["stored.safetensors", "plain.png"], said["stored.safetensors", "turned.png"])
+        self.assertEqual(said["stored.safetensors", "plain.png"], said["w/model.safetensors", "plain.png"])
+        self.assertNotEqual(said["w/model.safetensors", "plain.png"], said["w/model.safetensors", "turned.png"])
 
     def test_test_pictures_are_evaluated(self):
         """Where there are some the last word is theirs: the classes changed places there, so none is right."""
