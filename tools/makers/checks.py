@@ -180,7 +180,8 @@ def run_networks(row, maker, tools, variables):
 def run_training(row, maker, tools, variables):
     if not (maker.training_quick if tools.quick else maker.training):
         return
-    ended = process.run([tools.path("tests", "model", "training_test"), "cpu", maker.device], variables, tools.limit)
+    ended = process.run([tools.path("tests", "model", "training_test"), *maker.training_flags, "cpu", maker.device],
+                        variables, tools.limit)
     row.seconds += ended.seconds
     shares = re.findall(r"^ok +\S+ +opencl\S* +largest relative difference of ten losses (\S+)", ended.output,
                         re.MULTILINE)

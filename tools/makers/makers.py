@@ -30,6 +30,7 @@ class Maker:
     networks_quick: tuple = ("squeezenet1_1",)
     training: bool = True
     training_quick: bool = True
+    training_flags: tuple = ()
     why_less: str = ""
     analysed: bool = False  # its remarks on stderr are findings
     device: str = "opencl:0"
@@ -149,9 +150,10 @@ def known():
               conform=(("--most-work", "2e4", "--seconds", "120"),),
               conform_quick=(("--most-work", "5e3", "--largest", "6e4", "--seconds", "1"),),
               cases="small, each variant", timeout=1800, networks=("squeezenet1_1",), networks_quick=(),
-              training_quick=False,
+              training_quick=False, training_flags=("--small",),
               why_less="llvmpipe makes 0.02 GFLOP/s of our kernels: each variant of each op in the smallest cases "
-                       "for it, others of at most 20,000 operations for two minutes, one network"),
+                       "for it, others of at most 20,000 operations for two minutes, the logits and gradients of one "
+                       "network, ten steps of a network of five convolutions"),
         Maker("oclgrind", "Oclgrind", set_up_oclgrind,
               conform=(("--most-work", "2e4", "--seconds", "240"), *OTHER_KERNELS),
               conform_quick=(("--most-work", "1500", "--largest", "6e4", "--seconds", "30"), *QUICK_WINOGRAD),
