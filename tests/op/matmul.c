@@ -67,6 +67,11 @@ static const struct graft_case cases[] = {
     {"bias", .attributes.matmul = {0}, .in = {REAL(6, 20, 1), REAL(6, 1, 35), REAL(35)}},
     {"bias_relu", .attributes.matmul = {.transpose_b = true, .activation = GRAFT_UNARY_RELU},
      .in = {REAL(5, 33), REAL(34, 33), REAL(34)}},
+    /* few rows, and few terms, of matrices in many blocks */
+    {"few_rows_tb", .attributes.matmul = {.transpose_b = true},
+     .in = {REAL(5, 4101), REAL(9, 4101), REAL(9)}},
+    {"few_rows", .attributes.matmul = {0}, .in = {REAL(7, 35), REAL(35, 17001)}},
+    {"few_terms_ta", .attributes.matmul = {.transpose_a = true}, .in = {REAL(3, 40), REAL(3, 2100)}},
     {"relu6", .attributes.matmul = {.activation = GRAFT_UNARY_RELU6}, .in = {REAL(5, 33), REAL(33, 34)}},
     LATE("sigmoid", SIGMOID),
     LATE("hard_sigmoid", HARD_SIGMOID),

@@ -4,6 +4,7 @@
 
 #include "backend/opencl/clblast.h"
 #include "backend/opencl/internal.h"
+#include "backend/opencl/matmul_thin.h"
 
 #include "base/context.h"
 #include "base/size.h"
@@ -305,6 +306,11 @@ static enum graft_status clblast_run(struct graft_opencl_device *device, struct 
 #endif
 
 static const struct graft_opencl_variant variants[] = {
+    {.name = "thin",
+     .family = GRAFT_OPENCL_CPU,
+     .check = graft_thin_check,
+     .open = graft_thin_open,
+     .run = graft_thin_run},
     {.name = "tile",
      .family = GRAFT_OPENCL_CPU,
      .check = tile_check,
