@@ -329,6 +329,7 @@ static void damage_is_left_out_on_request(void **state)
 {
     (void)state;
     char log[4096] = "";
+    const struct graft_preprocess preprocess = small();
     for (int i = 8; i < 12; i++) { /* a whole batch of 4 */
         char name[64];
         snprintf(name, sizeof name, "a/%02d.jpg", i);
@@ -350,6 +351,13 @@ static void damage_is_left_out_on_request(void **state)
                 assert_true(sample != 5 && sample != 17 && (sample < 8 || sample > 11));
                 assert_int_equal(sample, batch.samples[i % batch.valid]);
                 assert_int_equal(batch.labels[i], sample >= 21);
+                struct graft_image image;
+                uint8_t expected[SAMPLE];
+                assert_int_equal(graft_dataset_read(o.dataset, GRAFT_SPLIT_TRAIN, sample, NULL, &image),
+                                 GRAFT_OK);
+                assert_int_equal(graft_preprocess_image(o.context, &preprocess, &image, expected), GRAFT_OK);
+                assert_memory_equal(batch.pixels + i * SAMPLE, expected, SAMPLE);
+                graft_image_close(o.context, &image);
             }
             count += batch.valid;
         }
