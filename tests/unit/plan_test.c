@@ -335,6 +335,93 @@ static void variables_begin_as_asked(void **state)
     free(data);
 }
 
+/* What is forced is forced for the op of that very name, wherever it stands in the list. */
+static void forced_variants_are_of_one_op(void **state)
+{
+    struct fixture *const f = *state;
+    const struct graft_reduce_attributes all = {.kind = GRAFT_REDUCE_SUM, .axes = 1};
+    static const char *const lists[] = {NULL, "unary_grad=reference", "unary=reference",
+                                        "unary_grad=reference,reduce=reference,unary=reference"};
+    int p = parameter(f, "p", 64), gradient;
+    const int loss = graft_reduce(f->graph, graft_unary(f->graph, GRAFT_UNARY_TANH, p), &all);
+    assert_int_equal(graft_graph_gradient(f->graph, loss, &p, 1, &gradient), GRAFT_OK);
+    graft_graph_output(f->graph, gradient);
+    graft_graph_output(f->graph, loss);
+    for (int i = 0; i < 4; i++) {
+        open_plan(f, &(struct graft_plan_options){.variants = lists[i]});
+        int seen = 0;
+        for (int n = 0; n < graft_plan_node_count(f->plan); n++) {
+            struct graft_plan_node node;
+            graft_plan_node_at(f->plan, n, &node);
+            const bool forward = strcmp(node.op, "unary") == 0, backward = strcmp(node.op, "unary_grad") == 0;
+            const bool forced = (forward && i >= 2) || (backward && (i == 1 || i == 3));
+            if (forward || backward)
+                assert_int_equal(strcmp(node.variant, "reference") == 0, forced);
+            seen += forward + backward;
+        }
+        assert_int_equal(seen, 2);
+        graft_plan_close(&f->plan);
+    }
+    static const char *const wrong[] = {"unary", "unary_grad=reference,unary", "unary,reduce=reference",
+                                        "=reference"};
+    for (int i = 0; i < 4; i++) {
+        const struct graft_plan_options options = {.variants = wrong[i]};
+        assert_int_equal(graft_plan_open(f->graph, f->device, f->variables, &options, &f->plan),
+                         GRAFT_ERROR_ARGUMENT);
+        assert_null(f->plan);
+    }
+}
+
+/* 1x1 convolution and normalization of one pixel with two channels; in training its statistics are counted
+ * on. */
+static int build_norm(struct graft_graph *graph, bool training, int *x)
+{
+    const struct graft_shape pixel = graft_shape_of(4, 2, 1, 1, 2), two = graft_shape_of(1, 2);
+    const struct graft_shape filters = graft_shape_of(4, 2, 1, 1, 2);
+    const struct graft_conv2d_attributes plain = {.stride = {1, 1}, .dilation = {1, 1}, .groups = 1};
+    *x = graft_graph_input(graph, "x", GRAFT_DTYPE_F32, &pixel);
+    const int w = graft_graph_parameter(graph, "w", &filters);
+    const int gamma = graft_graph_parameter(graph, "gamma", &two),
+              beta = graft_graph_parameter(graph, "beta", &two);
+    const int mean = graft_graph_state(graph, "mean", &two, 0),
+              var = graft_graph_state(graph, "var", &two, 1);
+    const int y = graft_conv2d(graph, *x, w, -1, &plain);
+    return training ? graft_batch_norm_training(graph, y, gamma, beta, mean, var, 0, 0.5)
+                    : graft_batch_norm(graph, y, gamma, beta, mean, var, 0);
+}
+
+/* One plan's run changes what another one has folded into its weights: mean 0 and variance 1 become, by half,
+ * those of the pixels, which are 2, and 2 or 18 (of a sample). */
+static void statistics_of_another_plan_are_noticed(void **state)
+{
+    struct fixture *const f = *state;
+    const float pixels[4] = {1, 5, 3, -1}, identity[4] = {1, 0, 0, 1}, ones[2] = {1, 1};
+    struct graft_graph *frozen = NULL;
+    struct graft_plan *plan = NULL;
+    int x, frozen_x;
+    float got[4];
+    graft_graph_output(f->graph, build_norm(f->graph, true, &x));
+    open_plan(f, NULL);
+    assert_int_equal(graft_graph_open(f->context, GRAFT_DTYPE_F32, &frozen), GRAFT_OK);
+    const int y = build_norm(frozen, false, &frozen_x);
+    graft_graph_output(frozen, y);
+    assert_int_equal(graft_variables_write(f->variables, "w", identity, sizeof identity), GRAFT_OK);
+    assert_int_equal(graft_variables_write(f->variables, "gamma", ones, sizeof ones), GRAFT_OK);
+    assert_int_equal(graft_plan_open(frozen, f->device, f->variables, NULL, &plan), GRAFT_OK);
+    for (int run = 0; run < 2; run++) {
+        const float mean[2] = {run ? 1.0f : 0, run ? 1.0f : 0}, var[2] = {run ? 1.5f : 1, run ? 9.5f : 1};
+        assert_int_equal(graft_plan_write(plan, frozen_x, pixels, sizeof pixels), GRAFT_OK);
+        assert_int_equal(graft_plan_run(plan, GRAFT_SEGMENT_COMPUTE), GRAFT_OK);
+        assert_int_equal(graft_plan_read(plan, y, got, sizeof got), GRAFT_OK);
+        for (int i = 0; i < 4; i++)
+            assert_true(fabsf(got[i] - (pixels[i] - mean[i % 2]) / sqrtf(var[i % 2])) < 1e-6f);
+        assert_int_equal(graft_plan_write(f->plan, x, pixels, sizeof pixels), GRAFT_OK);
+        assert_int_equal(graft_plan_run(f->plan, GRAFT_SEGMENT_COMPUTE), GRAFT_OK);
+    }
+    graft_plan_close(&plan);
+    graft_graph_close(&frozen);
+}
+
 #define TEST(function) cmocka_unit_test_setup_teardown(function, set_up, tear_down)
 
 int main(void)
@@ -350,6 +437,8 @@ int main(void)
         TEST(outputs_last_through_updates),
         TEST(infinities_are_named),
         TEST(variables_begin_as_asked),
+        TEST(forced_variants_are_of_one_op),
+        TEST(statistics_of_another_plan_are_noticed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
