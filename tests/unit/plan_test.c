@@ -422,6 +422,47 @@ static void statistics_of_another_plan_are_noticed(void **state)
     graft_graph_close(&frozen);
 }
 
+/* Whatever of a convolution and the normalization behind it comes anew with each run is no part of folded
+ * weights: y = ((x w + bias) - mean) / sqrt(variance) gamma + beta, of one number each. */
+static void what_changes_is_not_folded(void **state)
+{
+    struct fixture *const f = *state;
+    static const char *const names[6] = {"w", "bias", "gamma", "beta", "mean", "variance"};
+    const struct graft_shape one = graft_shape_of(1, 1), pixel = graft_shape_of(4, 1, 1, 1, 1);
+    const struct graft_conv2d_attributes plain = {.stride = {1, 1}, .dilation = {1, 1}, .groups = 1};
+    for (int changing = 0; changing < 6; changing++) {
+        struct graft_graph *graph = NULL;
+        float v[6] = {3, -1, 2, 5, 0.5f, 4}, got;
+        int values[6];
+        assert_int_equal(graft_graph_open(f->context, GRAFT_DTYPE_F32, &graph), GRAFT_OK);
+        const int x = graft_graph_input(graph, "x", GRAFT_DTYPE_F32, &pixel);
+        for (int i = 0; i < 6; i++) {
+            const struct graft_shape *const shape = i == 0 ? &pixel : &one;
+            values[i] = i == changing ? graft_graph_input(graph, "changing", GRAFT_DTYPE_F32, shape)
+                                      : graft_graph_parameter(graph, names[i], shape);
+        }
+        const int y = graft_batch_norm(graph, graft_conv2d(graph, x, values[0], values[1], &plain), values[2],
+                                       values[3], values[4], values[5], 0);
+        graft_graph_output(graph, y);
+        assert_int_equal(graft_plan_open(graph, f->device, f->variables, NULL, &f->plan), GRAFT_OK);
+        for (int i = 0; i < 6; i++)
+            if (i != changing)
+                assert_int_equal(graft_variables_write(f->variables, names[i], &v[i], sizeof v[i]), GRAFT_OK);
+        for (int run = 0; run < 3; run++) {
+            const float input = (float)(run + 2);
+            v[changing] += (float)run;
+            assert_int_equal(graft_plan_write(f->plan, x, &input, sizeof input), GRAFT_OK);
+            assert_int_equal(graft_plan_write(f->plan, values[changing], &v[changing], sizeof *v), GRAFT_OK);
+            assert_int_equal(graft_plan_run(f->plan, GRAFT_SEGMENT_COMPUTE), GRAFT_OK);
+            assert_int_equal(graft_plan_read(f->plan, y, &got, sizeof got), GRAFT_OK);
+            const float wanted = (input * v[0] + v[1] - v[4]) / sqrtf(v[5]) * v[2] + v[3];
+            assert_true(fabsf(got - wanted) <= 1e-5f * (1 + fabsf(wanted)));
+        }
+        graft_plan_close(&f->plan);
+        graft_graph_close(&graph);
+    }
+}
+
 #define TEST(function) cmocka_unit_test_setup_teardown(function, set_up, tear_down)
 
 int main(void)
@@ -439,6 +480,7 @@ int main(void)
         TEST(variables_begin_as_asked),
         TEST(forced_variants_are_of_one_op),
         TEST(statistics_of_another_plan_are_noticed),
+        TEST(what_changes_is_not_folded),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
