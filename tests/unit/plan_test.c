@@ -463,6 +463,45 @@ static void what_changes_is_not_folded(void **state)
     }
 }
 
+/* What is added to a product and stretched for it, along rows or along columns, is no residual of the
+ * product. */
+static void stretched_sums_are_not_fused(void **state)
+{
+    struct fixture *const f = *state;
+    enum { ROWS = 3, COLUMNS = 40 };
+    const struct graft_shape x_shape = graft_shape_of(2, ROWS, 1), w_shape = graft_shape_of(2, 1, COLUMNS);
+    const struct graft_shape shapes[3] = {graft_shape_of(2, ROWS, COLUMNS), graft_shape_of(2, 1, COLUMNS),
+                                          graft_shape_of(2, ROWS, 1)};
+    const int x = graft_graph_input(f->graph, "x", GRAFT_DTYPE_F32, &x_shape);
+    const int w = graft_graph_parameter(f->graph, "w", &w_shape);
+    float numbers[ROWS * COLUMNS], got[ROWS * COLUMNS];
+    int more[3], y[3];
+    for (int i = 0; i < ROWS * COLUMNS; i++)
+        numbers[i] = (float)i;
+    for (int i = 0; i < 3; i++) {
+        const char name[2] = {(char)('a' + i), 0};
+        more[i] = graft_graph_input(f->graph, name, GRAFT_DTYPE_F32, &shapes[i]);
+        y[i] = graft_add(f->graph, graft_matmul(f->graph, x, w, -1, false, false), more[i]);
+        graft_graph_output(f->graph, y[i]);
+    }
+    open_plan(f, NULL);
+    assert_int_equal(graft_variables_write(f->variables, "w", numbers, COLUMNS * sizeof *numbers), GRAFT_OK);
+    assert_int_equal(graft_plan_write(f->plan, x, numbers, ROWS * sizeof *numbers), GRAFT_OK);
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(graft_plan_write(f->plan, more[i], numbers,
+                                          (size_t)graft_shape_count(&shapes[i]) * sizeof *numbers),
+                         GRAFT_OK);
+    assert_int_equal(graft_plan_run(f->plan, GRAFT_SEGMENT_COMPUTE), GRAFT_OK);
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(graft_plan_read(f->plan, y[i], got, sizeof got), GRAFT_OK);
+        for (int r = 0; r < ROWS; r++)
+            for (int c = 0; c < COLUMNS; c++) {
+                const int at = i == 0 ? r * COLUMNS + c : i == 1 ? c : r;
+                assert_true(got[r * COLUMNS + c] == (float)(r * c + at));
+            }
+    }
+}
+
 #define TEST(function) cmocka_unit_test_setup_teardown(function, set_up, tear_down)
 
 int main(void)
@@ -481,6 +520,7 @@ int main(void)
         TEST(forced_variants_are_of_one_op),
         TEST(statistics_of_another_plan_are_noticed),
         TEST(what_changes_is_not_folded),
+        TEST(stretched_sums_are_not_fused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
