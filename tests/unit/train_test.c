@@ -4,7 +4,10 @@
 #include "support/support.h"
 #include "train/fit.h"
 
+#include "data_samples.h"
+
 #include <math.h>
+#include <sys/stat.h>
 
 static void assert_near(double got, double wanted, double tolerance)
 {
@@ -180,12 +183,74 @@ static void features_come_in_every_order(void **state)
     graft_fit_source_close(&source);
 }
 
+static void keep_remarks(void *user, enum graft_log_level level, const char *text)
+{
+    char *const log = user;
+    if (level == GRAFT_LOG_REMARK)
+        snprintf(log + strlen(log), 4096 - strlen(log), "%s\n", text);
+}
+
+/* Features of six pictures to train and two to validate, 128 numbers each, are kept within their bytes and
+ * not in one byte less; the validation's loss is the same. */
+static void features_have_a_limit(void **state)
+{
+    (void)state;
+    static const char *const folders[] = {"", "/train", "/train/a", "/train/b", "/val", "/val/a", "/val/b"};
+    char folder[128], path[300];
+    double loss[2];
+    test_folder(folder, sizeof folder);
+    for (int i = 0; i < 7; i++) {
+        snprintf(path, sizeof path, "%s/data%s", folder, folders[i]);
+        mkdir(path, 0777);
+        for (int k = 0; i % 3 != 1 && i > 0 && k < (i < 4 ? 3 : 1); k++) {
+            snprintf(path, sizeof path, "%s/data%s/%d.jpg", folder, folders[i], k);
+            FILE *const file = fopen(path, "wb");
+            assert_non_null(file);
+            const bool first = (i + k) % 2 == 0;
+            const size_t size = first ? sizeof jpeg_420 : sizeof jpeg_progressive;
+            assert_int_equal(fwrite(first ? jpeg_420 : jpeg_progressive, 1, size, file), size);
+            fclose(file);
+        }
+    }
+    for (int fits = 0; fits < 2; fits++) {
+        char data[200], out[200], log[4096] = "";
+        struct graft_context *context = NULL;
+        struct graft_device *device = NULL;
+        struct graft_fit_result result;
+        snprintf(data, sizeof data, "%s/data", folder);
+        snprintf(out, sizeof out, "%s/run%d", folder, fits);
+        const struct graft_fit_options options = {
+            .data = data,
+            .model = "tiny_convnet",
+            .input = 32,
+            .out = out,
+            .stages = {{.from = "head", .epochs = 1, .learning_rate = 1e-12}},
+            .stage_count = 1,
+            .features_limit = 8 * 128 * sizeof(float) - (fits ? 0 : 1)};
+        assert_int_equal(graft_context_open(
+                             &(struct graft_context_options){.log = keep_remarks, .log_user = log}, &context),
+                         GRAFT_OK);
+        assert_int_equal(graft_device_open(context, "cpu", &device), GRAFT_OK);
+        if (graft_fit(device, &options, &result) != GRAFT_OK)
+            fail_msg("%s", graft_context_error(context));
+        assert_int_equal(strstr(log, "computed anew in every epoch") == NULL, fits);
+        assert_int_equal(result.evaluation.images, 2);
+        loss[fits] = result.history[0].val_loss;
+        graft_fit_result_close(context, &result);
+        graft_device_close(&device);
+        graft_context_close(&context);
+    }
+    assert_near(loss[0], loss[1], 1e-5);
+    test_folder_remove(folder);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(rates_rise_and_fall),    cmocka_unit_test(optimizers_have_their_usual_values),
         cmocka_unit_test(the_largest_come_first), cmocka_unit_test(probabilities_are_finite),
         cmocka_unit_test(evaluations_count),      cmocka_unit_test(features_come_in_every_order),
+        cmocka_unit_test(features_have_a_limit),
     };
     return cmocka_run_group_tests(tests, test_open_context, test_close_context);
 }
