@@ -158,7 +158,7 @@ static inline void gather_tile(const struct gather *g, const struct gather_block
         else
             TILE_RUN_HALF(sum0, row, tap_b, run);
     }
-    if (block->ended && columns == COLUMNS && count == ROWS && !epilogue->accumulate) {
+    if (block->ended && columns == COLUMNS && count == ROWS) {
         TILE_FINISH_WHOLE(sum0, sum1, y, rows->to, epilogue);
         return;
     }

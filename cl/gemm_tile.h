@@ -143,8 +143,7 @@ static inline void tile_finish_row(const tile_vector *sums, global float *y, con
         tile_finish(sums[1], y, at, VECTOR, columns - VECTOR, epilogue);
 }
 
-/* All rows of a tile whose columns are all there, from registers; not for accumulate. Row i goes to y +
- * to[i]. */
+/* All rows of a tile whose columns are all there, from registers. Row i goes to y + to[i]. */
 #define TILE_FINISH_WHOLE(sum0, sum1, y, to, epilogue)                                                       \
     do {                                                                                                     \
         if ((epilogue)->bias) {                                                                              \
@@ -162,6 +161,16 @@ static inline void tile_finish_row(const tile_vector *sums, global float *y, con
                 sum0[whole_i] += TILE_LOAD((epilogue)->residual + (to)[whole_i]);                            \
                 sum1[whole_i] += TILE_LOAD((epilogue)->residual + (to)[whole_i] + VECTOR);                   \
             }                                                                                                \
+        }                                                                                                    \
+        if ((epilogue)->accumulate) {                                                                        \
+            _Pragma("unroll") for (int whole_i = 0; whole_i < ROWS; ++whole_i)                               \
+            {                                                                                                \
+                const tile_vector whole_y0 = TILE_LOAD((y) + (to)[whole_i]);                                 \
+                const tile_vector whole_y1 = TILE_LOAD((y) + (to)[whole_i] + VECTOR);                        \
+                TILE_STORE(whole_y0 + tile_activate(sum0[whole_i], epilogue), (y) + (to)[whole_i]);          \
+                TILE_STORE(whole_y1 + tile_activate(sum1[whole_i], epilogue), (y) + (to)[whole_i] + VECTOR); \
+            }                                                                                                \
+            break;                                                                                           \
         }                                                                                                    \
         _Pragma("unroll") for (int whole_i = 0; whole_i < ROWS; ++whole_i)                                   \
         {                                                                                                    \
