@@ -2,11 +2,15 @@
 /*
  * max_pool_index: index[n, oh, ow, c] = place (iy × w + ix) of the first largest element of each window; NaN
  * wins. max_pool_grad: dx[n, h, w, c] = sum of dy over the windows whose index names the place; += if
- * accumulate. A row is one place of index or of dx, inner = c. Required -D: those of simple.h. `shape` and
+ * accumulate. A row is one place of index or of dx, inner = c; where vectors are written out a work-item
+ * takes LINE of them side by side and the places of a line. Required -D: those of simple.h. `shape` and
  * `window` as in window.h.
  */
 #include "simple.h"
 #include "window.h"
+
+#define LINE (VEC > 1 ? 64 : 1) /* vectors */
+#define AT_ONCE 16              /* windows */
 
 /* Indices travel as floats' bits. */
 KERNEL void max_pool_index(global float *index, const ulong index_at, const global float *x, const ulong x_at,
@@ -14,11 +18,12 @@ KERNEL void max_pool_index(global float *index, const ulong index_at, const glob
                            const int blocks, const int rows_each)
 {
     ROWS_OF(row_begin, row_end, rows, blocks, rows_each);
-    COLUMNS_OF(column, column_end, inner, blocks, FEW);
+    COLUMNS_OF(column, column_end, inner, blocks, LINE);
     index += index_at;
     x += x_at;
+    int ox = row_begin % shape.s3, line = row_begin / shape.s3;
     for (int row = row_begin; row < row_end; row++) {
-        const int ox = row % shape.s3, oy = row / shape.s3 % shape.s2, image = row / shape.s3 / shape.s2;
+        const int oy = line % shape.s2, image = line / shape.s2;
         const int2 ys = window_of(oy, shape.s0, shape.s2, window.s0, window.s2, window.s4, 0);
         const int2 xs = window_of(ox, shape.s1, shape.s3, window.s1, window.s3, window.s6, 0);
         for (int i = column; i < column_end; i += VEC) {
@@ -35,6 +40,29 @@ KERNEL void max_pool_index(global float *index, const ulong index_at, const glob
                 }
             store_some(AS_REAL(where), index + (row * inner + i), n);
         }
+        if (++ox == shape.s3) {
+            ox = 0;
+            line++;
+        }
+    }
+}
+
+/* dx[column …] = or += what the windows at at[0 … count) give to place `here`. */
+void max_pool_add(global float *dx, const global float *dy, const global float *index, const int *at,
+                  const int count, const int here, const int column, const int column_end,
+                  const int accumulate);
+void max_pool_add(global float *dx, const global float *dy, const global float *index, const int *at,
+                  const int count, const int here, const int column, const int column_end,
+                  const int accumulate)
+{
+    for (int i = column; i < column_end; i += VEC) {
+        const int n = min(column_end - i, VEC);
+        real sum = (real)(0.0f);
+        for (int w = 0; w < count; w++) {
+            const integer mine = AS_INTEGER(load_some(index + at[w] + i, n)) == (integer)(here);
+            sum += mine ? load_some(dy + at[w] + i, n) : (real)(0.0f);
+        }
+        store_result(sum, dx + i, n, accumulate);
     }
 }
 
@@ -44,25 +72,31 @@ KERNEL void max_pool_grad(global float *dx, const ulong dx_at, const global floa
                           const int blocks, const int rows_each)
 {
     ROWS_OF(row_begin, row_end, rows, blocks, rows_each);
-    COLUMNS_OF(column, column_end, inner, blocks, FEW);
+    COLUMNS_OF(column, column_end, inner, blocks, LINE);
+    int at[AT_ONCE];
+    int2 ys = (int2)(0), xs = (int2)(0);
     dx += dx_at;
     dy += dy_at;
     index += index_at;
     for (int row = row_begin; row < row_end; row++) {
-        const int ix = row % shape.s1, iy = row / shape.s1 % shape.s0, image = row / shape.s1 / shape.s0;
-        const int2 ys = windows_over(iy, shape.s0, shape.s2, window.s0, window.s2, window.s4, 0);
-        const int2 xs = windows_over(ix, shape.s1, shape.s3, window.s1, window.s3, window.s6, 0);
-        const integer here = (integer)(iy * shape.s1 + ix);
-        for (int i = column; i < column_end; i += VEC) {
-            const int n = min(column_end - i, VEC);
-            real sum = (real)(0.0f);
-            for (int oy = ys.x; oy < ys.y; oy++)
-                for (int ox = xs.x; ox < xs.y; ox++) {
-                    const int at = ((image * shape.s2 + oy) * shape.s3 + ox) * inner + i;
-                    const integer mine = AS_INTEGER(load_some(index + at, n)) == here;
-                    sum += mine ? load_some(dy + at, n) : (real)(0.0f);
+        const int ix = row % shape.s1, line = row / shape.s1;
+        const int iy = line % shape.s0, image = line / shape.s0;
+        if (ix == 0 || row == row_begin)
+            ys = windows_over(iy, shape.s0, shape.s2, window.s0, window.s2, window.s4, 0);
+        xs = windows_over(ix, shape.s1, shape.s3, window.s1, window.s3, window.s6, 0);
+        int count = 0, adds = accumulate;
+        for (int oy = ys.x; oy < ys.y; oy++)
+            for (int ox = xs.x; ox < xs.y; ox++) {
+                if (count == AT_ONCE) {
+                    max_pool_add(dx + row * inner, dy, index, at, count, iy * shape.s1 + ix, column,
+                                 column_end, adds);
+                    count = 0;
+                    adds = 1;
                 }
-            store_result(sum, dx + (row * inner + i), n, accumulate);
-        }
+                at[count++] = ((image * shape.s2 + oy) * shape.s3 + ox) * inner;
+            }
+        if (count > 0 || !adds)
+            max_pool_add(dx + row * inner, dy, index, at, count, iy * shape.s1 + ix, column, column_end,
+                         adds);
     }
 }

@@ -15,6 +15,9 @@ static const struct graft_case cases[] = {
     /* large enough to be cut into bands of rows that share windows */
     {"bands", POOL_ATTRIBUTES(3, 3, 2, 2, 1, 1, 1, 1, false, .count_include_pad = false),
      .in = {REAL_OF(TIES, 1, 35, 40, 99), REAL(1, 18, 20, 99)}},
+    /* places in more windows than are gone through at once, more channels than are side by side */
+    {"many_windows", POOL_ATTRIBUTES(5, 5, 1, 1, 0, 0, 0, 0, false, .count_include_pad = false),
+     .in = {REAL_OF(TIES, 1, 9, 9, 1100), REAL(1, 5, 5, 1100)}},
     {"special_x", POOL_ATTRIBUTES(3, 3, 2, 2, 1, 1, 1, 1, false, .count_include_pad = false),
      .in = {REAL_OF(SPECIAL, 2, 9, 9, 18), REAL(2, 5, 5, 18)}, .tiers = GRAFT_TIER_ROUNDING},
     {"special_dy", POOL_ATTRIBUTES(2, 2, 2, 2, 0, 0, 0, 0, false, .count_include_pad = false),

@@ -1,7 +1,27 @@
 /* SPDX-License-Identifier: MIT */
 #include "backend/opencl/pool.h"
 
+#include "base/size.h"
+
+#define LINE_VECTORS 64 /* LINE of cl/max_pool_grad.cl */
+
 enum { INDEX, GATHER };
+
+/* Where vectors are written out, a work-item takes a line of places and all channels that it can. */
+static enum graft_status launch(struct graft_opencl_device *device, struct graft_opencl_kernel *kernel,
+                                int step, struct graft_opencl_args *args, const struct graft_shape *shape)
+{
+    struct graft_opencl_flat flat = graft_opencl_flat_sizes(device, kernel->variant->family);
+    if (kernel->variant->family != GRAFT_OPENCL_CPU)
+        return graft_opencl_pool_launch(device, kernel, step, args, shape);
+    flat.span = LINE_VECTORS;
+    struct graft_opencl_grid grid =
+        graft_opencl_grid_make(&flat, graft_opencl_rows(shape), graft_opencl_inner(shape), 1);
+    grid.rows_each = graft_max_i64(shape->dim[2], 1);
+    const struct graft_opencl_range range = graft_opencl_grid_range(&flat, &grid);
+    graft_opencl_arg_grid(args, &grid);
+    return graft_opencl_launch(device, kernel, step, args, &range);
+}
 
 /* The place of each window's maximum: 4 bytes. */
 static const char *check(const struct graft_opencl_device *device, const struct graft_call *call,
@@ -29,7 +49,7 @@ static enum graft_status run(struct graft_opencl_device *device, struct graft_op
     graft_opencl_arg_tensor(device, &args, workspace, sizeof(float));
     graft_opencl_arg_tensor(device, &args, in[0], sizeof(float));
     graft_opencl_arg_window(&args, pool, x, y);
-    const enum graft_status status = graft_opencl_pool_launch(device, kernel, INDEX, &args, y);
+    const enum graft_status status = launch(device, kernel, INDEX, &args, y);
     if (status != GRAFT_OK)
         return status;
     args = (struct graft_opencl_args){0};
@@ -38,7 +58,7 @@ static enum graft_status run(struct graft_opencl_device *device, struct graft_op
     graft_opencl_arg_tensor(device, &args, workspace, sizeof(float));
     graft_opencl_arg_window(&args, pool, x, y);
     graft_opencl_arg_int(&args, graft_opencl_accumulates(kernel, 0));
-    return graft_opencl_pool_launch(device, kernel, GATHER, &args, x);
+    return launch(device, kernel, GATHER, &args, x);
 }
 
 GRAFT_OPENCL_FLAT_VARIANTS(max_pool_grad, check, open, run);
