@@ -133,12 +133,16 @@ def set_up_rusticl(folder):
     return environment(folder, found[0], GALLIUM_PIPE_SEARCH_DIR=root + LIBRARIES + "/gallium-pipe", **llvmpipe)
 
 
-# The smallest cases of a variant do not take it through all of its kernels: where there are more tiles, those of a
-# block go through all stages in one kernel (conv2d), or through kernels of their own (conv2d_grad_weight).
-OTHER_KERNELS = (("--case", "conv2d/tiles_110/rounding", "--variant", "winograd4"),
-                 ("--case", "conv2d_grad_weight/tiles_in_phases/rounding", "--variant", "winograd4"))
-# Of Winograd's variants those without local memory, where a work-group of 256 costs as much for one tile as for 64.
-QUICK_WINOGRAD = (("--case", "*/tiles_4/rounding", "--variant", "winograd4"),)
+# Winograd's variants on a simulator. With local memory a work-group of 256 costs as much for one tile as for 64: half a
+# minute a case, so these are tried without accumulation, and in full runs only.
+WINOGRAD = (("--case", "*/tiles_4/rounding", "--variant", "winograd4"),)
+WINOGRAD_LOCAL = (("--case", "conv2d/tiles_4/rounding", "--variant", "winograd4_local"),
+                  ("--case", "conv2d_grad_input/tiles_4/rounding", "--variant", "winograd4_local"),
+                  ("--case", "conv2d_grad_weight/tiles_28/rounding", "--variant", "winograd4_local"))
+# Where there are more tiles, those of a block go through all stages in one kernel (conv2d), or through kernels of their
+# own (conv2d_grad_weight).
+WINOGRAD_OTHER = (("--case", "conv2d/tiles_110/rounding", "--variant", "winograd4"),
+                  ("--case", "conv2d_grad_weight/tiles_in_phases/rounding", "--variant", "winograd4"))
 
 
 def known():
@@ -155,12 +159,13 @@ def known():
                        "for it, others of at most 20,000 operations for two minutes, the logits and gradients of one "
                        "network, ten steps of a network of five convolutions"),
         Maker("oclgrind", "Oclgrind", set_up_oclgrind,
-              conform=(("--most-work", "2e4", "--seconds", "240"), *OTHER_KERNELS),
-              conform_quick=(("--most-work", "1500", "--largest", "6e4", "--seconds", "30"), *QUICK_WINOGRAD),
+              conform=(("--most-work", "1500", "--largest", "6e4", "--seconds", "120"), *WINOGRAD, *WINOGRAD_LOCAL,
+                       *WINOGRAD_OTHER),
+              conform_quick=(("--most-work", "1500", "--largest", "6e4", "--seconds", "30"), *WINOGRAD),
               cases="small, each kernel", timeout=1800, networks=(), networks_quick=(), training=False,
               training_quick=False, analysed=True,
-              why_less="a simulator interprets each work-item: each variant of each op in the smallest cases for it, "
-                       "others of at most 20,000 operations for four minutes, no networks"),
+              why_less="a simulator interprets each work-item: each variant of each op in small cases for it, others of "
+                       "at most 1,500 operations for two minutes, no networks"),
     ]
 
 
