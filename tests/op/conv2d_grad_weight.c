@@ -12,6 +12,8 @@ static const struct graft_case cases[] = {
     /* many pixels: long sums, split over work-items in a fixed order */
     {"many_pixels", CONVOLUTION_ATTRIBUTES(1, 1, 1, 1, 1, 1, 1, 1, 1, .size = {3, 3}),
      .in = {REAL(2, 40, 41, 3), REAL(2, 40, 41, 5)}, .tiers = GRAFT_TIER_EXACT | GRAFT_TIER_ROUNDING},
+    {"two_chunks", CONVOLUTION_ATTRIBUTES(1, 1, 1, 1, 0, 0, 0, 0, 1, .size = {1, 1}),
+     .in = {REAL(1, 33, 32, 2), REAL(1, 33, 32, 3)}, .tiers = GRAFT_TIER_EXACT | GRAFT_TIER_ROUNDING},
     {"many_pixels_k1", CONVOLUTION_ATTRIBUTES(1, 1, 1, 1, 0, 0, 0, 0, 1, .size = {1, 1}),
      .in = {REAL(3, 40, 41, 17), REAL(3, 40, 41, 9)}, .tiers = GRAFT_TIER_EXACT | GRAFT_TIER_ROUNDING},
     {"many_pixels_dw", CONVOLUTION_ATTRIBUTES(1, 1, 1, 1, 1, 1, 1, 1, 18, .size = {3, 3}),

@@ -16,6 +16,7 @@ struct entry {
     uint64_t draw; /* the seed's */
     double cost;
     int kind;
+    bool empty; /* nothing is computed: it tries no variant */
     bool taken;
 };
 
@@ -49,6 +50,24 @@ static double cost_of(struct graft_device *device, const struct graft_job *job)
     graft_op_get(job->op)->work(&call, &work);
     const double once = 1000 + work.flops + elements; /* what a case costs at least, in the same currency */
     return job->tier == GRAFT_TIER_GRADIENT ? once * (1 + 2 * elements) : once;
+}
+
+/* Whether the job's outputs have no elements. */
+static bool is_empty(struct graft_device *device, const struct graft_job *job)
+{
+    struct graft_call call;
+    int64_t elements = 0;
+    if (graft_case_call(device->context, job->op, graft_job_case(job), GRAFT_DTYPE_F32, &call) != GRAFT_OK) {
+        return false;
+    }
+    const struct graft_op_def *const def = graft_op_get(job->op);
+    for (int i = 0; i < def->n_outputs; i++) {
+        elements += graft_shape_count(&call.out[i].shape);
+    }
+    for (int i = 0; i < call.n_inputs; i++) {
+        elements += def->mutates >> i & 1u ? graft_shape_count(&call.in[i].shape) : 0;
+    }
+    return elements == 0;
 }
 
 static int count_bits(uint64_t bits)
@@ -89,7 +108,7 @@ static void cover(struct graft_order *order, struct entry *entries, int first, i
             const bool better = gain > best_gain || (gain > 0 && gain == best_gain &&
                                                      is_better(&entries[i], &entries[best], good));
             const bool allowed = largest <= 0 || entries[i].cost <= largest;
-            if (!entries[i].taken && better && allowed) {
+            if (!entries[i].taken && !entries[i].empty && better && allowed) {
                 best = i;
                 best_gain = gain;
             }
@@ -210,6 +229,7 @@ bool graft_order_open(struct graft_device *device, const struct graft_jobs *jobs
         entries[i].draw = mix(mix(seed) + (uint64_t)i);
         entries[i].cost = cost_of(device, job);
         entries[i].kind = kind_of(job);
+        entries[i].empty = is_empty(device, job);
         order->cases += count_bits(entries[i].can);
     }
     bool good = true;

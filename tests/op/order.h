@@ -24,8 +24,9 @@ struct graft_order {
 /*
  * The order of a device: as listed, all of it, if jobs->until and jobs->most_work are 0. Else a sample's:
  * first what each variant of each op needs to be tried in each tier, with and without accumulation, by few
- * jobs, none larger than most_work if that can be; then the others up to most_work, one of each op in turn,
- * as the seed shuffles them. The same arguments give the same order in every process. False: out of memory.
+ * jobs, none of them empty and none larger than most_work if that can be; then the others up to most_work,
+ * one of each op in turn, as the seed shuffles them. The same arguments give the same order in every process.
+ * False: out of memory.
  */
 bool graft_order_open(struct graft_device *device, const struct graft_jobs *jobs, uint64_t seed,
                       struct graft_order *order);

@@ -90,6 +90,31 @@ static void the_first_jobs_try_everything(void **state)
     graft_order_close(&order);
 }
 
+/* An empty case costs the least of all, and tries nothing. */
+static void what_tries_everything_is_not_empty(void **state)
+{
+    struct fixture *const f = *state;
+    struct graft_order order;
+    int with_output = 0;
+    f->jobs.until = 1; /* long ago: the first are run, whatever the time */
+    f->jobs.most_work = 1500;
+    assert_true(graft_order_open(f->device, &f->jobs, 1, &order));
+    for (int op = 0; op < GRAFT_OP_COUNT; op++) {
+        bool found = false;
+        for (int i = 0; i < order.must && !found; i++) {
+            const struct graft_job *const job = &f->jobs.items[order.jobs[i]];
+            struct graft_call call;
+            found = (int)job->op == op && job->tier == GRAFT_TIER_ROUNDING &&
+                    graft_case_call(f->device->context, job->op, graft_job_case(job), GRAFT_DTYPE_F32,
+                                    &call) == GRAFT_OK &&
+                    (call.out[0].dtype == GRAFT_DTYPE_NONE || graft_shape_count(&call.out[0].shape) > 0);
+        }
+        with_output += found;
+    }
+    assert_int_equal(with_output, GRAFT_OP_COUNT);
+    graft_order_close(&order);
+}
+
 static void the_seed_decides_the_rest(void **state)
 {
     const struct fixture *const f = *state;
@@ -248,6 +273,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(every_job_is_there_once, set_up, tear_down),
         cmocka_unit_test_setup_teardown(the_first_jobs_try_everything, set_up, tear_down),
         cmocka_unit_test_setup_teardown(the_seed_decides_the_rest, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(what_tries_everything_is_not_empty, set_up, tear_down),
         cmocka_unit_test_setup_teardown(small_cases_try_everything_too, set_up, tear_down),
         cmocka_unit_test_setup_teardown(without_a_limit_the_order_is_the_list, set_up, tear_down),
     };

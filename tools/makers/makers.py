@@ -139,10 +139,14 @@ WINOGRAD = (("--case", "*/tiles_4/rounding", "--variant", "winograd4"),)
 WINOGRAD_LOCAL = (("--case", "conv2d/tiles_4/rounding", "--variant", "winograd4_local"),
                   ("--case", "conv2d_grad_input/tiles_4/rounding", "--variant", "winograd4_local"),
                   ("--case", "conv2d_grad_weight/tiles_28/rounding", "--variant", "winograd4_local"))
-# Where there are more tiles, those of a block go through all stages in one kernel (conv2d), or through kernels of their
-# own (conv2d_grad_weight).
-WINOGRAD_OTHER = (("--case", "conv2d/tiles_110/rounding", "--variant", "winograd4"),
-                  ("--case", "conv2d_grad_weight/tiles_in_phases/rounding", "--variant", "winograd4"))
+# Kernels that the small cases of a variant do not reach: where there are more tiles, those of a block go through all
+# stages in one kernel (conv2d), or through kernels of their own (conv2d_grad_weight); long sums are cut and added up;
+# powers, exponentials and 3x3 filters along channels have kernels beside those of their op.
+OTHER_KERNELS = (("--case", "conv2d/tiles_110/rounding", "--variant", "winograd4"),
+                 ("--case", "conv2d_grad_weight/tiles_in_phases/rounding", "--variant", "winograd4"),
+                 ("--case", "conv2d_grad_weight/two_chunks/rounding"),
+                 ("--case", "conv2d_grad_weight/dw_s2_pad_after/rounding", "--variant", "depthwise"),
+                 ("--case", "binary/pow_silu/rounding"), ("--case", "unary_grad/silu_special/rounding"))
 
 
 def known():
@@ -160,7 +164,7 @@ def known():
                        "network, ten steps of a network of five convolutions"),
         Maker("oclgrind", "Oclgrind", set_up_oclgrind,
               conform=(("--most-work", "1500", "--largest", "6e4", "--seconds", "120"), *WINOGRAD, *WINOGRAD_LOCAL,
-                       *WINOGRAD_OTHER),
+                       *OTHER_KERNELS),
               conform_quick=(("--most-work", "1500", "--largest", "6e4", "--seconds", "30"), *WINOGRAD),
               cases="small, each kernel", timeout=1800, networks=(), networks_quick=(), training=False,
               training_quick=False, analysed=True,
