@@ -45,11 +45,7 @@ KERNEL void batch_norm_grad_param(global float *part, const ulong part_at, const
     total[0] = sum_lanes(total[0], memory, columns);
 #endif
     if (LANE(columns) == 0)
-        for (EACH_VECTOR(u, column, inner)) {
-            const int n = COLUMNS_IN(u, column, inner), at = column + u * VEC;
-            store_some(products[u], part + part_at + chunk * inner + at, n);
-            store_some(total[u], part + part_at + (chunks + chunk) * inner + at, n);
-        }
+        store_pair(products, total, part + part_at, chunk, chunks, column, inner);
 }
 
 KERNEL void batch_norm_grad_param_combine(global float *dgamma, const ulong dgamma_at, global float *dbeta,

@@ -76,11 +76,7 @@ KERNEL void batch_norm_stats(global float *part, const ulong part_at, const glob
     squares[0] = sum_lanes(squares[0], memory, columns);
 #endif
     if (LANE(columns) == 0)
-        for (EACH_VECTOR(u, column, inner)) {
-            const int n = COLUMNS_IN(u, column, inner), at = column + u * VEC;
-            store_some(total[u], part + part_at + chunk * inner + at, n);
-            store_some(squares[u], part + part_at + (chunks + chunk) * inner + at, n);
-        }
+        store_pair(total, squares, part + part_at, chunk, chunks, column, inner);
 }
 
 KERNEL void batch_norm_stats_combine(global float *mean, const ulong mean_at, global float *var,

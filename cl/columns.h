@@ -21,6 +21,19 @@
     u++
 #define COLUMNS_IN(u, column, inner) min((inner) - (column) - u * VEC, VEC)
 
+/* part[2][chunk][inner]: two sums of this work-item's columns. */
+void store_pair(const real *first, const real *second, global float *part, const int chunk, const int chunks,
+                const int column, const int inner);
+void store_pair(const real *first, const real *second, global float *part, const int chunk, const int chunks,
+                const int column, const int inner)
+{
+    for (EACH_VECTOR(u, column, inner)) {
+        const int n = COLUMNS_IN(u, column, inner), at = column + u * VEC;
+        store_some(first[u], part + chunk * inner + at, n);
+        store_some(second[u], part + (chunks + chunk) * inner + at, n);
+    }
+}
+
 #if LANES > 1
 #define COLUMN_OF(block, columns) (((block) * (columns) + (int)get_local_id(0) % (columns)) * (SUMMED * VEC))
 #define LANE(columns) ((int)get_local_id(0) / (columns))

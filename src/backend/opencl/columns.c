@@ -69,3 +69,31 @@ void graft_opencl_arg_columns(struct graft_opencl_args *args, const struct graft
     graft_opencl_arg_int(args, columns->rows_each);
     graft_opencl_arg_int(args, columns->columns);
 }
+
+struct graft_opencl_columns graft_opencl_columns_of(const struct graft_opencl_device *device,
+                                                    const struct graft_call *call,
+                                                    enum graft_opencl_family family)
+{
+    const struct graft_shape *x = &call->in[0].shape;
+    return graft_opencl_columns_make(device, family, 1, graft_opencl_rows(x), graft_opencl_inner(x));
+}
+
+static const char *check(const struct graft_opencl_device *device, const struct graft_call *call,
+                         enum graft_opencl_family family, struct graft_variant_info *info)
+{
+    const struct graft_opencl_columns columns = graft_opencl_columns_of(device, call, family);
+    info->workspace_bytes = (uint64_t)(2 * columns.chunks * columns.inner) * sizeof(float);
+    return NULL;
+}
+
+const char *graft_opencl_check_chunks(const struct graft_opencl_device *device, const struct graft_call *call,
+                                      struct graft_variant_info *info)
+{
+    return check(device, call, GRAFT_OPENCL_CPU, info);
+}
+
+const char *graft_opencl_check_lanes(const struct graft_opencl_device *device, const struct graft_call *call,
+                                     struct graft_variant_info *info)
+{
+    return check(device, call, GRAFT_OPENCL_GPU, info);
+}

@@ -30,7 +30,18 @@ struct graft_opencl_range graft_opencl_combine_range(const struct graft_opencl_c
                                                      int64_t count);
 /* Six arguments: int rows, inner, blocks, chunks, rows_each, columns. */
 void graft_opencl_arg_columns(struct graft_opencl_args *args, const struct graft_opencl_columns *columns);
-/* The variants of such an op: "chunks" for CPUs, "lanes" for GPUs. */
+
+/* For ops that make two sums over the rows of input 0, part[2][chunk][inner] in the workspace: the columns of
+ * a call, and the two variants' check. */
+struct graft_opencl_columns graft_opencl_columns_of(const struct graft_opencl_device *device,
+                                                    const struct graft_call *call,
+                                                    enum graft_opencl_family family);
+const char *graft_opencl_check_chunks(const struct graft_opencl_device *device, const struct graft_call *call,
+                                      struct graft_variant_info *info);
+const char *graft_opencl_check_lanes(const struct graft_opencl_device *device, const struct graft_call *call,
+                                     struct graft_variant_info *info);
+
+/* The variants of an op of columns: "chunks" for CPUs, "lanes" for GPUs. */
 #define GRAFT_OPENCL_COLUMNS_VARIANTS(op, check_chunks, check_lanes, open_, run_)                            \
     static const struct graft_opencl_variant variants[] = {                                                  \
         {.name = "chunks", .family = GRAFT_OPENCL_CPU, .check = check_chunks, .open = open_, .run = run_},   \

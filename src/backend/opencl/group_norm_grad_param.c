@@ -4,33 +4,6 @@
 enum { X, DY, STATS };
 enum { SUMS, COMBINE };
 
-static struct graft_opencl_columns columns_of(const struct graft_opencl_device *device,
-                                              const struct graft_call *call, enum graft_opencl_family family)
-{
-    const struct graft_shape *x = &call->in[X].shape;
-    return graft_opencl_columns_make(device, family, 1, graft_opencl_rows(x), graft_opencl_inner(x));
-}
-
-static const char *check(const struct graft_opencl_device *device, const struct graft_call *call,
-                         enum graft_opencl_family family, struct graft_variant_info *info)
-{
-    const struct graft_opencl_columns columns = columns_of(device, call, family);
-    info->workspace_bytes = (uint64_t)(2 * columns.chunks * columns.inner) * sizeof(float);
-    return NULL;
-}
-
-static const char *check_chunks(const struct graft_opencl_device *device, const struct graft_call *call,
-                                struct graft_variant_info *info)
-{
-    return check(device, call, GRAFT_OPENCL_CPU, info);
-}
-
-static const char *check_lanes(const struct graft_opencl_device *device, const struct graft_call *call,
-                               struct graft_variant_info *info)
-{
-    return check(device, call, GRAFT_OPENCL_GPU, info);
-}
-
 static enum graft_status open(struct graft_opencl_device *device, struct graft_opencl_kernel *kernel)
 {
     const enum graft_status status = graft_opencl_simple_add(device, kernel, "group_norm_grad_param");
@@ -41,7 +14,8 @@ static enum graft_status run(struct graft_opencl_device *device, struct graft_op
                              const struct graft_tensor *in, const struct graft_tensor *out,
                              struct graft_tensor workspace)
 {
-    const struct graft_opencl_columns columns = columns_of(device, &kernel->call, kernel->variant->family);
+    const struct graft_opencl_columns columns =
+        graft_opencl_columns_of(device, &kernel->call, kernel->variant->family);
     const struct graft_group_layout layout =
         graft_group_layout_of(&kernel->call.in[X].shape, kernel->call.attributes.group_norm.groups);
     struct graft_opencl_range range = graft_opencl_columns_range(&columns, 1);
@@ -73,4 +47,5 @@ static enum graft_status run(struct graft_opencl_device *device, struct graft_op
     return status;
 }
 
-GRAFT_OPENCL_COLUMNS_VARIANTS(group_norm_grad_param, check_chunks, check_lanes, open, run);
+GRAFT_OPENCL_COLUMNS_VARIANTS(group_norm_grad_param, graft_opencl_check_chunks, graft_opencl_check_lanes,
+                              open, run);
