@@ -105,8 +105,11 @@ static enum graft_status allocate(struct graft_trainer *trainer, const struct gr
     const struct graft_model *const model = trainer->model;
     trainer->factors = graft_allocate(context, (size_t)model->stage_count, sizeof *trainer->factors);
     trainer->host_weights = graft_allocate(context, (size_t)model->batch, sizeof(double));
-    trainer->host_losses = graft_allocate(context, (size_t)model->batch, sizeof(double));
-    trainer->host_logits = graft_allocate(context, (size_t)(model->batch * model->classes), sizeof(double));
+    /* Whole parts are read: the last one may reach beyond the batch, by less than it. */
+    const uint64_t row_bytes = graft_trainer_real_bytes(trainer, 1);
+    const size_t most_rows = 2 * (size_t)model->batch;
+    trainer->host_losses = graft_allocate(context, most_rows, (size_t)row_bytes);
+    trainer->host_logits = graft_allocate(context, most_rows, (size_t)(row_bytes * (uint64_t)model->classes));
     if (options->class_weights) {
         trainer->class_weights =
             graft_allocate(context, (size_t)model->classes, sizeof *trainer->class_weights);

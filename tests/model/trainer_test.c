@@ -16,15 +16,18 @@ struct session {
     struct graft_trainer *trainer;
 };
 
-static enum graft_status session_try(struct graft_context *context, int64_t batch,
-                                     const struct graft_trainer_options *options, struct session *session)
+static enum graft_status session_try_norm(struct graft_context *context, int64_t batch,
+                                          enum graft_batch_norm_mode norm,
+                                          const struct graft_trainer_options *options,
+                                          struct session *session)
 {
     const struct graft_model_options of_model = {.batch = batch,
                                                  .height = SIDE,
                                                  .width = SIDE,
                                                  .classes = CLASSES,
                                                  .real = GRAFT_DTYPE_F64,
-                                                 .training = true};
+                                                 .training = true,
+                                                 .bn = norm};
     *session = (struct session){0};
     assert_int_equal(graft_device_open(context, "reference", &session->device), GRAFT_OK);
     assert_int_equal(graft_model_open(context, "tiny_convnet", &of_model, &session->model), GRAFT_OK);
@@ -32,6 +35,12 @@ static enum graft_status session_try(struct graft_context *context, int64_t batc
     assert_int_equal(graft_model_initialize(session->model, session->variables, 5, 0), GRAFT_OK);
     return graft_trainer_open(session->device, session->model, session->variables, options,
                               &session->trainer);
+}
+
+static enum graft_status session_try(struct graft_context *context, int64_t batch,
+                                     const struct graft_trainer_options *options, struct session *session)
+{
+    return session_try_norm(context, batch, GRAFT_BATCH_NORM_FROZEN, options, session);
 }
 
 static void session_open(struct graft_context *context, int64_t batch,
@@ -264,6 +273,59 @@ static void a_norm_that_is_not_finite_is_told(void **state)
     session_close(&session);
 }
 
+/* Pictures of labels {0, 1, 2, 0}, then of {2, 1, 0} and once more of 2, which counts in statistics only. */
+static const int32_t two_parts[8] = {0, 1, 2, 0, 2, 1, 0, 2};
+
+static void step_on(struct session *session, int64_t first, int64_t valid)
+{
+    static double pixels[8 * PIXELS];
+    for (int i = 0; i < 8 * PIXELS; i++) {
+        pixels[i] = sin((double)(i % PIXELS * (two_parts[i / PIXELS] + 2)));
+    }
+    struct graft_step step = {.input = pixels + first * PIXELS,
+                              .labels = two_parts + first,
+                              .valid = valid,
+                              .learning_rate = 1,
+                              .number = 1,
+                              .no_update = true};
+    if (graft_trainer_step(session->trainer, &step) != GRAFT_OK) {
+        fail_msg("%s", graft_context_error(graft_graph_context(session->model->graph)));
+    }
+}
+
+/* Seven rows in parts of four: what the last part lacks are its own first rows, as running statistics show.
+ */
+static void parts_are_filled_up_with_their_own_rows(void **state)
+{
+    struct session whole, parts;
+    const struct graft_trainer_options cut = {.micro_batch = 4}, plain = {.micro_batch = 0};
+    double moved = 0;
+    assert_int_equal(session_try_norm(*state, 7, GRAFT_BATCH_NORM_TRAIN, &cut, &whole), GRAFT_OK);
+    assert_int_equal(session_try_norm(*state, 4, GRAFT_BATCH_NORM_TRAIN, &plain, &parts), GRAFT_OK);
+    assert_int_equal(graft_trainer_micro_batch(whole.trainer), 4);
+    step_on(&whole, 0, 7);
+    step_on(&parts, 0, 4);
+    step_on(&parts, 4, 3);
+    for (int p = 0; p < whole.model->parameter_count; p++) {
+        const struct graft_model_parameter *const parameter = &whole.model->parameters[p];
+        double a[128], b[128];
+        const uint64_t bytes = (uint64_t)elements(&whole, p) * sizeof *a;
+        if (!parameter->state) {
+            continue;
+        }
+        assert_true(bytes <= sizeof a);
+        assert_int_equal(graft_variables_read(whole.variables, parameter->name, a, bytes), GRAFT_OK);
+        assert_int_equal(graft_variables_read(parts.variables, parameter->name, b, bytes), GRAFT_OK);
+        for (int64_t i = 0; i < elements(&whole, p); i++) {
+            assert_near(a[i], b[i]);
+            moved += fabs(a[i]);
+        }
+    }
+    assert_true(moved > 1);
+    session_close(&whole);
+    session_close(&parts);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -273,6 +335,7 @@ int main(void)
         cmocka_unit_test(gradients_are_clipped_to_their_common_norm),
         cmocka_unit_test(micro_batches_are_clipped_together),
         cmocka_unit_test(a_norm_that_is_not_finite_is_told),
+        cmocka_unit_test(parts_are_filled_up_with_their_own_rows),
     };
     return cmocka_run_group_tests(tests, test_open_context, test_close_context);
 }
