@@ -62,6 +62,8 @@ static const struct graft_case cases[] = {
      * all stages on two units */
     {"tiles_4", SAME(RELU), .in = {REAL(1, 5, 7, 16), REAL(17, 3, 3, 16), ABSENT, REAL(1, 5, 7, 17)}},
     {"tiles_110", SAME(RELU), .in = {REAL(1, 38, 42, 16), REAL(17, 3, 3, 16), ABSENT, REAL(1, 38, 42, 17)}},
+    {"tiles_shifted", CONVOLUTION_ATTRIBUTES(1, 1, 1, 1, 1, 0, 0, 1, 1),
+     .in = {REAL(1, 9, 7, 16), REAL(17, 3, 3, 16)}},
     /* NaN and Inf go where the sum takes them, and nowhere else */
     {"special", SAME(NONE), .in = {REAL_OF(SPECIAL, 1, 9, 9, 3), REAL(20, 3, 3, 3), REAL(20)},
      .tiers = GRAFT_TIER_ROUNDING},

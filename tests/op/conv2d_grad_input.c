@@ -14,6 +14,8 @@ static const struct graft_case cases[] = {
      .in = {REAL(1, 5, 7, 17), REAL(17, 3, 3, 16)}},
     {"tiles_110", CONVOLUTION_ATTRIBUTES(1, 1, 1, 1, 1, 1, 1, 1, 1, .size = {38, 42}),
      .in = {REAL(1, 38, 42, 17), REAL(17, 3, 3, 16)}},
+    {"tiles_shifted", CONVOLUTION_ATTRIBUTES(1, 1, 1, 1, 1, 2, 1, 2, 1, .size = {9, 7}),
+     .in = {REAL(1, 10, 8, 17), REAL(17, 3, 3, 16)}},
     {"special", CONVOLUTION_ATTRIBUTES(2, 2, 1, 1, 1, 1, 1, 1, 1, .size = {9, 9}),
      .in = {REAL_OF(SPECIAL, 1, 5, 5, 3), REAL(3, 3, 3, 7)}, .tiers = GRAFT_TIER_ROUNDING},
 };
