@@ -249,6 +249,8 @@ static void launches_are_checked(void **state)
         .dimensions = 1, .global = {64}, .local = {device->traits.max_items[0] + 1}};
     assert_int_equal(graft_opencl_launch(device, &kernel, 0, &args, &range), GRAFT_ERROR_UNSUPPORTED);
     assert_non_null(strstr(graft_context_error(f->context), "fill"));
+    assert_non_null(
+        strstr(graft_context_error(f->context), "work-items in dimension 0")); /* not: too large a group */
     range = (struct graft_opencl_range){
         .dimensions = 2, .global = {64, 64}, .local = {device->traits.max_group, 2}};
     if (device->traits.max_group <= device->traits.max_items[0] && device->traits.max_items[1] >= 2) {
