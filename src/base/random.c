@@ -71,12 +71,18 @@ uint32_t graft_random_below(struct graft_random *random, uint32_t bound)
     return number % bound;
 }
 
-double graft_random_normal(struct graft_random *random)
+double graft_normal_of(uint64_t pair)
 {
     const double pi = 3.14159265358979323846;
-    const double radius = ((double)graft_random_u32(random) + 1) * 0x1p-32; /* (0, 1]: log is finite */
-    const double angle = (double)graft_random_u32(random) * 0x1p-32;
+    const double radius = ((double)(uint32_t)pair + 1) * 0x1p-32; /* (0, 1]: log is finite */
+    const double angle = (double)(uint32_t)(pair >> 32) * 0x1p-32;
     return sqrt(-2 * log(radius)) * cos(2 * pi * angle);
+}
+
+double graft_random_normal(struct graft_random *random)
+{
+    const uint64_t radius = graft_random_u32(random), angle = graft_random_u32(random);
+    return graft_normal_of(radius | angle << 32);
 }
 
 uint64_t graft_hash_text(const char *text)

@@ -30,6 +30,13 @@ float graft_random_uniform(struct graft_random *random);
 uint32_t graft_random_below(struct graft_random *random, uint32_t bound);
 /* Standard normal (Box–Muller). */
 double graft_random_normal(struct graft_random *random);
+/* values[i] = (float)(scale * graft_random_normal(random)), the same bits, much faster. */
+void graft_random_normals(struct graft_random *random, double scale, float *values, int64_t count);
+
+/* What two words make, the first in the low half: for graft_random_normal and its tests. */
+double graft_normal_of(uint64_t pair);
+#define GRAFT_NORMAL_BATCH 64 /* so many at a time are fast */
+void graft_normals_of(const uint64_t *pairs, double scale, float *values, int64_t count);
 
 /* FNV-1a, 64 bit, of a text: to make a stream number from a name. */
 uint64_t graft_hash_text(const char *text);

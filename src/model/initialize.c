@@ -9,20 +9,6 @@
 
 #define PIECE 16384 /* elements that a thread draws at a time */
 
-static double next(struct graft_random *random, const struct graft_model_parameter *parameter)
-{
-    const double scale = (double)parameter->scale;
-    switch (parameter->start) {
-    case GRAFT_START_UNIFORM:
-        return scale * (2.0 * (double)graft_random_uniform(random) - 1.0);
-    case GRAFT_START_NORMAL:
-        return scale * graft_random_normal(random);
-    case GRAFT_START_CONSTANT:
-        break;
-    }
-    return scale;
-}
-
 struct drawing {
     const struct graft_model_parameter *parameter;
     uint64_t seed, stream;
@@ -30,6 +16,18 @@ struct drawing {
     bool wide; /* f64 */
     void *data;
 };
+
+static void draw_values(struct graft_random *random, const struct graft_model_parameter *parameter,
+                        float *values, int64_t count)
+{
+    const double scale = (double)parameter->scale;
+    if (parameter->start == GRAFT_START_NORMAL)
+        graft_random_normals(random, scale, values, count);
+    for (int64_t i = 0; i < count && parameter->start != GRAFT_START_NORMAL; ++i)
+        values[i] = parameter->start == GRAFT_START_UNIFORM
+                        ? (float)(scale * (2.0 * (double)graft_random_uniform(random) - 1.0))
+                        : parameter->scale;
+}
 
 /* Item: a piece, from its own place in the parameter's stream on. */
 static void draw(void *argument, int64_t item, int thread)
@@ -39,14 +37,16 @@ static void draw(void *argument, int64_t item, int thread)
     const int64_t first = item * PIECE, end = graft_min_i64(first + PIECE, drawing->count);
     const int words = drawing->parameter->start == GRAFT_START_NORMAL ? 2 : 1;
     struct graft_random random;
+    float values[1024];
     graft_random_start(&random, drawing->seed, drawing->stream);
     graft_random_skip(&random, (uint64_t)first * (uint64_t)words);
-    for (int64_t i = first; i < end; ++i) {
-        const double value = next(&random, drawing->parameter);
-        if (drawing->wide)
-            ((double *)drawing->data)[i] = (double)(float)value; /* the same number as in f32 */
-        else
-            ((float *)drawing->data)[i] = (float)value;
+    if (!drawing->wide)
+        draw_values(&random, drawing->parameter, (float *)drawing->data + first, end - first);
+    for (int64_t at = first; at < end && drawing->wide; at += 1024) { /* the same numbers as in f32 */
+        const int64_t count = graft_min_i64(1024, end - at);
+        draw_values(&random, drawing->parameter, values, count);
+        for (int64_t i = 0; i < count; ++i)
+            ((double *)drawing->data)[at + i] = (double)values[i];
     }
 }
 

@@ -149,6 +149,56 @@ static void distributions_have_their_moments(void **state)
     assert_in_range(low, 870, 1130); /* 1000 ± 5 standard deviations */
 }
 
+static void expect_normals(const uint64_t *pairs, double scale, const float *values, int count)
+{
+    for (int i = 0; i < count; i++) {
+        const float expected = (float)(scale * graft_normal_of(pairs[i]));
+        if (memcmp(&expected, &values[i], sizeof expected) != 0) {
+            fail_msg("%016llx, scale %g: %a, not %a", (unsigned long long)pairs[i], scale, (double)values[i],
+                     (double)expected);
+        }
+    }
+}
+
+/* The fast way gives the bits of the plain one: at the ends of each branch, and one after the other. */
+static void many_normals_are_the_same_numbers(void **state)
+{
+    (void)state;
+    enum { EDGES = 24, MANY = 1 << 20 };
+    static uint64_t pairs[EDGES * EDGES * 3 * 3];
+    static float values[MANY];
+    uint32_t edges[EDGES] = {0xb504f333}; /* 2^32 sqrt(1/2): where m changes */
+    int count = 0;
+    for (int i = 1; i < EDGES; i++) {
+        edges[i] =
+            i <= 8 ? (uint32_t)i << 29 : (uint32_t)1 << (2 * (i - 8)); /* eighths of a turn, powers of 2 */
+    }
+    for (int i = 0; i < EDGES * 3; i++) {
+        for (int k = 0; k < EDGES * 3; k++) {
+            const uint32_t radius = edges[i / 3] + (uint32_t)(i % 3) - 1;
+            const uint32_t angle = edges[k / 3] + (uint32_t)(k % 3) - 1;
+            pairs[count++] = radius | (uint64_t)angle << 32;
+        }
+    }
+    static const double scales[] = {1, -0.3, 0, 1e-40, 3e37};
+    for (size_t i = 0; i < sizeof scales / sizeof scales[0]; i++) {
+        graft_normals_of(pairs, scales[i], values, count);
+        expect_normals(pairs, scales[i], values, count);
+    }
+    struct graft_random many, each;
+    graft_random_start(&many, 5, 0x123456789);
+    graft_random_skip(&many, ((uint64_t)0xffffffff << 2) - 4002); /* over the end of the counter's low half */
+    each = many;
+    graft_random_normals(&many, 0.02, values, MANY - 77);
+    for (int i = 0; i < MANY - 77; i++) {
+        const float expected = (float)(0.02 * graft_random_normal(&each));
+        assert_memory_equal(&values[i], &expected, sizeof expected);
+    }
+    for (int i = 0; i < 9; i++) {
+        assert_int_equal(graft_random_u32(&many), graft_random_u32(&each));
+    }
+}
+
 /* Vectors of the FNV reference: 64-bit FNV-1a of "", "a" and "foobar". */
 static void hash_gives_the_published_numbers(void **state)
 {
@@ -535,6 +585,7 @@ int main(void)
         cmocka_unit_test(normal_numbers_are_finite),
         cmocka_unit_test(streams_have_64_bits),
         cmocka_unit_test(distributions_have_their_moments),
+        cmocka_unit_test(many_normals_are_the_same_numbers),
         cmocka_unit_test(hash_gives_the_published_numbers),
         cmocka_unit_test(shapes_are_counted_compared_and_checked),
         cmocka_unit_test(the_nearest_name_is_proposed),
