@@ -5,6 +5,7 @@
  * (backend/opencl/compile.h) until nobody asks any more.
  */
 #include "backend/opencl/compile.h"
+#include "compile_launch.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -19,12 +20,22 @@
 
 #define SOCKET 0
 #define MOST 64 /* platforms, devices of one */
+#define KEPT 8  /* programs whose kernels may be asked for */
+
+/* A program that was built. */
+struct built {
+    char *options;
+    char *source;
+    cl_program program;
+};
 
 /* Between requests. */
 struct helper {
     struct graft_compile_request last; /* the device that is open */
     cl_device_id device;
     cl_context context;
+    struct built kept[KEPT];
+    unsigned next; /* of kept, to be replaced */
 };
 
 /* A request with what follows it. */
@@ -33,6 +44,7 @@ struct work {
     char *identity;
     char *options;
     char *source;
+    char *kernel;
 };
 
 static bool receive(void *data, size_t size)
@@ -92,6 +104,7 @@ static void close_work(struct work *work)
     free(work->identity);
     free(work->options);
     free(work->source);
+    free(work->kernel);
     *work = (struct work){.identity = NULL};
 }
 
@@ -107,7 +120,40 @@ static bool receive_work(struct work *work)
     work->identity = receive_text(work->request.identity_size);
     work->options = work->identity != NULL ? receive_text(work->request.options_size) : NULL;
     work->source = work->options != NULL ? receive_text(work->request.source_size) : NULL;
-    return work->source != NULL;
+    work->kernel = work->source != NULL ? receive_text(work->request.kernel_size) : NULL;
+    return work->kernel != NULL;
+}
+
+static void forget(struct built *built)
+{
+    if (built->program != NULL) {
+        clReleaseProgram(built->program);
+    }
+    free(built->options);
+    free(built->source);
+    *built = (struct built){.program = NULL};
+}
+
+/* The program, if it was built before. */
+static cl_program find_program(const struct helper *helper, const struct work *work)
+{
+    for (unsigned i = 0; i < KEPT; i++) {
+        const struct built *const built = &helper->kept[i];
+        if (built->program != NULL && strcmp(built->options, work->options) == 0 &&
+            strcmp(built->source, work->source) == 0) {
+            return built->program;
+        }
+    }
+    return NULL;
+}
+
+/* Takes the program, and the texts from the work. */
+static void keep_program(struct helper *helper, struct work *work, cl_program program)
+{
+    struct built *const built = &helper->kept[helper->next++ % KEPT];
+    forget(built);
+    *built = (struct built){work->options, work->source, program};
+    work->options = work->source = NULL;
 }
 
 /* The device asked for, if it is that one; opened once. */
@@ -137,6 +183,9 @@ static bool open_device(struct helper *helper, const struct work *work)
     }
     const cl_context_properties properties[] = {CL_CONTEXT_PLATFORM, (cl_context_properties)platform, 0};
     cl_int code = CL_SUCCESS;
+    for (unsigned i = 0; i < KEPT; i++) {
+        forget(&helper->kept[i]);
+    }
     if (helper->context != NULL) {
         clReleaseContext(helper->context);
     }
@@ -180,33 +229,53 @@ static unsigned char *read_binary(cl_program program, uint64_t *result)
     return binary;
 }
 
-static bool serve(struct helper *helper, const struct work *work)
+/* Builds the program; NULL with what goes wrong in reply and log. */
+static cl_program build(const struct helper *helper, const struct work *work,
+                        struct graft_compile_reply *reply, char **log)
 {
-    struct graft_compile_reply reply = {.magic = GRAFT_COMPILE_MAGIC, .result = GRAFT_COMPILE_NO_DEVICE};
-    cl_program program = NULL;
-    char *log = NULL;
-    unsigned char *binary = NULL;
     const char *const source = work->source;
     cl_int code = CL_SUCCESS;
-    if (open_device(helper, work)) {
-        program = clCreateProgramWithSource(helper->context, 1, (const char **)&source, NULL, &code);
+    const cl_program program =
+        clCreateProgramWithSource(helper->context, 1, (const char **)&source, NULL, &code);
+    if (program == NULL) {
+        return NULL;
     }
-    if (program != NULL) {
-        const double begin = now();
-        reply.code = clBuildProgram(program, 1, &helper->device, work->options, NULL, NULL);
-        reply.seconds = now() - begin;
-        reply.result = reply.code == CL_SUCCESS ? GRAFT_COMPILE_BUILT : GRAFT_COMPILE_FAILED;
-        if (reply.code != CL_SUCCESS) {
-            log = read_log(helper, program, &reply.log_size);
-        } else if (work->request.binary != 0) {
+    const double begin = now();
+    reply->code = clBuildProgram(program, 1, &helper->device, work->options, NULL, NULL);
+    reply->seconds = now() - begin;
+    reply->result = reply->code == CL_SUCCESS ? GRAFT_COMPILE_BUILT : GRAFT_COMPILE_FAILED;
+    if (reply->code == CL_SUCCESS) {
+        return program;
+    }
+    *log = read_log(helper, program, &reply->log_size);
+    clReleaseProgram(program);
+    return NULL;
+}
+
+static bool serve(struct helper *helper, struct work *work)
+{
+    struct graft_compile_reply reply = {.magic = GRAFT_COMPILE_MAGIC, .result = GRAFT_COMPILE_NO_DEVICE};
+    char *log = NULL;
+    unsigned char *binary = NULL;
+    if (open_device(helper, work)) {
+        cl_program program = find_program(helper, work);
+        if (program != NULL) {
+            reply.result = GRAFT_COMPILE_BUILT;
+        } else {
+            program = build(helper, work, &reply, &log);
+            if (program != NULL) {
+                keep_program(helper, work, program);
+            }
+        }
+        if (program != NULL && work->kernel[0] != '\0') {
+            (void)graft_compile_launch(helper->context, helper->device, program, work->kernel);
+        }
+        if (program != NULL && work->request.binary != 0) {
             binary = read_binary(program, &reply.binary_size);
         }
     }
     const bool good =
         give(&reply, sizeof(reply)) && give(log, reply.log_size) && give(binary, (size_t)reply.binary_size);
-    if (program != NULL) {
-        clReleaseProgram(program);
-    }
     free(log);
     free(binary);
     return good;

@@ -91,7 +91,8 @@ struct graft_backend {
      */
     enum graft_status (*check)(struct graft_device *device, const struct graft_call *call, int variant,
                                struct graft_variant_info *info);
-    /* Builds what the call needs (OpenCL: programs). */
+    /* Gets ready what the call needs. What takes long (OpenCL: programs) may wait for synchronize, or for the
+     * first use, and fail there. */
     enum graft_status (*kernel_open)(struct graft_device *device, const struct graft_call *call, int variant,
                                      struct graft_kernel **kernel);
     /* Packs the constant inputs (call.constant); called before the first run and whenever they have changed.

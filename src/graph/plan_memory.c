@@ -256,7 +256,7 @@ static enum graft_status open_kernels(struct graft_plan *plan)
             return graft_fail_prefix(plan->context, status, "layer %s",
                                      node->layer >= 0 ? plan->graph->layers[node->layer] : "-");
     }
-    return GRAFT_OK;
+    return plan->device->backend->synchronize(plan->device, NULL);
 }
 
 enum graft_status graft_plan_acquire(struct graft_plan *plan)

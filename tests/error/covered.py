@@ -22,7 +22,7 @@ strchr strcmp strcpy strcspn strerror strlen strncasecmp strncat strncmp strncpy
 strtod strtol strtoll strtoul strtoull sysconf uselocale freelocale munmap dirfd closedir fclose fgets free
 __assert_fail nanosleep kill sigaction sigemptyset shutdown sigabbrev_np time dladdr environ __environ secure_getenv
 posix_spawn_file_actions_destroy posix_spawnattr_destroy posix_spawnattr_init posix_spawnattr_setflags
-posix_spawnattr_setsigdefault posix_spawnattr_setsigmask
+posix_spawnattr_setsigdefault posix_spawnattr_setsigmask setsockopt
 """.split())
 
 # By malloc, which they use.

@@ -8,16 +8,19 @@
  *   slow-once=FILE:SECONDS    the same, but only the first time, as if the driver kept what it built: FILE
  *                             remembers (a line for each source and options)
  *   slow-binary=SECONDS       each build from a binary takes so much longer
- *   log=FILE                  a line for each build: "source" or "binary", and the process
+ *   log=FILE                  a line for each build: "source" or "binary", and the process; and for each
+ *                             launch in graft-compile: "launch"
  *   driver=VERSION            the driver's version
  *   name=TEXT                 the device's name ("_" stands for a blank)
  *   skip=KERNEL               launches of this kernel do nothing
+ *   crash-launch=KERNEL       a launch of this kernel crashes, in graft-compile only
  */
 #define CL_TARGET_OPENCL_VERSION 120
 #define CL_USE_DEPRECATED_OPENCL_1_1_APIS
 #define CL_USE_DEPRECATED_OPENCL_1_2_APIS
 #include <CL/cl_layer.h>
 
+#include <errno.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -170,6 +173,16 @@ static cl_int CL_API_CALL launch(cl_command_queue queue, cl_kernel kernel, cl_ui
 {
     char value[512], name[256] = "";
     target->clGetKernelInfo(kernel, CL_KERNEL_FUNCTION_NAME, sizeof name, name, NULL);
+    if (strcmp(program_invocation_short_name, "graft-compile") == 0) {
+        if (fault("log", value) != NULL) {
+            char line[64];
+            snprintf(line, sizeof line, "launch %ld", (long)getpid());
+            append_line(value, line);
+        }
+        if (fault("crash-launch", value) != NULL && strcmp(name, value) == 0) {
+            abort();
+        }
+    }
     if (fault("skip", value) != NULL && strcmp(name, value) == 0) {
         return event != NULL ? target->clEnqueueMarkerWithWaitList(queue, waits, wait, event) : CL_SUCCESS;
     }

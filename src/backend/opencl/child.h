@@ -1,40 +1,35 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Compiling in a child process: the helper graft-compile, which is started at the first request, serves
- * several, and ends by itself. Looked for in this order: $GRAFT_COMPILER (empty: none is used), beside the
- * library, beside the program, where it is installed.
+ * A process of the helper graft-compile, which serves several requests, one after the other, and ends by
+ * itself. Looked for in this order: $GRAFT_COMPILER (empty: none is used), beside the library, beside the
+ * program, where it is installed. What is asked of several at once: jobs.h.
  */
 #ifndef GRAFT_SRC_BACKEND_OPENCL_CHILD_H
 #define GRAFT_SRC_BACKEND_OPENCL_CHILD_H
 
-#include "backend/opencl/opencl.h"
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
 
-struct graft_opencl_compiled {
-    bool built;
-    cl_int code;    /* of clBuildProgram */
-    double seconds; /* that it took */
-    char *log;      /* if it failed; "" */
-    char *binary;   /* if asked for and there */
-    size_t binary_size;
+struct graft_opencl_child {
+    pid_t pid; /* 0: it does not run */
+    int socket;
+    bool unused; /* nothing was asked since it was started */
 };
-
-/*
- * Compiles in the child. *asked is false if that was not possible (no helper, or the device cannot be opened
- * twice): then nothing is known of the program. Fails if the compiler crashed or took longer than
- * $GRAFT_COMPILE_TIMEOUT seconds (240): GRAFT_ERROR_DEVICE with program and device, or GRAFT_ERROR_CANCELLED,
- * GRAFT_ERROR_MEMORY. Close what was compiled in any case.
- */
-GRAFT_MUST_CHECK enum graft_status graft_opencl_child_compile(struct graft_opencl_device *device,
-                                                              const struct graft_opencl_source *source,
-                                                              const char *options, bool binary,
-                                                              struct graft_opencl_compiled *compiled,
-                                                              bool *asked);
-void graft_opencl_compiled_close(struct graft_context *context, struct graft_opencl_compiled *compiled);
-
-/* Ends the helper, if it runs. */
-void graft_opencl_child_close(struct graft_opencl_device *device);
 
 /* The helper's path; false if there is none. */
 bool graft_opencl_child_find(char *path, size_t size);
+
+/* Starts it, if it does not run; false if that is not possible here. */
+bool graft_opencl_child_start(struct graft_opencl_child *child);
+
+/* Ends it, unless it has ended or was never started, and describes how it ended: "crashed with SIGSEGV". */
+void graft_opencl_child_end(struct graft_opencl_child *child, char *text, size_t size);
+
+/* Notices that it has ended by itself, so that nothing is left of it. */
+void graft_opencl_child_reap(struct graft_opencl_child *child);
+
+/* False if it does not take all of it. */
+bool graft_opencl_child_give(const struct graft_opencl_child *child, const void *data, size_t size);
 
 #endif

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * What the library and its helper graft-compile tell each other through a socket: a hello, the
- * magic, from the helper; then one request and one reply a program. Both run on the same machine, so numbers are as the machine has them; the magic holds the version.
+ * magic, from the helper; then one request and one reply a program. Both run on the same machine, so numbers
+ * are as the machine has them; the magic holds the version.
  */
 #ifndef GRAFT_SRC_BACKEND_OPENCL_COMPILE_H
 #define GRAFT_SRC_BACKEND_OPENCL_COMPILE_H
@@ -12,12 +13,13 @@
 #include <stdint.h>
 #include <stdio.h>
 
-#define GRAFT_COMPILE_MAGIC 0x31434347u /* the last byte is the version */
+#define GRAFT_COMPILE_MAGIC 0x32434347u /* the first byte is the version */
 #define GRAFT_COMPILE_LOG 65536         /* longer build logs are cut */
 #define GRAFT_COMPILE_MOST (256u << 20) /* bytes of a source or a binary */
 #define GRAFT_COMPILE_IDLE 10           /* seconds without a request after which the helper ends */
 
-/* Followed by identity, options and source: so many bytes each, the zero that ends them included. */
+/* Followed by identity, options, source and the kernel's name: so many bytes each, the zero that ends them
+ * included. */
 struct graft_compile_request {
     uint32_t magic;
     uint32_t platform; /* index, as the loader lists them */
@@ -27,6 +29,7 @@ struct graft_compile_request {
     uint32_t identity_size;
     uint32_t options_size;
     uint32_t source_size;
+    uint32_t kernel_size; /* "": the program only; else the kernel is launched once, before the reply */
 };
 
 enum graft_compile_result {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* OpenCL devices behind the backend contract: list, open, buffers, waiting. */
-#include "backend/opencl/child.h"
 #include "backend/opencl/internal.h"
+#include "backend/opencl/jobs.h"
 #include "backend/opencl/upload.h"
 
 #include "base/context.h"
@@ -39,7 +39,7 @@ static void close_device(struct graft_device *base)
     graft_opencl_upload_close(device);
     graft_opencl_queue_close(device);
     graft_opencl_programs_close(device);
-    graft_opencl_child_close(device);
+    graft_opencl_helpers_close(device);
     graft_opencl_clblast_close(device);
     if (device->none != NULL)
         clReleaseMemObject(device->none);
@@ -243,6 +243,10 @@ static enum graft_status buffer_fill(struct graft_device *base, struct graft_ten
 static enum graft_status synchronize(struct graft_device *base, double *seconds)
 {
     struct graft_opencl_device *device = (struct graft_opencl_device *)base;
+    const enum graft_status status = graft_opencl_programs_build(device);
+    graft_opencl_helpers_reap(device);
+    if (status != GRAFT_OK)
+        return status;
     return seconds != NULL ? graft_opencl_time(device, seconds) : graft_opencl_finish(device);
 }
 

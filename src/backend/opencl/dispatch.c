@@ -93,12 +93,17 @@ enum graft_status graft_opencl_kernel_open(struct graft_device *base, const stru
     kernel->variant = find_variant(device, rows[call->op], number);
     if (info.prepared_bytes > 0)
         status = graft_buffer_open(base, info.prepared_bytes, &kernel->prepared.buffer);
-    if (status == GRAFT_OK)
+    if (status == GRAFT_OK) {
+        device->deferring = true;
         status = kernel->variant->open(device, kernel);
+        device->deferring = false;
+    }
     if (status != GRAFT_OK) {
         graft_opencl_kernel_close(base, (struct graft_kernel *)kernel);
         return status;
     }
+    kernel->next_waiting = device->waiting;
+    device->waiting = kernel;
     *result = (struct graft_kernel *)kernel;
     return GRAFT_OK;
 }
@@ -109,7 +114,9 @@ enum graft_status graft_opencl_kernel_prepare(struct graft_device *base, struct 
     struct graft_opencl_kernel *kernel = (struct graft_opencl_kernel *)given;
     if (kernel->variant->prepare == NULL)
         return GRAFT_OK;
-    return kernel->variant->prepare((struct graft_opencl_device *)base, kernel, in);
+    const enum graft_status status = graft_opencl_ready((struct graft_opencl_device *)base, kernel);
+    return status == GRAFT_OK ? kernel->variant->prepare((struct graft_opencl_device *)base, kernel, in)
+                              : status;
 }
 
 enum graft_status graft_opencl_kernel_run(struct graft_device *base, struct graft_kernel *given,
@@ -117,7 +124,10 @@ enum graft_status graft_opencl_kernel_run(struct graft_device *base, struct graf
                                           struct graft_tensor workspace)
 {
     struct graft_opencl_kernel *kernel = (struct graft_opencl_kernel *)given;
-    return kernel->variant->run((struct graft_opencl_device *)base, kernel, in, out, workspace);
+    const enum graft_status status = graft_opencl_ready((struct graft_opencl_device *)base, kernel);
+    return status == GRAFT_OK
+               ? kernel->variant->run((struct graft_opencl_device *)base, kernel, in, out, workspace)
+               : status;
 }
 
 void graft_opencl_kernel_close(struct graft_device *base, struct graft_kernel *given)
@@ -125,9 +135,14 @@ void graft_opencl_kernel_close(struct graft_device *base, struct graft_kernel *g
     struct graft_opencl_kernel *kernel = (struct graft_opencl_kernel *)given;
     if (kernel == NULL)
         return;
+    struct graft_opencl_kernel **waiting = &((struct graft_opencl_device *)base)->waiting;
+    while (*waiting != NULL && *waiting != kernel)
+        waiting = &(*waiting)->next_waiting;
+    if (*waiting == kernel)
+        *waiting = kernel->next_waiting;
     if (kernel->variant->close != NULL)
         kernel->variant->close((struct graft_opencl_device *)base, kernel);
-    for (int i = 0; i < kernel->steps; i++)
+    for (int i = 0; i < kernel->ready; i++)
         clReleaseKernel(kernel->step[i]);
     if (kernel->prepared.buffer != NULL)
         graft_buffer_close(base, &kernel->prepared.buffer, kernel->info.prepared_bytes);

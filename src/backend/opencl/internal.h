@@ -8,6 +8,10 @@
 /* Seconds from an arbitrary beginning. */
 double graft_opencl_now(void);
 
+/* Builds all programs that were wanted up to now, and makes the kernels that were opened. */
+enum graft_status graft_opencl_programs_build(struct graft_opencl_device *device);
+/* Makes the kernels that open has added, if they are not there. */
+enum graft_status graft_opencl_ready(struct graft_opencl_device *device, struct graft_opencl_kernel *kernel);
 /* Keeps what was compiled on disk and releases all programs. */
 void graft_opencl_programs_close(struct graft_opencl_device *device);
 

@@ -59,7 +59,7 @@ struct graft_opencl_traits {
 };
 
 struct graft_opencl_program; /* program.c */
-struct graft_opencl_child;   /* child.c */
+struct graft_opencl_helpers; /* jobs.c */
 struct graft_opencl_upload;  /* upload.c */
 
 /* Whether the driver itself keeps what it compiles: as seen so far. */
@@ -76,12 +76,14 @@ struct graft_opencl_device {
     cl_platform_id platform;
     cl_device_id id;
     cl_context context;
-    cl_command_queue queue; /* in order */
+    cl_command_queue queue;             /* in order */
     struct graft_opencl_upload *upload; /* NULL before the first write that takes that way */
-    cl_mem none;            /* 64 bytes: what absent tensors point to */
+    cl_mem none;                        /* 64 bytes: what absent tensors point to */
     struct graft_opencl_traits traits;
-    struct graft_opencl_program *programs; /* built in this process */
-    struct graft_opencl_child *child;      /* child.c */
+    struct graft_opencl_program *programs; /* wanted or built in this process */
+    struct graft_opencl_helpers *helpers;  /* jobs.c */
+    struct graft_opencl_kernel *waiting;   /* opened since the device was synchronized: not made yet */
+    bool deferring;                        /* a call's kernels are named now, and built when they are used */
     enum graft_opencl_keeping keeping;
     bool told_unkept; /* that programs cannot be kept on disk */
 
@@ -109,6 +111,9 @@ struct graft_opencl_kernel {
     const struct graft_opencl_variant *variant;
     struct graft_variant_info info;
     int steps; /* kernels added by open */
+    int ready; /* of them are there */
+    struct graft_opencl_kernel *next_waiting;
+    struct graft_opencl_program *program[GRAFT_OPENCL_MAX_STEPS];
     cl_kernel step[GRAFT_OPENCL_MAX_STEPS];
     size_t step_group[GRAFT_OPENCL_MAX_STEPS]; /* the most work-items of a group for this kernel */
     const char *step_name[GRAFT_OPENCL_MAX_STEPS];
@@ -155,7 +160,8 @@ void *graft_opencl_state(struct graft_opencl_device *device, struct graft_opencl
  * Adds the kernel `name` of cl/<source> (for example "binary.cl") as the next step (0, 1, …). The options are
  * -D definitions ("-DVEC=%d -DTRANSPOSE=1"); -cl-std=CL1.2 is added, and -DACTIVATION=… where the call has
  * one that epilogues do not know (cl/common.h). Programs are shared per (source, options), built at the first
- * use, and kept on disk. A failure to compile names file and line in cl/ and quotes the log.
+ * use (in a variant's open: not yet, but with all others that are wanted by then), and kept on disk. A
+ * failure to compile names file and line in cl/ and quotes the log.
  */
 GRAFT_MUST_CHECK enum graft_status graft_opencl_add(struct graft_opencl_device *device,
                                                     struct graft_opencl_kernel *kernel, const char *source,

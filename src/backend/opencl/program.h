@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: MIT */
+/* Programs of a device: which are wanted (program.c), and how they come about (build.c). */
+#ifndef GRAFT_SRC_BACKEND_OPENCL_PROGRAM_H
+#define GRAFT_SRC_BACKEND_OPENCL_PROGRAM_H
+
+#include "backend/opencl/internal.h"
+
+struct graft_opencl_program {
+    struct graft_opencl_program *next;
+    cl_program program; /* NULL: not built yet */
+    const struct graft_opencl_source *source;
+    char *options;
+    char *key;
+    double seconds;      /* what compiling from source took when it was seen first */
+    bool store;          /* to be kept on disk when the device is closed */
+    bool queued;         /* wanted since programs were built last, or kernels of it were */
+    const char **wanted; /* those kernels; static texts */
+    int n_wanted, wanted_capacity;
+};
+
+/*
+ * Builds what is queued, and has the kernels' second half compiled. Fails as graft_opencl_program does;
+ * *failed is the program then, NULL if it was none. The others stay queued.
+ */
+GRAFT_MUST_CHECK enum graft_status graft_opencl_build_queued(struct graft_opencl_device *device,
+                                                             struct graft_opencl_program **failed);
+
+/* Keeps its binary on disk. */
+void graft_opencl_program_store(struct graft_opencl_device *device, const struct graft_opencl_program *entry);
+
+#endif
