@@ -226,15 +226,40 @@ QUESTION(clGetContextInfo,
 QUESTION(clGetCommandQueueInfo,
          (cl_command_queue object, cl_command_queue_info what, size_t size, void *value, size_t *needed),
          (object, what, size, value, needed), size, value)
-CREATE(cl_context, clCreateContext, CONTEXT,
-       (const cl_context_properties *properties, cl_uint count, const cl_device_id *ids,
-        void(CL_CALLBACK *notify)(const char *, const void *, size_t, void *), void *user, cl_int *result),
-       (properties, count, ids, notify, user, result))
 CREATE(cl_command_queue, clCreateCommandQueue, QUEUE,
        (cl_context context, cl_device_id id, cl_command_queue_properties properties, cl_int *result),
        (context, id, properties, result))
 COUNTED(clRetainContext, CONTEXT, 1, cl_context)
 COUNTED(clReleaseContext, CONTEXT, -1, cl_context)
+
+static void keep_context(cl_context context)
+{
+    REAL(clRetainContext)(void) next(context);
+}
+
+/* One context of the driver stands for all of a device, so that programs outlive trials (see below). */
+cl_context clCreateContext(const cl_context_properties *properties, cl_uint count, const cl_device_id *ids,
+                           void(CL_CALLBACK *notify)(const char *, const void *, size_t, void *), void *user,
+                           cl_int *result)
+{
+    static cl_context kept;
+    static cl_device_id kept_id;
+    REAL(clCreateContext)
+    if (fails("clCreateContext", result)) {
+        return NULL;
+    }
+    const bool simple = count == 1 && notify == NULL;
+    const bool same = simple && kept != NULL && kept_id == ids[0];
+    const cl_context made = same ? kept : next(properties, count, ids, notify, user, result);
+    if (made != NULL && simple) {
+        kept = made;
+        kept_id = ids[0];
+        keep_context(made); /* for who asked, or for us */
+        *result = CL_SUCCESS;
+    }
+    atomic_fetch_add(&objects[CONTEXT], made != NULL);
+    return made;
+}
 COUNTED(clRetainCommandQueue, QUEUE, 1, cl_command_queue)
 COUNTED(clReleaseCommandQueue, QUEUE, -1, cl_command_queue)
 
@@ -248,34 +273,136 @@ CREATE(cl_mem, clCreateSubBuffer, BUFFER,
 COUNTED(clRetainMemObject, BUFFER, 1, cl_mem)
 COUNTED(clReleaseMemObject, BUFFER, -1, cl_mem)
 
-/* ---- programs and kernels */
-CREATE(cl_program, clCreateProgramWithSource, PROGRAM,
-       (cl_context context, cl_uint count, const char **texts, const size_t *sizes, cl_int *result),
-       (context, count, texts, sizes, result))
-CREATE(cl_program, clCreateProgramWithBinary, PROGRAM,
-       (cl_context context, cl_uint count, const cl_device_id *ids, const size_t *sizes,
-        const unsigned char **binaries, cl_int *each, cl_int *result),
-       (context, count, ids, sizes, binaries, each, result))
-CALL(clBuildProgram,
-     (cl_program program, cl_uint count, const cl_device_id *ids, const char *options,
-      void(CL_CALLBACK *notify)(cl_program, void *), void *user),
-     (program, count, ids, options, notify, user))
+/*
+ * ---- programs and kernels
+ *
+ * A trial builds what all trials before it have built, and a driver needs a tenth of a second for each
+ * program that it has compiled before (PoCL): so what was built stays, and stands for the same source and
+ * options later. What the library sees as a program is one of these.
+ */
+#define MAX_PROGRAMS 512
+#define MAX_OPTIONS 1200
+static struct seen {
+    cl_program real; /* NULL: free */
+    cl_context context;
+    uint64_t source; /* its hash; 0: from a binary */
+} seen[MAX_PROGRAMS];
+static struct built {
+    cl_context context;
+    cl_program real;
+    uint64_t source;
+    char options[MAX_OPTIONS];
+} built[MAX_PROGRAMS];
+static int built_count;
+
+static struct seen *seen_of(cl_program program)
+{
+    return (struct seen *)(void *)program;
+}
+
+static void count_real(cl_program program, bool more)
+{
+    if (more) {
+        REAL(clRetainProgram)(void) next(program);
+    } else {
+        REAL(clReleaseProgram)(void) next(program);
+    }
+}
+
+/* A program for the library to see; it takes the real one. */
+static cl_program show_program(cl_context context, cl_program real, uint64_t source)
+{
+    for (int i = 0; i < MAX_PROGRAMS && real != NULL; i++) {
+        if (seen[i].real == NULL) {
+            seen[i] = (struct seen){real, context, source};
+            atomic_fetch_add(&objects[PROGRAM], 1);
+            return (cl_program)(void *)&seen[i];
+        }
+    }
+    return NULL;
+}
+
+cl_program clCreateProgramWithSource(cl_context context, cl_uint count, const char **texts,
+                                     const size_t *sizes, cl_int *result)
+{
+    REAL(clCreateProgramWithSource)
+    uint64_t hash = 0xcbf29ce484222325u;
+    if (fails("clCreateProgramWithSource", result)) {
+        return NULL;
+    }
+    for (cl_uint i = 0; i < count; i++) {
+        const size_t size = sizes != NULL && sizes[i] != 0 ? sizes[i] : strlen(texts[i]);
+        for (size_t k = 0; k < size; k++) {
+            hash = (hash ^ (unsigned char)texts[i][k]) * 0x100000001b3u;
+        }
+    }
+    return show_program(context, next(context, count, texts, sizes, result), hash);
+}
+
+cl_program clCreateProgramWithBinary(cl_context context, cl_uint count, const cl_device_id *ids,
+                                     const size_t *sizes, const unsigned char **binaries, cl_int *each,
+                                     cl_int *result)
+{
+    REAL(clCreateProgramWithBinary)
+    if (fails("clCreateProgramWithBinary", result)) {
+        return NULL;
+    }
+    return show_program(context, next(context, count, ids, sizes, binaries, each, result), 0);
+}
+
+cl_int clBuildProgram(cl_program program, cl_uint count, const cl_device_id *ids, const char *options,
+                      void(CL_CALLBACK *notify)(cl_program, void *), void *user)
+{
+    REAL(clBuildProgram)
+    struct seen *const see = seen_of(program);
+    cl_int code;
+    if (fails("clBuildProgram", &code)) {
+        return code;
+    }
+    const char *const text = options != NULL ? options : "";
+    for (int i = 0; i < built_count; i++) {
+        if (built[i].source == see->source && built[i].context == see->context &&
+            strcmp(built[i].options, text) == 0) {
+            count_real(built[i].real, true);
+            count_real(see->real, false);
+            see->real = built[i].real;
+            return CL_SUCCESS;
+        }
+    }
+    code = next(see->real, count, ids, options, notify, user);
+    if (code == CL_SUCCESS && see->source != 0 && built_count < MAX_PROGRAMS && strlen(text) < MAX_OPTIONS) {
+        struct built *const entry = &built[built_count++];
+        *entry = (struct built){.context = see->context, .real = see->real, .source = see->source};
+        (void)snprintf(entry->options, sizeof entry->options, "%s", text);
+        count_real(entry->real, true);
+    }
+    return code;
+}
+
+cl_int clReleaseProgram(cl_program program)
+{
+    cl_int code = CL_SUCCESS;
+    count_real(seen_of(program)->real, false);
+    seen_of(program)->real = NULL;
+    atomic_fetch_sub(&objects[PROGRAM], 1);
+    return fails("clReleaseProgram", &code) ? code : CL_SUCCESS;
+}
+
 QUESTION(clGetProgramInfo,
          (cl_program object, cl_program_info what, size_t size, void *value, size_t *needed),
-         (object, what, size, value, needed), what == CL_PROGRAM_BINARIES ? 0 : size, value)
+         (seen_of(object)->real, what, size, value, needed), what == CL_PROGRAM_BINARIES ? 0 : size, value)
 QUESTION(clGetProgramBuildInfo,
          (cl_program object, cl_device_id id, cl_program_build_info what, size_t size, void *value,
           size_t *needed),
-         (object, id, what, size, value, needed), size, value)
+         (seen_of(object)->real, id, what, size, value, needed), size, value)
 CREATE(cl_kernel, clCreateKernel, KERNEL, (cl_program program, const char *name, cl_int *result),
-       (program, name, result))
+       (seen_of(program)->real, name, result))
 QUESTION(clGetKernelWorkGroupInfo,
          (cl_kernel object, cl_device_id id, cl_kernel_work_group_info what, size_t size, void *value,
           size_t *needed),
          (object, id, what, size, value, needed), size, value)
 CALL(clSetKernelArg, (cl_kernel kernel, cl_uint index, size_t size, const void *value),
      (kernel, index, size, value))
-COUNTED(clReleaseProgram, PROGRAM, -1, cl_program)
 COUNTED(clReleaseKernel, KERNEL, -1, cl_kernel)
 
 /* ---- the queue */
