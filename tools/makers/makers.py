@@ -141,12 +141,15 @@ WINOGRAD_LOCAL = (("--case", "conv2d/tiles_4/rounding", "--variant", "winograd4_
                   ("--case", "conv2d_grad_weight/tiles_28/rounding", "--variant", "winograd4_local"))
 # Kernels that the small cases of a variant do not reach: where there are more tiles, those of a block go through all
 # stages in one kernel (conv2d), or through kernels of their own (conv2d_grad_weight); long sums are cut and added up;
-# powers, exponentials and 3x3 filters along channels have kernels beside those of their op.
+# powers, exponentials, thin matrices, rows and 3x3 filters along channels have kernels beside those of their op.
 OTHER_KERNELS = (("--case", "conv2d/tiles_110/rounding", "--variant", "winograd4"),
                  ("--case", "conv2d_grad_weight/tiles_in_phases/rounding", "--variant", "winograd4"),
                  ("--case", "conv2d_grad_weight/two_chunks/rounding"),
                  ("--case", "conv2d_grad_weight/dw_s2_pad_after/rounding", "--variant", "depthwise"),
-                 ("--case", "binary/pow_silu/rounding"), ("--case", "unary_grad/silu_special/rounding"))
+                 ("--case", "matmul/few_rows/rounding", "--variant", "thin"),
+                 ("--case", "matmul/few_terms_ta/rounding", "--variant", "thin"),
+                 ("--case", "reduce/rows/rounding"), ("--case", "binary/pow_silu/rounding"),
+                 ("--case", "unary_grad/silu_special/rounding"))
 
 
 def known():
