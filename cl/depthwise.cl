@@ -11,6 +11,7 @@
  * Required -D: VEC, SPAN=1 (vector.h). Work-group: 1 × 1 × 1; with VEC=1 g × 1 × 1, any g.
  */
 #include "gather.h"
+#include "items.h"
 #include "vector.h"
 
 /* Where vectors are written out, a work-group is one work-item, and no compiler is to make vectors of them.
@@ -171,54 +172,61 @@ DEPTHWISE_NINE(depthwise_shared, 1) /* the taps of a pixel are those of the next
 DEPTHWISE_NINE(depthwise_apart, 0)
 #endif
 
-/*
- * Range: channels / g.run, lines / g.tiles. The numbers: row_end: lines (images × grid_y), run: channels of a
- * work-item, pixel: channels. w as depthwise_pack writes it.
- */
-KERNEL void depthwise(global const float *x, const ulong x_at, global const float *w, const ulong w_at,
-                      global const float *bias, const ulong bias_at, global const float *residual,
-                      const ulong residual_at, global float *y, const ulong y_at, const int16 numbers0,
-                      const int16 numbers1)
+/* Lines [line_first, line_end) of channels [c_first, c_end). */
+static inline void depthwise_lines(const struct gather *g, const int line_first, const int line_end,
+                                   const int c_first, const int c_end, global const float *x,
+                                   global const float *w, global const float *bias,
+                                   global const float *residual, global float *y)
 {
-    const struct gather g = gather_of(numbers0, numbers1);
-    const int c_first = (int)get_global_id(0) * g.run, c_end = min(c_first + g.run, g.pixel);
-    const int line_first = (int)get_global_id(1) * g.tiles, line_end = min(line_first + g.tiles, g.row_end);
-    const int low_x = g.base_x + min(0, (g.taps_x - 1) * g.tap_x);
-    const int high_x = g.base_x + max(0, (g.taps_x - 1) * g.tap_x) + (BLOCK - 1) * g.step_x;
-    x += x_at;
-    w += w_at;
-    y += y_at;
-    bias += bias_at;
-    residual += residual_at;
+    const int low_x = g->base_x + min(0, (g->taps_x - 1) * g->tap_x);
+    const int high_x = g->base_x + max(0, (g->taps_x - 1) * g->tap_x) + (BLOCK - 1) * g->step_x;
     for (int line = line_first; line < line_end; ++line) {
-        const struct depthwise_line l = depthwise_line_of(&g, line);
-        for (int v = 0; v < g.grid_x; v += BLOCK) {
-            const int count = min(BLOCK, g.grid_x - v);
+        const struct depthwise_line l = depthwise_line_of(g, line);
+        for (int v = 0; v < g->grid_x; v += BLOCK) {
+            const int count = min(BLOCK, g->grid_x - v);
             const bool inside =
-                count == BLOCK && v * g.step_x + low_x >= 0 && v * g.step_x + high_x < g.width;
-            const long to = l.to + (long)v * g.to_step_x * g.pixel;
+                count == BLOCK && v * g->step_x + low_x >= 0 && v * g->step_x + high_x < g->width;
+            const long to = l.to + (long)v * g->to_step_x * g->pixel;
             int c = c_first;
 #if VEC > 1
-            global const float *zeros = w + (long)g.packed * g.pixel;
-            if (g.taps_y == 3 && g.taps_x == 3)
-                c = g.step_x == g.tap_x
-                        ? depthwise_shared(&g, line, v, c, c_end, x, w, zeros, bias, residual, y)
-                        : depthwise_apart(&g, line, v, c, c_end, x, w, zeros, bias, residual, y);
+            global const float *zeros = w + (long)g->packed * g->pixel;
+            if (g->taps_y == 3 && g->taps_x == 3)
+                c = g->step_x == g->tap_x
+                        ? depthwise_shared(g, line, v, c, c_end, x, w, zeros, bias, residual, y)
+                        : depthwise_apart(g, line, v, c, c_end, x, w, zeros, bias, residual, y);
 #endif
             for (; c < c_end; c += VEC) {
                 const int n_c = min(VEC, c_end - c);
                 real sum[BLOCK];
-                const real start = (g.flags & 1) ? load_some(bias + c, n_c) : (real)(0.0f);
+                const real start = (g->flags & 1) ? load_some(bias + c, n_c) : (real)(0.0f);
                 _Pragma("unroll") for (int i = 0; i < BLOCK; ++i) sum[i] = start;
                 if (inside && n_c == VEC)
-                    depthwise_any(&g, &l, x + c, w + c, v, sum);
+                    depthwise_any(g, &l, x + c, w + c, v, sum);
                 else
                     _Pragma("unroll") for (int i = 0; i < BLOCK; ++i) if (i < count) sum[i] =
-                        depthwise_one(&g, &l, x + c, w + c, v + i, n_c, start);
+                        depthwise_one(g, &l, x + c, w + c, v + i, n_c, start);
                 _Pragma("unroll") for (int i = 0; i < BLOCK; ++i) if (i < count) depthwise_finish(
-                    sum[i], g.flags, residual, y, to + (long)i * g.to_step_x * g.pixel + c, n_c);
+                    sum[i], g->flags, residual, y, to + (long)i * g->to_step_x * g->pixel + c, n_c);
             }
         }
+    }
+}
+
+/*
+ * Items: channels / g.run, lines / g.tiles, 1. The numbers: row_end: lines (images × grid_y), run: channels
+ * of an item, pixel: channels. w as depthwise_pack writes it.
+ */
+KERNEL void depthwise(global const float *x, const ulong x_at, global const float *w, const ulong w_at,
+                      global const float *bias, const ulong bias_at, global const float *residual,
+                      const ulong residual_at, global float *y, const ulong y_at, const int16 numbers0,
+                      const int16 numbers1, ITEM_ARGUMENTS)
+{
+    const struct gather g = gather_of(numbers0, numbers1);
+    for (ITEM_LOOP(at)) {
+        const int c_first = at.x * g.run, line_first = at.y * g.tiles;
+        depthwise_lines(&g, line_first, min(line_first + g.tiles, g.row_end), c_first,
+                        min(c_first + g.run, g.pixel), x + x_at, w + w_at, bias + bias_at,
+                        residual + residual_at, y + y_at);
     }
 }
 

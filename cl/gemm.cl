@@ -11,8 +11,8 @@
  *
  * Required -D: VECTOR, ROWS (gemm_tile.h).
  */
-#include "gather.h"
-#include "gemm_tile.h"
+#include "gather_tile.h"
+#include "items.h"
 #include "outer_tile.h"
 
 #define SINGLE __attribute__((reqd_work_group_size(1, 1, 1)))
@@ -66,159 +66,37 @@ SINGLE kernel void gemm_pack(global const float *from, const ulong from_at, glob
     }
 }
 
-/* Where the rows of a tile are: pixel of a (may lie outside), offset in y. */
-struct gather_rows {
-    long from[ROWS]; /* offset of tap (0, 0) in a */
-    long to[ROWS];
-    int y[ROWS], x[ROWS];
-    int inside; /* every tap of every row is a pixel of a */
-};
-
-static inline void gather_locate(const struct gather *g, const int row_first, struct gather_rows *rows)
-{
-    rows->inside = 1;
-    if (g->tap_y == 0 && g->taps_y * g->taps_x == 1) { /* rows are the pixels of a and of y */
-        for (int i = 0; i < ROWS; ++i) {
-            const int row = min(row_first + i, g->row_end - 1);
-            rows->from[i] = (long)row * g->pixel;
-            rows->to[i] = (long)row * g->leading;
-        }
-        return;
-    }
-    int v = row_first % g->grid_x;
-    int u = row_first / g->grid_x;
-    int n = u / g->grid_y;
-    u -= n * g->grid_y;
-    const int low_y = min(0, (g->taps_y - 1) * g->tap_y), high_y = max(0, (g->taps_y - 1) * g->tap_y);
-    const int low_x = min(0, (g->taps_x - 1) * g->tap_x), high_x = max(0, (g->taps_x - 1) * g->tap_x);
-    for (int i = 0; i < ROWS; ++i) {
-        const int y = u * g->step_y + g->base_y, x = v * g->step_x + g->base_x;
-        rows->y[i] = y;
-        rows->x[i] = x;
-        rows->from[i] = (((long)n * g->height + y) * g->width + x) * g->pixel;
-        rows->to[i] = (((long)n * g->to_height + u * g->to_step_y + g->to_base_y) * g->to_width +
-                       v * g->to_step_x + g->to_base_x) *
-                      g->leading;
-        if (y + low_y < 0 || y + high_y >= g->height || x + low_x < 0 || x + high_x >= g->width)
-            rows->inside = 0;
-        if (row_first + i + 1 >= g->row_end)
-            continue; /* past the end: the last row again */
-        if (++v == g->grid_x) {
-            v = 0;
-            if (++u == g->grid_y) {
-                u = 0;
-                ++n;
-            }
-        }
-    }
-}
-
-/* The terms of one step: taps [tap, tap_end), floats [run_first, run_first + run) of each; all: there is one
- * step. */
-struct gather_block {
-    int tap, tap_end, run_first, run;
-    bool all, begun, ended;
-};
-
-/* Tile `rows` of a panel of `columns`: sums += the terms of a block; after the last one y is written. */
-static inline void gather_tile(const struct gather *g, const struct gather_block *block,
-                               const struct gather_rows *rows, const int count, const int columns,
-                               global const float *a, global const float *b, global const float *zeros,
-                               tile_vector *sums, global float *y, const struct tile_epilogue *epilogue)
-{
-    tile_vector sum0[ROWS], sum1[ROWS];
-    _Pragma("unroll") for (int i = 0; i < ROWS; ++i)
-    {
-        sum0[i] = block->begun ? sums[2 * i] : (tile_vector)(0.0f);
-        sum1[i] = block->begun ? sums[2 * i + 1] : (tile_vector)(0.0f);
-    }
-    /* Inside, taps that follow each other in a and in b are one run. */
-    const bool merge =
-        block->all && rows->inside && g->tap_x == 1 && g->tap_column == 1 && g->pixel == g->run;
-    const int tap_step = merge ? g->taps_x : 1, run = block->run * tap_step;
-    for (int tap = block->tap; tap < block->tap_end; tap += tap_step) {
-        const int tap_y = tap / g->taps_x, tap_x = tap - tap_y * g->taps_x;
-        const int move_y = tap_y * g->tap_y, move_x = tap_x * g->tap_x;
-        const long move = ((long)move_y * g->width + move_x) * g->pixel + block->run_first;
-        global const float *row[ROWS];
-        if (rows->inside) {
-            _Pragma("unroll") for (int i = 0; i < ROWS; ++i) row[i] = a + (rows->from[i] + move);
-        } else {
-            _Pragma("unroll") for (int i = 0; i < ROWS; ++i)
-            {
-                const bool there = (uint)(rows->y[i] + move_y) < (uint)g->height &&
-                                   (uint)(rows->x[i] + move_x) < (uint)g->width;
-                row[i] = there ? a + (rows->from[i] + move) : zeros;
-            }
-        }
-        const int place = g->first_tap + tap_y * g->tap_row + tap_x * g->tap_column;
-        global const float *tap_b = b + ((size_t)place * g->run + block->run_first) * COLUMNS;
-        if (columns > VECTOR)
-            TILE_RUN(sum0, sum1, row, tap_b, run);
-        else
-            TILE_RUN_HALF(sum0, row, tap_b, run);
-    }
-    if (block->ended && columns == COLUMNS && count == ROWS) {
-        TILE_FINISH_WHOLE(sum0, sum1, y, rows->to, epilogue);
-        return;
-    }
-    _Pragma("unroll") for (int i = 0; i < ROWS; ++i)
-    {
-        sums[2 * i] = sum0[i];
-        sums[2 * i + 1] = sum1[i];
-    }
-    for (int i = 0; block->ended && i < count; ++i)
-        tile_finish_row(sums + 2 * i, y, rows->to[i], columns, epilogue);
-}
-
 /*
  * b: panels as gemm_pack writes them, zeros: `run` floats of 0. The terms are taken in blocks (block_taps
- * taps, or block_run floats of one), so that a block of b stays in the cache for BAND tiles; between blocks
- * sums are in private memory. Range: panels of all groups, rows / (ROWS × tiles), batches.
+ * taps, or block_run floats of one), so that a block of b stays in the cache for GATHER_BAND tiles; between blocks
+ * sums are in private memory. Items: panels of all groups, rows / (ROWS × tiles), batches.
  */
 SINGLE kernel void gemm_gather(global const float *a, const ulong a_at, global const float *b,
                                const ulong b_at, const ulong zeros_at, global const float *bias,
                                const ulong bias_at, global const float *residual, const ulong residual_at,
                                global float *y, const ulong y_at, const int16 numbers0, const int16 numbers1,
                                const int block_taps, const int block_run, const int a_batch,
-                               const ulong b_batch, const int y_batch)
+                               const ulong b_batch, const int y_batch, ITEM_ARGUMENTS)
 {
     const struct gather g = gather_of(numbers0, numbers1);
-    const int panel = (int)get_global_id(0), batch = (int)get_global_id(2);
-    const int group = panel / g.panels, column = panel % g.panels * COLUMNS;
-    const int columns = min(g.columns - column, COLUMNS), taps = g.taps_y * g.taps_x;
-    const size_t y_skip = (size_t)batch * y_batch + (size_t)group * g.columns + column;
-    global const float *zeros = b + b_at + zeros_at;
-    const struct tile_epilogue epilogue =
-        tile_epilogue_of((g.flags & 1) ? bias + bias_at + group * g.columns + column : 0,
-                         (g.flags & 2) ? residual + residual_at + y_skip : 0, g.flags);
-    a += a_at + (size_t)batch * a_batch + (size_t)group * g.group;
-    b += b_at + batch * b_batch + (size_t)panel * g.packed * COLUMNS;
-    y += y_at + y_skip;
-    tile_vector done[BAND * ROWS * 2];
-    struct gather_rows located[BAND];
-
-    const int first = g.row_first + (int)get_global_id(1) * g.tiles * ROWS;
-    const int last = min(first + g.tiles * ROWS, g.row_end);
-    for (int band = first; band < last; band += BAND * ROWS) {
-        const int tiles = min(BAND, (last - band + ROWS - 1) / ROWS);
-        for (int tile = 0; tile < tiles; ++tile)
-            gather_locate(&g, band + tile * ROWS, &located[tile]);
-        struct gather_block block = {.all = block_taps >= taps && block_run >= g.run};
-        do {
-            block.tap_end = min(block.tap + block_taps, taps);
-            block.run = min(block_run, g.run - block.run_first);
-            block.begun = block.tap > 0 || block.run_first > 0;
-            block.ended = block.tap_end >= taps && block.run_first + block.run >= g.run;
-            for (int tile = 0; tile < tiles; ++tile)
-                gather_tile(&g, &block, &located[tile], min(ROWS, last - band - tile * ROWS), columns, a, b,
-                            zeros, done + tile * ROWS * 2, y, &epilogue);
-            block.run_first += block.run;
-            if (block.run_first >= g.run) {
-                block.run_first = 0;
-                block.tap = block.tap_end;
-            }
-        } while (!block.ended);
+    const bool dense = g.tap_y == 0 && g.taps_y * g.taps_x == 1 && block_run >= g.run;
+    for (ITEM_LOOP(at)) {
+        const int panel = at.x, batch = at.z;
+        const int group = panel / g.panels, column = panel % g.panels * COLUMNS;
+        const int columns = min(g.columns - column, COLUMNS);
+        const int first = g.row_first + at.y * g.tiles * ROWS;
+        const size_t y_skip = (size_t)batch * y_batch + (size_t)group * g.columns + column;
+        const struct tile_epilogue epilogue =
+            tile_epilogue_of((g.flags & 1) ? bias + bias_at + group * g.columns + column : 0,
+                             (g.flags & 2) ? residual + residual_at + y_skip : 0, g.flags);
+        const int last = min(first + g.tiles * ROWS, g.row_end);
+        global const float *from = a + (a_at + (size_t)batch * a_batch + (size_t)group * g.group);
+        global const float *panels = b + (b_at + batch * b_batch + (size_t)panel * g.packed * COLUMNS);
+        if (dense)
+            gather_dense(&g, first, last, columns, from, panels, y + (y_at + y_skip), &epilogue);
+        else
+            gather_band(&g, first, last, columns, block_taps, block_run, from, panels, b + (b_at + zeros_at),
+                        y + (y_at + y_skip), &epilogue);
     }
 }
 

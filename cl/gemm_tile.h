@@ -26,6 +26,21 @@ struct __attribute__((packed)) tile_memory {
 #define TILE_STORE(value, p) (((global struct tile_memory *)(p))->v = (value))
 #define COLUMNS (2 * VECTOR)
 
+#if VECTOR == 16
+#define TILE_HALF 8
+#elif VECTOR == 8
+#define TILE_HALF 4
+#else
+#define TILE_HALF 2
+#endif
+typedef GRAFT_PASTE(float, TILE_HALF) tile_half;
+struct __attribute__((packed)) tile_half_memory {
+    tile_half v;
+};
+/* The lower half of a vector; in registers the other half is 0. */
+#define TILE_LOAD_HALF(p) ((tile_vector)(((global const struct tile_half_memory *)(p))->v, (tile_half)(0.0f)))
+#define TILE_STORE_HALF(value, p) (((global struct tile_half_memory *)(p))->v = (value).lo)
+
 #ifdef FP_FAST_FMAF
 #define TILE_FMA(a, b, c) fma(a, b, c)
 #else
@@ -143,40 +158,39 @@ static inline void tile_finish_row(const tile_vector *sums, global float *y, con
         tile_finish(sums[1], y, at, VECTOR, columns - VECTOR, epilogue);
 }
 
-/* All rows of a tile whose columns are all there, from registers. Row i goes to y + to[i]. */
-#define TILE_FINISH_WHOLE(sum0, sum1, y, to, epilogue)                                                       \
+/* One vector of all rows, from registers: columns [column, column + VECTOR) or, LOAD and STORE being those of
+ * halves, half of them. */
+#define TILE_FINISH_COLUMN(LOAD, STORE, sum, column, y, to, epilogue)                                        \
     do {                                                                                                     \
         if ((epilogue)->bias) {                                                                              \
-            const tile_vector whole_bias0 = TILE_LOAD((epilogue)->bias);                                     \
-            const tile_vector whole_bias1 = TILE_LOAD((epilogue)->bias + VECTOR);                            \
-            _Pragma("unroll") for (int whole_i = 0; whole_i < ROWS; ++whole_i)                               \
-            {                                                                                                \
-                sum0[whole_i] += whole_bias0;                                                                \
-                sum1[whole_i] += whole_bias1;                                                                \
-            }                                                                                                \
+            const tile_vector finish_bias = LOAD((epilogue)->bias + (column));                               \
+            _Pragma("unroll") for (int finish_i = 0; finish_i < ROWS; ++finish_i) sum[finish_i] +=           \
+                finish_bias;                                                                                 \
         }                                                                                                    \
-        if ((epilogue)->residual) {                                                                          \
-            _Pragma("unroll") for (int whole_i = 0; whole_i < ROWS; ++whole_i)                               \
-            {                                                                                                \
-                sum0[whole_i] += TILE_LOAD((epilogue)->residual + (to)[whole_i]);                            \
-                sum1[whole_i] += TILE_LOAD((epilogue)->residual + (to)[whole_i] + VECTOR);                   \
-            }                                                                                                \
-        }                                                                                                    \
-        if ((epilogue)->accumulate) {                                                                        \
-            _Pragma("unroll") for (int whole_i = 0; whole_i < ROWS; ++whole_i)                               \
-            {                                                                                                \
-                const tile_vector whole_y0 = TILE_LOAD((y) + (to)[whole_i]);                                 \
-                const tile_vector whole_y1 = TILE_LOAD((y) + (to)[whole_i] + VECTOR);                        \
-                TILE_STORE(whole_y0 + tile_activate(sum0[whole_i], epilogue), (y) + (to)[whole_i]);          \
-                TILE_STORE(whole_y1 + tile_activate(sum1[whole_i], epilogue), (y) + (to)[whole_i] + VECTOR); \
-            }                                                                                                \
-            break;                                                                                           \
-        }                                                                                                    \
-        _Pragma("unroll") for (int whole_i = 0; whole_i < ROWS; ++whole_i)                                   \
-        {                                                                                                    \
-            TILE_STORE(tile_activate(sum0[whole_i], epilogue), (y) + (to)[whole_i]);                         \
-            TILE_STORE(tile_activate(sum1[whole_i], epilogue), (y) + (to)[whole_i] + VECTOR);                \
-        }                                                                                                    \
+        if ((epilogue)->residual)                                                                            \
+            _Pragma("unroll") for (int finish_i = 0; finish_i < ROWS; ++finish_i) sum[finish_i] +=           \
+                LOAD((epilogue)->residual + (to)[finish_i] + (column));                                      \
+        if ((epilogue)->accumulate)                                                                          \
+            _Pragma("unroll") for (int finish_i = 0; finish_i < ROWS; ++finish_i) sum[finish_i] =            \
+                LOAD((y) + (to)[finish_i] + (column)) + tile_activate(sum[finish_i], epilogue);              \
+        else                                                                                                 \
+            _Pragma("unroll") for (int finish_i = 0; finish_i < ROWS; ++finish_i) sum[finish_i] =            \
+                tile_activate(sum[finish_i], epilogue);                                                      \
+        _Pragma("unroll") for (int finish_i = 0; finish_i < ROWS; ++finish_i)                                \
+            STORE(sum[finish_i], (y) + (to)[finish_i] + (column));                                           \
+    } while (0)
+
+/* Whether a tile has all rows, and columns of whole or half vectors. */
+#define TILE_IS_WHOLE(columns, count) ((count) == ROWS && (columns) >= VECTOR && (columns) % TILE_HALF == 0)
+
+/* Such a tile. Row i goes to y + to[i]. */
+#define TILE_FINISH_WHOLE(sum0, sum1, columns, y, to, epilogue)                                              \
+    do {                                                                                                     \
+        TILE_FINISH_COLUMN(TILE_LOAD, TILE_STORE, sum0, 0, y, to, epilogue);                                 \
+        if ((columns) == COLUMNS)                                                                            \
+            TILE_FINISH_COLUMN(TILE_LOAD, TILE_STORE, sum1, VECTOR, y, to, epilogue);                        \
+        else if ((columns) > VECTOR)                                                                         \
+            TILE_FINISH_COLUMN(TILE_LOAD_HALF, TILE_STORE_HALF, sum1, VECTOR, y, to, epilogue);              \
     } while (0)
 
 #endif

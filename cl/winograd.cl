@@ -11,6 +11,7 @@
  *
  * Required -D: VEC, SPAN=1 (vector.h). Work-group: 1 × 1 × 1; with VEC=1 g × 1 × 1, any g.
  */
+#include "items.h"
 #include "kernel.h"
 #include "winograd.h"
 
@@ -65,51 +66,57 @@ KERNEL void winograd_filters(global const float *w, const ulong w_at, global flo
     }
 }
 
-/* Tile w.first + t goes to to[t × w.in_pitch]. Range: VEC=1: channels, tiles; else 1, blocks of `each` tiles.
+/* Tile w.first + t goes to to[t × w.in_pitch]. Items: VEC=1: channels, tiles; else 1, blocks of `each` tiles.
  */
 KERNEL void winograd_input(global const float *x, const ulong x_at, global float *to, const ulong to_at,
-                           const int16 numbers, const int each)
+                           const int16 numbers, const int each, ITEM_ARGUMENTS)
 {
     const struct winograd w = winograd_of(numbers);
-    const int first = w.first + (int)get_global_id(1) * each, end = min(first + each, w.end);
-    const int c_first = VEC == 1 ? (int)get_global_id(0) : 0, c_end = VEC == 1 ? c_first + 1 : w.channels;
-    if (c_first >= w.channels)
-        return;
-    for (int tile = first; tile < end; ++tile)
-        winograd_input_tile(&w, x + x_at, tile, c_first, c_end,
-                            to + to_at + (long)(tile - w.first) * w.in_pitch);
+    for (ITEM_LOOP(at)) {
+        const int first = w.first + at.y * each, end = min(first + each, w.end);
+        const int c_first = VEC == 1 ? at.x : 0, c_end = VEC == 1 ? c_first + 1 : w.channels;
+        if (c_first >= w.channels)
+            return;
+        for (int tile = first; tile < end; ++tile)
+            winograd_input_tile(&w, x + x_at, tile, c_first, c_end,
+                                to + to_at + (long)(tile - w.first) * w.in_pitch);
+    }
 }
 
-/* Range: VEC=1: filters, tiles; else 1, blocks of `each` tiles. */
+/* Items: VEC=1: filters, tiles; else 1, blocks of `each` tiles. */
 KERNEL void winograd_output(global const float *from, const ulong from_at, global const float *bias,
                             const ulong bias_at, global const float *residual, const ulong residual_at,
                             global float *y, const ulong y_at, const int16 numbers, const int flags,
-                            const int each)
+                            const int each, ITEM_ARGUMENTS)
 {
     const struct winograd w = winograd_of(numbers);
     const struct winograd_finish finish = {flags, bias + bias_at, residual + residual_at, y + y_at};
-    const int first = w.first + (int)get_global_id(1) * each, end = min(first + each, w.end);
-    const int o_first = VEC == 1 ? (int)get_global_id(0) : 0, o_end = VEC == 1 ? o_first + 1 : w.filters;
-    if (o_first >= w.filters)
-        return;
-    for (int tile = first; tile < end; ++tile)
-        winograd_output_tile(&w, from + from_at + (long)(tile - w.first) * w.out_pitch, tile, o_first, o_end,
-                             &finish);
+    for (ITEM_LOOP(at)) {
+        const int first = w.first + at.y * each, end = min(first + each, w.end);
+        const int o_first = VEC == 1 ? at.x : 0, o_end = VEC == 1 ? o_first + 1 : w.filters;
+        if (o_first >= w.filters)
+            return;
+        for (int tile = first; tile < end; ++tile)
+            winograd_output_tile(&w, from + from_at + (long)(tile - w.first) * w.out_pitch, tile, o_first,
+                                 o_end, &finish);
+    }
 }
 
-/* Tile w.first + t goes to to[t × w.out_pitch]. Range: VEC=1: filters, tiles; else 1, blocks of `each` tiles.
+/* Tile w.first + t goes to to[t × w.out_pitch]. Items: VEC=1: filters, tiles; else 1, blocks of `each` tiles.
  */
 KERNEL void winograd_gradient(global const float *dy, const ulong dy_at, global float *to, const ulong to_at,
-                              const int16 numbers, const int each)
+                              const int16 numbers, const int each, ITEM_ARGUMENTS)
 {
     const struct winograd w = winograd_of(numbers);
-    const int first = w.first + (int)get_global_id(1) * each, end = min(first + each, w.end);
-    const int o_first = VEC == 1 ? (int)get_global_id(0) : 0, o_end = VEC == 1 ? o_first + 1 : w.filters;
-    if (o_first >= w.filters)
-        return;
-    for (int tile = first; tile < end; ++tile)
-        winograd_gradient_tile(&w, dy + dy_at, tile, o_first, o_end,
-                               to + to_at + (long)(tile - w.first) * w.out_pitch);
+    for (ITEM_LOOP(at)) {
+        const int first = w.first + at.y * each, end = min(first + each, w.end);
+        const int o_first = VEC == 1 ? at.x : 0, o_end = VEC == 1 ? o_first + 1 : w.filters;
+        if (o_first >= w.filters)
+            return;
+        for (int tile = first; tile < end; ++tile)
+            winograd_gradient_tile(&w, dy + dy_at, tile, o_first, o_end,
+                                   to + to_at + (long)(tile - w.first) * w.out_pitch);
+    }
 }
 
 /*

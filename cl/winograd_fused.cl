@@ -8,6 +8,7 @@
  * Required -D: VEC = VECTOR, SPAN=1 (vector.h), ROWS (gemm_tile.h). Work-group: 1 × 1 × 1.
  */
 #include "gemm_tile.h"
+#include "items.h"
 #include "kernel.h"
 #include "winograd.h"
 
@@ -42,22 +43,21 @@ static inline void fused_product(const struct winograd *w, global const float *i
     }
 }
 
-/* filters: [point][panel][k][COLUMNS]. Work-item i takes blocks i, i + range, …; its scratch memory, of
- * `slice` floats, holds patches and then products. block: tiles, a multiple of ROWS. Range: any. */
+/* filters: [point][panel][k][COLUMNS]. Work-item i has scratch memory number i, of `slice` floats, which
+ * holds patches and then products. block: tiles, a multiple of ROWS. Items: blocks, 1, 1. */
 KERNEL void winograd_fused(global const float *x, const ulong x_at, global const float *filters,
                            const ulong filters_at, global const float *bias, const ulong bias_at,
                            global const float *residual, const ulong residual_at, global float *y,
                            const ulong y_at, global float *scratch, const ulong scratch_at, const ulong slice,
-                           const int16 numbers, const int flags, const int block)
+                           const int16 numbers, const int flags, const int block, ITEM_ARGUMENTS)
 {
     const struct winograd w = winograd_of(numbers);
     const struct winograd_finish finish = {flags, bias + bias_at, residual + residual_at, y + y_at};
     const long point = (long)(w.filters + COLUMNS - 1) / COLUMNS * COLUMNS * w.channels;
     global float *in = scratch + scratch_at + get_global_id(0) * slice;
     global float *out = in + (long)WINOGRAD_POINTS * w.in_point;
-    for (int first = w.first + (int)get_global_id(0) * block; first < w.end;
-         first += (int)get_global_size(0) * block) {
-        const int count = min(block, w.end - first);
+    for (ITEM_LOOP(at)) {
+        const int first = w.first + at.x * block, count = min(block, w.end - first);
         for (int t = 0; t < count; ++t)
             winograd_input_tile(&w, x + x_at, first + t, 0, w.channels, in + (long)t * w.in_pitch);
         for (int p = 0; p < WINOGRAD_POINTS; ++p)

@@ -92,7 +92,7 @@ enum graft_status graft_depthwise_run(struct graft_opencl_device *device, struct
     graft_opencl_arg_ints(&args, numbers + 16, 16);
     const struct graft_opencl_range range =
         range_of(device, kernel, graft_ceil_div(g.pixel, g.run), graft_ceil_div(g.row_end, g.tiles), 1);
-    return graft_opencl_launch(device, kernel, step, &args, &range);
+    return graft_opencl_launch_items(device, kernel, step, &args, &range);
 }
 
 static bool has_nine(const struct graft_opencl_kernel *kernel, const struct graft_conv *conv)

@@ -43,6 +43,8 @@ static void close_device(struct graft_device *base)
     graft_opencl_clblast_close(device);
     if (device->none != NULL)
         clReleaseMemObject(device->none);
+    if (device->tickets != NULL)
+        clReleaseMemObject(device->tickets);
     if (device->context != NULL)
         clReleaseContext(device->context);
     graft_release(context, device);
@@ -59,8 +61,12 @@ static enum graft_status open_parts(struct graft_opencl_device *device)
     if (code != CL_SUCCESS)
         return graft_opencl_fail(context, code, "clCreateContext", name);
     device->none = clCreateBuffer(device->context, CL_MEM_READ_WRITE, 64, NULL, &code);
+    if (code == CL_SUCCESS)
+        device->tickets = clCreateBuffer(device->context, CL_MEM_READ_WRITE,
+                                         GRAFT_OPENCL_TICKETS * sizeof(cl_int), NULL, &code);
     if (code != CL_SUCCESS)
         return graft_opencl_fail(context, code, "clCreateBuffer", name);
+    device->tickets_used = GRAFT_OPENCL_TICKETS;
     return graft_opencl_queue_open(device);
 }
 

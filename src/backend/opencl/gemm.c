@@ -181,7 +181,7 @@ enum graft_status graft_gemm_run_gather(struct graft_opencl_device *device,
         graft_opencl_arg_int(&args, products->y_batch);
         const struct graft_opencl_range range =
             range_of(panels, graft_ceil_div(g.row_end - g.row_first, block), products->batches);
-        const enum graft_status status = graft_opencl_launch(device, kernel, step, &args, &range);
+        const enum graft_status status = graft_opencl_launch_items(device, kernel, step, &args, &range);
         if (status != GRAFT_OK)
             return status;
     }

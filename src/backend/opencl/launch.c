@@ -4,6 +4,7 @@
 #include "backend/opencl/internal.h"
 
 #include "base/context.h"
+#include "base/size.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -75,6 +76,7 @@ static enum graft_status settle(struct graft_opencl_device *device, int count)
     if (code == CL_SUCCESS)
         return GRAFT_OK;
     device->base.lost++;
+    device->tickets_used = GRAFT_OPENCL_TICKETS; /* it may have been their clearing */
     return graft_opencl_fail(device->base.context, code, call, what);
 }
 
@@ -291,4 +293,59 @@ enum graft_status graft_opencl_launch(struct graft_opencl_device *device, struct
     if (code != CL_SUCCESS)
         return graft_opencl_fail(context, code, "clEnqueueNDRangeKernel", kernel->step_name[step]);
     return graft_opencl_enqueued(device, event, kernel->step_name[step]);
+}
+
+/* ---- launches whose work-items take items in turn ---- */
+
+/* Work-items for each compute unit: more than one, in case that a driver puts two on one. */
+#define UNIT_GROUPS 2
+
+int64_t graft_opencl_item_groups(const struct graft_opencl_device *device)
+{
+    return graft_min_i64((int64_t)UNIT_GROUPS * device->traits.compute_units, GRAFT_OPENCL_TICKETS);
+}
+
+/* All counters are 0 for the launches that follow. */
+static enum graft_status clear_tickets(struct graft_opencl_device *device)
+{
+    const cl_int zero = 0;
+    cl_event event = NULL;
+    const cl_int code = clEnqueueFillBuffer(device->queue, device->tickets, &zero, sizeof(zero), 0,
+                                            GRAFT_OPENCL_TICKETS * sizeof(zero), 0, NULL, &event);
+    if (code != CL_SUCCESS)
+        return graft_opencl_fail(device->base.context, code, "clEnqueueFillBuffer", NULL);
+    device->tickets_used = 0;
+    return graft_opencl_enqueued(device, event, "clearing counters");
+}
+
+enum graft_status graft_opencl_launch_items(struct graft_opencl_device *device,
+                                            struct graft_opencl_kernel *kernel, int step,
+                                            struct graft_opencl_args *args,
+                                            const struct graft_opencl_range *range)
+{
+    const bool shared = kernel->variant->family != GRAFT_OPENCL_GPU;
+    int32_t items[4] = {1, 1, 1, 0};
+    int64_t all = 1;
+    for (int i = 0; i < range->dimensions; i++) {
+        items[i] = (int32_t)range->global[i];
+        if (shared && (range->global[i] > INT32_MAX || (all *= items[i]) > INT32_MAX))
+            return graft_fail(device->base.context, GRAFT_ERROR_UNSUPPORTED,
+                              "%s: 2^31 items of work or more in one launch; use a smaller batch",
+                              kernel->step_name[step]);
+    }
+    const int64_t groups = graft_min_i64(all, graft_opencl_item_groups(device));
+    if (shared && device->tickets_used + groups > GRAFT_OPENCL_TICKETS) {
+        const enum graft_status status = clear_tickets(device);
+        if (status != GRAFT_OK)
+            return status;
+    }
+    items[3] = device->tickets_used;
+    add(args, sizeof(device->tickets), &device->tickets, false);
+    graft_opencl_arg_ints(args, items, 4);
+    if (!shared)
+        return graft_opencl_launch(device, kernel, step, args, range);
+    device->tickets_used += (int)groups;
+    const struct graft_opencl_range workers = {
+        .dimensions = 1, .global = {(size_t)groups, 1, 1}, .local = {1, 1, 1}};
+    return graft_opencl_launch(device, kernel, step, args, &workers);
 }

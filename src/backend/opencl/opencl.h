@@ -70,6 +70,7 @@ enum graft_opencl_keeping {
 };
 
 #define GRAFT_OPENCL_MAX_PENDING 512
+#define GRAFT_OPENCL_TICKETS 16384
 
 struct graft_opencl_device {
     struct graft_device base;
@@ -79,6 +80,8 @@ struct graft_opencl_device {
     cl_command_queue queue;             /* in order */
     struct graft_opencl_upload *upload; /* NULL before the first write that takes that way */
     cl_mem none;                        /* 64 bytes: what absent tensors point to */
+    cl_mem tickets;                     /* GRAFT_OPENCL_TICKETS counters for graft_opencl_launch_items */
+    int tickets_used;                   /* the others are 0 once the queue gets there; a launch takes one */
     struct graft_opencl_traits traits;
     struct graft_opencl_program *programs; /* wanted or built in this process */
     struct graft_opencl_helpers *helpers;  /* jobs.c */
@@ -222,6 +225,17 @@ GRAFT_MUST_CHECK enum graft_status graft_opencl_launch(struct graft_opencl_devic
                                                        struct graft_opencl_kernel *kernel, int step,
                                                        const struct graft_opencl_args *args,
                                                        const struct graft_opencl_range *range);
+
+/*
+ * The same for kernels that end with ITEM_ARGUMENTS (cl/items.h), which are added to `args`; `range` says how
+ * many items there are. Variants of the CPU family have graft_opencl_item_groups work-items then (fewer if
+ * there are fewer items), which take the items in turn; those of the GPU family one for each item.
+ */
+GRAFT_MUST_CHECK enum graft_status graft_opencl_launch_items(struct graft_opencl_device *device,
+                                                             struct graft_opencl_kernel *kernel, int step,
+                                                             struct graft_opencl_args *args,
+                                                             const struct graft_opencl_range *range);
+int64_t graft_opencl_item_groups(const struct graft_opencl_device *device);
 
 /* For work that was enqueued on device->queue by other means: hand over its event (ours afterwards). `what`
  * names it in messages; static. */

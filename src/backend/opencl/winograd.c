@@ -10,13 +10,11 @@
 #define TILE GRAFT_WINOGRAD_TILE
 #define POINTS GRAFT_WINOGRAD_POINTS
 /* Fused: floats of a work-item's scratch memory, three quarters of a second-level cache; of the filters of a
- * point, which all work-items share; most rows of tiles; rows that each compute unit should have; scratch
- * memories a compute unit. */
+ * point, which all work-items share; most rows of tiles; rows that each compute unit should have. */
 #define FUSED_FLOATS (192 * 1024)
 #define FUSED_FILTER_FLOATS (160 * 160)
 #define FUSED_ROWS 8
 #define FUSED_LEAST_ROWS 4
-#define FUSED_SLICES 2
 /* In phases: rows of tiles that a product should see at least, and tiles that it should see at most. */
 #define LEAST_ROWS 10
 #define MOST_TILES 448
@@ -42,7 +40,7 @@ struct plan {
     int32_t wide;           /* columns of a panel of filters */
     int64_t tiles, block;   /* in all; fused: of a block, else of a batch */
     uint64_t filter_floats; /* of transformed filters, all points */
-    uint64_t slice, slices; /* floats of a scratch memory; how many */
+    uint64_t slice, slices; /* floats of a scratch memory; how many: one a work-item of a launch */
     uint64_t packed_bytes, input_bytes, output_bytes;
 };
 
@@ -98,7 +96,7 @@ enum graft_status graft_winograd_run_transform(struct graft_opencl_device *devic
     graft_opencl_arg_int(&args, each);
     const struct graft_opencl_range range =
         graft_winograd_range(device, local, local ? channels : 1, graft_ceil_div(n->end - n->first, each));
-    return graft_opencl_launch(device, kernel, step, &args, &range);
+    return graft_opencl_launch_items(device, kernel, step, &args, &range);
 }
 
 /* ---- plans ---- */
@@ -158,7 +156,8 @@ static struct plan make_plan(const struct graft_opencl_device *device, const str
     plan.output_bytes = graft_round_up((uint64_t)POINTS * (uint64_t)n->out_point * sizeof(float), 256);
     if (plan.fused) {
         plan.slice = (plan.input_bytes + plan.output_bytes) / sizeof(float);
-        plan.slices = (uint64_t)graft_min_i64(FUSED_SLICES * units, graft_ceil_div(plan.tiles, plan.block));
+        plan.slices =
+            (uint64_t)graft_min_i64(graft_opencl_item_groups(device), graft_ceil_div(plan.tiles, plan.block));
     }
     return plan;
 }
@@ -288,9 +287,8 @@ static enum graft_status run_fused(const struct run *run)
         graft_winograd_arg_numbers(&args, &n);
         graft_opencl_arg_int(&args, graft_product_flags(&run->products));
         graft_opencl_arg_int(&args, plan->block);
-        const struct graft_opencl_range range =
-            graft_winograd_range(run->device, false, graft_min_i64(blocks, (int64_t)plan->slices), 1);
-        status = graft_opencl_launch(run->device, run->kernel, FUSED, &args, &range);
+        const struct graft_opencl_range range = graft_winograd_range(run->device, false, blocks, 1);
+        status = graft_opencl_launch_items(run->device, run->kernel, FUSED, &args, &range);
     }
     return status;
 }
@@ -333,7 +331,7 @@ static enum graft_status run_batch(const struct run *run, const struct graft_win
     graft_opencl_arg_int(&output, each);
     const struct graft_opencl_range range = graft_winograd_range(
         run->device, plan->local, plan->local ? n->filters : 1, graft_ceil_div(count, each));
-    return graft_opencl_launch(run->device, run->kernel, OUTPUT, &output, &range);
+    return graft_opencl_launch_items(run->device, run->kernel, OUTPUT, &output, &range);
 }
 
 static enum graft_status run_phases(const struct run *run)
