@@ -1,39 +1,57 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Matrix products of the GPU family, used by matmul, conv2d and its gradients: a work-group of 16 × 16
- * computes a block of TILE × TILE, EACH × EACH a work-item, through local memory. Loads run along channels,
- * so they are coalesced.
+ * computes a block of TILE_ROWS × TILE_COLUMNS through local memory. A work-item's rows are 4 × ly + 64 × h +
+ * 0 … 3, one vector of local memory each, and its columns lx + 16 × j, so that results are written side by
+ * side. What the next step needs is loaded before the sums of this one are taken; where a work-item's term
+ * lies is counted on from step to step, without divisions.
  *
  * local_gather: y[row, column] = sum over taps and run of a[pixel(row, tap), run] × b (gather.h).
- * local_outer: y[row, column] = sum over pixels of a[pixel, row] × b[pixel(tap), channel], where the columns are
- *     (tap, channel) (outer.h).
- * local_sum: adds the partial results of local_outer in a fixed order.
+ * local_outer: y[row, column] = sum over pixels of a[pixel, row] × b[pixel(tap), channel], where the columns
+ * are (tap, channel) (outer.h). local_sum: adds the partial results of local_outer in a fixed order.
  *
- * Required -D: none. Work-group: 16 × 16 × 1 (local_sum: g × 1 × 1, any g).
+ * Required -D: TILE_ROWS and TILE_COLUMNS, 64 or 128. Work-group: 16 × 16 × 1 (local_sum: g × 1 × 1, any g).
  */
 #include "common.h"
 #include "gather.h"
 #include "outer.h"
 
 #define SIDE 16
-#define EACH 4
-#define TILE (SIDE * EACH)
-#define DEPTH 16
-#define ITEMS (SIDE * SIDE)
+#define DEPTH 16 /* terms of a step */
+#define EACH_ROWS (TILE_ROWS / SIDE)
+#define EACH_COLUMNS (TILE_COLUMNS / SIDE)
+#define VECTORS (EACH_ROWS / 4)
+#define UNROLL _Pragma("unroll") /* what is indexed by these loops stays in registers only so */
 #define SQUARE __attribute__((reqd_work_group_size(SIDE, SIDE, 1)))
 
-/* sum += a block of DEPTH terms; this work-item's rows are ly + SIDE × i, its columns lx + SIDE × j. */
-#define LOCAL_STEP(sum, tile_a, tile_b, lx, ly)                                                              \
-    for (int step_k = 0; step_k < DEPTH; ++step_k) {                                                         \
-        float step_a[EACH], step_b[EACH];                                                                    \
-        _Pragma("unroll") for (int i = 0; i < EACH; ++i)                                                     \
-        {                                                                                                    \
-            step_a[i] = tile_a[step_k][(ly) + SIDE * i];                                                     \
-            step_b[i] = tile_b[step_k][(lx) + SIDE * i];                                                     \
-        }                                                                                                    \
-        _Pragma("unroll") for (int i = 0; i < EACH; ++i) _Pragma("unroll") for (int j = 0; j < EACH; ++j)    \
-            sum[i][j] = fma(step_a[i], step_b[j], sum[i][j]);                                                \
+/* The two factors of a step; a row of four floats more than needed keeps stores apart. */
+#define LOCAL_TILES(a, b)                                                                                    \
+    local float4 a[DEPTH][TILE_ROWS / 4 + 1];                                                                \
+    local float b[DEPTH][TILE_COLUMNS + 4]
+
+static inline int first_row(const int ly, const int vector)
+{
+    return 4 * ly + 4 * SIDE * vector;
+}
+
+static inline float of_row(const float4 four, const int row)
+{
+    return row == 0 ? four.s0 : row == 1 ? four.s1 : row == 2 ? four.s2 : four.s3;
+}
+
+/* sum += one step. */
+static inline void add_step(float4 sum[VECTORS][EACH_COLUMNS], local float4 (*tile_a)[TILE_ROWS / 4 + 1],
+                            local float (*tile_b)[TILE_COLUMNS + 4], const int lx, const int ly)
+{
+    for (int k = 0; k < DEPTH; ++k) {
+        float4 a[VECTORS];
+        float b[EACH_COLUMNS];
+        UNROLL for (int h = 0; h < VECTORS; ++h) a[h] = tile_a[k][ly + SIDE * h];
+        UNROLL for (int j = 0; j < EACH_COLUMNS; ++j) b[j] = tile_b[k][lx + SIDE * j];
+        UNROLL for (int h = 0; h < VECTORS; ++h) UNROLL for (int j = 0; j < EACH_COLUMNS; ++j) sum[h][j] =
+            fma(a[h], (float4)(b[j]), sum[h][j]);
     }
+}
 
 /* y[at] = or += activation(sum + bias + residual). */
 static inline void local_finish(float sum, const int flags, global const float *bias,
@@ -48,6 +66,74 @@ static inline void local_finish(float sum, const int flags, global const float *
     y[at] = (flags & 4) ? y[at] + sum : sum;
 }
 
+/* A term of a gather: float `run` of tap (tap_y, tap_x). Behind the last one tap_y is taps_y. */
+struct term {
+    int run, tap_y, tap_x;
+};
+
+static inline struct term skip_terms(struct term t, const struct gather g, const int count)
+{
+    t.run += count;
+    while (t.run >= g.run && t.tap_y < g.taps_y) {
+        t.run -= g.run;
+        if (++t.tap_x >= g.taps_x) {
+            t.tap_x = 0;
+            ++t.tap_y;
+        }
+    }
+    return t;
+}
+
+/* Pixels of a where the rows that a work-item loads begin: of the first tap. */
+struct sources {
+    int y[EACH_ROWS], x[EACH_ROWS];
+    int image[EACH_ROWS]; /* number of its first pixel */
+};
+
+static inline void load_a(float to[EACH_ROWS], global const float *a, const struct gather g,
+                          const struct sources *from, const struct term t)
+{
+    UNROLL for (int i = 0; i < EACH_ROWS; ++i)
+    {
+        const int y = from->y[i] + t.tap_y * g.tap_y, x = from->x[i] + t.tap_x * g.tap_x;
+        const bool there = t.tap_y < g.taps_y && (uint)y < (uint)g.height && (uint)x < (uint)g.width;
+        to[i] = there ? a[(long)(from->image[i] + y * g.width + x) * g.pixel + t.run] : 0.0f;
+    }
+}
+
+static inline void load_b(float to[EACH_COLUMNS], global const float *b, const struct gather g,
+                          const int4 steps, const int column, const struct term t)
+{
+    const int place = g.first_tap + t.tap_y * g.tap_row + t.tap_x * g.tap_column;
+    const long at = (long)place * steps.s1 + (long)t.run * steps.s2;
+    UNROLL for (int j = 0; j < EACH_COLUMNS; ++j)
+    {
+        const bool there = t.tap_y < g.taps_y && column + SIDE * j < g.columns;
+        to[j] = there ? b[at + (long)(column + SIDE * j) * steps.s3] : 0.0f;
+    }
+}
+
+static inline void finish_gather(float4 sum[VECTORS][EACH_COLUMNS], const struct gather g, const int group,
+                                 const int row_first, const int column_first, const size_t skip,
+                                 global const float *bias, global const float *residual, global float *y)
+{
+    UNROLL for (int i = 0; i < EACH_ROWS; ++i)
+    {
+        const int row = row_first + 4 * SIDE * (i / 4) + i % 4;
+        const int v = row % g.grid_x, nu = row / g.grid_x, n = nu / g.grid_y, u = nu - n * g.grid_y;
+        const size_t to = skip + (((size_t)n * g.to_height + u * g.to_step_y + g.to_base_y) * g.to_width +
+                                  v * g.to_step_x + g.to_base_x) *
+                                     g.leading;
+        UNROLL for (int j = 0; j < EACH_COLUMNS; ++j)
+        {
+            const int in_group = column_first + SIDE * j;
+            const size_t column = (size_t)group * g.columns + in_group;
+            if (row < g.row_end && in_group < g.columns)
+                local_finish(of_row(sum[i / 4][j], i % 4), g.flags, bias, residual, y, column, to + column);
+        }
+    }
+}
+
 /*
  * b + group × steps.s0 + (tap place) × steps.s1 + run × steps.s2 + column × steps.s3. Range: blocks of
  * columns × groups, blocks of rows, batches; g.panels: blocks of columns of a group.
@@ -58,76 +144,98 @@ SQUARE kernel void local_gather(global const float *a, const ulong a_at, global 
                                 const ulong y_at, const int16 numbers0, const int16 numbers1,
                                 const int4 steps, const int a_batch, const ulong b_batch, const int y_batch)
 {
-    local float tile_a[DEPTH][TILE + 1], tile_b[DEPTH][TILE + 1];
+    LOCAL_TILES(tile_a, tile_b);
     const struct gather g = gather_of(numbers0, numbers1);
-    const int lx = (int)get_local_id(0), ly = (int)get_local_id(1), item = ly * SIDE + lx;
+    const int lx = (int)get_local_id(0), ly = (int)get_local_id(1);
     const int block = (int)get_group_id(0), batch = (int)get_group_id(2);
-    const int group = block / g.panels, column_first = block % g.panels * TILE;
-    const int row_first = g.row_first + (int)get_group_id(1) * TILE;
-    const int k_all = g.taps_y * g.taps_x * g.run;
+    const int group = block / g.panels, column_first = block % g.panels * TILE_COLUMNS;
+    const int row_first = g.row_first + (int)get_group_id(1) * TILE_ROWS;
     a += a_at + (size_t)batch * a_batch + (size_t)group * g.group;
     b += b_at + batch * b_batch + (size_t)group * steps.s0;
 
-    /* The rows of a that this work-item loads: item / DEPTH + SIDE × i, always term item % DEPTH. */
-    const int load_k = item % DEPTH;
-    long from[EACH];
-    int from_y[EACH], from_x[EACH];
-    for (int i = 0; i < EACH; ++i) {
-        const int row = row_first + item / DEPTH + SIDE * i;
-        const int v = row % g.grid_x, nu = row / g.grid_x, n = nu / g.grid_y, u = nu - n * g.grid_y;
-        from_x[i] = v * g.step_x + g.base_x;
-        from_y[i] = row < g.row_end ? u * g.step_y + g.base_y : -0x40000000;
-        from[i] = (((long)n * g.height + from_y[i]) * g.width + from_x[i]) * g.pixel;
-    }
-    float sum[EACH][EACH];
-    for (int i = 0; i < EACH; ++i)
-        for (int j = 0; j < EACH; ++j)
-            sum[i][j] = 0.0f;
-
-    for (int k_first = 0; k_first < k_all; k_first += DEPTH) {
-        const int k = k_first + load_k, tap = k / g.run, run = k - tap * g.run;
-        const int tap_y = tap / g.taps_x, tap_x = tap - tap_y * g.taps_x;
-        const int move_y = tap_y * g.tap_y, move_x = tap_x * g.tap_x;
-        const long move = ((long)move_y * g.width + move_x) * g.pixel + run;
-        for (int i = 0; i < EACH; ++i) {
-            const bool there = k < k_all && (uint)(from_y[i] + move_y) < (uint)g.height &&
-                               (uint)(from_x[i] + move_x) < (uint)g.width;
-            tile_a[load_k][item / DEPTH + SIDE * i] = there ? a[from[i] + move] : 0.0f;
-        }
-        for (int i = 0; i < EACH; ++i) {
-            /* Along columns or along terms, whichever lie side by side. */
-            const int b_k = steps.s3 == 1 ? item / TILE + ITEMS / TILE * i : load_k;
-            const int b_column = steps.s3 == 1 ? item % TILE : item / DEPTH + SIDE * i;
-            const int term = k_first + b_k, term_tap = term / g.run, term_y = term_tap / g.taps_x;
-            const int place =
-                g.first_tap + term_y * g.tap_row + (term_tap - term_y * g.taps_x) * g.tap_column;
-            const bool there = term < k_all && column_first + b_column < g.columns;
-            tile_b[b_k][b_column] =
-                there ? b[(long)place * steps.s1 + (long)(term - term_tap * g.run) * steps.s2 +
-                          (long)(column_first + b_column) * steps.s3]
-                      : 0.0f;
-        }
-        barrier(CLK_LOCAL_MEM_FENCE);
-        LOCAL_STEP(sum, tile_a, tile_b, lx, ly)
-        barrier(CLK_LOCAL_MEM_FENCE);
-    }
-
-    const size_t skip = (size_t)batch * y_batch;
-    for (int i = 0; i < EACH; ++i) {
+    /* This work-item loads term lx of rows ly + SIDE × i; of b, whichever lies side by side runs with lx. */
+    const bool along = steps.s3 == 1;
+    const int b_term = along ? ly : lx, b_column = along ? lx : ly;
+    struct sources from;
+    UNROLL for (int i = 0; i < EACH_ROWS; ++i)
+    {
         const int row = row_first + ly + SIDE * i;
-        if (row >= g.row_end)
-            break;
         const int v = row % g.grid_x, nu = row / g.grid_x, n = nu / g.grid_y, u = nu - n * g.grid_y;
-        const size_t to = skip + (((size_t)n * g.to_height + u * g.to_step_y + g.to_base_y) * g.to_width +
-                                  v * g.to_step_x + g.to_base_x) *
-                                     g.leading;
-        for (int j = 0; j < EACH; ++j) {
-            const int in_group = column_first + lx + SIDE * j;
-            const size_t column = (size_t)group * g.columns + in_group;
-            if (in_group < g.columns)
-                local_finish(sum[i][j], g.flags, bias + bias_at, residual + residual_at, y + y_at, column,
-                             to + column);
+        from.x[i] = v * g.step_x + g.base_x;
+        from.y[i] = row < g.row_end ? u * g.step_y + g.base_y : -0x40000000;
+        from.image[i] = n * g.height * g.width;
+    }
+    const struct term none = {0, 0, 0};
+    struct term term_a = skip_terms(none, g, lx), term_b = skip_terms(none, g, b_term);
+    float next_a[EACH_ROWS], next_b[EACH_COLUMNS];
+    float4 sum[VECTORS][EACH_COLUMNS];
+    UNROLL for (int h = 0; h < VECTORS; ++h) UNROLL for (int j = 0; j < EACH_COLUMNS; ++j) sum[h][j] =
+        (float4)(0.0f);
+
+    const int k_all = g.taps_y * g.taps_x * g.run;
+    const bool needed = row_first + first_row(ly, 0) < g.row_end && column_first + lx < g.columns;
+    if (k_all > 0) {
+        load_a(next_a, a, g, &from, term_a);
+        load_b(next_b, b, g, steps, column_first + b_column, term_b);
+    }
+    for (int k = 0; k < k_all; k += DEPTH) {
+        UNROLL for (int i = 0; i < EACH_ROWS; ++i)((local float *)tile_a[lx])[ly + SIDE * i] = next_a[i];
+        UNROLL for (int j = 0; j < EACH_COLUMNS; ++j) tile_b[b_term][b_column + SIDE * j] = next_b[j];
+        barrier(CLK_LOCAL_MEM_FENCE);
+        if (k + DEPTH < k_all) {
+            term_a = skip_terms(term_a, g, DEPTH);
+            term_b = skip_terms(term_b, g, DEPTH);
+            load_a(next_a, a, g, &from, term_a);
+            load_b(next_b, b, g, steps, column_first + b_column, term_b);
         }
+        if (needed)
+            add_step(sum, tile_a, tile_b, lx, ly);
+        barrier(CLK_LOCAL_MEM_FENCE);
+    }
+    finish_gather(sum, g, group, row_first + first_row(ly, 0), column_first + lx, (size_t)batch * y_batch,
+                  bias + bias_at, residual + residual_at, y + y_at);
+}
+
+/* A pixel of an outer product: v of line u of image n. */
+struct place {
+    int at, n, u, v;
+};
+
+static inline struct place skip_pixels(struct place p, const struct outer o, const int count)
+{
+    p.at += count;
+    p.v += count;
+    while (p.v >= o.line && p.at < o.pixels) {
+        p.v -= o.line;
+        if (++p.u >= o.grid_y) {
+            p.u = 0;
+            ++p.n;
+        }
+    }
+    return p;
+}
+
+/* Columns that a work-item loads: how far their taps are moved, and their channels. */
+struct moves {
+    int y[EACH_COLUMNS], x[EACH_COLUMNS];
+    int channel[EACH_COLUMNS]; /* −1: behind the last column */
+};
+
+static inline void load_outer(float to_a[EACH_ROWS], float to_b[EACH_COLUMNS], global const float *a,
+                              global const float *b, const struct outer o, const int row,
+                              const struct moves *moves, const struct place p, const int end)
+{
+    UNROLL for (int i = 0; i < EACH_ROWS; ++i) to_a[i] =
+        p.at < end && row + SIDE * i < o.rows ? a[(size_t)p.at * o.a_pixel + row + SIDE * i] : 0.0f;
+    UNROLL for (int j = 0; j < EACH_COLUMNS; ++j)
+    {
+        const int y = p.u * o.step_y + moves->y[j], x = p.v * o.step_x + moves->x[j];
+        const bool there =
+            p.at < end && moves->channel[j] >= 0 && (uint)y < (uint)o.height && (uint)x < (uint)o.width;
+        to_b[j] =
+            there
+                ? b[(((long)p.n * o.height + y) * o.width + x) * o.pixel + (long)moves->channel[j] * o.column]
+                : 0.0f;
     }
 }
 
@@ -142,53 +250,60 @@ SQUARE kernel void local_outer(global const float *a, const ulong a_at, global c
                                const int16 numbers1, const int a_batch, const ulong b_batch,
                                const int y_batch)
 {
-    local float tile_a[DEPTH][TILE + 1], tile_b[DEPTH][TILE + 1];
+    LOCAL_TILES(tile_a, tile_b);
     const struct outer o = outer_of(numbers0, numbers1);
-    const int lx = (int)get_local_id(0), ly = (int)get_local_id(1), item = ly * SIDE + lx;
+    const int lx = (int)get_local_id(0), ly = (int)get_local_id(1);
     const int chunk = (int)get_group_id(2) % o.chunks, batch = (int)get_group_id(2) / o.chunks;
-    const int group = (int)get_group_id(0) / o.panels, column_first = (int)get_group_id(0) % o.panels * TILE;
-    const int row_first = (int)get_group_id(1) * TILE, columns = o.columns * o.taps_y * o.taps_x;
+    const int group = (int)get_group_id(0) / o.panels,
+              column_first = (int)get_group_id(0) % o.panels * TILE_COLUMNS;
+    const int row_first = (int)get_group_id(1) * TILE_ROWS, columns = o.columns * o.taps_y * o.taps_x;
     a += a_at + (size_t)batch * a_batch + (size_t)group * o.a_group;
     b += b_at + batch * b_batch + (size_t)group * o.b_group;
 
-    /* This work-item loads row and column item % TILE of the pixels item / TILE + … */
-    const int load_row = row_first + item % TILE, load_column = column_first + item % TILE;
-    const int tap = load_column / o.columns, channel = load_column - tap * o.columns;
-    const int tap_y = tap / o.taps_x, tap_x = tap - tap_y * o.taps_x;
-    const int move_y = o.base_y + tap_y * o.tap_y, move_x = o.base_x + tap_x * o.tap_x;
+    /* This work-item loads rows and columns lx + SIDE × i of pixels ly, ly + DEPTH, … */
+    struct moves moves;
+    UNROLL for (int j = 0; j < EACH_COLUMNS; ++j)
+    {
+        const int column = column_first + lx + SIDE * j, tap = column / o.columns;
+        const int tap_y = tap / o.taps_x, tap_x = tap - tap_y * o.taps_x;
+        moves.y[j] = o.base_y + tap_y * o.tap_y;
+        moves.x[j] = o.base_x + tap_x * o.tap_x;
+        moves.channel[j] = column < columns ? column - tap * o.columns : -1;
+    }
     const int pixel_first = (o.chunk_first + chunk) * o.chunk * o.line;
     const int pixel_end = min(pixel_first + o.chunk * o.line, o.pixels);
-    float sum[EACH][EACH];
-    for (int i = 0; i < EACH; ++i)
-        for (int j = 0; j < EACH; ++j)
-            sum[i][j] = 0.0f;
+    const int line = (o.chunk_first + chunk) * o.chunk;
+    const int n = line / max(o.grid_y, 1);
+    struct place p = {pixel_first, n, line - n * o.grid_y, 0};
+    p = skip_pixels(p, o, ly);
+    float next_a[EACH_ROWS], next_b[EACH_COLUMNS];
+    float4 sum[VECTORS][EACH_COLUMNS];
+    UNROLL for (int h = 0; h < VECTORS; ++h) UNROLL for (int j = 0; j < EACH_COLUMNS; ++j) sum[h][j] =
+        (float4)(0.0f);
 
+    const bool needed = row_first + first_row(ly, 0) < o.rows && column_first + lx < columns;
+    load_outer(next_a, next_b, a, b, o, row_first + lx, &moves, p, pixel_end);
     for (int first = pixel_first; first < pixel_end; first += DEPTH) {
-        for (int i = 0; i < DEPTH * TILE / ITEMS; ++i) {
-            const int at = item / TILE + ITEMS / TILE * i, pixel = first + at;
-            const int v = pixel % o.line, nu = pixel / o.line, n = nu / o.grid_y, u = nu - n * o.grid_y;
-            const int y_b = u * o.step_y + move_y, x_b = v * o.step_x + move_x;
-            const bool there = pixel < pixel_end && load_column < columns && (uint)y_b < (uint)o.height &&
-                               (uint)x_b < (uint)o.width;
-            tile_a[at][item % TILE] =
-                pixel < pixel_end && load_row < o.rows ? a[(size_t)pixel * o.a_pixel + load_row] : 0.0f;
-            tile_b[at][item % TILE] =
-                there ? b[(((long)n * o.height + y_b) * o.width + x_b) * o.pixel + (long)channel * o.column]
-                      : 0.0f;
-        }
+        UNROLL for (int i = 0; i < EACH_ROWS; ++i)((local float *)tile_a[ly])[lx + SIDE * i] = next_a[i];
+        UNROLL for (int j = 0; j < EACH_COLUMNS; ++j) tile_b[ly][lx + SIDE * j] = next_b[j];
         barrier(CLK_LOCAL_MEM_FENCE);
-        LOCAL_STEP(sum, tile_a, tile_b, lx, ly)
+        if (first + DEPTH < pixel_end) {
+            p = skip_pixels(p, o, DEPTH);
+            load_outer(next_a, next_b, a, b, o, row_first + lx, &moves, p, pixel_end);
+        }
+        if (needed)
+            add_step(sum, tile_a, tile_b, lx, ly);
         barrier(CLK_LOCAL_MEM_FENCE);
     }
 
     const size_t skip = (size_t)batch * y_batch + chunk * y_chunk;
-    for (int i = 0; i < EACH; ++i)
-        for (int j = 0; j < EACH; ++j) {
-            const int row = row_first + ly + SIDE * i, column = column_first + lx + SIDE * j;
-            if (row < o.rows && column < columns)
-                local_finish(sum[i][j], o.flags, bias + bias_at, residual + residual_at, y + y_at, column,
-                             skip + ((size_t)group * o.rows + row) * o.leading + column);
-        }
+    UNROLL for (int i = 0; i < EACH_ROWS; ++i) UNROLL for (int j = 0; j < EACH_COLUMNS; ++j)
+    {
+        const int row = row_first + first_row(ly, i / 4) + i % 4, column = column_first + lx + SIDE * j;
+        if (row < o.rows && column < columns)
+            local_finish(of_row(sum[i / 4][j], i % 4), o.flags, bias + bias_at, residual + residual_at,
+                         y + y_at, column, skip + ((size_t)group * o.rows + row) * o.leading + column);
+    }
 }
 
 /* y[i] = or += sum over parts of from[part × part_step + i], in the order of parts. */

@@ -44,6 +44,8 @@ enum graft_status graft_variant_choose(struct graft_device *device, const struct
     struct graft_context *const context = device->context;
     struct graft_text names = {0};
     struct graft_text reasons = {0};
+    struct graft_variant_info spare = {0};
+    int spare_number = -1;
     enum graft_status status;
     for (int number = 0;; number++) {
         *info = (struct graft_variant_info){0};
@@ -55,11 +57,24 @@ enum graft_status graft_variant_choose(struct graft_device *device, const struct
                                 (double)graft_max_u64(info->workspace_bytes, info->prepared_bytes) / 1048576,
                                 (double)device->info.max_allocation_bytes / 1048576);
         }
+        if (status == GRAFT_ERROR_NOT_FOUND && spare_number >= 0) {
+            *variant = spare_number;
+            *info = spare;
+            status = GRAFT_OK;
+            break;
+        }
         if (status == GRAFT_ERROR_NOT_FOUND) {
             status = refuse(device, call, forced, &names, &reasons);
             break;
         }
         const bool meant = forced == NULL || (info->name != NULL && strcmp(forced, info->name) == 0);
+        if (status == GRAFT_OK && forced == NULL && info->spare) {
+            if (spare_number < 0) {
+                spare_number = number;
+                spare = *info;
+            }
+            continue;
+        }
         if (status == GRAFT_OK && meant) {
             *variant = number;
             break;

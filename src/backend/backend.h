@@ -59,6 +59,8 @@ struct graft_variant_info {
     uint64_t workspace_bytes; /* scratch memory during kernel_run */
     uint64_t
         prepared_bytes; /* memory that kernel_prepare fills (packed constant weights); owned by the kernel */
+    bool spare; /* it can do the call, but a later variant suits it better: taken if forced, or if measured to
+                   be faster, or if there is no other */
 };
 
 struct graft_backend {

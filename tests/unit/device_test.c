@@ -200,6 +200,39 @@ static void all_reasons_are_told(void **state)
     assert_non_null(strstr(graft_context_error(*state), "needs 4 hands"));
 }
 
+/* "large" and "huge" can do everything and suit nothing; "plain" takes two inputs. */
+static enum graft_status check_spares(struct graft_device *device, const struct graft_call *call, int variant,
+                                      struct graft_variant_info *info)
+{
+    static const char *const names[] = {"large", "huge", "plain"};
+    if (variant >= 3)
+        return graft_fail(device->context, GRAFT_ERROR_NOT_FOUND, "no more");
+    info->name = names[variant];
+    info->spare = variant < 2;
+    return variant == 2 && call->n_inputs > 2
+               ? graft_fail(device->context, GRAFT_ERROR_UNSUPPORTED, "has two hands")
+               : GRAFT_OK;
+}
+
+static void spare_variants_come_last(void **state)
+{
+    const struct graft_backend backend = {.name = "spares", .check = check_spares};
+    struct graft_device device = {
+        .backend = &backend, .context = *state, .info = {.id = "s:0", .max_allocation_bytes = 1}};
+    struct graft_call call = add_call(*state, GRAFT_DTYPE_F32);
+    struct graft_variant_info info;
+    int variant;
+    assert_int_equal(graft_variant_choose(&device, &call, NULL, &variant, &info), GRAFT_OK);
+    assert_string_equal(info.name, "plain");
+    assert_int_equal(variant, 2);
+    assert_int_equal(graft_variant_choose(&device, &call, "huge", &variant, &info), GRAFT_OK);
+    assert_int_equal(variant, 1);
+    call.n_inputs = 3;
+    assert_int_equal(graft_variant_choose(&device, &call, NULL, &variant, &info), GRAFT_OK);
+    assert_string_equal(info.name, "large"); /* the first of those that are left */
+    assert_int_equal(variant, 0);
+}
+
 static void kernels_run(void **state)
 {
     struct graft_device *device = open_device(*state, "reference");
@@ -295,6 +328,7 @@ int main(void)
         cmocka_unit_test(memory_is_booked),
         cmocka_unit_test(variants_are_chosen),
         cmocka_unit_test(all_reasons_are_told),
+        cmocka_unit_test(spare_variants_come_last),
         cmocka_unit_test(kernels_run),
         cmocka_unit_test(failing_memory_is_survived),
     };

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* conv2d: x, w, bias?, residual? → y. */
+#include "backend/opencl/clblast.h"
 #include "backend/opencl/depthwise.h"
 #include "backend/opencl/winograd.h"
 
@@ -110,9 +111,20 @@ static const char *local_check(const struct graft_opencl_device *device, const s
     return reason != NULL ? reason : graft_conv_limits(&conv);
 }
 
+static const char *local_wide_check(const struct graft_opencl_device *device, const struct graft_call *call,
+                                    struct graft_variant_info *info)
+{
+    const struct graft_conv conv = graft_conv_forward(call);
+    const char *reason = local_check(device, call, info);
+    info->spare = !graft_local_suits_wide(device, conv.to_pixels, conv.group_filters, conv.groups);
+    return reason != NULL ? reason : graft_local_wide_reason(device, conv.group_filters);
+}
+
 static enum graft_status local_open(struct graft_opencl_device *device, struct graft_opencl_kernel *kernel)
 {
-    return graft_local_add(device, kernel, "local_gather");
+    const struct graft_conv conv = graft_conv_forward(&kernel->call);
+    return graft_local_add(device, kernel, "local_gather",
+                           graft_local_tile(kernel->variant->wide, conv.group_filters));
 }
 
 static enum graft_status local_run(struct graft_opencl_device *device, struct graft_opencl_kernel *kernel,
@@ -178,6 +190,42 @@ static enum graft_status depthwise_run(struct graft_opencl_device *device, struc
     return graft_depthwise_run(device, kernel, RUN, &gather, &products);
 }
 
+/* ---- clblast: 1×1 convolutions as a product of the library; taken where it was measured to win ---- */
+
+static const char *clblast_check(const struct graft_opencl_device *device, const struct graft_call *call,
+                                 struct graft_variant_info *info)
+{
+    const struct graft_conv conv = graft_conv_forward(call);
+    const char *reason = graft_conv_limits(&conv);
+    info->spare = true;
+    if (reason == NULL && (!graft_conv_is_dense(&conv) || conv.groups > 1))
+        reason = "its weights are not one matrix: it takes 1x1 filters without stride and groups";
+    return reason != NULL
+               ? reason
+               : graft_clblast_reason(device, call, conv.channels, call->attributes.conv2d.activation);
+}
+
+static enum graft_status clblast_open(struct graft_opencl_device *device, struct graft_opencl_kernel *kernel)
+{
+    const struct graft_call *call = &kernel->call;
+    return graft_clblast_open(device, kernel,
+                              call->in[BIAS].dtype != GRAFT_DTYPE_NONE ||
+                                  call->in[RESIDUAL].dtype != GRAFT_DTYPE_NONE ||
+                                  call->attributes.conv2d.activation != GRAFT_UNARY_NONE);
+}
+
+static enum graft_status clblast_run(struct graft_opencl_device *device, struct graft_opencl_kernel *kernel,
+                                     const struct graft_tensor *in, const struct graft_tensor *out,
+                                     struct graft_tensor workspace)
+{
+    (void)workspace;
+    const struct graft_conv conv = graft_conv_forward(&kernel->call);
+    const struct graft_clblast_product product = {
+        .batches = 1, .m = conv.to_pixels, .n = conv.filters, .k = conv.channels, .transpose_b = true};
+    const struct graft_products operands = products_of(kernel, &conv, in, out, in[W]);
+    return graft_clblast_run(device, kernel, &product, &operands);
+}
+
 static const struct graft_opencl_variant variants[] = {
     {.name = "depthwise",
      .family = GRAFT_OPENCL_CPU,
@@ -203,13 +251,24 @@ static const struct graft_opencl_variant variants[] = {
      .open = depthwise_open,
      .prepare = depthwise_prepare,
      .run = depthwise_run},
-    {.name = "local", .family = GRAFT_OPENCL_GPU, .check = local_check, .open = local_open, .run = local_run},
     {.name = "winograd4_local",
      .family = GRAFT_OPENCL_GPU,
      .check = graft_winograd_local_check,
      .open = graft_winograd_open,
      .prepare = graft_winograd_prepare,
      .run = graft_winograd_run},
+    {.name = "local_wide",
+     .family = GRAFT_OPENCL_GPU,
+     .wide = true,
+     .check = local_wide_check,
+     .open = local_open,
+     .run = local_run},
+    {.name = "local", .family = GRAFT_OPENCL_GPU, .check = local_check, .open = local_open, .run = local_run},
+    {.name = "clblast",
+     .family = GRAFT_OPENCL_GPU,
+     .check = clblast_check,
+     .open = clblast_open,
+     .run = clblast_run},
     {.name = NULL},
 };
 

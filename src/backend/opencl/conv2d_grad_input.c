@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* conv2d_grad_input: dy, w → dx: the pixels of each phase (conv.h) gather from dy. */
+#include "backend/opencl/clblast.h"
 #include "backend/opencl/depthwise.h"
 #include "backend/opencl/winograd.h"
+
+#include "base/size.h"
 
 enum { DY, W };
 enum { PACK, RUN };
@@ -107,9 +110,22 @@ static const char *local_check(const struct graft_opencl_device *device, const s
     return reason != NULL ? reason : graft_conv_limits(&conv);
 }
 
+static const char *local_wide_check(const struct graft_opencl_device *device, const struct graft_call *call,
+                                    struct graft_variant_info *info)
+{
+    const struct graft_conv conv = graft_conv_grad_input(call);
+    const char *reason = local_check(device, call, info);
+    const int64_t pixels = (int64_t)conv.images * conv.height * conv.width;
+    info->spare = !graft_local_suits_wide(device, pixels / graft_max_i64(1, graft_conv_phases(&conv)),
+                                          conv.group_channels, conv.groups);
+    return reason != NULL ? reason : graft_local_wide_reason(device, conv.group_channels);
+}
+
 static enum graft_status local_open(struct graft_opencl_device *device, struct graft_opencl_kernel *kernel)
 {
-    return graft_local_add(device, kernel, "local_gather");
+    const struct graft_conv conv = graft_conv_grad_input(&kernel->call);
+    return graft_local_add(device, kernel, "local_gather",
+                           graft_local_tile(kernel->variant->wide, conv.group_channels));
 }
 
 static enum graft_status local_run(struct graft_opencl_device *device, struct graft_opencl_kernel *kernel,
@@ -179,6 +195,40 @@ static enum graft_status depthwise_run(struct graft_opencl_device *device, struc
     return status;
 }
 
+/* ---- clblast: 1×1 convolutions as a product of the library; taken where it was measured to win ---- */
+
+static const char *clblast_check(const struct graft_opencl_device *device, const struct graft_call *call,
+                                 struct graft_variant_info *info)
+{
+    const struct graft_conv conv = graft_conv_grad_input(call);
+    const char *reason = graft_conv_limits(&conv);
+    info->spare = true;
+    if (reason == NULL && (!graft_conv_is_dense(&conv) || conv.groups > 1))
+        reason = "its weights are not one matrix: it takes 1x1 filters without stride and groups";
+    return reason != NULL ? reason : graft_clblast_reason(device, call, conv.filters, GRAFT_UNARY_NONE);
+}
+
+static enum graft_status clblast_open(struct graft_opencl_device *device, struct graft_opencl_kernel *kernel)
+{
+    return graft_clblast_open(device, kernel, false);
+}
+
+static enum graft_status clblast_run(struct graft_opencl_device *device, struct graft_opencl_kernel *kernel,
+                                     const struct graft_tensor *in, const struct graft_tensor *out,
+                                     struct graft_tensor workspace)
+{
+    (void)workspace;
+    const struct graft_conv conv = graft_conv_grad_input(&kernel->call);
+    const struct graft_clblast_product product = {
+        .batches = 1,
+        .m = conv.to_pixels,
+        .n = conv.channels,
+        .k = conv.filters,
+    };
+    const struct graft_products operands = products_of(kernel, &conv, in, out, in[W]);
+    return graft_clblast_run(device, kernel, &product, &operands);
+}
+
 static const struct graft_opencl_variant variants[] = {
     {.name = "depthwise",
      .family = GRAFT_OPENCL_CPU,
@@ -204,13 +254,24 @@ static const struct graft_opencl_variant variants[] = {
      .open = depthwise_open,
      .prepare = depthwise_prepare,
      .run = depthwise_run},
-    {.name = "local", .family = GRAFT_OPENCL_GPU, .check = local_check, .open = local_open, .run = local_run},
     {.name = "winograd4_local",
      .family = GRAFT_OPENCL_GPU,
      .check = graft_winograd_local_check,
      .open = graft_winograd_open,
      .prepare = graft_winograd_prepare,
      .run = graft_winograd_run},
+    {.name = "local_wide",
+     .family = GRAFT_OPENCL_GPU,
+     .wide = true,
+     .check = local_wide_check,
+     .open = local_open,
+     .run = local_run},
+    {.name = "local", .family = GRAFT_OPENCL_GPU, .check = local_check, .open = local_open, .run = local_run},
+    {.name = "clblast",
+     .family = GRAFT_OPENCL_GPU,
+     .check = clblast_check,
+     .open = clblast_open,
+     .run = clblast_run},
     {.name = NULL},
 };
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* conv2d_grad_weight: x, dy → dw[o, (kh, kw, c)] = sum over pixels of dy[pixel, o] × x[pixel (kh, kw), c]. */
+#include "backend/opencl/clblast.h"
 #include "backend/opencl/depthwise.h"
 #include "backend/opencl/winograd.h"
 
@@ -121,10 +122,27 @@ static enum graft_status tile_open(struct graft_opencl_device *device, struct gr
     return status == GRAFT_OK ? graft_gemm_add(device, kernel, "gemm_sum") : status;
 }
 
+static const char *local_wide_check(const struct graft_opencl_device *device, const struct graft_call *call,
+                                    struct graft_variant_info *info)
+{
+    const struct graft_conv conv = graft_conv_grad_weight(call);
+    const char *reason = local_check(device, call, info);
+    if (reason != NULL)
+        return reason;
+    const struct plan plan = make_plan(device, &conv, NULL);
+    const int64_t columns = plan.outer.leading;
+    info->spare =
+        !graft_local_suits_wide(device, conv.group_filters, columns, (int64_t)conv.groups * plan.chunks);
+    return graft_local_wide_reason(device, columns);
+}
+
 static enum graft_status local_open(struct graft_opencl_device *device, struct graft_opencl_kernel *kernel)
 {
-    const enum graft_status status = graft_local_add(device, kernel, "local_outer");
-    return status == GRAFT_OK ? graft_local_add(device, kernel, "local_sum") : status;
+    const struct graft_conv conv = graft_conv_grad_weight(&kernel->call);
+    const struct graft_local_tile tile =
+        graft_local_tile(kernel->variant->wide, make_plan(device, &conv, NULL).outer.leading);
+    const enum graft_status status = graft_local_add(device, kernel, "local_outer", tile);
+    return status == GRAFT_OK ? graft_local_add(device, kernel, "local_sum", tile) : status;
 }
 
 static enum graft_status run(struct graft_opencl_device *device, struct graft_opencl_kernel *kernel,
@@ -184,6 +202,41 @@ static enum graft_status depthwise_run(struct graft_opencl_device *device, struc
                                       (kernel->call.accumulate & 1u) != 0);
 }
 
+/* ---- clblast: 1×1 convolutions as a product of the library; taken where it was measured to win ---- */
+
+static const char *clblast_check(const struct graft_opencl_device *device, const struct graft_call *call,
+                                 struct graft_variant_info *info)
+{
+    const struct graft_conv conv = graft_conv_grad_weight(call);
+    const char *reason = graft_conv_limits(&conv);
+    info->spare = true;
+    if (reason == NULL && (!graft_conv_is_dense(&conv) || conv.groups > 1))
+        reason = "its weights are not one matrix: it takes 1x1 filters without stride and groups";
+    return reason != NULL ? reason : graft_clblast_reason(device, call, conv.to_pixels, GRAFT_UNARY_NONE);
+}
+
+static enum graft_status clblast_open(struct graft_opencl_device *device, struct graft_opencl_kernel *kernel)
+{
+    return graft_clblast_open(device, kernel, false);
+}
+
+static enum graft_status clblast_run(struct graft_opencl_device *device, struct graft_opencl_kernel *kernel,
+                                     const struct graft_tensor *in, const struct graft_tensor *out,
+                                     struct graft_tensor workspace)
+{
+    (void)workspace;
+    const struct graft_conv conv = graft_conv_grad_weight(&kernel->call);
+    const struct graft_clblast_product product = {
+        .batches = 1, .m = conv.filters, .n = conv.channels, .k = conv.to_pixels, .transpose_a = true};
+    const struct graft_products operands = {.a = in[DY],
+                                            .b = in[X],
+                                            .y = out[0],
+                                            .groups = 1,
+                                            .batches = 1,
+                                            .accumulate = (kernel->call.accumulate & 1u) != 0};
+    return graft_clblast_run(device, kernel, &product, &operands);
+}
+
 static const struct graft_opencl_variant variants[] = {
     {.name = "depthwise",
      .family = GRAFT_OPENCL_CPU,
@@ -201,12 +254,23 @@ static const struct graft_opencl_variant variants[] = {
      .check = depthwise_check,
      .open = depthwise_open,
      .run = depthwise_run},
-    {.name = "local", .family = GRAFT_OPENCL_GPU, .check = local_check, .open = local_open, .run = run},
     {.name = "winograd4_local",
      .family = GRAFT_OPENCL_GPU,
      .check = graft_winograd_weight_local_check,
      .open = graft_winograd_weight_open,
      .run = graft_winograd_weight_run},
+    {.name = "local_wide",
+     .family = GRAFT_OPENCL_GPU,
+     .wide = true,
+     .check = local_wide_check,
+     .open = local_open,
+     .run = run},
+    {.name = "local", .family = GRAFT_OPENCL_GPU, .check = local_check, .open = local_open, .run = run},
+    {.name = "clblast",
+     .family = GRAFT_OPENCL_GPU,
+     .check = clblast_check,
+     .open = clblast_open,
+     .run = clblast_run},
     {.name = NULL},
 };
 

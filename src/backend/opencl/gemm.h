@@ -104,8 +104,17 @@ GRAFT_MUST_CHECK enum graft_status graft_gemm_run_sum(struct graft_opencl_device
 
 /* NULL, or why the device cannot run them. */
 const char *graft_local_reason(const struct graft_opencl_device *device);
+/* Likewise for wide blocks; whether they suit `others` products of rows × columns: enough of them to keep the
+ * device busy, and not half empty. */
+const char *graft_local_wide_reason(const struct graft_opencl_device *device, int64_t columns);
+bool graft_local_suits_wide(const struct graft_opencl_device *device, int64_t rows, int64_t columns,
+                            int64_t others);
+/* Of a block: 64 × 64, or if wide 128 rows and what suits the columns. */
+struct graft_local_tile graft_local_tile(bool wide, int64_t columns);
+/* All steps of a kernel have the same tile, which is kept in it. */
 GRAFT_MUST_CHECK enum graft_status graft_local_add(struct graft_opencl_device *device,
-                                                   struct graft_opencl_kernel *kernel, const char *name);
+                                                   struct graft_opencl_kernel *kernel, const char *name,
+                                                   struct graft_local_tile tile);
 /* b lies as `steps` says; its sizes are not looked at. */
 GRAFT_MUST_CHECK enum graft_status graft_local_run_gather(struct graft_opencl_device *device,
                                                           struct graft_opencl_kernel *kernel, int step,

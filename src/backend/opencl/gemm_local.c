@@ -6,9 +6,11 @@
 
 #include <string.h>
 
-#define SIDE 16 /* of a work-group */
-#define TILE 64 /* of the block that it computes */
-#define LOCAL_BYTES (2 * 16 * (TILE + 1) * sizeof(float))
+#define SIDE 16   /* of a work-group */
+#define NARROW 64 /* rows and columns of the block that it computes, or … */
+#define WIDE 128
+#define LEAST_GROUPS 2 /* of each compute unit, for wide blocks */
+#define LOCAL_BYTES(rows, columns) (16 * ((rows) + (columns) + 8) * sizeof(float))
 #define SUM_GROUP 64 /* work-items of a group of local_sum */
 
 const char *graft_local_reason(const struct graft_opencl_device *device)
@@ -16,15 +18,48 @@ const char *graft_local_reason(const struct graft_opencl_device *device)
     const struct graft_opencl_traits *traits = &device->traits;
     if (traits->max_group < SIDE * SIDE || traits->max_items[0] < SUM_GROUP || traits->max_items[1] < SIDE)
         return "the device has no work-groups of 16 x 16";
-    if (traits->local_bytes < LOCAL_BYTES)
-        return "the device has less than 8320 bytes of local memory";
+    if (traits->local_bytes < LOCAL_BYTES(NARROW, NARROW))
+        return "the device has less than 8704 bytes of local memory";
     return NULL;
 }
 
-enum graft_status graft_local_add(struct graft_opencl_device *device, struct graft_opencl_kernel *kernel,
-                                  const char *name)
+/* More than a quarter of blocks of `wide` would be empty where blocks of NARROW are full. */
+static bool is_wasteful(int64_t size)
 {
-    return graft_opencl_add(device, kernel, "gemm_local.cl", name, "%s", "");
+    return 4 * graft_ceil_div(size, WIDE) * WIDE > 5 * graft_ceil_div(size, NARROW) * NARROW;
+}
+
+struct graft_local_tile graft_local_tile(bool wide, int64_t columns)
+{
+    return (struct graft_local_tile){.rows = wide ? WIDE : NARROW,
+                                     .columns = wide && !is_wasteful(columns) ? WIDE : NARROW};
+}
+
+bool graft_local_suits_wide(const struct graft_opencl_device *device, int64_t rows, int64_t columns,
+                            int64_t others)
+{
+    const struct graft_local_tile tile = graft_local_tile(true, columns);
+    const double blocks = (double)graft_ceil_div(rows, tile.rows) *
+                          (double)graft_ceil_div(columns, tile.columns) * (double)others;
+    return device->traits.local_bytes >= LOCAL_BYTES(tile.rows, tile.columns) && !is_wasteful(rows) &&
+           blocks >= LEAST_GROUPS * (double)device->traits.compute_units;
+}
+
+const char *graft_local_wide_reason(const struct graft_opencl_device *device, int64_t columns)
+{
+    const struct graft_local_tile tile = graft_local_tile(true, columns);
+    const char *const reason = graft_local_reason(device);
+    if (reason == NULL && device->traits.local_bytes < LOCAL_BYTES(tile.rows, tile.columns))
+        return "the device has less than 16896 bytes of local memory";
+    return reason;
+}
+
+enum graft_status graft_local_add(struct graft_opencl_device *device, struct graft_opencl_kernel *kernel,
+                                  const char *name, struct graft_local_tile tile)
+{
+    kernel->local_tile = tile;
+    return graft_opencl_add(device, kernel, "gemm_local.cl", name, "-DTILE_ROWS=%d -DTILE_COLUMNS=%d",
+                            tile.rows, tile.columns);
 }
 
 static struct graft_opencl_range square_range(int64_t columns, int64_t rows, int64_t others)
@@ -51,18 +86,19 @@ enum graft_status graft_local_run_gather(struct graft_opencl_device *device,
                                          const struct graft_products *products,
                                          const struct graft_gemm_pack *steps)
 {
+    const struct graft_local_tile tile = kernel->local_tile;
     struct graft_gather g = *gather;
-    const int64_t rows = g.row_end, blocks = graft_ceil_div(rows, TILE);
+    const int64_t rows = g.row_end, blocks = graft_ceil_div(rows, tile.rows);
     const int32_t b_steps[4] = {steps->group_step, steps->outer_step, steps->inner_step, steps->column_step};
-    g.panels = (int32_t)graft_ceil_div(g.columns, TILE);
+    g.panels = (int32_t)graft_ceil_div(g.columns, tile.columns);
     g.flags = graft_product_flags(products);
-    const double row_flops =
-        2.0 * g.taps_y * g.taps_x * g.run * (double)g.panels * TILE * products->groups * products->batches;
-    const int64_t launch_blocks = graft_launch_blocks(device, rows, TILE, row_flops);
+    const double row_flops = 2.0 * g.taps_y * g.taps_x * g.run * (double)g.panels * tile.columns *
+                             products->groups * products->batches;
+    const int64_t launch_blocks = graft_launch_blocks(device, rows, tile.rows, row_flops);
     for (int64_t first = 0; first < blocks; first += launch_blocks) {
         int32_t numbers[32];
-        g.row_first = (int32_t)(first * TILE);
-        g.row_end = (int32_t)graft_min_i64(rows, (first + launch_blocks) * TILE);
+        g.row_first = (int32_t)(first * tile.rows);
+        g.row_end = (int32_t)graft_min_i64(rows, (first + launch_blocks) * tile.rows);
         memcpy(numbers, &g, sizeof(numbers));
         struct graft_opencl_args args = {0};
         arg_operands(device, &args, products);
@@ -73,8 +109,8 @@ enum graft_status graft_local_run_gather(struct graft_opencl_device *device,
         graft_opencl_arg_ulong(&args, products->b_batch);
         graft_opencl_arg_int(&args, products->y_batch);
         const struct graft_opencl_range range =
-            square_range((int64_t)g.panels * products->groups, graft_ceil_div(g.row_end - g.row_first, TILE),
-                         products->batches);
+            square_range((int64_t)g.panels * products->groups,
+                         graft_ceil_div(g.row_end - g.row_first, tile.rows), products->batches);
         const enum graft_status status = graft_opencl_launch(device, kernel, step, &args, &range);
         if (status != GRAFT_OK)
             return status;
@@ -87,9 +123,10 @@ enum graft_status graft_local_run_outer(struct graft_opencl_device *device,
                                         const struct graft_outer *outer,
                                         const struct graft_products *products, uint64_t y_chunk)
 {
+    const struct graft_local_tile tile = kernel->local_tile;
     struct graft_outer o = *outer;
     int32_t numbers[32];
-    o.panels = (int32_t)graft_ceil_div((int64_t)o.columns * o.taps_y * o.taps_x, TILE);
+    o.panels = (int32_t)graft_ceil_div((int64_t)o.columns * o.taps_y * o.taps_x, tile.columns);
     o.flags = graft_product_flags(products);
     memcpy(numbers, &o, sizeof(numbers));
     struct graft_opencl_args args = {0};
@@ -101,7 +138,7 @@ enum graft_status graft_local_run_outer(struct graft_opencl_device *device,
     graft_opencl_arg_ulong(&args, products->b_batch);
     graft_opencl_arg_int(&args, products->y_batch);
     const struct graft_opencl_range range =
-        square_range((int64_t)o.panels * products->groups, graft_ceil_div(o.rows, TILE),
+        square_range((int64_t)o.panels * products->groups, graft_ceil_div(o.rows, tile.rows),
                      (int64_t)o.chunks * products->batches);
     return graft_opencl_launch(device, kernel, step, &args, &range);
 }

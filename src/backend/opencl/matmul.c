@@ -1,17 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* matmul: a, b, bias?, residual? → y. */
-#include "backend/opencl/gemm.h"
-
 #include "backend/opencl/clblast.h"
-#include "backend/opencl/internal.h"
 #include "backend/opencl/matmul_thin.h"
 
-#include "base/context.h"
 #include "base/size.h"
-
-#ifdef GRAFT_HAVE_CLBLAST
-#include <clblast_c.h>
-#endif
 
 enum { A, B, BIAS, RESIDUAL };
 
@@ -163,10 +155,20 @@ static const char *local_check(const struct graft_opencl_device *device, const s
     return p.small ? graft_local_reason(device) : "more than 2^30 rows, columns, terms or batches";
 }
 
+static const char *local_wide_check(const struct graft_opencl_device *device, const struct graft_call *call,
+                                    struct graft_variant_info *info)
+{
+    const struct product p = product_of(call);
+    const char *reason = local_check(device, call, info);
+    info->spare = !graft_local_suits_wide(device, p.m, p.n, p.batches);
+    return reason != NULL ? reason : graft_local_wide_reason(device, p.n);
+}
+
 static enum graft_status local_open(struct graft_opencl_device *device, struct graft_opencl_kernel *kernel)
 {
     return graft_local_add(device, kernel,
-                           kernel->call.attributes.matmul.transpose_a ? "local_outer" : "local_gather");
+                           kernel->call.attributes.matmul.transpose_a ? "local_outer" : "local_gather",
+                           graft_local_tile(kernel->variant->wide, product_of(&kernel->call).n));
 }
 
 static enum graft_status local_run(struct graft_opencl_device *device, struct graft_opencl_kernel *kernel,
@@ -190,35 +192,20 @@ static enum graft_status local_run(struct graft_opencl_device *device, struct gr
 
 /* ---- clblast: the library's product, then bias, residual and activation ---- */
 
-#ifdef GRAFT_HAVE_CLBLAST
-
-#define FINISH_GROUP 64 /* work-items of a group of matmul_finish */
-
-static bool needs_finish(const struct graft_call *call)
-{
-    return call->in[BIAS].dtype != GRAFT_DTYPE_NONE || call->in[RESIDUAL].dtype != GRAFT_DTYPE_NONE ||
-           call->attributes.matmul.activation != GRAFT_UNARY_NONE;
-}
-
 static const char *clblast_check(const struct graft_opencl_device *device, const struct graft_call *call,
                                  struct graft_variant_info *info)
 {
     (void)info;
-    const struct product p = product_of(call);
-    if (p.k == 0)
-        return "CLBlast has no product without terms";
-    if ((call->accumulate & 1u) != 0 && call->attributes.matmul.activation != GRAFT_UNARY_NONE)
-        return "CLBlast cannot add what an activation gives to the output";
-    if (device->traits.max_group < FINISH_GROUP || device->traits.max_items[0] < FINISH_GROUP)
-        return "the device has no work-groups of 64";
-    return NULL;
+    return graft_clblast_reason(device, call, product_of(call).k, call->attributes.matmul.activation);
 }
 
 static enum graft_status clblast_open(struct graft_opencl_device *device, struct graft_opencl_kernel *kernel)
 {
-    return needs_finish(&kernel->call)
-               ? graft_opencl_add(device, kernel, "matmul.cl", "matmul_finish", "%s", "")
-               : GRAFT_OK;
+    const struct graft_call *call = &kernel->call;
+    return graft_clblast_open(device, kernel,
+                              call->in[BIAS].dtype != GRAFT_DTYPE_NONE ||
+                                  call->in[RESIDUAL].dtype != GRAFT_DTYPE_NONE ||
+                                  call->attributes.matmul.activation != GRAFT_UNARY_NONE);
 }
 
 static enum graft_status clblast_run(struct graft_opencl_device *device, struct graft_opencl_kernel *kernel,
@@ -227,83 +214,16 @@ static enum graft_status clblast_run(struct graft_opencl_device *device, struct 
 {
     (void)workspace;
     const struct product p = product_of(&kernel->call);
-    const int64_t count = graft_shape_count(&kernel->call.out[0].shape);
-    const bool accumulate = (kernel->call.accumulate & 1u) != 0;
-    if (count == 0)
-        return GRAFT_OK;
-    cl_event event = NULL;
-    device->clblast = true;
-    graft_opencl_clblast_tune(device);
-    const CLBlastStatusCode code = CLBlastSgemmStridedBatched(
-        CLBlastLayoutRowMajor, p.transpose_a ? CLBlastTransposeYes : CLBlastTransposeNo,
-        p.transpose_b ? CLBlastTransposeYes : CLBlastTransposeNo, (size_t)p.m, (size_t)p.n, (size_t)p.k, 1.0f,
-        graft_opencl_memory(in[A]), in[A].offset / sizeof(float), (size_t)(p.transpose_a ? p.m : p.k),
-        (size_t)(p.m * p.k), graft_opencl_memory(in[B]), in[B].offset / sizeof(float),
-        (size_t)(p.transpose_b ? p.k : p.n), p.shared ? 0 : (size_t)(p.k * p.n), accumulate ? 1.0f : 0.0f,
-        graft_opencl_memory(out[0]), out[0].offset / sizeof(float), (size_t)p.n, (size_t)(p.m * p.n),
-        (size_t)p.batches, &device->queue, &event);
-    if (code == CLBlastSuccess && event == NULL)
-        return graft_fail(device->base.context, GRAFT_ERROR_DEVICE,
-                          "CLBlastSgemmStridedBatched gave no event");
-    if (code != CLBlastSuccess)
-        return graft_opencl_fail(device->base.context, code, "CLBlastSgemmStridedBatched", "matmul");
-    const enum graft_status status = graft_opencl_enqueued(device, event, "CLBlastSgemmStridedBatched");
-    if (status != GRAFT_OK || !needs_finish(&kernel->call))
-        return status;
-    const struct graft_products products = products_of(kernel, &p, in, out);
-    struct graft_opencl_args args = {0};
-    graft_opencl_arg_tensor(device, &args, in[BIAS], sizeof(float));
-    graft_opencl_arg_tensor(device, &args, in[RESIDUAL], sizeof(float));
-    graft_opencl_arg_tensor(device, &args, out[0], sizeof(float));
-    graft_opencl_arg_int(&args, count);
-    graft_opencl_arg_int(&args, p.n);
-    graft_opencl_arg_int(&args, graft_product_flags(&products));
-    const struct graft_opencl_range range = {
-        .dimensions = 1, .global = {(size_t)count}, .local = {FINISH_GROUP}};
-    return graft_opencl_launch(device, kernel, 0, &args, &range);
+    const struct graft_clblast_product product = {.batches = p.batches,
+                                                  .m = p.m,
+                                                  .n = p.n,
+                                                  .k = p.k,
+                                                  .transpose_a = p.transpose_a,
+                                                  .transpose_b = p.transpose_b,
+                                                  .shared = p.shared};
+    const struct graft_products operands = products_of(kernel, &p, in, out);
+    return graft_clblast_run(device, kernel, &product, &operands);
 }
-
-/* Its programs hold on to the context. The cache is of all contexts: others compile theirs once more. */
-void graft_opencl_clblast_close(struct graft_opencl_device *device)
-{
-    if (device->clblast)
-        (void)CLBlastClearCache();
-    device->clblast = false;
-}
-
-#else
-
-void graft_opencl_clblast_close(struct graft_opencl_device *device)
-{
-    (void)device;
-}
-
-static const char *clblast_check(const struct graft_opencl_device *device, const struct graft_call *call,
-                                 struct graft_variant_info *info)
-{
-    (void)device;
-    (void)call;
-    (void)info;
-    return "this build is without CLBlast (libclblast-dev)";
-}
-
-static enum graft_status clblast_open(struct graft_opencl_device *device, struct graft_opencl_kernel *kernel)
-{
-    (void)kernel;
-    return graft_fail(device->base.context, GRAFT_ERROR_UNSUPPORTED, "matmul: this build is without CLBlast");
-}
-
-static enum graft_status clblast_run(struct graft_opencl_device *device, struct graft_opencl_kernel *kernel,
-                                     const struct graft_tensor *in, const struct graft_tensor *out,
-                                     struct graft_tensor workspace)
-{
-    (void)in;
-    (void)out;
-    (void)workspace;
-    return clblast_open(device, kernel);
-}
-
-#endif
 
 static const struct graft_opencl_variant variants[] = {
     {.name = "thin",
@@ -322,6 +242,12 @@ static const struct graft_opencl_variant variants[] = {
      .check = clblast_check,
      .open = clblast_open,
      .run = clblast_run},
+    {.name = "local_wide",
+     .family = GRAFT_OPENCL_GPU,
+     .wide = true,
+     .check = local_wide_check,
+     .open = local_open,
+     .run = local_run},
     {.name = "local", .family = GRAFT_OPENCL_GPU, .check = local_check, .open = local_open, .run = local_run},
     {.name = NULL},
 };

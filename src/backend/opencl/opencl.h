@@ -108,6 +108,11 @@ struct graft_opencl_device {
 
 #define GRAFT_OPENCL_MAX_STEPS 8
 
+/* Of a block of cl/gemm_local.cl, see gemm.h. */
+struct graft_local_tile {
+    int rows, columns;
+};
+
 /* One prepared use of an op (struct graft_kernel of this backend). */
 struct graft_opencl_kernel {
     struct graft_call call;
@@ -120,14 +125,16 @@ struct graft_opencl_kernel {
     cl_kernel step[GRAFT_OPENCL_MAX_STEPS];
     size_t step_group[GRAFT_OPENCL_MAX_STEPS]; /* the most work-items of a group for this kernel */
     const char *step_name[GRAFT_OPENCL_MAX_STEPS];
-    struct graft_tensor prepared; /* info.prepared_bytes; buffer NULL if 0 */
-    void *state;                  /* the row's, from graft_opencl_state; released by the backend */
+    struct graft_local_tile local_tile; /* of the steps from cl/gemm_local.cl */
+    struct graft_tensor prepared;       /* info.prepared_bytes; buffer NULL if 0 */
+    void *state;                        /* the row's, from graft_opencl_state; released by the backend */
 };
 
 struct graft_opencl_variant {
     const char *name; /* NULL ends the list */
     /* Variants of the device's family (or ANY) come first, each in the order of the row. */
     enum graft_opencl_family family;
+    bool wide; /* blocks of 128 rows instead of 64, see gemm.h */
     /* NULL if it can do the call on this device, else the reason why not. Fills workspace_bytes and
      * prepared_bytes (both 0 before). Pure. */
     const char *(*check)(const struct graft_opencl_device *device, const struct graft_call *call,

@@ -83,6 +83,12 @@ enum graft_status graft_winograd_add(struct graft_opencl_device *device, struct 
                             local ? 1 : graft_gemm_tile(device).vector);
 }
 
+struct graft_local_tile graft_winograd_local_tile(const struct graft_opencl_device *device, int64_t rows,
+                                                  int64_t columns)
+{
+    return graft_local_tile(graft_local_suits_wide(device, rows, columns, POINTS), columns);
+}
+
 enum graft_status graft_winograd_run_transform(struct graft_opencl_device *device,
                                                struct graft_opencl_kernel *kernel, int step, bool local,
                                                const struct graft_winograd_numbers *n, int32_t channels,
@@ -196,17 +202,13 @@ const char *graft_winograd_local_check(const struct graft_opencl_device *device,
                                        const struct graft_call *call, struct graft_variant_info *info)
 {
     const char *const reason = graft_local_reason(device);
+    info->spare = !graft_winograd_suits_local(call->in[W].shape.dim[3], call->in[W].shape.dim[0]);
     return reason != NULL ? reason : check(device, call, true, info);
-}
-
-static bool is_local(const struct graft_opencl_kernel *kernel)
-{
-    return kernel->variant->family == GRAFT_OPENCL_GPU;
 }
 
 enum graft_status graft_winograd_open(struct graft_opencl_device *device, struct graft_opencl_kernel *kernel)
 {
-    const struct plan plan = make_plan(device, &kernel->call, is_local(kernel));
+    const struct plan plan = make_plan(device, &kernel->call, graft_winograd_is_local(kernel));
     const int vector = plan.tile.vector;
     enum graft_status status = graft_winograd_add(device, kernel, "winograd_filters", plan.local);
     if (status == GRAFT_OK && plan.fused)
@@ -215,8 +217,11 @@ enum graft_status graft_winograd_open(struct graft_opencl_device *device, struct
     if (status == GRAFT_OK)
         status = graft_winograd_add(device, kernel, "winograd_input", plan.local);
     if (status == GRAFT_OK)
-        status = plan.local ? graft_local_add(device, kernel, "local_gather")
-                            : graft_gemm_add(device, kernel, "gemm_gather");
+        status = plan.local
+                     ? graft_local_add(device, kernel, "local_gather",
+                                       graft_winograd_local_tile(
+                                           device, graft_min_i64(plan.block, plan.tiles), plan.n.filters))
+                     : graft_gemm_add(device, kernel, "gemm_gather");
     if (status == GRAFT_OK)
         status = graft_winograd_add(device, kernel, "winograd_output", plan.local);
     return status;
@@ -245,7 +250,7 @@ static enum graft_status run_filters(struct graft_opencl_device *device, struct 
 enum graft_status graft_winograd_prepare(struct graft_opencl_device *device,
                                          struct graft_opencl_kernel *kernel, const struct graft_tensor *in)
 {
-    const struct plan plan = make_plan(device, &kernel->call, is_local(kernel));
+    const struct plan plan = make_plan(device, &kernel->call, graft_winograd_is_local(kernel));
     return plan.prepared ? run_filters(device, kernel, &plan, in[W], kernel->prepared) : GRAFT_OK;
 }
 
@@ -350,7 +355,7 @@ enum graft_status graft_winograd_run(struct graft_opencl_device *device, struct 
                                      const struct graft_tensor *in, const struct graft_tensor *out,
                                      struct graft_tensor workspace)
 {
-    const struct plan plan = make_plan(device, &kernel->call, is_local(kernel));
+    const struct plan plan = make_plan(device, &kernel->call, graft_winograd_is_local(kernel));
     struct run run = {.device = device,
                       .kernel = kernel,
                       .plan = &plan,

@@ -36,10 +36,24 @@ int64_t graft_winograd_block(int64_t tiles, int64_t step, int64_t most);
 /* x items along vectors or channels, y along k, tiles or filters. */
 struct graft_opencl_range graft_winograd_range(const struct graft_opencl_device *device, bool local,
                                                int64_t x, int64_t y);
+/* The blocks of cl/gemm_local.cl that suit a product of rows × columns for each point. */
+struct graft_local_tile graft_winograd_local_tile(const struct graft_opencl_device *device, int64_t rows,
+                                                  int64_t columns);
 /* Adds a kernel of cl/winograd.cl as the next step. */
 GRAFT_MUST_CHECK enum graft_status graft_winograd_add(struct graft_opencl_device *device,
                                                       struct graft_opencl_kernel *kernel, const char *name,
                                                       bool local);
+static inline bool graft_winograd_is_local(const struct graft_opencl_kernel *kernel)
+{
+    return kernel->variant->family == GRAFT_OPENCL_GPU;
+}
+/* Whether it suits the GPU family: the multiplications that it saves take longer than what its transforms
+ * move, on a device that computes 30 FLOP for each byte that it moves. A tile saves 216 C O FLOP and moves
+ * 352 (C + O) bytes. */
+static inline bool graft_winograd_suits_local(int64_t channels, int64_t filters)
+{
+    return 216 * channels * filters >= 30 * 352 * (channels + filters);
+}
 /* Launches a transform of tiles [n->first, n->end): winograd_input, winograd_gradient. x: channels of it. */
 GRAFT_MUST_CHECK enum graft_status
 graft_winograd_run_transform(struct graft_opencl_device *device, struct graft_opencl_kernel *kernel, int step,

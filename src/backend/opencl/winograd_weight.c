@@ -127,18 +127,14 @@ const char *graft_winograd_weight_local_check(const struct graft_opencl_device *
                                               const struct graft_call *call, struct graft_variant_info *info)
 {
     const char *const reason = graft_local_reason(device);
+    info->spare = !graft_winograd_suits_local(call->out[0].shape.dim[3], call->out[0].shape.dim[0]);
     return reason != NULL ? reason : check(device, call, true, info);
-}
-
-static bool is_local(const struct graft_opencl_kernel *kernel)
-{
-    return kernel->variant->family == GRAFT_OPENCL_GPU;
 }
 
 enum graft_status graft_winograd_weight_open(struct graft_opencl_device *device,
                                              struct graft_opencl_kernel *kernel)
 {
-    const struct plan plan = make_plan(device, &kernel->call, is_local(kernel));
+    const struct plan plan = make_plan(device, &kernel->call, graft_winograd_is_local(kernel));
     const int vector = plan.tile.vector;
     enum graft_status status = graft_winograd_add(device, kernel, "winograd_weights", plan.local);
     if (status == GRAFT_OK && plan.fused)
@@ -149,7 +145,8 @@ enum graft_status graft_winograd_weight_open(struct graft_opencl_device *device,
     if (status == GRAFT_OK)
         status = graft_winograd_add(device, kernel, "winograd_gradient", plan.local);
     if (status == GRAFT_OK)
-        status = plan.local ? graft_local_add(device, kernel, "local_outer")
+        status = plan.local ? graft_local_add(device, kernel, "local_outer",
+                                              graft_winograd_local_tile(device, plan.rows, plan.n.channels))
                             : graft_gemm_add(device, kernel, "gemm_outer");
     return status;
 }
@@ -256,7 +253,7 @@ enum graft_status graft_winograd_weight_run(struct graft_opencl_device *device,
                                             struct graft_opencl_kernel *kernel, const struct graft_tensor *in,
                                             const struct graft_tensor *out, struct graft_tensor workspace)
 {
-    const struct plan plan = make_plan(device, &kernel->call, is_local(kernel));
+    const struct plan plan = make_plan(device, &kernel->call, graft_winograd_is_local(kernel));
     const struct run run = {.device = device,
                             .kernel = kernel,
                             .plan = &plan,
