@@ -2,6 +2,7 @@
 /* The life of a verb: context, Ctrl-C, messages, devices. Options are in options.c. */
 #include "command.h"
 
+#include "base/clock.h"
 #include "base/text.h"
 #include "graft/train.h"
 #include "options.h"
@@ -12,7 +13,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #define TEXT_SIZE 4096
@@ -41,13 +41,6 @@ static void take_interrupts(struct graft_context *context)
     interrupted_context = context;
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGTERM, &action, NULL);
-}
-
-double graft_command_seconds(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
 }
 
 /* The lock is held. */
@@ -181,7 +174,7 @@ void graft_command_progress(struct graft_command *command, const char *format, .
 {
     char text[TEXT_SIZE / 2];
     va_list arguments;
-    const double now = graft_command_seconds();
+    const double now = graft_seconds();
     if (command->quiet || !command->terminal || now - command->line_time < 0.1) {
         return;
     }

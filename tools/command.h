@@ -112,6 +112,4 @@ GRAFT_MUST_CHECK int graft_command_next_device(struct graft_command *command, co
 int graft_command_choice(struct graft_command *command, const char *option, const char *name,
                          const char *const *names, int count);
 
-double graft_command_seconds(void);
-
 #endif

@@ -5,6 +5,7 @@
  * (backend/opencl/compile.h) until nobody asks any more.
  */
 #include "backend/opencl/compile.h"
+#include "base/clock.h"
 #include "compile_launch.h"
 
 #include <errno.h>
@@ -15,7 +16,6 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
 #define SOCKET 0
@@ -79,13 +79,6 @@ static bool give(const void *data, size_t size)
         size -= (size_t)sent;
     }
     return true;
-}
-
-static double now(void)
-{
-    struct timespec time;
-    clock_gettime(CLOCK_MONOTONIC, &time);
-    return (double)time.tv_sec + 1e-9 * (double)time.tv_nsec;
 }
 
 /* A text of `size` bytes, its zero included; NULL at the end of the stream or if it is none. */
@@ -240,9 +233,9 @@ static cl_program build(const struct helper *helper, const struct work *work,
     if (program == NULL) {
         return NULL;
     }
-    const double begin = now();
+    const double begin = graft_seconds();
     reply->code = clBuildProgram(program, 1, &helper->device, work->options, NULL, NULL);
-    reply->seconds = now() - begin;
+    reply->seconds = graft_seconds() - begin;
     reply->result = reply->code == CL_SUCCESS ? GRAFT_COMPILE_BUILT : GRAFT_COMPILE_FAILED;
     if (reply->code == CL_SUCCESS) {
         return program;

@@ -2,31 +2,23 @@
 /* What a device can do at most, measured on it in about 0.2 s. */
 #include "backend/backend.h"
 
+#include "base/clock.h"
 #include "base/context.h"
 
 #include <math.h>
-#include <string.h>
-#include <time.h>
 
 #define BURST_SECONDS 0.003 /* the least length of what is timed */
 #define BURSTS 4
 #define MOST_ROUNDS (INT64_C(1) << 30)
-
-static double now(void)
-{
-    struct timespec time;
-    clock_gettime(CLOCK_MONOTONIC, &time);
-    return (double)time.tv_sec + 1e-9 * (double)time.tv_nsec;
-}
 
 enum graft_status graft_limit_rate(graft_limit_function *run, void *user, double *rounds_per_second)
 {
     int64_t rounds = 1;
     double best = 0;
     for (int burst = 0; burst < BURSTS;) {
-        const double begin = now();
+        const double begin = graft_seconds();
         const enum graft_status status = run(user, rounds);
-        const double seconds = now() - begin;
+        const double seconds = graft_seconds() - begin;
         if (status != GRAFT_OK)
             return status;
         if (seconds < BURST_SECONDS && rounds < MOST_ROUNDS) {
@@ -44,16 +36,15 @@ enum graft_status graft_limit_rate(graft_limit_function *run, void *user, double
 static enum graft_status measure_memory(struct graft_device *device, struct graft_device_limits *limits)
 {
     static const uint64_t sizes[GRAFT_LIMIT_SIZES] = {64u << 10, 512u << 10, 4u << 20, 32u << 20, 128u << 20};
-    char before[2048];
-    strncpy(before, graft_context_error(device->context), sizeof before - 1);
-    before[sizeof before - 1] = '\0';
+    struct graft_kept_error before;
+    graft_keep_error(device->context, &before);
     for (int i = 0; i < GRAFT_LIMIT_SIZES; i++) {
         double rate = 0;
         enum graft_status status = GRAFT_ERROR_MEMORY;
         if (sizes[i] <= device->info.max_allocation_bytes)
             status = device->backend->limit(device, GRAFT_LIMIT_MEMORY, sizes[i], &rate);
         if (status == GRAFT_ERROR_MEMORY && i > 0) {
-            (void)graft_fail(device->context, GRAFT_OK, "%s", before);
+            graft_restore_error(device->context, &before);
             break;
         }
         if (status != GRAFT_OK)

@@ -44,7 +44,7 @@ static const char *body_of(char *file, size_t size, const char *title)
 enum graft_status graft_notes_read(struct graft_context *context, const char *title, char **body)
 {
     char path[4096];
-    char before[2048];
+    struct graft_kept_error before;
     char *file = NULL;
     size_t size = 0;
     struct stat facts;
@@ -53,12 +53,12 @@ enum graft_status graft_notes_read(struct graft_context *context, const char *ti
     if (!graft_notes_path(context, title, path, sizeof path) || stat(path, &facts) != 0 ||
         !S_ISREG(facts.st_mode) || facts.st_size > LIMIT)
         return GRAFT_OK;
-    snprintf(before, sizeof before, "%s", graft_context_error(context));
+    graft_keep_error(context, &before);
     const enum graft_status status = graft_file_read(context, path, LIMIT, &file, &size);
     if (status == GRAFT_ERROR_MEMORY)
         return status;
     if (status != GRAFT_OK) {
-        (void)graft_fail(context, GRAFT_OK, "%s", before);
+        graft_restore_error(context, &before);
         return GRAFT_OK;
     }
     const char *const found = body_of(file, size, title);

@@ -10,6 +10,7 @@
  */
 #include "base/pool.h"
 
+#include "base/clock.h"
 #include "base/context.h"
 
 #include <pthread.h>
@@ -17,7 +18,6 @@
 #include <signal.h>
 #include <stdatomic.h>
 #include <string.h>
-#include <time.h>
 
 #define LINE 64                /* bytes of a cache line: what different threads write stays apart */
 #define SPIN_NANOSECONDS 40000 /* a few times what it takes to wake a sleeping thread */
@@ -63,13 +63,6 @@ static inline void relax(void)
 #elif defined(__aarch64__)
     __asm__ volatile("yield");
 #endif
-}
-
-static int64_t nanoseconds(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
 }
 
 static void claim_items(struct graft_pool *pool, int thread)
@@ -131,7 +124,7 @@ static bool has_work(struct graft_pool *pool, uint64_t seen)
 
 static void spin_for_work(struct graft_pool *pool, uint64_t seen)
 {
-    const int64_t end = nanoseconds() + SPIN_NANOSECONDS;
+    const int64_t end = graft_nanoseconds() + SPIN_NANOSECONDS;
     do {
         for (int i = 0; i < 32; i++) {
             if (has_work(pool, seen) || atomic_load_explicit(&pool->stop, memory_order_relaxed)) {
@@ -140,7 +133,7 @@ static void spin_for_work(struct graft_pool *pool, uint64_t seen)
             relax();
         }
         sched_yield();
-    } while (nanoseconds() < end);
+    } while (graft_nanoseconds() < end);
 }
 
 static void sleep_for_work(struct graft_pool *pool, uint64_t seen)

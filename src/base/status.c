@@ -8,17 +8,28 @@
 const char *graft_status_name(enum graft_status status)
 {
     switch (status) {
-    case GRAFT_OK: return "done";
-    case GRAFT_ERROR_ARGUMENT: return "wrong argument";
-    case GRAFT_ERROR_SHAPE: return "shapes do not fit";
-    case GRAFT_ERROR_MEMORY: return "out of memory";
-    case GRAFT_ERROR_IO: return "input or output failed";
-    case GRAFT_ERROR_FORMAT: return "file format";
-    case GRAFT_ERROR_NOT_FOUND: return "not found";
-    case GRAFT_ERROR_UNSUPPORTED: return "unsupported";
-    case GRAFT_ERROR_DEVICE: return "device failure";
-    case GRAFT_ERROR_NUMERIC: return "not a number";
-    case GRAFT_ERROR_CANCELLED: return "cancelled";
+    case GRAFT_OK:
+        return "done";
+    case GRAFT_ERROR_ARGUMENT:
+        return "wrong argument";
+    case GRAFT_ERROR_SHAPE:
+        return "shapes do not fit";
+    case GRAFT_ERROR_MEMORY:
+        return "out of memory";
+    case GRAFT_ERROR_IO:
+        return "input or output failed";
+    case GRAFT_ERROR_FORMAT:
+        return "file format";
+    case GRAFT_ERROR_NOT_FOUND:
+        return "not found";
+    case GRAFT_ERROR_UNSUPPORTED:
+        return "unsupported";
+    case GRAFT_ERROR_DEVICE:
+        return "device failure";
+    case GRAFT_ERROR_NUMERIC:
+        return "not a number";
+    case GRAFT_ERROR_CANCELLED:
+        return "cancelled";
     }
     return "unknown status";
 }
@@ -74,6 +85,16 @@ enum graft_status graft_fail_prefix(struct graft_context *context, enum graft_st
     memcpy(context->error, text, sizeof text);
     pthread_mutex_unlock(&context->error_lock);
     return status;
+}
+
+void graft_keep_error(const struct graft_context *context, struct graft_kept_error *kept)
+{
+    snprintf(kept->text, sizeof kept->text, "%s", graft_context_error(context));
+}
+
+void graft_restore_error(struct graft_context *context, const struct graft_kept_error *kept)
+{
+    (void)graft_fail(context, GRAFT_OK, "%s", kept->text);
 }
 
 void graft_log(struct graft_context *context, enum graft_log_level level, const char *format, ...)

@@ -1,23 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /* Running the steps that take a few rows at a time: see chunk.h. Nothing here allocates. */
+#include "base/clock.h"
 #include "base/context.h"
 #include "base/pool.h"
 #include "graph/plan.h"
-
-#include <time.h>
 
 struct run {
     struct graft_plan *plan;
     int64_t first; /* chunk of item 0 */
     bool profile;
 };
-
-static double now(void)
-{
-    struct timespec time;
-    clock_gettime(CLOCK_MONOTONIC, &time);
-    return (double)time.tv_sec + 1e-9 * (double)time.tv_nsec;
-}
 
 /* Where a value of a chunk is, from where the step has it: that of chunk 0 in lane 0. */
 static struct graft_tensor move(const struct graft_plan *plan, int value, struct graft_tensor tensor,
@@ -59,12 +51,12 @@ static void run_chunk(void *argument, int64_t item, int lane)
     struct graft_lane *const notes = &plan->lanes[lane];
     const struct graft_backend *const backend = plan->device->backend;
     for (int s = plan->chunks.begin; s < plan->chunks.end && notes->status == GRAFT_OK; s++) {
-        const double begin = run->profile ? now() : 0;
+        const double begin = run->profile ? graft_seconds() : 0;
         notes->status = run_step(plan, s, run->first + item, lane);
         if (run->profile && notes->status == GRAFT_OK && !plan->device->lanes)
             notes->status = backend->synchronize(plan->device, NULL);
         if (run->profile)
-            notes->seconds[s] += now() - begin;
+            notes->seconds[s] += graft_seconds() - begin;
     }
 }
 

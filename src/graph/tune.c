@@ -1,25 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 #include "graph/tune.h"
 
+#include "base/clock.h"
 #include "base/context.h"
 #include "graph/memory.h"
 
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 #define LEAST_ROUNDS 2
 #define MOST_ROUNDS 8
 #define SECONDS 0.5 /* of the rounds of a trial, about */
 #define CLBLAST_HOPELESS 3.0
 #define HOPELESS 5.0 /* times as long as the usual variant: not tried on larger shapes */
-
-static double now(void)
-{
-    struct timespec time;
-    clock_gettime(CLOCK_MONOTONIC, &time);
-    return (double)time.tv_sec + 1e-9 * (double)time.tv_nsec;
-}
 
 enum graft_status graft_tuner_open(struct graft_device *device, struct graft_tuner *tuner)
 {
@@ -73,8 +66,8 @@ static void list_candidates(const struct graft_tuner *tuner, const struct graft_
                             struct graft_tune_row *row)
 {
     struct graft_device *const device = tuner->device;
-    char before[2048];
-    (void)snprintf(before, sizeof before, "%s", graft_context_error(device->context));
+    struct graft_kept_error before;
+    graft_keep_error(device->context, &before);
     for (int number = 0; row->count < GRAFT_TUNE_VARIANTS; number++) {
         struct graft_variant_info info = {0};
         const enum graft_status status = device->backend->check(device, &step->node->call, number, &info);
@@ -86,7 +79,7 @@ static void list_candidates(const struct graft_tuner *tuner, const struct graft_
             info.prepared_bytes <= device->info.max_allocation_bytes)
             (void)snprintf(row->candidates[row->count++].name, GRAFT_TUNING_NAME, "%s", info.name);
     }
-    (void)graft_fail(device->context, GRAFT_OK, "%s", before);
+    graft_restore_error(device->context, &before);
 }
 
 static enum graft_status add_row(struct graft_tuner *tuner, const struct graft_plan_step *step,
@@ -165,10 +158,10 @@ static void note_round(struct graft_tuner *tuner, const struct graft_plan *plan,
 
 enum graft_status graft_tuner_measure(struct graft_tuner *tuner, struct graft_plan *plan, bool update)
 {
-    const double begin = now();
+    const double begin = graft_seconds();
     enum graft_status status = tuner->count == 0 ? look(tuner, plan, update) : GRAFT_OK;
     for (int round = 0; round < MOST_ROUNDS && status == GRAFT_OK; round++) {
-        if (round >= LEAST_ROUNDS && now() - begin > SECONDS)
+        if (round >= LEAST_ROUNDS && graft_seconds() - begin > SECONDS)
             break;
         if (graft_context_cancelled(plan->context))
             return GRAFT_ERROR_CANCELLED;
@@ -292,12 +285,12 @@ static double products_seconds(const struct graft_plan *plan, bool update)
 static enum graft_status measure_set(struct graft_tuner *tuner, bool update, graft_tune_replan *replan,
                                      void *user, struct graft_tune_set *set)
 {
-    const double begin = now();
+    const double begin = graft_seconds();
     struct graft_plan *plan = NULL;
     graft_tuning_set_clblast(tuner->device, set->name);
     enum graft_status status = replan(user, "matmul=clblast", &plan);
     for (int round = 0; round < MOST_ROUNDS && status == GRAFT_OK; round++) {
-        if (round >= LEAST_ROUNDS && now() - begin > SECONDS)
+        if (round >= LEAST_ROUNDS && graft_seconds() - begin > SECONDS)
             break;
         if (graft_context_cancelled(tuner->device->context))
             return GRAFT_ERROR_CANCELLED;

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* A network with its weights on a device, ready to classify pictures. */
 #include "backend/backend.h"
+#include "base/clock.h"
 #include "base/context.h"
 #include "graft/train.h"
 #include "graft/weights.h"
 #include "train/card.h"
 #include "train/inference.h"
-#include "train/timer.h"
 
 #include <math.h>
 #include <stdio.h>

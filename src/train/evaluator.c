@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* Parts of the network that is trained, and its evaluation on a split. */
 #include "backend/backend.h"
+#include "base/clock.h"
 #include "base/context.h"
 #include "graph/plan.h"
 #include "train/fit.h"
 #include "train/inference.h"
-#include "train/timer.h"
 
 #include <math.h>
 

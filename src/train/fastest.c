@@ -8,10 +8,10 @@
  */
 #include "backend/backend.h"
 #include "backend/notes.h"
+#include "base/clock.h"
 #include "base/context.h"
 #include "base/random.h"
 #include "base/text.h"
-#include "train/timer.h"
 #include "train/workload.h"
 
 #include <dirent.h>
@@ -72,14 +72,15 @@ static struct graft_device *open_remembered(struct graft_context *context, const
     const char *const use = getenv("GRAFT_TUNING");
     struct graft_device *device = NULL;
     char *body = NULL;
-    char before[2048], identity[IDENTITY], id[sizeof device->info.id];
+    struct graft_kept_error before;
+    char identity[IDENTITY], id[sizeof device->info.id];
     if ((use != NULL && use[0] == '\0') || graft_notes_read(context, title, &body) != GRAFT_OK)
         return NULL;
     char *rest = body;
     const char *const line = graft_notes_line(&rest);
     const char *const name =
         line != NULL && graft_text_starts(line, "device ") ? strchr(line + 7, ' ') : NULL;
-    (void)snprintf(before, sizeof before, "%s", graft_context_error(context));
+    graft_keep_error(context, &before);
     if (name != NULL && strcspn(name + 1, "|") < sizeof id) {
         (void)snprintf(id, sizeof id, "%.*s", (int)strcspn(name + 1, "|"), name + 1);
         if (graft_device_open(context, id, &device) == GRAFT_OK) {
@@ -88,7 +89,7 @@ static struct graft_device *open_remembered(struct graft_context *context, const
                 graft_device_close(&device);
         }
         if (device == NULL)
-            (void)graft_fail(context, GRAFT_OK, "%s", before);
+            graft_restore_error(context, &before);
     }
     if (device != NULL)
         graft_log(context, GRAFT_LOG_REMARK, "device auto: %s (%s), as measured before: %.*s images/s",

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* The features of a frozen trunk are computed once and kept in host memory. */
+#include "base/clock.h"
 #include "base/context.h"
 #include "base/size.h"
 #include "train/fit.h"
 #include "train/inference.h"
-#include "train/timer.h"
 
 #include <math.h>
 #include <string.h>

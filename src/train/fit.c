@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* graft_fit: from a folder of pictures to a trained network in a run folder. */
 #include "backend/backend.h"
+#include "base/clock.h"
 #include "base/context.h"
 #include "graft/weights.h"
 #include "train/fit.h"
-#include "train/timer.h"
 
 #include <math.h>
 #include <stdio.h>

@@ -2,6 +2,7 @@
 /* What a run keeps on disk while it goes on: history, weights, and the state from which it is resumed to the
  * bit. */
 #include "backend/backend.h"
+#include "base/clock.h"
 #include "base/context.h"
 #include "base/file.h"
 #include "base/text.h"
@@ -9,7 +10,6 @@
 #include "io/csv.h"
 #include "io/json.h"
 #include "train/fit.h"
-#include "train/timer.h"
 
 #include <limits.h>
 #include <math.h>

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* One stage of a fit: epochs of steps, validation after each. */
 #include "backend/backend.h"
+#include "base/clock.h"
 #include "base/context.h"
 #include "train/fit.h"
-#include "train/timer.h"
 
 #include <math.h>
 #include <stdio.h>

@@ -2,10 +2,10 @@
 #include "train/workload.h"
 
 #include "backend/backend.h"
+#include "base/clock.h"
 #include "base/context.h"
 #include "base/random.h"
 #include "train/inference.h"
-#include "train/timer.h"
 
 static enum graft_status make_batch(struct graft_workload *workload)
 {

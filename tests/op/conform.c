@@ -4,6 +4,7 @@
 #include "harness.h"
 #include "tolerance.h"
 #include "worker.h"
+#include "base/clock.h"
 #include "base/text.h"
 
 #include <inttypes.h>
@@ -11,7 +12,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #define MAX_DEVICES 64
 
@@ -169,13 +169,6 @@ static void bench_line(struct run *run, const struct graft_verdict *verdict, con
     }
 }
 
-static double now(void)
-{
-    struct timespec time;
-    clock_gettime(CLOCK_MONOTONIC, &time);
-    return (double)time.tv_sec + 1e-9 * (double)time.tv_nsec;
-}
-
 static void tell_progress(struct run *run, const struct graft_job *job)
 {
     const struct graft_conform_options *const options = run->options;
@@ -212,7 +205,7 @@ static void told(void *user, const struct graft_message *message)
     }
     struct graft_conform_coverage *const row = coverage_of(run, job->op, verdict->variant);
     const double before = run->heard;
-    run->heard = now();
+    run->heard = graft_seconds();
     if (row != NULL) {
         row->seconds += run->heard - before;
     }
@@ -315,7 +308,7 @@ static bool run_device(const struct graft_conform_options *options, const char *
         *broken = true;
         return true;
     }
-    const double start = now();
+    const double start = graft_seconds();
     struct graft_worker_result result = {.cases = 0};
     struct run run = {.options = options,
                       .jobs = &jobs,
@@ -346,7 +339,7 @@ static bool run_device(const struct graft_conform_options *options, const char *
         if (options->op == NULL && options->test == NULL && options->variant == NULL) {
             check_coverage(&run);
         }
-        report->seconds = now() - start;
+        report->seconds = graft_seconds() - start;
         *broken = *broken || run.failed_to_count;
     }
     graft_jobs_close(&jobs);
@@ -406,7 +399,7 @@ static double share_of_time(const struct graft_conform_options *options, double 
         weights += weight;
         first = i == 0 ? weight : first;
     }
-    const double left = start + options->seconds - now();
+    const double left = start + options->seconds - graft_seconds();
     return options->seconds > 0 ? (left > 1e-3 ? left : 1e-3) * first / weights : 0;
 }
 
@@ -415,7 +408,7 @@ static void run_every_device(const struct graft_conform_options *options,
                              struct graft_conform_reports *reports, bool *broken)
 {
     static const struct graft_device_info none;
-    const double start = now();
+    const double start = graft_seconds();
     struct graft_device_info *const devices = calloc(MAX_DEVICES, sizeof *devices);
     char hint[512];
     const int count = devices != NULL ? graft_worker_list(devices, MAX_DEVICES, hint, sizeof hint) : -1;

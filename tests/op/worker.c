@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "worker.h"
 #include "order.h"
+#include "base/clock.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -9,7 +10,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #define DEFAULT_TIMEOUT_SECONDS 300
@@ -189,13 +189,6 @@ static void run_job(const struct child *child, int index, int first_variant)
     graft_heap_close(&heap);
 }
 
-static double now(void)
-{
-    struct timespec time;
-    clock_gettime(CLOCK_MONOTONIC, &time);
-    return (double)time.tv_sec + 1e-9 * (double)time.tv_nsec;
-}
-
 /* What was not tried although it could be: its reason is not what it refused of other shapes. */
 static void tell_left(struct child *child)
 {
@@ -222,7 +215,7 @@ static bool run_jobs(struct child *child, int first, int first_variant)
 {
     const double until = child->jobs->until;
     for (child->position = first; child->position < child->order.count; child->position++) {
-        if (child->position >= child->order.must && now() >= until) {
+        if (child->position >= child->order.must && graft_seconds() >= until) {
             return false;
         }
         run_job(child, child->order.jobs[child->position], child->position == first ? first_variant : 0);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* graft bench: how fast a network runs or trains on a device, and where the time goes. */
+#include "base/clock.h"
 #include "base/context.h"
 #include "graft/train.h"
 #include "output.h"
@@ -65,7 +66,7 @@ static enum graft_status run_rounds(struct bench *bench)
     const struct request *const request = bench->request;
     struct graft_command *const command = bench->command;
     enum graft_status status = graft_workload_run(&bench->workload);
-    const double begin = graft_command_seconds();
+    const double begin = graft_seconds();
     double now = begin;
     while (status == GRAFT_OK && bench->rounds < MAX_ROUNDS &&
            (bench->rounds < request->rounds || now - begin < request->seconds)) {
@@ -73,7 +74,7 @@ static enum graft_status run_rounds(struct bench *bench)
             return GRAFT_ERROR_CANCELLED;
         }
         status = graft_workload_run(&bench->workload);
-        const double end = graft_command_seconds();
+        const double end = graft_seconds();
         bench->times[bench->rounds++] = end - now;
         now = end;
         graft_command_progress(command, "%s on %s: round %d, %.1f ms", request->model,

@@ -4,13 +4,13 @@
  * only. A buffer is memory of the host; everything is done when a call returns.
  */
 #include "backend/cpu/processor.h"
+#include "base/clock.h"
 #include "base/context.h"
 #include "base/pool.h"
 #include "base/system.h"
 
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 typedef void (*reference_kernel)(const struct graft_cpu_args *args);
 
@@ -286,20 +286,13 @@ static enum graft_status kernel_prepare(struct graft_device *device, struct graf
     return GRAFT_OK;
 }
 
-static int64_t now(void)
-{
-    struct timespec time;
-    clock_gettime(CLOCK_MONOTONIC, &time);
-    return (int64_t)time.tv_sec * 1000000000 + time.tv_nsec;
-}
-
 static enum graft_status kernel_run(struct graft_device *device, struct graft_kernel *kernel,
                                     const struct graft_tensor *in, const struct graft_tensor *out,
                                     struct graft_tensor workspace)
 {
     const struct cpu_kernel *const cpu_kernel = (const struct cpu_kernel *)kernel;
     const struct graft_cpu_args args = make_args(cpu_of(device), cpu_kernel, in, out, address(workspace));
-    const int64_t begin = now();
+    const int64_t begin = graft_nanoseconds();
     if (cpu_kernel->fast != NULL) {
         cpu_kernel->fast->run(cpu_of(device), &args);
     } else if (cpu_kernel->call.real == GRAFT_DTYPE_F64) {
@@ -307,7 +300,8 @@ static enum graft_status kernel_run(struct graft_device *device, struct graft_ke
     } else {
         rows[cpu_kernel->call.op].f32(&args);
     }
-    atomic_fetch_add_explicit(&cpu_of(device)->nanoseconds, now() - begin, memory_order_relaxed);
+    atomic_fetch_add_explicit(&cpu_of(device)->nanoseconds, graft_nanoseconds() - begin,
+                              memory_order_relaxed);
     return GRAFT_OK;
 }
 

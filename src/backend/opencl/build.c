@@ -18,6 +18,7 @@
 #include "backend/opencl/cache.h"
 #include "backend/opencl/jobs.h"
 
+#include "base/clock.h"
 #include "base/context.h"
 #include "base/text.h"
 
@@ -106,15 +107,15 @@ static void note(struct graft_opencl_device *device, const struct graft_opencl_p
     struct graft_context *context = device->base.context;
     const struct graft_opencl_binary binary = {
         .state = state, .data = (char *)(uintptr_t)data, .size = size, .seconds = entry->seconds};
-    char before[2048];
-    snprintf(before, sizeof(before), "%s", graft_context_error(context));
+    struct graft_kept_error before;
+    graft_keep_error(context, &before);
     if (graft_opencl_cache_write(context, entry->key, &binary))
         return;
     if (!device->told_unkept)
         graft_log(context, GRAFT_LOG_REMARK, "compiled kernels are not kept, every start compiles again: %s",
                   graft_context_error(context));
     device->told_unkept = true;
-    (void)graft_fail(context, GRAFT_OK, "%s", before);
+    graft_restore_error(context, &before);
 }
 
 /* Builds the binary, unless that takes about as long as compiling did: then it is noted as useless. */
@@ -122,9 +123,9 @@ static void load(struct graft_opencl_device *device, struct graft_opencl_program
                  size_t size, bool kept)
 {
     const struct graft_opencl_binary binary = {.data = (char *)(uintptr_t)data, .size = size};
-    const double begin = graft_opencl_now();
+    const double begin = graft_seconds();
     entry->program = build_binary(device, &binary, entry->options);
-    const double seconds = graft_opencl_now() - begin;
+    const double seconds = graft_seconds() - begin;
     const bool useless = seconds >= WORTH_SECONDS && seconds > MUCH_FASTER * entry->seconds;
     if (entry->program != NULL && useless)
         note(device, entry, GRAFT_OPENCL_CACHED_USELESS, NULL, 0);
@@ -153,9 +154,9 @@ static void judge(struct graft_opencl_device *device, struct graft_opencl_progra
 static enum graft_status build_timed(struct graft_opencl_device *device, struct graft_opencl_program *entry,
                                      double *seconds)
 {
-    const double begin = graft_opencl_now();
+    const double begin = graft_seconds();
     const enum graft_status status = build_source(device, entry->source, entry->options, &entry->program);
-    *seconds = graft_opencl_now() - begin;
+    *seconds = graft_seconds() - begin;
     return status;
 }
 

@@ -66,20 +66,15 @@ bool graft_opencl_cache_path(struct graft_context *context, const char *key, cha
     return length > 0 && (size_t)length < size;
 }
 
-/* The text of the context's last error is not for the user here: put back what was there. */
-static void keep_quiet(struct graft_context *context, const char *before)
-{
-    (void)graft_fail(context, GRAFT_OK, "%s", before);
-}
-
 bool graft_opencl_cache_read(struct graft_context *context, const char *key,
                              struct graft_opencl_binary *binary)
 {
     memset(binary, 0, sizeof(*binary));
-    char path[4096], before[2048];
+    char path[4096];
+    struct graft_kept_error before; /* what fails here is not for the user */
     if (!graft_opencl_cache_path(context, key, path, sizeof(path)))
         return false;
-    snprintf(before, sizeof(before), "%s", graft_context_error(context));
+    graft_keep_error(context, &before);
     char *file = NULL;
     size_t size = 0;
     struct stat info;
@@ -88,7 +83,7 @@ bool graft_opencl_cache_read(struct graft_context *context, const char *key,
         return false;
     if (info.st_size > GRAFT_OPENCL_CACHE_FILE_BYTES ||
         graft_file_read(context, path, GRAFT_OPENCL_CACHE_FILE_BYTES, &file, &size) != GRAFT_OK) {
-        keep_quiet(context, before);
+        graft_restore_error(context, &before);
         return false;
     }
     struct header header;

@@ -5,9 +5,6 @@
 
 #include "backend/opencl/opencl.h"
 
-/* Seconds from an arbitrary beginning. */
-double graft_opencl_now(void);
-
 /* Builds all programs that were wanted up to now, and makes the kernels that were opened. */
 enum graft_status graft_opencl_programs_build(struct graft_opencl_device *device);
 /* Makes the kernels that open has added, if they are not there. */

@@ -6,6 +6,7 @@
 #include "backend/opencl/child.h"
 #include "backend/opencl/compile.h"
 #include "backend/opencl/internal.h"
+#include "base/clock.h"
 #include "base/context.h"
 #include "base/pool.h"
 
@@ -71,7 +72,7 @@ static enum heard receive(struct run *run, int helper, void *data, size_t size)
     while (size > 0) {
         struct pollfd waiting = {run->helpers->child[helper].socket, POLLIN, 0};
         const int ready = poll(&waiting, 1, LOOK_EVERY);
-        const double now = graft_opencl_now();
+        const double now = graft_seconds();
         if (graft_context_cancelled(run->device->base.context))
             return HEARD_CANCELLED;
         if (ready <= 0 && now > run->until[helper])
@@ -132,7 +133,7 @@ static bool give(struct run *run, int helper, int number)
     for (int i = 0; i < 4; i++)
         *sizes[i] = (uint32_t)strlen(texts[i]) + 1;
     run->job[helper] = number;
-    run->until[helper] = graft_opencl_now() + timeout;
+    run->until[helper] = graft_seconds() + timeout;
     bool good = graft_opencl_child_give(child, &request, sizeof(request));
     for (int i = 0; i < 4 && good; i++)
         good = graft_opencl_child_give(child, texts[i], *sizes[i]);
@@ -265,7 +266,7 @@ static enum graft_status wait_for(struct run *run)
     for (int i = 0; i < MAX_HELPERS; i++)
         waiting[i] = (struct pollfd){run->job[i] >= 0 ? run->helpers->child[i].socket : -1, POLLIN, 0};
     (void)poll(waiting, MAX_HELPERS, LOOK_EVERY);
-    const double now = graft_opencl_now();
+    const double now = graft_seconds();
     const bool cancelled = graft_context_cancelled(run->device->base.context);
     show(run, now);
     enum graft_status result = GRAFT_OK;
@@ -324,7 +325,7 @@ enum graft_status graft_opencl_jobs_run(struct graft_opencl_device *device, stru
                       .failed = -1,
                       .timeout = timeout_seconds(),
                       .request = {.magic = GRAFT_COMPILE_MAGIC},
-                      .begin = graft_opencl_now()};
+                      .begin = graft_seconds()};
     for (int i = 0; i < MAX_HELPERS; i++)
         run.job[i] = -1;
     run.helpers->useless = run.helpers->useless || !find_place(device, &run.request);
@@ -332,7 +333,7 @@ enum graft_status graft_opencl_jobs_run(struct graft_opencl_device *device, stru
     const int threads = graft_pool_threads(pool);
     const enum graft_status status = run_all(&run, threads < MAX_HELPERS ? threads : MAX_HELPERS);
     *failed = run.failed;
-    run.helpers->seconds += graft_opencl_now() - run.begin;
+    run.helpers->seconds += graft_seconds() - run.begin;
     if (run.shown)
         graft_log(context, GRAFT_LOG_PROGRESS, "%s", "");
     return status;

@@ -13,19 +13,11 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 /* Some compilers print warnings on their own; a test looks at them. What arguments are is asked by
  * graft-compile. */
 #define LANGUAGE "-cl-std=CL1.2 -w -cl-kernel-arg-info "
 #define MAX_OPTIONS 1024
-
-double graft_opencl_now(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
-}
 
 static const struct graft_opencl_source *find_source(const char *name)
 {
