@@ -97,12 +97,15 @@ static enum graft_status open_device(struct graft_context *context, int index, s
         device->base.memory = GRAFT_DEVICE_MEMORY_HOST;
     if (device->base.info.kind == GRAFT_DEVICE_CPU)
         device->base.cache_bytes = device->traits.cache_bytes;
-    const enum graft_status status =
+    enum graft_status status =
         missing == NULL ? open_parts(device)
                         : graft_fail(context, GRAFT_ERROR_DEVICE,
                                      "opencl:%d (%s) cannot be used: its driver does not tell a sensible %s; "
                                      "`clinfo` shows what it says",
                                      index, device->base.info.name, missing);
+    /* Seen where processors run kernels made for graphics: drivers without vectors of their own. */
+    if (status == GRAFT_OK && device->traits.family == GRAFT_OPENCL_CPU && device->traits.vector_floats <= 1)
+        status = graft_opencl_loops(device);
     if (status != GRAFT_OK) {
         close_device(&device->base);
         return status;

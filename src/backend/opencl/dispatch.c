@@ -62,6 +62,10 @@ enum graft_status graft_opencl_check(struct graft_device *base, const struct gra
                           base->info.id, number);
     info->name = variant->name;
     const char *reason = common_reason(call);
+    if (reason == NULL && device->traits.short_loops && variant->family == GRAFT_OPENCL_CPU)
+        reason =
+            "this device ends the loops of a work-item after 65,535 rounds, and those of this variant are "
+            "longer";
     if (reason == NULL)
         reason = variant->check(device, call, info);
     if (reason != NULL)

@@ -5,6 +5,10 @@
 
 #include "backend/opencl/opencl.h"
 
+/* Finds out whether the device makes long loops to their end. If not, the GPU family suits it, whose
+ * work-items are short, and variants of the CPU family are refused. */
+enum graft_status graft_opencl_loops(struct graft_opencl_device *device);
+
 /* Builds all programs that were wanted up to now, and makes the kernels that were opened. */
 enum graft_status graft_opencl_programs_build(struct graft_opencl_device *device);
 /* Makes the kernels that open has added, if they are not there. */

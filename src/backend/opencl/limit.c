@@ -13,6 +13,7 @@
 #define FMA_LOOPS 1024 /* of a work-item and a round */
 #define CPU_ITEMS 8    /* a compute unit */
 #define GPU_ITEMS 2048
+#define MANY_ROUNDS 70000 /* of limit_rounds */
 
 struct run {
     struct graft_opencl_device *device;
@@ -96,6 +97,30 @@ static enum graft_status measure_memory(struct run *run, const struct graft_open
     }
     *per_second = rate * 2 * (double)bytes;
     close_run(run, y);
+    return status;
+}
+
+enum graft_status graft_opencl_loops(struct graft_opencl_device *device)
+{
+    const struct graft_opencl_variant variant = {.name = "limit", .family = device->traits.family};
+    struct run run = {.device = device, .kernel = {.variant = &variant}, .loops = 1};
+    struct graft_tensor y = {0};
+    float made = 0;
+    enum graft_status status = open_buffer(device, 64, &y);
+    if (status == GRAFT_OK)
+        status = graft_opencl_flat_add(device, &run.kernel, "limit.cl", "limit_rounds", "%s", "");
+    if (status == GRAFT_OK) {
+        graft_opencl_arg_tensor(device, &run.args, y, sizeof(float));
+        run.range = (struct graft_opencl_range){.dimensions = 1, .global = {1}, .local = {1}};
+        status = run_rounds(&run, MANY_ROUNDS);
+    }
+    if (status == GRAFT_OK)
+        status = device->base.backend->buffer_read(&device->base, &made, y, sizeof(made));
+    close_run(&run, y);
+    if (status == GRAFT_OK && made < MANY_ROUNDS) {
+        device->traits.short_loops = true;
+        device->traits.family = GRAFT_OPENCL_GPU;
+    }
     return status;
 }
 

@@ -47,6 +47,7 @@ struct graft_opencl_traits {
     bool unified;      /* host and device share memory: map instead of copy */
     bool exact_divide; /* -cl-fp32-correctly-rounded-divide-sqrt is there */
     bool fast_fma;     /* fma() is not emulated */
+    bool short_loops;  /* a work-item's loops end after 65,535 rounds in all, as measured */
     int vector_floats; /* of the processor's vectors, as the driver says: 4, 8, 16; 1 where it has none */
     /* Of matrix products and convolutions: floating-point operations of one launch, so that it stays short;
      * terms of a sum whose factors stay in the cache; bytes of partial results and copies in a workspace,
