@@ -71,12 +71,25 @@ struct term {
     int run, tap_y, tap_x;
 };
 
-static inline struct term skip_terms(struct term t, const struct gather g, const int count)
+static inline struct term term_of(const struct gather g, const int k)
 {
-    t.run += count;
-    while (t.run >= g.run && t.tap_y < g.taps_y) {
+    const int tap = k / max(g.run, 1), tap_y = tap / max(g.taps_x, 1);
+    const struct term t = {k - tap * g.run, tap_y, tap - tap_y * g.taps_x};
+    return t;
+}
+
+/* DEPTH terms on. A tap is rarely shorter than that; no loop, whose rounds would differ among work-items. */
+static inline struct term next_term(struct term t, const struct gather g)
+{
+    t.run += DEPTH;
+    if (g.run < DEPTH) {
+        const int taps = t.run / g.run, x = t.tap_x + taps, rows = x / g.taps_x;
+        t.run -= taps * g.run;
+        t.tap_x = x - rows * g.taps_x;
+        t.tap_y += rows;
+    } else if (t.run >= g.run) {
         t.run -= g.run;
-        if (++t.tap_x >= g.taps_x) {
+        if (++t.tap_x == g.taps_x) {
             t.tap_x = 0;
             ++t.tap_y;
         }
@@ -165,8 +178,7 @@ SQUARE kernel void local_gather(global const float *a, const ulong a_at, global 
         from.y[i] = row < g.row_end ? u * g.step_y + g.base_y : -0x40000000;
         from.image[i] = n * g.height * g.width;
     }
-    const struct term none = {0, 0, 0};
-    struct term term_a = skip_terms(none, g, lx), term_b = skip_terms(none, g, b_term);
+    struct term term_a = term_of(g, lx), term_b = term_of(g, b_term);
     float next_a[EACH_ROWS], next_b[EACH_COLUMNS];
     float4 sum[VECTORS][EACH_COLUMNS];
     UNROLL for (int h = 0; h < VECTORS; ++h) UNROLL for (int j = 0; j < EACH_COLUMNS; ++j) sum[h][j] =
@@ -183,8 +195,8 @@ SQUARE kernel void local_gather(global const float *a, const ulong a_at, global 
         UNROLL for (int j = 0; j < EACH_COLUMNS; ++j) tile_b[b_term][b_column + SIDE * j] = next_b[j];
         barrier(CLK_LOCAL_MEM_FENCE);
         if (k + DEPTH < k_all) {
-            term_a = skip_terms(term_a, g, DEPTH);
-            term_b = skip_terms(term_b, g, DEPTH);
+            term_a = next_term(term_a, g);
+            term_b = next_term(term_b, g);
             load_a(next_a, a, g, &from, term_a);
             load_b(next_b, b, g, steps, column_first + b_column, term_b);
         }

@@ -20,8 +20,8 @@ KERNEL void limit_fma(global float *y, const ulong y_at, const float factor, con
     real a = (real)((float)item), b = a + plus, c = b + plus, d = c + plus, e = d + plus, f = e + plus;
     real g = f + plus, h = g + plus, i = h + plus, j = i + plus, k = j + plus, l = k + plus;
     for (int loop = 0; loop < loops; loop++) {
-        CHAIN(a)
-        CHAIN(b) CHAIN(c) CHAIN(d) CHAIN(e) CHAIN(f) CHAIN(g) CHAIN(h) CHAIN(i) CHAIN(j) CHAIN(k) CHAIN(l)
+        CHAIN(a) CHAIN(b) CHAIN(c) CHAIN(d) CHAIN(e) CHAIN(f)
+        CHAIN(g) CHAIN(h) CHAIN(i) CHAIN(j) CHAIN(k) CHAIN(l)
     }
     if (item < items)
         STORE(a + b + c + d + e + f + g + h + i + j + k + l, y + y_at + item * VEC);
@@ -39,6 +39,5 @@ KERNEL void limit_sweep(global float *y, const ulong y_at, const int count, cons
 {
     for (int loop = 0; loop < loops; loop++)
         for (FLAT_LOOP(i, n, count))
-            store_some(fma(load_some(y + y_at + i, (int)n), (real)(0.5f), (real)(1.0f)), y + y_at + i,
-                       (int)n);
+            store_some(fma(load_some(y + y_at + i, (int)n), (real)(0.5f), (real)(1.0f)), y + y_at + i, (int)n);
 }

@@ -162,7 +162,7 @@ def known():
               conform_quick=(("--most-work", "5e3", "--largest", "6e4", "--seconds", "1"),),
               cases="small, each variant", timeout=1800, networks=("squeezenet1_1",), networks_quick=(),
               training_quick=False, training_flags=("--small",),
-              why_less="llvmpipe makes 0.02 GFLOP/s of our kernels: each variant of each op in the smallest cases "
+              why_less="llvmpipe makes 0.1 GFLOP/s of our kernels: each variant of each op in the smallest cases "
                        "for it, others of at most 20,000 operations for two minutes, the logits and gradients of one "
                        "network, ten steps of a network of five convolutions"),
         Maker("oclgrind", "Oclgrind", set_up_oclgrind,
