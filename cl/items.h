@@ -48,8 +48,10 @@ static inline void item_next(struct item_place *item, volatile global int *ticke
     while (item->left > 0) {
         const int first = (int)((long)all * item->portion / portions);
         const int end = (int)((long)all * (item->portion + 1) / portions);
-        const int number = first + atomic_inc(tickets + items.s3 + item->portion);
-        if (number < end) {
+        /* Unsigned: where clearing the counters failed, nothing is done instead of a lot elsewhere. */
+        const uint taken = (uint)atomic_inc(tickets + items.s3 + item->portion);
+        if (taken < (uint)(end - first)) {
+            const int number = first + (int)taken;
             const int rest = number / items.s0;
             item->x = number - rest * items.s0;
             item->y = rest % items.s1;
