@@ -104,6 +104,13 @@ class Tables(unittest.TestCase):
         rows = table.markdown([self.good, self.bad, self.none]).splitlines()[:5]
         self.assertEqual({len(row.replace("\\|", "").split("|")) for row in rows}, {len(table.HEADS) + 2})
 
+    def test_a_reason_is_told_once(self):
+        reasons = {"wide": "fill (wide) on opencl:0: loops are long", "tile": "fill (tile) on opencl:0: loops are long",
+                   "local": "left out"}
+        self.good.not_tried = [{"op": "fill", "variant": name, "reason": why} for name, why in reasons.items()]
+        self.assertEqual(table.remarks(self.good), ["not tried: fill wide, fill tile: loops are long",
+                                                    "not tried: fill local: left out"])
+
     def test_json_has_verdicts(self):
         rows = json.loads(table.as_json([self.good, self.bad, self.none]))
         self.assertEqual([row["verdict"] for row in rows], ["passed", "FAILED", "skipped"])

@@ -2,6 +2,7 @@
 """Rows as a table for people, for the README, or as JSON."""
 import dataclasses
 import json
+import re
 
 HEADS = ("implementation", "version", "cases", "ran", "passed", "unsupported", "op × variant", "worst share",
          "networks", "training", "seconds", "verdict")
@@ -17,12 +18,22 @@ def cells(row):
             row.networks, row.training, f"{row.seconds:.0f}", row.verdict())
 
 
+def by_reason(entries):
+    """{reason: ["op variant", …]}: one line for a reason, which names an op and a device before it."""
+    found = {}
+    for entry in entries:
+        name = f"{entry['op']} {entry['variant']}"
+        own = re.match(rf"{re.escape(entry['op'])} \({re.escape(entry['variant'])}\) on [^ ]+: ", entry["reason"])
+        found.setdefault(entry["reason"][own.end():] if own else entry["reason"], []).append(name)
+    return found
+
+
 def remarks(row):
     """What has no room in the table."""
     if row.skipped:
         return [row.skipped]
     told = [f"unsupported: {reason['cases']} of {reason['op']}: {reason['reason']}" for reason in row.reasons]
-    told += [f"not tried: {entry['op']} {entry['variant']}: {entry['reason']}" for entry in row.not_tried]
+    told += [f"not tried: {', '.join(names)}: {reason}" for reason, names in by_reason(row.not_tried).items()]
     if row.kernels:
         told += [f"{len(row.kernels)} of the {len(row.kernels) + len(row.kernels_unseen)} kernels in cl/ were run"
                  + (f"; not {', '.join(row.kernels_unseen)}" if row.kernels_unseen else "")]
