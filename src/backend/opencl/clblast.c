@@ -68,21 +68,32 @@ void graft_opencl_clblast_tune(struct graft_opencl_device *device)
 
 #define FINISH_GROUP 64 /* work-items of a group of matmul_finish */
 
+enum { BIAS = 2, RESIDUAL = 3 }; /* of matmul and conv2d; gradients of convolutions have neither */
+
+static enum graft_unary activation_of(const struct graft_call *call)
+{
+    return call->op == GRAFT_OP_MATMUL ? call->attributes.matmul.activation
+                                       : call->attributes.conv2d.activation;
+}
+
 const char *graft_clblast_reason(const struct graft_opencl_device *device, const struct graft_call *call,
-                                 int64_t k, enum graft_unary activation)
+                                 int64_t k)
 {
     if (k == 0)
         return "CLBlast has no product without terms";
-    if ((call->accumulate & 1u) != 0 && activation != GRAFT_UNARY_NONE)
+    if ((call->accumulate & 1u) != 0 && activation_of(call) != GRAFT_UNARY_NONE)
         return "CLBlast cannot add what an activation gives to the output";
     if (device->traits.max_group < FINISH_GROUP || device->traits.max_items[0] < FINISH_GROUP)
         return "the device has no work-groups of 64";
     return NULL;
 }
 
-enum graft_status graft_clblast_open(struct graft_opencl_device *device, struct graft_opencl_kernel *kernel,
-                                     bool finish)
+enum graft_status graft_clblast_open(struct graft_opencl_device *device, struct graft_opencl_kernel *kernel)
 {
+    const struct graft_call *const call = &kernel->call;
+    const bool finish = call->in[BIAS].dtype != GRAFT_DTYPE_NONE ||
+                        call->in[RESIDUAL].dtype != GRAFT_DTYPE_NONE ||
+                        activation_of(call) != GRAFT_UNARY_NONE;
     return finish ? graft_opencl_add(device, kernel, "matmul.cl", "matmul_finish", "%s", "") : GRAFT_OK;
 }
 
@@ -142,19 +153,16 @@ void graft_opencl_clblast_close(struct graft_opencl_device *device)
 #else
 
 const char *graft_clblast_reason(const struct graft_opencl_device *device, const struct graft_call *call,
-                                 int64_t k, enum graft_unary activation)
+                                 int64_t k)
 {
     (void)device;
     (void)call;
     (void)k;
-    (void)activation;
     return "this build is without CLBlast (libclblast-dev)";
 }
 
-enum graft_status graft_clblast_open(struct graft_opencl_device *device, struct graft_opencl_kernel *kernel,
-                                     bool finish)
+enum graft_status graft_clblast_open(struct graft_opencl_device *device, struct graft_opencl_kernel *kernel)
 {
-    (void)finish;
     return graft_fail(device->base.context, GRAFT_ERROR_UNSUPPORTED, "%s: this build is without CLBlast",
                       graft_op_get(kernel->call.op)->name);
 }
@@ -165,7 +173,7 @@ enum graft_status graft_clblast_run(struct graft_opencl_device *device, struct g
 {
     (void)product;
     (void)operands;
-    return graft_clblast_open(device, kernel, false);
+    return graft_clblast_open(device, kernel);
 }
 
 void graft_opencl_clblast_close(struct graft_opencl_device *device)
@@ -179,3 +187,16 @@ void graft_opencl_clblast_tune(struct graft_opencl_device *device)
 }
 
 #endif
+
+const char *graft_clblast_conv_reason(const struct graft_opencl_device *device, const struct graft_call *call,
+                                      const struct graft_conv *conv, int64_t k,
+                                      struct graft_variant_info *info)
+{
+    const char *const reason = graft_conv_limits(conv);
+    info->spare = true;
+    if (reason != NULL)
+        return reason;
+    if (!graft_conv_is_dense(conv) || conv->groups > 1)
+        return "its weights are not one matrix: it takes 1x1 filters without stride and groups";
+    return graft_clblast_reason(device, call, k);
+}

@@ -196,22 +196,7 @@ static const char *clblast_check(const struct graft_opencl_device *device, const
                                  struct graft_variant_info *info)
 {
     const struct graft_conv conv = graft_conv_forward(call);
-    const char *reason = graft_conv_limits(&conv);
-    info->spare = true;
-    if (reason == NULL && (!graft_conv_is_dense(&conv) || conv.groups > 1))
-        reason = "its weights are not one matrix: it takes 1x1 filters without stride and groups";
-    return reason != NULL
-               ? reason
-               : graft_clblast_reason(device, call, conv.channels, call->attributes.conv2d.activation);
-}
-
-static enum graft_status clblast_open(struct graft_opencl_device *device, struct graft_opencl_kernel *kernel)
-{
-    const struct graft_call *call = &kernel->call;
-    return graft_clblast_open(device, kernel,
-                              call->in[BIAS].dtype != GRAFT_DTYPE_NONE ||
-                                  call->in[RESIDUAL].dtype != GRAFT_DTYPE_NONE ||
-                                  call->attributes.conv2d.activation != GRAFT_UNARY_NONE);
+    return graft_clblast_conv_reason(device, call, &conv, conv.channels, info);
 }
 
 static enum graft_status clblast_run(struct graft_opencl_device *device, struct graft_opencl_kernel *kernel,
@@ -267,7 +252,7 @@ static const struct graft_opencl_variant variants[] = {
     {.name = "clblast",
      .family = GRAFT_OPENCL_GPU,
      .check = clblast_check,
-     .open = clblast_open,
+     .open = graft_clblast_open,
      .run = clblast_run},
     {.name = NULL},
 };

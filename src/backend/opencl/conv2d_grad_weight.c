@@ -208,16 +208,7 @@ static const char *clblast_check(const struct graft_opencl_device *device, const
                                  struct graft_variant_info *info)
 {
     const struct graft_conv conv = graft_conv_grad_weight(call);
-    const char *reason = graft_conv_limits(&conv);
-    info->spare = true;
-    if (reason == NULL && (!graft_conv_is_dense(&conv) || conv.groups > 1))
-        reason = "its weights are not one matrix: it takes 1x1 filters without stride and groups";
-    return reason != NULL ? reason : graft_clblast_reason(device, call, conv.to_pixels, GRAFT_UNARY_NONE);
-}
-
-static enum graft_status clblast_open(struct graft_opencl_device *device, struct graft_opencl_kernel *kernel)
-{
-    return graft_clblast_open(device, kernel, false);
+    return graft_clblast_conv_reason(device, call, &conv, conv.to_pixels, info);
 }
 
 static enum graft_status clblast_run(struct graft_opencl_device *device, struct graft_opencl_kernel *kernel,
@@ -269,7 +260,7 @@ static const struct graft_opencl_variant variants[] = {
     {.name = "clblast",
      .family = GRAFT_OPENCL_GPU,
      .check = clblast_check,
-     .open = clblast_open,
+     .open = graft_clblast_open,
      .run = clblast_run},
     {.name = NULL},
 };

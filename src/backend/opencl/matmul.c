@@ -196,16 +196,7 @@ static const char *clblast_check(const struct graft_opencl_device *device, const
                                  struct graft_variant_info *info)
 {
     (void)info;
-    return graft_clblast_reason(device, call, product_of(call).k, call->attributes.matmul.activation);
-}
-
-static enum graft_status clblast_open(struct graft_opencl_device *device, struct graft_opencl_kernel *kernel)
-{
-    const struct graft_call *call = &kernel->call;
-    return graft_clblast_open(device, kernel,
-                              call->in[BIAS].dtype != GRAFT_DTYPE_NONE ||
-                                  call->in[RESIDUAL].dtype != GRAFT_DTYPE_NONE ||
-                                  call->attributes.matmul.activation != GRAFT_UNARY_NONE);
+    return graft_clblast_reason(device, call, product_of(call).k);
 }
 
 static enum graft_status clblast_run(struct graft_opencl_device *device, struct graft_opencl_kernel *kernel,
@@ -240,7 +231,7 @@ static const struct graft_opencl_variant variants[] = {
     {.name = "clblast",
      .family = GRAFT_OPENCL_GPU,
      .check = clblast_check,
-     .open = clblast_open,
+     .open = graft_clblast_open,
      .run = clblast_run},
     {.name = "local_wide",
      .family = GRAFT_OPENCL_GPU,
