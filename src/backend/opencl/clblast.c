@@ -98,7 +98,7 @@ enum graft_status graft_clblast_open(struct graft_opencl_device *device, struct 
 }
 
 static enum graft_status run_finish(struct graft_opencl_device *device, struct graft_opencl_kernel *kernel,
-                                    const struct graft_clblast_product *p,
+                                    const struct graft_product_sizes *p,
                                     const struct graft_products *operands)
 {
     const int64_t count = p->batches * p->m * p->n;
@@ -115,7 +115,7 @@ static enum graft_status run_finish(struct graft_opencl_device *device, struct g
 }
 
 enum graft_status graft_clblast_run(struct graft_opencl_device *device, struct graft_opencl_kernel *kernel,
-                                    const struct graft_clblast_product *p,
+                                    const struct graft_product_sizes *p,
                                     const struct graft_products *operands)
 {
     const struct graft_tensor a = operands->a, b = operands->b, y = operands->y;
@@ -168,7 +168,7 @@ enum graft_status graft_clblast_open(struct graft_opencl_device *device, struct 
 }
 
 enum graft_status graft_clblast_run(struct graft_opencl_device *device, struct graft_opencl_kernel *kernel,
-                                    const struct graft_clblast_product *product,
+                                    const struct graft_product_sizes *product,
                                     const struct graft_products *operands)
 {
     (void)product;
@@ -187,16 +187,3 @@ void graft_opencl_clblast_tune(struct graft_opencl_device *device)
 }
 
 #endif
-
-const char *graft_clblast_conv_reason(const struct graft_opencl_device *device, const struct graft_call *call,
-                                      const struct graft_conv *conv, int64_t k,
-                                      struct graft_variant_info *info)
-{
-    const char *const reason = graft_conv_limits(conv);
-    info->spare = true;
-    if (reason != NULL)
-        return reason;
-    if (!graft_conv_is_dense(conv) || conv->groups > 1)
-        return "its weights are not one matrix: it takes 1x1 filters without stride and groups";
-    return graft_clblast_reason(device, call, k);
-}

@@ -190,27 +190,6 @@ static enum graft_status depthwise_run(struct graft_opencl_device *device, struc
     return graft_depthwise_run(device, kernel, RUN, &gather, &products);
 }
 
-/* ---- clblast: 1×1 convolutions as a product of the library; taken where it was measured to win ---- */
-
-static const char *clblast_check(const struct graft_opencl_device *device, const struct graft_call *call,
-                                 struct graft_variant_info *info)
-{
-    const struct graft_conv conv = graft_conv_forward(call);
-    return graft_clblast_conv_reason(device, call, &conv, conv.channels, info);
-}
-
-static enum graft_status clblast_run(struct graft_opencl_device *device, struct graft_opencl_kernel *kernel,
-                                     const struct graft_tensor *in, const struct graft_tensor *out,
-                                     struct graft_tensor workspace)
-{
-    (void)workspace;
-    const struct graft_conv conv = graft_conv_forward(&kernel->call);
-    const struct graft_clblast_product product = {
-        .batches = 1, .m = conv.to_pixels, .n = conv.filters, .k = conv.channels, .transpose_b = true};
-    const struct graft_products operands = products_of(kernel, &conv, in, out, in[W]);
-    return graft_clblast_run(device, kernel, &product, &operands);
-}
-
 static const struct graft_opencl_variant variants[] = {
     {.name = "depthwise",
      .family = GRAFT_OPENCL_CPU,
@@ -251,9 +230,9 @@ static const struct graft_opencl_variant variants[] = {
     {.name = "local", .family = GRAFT_OPENCL_GPU, .check = local_check, .open = local_open, .run = local_run},
     {.name = "clblast",
      .family = GRAFT_OPENCL_GPU,
-     .check = clblast_check,
+     .check = graft_clblast_conv_check,
      .open = graft_clblast_open,
-     .run = clblast_run},
+     .run = graft_clblast_conv_run},
     {.name = NULL},
 };
 

@@ -60,6 +60,12 @@ struct graft_products {
     bool accumulate;
     enum graft_unary activation;
 };
+/* y [m, n] = or += a·b over k terms, `batches` of them, matrices side by side in memory. */
+struct graft_product_sizes {
+    int64_t batches, m, n, k;
+    bool transpose_a, transpose_b;
+    bool shared; /* b has no batches */
+};
 /* Rows that are the pixels of a themselves, one tap: a·b and 1×1 convolutions. `inner` is the length of a
  * row. */
 void graft_gather_dense(struct graft_gather *gather, int64_t rows, int64_t inner, int64_t columns);

@@ -7,24 +7,17 @@
 
 enum { A, B, BIAS, RESIDUAL };
 
-struct product {
-    int64_t batches, m, n, k;
-    bool transpose_a, transpose_b;
-    bool shared; /* b has no batches */
-    bool small;  /* sizes fit in int */
-};
-
-static struct product product_of(const struct graft_call *call)
+static struct graft_product_sizes product_of(const struct graft_call *call)
 {
     const struct graft_matmul_attributes *attributes = &call->attributes.matmul;
     const struct graft_shape *a = &call->in[A].shape, *b = &call->in[B].shape, *y = &call->out[0].shape;
-    struct product p = {.batches = 1,
-                        .m = y->dim[y->rank - 2],
-                        .n = y->dim[y->rank - 1],
-                        .k = a->dim[a->rank - (attributes->transpose_a ? 2 : 1)],
-                        .transpose_a = attributes->transpose_a,
-                        .transpose_b = attributes->transpose_b,
-                        .shared = b->rank == 2};
+    struct graft_product_sizes p = {.batches = 1,
+                                    .m = y->dim[y->rank - 2],
+                                    .n = y->dim[y->rank - 1],
+                                    .k = a->dim[a->rank - (attributes->transpose_a ? 2 : 1)],
+                                    .transpose_a = attributes->transpose_a,
+                                    .transpose_b = attributes->transpose_b,
+                                    .shared = b->rank == 2};
     for (int i = 0; i < y->rank - 2; i++)
         p.batches *= y->dim[i];
     /* Batches that share b are rows of one matrix. */
@@ -32,13 +25,21 @@ static struct product product_of(const struct graft_call *call)
         p.m *= p.batches;
         p.batches = 1;
     }
-    const int64_t limit = 1 << 30;
-    p.small = p.m <= limit && p.n <= limit && p.k <= limit && p.batches <= limit;
     return p;
 }
 
-static struct graft_products products_of(const struct graft_opencl_kernel *kernel, const struct product *p,
-                                         const struct graft_tensor *in, const struct graft_tensor *out)
+/* NULL, or why indices of the kernels, which are int, could overflow. */
+static const char *limits(const struct graft_product_sizes *p)
+{
+    const int64_t limit = 1 << 30;
+    if (p->m > limit || p->n > limit || p->k > limit || p->batches > limit)
+        return "more than 2^30 rows, columns, terms or batches";
+    return NULL;
+}
+
+static struct graft_products products_of(const struct graft_opencl_kernel *kernel,
+                                         const struct graft_product_sizes *p, const struct graft_tensor *in,
+                                         const struct graft_tensor *out)
 {
     return (struct graft_products){.a = in[A],
                                    .b = in[B],
@@ -58,7 +59,7 @@ static struct graft_products products_of(const struct graft_opencl_kernel *kerne
 
 enum { PACK, PRODUCT };
 
-static struct graft_gemm_pack pack_of(const struct product *p)
+static struct graft_gemm_pack pack_of(const struct graft_product_sizes *p)
 {
     return (struct graft_gemm_pack){.batch_step = p->shared ? 0 : (int32_t)(p->k * p->n),
                                     .inner_step = p->transpose_b ? 1 : (int32_t)p->n,
@@ -71,7 +72,7 @@ static struct graft_gemm_pack pack_of(const struct product *p)
 }
 
 /* aᵀ·b: terms are the pixels of made-up lines, in one chunk. */
-static struct graft_outer outer_of(const struct product *p)
+static struct graft_outer outer_of(const struct graft_product_sizes *p)
 {
     struct graft_outer outer = {.rows = (int32_t)p->m,
                                 .columns = (int32_t)p->n,
@@ -88,11 +89,10 @@ static struct graft_outer outer_of(const struct product *p)
 static const char *tile_check(const struct graft_opencl_device *device, const struct graft_call *call,
                               struct graft_variant_info *info)
 {
-    const struct product p = product_of(call);
-    if (!p.small)
-        return "more than 2^30 rows, columns, terms or batches";
-    if (p.transpose_a)
-        return NULL;
+    const struct graft_product_sizes p = product_of(call);
+    const char *const reason = limits(&p);
+    if (reason != NULL || p.transpose_a)
+        return reason;
     const struct graft_gemm_pack pack = pack_of(&p);
     const uint64_t bytes = graft_gemm_packed_floats(device, &pack) * sizeof(float);
     if ((call->constant >> B & 1u) != 0)
@@ -114,7 +114,7 @@ static enum graft_status tile_prepare(struct graft_opencl_device *device, struct
 {
     if (kernel->info.prepared_bytes == 0)
         return GRAFT_OK;
-    const struct product p = product_of(&kernel->call);
+    const struct graft_product_sizes p = product_of(&kernel->call);
     const struct graft_gemm_pack pack = pack_of(&p);
     return graft_gemm_run_pack(device, kernel, PACK, &pack, in[B], kernel->prepared);
 }
@@ -123,7 +123,7 @@ static enum graft_status tile_run(struct graft_opencl_device *device, struct gra
                                   const struct graft_tensor *in, const struct graft_tensor *out,
                                   struct graft_tensor workspace)
 {
-    const struct product p = product_of(&kernel->call);
+    const struct graft_product_sizes p = product_of(&kernel->call);
     struct graft_products products = products_of(kernel, &p, in, out);
     if (graft_shape_count(&kernel->call.out[0].shape) == 0)
         return GRAFT_OK;
@@ -151,14 +151,15 @@ static const char *local_check(const struct graft_opencl_device *device, const s
                                struct graft_variant_info *info)
 {
     (void)info;
-    const struct product p = product_of(call);
-    return p.small ? graft_local_reason(device) : "more than 2^30 rows, columns, terms or batches";
+    const struct graft_product_sizes p = product_of(call);
+    const char *const reason = limits(&p);
+    return reason != NULL ? reason : graft_local_reason(device);
 }
 
 static const char *local_wide_check(const struct graft_opencl_device *device, const struct graft_call *call,
                                     struct graft_variant_info *info)
 {
-    const struct product p = product_of(call);
+    const struct graft_product_sizes p = product_of(call);
     const char *reason = local_check(device, call, info);
     info->spare = !graft_local_suits_wide(device, p.m, p.n, p.batches);
     return reason != NULL ? reason : graft_local_wide_reason(device, p.n);
@@ -176,7 +177,7 @@ static enum graft_status local_run(struct graft_opencl_device *device, struct gr
                                    struct graft_tensor workspace)
 {
     (void)workspace;
-    const struct product p = product_of(&kernel->call);
+    const struct graft_product_sizes p = product_of(&kernel->call);
     const struct graft_gemm_pack steps = pack_of(&p);
     const struct graft_products products = products_of(kernel, &p, in, out);
     if (graft_shape_count(&kernel->call.out[0].shape) == 0)
@@ -204,16 +205,9 @@ static enum graft_status clblast_run(struct graft_opencl_device *device, struct 
                                      struct graft_tensor workspace)
 {
     (void)workspace;
-    const struct product p = product_of(&kernel->call);
-    const struct graft_clblast_product product = {.batches = p.batches,
-                                                  .m = p.m,
-                                                  .n = p.n,
-                                                  .k = p.k,
-                                                  .transpose_a = p.transpose_a,
-                                                  .transpose_b = p.transpose_b,
-                                                  .shared = p.shared};
+    const struct graft_product_sizes p = product_of(&kernel->call);
     const struct graft_products operands = products_of(kernel, &p, in, out);
-    return graft_clblast_run(device, kernel, &product, &operands);
+    return graft_clblast_run(device, kernel, &p, &operands);
 }
 
 static const struct graft_opencl_variant variants[] = {
