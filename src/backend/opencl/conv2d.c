@@ -115,9 +115,10 @@ static const char *local_wide_check(const struct graft_opencl_device *device, co
                                     struct graft_variant_info *info)
 {
     const struct graft_conv conv = graft_conv_forward(call);
-    const char *reason = local_check(device, call, info);
-    info->spare = !graft_local_suits_wide(device, conv.to_pixels, conv.group_filters, conv.groups);
-    return reason != NULL ? reason : graft_local_wide_reason(device, conv.group_filters);
+    const char *const reason = graft_conv_limits(&conv);
+    return reason != NULL
+               ? reason
+               : graft_local_wide_check(device, conv.to_pixels, conv.group_filters, conv.groups, info);
 }
 
 static enum graft_status local_open(struct graft_opencl_device *device, struct graft_opencl_kernel *kernel)

@@ -114,11 +114,12 @@ static const char *local_wide_check(const struct graft_opencl_device *device, co
                                     struct graft_variant_info *info)
 {
     const struct graft_conv conv = graft_conv_grad_input(call);
-    const char *reason = local_check(device, call, info);
+    const char *const reason = graft_conv_limits(&conv);
+    if (reason != NULL)
+        return reason;
     const int64_t pixels = (int64_t)conv.images * conv.height * conv.width;
-    info->spare = !graft_local_suits_wide(device, pixels / graft_max_i64(1, graft_conv_phases(&conv)),
-                                          conv.group_channels, conv.groups);
-    return reason != NULL ? reason : graft_local_wide_reason(device, conv.group_channels);
+    return graft_local_wide_check(device, pixels / graft_max_i64(1, graft_conv_phases(&conv)),
+                                  conv.group_channels, conv.groups, info);
 }
 
 static enum graft_status local_open(struct graft_opencl_device *device, struct graft_opencl_kernel *kernel)

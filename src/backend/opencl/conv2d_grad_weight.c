@@ -129,18 +129,16 @@ static const char *local_wide_check(const struct graft_opencl_device *device, co
     const char *reason = local_check(device, call, info);
     if (reason != NULL)
         return reason;
-    const struct plan plan = make_plan(device, &conv, NULL);
-    const int64_t columns = plan.outer.leading;
-    info->spare =
-        !graft_local_suits_wide(device, conv.group_filters, columns, (int64_t)conv.groups * plan.chunks);
-    return graft_local_wide_reason(device, columns);
+    const struct plan plan = make_plan(device, &conv, false);
+    return graft_local_wide_check(device, conv.group_filters, plan.outer.leading,
+                                  (int64_t)conv.groups * plan.chunks, info);
 }
 
 static enum graft_status local_open(struct graft_opencl_device *device, struct graft_opencl_kernel *kernel)
 {
     const struct graft_conv conv = graft_conv_grad_weight(&kernel->call);
     const struct graft_local_tile tile =
-        graft_local_tile(kernel->variant->wide, make_plan(device, &conv, NULL).outer.leading);
+        graft_local_tile(kernel->variant->wide, make_plan(device, &conv, false).outer.leading);
     const enum graft_status status = graft_local_add(device, kernel, "local_outer", tile);
     return status == GRAFT_OK ? graft_local_add(device, kernel, "local_sum", tile) : status;
 }

@@ -110,9 +110,10 @@ GRAFT_MUST_CHECK enum graft_status graft_gemm_run_sum(struct graft_opencl_device
 
 /* NULL, or why the device cannot run them. */
 const char *graft_local_reason(const struct graft_opencl_device *device);
-/* Likewise for wide blocks; whether they suit `others` products of rows × columns: enough of them to keep the
- * device busy, and not half empty. */
-const char *graft_local_wide_reason(const struct graft_opencl_device *device, int64_t columns);
+/* Likewise for wide blocks and `others` products of rows × columns; info->spare if it does not suit them. */
+const char *graft_local_wide_check(const struct graft_opencl_device *device, int64_t rows, int64_t columns,
+                                   int64_t others, struct graft_variant_info *info);
+/* Whether the device has room for wide blocks, is kept busy by them, and they are not half empty. */
 bool graft_local_suits_wide(const struct graft_opencl_device *device, int64_t rows, int64_t columns,
                             int64_t others);
 /* Of a block: 64 × 64, or if wide 128 rows and what suits the columns. */

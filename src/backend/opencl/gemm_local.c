@@ -45,10 +45,12 @@ bool graft_local_suits_wide(const struct graft_opencl_device *device, int64_t ro
            blocks >= LEAST_GROUPS * (double)device->traits.compute_units;
 }
 
-const char *graft_local_wide_reason(const struct graft_opencl_device *device, int64_t columns)
+const char *graft_local_wide_check(const struct graft_opencl_device *device, int64_t rows, int64_t columns,
+                                   int64_t others, struct graft_variant_info *info)
 {
     const struct graft_local_tile tile = graft_local_tile(true, columns);
     const char *const reason = graft_local_reason(device);
+    info->spare = !graft_local_suits_wide(device, rows, columns, others);
     if (reason == NULL && device->traits.local_bytes < LOCAL_BYTES(tile.rows, tile.columns))
         return "the device has less than 16896 bytes of local memory";
     return reason;

@@ -160,9 +160,8 @@ static const char *local_wide_check(const struct graft_opencl_device *device, co
                                     struct graft_variant_info *info)
 {
     const struct graft_product_sizes p = product_of(call);
-    const char *reason = local_check(device, call, info);
-    info->spare = !graft_local_suits_wide(device, p.m, p.n, p.batches);
-    return reason != NULL ? reason : graft_local_wide_reason(device, p.n);
+    const char *const reason = limits(&p);
+    return reason != NULL ? reason : graft_local_wide_check(device, p.m, p.n, p.batches, info);
 }
 
 static enum graft_status local_open(struct graft_opencl_device *device, struct graft_opencl_kernel *kernel)
