@@ -66,6 +66,19 @@ KERNEL void winograd_filters(global const float *w, const ulong w_at, global flo
     }
 }
 
+/* What an item does: tiles [first, end), columns [from, to) of them. VEC=1: one column; else all. */
+struct block {
+    int first, end, from, to;
+};
+
+static inline struct block block_of(const struct winograd *w, const struct item_place *at, const int each,
+                                    const int columns)
+{
+    const int first = w->first + at->y * each, from = VEC == 1 ? at->x : 0;
+    const struct block b = {first, min(first + each, w->end), from, VEC == 1 ? from + 1 : columns};
+    return b;
+}
+
 /* Tile w.first + t goes to to[t × w.in_pitch]. Items: VEC=1: channels, tiles; else 1, blocks of `each` tiles.
  */
 KERNEL void winograd_input(global const float *x, const ulong x_at, global float *to, const ulong to_at,
@@ -73,12 +86,11 @@ KERNEL void winograd_input(global const float *x, const ulong x_at, global float
 {
     const struct winograd w = winograd_of(numbers);
     for (ITEM_LOOP(at)) {
-        const int first = w.first + at.y * each, end = min(first + each, w.end);
-        const int c_first = VEC == 1 ? at.x : 0, c_end = VEC == 1 ? c_first + 1 : w.channels;
-        if (c_first >= w.channels)
+        const struct block b = block_of(&w, &at, each, w.channels);
+        if (b.from >= w.channels)
             return;
-        for (int tile = first; tile < end; ++tile)
-            winograd_input_tile(&w, x + x_at, tile, c_first, c_end,
+        for (int tile = b.first; tile < b.end; ++tile)
+            winograd_input_tile(&w, x + x_at, tile, b.from, b.to,
                                 to + to_at + (long)(tile - w.first) * w.in_pitch);
     }
 }
@@ -92,13 +104,12 @@ KERNEL void winograd_output(global const float *from, const ulong from_at, globa
     const struct winograd w = winograd_of(numbers);
     const struct winograd_finish finish = {flags, bias + bias_at, residual + residual_at, y + y_at};
     for (ITEM_LOOP(at)) {
-        const int first = w.first + at.y * each, end = min(first + each, w.end);
-        const int o_first = VEC == 1 ? at.x : 0, o_end = VEC == 1 ? o_first + 1 : w.filters;
-        if (o_first >= w.filters)
+        const struct block b = block_of(&w, &at, each, w.filters);
+        if (b.from >= w.filters)
             return;
-        for (int tile = first; tile < end; ++tile)
-            winograd_output_tile(&w, from + from_at + (long)(tile - w.first) * w.out_pitch, tile, o_first,
-                                 o_end, &finish);
+        for (int tile = b.first; tile < b.end; ++tile)
+            winograd_output_tile(&w, from + from_at + (long)(tile - w.first) * w.out_pitch, tile, b.from,
+                                 b.to, &finish);
     }
 }
 
@@ -109,12 +120,11 @@ KERNEL void winograd_gradient(global const float *dy, const ulong dy_at, global 
 {
     const struct winograd w = winograd_of(numbers);
     for (ITEM_LOOP(at)) {
-        const int first = w.first + at.y * each, end = min(first + each, w.end);
-        const int o_first = VEC == 1 ? at.x : 0, o_end = VEC == 1 ? o_first + 1 : w.filters;
-        if (o_first >= w.filters)
+        const struct block b = block_of(&w, &at, each, w.filters);
+        if (b.from >= w.filters)
             return;
-        for (int tile = first; tile < end; ++tile)
-            winograd_gradient_tile(&w, dy + dy_at, tile, o_first, o_end,
+        for (int tile = b.first; tile < b.end; ++tile)
+            winograd_gradient_tile(&w, dy + dy_at, tile, b.from, b.to,
                                    to + to_at + (long)(tile - w.first) * w.out_pitch);
     }
 }
