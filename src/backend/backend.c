@@ -57,14 +57,10 @@ enum graft_status graft_variant_choose(struct graft_device *device, const struct
                                 (double)graft_max_u64(info->workspace_bytes, info->prepared_bytes) / 1048576,
                                 (double)device->info.max_allocation_bytes / 1048576);
         }
-        if (status == GRAFT_ERROR_NOT_FOUND && spare_number >= 0) {
+        if (status == GRAFT_ERROR_NOT_FOUND) {
+            status = spare_number >= 0 ? GRAFT_OK : refuse(device, call, forced, &names, &reasons);
             *variant = spare_number;
             *info = spare;
-            status = GRAFT_OK;
-            break;
-        }
-        if (status == GRAFT_ERROR_NOT_FOUND) {
-            status = refuse(device, call, forced, &names, &reasons);
             break;
         }
         const bool meant = forced == NULL || (info->name != NULL && strcmp(forced, info->name) == 0);

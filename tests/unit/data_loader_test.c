@@ -11,14 +11,19 @@ static char folder[128];
 static const uint8_t *const pictures[] = {jpeg_420, jpeg_progressive, jpeg_grey, jpeg_cmyk};
 static const size_t sizes[] = {sizeof jpeg_420, sizeof jpeg_progressive, sizeof jpeg_grey, sizeof jpeg_cmyk};
 
-static void put(const char *name, const void *data, size_t size)
+static void write_file(const char *parent, const char *name, const void *data, size_t size)
 {
     char path[512];
-    snprintf(path, sizeof path, "%s/%s", folder, name);
+    snprintf(path, sizeof path, "%s/%s", parent, name);
     FILE *const file = fopen(path, "wb");
     assert_non_null(file);
     assert_int_equal(fwrite(data, 1, size, file), size);
     fclose(file);
+}
+
+static void put(const char *name, const void *data, size_t size)
+{
+    write_file(folder, name, data, size);
 }
 
 /* 2 classes, 21 and 20 pictures of four kinds. */
@@ -263,16 +268,6 @@ static void an_epoch_may_be_left_early(void **state)
     }
     close_all(&whole);
     close_all(&left);
-}
-
-static void write_file(const char *parent, const char *name, const void *data, size_t size)
-{
-    char path[300];
-    snprintf(path, sizeof path, "%s/%s", parent, name);
-    FILE *const file = fopen(path, "wb");
-    assert_non_null(file);
-    assert_int_equal(fwrite(data, 1, size, file), size);
-    fclose(file);
 }
 
 /* Grey pictures of the size that is wanted, but wanted in colour: each number three times. */
