@@ -166,6 +166,67 @@ static inline void gather_dense(const struct gather *g, const int first, const i
     }
 }
 
+#define FEW_RUN 15                 /* floats of a tap, and */
+#define FEW_TERMS 384              /* of a row, for gather_few: 11 × 11 × 3 */
+#define FEW_PITCH (FEW_TERMS + 16) /* floats between rows: not a power of 2 */
+
+/* Whether taps of few floats are one row after the other in a and one behind the other in b. */
+static inline bool gather_is_few(const struct gather *g)
+{
+    return g->run <= FEW_RUN && g->taps_y * g->taps_x * g->run <= FEW_TERMS && g->pixel == g->run &&
+           g->tap_x == 1 && g->tap_column == 1 && g->tap_row == g->taps_x && g->first_tap == 0;
+}
+
+/*
+ * A tile that reaches over the edge, of taps of few floats: looking at each tap of each row takes longer than
+ * to multiply it. So the rows are brought together, with 0 outside, and are one run.
+ */
+static inline void gather_few(const struct gather *g, const struct gather_rows *rows, const int count,
+                              const int columns, global const float *a, global const float *b,
+                              global float *y, const struct tile_epilogue *epilogue)
+{
+    const int line = g->taps_x * g->run, all = g->taps_y * line;
+    float terms[ROWS * FEW_PITCH];
+    for (int i = 0; i < count; ++i) {
+        const int first = max(0, -rows->x[i]) * g->run, last = min(g->taps_x, g->width - rows->x[i]) * g->run;
+        for (int tap_y = 0; tap_y < g->taps_y; ++tap_y) {
+            const bool there = (uint)(rows->y[i] + tap_y * g->tap_y) < (uint)g->height;
+            global const float *from = a + (rows->from[i] + (long)tap_y * g->tap_y * g->width * g->pixel);
+            float *to = terms + i * FEW_PITCH + tap_y * line;
+            if (there && last - first == line && line >= VECTOR) { /* in vectors, the last two overlap */
+                for (int j = 0; j < line - VECTOR; j += VECTOR)
+                    ((struct tile_memory *)(to + j))->v = TILE_LOAD(from + j);
+                ((struct tile_memory *)(to + line - VECTOR))->v = TILE_LOAD(from + line - VECTOR);
+                continue;
+            }
+            for (int j = 0; j < line; ++j)
+                to[j] = there && j >= first && j < last ? from[j] : 0.0f;
+        }
+    }
+    tile_vector sum0[ROWS], sum1[ROWS], sums[ROWS * 2];
+    const float *row[ROWS];
+    _Pragma("unroll") for (int i = 0; i < ROWS; ++i)
+    {
+        row[i] = terms + min(i, count - 1) * FEW_PITCH;
+        sum0[i] = sum1[i] = (tile_vector)(0.0f);
+    }
+    if (columns > VECTOR)
+        TILE_RUN(sum0, sum1, row, b, all);
+    else
+        TILE_RUN_HALF(sum0, row, b, all);
+    if (TILE_IS_WHOLE(columns, count)) {
+        TILE_FINISH_WHOLE(sum0, sum1, columns, y, rows->to, epilogue);
+        return;
+    }
+    _Pragma("unroll") for (int i = 0; i < ROWS; ++i)
+    {
+        sums[2 * i] = sum0[i];
+        sums[2 * i + 1] = sum1[i];
+    }
+    for (int i = 0; i < count; ++i)
+        tile_finish_row(sums + 2 * i, y, rows->to[i], columns, epilogue);
+}
+
 /* Rows [first, last) of a panel of `columns`: a band of tiles at a time. */
 static inline void gather_band(const struct gather *g, const int first, const int last, const int columns,
                                const int block_taps, const int block_run, global const float *a,
@@ -173,6 +234,7 @@ static inline void gather_band(const struct gather *g, const int first, const in
                                const struct tile_epilogue *epilogue)
 {
     const int taps = g->taps_y * g->taps_x;
+    const bool few = gather_is_few(g) && block_taps >= taps;
     tile_vector done[GATHER_BAND * ROWS * 2];
     struct gather_rows located[GATHER_BAND];
     for (int band = first; band < last; band += GATHER_BAND * ROWS) {
@@ -185,9 +247,14 @@ static inline void gather_band(const struct gather *g, const int first, const in
             block.run = min(block_run, g->run - block.run_first);
             block.begun = block.tap > 0 || block.run_first > 0;
             block.ended = block.tap_end >= taps && block.run_first + block.run >= g->run;
-            for (int tile = 0; tile < tiles; ++tile)
-                gather_tile(g, &block, &located[tile], min(ROWS, last - band - tile * ROWS), columns, a, b,
-                            zeros, done + tile * ROWS * 2, y, epilogue);
+            for (int tile = 0; tile < tiles; ++tile) {
+                const int count = min(ROWS, last - band - tile * ROWS);
+                if (few && !located[tile].inside)
+                    gather_few(g, &located[tile], count, columns, a, b, y, epilogue);
+                else
+                    gather_tile(g, &block, &located[tile], count, columns, a, b, zeros,
+                                done + tile * ROWS * 2, y, epilogue);
+            }
             block.run_first += block.run;
             if (block.run_first >= g->run) {
                 block.run_first = 0;
