@@ -131,12 +131,38 @@ static inline void gather_tile(const struct gather *g, const struct gather_block
         tile_finish_row(sums + 2 * i, y, rows->to[i], columns, epilogue);
 }
 
+/* REST_ROWS rows at the most, from `first` on, as gather_dense does them. */
+static inline void gather_rest(const struct gather *g, const int first, const int last, const int columns,
+                              global const float *a, global const float *b, global float *y,
+                              const struct tile_epilogue *epilogue)
+{
+    global const float *row[REST_ROWS];
+    tile_vector sum0[REST_ROWS], sum1[REST_ROWS];
+    _Pragma("unroll") for (int i = 0; i < REST_ROWS; ++i)
+    {
+        row[i] = a + (long)min(first + i, last - 1) * g->pixel;
+        sum0[i] = sum1[i] = (tile_vector)(0.0f);
+    }
+    TILE_RUN_ROWS(REST_ROWS, sum0, sum1, row, b, g->run);
+    tile_vector sums[REST_ROWS * 2];
+    _Pragma("unroll") for (int i = 0; i < REST_ROWS; ++i)
+    {
+        sums[2 * i] = sum0[i];
+        sums[2 * i + 1] = sum1[i];
+    }
+    for (int i = 0; i < min(REST_ROWS, last - first); ++i)
+        tile_finish_row(sums + 2 * i, y, (size_t)(first + i) * g->leading, columns, epilogue);
+}
+
 /* Rows [first, last) of a panel of `columns`, of one tap and one block: they lie one behind the other. */
 static inline void gather_dense(const struct gather *g, const int first, const int last, const int columns,
                                 global const float *a, global const float *b, global float *y,
                                 const struct tile_epilogue *epilogue)
 {
-    for (int tile = first; tile < last; tile += ROWS) {
+    const int left = (last - first) % ROWS, few = left <= 2 * REST_ROWS ? left : 0;
+    for (int tile = last - few; tile < last; tile += REST_ROWS)
+        gather_rest(g, tile, last, columns, a, b, y, epilogue);
+    for (int tile = first; tile < last - few; tile += ROWS) {
         const int count = min(ROWS, last - tile);
         global const float *row[ROWS];
         long to[ROWS];

@@ -47,17 +47,21 @@ struct __attribute__((packed)) tile_half_memory {
 #define TILE_FMA(a, b, c) ((a) * (b) + (c))
 #endif
 
+/* Rows of the small tile that what is left over of a block takes, several one after the other. */
+#define REST_ROWS (ROWS / 3)
+
 /*
  * sum0, sum1 [ROWS] += rows of a times `count` rows of b: element p of row i is row[i][p], row p of b begins
  * at b + p × COLUMNS. Arrays have constant indices only (unrolled), so they live in registers.
  */
-#define TILE_RUN(sum0, sum1, row, b, count)                                                                  \
+#define TILE_RUN(sum0, sum1, row, b, count) TILE_RUN_ROWS(ROWS, sum0, sum1, row, b, count)
+#define TILE_RUN_ROWS(rows, sum0, sum1, row, b, count)                                                       \
     do {                                                                                                     \
         global const float *restrict run_b = (b);                                                            \
         for (int run_p = 0; run_p < (count); ++run_p) {                                                      \
             const tile_vector run_b0 = TILE_LOAD(run_b);                                                     \
             const tile_vector run_b1 = TILE_LOAD(run_b + VECTOR);                                            \
-            _Pragma("unroll") for (int run_i = 0; run_i < ROWS; ++run_i)                                     \
+            _Pragma("unroll") for (int run_i = 0; run_i < (rows); ++run_i)                                   \
             {                                                                                                \
                 const tile_vector run_a = (tile_vector)(row[run_i][run_p]);                                  \
                 sum0[run_i] = TILE_FMA(run_a, run_b0, sum0[run_i]);                                          \

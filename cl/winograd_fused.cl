@@ -12,12 +12,36 @@
 #include "kernel.h"
 #include "winograd.h"
 
+/* REST_ROWS tiles, of which the last is number `last` of the point, by a panel of filters. */
+static inline void fused_rest(const struct winograd *w, global const float *in, const int first,
+                             const int last, global const float *filters, const int columns, global float *to)
+{
+    global const float *row[REST_ROWS];
+    tile_vector sum0[REST_ROWS], sum1[REST_ROWS];
+    _Pragma("unroll") for (int i = 0; i < REST_ROWS; ++i)
+    {
+        row[i] = in + (long)min(first + i, last) * w->in_pitch;
+        sum0[i] = sum1[i] = (tile_vector)(0.0f);
+    }
+    TILE_RUN_ROWS(REST_ROWS, sum0, sum1, row, filters, w->channels);
+    _Pragma("unroll") for (int i = 0; i < REST_ROWS; ++i)
+    {
+        TILE_STORE(sum0[i], to + (long)i * w->out_pitch);
+        if (columns > VECTOR)
+            TILE_STORE(sum1[i], to + (long)i * w->out_pitch + VECTOR);
+    }
+}
+
 /* Tiles [0, count) of a point by the panels of its filters: products to [tile][out_pitch]. */
 static inline void fused_product(const struct winograd *w, global const float *in,
                                  global const float *filters, global float *out, const int count)
 {
+    const int few = count % ROWS <= 2 * REST_ROWS ? count % ROWS : 0, many = count - few;
     for (int column = 0; column < w->filters; column += COLUMNS) {
-        for (int first = 0; first < count; first += ROWS) {
+        for (int first = many; first < count; first += REST_ROWS)
+            fused_rest(w, in, first, count - 1, filters, w->filters - column,
+                      out + (long)first * w->out_pitch + column);
+        for (int first = 0; first < many; first += ROWS) {
             global const float *row[ROWS];
             tile_vector sum0[ROWS], sum1[ROWS];
             _Pragma("unroll") for (int i = 0; i < ROWS; ++i)

@@ -15,6 +15,7 @@
 #define FUSED_FILTER_FLOATS (160 * 160)
 #define FUSED_ROWS 8
 #define FUSED_LEAST_ROWS 4
+#define REST_PARTS 3 /* ROWS / REST_ROWS of cl/gemm_tile.h */
 /* In phases: rows of tiles that a product should see at least, and tiles that it should see at most. */
 #define LEAST_ROWS 10
 #define MOST_TILES 448
@@ -127,6 +128,23 @@ static void describe(struct plan *plan, const struct graft_call *call)
     plan->tiles = x->dim[0] * plan->n.tiles_y * plan->n.tiles_x;
 }
 
+/* Tiles of a block, `cached` at most: as many blocks for each unit, and few rows computed in vain, of those
+ * that fill up the last tile of sums. */
+static int64_t fused_block(int64_t tiles, int64_t units, int64_t cached, int64_t step)
+{
+    const int64_t least = graft_ceil_div(graft_ceil_div(tiles, units), cached);
+    int64_t best = 0, best_rows = INT64_MAX;
+    for (int64_t blocks = least; blocks < least + 4; blocks++) { /* of a unit */
+        const int64_t block = graft_max_i64(graft_ceil_div(tiles, units * blocks), 1);
+        const int64_t rows = blocks * graft_ceil_div(block, step) * step;
+        if (rows < best_rows) {
+            best_rows = rows;
+            best = block;
+        }
+    }
+    return best;
+}
+
 static struct plan make_plan(const struct graft_opencl_device *device, const struct graft_call *call,
                              bool local)
 {
@@ -146,17 +164,17 @@ static struct plan make_plan(const struct graft_opencl_device *device, const str
     plan.fused = !local && (int64_t)n->channels * n->filters <= FUSED_FILTER_FLOATS &&
                  plan.tiles >= FUSED_LEAST_ROWS * rows * units;
     if (plan.fused) {
-        /* As many blocks for each unit. */
-        const int64_t blocks = graft_ceil_div(graft_ceil_div(plan.tiles, cached), units) * units;
-        plan.block = graft_ceil_div(graft_ceil_div(plan.tiles, blocks), rows) * rows;
+        plan.block = fused_block(plan.tiles, units, cached, rows / REST_PARTS);
     } else {
         const int64_t most = graft_max_i64((int64_t)(device->traits.scratch_bytes / sizeof(float)) / per_tile,
                                            LEAST_ROWS * rows);
         plan.block = graft_winograd_block(plan.tiles, rows,
                                           graft_min_i64(most, local ? MOST_TILES_LOCAL : MOST_TILES));
     }
-    n->in_point = (int32_t)(plan.block * n->in_pitch + GRAFT_WINOGRAD_EXTRA);
-    n->out_point = (int32_t)(plan.block * n->out_pitch + GRAFT_WINOGRAD_EXTRA);
+    /* Products write whole tiles of sums. */
+    const int64_t room = graft_ceil_div(plan.block, rows) * rows;
+    n->in_point = (int32_t)(room * n->in_pitch + GRAFT_WINOGRAD_EXTRA);
+    n->out_point = (int32_t)(room * n->out_pitch + GRAFT_WINOGRAD_EXTRA);
     plan.packed_bytes = graft_round_up(plan.filter_floats * sizeof(float), 256);
     plan.input_bytes = graft_round_up((uint64_t)POINTS * (uint64_t)n->in_point * sizeof(float), 256);
     plan.output_bytes = graft_round_up((uint64_t)POINTS * (uint64_t)n->out_point * sizeof(float), 256);
