@@ -61,7 +61,8 @@ FAST_INLINE vec vec_log(vec x)
 {
     const vec_int root = (vec_int)vec_set(0x1.6a09e6p-1f); /* √½ */
     const vec_int tiny = (x < vec_set(0x1p-126f));
-    const vec_int bits = (vec_int)vec_select(tiny, x * 0x1p23f, x) - root;
+    /* Without the sign: what is below 0 gets its NaN in the end, and the difference does not overflow. */
+    const vec_int bits = (vec_int)vec_abs(vec_select(tiny, x * 0x1p23f, x)) - root;
     const vec n = __builtin_convertvector((bits >> 23) - (tiny & 23), vec);
     const vec f = (vec)((bits & 0x7FFFFF) + root) - 1;
     vec p = vec_set(6.7466421e-2f);
