@@ -11,7 +11,7 @@ KERNEL void avg_pool(global float *y, const ulong y_at, const global float *x, c
                      const int rows, const int inner, const int blocks, const int rows_each)
 {
     ROWS_OF(row_begin, row_end, rows, blocks, rows_each);
-    COLUMNS_OF(column, column_end, inner, blocks, FEW);
+    COLUMNS_OR_ALL(column, column_end, inner, blocks, FEW);
     y += y_at;
     x += x_at;
     for (int row = row_begin; row < row_end; row++) {

@@ -6,12 +6,29 @@
 #include "simple.h"
 #include "window.h"
 
+static inline real larger(const real best, const real v)
+{
+    return ((v > best) | (v != v)) ? v : best;
+}
+
+/* Of n channels of `pixels` pixels of a line. Lines are compared apart and then with each other: a chain of
+ * comparisons takes longer than its loads. */
+static inline real largest_of(const global float *from, const int pixels, const int inner, const int n)
+{
+    real best = load_some(from, n);
+    for (int i = 1; i < pixels; i++) {
+        from += inner;
+        best = larger(best, load_some(from, n));
+    }
+    return best;
+}
+
 KERNEL void max_pool(global float *y, const ulong y_at, const global float *x, const ulong x_at,
                      const int4 shape, const int8 window, const int rows, const int inner, const int blocks,
                      const int rows_each)
 {
     ROWS_OF(row_begin, row_end, rows, blocks, rows_each);
-    COLUMNS_OF(column, column_end, inner, blocks, FEW);
+    COLUMNS_OR_ALL(column, column_end, inner, blocks, FEW);
     y += y_at;
     x += x_at;
     for (int row = row_begin; row < row_end; row++) {
@@ -20,13 +37,12 @@ KERNEL void max_pool(global float *y, const ulong y_at, const global float *x, c
         const int2 xs = window_of(ox, shape.s1, shape.s3, window.s1, window.s3, window.s6, 0);
         for (int i = column; i < column_end; i += VEC) {
             const int n = min(column_end - i, VEC);
-            const global float *const from = x + (image * shape.s0 * shape.s1 * inner + i);
-            real best = load_some(from + (ys.x * shape.s1 + xs.x) * inner, n);
-            for (int iy = ys.x; iy < ys.y; iy++)
-                for (int ix = xs.x; ix < xs.y; ix++) {
-                    const real v = load_some(from + (iy * shape.s1 + ix) * inner, n);
-                    best = ((v > best) | (v != v)) ? v : best;
-                }
+            const global float *line = x + (((image * shape.s0 + ys.x) * shape.s1 + xs.x) * inner + i);
+            real best = largest_of(line, xs.y - xs.x, inner, n);
+            for (int iy = ys.x + 1; iy < ys.y; iy++) {
+                line += shape.s1 * inner;
+                best = larger(best, largest_of(line, xs.y - xs.x, inner, n));
+            }
             store_some(best, y + (row * inner + i), n);
         }
     }

@@ -125,4 +125,9 @@ float max_of(const real v)
     const int column = (int)((uint)get_global_id(0) % (uint)(blocks)) * (VEC * (span)),                      \
               column_end = min(column + VEC * (span), (inner))
 
+/* Likewise, but all columns if there is one block of them. */
+#define COLUMNS_OR_ALL(column, column_end, inner, blocks, span)                                              \
+    const int column = (int)((uint)get_global_id(0) % (uint)(blocks)) * (VEC * (span)),                      \
+              column_end = (blocks) == 1 ? (inner) : min(column + VEC * (span), (inner))
+
 #endif

@@ -29,6 +29,8 @@ static const struct graft_case cases[] = {
      .tiers = INEXACT},
     {"special", POOL_ATTRIBUTES(3, 3, 2, 2, 1, 1, 1, 1, false, .count_include_pad = false),
      .in = {REAL_OF(SPECIAL, 2, 9, 9, 18)}, .tiers = GRAFT_TIER_ROUNDING},
+    {"many_places", POOL_ATTRIBUTES(2, 2, 1, 1, 0, 0, 0, 0, false, .count_include_pad = false),
+     .in = {REAL(3, 14, 14, 70)}},
 };
 
 const struct graft_case_set graft_cases_avg_pool = {cases, CASE_COUNT(cases)};

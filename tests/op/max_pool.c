@@ -13,6 +13,8 @@ static const struct graft_case cases[] = {
      .in = {REAL_OF(SPECIAL, 2, 9, 9, 18)}, .tiers = GRAFT_TIER_ROUNDING},
     {"infinite", POOL_ATTRIBUTES(1, 2, 1, 1, 0, 0, 1, 1, false, .count_include_pad = false),
      .in = {REAL_OF(INFINITE, 2, 9, 9, 3)}, .tiers = GRAFT_TIER_ROUNDING},
+    {"many_places", POOL_ATTRIBUTES(3, 2, 2, 1, 1, 1, 0, 0, false, .count_include_pad = false),
+     .in = {REAL_OF(DISTINCT, 3, 25, 16, 70)}},
 };
 
 const struct graft_case_set graft_cases_max_pool = {cases, CASE_COUNT(cases)};

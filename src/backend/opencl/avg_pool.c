@@ -20,7 +20,7 @@ static enum graft_status run(struct graft_opencl_device *device, struct graft_op
     graft_opencl_arg_window(&args, pool, x, y);
     graft_opencl_arg_int(&args, pool->adaptive[0] > 0);
     graft_opencl_arg_int(&args, pool->count_include_pad);
-    return graft_opencl_pool_launch(device, kernel, 0, &args, y);
+    return graft_opencl_pool_launch(device, kernel, 0, &args, y, true);
 }
 
 GRAFT_OPENCL_FLAT_VARIANTS(avg_pool, graft_opencl_check_none, open, run);

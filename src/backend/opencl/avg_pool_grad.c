@@ -21,7 +21,7 @@ static enum graft_status run(struct graft_opencl_device *device, struct graft_op
     graft_opencl_arg_int(&args, pool->adaptive[0] > 0);
     graft_opencl_arg_int(&args, pool->count_include_pad);
     graft_opencl_arg_int(&args, graft_opencl_accumulates(kernel, 0));
-    return graft_opencl_pool_launch(device, kernel, 0, &args, dx);
+    return graft_opencl_pool_launch(device, kernel, 0, &args, dx, false);
 }
 
 GRAFT_OPENCL_FLAT_VARIANTS(avg_pool_grad, graft_opencl_check_none, open, run);

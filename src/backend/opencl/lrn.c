@@ -16,7 +16,7 @@ static enum graft_status run(struct graft_opencl_device *device, struct graft_op
     graft_opencl_arg_tensor(device, &args, out[0], sizeof(float));
     graft_opencl_arg_tensor(device, &args, in[0], sizeof(float));
     graft_opencl_arg_response(&args, &kernel->call.attributes.lrn, x);
-    return graft_opencl_pool_launch(device, kernel, 0, &args, x);
+    return graft_opencl_pool_launch(device, kernel, 0, &args, x, false);
 }
 
 GRAFT_OPENCL_FLAT_VARIANTS(lrn, graft_opencl_check_none, open, run);

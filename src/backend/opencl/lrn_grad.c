@@ -29,7 +29,7 @@ static enum graft_status run(struct graft_opencl_device *device, struct graft_op
     graft_opencl_arg_tensor(device, &args, in[0], sizeof(float));
     graft_opencl_arg_tensor(device, &args, in[1], sizeof(float));
     graft_opencl_arg_response(&args, lrn, x);
-    const enum graft_status status = graft_opencl_pool_launch(device, kernel, SHARE, &args, x);
+    const enum graft_status status = graft_opencl_pool_launch(device, kernel, SHARE, &args, x, false);
     if (status != GRAFT_OK)
         return status;
     args = (struct graft_opencl_args){0};
@@ -39,7 +39,7 @@ static enum graft_status run(struct graft_opencl_device *device, struct graft_op
     graft_opencl_arg_tensor(device, &args, workspace, sizeof(float));
     graft_opencl_arg_response(&args, lrn, x);
     graft_opencl_arg_int(&args, graft_opencl_accumulates(kernel, 0));
-    return graft_opencl_pool_launch(device, kernel, GATHER, &args, x);
+    return graft_opencl_pool_launch(device, kernel, GATHER, &args, x, false);
 }
 
 GRAFT_OPENCL_FLAT_VARIANTS(lrn_grad, check, open, run);

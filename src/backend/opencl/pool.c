@@ -3,6 +3,9 @@
 
 #include "base/size.h"
 
+#define PLACES_EACH 8   /* of a work-item that takes all channels */
+#define ITEMS_A_UNIT 16 /* such work-items that there must be for each compute unit */
+
 static struct graft_opencl_flat pool_sizes(const struct graft_opencl_device *device,
                                            enum graft_opencl_family family)
 {
@@ -44,11 +47,18 @@ void graft_opencl_arg_response(struct graft_opencl_args *args, const struct graf
 
 enum graft_status graft_opencl_pool_launch(struct graft_opencl_device *device,
                                            struct graft_opencl_kernel *kernel, int step,
-                                           struct graft_opencl_args *args, const struct graft_shape *shape)
+                                           struct graft_opencl_args *args, const struct graft_shape *shape,
+                                           bool all)
 {
     const struct graft_opencl_flat flat = pool_sizes(device, kernel->variant->family);
-    const struct graft_opencl_grid grid =
+    struct graft_opencl_grid grid =
         graft_opencl_grid_make(&flat, graft_opencl_rows(shape), graft_opencl_inner(shape), 1);
+    const int64_t units = graft_max_i64(device->traits.compute_units, 1);
+    if (all && kernel->variant->family == GRAFT_OPENCL_CPU && grid.blocks > 1 &&
+        grid.rows >= PLACES_EACH * ITEMS_A_UNIT * units) {
+        grid.blocks = 1; /* what lies side by side is loaded together */
+        grid.rows_each = PLACES_EACH;
+    }
     const struct graft_opencl_range range = graft_opencl_grid_range(&flat, &grid);
     graft_opencl_arg_grid(args, &grid);
     return graft_opencl_launch(device, kernel, step, args, &range);

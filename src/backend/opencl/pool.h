@@ -15,10 +15,11 @@ void graft_opencl_arg_resize(struct graft_opencl_args *args, const struct graft_
 /* Five arguments: int before, after, float scale, beta, k, of rows of x. */
 void graft_opencl_arg_response(struct graft_opencl_args *args, const struct graft_lrn_attributes *lrn,
                                const struct graft_shape *x);
-/* Adds the grid over the places of `shape` [n, h, w, c] to the arguments and launches. */
+/* Adds the grid over the places of `shape` [n, h, w, c] to the arguments and launches. `all`: the kernel can
+ * take all channels of a place (COLUMNS_OR_ALL), and does so where there are places enough. */
 GRAFT_MUST_CHECK enum graft_status graft_opencl_pool_launch(struct graft_opencl_device *device,
                                                             struct graft_opencl_kernel *kernel, int step,
                                                             struct graft_opencl_args *args,
-                                                            const struct graft_shape *shape);
+                                                            const struct graft_shape *shape, bool all);
 
 #endif

@@ -16,7 +16,7 @@ static enum graft_status run(struct graft_opencl_device *device, struct graft_op
     graft_opencl_arg_tensor(device, &args, out[0], sizeof(float));
     graft_opencl_arg_tensor(device, &args, in[0], sizeof(float));
     graft_opencl_arg_resize(&args, &kernel->call.attributes.resize, &kernel->call.in[0].shape, y);
-    return graft_opencl_pool_launch(device, kernel, 0, &args, y);
+    return graft_opencl_pool_launch(device, kernel, 0, &args, y, false);
 }
 
 GRAFT_OPENCL_FLAT_VARIANTS(resize, graft_opencl_check_none, open, run);

@@ -17,7 +17,7 @@ static enum graft_status run(struct graft_opencl_device *device, struct graft_op
     graft_opencl_arg_tensor(device, &args, in[0], sizeof(float));
     graft_opencl_arg_resize(&args, &kernel->call.attributes.resize, x, &kernel->call.in[0].shape);
     graft_opencl_arg_int(&args, graft_opencl_accumulates(kernel, 0));
-    return graft_opencl_pool_launch(device, kernel, 0, &args, x);
+    return graft_opencl_pool_launch(device, kernel, 0, &args, x, false);
 }
 
 GRAFT_OPENCL_FLAT_VARIANTS(resize_grad, graft_opencl_check_none, open, run);
