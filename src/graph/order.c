@@ -26,8 +26,7 @@ static bool is_wanted(const struct graft_node *node, int output)
 static bool can_wait(const struct graft_graph *graph, const struct readers *readers,
                      const struct graft_node *node)
 {
-    if (!computes(node) || node->call.accumulate || node->continues >= 0 ||
-        graft_op_get(node->call.op)->mutates)
+    if (!computes(node) || node->call.accumulate || graft_op_get(node->call.op)->mutates)
         return false;
     uint64_t made = 0;
     uint64_t held = 0;
