@@ -15,7 +15,7 @@ enum graft_placing {
 
 struct graft_layout {
     enum graft_placing placing;
-    int poison; /* 0: NaN, 1: large numbers; in outputs, workspace and guards */
+    int poison; /* 0: NaN, 1: large numbers; in outputs, workspace and guards (ODD: numbers around outputs) */
     int alias;  /* the input whose memory output 0 shares, -1 */
 };
 
