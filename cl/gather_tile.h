@@ -260,7 +260,7 @@ static inline void gather_band(const struct gather *g, const int first, const in
                                const struct tile_epilogue *epilogue)
 {
     const int taps = g->taps_y * g->taps_x;
-    const bool few = gather_is_few(g) && block_taps >= taps;
+    const bool few = gather_is_few(g) && block_taps >= taps && block_run >= g->run;
     tile_vector done[GATHER_BAND * ROWS * 2];
     struct gather_rows located[GATHER_BAND];
     for (int band = first; band < last; band += GATHER_BAND * ROWS) {

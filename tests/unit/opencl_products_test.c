@@ -271,6 +271,18 @@ static void check_many(struct fixture *f, const char *only)
     }
 }
 
+/* Pixels of few channels and a border, where a sum takes several blocks: all are added to the output, once.
+ */
+static void check_border(struct fixture *f, const char *only)
+{
+    struct graft_call call = {.op = GRAFT_OP_CONV2D, .accumulate = 1};
+    call.attributes.conv2d = (struct graft_conv2d_attributes){
+        .stride = {1, 1}, .dilation = {1, 1}, .pad = {1, 1, 1, 1}, .groups = 1};
+    set_input(&call, 0, graft_shape_of(4, 1, 5, 6, 13));
+    set_input(&call, 1, graft_shape_of(4, 18, 1, 1, 13));
+    check_call(f, &call, only);
+}
+
 /* ---- tests ---- */
 
 static void test_many_launches(void **state)
@@ -281,6 +293,7 @@ static void test_many_launches(void **state)
     traits->scratch_bytes = 4096;
     traits->block_terms = 5;
     check_many(f, "tile");
+    check_border(f, "tile");
     traits->launch_flops = 2e6;
     for (int i = 0; i < SHAPES / 4; i++) {
         check_convolution(f, "local");
@@ -316,6 +329,25 @@ static void test_many_chunks(void **state)
     }
 }
 
+/* The gradient to the weights of a depthwise convolution: a second chunk of lines, smaller than the first. */
+static void test_depthwise_chunks(void **state)
+{
+    struct fixture *const f = *state;
+    need_traits(f);
+    for (int stride = 1; stride <= 3; stride++) {
+        struct graft_call call = {.op = GRAFT_OP_CONV2D_GRAD_WEIGHT, .accumulate = (uint32_t)(stride % 2)};
+        call.attributes.conv2d = (struct graft_conv2d_attributes){.stride = {stride, stride},
+                                                                  .dilation = {1, 1},
+                                                                  .pad = {1, 1, 1, 1},
+                                                                  .groups = 35,
+                                                                  .size = {3, 3}};
+        set_input(&call, 0, graft_shape_of(4, 3, 31 * stride, 40 * stride, 35));
+        set_input(&call, 1, graft_shape_of(4, 3, 31, 40, 35));
+        check_call(f, &call, "depthwise");
+        check_call(f, &call, "depthwise_narrow");
+    }
+}
+
 /* Winograd: blocks of tiles with a rest, batches of tiles in phases, several launches, pads on one side. */
 static void test_winograd(void **state)
 {
@@ -337,6 +369,8 @@ static void test_winograd(void **state)
         {"winograd4_local", 2, 22, 21, 18, 33, {0, 1, 1, 0}, 1e6, 200000, 16},
         {"winograd4_local", 1, 9, 10, 40, 65, {1, 1, 1, 1}, 1.2e10, 200000, 16},
         {"winograd4_local", 1, 22, 21, 20, 40, {1, 1, 1, 1}, 1e8, 400000, 16},
+        {"winograd4", 4, 29, 33, 16, 275, {1, 1, 1, 1}, 1.2e10, 200000, 16}, /* the gradient: parts of two
+                                                                                blocks */
     };
     for (size_t i = 0; i < sizeof shapes / sizeof shapes[0]; i++) {
         const int *const pad = shapes[i].pad;
@@ -387,6 +421,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_many_launches, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_narrow_vectors, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_many_chunks, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_depthwise_chunks, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_winograd, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
