@@ -254,7 +254,7 @@ static bool gather_inputs(struct graft_graph *graph, struct graft_node *node, co
     while (n_inputs > def->min_inputs && inputs[n_inputs - 1] < 0)
         n_inputs--;
     for (int i = 0; i < n_inputs; i++) {
-        if (inputs[i] >= graph->n_values || (inputs[i] < 0 && !(def->optional >> i & 1u))) {
+        if (inputs[i] >= graph->n_values) {
             (void)graft_graph_fail(graph, graft_fail(graph->context, GRAFT_ERROR_ARGUMENT,
                                                      "%s: input %d does not exist", def->name, i));
             return false;

@@ -14,7 +14,7 @@ static bool can_fold(const struct graft_graph *graph, const struct graft_node *n
         return false;
     const int x = norm->inputs[0];
     const int producer = graph->values[x].producer;
-    if (producer < 0 || uses[x] != 1 || graph->values[x].output)
+    if (producer < 0 || uses[x] != 1) /* an output is one use more */
         return false;
     const struct graft_node *const conv = &graph->nodes[producer];
     if (conv->call.op != GRAFT_OP_CONV2D || conv->call.accumulate || conv->segment != norm->segment ||

@@ -13,7 +13,7 @@ static int lone_producer(const struct graft_graph *graph, const int *uses, int v
                          enum graft_segment segment)
 {
     const int producer = value < 0 ? -1 : graph->values[value].producer;
-    if (producer < 0 || uses[value] != 1 || graph->values[value].output)
+    if (producer < 0 || uses[value] != 1) /* an output is one use more */
         return -1;
     const struct graft_node *const node = &graph->nodes[producer];
     if (node->dead || node->once || node->segment != segment || node->outputs[0] != value ||

@@ -366,6 +366,27 @@ static void reference_has_whole_batches(void **state)
     graft_context_close(&context);
 }
 
+/* Who looks at every number wants to hear of the first layer that goes wrong, of the whole batch. */
+static void numbers_are_looked_at_in_whole_batches(void **state)
+{
+    (void)state;
+    const struct graft_plan_options options = {.check_numbers = true};
+    struct graft_context *context = NULL;
+    struct graft_device *device = NULL;
+    struct opened o = {0};
+    assert_int_equal(graft_context_open(NULL, &context), GRAFT_OK);
+    assert_int_equal(graft_device_open(context, "cpu", &device), GRAFT_OK);
+    device->cache_bytes = 1;
+    open_plan(device, 8, false, &o);
+    assert_true(o.plan->chunks.end > o.plan->chunks.begin);
+    graft_plan_close(&o.plan);
+    assert_int_equal(graft_plan_open(o.graph, device, o.variables, &options, &o.plan), GRAFT_OK);
+    assert_int_equal(o.plan->chunks.end, o.plan->chunks.begin);
+    close_plan(&o);
+    graft_device_close(&device);
+    graft_context_close(&context);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -375,6 +396,7 @@ int main(void)
         cmocka_unit_test(lanes_do_not_share_workspace),
         cmocka_unit_test(other_inputs_are_no_batch),
         cmocka_unit_test(reference_has_whole_batches),
+        cmocka_unit_test(numbers_are_looked_at_in_whole_batches),
     };
     return cmocka_run_group_tests_name("chunk", tests, NULL, NULL);
 }

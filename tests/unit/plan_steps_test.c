@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: MIT */
+/* What becomes steps of a plan: which gradients are taken, which outputs are made, what is packed beforehand,
+ * and under which name a step is measured. */
+#include "graph/plan.h"
+#include "support/support.h"
+
+enum { SIDE = 64 };
+
+struct fixture {
+    struct graft_context *context;
+    struct graft_device *device;
+    struct graft_graph *graph;
+    struct graft_variables *variables;
+    struct graft_plan *plan;
+    struct graft_shape matrix, vector;
+};
+
+static int set_up(void **state)
+{
+    struct fixture *const f = calloc(1, sizeof *f);
+    f->matrix = graft_shape_of(2, SIDE, SIDE);
+    f->vector = graft_shape_of(1, SIDE);
+    assert_int_equal(graft_context_open(NULL, &f->context), GRAFT_OK);
+    assert_int_equal(graft_device_open(f->context, "cpu", &f->device), GRAFT_OK);
+    assert_int_equal(graft_graph_open(f->context, GRAFT_DTYPE_F32, &f->graph), GRAFT_OK);
+    assert_int_equal(graft_variables_open(f->device, &f->variables), GRAFT_OK);
+    *state = f;
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    struct fixture *const f = *state;
+    graft_plan_close(&f->plan);
+    graft_variables_close(&f->variables);
+    graft_graph_close(&f->graph);
+    graft_device_close(&f->device);
+    graft_context_close(&f->context);
+    free(f);
+    return 0;
+}
+
+static void open_plan(struct fixture *f)
+{
+    if (graft_plan_open(f->graph, f->device, f->variables, NULL, &f->plan) != GRAFT_OK)
+        fail_msg("%s", graft_context_error(f->context));
+}
+
+static int matrix_input(struct fixture *f, const char *name)
+{
+    return graft_graph_input(f->graph, name, GRAFT_DTYPE_F32, &f->matrix);
+}
+
+static int product(struct fixture *f, int a, int b)
+{
+    return graft_matmul(f->graph, a, b, -1, false, false);
+}
+
+/* The sum of all elements. */
+static int total(struct fixture *f, int x)
+{
+    const int rank = graft_graph_desc(f->graph, x)->shape.rank;
+    const struct graft_reduce_attributes all = {.kind = GRAFT_REDUCE_SUM, .axes = (1u << rank) - 1};
+    return graft_reduce(f->graph, x, &all);
+}
+
+/* The next step of an op from step `from` on. */
+static const struct graft_plan_step *next_step(const struct fixture *f, enum graft_op op, int *from)
+{
+    while (*from < f->plan->n_steps) {
+        const struct graft_plan_step *const step = &f->plan->steps[(*from)++];
+        if (step->node->call.op == op)
+            return step;
+    }
+    fail_msg("no further %s in the plan", graft_op_get(op)->name);
+    return NULL;
+}
+
+/* Parameters, and what is computed from them once; what each product takes is in the books. */
+static void unchanging_weights_are_packed(void **state)
+{
+    struct fixture *const f = *state;
+    const int a = graft_graph_parameter(f->graph, "a", &f->matrix);
+    const int b = graft_graph_parameter(f->graph, "b", &f->matrix);
+    const int first = product(f, matrix_input(f, "x"), a);
+    graft_graph_output(f->graph, product(f, first, graft_mul(f->graph, a, b)));
+    open_plan(f);
+    struct graft_plan_memory memory;
+    uint64_t sum = 0;
+    int from = 0;
+    for (int i = 0; i < 2; i++) {
+        const struct graft_plan_step *const step = next_step(f, GRAFT_OP_MATMUL, &from);
+        assert_true(step->info.prepared_bytes >= sizeof(float) * SIDE * SIDE);
+        sum += step->info.prepared_bytes;
+    }
+    graft_plan_get_memory(f->plan, &memory);
+    assert_int_equal(memory.prepared, sum);
+}
+
+/* Adding to memory takes another time than writing it. */
+static void sums_are_measured_apart(void **state)
+{
+    struct fixture *const f = *state;
+    const int a = matrix_input(f, "a");
+    graft_graph_output(f->graph, product(f, a, matrix_input(f, "b")));
+    graft_graph_output(f->graph, graft_graph_sum(f->graph, product(f, a, matrix_input(f, "c"))));
+    open_plan(f);
+    int from = 0;
+    const struct graft_plan_step *const adds = next_step(f, GRAFT_OP_MATMUL, &from);
+    const struct graft_plan_step *const writes = next_step(f, GRAFT_OP_MATMUL, &from);
+    assert_int_equal(adds->node->call.accumulate, 1);
+    assert_int_equal(writes->node->call.accumulate, 0); /* the other way round in the graph: it can wait */
+    assert_string_equal(adds->text, writes->text);
+    assert_string_not_equal(adds->key, writes->key);
+}
+
+/* Only the second output of a node is read. */
+static void unread_outputs_are_not_made(void **state)
+{
+    struct fixture *const f = *state;
+    int v[4], gradient = -1;
+    for (int i = 0; i < 4; i++) {
+        const char name[2] = {(char)('a' + i), 0};
+        v[i] = graft_graph_parameter(f->graph, name, &f->vector);
+    }
+    const int y = graft_batch_norm(f->graph, matrix_input(f, "x"), v[0], v[1], v[2], v[3], 1e-5F);
+    assert_int_equal(graft_graph_gradient(f->graph, total(f, y), &v[1], 1, &gradient), GRAFT_OK);
+    graft_graph_output(f->graph, gradient);
+    open_plan(f);
+    int from = 0;
+    const struct graft_call *const call = &next_step(f, GRAFT_OP_BATCH_NORM_GRAD_PARAM, &from)->node->call;
+    assert_int_equal(call->out[0].dtype, GRAFT_DTYPE_NONE);
+    assert_int_equal(call->out[1].dtype, GRAFT_DTYPE_F32);
+}
+
+/* Gradients are computed; what is added behind them belongs where it would have without them. */
+static void segments_go_on_after_gradients(void **state)
+{
+    struct fixture *const f = *state;
+    const int a = graft_graph_parameter(f->graph, "a", &f->matrix);
+    const int loss = total(f, product(f, matrix_input(f, "x"), a));
+    int gradient = -1;
+    graft_graph_segment(f->graph, GRAFT_SEGMENT_UPDATE);
+    assert_int_equal(graft_graph_gradient(f->graph, loss, &a, 1, &gradient), GRAFT_OK);
+    const int next = graft_add(f->graph, gradient, a);
+    const struct graft_node *const nodes = f->graph->nodes;
+    assert_int_equal(nodes[f->graph->values[gradient].producer].segment, GRAFT_SEGMENT_COMPUTE);
+    assert_int_equal(nodes[f->graph->values[next].producer].segment, GRAFT_SEGMENT_UPDATE);
+}
+
+/* A second output of an op without gradient lies on the way: that is told, and not taken for no way at all.
+ */
+static void a_way_through_statistics_is_told(void **state)
+{
+    struct fixture *const f = *state;
+    const int x = matrix_input(f, "x");
+    int outputs[GRAFT_MAX_OUTPUTS], gradient = -1;
+    assert_true(graft_graph_apply(f->graph, GRAFT_OP_BATCH_NORM_STATS, NULL, &x, 1, outputs) >= 0);
+    assert_int_equal(graft_graph_gradient(f->graph, total(f, outputs[1]), &x, 1, &gradient),
+                     GRAFT_ERROR_UNSUPPORTED);
+    assert_non_null(strstr(graft_context_error(f->context), "the gradient of batch_norm_stats"));
+}
+
+/* Bytes of a picture cannot be moved by a little: they have no gradient, which is no failure. */
+static void bytes_have_no_gradient(void **state)
+{
+    struct fixture *const f = *state;
+    const struct graft_shape picture = graft_shape_of(4, 1, 2, 2, SIDE);
+    const int x = graft_graph_input(f->graph, "x", GRAFT_DTYPE_U8, &picture);
+    const int mean = graft_graph_parameter(f->graph, "mean", &f->vector);
+    const int y = graft_normalize(f->graph, x, mean, graft_graph_parameter(f->graph, "std", &f->vector));
+    int gradient = 0;
+    assert_int_equal(graft_graph_gradient(f->graph, total(f, y), &x, 1, &gradient), GRAFT_OK);
+    assert_int_equal(gradient, -1);
+}
+
+#define TEST(function) cmocka_unit_test_setup_teardown(function, set_up, tear_down)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(unchanging_weights_are_packed),    TEST(sums_are_measured_apart),
+        TEST(unread_outputs_are_not_made),      TEST(segments_go_on_after_gradients),
+        TEST(a_way_through_statistics_is_told), TEST(bytes_have_no_gradient),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
