@@ -172,6 +172,33 @@ static void reports(void **state)
     graft_model_close(&model);
 }
 
+/* A tensor of the right name and shape that holds whole numbers is no weight. */
+static void whole_numbers_are_no_weights(void **state)
+{
+    (void)state;
+    static const enum graft_dtype dtypes[] = {GRAFT_DTYPE_U8, GRAFT_DTYPE_I32};
+    struct graft_model *model = open_model("tiny_convnet", (struct graft_model_options){0});
+    for (int d = 0; d < 2; ++d) {
+        struct graft_tensor_set *set = NULL;
+        struct graft_variables *variables = NULL;
+        struct graft_weights_report report;
+        ok(graft_tensor_set_open(context, &set));
+        ok(graft_variables_open(device, &variables));
+        for (int i = 0; i < model->parameter_count; ++i) {
+            const struct graft_model_parameter *const p = &model->parameters[i];
+            const bool last = i == model->parameter_count - 1;
+            const struct graft_desc desc = {last ? dtypes[d] : GRAFT_DTYPE_F32, p->source_shape};
+            ok(graft_tensor_set_add(set, p->name, &desc, NULL));
+        }
+        assert_int_equal(graft_model_load_weights(model, variables, set, false, &report), GRAFT_ERROR_FORMAT);
+        assert_int_equal(report.misshaped, 1);
+        assert_non_null(strstr(report.misshaped_names, "instead of f32"));
+        graft_variables_close(&variables);
+        graft_tensor_set_close(&set);
+    }
+    graft_model_close(&model);
+}
+
 static void initial_values(void **state)
 {
     (void)state;
@@ -320,8 +347,12 @@ static void batch_norm_modes(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(round_trip),  cmocka_unit_test(reports),          cmocka_unit_test(initial_values),
-        cmocka_unit_test(parts_agree), cmocka_unit_test(batch_norm_modes),
+        cmocka_unit_test(round_trip),
+        cmocka_unit_test(reports),
+        cmocka_unit_test(whole_numbers_are_no_weights),
+        cmocka_unit_test(initial_values),
+        cmocka_unit_test(parts_agree),
+        cmocka_unit_test(batch_norm_modes),
     };
     return cmocka_run_group_tests_name("weights", tests, set_up, tear_down);
 }

@@ -6,6 +6,7 @@
 #include "base/context.h"
 #include "support/support.h"
 
+#include <pthread.h>
 #include <sys/wait.h>
 
 #define COUNT 1000
@@ -305,6 +306,13 @@ static void the_queue_is_bounded_and_timed(void **state)
 
 #define WRITTEN (300 * 1024) /* bytes; more than a write that is made as it is */
 
+static void *complete_soon(void *event)
+{
+    usleep(100000);
+    clSetUserEventStatus((cl_event)event, CL_COMPLETE);
+    return NULL;
+}
+
 /* A device with memory of its own, for once: what is written crosses the bus beside other work, but takes its
  * place in order; the caller's memory is its own again at once. */
 static void uploads_keep_their_order(void **state)
@@ -355,6 +363,42 @@ static void uploads_keep_their_order(void **state)
     free(read);
 }
 
+/* Three writes while the device is held up: the third one takes the first one's memory, once it is free. */
+static void uploads_wait_for_their_stage(void **state)
+{
+    struct fixture *const f = need_device(state);
+    const struct graft_backend *const backend = f->device->backend;
+    struct graft_opencl_device *const device = (struct graft_opencl_device *)f->device;
+    struct graft_tensor to[3] = {{0}};
+    uint8_t *const data = malloc(WRITTEN), *const read = malloc(WRITTEN);
+    const bool unified = device->traits.unified;
+    const cl_event gate = clCreateUserEvent(device->context, NULL);
+    pthread_t opener;
+    device->traits.unified = false;
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(graft_buffer_open(f->device, WRITTEN, &to[i].buffer), GRAFT_OK);
+    }
+    assert_non_null(gate);
+    assert_int_equal(clEnqueueBarrierWithWaitList(device->queue, 1, &gate, NULL), CL_SUCCESS);
+    assert_int_equal(pthread_create(&opener, NULL, complete_soon, gate), 0);
+    for (int i = 0; i < 3; i++) {
+        memset(data, 10 + i, WRITTEN);
+        assert_int_equal(backend->buffer_write(f->device, to[i], data, WRITTEN), GRAFT_OK);
+    }
+    assert_int_equal(pthread_join(opener, NULL), 0);
+    for (int i = 0; i < 3; i++) {
+        memset(data, 10 + i, WRITTEN);
+        assert_int_equal(backend->buffer_read(f->device, read, to[i], WRITTEN), GRAFT_OK);
+        assert_memory_equal(read, data, WRITTEN);
+        graft_buffer_close(f->device, &to[i].buffer, WRITTEN);
+    }
+    clReleaseEvent(gate);
+    graft_opencl_upload_close(device);
+    device->traits.unified = unified;
+    free(data);
+    free(read);
+}
+
 static void f64_and_giants_are_refused(void **state)
 {
     struct fixture *const f = need_device(state);
@@ -397,6 +441,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(launches_are_checked, set_up, tear_down),
         cmocka_unit_test_setup_teardown(the_queue_is_bounded_and_timed, set_up, tear_down),
         cmocka_unit_test_setup_teardown(uploads_keep_their_order, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(uploads_wait_for_their_stage, set_up, tear_down),
         cmocka_unit_test_setup_teardown(f64_and_giants_are_refused, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
