@@ -13,11 +13,14 @@
 #include "backend/cpu/fast/common.h"
 #include "backend/cpu/fast/correlate.h"
 
+#include <math.h>
+
 #define CHUNK_FLOATS (128 * 1024)
 #define MOST_POSITIONS 192
 #define MOST_JOINED 256
 #define MOST_PARTIAL_FLOATS (1024 * 1024)
 #define MOST_SPLITS 16
+#define PACK_TERMS 24.0 /* products that take as long as packing a float */
 
 struct plan {
     struct fast_correlation view; /* where x is found: y and x axes as forward */
@@ -25,9 +28,10 @@ struct plan {
     int64_t parts, parts_in_row, width; /* of the window; floats of w in a part */
     int64_t strips, pixels;             /* of a chunk: rows of output, pixels of each */
     int64_t pixel_chunks, chunks;
-    int64_t splits, split_chunks;
+    int64_t splits;                  /* of the chunks, even ones */
     int64_t outputs, output_blocks;  /* filters of one item */
     int64_t item_parts, part_blocks; /* parts of one item */
+    int64_t columns, column_blocks;  /* floats of a part's width of one item */
     int64_t positions;               /* most in a chunk */
     int64_t w_floats;
     uint64_t partial_at, scratch_at, scratch_bytes, strips_at, band_at, a_at, b_at, workspace_bytes;
@@ -82,13 +86,57 @@ static void choose_sums(struct plan *plan)
     plan->splits = graft_min_i64(
         graft_min_i64(MOST_PARTIAL_FLOATS / graft_max_i64(plan->w_floats, 1), MOST_SPLITS), plan->chunks / 2);
     plan->splits = graft_max_i64(plan->splits, 1);
-    plan->split_chunks = graft_ceil_div(plan->chunks, plan->splits);
-    plan->splits = graft_max_i64(graft_ceil_div(plan->chunks, graft_max_i64(plan->split_chunks, 1)), 1);
 }
 
 static bool has_partials(const struct plan *plan)
 {
     return plan->splits > 1 || plan->swapped;
+}
+
+/* Cuts filters, parts and width into `filters`, `parts` and `columns` blocks, if there are so many. */
+static void cut(struct plan *plan, int64_t filters, int64_t parts, int64_t columns)
+{
+    const int64_t o = plan->view.o, width = plan->width;
+    plan->outputs = fast_block(o, plan->swapped ? FAST_COLUMNS : FAST_ROWS, 512, filters);
+    plan->output_blocks = graft_ceil_div(o, plan->outputs);
+    plan->item_parts = graft_max_i64(graft_ceil_div(plan->parts, parts), 1);
+    plan->part_blocks = graft_ceil_div(plan->parts, plan->item_parts);
+    plan->columns = columns > 1 ? fast_block(width, FAST_COLUMNS, width, columns) : graft_max_i64(width, 1);
+    plan->column_blocks = graft_ceil_div(width, plan->columns);
+}
+
+/*
+ * Chooses the items: at least `wanted` of them, so that they take the least time. Each packs the positions of
+ * its filters and of its width of x: cut along filters x is packed again and again, cut along parts or width
+ * dy. Fewer items than threads at the end wait for the others. What an item computes does not depend on it.
+ */
+static void choose_items(struct plan *plan, int64_t wanted, int64_t threads)
+{
+    const int64_t o = plan->view.o, sets = plan->splits * plan->view.groups;
+    const int64_t most_columns = plan->swapped ? 1 : graft_ceil_div(plan->width, 4 * FAST_COLUMNS);
+    cut(plan, 1, 1, 1);
+    struct plan best = *plan;
+    double least = INFINITY;
+    for (int64_t parts = 1; parts <= plan->parts; parts++) {
+        for (int64_t columns = 1; columns <= graft_max_i64(most_columns, 1) && columns < 2 * wanted;
+             columns *= 2) {
+            const int64_t first = graft_ceil_div(wanted, parts * columns);
+            for (int64_t filters = first; filters < first + 2; filters++) {
+                cut(plan, graft_min_i64(filters, graft_ceil_div(o, 4 * FAST_ROWS)), parts, columns);
+                const int64_t items = plan->output_blocks * plan->part_blocks * plan->column_blocks;
+                const double all = (double)o * (double)(plan->parts * plan->width);
+                const double packed = (double)(items / plan->output_blocks * o) +
+                                      (double)(plan->output_blocks * plan->parts * plan->width);
+                const double rounds = (double)graft_ceil_div(items * sets, threads);
+                const double time = (all + PACK_TERMS * packed) * rounds / (double)(items * sets);
+                if (time < least) {
+                    least = time;
+                    best = *plan;
+                }
+            }
+        }
+    }
+    *plan = best;
 }
 
 static void make_plan(struct plan *plan, const struct graft_cpu_device *device, const struct graft_call *call)
@@ -108,13 +156,7 @@ static void make_plan(struct plan *plan, const struct graft_cpu_device *device, 
 
     const struct fast_correlation *const view = &plan->view;
     const int threads = fast_threads(device);
-    const int64_t wanted = graft_ceil_div(4 * threads, plan->splits * groups);
-    plan->outputs = fast_block(view->o, plan->swapped ? FAST_COLUMNS : FAST_ROWS, 512,
-                               graft_min_i64(wanted, graft_ceil_div(view->o, 4 * FAST_ROWS)));
-    plan->output_blocks = graft_ceil_div(view->o, plan->outputs);
-    plan->item_parts = fast_block(plan->parts, 1, plan->parts,
-                                  graft_ceil_div(wanted, graft_max_i64(plan->output_blocks, 1)));
-    plan->part_blocks = graft_ceil_div(plan->parts, plan->item_parts);
+    choose_items(plan, graft_ceil_div(4 * threads, plan->splits * groups), threads);
     uint64_t used = 0;
     plan->partial_at =
         fast_take(&used, has_partials(plan) ? (uint64_t)(plan->splits * plan->w_floats) * sizeof(float) : 0);
@@ -124,7 +166,7 @@ static void make_plan(struct plan *plan, const struct graft_cpu_device *device, 
     plan->strips_at = fast_take(&scratch, (uint64_t)plan->strips * sizeof(const float *));
     const int64_t band = view->copy ? FAST(correlation_band)(view, plan->strips, plan->pixels) : 0;
     plan->band_at = fast_take(&scratch, (uint64_t)band * sizeof(float));
-    const int64_t columns = plan->swapped ? plan->outputs : plan->width;
+    const int64_t columns = plan->swapped ? plan->outputs : plan->columns;
     plan->a_at = fast_take(&scratch, (uint64_t)(plan->positions * (rows + FAST_ROWS)) * sizeof(float));
     plan->b_at = fast_take(&scratch, (uint64_t)(plan->positions * (columns + FAST_COLUMNS)) * sizeof(float));
     plan->scratch_bytes = scratch;
@@ -155,6 +197,7 @@ struct item {
     int64_t split, group;
     int64_t output, outputs; /* filters of the group */
     int64_t part, parts;
+    int64_t column, columns;      /* of each part's width */
     struct fast_correlation view; /* with the item's rows of taps only */
     char *scratch;
 };
@@ -231,11 +274,12 @@ static void pack_dy(const struct plan *plan, const struct item *item, const stru
              chunk->dy_pixel, chunk->pixels, item->outputs);
 }
 
-static void pack_x(const struct plan *plan, const struct chunk *chunk, ptrdiff_t tap, int panel, float *to)
+static void pack_x(const struct plan *plan, const struct item *item, const struct chunk *chunk, ptrdiff_t tap,
+                   int panel, float *to)
 {
     for (int64_t strip = 0; strip < chunk->strips; strip++)
-        pack(to, strip * chunk->pixels, plan->positions, panel, chunk->x[strip] + tap, chunk->x_step,
-             chunk->pixels, plan->width);
+        pack(to, strip * chunk->pixels, plan->positions, panel, chunk->x[strip] + tap + item->column,
+             chunk->x_step, chunk->pixels, item->columns);
 }
 
 /* Tiles of packed rows. */
@@ -274,7 +318,7 @@ static void add_chunk(const struct run *run, const struct item *item, int64_t in
         .b = b,
         .b_k = FAST_COLUMNS,
         .b_panel = plan->positions * FAST_COLUMNS,
-        .columns = plan->swapped ? item->outputs : plan->width,
+        .columns = plan->swapped ? item->outputs : item->columns,
         .c_row = plan->swapped ? view->o : filter,
         .accumulate = !first || (!has_partials(plan) && fast_accumulates(run->args->call, 0)),
     };
@@ -288,11 +332,11 @@ static void add_chunk(const struct run *run, const struct item *item, int64_t in
         const int64_t tx = part % plan->parts_in_row;
         const ptrdiff_t tap = ty * view->y.step * chunk.x_row + tx * view->x.step * chunk.x_pixel;
         if (plan->swapped) { /* dw here is [part][width][filters] */
-            pack_x(plan, &chunk, tap, FAST_ROWS, a);
+            pack_x(plan, item, &chunk, tap, FAST_ROWS, a);
             product.c = dw + part * plan->width * view->o + item->output;
         } else { /* [filters][part][width] */
-            pack_x(plan, &chunk, tap, FAST_COLUMNS, b);
-            product.c = dw + item->output * filter + part * plan->width;
+            pack_x(plan, item, &chunk, tap, FAST_COLUMNS, b);
+            product.c = dw + item->output * filter + part * plan->width + item->column;
         }
         FAST(sweep)(&product);
     }
@@ -304,6 +348,9 @@ static void sum_item(void *argument, int64_t index, int thread)
     const struct plan *const plan = run->plan;
     struct item item = {.view = plan->view};
     item.scratch = (char *)run->args->workspace + plan->scratch_at + (uint64_t)thread * plan->scratch_bytes;
+    item.column = index % plan->column_blocks * plan->columns;
+    item.columns = graft_min_i64(plan->columns, plan->width - item.column);
+    index /= plan->column_blocks;
     item.part = index % plan->part_blocks * plan->item_parts;
     item.parts = graft_min_i64(plan->item_parts, plan->parts - item.part);
     index /= plan->part_blocks;
@@ -317,9 +364,10 @@ static void sum_item(void *argument, int64_t index, int thread)
     const int64_t last_row = (item.part + item.parts - 1) / plan->parts_in_row;
     item.view.y.first += first_row * item.view.y.step;
     item.view.y.taps = last_row - first_row + 1;
-    const int64_t end = graft_min_i64((item.split + 1) * plan->split_chunks, plan->chunks);
-    for (int64_t chunk = item.split * plan->split_chunks; chunk < end; chunk++)
-        add_chunk(run, &item, chunk, chunk == item.split * plan->split_chunks);
+    const int64_t begin = item.split * plan->chunks / plan->splits;
+    const int64_t end = (item.split + 1) * plan->chunks / plan->splits;
+    for (int64_t chunk = begin; chunk < end; chunk++)
+        add_chunk(run, &item, chunk, chunk == begin);
 }
 
 /* Adds the splits in order and puts swapped sums into dw's order. Item: one filter. */
@@ -336,7 +384,14 @@ static void join_item(void *argument, int64_t item, int thread)
                                  group * o * filter + (plan->swapped ? item % o : item % o * filter);
     float *const dw = (float *)run->args->out[0] + item * filter;
     const bool accumulate = fast_accumulates(run->args->call, 0);
-    for (int64_t i = 0; i < filter; i++) {
+    int64_t i = 0;
+    for (; step == 1 && i + FAST_WIDTH <= filter; i += FAST_WIDTH) {
+        vec sum = vec_load(partial + i);
+        for (int64_t split = 1; split < plan->splits; split++)
+            sum += vec_load(partial + split * plan->w_floats + i);
+        vec_store(dw + i, accumulate ? vec_load(dw + i) + sum : sum);
+    }
+    for (; i < filter; i++) {
         float sum = partial[i * step];
         for (int64_t split = 1; split < plan->splits; split++)
             sum += partial[split * plan->w_floats + i * step];
@@ -354,8 +409,8 @@ static void run_grad_weight(const struct graft_cpu_device *device, const struct 
         return;
     }
     struct run run = {args, &plan};
-    graft_pool_run(args->pool, plan.splits * plan.view.groups * plan.output_blocks * plan.part_blocks,
-                   sum_item, &run);
+    const int64_t items = plan.output_blocks * plan.part_blocks * plan.column_blocks;
+    graft_pool_run(args->pool, plan.splits * plan.view.groups * items, sum_item, &run);
     if (has_partials(&plan))
         graft_pool_run(args->pool, plan.view.groups * plan.view.o, join_item, &run);
 }
