@@ -125,6 +125,12 @@ class Case(unittest.TestCase):
         self.assertEqual(done.returncode, 0, "graft %s: %s" % (" ".join(map(str, arguments)), done.stderr))
         return done.stdout
 
+    def assert_same_tensors(self, one, other):
+        """name → values or bytes. Says which differ: to show how takes a quarter of an hour."""
+        self.assertEqual(sorted(one), sorted(other))
+        differ = [name for name in one if one[name] != other[name]]
+        self.assertFalse(differ, "tensors differ: %s" % ", ".join(differ))
+
     def bad(self, code, words, *arguments, **options):
         """Runs it; it must end with `code` and say all of `words` in its one line of failure, which is returned."""
         stdout = options.pop("prints", False)
