@@ -174,14 +174,30 @@ static void bytes_have_no_gradient(void **state)
     assert_int_equal(gradient, -1);
 }
 
+/* Numbers of values that come from elsewhere; an operand that was forgotten. */
+static void values_that_are_not_there_are_told(void **state)
+{
+    struct fixture *const f = *state;
+    for (int absent = 0; absent < 2; absent++) {
+        const int x = matrix_input(f, "x"), y = absent ? -1 : graft_graph_value_count(f->graph);
+        assert_int_equal(graft_add(f->graph, x, y), -1);
+        assert_int_not_equal(graft_graph_status(f->graph), GRAFT_OK);
+        assert_non_null(
+            strstr(graft_context_error(f->context), absent ? "is missing" : "input 1 does not exist"));
+        graft_graph_close(&f->graph);
+        assert_int_equal(graft_graph_open(f->context, GRAFT_DTYPE_F32, &f->graph), GRAFT_OK);
+    }
+}
+
 #define TEST(function) cmocka_unit_test_setup_teardown(function, set_up, tear_down)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(unchanging_weights_are_packed),    TEST(sums_are_measured_apart),
-        TEST(unread_outputs_are_not_made),      TEST(segments_go_on_after_gradients),
-        TEST(a_way_through_statistics_is_told), TEST(bytes_have_no_gradient),
+        TEST(unchanging_weights_are_packed),      TEST(sums_are_measured_apart),
+        TEST(unread_outputs_are_not_made),        TEST(segments_go_on_after_gradients),
+        TEST(a_way_through_statistics_is_told),   TEST(bytes_have_no_gradient),
+        TEST(values_that_are_not_there_are_told),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
