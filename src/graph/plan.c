@@ -95,14 +95,22 @@ static enum graft_status make_steps(struct graft_plan *plan, int **order)
 static enum graft_status finish_key(struct graft_plan *plan, struct graft_plan_step *step)
 {
     const struct graft_call *const call = &step->node->call;
-    char text[GRAFT_CALL_TEXT + 64];
-    (void)snprintf(text, sizeof text, "%s", step->key);
-    const size_t length = strlen(text);
-    if (call->constant != 0 || call->accumulate != 0)
-        (void)snprintf(text + length, sizeof text - length, " constant %x accumulate %x", call->constant,
-                       call->accumulate);
+    const struct {
+        const char *what;
+        uint32_t bits;
+    } marks[] = {{" constant inputs", call->constant}, {" added to outputs", call->accumulate}};
+    struct graft_text text = {0};
+    graft_text_append(plan->context, &text, "%s", step->key);
+    for (int m = 0; m < 2; m++) {
+        for (int i = 0; i < 32; i++) {
+            if ((marks[m].bits >> i & 1u) != 0)
+                graft_text_append(plan->context, &text, "%s %d",
+                                  marks[m].bits >> i << i == marks[m].bits ? marks[m].what : "", i);
+        }
+    }
     graft_release(plan->context, step->key);
-    step->key = graft_duplicate_text(plan->context, text);
+    step->key = text.failed ? NULL : graft_duplicate_text(plan->context, text.data);
+    graft_text_close(plan->context, &text);
     return step->key ? GRAFT_OK : GRAFT_ERROR_MEMORY;
 }
 
