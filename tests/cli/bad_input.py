@@ -168,12 +168,17 @@ class Weights(Case):
         self.refused(["tiny_convnet", "mnist_convnet"])
 
     def test_not_finite(self):
-        """Weights that make NaN are no result."""
-        whole = bytearray(read(self.path("run/model.safetensors")))
-        header = struct.unpack("<Q", whole[:8])[0]
-        whole[8 + header : 8 + header + 4] = struct.pack("<f", float("nan"))
-        write(self.path("w.safetensors"), whole)
-        self.bad(1, ["finite"], "predict", "mnist_convnet", "--weights", "w.safetensors", self.picture)
+        """Weights that make NaN are no result, nor are those that make one class infinitely likely."""
+        whole = read(self.path("run/model.safetensors"))
+        begin = 8 + struct.unpack("<Q", whole[:8])[0]
+        entries = json.loads(whole[8:begin])
+        [bias] = [entry["data_offsets"][0] for name, entry in entries.items() if entry.get("shape") == [2]]
+        for place, number in ((0, "nan"), (bias, "inf")):
+            with self.subTest(number):
+                damaged = bytearray(whole)
+                damaged[begin + place : begin + place + 4] = struct.pack("<f", float(number))
+                write(self.path("w.safetensors"), damaged)
+                self.bad(1, ["finite"], "predict", "mnist_convnet", "--weights", "w.safetensors", self.picture)
 
     def test_class_names(self):
         write(self.path("names.txt"), b"a\nb\nc\n")
