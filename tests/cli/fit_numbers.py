@@ -225,6 +225,9 @@ class Numbers(Case):
         self.assertEqual(self.config("small")["preprocess"]["crop_width"], 32)
         self.fit("large", "--epochs", "1", "--weights", weights, "--input", "48")
         self.assertEqual(self.config("large")["preprocess"]["crop_width"], 48)
+        rest = ["--weights", "large/model.safetensors", "--epochs", "1", "--out", "as large"]
+        self.good("fit", "d", "--model", "tiny_convnet", "--device", "cpu", *rest)
+        self.assertEqual(self.config("as large")["preprocess"]["crop_width"], 48)
         self.fit("squeeze", "--model", "squeezenet1_1", "--input", "63", "--batch", "2", "--epochs", "1")
         self.assertEqual(self.config("squeeze")["preprocess"]["resize_short_side"], 63 * 256 // 224)
 
@@ -259,6 +262,10 @@ class Numbers(Case):
         draw_class(self.path("d/test"), "red", (60, 70, 190), 3, "blue ones")
         draw_class(self.path("d/test"), "blue", (190, 70, 60), 3, "red ones")
         done = self.fit("r", "--batch", "5", "--epochs", "4")
+        self.assertEqual((done["val_top1"], done["test_top1"]), (1, 0))
+        # By the best weights, not by what a step of a wrong length has made of them since.
+        done = self.fit("s", "--weights", "r/model.safetensors", "--stages", "head:1:1e-12,all:1:1")
+        self.assertLess(float(self.history("s")[1]["val_top1"]), 1)
         self.assertEqual((done["val_top1"], done["test_top1"]), (1, 0))
 
     def position(self, run):
