@@ -134,7 +134,7 @@ ALWAYS void normals(const uint64_t *pairs, double scale, float *values)
 ALWAYS void blocks(const struct graft_random *random, uint64_t first, uint64_t *pairs, int count)
 {
     for (int at = 0; at < count; at += LANES) {
-        words index;
+        words index = {0};
         for (int i = 0; i < LANES; i++)
             index[i] = first + (uint64_t)(at + i);
         words c0 = index & 0xffffffffu, c1 = index >> 32;

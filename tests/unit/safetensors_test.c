@@ -488,9 +488,11 @@ static void random_damage_is_survived(void **state)
         for (uint32_t k = graft_random_below(&random, 4); k > 0 && kept > 0; k--) {
             const uint32_t place = graft_random_below(&random, (uint32_t)kept);
             const uint32_t kind = graft_random_below(&random, 3);
-            file[place] = kind == 0   ? (uint8_t)graft_random_u32(&random)
-                          : kind == 1 ? (uint8_t)likely[graft_random_below(&random, sizeof likely - 1)]
-                                      : (uint8_t)(file[place] ^ 1u << graft_random_below(&random, 8));
+            const uint32_t value = kind == 0 ? graft_random_u32(&random)
+                                   : kind == 1
+                                       ? (uint32_t)likely[graft_random_below(&random, sizeof likely - 1)]
+                                       : file[place] ^ 1u << graft_random_below(&random, 8);
+            file[place] = (uint8_t)value;
         }
         if (graft_safetensors_parse(context, "damaged", file, kept, &set) == GRAFT_OK) {
             read++;
