@@ -1,54 +1,26 @@
 /* SPDX-License-Identifier: MIT */
 /* What becomes steps of a plan: which gradients are taken, which outputs are made, what is packed beforehand,
  * and under which name a step is measured. */
-#include "graph/plan.h"
-#include "support/support.h"
+#include "support/plan_fixture.h"
 
 enum { SIDE = 64 };
 
-struct fixture {
-    struct graft_context *context;
-    struct graft_device *device;
-    struct graft_graph *graph;
-    struct graft_variables *variables;
-    struct graft_plan *plan;
-    struct graft_shape matrix, vector;
-};
-
-static int set_up(void **state)
-{
-    struct fixture *const f = calloc(1, sizeof *f);
-    f->matrix = graft_shape_of(2, SIDE, SIDE);
-    f->vector = graft_shape_of(1, SIDE);
-    assert_int_equal(graft_context_open(NULL, &f->context), GRAFT_OK);
-    assert_int_equal(graft_device_open(f->context, "cpu", &f->device), GRAFT_OK);
-    assert_int_equal(graft_graph_open(f->context, GRAFT_DTYPE_F32, &f->graph), GRAFT_OK);
-    assert_int_equal(graft_variables_open(f->device, &f->variables), GRAFT_OK);
-    *state = f;
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    struct fixture *const f = *state;
-    graft_plan_close(&f->plan);
-    graft_variables_close(&f->variables);
-    graft_graph_close(&f->graph);
-    graft_device_close(&f->device);
-    graft_context_close(&f->context);
-    free(f);
-    return 0;
-}
-
-static void open_plan(struct fixture *f)
-{
-    if (graft_plan_open(f->graph, f->device, f->variables, NULL, &f->plan) != GRAFT_OK)
-        fail_msg("%s", graft_context_error(f->context));
-}
-
 static int matrix_input(struct fixture *f, const char *name)
 {
-    return graft_graph_input(f->graph, name, GRAFT_DTYPE_F32, &f->matrix);
+    const struct graft_shape shape = graft_shape_of(2, SIDE, SIDE);
+    return graft_graph_input(f->graph, name, GRAFT_DTYPE_F32, &shape);
+}
+
+static int matrix_parameter(struct fixture *f, const char *name)
+{
+    const struct graft_shape shape = graft_shape_of(2, SIDE, SIDE);
+    return graft_graph_parameter(f->graph, name, &shape);
+}
+
+static int vector_parameter(struct fixture *f, const char *name)
+{
+    const struct graft_shape shape = graft_shape_of(1, SIDE);
+    return graft_graph_parameter(f->graph, name, &shape);
 }
 
 static int product(struct fixture *f, int a, int b)
@@ -80,11 +52,11 @@ static const struct graft_plan_step *next_step(const struct fixture *f, enum gra
 static void unchanging_weights_are_packed(void **state)
 {
     struct fixture *const f = *state;
-    const int a = graft_graph_parameter(f->graph, "a", &f->matrix);
-    const int b = graft_graph_parameter(f->graph, "b", &f->matrix);
+    const int a = matrix_parameter(f, "a");
+    const int b = matrix_parameter(f, "b");
     const int first = product(f, matrix_input(f, "x"), a);
     graft_graph_output(f->graph, product(f, first, graft_mul(f->graph, a, b)));
-    open_plan(f);
+    open_plan(f, NULL);
     struct graft_plan_memory memory;
     uint64_t sum = 0;
     int from = 0;
@@ -104,7 +76,7 @@ static void sums_are_measured_apart(void **state)
     const int a = matrix_input(f, "a");
     graft_graph_output(f->graph, product(f, a, matrix_input(f, "b")));
     graft_graph_output(f->graph, graft_graph_sum(f->graph, product(f, a, matrix_input(f, "c"))));
-    open_plan(f);
+    open_plan(f, NULL);
     int from = 0;
     const struct graft_plan_step *const adds = next_step(f, GRAFT_OP_MATMUL, &from);
     const struct graft_plan_step *const writes = next_step(f, GRAFT_OP_MATMUL, &from);
@@ -121,12 +93,12 @@ static void unread_outputs_are_not_made(void **state)
     int v[4], gradient = -1;
     for (int i = 0; i < 4; i++) {
         const char name[2] = {(char)('a' + i), 0};
-        v[i] = graft_graph_parameter(f->graph, name, &f->vector);
+        v[i] = vector_parameter(f, name);
     }
     const int y = graft_batch_norm(f->graph, matrix_input(f, "x"), v[0], v[1], v[2], v[3], 1e-5F);
     assert_int_equal(graft_graph_gradient(f->graph, total(f, y), &v[1], 1, &gradient), GRAFT_OK);
     graft_graph_output(f->graph, gradient);
-    open_plan(f);
+    open_plan(f, NULL);
     int from = 0;
     const struct graft_call *const call = &next_step(f, GRAFT_OP_BATCH_NORM_GRAD_PARAM, &from)->node->call;
     assert_int_equal(call->out[0].dtype, GRAFT_DTYPE_NONE);
@@ -137,7 +109,7 @@ static void unread_outputs_are_not_made(void **state)
 static void segments_go_on_after_gradients(void **state)
 {
     struct fixture *const f = *state;
-    const int a = graft_graph_parameter(f->graph, "a", &f->matrix);
+    const int a = matrix_parameter(f, "a");
     const int loss = total(f, product(f, matrix_input(f, "x"), a));
     int gradient = -1;
     graft_graph_segment(f->graph, GRAFT_SEGMENT_UPDATE);
@@ -167,8 +139,8 @@ static void bytes_have_no_gradient(void **state)
     struct fixture *const f = *state;
     const struct graft_shape picture = graft_shape_of(4, 1, 2, 2, SIDE);
     const int x = graft_graph_input(f->graph, "x", GRAFT_DTYPE_U8, &picture);
-    const int mean = graft_graph_parameter(f->graph, "mean", &f->vector);
-    const int y = graft_normalize(f->graph, x, mean, graft_graph_parameter(f->graph, "std", &f->vector));
+    const int mean = vector_parameter(f, "mean");
+    const int y = graft_normalize(f->graph, x, mean, vector_parameter(f, "std"));
     int gradient = 0;
     assert_int_equal(graft_graph_gradient(f->graph, total(f, y), &x, 1, &gradient), GRAFT_OK);
     assert_int_equal(gradient, -1);
