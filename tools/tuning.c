@@ -34,62 +34,6 @@ enum graft_status graft_tuning_measure(struct graft_command *command, struct gra
     return status == GRAFT_OK ? graft_workload_plan(workload) : status;
 }
 
-/* Opens the workload with forced variants, and runs it once. */
-static enum graft_status replan(void *user, const char *variants, struct graft_plan **plan)
-{
-    struct graft_workload *const workload = user;
-    struct graft_device *const device = workload->device;
-    struct graft_workload_options options = workload->options;
-    options.variants = variants;
-    graft_workload_close(workload);
-    enum graft_status status = graft_workload_open(device, &options, workload);
-    workload->device = device; /* to be opened again, also after a failure */
-    workload->options = options;
-    if (status == GRAFT_OK) {
-        status = graft_workload_run(workload);
-    }
-    *plan = workload->plan;
-    return status;
-}
-
-enum graft_status graft_tuning_measure_clblast(struct graft_command *command, struct graft_workload *workload,
-                                               struct graft_tuner *tuner, struct graft_tune_sets *sets)
-{
-    struct graft_workload own = {.device = workload->device, .options = workload->options};
-    graft_command_progress(command, "%s on %s: trying CLBlast's parameters", workload->options.model,
-                           graft_device_get_info(workload->device)->id);
-    graft_plan_release(workload->plan);
-    const enum graft_status status = graft_tuner_clblast(tuner, workload->options.train, replan, &own, sets);
-    graft_workload_close(&own);
-    graft_command_progress_end(command);
-    return status;
-}
-
-static const char *set_name(const struct graft_tune_set *set)
-{
-    return set->name[0] != '\0' ? set->name : "its own";
-}
-
-static void print_sets(const struct graft_tune_sets *sets)
-{
-    if (sets->count == 0) {
-        return;
-    }
-    printf("CLBlast's parameters, all matrix products:\n   ");
-    for (int i = 0; i < sets->count; i++) {
-        if (sets->sets[i].seconds > 0) {
-            printf(" %s %.3f ms,", set_name(&sets->sets[i]), 1e3 * sets->sets[i].seconds);
-        } else {
-            printf(" %s fails,", set_name(&sets->sets[i]));
-        }
-    }
-    if (sets->chosen >= 0) {
-        printf(" chosen: %s, with CLBlast for all of them\n", set_name(&sets->sets[sets->chosen]));
-    } else {
-        printf(" chosen: none; what is chosen above takes %.3f ms\n", 1e3 * sets->seconds);
-    }
-}
-
 static void print_row(const struct graft_tune_row *row)
 {
     const struct graft_tune_candidate *const plain = &row->candidates[row->plain];
@@ -113,8 +57,7 @@ static void print_row(const struct graft_tune_row *row)
     }
 }
 
-void graft_tuning_print(struct graft_command *command, const struct graft_tuner *tuner,
-                        const struct graft_tune_sets *sets)
+void graft_tuning_print(struct graft_command *command, const struct graft_tuner *tuner)
 {
     char title[640];
     char path[4096];
@@ -134,7 +77,6 @@ void graft_tuning_print(struct graft_command *command, const struct graft_tuner 
         plain += row->candidates[row->plain].seconds;
         chosen += row->candidates[row->chosen].seconds;
     }
-    print_sets(sets);
     printf("%d of %d choices differ from the default: %.3f ms instead of %.3f ms for these kernels\n",
            changed, rows, 1e3 * chosen, 1e3 * plain);
     graft_tuning_title(tuner->device, title, sizeof title);
@@ -167,16 +109,4 @@ json_t *graft_tuning_json(const struct graft_tuner *tuner)
                                             row->candidates[row->plain].name));
     }
     return list;
-}
-
-json_t *graft_tuning_clblast_json(const struct graft_tune_sets *sets)
-{
-    json_t *const list = json_array();
-    for (int i = 0; i < sets->count; i++) {
-        const struct graft_tune_set *const set = &sets->sets[i];
-        graft_json_add_item(list, json_pack("{s:s, s:o}", "set", set->name, "ms",
-                                            set->seconds > 0 ? json_real(1e3 * set->seconds) : json_null()));
-    }
-    return json_pack("{s:o, s:o}", "sets", list, "chosen",
-                     sets->chosen >= 0 ? json_string(sets->sets[sets->chosen].name) : json_null());
 }

@@ -15,19 +15,9 @@ GRAFT_MUST_CHECK enum graft_status graft_tuning_measure(struct graft_command *co
                                                         struct graft_workload *workload,
                                                         struct graft_tuner *tuner);
 
-/* Then CLBlast's parameters, where the network has matrix products. The last of all: the workload's plan has
- * given back its memory, and CLBlast does not get its own parameters back. */
-GRAFT_MUST_CHECK enum graft_status graft_tuning_measure_clblast(struct graft_command *command,
-                                                                struct graft_workload *workload,
-                                                                struct graft_tuner *tuner,
-                                                                struct graft_tune_sets *sets);
-
 /* A line for each op × shape that has several variants. */
-void graft_tuning_print(struct graft_command *command, const struct graft_tuner *tuner,
-                        const struct graft_tune_sets *sets);
+void graft_tuning_print(struct graft_command *command, const struct graft_tuner *tuner);
 /* [{op, call, layers, variants: [{variant, ms}], chosen, default}]; ms is null where it was not tried */
 json_t *graft_tuning_json(const struct graft_tuner *tuner);
-/* {sets: [{set, ms}], chosen}; chosen is null where none is faster */
-json_t *graft_tuning_clblast_json(const struct graft_tune_sets *sets);
 
 #endif

@@ -89,8 +89,6 @@ enum graft_status graft_tuning_open(struct graft_device *device)
     for (char *line; status == GRAFT_OK && (line = graft_notes_line(&rest)) != NULL;) {
         if (graft_text_starts(line, "choice "))
             status = read_choice(device, line + strlen("choice "));
-        else if (graft_text_starts(line, "clblast "))
-            graft_tuning_set_clblast(device, line + strlen("clblast "));
     }
     graft_release(device->context, body);
     if (status != GRAFT_OK)
@@ -167,17 +165,6 @@ enum graft_status graft_tuning_set(struct graft_device *device, const struct gra
     return GRAFT_OK;
 }
 
-const char *const graft_tuning_clblast_sets[] = {"tile64", "tile128", "tile64x32", "direct32", "plain", NULL};
-
-void graft_tuning_set_clblast(struct graft_device *device, const char *set)
-{
-    bool known = set[0] == '\0';
-    for (int i = 0; graft_tuning_clblast_sets[i] != NULL; i++)
-        known = known || strcmp(graft_tuning_clblast_sets[i], set) == 0;
-    if (known)
-        snprintf(device->tuning->clblast, sizeof device->tuning->clblast, "%s", set);
-}
-
 enum graft_status graft_tuning_save(struct graft_device *device)
 {
     const struct graft_tuning *const tuning = device->tuning;
@@ -188,8 +175,6 @@ enum graft_status graft_tuning_save(struct graft_device *device)
         graft_text_append(device->context, &body, "choice %s %.9g %s %.9g %s\n", choice->variant,
                           choice->seconds, choice->plain, choice->plain_seconds, choice->call);
     }
-    if (tuning->clblast[0] != '\0')
-        graft_text_append(device->context, &body, "clblast %s\n", tuning->clblast);
     graft_tuning_title(device, title, sizeof title);
     const enum graft_status status =
         body.failed ? GRAFT_ERROR_MEMORY

@@ -1,14 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What was measured on a device, and is kept for later runs: the fastest variant of an op for a call, and
- * which parameters CLBlast runs with.
+ * What was measured on a device, and is kept for later runs: the fastest variant of an op for a call.
  *
  * Kept as notes (notes.h) under the title "tuning|DEVICE|PLATFORM|DRIVER|VERSION OF GRAFT": what another
  * driver or another Graft has measured does not count, nor anything if $GRAFT_TUNING is set to nothing.
  * Lines, in any order; one that makes no sense is left out:
  *
  *   choice VARIANT SECONDS PLAIN-VARIANT SECONDS CALL
- *   clblast SET
  *
  * CALL is the op with shapes and attributes as graft_call_format writes them, of the whole batch. A variant
  * that is not there any more, or cannot do the call, is passed over: the choice is the usual one then. The
@@ -34,8 +32,7 @@ struct graft_tuning_choice {
 struct graft_tuning {
     struct graft_tuning_choice *choices; /* oldest first */
     int count;
-    char clblast[GRAFT_TUNING_NAME]; /* one of graft_tuning_clblast_sets, or "": CLBlast's own */
-    bool told;                       /* that choices are in use */
+    bool told; /* that choices are in use */
 };
 
 /* Reads what is kept of the device, once; from then on device->tuning is there. The reference device has
@@ -49,11 +46,6 @@ const struct graft_tuning_choice *graft_tuning_find(const struct graft_device *d
 GRAFT_MUST_CHECK enum graft_status graft_tuning_set(struct graft_device *device,
                                                     const struct graft_tuning_choice *choice);
 void graft_tuning_remove(struct graft_device *device, const char *call);
-/* Names of sets of parameters that CLBlast's products can run with, NULL at the end: which numbers they mean,
- * the OpenCL backend knows. So no number of a file ever reaches CLBlast. */
-extern const char *const graft_tuning_clblast_sets[];
-/* "" for CLBlast's own; a name that is none is left out. */
-void graft_tuning_set_clblast(struct graft_device *device, const char *set);
 
 /* Keeps all of it. */
 GRAFT_MUST_CHECK enum graft_status graft_tuning_save(struct graft_device *device);

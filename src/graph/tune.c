@@ -11,7 +11,6 @@
 #define LEAST_ROUNDS 2
 #define MOST_ROUNDS 8
 #define SECONDS 0.5 /* of the rounds of a trial, about */
-#define CLBLAST_HOPELESS 3.0
 #define HOPELESS 5.0 /* times as long as the usual variant: not tried on larger shapes */
 
 enum graft_status graft_tuner_open(struct graft_device *device, struct graft_tuner *tuner)
@@ -269,96 +268,4 @@ enum graft_status graft_tuner_finish(struct graft_tuner *tuner)
         status = choose(tuner, row, &row->candidates[row->chosen]);
     }
     return status == GRAFT_OK ? graft_tuning_save(tuner->device) : status;
-}
-
-/* ---- CLBlast's parameters */
-
-static double products_seconds(const struct graft_plan *plan, bool update)
-{
-    double seconds = 0;
-    for (int s = 0; s < plan->n_steps; s++)
-        if (runs(&plan->steps[s], update) && plan->steps[s].node->call.op == GRAFT_OP_MATMUL)
-            seconds += plan->steps[s].seconds;
-    return seconds;
-}
-
-static enum graft_status measure_set(struct graft_tuner *tuner, bool update, graft_tune_replan *replan,
-                                     void *user, struct graft_tune_set *set)
-{
-    const double begin = graft_seconds();
-    struct graft_plan *plan = NULL;
-    graft_tuning_set_clblast(tuner->device, set->name);
-    enum graft_status status = replan(user, "matmul=clblast", &plan);
-    for (int round = 0; round < MOST_ROUNDS && status == GRAFT_OK; round++) {
-        if (round >= LEAST_ROUNDS && graft_seconds() - begin > SECONDS)
-            break;
-        if (graft_context_cancelled(tuner->device->context))
-            return GRAFT_ERROR_CANCELLED;
-        status = graft_plan_profile(plan, GRAFT_SEGMENT_COMPUTE);
-        if (status == GRAFT_OK && update)
-            status = graft_plan_profile(plan, GRAFT_SEGMENT_UPDATE);
-        const double seconds = status == GRAFT_OK ? products_seconds(plan, update) : 0;
-        if (status == GRAFT_OK && (round == 0 || seconds < set->seconds))
-            set->seconds = seconds;
-    }
-    /* A set that CLBlast or its compiler does not take is none; then nothing was measured with it. */
-    if (strcmp(tuner->device->tuning->clblast, set->name) != 0 || status == GRAFT_ERROR_DEVICE ||
-        status == GRAFT_ERROR_UNSUPPORTED) {
-        set->seconds = 0;
-        status = GRAFT_OK;
-    }
-    return status;
-}
-
-/* The rows that CLBlast can do, and what was chosen for them takes; false if one of them cannot use it, or if
- * CLBlast with its own parameters is so slow that others (each compiled for seconds) will not help. */
-static bool clblast_rows(struct graft_tuner *tuner, double *seconds)
-{
-    double own = 0;
-    *seconds = 0;
-    for (int r = 0; r < tuner->count; r++) {
-        struct graft_tune_row *const row = &tuner->rows[r];
-        if (strcmp(row->op, "matmul") != 0)
-            continue;
-        const struct graft_tune_candidate *const clblast = find_candidate(row, "clblast");
-        if (!clblast || !clblast->tried)
-            return false;
-        own += clblast->seconds;
-        *seconds += row->candidates[row->chosen].seconds;
-    }
-    return own > 0 && own < CLBLAST_HOPELESS * *seconds;
-}
-
-enum graft_status graft_tuner_clblast(struct graft_tuner *tuner, bool update, graft_tune_replan *replan,
-                                      void *user, struct graft_tune_sets *sets)
-{
-    enum graft_status status = GRAFT_OK;
-    *sets = (struct graft_tune_sets){.chosen = -1};
-    if (!clblast_rows(tuner, &sets->seconds))
-        return GRAFT_OK;
-    char kept[GRAFT_TUNING_NAME];
-    (void)snprintf(kept, sizeof kept, "%s", tuner->device->tuning->clblast);
-    sets->sets[sets->count++].name = "";
-    for (int i = 0; graft_tuning_clblast_sets[i] && sets->count < GRAFT_TUNE_SETS; i++)
-        sets->sets[sets->count++].name = graft_tuning_clblast_sets[i];
-    double best = (1 - GRAFT_TUNE_GAIN) * sets->seconds;
-    for (int i = 0; i < sets->count && status == GRAFT_OK; i++) {
-        struct graft_tune_set *const set = &sets->sets[i];
-        status = measure_set(tuner, update, replan, user, set);
-        if (i > 0 && set->seconds > 0 && set->seconds < best) {
-            best = set->seconds;
-            sets->chosen = i;
-        }
-    }
-    graft_tuning_set_clblast(tuner->device, sets->chosen >= 0 ? sets->sets[sets->chosen].name : kept);
-    for (int r = 0; r < tuner->count && status == GRAFT_OK && sets->chosen >= 0; r++) {
-        struct graft_tune_row *const row = &tuner->rows[r];
-        struct graft_tune_candidate *const clblast =
-            strcmp(row->op, "matmul") == 0 ? find_candidate(row, "clblast") : NULL;
-        if (!clblast)
-            continue;
-        row->chosen = (int)(clblast - row->candidates);
-        status = choose(tuner, row, clblast);
-    }
-    return status == GRAFT_OK && sets->chosen >= 0 ? graft_tuning_save(tuner->device) : status;
 }

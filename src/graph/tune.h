@@ -18,7 +18,7 @@
 #include "backend/tuning.h"
 #include "graph/plan.h"
 
-#define GRAFT_TUNE_VARIANTS 8
+#define GRAFT_TUNE_VARIANTS 16
 
 struct graft_tune_candidate {
     char name[GRAFT_TUNING_NAME];
@@ -54,28 +54,6 @@ GRAFT_MUST_CHECK enum graft_status graft_tuner_measure(struct graft_tuner *tuner
                                                        bool update);
 /* Sets the choices of the next trial; false: there is none. */
 GRAFT_MUST_CHECK enum graft_status graft_tuner_next(struct graft_tuner *tuner, bool *more);
-/*
- * After finish: measures the plan's matrix products by CLBlast with each set of its parameters, and keeps the
- * set, and CLBlast, where that is faster than what was chosen. replan(user, variants) opens the plan with
- * these forced variants, runs it once and returns it. CLBlast's own parameters do not come back in this
- * process: do it last.
- */
-struct graft_tune_set {
-    const char *name; /* "": CLBlast's own */
-    double seconds;   /* of all matrix products; 0: it failed */
-};
-#define GRAFT_TUNE_SETS 16
-struct graft_tune_sets {
-    struct graft_tune_set sets[GRAFT_TUNE_SETS];
-    int count;      /* 0: no product that CLBlast can do, or it takes three times as long as what is chosen */
-    int chosen;     /* −1: none is faster than what was chosen without CLBlast */
-    double seconds; /* that takes */
-};
-typedef enum graft_status graft_tune_replan(void *user, const char *variants, struct graft_plan **plan);
-GRAFT_MUST_CHECK enum graft_status graft_tuner_clblast(struct graft_tuner *tuner, bool update,
-                                                       graft_tune_replan *replan, void *user,
-                                                       struct graft_tune_sets *sets);
-
 /* Chooses and keeps. The usual variant stays where another is not at least GRAFT_TUNE_GAIN faster. */
 #define GRAFT_TUNE_GAIN 0.03
 GRAFT_MUST_CHECK enum graft_status graft_tuner_finish(struct graft_tuner *tuner);

@@ -16,7 +16,6 @@ struct script {
     const struct graft_kernel *ran;
     int rounds[MOST_STEPS];
     double other;
-    const double *sets; /* with CLBlast's sets of parameters, in their order, instead of `other` */
 };
 
 static struct script script;
@@ -27,7 +26,7 @@ static enum graft_status check(struct graft_device *device, const struct graft_c
     if (variant > 1)
         return script.real->check(device, call, 1000, info);
     const enum graft_status status = script.real->check(device, call, 0, info);
-    info->name = variant == 0 ? "usual" : "clblast";
+    info->name = variant == 0 ? "usual" : "other";
     return status;
 }
 
@@ -46,14 +45,9 @@ static enum graft_status kernel_run(struct graft_device *device, struct graft_ke
     return script.real->kernel_run(device, kernel, in, out, workspace);
 }
 
-static double times_of(const struct graft_device *device, const struct graft_plan_step *step)
+static double times_of(const struct graft_plan_step *step)
 {
-    if (strcmp(step->info.name, "usual") == 0)
-        return 1;
-    for (int i = 0; script.sets && graft_tuning_clblast_sets[i]; i++)
-        if (strcmp(graft_tuning_clblast_sets[i], device->tuning->clblast) == 0)
-            return script.sets[i];
-    return script.other;
+    return strcmp(step->info.name, "usual") == 0 ? 1 : script.other;
 }
 
 static enum graft_status synchronize(struct graft_device *device, double *seconds)
@@ -66,7 +60,7 @@ static enum graft_status synchronize(struct graft_device *device, double *second
             continue;
         const int round = script.rounds[s]++;
         const bool large = step->node->call.out[0].shape.dim[1] == LARGE;
-        *seconds = (large ? 10 : 1) * times_of(device, step) * slow[round < 2 ? round : 2];
+        *seconds = (large ? 10 : 1) * times_of(step) * slow[round < 2 ? round : 2];
     }
     script.ran = NULL;
     return status;
@@ -125,11 +119,9 @@ static int tear_down(void **state)
     return 0;
 }
 
-/* A graft_tune_replan. */
-static enum graft_status open_plan(void *user, const char *variants, struct graft_plan **plan)
+static void open_plan(struct fixture *f)
 {
-    struct fixture *const f = user;
-    const struct graft_plan_options options = {.variants = variants, .whole_batch = true};
+    const struct graft_plan_options options = {.whole_batch = true};
     const float x[ROWS * SMALL] = {0};
     graft_plan_close(&f->plan);
     if (graft_plan_open(f->graph, f->device, f->variables, &options, &f->plan) != GRAFT_OK)
@@ -138,10 +130,8 @@ static enum graft_status open_plan(void *user, const char *variants, struct graf
     script.plan = f->plan;
     memset(script.rounds, 0, sizeof script.rounds);
     assert_int_equal(graft_plan_write(f->plan, f->x, x, sizeof x), GRAFT_OK);
-    const enum graft_status status = graft_plan_run(f->plan, GRAFT_SEGMENT_COMPUTE);
+    assert_int_equal(graft_plan_run(f->plan, GRAFT_SEGMENT_COMPUTE), GRAFT_OK);
     script.ran = NULL; /* rounds begin behind it */
-    *plan = f->plan;
-    return status;
 }
 
 /* Row 0 is that of the small products, row 1 of the large one; candidate 0 is the usual one. */
@@ -150,10 +140,9 @@ static void tune(struct fixture *f, struct graft_tuner *tuner)
     bool more = true;
     assert_int_equal(graft_tuner_open(f->device, tuner), GRAFT_OK);
     for (int trial = 0; more; trial++) {
-        struct graft_plan *plan = NULL;
         assert_in_range(trial, 0, 9);
-        assert_int_equal(open_plan(f, NULL, &plan), GRAFT_OK);
-        assert_int_equal(graft_tuner_measure(tuner, plan, false), GRAFT_OK);
+        open_plan(f);
+        assert_int_equal(graft_tuner_measure(tuner, f->plan, false), GRAFT_OK);
         assert_int_equal(graft_tuner_next(tuner, &more), GRAFT_OK);
     }
     assert_int_equal(graft_tuner_finish(tuner), GRAFT_OK);
@@ -224,36 +213,12 @@ static void hopeless_kernels_are_tried_once(void **state)
     }
 }
 
-/* Of CLBlast's sets the best one, not the last that is better than what was chosen before. */
-static void the_best_set_is_kept(void **state)
-{
-    static const double sets[] = {0.9, 0.5, 0.7, 2, 0.8};
-    struct fixture *const f = *state;
-    struct graft_tuner tuner;
-    struct graft_tune_sets found;
-    script.other = 1.2;
-    tune(f, &tuner);
-    script.sets = sets;
-    assert_int_equal(graft_tuner_clblast(&tuner, false, open_plan, f, &found), GRAFT_OK);
-    assert_int_equal(found.count, 6);
-    expect_seconds(found.seconds, 12);
-    expect_seconds(found.sets[0].seconds, 1.2 * 12);
-    for (int i = 1; i < found.count; i++)
-        expect_seconds(found.sets[i].seconds, sets[i - 1] * 12);
-    assert_int_equal(found.chosen, 2);
-    assert_string_equal(f->device->tuning->clblast, graft_tuning_clblast_sets[1]);
-    expect_choice(f, &tuner.rows[0], 1);
-    expect_choice(f, &tuner.rows[1], 1);
-    graft_tuner_close(&tuner);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(times_are_sums_of_the_best_round, set_up, tear_down),
         cmocka_unit_test_setup_teardown(small_gains_are_none, set_up, tear_down),
         cmocka_unit_test_setup_teardown(hopeless_kernels_are_tried_once, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(the_best_set_is_kept, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

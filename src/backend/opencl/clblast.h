@@ -1,17 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * CLBlast's matrix products, a variant of matmul and of 1×1 convolutions and their gradients, and the
- * parameters that they run with: its own, or a set that was measured to be faster.
- */
+/* CLBlast's matrix products, a variant of matmul and of 1×1 convolutions and their gradients. */
 #ifndef GRAFT_SRC_BACKEND_OPENCL_CLBLAST_H
 #define GRAFT_SRC_BACKEND_OPENCL_CLBLAST_H
 
 #include "backend/opencl/gemm.h"
-
-/* Hands CLBlast the set that device->base.tuning names, if it has another one. CLBlast keeps it for the
- * device until the process ends: "" takes nothing back. A set that it does not take is struck out of the
- * tuning. */
-void graft_opencl_clblast_tune(struct graft_opencl_device *device);
 
 /* NULL, or why not, for k terms. */
 const char *graft_clblast_reason(const struct graft_opencl_device *device, const struct graft_call *call,

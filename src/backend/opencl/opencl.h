@@ -91,8 +91,7 @@ struct graft_opencl_device {
     enum graft_opencl_keeping keeping;
     bool told_unkept; /* that programs cannot be kept on disk */
 
-    bool clblast;            /* CLBlast holds programs of this context */
-    const char *clblast_set; /* the parameters that it was given; NULL: its own */
+    bool clblast; /* CLBlast holds programs of this context */
 
     /* Timing, from the first call of time on. */
     bool timing;
