@@ -52,16 +52,12 @@ static void clear_line(struct graft_command *command)
     }
 }
 
-/* One line on stderr, whatever line breaks the text has. */
+/* One line on stderr, whatever the text has in it. */
 static void say(struct graft_command *command, const char *prefix, const char *text, const char *suffix)
 {
-    char line[TEXT_SIZE];
-    const int length = snprintf(line, sizeof line, "%s%s%s", prefix, text, suffix);
-    for (int i = 0; i < length && i < TEXT_SIZE - 1; i++) {
-        if (line[i] == '\n' || line[i] == '\r') {
-            line[i] = ' ';
-        }
-    }
+    char raw[TEXT_SIZE], line[TEXT_SIZE];
+    snprintf(raw, sizeof raw, "%s%s%s", prefix, text, suffix);
+    (void)graft_text_show(raw, line, sizeof line);
     pthread_mutex_lock(&command->lock);
     clear_line(command);
     fprintf(stderr, "%s\n", line);

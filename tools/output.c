@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "output.h"
 
+#include "base/text.h"
+
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,26 +11,6 @@
 json_t *graft_json_real(double value)
 {
     return isfinite(value) ? json_real(value) : json_null();
-}
-
-/* Length of the valid UTF-8 sequence at `text`, 0 if there is none. */
-static size_t sequence(const unsigned char *text)
-{
-    const size_t length = text[0] < 0x80       ? 1
-                          : text[0] >> 5 == 6  ? 2
-                          : text[0] >> 4 == 14 ? 3
-                          : text[0] >> 3 == 30 ? 4
-                                               : 0;
-    uint32_t point = length == 1 ? text[0] : text[0] & (0xffu >> (length + 1));
-    for (size_t i = 1; i < length; i++) {
-        if (text[i] >> 6 != 2) {
-            return 0;
-        }
-        point = point << 6 | (text[i] & 0x3fu);
-    }
-    static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
-    const bool surrogate = point >= 0xd800 && point < 0xe000;
-    return length > 0 && point >= least[length] && point <= 0x10ffff && !surrogate ? length : 0;
 }
 
 json_t *graft_json_text(const char *text)
@@ -40,7 +22,7 @@ json_t *graft_json_text(const char *text)
     }
     size_t used = 0;
     for (size_t i = 0; i < length;) {
-        const size_t step = sequence((const unsigned char *)text + i);
+        const size_t step = graft_text_character(text + i);
         memcpy(clean + used, step > 0 ? text + i : "\xef\xbf\xbd", step > 0 ? step : 3);
         used += step > 0 ? step : 3;
         i += step > 0 ? step : 1;

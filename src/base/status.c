@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Names of statuses, and failing with a message. */
 #include "base/context_state.h"
+#include "base/text.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -35,14 +36,16 @@ const char *graft_status_name(enum graft_status status)
 }
 
 /* Names in messages may come from hostile files: a message stays one line and sends no terminal commands. */
-static void make_one_line(char *text)
+static void format_line(char text[GRAFT_ERROR_SIZE], const char *format, va_list arguments)
 {
-    for (; *text != '\0'; text++) {
-        const unsigned char byte = (unsigned char)*text;
-        if (byte < 0x20 || byte == 0x7f) {
-            *text = '?';
-        }
+    char raw[2 * GRAFT_ERROR_SIZE];
+    const int length = vsnprintf(raw, sizeof raw, format, arguments);
+    if (length < 0) {
+        raw[0] = '\0';
+    } else if ((size_t)length >= sizeof raw) {
+        raw[graft_text_fit(raw, sizeof raw - 5)] = '\0'; /* no part of a character at the end */
     }
+    (void)graft_text_show(raw, text, GRAFT_ERROR_SIZE);
 }
 
 enum graft_status graft_fail(struct graft_context *context, enum graft_status status, const char *format, ...)
@@ -54,9 +57,8 @@ enum graft_status graft_fail(struct graft_context *context, enum graft_status st
     char text[GRAFT_ERROR_SIZE];
     va_list arguments;
     va_start(arguments, format);
-    vsnprintf(text, sizeof text, format, arguments);
+    format_line(text, format, arguments);
     va_end(arguments);
-    make_one_line(text);
     pthread_mutex_lock(&context->error_lock);
     memcpy(context->error, text, sizeof text);
     pthread_mutex_unlock(&context->error_lock);
@@ -72,17 +74,12 @@ enum graft_status graft_fail_prefix(struct graft_context *context, enum graft_st
     char text[GRAFT_ERROR_SIZE];
     va_list arguments;
     va_start(arguments, format);
-    vsnprintf(text, sizeof text, format, arguments);
+    format_line(text, format, arguments);
     va_end(arguments);
-    make_one_line(text);
-    const size_t length = strnlen(text, sizeof text - 3);
-    memcpy(text + length, ": ", 3);
+    char both[2 * GRAFT_ERROR_SIZE + 2];
     pthread_mutex_lock(&context->error_lock);
-    const size_t room = sizeof text - 1 - (length + 2);
-    const size_t kept = strnlen(context->error, room);
-    memcpy(text + length + 2, context->error, kept);
-    text[length + 2 + kept] = '\0';
-    memcpy(context->error, text, sizeof text);
+    snprintf(both, sizeof both, "%s: %s", text, context->error);
+    (void)graft_text_show(both, context->error, sizeof context->error);
     pthread_mutex_unlock(&context->error_lock);
     return status;
 }
@@ -105,8 +102,7 @@ void graft_log(struct graft_context *context, enum graft_log_level level, const 
     char text[GRAFT_ERROR_SIZE];
     va_list arguments;
     va_start(arguments, format);
-    vsnprintf(text, sizeof text, format, arguments);
+    format_line(text, format, arguments);
     va_end(arguments);
-    make_one_line(text);
     context->log(context->log_user, level, text);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A growing text, and the nearest name for a misspelt one. */
+/* A growing text, the nearest name for a misspelt one, names fit to be printed. */
 #include "base/text.h"
 
 #include "base/context.h"
@@ -124,6 +124,104 @@ const char *graft_text_nearest(const char *name, const char *const *names, size_
         }
     }
     return nearest;
+}
+
+/* The character at `text` and its length; 0 if it is no UTF-8. */
+static size_t read_character(const char *text, uint32_t *point)
+{
+    static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
+    const unsigned char *const bytes = (const unsigned char *)text;
+    const size_t length = bytes[0] < 0x80       ? 1
+                          : bytes[0] >> 5 == 6  ? 2
+                          : bytes[0] >> 4 == 14 ? 3
+                          : bytes[0] >> 3 == 30 ? 4
+                                                : 0;
+    *point = length == 1 ? bytes[0] : bytes[0] & (0xffu >> (length + 1));
+    for (size_t i = 1; i < length; i++) {
+        if (bytes[i] >> 6 != 2) {
+            return 0;
+        }
+        *point = *point << 6 | (bytes[i] & 0x3fu);
+    }
+    const bool surrogate = *point >= 0xd800 && *point < 0xe000;
+    return length > 0 && *point >= least[length] && *point <= 0x10ffff && !surrogate ? length : 0;
+}
+
+size_t graft_text_character(const char *text)
+{
+    uint32_t point = 0;
+    return read_character(text, &point);
+}
+
+bool graft_text_is_utf8(const char *text)
+{
+    while (*text != '\0') {
+        const size_t length = graft_text_character(text);
+        if (length == 0) {
+            return false;
+        }
+        text += length;
+    }
+    return true;
+}
+
+size_t graft_text_fit(const char *text, size_t most)
+{
+    const size_t length = strnlen(text, most + 1);
+    if (length <= most) {
+        return length;
+    }
+    size_t at = most;
+    while (at > 0 && most - at < 4 && ((unsigned char)text[at] & 0xc0) == 0x80) {
+        at--;
+    }
+    return graft_text_character(text + at) > most - at ? at : most;
+}
+
+/* How the next character is printed, in `form`; returns how many bytes of the text it is. */
+static size_t show_character(const char *text, char form[16])
+{
+    uint32_t point = 0;
+    const size_t length = read_character(text, &point);
+    const bool turns = (point >= 0x200e && point <= 0x200f) || (point >= 0x2028 && point <= 0x202e) ||
+                       (point >= 0x2066 && point <= 0x2069);
+    if (length == 0) {
+        snprintf(form, 16, "\\x%02x", (unsigned char)text[0]);
+    } else if (point == '\n' || point == '\t' || point == '\r') {
+        snprintf(form, 16, "\\%c", point == '\n' ? 'n' : point == '\t' ? 't' : 'r');
+    } else if (point < 0x20 || point == 0x7f) {
+        snprintf(form, 16, "\\x%02x", point);
+    } else if ((point >= 0x80 && point < 0xa0) || turns) {
+        snprintf(form, 16, "\\u%04x", point);
+    } else {
+        memcpy(form, text, length);
+        form[length] = '\0';
+    }
+    return length > 0 ? length : 1;
+}
+
+char *graft_text_show(const char *text, char *shown, size_t size)
+{
+    static const char dots[] = "…";
+    size_t used = 0, mark = 0; /* mark: where the dots fit if what follows does not */
+    char form[16];
+    if (size == 0) {
+        return shown;
+    }
+    while (*text != '\0') {
+        text += show_character(text, form);
+        const size_t length = strlen(form);
+        if (used + length >= size) {
+            used = mark + sizeof dots <= size ? mark + sizeof dots - 1 : 0;
+            memcpy(shown + mark, dots, used > 0 ? sizeof dots - 1 : 0);
+            break;
+        }
+        memcpy(shown + used, form, length);
+        used += length;
+        mark = used + sizeof dots <= size ? used : mark;
+    }
+    shown[used] = '\0';
+    return shown;
 }
 
 bool graft_text_starts(const char *text, const char *prefix)

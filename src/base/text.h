@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Text helpers: a growing buffer, and the nearest name for a misspelt one. */
+/* Text helpers: a growing buffer, the nearest name for a misspelt one, names fit to be printed. */
 #ifndef GRAFT_SRC_BASE_TEXT_H
 #define GRAFT_SRC_BASE_TEXT_H
 
@@ -24,6 +24,20 @@ void graft_text_close(struct graft_context *context, struct graft_text *text);
 int graft_text_distance(const char *a, const char *b);
 /* The nearest of `names` (NULL entries are skipped), or NULL if none is near enough to be meant. */
 const char *graft_text_nearest(const char *name, const char *const *names, size_t count);
+
+/* Bytes of the UTF-8 character at `text` (no surrogate, not longer than need be), 0 if there is none. */
+size_t graft_text_character(const char *text);
+/* True if all of it is UTF-8. */
+bool graft_text_is_utf8(const char *text);
+/* The largest number of bytes, `most` or fewer, that ends at a character's border. */
+size_t graft_text_fit(const char *text, size_t most);
+/*
+ * Copies a name that comes from outside so that it can be printed: control characters, those that turn the
+ * direction of writing, and bytes that are no UTF-8 are escaped (\n, \t, \x1b, \u202e, \xe9). What does not
+ * fit into `size` bytes is cut at a character's border and ends with "…". A second time changes nothing.
+ * Returns `shown`.
+ */
+char *graft_text_show(const char *text, char *shown, size_t size);
 
 bool graft_text_starts(const char *text, const char *prefix);
 bool graft_text_ends(const char *text, const char *suffix);

@@ -125,11 +125,11 @@ static void a_message_is_one_line_and_cut(void **state)
     struct graft_context *const context = *state;
     assert_string_equal(graft_context_error(context), "");
     assert_int_equal(graft_fail(context, GRAFT_ERROR_SHAPE, "bad\nname \x1b[31m %d", 3), GRAFT_ERROR_SHAPE);
-    assert_string_equal(graft_context_error(context), "bad?name ?[31m 3");
+    assert_string_equal(graft_context_error(context), "bad\\nname \\x1b[31m 3");
     assert_int_equal(graft_fail_prefix(context, GRAFT_ERROR_IO, "file %s", "x"), GRAFT_ERROR_IO);
-    assert_string_equal(graft_context_error(context), "file x: bad?name ?[31m 3");
+    assert_string_equal(graft_context_error(context), "file x: bad\\nname \\x1b[31m 3");
     graft_fail(context, GRAFT_ERROR_IO, "again: %s", graft_context_error(context));
-    assert_string_equal(graft_context_error(context), "again: file x: bad?name ?[31m 3");
+    assert_string_equal(graft_context_error(context), "again: file x: bad\\nname \\x1b[31m 3");
     char *const huge = test_malloc(10000);
     memset(huge, 'y', 9999);
     huge[9999] = '\0';
@@ -140,10 +140,53 @@ static void a_message_is_one_line_and_cut(void **state)
     assert_memory_equal(graft_context_error(context), "outer: yyy", 10);
     graft_fail_prefix(context, GRAFT_ERROR_IO, "%s", huge);
     assert_int_equal(strlen(graft_context_error(context)), 2047);
+    for (int i = 0; i < 9998; i += 2) {
+        memcpy(huge + i, "ü", 2);
+    }
+    for (int begin = 0; begin < 2; begin++) { /* whatever the place of the cut, no half of a character is left */
+        graft_fail(context, GRAFT_ERROR_IO, "%s%s", begin ? "x" : "", huge);
+        const char *const text = graft_context_error(context);
+        assert_true(graft_text_is_utf8(text) && strlen(text) >= 2045);
+        assert_string_equal(text + strlen(text) - 5, "ü…");
+    }
     test_free(huge);
     for (int status = GRAFT_OK; status <= GRAFT_ERROR_CANCELLED + 1; status++) {
         assert_true(strlen(graft_status_name((enum graft_status)status)) > 0);
     }
+}
+
+static void expect_shown(const char *text, size_t size, const char *expected)
+{
+    char shown[64];
+    char again[64];
+    assert_true(graft_text_show(text, shown, size) == shown);
+    assert_string_equal(shown, expected);
+    assert_string_equal(graft_text_show(shown, again, size), expected);
+}
+
+static void names_are_escaped_and_cut(void **state)
+{
+    (void)state;
+    expect_shown("", 64, "");
+    expect_shown("plain é 猫 😀", 64, "plain é 猫 😀");
+    expect_shown("a\nb\tc\rd\x1b[31m\x7f", 64, "a\\nb\\tc\\rd\\x1b[31m\\x7f");
+    expect_shown("caf\xe9", 64, "caf\\xe9");
+    expect_shown("\xc2\x9b" "31m \xe2\x80\xae", 64, "\\u009b31m \\u202e"); /* C1's CSI; right to left */
+    expect_shown("\xc0\xaf \xed\xa0\x80", 64, "\\xc0\\xaf \\xed\\xa0\\x80"); /* overlong; a surrogate */
+    expect_shown("猫", 64, "猫");
+    expect_shown("\xe7\x8c", 64, "\\xe7\\x8c"); /* two bytes of three */
+    expect_shown("12345", 6, "12345");
+    expect_shown("123456", 6, "12…");
+    expect_shown("猫猫猫", 10, "猫猫猫");
+    expect_shown("猫猫猫", 9, "猫…");
+    expect_shown("\n\n\n", 6, "\\n…");
+    expect_shown("123456", 3, "");
+    expect_shown("123456", 1, "");
+    assert_int_equal(graft_text_fit("猫猫", 5), 3);
+    assert_int_equal(graft_text_fit("猫猫", 6), 6);
+    assert_int_equal(graft_text_fit("a猫", 1), 1);
+    assert_int_equal(graft_text_fit("\x80\x80\x80\x80\x80\x80\x80\x80", 6), 6); /* no UTF-8 at all */
+    assert_true(graft_text_is_utf8("é") && !graft_text_is_utf8("caf\xe9"));
 }
 
 static void cancelling_is_asked_and_taken_back(void **state)
@@ -416,6 +459,7 @@ int main(void)
         cmocka_unit_test(the_nearest_name_is_proposed),
         cmocka_unit_test_setup_teardown(a_text_grows, open_context, close_context),
         cmocka_unit_test_setup_teardown(a_message_is_one_line_and_cut, open_context, close_context),
+        cmocka_unit_test_setup_teardown(names_are_escaped_and_cut, open_context, close_context),
         cmocka_unit_test_setup_teardown(cancelling_is_asked_and_taken_back, open_context, close_context),
         cmocka_unit_test(wrong_options_are_refused),
         cmocka_unit_test_setup_teardown(memory_is_aligned_zeroed_and_checked, open_context, close_context),
