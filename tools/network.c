@@ -31,7 +31,7 @@ int graft_network_check(struct graft_command *command, const struct graft_networ
     }
     return options->weights != NULL
                ? GRAFT_EXIT_GO_ON
-               : graft_command_usage(command, "%s needs weights: name a safetensors file with --weights",
+               : graft_command_usage(command, "%s needs weights: name a .pth or safetensors file with --weights",
                                      info->name);
 }
 

@@ -27,9 +27,10 @@ struct graft_weights_report {
 /*
  * Loads the parameters and running statistics of the model (or of the part that was built). `skip_head`:
  * those of the last stage are left as they are. A prefix that all names share (module., _orig_mod.,
- * backbone., model.) is ignored. Missing variables are added. `report` may be NULL and is filled also on
- * failure. GRAFT_ERROR_FORMAT where tensors are missing or misshaped: names them, and nothing is changed.
- * GRAFT_ERROR_MEMORY, GRAFT_ERROR_DEVICE.
+ * backbone., model., several of them …) is ignored, and other packages' names for a family's tensors are
+ * known. Missing variables are added. `report` may be NULL and is filled also on failure. GRAFT_ERROR_FORMAT
+ * where tensors are missing or misshaped: names them, and nothing is changed. GRAFT_ERROR_MEMORY,
+ * GRAFT_ERROR_DEVICE.
  */
 GRAFT_API GRAFT_MUST_CHECK enum graft_status graft_model_load_weights(const struct graft_model *model,
                                                                       struct graft_variables *variables,

@@ -42,4 +42,7 @@ char *graft_text_show(const char *text, char *shown, size_t size);
 bool graft_text_starts(const char *text, const char *prefix);
 bool graft_text_ends(const char *text, const char *suffix);
 
+/* Whether the bytes are UTF-8 (RFC 3629: no surrogates, no overlong forms). */
+bool graft_text_is_utf8(const char *bytes, size_t length);
+
 #endif

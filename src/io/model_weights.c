@@ -4,6 +4,7 @@
 #include "base/text.h"
 #include "graft/weights.h"
 #include "io/layout.h"
+#include "io/weight_names.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -34,51 +35,6 @@ static void names_end(const struct names *names)
     const size_t at = strlen(names->text);
     if (names->count > names->listed)
         (void)snprintf(names->text + at, NAMES_SIZE - at, " and %d more", names->count - names->listed);
-}
-
-/* ---- names */
-
-/* The prefix under which the set has most of the model's tensors. */
-static const char *choose_prefix(const struct graft_model *model, const struct graft_tensor_set *set)
-{
-    static const char *const prefixes[] = {"", "module.", "_orig_mod.", "backbone.", "model."};
-    const char *best = "";
-    int most = 0;
-    for (size_t i = 0; i < sizeof prefixes / sizeof prefixes[0]; ++i) {
-        int found = 0;
-        for (int p = 0; p < model->parameter_count; ++p) {
-            char name[GRAFT_MODEL_NAME_SIZE + 16];
-            (void)snprintf(name, sizeof name, "%s%s", prefixes[i], model->parameters[p].name);
-            found += graft_tensor_set_find(set, name) != NULL;
-        }
-        if (found > most) {
-            most = found;
-            best = prefixes[i];
-        }
-    }
-    return best;
-}
-
-static const struct graft_named_tensor *find(const struct graft_tensor_set *set, const char *prefix,
-                                             const struct graft_model_parameter *parameter)
-{
-    char name[GRAFT_MODEL_NAME_SIZE + 16];
-    (void)snprintf(name, sizeof name, "%s%s", prefix, parameter->name);
-    return graft_tensor_set_find(set, name);
-}
-
-static bool is_used(const struct graft_model *model, const char *prefix, const char *name)
-{
-    if (graft_text_ends(name, "num_batches_tracked"))
-        return true;
-    if (!graft_text_starts(name, prefix))
-        return false;
-    name += strlen(prefix);
-    for (int i = 0; i < model->parameter_count; ++i) {
-        if (strcmp(model->parameters[i].name, name) == 0)
-            return true;
-    }
-    return false;
 }
 
 /* ---- layout */
@@ -114,16 +70,42 @@ static int wanted(const struct graft_model *model, bool skip_head)
                                                : model->parameter_count;
 }
 
+/* Names the tensors of the set that are none of the model's. GRAFT_ERROR_MEMORY. */
+static enum graft_status list_unused(const struct graft_model *model, const struct graft_tensor_set *set,
+                                     const struct graft_weight_names *convention,
+                                     struct graft_weights_report *report)
+{
+    struct graft_context *const context = graft_graph_context(model->graph);
+    struct names unused = {.text = report->unused_names};
+    bool *const used = graft_allocate(context, graft_tensor_set_count(set), sizeof *used);
+    if (!used)
+        return GRAFT_ERROR_MEMORY;
+    for (int i = 0; i < model->parameter_count; ++i) {
+        const struct graft_named_tensor *const tensor = graft_weight_names_find(convention, model, set, i);
+        if (tensor)
+            used[tensor - graft_tensor_set_at(set, 0)] = true;
+    }
+    for (size_t i = 0; i < graft_tensor_set_count(set); ++i) {
+        const char *const name = graft_tensor_set_at(set, i)->name;
+        if (!used[i] && !graft_text_ends(name, "num_batches_tracked"))
+            names_add(&unused, name);
+    }
+    graft_release(context, used);
+    names_end(&unused);
+    report->unused = unused.count;
+    return GRAFT_OK;
+}
+
 static enum graft_status check(const struct graft_model *model, const struct graft_tensor_set *set,
-                               const char *prefix, bool skip_head, struct graft_weights_report *report)
+                               const struct graft_weight_names *convention, bool skip_head,
+                               struct graft_weights_report *report)
 {
     struct names missing = {.text = report->missing_names};
     struct names misshaped = {.text = report->misshaped_names};
-    struct names unused = {.text = report->unused_names};
     const int count = wanted(model, skip_head);
     for (int i = 0; i < count; ++i) {
         const struct graft_model_parameter *const p = &model->parameters[i];
-        const struct graft_named_tensor *const tensor = find(set, prefix, p);
+        const struct graft_named_tensor *const tensor = graft_weight_names_find(convention, model, set, i);
         if (!tensor) {
             names_add(&missing, p->name);
         } else if (tensor->desc.dtype != GRAFT_DTYPE_F32 ||
@@ -136,17 +118,13 @@ static enum graft_status check(const struct graft_model *model, const struct gra
             names_add(&misshaped, text);
         }
     }
-    for (size_t i = 0; i < graft_tensor_set_count(set); ++i) {
-        const struct graft_named_tensor *const tensor = graft_tensor_set_at(set, i);
-        if (!is_used(model, prefix, tensor->name))
-            names_add(&unused, tensor->name);
-    }
     names_end(&missing);
     names_end(&misshaped);
-    names_end(&unused);
     report->missing = missing.count;
     report->misshaped = misshaped.count;
-    report->unused = unused.count;
+    const enum graft_status status = list_unused(model, set, convention, report);
+    if (status)
+        return status;
 
     struct graft_context *const context = graft_graph_context(model->graph);
     if (missing.count > 0)
@@ -190,14 +168,14 @@ enum graft_status graft_model_load_weights(const struct graft_model *model, stru
     if (!report)
         report = &own;
     *report = (struct graft_weights_report){0};
-    const char *const prefix = choose_prefix(model, set);
-    enum graft_status status = check(model, set, prefix, skip_head, report);
+    const struct graft_weight_names convention = graft_weight_names_choose(model, set);
+    enum graft_status status = check(model, set, &convention, skip_head, report);
     if (!status)
         status = graft_variables_add(variables, model->graph);
     const int count = wanted(model, skip_head);
     for (int i = 0; !status && i < count; ++i) {
         const struct graft_model_parameter *const p = &model->parameters[i];
-        status = load(model, p, find(set, prefix, p)->data, variables);
+        status = load(model, p, graft_weight_names_find(&convention, model, set, i)->data, variables);
         report->loaded += !status;
     }
     return status;

@@ -203,7 +203,7 @@ enum graft_status graft_classifier_open(struct graft_device *device,
         return GRAFT_ERROR_MEMORY;
     made->context = context;
     made->device = device;
-    status = graft_safetensors_load(context, path, &set);
+    status = graft_tensor_set_load(context, path, &set);
     if (status == GRAFT_OK)
         status = open_network(made, options, is_run, path, set);
     graft_tensor_set_close(&set);

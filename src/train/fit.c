@@ -192,7 +192,7 @@ static enum graft_status prepare(struct graft_fit_job *job, const struct graft_f
         status = graft_card_set_classes(context, &job->card, graft_dataset_class_names(job->dataset),
                                         graft_dataset_class_count(job->dataset));
     if (status == GRAFT_OK && job->options.weights && !options->resume) {
-        status = graft_safetensors_load(context, job->options.weights, &set);
+        status = graft_tensor_set_load(context, job->options.weights, &set);
         if (status == GRAFT_OK)
             status = graft_card_read(context, set, job->options.weights, &of_weights);
     }

@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Names of tensors. A network has those of the package in models.def; a convention is another package's way
+ * to name a family's tensors, a row below. Prefixes (module., _orig_mod., backbone., in any depth) are found
+ * by what stands before the names.
+ */
+#include "io/weight_names.h"
+
+#include "base/text.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* ---- conventions: our name becomes the file's; false where the file has no such tensor */
+
+static bool same(const struct graft_model *model, int parameter, char *name)
+{
+    return snprintf(name, GRAFT_WEIGHT_NAME_SIZE, "%s", model->parameters[parameter].name) > 0;
+}
+
+/* The length of "blocks.S.I." at the beginning of a name, or 0. */
+static size_t block_length(const char *name)
+{
+    int length = 0;
+    return sscanf(name, "blocks.%*d.%*d.%n", &length) == 0 ? (size_t)length : 0;
+}
+
+/* A block's place among all: how many others begin before the parameter. */
+static int block_place(const struct graft_model *model, int parameter)
+{
+    int place = -1;
+    const char *latest = "";
+    size_t latest_length = 0;
+    for (int i = 0; i <= parameter; ++i) {
+        const char *const name = model->parameters[i].name;
+        const size_t length = block_length(name);
+        if (length > 0 && (length != latest_length || memcmp(name, latest, length) != 0)) {
+            ++place;
+            latest = name;
+            latest_length = length;
+        }
+    }
+    return place;
+}
+
+/* One name within a block or outside, as far as it reaches, and what stands for it. */
+struct renaming {
+    const char *ours, *theirs;
+};
+
+static const char *rename_part(const char *name, const struct renaming *list, size_t count, const char **rest)
+{
+    for (size_t i = 0; i < count; ++i) {
+        if (graft_text_starts(name, list[i].ours)) {
+            *rest = name + strlen(list[i].ours);
+            return list[i].theirs;
+        }
+    }
+    return NULL;
+}
+
+#define COUNT(list) (sizeof(list) / sizeof(list)[0])
+
+/* The packages efficientnet_pytorch and efficientnet_lite_pytorch: blocks in one row, their layers by what
+ * they do. */
+static bool efficientnet_pytorch(const struct graft_model *model, int parameter, char *name)
+{
+    static const struct renaming outside[] = {{"conv_stem.", "_conv_stem."},
+                                              {"bn1.", "_bn0."},
+                                              {"conv_head.", "_conv_head."},
+                                              {"bn2.", "_bn1."},
+                                              {"classifier.", "_fc."}};
+    static const struct renaming separable[] = {{"conv_dw.", "_depthwise_conv."},
+                                                {"bn1.", "_bn1."},
+                                                {"conv_pw.", "_project_conv."},
+                                                {"bn2.", "_bn2."}};
+    static const struct renaming inverted[] = {{"conv_pw.", "_expand_conv."},    {"bn1.", "_bn0."},
+                                               {"conv_dw.", "_depthwise_conv."}, {"bn2.", "_bn1."},
+                                               {"conv_pwl.", "_project_conv."},  {"bn3.", "_bn2."}};
+    const char *const own = model->parameters[parameter].name;
+    const size_t length = block_length(own);
+    const char *rest = NULL, *theirs = NULL;
+    if (length == 0) {
+        theirs = rename_part(own, outside, COUNT(outside), &rest);
+        return theirs && snprintf(name, GRAFT_WEIGHT_NAME_SIZE, "%s%s", theirs, rest) > 0;
+    }
+    theirs = graft_text_starts(own, "blocks.0.")
+                 ? rename_part(own + length, separable, COUNT(separable), &rest)
+                 : rename_part(own + length, inverted, COUNT(inverted), &rest);
+    return theirs && snprintf(name, GRAFT_WEIGHT_NAME_SIZE, "_blocks.%d.%s%s", block_place(model, parameter),
+                              theirs, rest) > 0;
+}
+
+static const struct {
+    const char *family; /* NULL: all */
+    bool (*rename)(const struct graft_model *model, int parameter, char *name);
+} conventions[] = {
+    {NULL, same},
+    {"efficientnet_lite", efficientnet_pytorch},
+};
+
+/* ---- */
+
+const struct graft_named_tensor *graft_weight_names_find(const struct graft_weight_names *names,
+                                                         const struct graft_model *model,
+                                                         const struct graft_tensor_set *set, int parameter)
+{
+    char name[GRAFT_WEIGHT_NAME_SIZE], full[2 * GRAFT_WEIGHT_NAME_SIZE];
+    if (!conventions[names->convention].rename(model, parameter, name))
+        return NULL;
+    (void)snprintf(full, sizeof full, "%s%s", names->prefix, name);
+    return graft_tensor_set_find(set, full);
+}
+
+static int count_found(const struct graft_weight_names *names, const struct graft_model *model,
+                       const struct graft_tensor_set *set)
+{
+    int found = 0;
+    for (int i = 0; i < model->parameter_count; ++i)
+        found += graft_weight_names_find(names, model, set, i) != NULL;
+    return found;
+}
+
+/* The prefix of a tensor that ends in the name, at a dot. */
+static bool take_prefix(const char *tensor, const char *name, char *prefix)
+{
+    const size_t length = strlen(tensor), tail = strlen(name);
+    if (length <= tail || length - tail >= GRAFT_WEIGHT_NAME_SIZE || tensor[length - tail - 1] != '.' ||
+        strcmp(tensor + length - tail, name) != 0)
+        return false;
+    memcpy(prefix, tensor, length - tail);
+    prefix[length - tail] = 0;
+    return true;
+}
+
+/* Tries the prefixes under which the set has one parameter, a few of them. */
+static int try_prefixes(struct graft_weight_names *names, const struct graft_model *model,
+                        const struct graft_tensor_set *set, int parameter)
+{
+    struct graft_weight_names trial = *names;
+    char name[GRAFT_WEIGHT_NAME_SIZE];
+    int most = -1, tried = 0;
+    if (!conventions[names->convention].rename(model, parameter, name))
+        return most;
+    for (size_t i = 0; i < graft_tensor_set_count(set) && tried < 8; ++i) {
+        if (!take_prefix(graft_tensor_set_at(set, i)->name, name, trial.prefix))
+            continue;
+        ++tried;
+        const int found = count_found(&trial, model, set);
+        if (found > most) {
+            most = found;
+            *names = trial;
+        }
+    }
+    return most;
+}
+
+struct graft_weight_names graft_weight_names_choose(const struct graft_model *model,
+                                                    const struct graft_tensor_set *set)
+{
+    struct graft_weight_names best = {0};
+    int most = -1;
+    for (size_t c = 0; c < COUNT(conventions); ++c) {
+        if (conventions[c].family && strcmp(conventions[c].family, model->info->family) != 0)
+            continue;
+        struct graft_weight_names names = {.convention = (int)c};
+        int found = count_found(&names, model, set);
+        /* By the first and by the last parameter of the trunk: a head may have another name. */
+        const int last =
+            model->stage_count > 1 ? model->stages[model->stage_count - 1].first_parameter - 1 : 0;
+        for (int k = 0; k < 2 && found < model->parameter_count && model->parameter_count > 0; ++k) {
+            struct graft_weight_names prefixed = {.convention = (int)c};
+            const int more = try_prefixes(&prefixed, model, set, k == 0 || last < 0 ? 0 : last);
+            if (more > found) {
+                found = more;
+                names = prefixed;
+            }
+        }
+        if (found > most) {
+            most = found;
+            best = names;
+        }
+    }
+    return best;
+}
