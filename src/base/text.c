@@ -153,16 +153,29 @@ size_t graft_text_character(const char *text)
     return read_character(text, &point);
 }
 
-bool graft_text_is_utf8(const char *text)
+bool graft_bytes_are_utf8(const char *bytes, size_t length)
 {
-    while (*text != '\0') {
-        const size_t length = graft_text_character(text);
-        if (length == 0) {
+    const unsigned char *at = (const unsigned char *)bytes, *const end = at + length;
+    while (at < end) {
+        const int more = *at < 0x80 ? 0 : *at < 0xc2 ? -1 : *at < 0xe0 ? 1 : *at < 0xf0 ? 2 : *at < 0xf5 ? 3 : -1;
+        if (more < 0 || end - at <= more)
             return false;
-        }
-        text += length;
+        /* The second byte's range excludes overlong forms, surrogates, and what lies beyond U+10FFFF. */
+        const int low = *at == 0xe0 ? 0xa0 : *at == 0xf0 ? 0x90 : 0x80;
+        const int high = *at == 0xed ? 0x9f : *at == 0xf4 ? 0x8f : 0xbf;
+        if (more > 0 && (at[1] < low || at[1] > high))
+            return false;
+        for (int i = 2; i <= more; i++)
+            if (at[i] < 0x80 || at[i] > 0xbf)
+                return false;
+        at += more + 1;
     }
     return true;
+}
+
+bool graft_text_is_utf8(const char *text)
+{
+    return graft_bytes_are_utf8(text, strlen(text));
 }
 
 size_t graft_text_fit(const char *text, size_t most)
@@ -233,24 +246,4 @@ bool graft_text_ends(const char *text, const char *suffix)
 {
     const size_t length = strlen(text), suffix_length = strlen(suffix);
     return length >= suffix_length && strcmp(text + length - suffix_length, suffix) == 0;
-}
-
-bool graft_text_is_utf8(const char *bytes, size_t length)
-{
-    const unsigned char *at = (const unsigned char *)bytes, *const end = at + length;
-    while (at < end) {
-        const int more = *at < 0x80 ? 0 : *at < 0xc2 ? -1 : *at < 0xe0 ? 1 : *at < 0xf0 ? 2 : *at < 0xf5 ? 3 : -1;
-        if (more < 0 || end - at <= more)
-            return false;
-        /* The second byte's range excludes overlong forms, surrogates, and what lies beyond U+10FFFF. */
-        const int low = *at == 0xe0 ? 0xa0 : *at == 0xf0 ? 0x90 : 0x80;
-        const int high = *at == 0xed ? 0x9f : *at == 0xf4 ? 0x8f : 0xbf;
-        if (more > 0 && (at[1] < low || at[1] > high))
-            return false;
-        for (int i = 2; i <= more; i++)
-            if (at[i] < 0x80 || at[i] > 0xbf)
-                return false;
-        at += more + 1;
-    }
-    return true;
 }

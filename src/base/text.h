@@ -29,6 +29,8 @@ const char *graft_text_nearest(const char *name, const char *const *names, size_
 size_t graft_text_character(const char *text);
 /* True if all of it is UTF-8. */
 bool graft_text_is_utf8(const char *text);
+/* The same of bytes that no zero ends; one within them is a character like others. */
+bool graft_bytes_are_utf8(const char *bytes, size_t length);
 /* The largest number of bytes, `most` or fewer, that ends at a character's border. */
 size_t graft_text_fit(const char *text, size_t most);
 /*
@@ -41,8 +43,5 @@ char *graft_text_show(const char *text, char *shown, size_t size);
 
 bool graft_text_starts(const char *text, const char *prefix);
 bool graft_text_ends(const char *text, const char *suffix);
-
-/* Whether the bytes are UTF-8 (RFC 3629: no surrogates, no overlong forms). */
-bool graft_text_is_utf8(const char *bytes, size_t length);
 
 #endif

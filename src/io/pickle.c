@@ -175,7 +175,7 @@ static enum graft_status push_text(struct graft_pickle *pickle, int size, bool u
     if (status == GRAFT_OK) {
         status = take(pickle, length, &bytes);
     }
-    if (status == GRAFT_OK && !graft_text_is_utf8((const char *)bytes, (size_t)length)) {
+    if (status == GRAFT_OK && !graft_bytes_are_utf8((const char *)bytes, (size_t)length)) {
         /* Bytes that are no text are nobody's name. */
         return utf8 ? graft_pickle_damaged(pickle, "byte %zu: a name is not UTF-8",
                                            pickle->at - (size_t)length)

@@ -3,6 +3,7 @@
 #include "model/layers.h"
 
 #include "base/context.h"
+#include "base/size.h"
 #include "base/random.h"
 #include "op/op.h"
 
@@ -170,6 +171,15 @@ int64_t graft_layer_channels(const struct graft_layers *b, int x)
     return desc && desc->shape.rank > 0 ? desc->shape.dim[desc->shape.rank - 1] : 0;
 }
 
+/* Before and behind one dimension. */
+static void pads(const struct graft_conv *conv, int64_t size, int32_t *before, int32_t *behind)
+{
+    const int64_t kernel = conv->kernel ? conv->kernel : 1, stride = conv->stride ? conv->stride : 1;
+    const int64_t all = graft_max_i64((graft_ceil_div(size, stride) - 1) * stride + kernel - size, 0);
+    *before = conv->same ? (int32_t)(all / 2) : conv->pad;
+    *behind = conv->same ? (int32_t)(all - all / 2) : conv->pad;
+}
+
 int graft_layer_conv(struct graft_layers *b, int x, const char *name, struct graft_conv conv)
 {
     if (x < 0)
@@ -193,10 +203,11 @@ int graft_layer_conv(struct graft_layers *b, int x, const char *name, struct gra
     const int bias = conv.bias ? add_bias(b, name, out, b->conv_init, fan_in) : -1;
     if (conv.bias && bias < 0)
         return -1;
-    const struct graft_conv2d_attributes attributes = {.stride = {stride, stride},
-                                                       .dilation = {1, 1},
-                                                       .pad = {conv.pad, conv.pad, conv.pad, conv.pad},
-                                                       .groups = groups};
+    struct graft_conv2d_attributes attributes = {
+        .stride = {stride, stride}, .dilation = {1, 1}, .groups = groups};
+    const struct graft_shape *const from = &graft_graph_desc(b->graph, x)->shape;
+    pads(&conv, from->dim[1], &attributes.pad[0], &attributes.pad[1]);
+    pads(&conv, from->dim[2], &attributes.pad[2], &attributes.pad[3]);
     const int y = graft_conv2d(b->graph, x, w, bias, &attributes);
     const struct graft_desc *const desc = graft_graph_desc(b->graph, y);
     if (!desc)

@@ -25,11 +25,12 @@ enum graft_layers_init {
 /* What tells the members of a family apart; each family reads what it needs. */
 struct graft_zoo_config {
     int blocks[8];   /* layers or blocks in each stage */
-    int version;     /* squeezenet: 0 or 1 for 1.0, 1.1 */
+    int version;     /* squeezenet: 0 or 1 for 1.0, 1.1; efficientnet_lite: 0 to 4 */
     int groups;      /* resnet: of the 3×3 convolutions; 0: 1 */
     int group_width; /* resnet: channels of a group in the first stage; 0: 64 */
     bool bottleneck; /* resnet */
     bool batch_norm; /* vgg */
+    bool tensorflow; /* efficientnet_lite: padding and epsilon of the published weights */
 };
 
 struct graft_layers {
@@ -73,6 +74,8 @@ void graft_layers_scope(struct graft_layers *b, const char *format, ...) GRAFT_P
 struct graft_conv {
     int channels, kernel, stride, pad, groups;
     bool bias;
+    bool same; /* instead of `pad`: TensorFlow's padding, by which the output has ⌈size / stride⌉ places; the larger
+                  half of it comes last */
 };
 int graft_layer_conv(struct graft_layers *b, int x, const char *name, struct graft_conv conv);
 int graft_layer_batch_norm(struct graft_layers *b, int x, const char *name);

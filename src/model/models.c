@@ -15,6 +15,23 @@
                    .mean = {0.485f, 0.456f, 0.406f}, \
                    .std = {0.229f, 0.224f, 0.225f},  \
                    .ignore_orientation = true}
+/* mean and deviation 0.5: pictures in −1..1 */
+#define TENSORFLOW(short_side, side)                 \
+    .channels = 3, .classes = 1000,                  \
+    .preprocess = {.resize_short_side = short_side,  \
+                   .filter = "bicubic",              \
+                   .crop = side,                     \
+                   .mean = {0.5f, 0.5f, 0.5f},       \
+                   .std = {0.5f, 0.5f, 0.5f},        \
+                   .ignore_orientation = true}
+#define TIMM(short_side, side)                       \
+    .channels = 3, .classes = 1000,                  \
+    .preprocess = {.resize_short_side = short_side,  \
+                   .filter = "bicubic",              \
+                   .crop = side,                     \
+                   .mean = {0.485f, 0.456f, 0.406f}, \
+                   .std = {0.229f, 0.224f, 0.225f},  \
+                   .ignore_orientation = true}
 #define MNIST                     \
     .channels = 1, .classes = 10, \
     .preprocess = {.resize_short_side = 28, .filter = "bilinear", .crop = 28, .std = {1.0f, 1.0f, 1.0f}}

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""graft predict on 100 photographs against golden/squeezenet1_0.json (in f64, with the public weights).
+"""graft predict on 100 photographs against golden/NETWORK.json (in f64, with the public weights).
 
-`python3 predict_golden.py GRAFT DEVICE [COUNT]`: every picture (or COUNT of them, spread over all) must have
-the same top five in the same order, probabilities within 1e-4; over all pictures 60 must be right in top 1 and 86
-in top 5. Ends with 77 where the data or the device is absent.
+`python3 predict_golden.py GRAFT DEVICE NETWORK [COUNT]`: every picture (or COUNT of them, spread over all) must have
+the same top five in the same order, probabilities within 1e-4; over all pictures as many must be right in top 1 and
+top 5 as the file says. Ends with 77 where the data or the device is absent.
 """
 
 import json
@@ -13,6 +13,11 @@ import sys
 from command import DATA, SKIP, has_device, run
 
 TOLERANCE = 1e-4
+# The network's weights and its golden figures: safetensors, and PyTorch's old container with another package's names.
+FILES = {
+    "squeezenet1_0": ("squeezenet1_0-imagenet.safetensors", "squeezenet1_0.json"),
+    "tf_efficientnet_lite0": ("efficientnet_lite0.pth", "efficientnet_lite0.json"),
+}
 
 
 def compare(expected, found):
@@ -33,10 +38,10 @@ def compare(expected, found):
 
 
 def main():
-    device = sys.argv[2]
+    device, network = sys.argv[2:4]
     folder = os.path.join(DATA, "data", "imagenet-samples")
-    weights = os.path.join(DATA, "data", "squeezenet1_0-imagenet.safetensors")
-    golden = os.path.join(DATA, "golden", "squeezenet1_0.json")
+    weights = os.path.join(DATA, "data", FILES[network][0])
+    golden = os.path.join(DATA, "golden", FILES[network][1])
     for path in (folder, weights, golden):
         if not os.path.exists(path):
             print("skipped: %s is not there" % path)
@@ -47,13 +52,13 @@ def main():
     with open(golden) as file:
         expected = json.load(file)
     entries = expected["images"]
-    if len(sys.argv) > 3:
-        count = int(sys.argv[3])
+    if len(sys.argv) > 4:
+        count = int(sys.argv[4])
         entries = [entries[i * len(entries) // count] for i in range(count)]
     paths = [os.path.join(folder, entry["image"]) for entry in entries]
     done = run(
         "predict",
-        "squeezenet1_0",
+        network,
         "--weights",
         weights,
         *paths,
@@ -88,8 +93,8 @@ def main():
             ]
         )
     print(
-        "%s: %d pictures, %d differ, largest difference of a probability %.2e, %d right in top 1, %d in top 5"
-        % (device, len(lines), failed, worst, top1, top5)
+        "%s, %s: %d pictures, %d differ, largest difference of a probability %.2e, %d right in top 1, %d in top 5"
+        % (device, network, len(lines), failed, worst, top1, top5)
     )
     if len(entries) == len(expected["images"]):
         failed += (top1, top5) != (expected["top1"], expected["top5"])
