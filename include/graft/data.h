@@ -35,11 +35,13 @@ struct graft_decode_options {
 #define GRAFT_IMAGE_MAX_PIXELS (1 << 28)
 
 /*
- * Decodes a JPEG or PNG; which one is told by its first bytes, never by a file name. Pixels are Pillow's;
- * alpha is composited on white, 16 bits a channel become 8 (the upper ones). `name` is for messages only.
- * `options` may be NULL. GRAFT_ERROR_FORMAT (not a picture, damaged, truncated, too large),
- * GRAFT_ERROR_UNSUPPORTED (a picture of another kind), GRAFT_ERROR_MEMORY; *image is then all zero. Release
- * with graft_image_close.
+ * Decodes a picture; its format is told by its first bytes, never by a file name (README names those that are
+ * read). Pixels are Pillow's; alpha is composited on white, 16 bits a channel become 8 (the upper ones); the
+ * orientation is that of Pillow's exif_transpose. `name` is for messages only. `options` may be NULL.
+ * Where the file is suspect (its library warns, but the pixels are there), the log gets a warning.
+ * GRAFT_ERROR_FORMAT (not a picture, damaged, truncated, too large), GRAFT_ERROR_UNSUPPORTED (a picture of a
+ * kind that is not read; the message names it), GRAFT_ERROR_MEMORY; *image is then all zero. Release with
+ * graft_image_close.
  */
 GRAFT_API GRAFT_MUST_CHECK enum graft_status
 graft_image_decode(struct graft_context *context, const void *data, size_t size, const char *name,

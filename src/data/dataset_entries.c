@@ -197,16 +197,7 @@ bool graft_path_is_clutter(const char *path)
 
 bool graft_path_is_picture(const char *path)
 {
-    static const char *const endings[] = {"jpg",  "jpeg", "jpe",  "jfif", "png",  "gif", "bmp", "tif",
-                                          "tiff", "webp", "heic", "heif", "avif", "jp2", "jxl"};
-    const char *const slash = strrchr(path, '/');
-    const char *const dot = strrchr(slash ? slash : path, '.');
-    for (size_t i = 0; dot && i < sizeof endings / sizeof endings[0]; i++) {
-        if (strcasecmp(dot + 1, endings[i]) == 0) {
-            return true;
-        }
-    }
-    return false;
+    return graft_picture_ending(path);
 }
 
 uint8_t graft_split_find(const char *name, size_t length)

@@ -53,7 +53,7 @@ static bool is_picture(const struct layout *layout, const struct graft_entry *en
         return graft_picture_magic(entry->data, (size_t)entry->size);
     }
     char path[4352];
-    uint8_t first[8];
+    uint8_t first[GRAFT_MAGIC_SIZE];
     graft_entry_name(layout->dataset, entry, path, sizeof path);
     const int descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (descriptor < 0) {

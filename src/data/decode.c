@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* From a file or from bytes to pixels: kind by first bytes, limits, orientation, grey. */
+/* From a file or from bytes to pixels: limits, orientation, grey. The formats are rows of formats.c. */
 #include "data/decode.h"
 
 #include "base/context.h"
@@ -104,54 +104,6 @@ done:
     return status;
 }
 
-static bool begins(const uint8_t *data, size_t size, const char *magic, size_t at, size_t length)
-{
-    return size >= at + length && memcmp(data + at, magic, length) == 0;
-}
-
-static bool is_jpeg(const uint8_t *data, size_t size)
-{
-    return begins(data, size, "\xff\xd8\xff", 0, 3);
-}
-
-static bool is_png(const uint8_t *data, size_t size)
-{
-    return begins(data, size, "\x89PNG\r\n\x1a\n", 0, 8);
-}
-
-bool graft_picture_magic(const uint8_t *data, size_t size)
-{
-    return is_jpeg(data, size) || is_png(data, size);
-}
-
-/* A kind of picture that is known and not read; NULL if it is none of these either. */
-static const char *other_kind(const uint8_t *data, size_t size)
-{
-    static const struct {
-        const char *magic;
-        uint8_t at, length;
-        const char *name;
-    } kinds[] = {
-        {"GIF8", 0, 4, "GIF"},
-        {"WEBP", 8, 4, "WebP"},
-        {"BM", 0, 2, "BMP"},
-        {"II*\0", 0, 4, "TIFF"},
-        {"MM\0*", 0, 4, "TIFF"},
-        {"ftypavif", 4, 8, "AVIF"},
-        {"ftypheic", 4, 8, "HEIC"},
-        {"ftypmif1", 4, 8, "HEIC"},
-        {"jP  \r\n\x87\n", 4, 8, "JPEG 2000"},
-        {"\xff\x0a", 0, 2, "JPEG XL"},
-        {"JXL \r\n\x87\n", 4, 8, "JPEG XL"},
-    };
-    for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
-        if (begins(data, size, kinds[i].magic, kinds[i].at, kinds[i].length)) {
-            return kinds[i].name;
-        }
-    }
-    return NULL;
-}
-
 enum graft_status graft_check_dimensions(uint64_t width, uint64_t height, const char *name,
                                          struct graft_fault *fault)
 {
@@ -177,57 +129,79 @@ void graft_to_grey(uint8_t *pixels, size_t count)
     }
 }
 
-static enum graft_status not_a_picture(const uint8_t *data, size_t size, const char *name,
-                                       struct graft_fault *fault)
+uint8_t *graft_decoding_pixels(struct graft_decoding *decoding, uint64_t width, uint64_t height,
+                               int32_t channels, size_t bytes_per_pixel)
 {
-    if (size == 0) {
-        return graft_fault_set(fault, GRAFT_ERROR_FORMAT, name, "the file is empty (0 bytes); replace it");
+    struct graft_scratch *const scratch = decoding->scratch;
+    if (graft_check_dimensions(width, height, decoding->name, decoding->fault) != GRAFT_OK) {
+        return NULL;
     }
-    const char *const kind = other_kind(data, size);
-    if (kind) {
-        return graft_fault_set(fault, GRAFT_ERROR_UNSUPPORTED, name,
-                               "a %s picture; JPEG and PNG are read: convert it", kind);
+    if (!graft_buffer_reserve(scratch->context, &scratch->pixels,
+                              (size_t)(width * height) * bytes_per_pixel)) {
+        graft_fault_set(decoding->fault, GRAFT_ERROR_MEMORY, decoding->name,
+                        "no memory for %llu × %llu pixels", (unsigned long long)width,
+                        (unsigned long long)height);
+        return NULL;
     }
-    if (size < 8) {
-        return graft_fault_set(fault, GRAFT_ERROR_FORMAT, name, "%zu bytes are no picture; replace it", size);
+    *decoding->view = (struct graft_view){.pixels = scratch->pixels.data,
+                                          .width = (int32_t)width,
+                                          .height = (int32_t)height,
+                                          .channels = channels,
+                                          .stride = (size_t)width * (size_t)channels};
+    return scratch->pixels.data;
+}
+
+void graft_composite_on_white(uint8_t *pixels, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        const uint8_t *const in = pixels + 4 * i;
+        const uint32_t alpha = in[3];
+        const uint8_t red = in[0], green = in[1], blue = in[2];
+        const uint32_t white = 255 * (255 - alpha) + 128;
+        const uint32_t sums[3] = {red * alpha + white, green * alpha + white, blue * alpha + white};
+        for (size_t c = 0; c < 3; c++) {
+            pixels[3 * i + c] = (uint8_t)(((sums[c] >> 8) + sums[c]) >> 8);
+        }
     }
-    return graft_fault_set(
-        fault, GRAFT_ERROR_FORMAT, name,
-        "not a picture: neither JPEG nor PNG (it begins with bytes %02x %02x %02x %02x); replace it", data[0],
-        data[1], data[2], data[3]);
 }
 
 enum graft_status graft_decode(struct graft_scratch *scratch, const uint8_t *data, size_t size,
                                const char *name, const struct graft_decode_options *options,
                                struct graft_view *view, struct graft_fault *fault)
 {
-    const int32_t channels = options && options->channels == 1 ? 1 : 3;
-    int orientation = 1;
-    enum graft_status status = GRAFT_OK;
+    struct graft_decoding decoding = {.scratch = scratch,
+                                      .data = data,
+                                      .size = size,
+                                      .name = name,
+                                      .channels = options && options->channels == 1 ? 1 : 3,
+                                      .fault = fault,
+                                      .view = view,
+                                      .orientation = 1};
+    const struct graft_picture_format *const format = graft_picture_format_find(data, size);
     *view = (struct graft_view){0};
-    if (is_jpeg(data, size)) {
-        status = graft_decode_jpeg(scratch, data, size, name, channels, view, &orientation, fault);
-    } else if (is_png(data, size)) {
-        status = graft_decode_png(scratch, data, size, name, channels, view, &orientation, fault);
-    } else {
-        status = not_a_picture(data, size, name, fault);
-    }
+    fault->status = GRAFT_OK;
+    fault->text[0] = '\0';
+    const enum graft_status status =
+        format && format->decode ? format->decode(&decoding) : graft_picture_refuse(&decoding, format);
     if (status != GRAFT_OK) {
         return status;
     }
-    if (channels == 1 && view->channels == 3) {
+    if (decoding.channels == 1 && view->channels == 3) {
         graft_to_grey(scratch->pixels.data, (size_t)view->width * (size_t)view->height);
         view->channels = 1;
         view->stride = (size_t)view->width;
     }
-    if (orientation > 1 && !(options && options->ignore_orientation)) {
+    if (decoding.orientation == 0) {
+        return graft_fault_set(fault, GRAFT_ERROR_MEMORY, name, "no memory to read its orientation");
+    }
+    if (decoding.orientation > 1 && !(options && options->ignore_orientation)) {
         const size_t bytes = view->stride * (size_t)view->height;
         if (!graft_buffer_reserve(scratch->context, &scratch->turned, bytes)) {
             return graft_fault_set(fault, GRAFT_ERROR_MEMORY, name, "no memory to turn %d × %d pixels",
                                    view->width, view->height);
         }
         const struct graft_view stored = *view;
-        graft_orient(&stored, orientation, scratch->turned.data, view);
+        graft_orient(&stored, decoding.orientation, scratch->turned.data, view);
     }
     return GRAFT_OK;
 }
@@ -244,6 +218,9 @@ static enum graft_status decode_into_image(struct graft_scratch *scratch, const 
     }
     if (graft_decode(scratch, data, size, name, options, &view, &fault) != GRAFT_OK) {
         return graft_fault_report(scratch->context, &fault);
+    }
+    if (graft_fault_suspect(&fault)) {
+        graft_log(scratch->context, GRAFT_LOG_WARNING, "%s", fault.text);
     }
     struct graft_buffer *const owner =
         view.pixels == scratch->pixels.data ? &scratch->pixels : &scratch->turned;

@@ -18,7 +18,7 @@ struct graft_scratch {
     struct graft_buffer file;    /* the encoded picture */
     struct graft_buffer pixels;  /* decoded */
     struct graft_buffer turned;  /* decoded, orientation applied */
-    struct graft_buffer rows;    /* between the two passes of a resize */
+    struct graft_buffer rows;    /* between two steps: of a decoder, of the passes of a resize */
     struct graft_buffer weights; /* of a resize */
     struct graft_buffer changed; /* augmentation */
 };
@@ -41,30 +41,75 @@ struct graft_view {
 enum graft_status graft_read_encoded(struct graft_scratch *scratch, const char *path, size_t *size,
                                      struct graft_fault *fault);
 
-/* Decodes; the view points into the scratch memory. `data` may be scratch->file. */
+/*
+ * Decodes; the view points into the scratch memory. `data` may be scratch->file. On success fault->status is
+ * GRAFT_OK, and fault->text is empty or a remark (graft_fault_suspect): the pixels are there, but something
+ * is wrong with the file.
+ */
 enum graft_status graft_decode(struct graft_scratch *scratch, const uint8_t *data, size_t size,
                                const char *name, const struct graft_decode_options *options,
                                struct graft_view *view, struct graft_fault *fault);
 
-/* True for the first bytes of a JPEG or PNG. */
-bool graft_picture_magic(const uint8_t *data, size_t size);
+/* ---- Formats: a decoder is a file and a row of the table in formats.c ---- */
 
-/* The decoders: 3 channels, or 1 if that is what `channels` asks and the file is grey; rows as stored.
- * *orientation is 1..8 of EXIF, 1 if there is none. */
-enum graft_status graft_decode_jpeg(struct graft_scratch *scratch, const uint8_t *data, size_t size,
-                                    const char *name, int32_t channels, struct graft_view *view,
-                                    int *orientation, struct graft_fault *fault);
-enum graft_status graft_decode_png(struct graft_scratch *scratch, const uint8_t *data, size_t size,
-                                   const char *name, int32_t channels, struct graft_view *view,
-                                   int *orientation, struct graft_fault *fault);
+/* What a decoder works on, and what it fills. */
+struct graft_decoding {
+    struct graft_scratch *scratch;
+    const uint8_t *data;
+    size_t size;
+    const char *name;          /* for messages */
+    int32_t channels;          /* 1: a grey file may be decoded to one channel; else 3 */
+    struct graft_fault *fault; /* a failure, or a remark (graft_fault_warn) */
+
+    struct graft_view *view; /* to be filled: rows as stored, 3 channels or 1 */
+    int orientation;         /* 1..8 of EXIF; 1 at the beginning */
+};
+
+struct graft_picture_format {
+    const char *name;
+    const char *endings; /* of file names, without dots, separated by spaces; "" if there are none */
+    bool (*recognizes)(const uint8_t *data, size_t size);         /* by the first bytes */
+    enum graft_status (*decode)(struct graft_decoding *decoding); /* NULL: not read */
+    const char *advice;       /* where it is not decoded: why, and what to do */
+    enum graft_status status; /* of that: GRAFT_ERROR_UNSUPPORTED for a picture, GRAFT_ERROR_FORMAT */
+};
+
+/* The first bytes that tell a format; fewer tell most of them. */
+#define GRAFT_MAGIC_SIZE 512
+
+/* The row of the first format that recognizes the bytes; NULL: none does. */
+const struct graft_picture_format *graft_picture_format_find(const uint8_t *data, size_t size);
+/* True for the first bytes of a picture that is decoded. */
+bool graft_picture_magic(const uint8_t *data, size_t size);
+/* True if the name ends as pictures' names do, whether they are decoded or not. */
+bool graft_picture_ending(const char *name);
+/* Fails with what the bytes are: a format that is not read (NULL: none that is known), and the way out. */
+enum graft_status graft_picture_refuse(struct graft_decoding *decoding,
+                                       const struct graft_picture_format *format);
+
+enum graft_status graft_decode_jpeg(struct graft_decoding *decoding);
+enum graft_status graft_decode_png(struct graft_decoding *decoding);
 
 /* Checks dimensions before memory is taken for them. */
 enum graft_status graft_check_dimensions(uint64_t width, uint64_t height, const char *name,
                                          struct graft_fault *fault);
+/*
+ * Checks the dimensions, takes scratch->pixels for [height, width, bytes_per_pixel] and fills the view with 3
+ * (or 1) channels of it. NULL with the fault set. The memory is not zeroed.
+ */
+uint8_t *graft_decoding_pixels(struct graft_decoding *decoding, uint64_t width, uint64_t height,
+                               int32_t channels, size_t bytes_per_pixel);
 
-/* Orientation 1..8 from an EXIF block that begins with "Exif\0\0"; 1 if absent or damaged; 0: no memory to
- * look. */
-int graft_exif_orientation(const uint8_t *data, size_t size);
+/* [count, 4] to [count, 3] on white, in place. */
+void graft_composite_on_white(uint8_t *pixels, size_t count);
+
+/*
+ * Orientation as Pillow's exif_transpose finds it: from an EXIF block (with or without the header
+ * "Exif\0\0"), else from an XMP packet. Either may be NULL. 1 if there is none or it is damaged; 0: no memory
+ * to look.
+ */
+int graft_orientation_find(struct graft_scratch *scratch, const uint8_t *exif, size_t exif_size,
+                           const uint8_t *xmp, size_t xmp_size);
 
 /* Turns [height, width, channels] as EXIF orientation 2..8 says; `result` holds as many bytes. */
 void graft_orient(const struct graft_view *view, int orientation, uint8_t *result, struct graft_view *turned);

@@ -5,6 +5,7 @@
 #include "base/context.h"
 #include "base/file.h"
 
+#include <ctype.h>
 #include <png.h>
 #include <setjmp.h>
 #include <stdio.h>
@@ -14,17 +15,15 @@ struct png_job {
     png_structp png;
     png_infop info;
     bool truncated;
-    bool faulty;    /* `fault` says what */
+    bool faulty;    /* the fault says what */
     bool no_memory; /* at some point; libpng can go on without in places */
-    char text[160];
-
-    struct graft_scratch *scratch;
-    const uint8_t *data;
-    size_t size;
+    uint64_t rows;  /* to be decoded, of all passes */
+    uint64_t rows_decoded;
+    size_t channels; /* of the pixels: 3, or 4 with alpha */
+    char text[160];  /* of the error */
+    char warning[160];
     size_t position;
-    const char *name;
-    struct graft_view *view;
-    struct graft_fault *fault;
+    struct graft_decoding *decoding;
 };
 
 static void on_error(png_structp png, png_const_charp text)
@@ -34,7 +33,16 @@ static void on_error(png_structp png, png_const_charp text)
     png_longjmp(png, 1);
 }
 
+/* Most warnings are about colour profiles, which nobody asks for. Told is what is damaged. */
 static void on_warning(png_structp png, png_const_charp text)
+{
+    struct png_job *const job = png_get_error_ptr(png);
+    if (!job->warning[0] && (strstr(text, "CRC error") || strncmp(text, "IDAT", 4) == 0)) {
+        snprintf(job->warning, sizeof job->warning, "%s", text);
+    }
+}
+
+static void on_write_warning(png_structp png, png_const_charp text)
 {
     (void)png;
     (void)text;
@@ -43,40 +51,102 @@ static void on_warning(png_structp png, png_const_charp text)
 static png_voidp on_allocate(png_structp png, png_alloc_size_t size)
 {
     struct png_job *const job = png_get_mem_ptr(png);
-    void *const memory = graft_allocate_raw(job->scratch->context, 1, size);
+    void *const memory = graft_allocate_raw(job->decoding->scratch->context, 1, size);
     job->no_memory = job->no_memory || !memory;
     return memory;
 }
 
 static void on_release(png_structp png, png_voidp memory)
 {
-    graft_release(((struct png_job *)png_get_mem_ptr(png))->scratch->context, memory);
+    graft_release(((struct png_job *)png_get_mem_ptr(png))->decoding->scratch->context, memory);
 }
 
 static void on_read(png_structp png, png_bytep target, size_t size)
 {
     struct png_job *const job = png_get_io_ptr(png);
-    if (size > job->size - job->position) {
+    if (size > job->decoding->size - job->position) {
         job->truncated = true;
         png_error(png, "end of file");
     }
-    memcpy(target, job->data + job->position, size);
+    memcpy(target, job->decoding->data + job->position, size);
     job->position += size;
 }
 
-/* [height, width, 4] to [height, width, 3] on white, in place. */
-static void composite_on_white(uint8_t *pixels, size_t count)
+/* Where the file may say its orientation; from eXIf, from texts of ImageMagick (an EXIF block in hexadecimal
+ * digits behind three lines) and of Adobe. */
+struct png_notes {
+    const uint8_t *exif, *xmp;
+    size_t exif_size, xmp_size;
+};
+
+/* In place; 0 if it is none. */
+static size_t read_hexadecimal(char *text)
 {
-    for (size_t i = 0; i < count; i++) {
-        const uint8_t *const in = pixels + 4 * i;
-        const uint32_t alpha = in[3];
-        const uint8_t red = in[0], green = in[1], blue = in[2];
-        const uint32_t white = 255 * (255 - alpha) + 128;
-        const uint32_t sums[3] = {red * alpha + white, green * alpha + white, blue * alpha + white};
-        for (size_t c = 0; c < 3; c++) {
-            pixels[3 * i + c] = (uint8_t)(((sums[c] >> 8) + sums[c]) >> 8);
+    uint8_t *const bytes = (uint8_t *)text;
+    size_t digits = 0;
+    for (int line = 0; line < 3; line++) {
+        text = strchr(text, '\n');
+        if (!text) {
+            return 0;
+        }
+        text++;
+    }
+    for (; *text; text++) {
+        const char *const all = "0123456789abcdef";
+        const char *const digit = strchr(all, tolower((unsigned char)*text));
+        if (digit) {
+            const uint8_t value = (uint8_t)(digit - all);
+            bytes[digits / 2] = (uint8_t)(digits % 2 == 0 ? value << 4 : bytes[digits / 2] | value);
+            digits++;
+        } else if (!isspace((unsigned char)*text)) {
+            return 0;
         }
     }
+    return digits / 2;
+}
+
+static void find_notes(const struct png_job *job, struct png_notes *notes)
+{
+    png_uint_32 size = 0;
+    png_bytep exif = NULL;
+    png_textp texts = NULL;
+    const int count = png_get_text(job->png, job->info, &texts, NULL);
+    const bool chunk = png_get_eXIf_1(job->png, job->info, &size, &exif) != 0;
+    notes->exif = chunk ? exif : NULL;
+    notes->exif_size = chunk ? size : 0;
+    for (int i = 0; i < count; i++) {
+        const size_t length = texts[i].text_length > 0 ? texts[i].text_length : texts[i].itxt_length;
+        if (!chunk && strcmp(texts[i].key, "Raw profile type exif") == 0) {
+            notes->exif_size = read_hexadecimal(texts[i].text);
+            notes->exif = (const uint8_t *)texts[i].text;
+        } else if (strcmp(texts[i].key, "XML:com.adobe.xmp") == 0) {
+            notes->xmp = (const uint8_t *)texts[i].text;
+            notes->xmp_size = length;
+        }
+    }
+}
+
+static bool is_complete(const struct png_job *job)
+{
+    return job->rows > 0 && job->rows_decoded == job->rows;
+}
+
+/* Counts what has been decoded: the last row's call fails, too, where something is wrong behind the pixels.
+ */
+static void on_row(png_structp png, png_row_infop row, png_bytep data)
+{
+    (void)row;
+    (void)data;
+    ((struct png_job *)png_get_io_ptr(png))->rows_decoded++;
+}
+
+static uint64_t count_rows(png_uint_32 width, png_uint_32 height, int passes)
+{
+    uint64_t rows = 0;
+    for (int pass = 0; pass < passes && passes > 1; pass++) {
+        rows += PNG_PASS_COLS(width, pass) > 0 ? PNG_PASS_ROWS(height, pass) : 0;
+    }
+    return passes > 1 ? rows : height;
 }
 
 static void run(struct png_job *job)
@@ -87,112 +157,95 @@ static void run(struct png_job *job)
     png_set_chunk_malloc_max(png, 16u << 20);
     png_set_read_fn(png, job, on_read);
     png_read_info(png, info);
+    png_set_crc_action(png, PNG_CRC_WARN_USE, PNG_CRC_WARN_DISCARD); /* zlib has a sum of its own */
     const uint32_t width = png_get_image_width(png, info);
     const uint32_t height = png_get_image_height(png, info);
-    if (graft_check_dimensions(width, height, job->name, job->fault) != GRAFT_OK) {
+    if (graft_check_dimensions(width, height, job->decoding->name, job->decoding->fault) != GRAFT_OK) {
         job->faulty = true;
         return;
     }
     png_set_expand(png);   /* palette to RGB, 1, 2, 4 bits to 8, transparent colour to alpha */
     png_set_strip_16(png); /* the upper byte, as Pillow */
     png_set_gray_to_rgb(png);
+    png_set_read_user_transform_fn(png, on_row);
     const int passes = png_set_interlace_handling(png);
     png_read_update_info(png, info);
-    const size_t channels = png_get_channels(png, info);
+    job->channels = png_get_channels(png, info);
     const size_t stride = png_get_rowbytes(png, info);
-    if ((channels != 3 && channels != 4) || stride != channels * width) {
+    if ((job->channels != 3 && job->channels != 4) || stride != job->channels * width) {
         png_error(png, "unexpected kind of pixels");
     }
-    if (!graft_buffer_reserve(job->scratch->context, &job->scratch->pixels, stride * height)) {
-        graft_fault_set(job->fault, GRAFT_ERROR_MEMORY, job->name, "no memory for %u × %u pixels", width,
-                        height);
+    uint8_t *const pixels = graft_decoding_pixels(job->decoding, width, height, 3, job->channels);
+    if (!pixels) {
         job->faulty = true;
         return;
     }
-    uint8_t *const pixels = job->scratch->pixels.data;
+    job->rows = count_rows(width, height, passes);
     for (int pass = 0; pass < passes; pass++) {
         for (uint32_t y = 0; y < height; y++) {
             png_read_row(png, pixels + y * stride, NULL);
         }
     }
-    png_read_end(png, NULL);
-    if (channels == 4) {
-        composite_on_white(pixels, (size_t)width * height);
+    png_read_end(png, info);
+}
+
+static enum graft_status report(struct png_job *job)
+{
+    struct graft_fault *const fault = job->decoding->fault;
+    const char *const name = job->decoding->name;
+    if (job->faulty) {
+        return fault->status;
     }
-    *job->view = (struct graft_view){.pixels = pixels,
-                                     .width = (int32_t)width,
-                                     .height = (int32_t)height,
-                                     .channels = 3,
-                                     .stride = (size_t)width * 3};
-}
-
-static uint32_t big_endian(const uint8_t *bytes)
-{
-    return (uint32_t)bytes[0] << 24 | (uint32_t)bytes[1] << 16 | (uint32_t)bytes[2] << 8 | bytes[3];
-}
-
-/* The eXIf chunk may stand before or behind the pixels; its content lacks JPEG's "Exif\0\0", which libexif
- * expects. */
-static int find_orientation(struct graft_scratch *scratch, const uint8_t *data, size_t size)
-{
-    size_t position = 8;
-    while (size - position >= 12) {
-        const uint32_t length = big_endian(data + position);
-        if (length > size - position - 12) {
-            break;
-        }
-        if (memcmp(data + position + 4, "eXIf", 4) == 0 && length <= 1u << 20) {
-            int orientation = 0;
-            uint8_t *const block = graft_allocate_raw(scratch->context, (size_t)length + 6, 1);
-            if (block) {
-                memcpy(block, "Exif\0", 6);
-                memcpy(block + 6, data + position + 8, length);
-                orientation = graft_exif_orientation(block, (size_t)length + 6);
-                graft_release(scratch->context, block);
-            }
-            return orientation;
-        }
-        position += (size_t)length + 12;
+    if (job->no_memory) {
+        return graft_fault_set(fault, GRAFT_ERROR_MEMORY, name, "no memory to decode this PNG");
     }
-    return 1;
+    if (job->truncated && !is_complete(job)) {
+        return graft_fault_set(
+            fault, GRAFT_ERROR_FORMAT, name,
+            "this PNG is truncated: its %zu bytes end before the picture does; copy it again",
+            job->decoding->size);
+    }
+    if (strstr(job->text, "incorrect data check") || strstr(job->warning, "incorrect data check")) {
+        return graft_fault_set(fault, GRAFT_ERROR_FORMAT, name,
+                               "damaged PNG: the pixels' checksum is wrong; replace it");
+    }
+    if (job->text[0] && !is_complete(job)) {
+        return graft_fault_set(fault, GRAFT_ERROR_FORMAT, name, "damaged PNG: %s; replace it", job->text);
+    }
+    if (job->truncated) {
+        graft_fault_warn(fault, name, "suspect PNG: the picture is there, but the file ends too early");
+    } else if (job->text[0] || job->warning[0]) {
+        graft_fault_warn(fault, name, "suspect PNG: %s", job->warning[0] ? job->warning : job->text);
+    }
+    return GRAFT_OK;
 }
 
-enum graft_status graft_decode_png(struct graft_scratch *scratch, const uint8_t *data, size_t size,
-                                   const char *name, int32_t channels, struct graft_view *view,
-                                   int *orientation, struct graft_fault *fault)
+enum graft_status graft_decode_png(struct graft_decoding *decoding)
 {
-    (void)channels;
-    struct png_job job = {
-        .scratch = scratch, .data = data, .size = size, .name = name, .view = view, .fault = fault};
+    struct png_job job = {.decoding = decoding};
+    struct png_notes notes = {0};
     job.png = png_create_read_struct_2(PNG_LIBPNG_VER_STRING, &job, on_error, on_warning, &job, on_allocate,
                                        on_release);
     job.info = job.png ? png_create_info_struct(job.png) : NULL;
     if (!job.info) {
         png_destroy_read_struct(&job.png, NULL, NULL);
-        return graft_fault_set(fault, GRAFT_ERROR_MEMORY, name, "no memory to decode this PNG");
+        return graft_fault_set(decoding->fault, GRAFT_ERROR_MEMORY, decoding->name,
+                               "no memory to decode this PNG");
     }
     if (setjmp(png_jmpbuf(job.png)) == 0) {
         run(&job);
     }
+    if (is_complete(&job)) {
+        if (job.channels == 4) {
+            graft_composite_on_white(decoding->scratch->pixels.data,
+                                     (size_t)decoding->view->width * (size_t)decoding->view->height);
+        }
+        find_notes(&job, &notes);
+        decoding->orientation =
+            graft_orientation_find(decoding->scratch, notes.exif, notes.exif_size, notes.xmp, notes.xmp_size);
+    }
     png_destroy_read_struct(&job.png, &job.info, NULL);
-    if (job.faulty) {
-        return fault->status;
-    }
-    if (job.truncated) {
-        return graft_fault_set(
-            fault, GRAFT_ERROR_FORMAT, name,
-            "this PNG is truncated: its %zu bytes end before the picture does; copy it again", size);
-    }
-    if (job.text[0] && job.no_memory) {
-        return graft_fault_set(fault, GRAFT_ERROR_MEMORY, name, "no memory to decode this PNG");
-    }
-    if (job.text[0]) {
-        return graft_fault_set(fault, GRAFT_ERROR_FORMAT, name, "damaged PNG: %s; replace it", job.text);
-    }
-    *orientation = find_orientation(scratch, data, size);
-    return *orientation > 0
-               ? GRAFT_OK
-               : graft_fault_set(fault, GRAFT_ERROR_MEMORY, name, "no memory to read its EXIF block");
+    return report(&job);
 }
 
 struct png_write_job {
@@ -266,8 +319,8 @@ enum graft_status graft_image_write_png(struct graft_context *context, const cha
     if (status != GRAFT_OK) {
         return status;
     }
-    png_structp png = png_create_write_struct_2(PNG_LIBPNG_VER_STRING, &job, on_write_error, on_warning, &job,
-                                                on_write_allocate, on_write_release);
+    png_structp png = png_create_write_struct_2(PNG_LIBPNG_VER_STRING, &job, on_write_error, on_write_warning,
+                                                &job, on_write_allocate, on_write_release);
     png_infop info = png ? png_create_info_struct(png) : NULL;
     if (!info) {
         png_destroy_write_struct(&png, NULL);

@@ -10,12 +10,23 @@
 
 struct graft_fault {
     enum graft_status status;
-    char text[1200];
+    char text[1200]; /* with GRAFT_OK: a remark, or empty */
 };
 
 /* Records "NAME: text" and returns `status`. `name` may be NULL; a very long one loses its beginning. */
 enum graft_status graft_fault_set(struct graft_fault *fault, enum graft_status status, const char *name,
                                   const char *format, ...) GRAFT_PRINTF(4, 5);
+
+/* Records the remark "NAME: text" about a picture that was decoded: status is GRAFT_OK. The first one stays.
+ */
+void graft_fault_warn(struct graft_fault *fault, const char *name, const char *format, ...)
+    GRAFT_PRINTF(3, 4);
+
+/* True for a remark: the picture was decoded, but something is wrong with its file. */
+static inline bool graft_fault_suspect(const struct graft_fault *fault)
+{
+    return fault->status == GRAFT_OK && fault->text[0] != '\0';
+}
 
 /* Hands the fault to the context and returns its status. */
 enum graft_status graft_fault_report(struct graft_context *context, const struct graft_fault *fault);
