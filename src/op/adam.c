@@ -15,6 +15,14 @@ static enum graft_status infer(struct graft_context *context, struct graft_call 
     return graft_update_check(context, call);
 }
 
+static void format(const struct graft_call *call, char *text, size_t size)
+{
+    const struct graft_update_attributes *const a = &call->attributes.update;
+    graft_format_append(text, size, " beta %g,%g epsilon %g%s", (double)a->beta1, (double)a->beta2,
+                        (double)a->epsilon, a->decoupled ? " decoupled" : "");
+    graft_format_update(call, text, size);
+}
+
 const struct graft_op_def graft_op_adam = {
     .name = "adam",
     .input_names = {"p", "gradient", "m", "v", "hyper", "squares"},
@@ -25,5 +33,5 @@ const struct graft_op_def graft_op_adam = {
     .mutates = 1u << P | 1u << M | 1u << V,
     .infer = infer,
     .work = work,
-    .format = graft_format_update,
+    .format = format,
 };

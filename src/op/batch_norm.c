@@ -94,6 +94,7 @@ const struct graft_op_def graft_op_batch_norm = {
     .optional = 1u << RESIDUAL,
     .in_place = 1u << X | 1u << RESIDUAL,
     .fuses_unary = true,
+    .activation = offsetof(union graft_attributes, batch_norm.activation),
     .residual_input = RESIDUAL,
     .infer = infer,
     .separate = separate,

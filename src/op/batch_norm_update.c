@@ -48,6 +48,13 @@ static void work(const struct graft_call *call, struct graft_work *work)
     };
 }
 
+static void format(const struct graft_call *call, char *text, size_t size)
+{
+    const struct graft_batch_norm_attributes *const a = &call->attributes.batch_norm;
+    graft_format_batch_norm(call, text, size);
+    graft_format_append(text, size, " momentum %g", (double)a->momentum);
+}
+
 const struct graft_op_def graft_op_batch_norm_update = {
     .name = "batch_norm_update",
     .input_names = {"running_mean", "running_var", "mean", "var", "x"},
@@ -57,5 +64,5 @@ const struct graft_op_def graft_op_batch_norm_update = {
     .mutates = 1u << RUNNING_MEAN | 1u << RUNNING_VAR,
     .infer = infer,
     .work = work,
-    .format = graft_format_batch_norm,
+    .format = format,
 };

@@ -97,6 +97,7 @@ const struct graft_op_def graft_op_binary = {
     .in_place = 1u << A | 1u << B,
     .accumulates = true,
     .fuses_unary = true,
+    .activation = offsetof(union graft_attributes, binary.activation),
     .infer = infer,
     .separate = separate,
     .gradient = gradient,

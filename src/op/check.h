@@ -74,7 +74,8 @@ void graft_format_group_norm(const struct graft_call *call, char *text, size_t s
 /* p, gradient and the states have one shape, hyper is [4], and the attributes are in range. */
 enum graft_status graft_update_check(struct graft_context *context, const struct graft_call *call);
 
-/* For graft_op_def.separate: x, and the residual if there is one, are in rows; then all inputs that are given. */
+/* For graft_op_def.separate: x, and the residual if there is one, are in rows; then all inputs that are
+ * given. */
 bool graft_separate_x(struct graft_call *call, uint32_t batched, int64_t rows);
 bool graft_separate_all(struct graft_call *call, uint32_t batched, int64_t rows);
 /* An attribute that is the shape of output 0: its dimension 0 must be that of x, and becomes `rows`. */
@@ -89,6 +90,7 @@ void graft_format_pool(const struct graft_call *call, char *text, size_t size);
 void graft_format_batch_norm(const struct graft_call *call, char *text, size_t size);
 void graft_format_resize(const struct graft_call *call, char *text, size_t size);
 void graft_format_lrn(const struct graft_call *call, char *text, size_t size);
+/* What all updates have, behind their own. */
 void graft_format_update(const struct graft_call *call, char *text, size_t size);
 
 /* Work. */

@@ -88,28 +88,12 @@ void graft_format_batch_norm(const struct graft_call *call, char *text, size_t s
 {
     const struct graft_batch_norm_attributes *const a = &call->attributes.batch_norm;
     graft_format_append(text, size, " epsilon %g%s", (double)a->epsilon, a->training ? " training" : "");
-    if (call->op == GRAFT_OP_BATCH_NORM_UPDATE) {
-        graft_format_append(text, size, " momentum %g", (double)a->momentum);
-    }
     graft_format_activation(a->activation, text, size);
 }
 
 void graft_format_update(const struct graft_call *call, char *text, size_t size)
 {
     const struct graft_update_attributes *const a = &call->attributes.update;
-    switch (call->op) {
-    case GRAFT_OP_SGD:
-        graft_format_append(text, size, " momentum %g%s", (double)a->momentum,
-                            a->nesterov ? " nesterov" : "");
-        break;
-    case GRAFT_OP_ADAM:
-        graft_format_append(text, size, " beta %g,%g epsilon %g%s", (double)a->beta1, (double)a->beta2,
-                            (double)a->epsilon, a->decoupled ? " decoupled" : "");
-        break;
-    default:
-        graft_format_append(text, size, " alpha %g epsilon %g", (double)a->beta2, (double)a->epsilon);
-        break;
-    }
     if (a->weight_decay != 0) {
         graft_format_append(text, size, " weight decay %g", (double)a->weight_decay);
     }

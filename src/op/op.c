@@ -26,34 +26,21 @@ enum graft_op graft_op_find(const char *name)
     return GRAFT_OP_COUNT;
 }
 
-/* One of the attributes that hold a fused activation; NULL for ops without one. */
-static const enum graft_unary *find_activation(const struct graft_call *call)
-{
-    switch (call->op) {
-    case GRAFT_OP_CONV2D:
-        return &call->attributes.conv2d.activation;
-    case GRAFT_OP_MATMUL:
-        return &call->attributes.matmul.activation;
-    case GRAFT_OP_BINARY:
-        return &call->attributes.binary.activation;
-    case GRAFT_OP_BATCH_NORM:
-        return &call->attributes.batch_norm.activation;
-    default:
-        return NULL;
-    }
-}
-
 enum graft_unary graft_op_activation(const struct graft_call *call)
 {
-    const enum graft_unary *const activation = find_activation(call);
-    return activation != NULL ? *activation : GRAFT_UNARY_NONE;
+    const struct graft_op_def *const def = table[call->op];
+    enum graft_unary activation = GRAFT_UNARY_NONE;
+    if (def->fuses_unary) {
+        memcpy(&activation, (const char *)&call->attributes + def->activation, sizeof activation);
+    }
+    return activation;
 }
 
 void graft_op_set_activation(struct graft_call *call, enum graft_unary activation)
 {
-    enum graft_unary *const to = (enum graft_unary *)find_activation(call);
-    if (to != NULL) {
-        *to = activation;
+    const struct graft_op_def *const def = table[call->op];
+    if (def->fuses_unary) {
+        memcpy((char *)&call->attributes + def->activation, &activation, sizeof activation);
     }
 }
 

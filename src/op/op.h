@@ -8,6 +8,8 @@
 
 #include "graft/op.h"
 
+#include <stddef.h>
+
 #define GRAFT_MAX_INPUTS 8
 #define GRAFT_MAX_OUTPUTS 2
 
@@ -94,7 +96,8 @@ struct graft_op_def {
     uint32_t mutates;   /* bit i: input i is changed in place */
     uint32_t in_place;  /* bit i: output 0 may share the memory of input i if shapes and dtypes are equal */
     bool accumulates;   /* understands call.accumulate */
-    bool fuses_unary;   /* has an activation in its attributes (set by graft_op_set_activation) */
+    bool fuses_unary;   /* has an activation in its attributes (set by graft_op_set_activation) … */
+    size_t activation;  /* … at so many bytes of the union */
     int residual_input; /* input index of the fused addition, 0 if there is none */
     /* Checks inputs and attributes; sets call->out[] of all outputs. Failures name op, shapes and attribute.
      */
@@ -103,9 +106,9 @@ struct graft_op_def {
     void (*gradient)(struct graft_gradient *gradient);
     void (*work)(const struct graft_call *call, struct graft_work *work);
     /*
-     * Whether each row along dimension 0 of the outputs depends only on the same row of the inputs in the mask
-     * `batched` (and on the other inputs as a whole), so that `rows` of them can be computed by themselves. If
-     * so, changes attributes that hold the number of rows. NULL: no.
+     * Whether each row along dimension 0 of the outputs depends only on the same row of the inputs in the
+     * mask `batched` (and on the other inputs as a whole), so that `rows` of them can be computed by
+     * themselves. If so, changes attributes that hold the number of rows. NULL: no.
      */
     bool (*separate)(struct graft_call *call, uint32_t batched, int64_t rows);
     /* Appends the attributes to `text` as in " stride 2x2 groups 4"; NULL for ops without any. */

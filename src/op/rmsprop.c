@@ -15,6 +15,13 @@ static enum graft_status infer(struct graft_context *context, struct graft_call 
     return graft_update_check(context, call);
 }
 
+static void format(const struct graft_call *call, char *text, size_t size)
+{
+    const struct graft_update_attributes *const a = &call->attributes.update;
+    graft_format_append(text, size, " alpha %g epsilon %g", (double)a->beta2, (double)a->epsilon);
+    graft_format_update(call, text, size);
+}
+
 const struct graft_op_def graft_op_rmsprop = {
     .name = "rmsprop",
     .input_names = {"p", "gradient", "v", "hyper", "squares"},
@@ -25,5 +32,5 @@ const struct graft_op_def graft_op_rmsprop = {
     .mutates = 1u << P | 1u << V,
     .infer = infer,
     .work = work,
-    .format = graft_format_update,
+    .format = format,
 };

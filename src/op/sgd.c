@@ -28,6 +28,13 @@ static void work(const struct graft_call *call, struct graft_work *work)
     *work = (struct graft_work){.flops = 6 * count, .bytes = graft_work_bytes(call), .terms = 4};
 }
 
+static void format(const struct graft_call *call, char *text, size_t size)
+{
+    const struct graft_update_attributes *const a = &call->attributes.update;
+    graft_format_append(text, size, " momentum %g%s", (double)a->momentum, a->nesterov ? " nesterov" : "");
+    graft_format_update(call, text, size);
+}
+
 const struct graft_op_def graft_op_sgd = {
     .name = "sgd",
     .input_names = {"p", "gradient", "v", "hyper", "squares"},
@@ -38,5 +45,5 @@ const struct graft_op_def graft_op_sgd = {
     .mutates = 1u << P | 1u << V,
     .infer = infer,
     .work = work,
-    .format = graft_format_update,
+    .format = format,
 };

@@ -11,7 +11,7 @@
 /* for (ROW(i, n, count)): n ≤ FAST_WIDTH elements from i on. */
 #define ROW(i, n, count)                                                                                     \
     int64_t i = 0, n = 0;                                                                                    \
-    i < (count) && (n = graft_min_i64((count) - i, FAST_WIDTH)) > 0;                                         \
+    i<(count) && (n = graft_min_i64((count)-i, FAST_WIDTH))> 0;                                              \
     i += FAST_WIDTH
 
 FAST_INLINE void store(float *to, vec value, int64_t count, bool accumulate)
@@ -61,11 +61,13 @@ static float exponentials_of(const float *x, int64_t count, float largest)
     return sum_of(sum);
 }
 
+typedef void row_function(const struct graft_cpu_args *args, int64_t row, int64_t classes);
+
 struct rows {
     const struct graft_cpu_args *args;
     int64_t rows, classes;
     int64_t item_rows;
-    void (*row)(const struct graft_cpu_args *args, int64_t row, int64_t classes);
+    row_function *row;
 };
 
 static void softmax_row(const struct graft_cpu_args *args, int64_t row, int64_t classes)
@@ -185,6 +187,15 @@ static void cross_entropy_grad_row(const struct graft_cpu_args *args, int64_t ro
     }
 }
 
+static row_function *const row_functions[GRAFT_OP_COUNT] = {
+    [GRAFT_OP_SOFTMAX] = softmax_row,
+    [GRAFT_OP_SOFTMAX_GRAD] = softmax_grad_row,
+    [GRAFT_OP_LOG_SOFTMAX] = log_softmax_row,
+    [GRAFT_OP_LOG_SOFTMAX_GRAD] = log_softmax_grad_row,
+    [GRAFT_OP_CROSS_ENTROPY] = cross_entropy_row,
+    [GRAFT_OP_CROSS_ENTROPY_GRAD] = cross_entropy_grad_row,
+};
+
 static void item(void *argument, int64_t item, int thread)
 {
     (void)thread;
@@ -200,30 +211,11 @@ static void run(const struct graft_cpu_device *device, const struct graft_cpu_ar
     const struct graft_shape *const shape = &args->call->in[0].shape;
     struct rows rows = {
         .args = args,
+        .row = row_functions[args->call->op],
         .rows = fast_extent(shape, 0, shape->rank - 1),
         .classes = shape->dim[shape->rank - 1],
     };
     rows.item_rows = graft_max_i64(FAST_CHUNK / 4 / graft_max_i64(rows.classes, 1), 1);
-    switch (args->call->op) {
-    case GRAFT_OP_SOFTMAX:
-        rows.row = softmax_row;
-        break;
-    case GRAFT_OP_SOFTMAX_GRAD:
-        rows.row = softmax_grad_row;
-        break;
-    case GRAFT_OP_LOG_SOFTMAX:
-        rows.row = log_softmax_row;
-        break;
-    case GRAFT_OP_LOG_SOFTMAX_GRAD:
-        rows.row = log_softmax_grad_row;
-        break;
-    case GRAFT_OP_CROSS_ENTROPY:
-        rows.row = cross_entropy_row;
-        break;
-    default:
-        rows.row = cross_entropy_grad_row;
-        break;
-    }
     graft_pool_run(args->pool, graft_ceil_div(rows.rows, rows.item_rows), item, &rows);
 }
 
