@@ -13,11 +13,6 @@ static inline bool graft_multiply_u64(uint64_t a, uint64_t b, uint64_t *result)
     return !__builtin_mul_overflow(a, b, result);
 }
 
-static inline bool graft_add_u64(uint64_t a, uint64_t b, uint64_t *result)
-{
-    return !__builtin_add_overflow(a, b, result);
-}
-
 static inline bool graft_multiply_size(size_t a, size_t b, size_t *result)
 {
     return !__builtin_mul_overflow(a, b, result);

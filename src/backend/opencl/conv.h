@@ -57,12 +57,6 @@ static inline struct graft_conv graft_conv_grad_weight(const struct graft_call *
     return graft_conv_make(call, &call->in[0].shape, &call->out[0].shape, &call->in[1].shape);
 }
 
-/* Each filter sees one channel, its own. */
-static inline bool graft_conv_is_depthwise(const struct graft_conv *conv)
-{
-    return conv->group_channels == 1 && conv->group_filters == 1;
-}
-
 /* Pixels of y are those of x: one matrix product over the whole batch. */
 static inline bool graft_conv_is_dense(const struct graft_conv *conv)
 {

@@ -141,16 +141,14 @@ enum graft_status graft_opencl_enqueued(struct graft_opencl_device *device, cl_e
 
 /* ---- arguments ---- */
 
-static void add(struct graft_opencl_args *args, size_t size, const void *value, bool local)
+static void add(struct graft_opencl_args *args, size_t size, const void *value)
 {
     if (args->count == GRAFT_OPENCL_MAX_ARGS) {
         args->failed = true;
         return;
     }
     args->at[args->count].size = size;
-    args->at[args->count].local = local;
-    if (!local)
-        memcpy(&args->at[args->count].value, value, size);
+    memcpy(&args->at[args->count].value, value, size);
     args->count++;
 }
 
@@ -158,7 +156,7 @@ void graft_opencl_arg_tensor(struct graft_opencl_device *device, struct graft_op
                              struct graft_tensor tensor, size_t element_size)
 {
     const cl_mem memory = tensor.buffer != NULL ? graft_opencl_memory(tensor) : device->none;
-    add(args, sizeof(memory), &memory, false);
+    add(args, sizeof(memory), &memory);
     graft_opencl_arg_ulong(args, tensor.buffer != NULL ? tensor.offset / element_size : 0);
 }
 
@@ -167,31 +165,26 @@ void graft_opencl_arg_int(struct graft_opencl_args *args, int64_t value)
     const cl_int narrow = (cl_int)value;
     if (narrow != value)
         args->failed = true;
-    add(args, sizeof(narrow), &narrow, false);
+    add(args, sizeof(narrow), &narrow);
 }
 
 void graft_opencl_arg_ulong(struct graft_opencl_args *args, uint64_t value)
 {
     const cl_ulong wide = value;
-    add(args, sizeof(wide), &wide, false);
+    add(args, sizeof(wide), &wide);
 }
 
 void graft_opencl_arg_float(struct graft_opencl_args *args, double value)
 {
     const cl_float narrow = (cl_float)value;
-    add(args, sizeof(narrow), &narrow, false);
+    add(args, sizeof(narrow), &narrow);
 }
 
 void graft_opencl_arg_ints(struct graft_opencl_args *args, const int32_t *values, int count)
 {
     cl_int vector[16] = {0};
     memcpy(vector, values, (size_t)count * sizeof(vector[0]));
-    add(args, (size_t)count * sizeof(vector[0]), vector, false);
-}
-
-void graft_opencl_arg_local(struct graft_opencl_args *args, size_t bytes)
-{
-    add(args, bytes, NULL, true);
+    add(args, (size_t)count * sizeof(vector[0]), vector);
 }
 
 /* ---- launch ---- */
@@ -244,26 +237,19 @@ static enum graft_status set_arguments(struct graft_opencl_device *device,
 {
     struct graft_context *context = device->base.context;
     const char *name = kernel->step_name[step];
-    uint64_t local_bytes = 0;
     if (args->failed)
         return graft_fail(context, GRAFT_ERROR_ARGUMENT,
                           "%s: more than %d arguments, or a number beyond 32 bits", name,
                           GRAFT_OPENCL_MAX_ARGS);
     for (int i = 0; i < args->count; i++) {
-        const bool local = args->at[i].local;
-        const cl_int code = clSetKernelArg(kernel->step[step], (cl_uint)i, args->at[i].size,
-                                           local ? NULL : (const void *)&args->at[i].value);
+        const cl_int code =
+            clSetKernelArg(kernel->step[step], (cl_uint)i, args->at[i].size, &args->at[i].value);
         if (code != CL_SUCCESS) {
             char what[128];
             snprintf(what, sizeof(what), "%s, argument %d", name, i);
             return graft_opencl_fail(context, code, "clSetKernelArg", what);
         }
-        local_bytes += local ? args->at[i].size : 0;
     }
-    if (local_bytes > device->traits.local_bytes)
-        return graft_fail(context, GRAFT_ERROR_UNSUPPORTED, "%s: %llu bytes of local memory, %s has %llu",
-                          name, (unsigned long long)local_bytes, device->base.info.name,
-                          (unsigned long long)device->traits.local_bytes);
     return GRAFT_OK;
 }
 
@@ -340,7 +326,7 @@ enum graft_status graft_opencl_launch_items(struct graft_opencl_device *device,
             return status;
     }
     items[3] = device->tickets_used;
-    add(args, sizeof(device->tickets), &device->tickets, false);
+    add(args, sizeof(device->tickets), &device->tickets);
     graft_opencl_arg_ints(args, items, 4);
     if (!shared)
         return graft_opencl_launch(device, kernel, step, args, range);

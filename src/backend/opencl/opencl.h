@@ -42,11 +42,9 @@ struct graft_opencl_traits {
     uint64_t local_bytes; /* local memory of a work-group */
     uint64_t cache_bytes; /* of the cache before global memory; 0: not told */
     uint64_t max_allocation;
-    uint32_t align_bytes; /* of sub-buffers and of buffers' beginnings */
     int address_bits;
     bool unified;      /* host and device share memory: map instead of copy */
     bool exact_divide; /* -cl-fp32-correctly-rounded-divide-sqrt is there */
-    bool fast_fma;     /* fma() is not emulated */
     bool short_loops;  /* a work-item's loops end after 65,535 rounds in all, as measured */
     int vector_floats; /* of the processor's vectors, as the driver says: 4, 8, 16; 1 where it has none */
     /* Of matrix products and convolutions: floating-point operations of one launch, so that it stays short;
@@ -193,7 +191,6 @@ struct graft_opencl_args {
     bool failed; /* more than GRAFT_OPENCL_MAX_ARGS */
     struct {
         size_t size;
-        bool local;
         union {
             cl_mem memory;
             cl_int i;
@@ -213,7 +210,6 @@ void graft_opencl_arg_ulong(struct graft_opencl_args *args, uint64_t value);
 void graft_opencl_arg_float(struct graft_opencl_args *args, double value);
 /* int2, int4, int8, int16: `count` is 2, 4, 8 or 16. */
 void graft_opencl_arg_ints(struct graft_opencl_args *args, const int32_t *values, int count);
-void graft_opencl_arg_local(struct graft_opencl_args *args, size_t bytes);
 
 /* Work-items wanted and work-group size; unused dimensions are 1 or 0 alike. `global` is rounded up to a
  * multiple of `local`, so kernels check their range. Always give the same local size for a kernel: some

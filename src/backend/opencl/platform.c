@@ -154,10 +154,8 @@ const char *graft_opencl_describe(cl_platform_id platform, cl_device_id id, int 
     memcpy(traits->max_items, items, sizeof(traits->max_items));
     traits->local_bytes = ULONG(&asked, CL_DEVICE_LOCAL_MEM_SIZE);
     traits->max_allocation = ULONG(&asked, CL_DEVICE_MAX_MEM_ALLOC_SIZE);
-    traits->align_bytes = (uint32_t)(UINT(&asked, CL_DEVICE_MEM_BASE_ADDR_ALIGN) / 8);
     traits->address_bits = (int)UINT(&asked, CL_DEVICE_ADDRESS_BITS);
     traits->exact_divide = (single & CL_FP_CORRECTLY_ROUNDED_DIVIDE_SQRT) != 0;
-    traits->fast_fma = (single & CL_FP_FMA) != 0 && (single & CL_FP_SOFT_FLOAT) == 0;
     traits->vector_floats = (int)UINT(&asked, CL_DEVICE_NATIVE_VECTOR_WIDTH_FLOAT);
     /* Newer drivers need not know this one; copying is always right. */
     traits->unified = UINT(&(struct questions){.id = id}, CL_DEVICE_HOST_UNIFIED_MEMORY) != 0;
