@@ -252,6 +252,13 @@ static enum graft_status choose_part(struct opening *opening)
     return opening->options->plan.deferred ? GRAFT_OK : graft_plan_acquire(trainer->part.plan);
 }
 
+/* Nothing is said: the optimizer's defaults. By fields, because what lies between them may hold anything. */
+static bool is_default(const struct graft_update_attributes *a)
+{
+    return a->momentum == 0 && a->beta1 == 0 && a->beta2 == 0 && a->epsilon == 0 && a->weight_decay == 0 &&
+           a->max_norm == 0 && !a->nesterov && !a->decoupled;
+}
+
 enum graft_status graft_trainer_open(struct graft_device *device, struct graft_model *model,
                                      struct graft_variables *variables,
                                      const struct graft_trainer_options *options,
@@ -271,7 +278,7 @@ enum graft_status graft_trainer_open(struct graft_device *device, struct graft_m
     made->variables = variables;
     made->optimizer = options->optimizer;
     made->update = options->update;
-    if (memcmp(&made->update, &(struct graft_update_attributes){0}, sizeof made->update) == 0)
+    if (is_default(&made->update))
         made->update = graft_update_defaults(options->optimizer);
     made->update.max_norm = options->clip_norm;
     enum graft_status status = allocate(made, options);

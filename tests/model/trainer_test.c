@@ -127,6 +127,25 @@ static void assert_same_gradients(struct session *a, struct session *b)
     assert_true(sum > 0.1);
 }
 
+/* Options whose padding is not zero, as on a stack, mean the same: the optimizer's defaults. */
+static void padding_says_nothing(void **state)
+{
+    double losses[2];
+    for (int dirty = 0; dirty < 2; dirty++) {
+        struct session session;
+        struct graft_trainer_options options = {.optimizer = GRAFT_ADAM};
+        memset(&options.update, dirty ? 0xff : 0, sizeof options.update);
+        options.update.momentum = options.update.beta1 = options.update.beta2 = 0;
+        options.update.epsilon = options.update.weight_decay = options.update.max_norm = 0;
+        options.update.nesterov = options.update.decoupled = false;
+        session_open(*state, 2, &options, &session);
+        for (int number = 1; number <= 3; number++)
+            losses[dirty] = step(&session, 2, (const int32_t[]){0, 2}, number, 0.01);
+        session_close(&session);
+    }
+    assert_true(losses[0] == losses[1]);
+}
+
 /* A class of weight 2 counts like one whose pictures are there twice, in the loss and in its divisor. */
 static void weights_count_like_repeated_pictures(void **state)
 {
@@ -329,6 +348,7 @@ static void parts_are_filled_up_with_their_own_rows(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(padding_says_nothing),
         cmocka_unit_test(weights_count_like_repeated_pictures),
         cmocka_unit_test(a_partial_batch_is_a_smaller_one),
         cmocka_unit_test(a_weight_of_nothing_is_refused),
