@@ -6,6 +6,7 @@
 #include "base/size.h"
 #include "base/text.h"
 
+#include <stdio.h>
 #include <string.h>
 
 const struct graft_backend *const graft_backends[] = {
@@ -38,6 +39,26 @@ static enum graft_status refuse(struct graft_device *device, const struct graft_
                       reasons->length > 0 ? reasons->data : "no reason");
 }
 
+/* Makes that a reason, as the backends' are. */
+static enum graft_status too_large(struct graft_device *device, struct graft_variant_info *info, char *text,
+                                   size_t size)
+{
+    snprintf(text, size, "it works in %.1f MiB, more than the largest single allocation of %.1f MiB",
+             (double)graft_max_u64(info->workspace_bytes, info->prepared_bytes) / 1048576,
+             (double)device->info.max_allocation_bytes / 1048576);
+    info->reason = text;
+    return GRAFT_ERROR_UNSUPPORTED;
+}
+
+/* The failure when the variant that is forced cannot do the call. */
+static enum graft_status refuse_forced(struct graft_device *device, const struct graft_call *call,
+                                       const struct graft_variant_info *info)
+{
+    return graft_fail(device->context, GRAFT_ERROR_UNSUPPORTED, "%s (%s) on %s: %s",
+                      graft_op_get(call->op)->name, info->name, device->info.id,
+                      info->reason != NULL ? info->reason : "no reason");
+}
+
 enum graft_status graft_variant_choose(struct graft_device *device, const struct graft_call *call,
                                        const char *forced, int *variant, struct graft_variant_info *info)
 {
@@ -45,6 +66,7 @@ enum graft_status graft_variant_choose(struct graft_device *device, const struct
     struct graft_text names = {0};
     struct graft_text reasons = {0};
     struct graft_variant_info spare = {0};
+    char large[128];
     int spare_number = -1;
     enum graft_status status;
     for (int number = 0;; number++) {
@@ -52,10 +74,7 @@ enum graft_status graft_variant_choose(struct graft_device *device, const struct
         status = device->backend->check(device, call, number, info);
         if (status == GRAFT_OK && (info->workspace_bytes > device->info.max_allocation_bytes ||
                                    info->prepared_bytes > device->info.max_allocation_bytes)) {
-            status = graft_fail(context, GRAFT_ERROR_UNSUPPORTED,
-                                "it works in %.1f MiB, more than the largest single allocation of %.1f MiB",
-                                (double)graft_max_u64(info->workspace_bytes, info->prepared_bytes) / 1048576,
-                                (double)device->info.max_allocation_bytes / 1048576);
+            status = too_large(device, info, large, sizeof large);
         }
         if (status == GRAFT_ERROR_NOT_FOUND) {
             status = spare_number >= 0 ? GRAFT_OK : refuse(device, call, forced, &names, &reasons);
@@ -75,14 +94,17 @@ enum graft_status graft_variant_choose(struct graft_device *device, const struct
             *variant = number;
             break;
         }
+        if (status == GRAFT_ERROR_UNSUPPORTED && forced != NULL && meant) {
+            status = refuse_forced(device, call, info);
+        }
         if (status != GRAFT_OK && (status != GRAFT_ERROR_UNSUPPORTED || (forced != NULL && meant))) {
-            break; /* a failure, or the reason why the forced one cannot do it */
+            break;
         }
         const char *const name = info->name != NULL ? info->name : "unnamed";
         graft_text_append(context, &names, "%s%s", names.length > 0 ? ", " : "", name);
         if (status == GRAFT_ERROR_UNSUPPORTED) {
             graft_text_append(context, &reasons, "%s%s: %s", reasons.length > 0 ? "; " : "", name,
-                              graft_context_error(context));
+                              info->reason != NULL ? info->reason : "no reason");
         }
         if (names.failed || reasons.failed) {
             status = GRAFT_ERROR_MEMORY;

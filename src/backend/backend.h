@@ -55,7 +55,8 @@ enum graft_limit {
 
 /* What a variant needs, known without touching the device. */
 struct graft_variant_info {
-    const char *name;         /* "reference", "gemm", "winograd4" …: stable, used to force and to report it */
+    const char *name;   /* "reference", "gemm", "winograd4" …: stable, used to force and to report it */
+    const char *reason; /* why it cannot do the call; NULL if it can. Static */
     uint64_t workspace_bytes; /* scratch memory during kernel_run */
     uint64_t
         prepared_bytes; /* memory that kernel_prepare fills (packed constant weights); owned by the kernel */
@@ -89,7 +90,7 @@ struct graft_backend {
     /*
      * Variant number `variant` (0, 1, …: by preference on this device) of call->op. Pure: depends on device
      * properties and the call only. GRAFT_ERROR_NOT_FOUND: no such number. GRAFT_ERROR_UNSUPPORTED: it cannot
-     * do this call, with the reason in the context's error; info->name is set all the same.
+     * do this call, for info->reason, which the context's error says too; info->name is set all the same.
      */
     enum graft_status (*check)(struct graft_device *device, const struct graft_call *call, int variant,
                                struct graft_variant_info *info);

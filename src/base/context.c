@@ -294,7 +294,9 @@ const char *graft_context_cache_folder(struct graft_context *context)
         const bool wanted = present(folder);
         const bool usable = wanted && graft_folder_create(context, folder) == GRAFT_OK;
         if (wanted && !usable) {
-            graft_log(context, GRAFT_LOG_WARNING, "nothing is cached: %s", graft_context_error(context));
+            struct graft_kept_error why;
+            graft_keep_error(context, &why);
+            graft_log(context, GRAFT_LOG_WARNING, "nothing is cached: %s", why.text);
         }
         if (!usable) {
             graft_release(context, folder);

@@ -17,11 +17,14 @@ enum graft_status graft_fail(struct graft_context *context, enum graft_status st
 enum graft_status graft_fail_prefix(struct graft_context *context, enum graft_status status,
                                     const char *format, ...) GRAFT_PRINTF(3, 4);
 
-/* The recorded message, kept while something is tried whose failure is none for the user. */
+#define GRAFT_ERROR_SIZE 2048
+
+/* A copy of the recorded message: kept while something is tried whose failure is none for the user, or to be
+ * told. Inside of the library always this one, because other threads may fail meanwhile. */
 struct graft_kept_error {
-    char text[2048];
+    char text[GRAFT_ERROR_SIZE];
 };
-void graft_keep_error(const struct graft_context *context, struct graft_kept_error *kept);
+void graft_keep_error(struct graft_context *context, struct graft_kept_error *kept);
 void graft_restore_error(struct graft_context *context, const struct graft_kept_error *kept);
 
 void graft_log(struct graft_context *context, enum graft_log_level level, const char *format, ...)

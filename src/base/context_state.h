@@ -8,8 +8,6 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
-#define GRAFT_ERROR_SIZE 2048
-
 struct graft_context {
     struct graft_allocator allocator;
     void (*log)(void *user, enum graft_log_level level, const char *text);

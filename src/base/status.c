@@ -84,9 +84,15 @@ enum graft_status graft_fail_prefix(struct graft_context *context, enum graft_st
     return status;
 }
 
-void graft_keep_error(const struct graft_context *context, struct graft_kept_error *kept)
+void graft_keep_error(struct graft_context *context, struct graft_kept_error *kept)
 {
-    snprintf(kept->text, sizeof kept->text, "%s", graft_context_error(context));
+    kept->text[0] = '\0';
+    if (context == NULL) {
+        return;
+    }
+    pthread_mutex_lock(&context->error_lock);
+    memcpy(kept->text, context->error, sizeof kept->text);
+    pthread_mutex_unlock(&context->error_lock);
 }
 
 void graft_restore_error(struct graft_context *context, const struct graft_kept_error *kept)

@@ -150,7 +150,7 @@ static enum graft_status measure(struct graft_context *context, const struct gra
         if (strcmp(list->devices[i].id, "reference") != 0)
             contenders[(*count)++].info = list->devices[i];
     graft_device_list_close(context, &list);
-    for (int i = 0; i < *count && *count > 1 && status == GRAFT_OK; i++) {
+    for (int i = 0; i<*count && * count> 1 && status == GRAFT_OK; i++) {
         struct contender *const one = &contenders[i];
         struct graft_device *device = NULL;
         graft_log(context, GRAFT_LOG_PROGRESS, "device auto: trying %s on %s", options->network,
@@ -161,8 +161,10 @@ static enum graft_status measure(struct graft_context *context, const struct gra
         graft_device_close(&device);
         graft_log(context, GRAFT_LOG_PROGRESS, "%s", "");
         if (status != GRAFT_OK && status != GRAFT_ERROR_CANCELLED) {
+            struct graft_kept_error why;
+            graft_keep_error(context, &why);
             graft_log(context, GRAFT_LOG_REMARK, "device auto: without %s (%s): %s", one->info.id,
-                      one->info.name, graft_context_error(context));
+                      one->info.name, why.text);
             status = GRAFT_OK;
         }
     }
@@ -186,8 +188,11 @@ static void remember(struct graft_context *context, const char *title, const str
     graft_log(context, GRAFT_LOG_REMARK, "device auto: %s (%s) is the fastest: %.1f images/s%s",
               contenders[0].info.id, contenders[0].info.name, contenders[0].images_per_second,
               said.data != NULL ? said.data : "");
-    if (!body.failed && graft_notes_write(context, title, body.data) != GRAFT_OK)
-        graft_log(context, GRAFT_LOG_REMARK, "it is not remembered: %s", graft_context_error(context));
+    if (!body.failed && graft_notes_write(context, title, body.data) != GRAFT_OK) {
+        struct graft_kept_error why;
+        graft_keep_error(context, &why);
+        graft_log(context, GRAFT_LOG_REMARK, "it is not remembered: %s", why.text);
+    }
     graft_text_close(context, &body);
     graft_text_close(context, &said);
 }

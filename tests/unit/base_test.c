@@ -9,7 +9,9 @@
 #include "support/support.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 
@@ -187,6 +189,50 @@ static void names_are_escaped_and_cut(void **state)
     assert_int_equal(graft_text_fit("a猫", 1), 1);
     assert_int_equal(graft_text_fit("\x80\x80\x80\x80\x80\x80\x80\x80", 6), 6); /* no UTF-8 at all */
     assert_true(graft_text_is_utf8("é") && !graft_text_is_utf8("caf\xe9"));
+}
+
+struct failing {
+    struct graft_context *context;
+    atomic_bool over;
+};
+
+static void *fail_again_and_again(void *argument)
+{
+    struct failing *const failing = argument;
+    char text[2][1900] = {""};
+    memset(text[0], 'a', sizeof text[0] - 1);
+    memset(text[1], 'b', sizeof text[1] - 1);
+    for (int i = 0; !atomic_load(&failing->over); i++) {
+        (void)graft_fail(failing->context, GRAFT_ERROR_IO, "%s", text[i % 2]);
+    }
+    return NULL;
+}
+
+/* What is kept is one message, not parts of two. */
+static void a_message_is_kept_whole_while_others_fail(void **state)
+{
+    struct failing failing = {.context = *state};
+    pthread_t thread;
+    int seen[2] = {0};
+    assert_int_equal(pthread_create(&thread, NULL, fail_again_and_again, &failing), 0);
+    for (int i = 0; i < 2000000 && (i < 20000 || seen[0] < 1000 || seen[1] < 1000); i++) {
+        struct graft_kept_error kept;
+        graft_keep_error(*state, &kept);
+        const char first = kept.text[0];
+        if (first == '\0') {
+            continue;
+        }
+        const size_t same = strspn(kept.text, first == 'a' ? "a" : "b");
+        if (same != 1899 || kept.text[same] != '\0') {
+            atomic_store(&failing.over, true);
+            pthread_join(thread, NULL);
+            fail_msg("a message of %zu '%c', then '%.8s'", same, first, kept.text + same);
+        }
+        seen[first == 'b']++;
+    }
+    atomic_store(&failing.over, true);
+    assert_int_equal(pthread_join(thread, NULL), 0);
+    assert_true(seen[0] > 0 && seen[1] > 0);
 }
 
 static void cancelling_is_asked_and_taken_back(void **state)
@@ -460,6 +506,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_text_grows, open_context, close_context),
         cmocka_unit_test_setup_teardown(a_message_is_one_line_and_cut, open_context, close_context),
         cmocka_unit_test_setup_teardown(names_are_escaped_and_cut, open_context, close_context),
+        cmocka_unit_test_setup_teardown(a_message_is_kept_whole_while_others_fail, open_context,
+                                        close_context),
         cmocka_unit_test_setup_teardown(cancelling_is_asked_and_taken_back, open_context, close_context),
         cmocka_unit_test(wrong_options_are_refused),
         cmocka_unit_test_setup_teardown(memory_is_aligned_zeroed_and_checked, open_context, close_context),

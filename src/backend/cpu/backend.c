@@ -216,6 +216,7 @@ static enum graft_status check(struct graft_device *device, const struct graft_c
     const char *const reason =
         call->real == GRAFT_DTYPE_F32 ? fast->check(cpu_of(device), call, info) : "it computes f32 only";
     info->name = fast->name;
+    info->reason = reason;
     return reason == NULL ? GRAFT_OK : graft_fail(device->context, GRAFT_ERROR_UNSUPPORTED, "%s", reason);
 }
 

@@ -107,13 +107,14 @@ static void note(struct graft_opencl_device *device, const struct graft_opencl_p
     struct graft_context *context = device->base.context;
     const struct graft_opencl_binary binary = {
         .state = state, .data = (char *)(uintptr_t)data, .size = size, .seconds = entry->seconds};
-    struct graft_kept_error before;
+    struct graft_kept_error before, why;
     graft_keep_error(context, &before);
     if (graft_opencl_cache_write(context, entry->key, &binary))
         return;
+    graft_keep_error(context, &why);
     if (!device->told_unkept)
         graft_log(context, GRAFT_LOG_REMARK, "compiled kernels are not kept, every start compiles again: %s",
-                  graft_context_error(context));
+                  why.text);
     device->told_unkept = true;
     graft_restore_error(context, &before);
 }

@@ -52,6 +52,7 @@ enum graft_status graft_opencl_check(struct graft_device *base, const struct gra
     memset(info, 0, sizeof(*info));
     if (row->variants == NULL && number == 0) {
         info->name = "none";
+        info->reason = row->missing;
         return graft_fail(base->context, GRAFT_ERROR_UNSUPPORTED, "%s on %s: %s", op, base->info.id,
                           row->missing);
     }
@@ -68,6 +69,7 @@ enum graft_status graft_opencl_check(struct graft_device *base, const struct gra
             "longer";
     if (reason == NULL)
         reason = variant->check(device, call, info);
+    info->reason = reason;
     if (reason != NULL)
         return graft_fail(base->context, GRAFT_ERROR_UNSUPPORTED, "%s (%s) on %s: %s", op, variant->name,
                           base->info.id, reason);
