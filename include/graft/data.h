@@ -78,27 +78,86 @@ GRAFT_API GRAFT_MUST_CHECK enum graft_status graft_image_resize(struct graft_con
 
 /* ---- From a picture to the input of a network ---- */
 
+/*
+ * A step on the way from a decoded picture to the input of a network. Steps follow each other in a list; those
+ * that draw at random depend on (seed, epoch, sample) only, so on no thread and no batch.
+ */
+enum graft_transform_kind {
+    GRAFT_TRANSFORM_RESIZE = 0,
+    GRAFT_TRANSFORM_CENTER_CROP = 1, /* to the input's size; a smaller picture is padded with 0 */
+    GRAFT_TRANSFORM_RANDOM_CROP = 2,
+    GRAFT_TRANSFORM_FLIP = 3,
+    GRAFT_TRANSFORM_JITTER = 4
+};
+
+struct graft_resize_step {
+    int32_t short_side; /* pixels; the long side in proportion. 0: stretched to the input's size */
+    enum graft_filter filter;
+};
+
+/* torchvision's RandomResizedCrop: a part of the picture, resized to the input's size. */
+struct graft_random_crop_step {
+    float scale[2]; /* share of the area, lowest and highest */
+    float ratio[2]; /* width : height, lowest and highest; log-uniform */
+    enum graft_filter filter;
+};
+
+/* Left and right change places. */
+struct graft_flip_step {
+    float probability;
+};
+
+/* Colours, in an order that is drawn too. b: factor in [max(0, 1 − b), 1 + b]; 0: as they are. */
+struct graft_jitter_step {
+    float brightness;
+    float contrast;
+    float saturation;
+};
+
+struct graft_transform {
+    enum graft_transform_kind kind;
+    union {
+        struct graft_resize_step resize;
+        struct graft_random_crop_step random_crop;
+        struct graft_flip_step flip;
+        struct graft_jitter_step jitter;
+    };
+};
+
+#define GRAFT_TRANSFORM_LIMIT 16
+
+/* At its end a picture must have the input's size. */
+struct graft_transforms {
+    int32_t count;
+    struct graft_transform steps[GRAFT_TRANSFORM_LIMIT];
+};
+
+/* "resize", "center_crop" …; NULL for a number that is none. */
+GRAFT_API const char *graft_transform_name(enum graft_transform_kind kind);
+
 /* What a network expects of its input; goes with every set of weights. */
 struct graft_preprocess {
-    int32_t resize_short_side; /* pixels of the short side before the crop; 0: stretched to the crop */
-    enum graft_filter filter;
-    int32_t crop_height; /* centre crop; a smaller picture is padded with 0 */
+    int32_t crop_height; /* of the input */
     int32_t crop_width;
     int32_t channels; /* 3 or 1 */
     float mean[3];    /* of values in 0..1; used by the op on the device, not here */
     float std[3];
     bool ignore_orientation; /* pixels as stored, whatever the EXIF orientation says */
+    struct graft_transforms transforms; /* nothing at random */
 };
 
-/* resize 256, crop 224, bilinear, 3 channels, mean and deviation of ImageNet. */
+/* Resize and centre crop, as torchvision. `short_side` 0: stretched to the input's size. */
+GRAFT_API struct graft_transforms graft_transforms_usual(int32_t short_side, enum graft_filter filter);
+
+/* Resize 256, crop 224, bilinear, 3 channels, mean and deviation of ImageNet. */
 GRAFT_API struct graft_preprocess graft_preprocess_imagenet(void);
 
-/* GRAFT_ERROR_ARGUMENT, naming the field, unless sizes are in 1..8192, channels 1 or 3, deviations over 0. */
+/* GRAFT_ERROR_ARGUMENT, naming the field, unless sizes are in 1..8192, channels 1 or 3, deviations over 0, and
+ * the steps sensible and none at random. */
 GRAFT_API GRAFT_MUST_CHECK enum graft_status
 graft_preprocess_check(struct graft_context *context, const struct graft_preprocess *preprocess);
 
-/* Resize and centre crop of a decoded picture, as torchvision. `result` is u8 [crop_height, crop_width,
- * channels]. */
+/* A decoded picture through the steps. `result` is u8 [crop_height, crop_width, channels]. */
 GRAFT_API GRAFT_MUST_CHECK enum graft_status graft_preprocess_image(struct graft_context *context,
                                                                     const struct graft_preprocess *preprocess,
                                                                     const struct graft_image *image,
@@ -108,29 +167,15 @@ GRAFT_API GRAFT_MUST_CHECK enum graft_status graft_preprocess_file(struct graft_
                                                                    const struct graft_preprocess *preprocess,
                                                                    const char *path, uint8_t *result);
 
-/*
- * Random changes of training pictures, in torchvision's conventions and in this order: random resized crop
- * (else resize and centre crop), horizontal flip, colour jitter. Each draw depends on (seed, epoch, sample)
- * only.
- */
-struct graft_augment {
-    bool random_crop; /* part of the picture, resized to the crop */
-    float scale[2];   /* share of the area, lowest and highest */
-    float ratio[2];   /* width : height, lowest and highest; log-uniform */
-    float flip;       /* probability of a horizontal flip */
-    float brightness; /* b: factor in [max(0, 1 − b), 1 + b]; 0: none */
-    float contrast;   /* as brightness */
-    float saturation; /* as brightness */
-};
+/* Steps for training pictures, in place of those of preprocessing: a random crop of 0.08–1 of the area with
+ * ratio 3/4–4/3, resized with the filter of the first resize there, and a flip of one half. */
+GRAFT_API struct graft_transforms graft_augment_default(const struct graft_preprocess *preprocess);
 
-/* Random crop 0.08–1 of the area, ratio 3/4–4/3, flip 0.5, no jitter. */
-GRAFT_API struct graft_augment graft_augment_default(void);
-
-/* One augmented picture as of the loader, [crop_height, crop_width, channels]. `augment` may be NULL. */
+/* One picture through other steps, as of the loader; `transforms` NULL: those of preprocessing. */
 GRAFT_API GRAFT_MUST_CHECK enum graft_status
-graft_augment_image(struct graft_context *context, const struct graft_preprocess *preprocess,
-                    const struct graft_augment *augment, uint64_t seed, int64_t epoch, int64_t sample,
-                    const struct graft_image *image, uint8_t *result);
+graft_transform_image(struct graft_context *context, const struct graft_preprocess *preprocess,
+                      const struct graft_transforms *transforms, uint64_t seed, int64_t epoch, int64_t sample,
+                      const struct graft_image *image, uint8_t *result);
 
 /* ---- Data sets ---- */
 
@@ -208,12 +253,12 @@ struct graft_loader_options {
     enum graft_split split;
     int32_t batch; /* pictures a batch, 1..65536 */
     bool shuffle;  /* another order every epoch, from (seed, epoch); false: 0, 1, 2 … */
-    uint64_t seed; /* of order and augmentation */
-    const struct graft_augment *augment; /* NULL: resize and centre crop */
+    uint64_t seed; /* of order and random steps */
+    const struct graft_transforms *transforms; /* copied; NULL: those of preprocessing */
     /* A picture that cannot be decoded is left out, logged once and listed; false: it is an error. */
     bool skip_damaged;
-    /* Preprocessed pictures stay in memory for later epochs if all fit in so many bytes and there is no
-     * augmentation. 0: none (IDX pictures of the right size never need it). */
+    /* Preprocessed pictures stay in memory for later epochs if all fit in so many bytes and no step is at
+     * random. 0: none (IDX pictures of the right size never need it). */
     uint64_t keep_limit;
     int32_t ahead; /* batches being prepared at a time, 1..64; 0: 3 */
 };

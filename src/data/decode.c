@@ -44,6 +44,8 @@ void graft_scratch_close(struct graft_scratch *scratch)
     buffer_close(scratch->context, &scratch->rows);
     buffer_close(scratch->context, &scratch->weights);
     buffer_close(scratch->context, &scratch->changed);
+    buffer_close(scratch->context, &scratch->stages[0]);
+    buffer_close(scratch->context, &scratch->stages[1]);
 }
 
 /* Reads up to `size` bytes, fewer at the end of the file; −1 with errno. */

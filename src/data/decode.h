@@ -20,7 +20,8 @@ struct graft_scratch {
     struct graft_buffer turned;  /* decoded, orientation applied */
     struct graft_buffer rows;    /* between two steps: of a decoder, of the passes of a resize */
     struct graft_buffer weights; /* of a resize */
-    struct graft_buffer changed; /* augmentation */
+    struct graft_buffer changed; /* other channels */
+    struct graft_buffer stages[2]; /* between transforms */
 };
 
 /* At least `bytes` (and 64 to spare, so that vector loads may read on); the content is lost. False: no

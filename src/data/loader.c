@@ -52,8 +52,8 @@ struct graft_loader {
     const struct graft_dataset *dataset;
     struct graft_preprocess preprocess;
     struct graft_loader_options options;
-    struct graft_augment augment;
-    bool augmented;
+    struct graft_transforms transforms;
+    bool random;        /* some step of these is */
     int64_t count;      /* samples of the split */
     int64_t batches;    /* of an epoch */
     size_t sample_size; /* bytes of a preprocessed picture */
@@ -115,11 +115,9 @@ static enum graft_status fill_row(struct row *row, struct graft_scratch *scratch
     if (status != GRAFT_OK) {
         return status;
     }
+    const struct graft_draw draw = {loader->options.seed, loader->epoch, row->sample};
     const bool done =
-        loader->augmented
-            ? graft_augment_view(scratch, &loader->preprocess, &loader->augment, loader->options.seed,
-                                 loader->epoch, row->sample, &view, row->target)
-            : graft_preprocess_view(scratch, &loader->preprocess, &view, row->target);
+        graft_transforms_run(scratch, &loader->preprocess, &loader->transforms, &draw, &view, row->target);
     if (!done) {
         return graft_fault_set(fault, GRAFT_ERROR_MEMORY, NULL,
                                "no memory to resize a picture of %d × %d pixels", view.width, view.height);
@@ -369,8 +367,8 @@ static enum graft_status check_options(struct graft_context *context, const stru
                                        const struct graft_loader_options *options)
 {
     enum graft_status status = graft_preprocess_check(context, preprocess);
-    if (status == GRAFT_OK && options->augment) {
-        status = graft_augment_check(context, options->augment);
+    if (status == GRAFT_OK && options->transforms) {
+        status = graft_transforms_check(context, options->transforms);
     }
     if (status != GRAFT_OK) {
         return status;
@@ -397,9 +395,8 @@ static bool fits_as_stored(const struct graft_loader *loader)
 {
     const struct graft_preprocess *const p = &loader->preprocess;
     int32_t width = 0, height = 0, channels = 0;
-    return !loader->augmented && graft_dataset_fixed_size(loader->dataset, &width, &height, &channels) &&
-           width == p->crop_width && height == p->crop_height && channels == p->channels &&
-           (p->resize_short_side == 0 || p->resize_short_side == (width < height ? width : height));
+    return graft_dataset_fixed_size(loader->dataset, &width, &height, &channels) && channels == p->channels &&
+           graft_transforms_keep(p, &loader->transforms, height, width);
 }
 
 static enum graft_status allocate_all(struct graft_loader *loader)
@@ -423,7 +420,7 @@ static enum graft_status allocate_all(struct graft_loader *loader)
         }
     }
     size_t total = 0;
-    if (!loader->augmented && !loader->as_stored &&
+    if (!loader->random && !loader->as_stored &&
         graft_multiply_size((size_t)loader->count, loader->sample_size, &total) &&
         total <= loader->options.keep_limit) {
         loader->kept = graft_allocate_raw(context, total, 1);
@@ -451,11 +448,9 @@ enum graft_status graft_loader_open(struct graft_context *context, const struct 
     opened->dataset = dataset;
     opened->preprocess = *preprocess;
     opened->options = *options;
-    opened->options.augment = NULL;
-    opened->augmented = options->augment != NULL;
-    if (opened->augmented) {
-        opened->augment = *options->augment;
-    }
+    opened->transforms = options->transforms ? *options->transforms : preprocess->transforms;
+    opened->options.transforms = NULL;
+    opened->random = graft_transforms_random(&opened->transforms);
     opened->count = graft_dataset_count(dataset, options->split);
     opened->batches = graft_ceil_div(opened->count, options->batch);
     opened->sample_size =

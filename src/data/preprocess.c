@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The evaluation pipeline: resize and centre crop with torchvision's geometry. */
+/* What a network expects of its input: checked, and applied to pictures. */
 #include "data/preprocess.h"
 
 #include "base/context.h"
@@ -8,8 +8,6 @@
 
 #include <math.h>
 #include <string.h>
-
-#define SIDE_LIMIT 8192
 
 static const char *const filter_names[] = {
     [GRAFT_FILTER_BILINEAR] = "bilinear", [GRAFT_FILTER_NEAREST] = "nearest", [GRAFT_FILTER_BOX] = "box",
@@ -36,38 +34,52 @@ enum graft_status graft_filter_find(struct graft_context *context, const char *n
                       nearest ? nearest : "bilinear");
 }
 
+struct graft_transforms graft_transforms_usual(int32_t short_side, enum graft_filter filter)
+{
+    return (struct graft_transforms){
+        .count = short_side > 0 ? 2 : 1,
+        .steps = {{.kind = GRAFT_TRANSFORM_RESIZE, .resize = {.short_side = short_side, .filter = filter}},
+                  {.kind = GRAFT_TRANSFORM_CENTER_CROP}}};
+}
+
 struct graft_preprocess graft_preprocess_imagenet(void)
 {
     return (struct graft_preprocess){
-        .resize_short_side = 256,
-        .filter = GRAFT_FILTER_BILINEAR,
         .crop_height = 224,
         .crop_width = 224,
         .channels = 3,
         .mean = {0.485f, 0.456f, 0.406f},
         .std = {0.229f, 0.224f, 0.225f},
+        .transforms = graft_transforms_usual(256, GRAFT_FILTER_BILINEAR),
     };
+}
+
+struct graft_transforms graft_augment_default(const struct graft_preprocess *preprocess)
+{
+    enum graft_filter filter = GRAFT_FILTER_BILINEAR;
+    for (int32_t i = preprocess->transforms.count - 1; i >= 0; i--) {
+        const struct graft_transform *const step = &preprocess->transforms.steps[i];
+        filter = step->kind == GRAFT_TRANSFORM_RESIZE ? step->resize.filter : filter;
+    }
+    return (struct graft_transforms){
+        .count = 2,
+        .steps = {
+            {.kind = GRAFT_TRANSFORM_RANDOM_CROP,
+             .random_crop = {.scale = {0.08f, 1.0f}, .ratio = {3.0f / 4.0f, 4.0f / 3.0f}, .filter = filter}},
+            {.kind = GRAFT_TRANSFORM_FLIP, .flip = {.probability = 0.5f}}}};
 }
 
 enum graft_status graft_preprocess_check(struct graft_context *context,
                                          const struct graft_preprocess *preprocess)
 {
     const struct graft_preprocess *const p = preprocess;
-    if (p->resize_short_side < 0 || p->resize_short_side > SIDE_LIMIT) {
-        return graft_fail(context, GRAFT_ERROR_ARGUMENT,
-                          "resizing to a short side of %d; use 1 to %d, or 0 to stretch",
-                          p->resize_short_side, SIDE_LIMIT);
-    }
-    if (p->crop_height < 1 || p->crop_height > SIDE_LIMIT || p->crop_width < 1 ||
-        p->crop_width > SIDE_LIMIT) {
+    if (p->crop_height < 1 || p->crop_height > GRAFT_SIDE_LIMIT || p->crop_width < 1 ||
+        p->crop_width > GRAFT_SIDE_LIMIT) {
         return graft_fail(context, GRAFT_ERROR_ARGUMENT, "a crop of %d × %d pixels; use 1 to %d",
-                          p->crop_height, p->crop_width, SIDE_LIMIT);
+                          p->crop_height, p->crop_width, GRAFT_SIDE_LIMIT);
     }
     if (p->channels != 1 && p->channels != 3) {
         return graft_fail(context, GRAFT_ERROR_ARGUMENT, "%d channels; use 3 (RGB) or 1 (grey)", p->channels);
-    }
-    if (!graft_filter_name(p->filter)) {
-        return graft_fail(context, GRAFT_ERROR_ARGUMENT, "no filter has the number %d", (int)p->filter);
     }
     for (int c = 0; c < p->channels; c++) {
         if (!(p->std[c] > 0) || !isfinite(p->std[c]) || !isfinite(p->mean[c])) {
@@ -76,7 +88,11 @@ enum graft_status graft_preprocess_check(struct graft_context *context,
                               (double)p->mean[c], (double)p->std[c]);
         }
     }
-    return GRAFT_OK;
+    const enum graft_status status = graft_transforms_check(context, &p->transforms);
+    return status == GRAFT_OK && graft_transforms_random(&p->transforms)
+               ? graft_fail(context, GRAFT_ERROR_ARGUMENT,
+                            "preprocessing has a random step; random steps are of the training pictures only")
+               : status;
 }
 
 bool graft_match_channels(struct graft_scratch *scratch, int32_t channels, struct graft_view *view)
@@ -104,64 +120,6 @@ bool graft_match_channels(struct graft_scratch *scratch, int32_t channels, struc
     view->channels = channels;
     view->stride = stride;
     return true;
-}
-
-/* Size after the resize: the short side as asked, the long one in proportion, rounded down. */
-static void resized_size(const struct graft_preprocess *preprocess, const struct graft_view *view,
-                         int32_t *width, int32_t *height)
-{
-    const int32_t side = preprocess->resize_short_side;
-    if (side == 0) {
-        *width = preprocess->crop_width;
-        *height = preprocess->crop_height;
-        return;
-    }
-    const bool upright = view->height >= view->width;
-    const int32_t small = upright ? view->width : view->height;
-    const int32_t large = upright ? view->height : view->width;
-    const int32_t scaled = (int32_t)((double)((int64_t)side * large) / small);
-    *width = upright ? side : scaled;
-    *height = upright ? scaled : side;
-}
-
-/* One axis of a centre crop of `size` to `crop`: what is cut off in front, or padded there. */
-struct placement {
-    int32_t cut;
-    int32_t pad;
-    int32_t count; /* pixels taken */
-};
-
-static struct placement place(int32_t size, int32_t crop)
-{
-    if (crop > size) {
-        return (struct placement){.cut = 0, .pad = (crop - size) / 2, .count = size};
-    }
-    /* Half to even, as Python rounds. */
-    return (struct placement){.cut = (int32_t)nearbyint((size - crop) / 2.0), .pad = 0, .count = crop};
-}
-
-bool graft_preprocess_view(struct graft_scratch *scratch, const struct graft_preprocess *preprocess,
-                           const struct graft_view *view, uint8_t *result)
-{
-    struct graft_view source = *view;
-    if (!graft_match_channels(scratch, preprocess->channels, &source)) {
-        return false;
-    }
-    struct graft_window window;
-    resized_size(preprocess, &source, &window.width, &window.height);
-    const struct placement across = place(window.width, preprocess->crop_width);
-    const struct placement down = place(window.height, preprocess->crop_height);
-    const size_t channels = (size_t)preprocess->channels;
-    const size_t stride = (size_t)preprocess->crop_width * channels;
-    window.x = across.cut;
-    window.y = down.cut;
-    window.columns = across.count;
-    window.rows = down.count;
-    if (window.columns < preprocess->crop_width || window.rows < preprocess->crop_height) {
-        memset(result, 0, stride * (size_t)preprocess->crop_height);
-    }
-    uint8_t *const corner = result + (size_t)down.pad * stride + (size_t)across.pad * channels;
-    return graft_resize_view(scratch, &source, preprocess->filter, &window, corner, stride);
 }
 
 static struct graft_view view_of(const struct graft_image *image)
@@ -218,26 +176,27 @@ enum graft_status graft_image_resize(struct graft_context *context, const struct
     return status;
 }
 
-enum graft_status graft_augment_image(struct graft_context *context,
-                                      const struct graft_preprocess *preprocess,
-                                      const struct graft_augment *augment, uint64_t seed, int64_t epoch,
-                                      int64_t sample, const struct graft_image *image, uint8_t *result)
+enum graft_status graft_transform_image(struct graft_context *context,
+                                        const struct graft_preprocess *preprocess,
+                                        const struct graft_transforms *transforms, uint64_t seed,
+                                        int64_t epoch, int64_t sample, const struct graft_image *image,
+                                        uint8_t *result)
 {
     enum graft_status status = graft_preprocess_check(context, preprocess);
     if (status == GRAFT_OK) {
         status = check_image(context, image);
     }
-    if (status == GRAFT_OK && augment) {
-        status = graft_augment_check(context, augment);
+    if (status == GRAFT_OK && transforms) {
+        status = graft_transforms_check(context, transforms);
     }
     if (status != GRAFT_OK) {
         return status;
     }
     struct graft_scratch scratch = {.context = context};
     const struct graft_view view = view_of(image);
-    const bool done =
-        augment ? graft_augment_view(&scratch, preprocess, augment, seed, epoch, sample, &view, result)
-                : graft_preprocess_view(&scratch, preprocess, &view, result);
+    const struct graft_draw draw = {seed, epoch, sample};
+    const bool done = graft_transforms_run(
+        &scratch, preprocess, transforms ? transforms : &preprocess->transforms, &draw, &view, result);
     graft_scratch_close(&scratch);
     return done ? GRAFT_OK : GRAFT_ERROR_MEMORY;
 }
@@ -246,7 +205,7 @@ enum graft_status graft_preprocess_image(struct graft_context *context,
                                          const struct graft_preprocess *preprocess,
                                          const struct graft_image *image, uint8_t *result)
 {
-    return graft_augment_image(context, preprocess, NULL, 0, 0, 0, image, result);
+    return graft_transform_image(context, preprocess, NULL, 0, 0, 0, image, result);
 }
 
 enum graft_status graft_preprocess_file(struct graft_context *context,
@@ -260,6 +219,7 @@ enum graft_status graft_preprocess_file(struct graft_context *context,
     struct graft_scratch scratch = {.context = context};
     const struct graft_decode_options options = {.channels = preprocess->channels,
                                                  .ignore_orientation = preprocess->ignore_orientation};
+    const struct graft_draw none = {0};
     struct graft_fault fault;
     struct graft_view view;
     size_t size = 0;
@@ -269,7 +229,7 @@ enum graft_status graft_preprocess_file(struct graft_context *context,
     }
     if (status != GRAFT_OK) {
         status = graft_fault_report(context, &fault);
-    } else if (!graft_preprocess_view(&scratch, preprocess, &view, result)) {
+    } else if (!graft_transforms_run(&scratch, preprocess, &preprocess->transforms, &none, &view, result)) {
         status = GRAFT_ERROR_MEMORY;
     }
     graft_scratch_close(&scratch);

@@ -2,7 +2,7 @@
 #include "train/card.h"
 
 #include "base/context.h"
-#include "io/json.h"
+#include "data/preprocess_json.h"
 
 #include <string.h>
 
@@ -68,23 +68,11 @@ static enum graft_status read_preprocess(struct graft_context *context, const ch
     json_t *object = NULL;
     if (graft_json_read(context, text, strlen(text), 0, file, &object, &error) == GRAFT_ERROR_MEMORY)
         return GRAFT_ERROR_MEMORY;
-    const json_t *const mean = json_object_get(object, "mean");
-    const json_t *const std = json_object_get(object, "std");
-    const char *const filter = json_string_value(json_object_get(object, "filter"));
-    enum graft_status status = GRAFT_OK;
-    preprocess->resize_short_side = (int32_t)json_integer_value(json_object_get(object, "resize_short_side"));
-    preprocess->crop_height = (int32_t)json_integer_value(json_object_get(object, "crop_height"));
-    preprocess->crop_width = (int32_t)json_integer_value(json_object_get(object, "crop_width"));
-    preprocess->channels = (int32_t)json_integer_value(json_object_get(object, "channels"));
-    for (size_t i = 0; i < 3; i++) {
-        preprocess->mean[i] = (float)json_number_value(json_array_get(mean, i));
-        preprocess->std[i] = (float)json_number_value(json_array_get(std, i));
-    }
-    preprocess->ignore_orientation = json_is_true(json_object_get(object, "ignore_orientation"));
-    if (!filter || graft_filter_find(context, filter, &preprocess->filter) != GRAFT_OK)
-        status = bad(context, file, KEY_PREPROCESS);
+    const enum graft_status status = json_is_object(object)
+                                         ? graft_preprocess_from_json(context, object, file, preprocess)
+                                         : bad(context, file, KEY_PREPROCESS);
     json_decref(object);
-    return status == GRAFT_OK ? graft_preprocess_check(context, preprocess) : status;
+    return status;
 }
 
 enum graft_status graft_card_read(struct graft_context *context, const struct graft_tensor_set *set,
@@ -124,28 +112,6 @@ static enum graft_status put(struct graft_context *context, struct graft_tensor_
     return status;
 }
 
-static struct graft_json three(const float values[3])
-{
-    struct graft_json list = graft_json_array();
-    for (int i = 0; i < 3; i++)
-        graft_json_append(&list, json_real((double)values[i]));
-    return list;
-}
-
-static struct graft_json describe(const struct graft_preprocess *p)
-{
-    struct graft_json object = graft_json_object(), mean = three(p->mean), std = three(p->std);
-    graft_json_set(&object, "resize_short_side", json_integer(p->resize_short_side));
-    graft_json_set(&object, "filter", json_string(graft_filter_name(p->filter)));
-    graft_json_set(&object, "crop_height", json_integer(p->crop_height));
-    graft_json_set(&object, "crop_width", json_integer(p->crop_width));
-    graft_json_set(&object, "channels", json_integer(p->channels));
-    graft_json_nest(&object, "mean", &mean);
-    graft_json_nest(&object, "std", &std);
-    graft_json_set(&object, "ignore_orientation", json_boolean(p->ignore_orientation));
-    return object;
-}
-
 enum graft_status graft_card_write(struct graft_context *context, const struct graft_card *card,
                                    struct graft_tensor_set *set)
 {
@@ -161,7 +127,7 @@ enum graft_status graft_card_write(struct graft_context *context, const struct g
     enum graft_status status = put(context, set, KEY_CLASSES, &names);
     if (status == GRAFT_OK)
         status = graft_tensor_set_put_text(set, KEY_NETWORK, card->network);
-    struct graft_json preprocess = describe(&card->preprocess);
+    struct graft_json preprocess = graft_preprocess_json(&card->preprocess);
     if (status == GRAFT_OK)
         status = put(context, set, KEY_PREPROCESS, &preprocess);
     graft_json_close(&preprocess);
@@ -173,14 +139,17 @@ enum graft_status graft_card_preprocess(struct graft_context *context, const str
 {
     const struct graft_model_preprocess *const p = &info->preprocess;
     const int32_t crop = input > 0 ? (int32_t)input : p->crop;
-    *preprocess = (struct graft_preprocess){.resize_short_side =
-                                                (int32_t)((int64_t)p->resize_short_side * crop / p->crop),
-                                            .crop_height = crop,
+    const int32_t short_side = (int32_t)((int64_t)p->resize_short_side * crop / p->crop);
+    enum graft_filter filter;
+    const enum graft_status status = graft_filter_find(context, p->filter, &filter);
+    if (status != GRAFT_OK)
+        return status;
+    *preprocess = (struct graft_preprocess){.crop_height = crop,
                                             .crop_width = crop,
                                             .channels = info->channels,
                                             .ignore_orientation = p->ignore_orientation,
                                             .mean = {p->mean[0], p->mean[1], p->mean[2]},
-                                            .std = {p->std[0], p->std[1], p->std[2]}};
-    const enum graft_status status = graft_filter_find(context, p->filter, &preprocess->filter);
-    return status == GRAFT_OK ? graft_preprocess_check(context, preprocess) : status;
+                                            .std = {p->std[0], p->std[1], p->std[2]},
+                                            .transforms = graft_transforms_usual(short_side, filter)};
+    return graft_preprocess_check(context, preprocess);
 }

@@ -2,7 +2,7 @@
 /* config.json of a run: every option as it was resolved, so that a run says what it is and can be resumed. */
 #include "base/context.h"
 #include "base/file.h"
-#include "io/json.h"
+#include "data/preprocess_json.h"
 #include "train/fit.h"
 
 #include <errno.h>
@@ -113,7 +113,6 @@ static void set_options(struct graft_json *config, const struct graft_fit_option
 enum graft_status graft_fit_config_write(struct graft_fit_job *job)
 {
     char path[PATH_MAX];
-    const struct graft_preprocess *const p = &job->card.preprocess;
     if (!join(path, sizeof path, job->options.out, "config.json"))
         return graft_fail(job->context, GRAFT_ERROR_ARGUMENT, "the path \"%s\" is too long",
                           job->options.out);
@@ -123,10 +122,8 @@ enum graft_status graft_fit_config_write(struct graft_fit_job *job)
     graft_json_set(&config, "graft", json_string(GRAFT_VERSION));
     graft_json_set(&config, "network", json_string(job->card.network));
     graft_json_nest(&config, "classes", &classes);
-    graft_json_set(&config, "preprocess",
-                   json_pack("{s:i,s:s,s:i,s:i}", "resize_short_side", (int)p->resize_short_side, "filter",
-                             graft_filter_name(p->filter), "crop_height", (int)p->crop_height, "crop_width",
-                             (int)p->crop_width));
+    struct graft_json preprocess = graft_preprocess_json(&job->card.preprocess);
+    graft_json_nest(&config, "preprocess", &preprocess);
     graft_json_set(&config, "images",
                    json_pack("{s:I,s:I,s:I}", "train",
                              (json_int_t)graft_dataset_count(job->dataset, GRAFT_SPLIT_TRAIN), "val",

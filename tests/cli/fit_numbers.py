@@ -229,7 +229,7 @@ class Numbers(Case):
         self.good("fit", "d", "--model", "tiny_convnet", "--device", "cpu", *rest)
         self.assertEqual(self.config("as large")["preprocess"]["crop_width"], 48)
         self.fit("squeeze", "--model", "squeezenet1_1", "--input", "63", "--batch", "2", "--epochs", "1")
-        self.assertEqual(self.config("squeeze")["preprocess"]["resize_short_side"], 63 * 256 // 224)
+        self.assertEqual(self.config("squeeze")["preprocess"]["transforms"][0]["short_side"], 63 * 256 // 224)
 
     def test_weights_may_want_pictures_as_stored(self):
         """A file turned by its orientation is taken as it lies if the weights' card says so, and else is turned."""

@@ -221,11 +221,12 @@ enum graft_status step_open_archive(struct world *world)
 /* One epoch of augmented pictures. */
 enum graft_status step_load_data(struct world *world)
 {
-    const struct graft_augment augment = graft_augment_default();
     struct graft_preprocess preprocess = graft_preprocess_imagenet();
-    preprocess.resize_short_side = 18;
+    preprocess.transforms.steps[0].resize.short_side = 18;
     preprocess.crop_height = preprocess.crop_width = 16;
-    const struct graft_loader_options options = {.batch = 3, .shuffle = true, .seed = 3, .augment = &augment};
+    const struct graft_transforms varied = graft_augment_default(&preprocess);
+    const struct graft_loader_options options = {
+        .batch = 3, .shuffle = true, .seed = 3, .transforms = &varied};
     const uint64_t before = world->bits;
     graft_loader_close(&world->loader);
     enum graft_status status =

@@ -114,7 +114,11 @@ static void coloured_files_become_grey(void **state)
 {
     struct graft_context *const context = *state;
     const struct graft_preprocess preprocess = {
-        .crop_height = 17, .crop_width = 22, .channels = 1, .std = {1, 1, 1}};
+        .crop_height = 17,
+        .crop_width = 22,
+        .channels = 1,
+        .std = {1, 1, 1},
+        .transforms = graft_transforms_usual(0, GRAFT_FILTER_BILINEAR)};
     struct graft_image stored = decode(context, jpeg_420, sizeof jpeg_420, NULL);
     char folder[128], path[256];
     test_folder(folder, sizeof folder);

@@ -53,7 +53,7 @@ static int remove_folder(void **state)
 static struct graft_preprocess small(void)
 {
     struct graft_preprocess result = graft_preprocess_imagenet();
-    result.resize_short_side = 12;
+    result.transforms = graft_transforms_usual(12, GRAFT_FILTER_BILINEAR);
     result.crop_height = 10;
     result.crop_width = 11;
     return result;
@@ -173,13 +173,12 @@ static void every_sample_comes_once_and_is_right(void **state)
 static void batches_do_not_depend_on_threads(void **state)
 {
     (void)state;
-    const struct graft_augment augment = {.random_crop = true,
-                                          .scale = {0.3f, 1},
-                                          .ratio = {0.75f, 1.3f},
-                                          .flip = 0.5f,
-                                          .brightness = 0.3f,
-                                          .contrast = 0.3f,
-                                          .saturation = 0.3f};
+    const struct graft_transforms varied = {
+        .count = 3,
+        .steps = {{.kind = GRAFT_TRANSFORM_RANDOM_CROP,
+                   .random_crop = {.scale = {0.3f, 1}, .ratio = {0.75f, 1.3f}}},
+                  {.kind = GRAFT_TRANSFORM_FLIP, .flip = {0.5f}},
+                  {.kind = GRAFT_TRANSFORM_JITTER, .jitter = {0.3f, 0.3f, 0.3f}}}};
     for (int augmented = 0; augmented < 2; augmented++) {
         uint64_t expected = 0, resumed = 0, second = 0;
         for (int threads = 1; threads <= 4; threads *= 2) {
@@ -188,7 +187,7 @@ static void batches_do_not_depend_on_threads(void **state)
                                                              .shuffle = true,
                                                              .seed = 11,
                                                              .ahead = ahead,
-                                                             .augment = augmented ? &augment : NULL};
+                                                             .transforms = augmented ? &varied : NULL};
                 struct opened o = open_all(threads, &options, NULL);
                 const uint64_t first = epoch_hash(&o, 7, 5, 0);
                 const uint64_t later = epoch_hash(&o, 7, 6, 0);
@@ -235,13 +234,16 @@ static void later_epochs_come_from_memory(void **state)
 static void varied_pictures_are_not_kept(void **state)
 {
     (void)state;
-    const struct graft_augment augment = {.flip = 0.5f, .brightness = 0.3f};
+    struct graft_transforms varied = graft_transforms_usual(12, GRAFT_FILTER_BILINEAR);
+    varied.steps[varied.count++] = (struct graft_transform){.kind = GRAFT_TRANSFORM_FLIP, .flip = {0.5f}};
+    varied.steps[varied.count++] =
+        (struct graft_transform){.kind = GRAFT_TRANSFORM_JITTER, .jitter = {.brightness = 0.3f}};
     uint64_t epochs[2][3];
     for (int kept = 0; kept < 2; kept++) {
         struct opened o =
             open_all(2,
                      &(struct graft_loader_options){
-                         .batch = 8, .seed = 4, .augment = &augment, .keep_limit = kept ? 1 << 20 : 0},
+                         .batch = 8, .seed = 4, .transforms = &varied, .keep_limit = kept ? 1 << 20 : 0},
                      NULL);
         for (int epoch = 0; epoch < 3; epoch++) {
             epochs[kept][epoch] = epoch_hash(&o, 8, epoch, 0);
@@ -289,8 +291,12 @@ static void idx_pictures_become_coloured(void **state)
                                         &(struct graft_dataset_options){.val_fraction = -1}, &o.dataset),
                      GRAFT_OK);
     for (int channels = 1; channels <= 3; channels += 2) {
-        const struct graft_preprocess preprocess = {
-            .crop_height = 3, .crop_width = 4, .channels = channels, .std = {1, 1, 1}};
+        const struct graft_preprocess preprocess = {.crop_height = 3,
+                                                    .crop_width = 4,
+                                                    .channels = channels,
+                                                    .std = {1, 1, 1},
+                                                    .transforms =
+                                                        graft_transforms_usual(0, GRAFT_FILTER_BILINEAR)};
         struct graft_batch batch;
         assert_int_equal(graft_loader_open(o.context, o.dataset, &preprocess,
                                            &(struct graft_loader_options){.batch = 4}, &o.loader),
@@ -381,12 +387,12 @@ static void idx_pictures_are_taken_as_they_lie(void **state)
     assert_int_equal(graft_context_open(&(struct graft_context_options){.threads = 2}, &context), GRAFT_OK);
     struct graft_dataset *dataset = NULL;
     assert_int_equal(graft_dataset_open(context, path, NULL, &dataset), GRAFT_OK);
-    struct graft_preprocess preprocess = {.resize_short_side = 28,
-                                          .crop_height = 28,
+    struct graft_preprocess preprocess = {.crop_height = 28,
                                           .crop_width = 28,
                                           .channels = 1,
                                           .mean = {0.1307f},
-                                          .std = {0.3081f}};
+                                          .std = {0.3081f},
+                                          .transforms = graft_transforms_usual(28, GRAFT_FILTER_BILINEAR)};
     struct graft_loader *loader = NULL;
     const struct graft_loader_options options = {.split = GRAFT_SPLIT_TEST, .batch = 100, .shuffle = true};
     assert_int_equal(graft_loader_open(context, dataset, &preprocess, &options, &loader), GRAFT_OK);

@@ -118,8 +118,7 @@ static struct graft_preprocess plain(int32_t side, enum graft_filter filter, int
                                      int32_t channels)
 {
     struct graft_preprocess result = graft_preprocess_imagenet();
-    result.resize_short_side = side;
-    result.filter = filter;
+    result.transforms = graft_transforms_usual(side, filter);
     result.crop_height = height;
     result.crop_width = width;
     result.channels = channels;
@@ -255,14 +254,16 @@ static void augmented_pixels_are_pillows(void **state)
     struct graft_image source = drawn(97, 61, 3);
     uint8_t result[32 * 24 * 3];
     for (size_t i = 0; i < 9; i++) {
-        struct graft_augment augment = graft_augment_default();
-        augment.brightness = cases[i / 3].brightness;
-        augment.contrast = cases[i / 3].contrast;
-        augment.saturation = cases[i / 3].saturation;
         const struct graft_preprocess preprocess =
             plain(10, GRAFT_FILTER_BILINEAR, 24, 32, cases[i / 3].channels);
+        struct graft_transforms varied = graft_augment_default(&preprocess);
+        varied.steps[varied.count++] =
+            (struct graft_transform){.kind = GRAFT_TRANSFORM_JITTER,
+                                     .jitter = {.brightness = cases[i / 3].brightness,
+                                                .contrast = cases[i / 3].contrast,
+                                                .saturation = cases[i / 3].saturation}};
         const int64_t sample = (int64_t)(i % 3);
-        assert_int_equal(graft_augment_image(context, &preprocess, &augment, 7, 3, sample, &source, result),
+        assert_int_equal(graft_transform_image(context, &preprocess, &varied, 7, 3, sample, &source, result),
                          GRAFT_OK);
         assert_true(hash(result, (size_t)(32 * 24 * cases[i / 3].channels)) == cases[i / 3].expected[i % 3]);
     }
@@ -274,10 +275,10 @@ static void augmented_pixels_are_pillows(void **state)
 static void crops_that_cannot_be_are_the_middle(void **state)
 {
     struct graft_context *const context = *state;
-    struct graft_augment augment = graft_augment_default();
     const struct graft_preprocess preprocess = plain(8, GRAFT_FILTER_BILINEAR, 6, 7, 3);
-    augment.scale[0] = 1;
-    augment.flip = 0;
+    struct graft_transforms varied = graft_augment_default(&preprocess);
+    varied.count = 1;
+    varied.steps[0].random_crop.scale[0] = 1;
     for (int tall = 0; tall < 2; tall++) {
         struct graft_image source = drawn(tall ? 10 : 100, tall ? 100 : 10, 3), resized;
         struct graft_image part = {.width = tall ? 10 : 13, .height = tall ? 13 : 10, .channels = 3};
@@ -289,7 +290,7 @@ static void crops_that_cannot_be_are_the_middle(void **state)
                    (size_t)(part.width * 3));
         }
         assert_int_equal(graft_image_resize(context, &part, GRAFT_FILTER_BILINEAR, 7, 6, &resized), GRAFT_OK);
-        assert_int_equal(graft_augment_image(context, &preprocess, &augment, 1, 0, 5, &source, result),
+        assert_int_equal(graft_transform_image(context, &preprocess, &varied, 1, 0, 5, &source, result),
                          GRAFT_OK);
         assert_memory_equal(result, resized.pixels, sizeof result);
         graft_image_close(context, &resized);
@@ -304,11 +305,12 @@ static void flips_are_fair_and_exact(void **state)
     struct graft_context *const context = *state;
     struct graft_image source = drawn(7, 6, 3);
     const struct graft_preprocess preprocess = plain(6, GRAFT_FILTER_BILINEAR, 6, 7, 3);
-    const struct graft_augment augment = {.flip = 0.5f};
+    struct graft_transforms varied = preprocess.transforms;
+    varied.steps[varied.count++] = (struct graft_transform){.kind = GRAFT_TRANSFORM_FLIP, .flip = {0.5f}};
     int flipped = 0;
     for (int64_t sample = 0; sample < 1000; sample++) {
         uint8_t result[7 * 6 * 3];
-        assert_int_equal(graft_augment_image(context, &preprocess, &augment, 1, 0, sample, &source, result),
+        assert_int_equal(graft_transform_image(context, &preprocess, &varied, 1, 0, sample, &source, result),
                          GRAFT_OK);
         const bool turned = memcmp(result, source.pixels, sizeof result) != 0;
         for (int i = 0; i < 42; i++) {
@@ -320,9 +322,9 @@ static void flips_are_fair_and_exact(void **state)
     assert_in_range(flipped, 440, 560); /* 500 ± 3.8 standard deviations */
     flipped = 0;
     for (int64_t sample = 0; sample < 1000; sample++) {
-        const struct graft_augment often = {.flip = 0.9f};
+        varied.steps[2].flip.probability = 0.9f;
         uint8_t result[7 * 6 * 3];
-        assert_int_equal(graft_augment_image(context, &preprocess, &often, 1, 0, sample, &source, result),
+        assert_int_equal(graft_transform_image(context, &preprocess, &varied, 1, 0, sample, &source, result),
                          GRAFT_OK);
         flipped += memcmp(result, source.pixels, sizeof result) != 0;
     }
@@ -340,8 +342,8 @@ static void extreme_shapes_are_resized(void **state)
         for (int filter = 0; filter < 5; filter++) {
             const struct graft_preprocess preprocess = plain(40, (enum graft_filter)filter, 32, 32, 3);
             assert_int_equal(graft_preprocess_image(context, &preprocess, &source, result), GRAFT_OK);
-            const struct graft_augment augment = graft_augment_default();
-            assert_int_equal(graft_augment_image(context, &preprocess, &augment, 1, 2, 3, &source, result),
+            const struct graft_transforms varied = graft_augment_default(&preprocess);
+            assert_int_equal(graft_transform_image(context, &preprocess, &varied, 1, 2, 3, &source, result),
                              GRAFT_OK);
         }
         free(source.pixels);
@@ -365,13 +367,13 @@ static void senseless_requests_are_refused(void **state)
     preprocess.std[1] = 0;
     assert_int_equal(graft_preprocess_check(context, &preprocess), GRAFT_ERROR_ARGUMENT);
     preprocess = plain(8, GRAFT_FILTER_BOX, 8, 8, 3);
-    struct graft_augment augment = graft_augment_default();
-    augment.scale[0] = 0;
-    assert_int_equal(graft_augment_image(context, &preprocess, &augment, 0, 0, 0, &source, pixels),
+    struct graft_transforms varied = graft_augment_default(&preprocess);
+    varied.steps[0].random_crop.scale[0] = 0;
+    assert_int_equal(graft_transform_image(context, &preprocess, &varied, 0, 0, 0, &source, pixels),
                      GRAFT_ERROR_ARGUMENT);
-    augment = graft_augment_default();
-    augment.flip = NAN;
-    assert_int_equal(graft_augment_image(context, &preprocess, &augment, 0, 0, 0, &source, pixels),
+    varied = graft_augment_default(&preprocess);
+    varied.steps[1].flip.probability = NAN;
+    assert_int_equal(graft_transform_image(context, &preprocess, &varied, 0, 0, 0, &source, pixels),
                      GRAFT_ERROR_ARGUMENT);
     enum graft_filter filter = GRAFT_FILTER_BOX;
     assert_int_equal(graft_filter_find(context, "lanczos", &filter), GRAFT_OK);

@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Steps of a list of transforms. A kind of step is a file transform_NAME.c with a row, and a line in the
+ * table of transform.c: from the fields of the row come its checks and its JSON.
+ */
+#ifndef GRAFT_SRC_DATA_TRANSFORM_H
+#define GRAFT_SRC_DATA_TRANSFORM_H
+
+#include "base/random.h"
+#include "data/preprocess.h"
+#include "data/resize.h"
+
+enum graft_transform_field_type {
+    GRAFT_FIELD_INTEGER, /* int32_t */
+    GRAFT_FIELD_REAL,    /* float */
+    GRAFT_FIELD_RANGE,   /* float[2], the lower bound first */
+    GRAFT_FIELD_FILTER   /* enum graft_filter */
+};
+
+struct graft_transform_field {
+    const char *name; /* in JSON */
+    enum graft_transform_field_type type;
+    size_t offset;      /* in struct graft_transform */
+    double least, most; /* of numbers */
+};
+
+#define GRAFT_TRANSFORM_FIELDS 4
+
+struct graft_picture;
+
+struct graft_transform_row {
+    const char *name;
+    struct graft_transform_field fields[GRAFT_TRANSFORM_FIELDS]; /* ended by a NULL name, or full */
+    bool random;
+    /* False: no memory. */
+    bool (*apply)(struct graft_picture *picture, const struct graft_transform *step);
+};
+
+extern const struct graft_transform_row graft_transform_resize, graft_transform_center_crop,
+    graft_transform_random_crop, graft_transform_flip, graft_transform_jitter;
+
+/* NULL for a number that is none. */
+const struct graft_transform_row *graft_transform_row(enum graft_transform_kind kind);
+
+/* One axis of a crop: what is cut off in front, or padded there, and how many pixels are taken. */
+struct graft_placement {
+    int32_t cut, pad, count;
+};
+
+/*
+ * A picture on its way. Resizes wait: `view` is what there is, [height, width] what it is to become, and the
+ * frame the part of that which is needed; so only that part is computed.
+ */
+struct graft_picture {
+    struct graft_scratch *scratch;
+    const struct graft_preprocess *preprocess;
+    struct graft_random random;
+    uint8_t *result; /* [crop_height, crop_width, channels] */
+    struct graft_view view;
+    uint8_t *pixels; /* the view's, if they are this picture's own and may be changed; else NULL */
+    uint8_t *at;     /* the memory that the view lies in, if it is the picture's own; else NULL */
+    int32_t height, width;
+    enum graft_filter filter;
+    int32_t frame_height, frame_width;
+    struct graft_placement down, across;
+};
+
+/* Computes what waits: afterwards `pixels` are [height, width, channels] without gaps. */
+bool graft_picture_settle(struct graft_picture *picture);
+/* Nothing waits: the picture has the size of its view. */
+bool graft_picture_settled(const struct graft_picture *picture);
+/* Becomes height × width, all of which is needed. */
+void graft_picture_resize(struct graft_picture *picture, int32_t height, int32_t width,
+                          enum graft_filter filter);
+/* In [low, high). */
+double graft_picture_draw(struct graft_picture *picture, double low, double high);
+
+#endif

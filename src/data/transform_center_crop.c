@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: MIT */
+/* The middle of a picture, as torchvision's CenterCrop. */
+#include "data/transform.h"
+
+#include <math.h>
+
+static struct graft_placement place(int32_t size, int32_t crop)
+{
+    if (crop > size) {
+        return (struct graft_placement){.cut = 0, .pad = (crop - size) / 2, .count = size};
+    }
+    /* Half to even, as Python rounds. */
+    return (struct graft_placement){.cut = (int32_t)nearbyint((size - crop) / 2.0), .pad = 0, .count = crop};
+}
+
+static bool apply(struct graft_picture *picture, const struct graft_transform *step)
+{
+    const struct graft_preprocess *const p = picture->preprocess;
+    (void)step;
+    const bool whole = picture->frame_height == picture->height && picture->frame_width == picture->width;
+    if (!whole && !graft_picture_settle(picture)) {
+        return false;
+    }
+    picture->frame_height = p->crop_height;
+    picture->frame_width = p->crop_width;
+    picture->down = place(picture->height, p->crop_height);
+    picture->across = place(picture->width, p->crop_width);
+    return true;
+}
+
+const struct graft_transform_row graft_transform_center_crop = {.name = "center_crop", .apply = apply};
