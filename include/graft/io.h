@@ -65,30 +65,35 @@ GRAFT_API bool graft_tensor_set_text_at(const struct graft_tensor_set *set, size
  * of file), GRAFT_ERROR_NUMERIC (a value that does not fit), GRAFT_ERROR_UNSUPPORTED (other element types,
  * more than GRAFT_MAX_RANK dimensions), GRAFT_ERROR_MEMORY.
  */
-GRAFT_API GRAFT_MUST_CHECK enum graft_status graft_safetensors_load(struct graft_context *context,
-                                                                    const char *path,
-                                                                    struct graft_tensor_set **set);
+GRAFT_API GRAFT_MUST_CHECK enum graft_status
+graft_safetensors_load(struct graft_context *context, const char *path, struct graft_tensor_set **set);
 /*
  * Writes a set (f32, f64, i32, u8) as a safetensors file, whole or not at all: on failure an old file is
  * unchanged. GRAFT_ERROR_IO, GRAFT_ERROR_ARGUMENT (a name or text that is not UTF-8, a tensor called
  * `__metadata__`), GRAFT_ERROR_UNSUPPORTED (a header above 100,000,000 bytes), GRAFT_ERROR_MEMORY.
  */
-GRAFT_API GRAFT_MUST_CHECK enum graft_status graft_safetensors_save(struct graft_context *context,
-                                                                    const char *path,
-                                                                    const struct graft_tensor_set *set);
+GRAFT_API GRAFT_MUST_CHECK enum graft_status
+graft_safetensors_save(struct graft_context *context, const char *path, const struct graft_tensor_set *set);
+
+/* The same with f32 stored as F16, rounded to the nearest. Also GRAFT_ERROR_NUMERIC: a number is too large.
+ */
+GRAFT_API GRAFT_MUST_CHECK enum graft_status graft_safetensors_save_half(struct graft_context *context,
+                                                                         const char *path,
+                                                                         const struct graft_tensor_set *set);
 
 /*
- * Reads a file that PyTorch has saved, in the zip container or the old one, into a new set, which the caller closes;
- * NULL on failure. The pickle in it is read, never executed: it may hold the types and names that PyTorch's
- * weights-only loader takes, all others are refused. A state dict within other dicts (`state_dict`, `model`, …) is
- * found; views are resolved; elements become those of graft_safetensors_load. Statuses as there.
+ * Reads a file that PyTorch has saved, in the zip container or the old one, into a new set, which the caller
+ * closes; NULL on failure. The pickle in it is read, never executed: it may hold the types and names that
+ * PyTorch's weights-only loader takes, all others are refused. A state dict within other dicts (`state_dict`,
+ * `model`, …) is found; views are resolved; elements become those of graft_safetensors_load. Statuses as
+ * there.
  */
-GRAFT_API GRAFT_MUST_CHECK enum graft_status graft_pytorch_load(struct graft_context *context, const char *path,
-                                                                struct graft_tensor_set **set);
+GRAFT_API GRAFT_MUST_CHECK enum graft_status
+graft_pytorch_load(struct graft_context *context, const char *path, struct graft_tensor_set **set);
 
 /* Reads a file of weights of whichever of these kinds it is, told by its content. */
-GRAFT_API GRAFT_MUST_CHECK enum graft_status graft_tensor_set_load(struct graft_context *context, const char *path,
-                                                                   struct graft_tensor_set **set);
+GRAFT_API GRAFT_MUST_CHECK enum graft_status
+graft_tensor_set_load(struct graft_context *context, const char *path, struct graft_tensor_set **set);
 
 /* Writes one tensor (f32, f64, i32, u8) as a NumPy file, whole or not at all. GRAFT_ERROR_IO,
  * GRAFT_ERROR_SHAPE, GRAFT_ERROR_MEMORY. */

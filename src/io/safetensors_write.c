@@ -11,10 +11,22 @@
 #include "io/json.h"
 #include "io/stored.h"
 
+#include <math.h>
 #include <string.h>
 
 static const size_t widths[] = {8, 4, 2, 1};
 enum { WIDTHS = sizeof widths / sizeof widths[0] };
+
+/* How a tensor is stored: as it is, or f32 as halves. */
+static enum graft_stored stored_as(const struct graft_desc *desc, bool half)
+{
+    return half && desc->dtype == GRAFT_DTYPE_F32 ? GRAFT_STORED_F16 : graft_stored_for(desc->dtype);
+}
+
+static uint64_t stored_bytes(const struct graft_desc *desc, bool half)
+{
+    return (uint64_t)graft_shape_count(&desc->shape) * graft_stored_size(stored_as(desc, half));
+}
 
 static enum graft_status put_texts(struct graft_context *context, struct graft_json *header,
                                    const struct graft_tensor_set *set)
@@ -36,18 +48,18 @@ static enum graft_status put_texts(struct graft_context *context, struct graft_j
 }
 
 static enum graft_status put_tensor(struct graft_context *context, struct graft_json *header,
-                                    const struct graft_named_tensor *tensor, uint64_t begin)
+                                    const struct graft_named_tensor *tensor, bool half, uint64_t begin)
 {
     if (strcmp(tensor->name, GRAFT_SAFETENSORS_METADATA) == 0) {
         return graft_fail(context, GRAFT_ERROR_ARGUMENT, "no tensor can be called %s in a safetensors file",
                           tensor->name);
     }
-    const uint64_t end = begin + graft_desc_bytes(&tensor->desc);
+    const uint64_t end = begin + stored_bytes(&tensor->desc, half);
     struct graft_json shape = graft_json_array(), value = graft_json_object();
     for (int32_t i = 0; i < tensor->desc.shape.rank; i++) {
         graft_json_append(&shape, json_integer(tensor->desc.shape.dim[i]));
     }
-    graft_json_set(&value, "dtype", json_string(graft_stored_name(graft_stored_for(tensor->desc.dtype))));
+    graft_json_set(&value, "dtype", json_string(graft_stored_name(stored_as(&tensor->desc, half))));
     graft_json_nest(&value, "shape", &shape);
     graft_json_set(&value, "data_offsets", json_pack("[I, I]", (json_int_t)begin, (json_int_t)end));
     graft_json_nest(header, tensor->name, &value);
@@ -56,16 +68,16 @@ static enum graft_status put_tensor(struct graft_context *context, struct graft_
 
 /* The header as text, padded so that the data begin at a multiple of 8; released with graft_release. */
 static enum graft_status make_header(struct graft_context *context, const struct graft_tensor_set *set,
-                                     char **text, size_t *length)
+                                     bool half, char **text, size_t *length)
 {
     const size_t count = graft_tensor_set_count(set);
     uint64_t next[WIDTHS] = {0}; /* where the next tensor of that width goes */
     for (size_t i = 0; i < count; i++) {
         const struct graft_desc *const desc = &graft_tensor_set_at(set, i)->desc;
         for (int w = 0; w + 1 < WIDTHS; w++) {
-            if (graft_dtype_size(desc->dtype) >= widths[w]) {
+            if (graft_stored_size(stored_as(desc, half)) >= widths[w]) {
                 for (int behind = w + 1; behind < WIDTHS; behind++) {
-                    next[behind] += graft_desc_bytes(desc);
+                    next[behind] += stored_bytes(desc, half);
                 }
                 break;
             }
@@ -76,11 +88,11 @@ static enum graft_status make_header(struct graft_context *context, const struct
     for (size_t i = 0; i < count && status == GRAFT_OK; i++) {
         const struct graft_named_tensor *const tensor = graft_tensor_set_at(set, i);
         int w = 0;
-        while (graft_dtype_size(tensor->desc.dtype) != widths[w]) {
+        while (graft_stored_size(stored_as(&tensor->desc, half)) != widths[w]) {
             w++;
         }
-        status = put_tensor(context, &header, tensor, next[w]);
-        next[w] += graft_desc_bytes(&tensor->desc);
+        status = put_tensor(context, &header, tensor, half, next[w]);
+        next[w] += stored_bytes(&tensor->desc, half);
     }
     char *bare = NULL;
     size_t bare_length = 0;
@@ -101,8 +113,41 @@ static enum graft_status make_header(struct graft_context *context, const struct
     return GRAFT_OK;
 }
 
+/* Rounds to halves, a piece at a time. */
+static enum graft_status write_halves(struct graft_file_writer *writer,
+                                      const struct graft_named_tensor *tensor)
+{
+    uint16_t halves[4096];
+    const float *const data = tensor->data;
+    const int64_t count = graft_shape_count(&tensor->desc.shape),
+                  piece = (int64_t)(sizeof halves / sizeof halves[0]);
+    enum graft_status status = GRAFT_OK;
+    for (int64_t at = 0; at < count && status == GRAFT_OK; at += piece) {
+        const int64_t here = graft_min_i64(piece, count - at);
+        for (int64_t i = 0; i < here; i++) {
+            halves[i] = graft_half_of_float(data[at + i]);
+            if (isfinite(data[at + i]) && (halves[i] & 0x7fffu) == 0x7c00u) {
+                return graft_fail(
+                    writer->context, GRAFT_ERROR_NUMERIC,
+                    "element %lld of tensor '%.200s', %g, is too large for f16; store it as f32",
+                    (long long)(at + i), tensor->name, (double)data[at + i]);
+            }
+        }
+        status = graft_file_writer_write(writer, halves, (size_t)here * sizeof halves[0]);
+    }
+    return status;
+}
+
+static enum graft_status write_tensor(struct graft_file_writer *writer,
+                                      const struct graft_named_tensor *tensor, bool half)
+{
+    return stored_as(&tensor->desc, half) == GRAFT_STORED_F16
+               ? write_halves(writer, tensor)
+               : graft_file_writer_write(writer, tensor->data, (size_t)graft_desc_bytes(&tensor->desc));
+}
+
 static enum graft_status write_all(struct graft_file_writer *writer, const struct graft_tensor_set *set,
-                                   const char *header, size_t length)
+                                   bool half, const char *header, size_t length)
 {
     uint8_t prefix[8];
     for (int i = 0; i < 8; i++) {
@@ -115,21 +160,20 @@ static enum graft_status write_all(struct graft_file_writer *writer, const struc
     for (int w = 0; w < WIDTHS; w++) {
         for (size_t i = 0; i < graft_tensor_set_count(set) && status == GRAFT_OK; i++) {
             const struct graft_named_tensor *const tensor = graft_tensor_set_at(set, i);
-            if (graft_dtype_size(tensor->desc.dtype) == widths[w]) {
-                status =
-                    graft_file_writer_write(writer, tensor->data, (size_t)graft_desc_bytes(&tensor->desc));
+            if (graft_stored_size(stored_as(&tensor->desc, half)) == widths[w]) {
+                status = write_tensor(writer, tensor, half);
             }
         }
     }
     return status;
 }
 
-enum graft_status graft_safetensors_save(struct graft_context *context, const char *path,
-                                         const struct graft_tensor_set *set)
+static enum graft_status save(struct graft_context *context, const char *path,
+                              const struct graft_tensor_set *set, bool half)
 {
     char *header = NULL;
     size_t length = 0;
-    enum graft_status status = make_header(context, set, &header, &length);
+    enum graft_status status = make_header(context, set, half, &header, &length);
     if (status != GRAFT_OK) {
         return graft_fail_prefix(context, status, "'%s'", path);
     }
@@ -142,7 +186,7 @@ enum graft_status graft_safetensors_save(struct graft_context *context, const ch
         status = graft_file_writer_open(context, path, &writer);
     }
     if (status == GRAFT_OK) {
-        status = write_all(&writer, set, header, length);
+        status = write_all(&writer, set, half, header, length);
     }
     if (status == GRAFT_OK) {
         status = graft_file_writer_commit(&writer);
@@ -151,4 +195,16 @@ enum graft_status graft_safetensors_save(struct graft_context *context, const ch
     }
     graft_release(context, header);
     return status;
+}
+
+enum graft_status graft_safetensors_save(struct graft_context *context, const char *path,
+                                         const struct graft_tensor_set *set)
+{
+    return save(context, path, set, false);
+}
+
+enum graft_status graft_safetensors_save_half(struct graft_context *context, const char *path,
+                                              const struct graft_tensor_set *set)
+{
+    return save(context, path, set, true);
 }

@@ -40,11 +40,16 @@ const char *graft_stored_name(enum graft_stored stored)
 enum graft_stored graft_stored_for(enum graft_dtype dtype)
 {
     switch (dtype) {
-    case GRAFT_DTYPE_NONE: return GRAFT_STORED_NONE;
-    case GRAFT_DTYPE_F32: return GRAFT_STORED_F32;
-    case GRAFT_DTYPE_F64: return GRAFT_STORED_F64;
-    case GRAFT_DTYPE_I32: return GRAFT_STORED_I32;
-    case GRAFT_DTYPE_U8: return GRAFT_STORED_U8;
+    case GRAFT_DTYPE_NONE:
+        return GRAFT_STORED_NONE;
+    case GRAFT_DTYPE_F32:
+        return GRAFT_STORED_F32;
+    case GRAFT_DTYPE_F64:
+        return GRAFT_STORED_F64;
+    case GRAFT_DTYPE_I32:
+        return GRAFT_STORED_I32;
+    case GRAFT_DTYPE_U8:
+        return GRAFT_STORED_U8;
     }
     return GRAFT_STORED_NONE;
 }
@@ -74,6 +79,33 @@ float graft_float_of_half(uint16_t half)
     const uint32_t bits = sign | wide << 23 | mantissa << 13;
     memcpy(&result, &bits, sizeof result);
     return result;
+}
+
+uint16_t graft_half_of_float(float value)
+{
+    uint32_t bits = 0;
+    memcpy(&bits, &value, sizeof bits);
+    const uint16_t sign = (uint16_t)(bits >> 16 & 0x8000u);
+    const uint32_t magnitude = bits & 0x7fffffffu;
+    if (magnitude > 0x7f800000u) {
+        return sign | 0x7e00u; /* NaN */
+    }
+    if (magnitude >= 0x477ff000u) {
+        return sign | 0x7c00u;
+    }
+    const int exponent = (int)(magnitude >> 23) - 127;
+    if (exponent < -25) {
+        return sign;
+    }
+    /* The significand with its leading one, and how many of its bits fall away: more below 2^−14. */
+    const uint32_t significand = (magnitude & 0x7fffffu) | 0x800000u;
+    const int shift = exponent < -14 ? -1 - exponent : 13;
+    const uint32_t kept = significand >> shift, rest = significand & ((1u << shift) - 1),
+                   tie = 1u << (shift - 1);
+    const uint32_t rounded = kept + (rest > tie || (rest == tie && (kept & 1) != 0));
+    /* A carry out of the significand goes into the exponent, as it should. */
+    const uint32_t biased = exponent < -14 ? 0 : (uint32_t)(exponent + 14) << 10;
+    return (uint16_t)(sign | (biased + rounded));
 }
 
 static uint64_t convert_floats(enum graft_stored stored, uint64_t count, const uint8_t *from, float *to)
@@ -109,18 +141,24 @@ static int64_t read_integer(enum graft_stored stored, const uint8_t *from)
     const size_t size = graft_stored_size(stored);
     memcpy(&bits, from, size);
     switch (stored) {
-    case GRAFT_STORED_I8: return (int8_t)bits;
-    case GRAFT_STORED_I16: return (int16_t)bits;
-    case GRAFT_STORED_I32: return (int32_t)bits;
-    case GRAFT_STORED_I64: return (int64_t)bits;
-    default: return bits > INT64_MAX ? INT64_MAX : (int64_t)bits;
+    case GRAFT_STORED_I8:
+        return (int8_t)bits;
+    case GRAFT_STORED_I16:
+        return (int16_t)bits;
+    case GRAFT_STORED_I32:
+        return (int32_t)bits;
+    case GRAFT_STORED_I64:
+        return (int64_t)bits;
+    default:
+        return bits > INT64_MAX ? INT64_MAX : (int64_t)bits;
     }
 }
 
 uint64_t graft_stored_convert(enum graft_stored stored, uint64_t count, const uint8_t *from, void *to)
 {
     switch (stored) {
-    case GRAFT_STORED_NONE: return 0;
+    case GRAFT_STORED_NONE:
+        return 0;
     case GRAFT_STORED_F32:
     case GRAFT_STORED_I32:
     case GRAFT_STORED_U8:
@@ -135,8 +173,10 @@ uint64_t graft_stored_convert(enum graft_stored stored, uint64_t count, const ui
         return count;
     case GRAFT_STORED_F64:
     case GRAFT_STORED_F16:
-    case GRAFT_STORED_BF16: return convert_floats(stored, count, from, to);
-    default: break;
+    case GRAFT_STORED_BF16:
+        return convert_floats(stored, count, from, to);
+    default:
+        break;
     }
     const size_t size = graft_stored_size(stored);
     for (uint64_t i = 0; i < count; i++) {

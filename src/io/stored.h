@@ -39,6 +39,8 @@ uint64_t graft_stored_convert(enum graft_stored stored, uint64_t count, const ui
 
 /* Widens one half-precision number (IEEE 754 binary16); exact. */
 float graft_float_of_half(uint16_t half);
+/* The nearest half, to even where two are as near; infinite from 65520 on. */
+uint16_t graft_half_of_float(float value);
 
 static inline uint64_t graft_read_u64(const uint8_t *from)
 {

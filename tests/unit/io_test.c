@@ -133,6 +133,31 @@ static void check_layout(struct graft_context *context, int64_t O, int64_t I, in
     graft_release(context, bytes_turned);
 }
 
+/* Each half is the nearest of itself; what lies between two goes to the nearer one, from the middle to the even one. */
+static void floats_are_rounded_to_halves(void **state)
+{
+    (void)state;
+    for (uint32_t half = 0; half < 0x10000; half++) {
+        const float value = graft_float_of_half((uint16_t)half);
+        if (isnan(value)) {
+            assert_true(isnan(graft_float_of_half(graft_half_of_float(value))));
+            continue;
+        }
+        assert_int_equal(graft_half_of_float(value), half);
+        if ((half & 0x7fff) >= 0x7bff) { /* the largest, and infinity */
+            continue;
+        }
+        const float next = graft_float_of_half((uint16_t)(half + 1)), middle = value + (next - value) / 2;
+        assert_int_equal(graft_half_of_float(nextafterf(middle, value)), half);
+        assert_int_equal(graft_half_of_float(middle), (half & 1) != 0 ? half + 1 : half);
+        assert_int_equal(graft_half_of_float(nextafterf(middle, next)), half + 1);
+    }
+    assert_int_equal(graft_half_of_float(65519.996f), 0x7bff);
+    assert_int_equal(graft_half_of_float(65520.0f), 0x7c00);
+    assert_int_equal(graft_half_of_float(-1e30f), 0xfc00);
+    assert_int_equal(graft_half_of_float(0x1p-149f), 0);
+}
+
 static void layouts_are_turned_and_turned_back(void **state)
 {
     check_layout(*state, 1, 1, 1, 1);
@@ -374,6 +399,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_set_keeps_order_and_finds_names, test_open_context,
                                         test_close_context),
         cmocka_unit_test(halves_are_widened_exactly),
+        cmocka_unit_test(floats_are_rounded_to_halves),
         cmocka_unit_test_setup_teardown(layouts_are_turned_and_turned_back, test_open_context,
                                         test_close_context),
         cmocka_unit_test_setup_teardown(numpy_files_are_as_numpy_writes_them, test_open_context,

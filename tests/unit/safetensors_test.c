@@ -374,6 +374,36 @@ static void what_is_written_is_read_back(void **state)
     test_folder_remove(folder);
 }
 
+/* In halves a file is half as large, and what is read back is each number rounded; others stay as they are.
+ */
+static void weights_are_written_as_halves(void **state)
+{
+    struct graft_context *const context = *state;
+    char folder[] = "/tmp/graft-test-XXXXXX", path[64];
+    assert_non_null(mkdtemp(folder));
+    (void)snprintf(path, sizeof path, "%s/half.safetensors", folder);
+    static const float reals[3] = {1.0f, 0.1f, -65504.0f};
+    static const int32_t numbers[2] = {70000, -1};
+    const struct graft_desc real = {GRAFT_DTYPE_F32, graft_shape_of(1, 3)},
+                            number = {GRAFT_DTYPE_I32, graft_shape_of(1, 2)};
+    struct graft_tensor_set *set = NULL, *back = NULL;
+    assert_int_equal(graft_tensor_set_open(context, &set), GRAFT_OK);
+    assert_int_equal(graft_tensor_set_add(set, "reals", &real, reals), GRAFT_OK);
+    assert_int_equal(graft_tensor_set_add(set, "numbers", &number, numbers), GRAFT_OK);
+    assert_int_equal(graft_safetensors_save_half(context, path, set), GRAFT_OK);
+    assert_int_equal(graft_safetensors_load(context, path, &back), GRAFT_OK);
+    const float *const read = graft_tensor_set_find(back, "reals")->data;
+    assert_true(read[0] == 1.0f && read[1] == 0x1.998p-4f && read[2] == -65504.0f); /* 0.1 has 11 bits then */
+    assert_memory_equal(graft_tensor_set_find(back, "numbers")->data, numbers, sizeof numbers);
+    graft_tensor_set_close(&back);
+    ((float *)graft_tensor_set_find(set, "reals")->data)[1] = 70000.0f;
+    assert_int_equal(graft_safetensors_save_half(context, path, set), GRAFT_ERROR_NUMERIC);
+    assert_non_null(strstr(graft_context_error(context), "'reals'"));
+    graft_tensor_set_close(&set);
+    assert_int_equal(unlink(path), 0);
+    assert_int_equal(rmdir(folder), 0);
+}
+
 static void what_cannot_be_written_leaves_the_old_file(void **state)
 {
     struct graft_context *const context = *state;
@@ -566,6 +596,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(numbers_that_do_not_fit_are_refused, test_open_context,
                                         test_close_context),
         cmocka_unit_test_setup_teardown(what_is_written_is_read_back, test_open_context, test_close_context),
+        cmocka_unit_test_setup_teardown(weights_are_written_as_halves, test_open_context, test_close_context),
         cmocka_unit_test_setup_teardown(what_cannot_be_written_leaves_the_old_file, test_open_context,
                                         test_close_context),
         cmocka_unit_test(every_failing_allocation_is_reported),
