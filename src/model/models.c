@@ -32,6 +32,13 @@
                    .mean = {0.485f, 0.456f, 0.406f}, \
                    .std = {0.229f, 0.224f, 0.225f},  \
                    .ignore_orientation = true}
+#define SHIPPED                                      \
+    .channels = 3, .classes = 100,                   \
+    .preprocess = {.resize_short_side = 146,         \
+                   .filter = "bilinear",             \
+                   .crop = 128,                      \
+                   .mean = {0.485f, 0.456f, 0.406f}, \
+                   .std = {0.229f, 0.224f, 0.225f}}
 #define MNIST                     \
     .channels = 1, .classes = 10, \
     .preprocess = {.resize_short_side = 28, .filter = "bilinear", .crop = 28, .std = {1.0f, 1.0f, 1.0f}}
