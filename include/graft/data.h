@@ -190,7 +190,8 @@ enum graft_dataset_kind {
     GRAFT_DATASET_FOLDERS = 1, /* folder, tar or zip: a folder per class, below train, val, test or not */
     GRAFT_DATASET_NAMES = 2,   /* one flat folder, tar or zip of CLASS.NUMBER.jpg (Kaggle's cats and dogs) */
     GRAFT_DATASET_IDX = 3,     /* MNIST's files, gzip or plain */
-    GRAFT_DATASET_CSV = 4      /* a table with path and label, and perhaps split */
+    GRAFT_DATASET_CSV = 4,     /* a table with path and label, and perhaps split */
+    GRAFT_DATASET_MEMORY = 5   /* a program's own pictures: graft_dataset_open_source */
 };
 
 /* All zero: kind found out, a fifth for validation where the data has no such part, classes as found. */
@@ -206,6 +207,9 @@ struct graft_dataset_options {
     const char *const *class_names;
     int32_t class_count;
     uint64_t memory_limit; /* bytes that pictures of zip and compressed tar files may take; 0: 4 GiB */
+    /* Pictures without classes: every one that is found, in whatever layout, as training part, in the order
+     * of the paths; labels are −1. */
+    bool unlabelled;
 };
 
 struct graft_dataset;
@@ -220,7 +224,51 @@ GRAFT_API GRAFT_MUST_CHECK enum graft_status graft_dataset_open(struct graft_con
                                                                 const char *path,
                                                                 const struct graft_dataset_options *options,
                                                                 struct graft_dataset **dataset);
+
+/* One picture as a source hands it over: encoded, or as pixels. */
+struct graft_sample {
+    const void *data;      /* an encoded picture (JPEG, PNG …), or NULL: pixels */
+    size_t size;           /* its bytes */
+    const uint8_t *pixels; /* [height, width, channels] */
+    int32_t width;
+    int32_t height;
+    int32_t channels;   /* 3: RGB; 1: grey */
+    const char *reason; /* why reading it failed, for the message; may be NULL */
+    void *token;        /* the source's own, for release */
+};
+
+/* A program's own pictures as a data set: from memory, a camera, a data base, drawn on the spot. */
+struct graft_picture_source {
+    const char *title; /* for messages; NULL: "memory" */
+    int64_t count;     /* pictures, 1 or more */
+    const char *const *class_names;
+    int32_t class_count;
+    void *user; /* handed to the functions */
+    /* 0..class_count − 1. Called when the data set is opened, as is split. */
+    int32_t (*label)(void *user, int64_t index);
+    /* NULL: all are for training, and of those a part is set aside for validation as the options say. */
+    enum graft_split (*split)(void *user, int64_t index);
+    /* A name for messages, at most `size` bytes with the zero; NULL: "TITLE[index]". */
+    void (*name)(void *user, int64_t index, char *text, size_t size);
+    /*
+     * Fills the zeroed sample; other statuses count like a damaged file. Called again for every epoch, from
+     * several threads at a time.
+     */
+    enum graft_status (*read)(void *user, int64_t index, struct graft_sample *sample);
+    /* Takes back what read gave, once it has been used; NULL: it stays until the data set is closed. */
+    void (*release)(void *user, int64_t index, struct graft_sample *sample);
+};
+
+/* A data set of these pictures. Class names and title are copied; `user` must outlive it. Statuses as of
+ * graft_dataset_open; GRAFT_ERROR_ARGUMENT if a function, a label or a split is none. */
+GRAFT_API GRAFT_MUST_CHECK enum graft_status graft_dataset_open_source(
+    struct graft_context *context, const struct graft_picture_source *source,
+    const struct graft_dataset_options *options, struct graft_dataset **dataset);
 GRAFT_API void graft_dataset_close(struct graft_dataset **dataset);
+
+/* A number for what a part is made of: names (relative to the data set), sizes in bytes, classes. Another one
+ * means that something was added, removed, renamed or changed in size; contents are not read. */
+GRAFT_API uint64_t graft_dataset_fingerprint(const struct graft_dataset *dataset, enum graft_split split);
 
 GRAFT_API enum graft_dataset_kind graft_dataset_kind(const struct graft_dataset *dataset);
 GRAFT_API int32_t graft_dataset_class_count(const struct graft_dataset *dataset);

@@ -3,80 +3,12 @@
 #include "data/dataset.h"
 
 #include "base/context.h"
-#include "base/text.h"
+#include "base/random.h"
 #include "data/preprocess.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
-
-#define PATH_LIMIT 4352
-
-static bool exists(const char *folder, const char *name, char *path)
-{
-    struct stat facts;
-    return snprintf(path, PATH_LIMIT, "%s/%s", folder, name) < PATH_LIMIT && stat(path, &facts) == 0;
-}
-
-static bool is_folder(const char *path)
-{
-    struct stat facts;
-    return stat(path, &facts) == 0 && S_ISDIR(facts.st_mode);
-}
-
-/* The folder with IDX files: the path itself, or where they are put below it; false if there are none. */
-static bool find_idx(const char *path, char *folder)
-{
-    static const char *const below[] = {".", "raw", "MNIST/raw"};
-    for (size_t i = 0; i < sizeof below / sizeof below[0]; i++) {
-        if (exists(path, below[i], folder) && graft_idx_present(folder)) {
-            return true;
-        }
-    }
-    return false;
-}
-
-/* A table for everything, or one for each split. */
-static enum graft_status list_tables(struct graft_dataset *dataset, const char *path, bool *found)
-{
-    static const struct {
-        const char *name;
-        uint8_t split;
-    } tables[] = {{"train.csv", GRAFT_SPLIT_TRAIN},
-                  {"val.csv", GRAFT_SPLIT_VAL},
-                  {"valid.csv", GRAFT_SPLIT_VAL},
-                  {"validation.csv", GRAFT_SPLIT_VAL},
-                  {"test.csv", GRAFT_SPLIT_TEST}};
-    char file[PATH_LIMIT];
-    enum graft_status status = GRAFT_OK;
-    *found = true;
-    if (exists(path, "labels.csv", file)) {
-        return graft_csv_list(dataset, file, GRAFT_NO_SPLIT);
-    }
-    if (!exists(path, "train.csv", file)) {
-        *found = false;
-        return GRAFT_OK;
-    }
-    for (size_t i = 0; status == GRAFT_OK && i < sizeof tables / sizeof tables[0]; i++) {
-        if (exists(path, tables[i].name, file)) {
-            status = graft_csv_list(dataset, file, tables[i].split);
-        }
-    }
-    return status;
-}
-
-/* Folder or archive of which the layout tells the rest. */
-static enum graft_status list_tree(struct graft_dataset *dataset, const char *path, uint8_t split)
-{
-    const enum graft_source_kind kind = is_folder(path) ? GRAFT_SOURCE_FOLDER : GRAFT_SOURCE_ARCHIVE;
-    if (!graft_source_add(dataset, kind, path, split)) {
-        return GRAFT_ERROR_MEMORY;
-    }
-    const int number = dataset->source_count - 1;
-    return kind == GRAFT_SOURCE_FOLDER ? graft_folder_list(dataset, number)
-                                       : graft_archive_list(dataset, number);
-}
 
 /* "…train….tar" may have a companion "…val….tar" beside it. */
 static bool find_companion(const char *path, char *companion)
@@ -84,70 +16,29 @@ static bool find_companion(const char *path, char *companion)
     const char *const slash = strrchr(path, '/');
     const char *const word = strstr(slash ? slash : path, "train");
     struct stat facts;
-    if (!word || is_folder(path)) {
+    if (!word || stat(path, &facts) != 0 || !S_ISREG(facts.st_mode)) {
         return false;
     }
-    const int length =
-        snprintf(companion, PATH_LIMIT, "%.*sval%s", (int)(word - path), path, word + strlen("train"));
-    return length < PATH_LIMIT && stat(companion, &facts) == 0 && S_ISREG(facts.st_mode);
+    const int length = snprintf(companion, GRAFT_PATH_LIMIT, "%.*sval%s", (int)(word - path), path,
+                                word + strlen("train"));
+    return length < GRAFT_PATH_LIMIT && stat(companion, &facts) == 0 && S_ISREG(facts.st_mode);
 }
 
-static enum graft_status list_trees(struct graft_dataset *dataset,
-                                    const struct graft_dataset_options *options)
+static enum graft_status list_all(struct graft_dataset *dataset)
 {
-    char companion[PATH_LIMIT];
+    const struct graft_dataset_options *const options = &dataset->options;
+    char companion[GRAFT_PATH_LIMIT];
     const char *val_path = options->val_path;
-    if (!val_path && options->val_fraction == 0 && find_companion(dataset->path, companion)) {
+    enum graft_status status = graft_source_list(dataset, dataset->path, options->kind, GRAFT_NO_SPLIT);
+    const bool archive = status == GRAFT_OK && dataset->sources[0].kind == &graft_source_archive;
+    if (archive && !val_path && options->val_fraction == 0 && find_companion(dataset->path, companion)) {
         graft_log(dataset->context, GRAFT_LOG_REMARK, "%s lies beside it and is used to validate", companion);
         val_path = companion;
     }
-    enum graft_status status = list_tree(dataset, dataset->path, GRAFT_NO_SPLIT);
     if (status == GRAFT_OK && val_path) {
-        status = list_tree(dataset, val_path, GRAFT_SPLIT_VAL);
+        status = graft_source_list(dataset, val_path, GRAFT_DATASET_AUTO, GRAFT_SPLIT_VAL);
     }
-    return status == GRAFT_OK ? graft_layout(dataset, options->kind) : status;
-}
-
-static enum graft_status list_all(struct graft_dataset *dataset, const struct graft_dataset_options *options)
-{
-    const enum graft_dataset_kind kind = options->kind;
-    const char *const path = dataset->path;
-    char file[PATH_LIMIT];
-    struct stat facts;
-    if (stat(path, &facts) != 0) {
-        return graft_fail(dataset->context,
-                          errno == ENOENT || errno == ENOTDIR ? GRAFT_ERROR_NOT_FOUND : GRAFT_ERROR_IO,
-                          "%s cannot be opened: %s; give a folder, a tar or zip, or a table of pictures",
-                          path, strerror(errno));
-    }
-    const bool any = kind == GRAFT_DATASET_AUTO && !options->val_path;
-    const bool folder = S_ISDIR(facts.st_mode);
-    if (folder && (any || kind == GRAFT_DATASET_IDX) && find_idx(path, file)) {
-        dataset->kind = GRAFT_DATASET_IDX;
-        return graft_idx_list(dataset, file);
-    }
-    if (any || kind == GRAFT_DATASET_CSV) {
-        bool found = true;
-        enum graft_status status = GRAFT_OK;
-        dataset->kind = GRAFT_DATASET_CSV;
-        if (folder) {
-            status = list_tables(dataset, path, &found);
-        } else if (kind == GRAFT_DATASET_CSV || graft_text_ends(path, ".csv") ||
-                   graft_text_ends(path, ".tsv")) {
-            status = graft_csv_list(dataset, path, GRAFT_NO_SPLIT);
-        } else {
-            found = false;
-        }
-        if (found) {
-            return status;
-        }
-    }
-    if (kind == GRAFT_DATASET_IDX || kind == GRAFT_DATASET_CSV) {
-        return graft_fail(dataset->context, GRAFT_ERROR_FORMAT, "%s holds no %s", path,
-                          kind == GRAFT_DATASET_IDX ? "IDX files (train-images-idx3-ubyte …)"
-                                                    : "table (labels.csv or train.csv)");
-    }
-    return list_trees(dataset, options);
+    return status == GRAFT_OK ? graft_layout(dataset) : status;
 }
 
 static enum graft_status check_options(struct graft_context *context,
@@ -157,7 +48,7 @@ static enum graft_status check_options(struct graft_context *context,
         return graft_fail(context, GRAFT_ERROR_ARGUMENT, "a share of %g for validation; use one below 1",
                           options->val_fraction);
     }
-    if ((int)options->kind < GRAFT_DATASET_AUTO || (int)options->kind > GRAFT_DATASET_CSV) {
+    if ((int)options->kind < GRAFT_DATASET_AUTO || (int)options->kind > GRAFT_DATASET_MEMORY) {
         return graft_fail(context, GRAFT_ERROR_ARGUMENT, "no kind of data set has the number %d",
                           (int)options->kind);
     }
@@ -167,12 +58,14 @@ static enum graft_status check_options(struct graft_context *context,
     return GRAFT_OK;
 }
 
-enum graft_status graft_dataset_open(struct graft_context *context, const char *path,
-                                     const struct graft_dataset_options *options,
-                                     struct graft_dataset **dataset)
+/* Lists the pictures at `path`, or those of `own`. */
+static enum graft_status open_dataset(struct graft_context *context, const char *path,
+                                      const struct graft_picture_source *own,
+                                      const struct graft_dataset_options *options,
+                                      struct graft_dataset **dataset)
 {
-    const struct graft_dataset_options all = options ? *options : (struct graft_dataset_options){0};
     *dataset = NULL;
+    const struct graft_dataset_options all = options ? *options : (struct graft_dataset_options){0};
     enum graft_status status = check_options(context, &all);
     if (status != GRAFT_OK) {
         return status;
@@ -182,20 +75,41 @@ enum graft_status graft_dataset_open(struct graft_context *context, const char *
         return GRAFT_ERROR_MEMORY;
     }
     opened->context = context;
+    opened->options = all;
     opened->memory_limit = all.memory_limit ? all.memory_limit : (uint64_t)4 << 30;
     opened->path = graft_duplicate_text(context, path);
-    status = opened->path ? list_all(opened, &all) : GRAFT_ERROR_MEMORY;
+    if (!opened->path) {
+        status = GRAFT_ERROR_MEMORY;
+    } else {
+        status = own ? graft_source_memory_list(opened, own) : list_all(opened);
+    }
     if (status == GRAFT_OK && opened->entry_count == 0) {
         status = graft_fail(context, GRAFT_ERROR_FORMAT, "%s lists no pictures", path);
     }
     if (status == GRAFT_OK) {
-        status = graft_classes(opened, &all);
+        status = graft_classes(opened);
     }
+    opened->options = (struct graft_dataset_options){0}; /* what it points to is the caller's */
     if (status != GRAFT_OK) {
         graft_dataset_close(&opened);
     }
     *dataset = opened;
     return status;
+}
+
+enum graft_status graft_dataset_open(struct graft_context *context, const char *path,
+                                     const struct graft_dataset_options *options,
+                                     struct graft_dataset **dataset)
+{
+    return open_dataset(context, path, NULL, options, dataset);
+}
+
+enum graft_status graft_dataset_open_source(struct graft_context *context,
+                                            const struct graft_picture_source *source,
+                                            const struct graft_dataset_options *options,
+                                            struct graft_dataset **dataset)
+{
+    return open_dataset(context, source->title ? source->title : "memory", source, options, dataset);
 }
 
 void graft_dataset_close(struct graft_dataset **dataset)
@@ -263,13 +177,17 @@ char *graft_dataset_sample_name(const struct graft_dataset *dataset, enum graft_
 bool graft_dataset_fixed_size(const struct graft_dataset *dataset, int32_t *width, int32_t *height,
                               int32_t *channels)
 {
-    const struct graft_source *const source = &dataset->sources[0];
-    if (dataset->kind != GRAFT_DATASET_IDX) {
-        return false;
+    const struct graft_source *const first = &dataset->sources[0];
+    for (int i = 0; i < dataset->source_count; i++) {
+        const struct graft_source *const source = &dataset->sources[i];
+        if (source->width == 0 || source->width != first->width || source->height != first->height ||
+            source->channels != first->channels) {
+            return false;
+        }
     }
-    *width = source->width;
-    *height = source->height;
-    *channels = source->channels;
+    *width = first->width;
+    *height = first->height;
+    *channels = first->channels;
     return true;
 }
 
@@ -289,26 +207,46 @@ enum graft_status graft_dataset_view(const struct graft_dataset *dataset, const 
                                      struct graft_fault *fault)
 {
     const struct graft_source *const source = &dataset->sources[entry->source];
-    if (source->kind == GRAFT_SOURCE_IDX) {
-        *view = (struct graft_view){.pixels = entry->data,
-                                    .width = source->width,
-                                    .height = source->height,
-                                    .channels = source->channels,
-                                    .stride = (size_t)source->width * (size_t)source->channels};
+    struct graft_sample sample = {0};
+    const enum graft_status status = source->kind->fetch(source, entry, scratch, &sample, fault);
+    if (status != GRAFT_OK) {
+        return status;
+    }
+    if (!sample.data) {
+        *view = (struct graft_view){.pixels = sample.pixels,
+                                    .width = sample.width,
+                                    .height = sample.height,
+                                    .channels = sample.channels,
+                                    .stride = (size_t)sample.width * (size_t)sample.channels};
         return GRAFT_OK;
     }
-    char name[PATH_LIMIT];
+    char name[GRAFT_PATH_LIMIT];
     graft_entry_name(dataset, entry, name, sizeof name);
-    const uint8_t *data = entry->data;
-    size_t size = (size_t)entry->size;
-    if (!data) {
-        const enum graft_status status = graft_read_encoded(scratch, name, &size, fault);
-        if (status != GRAFT_OK) {
-            return status;
-        }
-        data = scratch->file.data;
+    return graft_decode(scratch, sample.data, sample.size, name, options, view, fault);
+}
+
+/* FNV-1a of whole words. */
+static uint64_t mix(uint64_t hash, uint64_t word)
+{
+    for (int i = 0; i < 8; i++) {
+        hash = (hash ^ (word >> 8 * i & 0xff)) * UINT64_C(0x100000001b3);
     }
-    return graft_decode(scratch, data, size, name, options, view, fault);
+    return hash;
+}
+
+uint64_t graft_dataset_fingerprint(const struct graft_dataset *dataset, enum graft_split split)
+{
+    uint64_t hash = mix(UINT64_C(0xcbf29ce484222325), (uint64_t)graft_dataset_count(dataset, split));
+    for (int64_t i = 0; i < graft_dataset_count(dataset, split); i++) {
+        const struct graft_entry *const entry = graft_dataset_entry(dataset, split, i);
+        const struct graft_source *const source = &dataset->sources[entry->source];
+        const uint64_t size = source->kind->size ? source->kind->size(source, entry) : entry->size;
+        hash = mix(hash, entry->path ? graft_hash_text(entry->path) : (uint64_t)entry->number);
+        hash = mix(hash, size);
+        hash = mix(hash, entry->label < 0 ? UINT64_MAX
+                                          : graft_hash_text(dataset->class_names[entry->label]));
+    }
+    return hash;
 }
 
 enum graft_status graft_dataset_read(const struct graft_dataset *dataset, enum graft_split split,

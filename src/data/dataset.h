@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Inside of a data set. Opening goes through three steps: readers list what is there (entries), a layout
- * gives each entry its split and the name of its class, and classes turns names into numbers, checks, and
- * sets validation aside.
+ * Inside of a data set. Opening goes through three steps: sources list what is there (entries), a layout
+ * gives the entries of trees their split and the name of their class, and classes turns names into numbers,
+ * checks, and sets validation aside.
  */
 #ifndef GRAFT_SRC_DATA_DATASET_H
 #define GRAFT_SRC_DATA_DATASET_H
@@ -12,14 +12,43 @@
 #include "base/file.h"
 #include "data/decode.h"
 
-#define GRAFT_SOURCE_MAX 3
+#include <sys/stat.h>
+
+#define GRAFT_SOURCE_MAX 8
 #define GRAFT_NO_SPLIT 255
+/* Longer paths are refused. */
+#define GRAFT_PATH_LIMIT 4352
 
-enum graft_source_kind { GRAFT_SOURCE_FOLDER, GRAFT_SOURCE_ARCHIVE, GRAFT_SOURCE_IDX };
+struct graft_entry;
+struct graft_source;
 
-/* Where pictures come from: a folder, an archive, a file of IDX pixels. */
+/* A kind of place that pictures come from. `graft_source_kinds` in sources.c lists them. */
+struct graft_source_kind {
+    const char *name;             /* for people: "a table" */
+    const char *expects;          /* what it is known by, for the message of one that was asked for */
+    enum graft_dataset_kind kind; /* of a data set that begins with it */
+    /* The layout tells split and class of its entries from their paths. */
+    bool tree;
+    /* Is it this kind that lies at `path`? NULL: never found by a path. */
+    bool (*recognizes)(const char *path, const struct stat *facts);
+    /* Adds one source or more, and their entries. */
+    enum graft_status (*list)(struct graft_dataset *dataset, const char *path, uint8_t split);
+    /* Full path, archive and member, or file and number. */
+    void (*entry_name)(const struct graft_source *source, const struct graft_entry *entry, char *text,
+                       size_t size);
+    /* Hands out one picture, in memory of the source or of the scratch. Called from any thread. */
+    enum graft_status (*fetch)(const struct graft_source *source, const struct graft_entry *entry,
+                               struct graft_scratch *scratch, struct graft_sample *sample,
+                               struct graft_fault *fault);
+    /* Bytes of the picture as stored; NULL: entry->size. */
+    uint64_t (*size)(const struct graft_source *source, const struct graft_entry *entry);
+};
+
+extern const struct graft_source_kind graft_source_idx, graft_source_table, graft_source_folder,
+    graft_source_archive, graft_source_memory;
+
 struct graft_source {
-    enum graft_source_kind kind;
+    const struct graft_source_kind *kind;
     char *path;
     uint8_t split;             /* all of it belongs to this split; GRAFT_NO_SPLIT: its folders tell */
     struct graft_file_map map; /* archive */
@@ -28,16 +57,17 @@ struct graft_source {
     size_t block_used; /* bytes of the last block */
     size_t block_size;
     uint64_t loaded;                 /* bytes in all blocks */
-    int32_t width, height, channels; /* IDX */
+    int32_t width, height, channels; /* that all its pictures share; 0: they may differ */
+    struct graft_picture_source own; /* memory: the program's functions */
 };
 
 /* A file, or while a data set is opened also a folder. */
 struct graft_entry {
-    const char *path;       /* within the source; NULL for IDX */
+    const char *path;       /* within the source; NULL where pictures have numbers */
     const char *class_name; /* NULL: not to be used */
-    const uint8_t *data;    /* encoded picture in memory; IDX: pixels; NULL: to be read from the folder */
+    const uint8_t *data;    /* in memory: an encoded picture, or pixels (IDX); NULL: not there yet */
     uint64_t size;
-    int64_t number; /* line of a table or number in an IDX file */
+    int64_t number; /* line of a table, number in an IDX file or of a program's picture */
     int32_t label;
     uint8_t source;
     uint8_t split;
@@ -56,6 +86,7 @@ struct graft_dataset {
     struct graft_context *context;
     char *path;
     enum graft_dataset_kind kind;
+    struct graft_dataset_options options; /* while it is opened */
     uint64_t memory_limit;
     struct graft_source sources[GRAFT_SOURCE_MAX];
     int source_count;
@@ -78,7 +109,7 @@ char *graft_names_add(struct graft_dataset *dataset, const char *text, size_t le
 /* A zeroed entry at the end of the list; NULL: no memory. */
 struct graft_entry *graft_entry_add(struct graft_dataset *dataset);
 /* A new source; NULL with the error recorded: too many or no memory. */
-struct graft_source *graft_source_add(struct graft_dataset *dataset, enum graft_source_kind kind,
+struct graft_source *graft_source_add(struct graft_dataset *dataset, const struct graft_source_kind *kind,
                                       const char *path, uint8_t split);
 /* Memory for `size` bytes that lives as long as the source; NULL with the error recorded. */
 uint8_t *graft_source_store(struct graft_dataset *dataset, struct graft_source *source, uint64_t size);
@@ -100,32 +131,39 @@ uint8_t graft_split_find(const char *name, size_t length);
 void graft_entry_name(const struct graft_dataset *dataset, const struct graft_entry *entry, char *text,
                       size_t size);
 
-/* ---- Readers: append entries ---- */
+/* ---- sources.c ---- */
 
-enum graft_status graft_folder_list(struct graft_dataset *dataset, int source);
-enum graft_status graft_archive_list(struct graft_dataset *dataset, int source);
-/* True if the folder holds IDX files. */
-bool graft_idx_present(const char *folder);
-/* Entries with split, class name and pixels. */
-enum graft_status graft_idx_list(struct graft_dataset *dataset, const char *folder);
-/* Entries with class name and perhaps split. */
-enum graft_status graft_csv_list(struct graft_dataset *dataset, const char *path, uint8_t split);
+/* Lists what lies at `path`: the first kind that recognizes it, of those that `kind` allows. */
+enum graft_status graft_source_list(struct graft_dataset *dataset, const char *path,
+                                    enum graft_dataset_kind kind, uint8_t split);
+/* "IDX files" …: what a data set of this kind is called. */
+const char *graft_dataset_kind_name(enum graft_dataset_kind kind);
+/* Lists a program's own pictures; dataset->path is what they are called. */
+enum graft_status graft_source_memory_list(struct graft_dataset *dataset,
+                                           const struct graft_picture_source *own);
+/* Parts of the table that the kinds share: a file below the source's folder. */
+void graft_file_entry_name(const struct graft_source *source, const struct graft_entry *entry, char *text,
+                           size_t size);
+enum graft_status graft_file_fetch(const struct graft_source *source, const struct graft_entry *entry,
+                                   struct graft_scratch *scratch, struct graft_sample *sample,
+                                   struct graft_fault *fault);
+uint64_t graft_file_size(const struct graft_source *source, const struct graft_entry *entry);
 
 /* ---- dataset_layout.c: split and class name from the path ---- */
 
-enum graft_status graft_layout(struct graft_dataset *dataset, enum graft_dataset_kind kind);
+enum graft_status graft_layout(struct graft_dataset *dataset);
 
 /* ---- dataset_classes.c ---- */
 
 /* Numbers the classes, checks them, sets validation aside, orders the entries, fills dataset->begin. */
-enum graft_status graft_classes(struct graft_dataset *dataset, const struct graft_dataset_options *options);
+enum graft_status graft_classes(struct graft_dataset *dataset);
 
 /* ---- For the loader ---- */
 
 const struct graft_entry *graft_dataset_entry(const struct graft_dataset *dataset, enum graft_split split,
                                               int64_t index);
 
-/* One sample as pixels: in the scratch memory, or in the data set's own (IDX, with the file's channels). */
+/* One sample as pixels: in the scratch memory, or in the data set's own (with the channels it has there). */
 enum graft_status graft_dataset_view(const struct graft_dataset *dataset, const struct graft_entry *entry,
                                      struct graft_scratch *scratch,
                                      const struct graft_decode_options *options, struct graft_view *view,

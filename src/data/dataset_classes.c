@@ -177,17 +177,13 @@ static void count_splits(struct graft_dataset *dataset)
 
 static void describe(const struct graft_dataset *dataset, bool drawn)
 {
-    static const char *const kinds[] = {[GRAFT_DATASET_FOLDERS] = "a folder for each class",
-                                        [GRAFT_DATASET_NAMES] = "classes from file names",
-                                        [GRAFT_DATASET_IDX] = "IDX files",
-                                        [GRAFT_DATASET_CSV] = "a table"};
     long long counts[GRAFT_SPLIT_COUNT];
     for (int split = 0; split < GRAFT_SPLIT_COUNT; split++) {
         counts[split] = (long long)graft_dataset_count(dataset, (enum graft_split)split);
     }
     graft_log(dataset->context, GRAFT_LOG_REMARK,
               "%s: %s; %d classes; %lld pictures to train, %lld to validate%s, %lld to test", dataset->path,
-              kinds[dataset->kind], dataset->class_count, counts[GRAFT_SPLIT_TRAIN], counts[GRAFT_SPLIT_VAL],
+              graft_dataset_kind_name(dataset->kind), dataset->class_count, counts[GRAFT_SPLIT_TRAIN], counts[GRAFT_SPLIT_VAL],
               drawn ? " (set aside by the seed)" : "", counts[GRAFT_SPLIT_TEST]);
     if (dataset->skipped_count > 0) {
         graft_log(dataset->context, GRAFT_LOG_REMARK,
@@ -196,11 +192,26 @@ static void describe(const struct graft_dataset *dataset, bool drawn)
     }
 }
 
-enum graft_status graft_classes(struct graft_dataset *dataset, const struct graft_dataset_options *options)
+/* Pictures without classes: all of them in the order of their paths. */
+static enum graft_status leave_unlabelled(struct graft_dataset *dataset)
 {
+    for (int64_t i = 0; i < dataset->entry_count; i++) {
+        dataset->entries[i].label = -1;
+    }
+    graft_entries_sort(dataset);
+    count_splits(dataset);
+    return GRAFT_OK;
+}
+
+enum graft_status graft_classes(struct graft_dataset *dataset)
+{
+    const struct graft_dataset_options *const options = &dataset->options;
     if (dataset->entry_count > INT32_MAX) {
         return graft_fail(dataset->context, GRAFT_ERROR_FORMAT, "%s: %lld pictures are more than %d",
                           dataset->path, (long long)dataset->entry_count, INT32_MAX);
+    }
+    if (options->unlabelled) {
+        return leave_unlabelled(dataset);
     }
     const bool given = options->class_names != NULL;
     enum graft_status status = GRAFT_OK;

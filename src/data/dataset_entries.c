@@ -74,7 +74,7 @@ struct graft_entry *graft_entry_add(struct graft_dataset *dataset)
     return entry;
 }
 
-struct graft_source *graft_source_add(struct graft_dataset *dataset, enum graft_source_kind kind,
+struct graft_source *graft_source_add(struct graft_dataset *dataset, const struct graft_source_kind *kind,
                                       const char *path, uint8_t split)
 {
     if (dataset->source_count == GRAFT_SOURCE_MAX) {
@@ -220,15 +220,5 @@ void graft_entry_name(const struct graft_dataset *dataset, const struct graft_en
                       size_t size)
 {
     const struct graft_source *const source = &dataset->sources[entry->source];
-    switch (source->kind) {
-    case GRAFT_SOURCE_FOLDER:
-        if (entry->path[0] == '/') {
-            snprintf(text, size, "%s", entry->path);
-        } else {
-            snprintf(text, size, "%s/%s", strcmp(source->path, "/") == 0 ? "" : source->path, entry->path);
-        }
-        break;
-    case GRAFT_SOURCE_ARCHIVE: snprintf(text, size, "%s:%s", source->path, entry->path); break;
-    case GRAFT_SOURCE_IDX: snprintf(text, size, "%s[%lld]", source->path, (long long)entry->number); break;
-    }
+    source->kind->entry_name(source, entry, text, size);
 }

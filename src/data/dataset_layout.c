@@ -285,14 +285,38 @@ static enum graft_status lay_out_source(struct layout *layout)
     return status;
 }
 
-enum graft_status graft_layout(struct graft_dataset *dataset, enum graft_dataset_kind kind)
+/* Without labels every picture counts, wherever it lies. */
+static enum graft_status place_unlabelled(struct layout *layout)
+{
+    for (int64_t i = layout->begin; i < layout->end; i++) {
+        struct graft_entry *const entry = &layout->dataset->entries[i];
+        if (entry->folder) {
+            continue;
+        }
+        if (is_picture(layout, entry)) {
+            entry->class_name = "";
+            entry->split = layout->source->split == GRAFT_NO_SPLIT ? GRAFT_SPLIT_TRAIN : layout->source->split;
+            layout->pictures++;
+        } else if (!skip_entry(layout, entry)) {
+            return GRAFT_ERROR_MEMORY;
+        }
+    }
+    return layout->pictures > 0 ? GRAFT_OK
+                                : graft_fail(layout->dataset->context, GRAFT_ERROR_FORMAT,
+                                             "%s holds no pictures", layout->source->path);
+}
+
+enum graft_status graft_layout(struct graft_dataset *dataset)
 {
     enum graft_status status = GRAFT_OK;
     graft_entries_sort(dataset);
     int64_t begin = 0;
+    while (begin < dataset->entry_count && dataset->entries[begin].split != GRAFT_NO_SPLIT) {
+        begin++; /* tables and IDX files have told already */
+    }
     for (int number = 0; status == GRAFT_OK && number < dataset->source_count; number++) {
         struct layout layout = {.dataset = dataset,
-                                .kind = kind,
+                                .kind = dataset->options.kind,
                                 .source_number = number,
                                 .source = &dataset->sources[number],
                                 .begin = begin};
@@ -300,7 +324,9 @@ enum graft_status graft_layout(struct graft_dataset *dataset, enum graft_dataset
             begin++;
         }
         layout.end = begin;
-        status = lay_out_source(&layout);
+        if (layout.source->kind->tree) {
+            status = dataset->options.unlabelled ? place_unlabelled(&layout) : lay_out_source(&layout);
+        }
     }
     if (status == GRAFT_OK) {
         graft_entries_compact(dataset);

@@ -264,10 +264,10 @@ static enum graft_status read_members(struct listing *listing, struct archive_en
                             listing->source->path);
 }
 
-static enum graft_status list_members(struct graft_dataset *dataset, int source)
+static enum graft_status list_members(struct graft_dataset *dataset, struct graft_source *source)
 {
     struct listing listing = {
-        .dataset = dataset, .source = &dataset->sources[source], .source_number = source};
+        .dataset = dataset, .source = source, .source_number = dataset->source_count - 1};
     enum graft_status status =
         graft_file_map_open(dataset->context, listing.source->path, &listing.source->map);
     if (status != GRAFT_OK) {
@@ -282,15 +282,25 @@ static enum graft_status list_members(struct graft_dataset *dataset, int source)
     return status;
 }
 
-enum graft_status graft_archive_list(struct graft_dataset *dataset, int source)
+/* What kind of file it is shows when it is opened. */
+static bool is_file(const char *path, const struct stat *facts)
 {
+    (void)path;
+    return S_ISREG(facts->st_mode);
+}
+
+static enum graft_status list_archive(struct graft_dataset *dataset, const char *path, uint8_t split)
+{
+    struct graft_source *const source = graft_source_add(dataset, &graft_source_archive, path, split);
+    if (!source) {
+        return GRAFT_ERROR_MEMORY;
+    }
     /* Names are UTF-8 here; the archive library converts them to this thread's locale, "C" in most programs.
      */
     errno = 0;
     const locale_t utf8 = newlocale(LC_CTYPE_MASK, "C.UTF-8", (locale_t)0);
     if (!utf8 && errno == ENOMEM) {
-        return graft_fail(dataset->context, GRAFT_ERROR_MEMORY, "%s: no memory to read its names",
-                          dataset->sources[source].path);
+        return graft_fail(dataset->context, GRAFT_ERROR_MEMORY, "%s: no memory to read its names", path);
     }
     const locale_t before = utf8 ? uselocale(utf8) : (locale_t)0;
     const enum graft_status status = list_members(dataset, source);
@@ -300,3 +310,31 @@ enum graft_status graft_archive_list(struct graft_dataset *dataset, int source)
     }
     return status;
 }
+
+static void name_member(const struct graft_source *source, const struct graft_entry *entry, char *text,
+                        size_t size)
+{
+    snprintf(text, size, "%s:%s", source->path, entry->path);
+}
+
+static enum graft_status fetch_member(const struct graft_source *source, const struct graft_entry *entry,
+                                      struct graft_scratch *scratch, struct graft_sample *sample,
+                                      struct graft_fault *fault)
+{
+    (void)source;
+    (void)scratch;
+    (void)fault;
+    *sample = (struct graft_sample){.data = entry->data, .size = (size_t)entry->size};
+    return GRAFT_OK;
+}
+
+const struct graft_source_kind graft_source_archive = {
+    .name = "a folder for each class",
+    .expects = "a folder, tar or zip",
+    .kind = GRAFT_DATASET_FOLDERS,
+    .tree = true,
+    .recognizes = is_file,
+    .list = list_archive,
+    .entry_name = name_member,
+    .fetch = fetch_member,
+};

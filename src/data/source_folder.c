@@ -147,9 +147,20 @@ static enum graft_status read_folder(struct walk *walk, int64_t number)
     return status;
 }
 
-enum graft_status graft_folder_list(struct graft_dataset *dataset, int source)
+static bool is_folder(const char *path, const struct stat *facts)
 {
-    struct walk walk = {.dataset = dataset, .source = &dataset->sources[source], .source_number = source};
+    (void)path;
+    return S_ISDIR(facts->st_mode);
+}
+
+static enum graft_status list_folder(struct graft_dataset *dataset, const char *path, uint8_t split)
+{
+    const struct graft_source *const source = graft_source_add(dataset, &graft_source_folder, path, split);
+    if (!source) {
+        return GRAFT_ERROR_MEMORY;
+    }
+    struct walk walk = {
+        .dataset = dataset, .source = source, .source_number = dataset->source_count - 1};
     struct stat facts;
     enum graft_status status = GRAFT_OK;
     if (stat(walk.source->path, &facts) != 0) {
@@ -163,3 +174,15 @@ enum graft_status graft_folder_list(struct graft_dataset *dataset, int source)
     graft_text_close(dataset->context, &walk.text);
     return status;
 }
+
+const struct graft_source_kind graft_source_folder = {
+    .name = "a folder for each class",
+    .expects = "a folder, tar or zip",
+    .kind = GRAFT_DATASET_FOLDERS,
+    .tree = true,
+    .recognizes = is_folder,
+    .list = list_folder,
+    .entry_name = graft_file_entry_name,
+    .fetch = graft_file_fetch,
+    .size = graft_file_size,
+};

@@ -15,7 +15,6 @@
 #include <sys/stat.h>
 #include <zlib.h>
 
-#define PATH_LIMIT 4352
 /* No deflate stream grows by more than this factor. */
 #define DEFLATE_LIMIT 1040
 
@@ -56,10 +55,18 @@ static bool find_files(const char *folder, char names[GRAFT_SPLIT_COUNT][256])
     return found;
 }
 
-bool graft_idx_present(const char *folder)
+/* The folder with IDX files: the path itself, or where they are put below it; false if there are none. */
+static bool find_folder(const char *path, char folder[GRAFT_PATH_LIMIT])
 {
+    static const char *const below[] = {"", "/raw", "/MNIST/raw"};
     char names[GRAFT_SPLIT_COUNT][256];
-    return find_files(folder, names);
+    for (size_t i = 0; i < sizeof below / sizeof below[0]; i++) {
+        const int length = snprintf(folder, GRAFT_PATH_LIMIT, "%s%s", path, below[i]);
+        if (length < GRAFT_PATH_LIMIT && find_files(folder, names)) {
+            return true;
+        }
+    }
+    return false;
 }
 
 struct idx_file {
@@ -210,9 +217,9 @@ static void labels_path(const char *images, char *path, size_t size)
 static enum graft_status list_split(struct graft_dataset *dataset, const char *folder, const char *name,
                                     uint8_t split)
 {
-    char path[PATH_LIMIT];
+    char path[GRAFT_PATH_LIMIT + 1024];
     snprintf(path, sizeof path, "%s/%s", folder, name);
-    struct graft_source *const source = graft_source_add(dataset, GRAFT_SOURCE_IDX, path, split);
+    struct graft_source *const source = graft_source_add(dataset, &graft_source_idx, path, split);
     if (!source) {
         return GRAFT_ERROR_MEMORY;
     }
@@ -251,15 +258,54 @@ static enum graft_status list_split(struct graft_dataset *dataset, const char *f
     return status;
 }
 
-enum graft_status graft_idx_list(struct graft_dataset *dataset, const char *folder)
+static bool holds_idx(const char *path, const struct stat *facts)
 {
+    char folder[GRAFT_PATH_LIMIT];
+    return S_ISDIR(facts->st_mode) && find_folder(path, folder);
+}
+
+static enum graft_status list_idx(struct graft_dataset *dataset, const char *path, uint8_t split)
+{
+    char folder[GRAFT_PATH_LIMIT];
     char names[GRAFT_SPLIT_COUNT][256];
-    find_files(folder, names);
     enum graft_status status = GRAFT_OK;
-    for (uint8_t split = 0; status == GRAFT_OK && split < GRAFT_SPLIT_COUNT; split++) {
-        if (names[split][0] != '\0') {
-            status = list_split(dataset, folder, names[split], split);
+    if (!find_folder(path, folder)) {
+        return graft_fail(dataset->context, GRAFT_ERROR_NOT_FOUND, "%s: the IDX files are gone", path);
+    }
+    find_files(folder, names);
+    for (uint8_t part = 0; status == GRAFT_OK && part < GRAFT_SPLIT_COUNT; part++) {
+        if (names[part][0] != '\0') {
+            status = list_split(dataset, folder, names[part], split == GRAFT_NO_SPLIT ? part : split);
         }
     }
     return status;
 }
+
+static void name_picture(const struct graft_source *source, const struct graft_entry *entry, char *text,
+                         size_t size)
+{
+    snprintf(text, size, "%s[%lld]", source->path, (long long)entry->number);
+}
+
+static enum graft_status fetch_picture(const struct graft_source *source, const struct graft_entry *entry,
+                                       struct graft_scratch *scratch, struct graft_sample *sample,
+                                       struct graft_fault *fault)
+{
+    (void)scratch;
+    (void)fault;
+    *sample = (struct graft_sample){.pixels = entry->data,
+                                    .width = source->width,
+                                    .height = source->height,
+                                    .channels = source->channels};
+    return GRAFT_OK;
+}
+
+const struct graft_source_kind graft_source_idx = {
+    .name = "IDX files",
+    .expects = "train-images-idx3-ubyte …",
+    .kind = GRAFT_DATASET_IDX,
+    .recognizes = holds_idx,
+    .list = list_idx,
+    .entry_name = name_picture,
+    .fetch = fetch_picture,
+};

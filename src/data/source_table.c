@@ -7,6 +7,7 @@
 #include "data/dataset.h"
 
 #include "base/context.h"
+#include "base/text.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -150,7 +151,7 @@ static enum graft_status add_picture(struct table *table)
     entry->number = table->line;
     entry->source = table->source;
     entry->split = split;
-    char full[4352];
+    char full[GRAFT_PATH_LIMIT];
     struct stat facts;
     graft_entry_name(dataset, entry, full, sizeof full);
     const bool there = stat(full, &facts) == 0;
@@ -177,13 +178,13 @@ static char guess_separator(const char *text, const char *end)
     return commas > 0 ? ',' : semicolons > 0 ? ';' : tabs > 0 ? '\t' : ',';
 }
 
-enum graft_status graft_csv_list(struct graft_dataset *dataset, const char *path, uint8_t split)
+static enum graft_status list_table(struct graft_dataset *dataset, const char *path, uint8_t split)
 {
-    char folder[4352];
+    char folder[GRAFT_PATH_LIMIT];
     snprintf(folder, sizeof folder, "%s", path);
     char *const slash = strrchr(folder, '/');
     snprintf(slash ? slash + (slash == folder) : folder, 2, "%s", slash ? "" : ".");
-    struct graft_source *const source = graft_source_add(dataset, GRAFT_SOURCE_FOLDER, folder, split);
+    struct graft_source *const source = graft_source_add(dataset, &graft_source_table, folder, split);
     if (!source) {
         return GRAFT_ERROR_MEMORY;
     }
@@ -215,3 +216,58 @@ enum graft_status graft_csv_list(struct graft_dataset *dataset, const char *path
     graft_release(dataset->context, data);
     return status;
 }
+
+static bool exists(const char *folder, const char *name, char path[GRAFT_PATH_LIMIT])
+{
+    struct stat facts;
+    return snprintf(path, GRAFT_PATH_LIMIT, "%s/%s", folder, name) < GRAFT_PATH_LIMIT &&
+           stat(path, &facts) == 0;
+}
+
+static bool is_table(const char *path, const struct stat *facts)
+{
+    char file[GRAFT_PATH_LIMIT];
+    if (S_ISDIR(facts->st_mode)) {
+        return exists(path, "labels.csv", file) || exists(path, "train.csv", file);
+    }
+    return S_ISREG(facts->st_mode) && (graft_text_ends(path, ".csv") || graft_text_ends(path, ".tsv"));
+}
+
+/* A table for everything, or one for each split. */
+static enum graft_status list_tables(struct graft_dataset *dataset, const char *path, uint8_t split)
+{
+    static const struct {
+        const char *name;
+        uint8_t split;
+    } tables[] = {{"train.csv", GRAFT_SPLIT_TRAIN},
+                  {"val.csv", GRAFT_SPLIT_VAL},
+                  {"valid.csv", GRAFT_SPLIT_VAL},
+                  {"validation.csv", GRAFT_SPLIT_VAL},
+                  {"test.csv", GRAFT_SPLIT_TEST}};
+    char file[GRAFT_PATH_LIMIT];
+    struct stat facts;
+    enum graft_status status = GRAFT_OK;
+    if (stat(path, &facts) != 0 || !S_ISDIR(facts.st_mode)) {
+        return list_table(dataset, path, split);
+    }
+    if (exists(path, "labels.csv", file)) {
+        return list_table(dataset, file, split);
+    }
+    for (size_t i = 0; status == GRAFT_OK && i < sizeof tables / sizeof tables[0]; i++) {
+        if (exists(path, tables[i].name, file)) {
+            status = list_table(dataset, file, split == GRAFT_NO_SPLIT ? tables[i].split : split);
+        }
+    }
+    return status;
+}
+
+const struct graft_source_kind graft_source_table = {
+    .name = "a table",
+    .expects = "labels.csv or train.csv",
+    .kind = GRAFT_DATASET_CSV,
+    .recognizes = is_table,
+    .list = list_tables,
+    .entry_name = graft_file_entry_name,
+    .fetch = graft_file_fetch,
+    .size = graft_file_size,
+};
