@@ -305,16 +305,29 @@ struct graft_loader_options {
     const struct graft_transforms *transforms; /* copied; NULL: those of preprocessing */
     /* A picture that cannot be decoded is left out, logged once and listed; false: it is an error. */
     bool skip_damaged;
+    /* Its row stays where it is, all 0, and batch->notes says what is wrong; nothing is logged. */
+    bool keep_damaged;
+    /* NULL, or called with each decoded picture, upright and RGB, in place of preprocessing, from several
+     * threads at a time; the picture is gone afterwards. Batches then have no pixels. */
+    void (*look)(void *user, int64_t sample, const struct graft_image *picture);
+    void *user; /* of look */
     /* Preprocessed pictures stay in memory for later epochs if all fit in so many bytes and no step is at
      * random. 0: none (IDX pictures of the right size never need it). */
     uint64_t keep_limit;
     int32_t ahead; /* batches being prepared at a time, 1..64; 0: 3 */
 };
 
+/* What there is to say about a row. */
+struct graft_note {
+    enum graft_status status; /* GRAFT_OK: the picture is there */
+    const char *text;         /* "NAME: what is wrong with it": with GRAFT_OK its file is suspect; NULL: nothing */
+};
+
 struct graft_batch {
     const uint8_t *pixels;  /* [batch, crop_height, crop_width, channels], aligned to 64 bytes */
     const int32_t *labels;  /* [batch] */
     const int64_t *samples; /* [batch], index within the split */
+    const struct graft_note *notes; /* [valid] */
     int32_t valid;  /* rows 0..valid − 1 are this batch's samples; later rows repeat them from row 0 on */
     int64_t number; /* from 0 within the epoch */
 };
@@ -322,7 +335,7 @@ struct graft_batch {
 struct graft_loader;
 
 /*
- * Opens a loader on one split; the data set must outlive it. Decoding runs on the context's threads, ahead of
+ * Opens a loader on one split; the data set must outlive it. `preprocess` may be NULL with options->look. Decoding runs on the context's threads, ahead of
  * the consumer, and gives the same batches whatever their number. Begins at epoch 0. GRAFT_ERROR_ARGUMENT
  * (also an empty split), GRAFT_ERROR_MEMORY.
  */

@@ -22,16 +22,17 @@ struct row {
     int64_t sample;
     uint8_t *target; /* in the batch */
     enum graft_status status;
-    char *message; /* of a failure */
+    char *message; /* of a failure, or a remark */
     bool submitted;
 };
 
 struct slot {
-    uint8_t *pixels;  /* [batch, h, w, c] */
-    int32_t *labels;  /* [batch] */
-    int64_t *samples; /* [batch] */
-    struct row *rows; /* [batch] */
-    int32_t count;    /* rows in use */
+    uint8_t *pixels;          /* [batch, h, w, c] */
+    int32_t *labels;          /* [batch] */
+    int64_t *samples;         /* [batch] */
+    struct graft_note *notes; /* [batch] */
+    struct row *rows;         /* [batch] */
+    int32_t count;            /* rows in use */
 };
 
 struct spare_scratch {
@@ -44,7 +45,11 @@ struct damage {
     char *message;
 };
 
-enum sample_state { SAMPLE_UNKNOWN = 0, SAMPLE_KEPT = 1, SAMPLE_DAMAGED = 2 };
+/* Bits. */
+enum sample_state { SAMPLE_KEPT = 1, SAMPLE_DAMAGED = 2, SAMPLE_SUSPECT = 4 };
+
+/* After so many suspect files it is enough to say that there are more. */
+#define REMARKS 10
 
 struct graft_loader {
     struct graft_context *context;
@@ -65,7 +70,7 @@ struct graft_loader {
     int64_t next;     /* batch that the consumer gets next */
     int64_t prepared; /* batches below this have been handed to the pool */
     int64_t *order;   /* [count] */
-    uint8_t *states;  /* [count] enum sample_state */
+    uint8_t *states;  /* [count] of enum sample_state */
     uint8_t *kept;    /* [count, h, w, c] or NULL */
 
     pthread_mutex_t lock; /* of the spare scratch memory */
@@ -75,6 +80,7 @@ struct graft_loader {
     struct damage *damaged; /* by sample */
     int64_t damaged_count;
     int64_t damaged_capacity;
+    int64_t suspect_count;
 };
 
 static struct spare_scratch *take_scratch(struct graft_loader *loader)
@@ -102,6 +108,20 @@ static void return_scratch(struct graft_loader *loader, struct spare_scratch *sc
     pthread_mutex_unlock(&loader->lock);
 }
 
+/* The picture itself goes to the caller. */
+static enum graft_status show_row(const struct row *row, struct graft_scratch *scratch,
+                                  struct graft_view *view, struct graft_fault *fault)
+{
+    const struct graft_loader_options *const options = &row->loader->options;
+    if (!graft_match_channels(scratch, 3, view)) {
+        return graft_fault_set(fault, GRAFT_ERROR_MEMORY, NULL, "no memory for %d × %d pixels", view->width,
+                               view->height);
+    }
+    const struct graft_image image = {view->width, view->height, 3, (uint8_t *)(uintptr_t)view->pixels};
+    options->look(options->user, row->sample, &image);
+    return GRAFT_OK;
+}
+
 static enum graft_status fill_row(struct row *row, struct graft_scratch *scratch, struct graft_fault *fault)
 {
     struct graft_loader *const loader = row->loader;
@@ -115,6 +135,9 @@ static enum graft_status fill_row(struct row *row, struct graft_scratch *scratch
     if (status != GRAFT_OK) {
         return status;
     }
+    if (loader->options.look) {
+        return show_row(row, scratch, &view, fault);
+    }
     const struct graft_draw draw = {loader->options.seed, loader->epoch, row->sample};
     const bool done =
         graft_transforms_run(scratch, &loader->preprocess, &loader->transforms, &draw, &view, row->target);
@@ -124,7 +147,7 @@ static enum graft_status fill_row(struct row *row, struct graft_scratch *scratch
     }
     if (loader->kept) {
         memcpy(loader->kept + (size_t)row->sample * loader->sample_size, row->target, loader->sample_size);
-        loader->states[row->sample] = SAMPLE_KEPT;
+        loader->states[row->sample] |= SAMPLE_KEPT;
     }
     return GRAFT_OK;
 }
@@ -133,14 +156,14 @@ static enum graft_status fill_row(struct row *row, struct graft_scratch *scratch
 static void run_row(void *argument)
 {
     struct row *const row = argument;
-    struct graft_fault fault = {.status = GRAFT_ERROR_MEMORY};
+    struct graft_fault fault = {0};
     struct spare_scratch *const scratch = take_scratch(row->loader);
     row->status = GRAFT_ERROR_MEMORY;
     if (scratch) {
         row->status = fill_row(row, &scratch->scratch, &fault);
         return_scratch(row->loader, scratch);
     }
-    if (row->status != GRAFT_OK && fault.text[0] != '\0') {
+    if (fault.text[0] != '\0') {
         row->message = graft_duplicate_text(row->loader->context, fault.text);
     }
 }
@@ -167,14 +190,14 @@ static void drain(struct graft_loader *loader, struct slot *slot)
 
 static void prepare_row(struct graft_loader *loader, struct row *row)
 {
-    if (loader->states[row->sample] == SAMPLE_DAMAGED) {
+    if (loader->states[row->sample] & SAMPLE_DAMAGED) {
         row->status = GRAFT_ERROR_FORMAT;
         return;
     }
     const uint8_t *source = NULL;
     if (loader->as_stored) {
         source = graft_dataset_entry(loader->dataset, loader->options.split, row->sample)->data;
-    } else if (loader->states[row->sample] == SAMPLE_KEPT) {
+    } else if (loader->states[row->sample] & SAMPLE_KEPT) {
         source = loader->kept + (size_t)row->sample * loader->sample_size;
     }
     if (source) {
@@ -225,15 +248,42 @@ static enum graft_status note_damage(struct graft_loader *loader, const struct r
         loader->damaged[at] = loader->damaged[at - 1];
     }
     loader->damaged[at] = (struct damage){row->sample, message};
-    loader->states[row->sample] = SAMPLE_DAMAGED;
+    loader->states[row->sample] |= SAMPLE_DAMAGED;
     graft_log(loader->context, GRAFT_LOG_WARNING, "left out: %s", message);
     return GRAFT_OK;
 }
 
-/* A failed row: an error, or left out. */
-static enum graft_status judge(struct graft_loader *loader, const struct row *row)
+/* A suspect file is used, and named once. */
+static void note_suspect(struct graft_loader *loader, const struct row *row)
 {
-    if (loader->options.skip_damaged && loader->states[row->sample] == SAMPLE_DAMAGED) {
+    if (loader->options.keep_damaged || loader->states[row->sample] & SAMPLE_SUSPECT) {
+        return;
+    }
+    loader->states[row->sample] |= SAMPLE_SUSPECT;
+    loader->suspect_count++;
+    if (loader->suspect_count <= REMARKS) {
+        graft_log(loader->context, GRAFT_LOG_WARNING, "suspect: %s", row->message);
+    } else if (loader->suspect_count == REMARKS + 1) {
+        graft_log(loader->context, GRAFT_LOG_WARNING, "more files are suspect: graft check lists them all");
+    }
+}
+
+/* *kept: the row is one of the batch's. A failed row: an error, or left out, or kept as it is. */
+static enum graft_status judge(struct graft_loader *loader, const struct row *row, bool *kept)
+{
+    *kept = true;
+    if (row->status == GRAFT_OK) {
+        if (row->message) {
+            note_suspect(loader, row);
+        }
+        return GRAFT_OK;
+    }
+    if (loader->options.keep_damaged && row->status != GRAFT_ERROR_MEMORY) {
+        memset(row->target, 0, loader->sample_size);
+        return GRAFT_OK;
+    }
+    *kept = false;
+    if (loader->options.skip_damaged && loader->states[row->sample] & SAMPLE_DAMAGED) {
         return GRAFT_OK;
     }
     if (loader->options.skip_damaged && row->status != GRAFT_ERROR_MEMORY) {
@@ -243,38 +293,49 @@ static enum graft_status judge(struct graft_loader *loader, const struct row *ro
                       row->message ? row->message : "no memory for a picture");
 }
 
-/* Waits for the rows of a slot, closes the gaps of those left out and repeats rows at the end. */
-static enum graft_status finish(struct graft_loader *loader, struct slot *slot, int32_t *valid)
+/* Waits for the rows of a slot. */
+static void await(struct graft_loader *loader, struct slot *slot)
 {
-    enum graft_status status = GRAFT_OK;
-    int32_t kept = 0;
     for (int32_t i = 0; i < slot->count; i++) {
         if (slot->rows[i].submitted) {
             graft_pool_wait(loader->pool, &slot->rows[i].task);
             slot->rows[i].submitted = false;
         }
     }
-    for (int32_t i = 0; status == GRAFT_OK && i < slot->count; i++) {
+}
+
+/* Closes the gaps of rows that are left out, and repeats rows at the end. */
+static enum graft_status finish(struct graft_loader *loader, struct slot *slot, int32_t *valid)
+{
+    enum graft_status status = GRAFT_OK;
+    int32_t count = 0;
+    await(loader, slot);
+    for (int32_t i = 0; i < slot->count; i++) {
         const struct row *const row = &slot->rows[i];
-        if (row->status != GRAFT_OK) {
-            status = judge(loader, row);
+        bool kept;
+        status = judge(loader, row, &kept);
+        if (status != GRAFT_OK) {
+            break;
+        }
+        if (!kept) {
             continue;
         }
-        if (kept < i) {
-            memcpy(slot->pixels + (size_t)kept * loader->sample_size, row->target, loader->sample_size);
+        if (count < i) {
+            memcpy(slot->pixels + (size_t)count * loader->sample_size, row->target, loader->sample_size);
         }
-        slot->samples[kept] = row->sample;
-        slot->labels[kept] = graft_dataset_label(loader->dataset, loader->options.split, row->sample);
-        kept++;
+        slot->samples[count] = row->sample;
+        slot->labels[count] = graft_dataset_label(loader->dataset, loader->options.split, row->sample);
+        slot->notes[count] = (struct graft_note){row->status, row->message};
+        count++;
     }
-    for (int32_t i = kept; kept > 0 && i < loader->options.batch; i++) {
-        const int32_t from = i - kept; /* filled already: goes round */
+    for (int32_t i = count; count > 0 && i < loader->options.batch; i++) {
+        const int32_t from = i - count; /* filled already: goes round */
         memcpy(slot->pixels + (size_t)i * loader->sample_size,
                slot->pixels + (size_t)from * loader->sample_size, loader->sample_size);
         slot->samples[i] = slot->samples[from];
         slot->labels[i] = slot->labels[from];
     }
-    *valid = kept;
+    *valid = count;
     return status;
 }
 
@@ -295,9 +356,10 @@ enum graft_status graft_loader_next(struct graft_loader *loader, struct graft_ba
             return status;
         }
         if (valid > 0) {
-            *batch = (struct graft_batch){.pixels = slot->pixels,
+            *batch = (struct graft_batch){.pixels = loader->options.look ? NULL : slot->pixels,
                                           .labels = slot->labels,
                                           .samples = slot->samples,
+                                          .notes = slot->notes,
                                           .valid = valid,
                                           .number = number};
             return GRAFT_OK;
@@ -366,7 +428,7 @@ static enum graft_status check_options(struct graft_context *context, const stru
                                        const struct graft_preprocess *preprocess,
                                        const struct graft_loader_options *options)
 {
-    enum graft_status status = graft_preprocess_check(context, preprocess);
+    enum graft_status status = options->look ? GRAFT_OK : graft_preprocess_check(context, preprocess);
     if (status == GRAFT_OK && options->transforms) {
         status = graft_transforms_check(context, options->transforms);
     }
@@ -414,13 +476,14 @@ static enum graft_status allocate_all(struct graft_loader *loader)
         slot->pixels = graft_allocate_raw(context, batch, loader->sample_size);
         slot->labels = graft_allocate(context, batch, sizeof *slot->labels);
         slot->samples = graft_allocate(context, batch, sizeof *slot->samples);
+        slot->notes = graft_allocate(context, batch, sizeof *slot->notes);
         slot->rows = graft_allocate(context, batch, sizeof *slot->rows);
-        if (!slot->pixels || !slot->labels || !slot->samples || !slot->rows) {
+        if (!slot->pixels || !slot->labels || !slot->samples || !slot->notes || !slot->rows) {
             return GRAFT_ERROR_MEMORY;
         }
     }
     size_t total = 0;
-    if (!loader->random && !loader->as_stored &&
+    if (!loader->random && !loader->as_stored && !loader->options.look &&
         graft_multiply_size((size_t)loader->count, loader->sample_size, &total) &&
         total <= loader->options.keep_limit) {
         loader->kept = graft_allocate_raw(context, total, 1);
@@ -446,16 +509,16 @@ enum graft_status graft_loader_open(struct graft_context *context, const struct 
     }
     opened->context = context;
     opened->dataset = dataset;
-    opened->preprocess = *preprocess;
+    opened->preprocess = options->look ? (struct graft_preprocess){.channels = 3} : *preprocess;
     opened->options = *options;
-    opened->transforms = options->transforms ? *options->transforms : preprocess->transforms;
+    opened->transforms = options->transforms ? *options->transforms : opened->preprocess.transforms;
     opened->options.transforms = NULL;
     opened->random = graft_transforms_random(&opened->transforms);
     opened->count = graft_dataset_count(dataset, options->split);
     opened->batches = graft_ceil_div(opened->count, options->batch);
-    opened->sample_size =
-        (size_t)preprocess->crop_height * (size_t)preprocess->crop_width * (size_t)preprocess->channels;
-    opened->as_stored = fits_as_stored(opened);
+    opened->sample_size = (size_t)opened->preprocess.crop_height * (size_t)opened->preprocess.crop_width *
+                          (size_t)opened->preprocess.channels;
+    opened->as_stored = !options->look && fits_as_stored(opened);
     opened->slot_count = (int32_t)graft_min_i64(opened->batches, options->ahead ? options->ahead : 3) + 1;
     opened->pool = graft_context_pool(context);
     status = opened->pool ? allocate_all(opened) : GRAFT_ERROR_MEMORY;
@@ -487,6 +550,7 @@ void graft_loader_close(struct graft_loader **loader)
         graft_release(context, slot->pixels);
         graft_release(context, slot->labels);
         graft_release(context, slot->samples);
+        graft_release(context, slot->notes);
         graft_release(context, slot->rows);
     }
     while (closed->spare) {

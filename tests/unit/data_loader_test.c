@@ -311,6 +311,80 @@ static void idx_pictures_become_coloured(void **state)
     test_folder_remove(digits);
 }
 
+/* Rows of what cannot be decoded stay in their place, each with its own text. */
+static void damaged_rows_stay_with_their_notes(void **state)
+{
+    (void)state;
+    put("a/05.jpg", jpeg_420, sizeof jpeg_420 / 2);
+    put("a/06.jpg", "", 0);
+    for (int threads = 1; threads <= 4; threads += 3) {
+        struct opened o =
+            open_all(threads, &(struct graft_loader_options){.batch = 8, .keep_damaged = true}, NULL);
+        struct graft_batch batch;
+        assert_int_equal(graft_loader_next(o.loader, &batch), GRAFT_OK);
+        assert_int_equal(batch.valid, 8);
+        for (int i = 0; i < 8; i++) {
+            assert_int_equal(batch.samples[i], i);
+            assert_int_equal(batch.notes[i].status, i == 5 || i == 6 ? GRAFT_ERROR_FORMAT : GRAFT_OK);
+        }
+        assert_non_null(strstr(batch.notes[5].text, "a/05.jpg: "));
+        assert_non_null(strstr(batch.notes[6].text, "a/06.jpg: the file is empty"));
+        assert_null(batch.notes[4].text);
+        for (int i = 0; i < 2 * SAMPLE; i++) {
+            assert_int_equal(batch.pixels[5 * SAMPLE + i], 0);
+        }
+        assert_int_equal(graft_loader_damaged_count(o.loader), 0);
+        close_all(&o);
+    }
+    put("a/05.jpg", pictures[1], sizes[1]);
+    put("a/06.jpg", pictures[2], sizes[2]);
+}
+
+struct seen {
+    const struct graft_dataset *dataset;
+    uint64_t hashes[64];
+    int width[64];
+};
+
+static void look(void *user, int64_t sample, const struct graft_image *picture)
+{
+    struct seen *const seen = user;
+    uint64_t hash = 1;
+    for (int i = 0; i < picture->width * picture->height * 3; i++) {
+        hash = hash * 31 + picture->pixels[i];
+    }
+    seen->hashes[sample] = hash;
+    seen->width[sample] = picture->channels == 3 ? picture->width : -1;
+}
+
+/* Pictures as they are, in place of preprocessing; no memory for pixels is taken. */
+static void pictures_can_be_looked_at(void **state)
+{
+    (void)state;
+    struct seen seen = {0}, expected = {0};
+    struct opened o = open_all(3, &(struct graft_loader_options){.batch = 1}, NULL);
+    graft_loader_close(&o.loader);
+    const struct graft_loader_options options = {.batch = 7, .keep_damaged = true, .look = look, .user = &seen};
+    assert_int_equal(graft_loader_open(o.context, o.dataset, NULL, &options, &o.loader), GRAFT_OK);
+    struct graft_batch batch = {.valid = 1};
+    int64_t count = 0;
+    while (batch.valid > 0) {
+        assert_int_equal(graft_loader_next(o.loader, &batch), GRAFT_OK);
+        assert_null(batch.pixels);
+        count += batch.valid;
+    }
+    assert_int_equal(count, graft_dataset_count(o.dataset, GRAFT_SPLIT_TRAIN));
+    for (int64_t i = 0; i < count; i++) {
+        struct graft_image image;
+        assert_int_equal(graft_dataset_read(o.dataset, GRAFT_SPLIT_TRAIN, i, NULL, &image), GRAFT_OK);
+        look(&expected, i, &image);
+        graft_image_close(o.context, &image);
+    }
+    assert_memory_equal(seen.hashes, expected.hashes, sizeof seen.hashes);
+    assert_memory_equal(seen.width, expected.width, sizeof seen.width);
+    close_all(&o);
+}
+
 static void damage_is_an_error_at_its_batch(void **state)
 {
     (void)state;
@@ -476,6 +550,8 @@ int main(void)
         cmocka_unit_test(idx_pictures_become_coloured),
         cmocka_unit_test(idx_pictures_are_taken_as_they_lie),
         /* from here on some pictures are damaged */
+        cmocka_unit_test(damaged_rows_stay_with_their_notes),
+        cmocka_unit_test(pictures_can_be_looked_at),
         cmocka_unit_test(damage_is_an_error_at_its_batch),
         cmocka_unit_test(damage_is_left_out_on_request),
         cmocka_unit_test(requests_are_checked_and_work_is_cancelled),
