@@ -36,6 +36,8 @@ struct graft_option {
     enum graft_option_kind kind;
     void *target;
     double least, most; /* of numbers */
+    const char *usual;  /* the default, for the help; NULL: none */
+    bool *given;        /* NULL, or set when the option is there */
 };
 
 struct graft_command;
@@ -57,7 +59,6 @@ struct graft_command {
     int argument_count;
     const char **operands;
     int operand_count;
-    uint64_t given; /* bit i: option i of the verb's own table was there */
     bool json, quiet;
     const char *device; /* NULL: not given */
     int64_t threads;
@@ -70,7 +71,7 @@ struct graft_command {
 };
 
 /*
- * Reads the options (at most 64 of the verb's own), answers --help, opens the context and takes over Ctrl-C.
+ * Reads the options (at most 96 of the verb's own), answers --help, opens the context and takes over Ctrl-C.
  * Returns GRAFT_EXIT_GO_ON, or what the verb must return.
  */
 GRAFT_MUST_CHECK int graft_command_begin(struct graft_command *command, const struct graft_option *options,

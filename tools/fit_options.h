@@ -8,11 +8,9 @@
 
 struct graft_fit_request {
     struct graft_fit_options options;
-    /* as they stand on the command line */
-    const char *stages, *freeze, *schedule, *bn;
-    int64_t epochs, warmup;
-    double momentum, weight_decay, val_fraction; /* < 0: not given */
-    double dropout, label_smoothing;
+    /* of each row of the recipe, as it stands on the command line */
+    const char *values[GRAFT_RECIPE_ROWS];
+    bool given[GRAFT_RECIPE_ROWS];
     char out[1024];
 };
 

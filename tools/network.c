@@ -4,6 +4,7 @@
 #include "base/context.h"
 #include "base/file.h"
 #include "base/text.h"
+#include "train/recipe.h"
 
 #include <jansson.h>
 #include <stdio.h>
@@ -50,20 +51,24 @@ int graft_network_open(struct graft_command *command, struct graft_device *devic
     return status == GRAFT_OK ? GRAFT_EXIT_GO_ON : graft_command_failed(command, status);
 }
 
+void graft_network_of_run(const char *run, const char *key, char *text, size_t size)
+{
+    char path[4096];
+    (void)snprintf(path, sizeof path, "%s/config.json", run);
+    json_t *const config = json_load_file(path, JSON_REJECT_DUPLICATES, NULL);
+    const char *const value = json_string_value(json_object_get(config, key));
+    (void)snprintf(text, size, "%s", value != NULL ? value : "");
+    json_decref(config);
+}
+
 void graft_network_name(const struct graft_command *command, char name[GRAFT_MODEL_NAME_SIZE])
 {
     const char *const operand = command->operands[0];
-    char path[4096];
     struct stat facts;
     (void)snprintf(name, GRAFT_MODEL_NAME_SIZE, "%s", operand);
-    if (stat(operand, &facts) != 0 || !S_ISDIR(facts.st_mode)) {
-        return;
+    if (stat(operand, &facts) == 0 && S_ISDIR(facts.st_mode)) {
+        graft_network_of_run(operand, "network", name, GRAFT_MODEL_NAME_SIZE);
     }
-    (void)snprintf(path, sizeof path, "%s/config.json", operand);
-    json_t *const config = json_load_file(path, JSON_REJECT_DUPLICATES, NULL);
-    const char *const network = json_string_value(json_object_get(config, "network"));
-    (void)snprintf(name, GRAFT_MODEL_NAME_SIZE, "%s", network != NULL ? network : "");
-    json_decref(config);
 }
 
 /* Splits "index<tab>id<tab>name" in place; false if the line is not of that form. */
@@ -185,23 +190,12 @@ int graft_stage_after(struct graft_command *command, const char *network, const 
                       char stage[GRAFT_MODEL_NAME_SIZE])
 {
     struct graft_model *model = NULL;
-    char list[1024] = "";
-    const enum graft_status status = graft_model_open(command->context, network, NULL, &model);
+    enum graft_status status = graft_model_open(command->context, network, NULL, &model);
     if (status != GRAFT_OK) {
         return graft_command_failed_name(command, status);
     }
-    const int index = graft_model_stage_find(model, frozen);
-    const bool fits = index >= 0 && index + 1 < model->stage_count;
-    if (fits) {
-        snprintf(stage, GRAFT_MODEL_NAME_SIZE, "%s", model->stages[index + 1].name);
-    }
-    for (int i = 0; i + 1 < model->stage_count; i++) {
-        const size_t used = strlen(list);
-        snprintf(list + used, sizeof list - used, "%s%s", i > 0 ? ", " : "", model->stages[i].name);
-    }
+    status = graft_recipe_unfrozen(command->context, model, frozen, stage, GRAFT_MODEL_NAME_SIZE);
     graft_model_close(&model);
-    return fits ? GRAFT_EXIT_GO_ON
-                : graft_command_usage(command,
-                                      "--freeze takes a stage of %s other than its last, not \"%s\": %s",
-                                      network, frozen, list);
+    return status == GRAFT_OK ? GRAFT_EXIT_GO_ON
+                              : graft_command_usage(command, "%s", graft_context_error(command->context));
 }

@@ -68,6 +68,9 @@ GRAFT_MUST_CHECK int graft_network_open(struct graft_command *command, struct gr
  * found. */
 void graft_network_name(const struct graft_command *command, char name[GRAFT_MODEL_NAME_SIZE]);
 
+/* The text of a run's config.json under a key; "" if it is not to be found. */
+void graft_network_of_run(const char *run, const char *key, char *text, size_t size);
+
 /* Reads class names: one a line, or "index<tab>id<tab>name". `count`: how many there must be.
  * GRAFT_EXIT_GO_ON or an exit code. */
 GRAFT_MUST_CHECK int graft_class_file_read(struct graft_command *command, const char *path, int32_t count,

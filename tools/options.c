@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define MAX_OWN 64
+#define MAX_OWN 96
 #define COMMON 6
 
 /* Both tables of a verb: its own options, then those that every verb has. */
@@ -48,7 +48,19 @@ static void print_option(const struct graft_option *option)
     char left[64];
     snprintf(left, sizeof left, "%s%s%s", option->name, option->argument != NULL ? " " : "",
              option->argument != NULL ? option->argument : "");
-    printf("  %-26s %s\n", left, option->help);
+    printf("  %-26s %s%s%s%s\n", left, option->help, option->usual != NULL ? " (" : "",
+           option->usual != NULL ? option->usual : "", option->usual != NULL ? ")" : "");
+}
+
+/* A verb may have a row of its own for what every verb has. */
+static bool is_own(const struct tables *tables, const char *name)
+{
+    for (size_t i = 0; i < tables->own_count; i++) {
+        if (strcmp(tables->own[i].name, name) == 0) {
+            return true;
+        }
+    }
+    return false;
 }
 
 static void print_help(const struct graft_command *command, const struct tables *tables)
@@ -66,7 +78,9 @@ static void print_help(const struct graft_command *command, const struct tables 
         printf("\n");
     }
     for (size_t i = 0; i < COMMON; i++) {
-        print_option(&tables->common[i]);
+        if (!is_own(tables, tables->common[i].name)) {
+            print_option(&tables->common[i]);
+        }
     }
 }
 
@@ -174,7 +188,9 @@ static int read_option(struct graft_command *command, const struct tables *table
     for (size_t i = 0; i < count && option == NULL; i++) {
         if (strcmp(option_at(tables, i)->name, name) == 0) {
             option = option_at(tables, i);
-            command->given |= i < tables->own_count ? 1ull << i : 0;
+            if (option->given != NULL) {
+                *option->given = true;
+            }
         }
     }
     if (option == NULL) {

@@ -8,6 +8,7 @@
 
 #include "graft/data.h"
 #include "graft/model.h"
+#include "graft/recipe.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -210,56 +211,18 @@ graft_classifier_evaluate(struct graft_classifier *classifier, const struct graf
 
 /* ---- fit */
 
-/* One stage of training: which part learns, how long, how fast. */
-struct graft_fit_stage {
-    char from[64]; /* name of the network's first stage that learns: "head", "layer4" …; "all" */
-    int epochs;
-    double learning_rate;
-    int64_t micro_batch; /* the most pictures computed at a time; 0: the batch. See graft_trainer_open */
-};
-#define GRAFT_FIT_MAX_STAGES 8
-
 struct graft_fit_epoch;
 
-/* All zero but data: a head on the default network, or the whole network from scratch if there are no
+/* All zero but recipe.data: a head on the default network, or the whole network from scratch if there are no
  * weights. */
 struct graft_fit_options {
-    const char *data; /* see graft_dataset_open */
-    struct graft_dataset_options dataset;
-    const char *model;   /* NULL: the default for the data */
-    const char *weights; /* NULL: from scratch */
-    const char *out;     /* run folder to be written; must not hold a run yet. NULL with `resume` */
-    const char *resume;  /* run folder to be continued */
-    struct graft_fit_stage stages[GRAFT_FIT_MAX_STAGES];
-    int stage_count;      /* 0: "head" with weights, else "all" */
-    int epochs;           /* of stages that name none; 0: by default */
-    double learning_rate; /* of stages that name none; 0: by default of the optimizer */
-    double
-        trunk_factor; /* learning rate of the stages before the head, relative; 0: 0.1 with weights, else 1 */
-    const char *stage_factors; /* "layer4=0.3,head=1": overrides trunk_factor; NULL */
-    int64_t batch;             /* 0: by default */
-    int64_t input;             /* side of the input; 0: the network's */
-    const char *optimizer;     /* NULL: "adam" */
-    double momentum;           /* sgd alone; < 0: none; 0: 0.9 */
-    bool nesterov;             /* sgd with momentum */
-    double weight_decay;       /* 0: 0.01 for adamw, else none; < 0: none */
-    double clip_norm;          /* see graft_trainer_options; 0: none */
-    double label_smoothing;
-    /* Of the training loss: "none", "balanced" (pictures / (classes × pictures of the class)), or a number >
-     * 0 for each class in the order of their names, "1,2.5,1"; NULL: none. Evaluation is not weighted. */
-    const char *class_weights;
-    enum graft_schedule schedule;
-    int warmup;                    /* steps */
-    float dropout;                 /* as in graft_model_options */
-    enum graft_batch_norm_mode bn; /* FROZEN is the default with weights; from scratch always TRAIN */
-    bool augment;                  /* random crops and flips; a frozen trunk then runs in every epoch */
-    bool skip_damaged;
-    uint64_t seed;
-    uint64_t features_limit; /* bytes of host memory for cached features, and for pictures kept decoded; 0: 2
-                                GiB */
-    uint64_t memory_limit;   /* see graft_context_limit_memory, while fit runs: micro-batches, caches and what
-                                is loaded ahead follow it; 0: none but the context's */
-    struct graft_plan_options plan;
+    struct graft_recipe recipe;
+    const char *out;    /* run folder to be written; must not hold a run yet. NULL with `resume` */
+    const char *resume; /* run folder to be continued; of the recipe then only what may change (FREE), or
+                           what is as it was */
+    /* NULL, or the classes in the order that they are to have: see graft_dataset_options */
+    const char *const *class_names;
+    int32_t class_count;
     graft_progress_function *progress;
     /* NULL, or called after each epoch; `from` is the first stage that learnt in it */
     void (*epoch_done)(void *user, const struct graft_fit_epoch *epoch, const char *from);

@@ -39,13 +39,9 @@ static enum graft_status bad(struct graft_context *context, const char *file, co
     return graft_fail(context, GRAFT_ERROR_FORMAT, "%s: the metadata \"%s\" is damaged", file, key);
 }
 
-static enum graft_status read_classes(struct graft_context *context, const char *file, const char *text,
-                                      struct graft_card *card)
+enum graft_status graft_card_read_classes(struct graft_context *context, const char *file, const json_t *list,
+                                          struct graft_card *card)
 {
-    json_error_t error;
-    json_t *list = NULL;
-    if (graft_json_read(context, text, strlen(text), 0, file, &list, &error) == GRAFT_ERROR_MEMORY)
-        return GRAFT_ERROR_MEMORY;
     const size_t count = json_is_array(list) ? json_array_size(list) : 0;
     enum graft_status status = count >= 1 && count <= 1000000 ? GRAFT_OK : bad(context, file, KEY_CLASSES);
     const char **const names = status == GRAFT_OK ? graft_allocate(context, count, sizeof *names) : NULL;
@@ -57,22 +53,16 @@ static enum graft_status read_classes(struct graft_context *context, const char 
     if (status == GRAFT_OK)
         status = names ? graft_card_set_classes(context, card, names, (int32_t)count) : GRAFT_ERROR_MEMORY;
     graft_release(context, names);
-    json_decref(list);
     return status;
 }
 
-static enum graft_status read_preprocess(struct graft_context *context, const char *file, const char *text,
-                                         struct graft_preprocess *preprocess)
+/* What is no JSON is NULL: its reader says so. */
+static enum graft_status parse(struct graft_context *context, const char *file, const char *text,
+                               json_t **json)
 {
     json_error_t error;
-    json_t *object = NULL;
-    if (graft_json_read(context, text, strlen(text), 0, file, &object, &error) == GRAFT_ERROR_MEMORY)
-        return GRAFT_ERROR_MEMORY;
-    const enum graft_status status = json_is_object(object)
-                                         ? graft_preprocess_from_json(context, object, file, preprocess)
-                                         : bad(context, file, KEY_PREPROCESS);
-    json_decref(object);
-    return status;
+    const enum graft_status status = graft_json_read(context, text, strlen(text), 0, file, json, &error);
+    return status == GRAFT_ERROR_MEMORY ? status : GRAFT_OK;
 }
 
 enum graft_status graft_card_read(struct graft_context *context, const struct graft_tensor_set *set,
@@ -87,12 +77,21 @@ enum graft_status graft_card_read(struct graft_context *context, const struct gr
         strcpy(card->network, network);
     else if (network)
         status = bad(context, file, KEY_NETWORK);
+    json_t *json = NULL;
     if (status == GRAFT_OK && classes)
-        status = read_classes(context, file, classes, card);
+        status = parse(context, file, classes, &json);
+    if (status == GRAFT_OK && classes)
+        status = graft_card_read_classes(context, file, json, card);
+    json_decref(json);
+    json = NULL;
+    if (status == GRAFT_OK && preprocess)
+        status = parse(context, file, preprocess, &json);
     if (status == GRAFT_OK && preprocess) {
-        status = read_preprocess(context, file, preprocess, &card->preprocess);
+        status = json_is_object(json) ? graft_preprocess_from_json(context, json, file, &card->preprocess)
+                                      : bad(context, file, KEY_PREPROCESS);
         card->has_preprocess = status == GRAFT_OK;
     }
+    json_decref(json);
     if (status != GRAFT_OK)
         graft_card_close(context, card);
     return status;

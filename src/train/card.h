@@ -9,6 +9,7 @@
 #include "graft/data.h"
 #include "graft/io.h"
 #include "graft/model.h"
+#include "io/json.h"
 
 struct graft_card {
     char network[64];         /* "" if the file does not say */
@@ -28,6 +29,9 @@ graft_card_write(struct graft_context *context, const struct graft_card *card, s
 GRAFT_MUST_CHECK enum graft_status graft_card_set_classes(struct graft_context *context,
                                                           struct graft_card *card, const char *const *names,
                                                           int32_t count);
+/* As it stands in JSON, of weights or of config.json. GRAFT_ERROR_FORMAT names `file`. */
+GRAFT_MUST_CHECK enum graft_status graft_card_read_classes(struct graft_context *context, const char *file,
+                                                           const json_t *list, struct graft_card *card);
 void graft_card_close(struct graft_context *context, struct graft_card *card);
 
 /* The preprocessing that a network's description carries, for an input of side `input` (0: its own). */

@@ -13,6 +13,8 @@ enum graft_status graft_fit_open_part(struct graft_fit_job *job, const char *cut
                                       const char *train_from, struct graft_model **model)
 {
     const struct graft_preprocess *const p = &job->card.preprocess;
+    const bool none = job->options.given.dropout && job->options.dropout == 0;
+    const float dropout = none ? -1 : (float)job->options.dropout; /* 0: the network's own */
     const struct graft_model_options options = {.batch = job->options.batch,
                                                 .height = p->crop_height,
                                                 .width = p->crop_width,
@@ -24,9 +26,9 @@ enum graft_status graft_fit_open_part(struct graft_fit_job *job, const char *cut
                                                 .std = p->std,
                                                 .training = training,
                                                 .train_from = train_from,
-                                                .bn = job->options.bn,
-                                                .dropout = job->options.dropout,
-                                                .seed = job->options.seed};
+                                                .bn = job->bn,
+                                                .dropout = dropout,
+                                                .seed = (uint64_t)job->options.seed};
     return graft_model_open(job->context, job->card.network, &options, model);
 }
 
@@ -47,7 +49,7 @@ enum graft_status graft_fit_evaluator_open(struct graft_fit_job *job, enum graft
     *evaluator = (struct graft_fit_evaluator){.split = split, .source = {.context = job->context}};
     enum graft_status status = graft_fit_open_part(job, cached ? job->features[GRAFT_SPLIT_TRAIN].cut : NULL,
                                                    false, NULL, &evaluator->model);
-    struct graft_plan_options options = job->options.plan;
+    struct graft_plan_options options = job->plan_options;
     options.deferred = true; /* it may have the memory of training: see graft_fit_make_room */
     const struct graft_inference inference = {.device = job->device,
                                               .variables = job->variables,
@@ -99,7 +101,7 @@ enum graft_status graft_fit_evaluator_run(struct graft_fit_job *job, struct graf
         if (status != GRAFT_OK)
             break;
         graft_evaluation_add(evaluation, evaluator->logits, batch.labels, batch.valid);
-        if (job->options.progress && !evaluator->source.features) {
+        if (job->call.progress && !evaluator->source.features) {
             struct graft_progress now = {.phase = "validation",
                                          .stage = job->position.stage,
                                          .done = evaluation->images,
@@ -108,7 +110,7 @@ enum graft_status graft_fit_evaluator_run(struct graft_fit_job *job, struct graf
                                          .loss = (double)NAN,
                                          .accuracy = (double)NAN};
             now.images_per_second = (double)now.done / (graft_seconds() - begin);
-            job->options.progress(job->options.user, &now);
+            job->call.progress(job->call.user, &now);
         }
     }
     if (status == GRAFT_OK)

@@ -50,7 +50,7 @@ static enum graft_status plan_trunk(struct graft_fit_job *job, struct trunk *tru
     const uint64_t reserve = graft_fit_reserve(job, false);
     const struct graft_inference inference = {.device = job->device,
                                               .variables = job->variables,
-                                              .options = &job->options.plan,
+                                              .options = &job->plan_options,
                                               .reserve = reserve > 0 ? reserve + features : 0};
     return graft_inference_open(&inference, &trunk->model, &trunk->plan);
 }
@@ -63,7 +63,7 @@ static void close_trunk(struct trunk *trunk)
 
 static void report(const struct graft_fit_job *job, int64_t done, int64_t total, double seconds)
 {
-    if (!job->options.progress)
+    if (!job->call.progress)
         return;
     struct graft_progress now = {.phase = "features",
                                  .stage = job->position.stage,
@@ -73,7 +73,7 @@ static void report(const struct graft_fit_job *job, int64_t done, int64_t total,
                                  .accuracy = (double)NAN};
     now.images_per_second = (double)done / seconds;
     now.seconds_left = (double)(total - done) / now.images_per_second;
-    job->options.progress(job->options.user, &now);
+    job->call.progress(job->call.user, &now);
 }
 
 /* The next batch, on its way to the device: there it waits for what runs on the one before. */

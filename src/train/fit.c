@@ -10,119 +10,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#define FEATURES_LIMIT (2048ull << 20)
-
-static const char *text_or(const char *text, const char *otherwise)
-{
-    return text ? text : otherwise;
-}
-
-/* The network: named by the user, by the weights, or by the kind of the data. */
-static enum graft_status choose_network(struct graft_fit_job *job, const struct graft_card *of_weights)
-{
-    const struct graft_fit_options *const options = &job->options;
-    int32_t width = 0, height = 0, channels = 0;
-    const bool fixed = graft_dataset_fixed_size(job->dataset, &width, &height, &channels);
-    const char *name = options->model;
-    if (!name && of_weights->network[0])
-        name = of_weights->network;
-    if (!name && options->weights)
-        name = "squeezenet1_0";
-    if (!name)
-        name = fixed && width == 28 && height == 28 && channels == 1 ? "mnist_convnet" : "tiny_convnet";
-    if (of_weights->network[0] && strcmp(name, of_weights->network) != 0)
-        return graft_fail(job->context, GRAFT_ERROR_ARGUMENT, "%s holds weights of %s, not of %s",
-                          options->weights, of_weights->network, name);
-    const struct graft_model_info *info;
-    const enum graft_status status = graft_model_find(job->context, name, &info);
-    if (status != GRAFT_OK)
-        return status;
-    (void)snprintf(job->card.network, sizeof job->card.network, "%s", info->name);
-    if (of_weights->has_preprocess && options->input == 0) {
-        job->card.preprocess = of_weights->preprocess;
-        return GRAFT_OK;
-    }
-    const enum graft_status known =
-        graft_card_preprocess(job->context, info, options->input, &job->card.preprocess);
-    job->card.preprocess.ignore_orientation = false; /* pictures of its own are learnt upright */
-    return known;
-}
-
-/* What the optimizer is told; what it would ignore is refused. */
-static enum graft_status resolve_optimizer(struct graft_fit_job *job)
-{
-    struct graft_fit_options *const o = &job->options;
-    const enum graft_status status =
-        graft_optimizer_find(job->context, text_or(o->optimizer, "adam"), &job->optimizer);
-    if (status != GRAFT_OK)
-        return status;
-    o->optimizer = graft_optimizer_name(job->optimizer);
-    const bool sgd = job->optimizer == GRAFT_SGD;
-    if (!sgd && !o->resume && (o->nesterov || o->momentum > 0))
-        return graft_fail(job->context, GRAFT_ERROR_ARGUMENT,
-                          "momentum and nesterov are of the optimizer sgd; %s has none", o->optimizer);
-    if (sgd && o->nesterov && o->momentum < 0)
-        return graft_fail(job->context, GRAFT_ERROR_ARGUMENT, "nesterov needs a momentum above 0");
-    if (!(o->clip_norm >= 0 && isfinite(o->clip_norm)))
-        return graft_fail(job->context, GRAFT_ERROR_ARGUMENT,
-                          "gradients cannot be clipped to a norm of %g: it must be above 0, or 0 for none",
-                          o->clip_norm);
-    if (o->momentum == 0 && sgd)
-        o->momentum = 0.9;
-    if (o->weight_decay == 0)
-        o->weight_decay = job->optimizer == GRAFT_ADAMW ? 0.01 : -1;
-    return GRAFT_OK;
-}
-
-/* Whatever is still open gets its value; config.json then says it all. */
-static enum graft_status resolve(struct graft_fit_job *job)
-{
-    struct graft_fit_options *const o = &job->options;
-    const bool scratch = !o->weights;
-    const int64_t pictures = graft_dataset_count(job->dataset, GRAFT_SPLIT_TRAIN);
-    enum graft_status status = resolve_optimizer(job);
-    if (status != GRAFT_OK)
-        return status;
-    if (o->batch == 0)
-        o->batch = scratch ? 64 : 32;
-    if (o->batch > pictures)
-        o->batch = pictures;
-    if (o->features_limit == 0)
-        o->features_limit = FEATURES_LIMIT;
-    if (o->trunk_factor == 0)
-        o->trunk_factor = scratch ? 1 : 0.1;
-    if (scratch)
-        o->bn = GRAFT_BATCH_NORM_TRAIN;
-    if (o->stage_count == 0) {
-        o->stage_count = 1;
-        (void)snprintf(o->stages[0].from, sizeof o->stages[0].from, "%s", scratch ? "all" : "head");
-    }
-    status = graft_fit_class_weights(job);
-    if (status != GRAFT_OK)
-        return status;
-    const double rate = o->learning_rate > 0 ? o->learning_rate : job->optimizer == GRAFT_SGD ? 1e-2 : 1e-3;
-    for (int s = 0; s < o->stage_count; s++) {
-        struct graft_fit_stage *const stage = &o->stages[s];
-        const bool head = strcmp(stage->from, "head") == 0;
-        if (stage->epochs == 0)
-            stage->epochs = o->epochs > 0 ? o->epochs : head ? 20 : !scratch ? 5 : pictures > 20000 ? 5 : 30;
-        if (stage->learning_rate == 0)
-            stage->learning_rate = s == 0 ? rate : rate / 10;
-        if (stage->epochs < 0 || stage->epochs > 100000 ||
-            !(stage->learning_rate > 0 && stage->learning_rate < 1e6))
-            return graft_fail(job->context, GRAFT_ERROR_ARGUMENT,
-                              "stage %s: %d epochs at learning rate %g make no sense", stage->from,
-                              stage->epochs, stage->learning_rate);
-        const bool known =
-            strcmp(stage->from, "all") == 0 || graft_model_stage_find(job->whole, stage->from) >= 0;
-        if (!known)
-            return graft_fail(job->context, GRAFT_ERROR_NOT_FOUND,
-                              "%s has no stage \"%s\"; `graft summary %s` lists them", job->card.network,
-                              stage->from, job->card.network);
-    }
-    return GRAFT_OK;
-}
-
 /* Classes as the weights have them, in the same order: the trained head can go on. */
 static bool same_classes(const struct graft_card *a, const struct graft_card *b)
 {
@@ -138,7 +25,7 @@ static enum graft_status start_weights(struct graft_fit_job *job, const struct g
 {
     const int head = job->whole->stage_count - 1;
     if (!set)
-        return graft_model_initialize(job->whole, job->variables, job->options.seed, 0);
+        return graft_model_initialize(job->whole, job->variables, (uint64_t)job->options.seed, 0);
     const bool keep_head = same_classes(of_weights, &job->card);
     struct graft_weights_report report;
     enum graft_status status = graft_model_load_weights(job->whole, job->variables, set, !keep_head, &report);
@@ -150,7 +37,7 @@ static enum graft_status start_weights(struct graft_fit_job *job, const struct g
     if (!keep_head) {
         graft_log(job->context, GRAFT_LOG_REMARK, "%s: %d tensors loaded; the head is new, for %d classes",
                   job->options.weights, report.loaded, job->card.class_count);
-        status = graft_model_initialize(job->whole, job->variables, job->options.seed, head);
+        status = graft_model_initialize(job->whole, job->variables, (uint64_t)job->options.seed, head);
     }
     return status;
 }
@@ -172,44 +59,86 @@ static enum graft_status open_network(struct graft_fit_job *job)
     return status;
 }
 
+/* What is said of the run: by the caller, or by the run that is resumed. */
+static enum graft_status read_options(struct graft_fit_job *job)
+{
+    struct graft_recipe given = job->call.recipe;
+    graft_recipe_settle(&given);
+    enum graft_status status = graft_recipe_check(job->context, &given);
+    job->resumed = job->call.resume && *job->call.resume;
+    if (status == GRAFT_OK && job->resumed) {
+        job->out = job->call.resume;
+        status = graft_fit_config_read(job);
+        if (status == GRAFT_OK)
+            status = graft_recipe_resume(job->context, &job->options, &given);
+    } else {
+        job->out = job->call.out;
+        job->options = given;
+    }
+    if (status == GRAFT_OK && !job->options.data)
+        status = graft_fail(job->context, GRAFT_ERROR_ARGUMENT,
+                            "fit needs data: a folder with a folder for each class");
+    if (status == GRAFT_OK)
+        status = graft_recipe_defaults(job->context, &job->options);
+    job->plan_options.variants = job->options.variants;
+    return status;
+}
+
+static enum graft_status open_data(struct graft_fit_job *job)
+{
+    static const char *const kinds[] = {"auto", "folders", "names", "idx", "csv"};
+    struct graft_recipe *const o = &job->options;
+    struct graft_dataset_options options = {
+        .seed = (uint64_t)o->split_seed,
+        .val_fraction = o->given.val_fraction && o->val_fraction == 0 ? -1 : o->val_fraction,
+        .val_path = o->val,
+        .memory_limit = o->archive_limit,
+        .class_names = job->resumed ? (const char *const *)job->card.class_names : job->call.class_names,
+        .class_count = job->resumed ? job->card.class_count : job->call.class_count};
+    for (int kind = 1; o->kind && kind < 5; kind++)
+        if (strcmp(kinds[kind], o->kind) == 0)
+            options.kind = (enum graft_dataset_kind)kind;
+    enum graft_status status = graft_dataset_open(job->context, o->data, &options, &job->dataset);
+    if (status != GRAFT_OK)
+        return status;
+    o->kind = kinds[graft_dataset_kind(job->dataset)];
+    o->given.kind = true;
+    return job->resumed
+               ? GRAFT_OK
+               : graft_card_set_classes(job->context, &job->card, graft_dataset_class_names(job->dataset),
+                                        graft_dataset_class_count(job->dataset));
+}
+
 /* Data, network, weights, folder: everything before the first step. */
-static enum graft_status prepare(struct graft_fit_job *job, const struct graft_fit_options *options)
+static enum graft_status prepare(struct graft_fit_job *job)
 {
     struct graft_context *const context = job->context;
     struct graft_tensor_set *set = NULL;
     struct graft_card of_weights = {0};
-    enum graft_status status = GRAFT_OK;
-    if (options->resume)
-        status = graft_fit_config_read(job, options->resume);
-    else if (!options->data)
-        status = graft_fail(context, GRAFT_ERROR_ARGUMENT,
-                            "fit needs data: a folder with a folder for each class");
+    enum graft_status status = read_options(job);
     if (status == GRAFT_OK && job->options.memory_limit > 0)
         graft_context_limit_memory(context, job->options.memory_limit);
     if (status == GRAFT_OK)
-        status = graft_dataset_open(context, job->options.data, &job->options.dataset, &job->dataset);
-    if (status == GRAFT_OK)
-        status = graft_card_set_classes(context, &job->card, graft_dataset_class_names(job->dataset),
-                                        graft_dataset_class_count(job->dataset));
-    if (status == GRAFT_OK && job->options.weights && !options->resume) {
+        status = open_data(job);
+    if (status == GRAFT_OK && job->options.weights && !job->resumed) {
         status = graft_tensor_set_load(context, job->options.weights, &set);
         if (status == GRAFT_OK)
             status = graft_card_read(context, set, job->options.weights, &of_weights);
     }
-    if (status == GRAFT_OK)
-        status = choose_network(job, &of_weights);
+    if (status == GRAFT_OK && !job->resumed)
+        status = graft_fit_choose_network(job, &of_weights);
     if (status == GRAFT_OK)
         status = open_network(job);
     if (status == GRAFT_OK)
-        status = resolve(job);
-    if (status == GRAFT_OK && !options->resume)
+        status = graft_fit_resolve(job);
+    if (status == GRAFT_OK && !job->resumed)
         status = start_weights(job, set, &of_weights);
-    if (status == GRAFT_OK && !options->resume)
+    if (status == GRAFT_OK && !job->resumed)
         status = graft_fit_folder_create(job);
-    if (status == GRAFT_OK && !options->resume)
-        status = graft_fit_config_write(job);
-    if (status == GRAFT_OK && options->resume)
+    if (status == GRAFT_OK && job->resumed)
         status = graft_fit_load(job);
+    if (status == GRAFT_OK)
+        status = graft_fit_config_write(job);
     job->folder_ready = status == GRAFT_OK;
     graft_card_close(context, &of_weights);
     graft_tensor_set_close(&set);
@@ -265,7 +194,7 @@ static enum graft_status finish(struct graft_fit_job *job)
     struct graft_fit_result *const result = job->result;
     const struct graft_fit_position *const at = &job->position;
     (void)snprintf(result->model, sizeof result->model, "%s", job->card.network);
-    (void)snprintf(result->run, sizeof result->run, "%s", job->options.out);
+    (void)snprintf(result->run, sizeof result->run, "%s", job->out);
     result->seconds = at->total_seconds + graft_seconds() - job->begin;
     result->images_per_second = at->train_seconds > 0 ? (double)at->trained / at->train_seconds : 0;
     result->classes = job->card.class_count;
@@ -280,12 +209,12 @@ enum graft_status graft_fit(struct graft_device *device, const struct graft_fit_
                             struct graft_fit_result *result)
 {
     struct graft_fit_job job = {
-        .context = device->context, .device = device, .options = *options, .result = result};
+        .context = device->context, .device = device, .call = *options, .result = result};
     *result =
         (struct graft_fit_result){.val_top1 = (double)NAN, .val_loss = (double)NAN, .test_top1 = (double)NAN};
     const uint64_t limit = graft_context_memory_limit(device->context);
     job.begin = job.last_saved = graft_seconds();
-    enum graft_status status = prepare(&job, options);
+    enum graft_status status = prepare(&job);
     if (status == GRAFT_OK)
         status = train(&job);
     if (status == GRAFT_ERROR_CANCELLED && job.folder_ready) {

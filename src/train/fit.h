@@ -6,6 +6,7 @@
 #include "graft/io.h"
 #include "graft/train.h"
 #include "train/card.h"
+#include "train/recipe.h"
 
 /* Features of a frozen trunk (or nothing), computed once: [count, row]. */
 struct graft_features {
@@ -67,8 +68,14 @@ struct graft_fit_position {
 struct graft_fit_job {
     struct graft_context *context;
     struct graft_device *device;
-    struct graft_fit_options options; /* resolved: nothing left at "by default" */
+    struct graft_recipe options; /* resolved: nothing left at "by default" */
+    struct graft_fit_options call;
+    struct graft_plan_options plan_options;
+    const char *out; /* the run folder */
     enum graft_optimizer optimizer;
+    enum graft_schedule schedule;
+    enum graft_batch_norm_mode bn;
+    bool resumed;
     float *class_weights; /* [classes]; NULL: none */
     struct graft_dataset *dataset;
     struct graft_card card;
@@ -159,6 +166,13 @@ uint64_t graft_fit_keep_limit(const struct graft_fit_job *job);
  * names what is no weight. */
 GRAFT_MUST_CHECK enum graft_status graft_fit_class_weights(struct graft_fit_job *job);
 
+/* ---- resolve.c: what is not given, by network, weights and data */
+/* Fills job->card but for the classes, from the options and the card of the weights. */
+GRAFT_MUST_CHECK enum graft_status graft_fit_choose_network(struct graft_fit_job *job,
+                                                            const struct graft_card *of_weights);
+/* Whatever of the options is still open gets its value; config.json then says it all. */
+GRAFT_MUST_CHECK enum graft_status graft_fit_resolve(struct graft_fit_job *job);
+
 /* ---- folder.c */
 GRAFT_MUST_CHECK enum graft_status graft_fit_folder_create(struct graft_fit_job *job);
 /* After a failure: a folder that holds no weights yet is taken away, so that the same command can be given
@@ -167,7 +181,7 @@ void graft_fit_folder_abandon(struct graft_fit_job *job);
 /* config.json with the resolved options; and back, for a run that is resumed (job->config then owns texts).
  */
 GRAFT_MUST_CHECK enum graft_status graft_fit_config_write(struct graft_fit_job *job);
-GRAFT_MUST_CHECK enum graft_status graft_fit_config_read(struct graft_fit_job *job, const char *folder);
+GRAFT_MUST_CHECK enum graft_status graft_fit_config_read(struct graft_fit_job *job);
 void graft_fit_config_close(struct graft_fit_job *job);
 /* history.csv, last.safetensors, state.safetensors, and model.safetensors if the best weights changed. */
 GRAFT_MUST_CHECK enum graft_status graft_fit_save(struct graft_fit_job *job);

@@ -22,10 +22,10 @@
 
 static enum graft_status run_path(struct graft_fit_job *job, const char *name, char *path, size_t size)
 {
-    const int length = snprintf(path, size, "%s/%s", job->options.out, name);
+    const int length = snprintf(path, size, "%s/%s", job->out, name);
     return length > 0 && (size_t)length < size ? GRAFT_OK
                                                : graft_fail(job->context, GRAFT_ERROR_ARGUMENT,
-                                                            "the path \"%s\" is too long", job->options.out);
+                                                            "the path \"%s\" is too long", job->out);
 }
 
 enum graft_status graft_fit_note_epoch(struct graft_fit_job *job, const struct graft_fit_epoch *epoch)
@@ -332,6 +332,6 @@ enum graft_status graft_fit_load(struct graft_fit_job *job)
         status = graft_safetensors_load(job->context, path, &job->best);
     if (status == GRAFT_OK && job->position.stage >= job->options.stage_count)
         graft_log(job->context, GRAFT_LOG_REMARK, "the run %s is complete; it is evaluated again",
-                  job->options.out);
+                  job->out);
     return status;
 }

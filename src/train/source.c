@@ -14,7 +14,7 @@ enum graft_status graft_fit_source_open_pictures(struct graft_fit_job *job, enum
     const struct graft_loader_options options = {.split = split,
                                                  .batch = (int32_t)batch,
                                                  .shuffle = training,
-                                                 .seed = job->options.seed,
+                                                 .seed = (uint64_t)job->options.seed,
                                                  .transforms =
                                                      training && job->options.augment ? &varied : NULL,
                                                  .skip_damaged = job->options.skip_damaged,
@@ -32,7 +32,7 @@ enum graft_status graft_fit_source_open_features(struct graft_fit_job *job,
                                         .features = features,
                                         .batch = batch,
                                         .shuffle = training,
-                                        .seed = job->options.seed};
+                                        .seed = (uint64_t)job->options.seed};
     source->order = graft_allocate(job->context, (size_t)features->count, sizeof *source->order);
     source->rows = graft_allocate(job->context, (size_t)batch, sizeof *source->rows);
     source->labels = graft_allocate(job->context, (size_t)batch, sizeof *source->labels);

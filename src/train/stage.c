@@ -79,7 +79,7 @@ static void report_step(struct graft_fit_job *job, const struct session *session
                         double session_rate)
 {
     const struct graft_fit_position *const at = &job->position;
-    if (!job->options.progress)
+    if (!job->call.progress)
         return;
     const int64_t pictures = graft_dataset_count(job->dataset, GRAFT_SPLIT_TRAIN);
     const char *const phase = session->source.features ? "head" : at->stage > 0 ? "fine-tuning" : "training";
@@ -94,7 +94,7 @@ static void report_step(struct graft_fit_job *job, const struct session *session
                                  .accuracy = (double)at->correct / (double)at->seen};
     const int64_t epochs_left = session->epochs_in_all - session->epochs_before - at->epoch - 1;
     now.seconds_left = (double)(pictures - at->seen + epochs_left * pictures) / session_rate;
-    job->options.progress(job->options.user, &now);
+    job->call.progress(job->call.user, &now);
 }
 
 /* The steps of the epoch at job->position, from its batch on. */
@@ -120,9 +120,9 @@ static enum graft_status run_steps(struct graft_fit_job *job, struct session *se
         struct graft_step step = {
             .input = batch.input, .rows = batch.rows, .labels = batch.labels, .valid = batch.valid};
         step.number = at->number + 1;
-        step.learning_rate = session->stage->learning_rate *
-                             graft_schedule_factor(job->options.schedule, at->epoch * batches + at->batch,
-                                                   steps, job->options.warmup);
+        step.learning_rate =
+            session->stage->learning_rate *
+            graft_schedule_factor(job->schedule, at->epoch * batches + at->batch, steps, job->options.warmup);
         status = graft_trainer_step(session->trainer, &step);
         if (status != GRAFT_OK)
             break;
@@ -156,7 +156,7 @@ static enum graft_status end_epoch(struct graft_fit_job *job, struct session *se
                                     .val_top1 = (double)NAN};
     const int64_t batches = graft_fit_source_batches(&session->source);
     epoch.learning_rate = session->stage->learning_rate *
-                          graft_schedule_factor(job->options.schedule, at->epoch * batches,
+                          graft_schedule_factor(job->schedule, at->epoch * batches,
                                                 batches * session->stage->epochs, job->options.warmup);
     enum graft_status status = GRAFT_OK;
     if (session->validates) {
@@ -178,8 +178,8 @@ static enum graft_status end_epoch(struct graft_fit_job *job, struct session *se
         result->val_loss = epoch.val_loss;
         status = graft_fit_keep_best(job);
     }
-    if (status == GRAFT_OK && job->options.epoch_done)
-        job->options.epoch_done(job->options.user, &epoch, session->stage->from);
+    if (status == GRAFT_OK && job->call.epoch_done)
+        job->call.epoch_done(job->call.user, &epoch, session->stage->from);
     at->epoch++;
     at->batch = at->seen = at->correct = 0;
     at->loss_sum = at->seconds = 0;
@@ -200,7 +200,7 @@ static enum graft_status note_parts(struct graft_fit_job *job, struct session *s
     const int64_t before = stage->micro_batch > 0 ? stage->micro_batch : batch;
     job->plan = graft_trainer_plan(session->trainer);
     job->validation = session->validates ? session->evaluator.plan : NULL;
-    if (rows < before && job->options.resume && job->position.number > 0)
+    if (rows < before && job->resumed && job->position.number > 0)
         graft_log(job->context, GRAFT_LOG_REMARK,
                   "this stage was begun with %lld pictures at a time, for which there is no memory now: it "
                   "goes on, "
@@ -250,10 +250,10 @@ static enum graft_status open_session(struct graft_fit_job *job, const struct gr
                                             .stage_factors = factors,
                                             .micro_batch = stage->micro_batch,
                                             .reserve = graft_fit_reserve(job, cached),
-                                            .plan = job->options.plan};
-    options.update.weight_decay = (float)(job->options.weight_decay > 0 ? job->options.weight_decay : 0);
+                                            .plan = job->plan_options};
+    options.update.weight_decay = (float)job->options.weight_decay;
     if (job->optimizer == GRAFT_SGD) {
-        options.update.momentum = job->options.momentum < 0 ? 0 : (float)job->options.momentum;
+        options.update.momentum = (float)job->options.momentum;
         options.update.nesterov = job->options.nesterov;
     }
     status = graft_trainer_open(job->device, session->model, job->variables, &options, &session->trainer);

@@ -89,12 +89,10 @@ class WrongUsage(Case):
                 "--stages",
                 "head",
             ),
-            (["--freeze", "--model"], "fit", "d", "--freeze", "layer1"),
             (["layer9", "layer3"], "fit", "d", "--model", "resnet18", "--freeze", "layer9"),
             (["head", "last"], "fit", "d", "--model", "resnet18", "--freeze", "head"),
             (["layer9", "layer3"], "fit", "d", "--model", "resnet18", "--stages", "layer9:2"),
-            (["--resume"], "fit", "d", "--resume", "r"),
-            (["--resume"], "fit", "--resume", "r", "--epochs", "3"),
+            (["--resume", "--out"], "fit", "--resume", "r", "--out", "o"),
             (["--pool", "--no-top"], "summary", "vgg16", "--pool", "avg"),
         ):
             with self.subTest(" ".join(arguments)):

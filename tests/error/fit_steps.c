@@ -71,15 +71,15 @@ enum graft_status step_fit(struct world *world)
     (void)snprintf(weights, sizeof weights, "%s", world_path(world, "weights.safetensors"));
     (void)snprintf(out, sizeof out, "%s", world_path(world, "run"));
     const struct graft_fit_options options = {
-        .data = data,
-        .model = "tiny_convnet",
-        .weights = weights,
+        .recipe = {.data = data,
+                   .model = "tiny_convnet",
+                   .weights = weights,
+                   .stages = {{"head", 1, 1e-2}, {"all", 1, 1e-3}},
+                   .stage_count = 2,
+                   .batch = 4,
+                   .input = 16,
+                   .seed = 3},
         .out = out,
-        .stages = {{"head", 1, 1e-2}, {"all", 1, 1e-3}},
-        .stage_count = 2,
-        .batch = 4,
-        .input = 16,
-        .seed = 3,
     };
     fault_pause(true);
     test_folder_remove(out);

@@ -154,14 +154,11 @@ static bool train(struct world *world, const char *out, bool interrupt)
     (void)snprintf(folder, sizeof folder, "%s", world_path(world, out));
     struct graft_device *device = NULL;
     struct graft_fit_result result;
-    const struct graft_fit_options options = {.data = data,
-                                              .model = "tiny_convnet",
-                                              .out = folder,
-                                              .epochs = 2,
-                                              .batch = 4,
-                                              .input = 16,
-                                              .epoch_done = interrupt ? cancel : NULL,
-                                              .user = world->context};
+    const struct graft_fit_options options = {
+        .recipe = {.data = data, .model = "tiny_convnet", .epochs = 2, .batch = 4, .input = 16},
+        .out = folder,
+        .epoch_done = interrupt ? cancel : NULL,
+        .user = world->context};
     enum graft_status status = graft_device_open(world->context, "cpu", &device);
     if (status == GRAFT_OK) {
         status = graft_fit(device, &options, &result);

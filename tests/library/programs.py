@@ -61,7 +61,7 @@ def main():
     library = next(folder for folder, _, files in os.walk(work) if "libgraft.so" in files)
     description = next(folder for folder, _, files in os.walk(work) if "graft.pc" in files)
 
-    for header in sorted(os.listdir(prefix)):
+    for header in sorted(name for name in os.listdir(prefix) if name.endswith(".h")):
         for compiler, language, standard in (("cc", "c", "c11"), ("c++", "c++", "c++11")):
             if not shutil.which(compiler):
                 print(f"skipped {header} as {language}: no {compiler}")

@@ -220,13 +220,13 @@ static void features_have_a_limit(void **state)
         snprintf(data, sizeof data, "%s/data", folder);
         snprintf(out, sizeof out, "%s/run%d", folder, fits);
         const struct graft_fit_options options = {
-            .data = data,
-            .model = "tiny_convnet",
-            .input = 32,
-            .out = out,
-            .stages = {{.from = "head", .epochs = 1, .learning_rate = 1e-12}},
-            .stage_count = 1,
-            .features_limit = 8 * 128 * sizeof(float) - (fits ? 0 : 1)};
+            .recipe = {.data = data,
+                       .model = "tiny_convnet",
+                       .input = 32,
+                       .stages = {{.from = "head", .epochs = 1, .learning_rate = 1e-12}},
+                       .stage_count = 1,
+                       .features_limit = 8 * 128 * sizeof(float) - (fits ? 0 : 1)},
+            .out = out};
         assert_int_equal(graft_context_open(
                              &(struct graft_context_options){.log = keep_remarks, .log_user = log}, &context),
                          GRAFT_OK);

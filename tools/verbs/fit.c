@@ -3,6 +3,7 @@
 #include "fit_options.h"
 #include "graft/train.h"
 #include "graft/vis.h"
+#include "network.h"
 #include "output.h"
 #include "progress.h"
 #include "verbs.h"
@@ -81,7 +82,12 @@ static int fit(struct graft_command *command, struct graft_fit_options *options)
     struct show show = {.command = command};
     struct graft_device *device = NULL;
     struct graft_fit_result result;
-    const int opened = graft_command_open_device(command, options->model, true, &device);
+    char device_of_run[64] = "";
+    if (options->resume != NULL && command->device == NULL) {
+        graft_network_of_run(options->resume, "device", device_of_run, sizeof device_of_run);
+        command->device = device_of_run[0] != '\0' ? device_of_run : NULL;
+    }
+    const int opened = graft_command_open_device(command, options->recipe.model, true, &device);
     if (opened != GRAFT_EXIT_GO_ON) {
         return opened;
     }
@@ -98,7 +104,7 @@ static int fit(struct graft_command *command, struct graft_fit_options *options)
 
 static int run(struct graft_command *command)
 {
-    struct graft_fit_request request = {.momentum = -1, .weight_decay = -1, .val_fraction = -1};
+    struct graft_fit_request request = {.options = {.out = NULL}};
     const int code = graft_fit_request_read(command, &request);
     return code == GRAFT_EXIT_GO_ON ? fit(command, &request.options) : code;
 }

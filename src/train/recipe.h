@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: MIT */
+/* Inside of a recipe. `row` is a line of graft/recipe.def. */
+#ifndef GRAFT_SRC_TRAIN_RECIPE_H
+#define GRAFT_SRC_TRAIN_RECIPE_H
+
+#include "graft/model.h"
+#include "graft/recipe.h"
+#include "io/json.h"
+
+#define GRAFT_MAX_EPOCHS 100000
+#define GRAFT_MAX_RATE 1e6
+#define GRAFT_MAX_BATCH 65536
+
+/* A row's field, as what it is. */
+union graft_recipe_field {
+    void *any;
+    const char **text;
+    int64_t *integer;
+    double *real;
+    uint64_t *bytes;
+    bool *flag;
+};
+union graft_recipe_field graft_recipe_field(const struct graft_recipe *recipe, int row);
+bool *graft_recipe_bit(const struct graft_recipe *recipe, int row);
+
+/* Sets the bit of every field that is not 0; "" becomes NULL. */
+void graft_recipe_settle(struct graft_recipe *recipe);
+/* Gives what is not given and has a value by default. */
+GRAFT_MUST_CHECK enum graft_status graft_recipe_defaults(struct graft_context *context,
+                                                         struct graft_recipe *recipe);
+/* Range and choice of one row that is given. */
+GRAFT_MUST_CHECK enum graft_status graft_recipe_check_row(struct graft_context *context,
+                                                          const struct graft_recipe *recipe, int row);
+/* Turns `freeze` into a stage, and checks that the network has all stages. */
+GRAFT_MUST_CHECK enum graft_status graft_recipe_find_stages(struct graft_context *context,
+                                                            const struct graft_model *model,
+                                                            struct graft_recipe *recipe);
+/* The stage that follows `frozen`, which must not be the last one: what learns if that is frozen. */
+GRAFT_MUST_CHECK enum graft_status graft_recipe_unfrozen(struct graft_context *context,
+                                                         const struct graft_model *model, const char *frozen,
+                                                         char *stage, size_t size);
+
+/* ---- recipe_json.c */
+/* All rows into config.json's object; what is not given is null. */
+void graft_recipe_write(const struct graft_recipe *recipe, struct graft_json *config);
+/* And back, each of its type and in its range. Texts stay the config's. GRAFT_ERROR_FORMAT names `path` and
+ * the entry. */
+GRAFT_MUST_CHECK enum graft_status graft_recipe_read(struct graft_context *context, const json_t *config,
+                                                     const char *path, struct graft_recipe *recipe);
+/* What is given for a resumed run: FREE rows are taken over, FIXED ones must be as they were.
+ * GRAFT_ERROR_ARGUMENT names what is not. */
+GRAFT_MUST_CHECK enum graft_status graft_recipe_resume(struct graft_context *context,
+                                                       struct graft_recipe *recipe,
+                                                       const struct graft_recipe *given);
+
+#endif

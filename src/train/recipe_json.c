@@ -1,0 +1,238 @@
+/* SPDX-License-Identifier: MIT */
+/* A recipe in config.json, and what may differ when a run is resumed. */
+#include "base/context.h"
+#include "train/recipe.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* The path is made absolute, so that the run can be resumed from elsewhere; what is no path stays as it was
+ * given. NULL: no memory. */
+static json_t *path_json(const char *path)
+{
+    errno = 0;
+    char *const absolute = realpath(path, NULL);
+    json_t *const json = !absolute && errno == ENOMEM ? NULL : json_string(absolute ? absolute : path);
+    free(absolute);
+    return json;
+}
+
+static json_t *integer_or_null(int64_t number)
+{
+    return number > 0 ? json_integer((json_int_t)number) : json_null();
+}
+
+static struct graft_json stages_json(const struct graft_recipe *recipe)
+{
+    struct graft_json list = graft_json_array();
+    for (int s = 0; s < recipe->stage_count; s++) {
+        const struct graft_fit_stage *const stage = &recipe->stages[s];
+        const bool rated = stage->learning_rate > 0;
+        graft_json_append(&list, json_pack("{s:s,s:o,s:o,s:o}", "from", stage->from, "epochs",
+                                           integer_or_null(stage->epochs), "learning_rate",
+                                           rated ? json_real(stage->learning_rate) : json_null(),
+                                           "micro_batch", integer_or_null(stage->micro_batch)));
+    }
+    return list;
+}
+
+void graft_recipe_write(const struct graft_recipe *recipe, struct graft_json *config)
+{
+    const struct graft_recipe_row *row;
+    for (int r = 0; (row = graft_recipe_row(r)); r++) {
+        const union graft_recipe_field field = graft_recipe_field(recipe, r);
+        json_t *json = NULL;
+        if (!*graft_recipe_bit(recipe, r)) {
+            graft_json_set(config, row->name, json_null());
+            continue;
+        }
+        switch (row->kind) {
+        case GRAFT_RECIPE_TEXT:
+        case GRAFT_RECIPE_CHOICE:
+            json = json_string(*field.text);
+            break;
+        case GRAFT_RECIPE_PATH:
+            json = path_json(*field.text);
+            break;
+        case GRAFT_RECIPE_INTEGER:
+            json = json_integer((json_int_t)*field.integer);
+            break;
+        case GRAFT_RECIPE_REAL:
+            json = json_real(*field.real);
+            break;
+        case GRAFT_RECIPE_BYTES:
+            json = json_integer((json_int_t)*field.bytes);
+            break;
+        case GRAFT_RECIPE_FLAG:
+            json = json_boolean(*field.flag);
+            break;
+        case GRAFT_RECIPE_STAGES: {
+            struct graft_json stages = stages_json(recipe);
+            graft_json_nest(config, row->name, &stages);
+            continue;
+        }
+        }
+        graft_json_set(config, row->name, json);
+    }
+}
+
+/* NULL is 0; false: no whole number in 0..most. */
+static bool read_count(const json_t *json, int64_t most, int64_t *count)
+{
+    *count = json_integer_value(json);
+    return (json_is_null(json) || json_is_integer(json)) && *count >= 0 && *count <= most;
+}
+
+static bool read_stages(const json_t *list, struct graft_recipe *recipe)
+{
+    const size_t count = json_array_size(list);
+    if (count < 1 || count > GRAFT_FIT_MAX_STAGES)
+        return false;
+    recipe->stage_count = (int)count;
+    for (size_t s = 0; s < count; s++) {
+        const json_t *const item = json_array_get(list, s);
+        const json_t *const rate = json_object_get(item, "learning_rate");
+        const char *const from = json_string_value(json_object_get(item, "from"));
+        struct graft_fit_stage *const stage = &recipe->stages[s];
+        int64_t epochs;
+        if (!from || !*from || strlen(from) >= sizeof stage->from ||
+            !read_count(json_object_get(item, "epochs"), GRAFT_MAX_EPOCHS, &epochs) ||
+            !read_count(json_object_get(item, "micro_batch"), GRAFT_MAX_BATCH, &stage->micro_batch))
+            return false;
+        strcpy(stage->from, from);
+        stage->epochs = (int)epochs;
+        stage->learning_rate = json_number_value(rate);
+        if (!(json_is_null(rate) || (stage->learning_rate > 0 && stage->learning_rate <= GRAFT_MAX_RATE)))
+            return false;
+    }
+    return true;
+}
+
+/* False: of another type. */
+static bool read_row(const json_t *json, enum graft_recipe_kind kind, union graft_recipe_field field)
+{
+    switch (kind) {
+    case GRAFT_RECIPE_TEXT:
+    case GRAFT_RECIPE_PATH:
+    case GRAFT_RECIPE_CHOICE:
+        *field.text = json_string_value(json);
+        return *field.text && **field.text;
+    case GRAFT_RECIPE_INTEGER:
+        *field.integer = json_integer_value(json);
+        return json_is_integer(json);
+    case GRAFT_RECIPE_BYTES:
+        *field.bytes = (uint64_t)json_integer_value(json);
+        return json_is_integer(json) && json_integer_value(json) >= 0;
+    case GRAFT_RECIPE_REAL:
+        *field.real = json_number_value(json);
+        return json_is_number(json);
+    case GRAFT_RECIPE_FLAG:
+        *field.flag = json_is_true(json);
+        return json_is_boolean(json);
+    case GRAFT_RECIPE_STAGES:
+        break;
+    }
+    return false;
+}
+
+enum graft_status graft_recipe_read(struct graft_context *context, const json_t *config, const char *path,
+                                    struct graft_recipe *recipe)
+{
+    const struct graft_recipe_row *row;
+    for (int r = 0; (row = graft_recipe_row(r)); r++) {
+        const json_t *const json = json_object_get(config, row->name);
+        bool *const given = graft_recipe_bit(recipe, r);
+        *given = json && !json_is_null(json);
+        if (!json)
+            return graft_fail(context, GRAFT_ERROR_FORMAT,
+                              "%s is damaged: the entry \"%s\" is missing, and the run cannot be resumed",
+                              path, row->name);
+        if (!*given)
+            continue;
+        const bool good = row->kind == GRAFT_RECIPE_STAGES
+                              ? read_stages(json, recipe)
+                              : read_row(json, row->kind, graft_recipe_field(recipe, r));
+        if (!good)
+            return graft_fail(context, GRAFT_ERROR_FORMAT, "%s is damaged: \"%s\" is not what it can be",
+                              path, row->name);
+        if (graft_recipe_check_row(context, recipe, r) != GRAFT_OK)
+            return graft_fail_prefix(context, GRAFT_ERROR_FORMAT, "%s is damaged", path);
+    }
+    return GRAFT_OK;
+}
+
+static bool same_path(const char *a, const char *b)
+{
+    char resolved[PATH_MAX];
+    return strcmp(a, b) == 0 || (realpath(b, resolved) && strcmp(a, resolved) == 0);
+}
+
+/* What is not said of a stage is as it was. */
+static bool same_stages(const struct graft_recipe *was, const struct graft_recipe *given)
+{
+    bool same = was->stage_count == given->stage_count;
+    for (int s = 0; same && s < was->stage_count; s++) {
+        const struct graft_fit_stage *const a = &was->stages[s], *const b = &given->stages[s];
+        same = strcmp(a->from, b->from) == 0 && (b->epochs == 0 || a->epochs == b->epochs) &&
+               (b->learning_rate == 0 || a->learning_rate == b->learning_rate);
+    }
+    return same;
+}
+
+static bool same_row(const struct graft_recipe *was, const struct graft_recipe *given, int r,
+                     enum graft_recipe_kind kind)
+{
+    char texts[2][512];
+    if (!*graft_recipe_bit(was, r))
+        return false;
+    if (kind == GRAFT_RECIPE_STAGES)
+        return same_stages(was, given);
+    if (kind == GRAFT_RECIPE_PATH)
+        return same_path(*graft_recipe_field(was, r).text, *graft_recipe_field(given, r).text);
+    if (kind == GRAFT_RECIPE_TEXT || kind == GRAFT_RECIPE_CHOICE)
+        return strcmp(*graft_recipe_field(was, r).text, *graft_recipe_field(given, r).text) == 0;
+    return strcmp(graft_recipe_get(was, r, texts[0], sizeof texts[0]),
+                  graft_recipe_get(given, r, texts[1], sizeof texts[1])) == 0;
+}
+
+static void take_over(struct graft_recipe *recipe, const struct graft_recipe *given, int r,
+                      enum graft_recipe_kind kind)
+{
+    const union graft_recipe_field to = graft_recipe_field(recipe, r), from = graft_recipe_field(given, r);
+    if (kind == GRAFT_RECIPE_INTEGER)
+        *to.integer = *from.integer;
+    else if (kind == GRAFT_RECIPE_REAL)
+        *to.real = *from.real;
+    else if (kind == GRAFT_RECIPE_BYTES)
+        *to.bytes = *from.bytes;
+    else if (kind == GRAFT_RECIPE_FLAG)
+        *to.flag = *from.flag;
+    else
+        *to.text = *from.text;
+    *graft_recipe_bit(recipe, r) = true;
+}
+
+enum graft_status graft_recipe_resume(struct graft_context *context, struct graft_recipe *recipe,
+                                      const struct graft_recipe *given)
+{
+    const struct graft_recipe_row *row;
+    char was[512], asked[512];
+    for (int r = 0; (row = graft_recipe_row(r)); r++) {
+        if (!*graft_recipe_bit(given, r) || same_row(recipe, given, r, row->kind))
+            continue;
+        if (!row->fixed) {
+            take_over(recipe, given, r, row->kind);
+            continue;
+        }
+        (void)graft_recipe_get(recipe, r, was, sizeof was);
+        return graft_fail(context, GRAFT_ERROR_ARGUMENT,
+                          "%s is %s in the run that is resumed, not %s: it goes on as it was begun; leave it "
+                          "out, or begin another run",
+                          row->flag, was[0] ? was : "not given",
+                          graft_recipe_get(given, r, asked, sizeof asked));
+    }
+    return GRAFT_OK;
+}

@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: MIT */
+/* What is not given of a recipe, by the network, the weights and the data. */
+#include "backend/backend.h"
+#include "base/context.h"
+#include "train/fit.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* The network: named by the user, by the weights, or by the kind of the data. */
+enum graft_status graft_fit_choose_network(struct graft_fit_job *job, const struct graft_card *of_weights)
+{
+    const struct graft_recipe *const o = &job->options;
+    int32_t width = 0, height = 0, channels = 0;
+    const bool fixed = graft_dataset_fixed_size(job->dataset, &width, &height, &channels);
+    const char *name = o->model;
+    if (!name && of_weights->network[0])
+        name = of_weights->network;
+    if (!name && o->weights)
+        name = "squeezenet1_0";
+    if (!name)
+        name = fixed && width == 28 && height == 28 && channels == 1 ? "mnist_convnet" : "tiny_convnet";
+    if (of_weights->network[0] && strcmp(name, of_weights->network) != 0)
+        return graft_fail(job->context, GRAFT_ERROR_ARGUMENT, "%s holds weights of %s, not of %s", o->weights,
+                          of_weights->network, name);
+    const struct graft_model_info *info;
+    const enum graft_status status = graft_model_find(job->context, name, &info);
+    if (status != GRAFT_OK)
+        return status;
+    (void)snprintf(job->card.network, sizeof job->card.network, "%s", info->name);
+    if (of_weights->has_preprocess && !o->given.input) {
+        job->card.preprocess = of_weights->preprocess;
+        return GRAFT_OK;
+    }
+    const enum graft_status known =
+        graft_card_preprocess(job->context, info, o->input, &job->card.preprocess);
+    job->card.preprocess.ignore_orientation = false; /* pictures of its own are learnt upright */
+    return known;
+}
+
+/* Gives an option a value that has none. */
+#define DECIDE(option, value)                                                                                \
+    do {                                                                                                     \
+        if (!o->given.option)                                                                                \
+            o->option = (value);                                                                             \
+        o->given.option = true;                                                                              \
+    } while (0)
+
+/* What the optimizer is told; what it would ignore is refused. */
+static enum graft_status resolve_optimizer(struct graft_fit_job *job)
+{
+    struct graft_recipe *const o = &job->options;
+    const enum graft_status status = graft_optimizer_find(job->context, o->optimizer, &job->optimizer);
+    if (status != GRAFT_OK)
+        return status;
+    const bool sgd = job->optimizer == GRAFT_SGD;
+    if (!sgd && (o->nesterov || o->momentum > 0))
+        return graft_fail(job->context, GRAFT_ERROR_ARGUMENT,
+                          "momentum and nesterov are of the optimizer sgd; %s has none", o->optimizer);
+    if (sgd)
+        DECIDE(momentum, 0.9);
+    if (sgd && o->nesterov && o->momentum == 0)
+        return graft_fail(job->context, GRAFT_ERROR_ARGUMENT, "nesterov needs a momentum above 0");
+    DECIDE(weight_decay, job->optimizer == GRAFT_ADAMW ? 0.01 : 0);
+    return GRAFT_OK;
+}
+
+static enum graft_status resolve_batch_norm(struct graft_fit_job *job)
+{
+    struct graft_recipe *const o = &job->options;
+    const bool scratch = !o->weights;
+    DECIDE(bn, scratch ? "train" : "frozen");
+    job->bn = strcmp(o->bn, "train") == 0 ? GRAFT_BATCH_NORM_TRAIN : GRAFT_BATCH_NORM_FROZEN;
+    return scratch && job->bn == GRAFT_BATCH_NORM_FROZEN
+               ? graft_fail(job->context, GRAFT_ERROR_ARGUMENT,
+                            "--bn frozen keeps the statistics of pretrained weights, and there are none: "
+                            "give --weights, or leave it out")
+               : GRAFT_OK;
+}
+
+static void resolve_stages(struct graft_fit_job *job)
+{
+    struct graft_recipe *const o = &job->options;
+    const bool scratch = !o->weights;
+    const int64_t pictures = graft_dataset_count(job->dataset, GRAFT_SPLIT_TRAIN);
+    const double rate = o->given.learning_rate ? o->learning_rate : job->optimizer == GRAFT_SGD ? 1e-2 : 1e-3;
+    if (o->stage_count == 0) {
+        o->stage_count = 1;
+        (void)snprintf(o->stages[0].from, sizeof o->stages[0].from, "%s", scratch ? "all" : "head");
+    }
+    o->given.stages = true;
+    for (int s = 0; s < o->stage_count; s++) {
+        struct graft_fit_stage *const stage = &o->stages[s];
+        const bool head = strcmp(stage->from, "head") == 0;
+        if (stage->epochs == 0)
+            stage->epochs = o->epochs > 0      ? (int)o->epochs
+                            : head             ? 20
+                            : !scratch         ? 5
+                            : pictures > 20000 ? 5
+                                               : 30;
+        if (stage->learning_rate == 0)
+            stage->learning_rate = s == 0 ? rate : rate / 10;
+    }
+}
+
+enum graft_status graft_fit_resolve(struct graft_fit_job *job)
+{
+    struct graft_recipe *const o = &job->options;
+    const bool scratch = !o->weights;
+    const int64_t pictures = graft_dataset_count(job->dataset, GRAFT_SPLIT_TRAIN);
+    if (pictures == 0)
+        return graft_fail(job->context, GRAFT_ERROR_ARGUMENT, "%s has no training pictures", o->data);
+    enum graft_status status = graft_recipe_find_stages(job->context, job->whole, o);
+    if (status == GRAFT_OK)
+        status = resolve_optimizer(job);
+    if (status == GRAFT_OK)
+        status = resolve_batch_norm(job);
+    if (status == GRAFT_OK)
+        status = graft_schedule_find(job->context, o->schedule, &job->schedule);
+    if (status != GRAFT_OK)
+        return status;
+    o->model = job->card.network;
+    o->given.model = true;
+    DECIDE(batch, scratch ? 64 : 32);
+    if (o->batch > pictures)
+        o->batch = pictures;
+    DECIDE(trunk_factor, scratch ? 1 : 0.1);
+    resolve_stages(job);
+    o->device = job->device->info.id;
+    o->given.device = true;
+    o->threads = graft_context_threads(job->context);
+    o->given.threads = true;
+    return graft_fit_class_weights(job);
+}

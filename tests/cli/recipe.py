@@ -1,0 +1,103 @@
+# SPDX-License-Identifier: MIT
+"""recipe.def is the only list of options: each line of it is in the help, in config.json, in the report, and is looked
+at when a run is resumed."""
+
+import json
+import os
+import re
+
+from command import Case, draw_data, main
+
+TABLE = os.path.join(os.path.dirname(__file__), "..", "..", "include", "graft", "recipe.def")
+LINE = re.compile(r'^GRAFT_RECIPE_ROW\((\w+), (\w+), "([^"]*)", (?:NULL|"[^"]*"), (\w+)(?:\("([^"]*)"\))?, '
+                  r'(\w+)(?:\(([^)]*)\))?, (FIXED|FREE), "([^"]*)"\)$', re.M)
+FIT = ["--model", "tiny_convnet", "--input", "32", "--batch", "5", "--epochs", "1", "--device", "cpu"]
+
+
+def rows():
+    """(kind, name, flag, default's words or None, range, FIXED or FREE, help) of each line."""
+    with open(TABLE, encoding="utf-8") as file:
+        text = file.read()
+    found = LINE.findall(text)
+    assert len(found) == len(re.findall(r"^GRAFT_RECIPE_ROW", text, re.M)) > 30, len(found)
+    return [(kind, name, flag, words, reach, change, told)
+            for kind, name, flag, _, words, _, reach, change, told in found]
+
+
+def another(kind, name, reach, was):
+    """A value that the option can have and does not have in the run."""
+    if kind in ("INTEGER", "REAL", "BYTES"):
+        least = float(reach.split(",")[0])
+        for value in (0.25, 2, 3):
+            if value >= least and value != was and (kind == "REAL" or value >= 1):
+                return str(value)
+    if kind == "CHOICE":
+        return next(value for value in reach.strip('"').split() if value != was)
+    return {"stages": "all:2", "freeze": "block2", "model": "mnist_convnet", "class_weights": "1,2",
+            "stage_factors": "head=2", "variants": "conv2d=reference"}.get(name, "elsewhere")
+
+
+class Recipe(Case):
+    def test_help(self):
+        """Every option is there once, with its default."""
+        text = self.good("fit", "--help")
+        for kind, name, flag, words, _, _, told in rows():
+            with self.subTest(name):
+                if not flag.startswith("--"):
+                    self.assertIn(flag, text)
+                    continue
+                lines = re.findall(r"(?m)^  %s .*$" % re.escape(flag), text)
+                self.assertEqual(len(lines), 1)
+                self.assertIn(told, lines[0])
+                if words and kind != "FLAG":
+                    self.assertTrue(lines[0].endswith("(%s)" % words), lines[0])
+
+    def test_config_report_and_resuming(self):
+        draw_data(self.path("d"), 4, 2)
+        self.good("fit", "d", *FIT, "--out", "r")
+        with open(self.path("r/config.json")) as file:
+            config = json.load(file)
+        with open(self.path("r/report.html"), encoding="utf-8") as file:
+            report = file.read()
+        for kind, name, flag, words, reach, change, _ in rows():
+            with self.subTest(name):
+                self.assertIn(name, config)
+                self.assertIn('<td class="text">%s</td>' % name, report)
+                if change == "FREE":
+                    continue
+                given = [flag] if kind == "FLAG" else [flag, another(kind, name, reach, config[name])]
+                self.bad(1, [flag, "resumed", "begun"], "fit", "--resume", "r", *given)
+        # What was the default is written down as what it was.
+        self.assertEqual((config["optimizer"], config["schedule"], config["bn"]), ("adam", "cosine", "train"))
+        self.assertEqual((config["weight_decay"], config["trunk_factor"], config["nesterov"]), (0, 1, False))
+        self.assertIsNone(config["dropout"])
+        # The same again, and what may change, is no reason to refuse.
+        self.good("fit", "--resume", "r", *FIT, "--threads", "1", "--memory", "1G")
+        with open(self.path("r/config.json")) as file:
+            self.assertEqual(json.load(file)["memory_limit"], 1 << 30)
+
+    def test_config_is_not_trusted(self):
+        """Whatever an entry becomes that it cannot be, or that it lacks, is named."""
+        draw_data(self.path("d"), 4, 2)
+        self.good("fit", "d", *FIT, "--out", "r")
+        with open(self.path("r/config.json")) as file:
+            config = json.load(file)
+        wrong = {"INTEGER": [1e300, -1, "1", 1.5, []], "REAL": [1e300, -1, "1", {}], "BYTES": [-1, "1G", 0.5],
+                 "CHOICE": ["other", 1, ""], "TEXT": [7, ""], "PATH": [7, ""], "FLAG": [1, "true"],
+                 "STAGES": [[], {}, "all", [{"from": "all"}], [{"from": 7, "epochs": 1, "learning_rate": 1, "micro_batch": None}],
+                            [{"from": "all", "epochs": 10**9, "learning_rate": 1, "micro_batch": None}],
+                            [{"from": "all", "epochs": 1, "learning_rate": -1, "micro_batch": None}]]}
+        for kind, name, *_ in rows():
+            for value in wrong[kind]:
+                with self.subTest(f"{name} {value}"):
+                    with open(self.path("r/config.json"), "w") as file:
+                        json.dump(config | {name: value}, file)
+                    self.bad(1, ["config.json", "damaged"], "fit", "--resume", "r", "--device", "cpu")
+            with self.subTest(f"without {name}"):
+                with open(self.path("r/config.json"), "w") as file:
+                    json.dump({key: value for key, value in config.items() if key != name}, file)
+                self.bad(1, ["config.json", name], "fit", "--resume", "r", "--device", "cpu")
+
+
+if __name__ == "__main__":
+    main()
