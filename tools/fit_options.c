@@ -1,47 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "fit_options.h"
 
-#include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
-
-#define MAX_RUNS 100000
-
-/* runs/<data>[-<model>]-<n>, the first n that is free. */
-static int choose_out(struct graft_command *command, struct graft_fit_request *request)
-{
-    struct graft_fit_options *const options = &request->options;
-    struct stat facts;
-    char data[256];
-    size_t length = strlen(options->recipe.data);
-    while (length > 1 && options->recipe.data[length - 1] == '/') {
-        length--;
-    }
-    size_t begin = length;
-    while (begin > 0 && options->recipe.data[begin - 1] != '/') {
-        begin--;
-    }
-    snprintf(data, sizeof data, "%.*s", (int)(length - begin < 200 ? length - begin : 200),
-             options->recipe.data + begin);
-    char *const dot = strchr(data, '.');
-    if (dot != NULL && dot != data) {
-        *dot = '\0';
-    }
-    if (data[0] == '\0' || data[0] == '.' || data[0] == '/') {
-        snprintf(data, sizeof data, "data");
-    }
-    for (int n = 1; n < MAX_RUNS; n++) {
-        snprintf(request->out, sizeof request->out, "runs/%s%s%s-%d", data,
-                 options->recipe.model != NULL ? "-" : "",
-                 options->recipe.model != NULL ? options->recipe.model : "", n);
-        if (lstat(request->out, &facts) != 0) {
-            options->out = request->out;
-            return GRAFT_EXIT_GO_ON;
-        }
-    }
-    return graft_command_error(command, "%s and all before it are there: name a folder with --out",
-                               request->out);
-}
 
 /* The rows of the recipe as options; what the command has for every verb is kept where it keeps it. */
 static size_t fill_options(struct graft_command *command, struct graft_fit_request *r,
@@ -116,7 +76,7 @@ static int fill(struct graft_command *command, struct graft_fit_request *r)
     if (command->operand_count == 0) {
         return graft_command_usage(command, "fit needs DATA: a folder with a folder for each class");
     }
-    return options->out == NULL ? choose_out(command, r) : GRAFT_EXIT_GO_ON;
+    return GRAFT_EXIT_GO_ON;
 }
 
 int graft_fit_request_read(struct graft_command *command, struct graft_fit_request *r)

@@ -11,7 +11,6 @@ struct graft_fit_request {
     /* of each row of the recipe, as it stands on the command line */
     const char *values[GRAFT_RECIPE_ROWS];
     bool given[GRAFT_RECIPE_ROWS];
-    char out[1024];
 };
 
 /* Begins the command and fills request->options. GRAFT_EXIT_GO_ON or an exit code. */

@@ -39,7 +39,7 @@ static const char *show_number(double value, double factor, int digits, char tex
     return text;
 }
 
-void graft_show_epoch(struct graft_command *command, const struct graft_fit_epoch *epoch, const char *stage,
+void graft_show_epoch(struct graft_command *command, const struct graft_run_epoch *epoch, const char *stage,
                       bool heading)
 {
     char numbers[4][16];

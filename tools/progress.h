@@ -10,7 +10,7 @@
 void graft_show_progress(void *user, const struct graft_progress *progress);
 
 /* A line of the table of epochs on stderr, its heading before the first. */
-void graft_show_epoch(struct graft_command *command, const struct graft_fit_epoch *epoch, const char *stage,
+void graft_show_epoch(struct graft_command *command, const struct graft_run_epoch *epoch, const char *stage,
                       bool heading);
 
 #endif

@@ -10,6 +10,7 @@
 #include "graft/io.h"
 #include "graft/model.h"
 #include "graft/op.h"
+#include "graft/run.h"
 #include "graft/tensor.h"
 #include "graft/train.h"
 #include "graft/vis.h"

@@ -9,6 +9,7 @@
 #include "graft/data.h"
 #include "graft/model.h"
 #include "graft/recipe.h"
+#include "graft/run.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -158,38 +159,7 @@ GRAFT_API GRAFT_MUST_CHECK enum graft_status graft_classifier_run(struct graft_c
 GRAFT_API GRAFT_MUST_CHECK enum graft_status graft_classifier_file(struct graft_classifier *classifier,
                                                                    const char *path, float *logits);
 
-/* probabilities[i] = softmax(logits)[i], in double. */
-GRAFT_API void graft_softmax_row(const float *logits, int32_t classes, float *probabilities);
-/* Indexes of the `k` largest, the largest first; equal values by index. */
-GRAFT_API void graft_top_k(const float *values, int32_t classes, int32_t k, int32_t *indexes);
-
-/* ---- evaluation */
-
-struct graft_class_figures {
-    int64_t images;
-    double precision; /* 0 if the class is never predicted */
-    double recall;
-    double f1;
-};
-
-struct graft_evaluation {
-    int64_t images;
-    double loss;
-    double top1; /* share in [0, 1] */
-    double top5;
-    int32_t classes;
-    struct graft_class_figures *figures; /* [classes] */
-    int64_t *confusion;                  /* [classes (true), classes (predicted)] */
-    double seconds;
-};
-
-/* Zeroes and allocates for `classes`; add rows; finish computes the figures. */
-GRAFT_API GRAFT_MUST_CHECK enum graft_status
-graft_evaluation_open(struct graft_context *context, int32_t classes, struct graft_evaluation *evaluation);
-GRAFT_API void graft_evaluation_close(struct graft_context *context, struct graft_evaluation *evaluation);
-GRAFT_API void graft_evaluation_add(struct graft_evaluation *evaluation, const float *logits,
-                                    const int32_t *labels, int64_t rows);
-GRAFT_API void graft_evaluation_finish(struct graft_evaluation *evaluation);
+/* ---- progress */
 
 /* What the caller may show while something runs; calls come from the calling thread. */
 struct graft_progress {
@@ -203,6 +173,8 @@ struct graft_progress {
 };
 typedef void graft_progress_function(void *user, const struct graft_progress *progress);
 
+/* ---- evaluation */
+
 /* Evaluates on a split of a data set whose classes are in the classifier's order. */
 GRAFT_API GRAFT_MUST_CHECK enum graft_status
 graft_classifier_evaluate(struct graft_classifier *classifier, const struct graft_dataset *dataset,
@@ -211,13 +183,11 @@ graft_classifier_evaluate(struct graft_classifier *classifier, const struct graf
 
 /* ---- fit */
 
-struct graft_fit_epoch;
-
 /* All zero but recipe.data: a head on the default network, or the whole network from scratch if there are no
  * weights. */
 struct graft_fit_options {
     struct graft_recipe recipe;
-    const char *out;    /* run folder to be written; must not hold a run yet. NULL with `resume` */
+    const char *out;    /* run folder to be written; must not hold a run yet. NULL: runs/DATA-MODEL-N */
     const char *resume; /* run folder to be continued; of the recipe then only what may change (FREE), or
                            what is as it was */
     /* NULL, or the classes in the order that they are to have: see graft_dataset_options */
@@ -225,23 +195,15 @@ struct graft_fit_options {
     int32_t class_count;
     graft_progress_function *progress;
     /* NULL, or called after each epoch; `from` is the first stage that learnt in it */
-    void (*epoch_done)(void *user, const struct graft_fit_epoch *epoch, const char *from);
+    void (*epoch_done)(void *user, const struct graft_run_epoch *epoch, const char *from);
     void *user;
 };
 
-struct graft_fit_epoch {
-    int stage, epoch;     /* epoch counts through all stages, from 1 */
-    double learning_rate; /* at its beginning */
-    double train_loss, train_top1;
-    double val_loss, val_top1; /* NaN without validation pictures */
-    double seconds;
-};
-
 struct graft_fit_result {
-    char run[1024];
-    struct graft_fit_epoch *history;
+    const char *run;                       /* the run folder; owned by the result */
+    const struct graft_run_epoch *history; /* [epochs]; likewise */
     int epochs;
-    int best_epoch;
+    int best_epoch;            /* 0: none */
     double val_top1, val_loss; /* of the best epoch */
     double test_top1;          /* of the best epoch's weights; NaN without test pictures */
     double seconds;

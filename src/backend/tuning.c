@@ -56,7 +56,7 @@ static bool take_seconds(char **line, double *seconds)
     char *end = NULL;
     if (!take_word(line, word, sizeof word))
         return false;
-    *seconds = strtod(word, &end);
+    *seconds = graft_read_number(word, &end);
     return *end == '\0' && *seconds >= 0 && *seconds < MOST_SECONDS;
 }
 

@@ -39,7 +39,7 @@ const char *graft_status_name(enum graft_status status)
 static void format_line(char text[GRAFT_ERROR_SIZE], const char *format, va_list arguments)
 {
     char raw[2 * GRAFT_ERROR_SIZE];
-    const int length = vsnprintf(raw, sizeof raw, format, arguments);
+    const int length = graft_format_list(raw, sizeof raw, format, arguments);
     if (length < 0) {
         raw[0] = '\0';
     } else if ((size_t)length >= sizeof raw) {

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* A growing text, the nearest name for a misspelt one, names fit to be printed. */
+/* A growing text, numbers in every locale, the nearest name for a misspelt one, names fit to be printed. */
 #include "base/text.h"
 
 #include "base/context.h"
 #include "base/size.h"
 
+#include <locale.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define LONGEST_NAME 63
@@ -37,11 +39,42 @@ static bool grow(struct graft_context *context, struct graft_text *text, size_t 
     return true;
 }
 
+/* The calling thread's locale becomes the C locale, which needs no memory; what it was before is returned. */
+static locale_t use_plain_locale(void)
+{
+    return uselocale(newlocale(LC_ALL_MASK, "C", (locale_t)0));
+}
+
+int graft_format_list(char *text, size_t size, const char *format, va_list arguments)
+{
+    const locale_t before = use_plain_locale();
+    const int length = vsnprintf(text, size, format, arguments);
+    (void)uselocale(before);
+    return length;
+}
+
+int graft_format(char *text, size_t size, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    const int length = graft_format_list(text, size, format, arguments);
+    va_end(arguments);
+    return length;
+}
+
+double graft_read_number(const char *text, char **end)
+{
+    const locale_t before = use_plain_locale();
+    const double number = strtod(text, end);
+    (void)uselocale(before);
+    return number;
+}
+
 void graft_text_append(struct graft_context *context, struct graft_text *text, const char *format, ...)
 {
     va_list arguments;
     va_start(arguments, format);
-    const int length = vsnprintf(NULL, 0, format, arguments);
+    const int length = graft_format_list(NULL, 0, format, arguments);
     va_end(arguments);
     if (length < 0) {
         text->failed = true;
@@ -51,7 +84,7 @@ void graft_text_append(struct graft_context *context, struct graft_text *text, c
         return;
     }
     va_start(arguments, format);
-    vsnprintf(text->data + text->length, (size_t)length + 1, format, arguments);
+    (void)graft_format_list(text->data + text->length, (size_t)length + 1, format, arguments);
     va_end(arguments);
     text->length += (size_t)length;
 }

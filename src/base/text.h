@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* Text helpers: a growing buffer, the nearest name for a misspelt one, names fit to be printed. */
+/* Text helpers: a growing buffer, numbers in every locale, the nearest name for a misspelt one, names fit to be
+ * printed. */
 #ifndef GRAFT_SRC_BASE_TEXT_H
 #define GRAFT_SRC_BASE_TEXT_H
 
 #include "graft/base.h"
+
+#include <stdarg.h>
 
 /* A growing, always terminated text. Zero it before use. A failed append leaves the text as it was and sets
  * `failed`, so a series of appends needs one check at its end. */
@@ -19,6 +22,14 @@ void graft_text_append(struct graft_context *context, struct graft_text *text, c
 void graft_text_append_bytes(struct graft_context *context, struct graft_text *text, const char *bytes,
                              size_t length);
 void graft_text_close(struct graft_context *context, struct graft_text *text);
+
+/*
+ * As snprintf, vsnprintf and strtod in the C locale: a program that uses the library may have set another, where
+ * numbers have a decimal comma. All that is written to be read again goes through these (or graft_text_append).
+ */
+int graft_format(char *text, size_t size, const char *format, ...) GRAFT_PRINTF(3, 4);
+int graft_format_list(char *text, size_t size, const char *format, va_list arguments);
+double graft_read_number(const char *text, char **end);
 
 /* Optimal string alignment distance, for names of up to 63 characters; longer ones count as 1000. */
 int graft_text_distance(const char *a, const char *b);

@@ -2,6 +2,7 @@
 #include "data/fault.h"
 
 #include "base/context.h"
+#include "base/text.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -20,7 +21,7 @@ static void write_text(struct graft_fault *fault, const char *name, const char *
                                      cut ? name + (length - NAME_LIMIT) : name);
         used = written > 0 ? (size_t)written : 0;
     }
-    vsnprintf(fault->text + used, sizeof fault->text - used, format, arguments);
+    graft_format_list(fault->text + used, sizeof fault->text - used, format, arguments);
 }
 
 enum graft_status graft_fault_set(struct graft_fault *fault, enum graft_status status, const char *name,

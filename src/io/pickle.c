@@ -17,7 +17,7 @@ enum graft_status graft_pickle_damaged(const struct graft_pickle *pickle, const 
     char reason[512];
     va_list arguments;
     va_start(arguments, format);
-    (void)vsnprintf(reason, sizeof reason, format, arguments);
+    (void)graft_format_list(reason, sizeof reason, format, arguments);
     va_end(arguments);
     return graft_fail(pickle->context, GRAFT_ERROR_FORMAT,
                       "'%s' is damaged or not a file of PyTorch weights: %s; fetch or save it again",

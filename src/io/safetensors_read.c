@@ -8,6 +8,7 @@
 #include "base/context.h"
 #include "base/file.h"
 #include "base/size.h"
+#include "base/text.h"
 #include "io/json.h"
 #include "io/stored.h"
 #include "io/tensor_set.h"
@@ -45,7 +46,7 @@ static enum graft_status damaged(const struct reader *reader, const char *format
     char reason[768];
     va_list arguments;
     va_start(arguments, format);
-    vsnprintf(reason, sizeof reason, format, arguments);
+    graft_format_list(reason, sizeof reason, format, arguments);
     va_end(arguments);
     return graft_fail(reader->context, GRAFT_ERROR_FORMAT,
                       "'%s' is damaged or not a safetensors file: %s; fetch or export it again", reader->path,

@@ -5,6 +5,7 @@
 #include "base/context.h"
 #include "base/size.h"
 #include "base/random.h"
+#include "base/text.h"
 #include "op/op.h"
 
 #include <math.h>
@@ -16,7 +17,7 @@ void graft_layers_scope(struct graft_layers *b, const char *format, ...)
 {
     va_list arguments;
     va_start(arguments, format);
-    (void)vsnprintf(b->scope, sizeof b->scope, format, arguments);
+    (void)graft_format_list(b->scope, sizeof b->scope, format, arguments);
     va_end(arguments);
 }
 
@@ -79,7 +80,7 @@ static int end(struct graft_layers *b, int value, const char *name, int64_t mult
     (void)snprintf(layer->name, sizeof layer->name, "%s", name);
     va_list arguments;
     va_start(arguments, format);
-    (void)vsnprintf(layer->op, sizeof layer->op, format, arguments);
+    (void)graft_format_list(layer->op, sizeof layer->op, format, arguments);
     va_end(arguments);
     for (int i = b->first_parameter; i < model->parameter_count; ++i) {
         if (!model->parameters[i].state)

@@ -2,6 +2,8 @@
 /* Calls and attributes as text, and failing with them in the message. */
 #include "op/check.h"
 
+#include "base/text.h"
+
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -14,7 +16,7 @@ void graft_format_append(char *text, size_t size, const char *format, ...)
     }
     va_list arguments;
     va_start(arguments, format);
-    vsnprintf(text + used, size - used, format, arguments);
+    graft_format_list(text + used, size - used, format, arguments);
     va_end(arguments);
 }
 
@@ -152,7 +154,7 @@ enum graft_status graft_op_fail(struct graft_context *context, const struct graf
     char message[512];
     va_list arguments;
     va_start(arguments, format);
-    vsnprintf(message, sizeof message, format, arguments);
+    graft_format_list(message, sizeof message, format, arguments);
     va_end(arguments);
     const struct graft_op_def *const def = graft_op_get(call->op);
     if (def == NULL) {

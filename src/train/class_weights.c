@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* How much each class counts in the training loss. */
 #include "base/context.h"
+#include "base/text.h"
 #include "train/fit.h"
 
 #include <math.h>
@@ -39,7 +40,7 @@ static enum graft_status read_list(struct graft_fit_job *job)
     for (const char *at = job->options.class_weights; at; count++) {
         const size_t length = strcspn(at, ",");
         char *end = NULL;
-        const double weight = strtod(at, &end);
+        const double weight = graft_read_number(at, &end);
         if (length == 0 || end != at + length || !(weight >= 1e-6 && weight <= 1e6))
             return graft_fail(
                 job->context, GRAFT_ERROR_ARGUMENT,

@@ -1,63 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* config.json of a run: every option as it was resolved, so that a run says what it is and can be resumed. */
 #include "base/context.h"
-#include "base/file.h"
 #include "data/preprocess_json.h"
 #include "train/fit.h"
 
-#include <errno.h>
-#include <limits.h>
-#include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
-#define CONFIG_LIMIT (64u << 20)
-
-/* "folder/name"; false if it is too long. */
-static bool join(char *path, size_t size, const char *folder, const char *name)
-{
-    const int length = snprintf(path, size, "%s/%s", folder, name);
-    return length > 0 && (size_t)length < size;
-}
-
-enum graft_status graft_fit_folder_create(struct graft_fit_job *job)
-{
-    char config[PATH_MAX];
-    struct stat facts;
-    if (!job->out || !*job->out)
-        return graft_fail(job->context, GRAFT_ERROR_ARGUMENT, "fit needs a folder for the run");
-    if (!join(config, sizeof config, job->out, "config.json"))
-        return graft_fail(job->context, GRAFT_ERROR_ARGUMENT, "the path \"%s\" is too long", job->out);
-    if (stat(config, &facts) == 0)
-        return graft_fail(job->context, GRAFT_ERROR_ARGUMENT,
-                          "%s holds a run already: resume it, or name another folder", job->out);
-    if (errno != ENOENT && errno != ENOTDIR)
-        return graft_fail(job->context, GRAFT_ERROR_IO, "cannot look at '%s': %s", config, strerror(errno));
-    job->folder_found = stat(job->out, &facts) == 0;
-    const enum graft_status status = graft_folder_create(job->context, job->out);
-    job->folder_made = status == GRAFT_OK;
-    return status;
-}
-
-void graft_fit_folder_abandon(struct graft_fit_job *job)
-{
-    char path[PATH_MAX];
-    struct stat facts;
-    if (!job->folder_made || !join(path, sizeof path, job->out, "model.safetensors") ||
-        stat(path, &facts) == 0)
-        return;
-    if (join(path, sizeof path, job->out, "config.json"))
-        (void)unlink(path);
-    if (!job->folder_found)
-        (void)rmdir(job->out); /* stays if there is something else in it */
-}
 
 enum graft_status graft_fit_config_write(struct graft_fit_job *job)
 {
-    char path[PATH_MAX];
-    if (!join(path, sizeof path, job->out, "config.json"))
-        return graft_fail(job->context, GRAFT_ERROR_ARGUMENT, "the path \"%s\" is too long", job->out);
     struct graft_json config = graft_json_object(), classes = graft_json_array();
     struct graft_json preprocess = graft_preprocess_json(&job->card.preprocess);
     for (int32_t i = 0; i < job->card.class_count; i++)
@@ -74,9 +24,10 @@ enum graft_status graft_fit_config_write(struct graft_fit_job *job)
     graft_recipe_write(&job->options, &config);
     char *text = NULL;
     size_t size = 0;
-    enum graft_status status = graft_json_write(job->context, &config, JSON_INDENT(2), path, &text, &size);
+    enum graft_status status =
+        graft_json_write(job->context, &config, JSON_INDENT(2), "the run's recipe", &text, &size);
     if (status == GRAFT_OK)
-        status = graft_file_write(job->context, path, text, size);
+        status = graft_run_write_recipe(job->run, text, size);
     graft_release(job->context, text);
     return status;
 }
@@ -98,26 +49,15 @@ static enum graft_status read_card(struct graft_fit_job *job, const json_t *conf
 
 enum graft_status graft_fit_config_read(struct graft_fit_job *job)
 {
-    char path[PATH_MAX];
-    char *data = NULL;
-    size_t size = 0;
-    json_error_t error;
-    if (!join(path, sizeof path, job->out, "config.json"))
-        return graft_fail(job->context, GRAFT_ERROR_ARGUMENT, "the path \"%s\" is too long", job->out);
-    enum graft_status status = graft_file_read(job->context, path, CONFIG_LIMIT, &data, &size);
-    if (status != GRAFT_OK)
-        return status;
-    json_t *config = NULL;
-    status = graft_json_read(job->context, data, size, JSON_REJECT_DUPLICATES, path, &config, &error);
-    graft_release(job->context, data);
-    job->config = config;
-    if (status == GRAFT_ERROR_MEMORY)
-        return status;
-    if (!config)
-        return graft_fail(job->context, GRAFT_ERROR_FORMAT, "%s is damaged (%s): the run cannot be resumed",
-                          path, error.text);
-    status = read_card(job, config, path);
-    return status == GRAFT_OK ? graft_recipe_read(job->context, config, path, &job->options) : status;
+    struct graft_text path = {0};
+    job->config = json_incref(job->run->config);
+    enum graft_status status = graft_run_path(job->run, "config.json", &path);
+    if (status == GRAFT_OK)
+        status = read_card(job, job->config, path.data);
+    if (status == GRAFT_OK)
+        status = graft_recipe_read(job->context, job->config, path.data, &job->options);
+    graft_text_close(job->context, &path);
+    return status;
 }
 
 void graft_fit_config_close(struct graft_fit_job *job)

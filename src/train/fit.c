@@ -67,12 +67,12 @@ static enum graft_status read_options(struct graft_fit_job *job)
     enum graft_status status = graft_recipe_check(job->context, &given);
     job->resumed = job->call.resume && *job->call.resume;
     if (status == GRAFT_OK && job->resumed) {
-        job->out = job->call.resume;
-        status = graft_fit_config_read(job);
+        status = graft_run_claim_again(job->context, job->call.resume, &job->run);
+        if (status == GRAFT_OK)
+            status = graft_fit_config_read(job);
         if (status == GRAFT_OK)
             status = graft_recipe_resume(job->context, &job->options, &given);
     } else {
-        job->out = job->call.out;
         job->options = given;
     }
     if (status == GRAFT_OK && !job->options.data)
@@ -134,12 +134,13 @@ static enum graft_status prepare(struct graft_fit_job *job)
     if (status == GRAFT_OK && !job->resumed)
         status = start_weights(job, set, &of_weights);
     if (status == GRAFT_OK && !job->resumed)
-        status = graft_fit_folder_create(job);
+        status = graft_run_claim(
+            context,
+            &(struct graft_run_wish){job->call.out, job->options.data, job->call.recipe.model}, &job->run);
     if (status == GRAFT_OK && job->resumed)
         status = graft_fit_load(job);
     if (status == GRAFT_OK)
         status = graft_fit_config_write(job);
-    job->folder_ready = status == GRAFT_OK;
     graft_card_close(context, &of_weights);
     graft_tensor_set_close(&set);
     return status;
@@ -147,7 +148,7 @@ static enum graft_status prepare(struct graft_fit_job *job)
 
 static enum graft_status train(struct graft_fit_job *job)
 {
-    struct graft_fit_position *const at = &job->position;
+    struct graft_run_position *const at = &job->position;
     enum graft_status status = GRAFT_OK;
     while (status == GRAFT_OK && at->stage < job->options.stage_count) {
         status = graft_fit_run_stage(job, &job->options.stages[at->stage]);
@@ -170,6 +171,9 @@ static enum graft_status evaluate_best(struct graft_fit_job *job)
     enum graft_status status = graft_model_load_weights(job->whole, job->variables, job->best, false, NULL);
     if (status == GRAFT_OK)
         status = graft_fit_evaluate(job, result->evaluated, &result->evaluation);
+    if (status == GRAFT_OK)
+        status = graft_run_write_evaluation(job->run, &result->evaluation,
+                                            graft_split_name(result->evaluated));
     if (status == GRAFT_OK && test)
         result->test_top1 = result->evaluation.top1;
     return status;
@@ -185,24 +189,35 @@ static void close_job(struct graft_fit_job *job)
     graft_dataset_close(&job->dataset);
     graft_card_close(job->context, &job->card);
     graft_fit_config_close(job);
+    graft_run_close(&job->run);
     graft_release(job->context, job->class_weights);
 }
 
-/* What the caller gets to see, besides history and figures. */
+/* What the caller gets to see, besides figures. */
 static enum graft_status finish(struct graft_fit_job *job)
 {
     struct graft_fit_result *const result = job->result;
-    const struct graft_fit_position *const at = &job->position;
+    const struct graft_run_position *const at = &job->position;
+    struct graft_run_history *const history = &job->run->history;
+    const int best = graft_run_history_best(history);
+    if (best >= 0) {
+        result->best_epoch = history->epochs[best].epoch;
+        result->val_top1 = history->epochs[best].val_top1;
+        result->val_loss = history->epochs[best].val_loss;
+    }
+    result->history = history->epochs; /* it goes over to the result */
+    result->epochs = history->count;
+    *history = (struct graft_run_history){0};
     (void)snprintf(result->model, sizeof result->model, "%s", job->card.network);
-    (void)snprintf(result->run, sizeof result->run, "%s", job->out);
     result->seconds = at->total_seconds + graft_seconds() - job->begin;
     result->images_per_second = at->train_seconds > 0 ? (double)at->trained / at->train_seconds : 0;
     result->classes = job->card.class_count;
+    result->run = graft_duplicate_text(job->context, job->run->folder);
     struct graft_card names = {0};
     const enum graft_status status =
         graft_card_set_classes(job->context, &names, job->card.class_names, job->card.class_count);
     result->class_names = names.class_names;
-    return status;
+    return result->run ? status : GRAFT_ERROR_MEMORY;
 }
 
 enum graft_status graft_fit(struct graft_device *device, const struct graft_fit_options *options,
@@ -215,13 +230,14 @@ enum graft_status graft_fit(struct graft_device *device, const struct graft_fit_
     const uint64_t limit = graft_context_memory_limit(device->context);
     job.begin = job.last_saved = graft_seconds();
     enum graft_status status = prepare(&job);
+    const bool ready = status == GRAFT_OK;
     if (status == GRAFT_OK)
         status = train(&job);
-    if (status == GRAFT_ERROR_CANCELLED && job.folder_ready) {
+    if (status == GRAFT_ERROR_CANCELLED && ready) {
         /* What must still be done is done without further asking. */
         graft_context_cancel_clear(job.context);
         result->cancelled = true;
-        status = result->best_epoch == 0 ? graft_fit_keep_best(&job) : GRAFT_OK;
+        status = job.run->history.count == 0 ? graft_fit_keep_best(&job) : GRAFT_OK;
     }
     if (status == GRAFT_OK)
         status = graft_fit_save(&job);
@@ -229,8 +245,8 @@ enum graft_status graft_fit(struct graft_device *device, const struct graft_fit_
         status = evaluate_best(&job);
     if (status == GRAFT_OK)
         status = finish(&job);
-    else
-        graft_fit_folder_abandon(&job);
+    else if (job.run)
+        graft_run_abandon(job.run);
     close_job(&job);
     graft_context_limit_memory(device->context, limit);
     if (status != GRAFT_OK)
@@ -244,6 +260,7 @@ void graft_fit_result_close(struct graft_context *context, struct graft_fit_resu
                                .class_names = (const char **)(uintptr_t)result->class_names};
     graft_card_close(context, &names);
     graft_evaluation_close(context, &result->evaluation);
-    graft_release(context, result->history);
+    graft_release(context, (void *)(uintptr_t)result->history);
+    graft_release(context, (void *)(uintptr_t)result->run);
     *result = (struct graft_fit_result){0};
 }

@@ -5,6 +5,7 @@
 
 #include "graft/io.h"
 #include "graft/train.h"
+#include "run/run.h"
 #include "train/card.h"
 #include "train/recipe.h"
 
@@ -50,28 +51,12 @@ struct graft_fit_evaluator {
     enum graft_split split;
 };
 
-/* Position and sums that make a run resumable to the bit. */
-struct graft_fit_position {
-    int stage;
-    int epoch;            /* within the stage, from 0 */
-    int64_t batch;        /* within the epoch, from 0 */
-    int64_t number;       /* training steps done in this stage */
-    double loss_sum;      /* of this epoch: Σ loss · pictures */
-    int64_t correct;      /* … */
-    int64_t seen;         /* … */
-    double seconds;       /* of this epoch before the interruption */
-    double train_seconds; /* of all training steps */
-    int64_t trained;      /* pictures through all training steps */
-    double total_seconds;
-};
-
 struct graft_fit_job {
     struct graft_context *context;
     struct graft_device *device;
     struct graft_recipe options; /* resolved: nothing left at "by default" */
     struct graft_fit_options call;
     struct graft_plan_options plan_options;
-    const char *out; /* the run folder */
     enum graft_optimizer optimizer;
     enum graft_schedule schedule;
     enum graft_batch_norm_mode bn;
@@ -84,14 +69,11 @@ struct graft_fit_job {
     struct graft_features features[GRAFT_SPLIT_COUNT];
     struct graft_tensor_set *best; /* weights of the best epoch */
     struct graft_fit_result *result;
-    struct graft_fit_position position;
-    int history_capacity;
+    struct graft_run *run; /* its folder; NULL: not yet claimed */
+    struct graft_run_position position;
     double begin;      /* clock at the start of this process's part */
     double last_saved; /* clock */
     bool best_unsaved;
-    bool folder_made; /* or found, but it held no run */
-    bool folder_found;
-    bool folder_ready;             /* the run folder can be written */
     struct graft_plan *plan;       /* of training; NULL outside of a stage */
     struct graft_plan *validation; /* likewise */
     bool lent;                     /* the training plan's memory was needed for something else */
@@ -173,23 +155,18 @@ GRAFT_MUST_CHECK enum graft_status graft_fit_choose_network(struct graft_fit_job
 /* Whatever of the options is still open gets its value; config.json then says it all. */
 GRAFT_MUST_CHECK enum graft_status graft_fit_resolve(struct graft_fit_job *job);
 
-/* ---- folder.c */
-GRAFT_MUST_CHECK enum graft_status graft_fit_folder_create(struct graft_fit_job *job);
-/* After a failure: a folder that holds no weights yet is taken away, so that the same command can be given
- * again. */
-void graft_fit_folder_abandon(struct graft_fit_job *job);
+/* ---- config.c */
 /* config.json with the resolved options; and back, for a run that is resumed (job->config then owns texts).
  */
 GRAFT_MUST_CHECK enum graft_status graft_fit_config_write(struct graft_fit_job *job);
 GRAFT_MUST_CHECK enum graft_status graft_fit_config_read(struct graft_fit_job *job);
 void graft_fit_config_close(struct graft_fit_job *job);
-/* history.csv, last.safetensors, state.safetensors, and model.safetensors if the best weights changed. */
+
+/* ---- save.c */
+/* All files of the run but config.json; model.safetensors if the best weights changed. */
 GRAFT_MUST_CHECK enum graft_status graft_fit_save(struct graft_fit_job *job);
 /* Variables, position, history and best weights of an interrupted run. */
 GRAFT_MUST_CHECK enum graft_status graft_fit_load(struct graft_fit_job *job);
-/* Notes an epoch in the result's history. */
-GRAFT_MUST_CHECK enum graft_status graft_fit_note_epoch(struct graft_fit_job *job,
-                                                        const struct graft_fit_epoch *epoch);
 /* Takes the weights as they are now as the best. */
 GRAFT_MUST_CHECK enum graft_status graft_fit_keep_best(struct graft_fit_job *job);
 

@@ -112,7 +112,7 @@ static bool read_bytes(const char *text, uint64_t *bytes)
 {
     static const char units[] = "KMGT";
     char *end = NULL;
-    const double value = strtod(text, &end);
+    const double value = graft_read_number(text, &end);
     const char *const unit = *end ? strchr(units, *end) : NULL;
     const double number = value * (unit ? (double)(1ull << (10 * (unit - units + 1))) : 1);
     end += unit != NULL;
@@ -147,7 +147,7 @@ static bool read_stage(const char *text, size_t length, struct graft_fit_stage *
     if (!*end)
         return true;
     const char *const rate = end + 1;
-    stage->learning_rate = strtod(rate, &end);
+    stage->learning_rate = graft_read_number(rate, &end);
     return end != rate && !*end && stage->learning_rate > 0 && stage->learning_rate <= GRAFT_MAX_RATE;
 }
 
@@ -219,7 +219,7 @@ static enum graft_status set_row(struct graft_context *context, struct graft_rec
         fits = errno == 0 && end != value && !*end && within(row, (double)*field.integer);
         break;
     case GRAFT_RECIPE_REAL:
-        *field.real = strtod(value, &end);
+        *field.real = graft_read_number(value, &end);
         fits = end != value && !*end && within(row, *field.real);
         break;
     case GRAFT_RECIPE_BYTES:
@@ -259,8 +259,8 @@ enum graft_status graft_recipe_set(struct graft_context *context, struct graft_r
 static void put_real(char *text, size_t size, double number)
 {
     for (int digits = 6; digits <= 17; digits++) {
-        (void)snprintf(text, size, "%.*g", digits, number);
-        if (strtod(text, NULL) == number)
+        (void)graft_format(text, size, "%.*g", digits, number);
+        if (graft_read_number(text, NULL) == number)
             return;
     }
 }

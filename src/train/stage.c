@@ -3,6 +3,7 @@
 #include "backend/backend.h"
 #include "base/clock.h"
 #include "base/context.h"
+#include "base/text.h"
 #include "train/fit.h"
 
 #include <math.h>
@@ -27,7 +28,7 @@ static enum graft_status make_factors(struct graft_fit_job *job, float *factors)
             name[length] = '\0';
             stage = graft_model_stage_find(model, name);
         }
-        const double factor = at[length] == '=' ? strtod(at + length + 1, &rest) : -1;
+        const double factor = at[length] == '=' ? graft_read_number(at + length + 1, &rest) : -1;
         if (stage < 0 || rest != end || !(factor >= 0 && factor <= 1e6))
             return graft_fail(
                 job->context, GRAFT_ERROR_ARGUMENT,
@@ -78,7 +79,7 @@ struct session {
 static void report_step(struct graft_fit_job *job, const struct session *session, double epoch_seconds,
                         double session_rate)
 {
-    const struct graft_fit_position *const at = &job->position;
+    const struct graft_run_position *const at = &job->position;
     if (!job->call.progress)
         return;
     const int64_t pictures = graft_dataset_count(job->dataset, GRAFT_SPLIT_TRAIN);
@@ -100,7 +101,7 @@ static void report_step(struct graft_fit_job *job, const struct session *session
 /* The steps of the epoch at job->position, from its batch on. */
 static enum graft_status run_steps(struct graft_fit_job *job, struct session *session)
 {
-    struct graft_fit_position *const at = &job->position;
+    struct graft_run_position *const at = &job->position;
     const int64_t batches = graft_fit_source_batches(&session->source);
     const int64_t steps = batches * session->stage->epochs;
     enum graft_status status = graft_fit_take_back(job);
@@ -144,10 +145,9 @@ static enum graft_status run_steps(struct graft_fit_job *job, struct session *se
 /* Validates, notes the epoch, keeps the best, saves now and then. */
 static enum graft_status end_epoch(struct graft_fit_job *job, struct session *session)
 {
-    struct graft_fit_position *const at = &job->position;
-    struct graft_fit_result *const result = job->result;
+    struct graft_run_position *const at = &job->position;
     const double begin = graft_seconds();
-    struct graft_fit_epoch epoch = {.stage = at->stage,
+    struct graft_run_epoch epoch = {.stage = at->stage,
                                     .epoch = session->epochs_before + at->epoch + 1,
                                     .train_loss = at->seen ? at->loss_sum / (double)at->seen : (double)NAN,
                                     .train_top1 =
@@ -169,15 +169,10 @@ static enum graft_status end_epoch(struct graft_fit_job *job, struct session *se
         graft_evaluation_close(job->context, &evaluation);
     }
     epoch.seconds = at->seconds + graft_seconds() - begin;
-    const bool better = result->best_epoch == 0 || !session->validates || epoch.val_top1 > result->val_top1 ||
-                        (epoch.val_top1 == result->val_top1 && epoch.val_loss < result->val_loss);
-    status = graft_fit_note_epoch(job, &epoch);
-    if (status == GRAFT_OK && better) {
-        result->best_epoch = epoch.epoch;
-        result->val_top1 = epoch.val_top1;
-        result->val_loss = epoch.val_loss;
+    struct graft_run_history *const history = &job->run->history;
+    status = graft_run_history_add(job->context, history, &epoch);
+    if (status == GRAFT_OK && graft_run_history_best(history) == history->count - 1)
         status = graft_fit_keep_best(job);
-    }
     if (status == GRAFT_OK && job->call.epoch_done)
         job->call.epoch_done(job->call.user, &epoch, session->stage->from);
     at->epoch++;

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "vis/axis.h"
 
+#include "base/text.h"
+
 #include <math.h>
 #include <stdio.h>
 
@@ -89,7 +91,7 @@ void graft_axis_label(const struct graft_axis *axis, double tick, char *label, s
     const double value = tick * unit, step = axis->step * unit;
     const double largest = fmax(fabs(axis->low), fabs(axis->high)) * unit;
     if (axis->logarithmic || largest >= 1e6 || step < 1e-5) {
-        (void)snprintf(label, size, "%.4g%s", value, axis->percent ? " %" : "");
+        (void)graft_format(label, size, "%.4g%s", value, axis->percent ? " %" : "");
         return;
     }
     int decimals = 0; /* as many as the step has */
@@ -97,6 +99,6 @@ void graft_axis_label(const struct graft_axis *axis, double tick, char *label, s
         decimals++;
     }
     /* +0: no "-0" */
-    (void)snprintf(label, size, "%.*f%s", decimals, fabs(value) < step / 2 ? 0.0 : value,
+    (void)graft_format(label, size, "%.*f%s", decimals, fabs(value) < step / 2 ? 0.0 : value,
                    axis->percent ? " %" : "");
 }

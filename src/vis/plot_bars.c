@@ -4,6 +4,7 @@
 
 #include "base/context.h"
 #include "base/file.h"
+#include "base/text.h"
 #include "vis/axis.h"
 #include "vis/canvas.h"
 
@@ -28,9 +29,9 @@ static double value_of(const struct graft_plot_bars *bars, int group, int series
 static void value_text(double value, char *text, size_t size)
 {
     if (value >= 100 && value < 1e7) {
-        (void)snprintf(text, size, "%.0f", value);
+        (void)graft_format(text, size, "%.0f", value);
     } else {
-        (void)snprintf(text, size, "%.3g", value);
+        (void)graft_format(text, size, "%.3g", value);
     }
 }
 

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* The report of a run: one HTML file that loads nothing else and runs nothing. */
-#include "vis/run.h"
+#include "vis/drawing.h"
 
 #include "base/context.h"
 #include "io/json.h"
+#include "run/run.h"
 #include "vis/canvas.h"
 
 #include <math.h>
@@ -16,6 +17,7 @@
 
 struct report {
     const struct graft_run *run;
+    const struct graft_evaluation *evaluation; /* NULL: none */
     struct graft_text *html;
 };
 
@@ -58,7 +60,7 @@ static void put_escaped(const struct report *report, const char *text)
 static void put_number(const struct report *report, const char *format, double number)
 {
     char text[64];
-    (void)snprintf(text, sizeof text, format, number);
+    (void)graft_format(text, sizeof text, format, number);
     put(report, isfinite(number) ? text : "&ndash;");
 }
 
@@ -111,9 +113,10 @@ static void put_figure(const struct report *report, const char *format, double n
 static void put_head(const struct report *report)
 {
     const struct graft_run *const run = report->run;
-    const struct graft_history *const h = &run->history;
-    const char *const network = json_string_value(json_object_get(run->config, "network"));
-    const char *const data = json_string_value(json_object_get(run->config, "data"));
+    const struct graft_run_epoch *epochs;
+    const int count = graft_run_history(run, &epochs), best = graft_run_best(run);
+    const char *const network = graft_run_text(run, "network");
+    const char *const data = graft_run_text(run, "data");
     put(report, "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\n"
                 "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; img-src data:; "
                 "style-src 'unsafe-inline'\">\n<title>");
@@ -127,37 +130,36 @@ static void put_head(const struct report *report)
     put(report, "</h1>\n<p class=\"sub\">");
     put_escaped(report, run->folder);
     put(report, "</p>\n<div class=\"figures\">\n");
-    const int64_t best = graft_history_best(h);
     if (best >= 0) {
-        put_figure(report, "%.2f %%", 100 * h->columns[GRAFT_HISTORY_VAL_TOP1][best],
+        put_figure(report, "%.2f %%", 100 * epochs[best].val_top1,
                    "of the validation pictures right, best epoch");
-        put_figure(report, "%.4f", h->columns[GRAFT_HISTORY_VAL_LOSS][best], "validation loss of that epoch");
-        put_figure(report, "%.0f", h->columns[GRAFT_HISTORY_EPOCH][best], "is the best epoch");
+        put_figure(report, "%.4f", epochs[best].val_loss, "validation loss of that epoch");
+        put_figure(report, "%.0f", epochs[best].epoch, "is the best epoch");
     }
-    put_figure(report, "%.0f", (double)h->rows, "epochs");
-    if (run->evaluation != NULL) {
-        put_figure(report, "%.2f %%", 100 * run->evaluation->top1, "right, as evaluated below");
+    put_figure(report, "%.0f", count, "epochs");
+    if (report->evaluation != NULL) {
+        put_figure(report, "%.2f %%", 100 * report->evaluation->top1, "right, as evaluated below");
     }
     put(report, "</div>\n");
 }
 
 static void put_history(const struct report *report)
 {
-    const struct graft_history *const h = &report->run->history;
-    const int64_t best = graft_history_best(h);
+    const struct graft_run_epoch *epochs;
+    const int count = graft_run_history(report->run, &epochs), best = graft_run_best(report->run);
     put(report,
         "<details><summary>All epochs</summary><table><tr><th>epoch</th><th>learning rate</th>"
         "<th>training loss</th><th>training accuracy</th><th>validation loss</th><th>validation accuracy</th>"
         "<th>seconds</th></tr>\n");
-    for (int64_t i = 0; i < h->rows; i++) {
+    for (int i = 0; i < count; i++) {
         put(report, i == best ? "<tr class=\"best\">" : "<tr>");
-        put_cell(report, "%.0f", h->columns[GRAFT_HISTORY_EPOCH][i]);
-        put_cell(report, "%.3g", h->columns[GRAFT_HISTORY_LEARNING_RATE][i]);
-        put_cell(report, "%.4f", h->columns[GRAFT_HISTORY_TRAIN_LOSS][i]);
-        put_cell(report, "%.2f %%", 100 * h->columns[GRAFT_HISTORY_TRAIN_TOP1][i]);
-        put_cell(report, "%.4f", h->columns[GRAFT_HISTORY_VAL_LOSS][i]);
-        put_cell(report, "%.2f %%", 100 * h->columns[GRAFT_HISTORY_VAL_TOP1][i]);
-        put_cell(report, "%.2f", h->columns[GRAFT_HISTORY_SECONDS][i]);
+        put_cell(report, "%.0f", epochs[i].epoch);
+        put_cell(report, "%.3g", epochs[i].learning_rate);
+        put_cell(report, "%.4f", epochs[i].train_loss);
+        put_cell(report, "%.2f %%", 100 * epochs[i].train_top1);
+        put_cell(report, "%.4f", epochs[i].val_loss);
+        put_cell(report, "%.2f %%", 100 * epochs[i].val_top1);
+        put_cell(report, "%.2f", epochs[i].seconds);
         put(report, "</tr>\n");
     }
     put(report, "</table></details>\n");
@@ -165,19 +167,19 @@ static void put_history(const struct report *report)
 
 static void put_classes(const struct report *report)
 {
-    const struct graft_evaluation *const e = report->run->evaluation;
+    const struct graft_evaluation *const e = report->evaluation;
     char text[256], top5[64] = "";
     if (e->classes > 5) { /* else all are among the first five */
-        (void)snprintf(top5, sizeof top5, ", %.2f %% among the first five", 100 * e->top5);
+        (void)graft_format(top5, sizeof top5, ", %.2f %% among the first five", 100 * e->top5);
     }
-    (void)snprintf(text, sizeof text, "<h2>Classes</h2>\n<p>%lld pictures: %.2f %% right%s, loss %.4f.</p>\n",
+    (void)graft_format(text, sizeof text, "<h2>Classes</h2>\n<p>%lld pictures: %.2f %% right%s, loss %.4f.</p>\n",
                    (long long)e->images, 100 * e->top1, top5, e->loss);
     put(report, text);
     put(report,
         "<table><tr><th>class</th><th>pictures</th><th>precision</th><th>recall</th><th>F1</th></tr>\n");
     for (int32_t i = 0; i < e->classes; i++) {
         put(report, "<tr><td class=\"text\">");
-        put_escaped(report, report->run->class_names[i]);
+        put_escaped(report, graft_run_class_names(report->run)[i]);
         put(report, "</td>");
         put_cell(report, "%.0f", (double)e->figures[i].images);
         put_cell(report, "%.2f %%", 100 * e->figures[i].precision);
@@ -191,7 +193,7 @@ static void put_classes(const struct report *report)
 /* The pairs that are confused most often, the worst first. */
 static void put_confused(const struct report *report)
 {
-    const struct graft_evaluation *const e = report->run->evaluation;
+    const struct graft_evaluation *const e = report->evaluation;
     int64_t worst[MOST_CONFUSED];
     int count = 0;
     for (int64_t i = 0; i < (int64_t)e->classes * e->classes; i++) {
@@ -215,9 +217,9 @@ static void put_confused(const struct report *report)
         "<h2>Most often confused</h2>\n<table><tr><th>is</th><th>is taken for</th><th>pictures</th></tr>\n");
     for (int i = 0; i < count; i++) {
         put(report, "<tr><td class=\"text\">");
-        put_escaped(report, report->run->class_names[worst[i] / e->classes]);
+        put_escaped(report, graft_run_class_names(report->run)[worst[i] / e->classes]);
         put(report, "</td><td class=\"text\">");
-        put_escaped(report, report->run->class_names[worst[i] % e->classes]);
+        put_escaped(report, graft_run_class_names(report->run)[worst[i] % e->classes]);
         put(report, "</td>");
         put_cell(report, "%.0f", (double)e->confusion[worst[i]]);
         put(report, "</tr>\n");
@@ -257,17 +259,17 @@ static void put_settings(const struct report *report)
     put(report, "</table>\n");
 }
 
-void graft_report_write(const struct graft_run *run, struct graft_text *html)
+void graft_report_write(const struct graft_drawing *drawing, struct graft_text *html)
 {
-    const struct report report = {run, html};
+    const struct report report = {drawing->run, drawing->evaluation, html};
     put_head(&report);
-    put_image(&report, &run->curves, "curves of loss and accuracy");
+    put_image(&report, &drawing->curves, "curves of loss and accuracy");
     put_history(&report);
-    if (run->evaluation != NULL) {
+    if (drawing->evaluation != NULL) {
         put_classes(&report);
         put_confused(&report);
         put(&report, "<h2>Confusion matrix</h2>\n");
-        put_image(&report, &run->confusion, "confusion matrix");
+        put_image(&report, &drawing->confusion, "confusion matrix");
     }
     put_settings(&report);
     put(&report, "<p class=\"sub\">Written by Graft " GRAFT_VERSION "</p>\n</body></html>\n");

@@ -18,6 +18,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -163,6 +164,7 @@ CALL(int, mkdir, (const char *path, mode_t mode), (const char *, mode_t), (path,
 CALL(int, rmdir, (const char *path), (const char *), (path), -1, EBUSY, EACCES)
 CALL(int, unlink, (const char *path), (const char *), (path), -1, EBUSY, EACCES)
 CALL(DIR *, opendir, (const char *path), (const char *), (path), NULL, EMFILE, EACCES)
+CALL(int, flock, (int file, int operation), (int, int), (file, operation), -1, EINTR, ENOLCK)
 CALL(char *, realpath, (const char *path, char *to), (const char *, char *), (path, to), NULL, EACCES, ENOMEM)
 CALL(FILE *, fopen64, (const char *path, const char *mode), (const char *, const char *), (path, mode), NULL,
      EMFILE, EACCES)

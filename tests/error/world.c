@@ -139,7 +139,7 @@ static bool draw_jpeg(const struct world *world)
     return fclose(file) == 0;
 }
 
-static void cancel(void *user, const struct graft_fit_epoch *epoch, const char *from)
+static void cancel(void *user, const struct graft_run_epoch *epoch, const char *from)
 {
     (void)from;
     if (epoch->epoch == 1) {

@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* Plots, the history of a run read back, the drawings and the report of a run folder. */
+/* Plots, the drawings and the report of a run folder. */
 #include "base/context.h"
 #include "base/file.h"
 #include "graft/vis.h"
 #include "support/support.h"
 #include "vis/axis.h"
 #include "vis/canvas.h"
-#include "vis/history.h"
 
 #include <math.h>
 #include <sys/stat.h>
@@ -282,75 +281,6 @@ static void bars_are_drawn(void **state)
     graft_image_close(place->context, &image);
 }
 
-static void damaged_histories_are_refused_by_line(void **state)
-{
-    const struct place *const place = *state;
-    static const struct {
-        const char *text, *message;
-    } cases[] = {
-        {"", "line 1: the file is empty"},
-        {"stage,epoch\nhead,1\n", "line 1: there is no column learning_rate"},
-        {HEADER "head,1,0.1,2,0.5,2,0.5\n", "line 2: it has 7 fields, 8 are expected"},
-        {HEADER "head,1,0.1,2,0.5,2,0.5,1\nhead,2,0.1,abc,0.5,2,0.5,1\n",
-         "line 3: train_loss is no number: abc"},
-        {HEADER "head,1,0.1,nan,0.5,2,0.5,1\n", "line 2: train_loss is no number: nan"},
-        {HEADER "head,1,0.1,1e999,0.5,2,0.5,1\n", "line 2: train_loss is no number: 1e999"},
-        {HEADER "head,1,0.1,2,1.5,2,0.5,1\n", "line 2: train_top1 is outside of 0 to 1: 1.5"},
-        {HEADER "head,1,0.1,2,0.5,2,0.5,1\nhead,1,0.1,2,0.5,2,0.5,1\n",
-         "line 3: epochs do not count upwards: 1"},
-        {HEADER "head,,0.1,2,0.5,2,0.5,1\n", "line 2: epochs do not count upwards"},
-        {HEADER "head,0.5,0.1,2,0.5,2,0.5,1\n", "line 2: epochs do not count upwards: 0.5"},
-        {HEADER "\n", "line 2: it has 1 fields"},
-        {HEADER "\"head,1,0.1,2,0.5,2,0.5,1\n", "line 2: a quote is out of place"},
-        {HEADER "\"he\"ad,1,0.1,2,0.5,2,0.5,1\n", "line 2: a quote is out of place"},
-    };
-    char path[256];
-    in(place, "history.csv", path);
-    struct graft_history history;
-    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-        write_text(place, "history.csv", cases[i].text, strlen(cases[i].text));
-        assert_int_equal(graft_history_read(place->context, path, &history), GRAFT_ERROR_FORMAT);
-        if (strstr(graft_context_error(place->context), cases[i].message) == NULL) {
-            print_message("case %zu: %s\n", i, graft_context_error(place->context));
-        }
-        assert_non_null(strstr(graft_context_error(place->context), cases[i].message));
-        assert_non_null(strstr(graft_context_error(place->context), path));
-        assert_null(history.columns[0]);
-    }
-    write_text(place, "history.csv", HEADER "he\0ad,1,0,2,0,2,0,1\n", sizeof HEADER + 20);
-    assert_int_equal(graft_history_read(place->context, path, &history), GRAFT_ERROR_FORMAT);
-    assert_non_null(strstr(graft_context_error(place->context), "line 2: it holds a zero byte"));
-    char *const commas = malloc(100000);
-    memset(commas, ',', 100000);
-    write_text(place, "history.csv", commas, 100000);
-    free(commas);
-    assert_int_equal(graft_history_read(place->context, path, &history), GRAFT_ERROR_FORMAT);
-    assert_non_null(strstr(graft_context_error(place->context), "line 1: it has too many columns"));
-}
-
-static void histories_are_read(void **state)
-{
-    const struct place *const place = *state;
-    static const char text[] =
-        "more,stage,epoch,learning_rate,train_loss,train_top1,val_loss,val_top1,seconds\r\n"
-        "1,\"he\"\"ad, really\",3,0.5,1.25,0.5,\"\",,1\r\n"
-        "2,head,7,0.25,0.125,1,,,1";
-    char path[256];
-    struct graft_history history;
-    write_text(place, "history.csv", text, strlen(text));
-    assert_int_equal(graft_history_read(place->context, in(place, "history.csv", path), &history), GRAFT_OK);
-    assert_int_equal(history.rows, 2);
-    assert_true(history.columns[GRAFT_HISTORY_EPOCH][0] == 3 && history.columns[GRAFT_HISTORY_EPOCH][1] == 7);
-    assert_true(history.columns[GRAFT_HISTORY_TRAIN_LOSS][1] == 0.125);
-    assert_true(isnan(history.columns[GRAFT_HISTORY_VAL_LOSS][0]));
-    assert_int_equal(graft_history_best(&history), 1); /* nothing to validate with: the last */
-    graft_history_close(place->context, &history);
-    write_text(place, "history.csv", HISTORY, strlen(HISTORY));
-    assert_int_equal(graft_history_read(place->context, path, &history), GRAFT_OK);
-    assert_int_equal(graft_history_best(&history), 2); /* as many right as epoch 2, with a lower loss */
-    graft_history_close(place->context, &history);
-}
-
 static void make_run(const struct place *place)
 {
     write_text(place, "config.json", CONFIG, strlen(CONFIG));
@@ -507,8 +437,6 @@ int main(void)
         cmocka_unit_test_setup_teardown(wrong_plots_are_refused, open_place, close_place),
         cmocka_unit_test_setup_teardown(matrices_are_drawn, open_place, close_place),
         cmocka_unit_test_setup_teardown(bars_are_drawn, open_place, close_place),
-        cmocka_unit_test_setup_teardown(damaged_histories_are_refused_by_line, open_place, close_place),
-        cmocka_unit_test_setup_teardown(histories_are_read, open_place, close_place),
         cmocka_unit_test_setup_teardown(runs_are_drawn, open_place, close_place),
         cmocka_unit_test_setup_teardown(broken_runs_are_refused, open_place, close_place),
         cmocka_unit_test_setup_teardown(failing_memory_is_an_error, open_place, close_place),

@@ -22,7 +22,7 @@ static void on_progress(void *user, const struct graft_progress *progress)
     graft_show_progress(show->command, progress);
 }
 
-static void on_epoch(void *user, const struct graft_fit_epoch *epoch, const char *from)
+static void on_epoch(void *user, const struct graft_run_epoch *epoch, const char *from)
 {
     struct show *const show = user;
     graft_show_epoch(show->command, epoch, from, !show->begun);

@@ -2,6 +2,7 @@
 #include "backend/opencl/flat.h"
 
 #include "base/size.h"
+#include "base/text.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -47,7 +48,7 @@ enum graft_status graft_opencl_flat_add(struct graft_opencl_device *device,
     char options[64];
     va_list arguments;
     va_start(arguments, options_format);
-    vsnprintf(options, sizeof(options), options_format, arguments);
+    graft_format_list(options, sizeof(options), options_format, arguments);
     va_end(arguments);
     return graft_opencl_add(device, kernel, source, name, "-DVEC=%d -DSPAN=%d%s%s", flat.vector, flat.span,
                             options,

@@ -210,7 +210,7 @@ enum graft_status graft_opencl_add(struct graft_opencl_device *device, struct gr
     char options[MAX_OPTIONS + 1];
     va_list list;
     va_start(list, options_format);
-    int length = vsnprintf(options, sizeof(options), options_format, list);
+    int length = graft_format_list(options, sizeof(options), options_format, list);
     va_end(list);
     const enum graft_unary activation = graft_op_activation(&kernel->call);
     if (length >= 0 && (size_t)length < sizeof(options) && activation > GRAFT_UNARY_RELU6)

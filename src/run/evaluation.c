@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Figures of a classifier: loss, top 1, top 5, confusion, precision and recall. */
 #include "base/context.h"
-#include "graft/train.h"
+#include "graft/run.h"
 
 #include <math.h>
 

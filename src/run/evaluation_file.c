@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: MIT */
+/* evaluation.json: what the best weights were worth, written and read back. */
+#include "base/context.h"
+#include "base/file.h"
+#include "io/json.h"
+#include "run/run.h"
+
+#include <math.h>
+#include <string.h>
+
+#define FILE_NAME "evaluation.json"
+#define FILE_LIMIT ((uint64_t)1 << 30)
+
+static json_t *real_or_null(double value)
+{
+    return isfinite(value) ? json_real(value) : json_null();
+}
+
+static struct graft_json describe_class(const char *name, const struct graft_class_figures *figures)
+{
+    struct graft_json json = graft_json_object();
+    graft_json_set(&json, "name", json_string(name));
+    graft_json_set(&json, "images", json_integer(figures->images));
+    graft_json_set(&json, "precision", real_or_null(figures->precision));
+    graft_json_set(&json, "recall", real_or_null(figures->recall));
+    graft_json_set(&json, "f1", real_or_null(figures->f1));
+    return json;
+}
+
+static struct graft_json describe(const struct graft_run *run, const struct graft_evaluation *evaluation,
+                                  const char *part)
+{
+    struct graft_json json = graft_json_object(), classes = graft_json_array(), rows = graft_json_array();
+    const int64_t count = evaluation->classes;
+    for (int64_t c = 0; c < count; c++) {
+        struct graft_json one = describe_class(run->class_names[c], &evaluation->figures[c]);
+        struct graft_json row = graft_json_array();
+        for (int64_t p = 0; p < count; p++) {
+            graft_json_append(&row, json_integer(evaluation->confusion[c * count + p]));
+        }
+        graft_json_add(&classes, &one);
+        graft_json_add(&rows, &row);
+    }
+    graft_json_set(&json, "split", json_string(part));
+    graft_json_set(&json, "images", json_integer(evaluation->images));
+    graft_json_set(&json, "loss", real_or_null(evaluation->loss));
+    graft_json_set(&json, "top1", real_or_null(evaluation->top1));
+    graft_json_set(&json, "top5", real_or_null(evaluation->top5));
+    graft_json_set(&json, "seconds", real_or_null(evaluation->seconds));
+    graft_json_nest(&json, "classes", &classes);
+    graft_json_nest(&json, "confusion", &rows);
+    return json;
+}
+
+enum graft_status graft_run_write_evaluation(struct graft_run *run, const struct graft_evaluation *evaluation,
+                                             const char *part)
+{
+    struct graft_text text = {0};
+    if (evaluation->classes != run->classes) {
+        return graft_fail(run->context, GRAFT_ERROR_ARGUMENT, "an evaluation of %d classes, but %s has %d",
+                          (int)evaluation->classes, run->folder, (int)run->classes);
+    }
+    struct graft_json json = describe(run, evaluation, part);
+    enum graft_status status =
+        graft_json_write(run->context, &json, JSON_INDENT(1), FILE_NAME, &text.data, &text.length);
+    if (status == GRAFT_OK) {
+        status = graft_run_write(run, FILE_NAME, &text);
+    }
+    graft_text_close(run->context, &text);
+    return status;
+}
+
+static double real(const json_t *json, const char *key)
+{
+    const json_t *const value = json_object_get(json, key);
+    return json_is_number(value) ? json_number_value(value) : (double)NAN;
+}
+
+/* False if it cannot be of this run. */
+static bool read_figures(struct graft_run *run, const json_t *json)
+{
+    struct graft_evaluation *const evaluation = &run->evaluation;
+    const json_t *const classes = json_object_get(json, "classes");
+    const json_t *const rows = json_object_get(json, "confusion");
+    const char *const part = json_string_value(json_object_get(json, "split"));
+    const size_t count = (size_t)run->classes;
+    if (json_array_size(classes) != count || json_array_size(rows) != count || part == NULL) {
+        return false;
+    }
+    (void)graft_format(run->evaluated, sizeof run->evaluated, "%s", part);
+    evaluation->images = json_integer_value(json_object_get(json, "images"));
+    evaluation->loss = real(json, "loss");
+    evaluation->top1 = real(json, "top1");
+    evaluation->top5 = real(json, "top5");
+    evaluation->seconds = real(json, "seconds");
+    for (size_t c = 0; c < count; c++) {
+        const json_t *const one = json_array_get(classes, c), *const row = json_array_get(rows, c);
+        if (json_array_size(row) != count) {
+            return false;
+        }
+        evaluation->figures[c] =
+            (struct graft_class_figures){.images = json_integer_value(json_object_get(one, "images")),
+                                         .precision = real(one, "precision"),
+                                         .recall = real(one, "recall"),
+                                         .f1 = real(one, "f1")};
+        for (size_t p = 0; p < count; p++) {
+            const json_int_t pictures = json_integer_value(json_array_get(row, p));
+            if (pictures < 0) {
+                return false;
+            }
+            evaluation->confusion[c * count + p] = pictures;
+        }
+    }
+    return evaluation->images >= 0;
+}
+
+enum graft_status graft_run_read_evaluation(struct graft_run *run)
+{
+    struct graft_text path = {0};
+    char *data = NULL;
+    size_t size = 0;
+    json_t *json = NULL;
+    json_error_t error;
+    enum graft_status status = graft_run_path(run, FILE_NAME, &path);
+    if (status == GRAFT_OK) {
+        status = graft_file_read(run->context, path.data, FILE_LIMIT, &data, &size);
+    }
+    if (status == GRAFT_ERROR_NOT_FOUND) { /* not evaluated yet */
+        graft_text_close(run->context, &path);
+        return GRAFT_OK;
+    }
+    if (status == GRAFT_OK) {
+        status = graft_json_read(run->context, data, size, 0, path.data, &json, &error);
+        if (status == GRAFT_ERROR_FORMAT) {
+            status = graft_fail(run->context, status, "%s, line %d: %s", path.data, error.line, error.text);
+        }
+    }
+    if (status == GRAFT_OK) {
+        status = graft_evaluation_open(run->context, run->classes, &run->evaluation);
+    }
+    if (status == GRAFT_OK && !read_figures(run, json)) {
+        status = graft_fail(run->context, GRAFT_ERROR_FORMAT,
+                            "%s is no evaluation of this run: \"graft evaluate %s\" writes it again",
+                            path.data, run->folder);
+    }
+    json_decref(json);
+    graft_release(run->context, data);
+    graft_text_close(run->context, &path);
+    return status;
+}
