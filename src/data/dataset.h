@@ -67,11 +67,13 @@ struct graft_entry {
     const char *class_name; /* NULL: not to be used */
     const uint8_t *data;    /* in memory: an encoded picture, or pixels (IDX); NULL: not there yet */
     uint64_t size;
-    int64_t number; /* line of a table, number in an IDX file or of a program's picture */
+    const char *fault; /* why it cannot be read, known when it was listed; NULL: nothing is */
+    int64_t number;    /* line of a table, number in an IDX file or of a program's picture, order in an archive */
     int32_t label;
     uint8_t source;
     uint8_t split;
     bool folder;
+    uint8_t looked; /* at its first bytes: 1 a picture, 2 none; 0: not yet */
 };
 
 /* Texts that stay where they are: blocks that are never moved. */
@@ -121,12 +123,15 @@ bool graft_skip(struct graft_dataset *dataset, const char *path);
 void graft_entries_sort(struct graft_dataset *dataset);
 /* Drops the entries without a class name. */
 void graft_entries_compact(struct graft_dataset *dataset);
-/* True for "x/.hidden", "__MACOSX/…", "Thumbs.db": what operating systems leave behind. */
+/* True for "x/.hidden", "__MACOSX/…", "Thumbs.db", "@eaDir": what systems leave behind, and nobody put there. */
 bool graft_path_is_clutter(const char *path);
 /* True if the name ends as those of pictures do, readable or not. */
 bool graft_path_is_picture(const char *path);
-/* GRAFT_NO_SPLIT if the `length` characters are no name of a split. */
+/* GRAFT_NO_SPLIT if the `length` characters are no name of a split ("train", "Test", "validation_set"). */
 uint8_t graft_split_find(const char *name, size_t length);
+/* The split that a word of the name tells ("seg_train", "train_images", "val2017"); leaves the rest of the name
+ * in *name and *length. */
+uint8_t graft_split_in_name(const char **name, size_t *length);
 /* Full path or archive and member, for people. */
 void graft_entry_name(const struct graft_dataset *dataset, const struct graft_entry *entry, char *text,
                       size_t size);

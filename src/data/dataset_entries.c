@@ -184,11 +184,20 @@ void graft_entries_compact(struct graft_dataset *dataset)
 
 bool graft_path_is_clutter(const char *path)
 {
+    static const char *const names[] = {"__MACOSX",   "Thumbs.db",
+                                        "ehthumbs.db", "desktop.ini",
+                                        "@eaDir",      "#recycle",
+                                        "@Recycle",    "$RECYCLE.BIN",
+                                        "RECYCLER",    "System Volume Information",
+                                        "lost+found",  "Network Trash Folder",
+                                        "Temporary Items"};
     for (const char *part = path; part; part = strchr(part, '/') ? strchr(part, '/') + 1 : NULL) {
         const size_t length = strcspn(part, "/");
-        if (part[0] == '.' || (length == 8 && strncmp(part, "__MACOSX", 8) == 0) ||
-            (length == 9 && strncasecmp(part, "Thumbs.db", 9) == 0) ||
-            (length == 11 && strncasecmp(part, "desktop.ini", 11) == 0)) {
+        bool found = part[0] == '.';
+        for (size_t i = 0; i < sizeof names / sizeof names[0] && !found; i++) {
+            found = strlen(names[i]) == length && strncasecmp(part, names[i], length) == 0;
+        }
+        if (found) {
             return true;
         }
     }
@@ -200,17 +209,50 @@ bool graft_path_is_picture(const char *path)
     return graft_picture_ending(path);
 }
 
+static bool is_separator(char c)
+{
+    return c == '_' || c == '-' || c == ' ' || c == '.';
+}
+
 uint8_t graft_split_find(const char *name, size_t length)
 {
     static const struct {
         const char *name;
         uint8_t split;
-    } names[] = {{"train", GRAFT_SPLIT_TRAIN}, {"training", GRAFT_SPLIT_TRAIN}, {"val", GRAFT_SPLIT_VAL},
-                 {"valid", GRAFT_SPLIT_VAL},   {"validation", GRAFT_SPLIT_VAL}, {"test", GRAFT_SPLIT_TEST},
-                 {"testing", GRAFT_SPLIT_TEST}};
-    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
-        if (strlen(names[i].name) == length && strncasecmp(name, names[i].name, length) == 0) {
-            return names[i].split;
+    } words[] = {{"train", GRAFT_SPLIT_TRAIN},    {"training", GRAFT_SPLIT_TRAIN}, {"val", GRAFT_SPLIT_VAL},
+                 {"valid", GRAFT_SPLIT_VAL},      {"validation", GRAFT_SPLIT_VAL}, {"validate", GRAFT_SPLIT_VAL},
+                 {"dev", GRAFT_SPLIT_VAL},        {"test", GRAFT_SPLIT_TEST},      {"testing", GRAFT_SPLIT_TEST},
+                 {"tests", GRAFT_SPLIT_TEST}};
+    /* "training_set", "TestSet": the word in front of it. */
+    if (length > 3 && strncasecmp(name + length - 3, "set", 3) == 0) {
+        length -= 3;
+        length -= length > 0 && is_separator(name[length - 1]);
+    }
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
+        if (strlen(words[i].name) == length && strncasecmp(name, words[i].name, length) == 0) {
+            return words[i].split;
+        }
+    }
+    return GRAFT_NO_SPLIT;
+}
+
+uint8_t graft_split_in_name(const char **name, size_t *length)
+{
+    const char *const text = *name;
+    for (size_t i = 1; i < *length; i++) {
+        const bool digit = text[i] >= '0' && text[i] <= '9';
+        const bool border = is_separator(text[i]) || (digit && !(text[i - 1] >= '0' && text[i - 1] <= '9'));
+        const size_t behind = i + is_separator(text[i]);
+        uint8_t split = border ? graft_split_find(text, i) : GRAFT_NO_SPLIT;
+        if (split != GRAFT_NO_SPLIT) { /* train_images, val2017 */
+            *name = text + behind;
+            *length -= behind;
+            return split;
+        }
+        split = is_separator(text[i]) ? graft_split_find(text + behind, *length - behind) : GRAFT_NO_SPLIT;
+        if (split != GRAFT_NO_SPLIT) { /* seg_train */
+            *length = i;
+            return split;
         }
     }
     return GRAFT_NO_SPLIT;

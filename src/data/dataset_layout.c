@@ -3,7 +3,7 @@
  * Split and class of each file from its path: [ROOT/][train|val|test/]CLASS/…/picture.jpg, or
  * CLASS.NUMBER.jpg in one flat folder. Entries are ordered by source and path.
  */
-#include "data/dataset.h"
+#include "data/layout.h"
 
 #include "base/context.h"
 #include "base/text.h"
@@ -14,24 +14,7 @@
 #include <string.h>
 #include <unistd.h>
 
-struct layout {
-    struct graft_dataset *dataset;
-    enum graft_dataset_kind kind; /* as asked */
-    int source_number;
-    const struct graft_source *source;
-    int64_t begin, end; /* its entries */
-    const char *root;   /* a path, of which the first characters are those that all pictures share */
-    size_t root_length; /* how many */
-    bool split_folders;
-    int64_t pictures;       /* that have a class */
-    int64_t flat_named;     /* flat files named CLASS.NUMBER.jpg */
-    int64_t flat_unnamed;   /* other flat pictures */
-    int64_t class_folders;  /* files in class folders */
-    const char *class_name; /* the most recent, so that it is kept once */
-};
-
-/* Length of CLASS in CLASS.NUMBER.ending, 0 if the name is not of that form. */
-static size_t class_in_name(const char *name)
+size_t graft_class_in_name(const char *name)
 {
     const char *const ending = strrchr(name, '.');
     if (!ending || ending == name) {
@@ -44,16 +27,13 @@ static size_t class_in_name(const char *name)
     return digit < ending && digit - name >= 2 && digit[-1] == '.' ? (size_t)(digit - name) - 1 : 0;
 }
 
-static bool is_picture(const struct layout *layout, const struct graft_entry *entry)
+static bool looks_like_picture(const struct graft_layout *layout, const struct graft_entry *entry)
 {
-    if (graft_path_is_picture(entry->path)) {
-        return true;
-    }
-    if (entry->data) {
+    char path[GRAFT_PATH_LIMIT];
+    uint8_t first[GRAFT_MAGIC_SIZE];
+    if (entry->data || entry->fault) {
         return graft_picture_magic(entry->data, (size_t)entry->size);
     }
-    char path[4352];
-    uint8_t first[GRAFT_MAGIC_SIZE];
     graft_entry_name(layout->dataset, entry, path, sizeof path);
     const int descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (descriptor < 0) {
@@ -64,8 +44,18 @@ static bool is_picture(const struct layout *layout, const struct graft_entry *en
     return got > 0 && graft_picture_magic(first, (size_t)got);
 }
 
-/* The path behind the root; NULL for what does not lie below it. */
-static const char *behind_root(const struct layout *layout, const struct graft_entry *entry)
+bool graft_layout_is_picture(const struct graft_layout *layout, struct graft_entry *entry)
+{
+    if (entry->folder) {
+        return false;
+    }
+    if (entry->looked == 0) {
+        entry->looked = graft_path_is_picture(entry->path) || looks_like_picture(layout, entry) ? 1 : 2;
+    }
+    return entry->looked == 1;
+}
+
+const char *graft_layout_behind_root(const struct graft_layout *layout, const struct graft_entry *entry)
 {
     if (layout->root_length == 0) {
         return entry->path;
@@ -75,15 +65,15 @@ static const char *behind_root(const struct layout *layout, const struct graft_e
 }
 
 /* Goes past a first folder that holds all pictures, unless it is itself a split or the only class. */
-static bool strip_root(struct layout *layout)
+static bool strip_root(struct graft_layout *layout)
 {
-    const struct graft_entry *const entries = layout->dataset->entries;
+    struct graft_entry *const entries = layout->dataset->entries;
     size_t length = 0;
     const char *name = NULL;
     bool deeper = false;
     for (int64_t i = layout->begin; i < layout->end; i++) {
-        const char *const path = behind_root(layout, &entries[i]);
-        if (!path || (!entries[i].folder && !graft_path_is_picture(path))) {
+        const char *const path = graft_layout_behind_root(layout, &entries[i]);
+        if (!path || (!entries[i].folder && !graft_layout_is_picture(layout, &entries[i]))) {
             continue;
         }
         if (!name) {
@@ -95,7 +85,7 @@ static bool strip_root(struct layout *layout)
             return false;
         }
         const char *const slash = strchr(path, '/');
-        if (slash && (strchr(slash + 1, '/') != NULL || class_in_name(slash + 1) > 0)) {
+        if (slash && (strchr(slash + 1, '/') != NULL || graft_class_in_name(slash + 1) > 0)) {
             deeper = true;
             layout->root = entries[i].path;
         }
@@ -109,38 +99,46 @@ static bool strip_root(struct layout *layout)
     return true;
 }
 
-/* Are the first folders train, val, test? Yes if `train` is among them, or if there are no others. */
-static void find_split_folders(struct layout *layout)
+/* The path behind the folder of its part, and the split; NULL for what lies outside of all parts, for those
+ * folders themselves, and for the second copy of a picture. */
+static const char *split_of(const struct graft_layout *layout, const struct graft_entry *entry, uint8_t *split)
 {
-    bool train = false, other = false, any = false;
-    for (int64_t i = layout->begin; i < layout->end; i++) {
-        const char *const path = behind_root(layout, &layout->dataset->entries[i]);
-        const size_t length = path ? strcspn(path, "/") : 0;
-        if (length == 0 || path[length] != '/') {
-            continue;
-        }
-        const uint8_t split = graft_split_find(path, length);
-        train = train || split == GRAFT_SPLIT_TRAIN;
-        any = any || split != GRAFT_NO_SPLIT;
-        other = other || split == GRAFT_NO_SPLIT;
+    const bool whole = layout->source->split == GRAFT_NO_SPLIT;
+    const char *path = graft_layout_behind_root(layout, entry);
+    *split = whole ? GRAFT_SPLIT_TRAIN : layout->source->split;
+    const struct graft_branch *branch = path ? graft_branch_of(layout, path) : NULL;
+    if (path && entry->folder && !branch) {
+        const struct graft_branch *const itself = graft_branch_named(layout, path);
+        return layout->parts || (itself && itself->role == GRAFT_BRANCH_NESTED) ? NULL : path;
     }
-    layout->split_folders = layout->source->split == GRAFT_NO_SPLIT && (train || (any && !other));
-}
-
-/* The path behind the split folder, and the split; NULL for what lies outside of all splits. */
-static const char *split_of(const struct layout *layout, const struct graft_entry *entry, uint8_t *split)
-{
-    const char *const path = behind_root(layout, entry);
-    *split = layout->source->split == GRAFT_NO_SPLIT ? GRAFT_SPLIT_TRAIN : layout->source->split;
-    if (!path || !layout->split_folders) {
+    if (branch && branch->role == GRAFT_BRANCH_NESTED) {
+        path += branch->length + 1;
+        if (whole && (branch->split == GRAFT_SPLIT_VAL || branch->split == GRAFT_SPLIT_TEST)) {
+            *split = branch->split;
+            return path;
+        }
+        if (entry->folder || graft_layout_has(layout, path)) {
+            return NULL;
+        }
+        branch = graft_branch_of(layout, path);
+    }
+    if (!path || !layout->parts) {
         return path;
     }
-    const size_t length = strcspn(path, "/");
-    *split = graft_split_find(path, length);
-    return path[length] == '/' && *split != GRAFT_NO_SPLIT ? path + length + 1 : NULL;
+    if (!branch || branch->role != GRAFT_BRANCH_PART) {
+        return NULL;
+    }
+    *split = branch->split;
+    path += branch->length + 1;
+    if (branch->inner > 0) {
+        const bool below =
+            strncmp(path, branch->shared, branch->inner - 1) == 0 && path[branch->inner - 1] == '/';
+        return below ? path + branch->inner : NULL;
+    }
+    return path;
 }
 
-static bool set_class(struct layout *layout, struct graft_entry *entry, const char *name, size_t length)
+static bool set_class(struct graft_layout *layout, struct graft_entry *entry, const char *name, size_t length)
 {
     const char *const last = layout->class_name;
     if (!last || strncmp(last, name, length) != 0 || last[length] != '\0') {
@@ -151,12 +149,14 @@ static bool set_class(struct layout *layout, struct graft_entry *entry, const ch
     return layout->class_name != NULL;
 }
 
-static bool skip_entry(struct layout *layout, const struct graft_entry *entry)
+static bool is_copy(const struct graft_layout *layout, const struct graft_entry *entry)
 {
-    return graft_skip(layout->dataset, entry->path);
+    const char *const path = graft_layout_behind_root(layout, entry);
+    const struct graft_branch *const branch = path ? graft_branch_of(layout, path) : NULL;
+    return branch && branch->role == GRAFT_BRANCH_NESTED;
 }
 
-static enum graft_status place_files(struct layout *layout, bool flat)
+static enum graft_status place_files(struct graft_layout *layout, bool flat)
 {
     for (int64_t i = layout->begin; i < layout->end; i++) {
         struct graft_entry *const entry = &layout->dataset->entries[i];
@@ -167,28 +167,38 @@ static enum graft_status place_files(struct layout *layout, bool flat)
         const char *const slash = rest ? strchr(rest, '/') : NULL;
         size_t length = slash ? (size_t)(slash - rest) : 0;
         if (flat) {
-            length = rest && !slash ? class_in_name(rest) : 0;
+            length = rest && !slash ? graft_class_in_name(rest) : 0;
         }
-        const bool used = length > 0 && is_picture(layout, entry);
-        if (!(used ? set_class(layout, entry, rest, length) : skip_entry(layout, entry))) {
+        if (!rest && is_copy(layout, entry)) {
+            layout->copy = entry->path;
+            layout->copies++;
+            continue;
+        }
+        const bool used = length > 0 && graft_layout_is_picture(layout, entry);
+        if (!(used ? set_class(layout, entry, rest, length) : graft_skip(layout->dataset, entry->path))) {
             return GRAFT_ERROR_MEMORY;
         }
+    }
+    if (layout->copies > 0) {
+        graft_log(layout->dataset->context, GRAFT_LOG_REMARK,
+                  "%s: %lld files lie there twice, in a folder that repeats those beside it (%s); left out",
+                  layout->source->path, (long long)layout->copies, layout->copy);
     }
     return GRAFT_OK;
 }
 
-static void count_forms(struct layout *layout)
+static void count_forms(struct graft_layout *layout)
 {
     for (int64_t i = layout->begin; i < layout->end; i++) {
-        const struct graft_entry *const entry = &layout->dataset->entries[i];
+        struct graft_entry *const entry = &layout->dataset->entries[i];
         uint8_t split = GRAFT_NO_SPLIT;
         const char *const rest = split_of(layout, entry, &split);
-        if (entry->folder || !rest || !is_picture(layout, entry)) {
+        if (entry->folder || !rest || !graft_layout_is_picture(layout, entry)) {
             continue;
         }
         if (strchr(rest, '/')) {
             layout->class_folders++;
-        } else if (class_in_name(rest) > 0) {
+        } else if (graft_class_in_name(rest) > 0) {
             layout->flat_named++;
         } else if (split == GRAFT_SPLIT_TRAIN) {
             layout->flat_unnamed++;
@@ -198,7 +208,7 @@ static void count_forms(struct layout *layout)
 
 /* Is there a picture with a class in the folder at index `i`? Its files follow it, other names may lie
  * between. */
-static bool folder_has_picture(const struct layout *layout, int64_t i)
+static bool folder_has_picture(const struct graft_layout *layout, int64_t i)
 {
     const struct graft_entry *const entries = layout->dataset->entries;
     const char *const folder = entries[i].path;
@@ -225,7 +235,7 @@ static bool folder_has_picture(const struct layout *layout, int64_t i)
     return false;
 }
 
-static enum graft_status check_class_folders(struct layout *layout)
+static enum graft_status check_class_folders(struct graft_layout *layout)
 {
     const struct graft_dataset *const dataset = layout->dataset;
     for (int64_t i = layout->begin; i < layout->end; i++) {
@@ -248,7 +258,7 @@ static enum graft_status check_class_folders(struct layout *layout)
     return GRAFT_OK;
 }
 
-static enum graft_status no_pictures(const struct layout *layout)
+static enum graft_status no_pictures(const struct graft_layout *layout)
 {
     struct graft_context *const context = layout->dataset->context;
     const char *const path = layout->source->path;
@@ -262,12 +272,15 @@ static enum graft_status no_pictures(const struct layout *layout)
                       path);
 }
 
-static enum graft_status lay_out_source(struct layout *layout)
+static enum graft_status lay_out_source(struct graft_layout *layout)
 {
     struct graft_dataset *const dataset = layout->dataset;
     for (int i = 0; i < 8 && strip_root(layout); i++) {
     }
-    find_split_folders(layout);
+    enum graft_status status = graft_branches_find(layout);
+    if (status != GRAFT_OK) {
+        return status;
+    }
     count_forms(layout);
     const bool flat = layout->kind == GRAFT_DATASET_NAMES ||
                       (layout->kind == GRAFT_DATASET_AUTO && layout->class_folders == 0 &&
@@ -275,7 +288,7 @@ static enum graft_status lay_out_source(struct layout *layout)
     if (layout->source_number == 0) {
         dataset->kind = flat ? GRAFT_DATASET_NAMES : GRAFT_DATASET_FOLDERS;
     }
-    enum graft_status status = place_files(layout, flat);
+    status = place_files(layout, flat);
     if (status == GRAFT_OK && !flat && layout->class_folders > 0) {
         status = check_class_folders(layout);
     }
@@ -286,18 +299,18 @@ static enum graft_status lay_out_source(struct layout *layout)
 }
 
 /* Without labels every picture counts, wherever it lies. */
-static enum graft_status place_unlabelled(struct layout *layout)
+static enum graft_status place_unlabelled(struct graft_layout *layout)
 {
     for (int64_t i = layout->begin; i < layout->end; i++) {
         struct graft_entry *const entry = &layout->dataset->entries[i];
         if (entry->folder) {
             continue;
         }
-        if (is_picture(layout, entry)) {
+        if (graft_layout_is_picture(layout, entry)) {
             entry->class_name = "";
             entry->split = layout->source->split == GRAFT_NO_SPLIT ? GRAFT_SPLIT_TRAIN : layout->source->split;
             layout->pictures++;
-        } else if (!skip_entry(layout, entry)) {
+        } else if (!graft_skip(layout->dataset, entry->path)) {
             return GRAFT_ERROR_MEMORY;
         }
     }
@@ -315,7 +328,7 @@ enum graft_status graft_layout(struct graft_dataset *dataset)
         begin++; /* tables and IDX files have told already */
     }
     for (int number = 0; status == GRAFT_OK && number < dataset->source_count; number++) {
-        struct layout layout = {.dataset = dataset,
+        struct graft_layout layout = {.dataset = dataset,
                                 .kind = dataset->options.kind,
                                 .source_number = number,
                                 .source = &dataset->sources[number],
@@ -326,6 +339,7 @@ enum graft_status graft_layout(struct graft_dataset *dataset)
         layout.end = begin;
         if (layout.source->kind->tree) {
             status = dataset->options.unlabelled ? place_unlabelled(&layout) : lay_out_source(&layout);
+            graft_release(dataset->context, layout.branches);
         }
     }
     if (status == GRAFT_OK) {

@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 
 #define DEPTH_LIMIT 16
+#define ABOVE_LIMIT 64
 
 struct folder {
     const char *path; /* within the source; "" for the source itself */
@@ -27,6 +28,8 @@ struct walk {
     int source_number;
     struct folder *folders; /* met so far; those behind `next` are still to be read */
     int64_t count, capacity;
+    struct stat above[ABOVE_LIMIT]; /* the folders that the source lies in */
+    int above_count;
     struct graft_text text; /* a path being put together */
 };
 
@@ -44,13 +47,38 @@ static bool inside_itself(const struct walk *walk, int64_t parent, const struct 
             return true;
         }
     }
+    for (int i = 0; parent >= 0 && i < walk->above_count; i++) {
+        if (walk->above[i].st_dev == facts->st_dev && walk->above[i].st_ino == facts->st_ino) {
+            return true;
+        }
+    }
     return false;
 }
 
+/* The folders that the source lies in, up to the topmost: a link that leads there leads back to the source. */
+static void look_above(struct walk *walk, const struct stat *facts)
+{
+    char path[GRAFT_PATH_LIMIT];
+    struct stat before = *facts;
+    size_t length = (size_t)snprintf(path, sizeof path, "%s", walk->source->path);
+    while (walk->above_count < ABOVE_LIMIT && length + 4 < sizeof path) {
+        memcpy(path + length, "/..", 4);
+        length += 3;
+        struct stat *const above = &walk->above[walk->above_count];
+        if (stat(path, above) != 0 || (above->st_dev == before.st_dev && above->st_ino == before.st_ino)) {
+            return;
+        }
+        before = *above;
+        walk->above_count++;
+    }
+}
+
+/* False in *added: it is left out. */
 static enum graft_status add_folder(struct walk *walk, const char *path, int64_t parent,
-                                    const struct stat *facts)
+                                    const struct stat *facts, bool *added)
 {
     struct graft_context *const context = walk->dataset->context;
+    *added = false;
     if (inside_itself(walk, parent, facts)) {
         graft_log(context, GRAFT_LOG_REMARK, "%s/%s leads back into a folder above it; left out",
                   walk->source->path, path);
@@ -74,6 +102,7 @@ static enum graft_status add_folder(struct walk *walk, const char *path, int64_t
     }
     walk->folders[walk->count++] = (struct folder){
         .path = path, .parent = parent, .device = facts->st_dev, .inode = facts->st_ino, .depth = depth};
+    *added = true;
     return GRAFT_OK;
 }
 
@@ -97,7 +126,7 @@ static enum graft_status add_name(struct walk *walk, int64_t parent, int descrip
     bool is_file = item->d_type == DT_REG;
     if (!is_file) {
         if (fstatat(descriptor, item->d_name, &facts, 0) != 0) {
-            if (item->d_type == DT_LNK && (errno == ENOENT || errno == ELOOP)) {
+            if (errno == ENOENT || errno == ELOOP) {
                 graft_log(context, GRAFT_LOG_REMARK, "%s/%s is a link that leads nowhere; left out",
                           walk->source->path, walk->text.data);
                 return GRAFT_OK;
@@ -111,14 +140,22 @@ static enum graft_status add_name(struct walk *walk, int64_t parent, int descrip
         return GRAFT_OK;
     }
     const char *const path = graft_names_add(dataset, walk->text.data, walk->text.length);
-    struct graft_entry *const entry = path ? graft_entry_add(dataset) : NULL;
+    if (!path) {
+        return GRAFT_ERROR_MEMORY;
+    }
+    bool added = true;
+    const enum graft_status status = is_folder ? add_folder(walk, path, parent, &facts, &added) : GRAFT_OK;
+    if (status != GRAFT_OK || !added) {
+        return status;
+    }
+    struct graft_entry *const entry = graft_entry_add(dataset);
     if (!entry) {
         return GRAFT_ERROR_MEMORY;
     }
     entry->path = path;
     entry->source = (uint8_t)walk->source_number;
     entry->folder = is_folder;
-    return is_folder ? add_folder(walk, path, parent, &facts) : GRAFT_OK;
+    return GRAFT_OK;
 }
 
 static enum graft_status read_folder(struct walk *walk, int64_t number)
@@ -166,7 +203,9 @@ static enum graft_status list_folder(struct graft_dataset *dataset, const char *
     if (stat(walk.source->path, &facts) != 0) {
         return unreadable(&walk, "", errno);
     }
-    status = add_folder(&walk, "", -1, &facts);
+    bool added = true;
+    look_above(&walk, &facts);
+    status = add_folder(&walk, "", -1, &facts, &added);
     for (int64_t next = 0; status == GRAFT_OK && next < walk.count; next++) {
         status = read_folder(&walk, next);
     }

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: MIT */
+/* Inside of the layout: what the folders of a tree are, before files get their classes. */
+#ifndef GRAFT_SRC_DATA_LAYOUT_H
+#define GRAFT_SRC_DATA_LAYOUT_H
+
+#include "data/dataset.h"
+
+/* What a folder at the first level (behind the root) is. */
+enum graft_branch_role {
+    GRAFT_BRANCH_CLASS,  /* a class, or nothing at all where other folders are parts */
+    GRAFT_BRANCH_PART,   /* train, val or test: classes lie below it */
+    GRAFT_BRANCH_NESTED, /* holds the folders that lie beside it once more */
+};
+
+struct graft_branch {
+    const char *name; /* in a path: `length` characters of it */
+    size_t length;
+    int64_t direct;      /* pictures in the folder itself … */
+    int64_t named;       /* … of them with names like CLASS.NUMBER.jpg */
+    int64_t deep;        /* pictures further down */
+    int64_t children;    /* folders in it that hold pictures */
+    const char *child;   /* the latest of them that was met */
+    size_t child_length;
+    bool children_beside; /* each of them has the name of another branch */
+    uint8_t split;        /* by its name; GRAFT_NO_SPLIT */
+    enum graft_branch_role role;
+    const char *shared; /* a folder behind its name that all its pictures share: training_set/training_set/ … */
+    size_t inner;       /* … its length with the slash; 0: none */
+};
+
+struct graft_layout {
+    struct graft_dataset *dataset;
+    enum graft_dataset_kind kind; /* as asked */
+    int source_number;
+    const struct graft_source *source;
+    int64_t begin, end; /* its entries */
+    const char *root;   /* a path, of which the first characters are those that all pictures share */
+    size_t root_length; /* how many */
+    struct graft_branch *branches; /* by name */
+    int64_t branch_count, branch_capacity;
+    bool parts;             /* some branches are parts: the others are left out */
+    int64_t pictures;       /* that have a class */
+    int64_t flat_named;     /* flat files named CLASS.NUMBER.jpg */
+    int64_t flat_unnamed;   /* other flat pictures */
+    int64_t class_folders;  /* files in class folders */
+    int64_t copies;         /* files that lie there once more in a nested branch … */
+    const char *copy;       /* … one of them */
+    const char *class_name; /* the most recent, so that it is kept once */
+};
+
+/* By its name, or by its first bytes. */
+bool graft_layout_is_picture(const struct graft_layout *layout, struct graft_entry *entry);
+/* Length of CLASS in CLASS.NUMBER.ending, 0 if the name is not of that form. */
+size_t graft_class_in_name(const char *name);
+/* The path behind the root; NULL for what does not lie below it. */
+const char *graft_layout_behind_root(const struct graft_layout *layout, const struct graft_entry *entry);
+/* Finds the folders at the first level and what they are. */
+enum graft_status graft_branches_find(struct graft_layout *layout);
+/* The one that `path` (behind the root) begins with; NULL: the path has no folder, or one without pictures. */
+const struct graft_branch *graft_branch_of(const struct graft_layout *layout, const char *path);
+/* The one with just this name. */
+const struct graft_branch *graft_branch_named(const struct graft_layout *layout, const char *name);
+/* Does an entry have just this path (behind the root)? */
+bool graft_layout_has(const struct graft_layout *layout, const char *path);
+
+#endif
