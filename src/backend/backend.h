@@ -56,7 +56,7 @@ enum graft_limit {
 /* What a variant needs, known without touching the device. */
 struct graft_variant_info {
     const char *name;   /* "reference", "gemm", "winograd4" …: stable, used to force and to report it */
-    const char *reason; /* why it cannot do the call; NULL if it can. Static */
+    const char *reason; /* why it cannot do the call; NULL if it can. Stays as long as the device */
     uint64_t workspace_bytes; /* scratch memory during kernel_run */
     uint64_t
         prepared_bytes; /* memory that kernel_prepare fills (packed constant weights); owned by the kernel */

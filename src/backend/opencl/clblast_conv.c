@@ -42,14 +42,14 @@ const char *graft_clblast_conv_check(const struct graft_opencl_device *device, c
         return reason;
     if (!graft_conv_is_dense(&conv) || conv.groups > 1)
         return "its weights are not one matrix: it takes 1x1 filters without stride and groups";
-    return graft_clblast_reason(device, call, sizes_of(call, &conv).k);
+    const struct graft_product_sizes sizes = sizes_of(call, &conv);
+    return graft_clblast_check(device, call, &sizes, info);
 }
 
 enum graft_status graft_clblast_conv_run(struct graft_opencl_device *device,
                                          struct graft_opencl_kernel *kernel, const struct graft_tensor *in,
                                          const struct graft_tensor *out, struct graft_tensor workspace)
 {
-    (void)workspace;
     const struct graft_call *const call = &kernel->call;
     const struct graft_conv conv = conv_of(call);
     const struct graft_product_sizes sizes = sizes_of(call, &conv);
@@ -67,5 +67,5 @@ enum graft_status graft_clblast_conv_run(struct graft_opencl_device *device,
         operands.a = in[1];
         operands.b = in[0];
     }
-    return graft_clblast_run(device, kernel, &sizes, &operands);
+    return graft_clblast_run(device, kernel, &sizes, &operands, workspace);
 }

@@ -229,11 +229,9 @@ static const struct graft_opencl_variant variants[] = {
      .open = local_open,
      .run = local_run},
     {.name = "local", .family = GRAFT_OPENCL_GPU, .check = local_check, .open = local_open, .run = local_run},
-    {.name = "clblast",
-     .family = GRAFT_OPENCL_GPU,
-     .check = graft_clblast_conv_check,
-     .open = graft_clblast_open,
-     .run = graft_clblast_conv_run},
+#define GRAFT_CLBLAST_CHECK graft_clblast_conv_check
+#define GRAFT_CLBLAST_RUN graft_clblast_conv_run
+#include "backend/opencl/clblast_variants.def"
     {.name = NULL},
 };
 

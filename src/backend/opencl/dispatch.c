@@ -69,6 +69,11 @@ enum graft_status graft_opencl_check(struct graft_device *base, const struct gra
             "longer";
     if (reason == NULL)
         reason = variant->check(device, call, info);
+    if (reason == NULL && variant->prove != NULL) {
+        const enum graft_status status = variant->prove(device, variant, &reason);
+        if (status != GRAFT_OK)
+            return status;
+    }
     info->reason = reason;
     if (reason != NULL)
         return graft_fail(base->context, GRAFT_ERROR_UNSUPPORTED, "%s (%s) on %s: %s", op, variant->name,

@@ -16,7 +16,7 @@ enum graft_status graft_opencl_ready(struct graft_opencl_device *device, struct 
 /* Keeps what was compiled on disk and releases all programs. */
 void graft_opencl_programs_close(struct graft_opencl_device *device);
 
-/* matmul.c: has CLBlast release what it keeps of this device's context. */
+/* clblast_call.c: has CLBlast release what it keeps of this device's context. */
 void graft_opencl_clblast_close(struct graft_opencl_device *device);
 
 /* Makes the queue; again with profiling when timing is asked for the first time. */

@@ -195,18 +195,18 @@ static enum graft_status local_run(struct graft_opencl_device *device, struct gr
 static const char *clblast_check(const struct graft_opencl_device *device, const struct graft_call *call,
                                  struct graft_variant_info *info)
 {
-    (void)info;
-    return graft_clblast_reason(device, call, product_of(call).k);
+    const struct graft_product_sizes p = product_of(call);
+    const char *const reason = limits(&p);
+    return reason != NULL ? reason : graft_clblast_check(device, call, &p, info);
 }
 
 static enum graft_status clblast_run(struct graft_opencl_device *device, struct graft_opencl_kernel *kernel,
                                      const struct graft_tensor *in, const struct graft_tensor *out,
                                      struct graft_tensor workspace)
 {
-    (void)workspace;
     const struct graft_product_sizes p = product_of(&kernel->call);
     const struct graft_products operands = products_of(kernel, &p, in, out);
-    return graft_clblast_run(device, kernel, &p, &operands);
+    return graft_clblast_run(device, kernel, &p, &operands, workspace);
 }
 
 static const struct graft_opencl_variant variants[] = {
@@ -221,11 +221,9 @@ static const struct graft_opencl_variant variants[] = {
      .open = tile_open,
      .prepare = tile_prepare,
      .run = tile_run},
-    {.name = "clblast",
-     .family = GRAFT_OPENCL_GPU,
-     .check = clblast_check,
-     .open = graft_clblast_open,
-     .run = clblast_run},
+#define GRAFT_CLBLAST_CHECK clblast_check
+#define GRAFT_CLBLAST_RUN clblast_run
+#include "backend/opencl/clblast_variants.def"
     {.name = "local_wide",
      .family = GRAFT_OPENCL_GPU,
      .wide = true,

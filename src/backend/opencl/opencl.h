@@ -22,6 +22,7 @@
 #include <CL/cl.h>
 
 #include "backend/backend.h"
+#include "backend/opencl/clblast_sets.h"
 
 /* Two families of kernels; one function (graft_opencl_describe) decides from device properties which suits.
  */
@@ -42,6 +43,7 @@ struct graft_opencl_traits {
     uint64_t local_bytes; /* local memory of a work-group */
     uint64_t cache_bytes; /* of the cache before global memory; 0: not told */
     uint64_t max_allocation;
+    uint32_t align_bytes; /* of where a part of a buffer may begin */
     int address_bits;
     bool unified;      /* host and device share memory: map instead of copy */
     bool exact_divide; /* -cl-fp32-correctly-rounded-divide-sqrt is there */
@@ -53,6 +55,7 @@ struct graft_opencl_traits {
     double launch_flops;
     int block_terms;
     uint64_t scratch_bytes;
+    int64_t library_reach; /* floats of a buffer that CLBlast's kernels can count */
     bool fp64;
     bool fp16;
 };
@@ -66,6 +69,12 @@ enum graft_opencl_keeping {
     GRAFT_OPENCL_KEEPING_UNKNOWN = 0,
     GRAFT_OPENCL_KEEPING_DRIVER = 1,
     GRAFT_OPENCL_KEEPING_NOBODY = 2
+};
+
+/* Whether a library's kernels have been seen to compute right on the device. */
+struct graft_opencl_proof {
+    bool done;
+    char fault[160]; /* "": they do */
 };
 
 #define GRAFT_OPENCL_MAX_PENDING 512
@@ -90,6 +99,7 @@ struct graft_opencl_device {
     bool told_unkept; /* that programs cannot be kept on disk */
 
     bool clblast; /* CLBlast holds programs of this context */
+    struct graft_opencl_proof clblast_proofs[GRAFT_CLBLAST_SETS];
 
     /* Timing, from the first call of time on. */
     bool timing;
@@ -134,9 +144,13 @@ struct graft_opencl_variant {
     enum graft_opencl_family family;
     bool wide; /* blocks of 128 rows instead of 64, see gemm.h */
     /* NULL if it can do the call on this device, else the reason why not. Fills workspace_bytes and
-     * prepared_bytes (both 0 before). Pure. */
+     * prepared_bytes (both 0 before; name is the variant's). Pure. */
     const char *(*check)(const struct graft_opencl_device *device, const struct graft_call *call,
                          struct graft_variant_info *info);
+    /* For kernels of others: tries them out on the device at the first call that they could do. *reason: NULL,
+     * or why they are not to be used there. NULL where there is nothing to prove. */
+    enum graft_status (*prove)(struct graft_opencl_device *device, const struct graft_opencl_variant *variant,
+                               const char **reason);
     /* Adds the kernels and fills state. kernel->call and ->info are set. */
     enum graft_status (*open)(struct graft_opencl_device *device, struct graft_opencl_kernel *kernel);
     /* Packs the constant inputs into kernel->prepared. NULL if prepared_bytes is always 0. */

@@ -154,6 +154,7 @@ const char *graft_opencl_describe(cl_platform_id platform, cl_device_id id, int 
     memcpy(traits->max_items, items, sizeof(traits->max_items));
     traits->local_bytes = ULONG(&asked, CL_DEVICE_LOCAL_MEM_SIZE);
     traits->max_allocation = ULONG(&asked, CL_DEVICE_MAX_MEM_ALLOC_SIZE);
+    traits->align_bytes = (uint32_t)(UINT(&asked, CL_DEVICE_MEM_BASE_ADDR_ALIGN) / 8);
     traits->address_bits = (int)UINT(&asked, CL_DEVICE_ADDRESS_BITS);
     traits->exact_divide = (single & CL_FP_CORRECTLY_ROUNDED_DIVIDE_SQRT) != 0;
     traits->vector_floats = (int)UINT(&asked, CL_DEVICE_NATIVE_VECTOR_WIDTH_FLOAT);
@@ -163,6 +164,7 @@ const char *graft_opencl_describe(cl_platform_id platform, cl_device_id id, int 
     traits->launch_flops = 1.2e10;
     traits->block_terms = 768;
     traits->scratch_bytes = 32u << 20;
+    traits->library_reach = GRAFT_CLBLAST_REACH;
     traits->fp64 = strstr(extensions, "cl_khr_fp64") != NULL;
     traits->fp16 = strstr(extensions, "cl_khr_fp16") != NULL;
 
