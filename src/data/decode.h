@@ -88,8 +88,13 @@ bool graft_picture_ending(const char *name);
 enum graft_status graft_picture_refuse(struct graft_decoding *decoding,
                                        const struct graft_picture_format *format);
 
+enum graft_status graft_decode_bmp(struct graft_decoding *decoding);
+enum graft_status graft_decode_gif(struct graft_decoding *decoding);
 enum graft_status graft_decode_jpeg(struct graft_decoding *decoding);
 enum graft_status graft_decode_png(struct graft_decoding *decoding);
+enum graft_status graft_decode_pnm(struct graft_decoding *decoding);
+enum graft_status graft_decode_tiff(struct graft_decoding *decoding);
+enum graft_status graft_decode_webp(struct graft_decoding *decoding);
 
 /* Checks dimensions before memory is taken for them. */
 enum graft_status graft_check_dimensions(uint64_t width, uint64_t height, const char *name,

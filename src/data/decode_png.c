@@ -72,8 +72,8 @@ static void on_read(png_structp png, png_bytep target, size_t size)
     job->position += size;
 }
 
-/* Where the file may say its orientation; from eXIf, from texts of ImageMagick (an EXIF block in hexadecimal
- * digits behind three lines) and of Adobe. */
+/* Where the file may say its orientation: eXIf, a text of ImageMagick (an EXIF block in hexadecimal digits
+ * behind three lines), a text of Adobe. */
 struct png_notes {
     const uint8_t *exif, *xmp;
     size_t exif_size, xmp_size;
@@ -105,18 +105,36 @@ static size_t read_hexadecimal(char *text)
     return digits / 2;
 }
 
+static uint32_t big_endian(const uint8_t *bytes)
+{
+    return (uint32_t)bytes[0] << 24 | (uint32_t)bytes[1] << 16 | (uint32_t)bytes[2] << 8 | bytes[3];
+}
+
+/* The last eXIf chunk, before or behind the pixels; libpng leaves out those that begin with JPEG's
+ * "Exif\0\0". */
+static void find_exif_chunk(const uint8_t *data, size_t size, struct png_notes *notes)
+{
+    size_t position = 8;
+    while (size - position >= 12) {
+        const uint32_t length = big_endian(data + position);
+        if (length > size - position - 12) {
+            break;
+        }
+        if (memcmp(data + position + 4, "eXIf", 4) == 0) {
+            notes->exif = data + position + 8;
+            notes->exif_size = length;
+        }
+        position += (size_t)length + 12;
+    }
+}
+
 static void find_notes(const struct png_job *job, struct png_notes *notes)
 {
-    png_uint_32 size = 0;
-    png_bytep exif = NULL;
     png_textp texts = NULL;
     const int count = png_get_text(job->png, job->info, &texts, NULL);
-    const bool chunk = png_get_eXIf_1(job->png, job->info, &size, &exif) != 0;
-    notes->exif = chunk ? exif : NULL;
-    notes->exif_size = chunk ? size : 0;
     for (int i = 0; i < count; i++) {
         const size_t length = texts[i].text_length > 0 ? texts[i].text_length : texts[i].itxt_length;
-        if (!chunk && strcmp(texts[i].key, "Raw profile type exif") == 0) {
+        if (strcmp(texts[i].key, "Raw profile type exif") == 0) {
             notes->exif_size = read_hexadecimal(texts[i].text);
             notes->exif = (const uint8_t *)texts[i].text;
         } else if (strcmp(texts[i].key, "XML:com.adobe.xmp") == 0) {
@@ -124,6 +142,7 @@ static void find_notes(const struct png_job *job, struct png_notes *notes)
             notes->xmp_size = length;
         }
     }
+    find_exif_chunk(job->decoding->data, job->decoding->size, notes);
 }
 
 static bool is_complete(const struct png_job *job)

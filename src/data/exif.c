@@ -51,8 +51,11 @@ static int64_t exif_orientation(struct graft_scratch *scratch, const uint8_t *ex
         size -= HEADER_SIZE;
         headers++;
     }
-    if (size < 8 || size > BLOCK_LIMIT) {
+    if (size == 0) {
         return -1;
+    }
+    if (size < 8 || size > BLOCK_LIMIT || (memcmp(exif, "II*\0", 4) != 0 && memcmp(exif, "MM\0*", 4) != 0)) {
+        return 0; /* damaged: none, and XMP is not asked either */
     }
     if (headers > 0) {
         return read_tag(exif - HEADER_SIZE, size + HEADER_SIZE);

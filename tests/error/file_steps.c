@@ -153,6 +153,22 @@ enum graft_status step_npy(struct world *world)
 
 /* ---- pictures and data sets */
 
+static enum graft_status read_format(struct world *world, const char *name)
+{
+    struct graft_image image;
+    const enum graft_status status = graft_image_read(world->context, world_path(world, name), NULL, &image);
+    if (status == GRAFT_OK) {
+        world_hash(world, image.pixels, (size_t)(3 * image.width * image.height));
+    }
+    graft_image_close(world->context, &image);
+    return status;
+}
+
+enum graft_status step_tiff(struct world *world)
+{
+    return read_format(world, "picture.tif");
+}
+
 enum graft_status step_pictures(struct world *world)
 {
     const struct graft_decode_options grey = {.channels = 1};
@@ -178,7 +194,12 @@ enum graft_status step_pictures(struct world *world)
         world_hash(world, again.pixels, 9 * 7);
         world_hash(world, turned.pixels, 24 * 16 * 3);
         world_hash(world, &turned.height, sizeof turned.height);
-    } else {
+        status = read_format(world, "picture.webp");
+    }
+    if (status == GRAFT_OK) {
+        status = read_format(world, "picture.gif");
+    }
+    if (status != GRAFT_OK) {
         world->bits = before;
     }
     graft_image_close(world->context, &turned);

@@ -2,6 +2,7 @@
 #include "world.h"
 
 #include "support/support.h"
+#include "unit/pictures_expected.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -27,6 +28,7 @@ const struct scenario scenarios[] = {
     {"weights", MEMORY | OPENCL, {step_open_device, step_load_weights}},
     {"tensors", MEMORY | SYSTEM | LIBRARY, {step_fill_set, step_save_set, step_load_set, step_npy}},
     {"pictures", MEMORY | SYSTEM | LIBRARY, {step_pictures}},
+    {"tiff", MEMORY | SYSTEM, {step_tiff}}, /* libtiff 4.5 itself crashes where a directory's memory lacks */
     {"data", MEMORY | SYSTEM | LIBRARY, {step_open_data, step_load_data}},
     {"loader", MEMORY | SYSTEM, {step_open_data, step_load_data}, .threads = 3},
     {"table", MEMORY | SYSTEM | LIBRARY, {step_open_table, step_load_data}},
@@ -139,6 +141,29 @@ static bool draw_jpeg(const struct world *world)
     return fclose(file) == 0;
 }
 
+/*
+ * A picture of each format that a library decodes. Of WebP a lossy one: libwebp 1.2.4 itself crashes where it
+ * lacks memory for the Huffman tables of lossless pixels (it frees a list that it has not begun).
+ */
+static bool write_pictures(const struct world *world)
+{
+    static const char *const names[][2] = {{"webp/lossy_9x6_80", "picture.webp"},
+                                           {"gif/2_inside_own", "picture.gif"},
+                                           {"tiff/L_tiff_lzw", "picture.tif"}};
+    int written = 0;
+    for (size_t i = 0; i < sizeof expected_pictures / sizeof expected_pictures[0]; i++) {
+        for (size_t k = 0; k < sizeof names / sizeof names[0]; k++) {
+            if (strcmp(expected_pictures[i].name, names[k][0]) == 0) {
+                FILE *const file = fopen(world_path(world, names[k][1]), "wb");
+                const size_t size = expected_pictures[i].size;
+                written += file != NULL && fwrite(expected_pictures[i].data, 1, size, file) == size;
+                written -= file != NULL && fclose(file) != 0;
+            }
+        }
+    }
+    return written == (int)(sizeof names / sizeof names[0]);
+}
+
 static void cancel(void *user, const struct graft_run_epoch *epoch, const char *from)
 {
     (void)from;
@@ -190,7 +215,7 @@ static bool make_files(struct world *world)
         "cd %s && tar cf data.tar data && (echo path,label,split; for f in data/*/*/*; do "
         "echo $f,$(basename $(dirname $f)),$(basename $(dirname $(dirname $f))); done) > table.csv",
         world->folder);
-    return good && draw_jpeg(world) && system(command) == 0;
+    return good && draw_jpeg(world) && write_pictures(world) && system(command) == 0;
 }
 
 bool world_prepare(struct world *world)

@@ -83,6 +83,7 @@ enum graft_status step_load_set(struct world *world);
 enum graft_status step_load_weights(struct world *world);
 enum graft_status step_npy(struct world *world);
 enum graft_status step_pictures(struct world *world);
+enum graft_status step_tiff(struct world *world);
 enum graft_status step_open_data(struct world *world);
 enum graft_status step_open_table(struct world *world);
 enum graft_status step_open_archive(struct world *world);

@@ -203,7 +203,8 @@ static void exif_goes_before_xmp(void **state)
                  {nine, sizeof nine - 1, 1},
                  {other, sizeof other - 1, 8},
                  {NULL, 0, 8},
-                 {"II*\0", 4, 8}};
+                 {"II*\0", 4, 1},
+                 {"II*\0", 0, 8}};
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         assert_int_equal(graft_orientation_find(&scratch, cases[i].exif, cases[i].size, (const uint8_t *)xmp,
                                                 sizeof xmp - 1),

@@ -4,6 +4,7 @@
 #define GRAFT_TESTS_DATA_PICTURES_H
 
 #include "data/decode.h"
+#include "pictures_expected.h"
 #include "support/support.h"
 
 #include <stdint.h>
@@ -82,19 +83,65 @@ static inline void expect_no_remark(struct graft_context *context, const void *d
     graft_scratch_close(&scratch);
 }
 
+/* Every file of pictures_expected.h whose name begins so: Pillow's pixels, no remark; returns how many. */
+static inline int expect_pixels(struct graft_context *context, const char *prefix)
+{
+    int checked = 0;
+    for (size_t i = 0; i < sizeof expected_pictures / sizeof expected_pictures[0]; i++) {
+        const struct expected_picture *const picture = &expected_pictures[i];
+        if (strncmp(picture->name, prefix, strlen(prefix)) != 0) {
+            continue;
+        }
+        uint8_t *const copy = malloc(picture->size); /* so that reading on is noticed */
+        memcpy(copy, picture->data, picture->size);
+        struct graft_image image = decode(context, copy, picture->size, NULL);
+        if (image.width != picture->width || image.height != picture->height ||
+            hash(image.pixels, (size_t)(3 * image.width * image.height)) != picture->hash) {
+            fail_msg("%s has not Pillow's pixels", picture->name);
+        }
+        struct graft_image grey =
+            decode(context, copy, picture->size, &(struct graft_decode_options){.channels = 1});
+        for (int p = 0; p < image.width * image.height; p++) {
+            assert_int_equal(grey.pixels[p], graft_luma(image.pixels + 3 * p));
+        }
+        graft_image_close(context, &grey);
+        graft_image_close(context, &image);
+        free(copy);
+        checked++;
+    }
+    assert_true(checked > 0);
+    return checked;
+}
+
+static inline const struct expected_picture *expected_file(const char *name)
+{
+    for (size_t i = 0; i < sizeof expected_pictures / sizeof expected_pictures[0]; i++) {
+        if (strcmp(expected_pictures[i].name, name) == 0) {
+            return &expected_pictures[i];
+        }
+    }
+    fail_msg("no expected file %s", name);
+    return NULL;
+}
+
 /*
  * `rounds` copies of a file with up to three wrong bytes each (half of them among the first 300), or cut: a
- * picture or a message, never a crash, and nothing is left over. Both must come up.
+ * picture or a message, never a crash, and nothing is left over.
  */
-static inline void mutate(const uint8_t *data, size_t size, int rounds)
+struct mutations {
+    int decoded, refused;
+};
+
+static inline struct mutations mutate(const uint8_t *data, size_t size, int rounds)
 {
     struct test_memory memory;
     const struct graft_context_options options = test_memory_options(&memory, -1);
     struct graft_context *context = NULL;
     assert_int_equal(graft_context_open(&options, &context), GRAFT_OK);
     const long alive = atomic_load(&memory.alive);
+    graft_context_limit_memory(context, 64 << 20); /* hostile sizes cost no time */
     uint64_t random = 12345 + size;
-    int decoded = 0, refused = 0;
+    struct mutations seen = {0};
     for (int i = 0; i < rounds; i++) {
         random = random * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
         const size_t length = i % 5 == 4 ? (size_t)(random >> 33) % size : size;
@@ -106,14 +153,28 @@ static inline void mutate(const uint8_t *data, size_t size, int rounds)
         }
         struct graft_image image;
         const enum graft_status status = graft_image_decode(context, copy, length, "mutated", NULL, &image);
-        decoded += status == GRAFT_OK;
-        refused += status != GRAFT_OK;
+        seen.decoded += status == GRAFT_OK;
+        seen.refused += status != GRAFT_OK;
         graft_image_close(context, &image);
         free(copy);
     }
-    assert_true(decoded > rounds / 50 && refused > rounds / 50);
     assert_int_equal(atomic_load(&memory.alive), alive);
     graft_context_close(&context);
+    return seen;
+}
+
+/* The same of all expected files of a format; both must come up often. */
+static inline void mutate_expected(const char *prefix, int rounds)
+{
+    struct mutations all = {0};
+    for (size_t i = 0; i < sizeof expected_pictures / sizeof expected_pictures[0]; i++) {
+        if (strncmp(expected_pictures[i].name, prefix, strlen(prefix)) == 0) {
+            const struct mutations one = mutate(expected_pictures[i].data, expected_pictures[i].size, rounds);
+            all.decoded += one.decoded;
+            all.refused += one.refused;
+        }
+    }
+    assert_true(all.decoded > 100 && all.refused > 100);
 }
 
 /* Decodes with memory that fails at each use in turn; at most `most` uses. */
