@@ -5,7 +5,7 @@
 #define GRAFT_TOOLS_NETWORK_H
 
 #include "command.h"
-#include "graft/train.h"
+#include "graft/classifier.h"
 
 /* Options of verbs that use a trained network. */
 struct graft_network_options {

@@ -264,6 +264,11 @@ struct graft_picture_source {
 GRAFT_API GRAFT_MUST_CHECK enum graft_status graft_dataset_open_source(
     struct graft_context *context, const struct graft_picture_source *source,
     const struct graft_dataset_options *options, struct graft_dataset **dataset);
+/* A data set of these files, without classes, as training part in the order of the list; a path may come
+ * twice. Nothing is opened yet. The paths are copied. GRAFT_ERROR_ARGUMENT: no file; GRAFT_ERROR_MEMORY. */
+GRAFT_API GRAFT_MUST_CHECK enum graft_status graft_dataset_open_files(struct graft_context *context,
+                                                                      const char *const *paths, int64_t count,
+                                                                      struct graft_dataset **dataset);
 GRAFT_API void graft_dataset_close(struct graft_dataset **dataset);
 
 /* A number for what a part is made of: names (relative to the data set), sizes in bytes, classes. Another one

@@ -4,6 +4,7 @@
 #define GRAFT_GRAFT_H
 
 #include "graft/base.h"
+#include "graft/classifier.h"
 #include "graft/data.h"
 #include "graft/device.h"
 #include "graft/graph.h"

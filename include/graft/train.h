@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Training and using networks: one training step, a classifier, evaluation, and `graft_fit`, the whole of
- * transfer learning with its run folder.
+ * Training networks: one training step, figures of an evaluation, and `graft_fit`, the whole of transfer
+ * learning with its run folder.
  */
 #ifndef GRAFT_TRAIN_H
 #define GRAFT_TRAIN_H
@@ -124,41 +124,6 @@ GRAFT_API GRAFT_MUST_CHECK enum graft_status
 graft_device_open_fastest(struct graft_context *context, const struct graft_fastest_options *options,
                           struct graft_device **device);
 
-/* ---- using a trained network */
-
-struct graft_classifier_options {
-    const char *network; /* name of a network, or a run folder that graft_fit has written */
-    const char
-        *weights;     /* file; with a network's name. NULL: GRAFT_ERROR_ARGUMENT, except for a run folder */
-    int64_t batch;    /* the most pictures at a time; 0: 16. Fewer where memory asks for it, with a remark */
-    bool logits_only; /* no class names needed */
-    struct graft_plan_options plan;
-};
-
-struct graft_classifier;
-
-/* Opens a network with its weights on a device. GRAFT_ERROR_NOT_FOUND proposes the nearest name. */
-GRAFT_API GRAFT_MUST_CHECK enum graft_status
-graft_classifier_open(struct graft_device *device, const struct graft_classifier_options *options,
-                      struct graft_classifier **classifier);
-GRAFT_API void graft_classifier_close(struct graft_classifier **classifier);
-GRAFT_API int32_t graft_classifier_class_count(const struct graft_classifier *classifier);
-/* [class_count]; the names that weights or run carry, else "0", "1" …; never NULL. */
-GRAFT_API const char *const *graft_classifier_class_names(const struct graft_classifier *classifier);
-GRAFT_API const struct graft_preprocess *
-graft_classifier_preprocess(const struct graft_classifier *classifier);
-GRAFT_API const struct graft_model *graft_classifier_model(const struct graft_classifier *classifier);
-GRAFT_API struct graft_plan *graft_classifier_plan(struct graft_classifier *classifier);
-/* Pictures at a time. */
-GRAFT_API int64_t graft_classifier_batch(const struct graft_classifier *classifier);
-/* pixels: u8 [count, crop_height, crop_width, channels], count ≤ batch; logits: f32 [count, classes]. */
-GRAFT_API GRAFT_MUST_CHECK enum graft_status graft_classifier_run(struct graft_classifier *classifier,
-                                                                  const uint8_t *pixels, int64_t count,
-                                                                  float *logits);
-/* One picture from a file: decode, preprocess, run. logits: f32 [classes]. */
-GRAFT_API GRAFT_MUST_CHECK enum graft_status graft_classifier_file(struct graft_classifier *classifier,
-                                                                   const char *path, float *logits);
-
 /* ---- progress */
 
 /* What the caller may show while something runs; calls come from the calling thread. */
@@ -172,14 +137,6 @@ struct graft_progress {
     double loss, accuracy; /* so far in this epoch; NaN if there are none */
 };
 typedef void graft_progress_function(void *user, const struct graft_progress *progress);
-
-/* ---- evaluation */
-
-/* Evaluates on a split of a data set whose classes are in the classifier's order. */
-GRAFT_API GRAFT_MUST_CHECK enum graft_status
-graft_classifier_evaluate(struct graft_classifier *classifier, const struct graft_dataset *dataset,
-                          enum graft_split split, bool skip_damaged, graft_progress_function *progress,
-                          void *user, struct graft_evaluation *evaluation);
 
 /* ---- fit */
 

@@ -45,7 +45,7 @@ struct graft_source_kind {
 };
 
 extern const struct graft_source_kind graft_source_idx, graft_source_table, graft_source_folder,
-    graft_source_archive, graft_source_memory;
+    graft_source_archive, graft_source_files, graft_source_memory;
 
 struct graft_source {
     const struct graft_source_kind *kind;

@@ -1,38 +1,51 @@
 /* SPDX-License-Identifier: MIT */
 /* A network with its weights on a device, ready to classify pictures. */
+#include "train/classifier.h"
+
 #include "backend/backend.h"
-#include "base/clock.h"
 #include "base/context.h"
-#include "graft/train.h"
+#include "base/text.h"
 #include "graft/weights.h"
-#include "train/card.h"
 #include "train/inference.h"
 
-#include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
-struct graft_classifier {
-    struct graft_context *context;
-    struct graft_device *device;
-    struct graft_model *model;
-    struct graft_variables *variables;
-    struct graft_plan *plan;
-    struct graft_card card;
-    uint8_t *pixels; /* one batch */
-    float *logits;   /* one batch */
-    uint64_t image_bytes;
-};
-
-/* A folder is a run: its best weights. */
-static enum graft_status weights_path(struct graft_context *context,
-                                      const struct graft_classifier_options *options, char *path, size_t size,
-                                      bool *is_run)
+static bool is_folder(const char *path)
 {
     struct stat facts;
-    *is_run = stat(options->network, &facts) == 0 && S_ISDIR(facts.st_mode);
-    if (!*is_run && !options->weights) {
+    return stat(path, &facts) == 0 && S_ISDIR(facts.st_mode);
+}
+
+static bool is_network(const char *name)
+{
+    for (int i = 0; graft_model_at(i); i++)
+        if (strcmp(graft_model_at(i)->name, name) == 0)
+            return true;
+    return false;
+}
+
+bool graft_classifier_is_run(const char *name, const char *weights)
+{
+    char path[4096];
+    struct stat facts;
+    if (!is_folder(name))
+        return false;
+    if (!is_network(name))
+        return true;
+    const int length = snprintf(path, sizeof path, "%s/model.safetensors", name);
+    return !(weights && *weights) && length > 0 && (size_t)length < sizeof path && stat(path, &facts) == 0;
+}
+
+/* The file of weights: a run folder's are its best. */
+static enum graft_status find_weights(struct graft_context *context,
+                                      const struct graft_classifier_options *options, bool is_run,
+                                      struct graft_text *path)
+{
+    const bool given = options->weights && *options->weights;
+    if (!is_run && !given) {
         const struct graft_model_info *info;
         if (strchr(options->network, '/'))
             return graft_fail(context, GRAFT_ERROR_NOT_FOUND, "there is no run folder \"%s\"",
@@ -41,14 +54,11 @@ static enum graft_status weights_path(struct graft_context *context,
         return status != GRAFT_OK
                    ? status
                    : graft_fail(context, GRAFT_ERROR_ARGUMENT,
-                                "%s needs weights: name a safetensors file with --weights", info->name);
+                                "%s needs weights: name a file of them with --weights", info->name);
     }
-    const int length = *is_run && !options->weights
-                           ? snprintf(path, size, "%s/model.safetensors", options->network)
-                           : snprintf(path, size, "%s", options->weights);
-    return length > 0 && (size_t)length < size
-               ? GRAFT_OK
-               : graft_fail(context, GRAFT_ERROR_ARGUMENT, "the path \"%s\" is too long", options->network);
+    graft_text_append(context, path, given ? "%s" : "%s/model.safetensors",
+                      given ? options->weights : options->network);
+    return path->failed ? GRAFT_ERROR_MEMORY : GRAFT_OK;
 }
 
 /* How many classes weights without a card have: the first dimension of the network's last tensor. */
@@ -98,7 +108,31 @@ static enum graft_status number_classes(struct graft_classifier *classifier)
     return GRAFT_OK;
 }
 
-static enum graft_status open_model(struct graft_classifier *classifier, const char *network, int64_t batch,
+/* As the card says, or the network; what is asked for otherwise comes last. */
+static enum graft_status choose_preprocess(struct graft_classifier *classifier,
+                                           const struct graft_model_info *info,
+                                           const struct graft_classifier_options *options)
+{
+    struct graft_context *const context = classifier->context;
+    struct graft_preprocess *const p = &classifier->card.preprocess;
+    const bool ignored = p->ignore_orientation;
+    enum graft_status status = GRAFT_OK;
+    if (!classifier->card.has_preprocess || options->input > 0)
+        status = graft_card_preprocess(context, info, options->input, p);
+    if (status != GRAFT_OK)
+        return status;
+    if (classifier->card.has_preprocess)
+        p->ignore_orientation = ignored;
+    for (int32_t i = 0; i < p->transforms.count && options->resize > 0; i++)
+        if (p->transforms.steps[i].kind == GRAFT_TRANSFORM_RESIZE)
+            p->transforms.steps[i].resize.short_side = options->resize;
+    if (options->orientation != GRAFT_ORIENTATION_AS_TRAINED)
+        p->ignore_orientation = options->orientation == GRAFT_ORIENTATION_IGNORE;
+    return graft_preprocess_check(context, p);
+}
+
+static enum graft_status open_model(struct graft_classifier *classifier, const char *network,
+                                    const struct graft_classifier_options *options,
                                     const struct graft_tensor_set *set)
 {
     struct graft_context *const context = classifier->context;
@@ -108,18 +142,18 @@ static enum graft_status open_model(struct graft_classifier *classifier, const c
     enum graft_status status = graft_model_find(context, network, &info);
     if (status == GRAFT_OK && classes == 0)
         status = count_classes(context, network, set, &classes);
-    if (status == GRAFT_OK && !card->has_preprocess)
-        status = graft_card_preprocess(context, info, 0, &card->preprocess);
+    if (status == GRAFT_OK)
+        status = choose_preprocess(classifier, info, options);
     if (status != GRAFT_OK)
         return status;
-    const struct graft_model_options options = {.batch = batch,
-                                                .height = card->preprocess.crop_height,
-                                                .width = card->preprocess.crop_width,
-                                                .classes = classes,
-                                                .input_u8 = true,
-                                                .mean = card->preprocess.mean,
-                                                .std = card->preprocess.std};
-    status = graft_model_open(context, network, &options, &classifier->model);
+    const struct graft_model_options model = {.batch = options->batch > 0 ? options->batch : 16,
+                                              .height = card->preprocess.crop_height,
+                                              .width = card->preprocess.crop_width,
+                                              .classes = classes,
+                                              .input_u8 = true,
+                                              .mean = card->preprocess.mean,
+                                              .std = card->preprocess.std};
+    status = graft_model_open(context, network, &model, &classifier->model);
     if (status == GRAFT_OK)
         status = graft_variables_open(classifier->device, &classifier->variables);
     if (status == GRAFT_OK)
@@ -141,6 +175,51 @@ static enum graft_status load(struct graft_classifier *classifier, const char *f
     return GRAFT_OK;
 }
 
+/* The nearest name of a layer or stage. */
+static enum graft_status unknown_output(struct graft_classifier *classifier, const char *output)
+{
+    const struct graft_model *const model = classifier->model;
+    const char **const names =
+        graft_allocate(classifier->context, (size_t)(model->layer_count + model->stage_count), sizeof *names);
+    if (!names)
+        return GRAFT_ERROR_MEMORY;
+    size_t count = 0;
+    for (int i = 0; i < model->layer_count; i++)
+        names[count++] = model->layers[i].name;
+    for (int i = 0; i < model->stage_count; i++)
+        names[count++] = model->stages[i].name;
+    const char *const nearest = graft_text_nearest(output, names, count);
+    graft_release(classifier->context, names);
+    return graft_fail(classifier->context, GRAFT_ERROR_NOT_FOUND,
+                      "%s has no layer or stage \"%s\"%s%s%s: graft summary %s lists them", model->info->name,
+                      output, nearest ? "; did you mean " : "", nearest ? nearest : "", nearest ? "?" : "",
+                      model->info->name);
+}
+
+/* The value that is handed out. */
+static enum graft_status choose_output(struct graft_classifier *classifier,
+                                       const struct graft_classifier_options *options)
+{
+    const struct graft_model *const model = classifier->model;
+    const char *const output = options->output;
+    int value = !output ? model->logits : strcmp(output, "features") == 0 ? model->features : -1;
+    for (int i = 0; i < model->layer_count && value < 0; i++)
+        if (strcmp(model->layers[i].name, output) == 0)
+            value = model->layers[i].value;
+    const int stage = value < 0 ? graft_model_stage_find(model, output) : -1;
+    if (stage >= 0)
+        value = model->stages[stage].output;
+    if (value < 0)
+        return unknown_output(classifier, output);
+    classifier->output = value;
+    classifier->shape = graft_graph_desc(model->graph, value)->shape;
+    classifier->pool = classifier->shape.rank == 4 ? options->pool : GRAFT_MODEL_POOL_NONE;
+    classifier->width = classifier->pool == GRAFT_MODEL_POOL_NONE
+                            ? graft_shape_count(&classifier->shape) / model->batch
+                            : classifier->shape.dim[3];
+    return GRAFT_OK;
+}
+
 /* Network and weights. */
 static enum graft_status open_network(struct graft_classifier *classifier,
                                       const struct graft_classifier_options *options, bool is_run,
@@ -159,7 +238,9 @@ static enum graft_status open_network(struct graft_classifier *classifier,
     if (card->network[0] && strcmp(card->network, network) != 0)
         return graft_fail(context, GRAFT_ERROR_FORMAT, "%s holds weights of %s, not of %s", file,
                           card->network, network);
-    status = open_model(classifier, network, options->batch > 0 ? options->batch : 16, set);
+    status = open_model(classifier, network, options, set);
+    if (status == GRAFT_OK)
+        status = choose_output(classifier, options);
     return status == GRAFT_OK ? load(classifier, file, set) : status;
 }
 
@@ -174,6 +255,7 @@ static enum graft_status open_plan(struct graft_classifier *classifier,
     const struct graft_inference inference = {.device = classifier->device,
                                               .variables = classifier->variables,
                                               .options = &options->plan,
+                                              .output = classifier->output,
                                               .reserve = graft_inference_reserve(classifier->device,
                                                                                  classifier->model->batch,
                                                                                  classifier->image_bytes, 5)};
@@ -182,8 +264,10 @@ static enum graft_status open_plan(struct graft_classifier *classifier,
         return status;
     const int64_t batch = classifier->model->batch;
     classifier->pixels = graft_allocate(context, (size_t)batch, (size_t)classifier->image_bytes);
-    classifier->logits = graft_allocate(context, (size_t)(batch * classifier->model->classes), sizeof(float));
-    return classifier->pixels && classifier->logits ? GRAFT_OK : GRAFT_ERROR_MEMORY;
+    classifier->shape.dim[0] = batch; /* fewer at a time, perhaps */
+    const int64_t values = graft_shape_count(&classifier->shape) + classifier->width;
+    classifier->values = graft_allocate(context, (size_t)values, sizeof(float));
+    return classifier->pixels && classifier->values ? GRAFT_OK : GRAFT_ERROR_MEMORY;
 }
 
 enum graft_status graft_classifier_open(struct graft_device *device,
@@ -191,22 +275,23 @@ enum graft_status graft_classifier_open(struct graft_device *device,
                                         struct graft_classifier **classifier)
 {
     struct graft_context *const context = device->context;
-    char path[4096];
-    bool is_run;
+    const bool is_run = graft_classifier_is_run(options->network, options->weights);
+    struct graft_text path = {0};
     struct graft_tensor_set *set = NULL;
     *classifier = NULL;
-    enum graft_status status = weights_path(context, options, path, sizeof path, &is_run);
-    if (status != GRAFT_OK)
-        return status;
-    struct graft_classifier *made = graft_allocate(context, 1, sizeof *made);
-    if (!made)
-        return GRAFT_ERROR_MEMORY;
+    enum graft_status status = find_weights(context, options, is_run, &path);
+    struct graft_classifier *made = status == GRAFT_OK ? graft_allocate(context, 1, sizeof *made) : NULL;
+    if (!made) {
+        graft_text_close(context, &path);
+        return status == GRAFT_OK ? GRAFT_ERROR_MEMORY : status;
+    }
     made->context = context;
     made->device = device;
-    status = graft_tensor_set_load(context, path, &set);
+    status = graft_tensor_set_load(context, path.data, &set);
     if (status == GRAFT_OK)
-        status = open_network(made, options, is_run, path, set);
+        status = open_network(made, options, is_run, path.data, set);
     graft_tensor_set_close(&set);
+    graft_text_close(context, &path);
     if (status == GRAFT_OK)
         status = open_plan(made, options);
     if (status != GRAFT_OK)
@@ -225,7 +310,7 @@ void graft_classifier_close(struct graft_classifier **classifier)
     graft_model_close(&old->model);
     graft_card_close(old->context, &old->card);
     graft_release(old->context, old->pixels);
-    graft_release(old->context, old->logits);
+    graft_release(old->context, old->values);
     graft_release(old->context, old);
     *classifier = NULL;
 }
@@ -260,93 +345,18 @@ int64_t graft_classifier_batch(const struct graft_classifier *classifier)
     return classifier->model->batch;
 }
 
-enum graft_status graft_classifier_run(struct graft_classifier *classifier, const uint8_t *pixels,
-                                       int64_t count, float *logits)
+int64_t graft_classifier_width(const struct graft_classifier *classifier)
 {
-    const struct graft_model *const model = classifier->model;
-    if (count < 1 || count > model->batch)
-        return graft_fail(classifier->context, GRAFT_ERROR_ARGUMENT, "1..%lld pictures at a time, not %lld",
-                          (long long)model->batch, (long long)count);
-    const uint64_t bytes = (uint64_t)model->batch * classifier->image_bytes;
-    const uint8_t *input = pixels;
-    if (count < model->batch && pixels != classifier->pixels) {
-        memcpy(classifier->pixels, pixels, (size_t)((uint64_t)count * classifier->image_bytes));
-        input = classifier->pixels;
-    }
-    enum graft_status status = graft_plan_write(classifier->plan, model->input, input, bytes);
-    if (status == GRAFT_OK)
-        status = graft_plan_run(classifier->plan, GRAFT_SEGMENT_COMPUTE);
-    if (status == GRAFT_OK)
-        status = graft_plan_read(classifier->plan, model->logits, classifier->logits,
-                                 (uint64_t)(model->batch * model->classes) * sizeof(float));
-    if (status == GRAFT_OK)
-        memcpy(logits, classifier->logits, (size_t)(count * model->classes) * sizeof(float));
-    for (int64_t i = 0; i < count * model->classes && status == GRAFT_OK; i++)
-        if (!isfinite(logits[i]))
-            status =
-                graft_fail(classifier->context, GRAFT_ERROR_NUMERIC,
-                           "the network's output is not finite (logit %lld of picture %lld): the weights are "
-                           "damaged or of another network",
-                           (long long)(i % model->classes), (long long)(i / model->classes));
-    return status;
+    return classifier->width;
 }
 
-enum graft_status graft_classifier_file(struct graft_classifier *classifier, const char *path, float *logits)
+struct graft_shape graft_classifier_shape(const struct graft_classifier *classifier)
 {
-    const enum graft_status status =
-        graft_preprocess_file(classifier->context, &classifier->card.preprocess, path, classifier->pixels);
-    return status == GRAFT_OK ? graft_classifier_run(classifier, classifier->pixels, 1, logits) : status;
-}
-
-enum graft_status graft_classifier_evaluate(struct graft_classifier *classifier,
-                                            const struct graft_dataset *dataset, enum graft_split split,
-                                            bool skip_damaged, graft_progress_function *progress, void *user,
-                                            struct graft_evaluation *evaluation)
-{
-    struct graft_context *const context = classifier->context;
-    const int64_t classes = classifier->model->classes;
-    struct graft_loader *loader = NULL;
-    struct graft_batch batch = {0};
-    const double begin = graft_seconds();
-    float *logits = NULL;
-    *evaluation = (struct graft_evaluation){0};
-    if (graft_dataset_class_count(dataset) != classes)
-        return graft_fail(context, GRAFT_ERROR_ARGUMENT, "the data has %d classes, the network %lld",
-                          graft_dataset_class_count(dataset), (long long)classes);
-    const struct graft_loader_options options = {
-        .split = split, .batch = (int32_t)classifier->model->batch, .skip_damaged = skip_damaged};
-    enum graft_status status = graft_evaluation_open(context, (int32_t)classes, evaluation);
-    if (status == GRAFT_OK)
-        status = graft_loader_open(context, dataset, &classifier->card.preprocess, &options, &loader);
-    if (status == GRAFT_OK) {
-        logits = graft_allocate(context, (size_t)(classifier->model->batch * classes), sizeof *logits);
-        status = logits ? graft_loader_next(loader, &batch) : GRAFT_ERROR_MEMORY;
-    }
-    while (status == GRAFT_OK && batch.valid > 0) {
-        status = graft_classifier_run(classifier, batch.pixels, batch.valid, logits);
-        if (status != GRAFT_OK)
-            break;
-        graft_evaluation_add(evaluation, logits, batch.labels, batch.valid);
-        if (progress) {
-            const double seconds = graft_seconds() - begin;
-            struct graft_progress now = {.phase = "evaluation",
-                                         .done = evaluation->images,
-                                         .total = graft_dataset_count(dataset, split),
-                                         .loss = (double)NAN,
-                                         .accuracy = (double)NAN};
-            now.images_per_second = (double)now.done / seconds;
-            now.seconds_left = (double)(now.total - now.done) / now.images_per_second;
-            progress(user, &now);
-        }
-        status = graft_loader_next(loader, &batch);
-    }
-    if (status == GRAFT_OK) {
-        graft_evaluation_finish(evaluation);
-        evaluation->seconds = graft_seconds() - begin;
-    } else {
-        graft_evaluation_close(context, evaluation);
-    }
-    graft_release(context, logits);
-    graft_loader_close(&loader);
-    return status;
+    const struct graft_shape *const all = &classifier->shape;
+    struct graft_shape shape = {.rank = all->rank - 1};
+    if (classifier->pool != GRAFT_MODEL_POOL_NONE)
+        return (struct graft_shape){.rank = 1, .dim = {classifier->width}};
+    for (int32_t i = 0; i < shape.rank; i++)
+        shape.dim[i] = all->dim[i + 1];
+    return shape;
 }

@@ -32,13 +32,11 @@ enum graft_status graft_fit_open_part(struct graft_fit_job *job, const char *cut
     return graft_model_open(job->context, job->card.network, &options, model);
 }
 
-void graft_fit_evaluator_close(struct graft_fit_job *job, struct graft_fit_evaluator *evaluator)
+void graft_fit_evaluator_close(struct graft_fit_evaluator *evaluator)
 {
     graft_fit_source_close(&evaluator->source);
     graft_plan_close(&evaluator->plan);
     graft_model_close(&evaluator->model);
-    graft_release(job->context, evaluator->logits);
-    evaluator->logits = NULL;
 }
 
 enum graft_status graft_fit_evaluator_open(struct graft_fit_job *job, enum graft_split split,
@@ -62,23 +60,61 @@ enum graft_status graft_fit_evaluator_open(struct graft_fit_job *job, enum graft
                                                          &evaluator->source)
                         : graft_fit_source_open_pictures(job, split, evaluator->model->batch, false,
                                                          &evaluator->source);
-    if (status == GRAFT_OK) {
-        evaluator->logits = graft_allocate(
-            job->context, (size_t)(evaluator->model->batch * evaluator->model->classes), sizeof(float));
-        status = evaluator->logits ? GRAFT_OK : GRAFT_ERROR_MEMORY;
-    }
     if (status != GRAFT_OK)
-        graft_fit_evaluator_close(job, evaluator);
+        graft_fit_evaluator_close(evaluator);
     return status;
+}
+
+/* A run of the evaluator. */
+struct validation {
+    struct graft_fit_job *job;
+    struct graft_fit_evaluator *evaluator;
+    struct graft_evaluation *evaluation;
+    double begin;
+};
+
+static enum graft_status next_batch(void *source, struct graft_fit_batch *batch)
+{
+    return graft_fit_source_next(source, batch);
+}
+
+static enum graft_status take_row(void *user, const struct graft_runner_row *row)
+{
+    const struct validation *const validation = user;
+    graft_evaluation_add(validation->evaluation, row->values, &row->label, 1);
+    return GRAFT_OK;
+}
+
+static void show_progress(void *user)
+{
+    const struct validation *const validation = user;
+    const struct graft_fit_job *const job = validation->job;
+    struct graft_progress now = {.phase = "validation",
+                                 .stage = job->position.stage,
+                                 .done = validation->evaluation->images,
+                                 .total = graft_dataset_count(job->dataset, validation->evaluator->split),
+                                 .seconds_left = -1,
+                                 .loss = (double)NAN,
+                                 .accuracy = (double)NAN};
+    now.images_per_second = (double)now.done / (graft_seconds() - validation->begin);
+    job->call.progress(job->call.user, &now);
 }
 
 enum graft_status graft_fit_evaluator_run(struct graft_fit_job *job, struct graft_fit_evaluator *evaluator,
                                           struct graft_evaluation *evaluation)
 {
     const struct graft_model *const model = evaluator->model;
-    const double begin = graft_seconds();
-    const uint64_t input_bytes = graft_desc_bytes(graft_graph_desc(model->graph, model->input));
-    const uint64_t logits_bytes = (uint64_t)(model->batch * model->classes) * sizeof(float);
+    struct validation validation = {job, evaluator, evaluation, graft_seconds()};
+    const bool shown = job->call.progress && !evaluator->source.features;
+    const struct graft_runner runner = {.context = job->context,
+                                        .model = model,
+                                        .plan = evaluator->plan,
+                                        .value = model->logits,
+                                        .next = next_batch,
+                                        .source = &evaluator->source,
+                                        .take = take_row,
+                                        .batch_done = shown ? show_progress : NULL,
+                                        .user = &validation};
     *evaluation = (struct graft_evaluation){0};
     enum graft_status status = graft_evaluation_open(job->context, (int32_t)model->classes, evaluation);
     if (!evaluator->plan->acquired)
@@ -87,39 +123,15 @@ enum graft_status graft_fit_evaluator_run(struct graft_fit_job *job, struct graf
         status = graft_plan_acquire(evaluator->plan);
     if (status == GRAFT_OK)
         status = graft_fit_source_start(&evaluator->source, 0, 0);
-    while (status == GRAFT_OK) {
-        struct graft_fit_batch batch;
-        status = graft_fit_source_next(&evaluator->source, &batch);
-        if (status != GRAFT_OK || batch.valid == 0)
-            break;
-        status = batch.rows ? graft_plan_write_rows(evaluator->plan, model->input, batch.rows, model->batch)
-                            : graft_plan_write(evaluator->plan, model->input, batch.input, input_bytes);
-        if (status == GRAFT_OK)
-            status = graft_plan_run(evaluator->plan, GRAFT_SEGMENT_COMPUTE);
-        if (status == GRAFT_OK)
-            status = graft_plan_read(evaluator->plan, model->logits, evaluator->logits, logits_bytes);
-        if (status != GRAFT_OK)
-            break;
-        graft_evaluation_add(evaluation, evaluator->logits, batch.labels, batch.valid);
-        if (job->call.progress && !evaluator->source.features) {
-            struct graft_progress now = {.phase = "validation",
-                                         .stage = job->position.stage,
-                                         .done = evaluation->images,
-                                         .total = graft_dataset_count(job->dataset, evaluator->split),
-                                         .seconds_left = -1,
-                                         .loss = (double)NAN,
-                                         .accuracy = (double)NAN};
-            now.images_per_second = (double)now.done / (graft_seconds() - begin);
-            job->call.progress(job->call.user, &now);
-        }
-    }
+    if (status == GRAFT_OK)
+        status = graft_runner_run(&runner);
     if (status == GRAFT_OK)
         graft_evaluation_finish(evaluation);
     else
         graft_evaluation_close(job->context, evaluation);
     if (job->lent)
         graft_plan_release(evaluator->plan);
-    evaluation->seconds = graft_seconds() - begin;
+    evaluation->seconds = graft_seconds() - validation.begin;
     return status;
 }
 
@@ -130,7 +142,7 @@ enum graft_status graft_fit_evaluate(struct graft_fit_job *job, enum graft_split
     enum graft_status status = graft_fit_evaluator_open(job, split, &evaluator);
     if (status == GRAFT_OK) {
         status = graft_fit_evaluator_run(job, &evaluator, evaluation);
-        graft_fit_evaluator_close(job, &evaluator);
+        graft_fit_evaluator_close(&evaluator);
     }
     return status;
 }

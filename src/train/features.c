@@ -76,58 +76,65 @@ static void report(const struct graft_fit_job *job, int64_t done, int64_t total,
     job->call.progress(job->call.user, &now);
 }
 
-/* The next batch, on its way to the device: there it waits for what runs on the one before. */
-static enum graft_status next_batch(struct trunk *trunk, struct graft_fit_source *source,
-                                    struct graft_fit_batch *batch)
+/* A run over one split. */
+struct computation {
+    struct graft_fit_job *job;
+    struct graft_features *features;
+    int64_t *done; /* pictures of all splits */
+    int64_t total;
+    double begin;
+};
+
+static enum graft_status next_batch(void *source, struct graft_fit_batch *batch)
 {
-    const struct graft_model *const model = trunk->model;
-    const enum graft_status status = graft_fit_source_next(source, batch);
-    return status == GRAFT_OK && batch->valid > 0
-               ? graft_plan_write(trunk->plan, model->input, batch->input,
-                                  graft_desc_bytes(graft_graph_desc(model->graph, model->input)))
-               : status;
+    return graft_fit_source_next(source, batch);
 }
 
-/* Runs the trunk over one split. `done` counts pictures of all splits. */
-static enum graft_status compute(struct graft_fit_job *job, struct trunk *trunk, enum graft_split split,
-                                 struct graft_features *features, int64_t *done, int64_t total, double begin)
+static enum graft_status take_row(void *user, const struct graft_runner_row *row)
 {
+    const struct computation *const computation = user;
+    struct graft_features *const features = computation->features;
+    features->labels[features->count] = row->label;
+    memcpy(features->rows + (uint64_t)features->count * features->row_bytes, row->values,
+           (size_t)features->row_bytes);
+    features->count++;
+    ++*computation->done;
+    return GRAFT_OK;
+}
+
+static void report_batch(void *user)
+{
+    const struct computation *const computation = user;
+    report(computation->job, *computation->done, computation->total, graft_seconds() - computation->begin);
+}
+
+/* Runs the trunk over one split. */
+static enum graft_status compute(struct trunk *trunk, enum graft_split split, struct computation *computation)
+{
+    struct graft_fit_job *const job = computation->job;
     struct graft_context *const context = job->context;
+    struct graft_features *const features = computation->features;
     const int64_t capacity = graft_dataset_count(job->dataset, split);
     const struct graft_desc *const desc = graft_graph_desc(trunk->model->graph, trunk->model->features);
-    const uint64_t batch_bytes = graft_desc_bytes(desc);
     struct graft_fit_source source = {.context = context};
-    features->row_bytes = batch_bytes / (uint64_t)trunk->model->batch;
+    features->row_bytes = graft_desc_bytes(desc) / (uint64_t)trunk->model->batch;
     features->rows = graft_allocate_raw(context, (size_t)capacity, (size_t)features->row_bytes);
     features->labels = graft_allocate(context, (size_t)capacity, sizeof *features->labels);
-    uint8_t *const rows = graft_allocate_raw(context, 1, (size_t)batch_bytes);
-    enum graft_status status = features->rows && features->labels && rows ? GRAFT_OK : GRAFT_ERROR_MEMORY;
+    enum graft_status status = features->rows && features->labels ? GRAFT_OK : GRAFT_ERROR_MEMORY;
     if (status == GRAFT_OK)
         status = graft_fit_source_open_pictures(job, split, trunk->model->batch, false, &source);
-    struct graft_fit_batch batch = {0};
+    const struct graft_runner runner = {.context = context,
+                                        .model = trunk->model,
+                                        .plan = trunk->plan,
+                                        .value = trunk->model->features,
+                                        .next = next_batch,
+                                        .source = &source,
+                                        .take = take_row,
+                                        .batch_done = report_batch,
+                                        .user = computation};
     if (status == GRAFT_OK)
-        status = next_batch(trunk, &source, &batch);
-    while (status == GRAFT_OK && batch.valid > 0) {
-        const int64_t valid = batch.valid;
-        status = graft_plan_run(trunk->plan, GRAFT_SEGMENT_COMPUTE);
-        memcpy(features->labels + features->count, batch.labels, (size_t)valid * sizeof *features->labels);
-        if (status == GRAFT_OK)
-            status = next_batch(trunk, &source, &batch);
-        /* A batch that is not full has more rows than there is place for. */
-        uint8_t *const place = features->rows + (uint64_t)features->count * features->row_bytes;
-        const bool full = valid == trunk->model->batch;
-        if (status == GRAFT_OK)
-            status = graft_plan_read(trunk->plan, trunk->model->features, full ? place : rows, batch_bytes);
-        if (status != GRAFT_OK)
-            break;
-        if (!full)
-            memcpy(place, rows, (size_t)((uint64_t)valid * features->row_bytes));
-        features->count += valid;
-        *done += valid;
-        report(job, *done, total, graft_seconds() - begin);
-    }
+        status = graft_runner_run(&runner);
     graft_fit_source_close(&source);
-    graft_release(context, rows);
     return status;
 }
 
@@ -161,8 +168,10 @@ enum graft_status graft_features_prepare(struct graft_fit_job *job, const char *
                       "they are computed anew in every epoch",
                       (long long)pictures, cut, (double)need / 1048576, (double)limit / 1048576);
         for (int s = 0; s < 2 && status == GRAFT_OK && *cached; s++)
-            if (graft_dataset_count(job->dataset, splits[s]) > 0)
-                status = compute(job, &trunk, splits[s], &job->features[splits[s]], &done, pictures, begin);
+            if (graft_dataset_count(job->dataset, splits[s]) > 0) {
+                struct computation computation = {job, &job->features[splits[s]], &done, pictures, begin};
+                status = compute(&trunk, splits[s], &computation);
+            }
     }
     if (status == GRAFT_OK && *cached) {
         train->cut = graft_duplicate_text(job->context, cut);

@@ -8,6 +8,7 @@
 #include "run/run.h"
 #include "train/card.h"
 #include "train/recipe.h"
+#include "train/runner.h"
 
 /* Features of a frozen trunk (or nothing), computed once: [count, row]. */
 struct graft_features {
@@ -35,19 +36,11 @@ struct graft_fit_source {
     int32_t *labels;
 };
 
-struct graft_fit_batch {
-    const void *input;       /* all rows; or */
-    const void *const *rows; /* where each of them lies */
-    const int32_t *labels;
-    int64_t valid; /* 0: the epoch is over */
-};
-
 /* The network, or what follows the cached features, for inference on one split. */
 struct graft_fit_evaluator {
     struct graft_model *model;
     struct graft_plan *plan;
     struct graft_fit_source source;
-    float *logits;
     enum graft_split split;
 };
 
@@ -119,7 +112,7 @@ GRAFT_MUST_CHECK enum graft_status graft_fit_evaluator_open(struct graft_fit_job
 GRAFT_MUST_CHECK enum graft_status graft_fit_evaluator_run(struct graft_fit_job *job,
                                                            struct graft_fit_evaluator *evaluator,
                                                            struct graft_evaluation *evaluation);
-void graft_fit_evaluator_close(struct graft_fit_job *job, struct graft_fit_evaluator *evaluator);
+void graft_fit_evaluator_close(struct graft_fit_evaluator *evaluator);
 /* Evaluates the variables as they are on a split; from cached features where there are some. */
 GRAFT_MUST_CHECK enum graft_status graft_fit_evaluate(struct graft_fit_job *job, enum graft_split split,
                                                       struct graft_evaluation *evaluation);

@@ -32,6 +32,8 @@ static enum graft_status attempt(void *user, int64_t rows, struct graft_micro_si
         graft_model_close(opening->model);
         *opening->model = other;
     }
+    if (inference->output > 0)
+        graft_graph_output((*opening->model)->graph, inference->output);
     const enum graft_status status = graft_plan_open((*opening->model)->graph, inference->device,
                                                      inference->variables, &options, opening->plan);
     if (status != GRAFT_OK)

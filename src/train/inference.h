@@ -10,6 +10,7 @@ struct graft_inference {
     struct graft_variables *variables;
     const struct graft_plan_options *options;
     uint64_t reserve; /* bytes to be left free for what comes later */
+    int output;       /* a value of the graph to be read besides its result; 0: none */
 };
 
 /*

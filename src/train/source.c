@@ -81,15 +81,9 @@ enum graft_status graft_fit_source_start(struct graft_fit_source *source, int64_
 
 enum graft_status graft_fit_source_next(struct graft_fit_source *source, struct graft_fit_batch *batch)
 {
-    if (source->loader) {
-        struct graft_batch loaded;
-        const enum graft_status status = graft_loader_next(source->loader, &loaded);
-        *batch = (struct graft_fit_batch){0};
-        if (status == GRAFT_OK)
-            *batch = (struct graft_fit_batch){
-                .input = loaded.pixels, .labels = loaded.labels, .valid = loaded.valid};
-        return status;
-    }
+    *batch = (struct graft_fit_batch){0};
+    if (source->loader)
+        return graft_runner_next_pictures(source->loader, batch);
     const struct graft_features *const features = source->features;
     const int64_t left = features->count - source->next;
     *batch = (struct graft_fit_batch){.rows = source->rows, .labels = source->labels};

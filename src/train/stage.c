@@ -280,7 +280,7 @@ enum graft_status graft_fit_run_stage(struct graft_fit_job *job, const struct gr
     job->plan = job->validation = NULL;
     job->lent = false;
     if (session.evaluator.model)
-        graft_fit_evaluator_close(job, &session.evaluator);
+        graft_fit_evaluator_close(&session.evaluator);
     graft_fit_source_close(&session.source);
     graft_trainer_close(&session.trainer);
     graft_model_close(&session.model);

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: MIT */
+/* Inside of a classifier: classifier.c opens it, classify.c runs it. */
+#ifndef GRAFT_SRC_TRAIN_CLASSIFIER_H
+#define GRAFT_SRC_TRAIN_CLASSIFIER_H
+
+#include "graft/classifier.h"
+#include "train/card.h"
+
+struct graft_classifier {
+    struct graft_context *context;
+    struct graft_device *device;
+    struct graft_model *model;
+    struct graft_variables *variables;
+    struct graft_plan *plan;
+    struct graft_card card;
+    int output;                 /* the value that is handed out */
+    struct graft_shape shape;   /* of it, with the batch */
+    enum graft_model_pool pool; /* NONE where it is no map */
+    int64_t width;              /* numbers of a picture after pooling */
+    uint8_t *pixels;            /* one batch */
+    float *values;              /* one batch as the network gives it, and one pooled row */
+    uint64_t image_bytes;
+};
+
+#endif

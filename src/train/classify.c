@@ -1,0 +1,266 @@
+/* SPDX-License-Identifier: MIT */
+/* What a classifier says: of pictures in memory, in files, in data sets. */
+#include "train/classifier.h"
+
+#include "base/clock.h"
+#include "base/context.h"
+#include "graft/weights.h"
+#include "train/runner.h"
+
+#include <math.h>
+#include <string.h>
+
+/* The first variable that holds something not finite; NULL if there is none, or no memory to look. */
+static const char *broken_variable(struct graft_classifier *classifier)
+{
+    struct graft_desc desc;
+    const char *name;
+    for (int i = 0; (name = graft_variables_at(classifier->variables, i, &desc, NULL)) != NULL; i++) {
+        const int64_t count = graft_shape_count(&desc.shape);
+        float *const values = desc.dtype == GRAFT_DTYPE_F32
+                                  ? graft_allocate(classifier->context, (size_t)count, sizeof *values)
+                                  : NULL;
+        bool broken = false;
+        if (values &&
+            graft_variables_read(classifier->variables, name, values, graft_desc_bytes(&desc)) == GRAFT_OK)
+            for (int64_t k = 0; k < count && !broken; k++)
+                broken = !isfinite(values[k]);
+        graft_release(classifier->context, values);
+        if (broken)
+            return name;
+    }
+    return NULL;
+}
+
+static enum graft_status check_finite(struct graft_classifier *classifier, const float *values, int64_t count)
+{
+    int64_t bad = 0;
+    while (bad < count && isfinite(values[bad]))
+        bad++;
+    if (bad == count)
+        return GRAFT_OK;
+    const char *const name = broken_variable(classifier);
+    return name ? graft_fail(classifier->context, GRAFT_ERROR_NUMERIC,
+                             "the network's output is not finite: its weights \"%s\" hold NaN or infinity",
+                             name)
+                : graft_fail(classifier->context, GRAFT_ERROR_NUMERIC,
+                             "the network's output is not finite (number %lld of a picture's): the weights "
+                             "are damaged or of another network",
+                             (long long)(bad % classifier->width));
+}
+
+/* [h·w, c] → [c] */
+static void pool_row(const struct graft_classifier *classifier, const float *row, float *result)
+{
+    const int64_t channels = classifier->width;
+    const int64_t places = classifier->shape.dim[1] * classifier->shape.dim[2];
+    for (int64_t c = 0; c < channels; c++) {
+        double sum = 0;
+        float most = row[c];
+        for (int64_t i = 0; i < places; i++) {
+            sum += (double)row[i * channels + c];
+            most = fmaxf(most, row[i * channels + c]);
+        }
+        result[c] = classifier->pool == GRAFT_MODEL_POOL_AVG ? (float)(sum / (double)places) : most;
+    }
+}
+
+/* A row as the network gives it → [width]. */
+static void shape_row(const struct graft_classifier *classifier, const float *row, float *result)
+{
+    if (classifier->pool == GRAFT_MODEL_POOL_NONE)
+        memcpy(result, row, (size_t)classifier->width * sizeof *row);
+    else
+        pool_row(classifier, row, result);
+}
+
+enum graft_status graft_classifier_run(struct graft_classifier *classifier, const uint8_t *pixels,
+                                       int64_t count, float *values)
+{
+    const struct graft_model *const model = classifier->model;
+    if (count < 1 || count > model->batch)
+        return graft_fail(classifier->context, GRAFT_ERROR_ARGUMENT, "1..%lld pictures at a time, not %lld",
+                          (long long)model->batch, (long long)count);
+    const uint64_t bytes = (uint64_t)model->batch * classifier->image_bytes;
+    const int64_t columns = graft_shape_count(&classifier->shape) / model->batch;
+    const uint8_t *input = pixels;
+    if (count < model->batch && pixels != classifier->pixels) {
+        memcpy(classifier->pixels, pixels, (size_t)((uint64_t)count * classifier->image_bytes));
+        input = classifier->pixels;
+    }
+    enum graft_status status = graft_plan_write(classifier->plan, model->input, input, bytes);
+    if (status == GRAFT_OK)
+        status = graft_plan_run(classifier->plan, GRAFT_SEGMENT_COMPUTE);
+    if (status == GRAFT_OK)
+        status = graft_plan_read(classifier->plan, classifier->output, classifier->values,
+                                 (uint64_t)graft_shape_count(&classifier->shape) * sizeof(float));
+    for (int64_t i = 0; i < count && status == GRAFT_OK; i++)
+        shape_row(classifier, classifier->values + i * columns, values + i * classifier->width);
+    return status == GRAFT_OK ? check_finite(classifier, values, count * classifier->width) : status;
+}
+
+enum graft_status graft_classifier_image(struct graft_classifier *classifier, const struct graft_image *image,
+                                         float *values)
+{
+    const enum graft_status status =
+        graft_preprocess_image(classifier->context, &classifier->card.preprocess, image, classifier->pixels);
+    return status == GRAFT_OK ? graft_classifier_run(classifier, classifier->pixels, 1, values) : status;
+}
+
+enum graft_status graft_classifier_encoded(struct graft_classifier *classifier, const void *data, size_t size,
+                                           const char *name, float *values)
+{
+    const struct graft_preprocess *const p = &classifier->card.preprocess;
+    const struct graft_decode_options options = {.channels = p->channels,
+                                                 .ignore_orientation = p->ignore_orientation};
+    struct graft_image image;
+    enum graft_status status = graft_image_decode(classifier->context, data, size,
+                                                  name ? name : "a picture in memory", &options, &image);
+    if (status == GRAFT_OK)
+        status = graft_classifier_image(classifier, &image, values);
+    graft_image_close(classifier->context, &image);
+    return status;
+}
+
+enum graft_status graft_classifier_file(struct graft_classifier *classifier, const char *path, float *values)
+{
+    const enum graft_status status =
+        graft_preprocess_file(classifier->context, &classifier->card.preprocess, path, classifier->pixels);
+    return status == GRAFT_OK ? graft_classifier_run(classifier, classifier->pixels, 1, values) : status;
+}
+
+/* ---- many pictures */
+
+struct run {
+    struct graft_classifier *classifier;
+    graft_classified_function *function;
+    void *user;
+};
+
+static enum graft_status take(void *user, const struct graft_runner_row *row)
+{
+    const struct run *const run = user;
+    struct graft_classifier *const classifier = run->classifier;
+    float *const shaped = classifier->values + graft_shape_count(&classifier->shape);
+    const struct graft_classified classified = {.index = row->sample,
+                                                .label = row->label,
+                                                .status = row->note.status,
+                                                .note = row->note.text,
+                                                .values = row->values ? shaped : NULL};
+    if (row->values) {
+        shape_row(classifier, row->values, shaped);
+        const enum graft_status status = check_finite(classifier, shaped, classifier->width);
+        if (status != GRAFT_OK)
+            return status;
+    }
+    return run->function(run->user, &classified);
+}
+
+enum graft_status graft_classifier_dataset(struct graft_classifier *classifier,
+                                           const struct graft_dataset *dataset, enum graft_split split,
+                                           graft_classified_function *function, void *user)
+{
+    struct run run = {classifier, function, user};
+    struct graft_runner runner = {.context = classifier->context,
+                                  .model = classifier->model,
+                                  .plan = classifier->plan,
+                                  .value = classifier->output,
+                                  .next = graft_runner_next_pictures,
+                                  .take = take,
+                                  .user = &run};
+    const struct graft_loader_options options = {
+        .split = split, .batch = (int32_t)classifier->model->batch, .keep_damaged = true};
+    struct graft_loader *loader = NULL;
+    enum graft_status status =
+        graft_loader_open(classifier->context, dataset, &classifier->card.preprocess, &options, &loader);
+    runner.source = loader;
+    if (status == GRAFT_OK)
+        status = graft_runner_run(&runner);
+    graft_loader_close(&loader);
+    return status;
+}
+
+enum graft_status graft_classifier_files(struct graft_classifier *classifier, const char *const *paths,
+                                         int64_t count, graft_classified_function *function, void *user)
+{
+    struct graft_dataset *files = NULL;
+    enum graft_status status = graft_dataset_open_files(classifier->context, paths, count, &files);
+    if (status == GRAFT_OK)
+        status = graft_classifier_dataset(classifier, files, GRAFT_SPLIT_TRAIN, function, user);
+    graft_dataset_close(&files);
+    return status;
+}
+
+/* ---- evaluation */
+
+struct measure {
+    struct graft_context *context;
+    struct graft_evaluation *evaluation;
+    int64_t total;
+    bool skip_damaged;
+    graft_progress_function *progress;
+    void *user;
+    double begin;
+};
+
+static void show_progress(const struct measure *measure)
+{
+    const double seconds = graft_seconds() - measure->begin;
+    struct graft_progress now = {.phase = "evaluation",
+                                 .done = measure->evaluation->images,
+                                 .total = measure->total,
+                                 .loss = (double)NAN,
+                                 .accuracy = (double)NAN};
+    now.images_per_second = (double)now.done / seconds;
+    now.seconds_left = (double)(now.total - now.done) / now.images_per_second;
+    measure->progress(measure->user, &now);
+}
+
+static enum graft_status add_picture(void *user, const struct graft_classified *classified)
+{
+    struct measure *const measure = user;
+    if (classified->status != GRAFT_OK && !measure->skip_damaged)
+        return graft_fail(measure->context, classified->status, "%s", classified->note);
+    if (classified->note)
+        graft_log(measure->context, GRAFT_LOG_WARNING, "%s: %s",
+                  classified->status == GRAFT_OK ? "suspect" : "left out", classified->note);
+    if (classified->status == GRAFT_OK)
+        graft_evaluation_add(measure->evaluation, classified->values, &classified->label, 1);
+    if (measure->progress)
+        show_progress(measure);
+    return GRAFT_OK;
+}
+
+enum graft_status graft_classifier_evaluate(struct graft_classifier *classifier,
+                                            const struct graft_dataset *dataset, enum graft_split split,
+                                            bool skip_damaged, graft_progress_function *progress, void *user,
+                                            struct graft_evaluation *evaluation)
+{
+    struct graft_context *const context = classifier->context;
+    const int32_t classes = classifier->card.class_count;
+    struct measure measure = {.context = context,
+                              .evaluation = evaluation,
+                              .total = graft_dataset_count(dataset, split),
+                              .skip_damaged = skip_damaged,
+                              .progress = progress,
+                              .user = user,
+                              .begin = graft_seconds()};
+    *evaluation = (struct graft_evaluation){0};
+    if (graft_dataset_class_count(dataset) != classes)
+        return graft_fail(context, GRAFT_ERROR_ARGUMENT, "the data has %d classes, the network %d",
+                          graft_dataset_class_count(dataset), classes);
+    if (classifier->output != classifier->model->logits)
+        return graft_fail(
+            context, GRAFT_ERROR_ARGUMENT,
+            "a classifier that was opened for another output than the logits cannot be evaluated");
+    enum graft_status status = graft_evaluation_open(context, classes, evaluation);
+    if (status == GRAFT_OK)
+        status = graft_classifier_dataset(classifier, dataset, split, add_picture, &measure);
+    if (status == GRAFT_OK) {
+        graft_evaluation_finish(evaluation);
+        evaluation->seconds = graft_seconds() - measure.begin;
+    } else {
+        graft_evaluation_close(context, evaluation);
+    }
+    return status;
+}
