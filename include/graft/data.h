@@ -210,6 +210,16 @@ struct graft_dataset_options {
     /* Pictures without classes: every one that is found, in whatever layout, as training part, in the order
      * of the paths; labels are −1. */
     bool unlabelled;
+    /* Columns of a table, by name or by number from 1; NULL: known by their names. */
+    const char *column_path;
+    const char *column_label;
+    const char *column_split;
+    /* Pictures that are known to be damaged (a table names a file that is not there, a member of an archive
+     * cannot be unpacked) stay in the list and fail when they are read; false: an error. */
+    bool keep_damaged;
+    /* What else is wrong (rows, class folders, classes) is noted as a fault and left out, so that all of it can
+     * be listed; false: an error. */
+    bool list_faults;
 };
 
 struct graft_dataset;
@@ -293,6 +303,10 @@ GRAFT_API bool graft_dataset_fixed_size(const struct graft_dataset *dataset, int
 /* Files that lie among the pictures and are none; they were left out. */
 GRAFT_API int64_t graft_dataset_skipped_count(const struct graft_dataset *dataset);
 GRAFT_API const char *graft_dataset_skipped(const struct graft_dataset *dataset, int64_t index);
+
+/* What was wrong and left out (options.list_faults): one line each, owned by the data set. */
+GRAFT_API int64_t graft_dataset_fault_count(const struct graft_dataset *dataset);
+GRAFT_API const char *graft_dataset_fault(const struct graft_dataset *dataset, int64_t index);
 
 /* Reads and decodes one sample; statuses of graft_image_read. Safe from several threads. */
 GRAFT_API GRAFT_MUST_CHECK enum graft_status graft_dataset_read(const struct graft_dataset *dataset,

@@ -125,6 +125,7 @@ void graft_dataset_close(struct graft_dataset **dataset)
     graft_release(closed->context, closed->entries);
     graft_release(closed->context, closed->class_names);
     graft_release(closed->context, closed->skipped);
+    graft_release(closed->context, closed->faults);
     graft_release(closed->context, closed->path);
     graft_release(closed->context, closed);
     *dataset = NULL;
@@ -196,6 +197,16 @@ int64_t graft_dataset_skipped_count(const struct graft_dataset *dataset)
     return dataset->skipped_count;
 }
 
+int64_t graft_dataset_fault_count(const struct graft_dataset *dataset)
+{
+    return dataset->fault_count;
+}
+
+const char *graft_dataset_fault(const struct graft_dataset *dataset, int64_t index)
+{
+    return dataset->faults[index];
+}
+
 const char *graft_dataset_skipped(const struct graft_dataset *dataset, int64_t index)
 {
     return dataset->skipped[index];
@@ -208,6 +219,11 @@ enum graft_status graft_dataset_view(const struct graft_dataset *dataset, const 
 {
     const struct graft_source *const source = &dataset->sources[entry->source];
     struct graft_sample sample = {0};
+    if (entry->fault) {
+        char name[GRAFT_PATH_LIMIT];
+        graft_entry_name(dataset, entry, name, sizeof name);
+        return graft_fault_set(fault, GRAFT_ERROR_FORMAT, name, "%s", entry->fault);
+    }
     const enum graft_status status = source->kind->fetch(source, entry, scratch, &sample, fault);
     if (status != GRAFT_OK) {
         return status;

@@ -102,12 +102,21 @@ struct graft_dataset {
     const char **skipped;
     int64_t skipped_count;
     int64_t skipped_capacity;
+    const char **faults;
+    int64_t fault_count;
+    int64_t fault_capacity;
+    bool converted; /* a name that was no UTF-8 has been told */
 };
 
 /* ---- dataset_entries.c ---- */
 
 /* Copies `length` bytes and a zero; NULL: no memory. */
 char *graft_names_add(struct graft_dataset *dataset, const char *text, size_t length);
+/* The same in UTF-8: converted from CP437 or Latin-1, with a remark, where it is one of them; else as it is. */
+const char *graft_names_add_utf8(struct graft_dataset *dataset, const char *text, size_t length);
+/* Something is wrong: an error, unless faults are to be listed; then GRAFT_OK, and it goes on without it. */
+enum graft_status graft_fault_note(struct graft_dataset *dataset, enum graft_status status, const char *format,
+                                   ...) GRAFT_PRINTF(3, 4);
 /* A zeroed entry at the end of the list; NULL: no memory. */
 struct graft_entry *graft_entry_add(struct graft_dataset *dataset);
 /* A new source; NULL with the error recorded: too many or no memory. */

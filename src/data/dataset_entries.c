@@ -4,6 +4,7 @@
 
 #include "base/context.h"
 
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -146,6 +147,27 @@ bool graft_skip(struct graft_dataset *dataset, const char *path)
     dataset->skipped = list;
     list[dataset->skipped_count++] = path;
     return true;
+}
+
+enum graft_status graft_fault_note(struct graft_dataset *dataset, enum graft_status status, const char *format,
+                                   ...)
+{
+    char text[2048];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(text, sizeof text, format, arguments);
+    va_end(arguments);
+    if (!dataset->options.list_faults) {
+        return graft_fail(dataset->context, status, "%s", text);
+    }
+    const char **const list = grow(dataset->context, dataset->faults, dataset->fault_count,
+                                   &dataset->fault_capacity, sizeof *list);
+    if (!list) {
+        return GRAFT_ERROR_MEMORY;
+    }
+    dataset->faults = list;
+    list[dataset->fault_count] = graft_names_add(dataset, text, strlen(text));
+    return list[dataset->fault_count++] ? GRAFT_OK : GRAFT_ERROR_MEMORY;
 }
 
 static int compare(const void *left, const void *right)

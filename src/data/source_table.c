@@ -1,92 +1,69 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A table of pictures: comma, semicolon or tab between the columns, quotes as in RFC 4180, with a line of
- * column names (path, label, perhaps split) or without (path first, label second). Paths are relative to the
- * table's folder.
+ * Tables of pictures: columns for path and label, perhaps for the split, known by their names or asked for by
+ * name or number; without a line of names the path stands first and the label second. Paths are relative to the
+ * table's folder, or to train/ or images/ in it, and may lack the ending.
  */
 #include "data/dataset.h"
+#include "data/table.h"
 
 #include "base/context.h"
 #include "base/text.h"
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <sys/stat.h>
 
-#define TABLE_LIMIT ((uint64_t)1 << 30)
-#define COLUMNS 256
-
-struct table {
+struct listing {
     struct graft_dataset *dataset;
+    struct graft_table table;
     const char *path;
-    uint8_t source;
-    uint8_t split; /* of all lines that name none; GRAFT_NO_SPLIT: training */
-    char *next;    /* where the next line begins */
-    char *end;
-    char separator;
-    int64_t line; /* number of the line that was read last, from 1 */
-    int64_t next_line;
-    char *fields[COLUMNS];
-    int count;
+    const struct graft_source *source;
+    uint8_t source_number;
+    uint8_t split;    /* of all rows that name none; GRAFT_NO_SPLIT: training */
+    bool may_lack;    /* a table without labels is left out */
+    bool no_labels;   /* it was */
     int path_column, label_column, split_column; /* −1: none */
+    int flag_columns[GRAFT_SPLIT_COUNT];         /* is_train, is_valid, is_test */
+    size_t base, ending; /* with which the last picture was found */
 };
 
-static enum graft_status malformed(const struct table *table, const char *reason)
+static const char *const path_names[] = {
+    "path",       "file",      "filename",   "file_name", "filepath",  "file_path", "filepaths", "filenames",
+    "image",      "image_path", "img",       "img_path",  "imagepath", "picture",   "photo",     "image_name",
+    "imagename",  "image_file", "img_name",  "name",      "fname",     "image_id",  "img_id",    "imageid",
+    "id",         "id_code",   "file_id",    "images",    NULL};
+static const char *const label_names[] = {"label",     "labels",  "class",   "class_name", "classname", "category",
+                                          "species",   "breed",   "target",  "variety",    "diagnosis", "dx",
+                                          "tag",       "kind",    "type",    "class_id",   "label_name",
+                                          "category_name", "y",   NULL};
+static const char *const split_names[] = {"split", "subset", "set", "part", "partition", "dataset", "data set",
+                                          "data_set", "fold_name", "phase", NULL};
+static const char *const flag_names[GRAFT_SPLIT_COUNT][4] = {
+    {"is_train", "is_training", "train", NULL},
+    {"is_valid", "is_val", "is_validation", NULL},
+    {"is_test", NULL},
+};
+
+/* Below the table's folder. */
+static const char *const bases[] = {"",      "train/", "images/",     "train_images/", "train/images/", "val/",
+                                    "valid/", "test/",  "test_images/", "img/",          "imgs/",         "pictures/",
+                                    "data/"};
+static const char *const endings[] = {"",     ".jpg", ".jpeg", ".png",  ".JPG",  ".JPEG", ".PNG",
+                                      ".webp", ".gif", ".bmp",  ".tif", ".tiff", ".jfif"};
+#define BASES (sizeof bases / sizeof bases[0])
+#define ENDINGS (sizeof endings / sizeof endings[0])
+
+/* An error, or a fault that is noted; then the row is left out. */
+static enum graft_status wrong_row(const struct listing *listing, const char *reason)
 {
-    return graft_fail(table->dataset->context, GRAFT_ERROR_FORMAT, "%s, line %lld: %s", table->path,
-                      (long long)table->line, reason);
+    return graft_fault_note(listing->dataset, GRAFT_ERROR_FORMAT, "%s, line %lld: %s", listing->path,
+                            (long long)listing->table.line, reason);
 }
 
-/* One field, unquoted in place; leaves `next` behind its separator. *last: it ends the line. */
-static char *read_field(struct table *table, bool *last)
-{
-    char *in = table->next;
-    char *const field = in < table->end && *in == '"' ? ++in : in;
-    char *out = in;
-    if (field != table->next) {
-        while (in < table->end && !(*in == '"' && !(in + 1 < table->end && in[1] == '"'))) {
-            in += *in == '"' ? 1 : 0; /* two quotes stand for one */
-            table->next_line += *in == '\n';
-            *out++ = *in++;
-        }
-        in += in < table->end ? 1 : 0;
-    }
-    while (in < table->end && *in != table->separator && *in != '\n') {
-        *out++ = *in++;
-    }
-    *last = in >= table->end || *in == '\n';
-    table->next_line += in < table->end && *in == '\n';
-    table->next = in < table->end ? in + 1 : in;
-    if (*last && out > field && out[-1] == '\r') {
-        out--;
-    }
-    *out = '\0'; /* there is room: a separator, or the zero behind the file */
-    return field;
-}
-
-/* The next line that is not empty; false at the end. */
-static bool read_line(struct table *table)
-{
-    while (table->next < table->end) {
-        bool last = false;
-        table->line = table->next_line;
-        table->count = 0;
-        while (!last) {
-            char *const field = read_field(table, &last);
-            if (table->count < COLUMNS) {
-                table->fields[table->count++] = field;
-            }
-        }
-        if (table->count > 1 || table->fields[0][0] != '\0') {
-            return true;
-        }
-    }
-    return false;
-}
-
-static int find_column(const struct table *table, const char *const *names)
+static int find_column(const struct graft_table *table, const char *const *names)
 {
     for (; *names; names++) {
         for (int i = 0; i < table->count; i++) {
@@ -98,87 +75,335 @@ static int find_column(const struct table *table, const char *const *names)
     return -1;
 }
 
-/* Columns by the names in the first line. False: that line is a picture already. */
-static bool find_columns(struct table *table)
+/* The names in the first row, for messages. */
+static const char *list_columns(const struct graft_table *table, char *text, size_t size)
 {
-    static const char *const paths[] = {"path",  "file",       "filename", "file_name", "filepath",
-                                        "image", "image_path", "img",      "picture",   "name",
-                                        "id",    "image_id",   NULL};
-    static const char *const labels[] = {"label",  "labels",  "class", "class_name", "category",
-                                         "target", "species", "breed", NULL};
-    static const char *const splits[] = {"split", "subset", "set", "part", NULL};
-    table->path_column = find_column(table, paths);
-    table->label_column = find_column(table, labels);
-    table->split_column = find_column(table, splits);
-    if (table->path_column >= 0 && table->label_column >= 0) {
+    size_t used = 0;
+    text[0] = '\0';
+    for (int i = 0; i < table->count && used + 1 < size; i++) {
+        const int length = snprintf(text + used, size - used, "%s%s", i > 0 ? ", " : "", table->fields[i]);
+        used += length > 0 ? (size_t)length : 0;
+    }
+    if (used >= size) {
+        text[graft_text_fit(text, size - 1)] = '\0';
+    }
+    return text;
+}
+
+/* A column that was asked for: its number from 1, or its name; *named: by name, so there is a row of names. */
+static enum graft_status find_asked(const struct listing *listing, const char *asked, int *column, bool *named)
+{
+    const struct graft_table *const table = &listing->table;
+    char text[512];
+    char *end = NULL;
+    const long number = strtol(asked, &end, 10);
+    if (*asked != '\0' && *end == '\0' && number >= 1 && number <= table->count) {
+        *column = (int)number - 1;
+        return GRAFT_OK;
+    }
+    *column = -1;
+    for (int pass = 0; pass < 2 && *column < 0; pass++) { /* exactly so, then in other case */
+        for (int i = 0; i < table->count && *column < 0; i++) {
+            const bool same = pass == 0 ? strcmp(table->fields[i], asked) == 0
+                                        : strcasecmp(table->fields[i], asked) == 0;
+            *column = same ? i : -1;
+        }
+    }
+    *named = *named || *column >= 0;
+    return *column >= 0 ? GRAFT_OK
+                        : graft_fail(listing->dataset->context, GRAFT_ERROR_ARGUMENT,
+                                     "%s has no column '%s'; it has %s (numbers count from 1)", listing->path,
+                                     asked, list_columns(table, text, sizeof text));
+}
+
+static bool is_regular(const char *path, int *code)
+{
+    struct stat facts;
+    if (stat(path, &facts) != 0) {
+        *code = errno == ENOENT || errno == ENOTDIR || errno == ENAMETOOLONG ? 0 : errno;
+        return false;
+    }
+    return S_ISREG(facts.st_mode);
+}
+
+/* The picture that a cell means, relative to the table's folder; *code: why it could not be looked for. */
+static bool try_path(const struct listing *listing, const char *cell, size_t base, size_t ending,
+                     char path[GRAFT_PATH_LIMIT], int *code)
+{
+    char full[2 * GRAFT_PATH_LIMIT];
+    const bool absolute = cell[0] == '/';
+    if (absolute && base > 0) {
+        return false;
+    }
+    const int length = snprintf(path, GRAFT_PATH_LIMIT, "%s%s%s", bases[base], cell, endings[ending]);
+    if (length >= GRAFT_PATH_LIMIT) {
+        return false;
+    }
+    snprintf(full, sizeof full, "%s%s%s", absolute ? "" : listing->source->path, absolute ? "" : "/", path);
+    return is_regular(full, code);
+}
+
+static bool find_picture(struct listing *listing, const char *cell, char path[GRAFT_PATH_LIMIT], int *code)
+{
+    const size_t most = graft_path_is_picture(cell) ? 1 : ENDINGS;
+    *code = 0;
+    if (listing->ending < most && try_path(listing, cell, listing->base, listing->ending, path, code)) {
         return true;
     }
-    table->path_column = 0;
-    table->label_column = 1;
-    table->split_column = -1;
+    for (size_t base = 0; base < BASES && *code == 0; base++) {
+        for (size_t ending = 0; ending < most && *code == 0; ending++) {
+            if (try_path(listing, cell, base, ending, path, code)) {
+                listing->base = base;
+                listing->ending = ending;
+                return true;
+            }
+        }
+    }
     return false;
 }
 
-static enum graft_status add_picture(struct table *table)
+static bool find_cell(struct listing *listing, const char *cell, char path[GRAFT_PATH_LIMIT], int *code)
 {
-    struct graft_dataset *const dataset = table->dataset;
-    const int most = table->label_column > table->path_column ? table->label_column : table->path_column;
-    if (table->count <= most) {
-        return malformed(table, "path and label are expected, separated by a comma");
+    char slashes[GRAFT_PATH_LIMIT];
+    while (cell[0] == '.' && cell[1] == '/') {
+        cell += 2;
     }
-    const char *const path = table->fields[table->path_column];
-    const char *const label = table->fields[table->label_column];
-    if (path[0] == '\0' || label[0] == '\0') {
-        return malformed(table, "path or label is empty");
+    if (find_picture(listing, cell, path, code)) {
+        return true;
     }
-    uint8_t split = table->split == GRAFT_NO_SPLIT ? GRAFT_SPLIT_TRAIN : table->split;
-    if (table->split_column >= 0 && table->split_column < table->count) {
-        const char *const name = table->fields[table->split_column];
-        split = graft_split_find(name, strlen(name));
-        if (split == GRAFT_NO_SPLIT) {
-            return malformed(table, "the split is none of train, val and test");
+    if (*code != 0 || !strchr(cell, '\\') || strlen(cell) >= sizeof slashes) {
+        return false;
+    }
+    snprintf(slashes, sizeof slashes, "%s", cell); /* a table written on Windows */
+    for (char *at = slashes; (at = strchr(at, '\\')) != NULL;) {
+        *at = '/';
+    }
+    return find_picture(listing, slashes, path, code);
+}
+
+/* The one column that is left for the label: the only one that is not taken, or that has "label" in its name. */
+static int guess_label(const struct listing *listing)
+{
+    const struct graft_table *const table = &listing->table;
+    int free_column = -1, named = -1, free_count = 0, named_count = 0;
+    for (int i = 0; i < table->count; i++) {
+        bool taken = i == listing->path_column || i == listing->split_column;
+        for (int s = 0; s < GRAFT_SPLIT_COUNT; s++) {
+            taken = taken || i == listing->flag_columns[s];
         }
+        if (taken) {
+            continue;
+        }
+        free_column = i;
+        free_count++;
+        if (strcasestr(table->fields[i], "label") || strcasestr(table->fields[i], "class")) {
+            named = i;
+            named_count++;
+        }
+    }
+    return named_count == 1 ? named : free_count == 1 ? free_column : -1;
+}
+
+static enum graft_status unknown_column(const struct listing *listing, const char *what)
+{
+    char text[512];
+    return graft_fail(listing->dataset->context, GRAFT_ERROR_FORMAT,
+                      "%s, line %lld: none of the columns %s is known as the %s; name it with --column-%s",
+                      listing->path, (long long)listing->table.line,
+                      list_columns(&listing->table, text, sizeof text), what, what);
+}
+
+/* Columns by the names in the first row. *header: that row is one of names. */
+static enum graft_status find_columns(struct listing *listing, bool *header)
+{
+    const struct graft_dataset_options *const options = &listing->dataset->options;
+    const struct graft_table *const table = &listing->table;
+    char path[GRAFT_PATH_LIMIT];
+    int code = 0;
+    bool named = false;
+    enum graft_status status = GRAFT_OK;
+    listing->path_column = find_column(table, path_names);
+    listing->label_column = find_column(table, label_names);
+    listing->split_column = find_column(table, split_names);
+    for (int s = 0; s < GRAFT_SPLIT_COUNT; s++) {
+        listing->flag_columns[s] = find_column(table, flag_names[s]);
+    }
+    if (options->column_path) {
+        status = find_asked(listing, options->column_path, &listing->path_column, &named);
+    }
+    if (status == GRAFT_OK && options->column_label) {
+        status = find_asked(listing, options->column_label, &listing->label_column, &named);
+    }
+    if (status == GRAFT_OK && options->column_split) {
+        status = find_asked(listing, options->column_split, &listing->split_column, &named);
+    }
+    if (status != GRAFT_OK) {
+        return status;
+    }
+    const char *const first = table->fields[options->column_path ? listing->path_column : 0];
+    const bool picture =
+        find_cell(listing, first, path, &code) || strchr(first, '/') || graft_path_is_picture(first);
+    *header = named || !picture;
+    if (!*header) { /* no names: the first row is a picture */
+        listing->path_column = options->column_path ? listing->path_column : 0;
+        listing->label_column = options->column_label ? listing->label_column
+                                : table->count > 1    ? listing->path_column == 1 ? 0 : 1
+                                                      : -1;
+        listing->split_column = options->column_split ? listing->split_column : -1;
+        for (int s = 0; s < GRAFT_SPLIT_COUNT; s++) {
+            listing->flag_columns[s] = -1;
+        }
+        return GRAFT_OK;
+    }
+    if (listing->path_column < 0) {
+        return unknown_column(listing, "path");
+    }
+    if (listing->label_column < 0 || listing->label_column == listing->path_column) {
+        listing->label_column = guess_label(listing);
+    }
+    listing->no_labels = listing->label_column < 0 && listing->may_lack;
+    return listing->label_column < 0 && !options->unlabelled && !listing->no_labels ? unknown_column(listing, "label")
+                                                                                    : GRAFT_OK;
+}
+
+/* 1: yes, 0: no, −1: neither. */
+static int truth(const char *text)
+{
+    static const char *const yes[] = {"1", "true", "yes", "t", "y", "1.0"};
+    static const char *const no[] = {"", "0", "false", "no", "f", "n", "0.0"};
+    for (size_t i = 0; i < sizeof yes / sizeof yes[0]; i++) {
+        if (strcasecmp(text, yes[i]) == 0) {
+            return 1;
+        }
+    }
+    for (size_t i = 0; i < sizeof no / sizeof no[0]; i++) {
+        if (strcasecmp(text, no[i]) == 0) {
+            return 0;
+        }
+    }
+    return -1;
+}
+
+static const char *cell(const struct listing *listing, int column)
+{
+    return column >= 0 && column < listing->table.count ? listing->table.fields[column] : "";
+}
+
+/* The split of the row; a text if what stands there is none. */
+static const char *row_split(const struct listing *listing, uint8_t *split)
+{
+    *split = listing->split == GRAFT_NO_SPLIT ? GRAFT_SPLIT_TRAIN : listing->split;
+    if (listing->split_column >= 0 && listing->split_column < listing->table.count) {
+        const char *const name = cell(listing, listing->split_column);
+        *split = graft_split_find(name, strlen(name));
+        return *split == GRAFT_NO_SPLIT ? "the split is none of train, val and test" : NULL;
+    }
+    for (int s = GRAFT_SPLIT_TEST; s >= GRAFT_SPLIT_TRAIN; s--) { /* test before val before train */
+        if (listing->flag_columns[s] < 0) {
+            continue;
+        }
+        const int yes = truth(cell(listing, listing->flag_columns[s]));
+        if (yes < 0) {
+            return "yes or no (true, false, 1, 0) is expected in the column that tells the part";
+        }
+        if (yes > 0 || s == GRAFT_SPLIT_TRAIN) {
+            *split = yes > 0 ? (uint8_t)s : GRAFT_SPLIT_VAL;
+            return NULL;
+        }
+    }
+    return NULL;
+}
+
+static enum graft_status missing_picture(const struct listing *listing, const char *path, int code)
+{
+    struct graft_context *const context = listing->dataset->context;
+    if (code != 0) {
+        return graft_fail(context, GRAFT_ERROR_IO, "%s, line %lld: cannot look for '%s': %s", listing->path,
+                          (long long)listing->table.line, path, strerror(code));
+    }
+    return graft_fail(context, GRAFT_ERROR_NOT_FOUND,
+                      "%s, line %lld: there is no file %s%s%s, nor one below train/ or images/; paths are "
+                      "relative to the table's folder",
+                      listing->path, (long long)listing->table.line, path[0] == '/' ? "" : listing->source->path,
+                      path[0] == '/' ? "" : "/", path);
+}
+
+/* Why the picture of this row will not be there. */
+static const char *keep_missing(const struct listing *listing)
+{
+    char text[GRAFT_PATH_LIMIT + 128];
+    const int length = snprintf(text, sizeof text, "there is no such file; it stands in line %lld of %s",
+                                (long long)listing->table.line, listing->path);
+    return graft_names_add(listing->dataset, text, (size_t)length);
+}
+
+static enum graft_status add_picture(struct listing *listing)
+{
+    struct graft_dataset *const dataset = listing->dataset;
+    const bool unlabelled = dataset->options.unlabelled;
+    const char *const name = cell(listing, listing->path_column);
+    const char *const label = unlabelled ? "" : cell(listing, listing->label_column);
+    char path[GRAFT_PATH_LIMIT];
+    uint8_t split = GRAFT_NO_SPLIT;
+    int code = 0;
+    const char *const no_split = row_split(listing, &split);
+    if (listing->table.count == 1 && !unlabelled) {
+        return wrong_row(listing, "path and label are expected, separated by a comma");
+    }
+    if (name[0] == '\0' || (label[0] == '\0' && !unlabelled)) {
+        return wrong_row(listing, name[0] == '\0' ? "the path is empty" : "the label is empty");
+    }
+    if (no_split) {
+        return wrong_row(listing, no_split);
+    }
+    const bool found = find_cell(listing, name, path, &code);
+    if (!found && (code != 0 || !dataset->options.keep_damaged)) {
+        return missing_picture(listing, name, code);
     }
     struct graft_entry *const entry = graft_entry_add(dataset);
     if (!entry) {
         return GRAFT_ERROR_MEMORY;
     }
-    entry->path = graft_names_add(dataset, path, strlen(path));
-    entry->class_name = graft_names_add(dataset, label, strlen(label));
-    if (!entry->path || !entry->class_name) {
+    const char *const kept = found ? path : name;
+    entry->path = graft_names_add(dataset, kept, strlen(kept));
+    entry->class_name = unlabelled ? "" : graft_names_add_utf8(dataset, label, strlen(label));
+    entry->fault = found ? NULL : keep_missing(listing);
+    if (!entry->path || !entry->class_name || (!found && !entry->fault)) {
         return GRAFT_ERROR_MEMORY;
     }
-    entry->number = table->line;
-    entry->source = table->source;
+    entry->number = listing->table.line;
+    entry->source = listing->source_number;
     entry->split = split;
-    char full[GRAFT_PATH_LIMIT];
-    struct stat facts;
-    graft_entry_name(dataset, entry, full, sizeof full);
-    const bool there = stat(full, &facts) == 0;
-    if (!there && errno != ENOENT && errno != ENOTDIR) {
-        return graft_fail(dataset->context, GRAFT_ERROR_IO, "%s, line %lld: cannot look at '%s': %s", table->path,
-                          (long long)table->line, full, strerror(errno));
-    }
-    if (!there || !S_ISREG(facts.st_mode)) {
-        return graft_fail(dataset->context, GRAFT_ERROR_NOT_FOUND,
-                          "%s, line %lld: there is no file %s; paths are relative to the table's folder",
-                          table->path, (long long)table->line, full);
-    }
     return GRAFT_OK;
 }
 
-static char guess_separator(const char *text, const char *end)
+static enum graft_status read_rows(struct listing *listing)
 {
-    size_t commas = 0, semicolons = 0, tabs = 0;
-    for (; text < end && *text != '\n'; text++) {
-        commas += *text == ',';
-        semicolons += *text == ';';
-        tabs += *text == '\t';
+    bool header = false;
+    enum graft_status status = GRAFT_OK;
+    if (!graft_table_next(&listing->table)) {
+        return graft_fail(listing->dataset->context, GRAFT_ERROR_FORMAT,
+                          "%s is empty; path and label are expected", listing->path);
     }
-    return commas > 0 ? ',' : semicolons > 0 ? ';' : tabs > 0 ? '\t' : ',';
+    if (listing->table.wrong) {
+        return graft_fail(listing->dataset->context, GRAFT_ERROR_FORMAT, "%s, line %lld: %s", listing->path,
+                          (long long)listing->table.line, listing->table.wrong);
+    }
+    status = find_columns(listing, &header);
+    if (status == GRAFT_OK && listing->no_labels) {
+        graft_log(listing->dataset->context, GRAFT_LOG_REMARK, "%s has no labels and is left out", listing->path);
+        return GRAFT_OK;
+    }
+    if (status == GRAFT_OK && !header) {
+        status = add_picture(listing);
+    }
+    while (status == GRAFT_OK && graft_table_next(&listing->table)) {
+        status = listing->table.wrong ? wrong_row(listing, listing->table.wrong) : add_picture(listing);
+    }
+    return status;
 }
 
-static enum graft_status list_table(struct graft_dataset *dataset, const char *path, uint8_t split)
+static enum graft_status list_table(struct graft_dataset *dataset, const char *path, uint8_t split, bool may_lack)
 {
     char folder[GRAFT_PATH_LIMIT];
     snprintf(folder, sizeof folder, "%s", path);
@@ -188,32 +413,17 @@ static enum graft_status list_table(struct graft_dataset *dataset, const char *p
     if (!source) {
         return GRAFT_ERROR_MEMORY;
     }
-    struct table table = {.dataset = dataset,
-                          .path = path,
-                          .source = (uint8_t)(dataset->source_count - 1),
-                          .split = split,
-                          .next_line = 1};
-    char *data = NULL;
-    size_t size = 0;
-    enum graft_status status = graft_file_read(dataset->context, path, TABLE_LIMIT, &data, &size);
-    if (status != GRAFT_OK) {
-        return status;
+    struct listing listing = {.dataset = dataset,
+                              .path = path,
+                              .source = source,
+                              .source_number = (uint8_t)(dataset->source_count - 1),
+                              .split = split,
+                              .may_lack = may_lack};
+    enum graft_status status = graft_table_open(dataset->context, path, &listing.table);
+    if (status == GRAFT_OK) {
+        status = read_rows(&listing);
     }
-    table.next = size >= 3 && memcmp(data, "\xef\xbb\xbf", 3) == 0 ? data + 3 : data;
-    table.end = data + size;
-    table.separator = guess_separator(table.next, table.end);
-    if (memchr(data, '\0', size)) {
-        status = graft_fail(dataset->context, GRAFT_ERROR_FORMAT, "%s is not a text file", path);
-    } else if (!read_line(&table)) {
-        status = graft_fail(dataset->context, GRAFT_ERROR_FORMAT, "%s is empty; path and label are expected",
-                            path);
-    } else if (!find_columns(&table)) {
-        status = add_picture(&table);
-    }
-    while (status == GRAFT_OK && read_line(&table)) {
-        status = add_picture(&table);
-    }
-    graft_release(dataset->context, data);
+    graft_table_close(dataset->context, &listing.table);
     return status;
 }
 
@@ -230,7 +440,8 @@ static bool is_table(const char *path, const struct stat *facts)
     if (S_ISDIR(facts->st_mode)) {
         return exists(path, "labels.csv", file) || exists(path, "train.csv", file);
     }
-    return S_ISREG(facts->st_mode) && (graft_text_ends(path, ".csv") || graft_text_ends(path, ".tsv"));
+    return S_ISREG(facts->st_mode) && (graft_text_ends(path, ".csv") || graft_text_ends(path, ".tsv") ||
+                                       graft_text_ends(path, ".CSV"));
 }
 
 /* A table for everything, or one for each split. */
@@ -239,23 +450,21 @@ static enum graft_status list_tables(struct graft_dataset *dataset, const char *
     static const struct {
         const char *name;
         uint8_t split;
-    } tables[] = {{"train.csv", GRAFT_SPLIT_TRAIN},
-                  {"val.csv", GRAFT_SPLIT_VAL},
-                  {"valid.csv", GRAFT_SPLIT_VAL},
-                  {"validation.csv", GRAFT_SPLIT_VAL},
-                  {"test.csv", GRAFT_SPLIT_TEST}};
+    } tables[] = {{"train.csv", GRAFT_SPLIT_TRAIN},    {"val.csv", GRAFT_SPLIT_VAL},
+                  {"valid.csv", GRAFT_SPLIT_VAL},      {"dev.csv", GRAFT_SPLIT_VAL},
+                  {"validation.csv", GRAFT_SPLIT_VAL}, {"test.csv", GRAFT_SPLIT_TEST}};
     char file[GRAFT_PATH_LIMIT];
     struct stat facts;
     enum graft_status status = GRAFT_OK;
     if (stat(path, &facts) != 0 || !S_ISDIR(facts.st_mode)) {
-        return list_table(dataset, path, split);
+        return list_table(dataset, path, split, false);
     }
     if (exists(path, "labels.csv", file)) {
-        return list_table(dataset, file, split);
+        return list_table(dataset, file, split, false);
     }
     for (size_t i = 0; status == GRAFT_OK && i < sizeof tables / sizeof tables[0]; i++) {
         if (exists(path, tables[i].name, file)) {
-            status = list_table(dataset, file, split == GRAFT_NO_SPLIT ? tables[i].split : split);
+            status = list_table(dataset, file, split == GRAFT_NO_SPLIT ? tables[i].split : split, i > 0);
         }
     }
     return status;
