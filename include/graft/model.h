@@ -35,6 +35,8 @@ struct graft_model_info {
     const char *source; /* whose names, layout and preprocessing: "torchvision" … */
     int32_t channels;   /* of the input: 3 or 1 */
     int32_t classes;    /* of the published weights */
+    bool bgr; /* published weights take channels in reverse order: their first convolution is turned when
+                 they are read, and the network takes red, green, blue */
     struct graft_model_preprocess preprocess;
 };
 

@@ -38,6 +38,10 @@ GRAFT_API GRAFT_MUST_CHECK enum graft_status graft_model_load_weights(const stru
                                                                       bool skip_head,
                                                                       struct graft_weights_report *report);
 
+/* How many classes the set's head has, by the outputs of the network's last layer; 0: it has none. */
+GRAFT_API int64_t graft_model_count_classes(const struct graft_model *model,
+                                            const struct graft_tensor_set *set);
+
 /* Adds all parameters and running statistics of the model to the set, in PyTorch's order, names and layout,
  * as f32. GRAFT_ERROR_ARGUMENT (a name is taken), GRAFT_ERROR_MEMORY, GRAFT_ERROR_DEVICE. */
 GRAFT_API GRAFT_MUST_CHECK enum graft_status graft_model_store_weights(const struct graft_model *model,

@@ -61,6 +61,66 @@ static void convert(const struct graft_model_parameter *p, bool from_source, con
         graft_layout_transpose(outer, pixels, channels, 4, from, to);
 }
 
+/* The shape that a file by that convention gives the parameter; Keras' kernels end in the output channels,
+ * but for depthwise ones. */
+static struct graft_shape stored_shape(const struct graft_model_parameter *p,
+                                       const struct graft_weight_names *names)
+{
+    const struct graft_shape *const s = &p->shape;
+    if (!names->keras || p->layout == GRAFT_LAYOUT_VECTOR)
+        return p->source_shape;
+    if (p->layout == GRAFT_LAYOUT_DENSE)
+        return graft_shape_of(2, s->dim[1], s->dim[0]);
+    return s->dim[3] == 1 ? graft_shape_of(4, s->dim[1], s->dim[2], s->dim[0], s->dim[3])
+                          : graft_shape_of(4, s->dim[1], s->dim[2], s->dim[3], s->dim[0]);
+}
+
+/* Dimensions of 1 before the others do not matter: a dense layer may be written as a 1×1 convolution. With
+ * one input channel a kernel lies in memory as a depthwise one does. */
+static bool fits(const struct graft_shape *stored, const struct graft_model_parameter *p,
+                 const struct graft_weight_names *names)
+{
+    const struct graft_shape expected = stored_shape(p, names);
+    if (graft_shape_equal(stored, &expected))
+        return true;
+    if (!names->keras || p->layout == GRAFT_LAYOUT_VECTOR)
+        return false;
+    if (p->layout == GRAFT_LAYOUT_CONV)
+        return stored->rank == 4 && expected.dim[3] == 1 && stored->dim[0] == expected.dim[0] &&
+               stored->dim[1] == expected.dim[1] && stored->dim[2] == 1 && stored->dim[3] == expected.dim[2];
+    for (int i = 0; i + 2 < stored->rank; ++i) {
+        if (stored->dim[i] != 1)
+            return false;
+    }
+    return stored->rank > 2 && stored->dim[stored->rank - 2] == expected.dim[0] &&
+           stored->dim[stored->rank - 1] == expected.dim[1];
+}
+
+/* [o, h, w, 3] with the channels turned: blue, green, red to red, green, blue. */
+static void turn_channels(const struct graft_model_parameter *p, float *data)
+{
+    for (int64_t i = 0; i < graft_shape_count(&p->shape); i += 3) {
+        const float first = data[i];
+        data[i] = data[i + 2];
+        data[i + 2] = first;
+    }
+}
+
+/* From a file's layout to ours. */
+static void convert_stored(const struct graft_model *model, const struct graft_model_parameter *p,
+                           const struct graft_weight_names *names, const float *from, float *to)
+{
+    if (!names->keras) {
+        convert(p, true, from, to);
+        return;
+    }
+    const int64_t outputs = p->layout == GRAFT_LAYOUT_VECTOR ? 1 : p->shape.dim[0];
+    graft_layout_transpose(1, graft_shape_count(&p->shape) / outputs, outputs, 4, from, to);
+    if (model->info->bgr && p == &model->parameters[0] && p->layout == GRAFT_LAYOUT_CONV &&
+        p->shape.dim[3] == 3)
+        turn_channels(p, to);
+}
+
 /* ---- loading */
 
 /* How many parameters are to be loaded: without the head's they are the first ones. */
@@ -108,13 +168,13 @@ static enum graft_status check(const struct graft_model *model, const struct gra
         const struct graft_named_tensor *const tensor = graft_weight_names_find(convention, model, set, i);
         if (!tensor) {
             names_add(&missing, p->name);
-        } else if (tensor->desc.dtype != GRAFT_DTYPE_F32 ||
-                   !graft_shape_equal(&tensor->desc.shape, &p->source_shape)) {
+        } else if (tensor->desc.dtype != GRAFT_DTYPE_F32 || !fits(&tensor->desc.shape, p, convention)) {
+            const struct graft_shape expected = stored_shape(p, convention);
             char text[NAMES_SIZE], has[64], needs[64];
             (void)snprintf(text, sizeof text, "%.80s %s %s instead of f32 %s", p->name,
                            graft_dtype_name(tensor->desc.dtype),
                            graft_shape_format(&tensor->desc.shape, has, sizeof has),
-                           graft_shape_format(&p->source_shape, needs, sizeof needs));
+                           graft_shape_format(&expected, needs, sizeof needs));
             names_add(&misshaped, text);
         }
     }
@@ -139,7 +199,8 @@ static enum graft_status check(const struct graft_model *model, const struct gra
 }
 
 static enum graft_status load(const struct graft_model *model, const struct graft_model_parameter *p,
-                              const float *source, struct graft_variables *variables)
+                              const struct graft_weight_names *names, const float *source,
+                              struct graft_variables *variables)
 {
     struct graft_context *const context = graft_graph_context(model->graph);
     const struct graft_desc *const desc = graft_graph_desc(model->graph, p->value);
@@ -149,7 +210,7 @@ static enum graft_status load(const struct graft_model *model, const struct graf
         desc->dtype == GRAFT_DTYPE_F64 ? graft_allocate_raw(context, count, sizeof *wide) : NULL;
     enum graft_status status = GRAFT_ERROR_MEMORY;
     if (data && (wide || desc->dtype != GRAFT_DTYPE_F64)) {
-        convert(p, true, source, data);
+        convert_stored(model, p, names, source, data);
         for (size_t i = 0; wide && i < count; ++i)
             wide[i] = (double)data[i];
         status = graft_variables_write(variables, p->name, wide ? (const void *)wide : data,
@@ -175,10 +236,26 @@ enum graft_status graft_model_load_weights(const struct graft_model *model, stru
     const int count = wanted(model, skip_head);
     for (int i = 0; !status && i < count; ++i) {
         const struct graft_model_parameter *const p = &model->parameters[i];
-        status = load(model, p, graft_weight_names_find(&convention, model, set, i)->data, variables);
+        status =
+            load(model, p, &convention, graft_weight_names_find(&convention, model, set, i)->data, variables);
         report->loaded += !status;
     }
     return status;
+}
+
+int64_t graft_model_count_classes(const struct graft_model *model, const struct graft_tensor_set *set)
+{
+    const struct graft_weight_names names = graft_weight_names_choose(model, set);
+    for (int i = model->parameter_count - 1; i >= 0; --i) {
+        if (model->parameters[i].state)
+            continue;
+        const struct graft_named_tensor *const tensor = graft_weight_names_find(&names, model, set, i);
+        const struct graft_shape *const shape = tensor ? &tensor->desc.shape : NULL;
+        if (shape && shape->rank > 0)
+            return names.keras ? shape->dim[shape->rank - 1] : shape->dim[0];
+        break;
+    }
+    return 0;
 }
 
 /* ---- storing */

@@ -7,6 +7,7 @@
 #include "io/weight_names.h"
 
 #include "base/text.h"
+#include "io/keras.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -91,15 +92,73 @@ static bool efficientnet_pytorch(const struct graft_model *model, int parameter,
                               theirs, rest) > 0;
 }
 
+/* Whether a convolution is depthwise: one input channel for each output channel. */
+static bool is_depthwise(const struct graft_model_parameter *parameter)
+{
+    return parameter->layout == GRAFT_LAYOUT_CONV && parameter->shape.dim[3] == 1;
+}
+
+/* "conv1.weight" → "conv1/kernel"; normalization has gamma and beta. */
+static bool keras_name(const struct graft_model *model, int parameter, const char *depthwise, char *name)
+{
+    const struct graft_model_parameter *const p = &model->parameters[parameter];
+    const char *const dot = strrchr(p->name, '.');
+    const bool normalized =
+        parameter + 1 < model->parameter_count && graft_text_ends(p[1].name, ".running_mean");
+    const char *const kernel = is_depthwise(p) ? depthwise : "kernel";
+    if (!dot)
+        return false;
+    const char *const theirs = strcmp(dot, ".weight") == 0
+                                   ? (p->layout == GRAFT_LAYOUT_VECTOR ? "gamma" : kernel)
+                               : strcmp(dot, ".bias") == 0         ? (normalized ? "beta" : "bias")
+                               : strcmp(dot, ".running_mean") == 0 ? "moving_mean"
+                                                                   : "moving_variance";
+    return snprintf(name, GRAFT_WEIGHT_NAME_SIZE, "%.*s/%s", (int)(dot - p->name), p->name, theirs) > 0;
+}
+
+static bool keras3(const struct graft_model *model, int parameter, char *name)
+{
+    return keras_name(model, parameter, "kernel", name);
+}
+
+static bool keras2(const struct graft_model *model, int parameter, char *name)
+{
+    return keras_name(model, parameter, "depthwise_kernel", name);
+}
+
 static const struct {
     const char *family; /* NULL: all */
+    bool keras;         /* of files that Keras wrote */
     bool (*rename)(const struct graft_model *model, int parameter, char *name);
 } conventions[] = {
-    {NULL, same},
-    {"efficientnet_lite", efficientnet_pytorch},
+    {NULL, false, same},
+    {"efficientnet_lite", false, efficientnet_pytorch},
+    {NULL, true, keras3},
+    {NULL, true, keras2},
 };
 
 /* ---- */
+
+static bool is_name_of_trunk(const struct graft_weight_names *names, const struct graft_model *model,
+                             const char *tensor)
+{
+    char name[GRAFT_WEIGHT_NAME_SIZE];
+    for (int i = 0; i < model->parameter_count && model->parameters[i].stage < model->stage_count - 1; ++i) {
+        if (conventions[names->convention].rename(model, i, name) && strcmp(name, tensor) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* The last tensor with that ending: a new head on another's trunk has a name of its own. */
+static const struct graft_named_tensor *last_of(const struct graft_tensor_set *set, const char *ending)
+{
+    for (size_t i = graft_tensor_set_count(set); i-- > 0;) {
+        if (graft_text_ends(graft_tensor_set_at(set, i)->name, ending))
+            return graft_tensor_set_at(set, i);
+    }
+    return NULL;
+}
 
 const struct graft_named_tensor *graft_weight_names_find(const struct graft_weight_names *names,
                                                          const struct graft_model *model,
@@ -109,7 +168,16 @@ const struct graft_named_tensor *graft_weight_names_find(const struct graft_weig
     if (!conventions[names->convention].rename(model, parameter, name))
         return NULL;
     (void)snprintf(full, sizeof full, "%s%s", names->prefix, name);
-    return graft_tensor_set_find(set, full);
+    const struct graft_named_tensor *const tensor = graft_tensor_set_find(set, full);
+    const bool of_head = model->parameters[parameter].stage == model->stage_count - 1;
+    if (tensor || !names->keras || !of_head)
+        return tensor;
+    const char *const weight = strrchr(name, '/');
+    const struct graft_named_tensor *const last = weight ? last_of(set, weight) : NULL;
+    /* It must be no layer of the trunk. */
+    const bool known = last && graft_text_starts(last->name, names->prefix) &&
+                       is_name_of_trunk(names, model, last->name + strlen(names->prefix));
+    return known ? NULL : last;
 }
 
 static int count_found(const struct graft_weight_names *names, const struct graft_model *model,
@@ -121,11 +189,12 @@ static int count_found(const struct graft_weight_names *names, const struct graf
     return found;
 }
 
-/* The prefix of a tensor that ends in the name, at a dot. */
+/* The prefix of a tensor that ends in the name, at a dot or slash. */
 static bool take_prefix(const char *tensor, const char *name, char *prefix)
 {
     const size_t length = strlen(tensor), tail = strlen(name);
-    if (length <= tail || length - tail >= GRAFT_WEIGHT_NAME_SIZE || tensor[length - tail - 1] != '.' ||
+    if (length <= tail || length - tail >= GRAFT_WEIGHT_NAME_SIZE ||
+        (tensor[length - tail - 1] != '.' && tensor[length - tail - 1] != '/') ||
         strcmp(tensor + length - tail, name) != 0)
         return false;
     memcpy(prefix, tensor, length - tail);
@@ -158,18 +227,21 @@ static int try_prefixes(struct graft_weight_names *names, const struct graft_mod
 struct graft_weight_names graft_weight_names_choose(const struct graft_model *model,
                                                     const struct graft_tensor_set *set)
 {
-    struct graft_weight_names best = {0};
+    const char *const convention = graft_tensor_set_text(set, GRAFT_KEY_CONVENTION);
+    const bool keras = convention && strcmp(convention, "keras") == 0;
+    struct graft_weight_names best = {.keras = keras};
     int most = -1;
     for (size_t c = 0; c < COUNT(conventions); ++c) {
-        if (conventions[c].family && strcmp(conventions[c].family, model->info->family) != 0)
+        if (conventions[c].keras != keras ||
+            (conventions[c].family && strcmp(conventions[c].family, model->info->family) != 0))
             continue;
-        struct graft_weight_names names = {.convention = (int)c};
+        struct graft_weight_names names = {.convention = (int)c, .keras = keras};
         int found = count_found(&names, model, set);
         /* By the first and by the last parameter of the trunk: a head may have another name. */
         const int last =
             model->stage_count > 1 ? model->stages[model->stage_count - 1].first_parameter - 1 : 0;
         for (int k = 0; k < 2 && found < model->parameter_count && model->parameter_count > 0; ++k) {
-            struct graft_weight_names prefixed = {.convention = (int)c};
+            struct graft_weight_names prefixed = {.convention = (int)c, .keras = keras};
             const int more = try_prefixes(&prefixed, model, set, k == 0 || last < 0 ? 0 : last);
             if (more > found) {
                 found = more;

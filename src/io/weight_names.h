@@ -10,6 +10,7 @@ enum { GRAFT_WEIGHT_NAME_SIZE = 256 };
 
 struct graft_weight_names {
     int convention; /* a row of the table in weight_names.c */
+    bool keras;     /* layouts are Keras': see GRAFT_KEY_CONVENTION */
     char prefix[GRAFT_WEIGHT_NAME_SIZE];
 };
 

@@ -178,7 +178,7 @@ static void pads(const struct graft_conv *conv, int64_t size, int32_t *before, i
     const int64_t kernel = conv->kernel ? conv->kernel : 1, stride = conv->stride ? conv->stride : 1;
     const int64_t all = graft_max_i64((graft_ceil_div(size, stride) - 1) * stride + kernel - size, 0);
     *before = conv->same ? (int32_t)(all / 2) : conv->pad;
-    *behind = conv->same ? (int32_t)(all - all / 2) : conv->pad;
+    *behind = conv->same ? (int32_t)(all - all / 2) : conv->pad + conv->pad_behind;
 }
 
 int graft_layer_conv(struct graft_layers *b, int x, const char *name, struct graft_conv conv)

@@ -28,6 +28,7 @@ struct graft_zoo_config {
     int version;     /* squeezenet: 0 or 1 for 1.0, 1.1; efficientnet_lite: 0 to 4 */
     int groups;      /* resnet: of the 3×3 convolutions; 0: 1 */
     int group_width; /* resnet: channels of a group in the first stage; 0: 64 */
+    int width;       /* keras_mobilenet, keras_mobilenet_v2: of the layers, in percent */
     bool bottleneck; /* resnet */
     bool batch_norm; /* vgg */
     bool tensorflow; /* efficientnet_lite: padding and epsilon of the published weights */
@@ -73,6 +74,7 @@ void graft_layers_scope(struct graft_layers *b, const char *format, ...) GRAFT_P
 /* Zero means 1 for kernel, stride and groups, 0 for pad. `channels`: of the output. */
 struct graft_conv {
     int channels, kernel, stride, pad, groups;
+    int pad_behind; /* in addition to `pad`, below and on the right */
     bool bias;
     bool same; /* instead of `pad`: TensorFlow's padding, by which the output has ⌈size / stride⌉ places; the larger
                   half of it comes last */

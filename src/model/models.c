@@ -15,6 +15,15 @@
                    .mean = {0.485f, 0.456f, 0.406f}, \
                    .std = {0.229f, 0.224f, 0.225f},  \
                    .ignore_orientation = true}
+/* Pictures as 0..255 less the mean of ImageNet; published weights take blue before green and red. */
+#define CAFFE(side)                                                                     \
+    .channels = 3, .classes = 1000, .bgr = true,                                        \
+    .preprocess = {.resize_short_side = 256,                                            \
+                   .filter = "bilinear",                                                \
+                   .crop = side,                                                        \
+                   .mean = {123.68f / 255.0f, 116.779f / 255.0f, 103.939f / 255.0f},    \
+                   .std = {1.0f / 255.0f, 1.0f / 255.0f, 1.0f / 255.0f},                \
+                   .ignore_orientation = true}
 /* mean and deviation 0.5: pictures in −1..1 */
 #define TENSORFLOW(short_side, side)                 \
     .channels = 3, .classes = 1000,                  \

@@ -61,7 +61,7 @@ static enum graft_status find_weights(struct graft_context *context,
     return path->failed ? GRAFT_ERROR_MEMORY : GRAFT_OK;
 }
 
-/* How many classes weights without a card have: the first dimension of the network's last tensor. */
+/* How many classes weights without a card have; as published where they do not say. */
 static enum graft_status count_classes(struct graft_context *context, const char *network,
                                        const struct graft_tensor_set *set, int64_t *classes)
 {
@@ -69,16 +69,9 @@ static enum graft_status count_classes(struct graft_context *context, const char
     const enum graft_status status = graft_model_open(context, network, NULL, &model);
     if (status != GRAFT_OK)
         return status;
-    *classes = model->classes;
-    for (int p = model->parameter_count - 1; p >= 0; p--) {
-        const struct graft_model_parameter *const last = &model->parameters[p];
-        if (last->state)
-            continue;
-        const struct graft_named_tensor *const tensor = graft_tensor_set_find(set, last->name);
-        if (tensor && tensor->desc.shape.rank > 0 && tensor->desc.shape.dim[0] > 0)
-            *classes = tensor->desc.shape.dim[0];
-        break;
-    }
+    *classes = graft_model_count_classes(model, set);
+    if (*classes == 0)
+        *classes = model->classes;
     graft_model_close(&model);
     return GRAFT_OK;
 }

@@ -53,6 +53,29 @@ void test_formula_tensor(const char *network, const char *tensor, const struct g
         data[i] = (float)(base + scale * u(h, (uint64_t)i));
 }
 
+void test_formula_keras(const char *path, const struct graft_shape *shape, float *data)
+{
+    const uint64_t h = hash(path);
+    const int64_t count = graft_shape_count(shape);
+    const bool depthwise = strstr(path, "_dw_") || strstr(path, "depthwise");
+    double base = 1.0, scale = 0.1;
+    if (ends(path, "variance")) {
+        scale = 0.5;
+    } else if (ends(path, "/bias") || ends(path, "/beta") || ends(path, "mean")) {
+        base = 0.0;
+    } else if (shape->rank >= 2) {
+        const int64_t inputs = depthwise && shape->rank == 4 ? shape->dim[0] * shape->dim[1]
+                                                             : count / shape->dim[shape->rank - 1];
+        base = 0.0;
+        scale = sqrt(6.0 / (double)inputs);
+    } else if (ends(path, "_3_bn/gamma")) {
+        base = 0.5;
+        scale = 0.05;
+    }
+    for (int64_t i = 0; i < count; ++i)
+        data[i] = (float)(base + scale * u(h, (uint64_t)i));
+}
+
 void test_formula_input(int size, float *data)
 {
     const uint64_t blocks = hash("input.blocks"), noise = hash("input.noise");
