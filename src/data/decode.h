@@ -90,6 +90,7 @@ enum graft_status graft_picture_refuse(struct graft_decoding *decoding,
 
 enum graft_status graft_decode_bmp(struct graft_decoding *decoding);
 enum graft_status graft_decode_gif(struct graft_decoding *decoding);
+enum graft_status graft_decode_heif(struct graft_decoding *decoding); /* with GRAFT_HAVE_HEIF only */
 enum graft_status graft_decode_jpeg(struct graft_decoding *decoding);
 enum graft_status graft_decode_png(struct graft_decoding *decoding);
 enum graft_status graft_decode_pnm(struct graft_decoding *decoding);

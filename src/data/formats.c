@@ -158,6 +158,13 @@ static bool xml_here(const uint8_t *data, size_t size)
 #define PICTURE NULL, CONVERT, GRAFT_ERROR_UNSUPPORTED
 #define NO_PICTURE(advice) NULL, advice, GRAFT_ERROR_FORMAT
 #define DECODED(decode) decode, NULL, GRAFT_OK
+#ifdef GRAFT_HAVE_HEIF
+#define HEIF DECODED(graft_decode_heif)
+#else
+#define HEIF                                                                                                 \
+    NULL, "which this build does not read: convert it to JPEG or PNG, or build Graft anew with libheif-dev", \
+        GRAFT_ERROR_UNSUPPORTED
+#endif
 
 /* In the order of asking. */
 static const struct graft_picture_format formats[] = {
@@ -168,8 +175,8 @@ static const struct graft_picture_format formats[] = {
     {"TIFF", "tif tiff", tiff_here, DECODED(graft_decode_tiff)},
     {"BMP", "bmp dib", bmp_here, DECODED(graft_decode_bmp)},
     {"PPM", "ppm pgm pbm pnm", pnm_here, DECODED(graft_decode_pnm)},
-    {"AVIF", "avif", avif_here, PICTURE},
-    {"HEIC", "heic heif", heic_here, PICTURE},
+    {"AVIF", "avif", avif_here, HEIF},
+    {"HEIC", "heic heif", heic_here, HEIF},
     {"PAM or PFM", "pam pfm", pam_here, PICTURE},
     {"JPEG XL", "jxl", jpeg_xl_here, PICTURE},
     {"JPEG XL", "", jpeg_xl_stream_here, PICTURE},

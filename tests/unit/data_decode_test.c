@@ -10,6 +10,17 @@ static int pillow_grey(const uint8_t *rgb)
     return (19595 * rgb[0] + 38470 * rgb[1] + 7471 * rgb[2] + 0x8000) >> 16;
 }
 
+/* Only the first bytes of such files: with libheif they are damaged, without it not read. */
+#ifdef GRAFT_HAVE_HEIF
+#define HEIF_STATUS GRAFT_ERROR_FORMAT
+#define AVIF_WORD "damaged HEIC or AVIF"
+#define HEIC_WORD AVIF_WORD
+#else
+#define HEIF_STATUS GRAFT_ERROR_UNSUPPORTED
+#define AVIF_WORD "AVIF"
+#define HEIC_WORD "HEIC"
+#endif
+
 static void other_files_are_named(void **state)
 {
     struct graft_context *const context = *state;
@@ -32,16 +43,16 @@ static void other_files_are_named(void **state)
         FILE("<?xml version='1.0'?><Error/>", GRAFT_ERROR_FORMAT, "XML"),
         FILE("\0\0\0\x18"
              "ftypavif\0\0\0\0mif1miaf",
-             GRAFT_ERROR_UNSUPPORTED, "AVIF"),
+             HEIF_STATUS, AVIF_WORD),
         FILE("\0\0\0\x18"
              "ftypmif1\0\0\0\0avifmiaf",
-             GRAFT_ERROR_UNSUPPORTED, "AVIF"),
+             HEIF_STATUS, AVIF_WORD),
         FILE("\0\0\0\x18"
              "ftypheic\0\0\0\0mif1heic",
-             GRAFT_ERROR_UNSUPPORTED, "HEIC"),
+             HEIF_STATUS, HEIC_WORD),
         FILE("\0\0\0\x18"
              "ftypheix\0\0\0\0mif1heix",
-             GRAFT_ERROR_UNSUPPORTED, "HEIC"),
+             HEIF_STATUS, HEIC_WORD),
         FILE("\0\0\0\x14"
              "ftypmsf1\0\0\0\0hevc",
              GRAFT_ERROR_UNSUPPORTED, "HEIC"),
@@ -113,12 +124,12 @@ static void files_are_read_whatever_their_name(void **state)
 static void coloured_files_become_grey(void **state)
 {
     struct graft_context *const context = *state;
-    const struct graft_preprocess preprocess = {
-        .crop_height = 17,
-        .crop_width = 22,
-        .channels = 1,
-        .std = {1, 1, 1},
-        .transforms = graft_transforms_usual(0, GRAFT_FILTER_BILINEAR)};
+    const struct graft_preprocess preprocess = {.crop_height = 17,
+                                                .crop_width = 22,
+                                                .channels = 1,
+                                                .std = {1, 1, 1},
+                                                .transforms =
+                                                    graft_transforms_usual(0, GRAFT_FILTER_BILINEAR)};
     struct graft_image stored = decode(context, jpeg_420, sizeof jpeg_420, NULL);
     char folder[128], path[256];
     test_folder(folder, sizeof folder);

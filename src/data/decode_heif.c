@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * HEIC and AVIF by libheif, where it was there when Graft was built: the primary picture. Rotation, mirroring
+ * and cropping belong to the file's structure; the library applies them, and EXIF has no say.
+ */
+#include "data/decode.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include <libheif/heif.h>
+
+static enum graft_status failed(const struct graft_decoding *decoding, struct heif_error error)
+{
+    struct graft_fault *const fault = decoding->fault;
+    const char *const name = decoding->name;
+    char text[160];
+    snprintf(text, sizeof text, "%s", error.message ? error.message : "no message");
+    switch (error.code) {
+    case heif_error_Memory_allocation_error:
+        return graft_fault_set(fault, GRAFT_ERROR_MEMORY, name, "no memory to decode this HEIC or AVIF: %s",
+                               text);
+    case heif_error_Unsupported_filetype:
+    case heif_error_Unsupported_feature:
+    case heif_error_Plugin_loading_error:
+        return graft_fault_set(
+            fault, GRAFT_ERROR_UNSUPPORTED, name,
+            "this HEIC or AVIF is of a kind that libheif %s does not read (%s): convert it to "
+            "JPEG or PNG",
+            heif_get_version(), text);
+    default:
+        return graft_fault_set(fault, GRAFT_ERROR_FORMAT, name, "damaged HEIC or AVIF: %s; replace it", text);
+    }
+}
+
+/* Copies rows of 3 or 4 bytes a pixel. */
+static enum graft_status copy_pixels(struct graft_decoding *decoding, const struct heif_image *image,
+                                     bool alpha)
+{
+    const size_t channels = alpha ? 4 : 3;
+    const int width = heif_image_get_width(image, heif_channel_interleaved);
+    const int height = heif_image_get_height(image, heif_channel_interleaved);
+    int stride = 0;
+    const uint8_t *const rows = heif_image_get_plane_readonly(image, heif_channel_interleaved, &stride);
+    if (!rows || width < 1 || height < 1 || (size_t)stride < (size_t)width * channels) {
+        return failed(decoding,
+                      (struct heif_error){.code = heif_error_Invalid_input, .message = "no pixels"});
+    }
+    uint8_t *const pixels = graft_decoding_pixels(decoding, (uint64_t)width, (uint64_t)height, 3, channels);
+    if (!pixels) {
+        return decoding->fault->status;
+    }
+    for (int y = 0; y < height; y++) {
+        memcpy(pixels + (size_t)y * (size_t)width * channels, rows + (size_t)y * (size_t)stride,
+               (size_t)width * channels);
+    }
+    if (alpha) {
+        graft_composite_on_white(pixels, (size_t)width * (size_t)height);
+    }
+    return GRAFT_OK;
+}
+
+/* libaom's decoder, where there is a choice: dav1d writes what it dislikes about a file to stderr. */
+static const char *quiet_decoder(void)
+{
+    const struct heif_decoder_descriptor *decoders[16];
+    const int count = heif_get_decoder_descriptors(heif_compression_AV1, decoders, 16);
+    for (int i = 0; i < count; i++) {
+        const char *const id = heif_decoder_descriptor_get_id_name(decoders[i]);
+        if (id && strcmp(id, "aom") == 0) {
+            return id;
+        }
+    }
+    return NULL;
+}
+
+static bool is_av1(const struct graft_decoding *decoding)
+{
+    const size_t seen = decoding->size < 64 ? decoding->size : 64; /* the brands */
+    return memmem(decoding->data, seen, "avi", 3) != NULL;
+}
+
+static enum graft_status decode_handle(struct graft_decoding *decoding,
+                                       const struct heif_image_handle *handle)
+{
+    const int width = heif_image_handle_get_width(handle), height = heif_image_handle_get_height(handle);
+    const bool alpha = heif_image_handle_has_alpha_channel(handle);
+    struct heif_image *image = NULL;
+    enum graft_status status = graft_check_dimensions(
+        width < 0 ? 0 : (uint64_t)width, height < 0 ? 0 : (uint64_t)height, decoding->name, decoding->fault);
+    if (status != GRAFT_OK) {
+        return status;
+    }
+    struct heif_decoding_options *const options = heif_decoding_options_alloc();
+    if (options) {
+        options->convert_hdr_to_8bit = 1;
+        options->decoder_id = is_av1(decoding) ? quiet_decoder() : NULL;
+    }
+    const struct heif_error error =
+        heif_decode_image(handle, &image, heif_colorspace_RGB,
+                          alpha ? heif_chroma_interleaved_RGBA : heif_chroma_interleaved_RGB, options);
+    heif_decoding_options_free(options);
+    status = error.code == heif_error_Ok ? copy_pixels(decoding, image, alpha) : failed(decoding, error);
+    heif_image_release(image);
+    return status;
+}
+
+enum graft_status graft_decode_heif(struct graft_decoding *decoding)
+{
+    struct heif_image_handle *handle = NULL;
+    struct heif_context *const context = heif_context_alloc();
+    if (!context) {
+        return failed(decoding, (struct heif_error){.code = heif_error_Memory_allocation_error});
+    }
+    heif_context_set_max_decoding_threads(context, 0); /* the loader has its own */
+    struct heif_error error =
+        heif_context_read_from_memory_without_copy(context, decoding->data, decoding->size, NULL);
+    if (error.code == heif_error_Ok) {
+        error = heif_context_get_primary_image_handle(context, &handle);
+    }
+    const enum graft_status status =
+        error.code == heif_error_Ok ? decode_handle(decoding, handle) : failed(decoding, error);
+    heif_image_handle_release(handle);
+    heif_context_free(context);
+    return status;
+}
