@@ -25,8 +25,8 @@ static void on_interrupt(int signal_number)
 {
     static const char said[] = "\ngraft: ending; Ctrl-C again ends at once\n";
     struct graft_context *const context = interrupted_context;
-    (void)signal_number;
-    if (context == NULL || graft_context_cancelled(context)) {
+    /* A terminal that goes away may say so more than once. */
+    if (context == NULL || (graft_context_cancelled(context) && signal_number != SIGHUP)) {
         _exit(GRAFT_EXIT_INTERRUPTED);
     }
     graft_context_cancel(context);
@@ -41,6 +41,13 @@ static void take_interrupts(struct graft_context *context)
     interrupted_context = context;
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGTERM, &action, NULL);
+    struct sigaction before;
+    if (sigaction(SIGHUP, NULL, &before) == 0 && before.sa_handler != SIG_IGN) { /* nohup */
+        sigaction(SIGHUP, &action, NULL);
+    }
+    /* A file that grows beyond ulimit -f is a failure to write, which is told. */
+    action.sa_handler = SIG_IGN;
+    sigaction(SIGXFSZ, &action, NULL);
 }
 
 /* The lock is held. */

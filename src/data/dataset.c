@@ -297,3 +297,10 @@ enum graft_status graft_dataset_read(const struct graft_dataset *dataset, enum g
     graft_scratch_close(&scratch);
     return status;
 }
+
+enum graft_status graft_dataset_unreadable(const struct graft_dataset *dataset, enum graft_split split)
+{
+    return graft_fail(dataset->context, GRAFT_ERROR_FORMAT,
+                      "none of the %lld %s pictures can be read: \"graft check %s\" says why",
+                      (long long)graft_dataset_count(dataset, split), graft_split_name(split), dataset->path);
+}

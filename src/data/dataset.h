@@ -145,6 +145,9 @@ uint8_t graft_split_in_name(const char **name, size_t *length);
 void graft_entry_name(const struct graft_dataset *dataset, const struct graft_entry *entry, char *text,
                       size_t size);
 
+/* Fails: nothing of the split could be decoded, which no skipping makes a success. */
+enum graft_status graft_dataset_unreadable(const struct graft_dataset *dataset, enum graft_split split);
+
 /* ---- sources.c ---- */
 
 /* Lists what lies at `path`: the first kind that recognizes it, of those that `kind` allows. */

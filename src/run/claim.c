@@ -25,11 +25,20 @@ static const char *const files[] = {
 };
 #define FILES (sizeof files / sizeof files[0])
 
+static enum graft_status look(const struct graft_run *run, const char *name, bool *there)
+{
+    struct stat facts;
+    *there = fstatat(run->lock, name, &facts, AT_SYMLINK_NOFOLLOW) == 0;
+    return *there || errno == ENOENT ? GRAFT_OK
+                                     : graft_fail(run->context, GRAFT_ERROR_IO, "cannot look at '%s/%s': %s",
+                                                  run->folder, name, strerror(errno));
+}
+
 /* What cannot be looked at may be there. */
 static bool exists(const struct graft_run *run, const char *name)
 {
-    struct stat facts;
-    return fstatat(run->lock, name, &facts, AT_SYMLINK_NOFOLLOW) == 0 || errno != ENOENT;
+    bool there;
+    return look(run, name, &there) != GRAFT_OK || there;
 }
 
 /* Opens the folder and locks it. *busy: another process has it. */
@@ -102,9 +111,12 @@ static bool never_saved(struct graft_run *run)
 /* The folder is ours: may a run be written into it? */
 static enum graft_status check_free(struct graft_run *run)
 {
-    const bool begun = exists(run, "config.json") && never_saved(run);
-    for (size_t i = 0; i < FILES && !begun; i++) {
-        if (exists(run, files[i])) {
+    bool there;
+    enum graft_status status = look(run, "config.json", &there);
+    const bool begun = status == GRAFT_OK && there && never_saved(run);
+    for (size_t i = 0; i < FILES && status == GRAFT_OK && !begun; i++) {
+        status = look(run, files[i], &there);
+        if (status == GRAFT_OK && there) {
             return exists(run, "state.safetensors")
                        ? graft_fail(run->context, GRAFT_ERROR_ARGUMENT,
                                     "%s holds a run already: resume it, or name another folder", run->folder)
@@ -113,9 +125,11 @@ static enum graft_status check_free(struct graft_run *run)
                                     run->folder, files[i]);
         }
     }
-    clear_leftovers(run);
-    run->fresh = true;
-    return GRAFT_OK;
+    if (status == GRAFT_OK) {
+        clear_leftovers(run);
+        run->fresh = true;
+    }
+    return status;
 }
 
 /* Makes the folder; parents too. *taken: it is there already. */

@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "base/context.h"
+#include "data/dataset.h"
 #include "graft/weights.h"
 #include "train/runner.h"
 
@@ -219,7 +220,8 @@ static void show_progress(const struct measure *measure)
 static enum graft_status add_picture(void *user, const struct graft_classified *classified)
 {
     struct measure *const measure = user;
-    if (classified->status != GRAFT_OK && !measure->skip_damaged)
+    const bool broken = classified->status == GRAFT_ERROR_NUMERIC; /* no fault of the picture */
+    if (classified->status != GRAFT_OK && (broken || !measure->skip_damaged))
         return graft_fail(measure->context, classified->status, "%s", classified->note);
     if (classified->note)
         graft_log(measure->context, GRAFT_LOG_WARNING, "%s: %s",
@@ -256,6 +258,8 @@ enum graft_status graft_classifier_evaluate(struct graft_classifier *classifier,
     enum graft_status status = graft_evaluation_open(context, classes, evaluation);
     if (status == GRAFT_OK)
         status = graft_classifier_dataset(classifier, dataset, split, add_picture, &measure);
+    if (status == GRAFT_OK && evaluation->images == 0)
+        status = graft_dataset_unreadable(dataset, split);
     if (status == GRAFT_OK) {
         graft_evaluation_finish(evaluation);
         evaluation->seconds = graft_seconds() - measure.begin;

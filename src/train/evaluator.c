@@ -3,6 +3,7 @@
 #include "backend/backend.h"
 #include "base/clock.h"
 #include "base/context.h"
+#include "data/dataset.h"
 #include "graph/plan.h"
 #include "train/fit.h"
 #include "train/inference.h"
@@ -100,6 +101,16 @@ static void show_progress(void *user)
     job->call.progress(job->call.user, &now);
 }
 
+enum graft_status graft_fit_check_outputs(const struct graft_fit_job *job, enum graft_split split,
+                                          double loss)
+{
+    return isfinite(loss) ? GRAFT_OK
+                          : graft_fail(job->context, GRAFT_ERROR_NUMERIC,
+                                       "the network's outputs for %s pictures are not all numbers: training "
+                                       "has diverged, a lower --lr may help",
+                                       graft_split_name(split));
+}
+
 enum graft_status graft_fit_evaluator_run(struct graft_fit_job *job, struct graft_fit_evaluator *evaluator,
                                           struct graft_evaluation *evaluation)
 {
@@ -125,6 +136,8 @@ enum graft_status graft_fit_evaluator_run(struct graft_fit_job *job, struct graf
         status = graft_fit_source_start(&evaluator->source, 0, 0);
     if (status == GRAFT_OK)
         status = graft_runner_run(&runner);
+    if (status == GRAFT_OK && evaluation->images == 0)
+        status = graft_dataset_unreadable(job->dataset, evaluator->split);
     if (status == GRAFT_OK)
         graft_evaluation_finish(evaluation);
     else

@@ -172,6 +172,8 @@ static enum graft_status evaluate_best(struct graft_fit_job *job)
     if (status == GRAFT_OK)
         status = graft_fit_evaluate(job, result->evaluated, &result->evaluation);
     if (status == GRAFT_OK)
+        status = graft_fit_check_outputs(job, result->evaluated, result->evaluation.loss);
+    if (status == GRAFT_OK)
         status = graft_run_write_evaluation(job->run, &result->evaluation,
                                             graft_split_name(result->evaluated));
     if (status == GRAFT_OK && test)
@@ -230,17 +232,8 @@ enum graft_status graft_fit(struct graft_device *device, const struct graft_fit_
     const uint64_t limit = graft_context_memory_limit(device->context);
     job.begin = job.last_saved = graft_seconds();
     enum graft_status status = prepare(&job);
-    const bool ready = status == GRAFT_OK;
     if (status == GRAFT_OK)
-        status = train(&job);
-    if (status == GRAFT_ERROR_CANCELLED && ready) {
-        /* What must still be done is done without further asking. */
-        graft_context_cancel_clear(job.context);
-        result->cancelled = true;
-        status = job.run->history.count == 0 ? graft_fit_keep_best(&job) : GRAFT_OK;
-    }
-    if (status == GRAFT_OK)
-        status = graft_fit_save(&job);
+        status = graft_fit_save_end(&job, train(&job));
     if (status == GRAFT_OK && !result->cancelled)
         status = evaluate_best(&job);
     if (status == GRAFT_OK)

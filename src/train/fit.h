@@ -65,7 +65,7 @@ struct graft_fit_job {
     struct graft_run *run; /* its folder; NULL: not yet claimed */
     struct graft_run_position position;
     double begin;      /* clock at the start of this process's part */
-    double last_saved; /* clock */
+    double last_saved, save_seconds; /* clock; what it took, 0: not yet saved */
     bool best_unsaved;
     struct graft_plan *plan;       /* of training; NULL outside of a stage */
     struct graft_plan *validation; /* likewise */
@@ -113,6 +113,9 @@ GRAFT_MUST_CHECK enum graft_status graft_fit_evaluator_run(struct graft_fit_job 
                                                            struct graft_fit_evaluator *evaluator,
                                                            struct graft_evaluation *evaluation);
 void graft_fit_evaluator_close(struct graft_fit_evaluator *evaluator);
+/* GRAFT_ERROR_NUMERIC if the loss of an evaluation says that outputs are not numbers. */
+GRAFT_MUST_CHECK enum graft_status graft_fit_check_outputs(const struct graft_fit_job *job,
+                                                           enum graft_split split, double loss);
 /* Evaluates the variables as they are on a split; from cached features where there are some. */
 GRAFT_MUST_CHECK enum graft_status graft_fit_evaluate(struct graft_fit_job *job, enum graft_split split,
                                                       struct graft_evaluation *evaluation);
@@ -158,9 +161,12 @@ void graft_fit_config_close(struct graft_fit_job *job);
 /* ---- save.c */
 /* All files of the run but config.json; model.safetensors if the best weights changed. */
 GRAFT_MUST_CHECK enum graft_status graft_fit_save(struct graft_fit_job *job);
+/* After the training ended with `status`: saves what there is, whatever that was, and adds to its message
+ * where. GRAFT_ERROR_CANCELLED becomes GRAFT_OK with result->cancelled. */
+GRAFT_MUST_CHECK enum graft_status graft_fit_save_end(struct graft_fit_job *job, enum graft_status status);
 /* Variables, position, history and best weights of an interrupted run. */
 GRAFT_MUST_CHECK enum graft_status graft_fit_load(struct graft_fit_job *job);
-/* Takes the weights as they are now as the best. */
+/* Takes the weights as they are now as the best. GRAFT_ERROR_NUMERIC: they are not all numbers. */
 GRAFT_MUST_CHECK enum graft_status graft_fit_keep_best(struct graft_fit_job *job);
 
 #endif

@@ -6,6 +6,7 @@
 #include "graft/weights.h"
 #include "train/fit.h"
 
+#include <math.h>
 #include <string.h>
 
 /* The network's weights as they are now, with their card. */
@@ -21,13 +22,34 @@ static enum graft_status snapshot(struct graft_fit_job *job, struct graft_tensor
     return status;
 }
 
+static enum graft_status check_numbers(struct graft_fit_job *job, const struct graft_tensor_set *set)
+{
+    const struct graft_named_tensor *tensor;
+    for (size_t i = 0; (tensor = graft_tensor_set_at(set, i)) != NULL; i++) {
+        const float *const values = tensor->data;
+        const int64_t count =
+            tensor->desc.dtype == GRAFT_DTYPE_F32 ? graft_shape_count(&tensor->desc.shape) : 0;
+        for (int64_t k = 0; k < count; k++)
+            if (!isfinite(values[k]))
+                return graft_fail(job->context, GRAFT_ERROR_NUMERIC,
+                                  "the weights \"%s\" are no longer all numbers: training has diverged, a "
+                                  "lower --lr may help",
+                                  tensor->name);
+    }
+    return GRAFT_OK;
+}
+
 enum graft_status graft_fit_keep_best(struct graft_fit_job *job)
 {
     struct graft_tensor_set *set = NULL;
     graft_fit_make_room_on_host(job, graft_fit_save_bytes(job));
-    const enum graft_status status = snapshot(job, &set);
-    if (status != GRAFT_OK)
+    enum graft_status status = snapshot(job, &set);
+    if (status == GRAFT_OK)
+        status = check_numbers(job, set);
+    if (status != GRAFT_OK) {
+        graft_tensor_set_close(&set);
         return status;
+    }
     graft_tensor_set_close(&job->best);
     job->best = set;
     job->best_unsaved = true;
@@ -57,13 +79,21 @@ static enum graft_status save_state(struct graft_fit_job *job)
     return status;
 }
 
+static enum graft_status save_best(struct graft_fit_job *job)
+{
+    const enum graft_status status = job->best && job->best_unsaved
+                                         ? graft_run_save_weights(job->run, GRAFT_RUN_BEST, job->best)
+                                         : GRAFT_OK;
+    job->best_unsaved = job->best_unsaved && status != GRAFT_OK;
+    return status;
+}
+
 enum graft_status graft_fit_save(struct graft_fit_job *job)
 {
     struct graft_tensor_set *last = NULL;
-    enum graft_status status = GRAFT_OK;
+    const double begin = graft_seconds();
+    enum graft_status status = save_best(job);
     graft_fit_make_room_on_host(job, graft_fit_save_bytes(job));
-    if (job->best && job->best_unsaved)
-        status = graft_run_save_weights(job->run, GRAFT_RUN_BEST, job->best);
     if (status == GRAFT_OK)
         status = snapshot(job, &last);
     if (status == GRAFT_OK)
@@ -71,10 +101,33 @@ enum graft_status graft_fit_save(struct graft_fit_job *job)
     graft_tensor_set_close(&last);
     if (status == GRAFT_OK)
         status = save_state(job);
-    if (status == GRAFT_OK)
-        job->best_unsaved = false;
     job->last_saved = graft_seconds();
+    job->save_seconds = job->last_saved - begin;
     return status;
+}
+
+enum graft_status graft_fit_save_end(struct graft_fit_job *job, enum graft_status status)
+{
+    const struct graft_run_history *const history = &job->run->history;
+    struct graft_kept_error kept;
+    if (status == GRAFT_ERROR_CANCELLED) {
+        /* What must still be done is done without further asking. */
+        graft_context_cancel_clear(job->context);
+        job->result->cancelled = true;
+        status = job->best ? GRAFT_OK : graft_fit_keep_best(job);
+    }
+    if (status == GRAFT_OK)
+        return graft_fit_save(job);
+    if (graft_run_history_best(history) < 0)
+        return status; /* nothing that would be lost */
+    graft_keep_error(job->context, &kept);
+    /* A state that makes NaN is no place to go on from: the one before it stays. */
+    const enum graft_status saved = status == GRAFT_ERROR_NUMERIC ? save_best(job) : graft_fit_save(job);
+    graft_restore_error(job->context, &kept);
+    return saved != GRAFT_OK ? status
+                             : graft_fail(job->context, status, "%s; %s keeps the weights of epoch %d",
+                                          graft_context_error(job->context), job->run->folder,
+                                          history->epochs[graft_run_history_best(history)].epoch);
 }
 
 /* Variables that only a later stage's plan creates are created here, from the state's own description. */

@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/context.h"
 #include "base/text.h"
+#include "data/dataset.h"
 #include "train/fit.h"
 
 #include <math.h>
@@ -142,22 +143,23 @@ static enum graft_status run_steps(struct graft_fit_job *job, struct session *se
     return status;
 }
 
-/* Validates, notes the epoch, keeps the best, saves now and then. */
+/* Validates, notes the epoch, keeps the best, saves. */
 static enum graft_status end_epoch(struct graft_fit_job *job, struct session *session)
 {
     struct graft_run_position *const at = &job->position;
     const double begin = graft_seconds();
     struct graft_run_epoch epoch = {.stage = at->stage,
                                     .epoch = session->epochs_before + at->epoch + 1,
-                                    .train_loss = at->seen ? at->loss_sum / (double)at->seen : (double)NAN,
-                                    .train_top1 =
-                                        at->seen ? (double)at->correct / (double)at->seen : (double)NAN,
+                                    .train_loss = at->loss_sum / (double)at->seen,
+                                    .train_top1 = (double)at->correct / (double)at->seen,
                                     .val_loss = (double)NAN,
                                     .val_top1 = (double)NAN};
     const int64_t batches = graft_fit_source_batches(&session->source);
     epoch.learning_rate = session->stage->learning_rate *
                           graft_schedule_factor(job->schedule, at->epoch * batches,
                                                 batches * session->stage->epochs, job->options.warmup);
+    if (at->seen == 0)
+        return graft_dataset_unreadable(job->dataset, GRAFT_SPLIT_TRAIN);
     enum graft_status status = GRAFT_OK;
     if (session->validates) {
         struct graft_evaluation evaluation;
@@ -171,17 +173,23 @@ static enum graft_status end_epoch(struct graft_fit_job *job, struct session *se
     epoch.seconds = at->seconds + graft_seconds() - begin;
     struct graft_run_history *const history = &job->run->history;
     status = graft_run_history_add(job->context, history, &epoch);
-    if (status == GRAFT_OK && graft_run_history_best(history) == history->count - 1)
+    if (status == GRAFT_OK && graft_run_history_best(history) == history->count - 1) {
         status = graft_fit_keep_best(job);
+        history->count -= status != GRAFT_OK; /* it is not the best after all */
+    }
     if (status == GRAFT_OK && job->call.epoch_done)
         job->call.epoch_done(job->call.user, &epoch, session->stage->from);
+    if (status == GRAFT_OK && session->validates)
+        status = graft_fit_check_outputs(job, GRAFT_SPLIT_VAL, epoch.val_loss);
+    if (status != GRAFT_OK)
+        return status;
     at->epoch++;
     at->batch = at->seen = at->correct = 0;
     at->loss_sum = at->seconds = 0;
-    /* Writing costs more than an epoch on cached features: not after each. */
-    if (status == GRAFT_OK && graft_seconds() - job->last_saved > 5)
-        status = graft_fit_save(job);
-    return status;
+    /* Writing may cost more than an epoch on cached features: a tenth of the time, and never 5 s without. */
+    const double since = graft_seconds() - job->last_saved;
+    return job->save_seconds == 0 || since >= 5 || since >= 10 * job->save_seconds ? graft_fit_save(job)
+                                                                                   : GRAFT_OK;
 }
 
 /* The trainer is open: its plan can be lent, and into how many parts it cuts a batch is written down, so that
