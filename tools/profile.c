@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "profile.h"
 
+#include "backend/measure.h"
 #include "output.h"
 
 #include <math.h>
@@ -61,8 +62,7 @@ static struct graft_profile_kernel *find(struct graft_profile_kernel *sums, int 
             return &sums[i];
         }
     }
-    sums[*count] = (struct graft_profile_kernel){
-        .node = node, .fewer_products = strncmp(node->variant, "winograd", 8) == 0};
+    sums[*count] = (struct graft_profile_kernel){.node = node, .fewer_products = node->saving > 1};
     return &sums[(*count)++];
 }
 
@@ -74,12 +74,15 @@ static void add(const struct graft_device_limits *limits, const struct graft_pro
     const double rate = graft_device_memory_rate(limits, row->node.bytes_at_once);
     const double computing = limits->flops > 0 ? row->node.flops / limits->flops : 0;
     const double moving = rate > 0 ? row->node.bytes / rate : 0;
+    const struct graft_work work = {.flops = row->node.flops, .bytes = row->node.bytes};
+    const double least = graft_measure_least(limits, &work, row->node.bytes_at_once, row->node.saving);
     sum->layers++;
     sum->seconds += row->seconds;
     sum->flops += row->node.flops;
     sum->bytes += row->node.bytes;
     sum->least += fmax(computing, moving);
     sum->computing += computing > moving ? computing : 0;
+    sum->impossible += row->seconds > 0 && !graft_measure_is_possible(least, row->seconds);
 }
 
 static int by_time(const void *a, const void *b)
@@ -99,16 +102,6 @@ static void sum_rows(struct graft_profile *profile)
     }
     qsort(profile->kernels, (size_t)profile->kernel_count, sizeof *profile->kernels, by_time);
     qsort(profile->ops, (size_t)profile->op_count, sizeof *profile->ops, by_time);
-}
-
-/* A machine that others use as well is not the same from second to second: the greater figures count. */
-static void keep_greater(struct graft_device_limits *limits, const struct graft_device_limits *again)
-{
-    limits->flops = fmax(limits->flops, again->flops);
-    for (int i = 0; i < limits->n_memory && i < again->n_memory; i++) {
-        limits->memory[i].bytes_per_second =
-            fmax(limits->memory[i].bytes_per_second, again->memory[i].bytes_per_second);
-    }
 }
 
 enum graft_status graft_profile_measure(struct graft_device *device, struct graft_plan *plan, bool train,
@@ -131,7 +124,7 @@ enum graft_status graft_profile_measure(struct graft_device *device, struct graf
         status = graft_device_measure(device, &again);
     }
     if (status == GRAFT_OK) {
-        keep_greater(&profile->limits, &again);
+        graft_measure_merge(&profile->limits, &again);
         sum_rows(profile);
     }
     return status;
@@ -223,6 +216,21 @@ static bool print_sums(const struct graft_profile *profile, const struct graft_p
     return fewer;
 }
 
+/* The driver's timers, of which profiles are made, can be wrong: what is too fast to be true is told. */
+static void print_impossible(const struct graft_profile *profile)
+{
+    int impossible = 0;
+    for (int i = 0; i < profile->op_count; i++) {
+        impossible += profile->ops[i].impossible;
+    }
+    if (impossible > 0) {
+        printf(
+            "%d of %d layers took less time, by the driver's timer, than the limits allow: the timer, or the "
+            "limits, are measured wrong\n",
+            impossible, profile->count);
+    }
+}
+
 static void print_kernels(const struct graft_profile *profile)
 {
     print_limits(&profile->limits);
@@ -233,6 +241,7 @@ static void print_kernels(const struct graft_profile *profile)
             "* GFLOP/s and share count the multiplications of the definition; Winograd's algorithm makes a "
             "quarter to less than half of them\n");
     }
+    print_impossible(profile);
 }
 
 static void print_layers(const struct graft_profile *profile)
@@ -284,6 +293,9 @@ static json_t *sums_json(const struct graft_profile *profile, const struct graft
                       "gbytes_per_second", per_second(sum->bytes, sum->seconds), "bound",
                       is_compute(sum) ? "compute" : "memory", "limit_share", limit_share(sum),
                       "fewer_products", sum->fewer_products);
+        if (item != NULL) {
+            graft_json_add_member(item, "impossible", json_integer(sum->impossible));
+        }
         if (item != NULL && shapes) {
             graft_json_add_member(item, "call", json_string(sum->node->call));
         }

@@ -20,6 +20,7 @@ struct graft_profile_kernel {
     double seconds, flops, bytes;
     double least;        /* seconds that the device's limits ask for */
     double computing;    /* of those, the part of rows that multiply-adds bound, not memory */
+    int impossible;      /* of the layers: faster, by the driver's timer, than the limits allow */
     bool fewer_products; /* it makes fewer multiplications than `flops`, those of the definition */
 };
 
@@ -52,7 +53,8 @@ int graft_profile_tuned(const struct graft_profile *profile);
 void graft_profile_print(const struct graft_profile *profile, bool layers);
 /* [{layer, op, variant, call, ms, share, gflops, gbytes_per_second}] */
 json_t *graft_profile_json(const struct graft_profile *profile);
-/* [{op, variant, call, layers, ms, share, gflops, gbytes_per_second, bound, limit_share, fewer_products}] */
+/* [{op, variant, call, layers, ms, share, gflops, gbytes_per_second, bound, limit_share, fewer_products,
+ * impossible}] */
 json_t *graft_profile_kernels_json(const struct graft_profile *profile);
 /* The same without call, of all shapes of an op and variant. */
 json_t *graft_profile_ops_json(const struct graft_profile *profile);

@@ -46,12 +46,14 @@ graft_device_open(struct graft_context *context, const char *which, struct graft
 GRAFT_API void graft_device_close(struct graft_device **device);
 GRAFT_API const struct graft_device_info *graft_device_get_info(const struct graft_device *device);
 /*
- * What a device can do at most, measured on it in about 0.2 s: f32 operations a second in a loop of
+ * What a device can do at most, measured on it in about a second: f32 operations a second in a loop of
  * multiply-adds on all its cores, and how fast all cores read so many bytes and write them back where they
- * were: few bytes stay in caches. (A copy is slower: most memories read a line before it is overwritten.)
- * Statuses of a run; where memory is short, fewer sizes.
+ * were, pass after pass: few bytes stay in caches, and the largest size is four times the last cache, at
+ * least 128 MiB, 1 GiB on a GPU, at most a quarter of the memory that is free. (A copy is slower: most
+ * memories read a line before it is overwritten.) Each rate is what was measured at its size: a pass over few
+ * bytes may be over before all cores have begun. Statuses of a run; where memory is short, fewer sizes.
  */
-#define GRAFT_LIMIT_SIZES 5
+#define GRAFT_LIMIT_SIZES 6
 struct graft_device_memory_limit {
     uint64_t bytes;
     double bytes_per_second; /* read and written */
@@ -59,7 +61,7 @@ struct graft_device_memory_limit {
 struct graft_device_limits {
     double flops; /* additions and multiplications a second */
     int n_memory;
-    struct graft_device_memory_limit memory[GRAFT_LIMIT_SIZES]; /* ascending sizes, descending rates */
+    struct graft_device_memory_limit memory[GRAFT_LIMIT_SIZES]; /* ascending sizes */
 };
 GRAFT_API GRAFT_MUST_CHECK enum graft_status graft_device_measure(struct graft_device *device,
                                                                   struct graft_device_limits *limits);

@@ -273,6 +273,8 @@ struct graft_plan_node {
     enum graft_segment segment;
     bool once; /* run by refresh only */
     double flops;
+    double
+        saving; /* operations of the definition, which `flops` counts, for one of the kernel's: 1 or more */
     double bytes;
     double bytes_at_once; /* of `bytes`, that a kernel touches at a time: those of a part of the batch */
     double seconds;       /* device time of the last profiled run; 0 before */

@@ -41,6 +41,7 @@ struct graft_device {
     /* Of devices whose memory is much slower than their caches, 0 for others: plans then take a few pictures
      * at a time through many layers. */
     uint64_t cache_bytes;
+    uint64_t last_cache_bytes; /* of the last cache before memory; 0: not known */
     struct graft_tuning
         *tuning; /* tuning.h: what was measured on this device; NULL before it is looked for */
     /* Not NULL: kernel_run may be called from items of a run of this pool, side by side with other tensors.
@@ -49,8 +50,10 @@ struct graft_device {
 };
 
 enum graft_limit {
-    GRAFT_LIMIT_FMA = 0,   /* f32 additions and multiplications, in a loop of multiply-adds */
-    GRAFT_LIMIT_MEMORY = 1 /* bytes, read and written back within a buffer of `bytes`; each counts twice */
+    GRAFT_LIMIT_FMA = 0, /* f32 additions and multiplications, in a loop of multiply-adds */
+    /* Bytes read and written back, each counted twice, by passes over a buffer of `bytes`: each pass touches
+     * all of it once, before any of it is touched again (measure.h). */
+    GRAFT_LIMIT_MEMORY = 1
 };
 
 /* What a variant needs, known without touching the device. */
@@ -60,6 +63,9 @@ struct graft_variant_info {
     uint64_t workspace_bytes; /* scratch memory during kernel_run */
     uint64_t
         prepared_bytes; /* memory that kernel_prepare fills (packed constant weights); owned by the kernel */
+    /* How many multiplications of the op's definition one of its own stands for; 0: 1. HUGE_VAL where the
+     * device's limit of multiply-adds is not its limit. */
+    double saving;
     bool spare; /* it can do the call, but a later variant suits it better: taken if forced, or if measured to
                    be faster, or if there is no other */
 };
@@ -111,8 +117,8 @@ struct graft_backend {
     /* Waits for all work. `seconds` (may be NULL): device time of all kernel_run since it was asked for last
      * (0 before). */
     enum graft_status (*synchronize)(struct graft_device *device, double *seconds);
-    /* Measures for some 20 ms what the device can do at most. GRAFT_ERROR_MEMORY: it has not so many bytes.
-     */
+    /* Measures what the device can do at most: graft_measure. GRAFT_ERROR_MEMORY: it has not so many bytes.
+     * GRAFT_ERROR_DEVICE: it has not done what was to be measured. */
     enum graft_status (*limit)(struct graft_device *device, enum graft_limit limit, uint64_t bytes,
                                double *per_second);
 };
@@ -138,12 +144,6 @@ void graft_buffer_close(struct graft_device *device, struct graft_buffer **buffe
 /* What can still be allocated in buffers: by the device's size, by what the system has free where the memory
  * is the host's, and by the context's limit. */
 uint64_t graft_device_free_bytes(const struct graft_device *device);
-
-/* For backends' limit functions: how many rounds a second run(user, rounds) makes, the best of some bursts.
- */
-typedef enum graft_status graft_limit_function(void *user, int64_t rounds);
-GRAFT_MUST_CHECK enum graft_status graft_limit_rate(graft_limit_function *run, void *user,
-                                                    double *rounds_per_second);
 
 /* The first variant that can do the call (forced == NULL), or the one of that name. NOT_FOUND lists the names
  * there are; UNSUPPORTED gives each variant's reason. */

@@ -7,6 +7,7 @@
 #include "op/op.h"
 
 #define GRAFT_WINOGRAD_FEWEST_CHANNELS 16
+#define GRAFT_WINOGRAD_SAVING 4 /* 36 products for 4 × 4 pixels instead of 144 */
 
 /* NULL if conv2d, conv2d_grad_input or conv2d_grad_weight can and may gain, else the reason why not. */
 static inline const char *graft_winograd_refusal(const struct graft_call *call)

@@ -280,6 +280,7 @@ void graft_plan_node_at(const struct graft_plan *plan, int index, struct graft_p
     node->segment = step->node->segment;
     node->once = step->node->once;
     node->flops = times * work.flops;
+    node->saving = step->info.saving > 0 ? step->info.saving : 1;
     node->bytes = times * work.bytes;
     node->bytes_at_once = work.bytes * (times > 1 ? (double)plan->chunks.lanes : 1);
     node->seconds = step->seconds;

@@ -81,13 +81,34 @@ struct graft_case_set {
             __VA_ARGS__                                                                                      \
         }                                                                                                    \
     }
-#define REAL(...) {GRAFT_DTYPE_F32, GRAFT_VALUES_NORMAL, DIMS(__VA_ARGS__), NULL, 0}
-#define REAL_OF(kind, ...) {GRAFT_DTYPE_F32, GRAFT_VALUES_##kind, DIMS(__VA_ARGS__), NULL, 0}
-#define LITERAL(values, ...) {GRAFT_DTYPE_F32, GRAFT_VALUES_LITERAL, DIMS(__VA_ARGS__), values, 0}
-#define SCALAR {GRAFT_DTYPE_F32, GRAFT_VALUES_NORMAL, {0, {0}}, NULL, 0}
-#define LABELS(n, classes) {GRAFT_DTYPE_I32, GRAFT_VALUES_NORMAL, DIMS(n), NULL, classes}
-#define PIXELS(...) {GRAFT_DTYPE_U8, GRAFT_VALUES_NORMAL, DIMS(__VA_ARGS__), NULL, 0}
-#define ABSENT {GRAFT_DTYPE_NONE, GRAFT_VALUES_NORMAL, {0, {0}}, NULL, 0}
+#define REAL(...)                                                                                            \
+    {                                                                                                        \
+        GRAFT_DTYPE_F32, GRAFT_VALUES_NORMAL, DIMS(__VA_ARGS__), NULL, 0                                     \
+    }
+#define REAL_OF(kind, ...)                                                                                   \
+    {                                                                                                        \
+        GRAFT_DTYPE_F32, GRAFT_VALUES_##kind, DIMS(__VA_ARGS__), NULL, 0                                     \
+    }
+#define LITERAL(values, ...)                                                                                 \
+    {                                                                                                        \
+        GRAFT_DTYPE_F32, GRAFT_VALUES_LITERAL, DIMS(__VA_ARGS__), values, 0                                  \
+    }
+#define SCALAR                                                                                               \
+    {                                                                                                        \
+        GRAFT_DTYPE_F32, GRAFT_VALUES_NORMAL, {0, {0}}, NULL, 0                                              \
+    }
+#define LABELS(n, classes)                                                                                   \
+    {                                                                                                        \
+        GRAFT_DTYPE_I32, GRAFT_VALUES_NORMAL, DIMS(n), NULL, classes                                         \
+    }
+#define PIXELS(...)                                                                                          \
+    {                                                                                                        \
+        GRAFT_DTYPE_U8, GRAFT_VALUES_NORMAL, DIMS(__VA_ARGS__), NULL, 0                                      \
+    }
+#define ABSENT                                                                                               \
+    {                                                                                                        \
+        GRAFT_DTYPE_NONE, GRAFT_VALUES_NORMAL, {0, {0}}, NULL, 0                                             \
+    }
 #define CASE_COUNT(cases) ((int)(sizeof(cases) / sizeof((cases)[0])))
 
 /* ---- jobs ---- */
@@ -205,7 +226,7 @@ struct graft_verdict {
     enum graft_outcome outcome;
     char variant[32];
     double share;   /* the largest error in tolerances */
-    double seconds; /* bench: median of one run; else 0 */
+    double seconds; /* bench: of one run; else 0 */
     double flops;
     char text[700];
     struct graft_conform_difference difference;

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "layout.h"
 
+#include "backend/measure.h"
+
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -324,11 +326,22 @@ bool graft_layout_run(const struct graft_trial *trial, struct graft_device *devi
     return good;
 }
 
-static int compare_seconds(const void *a, const void *b)
+struct timed {
+    const struct scene *scene;
+    struct graft_kernel *kernel;
+};
+
+/* A graft_measure_function. */
+static enum graft_status run_rounds(void *user, int64_t rounds)
 {
-    const double x = *(const double *)a;
-    const double y = *(const double *)b;
-    return (x > y) - (x < y);
+    const struct timed *const timed = user;
+    const struct scene *const scene = timed->scene;
+    const struct graft_backend *const backend = scene->device->backend;
+    enum graft_status status = GRAFT_OK;
+    for (int64_t i = 0; status == GRAFT_OK && i < rounds; i++) {
+        status = backend->kernel_run(scene->device, timed->kernel, scene->in, scene->out, scene->workspace);
+    }
+    return status == GRAFT_OK ? backend->synchronize(scene->device, NULL) : status;
 }
 
 double graft_layout_time(const struct graft_trial *trial, struct graft_kernel *kernel,
@@ -336,30 +349,20 @@ double graft_layout_time(const struct graft_trial *trial, struct graft_kernel *k
 {
     struct graft_heap heap = {NULL, 0, 0};
     struct scene scene = {.device = trial->device, .call = call};
-    struct graft_device *const device = trial->device;
-    double seconds[9];
-    int timed = 0;
+    struct timed timed = {&scene, kernel};
+    double seconds = -1;
     place(&scene, info, &(struct graft_layout){GRAFT_PLACING_ARENA, 0, -1});
     enum graft_status status = upload(&scene, &heap, trial->truth);
     if (status == GRAFT_OK && call->constant != 0) {
         status = prepare(&scene, kernel, &heap);
     }
-    for (int i = 0; status == GRAFT_OK && i < 10; i++) {
-        double ignored = 0;
-        status = device->backend->kernel_run(device, kernel, scene.in, scene.out, scene.workspace);
-        if (status == GRAFT_OK) {
-            status = device->backend->synchronize(device, NULL);
-        }
-        if (status == GRAFT_OK) {
-            status = device->backend->synchronize(device, i > 0 ? &seconds[i - 1] : &ignored);
-        }
-        timed = i;
+    if (status == GRAFT_OK) {
+        status = run_rounds(&timed, 1); /* what is built at the first use is no part of it */
+    }
+    if (status == GRAFT_OK) {
+        status = graft_measure(run_rounds, &timed, &seconds);
     }
     release(&scene);
     graft_heap_close(&heap);
-    if (status != GRAFT_OK) {
-        return -1;
-    }
-    qsort(seconds, (size_t)timed, sizeof *seconds, compare_seconds);
-    return seconds[timed / 2];
+    return status == GRAFT_OK ? seconds : -1;
 }

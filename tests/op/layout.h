@@ -31,7 +31,7 @@ bool graft_layout_run(const struct graft_trial *trial, struct graft_device *devi
                       const struct graft_variant_info *info, const struct graft_layout *layout,
                       float *got[GRAFT_MAX_RESULTS], char *text, size_t size);
 
-/* The median of a few timed runs in seconds, -1 after a failure. */
+/* Seconds of a run as graft_measure takes them, -1 after a failure. */
 double graft_layout_time(const struct graft_trial *trial, struct graft_kernel *kernel,
                          const struct graft_call *call, const struct graft_variant_info *info);
 

@@ -427,6 +427,26 @@ static void f64_and_giants_are_refused(void **state)
     assert_int_equal(f->device->backend->check(f->device, &call, 99, &info), GRAFT_ERROR_NOT_FOUND);
 }
 
+/* The sweep touches every float once a pass, else this fails; small buffers and large ones, with memory given
+ * back. */
+static void limits_are_measured(void **state)
+{
+    struct fixture *const f = need_device(state);
+    struct graft_device_limits limits;
+    const uint64_t live = f->device->live_bytes;
+    if (graft_device_measure(f->device, &limits) != GRAFT_OK)
+        fail_msg("%s", graft_context_error(f->context));
+    assert_true(limits.flops > 1e7 && limits.flops < 1e16);
+    assert_true(limits.n_memory >= 3);
+    for (int i = 0; i < limits.n_memory; i++)
+        assert_true(limits.memory[i].bytes_per_second > 1e6 && limits.memory[i].bytes_per_second < 1e15);
+    assert_true(f->device->live_bytes == live);
+    double rate = 0; /* sizes that are no multiple of anything */
+    assert_int_equal(f->device->backend->limit(f->device, GRAFT_LIMIT_MEMORY, 1234567 / 64 * 64, &rate),
+                     GRAFT_OK);
+    assert_int_equal(f->device->backend->limit(f->device, GRAFT_LIMIT_MEMORY, 64, &rate), GRAFT_OK);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -443,6 +463,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(uploads_keep_their_order, set_up, tear_down),
         cmocka_unit_test_setup_teardown(uploads_wait_for_their_stage, set_up, tear_down),
         cmocka_unit_test_setup_teardown(f64_and_giants_are_refused, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(limits_are_measured, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -108,6 +108,7 @@ static enum graft_status open_one(struct graft_context *context, const struct gr
                 .info = describe(reference, isa, reference ? 1 : graft_pool_threads(pool)),
                 .memory = GRAFT_DEVICE_MEMORY_CONTEXT,
                 .cache_bytes = reference ? 0 : graft_system_cache(),
+                .last_cache_bytes = graft_system_cache(),
                 .lanes = reference ? NULL : pool,
             },
         .pool = pool,

@@ -5,6 +5,8 @@
 #include "backend/opencl/upload.h"
 
 #include "base/context.h"
+#include "base/size.h"
+#include "base/system.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -97,6 +99,10 @@ static enum graft_status open_device(struct graft_context *context, int index, s
         device->base.memory = GRAFT_DEVICE_MEMORY_HOST;
     if (device->base.info.kind == GRAFT_DEVICE_CPU)
         device->base.cache_bytes = device->traits.cache_bytes;
+    device->base.last_cache_bytes = device->traits.cache_bytes;
+    if (device->base.info.kind == GRAFT_DEVICE_CPU)
+        device->base.last_cache_bytes =
+            graft_max_u64(device->base.last_cache_bytes, graft_system_cache()); /* some name a nearer one */
     enum graft_status status =
         missing == NULL ? open_parts(device)
                         : graft_fail(context, GRAFT_ERROR_DEVICE,

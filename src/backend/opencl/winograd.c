@@ -204,6 +204,7 @@ static const char *check(const struct graft_opencl_device *device, const struct 
     if (plan.filter_floats > INT32_MAX)
         return "its filters would have 2^31 elements or more";
     info->prepared_bytes = plan.prepared ? plan.packed_bytes : 0;
+    info->saving = GRAFT_WINOGRAD_SAVING;
     info->workspace_bytes =
         (plan.prepared ? 0 : plan.packed_bytes) +
         (plan.fused ? plan.slice * plan.slices * sizeof(float) : plan.input_bytes + plan.output_bytes);

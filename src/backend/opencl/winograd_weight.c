@@ -113,6 +113,7 @@ static const char *check(const struct graft_opencl_device *device, const struct 
         return "for so few tiles the transforms back take longer than they save";
     if (plan.sums_bytes / sizeof(float) > INT32_MAX)
         return "its sums would have 2^31 elements or more";
+    info->saving = GRAFT_WINOGRAD_SAVING;
     info->workspace_bytes = plan.input_bytes + plan.output_bytes + plan.sums_bytes;
     return NULL;
 }

@@ -9,7 +9,7 @@ struct fast_limit {
     int loop_flops; /* additions and multiplications of a loop of fma */
     /* `loops` times: as many chains of x = x × factor + 1 as hide each other's latency; the sum of them. */
     float (*fma)(int64_t loops, float factor);
-    /* `rounds` times: x = x / 2 + 1; `floats` is a multiple of 16, x begins at a cache line. */
+    /* `rounds` times: x = x + 1; `floats` is a multiple of 16, x begins at a cache line. */
     void (*sweep)(float *x, int64_t floats, int64_t rounds);
 };
 

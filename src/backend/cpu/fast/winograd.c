@@ -117,6 +117,7 @@ static const char *check(const struct graft_cpu_device *device, const struct gra
     if (w->dim[0] * w->dim[3] > FUSED_FILTER_FLOATS &&
         plan.tiles < (plan.prepared ? FEWEST_TILES : FEWEST_TILES_UNPREPARED))
         return "for so few tiles its filters, four times as large, take longer to load than they save";
+    info->saving = GRAFT_WINOGRAD_SAVING;
     info->workspace_bytes = plan.workspace_bytes;
     /* The filters are packed through a scratch that prepare has no workspace for: it lies behind them. */
     const uint64_t pack_scratch =
@@ -141,10 +142,10 @@ static void pack_item(void *argument, int64_t item, int thread)
     const struct run *const run = argument;
     const struct plan *const plan = run->plan;
     const struct graft_shape *const w = &run->args->call->in[1].shape;
-    FAST(winograd_filters)(run->packed + item * FAST_COLUMNS * plan->w.c,
-                           FAST(packed_floats)(plan->w.c, plan->w.o), run->args->in[1], w->dim[0], w->dim[3],
-                           item * FAST_COLUMNS, plan->backward,
-                           (float *)(run->scratch + (uint64_t)thread * run->scratch_bytes));
+    FAST(winograd_filters)
+    (run->packed + item * FAST_COLUMNS * plan->w.c, FAST(packed_floats)(plan->w.c, plan->w.o),
+     run->args->in[1], w->dim[0], w->dim[3], item * FAST_COLUMNS, plan->backward,
+     (float *)(run->scratch + (uint64_t)thread * run->scratch_bytes));
 }
 
 static void pack(const struct run *run)
@@ -226,8 +227,8 @@ static void input_item(void *argument, int64_t item, int thread)
     struct fast_winograd_points in = points(run->args->workspace, plan->input_at, plan->block, plan->c_pitch);
     const int64_t at = item * PHASE_TILES;
     in.data += at * in.tile;
-    FAST(winograd_input)(&plan->w, run->args->in[0], run->first + at,
-                         graft_min_i64(PHASE_TILES, run->count - at), &in);
+    FAST(winograd_input)
+    (&plan->w, run->args->in[0], run->first + at, graft_min_i64(PHASE_TILES, run->count - at), &in);
 }
 
 static void multiply_item(void *argument, int64_t item, int thread)
@@ -254,8 +255,8 @@ static void output_item(void *argument, int64_t item, int thread)
         points(run->args->workspace, plan->output_at, plan->block, plan->o_pitch);
     const int64_t at = item * PHASE_TILES;
     out.data += at * out.tile;
-    FAST(winograd_output)(&plan->w, &out, run->first + at, graft_min_i64(PHASE_TILES, run->count - at),
-                          &run->output);
+    FAST(winograd_output)
+    (&plan->w, &out, run->first + at, graft_min_i64(PHASE_TILES, run->count - at), &run->output);
 }
 
 static void run_winograd(const struct graft_cpu_device *device, const struct graft_cpu_args *args)

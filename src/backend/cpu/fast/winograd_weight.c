@@ -143,6 +143,7 @@ static const char *check(const struct graft_cpu_device *device, const struct gra
     make_plan(&plan, device, call);
     if (!plan.by_splits && plan.tiles < FEWEST_TILES)
         return "for so few tiles the transforms back take longer than they save";
+    info->saving = GRAFT_WINOGRAD_SAVING;
     info->workspace_bytes = plan.workspace_bytes;
     info->prepared_bytes = 0;
     return NULL;
@@ -276,8 +277,9 @@ static void finish(const struct run *run, const struct region *region, int64_t f
         for (int64_t column = 0; column < region->columns; column += FAST_WIDTH) {
             const int count = (int)graft_min_i64(FAST_WIDTH, region->columns - column);
             vec taps[9];
-            FAST(winograd_filter_gradient)(region->sums + row * plan->item_columns + column, point,
-                                           WINOGRAD_POINTS * point, plan->splits, count, taps);
+            FAST(winograd_filter_gradient)
+            (region->sums + row * plan->item_columns + column, point, WINOGRAD_POINTS * point, plan->splits,
+             count, taps);
             store(run, region->row + row, region->column + column, count, taps);
         }
     }
