@@ -6,8 +6,10 @@
 #include "base/text.h"
 #include "graft/train.h"
 #include "options.h"
+#include "terminal.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -86,7 +88,7 @@ static void on_log(void *user, enum graft_log_level level, const char *text)
 int graft_command_begin(struct graft_command *command, const struct graft_option *options, size_t count)
 {
     pthread_mutex_init(&command->lock, NULL);
-    command->terminal = isatty(STDERR_FILENO) == 1;
+    command->terminal = graft_terminal_rewrites();
     const int done = graft_options_read(command, options, count);
     if (done != GRAFT_EXIT_GO_ON) {
         return done;
@@ -103,14 +105,40 @@ int graft_command_begin(struct graft_command *command, const struct graft_option
     return GRAFT_EXIT_GO_ON;
 }
 
+/* The reader of a pipe has gone away. */
+static bool output_is_closed(int error)
+{
+    struct pollfd output = {.fd = STDOUT_FILENO};
+    return error == EPIPE || (error == 0 && poll(&output, 1, 0) == 1 && (output.revents & POLLERR) != 0);
+}
+
+void graft_command_printed(struct graft_command *command, bool done)
+{
+    if (!done && command->output_error == 0) {
+        command->output_error = errno;
+    }
+}
+
+bool graft_command_flush(struct graft_command *command)
+{
+    errno = 0;
+    graft_command_printed(command, fflush(stdout) == 0);
+    return ferror(stdout) == 0 && command->output_error == 0;
+}
+
 int graft_command_end(struct graft_command *command, int code)
 {
     graft_command_progress_end(command);
-    errno = 0;
-    if (fflush(stdout) != 0 || ferror(stdout) != 0) {
-        const int error = errno;
-        code = graft_command_error(command, "standard output cannot be written: %s",
-                                   error != 0 ? strerror(error) : "an earlier write failed");
+    /* Where results lie in files, stdout only tells of them; the help is on stdout alone. */
+    const bool told = command->verb->writes_files && command->context != NULL;
+    if (!graft_command_flush(command) && !told) {
+        const int error = command->output_error;
+        if (output_is_closed(error)) {
+            code = code == GRAFT_EXIT_DONE ? GRAFT_EXIT_CLOSED : code;
+        } else {
+            code = graft_command_error(command, "standard output cannot be written: %s",
+                                       error != 0 ? strerror(error) : "an earlier write failed");
+        }
     }
     interrupted_context = NULL;
     graft_context_close(&command->context);
@@ -184,8 +212,12 @@ void graft_command_progress(struct graft_command *command, const char *format, .
     va_start(arguments, format);
     vsnprintf(text, sizeof text, format, arguments);
     va_end(arguments);
+    char shown[TEXT_SIZE];
+    (void)graft_text_show(text, shown, sizeof shown);
+    /* A line that reaches the last column makes some terminals begin another one. */
+    shown[graft_columns_fit(shown, graft_terminal_width() - 1)] = '\0';
     pthread_mutex_lock(&command->lock);
-    fprintf(stderr, "\r%s\033[K", text);
+    fprintf(stderr, "\r%s\033[K", shown);
     fflush(stderr);
     command->line_shown = true;
     command->line_time = now;

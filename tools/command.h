@@ -18,7 +18,8 @@ enum graft_exit {
     GRAFT_EXIT_FAILED = 1,
     GRAFT_EXIT_USAGE = 2,
     GRAFT_EXIT_NOTHING = 77,
-    GRAFT_EXIT_INTERRUPTED = 130 /* by Ctrl-C; what a shell expects */
+    GRAFT_EXIT_INTERRUPTED = 130, /* by Ctrl-C; what a shell expects */
+    GRAFT_EXIT_CLOSED = 141       /* nobody reads what is printed (| head): what a shell expects of SIGPIPE */
 };
 
 enum graft_option_kind {
@@ -50,6 +51,7 @@ struct graft_verb {
     const char *notes;    /* whole lines, or NULL */
     int least, most;      /* number of operands; most < 0: any */
     bool cancels;         /* the verb ends by itself when the context is cancelled; else Ctrl-C just kills */
+    bool writes_files; /* results lie in files: it is no failure if what is said of them cannot be printed */
     int (*run)(struct graft_command *command);
 };
 
@@ -60,6 +62,7 @@ struct graft_command {
     const char **operands;
     int operand_count;
     bool json, quiet;
+    int output_error;   /* errno of the first failure to print; 0: none */
     const char *device; /* NULL: not given */
     int64_t threads;
     int64_t seed;
@@ -76,7 +79,12 @@ struct graft_command {
  */
 GRAFT_MUST_CHECK int graft_command_begin(struct graft_command *command, const struct graft_option *options,
                                          size_t count);
-/* Closes the context; says if stdout could not be written. Returns `code`, or GRAFT_EXIT_FAILED. */
+/* Notes whether printing went well, while errno is known. */
+void graft_command_printed(struct graft_command *command, bool done);
+/* Hands to stdout what was printed so far. False: it cannot be written, and going on makes no sense. */
+bool graft_command_flush(struct graft_command *command);
+/* Closes the context; says if stdout could not be written, but for a pipe that was closed. Returns `code`,
+ * GRAFT_EXIT_FAILED or GRAFT_EXIT_CLOSED. */
 int graft_command_end(struct graft_command *command, int code);
 
 /* "graft: …" on stderr, from the context; returns GRAFT_EXIT_FAILED or GRAFT_EXIT_INTERRUPTED. */

@@ -5,9 +5,12 @@
 #include "base/text.h"
 #include "verbs/verbs.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 static const struct graft_verb *const verbs[] = GRAFT_VERBS;
 #define VERBS (sizeof verbs / sizeof verbs[0])
@@ -44,12 +47,30 @@ static int unknown_verb(const char *name)
 static int finish_overview(void)
 {
     print_overview();
-    return fflush(stdout) == 0 ? GRAFT_EXIT_DONE : GRAFT_EXIT_FAILED;
+    return fflush(stdout) == 0 ? GRAFT_EXIT_DONE : errno == EPIPE ? GRAFT_EXIT_CLOSED : GRAFT_EXIT_FAILED;
+}
+
+/*
+ * A descriptor that is closed is taken, so that no file that is opened later becomes standard output; writing
+ * to it fails as before.
+ */
+static void take_descriptors(void)
+{
+    for (int descriptor = 0; descriptor < 3; descriptor++) {
+        if (fcntl(descriptor, F_GETFD) == -1 && errno == EBADF &&
+            open("/dev/null", descriptor == STDIN_FILENO ? O_WRONLY : O_RDONLY) != descriptor) {
+            _exit(GRAFT_EXIT_FAILED);
+        }
+    }
 }
 
 int main(int count, char **arguments)
 {
-    signal(SIGPIPE, SIG_IGN); /* a closed pipe is told as any other failure to write */
+    take_descriptors();
+    if (isatty(STDOUT_FILENO) != 1) {
+        setvbuf(stdout, NULL, _IOFBF, 1 << 16); /* most output fails at the end, when errno is known */
+    }
+    signal(SIGPIPE, SIG_IGN); /* work goes on without a reader of its remarks */
     signal(SIGXFSZ, SIG_IGN); /* so is a limit on the size of files */
     const char *const word = count > 1 ? arguments[1] : "help";
     if (strcmp(word, "--version") == 0) {

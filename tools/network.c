@@ -10,17 +10,16 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #define NAMES_LIMIT (16u << 20)
 #define USUAL_BATCH 16
 
-int graft_network_check(struct graft_command *command, const struct graft_network_options *options)
+/* Is the first operand a run folder, or a network with --weights? */
+static int check_network(struct graft_command *command, const struct graft_network_options *options)
 {
     const char *const name = command->operands[0];
     const struct graft_model_info *info = NULL;
-    struct stat facts;
-    if (stat(name, &facts) == 0 && S_ISDIR(facts.st_mode)) {
+    if (graft_classifier_is_run(name, options->weights)) {
         return GRAFT_EXIT_GO_ON;
     }
     if (strchr(name, '/') != NULL) {
@@ -32,8 +31,8 @@ int graft_network_check(struct graft_command *command, const struct graft_networ
     }
     return options->weights != NULL
                ? GRAFT_EXIT_GO_ON
-               : graft_command_usage(command, "%s needs weights: name a .pth or safetensors file with --weights",
-                                     info->name);
+               : graft_command_usage(
+                     command, "%s needs weights: name a .pth or safetensors file with --weights", info->name);
 }
 
 int graft_network_open(struct graft_command *command, struct graft_device *device,
@@ -42,13 +41,18 @@ int graft_network_open(struct graft_command *command, struct graft_device *devic
     const int64_t smallest = options->smallest_batch;
     const int64_t usual = smallest > 0 && smallest < USUAL_BATCH ? smallest : USUAL_BATCH;
     graft_context_limit_memory(command->context, options->memory);
-    const struct graft_classifier_options settings = {
-        .network = command->operands[0],
-        .weights = options->weights,
-        .batch = options->batch > 0 ? options->batch : usual,
-        .plan = {.variants = options->variants, .keep_all = options->keep_all}};
+    const struct graft_classifier_options settings = {.network = command->operands[0],
+                                                      .weights = options->weights,
+                                                      .batch = options->batch > 0 ? options->batch : usual,
+                                                      .output = options->output,
+                                                      .pool = options->pool,
+                                                      .input = (int32_t)options->input,
+                                                      .resize = (int32_t)options->resize,
+                                                      .orientation = options->orientation,
+                                                      .plan = {.variants = options->variants}};
     const enum graft_status status = graft_classifier_open(device, &settings, classifier);
-    return status == GRAFT_OK ? GRAFT_EXIT_GO_ON : graft_command_failed(command, status);
+    const int code = status == GRAFT_OK ? GRAFT_EXIT_GO_ON : graft_command_failed(command, status);
+    return status == GRAFT_ERROR_ARGUMENT ? GRAFT_EXIT_USAGE : code;
 }
 
 void graft_network_of_run(const char *run, const char *key, char *text, size_t size)
@@ -61,14 +65,20 @@ void graft_network_of_run(const char *run, const char *key, char *text, size_t s
     json_decref(config);
 }
 
-void graft_network_name(const struct graft_command *command, char name[GRAFT_MODEL_NAME_SIZE])
+int graft_network_device(struct graft_command *command, const struct graft_network_options *options,
+                         struct graft_device **device)
 {
     const char *const operand = command->operands[0];
-    struct stat facts;
-    (void)snprintf(name, GRAFT_MODEL_NAME_SIZE, "%s", operand);
-    if (stat(operand, &facts) == 0 && S_ISDIR(facts.st_mode)) {
-        graft_network_of_run(operand, "network", name, GRAFT_MODEL_NAME_SIZE);
+    char name[GRAFT_MODEL_NAME_SIZE];
+    const int code = check_network(command, options);
+    if (code != GRAFT_EXIT_GO_ON) {
+        return code;
     }
+    (void)snprintf(name, sizeof name, "%s", operand);
+    if (graft_classifier_is_run(operand, options->weights)) {
+        graft_network_of_run(operand, "network", name, sizeof name);
+    }
+    return graft_command_open_device(command, name, false, device);
 }
 
 /* Splits "index<tab>id<tab>name" in place; false if the line is not of that form. */

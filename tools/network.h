@@ -13,10 +13,13 @@ struct graft_network_options {
     int64_t batch;
     uint64_t memory;
     int64_t smallest_batch; /* batch when none is given: the lesser of this and 16; 0: 16 */
-    bool keep_all;
+    int64_t input, resize;
+    const char *output; /* see graft_classifier_options */
+    enum graft_model_pool pool;
+    enum graft_orientation orientation;
 };
 
-/* Rows for the verb's table: weights, names, batch, memory, variants. */
+/* Rows for the verb's table. */
 #define GRAFT_NETWORK_OPTIONS(o)                                                                             \
     {                                                                                                        \
         "--weights",                                                                                         \
@@ -33,6 +36,20 @@ struct graft_network_options {
          &(o).names,                                                                                         \
          0,                                                                                                  \
          0},                                                                                                 \
+        {"--input",                                                                                          \
+         "SIDE",                                                                                             \
+         "side of the pictures as the network sees them; else as it was trained",                            \
+         GRAFT_OPTION_INTEGER,                                                                               \
+         &(o).input,                                                                                         \
+         1,                                                                                                  \
+         8192},                                                                                              \
+        {"--resize",                                                                                         \
+         "SIDE",                                                                                             \
+         "short side of the pictures before the crop; else in proportion to --input",                        \
+         GRAFT_OPTION_INTEGER,                                                                               \
+         &(o).resize,                                                                                        \
+         1,                                                                                                  \
+         8192},                                                                                              \
         {"--batch", "N", "pictures at a time", GRAFT_OPTION_INTEGER, &(o).batch, 1, 65536},                  \
         {"--memory",                                                                                         \
          "BYTES",                                                                                            \
@@ -55,18 +72,15 @@ struct graft_class_file {
     char **ids;   /* [count], or NULL if the file has none */
 };
 
-/* Is the first operand a run folder, or a network with --weights? Wrong usage is told before anything is
- * opened. GRAFT_EXIT_GO_ON or an exit code. */
-GRAFT_MUST_CHECK int graft_network_check(struct graft_command *command,
-                                         const struct graft_network_options *options);
-/* Opens it. GRAFT_EXIT_GO_ON or an exit code. */
+/* Opens --device for the network of the first operand: a run folder, or a network with --weights. Wrong usage
+ * is told before anything is opened. GRAFT_EXIT_GO_ON or an exit code. */
+GRAFT_MUST_CHECK int graft_network_device(struct graft_command *command,
+                                          const struct graft_network_options *options,
+                                          struct graft_device **device);
+/* Opens the network. GRAFT_EXIT_GO_ON or an exit code. */
 GRAFT_MUST_CHECK int graft_network_open(struct graft_command *command, struct graft_device *device,
                                         const struct graft_network_options *options,
                                         struct graft_classifier **classifier);
-
-/* The network's name that the first operand means: itself, or what a run folder says; "" if that is not to be
- * found. */
-void graft_network_name(const struct graft_command *command, char name[GRAFT_MODEL_NAME_SIZE]);
 
 /* The text of a run's config.json under a key; "" if it is not to be found. */
 void graft_network_of_run(const char *run, const char *key, char *text, size_t size);

@@ -3,6 +3,7 @@
 
 #include "base/text.h"
 
+#include <errno.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -74,9 +75,15 @@ int graft_json_print(struct graft_command *command, json_t *document)
         return graft_command_error(command, "not enough memory for the JSON document");
     }
     text[size] = '\0';
-    printf("%s\n", text);
+    errno = 0;
+    graft_command_printed(command, printf("%s\n", text) >= 0);
     free(text);
     return GRAFT_EXIT_DONE;
+}
+
+const char *graft_show_name(const char *name, char text[GRAFT_NAME_SHOWN])
+{
+    return graft_text_show(name, text, GRAFT_NAME_SHOWN);
 }
 
 const char *graft_show_bytes(uint64_t bytes, char text[32])

@@ -20,6 +20,9 @@ void graft_json_add_member(json_t *object, const char *key, json_t *value);
  * it. Returns GRAFT_EXIT_DONE or GRAFT_EXIT_FAILED. */
 int graft_json_print(struct graft_command *command, json_t *document);
 
+/* A name that comes from outside, fit to be printed. */
+#define GRAFT_NAME_SHOWN 4096
+const char *graft_show_name(const char *name, char text[GRAFT_NAME_SHOWN]);
 /* "1.4 GiB", "512 B" */
 const char *graft_show_bytes(uint64_t bytes, char text[32]);
 /* "1,248,424" */

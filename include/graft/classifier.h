@@ -25,7 +25,8 @@ struct graft_classifier_options {
     /* What comes out: NULL: the logits; "features": what enters the head; else what the layer or the stage of
      * this name gives (graft_model lists them). */
     const char *output;
-    enum graft_model_pool pool; /* of an output that is a map [h, w, c]: over all its places */
+    enum graft_model_pool
+        pool;       /* of an output that is a map [h, w, c]: over all its places; others stay as they are */
     int32_t input;  /* side of the input; 0: as the weights or the network say. Resizing follows it … */
     int32_t resize; /* … unless this is the short side; 0: not given */
     enum graft_orientation orientation;
@@ -37,8 +38,8 @@ struct graft_classifier;
 /*
  * Opens a network with its weights on a device. A name that is a network's means the network, unless a folder
  * of that name holds a run and no weights are given. GRAFT_ERROR_NOT_FOUND proposes the nearest name;
- * GRAFT_ERROR_ARGUMENT: no weights, or no sensible input; statuses of graft_tensor_set_load and
- * graft_plan_open.
+ * GRAFT_ERROR_ARGUMENT: no weights, no layer of that name, or no sensible input; statuses of
+ * graft_tensor_set_load and graft_plan_open.
  */
 GRAFT_API GRAFT_MUST_CHECK enum graft_status
 graft_classifier_open(struct graft_device *device, const struct graft_classifier_options *options,
@@ -59,6 +60,8 @@ GRAFT_API int64_t graft_classifier_batch(const struct graft_classifier *classifi
 /* Values for one picture (logits: class_count), and their shape without the batch: [classes], [h, w, c] … */
 GRAFT_API int64_t graft_classifier_width(const struct graft_classifier *classifier);
 GRAFT_API struct graft_shape graft_classifier_shape(const struct graft_classifier *classifier);
+/* Are they a map that is pooled? */
+GRAFT_API bool graft_classifier_pooled(const struct graft_classifier *classifier);
 
 /*
  * One picture: decoded, of any size; encoded (`name` is for messages, may be NULL); in a file. `values`: f32

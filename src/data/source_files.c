@@ -41,12 +41,17 @@ static enum graft_status list_files(struct graft_dataset *dataset, const char *c
 {
     struct graft_source *const source =
         graft_source_add(dataset, &graft_source_files, dataset->path, GRAFT_NO_SPLIT);
+    if (!source) {
+        return GRAFT_ERROR_MEMORY;
+    }
+    source->blocks = graft_allocate(dataset->context, 1, sizeof *source->blocks);
     const char **const table =
-        source ? (const char **)(void *)graft_source_store(dataset, source, (uint64_t)count * sizeof *table)
-               : NULL;
+        source->blocks ? graft_allocate(dataset->context, (size_t)count, sizeof *table) : NULL;
     if (!table) {
         return GRAFT_ERROR_MEMORY;
     }
+    source->blocks[0] = (uint8_t *)table;
+    source->block_count = 1;
     source->own.user = table;
     for (int64_t i = 0; i < count; i++) {
         struct graft_entry *const entry = graft_entry_add(dataset);

@@ -183,7 +183,7 @@ static enum graft_status unknown_output(struct graft_classifier *classifier, con
         names[count++] = model->stages[i].name;
     const char *const nearest = graft_text_nearest(output, names, count);
     graft_release(classifier->context, names);
-    return graft_fail(classifier->context, GRAFT_ERROR_NOT_FOUND,
+    return graft_fail(classifier->context, GRAFT_ERROR_ARGUMENT,
                       "%s has no layer or stage \"%s\"%s%s%s: graft summary %s lists them", model->info->name,
                       output, nearest ? "; did you mean " : "", nearest ? nearest : "", nearest ? "?" : "",
                       model->info->name);
@@ -352,4 +352,9 @@ struct graft_shape graft_classifier_shape(const struct graft_classifier *classif
     for (int32_t i = 0; i < shape.rank; i++)
         shape.dim[i] = all->dim[i + 1];
     return shape;
+}
+
+bool graft_classifier_pooled(const struct graft_classifier *classifier)
+{
+    return classifier->pool != GRAFT_MODEL_POOL_NONE;
 }

@@ -39,16 +39,19 @@ class Pictures(Case):
         write(self.path("empty.png"), b"")
         write(self.path("new\nline.png"), b"")
         good = ["d/val/red/00.png", "d/val/blue/00.png"]
-        for bad in ("text.jpg", "cut.png", "empty.png", "d", "nothing.jpg"):
+        for bad in ("text.jpg", "cut.png", "empty.png", "nothing.jpg"):
             with self.subTest(bad):
                 done = self.run_graft("predict", run, good[0], bad, good[1], "--json")
                 self.assertEqual(done.returncode, 1)
-                self.assertEqual([json.loads(line)["file"] for line in done.stdout.splitlines()], good)
+                rows = [json.loads(line) for line in done.stdout.splitlines()]
+                self.assertEqual([row["file"] for row in rows], [good[0], bad, good[1]])
+                self.assertEqual(["error" in row for row in rows], [False, True, False])
                 lines = [line for line in done.stderr.splitlines() if line.startswith("graft: ")]
                 self.assertEqual(len(lines), 1, done.stderr)
                 self.assertIn(bad, lines[0])
         done = self.run_graft("predict", run, "new\nline.png", "--quiet")
-        self.assertEqual((done.returncode, done.stdout, len(done.stderr.splitlines())), (1, "", 1))
+        self.assertEqual((done.returncode, len(done.stderr.splitlines())), (1, 1))
+        self.assertEqual(done.stdout, "new\\nline.png\n  not read: the file is empty (0 bytes); replace it\n")
 
     def test_fit_names_the_bad_or_leaves_it_out(self):
         bad = "d/train/red/01.png"
@@ -330,7 +333,7 @@ class RealPictures(Case):
         write(self.path("whole.png"), whole)  # renamed: the first bytes tell what it is
         self.good("predict", "run", "whole.png")
         write(self.path("cut.jpg"), whole[: len(whole) // 2])
-        self.bad(1, ["cut.jpg"], "predict", "run", "cut.jpg")
+        self.bad(1, ["cut.jpg"], "predict", "run", "cut.jpg", prints=True)
 
 
 if __name__ == "__main__":

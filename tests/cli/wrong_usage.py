@@ -59,8 +59,8 @@ class WrongUsage(Case):
     def test_operands(self):
         for words, *arguments in (
             (["DATA"], "fit"),
-            (["IMAGE"], "predict"),
-            (["IMAGE"], "predict", "m"),
+            (["INPUT"], "predict"),
+            (["INPUT"], "predict", "m"),
             (["DATA"], "evaluate", "m"),
             (["DATA"], "check"),
             (["MODEL"], "summary"),

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* graft check: decodes every picture of a data set and lists what is wrong with it. */
 #include "base/context.h"
-#include "base/pool.h"
 #include "graft/data.h"
 #include "output.h"
 #include "verbs.h"
@@ -10,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define CHUNK 64
+#define BATCH 64
 #define NAME_SIZE 4096
 /* The largest class has more than so many times the pictures of the smallest: out of balance. */
 #define BALANCE 5
@@ -27,15 +26,9 @@ struct check {
     struct graft_command *command;
     struct graft_dataset *dataset;
     struct picture *pictures;
-    int64_t count, damaged, duplicates;
-    json_t *damaged_list, *duplicate_list; /* --json */
-};
-
-struct work {
-    struct check *check;
-    struct picture *picture;
-    enum graft_status status;
-    struct graft_task task;
+    int64_t count, damaged, suspect, duplicates;
+    int64_t first;                                        /* picture of the split that is decoded now */
+    json_t *damaged_list, *suspect_list, *duplicate_list; /* --json */
 };
 
 /* FNV-1a over size and pixels: the same picture in two files of any kind has the same. */
@@ -53,67 +46,66 @@ static uint64_t hash_image(const struct graft_image *image)
     return hash;
 }
 
-static void decode(void *argument)
+/* On any thread. */
+static void look(void *user, int64_t sample, const struct graft_image *image)
 {
-    struct work *const work = argument;
-    struct picture *const picture = work->picture;
-    struct graft_image image = {0};
-    work->status = graft_dataset_read(work->check->dataset, picture->split, picture->index, NULL, &image);
-    picture->hash = work->status == GRAFT_OK ? hash_image(&image) : 0;
-    graft_image_close(work->check->command->context, &image);
+    const struct check *const check = user;
+    check->pictures[check->first + sample].hash = hash_image(image);
 }
 
-static void note_damaged(struct check *check, struct picture *picture)
+/* Damaged, or suspect: decoded in spite of what is wrong with it. */
+static void note_fault(struct check *check, const struct graft_note *note, struct picture *picture)
 {
     struct graft_command *const command = check->command;
-    const char *const reason = graft_context_error(command->context);
-    char name[NAME_SIZE];
-    picture->damaged = true;
-    check->damaged++;
+    char name[NAME_SIZE], shown[GRAFT_NAME_SHOWN];
+    picture->damaged = note->status != GRAFT_OK;
+    check->damaged += picture->damaged;
+    check->suspect += !picture->damaged;
     graft_dataset_sample_name(check->dataset, picture->split, picture->index, name, sizeof name);
     if (command->json) {
-        graft_json_add_item(check->damaged_list, json_pack("{s:o, s:o}", "file", graft_json_text(name),
-                                                             "reason", graft_json_text(reason)));
+        graft_json_add_item(
+            picture->damaged ? check->damaged_list : check->suspect_list,
+            json_pack("{s:o, s:o}", "file", graft_json_text(name), "reason", graft_json_text(note->text)));
     } else {
         graft_command_progress_end(command);
-        printf("damaged: %s\n", strstr(reason, name) != NULL ? reason : name);
+        printf("%s: %s\n", picture->damaged ? "damaged" : "suspect", graft_show_name(note->text, shown));
     }
+}
+
+static enum graft_status decode_split(struct check *check, enum graft_split split)
+{
+    const struct graft_loader_options options = {
+        .split = split, .batch = BATCH, .keep_damaged = true, .look = look, .user = check};
+    struct graft_loader *loader = NULL;
+    struct graft_batch batch = {.valid = 1};
+    enum graft_status status =
+        graft_loader_open(check->command->context, check->dataset, NULL, &options, &loader);
+    while (status == GRAFT_OK && batch.valid > 0) {
+        status = graft_loader_next(loader, &batch);
+        for (int32_t i = 0; status == GRAFT_OK && i < batch.valid; i++) {
+            if (batch.notes[i].text != NULL) {
+                note_fault(check, &batch.notes[i], &check->pictures[check->first + batch.samples[i]]);
+            }
+        }
+        graft_command_progress(check->command, "decoding: %lld/%lld pictures",
+                               (long long)(check->first + batch.number * BATCH + batch.valid),
+                               (long long)check->count);
+    }
+    graft_loader_close(&loader);
+    return status;
 }
 
 static enum graft_status decode_all(struct check *check)
 {
-    struct graft_context *const context = check->command->context;
-    struct graft_pool *const pool = graft_context_pool(context);
-    struct work work[CHUNK];
-    if (pool == NULL) {
-        return GRAFT_ERROR_MEMORY;
-    }
-    for (int64_t at = 0; at < check->count; at += CHUNK) {
-        const int64_t count = check->count - at < CHUNK ? check->count - at : CHUNK;
-        if (graft_context_cancelled(context)) {
-            return GRAFT_ERROR_CANCELLED;
-        }
-        for (int64_t i = 0; i < count; i++) {
-            work[i] = (struct work){.check = check, .picture = &check->pictures[at + i]};
-            work[i].task = (struct graft_task){.run = decode, .argument = &work[i]};
-            graft_pool_submit(pool, &work[i].task);
-        }
-        for (int64_t i = 0; i < count; i++) {
-            graft_pool_wait(pool, &work[i].task);
-        }
-        for (int64_t i = 0; i < count; i++) {
-            if (work[i].status != GRAFT_OK) {
-                decode(&work[i]); /* again, alone: the context keeps the latest failure's text only */
-            }
-            if (work[i].status != GRAFT_OK) {
-                note_damaged(check, work[i].picture);
-            }
-        }
-        graft_command_progress(check->command, "decoding: %lld/%lld pictures", (long long)(at + count),
-                               (long long)check->count);
+    enum graft_status status = GRAFT_OK;
+    check->first = 0;
+    for (int s = 0; s < GRAFT_SPLIT_COUNT && status == GRAFT_OK; s++) {
+        const int64_t count = graft_dataset_count(check->dataset, (enum graft_split)s);
+        status = count > 0 ? decode_split(check, (enum graft_split)s) : GRAFT_OK;
+        check->first += count;
     }
     graft_command_progress_end(check->command);
-    return GRAFT_OK;
+    return status;
 }
 
 static int compare_pictures(const void *a, const void *b)
@@ -143,10 +135,11 @@ static void find_duplicates(struct check *check)
         graft_dataset_sample_name(check->dataset, b->split, b->index, second, sizeof second);
         if (check->command->json) {
             graft_json_add_item(check->duplicate_list,
-                                  json_pack("[o, o]", graft_json_text(first), graft_json_text(second)));
+                                json_pack("[o, o]", graft_json_text(first), graft_json_text(second)));
         } else {
-            printf("the same picture: %s (%s) and %s (%s)\n", first, graft_split_name(a->split), second,
-                   graft_split_name(b->split));
+            char shown[2][GRAFT_NAME_SHOWN];
+            printf("the same picture: %s (%s) and %s (%s)\n", graft_show_name(first, shown[0]),
+                   graft_split_name(a->split), graft_show_name(second, shown[1]), graft_split_name(b->split));
         }
     }
 }
@@ -177,6 +170,7 @@ static int report(struct check *check)
     const long long splits[] = {graft_dataset_count(dataset, GRAFT_SPLIT_TRAIN),
                                 graft_dataset_count(dataset, GRAFT_SPLIT_VAL),
                                 graft_dataset_count(dataset, GRAFT_SPLIT_TEST)};
+    char shown[GRAFT_NAME_SHOWN];
     int64_t least, most;
     int64_t *const counts = count_classes(check, &least, &most);
     if (counts == NULL) {
@@ -188,26 +182,28 @@ static int report(struct check *check)
         json_t *const list = json_array();
         for (int32_t c = 0; c < classes; c++) {
             graft_json_add_item(list, json_pack("{s:o, s:I}", "name", graft_json_text(names[c]), "images",
-                                                  (json_int_t)counts[c]));
+                                                (json_int_t)counts[c]));
         }
         const int printed = graft_json_print(
             command,
-            json_pack("{s:I, s:I, s:I, s:o, s:O, s:O, s:b, s:I}", "train", (json_int_t)splits[0], "val",
+            json_pack("{s:I, s:I, s:I, s:o, s:O, s:O, s:O, s:b, s:I}", "train", (json_int_t)splits[0], "val",
                       (json_int_t)splits[1], "test", (json_int_t)splits[2], "classes", list, "damaged",
-                      check->damaged_list, "duplicates", check->duplicate_list, "balanced", (int)balanced,
-                      "skipped_files", (json_int_t)graft_dataset_skipped_count(dataset)));
+                      check->damaged_list, "suspect", check->suspect_list, "duplicates",
+                      check->duplicate_list, "balanced", (int)balanced, "skipped_files",
+                      (json_int_t)graft_dataset_skipped_count(dataset)));
         code = printed != GRAFT_EXIT_DONE ? printed : code;
     } else {
         for (int64_t i = 0; i < graft_dataset_skipped_count(dataset); i++) {
-            printf("no picture, left out: %s\n", graft_dataset_skipped(dataset, i));
+            printf("no picture, left out: %s\n", graft_show_name(graft_dataset_skipped(dataset, i), shown));
         }
         for (int32_t c = 0; c < classes && (!balanced || classes <= 20); c++) {
-            printf("%8lld  %s\n", (long long)counts[c], names[c]);
+            printf("%8lld  %s\n", (long long)counts[c], graft_show_name(names[c], shown));
         }
-        printf("%lld pictures (%lld train, %lld val, %lld test) of %d classes: %lld damaged, %lld in two "
-               "parts%s\n",
+        printf("%lld pictures (%lld train, %lld val, %lld test) of %d classes: %lld damaged, %lld suspect, "
+               "%lld in two parts%s\n",
                (long long)check->count, splits[0], splits[1], splits[2], (int)classes,
-               (long long)check->damaged, (long long)check->duplicates, balanced ? "" : ", out of balance");
+               (long long)check->damaged, (long long)check->suspect, (long long)check->duplicates,
+               balanced ? "" : ", out of balance");
     }
     free(counts);
     return code;
@@ -221,8 +217,10 @@ static int check_data(struct check *check)
     }
     check->pictures = calloc((size_t)check->count + 1, sizeof *check->pictures);
     check->damaged_list = json_array();
+    check->suspect_list = json_array();
     check->duplicate_list = json_array();
-    if (check->pictures == NULL || check->damaged_list == NULL || check->duplicate_list == NULL) {
+    if (check->pictures == NULL || check->damaged_list == NULL || check->suspect_list == NULL ||
+        check->duplicate_list == NULL) {
         return graft_command_failed(check->command, GRAFT_ERROR_MEMORY);
     }
     int64_t at = 0;
@@ -257,6 +255,7 @@ static int run(struct graft_command *command)
         graft_dataset_open(command->context, command->operands[0], &options, &check.dataset);
     code = status == GRAFT_OK ? check_data(&check) : graft_command_failed(command, status);
     json_decref(check.damaged_list);
+    json_decref(check.suspect_list);
     json_decref(check.duplicate_list);
     free(check.pictures);
     graft_dataset_close(&check.dataset);

@@ -3,6 +3,7 @@
 #include "network.h"
 #include "output.h"
 #include "progress.h"
+#include "terminal.h"
 #include "verbs.h"
 
 #include <stdio.h>
@@ -55,13 +56,14 @@ static json_t *describe(const struct graft_evaluation *evaluation, const char *c
 /* Rows: what it is; columns: what the network says. */
 static void print_confusion(const struct graft_evaluation *evaluation, const char *const *names)
 {
+    char shown[GRAFT_NAME_SHOWN];
     printf("\n%-24s", "is \\ predicted");
     for (int32_t p = 0; p < evaluation->classes; p++) {
-        printf(" %8.8s", names[p]);
+        printf(" %s", graft_show_column(names[p], -8, shown, sizeof shown));
     }
     printf("\n");
     for (int32_t c = 0; c < evaluation->classes; c++) {
-        printf("%-24.24s", names[c]);
+        printf("%s", graft_show_column(names[c], 24, shown, sizeof shown));
         for (int32_t p = 0; p < evaluation->classes; p++) {
             printf(" %8lld", (long long)evaluation->confusion[(int64_t)c * evaluation->classes + p]);
         }
@@ -71,13 +73,14 @@ static void print_confusion(const struct graft_evaluation *evaluation, const cha
 
 static void print_table(const struct graft_evaluation *evaluation, const char *const *names)
 {
+    char shown[GRAFT_NAME_SHOWN];
     printf("%lld pictures: top 1 %.2f %%, top 5 %.2f %%, loss %.4f\n\n", (long long)evaluation->images,
            100 * evaluation->top1, 100 * evaluation->top5, evaluation->loss);
     printf("%-24s %8s %10s %8s %8s\n", "class", "images", "precision", "recall", "f1");
     for (int32_t c = 0; c < evaluation->classes; c++) {
         const struct graft_class_figures *const figures = &evaluation->figures[c];
-        printf("%-24s %8lld %10.4f %8.4f %8.4f\n", names[c], (long long)figures->images, figures->precision,
-               figures->recall, figures->f1);
+        printf("%s %8lld %10.4f %8.4f %8.4f\n", graft_show_column(names[c], 24, shown, sizeof shown),
+               (long long)figures->images, figures->precision, figures->recall, figures->f1);
     }
     if (evaluation->classes <= WIDEST_CONFUSION) {
         print_confusion(evaluation, names);
@@ -207,12 +210,7 @@ static int run(struct graft_command *command)
         return GRAFT_EXIT_USAGE;
     }
     if (code == GRAFT_EXIT_GO_ON) {
-        code = graft_network_check(command, &request.network);
-    }
-    if (code == GRAFT_EXIT_GO_ON) {
-        char name[GRAFT_MODEL_NAME_SIZE];
-        graft_network_name(command, name);
-        code = graft_command_open_device(command, name, false, &device);
+        code = graft_network_device(command, &request.network, &device);
     }
     if (code == GRAFT_EXIT_GO_ON) {
         code = evaluate(command, &request, device);

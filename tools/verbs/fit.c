@@ -31,8 +31,8 @@ static void on_epoch(void *user, const struct graft_run_epoch *epoch, const char
 
 static void print_result(const struct graft_fit_result *result)
 {
-    char duration[32];
-    printf("run         %s\n", result->run);
+    char duration[32], run[GRAFT_NAME_SHOWN];
+    printf("run         %s\n", graft_show_name(result->run, run));
     printf("network     %s, %d classes\n", result->model, (int)result->classes);
     if (isfinite(result->val_top1)) {
         printf("best epoch  %d of %d: %.2f %% of the validation pictures right, loss %.4f\n",
@@ -46,7 +46,7 @@ static void print_result(const struct graft_fit_result *result)
     }
     printf("time        %s, %.0f images/s in training steps\n",
            graft_show_duration(result->seconds, duration), result->images_per_second);
-    printf("next        graft predict %s PICTURE...\n", result->run);
+    printf("next        graft predict %s PICTURE...\n", run);
 }
 
 static json_t *describe(const struct graft_fit_result *result)
@@ -132,5 +132,6 @@ const struct graft_verb graft_verb_fit = {
     .least = 0,
     .most = 1,
     .cancels = true,
+    .writes_files = true,
     .run = run,
 };
