@@ -180,6 +180,7 @@ enum graft_status graft_decode(struct graft_scratch *scratch, const uint8_t *dat
                                       .view = view,
                                       .orientation = 1};
     const struct graft_picture_format *const format = graft_picture_format_find(data, size);
+    decoding.format = format ? format->name : NULL;
     *view = (struct graft_view){0};
     fault->status = GRAFT_OK;
     fault->text[0] = '\0';
@@ -222,7 +223,7 @@ static enum graft_status decode_into_image(struct graft_scratch *scratch, const 
         return graft_fault_report(scratch->context, &fault);
     }
     if (graft_fault_suspect(&fault)) {
-        graft_log(scratch->context, GRAFT_LOG_WARNING, "%s", fault.text);
+        graft_log(scratch->context, GRAFT_LOG_WARNING, "suspect: %s", fault.text);
     }
     struct graft_buffer *const owner =
         view.pixels == scratch->pixels.data ? &scratch->pixels : &scratch->turned;

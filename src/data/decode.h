@@ -15,12 +15,12 @@ struct graft_buffer {
 /* Memory of one thread's work on one picture. Zeroed, with the context set, it is ready. */
 struct graft_scratch {
     struct graft_context *context;
-    struct graft_buffer file;    /* the encoded picture */
-    struct graft_buffer pixels;  /* decoded */
-    struct graft_buffer turned;  /* decoded, orientation applied */
-    struct graft_buffer rows;    /* between two steps: of a decoder, of the passes of a resize */
-    struct graft_buffer weights; /* of a resize */
-    struct graft_buffer changed; /* other channels */
+    struct graft_buffer file;      /* the encoded picture */
+    struct graft_buffer pixels;    /* decoded */
+    struct graft_buffer turned;    /* decoded, orientation applied */
+    struct graft_buffer rows;      /* between two steps: of a decoder, of the passes of a resize */
+    struct graft_buffer weights;   /* of a resize */
+    struct graft_buffer changed;   /* other channels */
     struct graft_buffer stages[2]; /* between transforms */
 };
 
@@ -58,7 +58,8 @@ struct graft_decoding {
     struct graft_scratch *scratch;
     const uint8_t *data;
     size_t size;
-    const char *name;          /* for messages */
+    const char *name;          /* of the file, for messages */
+    const char *format;        /* the name of its row */
     int32_t channels;          /* 1: a grey file may be decoded to one channel; else 3 */
     struct graft_fault *fault; /* a failure, or a remark (graft_fault_warn) */
 

@@ -171,7 +171,7 @@ static enum graft_status read_frame(struct gif *gif)
     const enum graft_status status = read_lines(gif, rgb, line->data);
     if (status == GRAFT_OK && gif->ran_out) {
         graft_fault_warn(decoding->fault, decoding->name,
-                         "suspect GIF: the picture is there, but the file ends too early");
+                         "the picture is there, but the file ends too early");
     }
     return status;
 }

@@ -5,7 +5,6 @@
  */
 #include "data/decode.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #include <libheif/heif.h>
@@ -14,22 +13,22 @@ static enum graft_status failed(const struct graft_decoding *decoding, struct he
 {
     struct graft_fault *const fault = decoding->fault;
     const char *const name = decoding->name;
-    char text[160];
-    snprintf(text, sizeof text, "%s", error.message ? error.message : "no message");
+    const char *const text = error.message ? error.message : "no message";
+    const int length = (int)strcspn(text, "\n");
     switch (error.code) {
     case heif_error_Memory_allocation_error:
-        return graft_fault_set(fault, GRAFT_ERROR_MEMORY, name, "no memory to decode this HEIC or AVIF: %s",
-                               text);
+        return graft_fault_set(fault, GRAFT_ERROR_MEMORY, name, "no memory to decode this %s: %.*s",
+                               decoding->format, length, text);
     case heif_error_Unsupported_filetype:
     case heif_error_Unsupported_feature:
     case heif_error_Plugin_loading_error:
         return graft_fault_set(
             fault, GRAFT_ERROR_UNSUPPORTED, name,
-            "this HEIC or AVIF is of a kind that libheif %s does not read (%s): convert it to "
-            "JPEG or PNG",
-            heif_get_version(), text);
+            "this %s is of a kind that libheif %s does not read (%.*s): convert it to JPEG or PNG",
+            decoding->format, heif_get_version(), length, text);
     default:
-        return graft_fault_set(fault, GRAFT_ERROR_FORMAT, name, "damaged HEIC or AVIF: %s; replace it", text);
+        return graft_fault_set(fault, GRAFT_ERROR_FORMAT, name, "damaged %s: %.*s; replace it",
+                               decoding->format, length, text);
     }
 }
 
@@ -74,12 +73,6 @@ static const char *quiet_decoder(void)
     return NULL;
 }
 
-static bool is_av1(const struct graft_decoding *decoding)
-{
-    const size_t seen = decoding->size < 64 ? decoding->size : 64; /* the brands */
-    return memmem(decoding->data, seen, "avi", 3) != NULL;
-}
-
 static enum graft_status decode_handle(struct graft_decoding *decoding,
                                        const struct heif_image_handle *handle)
 {
@@ -94,7 +87,7 @@ static enum graft_status decode_handle(struct graft_decoding *decoding,
     struct heif_decoding_options *const options = heif_decoding_options_alloc();
     if (options) {
         options->convert_hdr_to_8bit = 1;
-        options->decoder_id = is_av1(decoding) ? quiet_decoder() : NULL;
+        options->decoder_id = strcmp(decoding->format, "AVIF") == 0 ? quiet_decoder() : NULL;
     }
     const struct heif_error error =
         heif_decode_image(handle, &image, heif_colorspace_RGB,

@@ -251,10 +251,10 @@ static enum graft_status report(const struct jpeg_job *job)
                                      job->text);
     }
     if (job->warnings > 1) {
-        graft_fault_warn(fault, name, "suspect JPEG: %s, and %d more remarks", job->warning,
+        graft_fault_warn(fault, name, "libjpeg says: %s, and %d more remarks", job->warning,
                          job->warnings - 1);
     } else if (job->warnings > 0) {
-        graft_fault_warn(fault, name, "suspect JPEG: %s", job->warning);
+        graft_fault_warn(fault, name, "libjpeg says: %s", job->warning);
     }
     return GRAFT_OK;
 }

@@ -232,9 +232,9 @@ static enum graft_status report(struct png_job *job)
         return graft_fault_set(fault, GRAFT_ERROR_FORMAT, name, "damaged PNG: %s; replace it", job->text);
     }
     if (job->truncated) {
-        graft_fault_warn(fault, name, "suspect PNG: the picture is there, but the file ends too early");
+        graft_fault_warn(fault, name, "the picture is there, but the file ends too early");
     } else if (job->text[0] || job->warning[0]) {
-        graft_fault_warn(fault, name, "suspect PNG: %s", job->warning[0] ? job->warning : job->text);
+        graft_fault_warn(fault, name, "libpng says: %s", job->warning[0] ? job->warning : job->text);
     }
     return GRAFT_OK;
 }

@@ -9,7 +9,7 @@ made.W, made.H = 9, 6
 CHOSEN = """
 bmp/1 bmp/RGB bmp/4_header12 bmp/4_header40 bmp/4_top_down bmp/1_header64 bmp/short_ramp bmp/palette_not_in_offset
 bmp/offset_0 bmp/masks_555_40 bmp/masks_565_56 bmp/masks_bgrx_40 bmp/masks_xbgr_52 bmp/masks_rgba_108 bmp/masks_zero_124
-bmp/16_rows_top_down bmp/32_rows bmp/24_without_last_padding bmp/24_core bmp/rle4_0 bmp/rle4_1 bmp/rle4_4
+bmp/16_rows_top_down bmp/32_rows bmp/24_without_last_padding bmp/24_core bmp/rle4_0 bmp/rle4_1 bmp/rle4_4 bmp/rle4_odd
 pnm/P2_7 pnm/P3_100 pnm/P5_254 pnm/P6_1000 pnm/P5_65535 pnm/above_largest pnm/P1_dense pnm/P4_wide pnm/tabs pnm/P2_no_last_blank
 gif/2_whole gif/2_inside_own gif/2_grown_only_own gif/2_wider_transparent gif/4_inside_ramp gif/1_inside_none
 gif/2_inside_dispose gif/1_far_transparent gif/no_trailer gif/short_palette
@@ -19,7 +19,8 @@ tiff/1_group4 tiff/L_tiff_lzw tiff/RGB_jpeg tiff/cmyk_8_MM_32773_strips tiff/pre
 tiff/orientation_6 tiff/xmp tiff/white_2_II_1_strips tiff/black_16_MM_8_strips tiff/palette_4_II_1_strips
 tiff/rgb_16_II_1_strips tiff/rgb_8_MM_8_planes tiff/rgb_extra1_8_II_1_strips tiff/rgb_extra2_16_MM_1_strips
 tiff/rgb_two2_8_II_1_strips tiff/grey_extra2_8_II_8_strips tiff/white_1_II_1_tiles tiff/cmyk_extra_8_II_1_strips tiff/fill_order
-tiff/pages tiff/big
+tiff/pages tiff/big tiff/many_tiles
+png/interlaced_alpha_1x9 png/interlaced_alpha_3x2 png/animated_default
 """.split()
 
 

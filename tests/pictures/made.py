@@ -153,6 +153,9 @@ def runs(colours, noise):
                 data += b"\0\0" if variant != 3 or left > 0 else b""
             data += b"\0\1" if variant != 4 else b""
             data = data[:len(data) // 2] if variant == 5 else data
+            if variant == 4: # absolute pixels are padded to an even place in the file, wherever they begin
+                yield f"rle{bits}_odd", bmp(W, H, bits, b"\xff" + data, compression, palette=palette,
+                                            offset=14 + 40 + len(palette) + 1)
             yield f"rle{bits}_{variant}", bmp(W, -H if variant == 0 else H, bits, data, compression, palette=palette)
 
 
@@ -236,6 +239,7 @@ def pngs():
     yield "rgb_transparent", png(W, H, 8, 2, rows, chunk(b"tRNS", b"\0\1\0\1\0\0"))
     for width, height in ((1, 1), (1, 9), (9, 1), (3, 2), (5, 5)):
         yield f"interlaced_{width}x{height}", png(width, height, 8, 2, adam7(width, height, 24, noise), interlaced=1)
+        yield f"interlaced_alpha_{width}x{height}", png(width, height, 8, 6, adam7(width, height, 32, noise), interlaced=1)
     frames = [picture("RGBA", seed=seed) for seed in (1, 2, 3)]
     yield "animated", saved(frames[0], "PNG", save_all=True, append_images=frames[1:])
     yield "animated_default", saved(frames[0], "PNG", save_all=True, append_images=frames[1:], default_image=True)
@@ -463,6 +467,9 @@ def tiffs():
                     planes = [pack(b"".join(samples(noise, W, height, bits, 1, order))) for _ in range(count)
                               for height in (most, H - most)]
                     yield f"{label}_planes", tiff(W, H, {**tags, 278: (4, [most]), 284: (3, [2])}, planes, order)
+    tags = {258: (3, [4]), 259: (3, [8]), 262: (3, [1]), 322: (4, [16]), 323: (4, [16])}
+    tiles = [zlib.compress(bytes(noise.choice(b"\x12\x47") for _ in range(8 * 16))) for _ in range(4)]
+    yield "many_tiles", tiff(19, 17, tags, tiles)
     rows = samples(noise, W, H, 1, 1)
     yield "fill_order", tiff(W, H, {258: (3, [1]), 259: (3, [1]), 262: (3, [1]), 266: (3, [2])}, [b"".join(rows)])
     yield "fill_order_packed", tiff(W, H, {258: (3, [1]), 259: (3, [32773]), 262: (3, [1]), 266: (3, [2])}, [packbits(b"".join(rows))])

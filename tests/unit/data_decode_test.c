@@ -13,8 +13,8 @@ static int pillow_grey(const uint8_t *rgb)
 /* Only the first bytes of such files: with libheif they are damaged, without it not read. */
 #ifdef GRAFT_HAVE_HEIF
 #define HEIF_STATUS GRAFT_ERROR_FORMAT
-#define AVIF_WORD "damaged HEIC or AVIF"
-#define HEIC_WORD AVIF_WORD
+#define AVIF_WORD "damaged AVIF"
+#define HEIC_WORD "damaged HEIC"
 #else
 #define HEIF_STATUS GRAFT_ERROR_UNSUPPORTED
 #define AVIF_WORD "AVIF"

@@ -106,7 +106,8 @@ static void check_format(struct graft_context *context, enum heif_compression_fo
         }
         free(copy);
     }
-    expect_failure(context, file->data, file->size / 2, GRAFT_ERROR_FORMAT, "damaged HEIC or AVIF");
+    expect_failure(context, file->data, file->size / 2, GRAFT_ERROR_FORMAT,
+                   format == heif_compression_AV1 ? "damaged AVIF" : "damaged HEIC");
     const struct mutations seen = mutate(file->data, file->size, 200);
     assert_true(seen.decoded > 5 && seen.refused > 5);
     free(file);

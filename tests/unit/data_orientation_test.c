@@ -194,6 +194,7 @@ static void exif_goes_before_xmp(void **state)
     struct graft_scratch scratch = {.context = context};
     static const char xmp[] = "<tiff:Orientation>8</tiff:Orientation>";
     static const char six[] = TAG("\3", "\1", "\6\0\0\0"), nine[] = TAG("\3", "\1", "\x09\0\0\0");
+    static const char byte[] = TAG("\1", "\1", "\6\0\0\0");
     static const char other[] = "II*\0\x08\0\0\0\x01\0\x10\x01\3\0\1\0\0\0\0\0\0\0\0\0\0\0";
     static const struct {
         const void *exif;
@@ -201,6 +202,7 @@ static void exif_goes_before_xmp(void **state)
         int orientation;
     } cases[] = {{six, sizeof six - 1, 6},
                  {nine, sizeof nine - 1, 1},
+                 {byte, sizeof byte - 1, 1},
                  {other, sizeof other - 1, 8},
                  {NULL, 0, 8},
                  {"II*\0", 4, 1},

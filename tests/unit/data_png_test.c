@@ -76,6 +76,12 @@ static void png_of_every_kind_is_decoded(void **state)
     free(file);
 }
 
+/* Narrow ones lack passes; of an animation it is the default picture. */
+static void odd_pngs_have_pillows_pixels(void **state)
+{
+    expect_pixels(*state, "png/");
+}
+
 /* ---- Damage ---- */
 
 /* Where the data of the last chunk of a kind begins. */
@@ -184,6 +190,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(png_of_every_kind_is_decoded, open_context, close_context),
+        cmocka_unit_test_setup_teardown(odd_pngs_have_pillows_pixels, open_context, close_context),
         cmocka_unit_test_setup_teardown(truncated_png_is_an_error, open_context, close_context),
         cmocka_unit_test_setup_teardown(wrong_checksums_of_png, open_context, close_context),
         cmocka_unit_test(giant_png_takes_no_memory),

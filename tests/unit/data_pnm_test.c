@@ -25,6 +25,7 @@ static void damaged_headers_are_refused(void **state)
         {"P5 65536 65536 255 ", "too many"},
         {"P6 16384 16384 255 ", "truncated"},
         {"P4 16384 16384 ", "truncated"},
+        {"P5 2 2 256 1234567", "truncated"},
         {"P1 99 99 1 0", "truncated"},
         {"P2 12345678901 1 255 ", "no number"},
         {"P3 1 1 255 1 2", "truncated"},
