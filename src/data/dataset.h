@@ -136,6 +136,8 @@ void graft_entries_compact(struct graft_dataset *dataset);
 bool graft_path_is_clutter(const char *path);
 /* True if the name ends as those of pictures do, readable or not. */
 bool graft_path_is_picture(const char *path);
+/* True if the name ends as those of archives do. */
+bool graft_path_is_archive(const char *path);
 /* GRAFT_NO_SPLIT if the `length` characters are no name of a split ("train", "Test", "validation_set"). */
 uint8_t graft_split_find(const char *name, size_t length);
 /* The split that a word of the name tells ("seg_train", "train_images", "val2017"); leaves the rest of the name

@@ -4,6 +4,7 @@
 
 #include "base/context.h"
 #include "base/random.h"
+#include "base/text.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -192,6 +193,28 @@ static void describe(const struct graft_dataset *dataset, bool drawn)
     }
 }
 
+/* Class names go into the files of a network, which hold UTF-8. */
+static enum graft_status check_names(struct graft_dataset *dataset)
+{
+    const char *last = NULL;
+    enum graft_status status = GRAFT_OK;
+    for (int64_t i = 0; i < dataset->entry_count && status == GRAFT_OK; i++) {
+        struct graft_entry *const entry = &dataset->entries[i];
+        if (entry->class_name == last) {
+            continue;
+        }
+        last = entry->class_name;
+        if (!graft_text_is_utf8(entry->class_name)) {
+            char name[1024];
+            graft_entry_name(dataset, entry, name, sizeof name);
+            status = graft_fault_note(dataset, GRAFT_ERROR_FORMAT,
+                                      "the class name '%s' (%s) is not UTF-8, nor plainly Latin-1 or CP437; rename it",
+                                      entry->class_name, name);
+        }
+    }
+    return status;
+}
+
 /* Pictures without classes: all of them in the order of their paths. */
 static enum graft_status leave_unlabelled(struct graft_dataset *dataset)
 {
@@ -214,7 +237,10 @@ enum graft_status graft_classes(struct graft_dataset *dataset)
         return leave_unlabelled(dataset);
     }
     const bool given = options->class_names != NULL;
-    enum graft_status status = GRAFT_OK;
+    enum graft_status status = check_names(dataset);
+    if (status != GRAFT_OK) {
+        return status;
+    }
     if (given) {
         status = copy_names(dataset, options->class_names, options->class_count);
     } else if (!dataset->class_names) { /* IDX brings its own, in the order of their numbers */

@@ -231,6 +231,19 @@ bool graft_path_is_picture(const char *path)
     return graft_picture_ending(path);
 }
 
+bool graft_path_is_archive(const char *path)
+{
+    static const char *const endings[] = {".zip", ".tar", ".tgz", ".gz", ".bz2", ".xz", ".zst", ".7z", ".rar"};
+    const size_t length = strlen(path);
+    for (size_t i = 0; i < sizeof endings / sizeof endings[0]; i++) {
+        const size_t own = strlen(endings[i]);
+        if (length > own && strcasecmp(path + length - own, endings[i]) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static bool is_separator(char c)
 {
     return c == '_' || c == '-' || c == ' ' || c == '.';

@@ -32,7 +32,7 @@ static bool looks_like_picture(const struct graft_layout *layout, const struct g
     char path[GRAFT_PATH_LIMIT];
     uint8_t first[GRAFT_MAGIC_SIZE];
     if (entry->data || entry->fault) {
-        return graft_picture_magic(entry->data, (size_t)entry->size);
+        return entry->data && graft_picture_magic(entry->data, (size_t)entry->size);
     }
     graft_entry_name(layout->dataset, entry, path, sizeof path);
     const int descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
@@ -140,9 +140,11 @@ static const char *split_of(const struct graft_layout *layout, const struct graf
 
 static bool set_class(struct graft_layout *layout, struct graft_entry *entry, const char *name, size_t length)
 {
-    const char *const last = layout->class_name;
-    if (!last || strncmp(last, name, length) != 0 || last[length] != '\0') {
-        layout->class_name = graft_names_add(layout->dataset, name, length);
+    const char *const last = layout->class_as_found;
+    if (!last || layout->class_length != length || strncmp(last, name, length) != 0) {
+        layout->class_as_found = name;
+        layout->class_length = length;
+        layout->class_name = graft_names_add_utf8(layout->dataset, name, length);
     }
     entry->class_name = layout->class_name;
     layout->pictures++;
@@ -267,9 +269,15 @@ static enum graft_status no_pictures(const struct graft_layout *layout)
                           "%s: %lld pictures lie there without class folders; make a folder for each class",
                           path, (long long)(layout->flat_unnamed + layout->flat_named));
     }
+    for (int64_t i = layout->begin; i < layout->end; i++) {
+        if (graft_path_is_archive(layout->dataset->entries[i].path)) {
+            return graft_fail(context, GRAFT_ERROR_FORMAT,
+                              "%s holds no pictures, but an archive, %s; unpack it and give that", path,
+                              layout->dataset->entries[i].path);
+        }
+    }
     return graft_fail(context, GRAFT_ERROR_FORMAT,
-                      "%s holds no pictures; a folder for each class with JPEG or PNG files is expected",
-                      path);
+                      "%s holds no pictures; a folder for each class with pictures is expected", path);
 }
 
 static enum graft_status lay_out_source(struct graft_layout *layout)

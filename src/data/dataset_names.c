@@ -22,21 +22,29 @@ static const uint16_t cp437[128] = {
 
 enum encoding { ENCODING_UNKNOWN, ENCODING_CP437, ENCODING_LATIN1 };
 
-/* Letters of CP437 lie at 0x80 to 0xa5, of Latin-1 at 0xc0 to 0xff: a name with one kind only tells which it is.
- * (0xe1 alone is á rather than ß.) */
+/*
+ * Letters of CP437 lie at 0x80 to 0xa5, of Latin-1 at 0xc0 to 0xff: a name with one kind only tells which it is
+ * (0xe1 alone is á rather than ß). A part of a path that has few plain letters beside them, or a backslash right
+ * behind one, is more likely of another alphabet, with two bytes a letter or letters of its own.
+ */
 static enum encoding guess(const char *text, size_t length)
 {
     bool low = false, high = false, other = false;
+    int foreign = 0, plain = 0;
     for (size_t i = 0; i < length; i++) {
         const unsigned char byte = (unsigned char)text[i];
         const bool sharp_s = byte == 0xe1 && low;
         low = low || (byte >= 0x80 && byte <= 0xa5);
         high = high || (byte >= 0xc0 && !sharp_s);
-        other = other || (byte > 0xa5 && byte < 0xc0);
+        other = other || (byte > 0xa5 && byte < 0xc0) || (byte >= 0x80 && i + 1 < length && text[i + 1] == '\\');
+        foreign += byte >= 0x80;
+        plain += (byte >= 'a' && byte <= 'z') || (byte >= 'A' && byte <= 'Z');
+        if (byte == '/' || i + 1 == length) {
+            other = other || foreign * 2 > plain;
+            foreign = plain = 0;
+        }
     }
-    return low && !high && !other ? ENCODING_CP437
-           : high && !low && !other ? ENCODING_LATIN1
-                                    : ENCODING_UNKNOWN;
+    return low && !high && !other ? ENCODING_CP437 : high && !low && !other ? ENCODING_LATIN1 : ENCODING_UNKNOWN;
 }
 
 static size_t encode(uint32_t point, char *out)

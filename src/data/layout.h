@@ -45,7 +45,9 @@ struct graft_layout {
     int64_t class_folders;  /* files in class folders */
     int64_t copies;         /* files that lie there once more in a nested branch … */
     const char *copy;       /* … one of them */
-    const char *class_name; /* the most recent, so that it is kept once */
+    const char *class_name; /* the most recent, so that it is kept once; in UTF-8 */
+    const char *class_as_found; /* the same in a path … */
+    size_t class_length;        /* … so many bytes */
 };
 
 /* By its name, or by its first bytes. */

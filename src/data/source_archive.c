@@ -6,6 +6,8 @@
 #include "data/dataset.h"
 
 #include "base/context.h"
+#include "base/text.h"
+#include "data/links.h"
 
 #include <archive.h>
 #include <archive_entry.h>
@@ -22,6 +24,9 @@ struct listing {
     int source_number;
     struct archive *archive;
     int64_t members;
+    int64_t files, encrypted;
+    struct graft_links links;
+    struct graft_text text; /* a name, or a member of unknown size, being put together */
 };
 
 static enum graft_status no_memory(const struct listing *listing)
@@ -30,15 +35,37 @@ static enum graft_status no_memory(const struct listing *listing)
                       listing->source->path);
 }
 
+static bool lacks_memory(const struct listing *listing)
+{
+    return archive_errno(listing->archive) == ENOMEM || errno == ENOMEM;
+}
+
+static const char *reason(const struct listing *listing)
+{
+    const char *const text = archive_error_string(listing->archive);
+    return text ? text : "unknown reason";
+}
+
+/* The archive cannot be read any further. */
 static enum graft_status damaged(const struct listing *listing)
 {
-    if (archive_errno(listing->archive) == ENOMEM || errno == ENOMEM) {
+    if (lacks_memory(listing)) {
         return no_memory(listing);
     }
-    const char *const text = archive_error_string(listing->archive);
-    return graft_fail(listing->dataset->context, GRAFT_ERROR_FORMAT,
-                      "%s: damaged after member %lld: %s; copy it again", listing->source->path,
-                      (long long)listing->members, text ? text : "unknown reason");
+    return graft_fault_note(listing->dataset, GRAFT_ERROR_FORMAT,
+                            "%s: damaged after member %lld: %s; copy it again", listing->source->path,
+                            (long long)listing->members, reason(listing));
+}
+
+/* One member cannot be used: it fails when it is read. */
+static enum graft_status spoil(const struct listing *listing, struct graft_entry *entry, const char *format,
+                               const char *detail)
+{
+    char text[512];
+    snprintf(text, sizeof text, format, detail);
+    entry->data = NULL;
+    entry->fault = graft_names_add(listing->dataset, text, strlen(text));
+    return entry->fault ? GRAFT_OK : GRAFT_ERROR_MEMORY;
 }
 
 /* The bytes of a member within the mapped file, if they lie there as they are; NULL otherwise. */
@@ -60,9 +87,26 @@ static const uint8_t *find_in_map(const struct listing *listing, struct archive_
     return map->data + (at - begin);
 }
 
-/* Unpacks the rest of the member behind the first block that has been read already. */
+/* What the library says of a block; *status is set where the member is done with. */
+static bool goes_on(const struct listing *listing, struct graft_entry *entry, int code, enum graft_status *status)
+{
+    if (code == ARCHIVE_OK || code == ARCHIVE_RETRY) {
+        return true;
+    }
+    if (code == ARCHIVE_FATAL || lacks_memory(listing)) {
+        const enum graft_status ended = lacks_memory(listing) ? no_memory(listing) : GRAFT_OK;
+        *status = ended != GRAFT_OK ? ended : spoil(listing, entry, "cut off in the archive: %s; copy it again",
+                                                    reason(listing));
+        return false;
+    }
+    *status = spoil(listing, entry, "damaged in the archive: %s; copy it again", reason(listing));
+    return false;
+}
+
+/* Unpacks the rest of a member behind the first block that has been read already. */
 static enum graft_status unpack(const struct listing *listing, uint64_t size, const void *first,
-                                size_t first_size, int64_t first_offset, struct graft_entry *entry)
+                                size_t first_size, int64_t first_offset, int first_code,
+                                struct graft_entry *entry)
 {
     uint8_t *const memory = graft_source_store(listing->dataset, listing->source, size);
     if (!memory) {
@@ -72,91 +116,161 @@ static enum graft_status unpack(const struct listing *listing, uint64_t size, co
     size_t block_size = first_size;
     int64_t offset = first_offset;
     uint64_t done = 0;
-    int code = ARCHIVE_OK;
+    int code = first_code;
+    enum graft_status status = GRAFT_OK;
     while (code != ARCHIVE_EOF) {
-        if (code < ARCHIVE_WARN || offset < 0 || (uint64_t)offset < done || (uint64_t)offset > size ||
+        if (!goes_on(listing, entry, code, &status)) {
+            return status;
+        }
+        if (offset < 0 || (uint64_t)offset < done || (uint64_t)offset > size ||
             block_size > size - (uint64_t)offset) {
-            return damaged(listing);
+            return spoil(listing, entry, "damaged in the archive: %s; copy it again", "blocks out of order");
         }
         memset(memory + done, 0, (size_t)((uint64_t)offset - done));
         memcpy(memory + offset, block, block_size);
         done = (uint64_t)offset + block_size;
+        errno = 0;
         code = archive_read_data_block(listing->archive, &block, &block_size, &offset);
     }
     memset(memory + done, 0, (size_t)(size - done));
     entry->data = memory;
+    entry->size = size;
+    return GRAFT_OK;
+}
+
+/* The same for a member that does not tell its size: a zip that was written to a pipe. */
+static enum graft_status unpack_unsized(struct listing *listing, const void *first, size_t first_size,
+                                        int first_code, struct graft_entry *entry)
+{
+    struct graft_context *const context = listing->dataset->context;
+    const void *block = first;
+    size_t block_size = first_size;
+    int64_t offset = 0;
+    int code = first_code;
+    enum graft_status status = GRAFT_OK;
+    listing->text.length = 0;
+    while (code != ARCHIVE_EOF) {
+        if (!goes_on(listing, entry, code, &status)) {
+            return status;
+        }
+        if (offset != (int64_t)listing->text.length || (int64_t)block_size > MEMBER_LIMIT - offset) {
+            return spoil(listing, entry, "damaged in the archive: %s", "blocks out of order or too many");
+        }
+        graft_text_append_bytes(context, &listing->text, block, block_size);
+        if (listing->text.failed) {
+            return GRAFT_ERROR_MEMORY;
+        }
+        errno = 0;
+        code = archive_read_data_block(listing->archive, &block, &block_size, &offset);
+    }
+    uint8_t *const memory = graft_source_store(listing->dataset, listing->source, listing->text.length);
+    if (!memory) {
+        return GRAFT_ERROR_MEMORY;
+    }
+    memcpy(memory, listing->text.data ? listing->text.data : "", listing->text.length);
+    entry->data = memory;
+    entry->size = listing->text.length;
     return GRAFT_OK;
 }
 
 /* Finds the bytes of a member; one that is no picture by name nor by its first bytes is left empty. */
-static enum graft_status add_file(const struct listing *listing, struct archive_entry *item,
+static enum graft_status add_file(struct listing *listing, struct archive_entry *item,
                                   struct graft_entry *entry)
 {
     const void *first = NULL;
     size_t first_size = 0;
     int64_t first_offset = 0;
-    const int64_t size = archive_entry_size(item);
-    if (!archive_entry_size_is_set(item) || size < 0 || size > MEMBER_LIMIT) {
-        return graft_fail(listing->dataset->context, GRAFT_ERROR_FORMAT,
-                          "%s: member %s has no size or one that is too large; unpack it into a folder",
-                          listing->source->path, entry->path);
+    const bool sized = archive_entry_size_is_set(item);
+    const int64_t size = sized ? archive_entry_size(item) : 0;
+    listing->files++;
+    entry->data = (const uint8_t *)"";
+    if (archive_entry_is_encrypted(item)) {
+        listing->encrypted++;
+        return spoil(listing, entry, "%s; unpack the archive with its password into a folder", "it is encrypted");
     }
-    entry->size = (uint64_t)size;
+    if (size < 0 || size > MEMBER_LIMIT) {
+        return spoil(listing, entry, "%s", "it is too large for a picture");
+    }
+    errno = 0;
     const int code = archive_read_data_block(listing->archive, &first, &first_size, &first_offset);
     if (code == ARCHIVE_EOF) {
-        entry->data = (const uint8_t *)"";
-        entry->size = 0;
         return GRAFT_OK;
     }
-    if (code < ARCHIVE_WARN) {
-        return damaged(listing);
-    }
+    const bool readable = code == ARCHIVE_OK || code == ARCHIVE_WARN;
     if (!graft_path_is_picture(entry->path) &&
-        !graft_picture_magic(first, first_offset == 0 ? first_size : 0)) {
-        entry->data = (const uint8_t *)"";
-        entry->size = 0;
-        return GRAFT_OK;
+        !(readable && graft_picture_magic(first, first_offset == 0 ? first_size : 0))) {
+        return code == ARCHIVE_FATAL && lacks_memory(listing) ? no_memory(listing) : GRAFT_OK;
     }
-    entry->data = find_in_map(listing, item, entry->size, first, first_offset);
-    return entry->data ? GRAFT_OK : unpack(listing, entry->size, first, first_size, first_offset, entry);
+    if (!sized) {
+        return unpack_unsized(listing, first, first_size, code, entry);
+    }
+    entry->size = (uint64_t)size;
+    entry->data = code == ARCHIVE_OK ? find_in_map(listing, item, entry->size, first, first_offset) : NULL;
+    return entry->data ? GRAFT_OK
+                       : unpack(listing, entry->size, first, first_size, first_offset, code, entry);
 }
 
-/* A name without "./" and slashes around it. */
-static const char *tidy(const char *name, size_t *length)
+/* The name as a path of the data set: without ".", ".." and slashes around it, in UTF-8; NULL: no memory. */
+static const char *add_name(struct listing *listing, const char *name)
 {
-    while (name[0] == '/' || (name[0] == '.' && name[1] == '/')) {
-        name += name[0] == '/' ? 1 : 2;
+    const bool zip = (archive_format(listing->archive) & ARCHIVE_FORMAT_BASE_MASK) == ARCHIVE_FORMAT_ZIP;
+    listing->text.length = 0;
+    graft_text_append_bytes(listing->dataset->context, &listing->text, name, strlen(name));
+    if (listing->text.failed) {
+        return NULL;
     }
-    *length = strlen(name);
-    while (*length > 0 && name[*length - 1] == '/') {
-        --*length;
+    char *const text = listing->text.data;
+    for (char *at = text; zip && !strchr(name, '/') && (at = strchr(at, '\\')) != NULL;) {
+        *at = '/'; /* written on Windows */
     }
-    return name;
+    return graft_names_add_utf8(listing->dataset, text, graft_path_tidy(text));
+}
+
+static const char *member_name(const struct listing *listing, struct archive_entry *item)
+{
+    (void)listing;
+    const char *const name = archive_entry_pathname(item);
+    return name ? name : archive_entry_pathname_utf8(item);
+}
+
+/* A link is followed when all members are known. */
+static enum graft_status add_link(struct listing *listing, struct archive_entry *item, const char *path)
+{
+    const char *const hard = archive_entry_hardlink(item);
+    const char *const target = hard ? hard : archive_entry_symlink(item);
+    if (!target) {
+        return GRAFT_OK;
+    }
+    const char *const kept =
+        hard ? add_name(listing, hard) : graft_names_add_utf8(listing->dataset, target, strlen(target));
+    return kept && graft_links_add(listing->dataset, &listing->links, path, kept, hard == NULL) ? GRAFT_OK
+                                                                                               : GRAFT_ERROR_MEMORY;
 }
 
 static enum graft_status add_member(struct listing *listing, struct archive_entry *item)
 {
     errno = 0;
-    const char *name = archive_entry_pathname(item);
-    name = name ? name : archive_entry_pathname_utf8(item);
+    const char *const name = member_name(listing, item);
     if (!name && errno == ENOMEM) {
         return no_memory(listing);
     }
     if (!name) {
-        return graft_fail(listing->dataset->context, GRAFT_ERROR_FORMAT,
-                          "%s: member %lld has a name that cannot be read; unpack it into a folder",
-                          listing->source->path, (long long)listing->members);
+        return graft_fault_note(listing->dataset, GRAFT_ERROR_FORMAT,
+                                "%s: member %lld has a name that cannot be read; unpack it into a folder",
+                                listing->source->path, (long long)listing->members);
     }
-    size_t length = 0;
-    name = tidy(name, &length);
+    const bool is_link = archive_entry_hardlink(item) || archive_entry_filetype(item) == AE_IFLNK;
     const bool is_folder = archive_entry_filetype(item) == AE_IFDIR;
-    const bool is_file = archive_entry_filetype(item) == AE_IFREG && !archive_entry_hardlink(item);
-    if (length == 0 || !(is_folder || is_file) || graft_path_is_clutter(name)) {
-        return GRAFT_OK;
-    }
-    const char *const path = graft_names_add(listing->dataset, name, length);
+    const bool is_file = archive_entry_filetype(item) == AE_IFREG;
+    const char *const path = add_name(listing, name);
     if (!path) {
         return GRAFT_ERROR_MEMORY;
+    }
+    if (path[0] == '\0' || graft_path_is_clutter(path)) {
+        return GRAFT_OK;
+    }
+    if (is_link || !(is_folder || is_file)) {
+        return is_link ? add_link(listing, item, path) : GRAFT_OK;
     }
     struct graft_entry found = {.path = path,
                                 .source = (uint8_t)listing->source_number,
@@ -238,6 +352,21 @@ static int open_map(struct archive *archive, struct map_reader *reader)
     return set ? archive_read_open1(archive) : ARCHIVE_FATAL;
 }
 
+/* What the library warns of about a member as a whole. */
+static enum graft_status warn(const struct listing *listing, int code)
+{
+    if (code != ARCHIVE_WARN || lacks_memory(listing)) {
+        return lacks_memory(listing) ? no_memory(listing) : GRAFT_OK;
+    }
+    if (listing->dataset->options.list_faults) {
+        return graft_fault_note(listing->dataset, GRAFT_ERROR_FORMAT, "%s: member %lld is suspect: %s",
+                                listing->source->path, (long long)listing->members + 1, reason(listing));
+    }
+    graft_log(listing->dataset->context, GRAFT_LOG_WARNING, "%s: member %lld is suspect: %s", listing->source->path,
+              (long long)listing->members + 1, reason(listing));
+    return GRAFT_OK;
+}
+
 /* The member's description has memory of our own: the library's is not checked by it. */
 static enum graft_status read_members(struct listing *listing, struct archive_entry *item)
 {
@@ -247,17 +376,19 @@ static enum graft_status read_members(struct listing *listing, struct archive_en
     errno = 0; /* malloc's tells more than the library's */
     int code = open_map(archive, &reader);
     while (status == GRAFT_OK && code >= ARCHIVE_WARN) {
+        errno = 0;
         code = archive_read_next_header2(archive, item);
         if (code == ARCHIVE_EOF || code < ARCHIVE_WARN) {
             break;
         }
-        status = add_member(listing, item);
+        status = warn(listing, code);
+        status = status == GRAFT_OK ? add_member(listing, item) : status;
         listing->members++;
     }
     if (status != GRAFT_OK || code == ARCHIVE_EOF) {
         return status;
     }
-    return listing->members > 0 || archive_errno(archive) == ENOMEM || errno == ENOMEM
+    return listing->members > 0 || lacks_memory(listing)
                ? damaged(listing)
                : graft_fail(listing->dataset->context, GRAFT_ERROR_FORMAT,
                             "%s is neither a folder, a tar or zip, nor a table that ends in .csv",
@@ -268,6 +399,7 @@ static enum graft_status list_members(struct graft_dataset *dataset, struct graf
 {
     struct listing listing = {
         .dataset = dataset, .source = source, .source_number = dataset->source_count - 1};
+    const int64_t begin = dataset->entry_count;
     enum graft_status status =
         graft_file_map_open(dataset->context, listing.source->path, &listing.source->map);
     if (status != GRAFT_OK) {
@@ -279,6 +411,15 @@ static enum graft_status list_members(struct graft_dataset *dataset, struct graf
                                                                        : no_memory(&listing);
     archive_entry_free(item);
     archive_read_free(listing.archive);
+    if (status == GRAFT_OK && listing.files > 0 && listing.encrypted == listing.files) {
+        status = graft_fail(dataset->context, GRAFT_ERROR_FORMAT,
+                            "%s: its members are encrypted; unpack it with its password into a folder", source->path);
+    }
+    if (status == GRAFT_OK) {
+        status = graft_links_follow(dataset, &listing.links, begin);
+    }
+    graft_links_close(dataset, &listing.links);
+    graft_text_close(dataset->context, &listing.text);
     return status;
 }
 
