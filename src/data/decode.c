@@ -110,7 +110,7 @@ enum graft_status graft_check_dimensions(uint64_t width, uint64_t height, const 
                                          struct graft_fault *fault)
 {
     if (width == 0 || height == 0) {
-        return graft_fault_set(fault, GRAFT_ERROR_FORMAT, name, "a picture of %llu × %llu pixels",
+        return graft_fault_set(fault, GRAFT_ERROR_FORMAT, name, "a picture of %llu × %llu pixels; replace it",
                                (unsigned long long)width, (unsigned long long)height);
     }
     if (width > GRAFT_IMAGE_MAX_SIDE || height > GRAFT_IMAGE_MAX_SIDE ||

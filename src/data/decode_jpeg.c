@@ -241,7 +241,8 @@ static enum graft_status report(const struct jpeg_job *job)
                                "damaged JPEG: %s, and what follows is lost; replace it", job->text);
     case JPEG_END_SCANS:
         return graft_fault_set(fault, GRAFT_ERROR_FORMAT, name,
-                               "this JPEG has more than %d scans; it is not read", SCAN_LIMIT);
+                               "this JPEG has more than %d scans, as hostile files have: convert it",
+                               SCAN_LIMIT);
     case JPEG_END_ERROR:
         kind = unread_kind(job);
         return kind

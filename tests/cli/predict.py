@@ -126,6 +126,21 @@ class Predict(Trained):
                          ["absent.png", "new/flat/02.png", "text.jpg"])
         self.assertIn("3 of 11 pictures could not be read", done.stderr)
 
+    def test_remarks_do_not_cut_lines(self):
+        """Results and remarks in one pipe: every line is whole. The second picture lacks its end, but no pixel."""
+        with open(self.path(self.names[0]), "rb") as file:
+            whole = file.read()
+        with open(self.path("short.png"), "wb") as file:
+            file.write(whole[:-12])
+        pictures = [self.names[1]] * 40 + ["short.png", self.names[2]] * 20
+        done = subprocess.run([GRAFT, "predict", self.RUN] + pictures + ["--json", "--quiet", "--batch", "1"],
+                              cwd=self.folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=240)
+        lines = done.stdout.decode().splitlines()
+        self.assertEqual(done.returncode, 0, lines)
+        self.assertEqual([json.loads(line)["file"] for line in lines if not line.startswith("warning: ")], pictures)
+        remarks = [line for line in lines if line.startswith("warning: ")]
+        self.assertTrue(remarks and all("short.png" in line and "ends too early" in line for line in remarks), remarks)
+
     def test_csv(self):
         names = ['a,b.png', 'say "x".png', "two\nlines.png", self.names[0]]
         for name in names[:3]:
