@@ -55,6 +55,10 @@ struct graft_trainer;
  * for the rounding of sums; dropout drops the same elements. Only a batch normalization that trains takes its
  * statistics from each micro-batch, and moves the running ones with each. GRAFT_ERROR_MEMORY: not even one
  * row.
+ *
+ * Statistics are of valid rows: where they are trained, a batch that is not full is planned anew for its own
+ * size, in the memory of the full one. (Where no division of the rows by a number fits in memory, the last
+ * micro-batch repeats some of its rows.)
  */
 GRAFT_API GRAFT_MUST_CHECK enum graft_status
 graft_trainer_open(struct graft_device *device, struct graft_model *model, struct graft_variables *variables,
@@ -63,7 +67,7 @@ GRAFT_API void graft_trainer_close(struct graft_trainer **trainer);
 
 struct graft_step {
     /* in */
-    const void *input; /* the model's input: the whole batch, rows beyond `valid` are ignored in the loss */
+    const void *input; /* the model's input: the whole batch, rows beyond `valid` are ignored */
     const void *const *rows; /* or instead of it [batch]: where each picture lies; NULL: `input` counts */
     const int32_t *labels;   /* [batch] */
     int64_t valid;           /* 1..batch */

@@ -6,6 +6,7 @@
 #include "base/text.h"
 #include "data/dataset.h"
 #include "train/fit.h"
+#include "train/trainer.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -259,7 +260,11 @@ static enum graft_status open_session(struct graft_fit_job *job, const struct gr
         options.update.momentum = (float)job->options.momentum;
         options.update.nesterov = job->options.nesterov;
     }
+    const int64_t rows = cached ? job->features[GRAFT_SPLIT_TRAIN].count
+                                : graft_dataset_count(job->dataset, GRAFT_SPLIT_TRAIN);
     status = graft_trainer_open(job->device, session->model, job->variables, &options, &session->trainer);
+    if (status == GRAFT_OK && rows % job->options.batch != 0)
+        status = graft_trainer_prepare(session->trainer, rows % job->options.batch);
     if (status == GRAFT_OK)
         status = note_parts(job, session);
     if (status == GRAFT_OK && job->position.number == 0)

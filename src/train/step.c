@@ -41,7 +41,7 @@ static double loss_divisor(const struct graft_trainer *trainer, const struct gra
 static enum graft_status write_batch(const struct graft_trainer *trainer, struct graft_plan *plan,
                                      const struct graft_step *step, int64_t first)
 {
-    const struct graft_model *const part = trainer->part.model;
+    const struct graft_model *const part = trainer->now->model;
     const int64_t rows = part->batch, left = trainer->model->batch - first;
     const uint64_t bytes = graft_desc_bytes(graft_graph_desc(part->graph, part->input));
     const uint64_t row_bytes = bytes / (uint64_t)rows;
@@ -59,7 +59,7 @@ static enum graft_status write_batch(const struct graft_trainer *trainer, struct
                                          ? graft_plan_write_rows(plan, part->input, trainer->host_rows, rows)
                                          : graft_plan_write(plan, part->input, trainer->host_rows[0], bytes);
     return status == GRAFT_OK
-               ? graft_plan_write(plan, trainer->part.labels, labels, (uint64_t)rows * sizeof(int32_t))
+               ? graft_plan_write(plan, trainer->now->labels, labels, (uint64_t)rows * sizeof(int32_t))
                : status;
 }
 
@@ -67,7 +67,7 @@ static enum graft_status write_batch(const struct graft_trainer *trainer, struct
 static enum graft_status write_inputs(struct graft_trainer *trainer, struct graft_plan *plan,
                                       const struct graft_step *step, int64_t first)
 {
-    const struct graft_trainer_part *const part = &trainer->part;
+    const struct graft_trainer_part *const part = trainer->now;
     const struct graft_model *const model = part->model;
     const int64_t rows = model->batch;
     for (int64_t row = 0; row < rows; row++)
@@ -88,14 +88,14 @@ static enum graft_status write_hypers(struct graft_trainer *trainer, const struc
 {
     enum graft_status status = GRAFT_OK;
     for (int s = 0; s < trainer->model->stage_count && status == GRAFT_OK; s++) {
-        if (trainer->part.hypers[s] < 0)
+        if (trainer->now->hypers[s] < 0)
             continue;
         double hyper[4];
         set_real(trainer, hyper, 0, step->learning_rate * (double)trainer->factors[s]);
         set_real(trainer, hyper, 1, 1 - pow((double)trainer->update.beta1, (double)step->number));
         set_real(trainer, hyper, 2, 1 - pow((double)trainer->update.beta2, (double)step->number));
         set_real(trainer, hyper, 3, 1);
-        status = graft_plan_write(trainer->part.plan, trainer->part.hypers[s], hyper,
+        status = graft_plan_write(trainer->now->plan, trainer->now->hypers[s], hyper,
                                   graft_trainer_real_bytes(trainer, 4));
     }
     return status;
@@ -104,7 +104,7 @@ static enum graft_status write_hypers(struct graft_trainer *trainer, const struc
 /* Losses and logits of the part that begins at row `first`, into their places in the whole batch. */
 static enum graft_status read_part(struct graft_trainer *trainer, int64_t first)
 {
-    const struct graft_trainer_part *const part = &trainer->part;
+    const struct graft_trainer_part *const part = trainer->now;
     const int64_t rows = part->model->batch, classes = trainer->model->classes;
     char *const losses = (char *)trainer->host_losses + graft_trainer_real_bytes(trainer, first);
     char *const logits = (char *)trainer->host_logits + graft_trainer_real_bytes(trainer, first * classes);
@@ -149,9 +149,9 @@ static enum graft_status explain_numbers(struct graft_trainer *trainer, const st
 {
     const struct graft_plan_options options = {.check_numbers = true, .no_fusion = true};
     struct graft_plan *plan = NULL;
-    graft_plan_release(trainer->part.plan);
+    graft_plan_release(trainer->now->plan);
     enum graft_status status =
-        graft_plan_open(trainer->part.model->graph, trainer->device, trainer->variables, &options, &plan);
+        graft_plan_open(trainer->now->model->graph, trainer->device, trainer->variables, &options, &plan);
     if (status == GRAFT_OK)
         status = graft_plan_clear(plan);
     const int64_t rows = graft_trainer_rows(trainer);
@@ -167,22 +167,21 @@ static enum graft_status explain_numbers(struct graft_trainer *trainer, const st
         status = graft_fail(trainer->context, GRAFT_ERROR_NUMERIC,
                             "step %lld: the %s is not finite; a smaller learning rate often helps",
                             (long long)step->number, what);
-    const enum graft_status again = graft_plan_acquire(trainer->part.plan);
-    trainer->released = again != GRAFT_OK; /* the next step tries once more */
+    const enum graft_status again = graft_plan_acquire(trainer->now->plan); /* else the next step tries */
     return again == GRAFT_OK ? status : again;
 }
 
 /* One update of all parameters, which does nothing if the gradients' norm is asked for and not finite. */
 static enum graft_status update(struct graft_trainer *trainer, struct graft_step *step)
 {
-    struct graft_plan *const plan = trainer->part.plan;
+    struct graft_plan *const plan = trainer->now->plan;
     double squares[1] = {0};
     enum graft_status status = write_hypers(trainer, step);
     if (status == GRAFT_OK)
         status = graft_plan_run(plan, GRAFT_SEGMENT_UPDATE);
-    if (status != GRAFT_OK || trainer->part.squares < 0)
+    if (status != GRAFT_OK || trainer->now->squares < 0)
         return status;
-    status = graft_plan_read(plan, trainer->part.squares, squares, graft_trainer_real_bytes(trainer, 1));
+    status = graft_plan_read(plan, trainer->now->squares, squares, graft_trainer_real_bytes(trainer, 1));
     step->gradient_norm = sqrt(get_real(trainer, squares, 0));
     if (status == GRAFT_OK && !isfinite(step->gradient_norm))
         return explain_numbers(trainer, step, "gradient norm");
@@ -191,17 +190,18 @@ static enum graft_status update(struct graft_trainer *trainer, struct graft_step
 
 enum graft_status graft_trainer_step(struct graft_trainer *trainer, struct graft_step *step)
 {
-    struct graft_plan *const plan = trainer->part.plan;
-    const int64_t rows = graft_trainer_rows(trainer);
     if (step->valid < 1 || step->valid > trainer->model->batch || step->number < 1)
         return graft_fail(trainer->context, GRAFT_ERROR_ARGUMENT,
                           "a step has 1..%lld valid rows and a number from 1, not %lld and %lld",
                           (long long)trainer->model->batch, (long long)step->valid, (long long)step->number);
     trainer->divisor = loss_divisor(trainer, step);
     step->gradient_norm = 0;
-    enum graft_status status = trainer->released ? graft_plan_acquire(plan) : GRAFT_OK;
-    trainer->released = status != GRAFT_OK;
-    if (status == GRAFT_OK && graft_trainer_in_parts(trainer))
+    enum graft_status status = graft_trainer_choose(trainer, step->valid);
+    if (status != GRAFT_OK)
+        return status;
+    struct graft_plan *const plan = trainer->now->plan;
+    const int64_t rows = graft_trainer_rows(trainer);
+    if (trainer->now->summed)
         status = graft_plan_clear(plan);
     for (int64_t first = 0; first < step->valid && status == GRAFT_OK; first += rows) {
         status = write_inputs(trainer, plan, step, first);
@@ -215,5 +215,8 @@ enum graft_status graft_trainer_step(struct graft_trainer *trainer, struct graft
     sum_results(trainer, step);
     if (!isfinite(step->loss))
         return explain_numbers(trainer, step, "loss");
-    return step->no_update ? GRAFT_OK : update(trainer, step);
+    status = step->no_update ? GRAFT_OK : update(trainer, step);
+    if (trainer->now == &trainer->partial && !trainer->keep_gradients)
+        graft_plan_release(plan); /* validation and saving may need its memory */
+    return status;
 }

@@ -8,6 +8,7 @@
 
 #include "backend/backend.h"
 #include "base/context.h"
+#include "base/size.h"
 #include "graph/plan.h"
 #include "train/micro.h"
 
@@ -92,11 +93,21 @@ static enum graft_status add_gradients(const struct graft_trainer *trainer, stru
             : graft_fail(trainer->context, GRAFT_ERROR_ARGUMENT,
                          "no parameter of %s is trainable: open the model for training", model->info->name);
     graft_release(trainer->context, targets);
-    for (int p = 0; p < model->parameter_count && status == GRAFT_OK && part->own; p++) {
+    for (int p = 0; p < model->parameter_count && status == GRAFT_OK && part->summed; p++) {
         graft_graph_layer(model->graph, model->layers[model->parameters[p].layer].name);
         part->gradients[p] = graft_graph_sum(model->graph, part->gradients[p]);
     }
     return status == GRAFT_OK ? graft_graph_status(model->graph) : status;
+}
+
+/* Are there statistics that depend on how a batch is cut? */
+static bool trains_statistics(const struct graft_model *model)
+{
+    const struct graft_graph *const graph = model->graph;
+    for (int n = 0; n < graph->n_nodes; n++)
+        if (graph->nodes[n].call.op == GRAFT_OP_BATCH_NORM_STATS)
+            return true;
+    return false;
 }
 
 static enum graft_status allocate(struct graft_trainer *trainer, const struct graft_trainer_options *options)
@@ -123,7 +134,20 @@ static enum graft_status allocate(struct graft_trainer *trainer, const struct gr
                                   trainer->class_weights[c]);
         }
     }
-    return trainer->factors && trainer->host_weights && trainer->host_losses && trainer->host_logits
+    trainer->host_rows = graft_allocate(context, (size_t)model->batch, sizeof *trainer->host_rows);
+    trainer->host_labels = graft_allocate(context, (size_t)model->batch, sizeof *trainer->host_labels);
+    trainer->statistics = trains_statistics(model);
+    trainer->keep_gradients = options->keep_gradients;
+    trainer->label_smoothing = options->label_smoothing;
+    trainer->options = options->plan;
+    trainer->options.deferred = true;
+    if (options->plan.variants) {
+        trainer->variants = graft_duplicate_text(context, options->plan.variants);
+        if (!trainer->variants)
+            return GRAFT_ERROR_MEMORY;
+        trainer->options.variants = trainer->variants;
+    }
+    return trainer->host_rows && trainer->host_labels && trainer->factors && trainer->host_weights && trainer->host_losses && trainer->host_logits
                ? GRAFT_OK
                : GRAFT_ERROR_MEMORY;
 }
@@ -146,15 +170,13 @@ struct opening {
 };
 
 /* A part of so many rows, planned, without memory yet. */
-static enum graft_status open_part(const struct opening *opening, int64_t rows)
+static enum graft_status open_part(struct graft_trainer *trainer, struct graft_trainer_part *part,
+                                   int64_t rows, bool summed)
 {
-    struct graft_trainer *const trainer = opening->trainer;
-    struct graft_trainer_part *const part = &trainer->part;
     const struct graft_model *const whole = trainer->model;
-    struct graft_plan_options options = opening->options->plan;
-    options.deferred = true;
     close_part(trainer, part);
     enum graft_status status = GRAFT_OK;
+    part->summed = summed;
     part->model = trainer->model;
     if (rows != whole->batch) {
         status = graft_model_reopen(whole, rows, &part->model);
@@ -166,14 +188,14 @@ static enum graft_status open_part(const struct opening *opening, int64_t rows)
     if (status == GRAFT_OK && (!part->hypers || !part->gradients))
         status = GRAFT_ERROR_MEMORY;
     if (status == GRAFT_OK)
-        status = add_gradients(trainer, part, add_loss(trainer, part, opening->options->label_smoothing));
+        status = add_gradients(trainer, part, add_loss(trainer, part, trainer->label_smoothing));
     if (status == GRAFT_OK)
         status = add_updates(trainer, part);
-    for (int p = 0; p < whole->parameter_count && status == GRAFT_OK && opening->options->keep_gradients; p++)
+    for (int p = 0; p < whole->parameter_count && status == GRAFT_OK && trainer->keep_gradients; p++)
         graft_graph_output(part->model->graph, part->gradients[p]);
     if (status == GRAFT_OK)
         status =
-            graft_plan_open(part->model->graph, trainer->device, trainer->variables, &options, &part->plan);
+            graft_plan_open(part->model->graph, trainer->device, trainer->variables, &trainer->options, &part->plan);
     return status;
 }
 
@@ -182,7 +204,9 @@ static enum graft_status attempt(void *user, int64_t rows, struct graft_micro_si
     struct opening *const opening = user;
     struct graft_trainer_part *const part = &opening->trainer->part;
     const enum graft_status status =
-        part->plan && part->model->batch == rows ? GRAFT_OK : open_part(opening, rows);
+        part->plan && part->model->batch == rows
+            ? GRAFT_OK
+            : open_part(opening->trainer, part, rows, rows < opening->trainer->model->batch);
     if (status != GRAFT_OK)
         return status;
     const struct graft_plan *const plan = part->plan;
@@ -193,16 +217,6 @@ static enum graft_status attempt(void *user, int64_t rows, struct graft_micro_si
     if (rows == opening->trainer->model->batch)
         opening->whole_need = size->need;
     return GRAFT_OK;
-}
-
-/* Are there statistics that depend on how a batch is cut? */
-static bool trains_statistics(const struct graft_model *model)
-{
-    const struct graft_graph *const graph = model->graph;
-    for (int n = 0; n < graph->n_nodes; n++)
-        if (graph->nodes[n].call.op == GRAFT_OP_BATCH_NORM_STATS)
-            return true;
-    return false;
 }
 
 static void tell_parts(const struct opening *opening, bool statistics)
@@ -227,10 +241,9 @@ static enum graft_status choose_part(struct opening *opening)
     const int64_t batch = trainer->model->batch;
     const int64_t wanted = opening->options->micro_batch;
     const int64_t most = wanted > 0 && wanted < batch ? wanted : batch;
-    const bool statistics = trains_statistics(trainer->model);
     struct graft_micro_size size;
     int64_t rows;
-    enum graft_status status = graft_micro_search(batch, most, statistics, attempt, opening, &rows, &size);
+    enum graft_status status = graft_micro_search(batch, most, trainer->statistics, attempt, opening, &rows, &size);
     if (status != GRAFT_OK)
         return status;
     if (!size.fits)
@@ -239,16 +252,8 @@ static enum graft_status choose_part(struct opening *opening)
                                      ? "not even one picture at a time fits: allow more memory, or use "
                                        "smaller pictures or a smaller network"
                                      : "allow more memory, or use smaller pictures or a smaller network");
-    if (graft_trainer_in_parts(trainer))
-        tell_parts(opening, statistics);
-    if (batch % rows != 0) {
-        trainer->host_labels = graft_allocate(trainer->context, (size_t)rows, sizeof(int32_t));
-        if (!trainer->host_labels)
-            return GRAFT_ERROR_MEMORY;
-    }
-    trainer->host_rows = graft_allocate(trainer->context, (size_t)rows, sizeof *trainer->host_rows);
-    if (!trainer->host_rows)
-        return GRAFT_ERROR_MEMORY;
+    if (trainer->part.summed)
+        tell_parts(opening, trainer->statistics);
     return opening->options->plan.deferred ? GRAFT_OK : graft_plan_acquire(trainer->part.plan);
 }
 
@@ -273,6 +278,7 @@ enum graft_status graft_trainer_open(struct graft_device *device, struct graft_m
     if (!made)
         return GRAFT_ERROR_MEMORY;
     made->context = context;
+    made->now = &made->part;
     made->device = device;
     made->model = model;
     made->variables = variables;
@@ -299,6 +305,8 @@ void graft_trainer_close(struct graft_trainer **trainer)
     if (!old)
         return;
     close_part(old, &old->part);
+    close_part(old, &old->partial);
+    graft_release(old->context, old->variants);
     graft_release(old->context, old->factors);
     graft_release(old->context, old->class_weights);
     graft_release(old->context, old->host_rows);
@@ -317,12 +325,50 @@ struct graft_plan *graft_trainer_plan(struct graft_trainer *trainer)
 
 int64_t graft_trainer_micro_batch(const struct graft_trainer *trainer)
 {
-    return graft_trainer_rows(trainer);
+    return trainer->part.model->batch;
+}
+
+/* A plan of its own is for batches whose last run would be filled up with rows that are in the statistics. */
+static bool is_partial(const struct graft_trainer *trainer, int64_t valid)
+{
+    return trainer->statistics && valid < trainer->model->batch && valid % trainer->part.model->batch != 0;
+}
+
+enum graft_status graft_trainer_prepare(struct graft_trainer *trainer, int64_t valid)
+{
+    if (!is_partial(trainer, valid) || trainer->partial_valid == valid)
+        return GRAFT_OK;
+    const int64_t least = graft_ceil_div(valid, trainer->part.model->batch);
+    int64_t runs = least;
+    while (runs <= 2 * least && valid % runs != 0)
+        runs++;
+    const int64_t rows = graft_ceil_div(valid, runs <= 2 * least ? runs : least);
+    trainer->partial_valid = 0;
+    const enum graft_status status = open_part(trainer, &trainer->partial, rows, rows < valid);
+    if (status != GRAFT_OK) {
+        close_part(trainer, &trainer->partial);
+        return graft_fail_prefix(trainer->context, status, "a batch of only %lld pictures", (long long)valid);
+    }
+    trainer->partial_valid = valid;
+    return GRAFT_OK;
+}
+
+enum graft_status graft_trainer_choose(struct graft_trainer *trainer, int64_t valid)
+{
+    struct graft_trainer_part *const part = is_partial(trainer, valid) ? &trainer->partial : &trainer->part;
+    if (trainer->now != part)
+        graft_plan_release(trainer->now->plan);
+    trainer->now = &trainer->part; /* opening may fail */
+    const enum graft_status status = graft_trainer_prepare(trainer, valid);
+    if (status != GRAFT_OK)
+        return status;
+    trainer->now = part;
+    return graft_plan_acquire(part->plan);
 }
 
 enum graft_status graft_trainer_gradient(struct graft_trainer *trainer, int index, void *data, uint64_t bytes)
 {
-    const struct graft_trainer_part *const part = &trainer->part;
+    const struct graft_trainer_part *const part = trainer->now;
     if (index < 0 || index >= trainer->model->parameter_count || part->gradients[index] < 0)
         return graft_fail(trainer->context, GRAFT_ERROR_NOT_FOUND, "parameter %d has no gradient", index);
     return graft_plan_read(part->plan, part->gradients[index], data, bytes);

@@ -9,12 +9,13 @@
 struct graft_trainer_part {
     struct graft_model *model;
     bool own;        /* opened here, with fewer rows than the caller's */
+    bool summed;     /* several runs make up a step: their gradients are added up */
     int labels;      /* i32 [rows] */
     int row_weights; /* real [rows]: 1 / Σ class weights of the whole batch's valid rows, else 0 */
     int losses;      /* real [rows] */
     int squares;     /* real, one number: of all gradients together; -1 without clipping */
     int *hypers;     /* for each stage: input [4]; -1 for a frozen one */
-    int *gradients;  /* for each parameter: value, -1; summed over runs where a batch has several */
+    int *gradients;  /* for each parameter: value, -1; summed over runs if `summed` */
     struct graft_plan *plan;
 };
 
@@ -24,12 +25,21 @@ struct graft_trainer {
     struct graft_model *model; /* the caller's: the whole batch */
     struct graft_variables *variables;
     struct graft_trainer_part part;
+    /* Where statistics are trained, a batch that is not full has a plan of its own: rows that only fill it up
+     * must not be in them. It has the memory of the other one, which comes back with the next step. */
+    struct graft_trainer_part partial;
+    int64_t partial_valid; /* the rows that it is for; 0: none yet */
+    struct graft_trainer_part *now;
+    bool statistics;
+    bool keep_gradients;
+    float label_smoothing;
+    struct graft_plan_options options; /* of plans; … */
+    char *variants;                    /* … owns a text */
     enum graft_optimizer optimizer;
     struct graft_update_attributes update;
     float *factors;        /* for each stage */
     double *class_weights; /* [classes]; NULL: all 1 */
     double divisor;        /* of this step's losses */
-    bool released;         /* the plan gave its memory back to explain a loss, and did not get it again */
     /* one run's inputs where rows are repeated, and the whole batch's results */
     const void **host_rows; /* [rows of a part] */
     int32_t *host_labels;
@@ -51,13 +61,12 @@ static inline uint64_t graft_trainer_real_bytes(const struct graft_trainer *trai
 
 static inline int64_t graft_trainer_rows(const struct graft_trainer *trainer)
 {
-    return trainer->part.model->batch;
+    return trainer->now->model->batch;
 }
 
-/* More than one run may make up a step. */
-static inline bool graft_trainer_in_parts(const struct graft_trainer *trainer)
-{
-    return trainer->part.own;
-}
+/* Plans for batches of so many valid rows, so that what cannot be is told before the first step. */
+GRAFT_MUST_CHECK enum graft_status graft_trainer_prepare(struct graft_trainer *trainer, int64_t valid);
+/* trainer->now, with its memory, becomes the part for so many valid rows. */
+GRAFT_MUST_CHECK enum graft_status graft_trainer_choose(struct graft_trainer *trainer, int64_t valid);
 
 #endif

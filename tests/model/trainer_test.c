@@ -312,37 +312,170 @@ static void step_on(struct session *session, int64_t first, int64_t valid)
     }
 }
 
+/* Are all running statistics the same, and not what they were at first? */
+static void assert_same_statistics(struct session *one, struct session *other)
+{
+    double moved = 0;
+    for (int p = 0; p < one->model->parameter_count; p++) {
+        const struct graft_model_parameter *const parameter = &one->model->parameters[p];
+        double a[128], b[128];
+        const uint64_t bytes = (uint64_t)elements(one, p) * sizeof *a;
+        if (!parameter->state) {
+            continue;
+        }
+        assert_true(bytes <= sizeof a);
+        assert_int_equal(graft_variables_read(one->variables, parameter->name, a, bytes), GRAFT_OK);
+        assert_int_equal(graft_variables_read(other->variables, parameter->name, b, bytes), GRAFT_OK);
+        for (int64_t i = 0; i < elements(one, p); i++) {
+            assert_near(a[i], b[i]);
+            moved += fabs(a[i]);
+        }
+    }
+    assert_true(moved > 1);
+}
+
 /* Seven rows in parts of four: what the last part lacks are its own first rows, as running statistics show.
  */
 static void parts_are_filled_up_with_their_own_rows(void **state)
 {
     struct session whole, parts;
     const struct graft_trainer_options cut = {.micro_batch = 4}, plain = {.micro_batch = 0};
-    double moved = 0;
     assert_int_equal(session_try_norm(*state, 7, GRAFT_BATCH_NORM_TRAIN, &cut, &whole), GRAFT_OK);
     assert_int_equal(session_try_norm(*state, 4, GRAFT_BATCH_NORM_TRAIN, &plain, &parts), GRAFT_OK);
     assert_int_equal(graft_trainer_micro_batch(whole.trainer), 4);
     step_on(&whole, 0, 7);
     step_on(&parts, 0, 4);
-    step_on(&parts, 4, 3);
-    for (int p = 0; p < whole.model->parameter_count; p++) {
-        const struct graft_model_parameter *const parameter = &whole.model->parameters[p];
-        double a[128], b[128];
-        const uint64_t bytes = (uint64_t)elements(&whole, p) * sizeof *a;
-        if (!parameter->state) {
-            continue;
-        }
-        assert_true(bytes <= sizeof a);
-        assert_int_equal(graft_variables_read(whole.variables, parameter->name, a, bytes), GRAFT_OK);
-        assert_int_equal(graft_variables_read(parts.variables, parameter->name, b, bytes), GRAFT_OK);
-        for (int64_t i = 0; i < elements(&whole, p); i++) {
-            assert_near(a[i], b[i]);
-            moved += fabs(a[i]);
-        }
-    }
-    assert_true(moved > 1);
+    step_on(&parts, 4, 4);
+    assert_same_statistics(&whole, &parts);
     session_close(&whole);
     session_close(&parts);
+}
+
+/* Rows that fill a batch up are in no statistics: full and partial batches in turn are batches of their size. */
+static void statistics_are_of_valid_rows(void **state)
+{
+    static const struct {
+        int64_t first, valid;
+    } turns[] = {{0, 5}, {5, 3}, {0, 5}, {1, 2}, {2, 3}};
+    const struct graft_trainer_options options = {.keep_gradients = true};
+    struct session whole;
+    assert_int_equal(session_try_norm(*state, 5, GRAFT_BATCH_NORM_TRAIN, &options, &whole), GRAFT_OK);
+    struct session exact[6];
+    for (int rows = 2; rows <= 5; rows++) {
+        assert_int_equal(session_try_norm(*state, rows, GRAFT_BATCH_NORM_TRAIN, &options, &exact[rows]),
+                         GRAFT_OK);
+    }
+    for (size_t i = 0; i < sizeof turns / sizeof turns[0]; i++) {
+        struct session *const of_size = &exact[turns[i].valid];
+        for (int p = 0; p < whole.model->parameter_count; p++) { /* both begin with the same statistics */
+            const char *const name = whole.model->parameters[p].name;
+            const uint64_t bytes = (uint64_t)elements(&whole, p) * sizeof(double);
+            double *const values = malloc(bytes);
+            assert_int_equal(graft_variables_read(whole.variables, name, values, bytes), GRAFT_OK);
+            assert_int_equal(graft_variables_write(of_size->variables, name, values, bytes), GRAFT_OK);
+            free(values);
+        }
+        step_on(&whole, turns[i].first, turns[i].valid);
+        step_on(of_size, turns[i].first, turns[i].valid);
+        assert_same_statistics(&whole, of_size);
+        assert_same_gradients(&whole, of_size);
+    }
+    for (int rows = 2; rows <= 5; rows++) {
+        session_close(&exact[rows]);
+    }
+    session_close(&whole);
+    /* Six of eight rows in parts of at most four: two runs of three */
+    const struct graft_trainer_options cut = {.micro_batch = 4};
+    assert_int_equal(session_try_norm(*state, 8, GRAFT_BATCH_NORM_TRAIN, &cut, &whole), GRAFT_OK);
+    assert_int_equal(session_try_norm(*state, 3, GRAFT_BATCH_NORM_TRAIN, &cut, &exact[3]), GRAFT_OK);
+    step_on(&whole, 0, 6);
+    step_on(&exact[3], 0, 3);
+    step_on(&exact[3], 3, 3);
+    assert_same_statistics(&whole, &exact[3]);
+    session_close(&whole);
+    session_close(&exact[3]);
+}
+
+/* By their definition: mean and unbiased variance of what the first convolution makes of three pictures of five. */
+static void first_statistics_by_definition(void **state)
+{
+    struct session session;
+    const struct graft_trainer_options options = {0};
+    assert_int_equal(session_try_norm(*state, 5, GRAFT_BATCH_NORM_TRAIN, &options, &session), GRAFT_OK);
+    const int conv = 0;
+    const struct graft_model_parameter *const weight = &session.model->parameters[conv];
+    assert_string_equal(weight->name, "block1.conv.weight");
+    const int64_t outputs = weight->shape.dim[0]; /* [o, 3, 3, 3], see GRAFT_LAYOUT_CONV */
+    double w[4096], mean[128], var[128];
+    assert_int_equal(graft_variables_read(session.variables, weight->name, w,
+                                          (uint64_t)elements(&session, conv) * sizeof *w),
+                     GRAFT_OK);
+    step_on(&session, 0, 3);
+    assert_int_equal(graft_variables_read(session.variables, "block1.bn.running_mean", mean,
+                                          (uint64_t)outputs * sizeof *mean),
+                     GRAFT_OK);
+    assert_int_equal(graft_variables_read(session.variables, "block1.bn.running_var", var,
+                                          (uint64_t)outputs * sizeof *var),
+                     GRAFT_OK);
+    const int count = 3 * SIDE * SIDE;
+    for (int64_t o = 0; o < outputs; o++) {
+        static double y[3 * SIDE * SIDE];
+        double sum = 0, squares = 0;
+        for (int at = 0; at < count; at++) {
+            const int row = at / (SIDE * SIDE), top = at / SIDE % SIDE - 1, left = at % SIDE - 1;
+            y[at] = 0;
+            for (int k = 0; k < 27; k++) { /* k: kernel row, column, channel */
+                const int r = top + k / 9, c = left + k / 3 % 3;
+                const double x =
+                    r < 0 || c < 0 || r >= SIDE || c >= SIDE
+                        ? 0
+                        : sin((double)((r * SIDE + c) * 3 + k % 3) * (two_parts[row] + 2));
+                y[at] += x * w[o * 27 + k];
+            }
+            sum += y[at];
+        }
+        for (int at = 0; at < count; at++) {
+            squares += (y[at] - sum / count) * (y[at] - sum / count);
+        }
+        const double momentum = (double)0.1f;
+        assert_near(mean[o], momentum * sum / count);
+        assert_near(var[o], 1 - momentum + momentum * squares / (count - 1));
+    }
+    session_close(&session);
+}
+
+/* One picture whose last maps have one place has no variance: that is told, and other batches go on. */
+static void a_variance_of_nothing_is_told(void **state)
+{
+    struct session session;
+    const struct graft_trainer_options options = {0};
+    const struct graft_model_options of_model = {.batch = 3,
+                                                 .height = 32,
+                                                 .width = 32,
+                                                 .classes = CLASSES,
+                                                 .training = true,
+                                                 .bn = GRAFT_BATCH_NORM_TRAIN};
+    session = (struct session){0};
+    assert_int_equal(graft_device_open(*state, "cpu", &session.device), GRAFT_OK);
+    assert_int_equal(graft_model_open(*state, "resnet18", &of_model, &session.model), GRAFT_OK);
+    assert_int_equal(graft_variables_open(session.device, &session.variables), GRAFT_OK);
+    assert_int_equal(graft_model_initialize(session.model, session.variables, 5, 0), GRAFT_OK);
+    assert_int_equal(graft_trainer_open(session.device, session.model, session.variables, &options, &session.trainer),
+                     GRAFT_OK);
+    static float pixels[3 * 32 * 32 * 3];
+    for (int i = 0; i < 3 * 32 * 32 * 3; i++) {
+        pixels[i] = (float)sin((double)i);
+    }
+    static const int32_t labels[] = {0, 1, 2};
+    struct graft_step step = {.input = pixels, .labels = labels, .valid = 1, .learning_rate = 1e-3, .number = 1};
+    assert_int_equal(graft_trainer_step(session.trainer, &step), GRAFT_ERROR_SHAPE);
+    assert_non_null(strstr(graft_context_error(*state), "a batch of only 1 pictures"));
+    assert_non_null(strstr(graft_context_error(*state), "use a larger batch or freeze"));
+    step.valid = 2;
+    assert_int_equal(graft_trainer_step(session.trainer, &step), GRAFT_OK);
+    step.valid = 3;
+    assert_int_equal(graft_trainer_step(session.trainer, &step), GRAFT_OK);
+    session_close(&session);
 }
 
 int main(void)
@@ -356,6 +489,9 @@ int main(void)
         cmocka_unit_test(micro_batches_are_clipped_together),
         cmocka_unit_test(a_norm_that_is_not_finite_is_told),
         cmocka_unit_test(parts_are_filled_up_with_their_own_rows),
+        cmocka_unit_test(statistics_are_of_valid_rows),
+        cmocka_unit_test(first_statistics_by_definition),
+        cmocka_unit_test(a_variance_of_nothing_is_told),
     };
     return cmocka_run_group_tests(tests, test_open_context, test_close_context);
 }
