@@ -38,12 +38,12 @@ static int check_network(struct graft_command *command, const struct graft_netwo
 int graft_network_open(struct graft_command *command, struct graft_device *device,
                        const struct graft_network_options *options, struct graft_classifier **classifier)
 {
-    const int64_t smallest = options->smallest_batch;
-    const int64_t usual = smallest > 0 && smallest < USUAL_BATCH ? smallest : USUAL_BATCH;
+    const int64_t asked = options->batch > 0 ? options->batch : USUAL_BATCH;
+    const int64_t most = options->most_rows > 0 ? options->most_rows : asked;
     graft_context_limit_memory(command->context, options->memory);
     const struct graft_classifier_options settings = {.network = command->operands[0],
                                                       .weights = options->weights,
-                                                      .batch = options->batch > 0 ? options->batch : usual,
+                                                      .batch = asked < most ? asked : most,
                                                       .output = options->output,
                                                       .pool = options->pool,
                                                       .input = (int32_t)options->input,

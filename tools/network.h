@@ -12,7 +12,7 @@ struct graft_network_options {
     const char *weights, *names, *variants;
     int64_t batch;
     uint64_t memory;
-    int64_t smallest_batch; /* batch when none is given: the lesser of this and 16; 0: 16 */
+    int64_t most_rows; /* there are no more: a larger batch would be computed in vain; 0: not known */
     int64_t input, resize;
     const char *output; /* see graft_classifier_options */
     enum graft_model_pool pool;

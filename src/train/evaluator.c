@@ -10,13 +10,13 @@
 
 #include <math.h>
 
-enum graft_status graft_fit_open_part(struct graft_fit_job *job, const char *cut, bool training,
-                                      const char *train_from, struct graft_model **model)
+enum graft_status graft_fit_open_part(struct graft_fit_job *job, int64_t batch, const char *cut,
+                                      bool training, const char *train_from, struct graft_model **model)
 {
     const struct graft_preprocess *const p = &job->card.preprocess;
     const bool none = job->options.given.dropout && job->options.dropout == 0;
     const float dropout = none ? -1 : (float)job->options.dropout; /* 0: the network's own */
-    const struct graft_model_options options = {.batch = job->options.batch,
+    const struct graft_model_options options = {.batch = batch,
                                                 .height = p->crop_height,
                                                 .width = p->crop_width,
                                                 .classes = job->card.class_count,
@@ -46,8 +46,10 @@ enum graft_status graft_fit_evaluator_open(struct graft_fit_job *job, enum graft
     const struct graft_features *const features = &job->features[split];
     const bool cached = features->rows != NULL;
     *evaluator = (struct graft_fit_evaluator){.split = split, .source = {.context = job->context}};
-    enum graft_status status = graft_fit_open_part(job, cached ? job->features[GRAFT_SPLIT_TRAIN].cut : NULL,
-                                                   false, NULL, &evaluator->model);
+    const char *const cut = cached ? job->features[GRAFT_SPLIT_TRAIN].cut : NULL;
+    const int64_t pictures = graft_dataset_count(job->dataset, split);
+    const int64_t batch = job->options.batch < pictures ? job->options.batch : pictures;
+    enum graft_status status = graft_fit_open_part(job, batch, cut, false, NULL, &evaluator->model);
     struct graft_plan_options options = job->plan_options;
     options.deferred = true; /* it may have the memory of training: see graft_fit_make_room */
     const struct graft_inference inference = {.device = job->device,

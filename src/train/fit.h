@@ -103,8 +103,8 @@ GRAFT_MUST_CHECK enum graft_status graft_fit_run_stage(struct graft_fit_job *job
 
 /* ---- evaluator.c */
 /* A part of the network as this fit uses it: from `cut` on, or the whole (NULL). */
-GRAFT_MUST_CHECK enum graft_status graft_fit_open_part(struct graft_fit_job *job, const char *cut,
-                                                       bool training, const char *train_from,
+GRAFT_MUST_CHECK enum graft_status graft_fit_open_part(struct graft_fit_job *job, int64_t batch,
+                                                       const char *cut, bool training, const char *train_from,
                                                        struct graft_model **model);
 /* Takes no memory for the plan before it is run. */
 GRAFT_MUST_CHECK enum graft_status graft_fit_evaluator_open(struct graft_fit_job *job, enum graft_split split,

@@ -243,7 +243,7 @@ static enum graft_status open_session(struct graft_fit_job *job, const struct gr
     if (status == GRAFT_OK && session->validates)
         status = graft_fit_evaluator_open(job, GRAFT_SPLIT_VAL, &session->evaluator);
     if (status == GRAFT_OK)
-        status = graft_fit_open_part(job, cached ? from : NULL, true, from, &session->model);
+        status = graft_fit_open_part(job, job->options.batch, cached ? from : NULL, true, from, &session->model);
     if (status != GRAFT_OK)
         return status;
     struct graft_trainer_options options = {.optimizer = job->optimizer,

@@ -143,7 +143,7 @@ static int run(struct graft_command *command)
     if (command->json && request.csv != NULL) {
         return graft_command_usage(command, "--json and --csv are two forms of the same: give one of them");
     }
-    request.network.smallest_batch = graft_inputs_files(command->operands + 1, command->operand_count - 1);
+    request.network.most_rows = graft_inputs_files(command->operands + 1, command->operand_count - 1);
     struct graft_device *device = NULL;
     code = graft_network_device(command, &request.network, &device);
     if (code == GRAFT_EXIT_GO_ON) {
