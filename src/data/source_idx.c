@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * IDX files (MNIST and its relatives), gzip or plain: u32 big-endian magic 0x0803 (images: count, rows,
- * columns) or 0x0801 (labels: count), then bytes.
+ * IDX files (MNIST and its relatives), gzip or plain: two zeros, a type, a number of dimensions, the dimensions as
+ * u32 big-endian, then the values. Pictures are bytes: count, rows, columns, and perhaps channels; labels are
+ * whole numbers. The files of one set share what stands in front of and behind train, t10k, test or val in their
+ * names.
  */
 #include "data/dataset.h"
 
@@ -10,6 +12,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 #include <sys/stat.h>
@@ -17,52 +20,87 @@
 
 /* No deflate stream grows by more than this factor. */
 #define DEFLATE_LIMIT 1040
+#define NAME_LIMIT 256
+#define SETS 8
+/* Labels from here on are no classes. */
+#define LABEL_LIMIT 65536
 
-/* "train-images-idx3-ubyte.gz", "t10k-images.idx3-ubyte", "emnist-letters-test-images-idx3-ubyte.gz" … */
-static uint8_t split_of_file(const char *name)
+/* The image files of one set. */
+struct idx_set {
+    char prefix[NAME_LIMIT];                   /* "emnist-letters-" */
+    char names[GRAFT_SPLIT_COUNT][NAME_LIMIT]; /* by split; "" where there is none */
+};
+
+struct idx_sets {
+    struct idx_set sets[SETS];
+    int count;
+    bool more; /* than fit */
+};
+
+/* "train-images-idx3-ubyte.gz", "t10k-images.idx3-ubyte", "emnist-letters-test-images-idx4-ubyte" …: the split,
+ * and how many characters stand in front of its word. */
+static uint8_t split_of_file(const char *name, size_t *prefix)
 {
-    if (!strstr(name, "idx3-ubyte") || !strstr(name, "images")) {
-        return GRAFT_NO_SPLIT;
+    static const struct {
+        const char *word;
+        uint8_t split;
+    } words[] = {{"train", GRAFT_SPLIT_TRAIN}, {"t10k", GRAFT_SPLIT_TEST}, {"test", GRAFT_SPLIT_TEST},
+                 {"val", GRAFT_SPLIT_VAL}};
+    const bool pictures = strstr(name, "images") && (strstr(name, "idx3") || strstr(name, "idx4"));
+    for (size_t i = 0; pictures && name[0] != '.' && i < sizeof words / sizeof words[0]; i++) {
+        const char *const found = strstr(name, words[i].word);
+        if (found) {
+            *prefix = (size_t)(found - name);
+            return words[i].split;
+        }
     }
-    if (strstr(name, "train")) {
-        return GRAFT_SPLIT_TRAIN;
-    }
-    if (strstr(name, "t10k") || strstr(name, "test")) {
-        return GRAFT_SPLIT_TEST;
-    }
-    return strstr(name, "val") ? GRAFT_SPLIT_VAL : GRAFT_NO_SPLIT;
+    return GRAFT_NO_SPLIT;
 }
 
-/* Names of the image files by split, "" where there is none; a plain file goes before a compressed one. */
-static bool find_files(const char *folder, char names[GRAFT_SPLIT_COUNT][256])
+static struct idx_set *find_set(struct idx_sets *sets, const char *prefix, size_t length)
 {
-    bool found = false;
-    DIR *const stream = opendir(folder);
-    memset(names, 0, GRAFT_SPLIT_COUNT * sizeof names[0]);
-    for (const struct dirent *item = NULL; stream && (item = readdir(stream)) != NULL;) {
-        const uint8_t split = split_of_file(item->d_name);
-        if (split == GRAFT_NO_SPLIT || item->d_name[0] == '.') {
-            continue;
+    for (int i = 0; i < sets->count; i++) {
+        if (strlen(sets->sets[i].prefix) == length && strncmp(sets->sets[i].prefix, prefix, length) == 0) {
+            return &sets->sets[i];
         }
-        found = true;
-        if (names[split][0] == '\0' || strcmp(item->d_name, names[split]) < 0) {
-            snprintf(names[split], sizeof names[split], "%s", item->d_name);
+    }
+    sets->more = sets->count == SETS;
+    if (sets->more) {
+        return NULL;
+    }
+    struct idx_set *const set = &sets->sets[sets->count++];
+    *set = (struct idx_set){0};
+    memcpy(set->prefix, prefix, length);
+    return set;
+}
+
+/* The sets of a folder; a plain file goes before a compressed one. */
+static bool find_files(const char *folder, struct idx_sets *sets)
+{
+    DIR *const stream = opendir(folder);
+    sets->count = 0;
+    sets->more = false;
+    for (const struct dirent *item = NULL; stream && (item = readdir(stream)) != NULL;) {
+        size_t prefix = 0;
+        const uint8_t split = split_of_file(item->d_name, &prefix);
+        struct idx_set *const set = split == GRAFT_NO_SPLIT ? NULL : find_set(sets, item->d_name, prefix);
+        if (set && (set->names[split][0] == '\0' || strcmp(item->d_name, set->names[split]) < 0)) {
+            snprintf(set->names[split], NAME_LIMIT, "%s", item->d_name);
         }
     }
     if (stream) {
         closedir(stream);
     }
-    return found;
+    return sets->count > 0;
 }
 
 /* The folder with IDX files: the path itself, or where they are put below it; false if there are none. */
-static bool find_folder(const char *path, char folder[GRAFT_PATH_LIMIT])
+static bool find_folder(const char *path, char folder[GRAFT_PATH_LIMIT], struct idx_sets *sets)
 {
     static const char *const below[] = {"", "/raw", "/MNIST/raw"};
-    char names[GRAFT_SPLIT_COUNT][256];
     for (size_t i = 0; i < sizeof below / sizeof below[0]; i++) {
         const int length = snprintf(folder, GRAFT_PATH_LIMIT, "%s%s", path, below[i]);
-        if (length < GRAFT_PATH_LIMIT && find_files(folder, names)) {
+        if (length < GRAFT_PATH_LIMIT && find_files(folder, sets)) {
             return true;
         }
     }
@@ -74,7 +112,11 @@ struct idx_file {
     const char *path;
     gzFile stream;
     uint64_t most; /* bytes that it can hold at most */
-    uint32_t dims[3];
+    uint8_t type;
+    int dim_count;
+    uint32_t dims[4];
+    uint64_t values; /* product of the dimensions */
+    bool fits;       /* so many can be in the file */
 };
 
 static enum graft_status read_bytes(struct idx_file *file, uint8_t *target, uint64_t size)
@@ -94,8 +136,27 @@ static enum graft_status read_bytes(struct idx_file *file, uint8_t *target, uint
     return GRAFT_OK;
 }
 
-/* Opens the file and reads magic and dimensions. */
-static enum graft_status open_file(struct idx_file *file, uint32_t magic, int dims, uint64_t *size)
+/* "f32": what a type's values are; *size: bytes of one. NULL: no type of IDX. */
+static const char *type_name(uint8_t type, uint32_t *size)
+{
+    static const struct {
+        uint8_t type;
+        uint8_t size;
+        const char *name;
+    } types[] = {{0x08, 1, "bytes"},          {0x09, 1, "signed bytes"},    {0x0b, 2, "16-bit whole numbers"},
+                 {0x0c, 4, "32-bit whole numbers"}, {0x0d, 4, "floats (32 bits)"}, {0x0e, 8, "floats (64 bits)"}};
+    for (size_t i = 0; i < sizeof types / sizeof types[0]; i++) {
+        if (types[i].type == type) {
+            *size = types[i].size;
+            return types[i].name;
+        }
+    }
+    *size = 0;
+    return NULL;
+}
+
+/* Opens the file and reads type and dimensions. */
+static enum graft_status open_file(struct idx_file *file)
 {
     struct graft_context *const context = file->dataset->context;
     struct stat facts;
@@ -106,176 +167,338 @@ static enum graft_status open_file(struct idx_file *file, uint32_t magic, int di
     }
     gzbuffer(file->stream, 1u << 17);
     file->most = (uint64_t)facts.st_size * (gzdirect(file->stream) ? 1 : DEFLATE_LIMIT);
-    uint8_t header[16];
-    const size_t header_size = 4 + 4 * (size_t)dims;
-    const enum graft_status status = read_bytes(file, header, header_size);
+    uint8_t header[4 + 4 * 4];
+    uint32_t size = 0;
+    enum graft_status status = read_bytes(file, header, 4);
     if (status != GRAFT_OK) {
         return status;
     }
-    uint32_t words[4] = {0};
-    for (size_t i = 0; i < header_size; i++) {
-        words[i / 4] = words[i / 4] << 8 | header[i];
+    file->type = header[2];
+    file->dim_count = header[3];
+    if (header[0] != 0 || header[1] != 0 || !type_name(file->type, &size) || file->dim_count < 1 ||
+        file->dim_count > 4) {
+        return graft_fail(context, GRAFT_ERROR_FORMAT,
+                          "%s: begins with 0x%02x%02x%02x%02x, IDX pictures with 0x00000803, labels with "
+                          "0x00000801",
+                          file->path, header[0], header[1], header[2], header[3]);
     }
-    *size = 1;
-    bool fits = words[0] == magic;
-    for (int i = 0; i < dims; i++) {
-        file->dims[i] = words[i + 1];
-        fits = fits && !__builtin_mul_overflow(*size, (uint64_t)words[i + 1], size);
+    status = read_bytes(file, header + 4, 4 * (uint64_t)file->dim_count);
+    uint64_t bytes = size;
+    bool fits = true;
+    for (int i = 0; i < file->dim_count && status == GRAFT_OK; i++) {
+        const uint8_t *const word = header + 4 + 4 * i;
+        file->dims[i] = (uint32_t)word[0] << 24 | (uint32_t)word[1] << 16 | (uint32_t)word[2] << 8 | word[3];
+        fits = fits && !__builtin_mul_overflow(bytes, (uint64_t)file->dims[i], &bytes);
     }
-    if (words[0] != magic) {
-        return graft_fail(context, GRAFT_ERROR_FORMAT, "%s: begins with 0x%08x, IDX %s with 0x%08x",
-                          file->path, words[0], dims == 3 ? "pictures" : "labels", magic);
-    }
-    if (!fits || *size > file->most) {
-        return graft_fail(context, GRAFT_ERROR_FORMAT, "%s: announces more data than it holds; copy it again",
-                          file->path);
-    }
-    return GRAFT_OK;
+    file->fits = fits && bytes <= file->most;
+    file->values = file->fits ? bytes / size : 0;
+    return status;
 }
 
-static enum graft_status read_labels(struct graft_dataset *dataset, const char *path, uint32_t count,
-                                     uint8_t **labels)
+static enum graft_status check_size(const struct idx_file *file)
 {
+    return file->fits ? GRAFT_OK
+                      : graft_fail(file->dataset->context, GRAFT_ERROR_FORMAT,
+                                   "%s: announces more data than it holds; copy it again", file->path);
+}
+
+static void close_file(const struct idx_file *file)
+{
+    if (file->stream) {
+        gzclose(file->stream);
+    }
+}
+
+/* The value at `index` of whole numbers of `size` bytes, big-endian. */
+static int64_t value_at(const uint8_t *data, uint64_t index, uint32_t size, bool is_signed)
+{
+    const uint8_t *const at = data + index * size;
+    uint32_t word = 0;
+    for (uint32_t i = 0; i < size; i++) {
+        word = word << 8 | at[i];
+    }
+    return !is_signed ? (int64_t)word : size == 1 ? (int8_t)word : size == 2 ? (int16_t)word : (int32_t)word;
+}
+
+static enum graft_status check_labels(const struct idx_file *file, uint32_t count)
+{
+    struct graft_context *const context = file->dataset->context;
+    uint32_t size = 0;
+    const char *const name = type_name(file->type, &size);
+    if (file->dim_count != 1) {
+        return graft_fail(context, GRAFT_ERROR_FORMAT, "%s has %d dimensions, labels have one", file->path,
+                          file->dim_count);
+    }
+    if (file->type >= 0x0d) {
+        return graft_fail(context, GRAFT_ERROR_FORMAT, "%s holds %s; labels are whole numbers", file->path, name);
+    }
+    if (file->dims[0] != count) {
+        return graft_fail(context, GRAFT_ERROR_FORMAT, "%s holds %u labels for %u pictures", file->path,
+                          file->dims[0], count);
+    }
+    return check_size(file);
+}
+
+/* [count], each 0 to LABEL_LIMIT − 1. */
+static enum graft_status read_labels(struct graft_dataset *dataset, const char *path, uint32_t count,
+                                     int32_t **labels)
+{
+    struct graft_context *const context = dataset->context;
     struct idx_file file = {.dataset = dataset, .path = path};
-    uint64_t size = 0;
-    enum graft_status status = open_file(&file, 0x0801, 1, &size);
-    if (status == GRAFT_OK && file.dims[0] != count) {
-        status = graft_fail(dataset->context, GRAFT_ERROR_FORMAT, "%s holds %u labels for %u pictures", path,
-                            file.dims[0], count);
-    }
+    uint32_t size = 1;
+    uint8_t *raw = NULL;
+    enum graft_status status = open_file(&file);
+    status = status == GRAFT_OK ? check_labels(&file, count) : status;
     if (status == GRAFT_OK) {
-        *labels = graft_allocate_raw(dataset->context, count, 1);
-        status = *labels ? read_bytes(&file, *labels, count) : GRAFT_ERROR_MEMORY;
+        type_name(file.type, &size);
+        raw = graft_allocate_raw(context, count, size);
+        *labels = raw ? graft_allocate_raw(context, count, sizeof **labels) : NULL;
+        status = *labels ? read_bytes(&file, raw, (uint64_t)count * size) : GRAFT_ERROR_MEMORY;
     }
-    if (file.stream) {
-        gzclose(file.stream);
+    for (uint32_t i = 0; i < count && status == GRAFT_OK; i++) {
+        const int64_t label = value_at(raw, i, size, file.type != 0x08);
+        if (label < 0 || label >= LABEL_LIMIT) {
+            status = graft_fail(context, GRAFT_ERROR_FORMAT, "%s: label %u is %lld; 0 to %d are classes", path, i,
+                                (long long)label, LABEL_LIMIT - 1);
+        }
+        (*labels)[i] = (int32_t)label;
     }
+    graft_release(context, raw);
+    close_file(&file);
     return status;
+}
+
+static enum graft_status check_images(const struct idx_file *file)
+{
+    struct graft_context *const context = file->dataset->context;
+    const uint32_t channels = file->dim_count == 4 ? file->dims[3] : 1;
+    uint32_t size = 0;
+    if (file->type != 0x08) {
+        return graft_fail(context, GRAFT_ERROR_UNSUPPORTED,
+                          "%s holds %s; pictures of IDX files are bytes (0 to 255): convert them", file->path,
+                          type_name(file->type, &size));
+    }
+    if (file->dim_count < 3) {
+        return graft_fail(context, GRAFT_ERROR_FORMAT,
+                          "%s: begins with 0x0000%02x%02x, IDX pictures with 0x00000803", file->path, file->type,
+                          file->dim_count);
+    }
+    if (channels != 1 && channels != 3) {
+        return graft_fail(context, GRAFT_ERROR_UNSUPPORTED,
+                          "%s: the fourth dimension is %u; 1 or 3 channels are read, as the last one", file->path,
+                          channels);
+    }
+    if (!file->fits) {
+        return check_size(file);
+    }
+    if (file->dims[0] == 0 || file->dims[1] == 0 || file->dims[2] == 0 || file->dims[1] > 4096 ||
+        file->dims[2] > 4096 || file->dims[0] > INT32_MAX) {
+        return graft_fail(context, GRAFT_ERROR_FORMAT, "%s: %u pictures of %u × %u pixels", file->path,
+                          file->dims[0], file->dims[1], file->dims[2]);
+    }
+    return GRAFT_OK;
 }
 
 static enum graft_status read_images(struct graft_dataset *dataset, struct graft_source *source,
                                      uint32_t *count, const uint8_t **pixels)
 {
     struct idx_file file = {.dataset = dataset, .path = source->path};
-    uint64_t size = 0;
-    enum graft_status status = open_file(&file, 0x0803, 3, &size);
-    if (status == GRAFT_OK && (file.dims[0] == 0 || file.dims[1] == 0 || file.dims[2] == 0 ||
-                               file.dims[1] > 4096 || file.dims[2] > 4096 || file.dims[0] > INT32_MAX)) {
-        status = graft_fail(dataset->context, GRAFT_ERROR_FORMAT, "%s: %u pictures of %u × %u pixels",
-                            source->path, file.dims[0], file.dims[1], file.dims[2]);
-    }
+    enum graft_status status = open_file(&file);
+    status = status == GRAFT_OK ? check_images(&file) : status;
     if (status == GRAFT_OK) {
-        uint8_t *const memory = graft_source_store(dataset, source, size);
-        status = memory ? read_bytes(&file, memory, size) : GRAFT_ERROR_MEMORY;
+        uint8_t *const memory = graft_source_store(dataset, source, file.values);
+        status = memory ? read_bytes(&file, memory, file.values) : GRAFT_ERROR_MEMORY;
         source->height = (int32_t)file.dims[1];
         source->width = (int32_t)file.dims[2];
-        source->channels = 1;
+        source->channels = file.dim_count == 4 ? (int32_t)file.dims[3] : 1;
         *count = file.dims[0];
         *pixels = memory;
     }
-    if (file.stream) {
-        gzclose(file.stream);
+    close_file(&file);
+    return status;
+}
+
+/* The numbers that occur as class names, "0" …, in their order: those of the first part, which is the training
+ * part if there is one. */
+static enum graft_status name_classes(struct graft_dataset *dataset, const int32_t *labels, uint32_t count,
+                                      const char **names)
+{
+    struct graft_context *const context = dataset->context;
+    const bool first = !dataset->class_names;
+    enum graft_status status = GRAFT_OK;
+    for (int32_t c = 0; c < dataset->class_count; c++) {
+        names[strtol(dataset->class_names[c], NULL, 10)] = dataset->class_names[c];
+    }
+    int32_t found = 0;
+    for (uint32_t i = 0; i < count && status == GRAFT_OK; i++) {
+        if (!names[labels[i]]) {
+            char name[16];
+            const int length = snprintf(name, sizeof name, "%d", labels[i]);
+            names[labels[i]] = graft_names_add(dataset, name, (size_t)length);
+            status = names[labels[i]] ? GRAFT_OK : GRAFT_ERROR_MEMORY;
+            found++;
+        }
+    }
+    if (status == GRAFT_OK && first && dataset->source_count == 1) {
+        dataset->class_names = graft_allocate(context, (size_t)found, sizeof *dataset->class_names);
+        status = dataset->class_names ? GRAFT_OK : GRAFT_ERROR_MEMORY;
+        for (int32_t label = 0; label < LABEL_LIMIT && status == GRAFT_OK; label++) {
+            if (names[label]) {
+                dataset->class_names[dataset->class_count++] = names[label];
+            }
+        }
     }
     return status;
 }
 
-/* The numbers as class names: "0" … */
-static enum graft_status name_classes(struct graft_dataset *dataset, const uint8_t *labels, uint32_t count)
+static bool is_there(const char *path)
 {
-    int32_t most = dataset->class_count - 1;
-    for (uint32_t i = 0; i < count; i++) {
-        most = labels[i] > most ? labels[i] : most;
-    }
-    if (!dataset->class_names) {
-        dataset->class_names = graft_allocate(dataset->context, 256, sizeof *dataset->class_names);
-    }
-    for (; dataset->class_names && dataset->class_count <= most; dataset->class_count++) {
-        char name[16];
-        const int length = snprintf(name, sizeof name, "%d", dataset->class_count);
-        const char *const copy = graft_names_add(dataset, name, (size_t)length);
-        if (!copy) {
-            return GRAFT_ERROR_MEMORY;
-        }
-        dataset->class_names[dataset->class_count] = copy;
-    }
-    return dataset->class_names ? GRAFT_OK : GRAFT_ERROR_MEMORY;
+    struct stat facts;
+    return stat(path, &facts) == 0;
 }
 
-/* "…images…idx3…" to "…labels…idx1…" */
+/* "…images…idx3…" to "…labels…idx1…"; the other of plain and gzip if only that is there. */
 static void labels_path(const char *images, char *path, size_t size)
 {
-    snprintf(path, size, "%s", images);
+    const int length = snprintf(path, size, "%s", images);
     char *const name = strrchr(path, '/') ? strrchr(path, '/') : path;
     char *const word = strstr(name, "images");
-    char *const number = strstr(name, "idx3");
+    char *const number = strstr(name, "idx");
     if (word && number) {
         memcpy(word, "labels", 6);
         number[3] = '1';
     }
+    const size_t end = length > 0 ? strlen(path) : 0;
+    if (end > 3 && !is_there(path)) {
+        const bool gzip = strcmp(path + end - 3, ".gz") == 0;
+        snprintf(path + end - (gzip ? 3 : 0), size - end, "%s", gzip ? "" : ".gz");
+        if (!is_there(path)) {
+            snprintf(path + end - (gzip ? 3 : 0), size - end, "%s", gzip ? ".gz" : "");
+        }
+    }
+}
+
+static enum graft_status add_pictures(struct graft_dataset *dataset, const struct graft_source *source,
+                                      const uint8_t *pixels, const char *const *names, const int32_t *labels,
+                                      uint32_t count, uint8_t split)
+{
+    const uint64_t size = (uint64_t)source->width * (uint64_t)source->height * (uint64_t)source->channels;
+    for (uint32_t i = 0; i < count; i++) {
+        struct graft_entry *const entry = graft_entry_add(dataset);
+        if (!entry) {
+            return GRAFT_ERROR_MEMORY;
+        }
+        *entry = (struct graft_entry){.class_name = labels ? names[labels[i]] : "",
+                                      .data = pixels + i * size,
+                                      .size = size,
+                                      .number = i,
+                                      .source = (uint8_t)(source - dataset->sources),
+                                      .split = split};
+    }
+    return GRAFT_OK;
 }
 
 static enum graft_status list_split(struct graft_dataset *dataset, const char *folder, const char *name,
                                     uint8_t split)
 {
+    struct graft_context *const context = dataset->context;
+    const bool unlabelled = dataset->options.unlabelled;
     char path[GRAFT_PATH_LIMIT + 1024];
     snprintf(path, sizeof path, "%s/%s", folder, name);
     struct graft_source *const source = graft_source_add(dataset, &graft_source_idx, path, split);
     if (!source) {
         return GRAFT_ERROR_MEMORY;
     }
-    const uint8_t source_number = (uint8_t)(dataset->source_count - 1);
     uint32_t count = 0;
     const uint8_t *pixels = NULL;
-    uint8_t *labels = NULL;
-    enum graft_status status = read_images(dataset, source, &count, &pixels);
+    int32_t *labels = NULL;
+    const char **const names = graft_allocate(context, LABEL_LIMIT, sizeof *names);
+    enum graft_status status = names ? read_images(dataset, source, &count, &pixels) : GRAFT_ERROR_MEMORY;
     const struct graft_source *const first = &dataset->sources[0];
-    if (status == GRAFT_OK && (source->width != first->width || source->height != first->height)) {
-        status = graft_fail(dataset->context, GRAFT_ERROR_FORMAT, "%s has pictures of %d × %d, %s of %d × %d",
-                            path, source->width, source->height, first->path, first->width, first->height);
+    if (status == GRAFT_OK && first->kind == source->kind &&
+        (source->width != first->width || source->height != first->height || source->channels != first->channels)) {
+        status = graft_fail(context, GRAFT_ERROR_FORMAT, "%s has pictures of %d × %d × %d, %s of %d × %d × %d",
+                            path, source->width, source->height, source->channels, first->path, first->width,
+                            first->height, first->channels);
     }
-    if (status == GRAFT_OK) {
+    if (status == GRAFT_OK && !unlabelled) {
         labels_path(source->path, path, sizeof path);
         status = read_labels(dataset, path, count, &labels);
     }
+    if (status == GRAFT_OK && !unlabelled) {
+        status = name_classes(dataset, labels, count, names);
+    }
     if (status == GRAFT_OK) {
-        status = name_classes(dataset, labels, count);
+        status = add_pictures(dataset, source, pixels, names, labels, count,
+                              unlabelled && split != GRAFT_SPLIT_VAL ? GRAFT_SPLIT_TRAIN : split);
     }
-    const uint64_t size = (uint64_t)source->width * (uint64_t)source->height;
-    for (uint32_t i = 0; status == GRAFT_OK && i < count; i++) {
-        struct graft_entry *const entry = graft_entry_add(dataset);
-        if (!entry) {
-            status = GRAFT_ERROR_MEMORY;
-            break;
-        }
-        *entry = (struct graft_entry){.class_name = dataset->class_names[labels[i]],
-                                      .data = pixels + i * size,
-                                      .size = size,
-                                      .number = i,
-                                      .source = source_number,
-                                      .split = split};
-    }
-    graft_release(dataset->context, labels);
+    graft_release(context, labels);
+    graft_release(context, names);
     return status;
 }
 
+/* The file itself, or a folder with such files. */
 static bool holds_idx(const char *path, const struct stat *facts)
 {
     char folder[GRAFT_PATH_LIMIT];
-    return S_ISDIR(facts->st_mode) && find_folder(path, folder);
+    struct idx_sets sets;
+    size_t prefix = 0;
+    const char *const slash = strrchr(path, '/');
+    return S_ISDIR(facts->st_mode)
+               ? find_folder(path, folder, &sets)
+               : S_ISREG(facts->st_mode) && split_of_file(slash ? slash + 1 : path, &prefix) != GRAFT_NO_SPLIT;
+}
+
+/* More than one set: which is meant has to be said. */
+static enum graft_status several_sets(struct graft_dataset *dataset, const char *path,
+                                      const struct idx_sets *sets)
+{
+    char list[1024];
+    size_t used = 0;
+    for (int i = 0; i < sets->count && used < sizeof list; i++) {
+        for (int split = 0; split < GRAFT_SPLIT_COUNT && used < sizeof list; split++) {
+            const char *const name = sets->sets[i].names[split];
+            const int length = name[0] != '\0' ? snprintf(list + used, sizeof list - used, "%s%s",
+                                                          used > 0 ? ", " : "", name)
+                                               : 0;
+            used += (size_t)length;
+        }
+    }
+    return graft_fail(dataset->context, GRAFT_ERROR_FORMAT,
+                      "%s holds files of several IDX sets%s (%s): give the images file of the one that is meant",
+                      path, sets->more ? " and more" : "", list);
+}
+
+/* The folder, and the set in it that is meant. */
+static enum graft_status choose_set(struct graft_dataset *dataset, const char *path,
+                                    char folder[GRAFT_PATH_LIMIT], struct idx_sets *sets,
+                                    const struct idx_set **set)
+{
+    size_t prefix = 0;
+    const char *const slash = strrchr(path, '/');
+    const char *const name = slash ? slash + 1 : path;
+    *set = &sets->sets[0];
+    if (split_of_file(name, &prefix) != GRAFT_NO_SPLIT) {
+        snprintf(folder, GRAFT_PATH_LIMIT, "%.*s", (int)(slash ? slash - path : 1), slash ? path : ".");
+        find_files(folder[0] != '\0' ? folder : "/", sets);
+        *set = find_set(sets, name, prefix);
+        return *set ? GRAFT_OK : several_sets(dataset, path, sets);
+    }
+    if (!find_folder(path, folder, sets)) {
+        return graft_fail(dataset->context, GRAFT_ERROR_NOT_FOUND, "%s: the IDX files are gone", path);
+    }
+    return sets->count == 1 && !sets->more ? GRAFT_OK : several_sets(dataset, path, sets);
 }
 
 static enum graft_status list_idx(struct graft_dataset *dataset, const char *path, uint8_t split)
 {
     char folder[GRAFT_PATH_LIMIT];
-    char names[GRAFT_SPLIT_COUNT][256];
-    enum graft_status status = GRAFT_OK;
-    if (!find_folder(path, folder)) {
-        return graft_fail(dataset->context, GRAFT_ERROR_NOT_FOUND, "%s: the IDX files are gone", path);
-    }
-    find_files(folder, names);
+    struct idx_sets sets;
+    const struct idx_set *set = NULL;
+    enum graft_status status = choose_set(dataset, path, folder, &sets, &set);
     for (uint8_t part = 0; status == GRAFT_OK && part < GRAFT_SPLIT_COUNT; part++) {
-        if (names[part][0] != '\0') {
-            status = list_split(dataset, folder, names[part], split == GRAFT_NO_SPLIT ? part : split);
+        if (set->names[part][0] != '\0') {
+            status = list_split(dataset, folder, set->names[part], split == GRAFT_NO_SPLIT ? part : split);
         }
     }
     return status;

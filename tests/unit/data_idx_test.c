@@ -66,7 +66,7 @@ static void damaged_idx_files_are_refused(void **state)
     expect_refusal(f, "digits", NULL, GRAFT_ERROR_FORMAT, "more data than it holds");
     data[3] = 1;
     put(f, "digits/train-images-idx3-ubyte", data, sizeof data);
-    expect_refusal(f, "digits", NULL, GRAFT_ERROR_FORMAT, "0x00000801");
+    expect_refusal(f, "digits", NULL, GRAFT_ERROR_FORMAT, "begins with 0x00000801");
     put_idx(f, "digits/train-images-idx3-ubyte", "digits/train-labels-idx1-ubyte", 60, false);
     put_idx(f, "other/train-images-idx3-ubyte", "digits/train-labels-idx1-ubyte", 59, false);
     expect_refusal(f, "digits", NULL, GRAFT_ERROR_FORMAT, "59 labels for 60 pictures");
@@ -75,10 +75,115 @@ static void damaged_idx_files_are_refused(void **state)
     expect_refusal(f, "digits", NULL, GRAFT_ERROR_FORMAT, "61 labels for 60 pictures");
 }
 
+/* Writes an IDX file of any type: dimensions, then `count` values of `size` bytes that count up from `first`. */
+static void put_values(const struct fixture *f, const char *name, uint8_t type, const char *dims, int size,
+                       uint32_t first)
+{
+    static uint8_t data[1 << 16];
+    size_t used = 4;
+    uint32_t values = 1;
+    memset(data, 0, sizeof data);
+    data[2] = type;
+    for (const char *at = dims; *at != '\0'; at++) { /* one digit each */
+        const uint32_t dim = (uint32_t)(*at - '0');
+        data[3]++;
+        data[used + 3] = (uint8_t)dim;
+        used += 4;
+        values *= dim;
+    }
+    for (uint32_t i = 0; i < values; i++) {
+        const uint32_t value = first + i;
+        for (int b = 0; b < size; b++) {
+            data[used++] = (uint8_t)(value >> 8 * (size - 1 - b));
+        }
+    }
+    put(f, name, data, used);
+}
+
+static void sets_are_not_mixed(void **state)
+{
+    struct fixture *const f = *state;
+    const struct graft_dataset_options options = {.val_fraction = -1};
+    put_idx(f, "two/a-train-images-idx3-ubyte", "two/a-train-labels-idx1-ubyte", 20, false);
+    put_idx(f, "two/a-test-images-idx3-ubyte", "two/a-test-labels-idx1-ubyte", 5, false);
+    put_idx(f, "two/b-train-images-idx3-ubyte", "two/b-train-labels-idx1-ubyte", 30, false);
+    expect_refusal(f, "two", &options, GRAFT_ERROR_FORMAT, "several IDX sets");
+    struct graft_dataset *set = open_set(f, "two/a-test-images-idx3-ubyte", &options);
+    expect_counts(set, 20, 0, 5); /* the whole of its set */
+    graft_dataset_close(&set);
+    set = open_set(f, "two/b-train-images-idx3-ubyte", &options);
+    expect_counts(set, 30, 0, 0);
+    graft_dataset_close(&set);
+    put_idx(f, "mixed/train-images-idx3-ubyte", "mixed/train-labels-idx1-ubyte", 20, false);
+    put_idx(f, "mixed/b-test-images-idx3-ubyte", "mixed/b-test-labels-idx1-ubyte", 5, false);
+    expect_refusal(f, "mixed", &options, GRAFT_ERROR_FORMAT, "several IDX sets");
+}
+
+static void other_types_are_read_or_named(void **state)
+{
+    struct fixture *const f = *state;
+    const struct graft_dataset_options options = {.val_fraction = -1};
+    struct graft_image image;
+    int32_t width = 0, height = 0, channels = 0;
+    put_values(f, "rgb/train-images-idx4-ubyte", 8, "4253", 1, 0); /* 4 pictures of 5 × 2, RGB */
+    put_values(f, "rgb/train-labels-idx1-ubyte", 8, "4", 1, 3);
+    struct graft_dataset *set = open_set(f, "rgb", &options);
+    assert_int_equal(graft_dataset_class_count(set), 4); /* 3, 4, 5, 6: no class for what does not occur */
+    assert_string_equal(graft_dataset_class_names(set)[0], "3");
+    assert_true(graft_dataset_fixed_size(set, &width, &height, &channels));
+    assert_int_equal(width * 100 + height * 10 + channels, 523);
+    assert_int_equal(graft_dataset_read(set, GRAFT_SPLIT_TRAIN, 2, NULL, &image), GRAFT_OK);
+    for (int i = 0; i < 30; i++) {
+        assert_int_equal(image.pixels[i], 60 + i);
+    }
+    graft_image_close(f->context, &image);
+    graft_dataset_close(&set);
+    static const struct {
+        uint8_t type;
+        int size;
+    } labels[] = {{9, 1}, {0x0b, 2}, {0x0c, 4}};
+    for (size_t i = 0; i < 3; i++) {
+        put_values(f, "rgb/train-labels-idx1-ubyte", labels[i].type, "4", labels[i].size, 9);
+        set = open_set(f, "rgb", &options);
+        assert_string_equal(graft_dataset_class_names(set)[graft_dataset_label(set, GRAFT_SPLIT_TRAIN, 3)], "12");
+        graft_dataset_close(&set);
+    }
+    put_values(f, "rgb/train-labels-idx1-ubyte", 0x0c, "4", 4, 65534);
+    expect_refusal(f, "rgb", &options, GRAFT_ERROR_FORMAT, "label 2 is 65536");
+    put_values(f, "rgb/train-labels-idx1-ubyte", 9, "4", 1, 126);
+    expect_refusal(f, "rgb", &options, GRAFT_ERROR_FORMAT, "label 2 is -128");
+    put_values(f, "rgb/train-labels-idx1-ubyte", 0x0d, "4", 4, 0);
+    expect_refusal(f, "rgb", &options, GRAFT_ERROR_FORMAT, "holds floats (32 bits); labels are whole numbers");
+    put_values(f, "rgb/train-labels-idx1-ubyte", 8, "22", 1, 0);
+    expect_refusal(f, "rgb", &options, GRAFT_ERROR_FORMAT, "has 2 dimensions");
+    put_values(f, "rgb/train-images-idx4-ubyte", 8, "4325", 1, 0);
+    expect_refusal(f, "rgb", &options, GRAFT_ERROR_UNSUPPORTED, "the fourth dimension is 5");
+    put_values(f, "float/train-images-idx3-ubyte", 0x0d, "423", 4, 0);
+    expect_refusal(f, "float", &options, GRAFT_ERROR_UNSUPPORTED, "holds floats (32 bits)");
+}
+
+static void labels_may_be_packed_or_absent(void **state)
+{
+    struct fixture *const f = *state;
+    char from[512], to[512];
+    put_idx(f, "set/train-images-idx3-ubyte.gz", "set/train-labels-idx1-ubyte", 20, true);
+    struct graft_dataset *set = open_set(f, "set", &(struct graft_dataset_options){.val_fraction = -1});
+    expect_counts(set, 20, 0, 0);
+    graft_dataset_close(&set);
+    assert_int_equal(rename(path_in(f, "set/train-labels-idx1-ubyte", from), path_in(f, "set/none", to)), 0);
+    expect_refusal(f, "set", NULL, GRAFT_ERROR_NOT_FOUND, "train-labels-idx1-ubyte.gz cannot be opened");
+    set = open_set(f, "set", &(struct graft_dataset_options){.unlabelled = true});
+    expect_counts(set, 20, 0, 0);
+    graft_dataset_close(&set);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(idx_files_are_read, open_fixture, close_fixture),
+        cmocka_unit_test_setup_teardown(sets_are_not_mixed, open_fixture, close_fixture),
+        cmocka_unit_test_setup_teardown(other_types_are_read_or_named, open_fixture, close_fixture),
+        cmocka_unit_test_setup_teardown(labels_may_be_packed_or_absent, open_fixture, close_fixture),
         cmocka_unit_test_setup_teardown(damaged_idx_files_are_refused, open_fixture, close_fixture),
     };
     return cmocka_run_group_tests_name("data_idx", tests, NULL, NULL);
