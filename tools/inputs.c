@@ -32,7 +32,7 @@ static bool is_folder(const char *path)
     return stat(path, &facts) == 0 && S_ISDIR(facts.st_mode);
 }
 
-/* What archives begin with; a tar without a mark is told by its name. */
+/* What archives begin with, unless the name is a picture's; a tar without a mark is told by its name. */
 static bool is_archive(const char *path)
 {
     static const struct {
@@ -49,7 +49,7 @@ static bool is_archive(const char *path)
                  {"\x28\xb5\x2f\xfd", 0, 4}};
     struct stat facts;
     char head[GRAFT_MAGIC_SIZE];
-    if (stat(path, &facts) != 0 || !S_ISREG(facts.st_mode)) {
+    if (graft_picture_ending(path) || stat(path, &facts) != 0 || !S_ISREG(facts.st_mode)) {
         return false;
     }
     const int descriptor = open(path, O_RDONLY | O_CLOEXEC);

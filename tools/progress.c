@@ -23,9 +23,10 @@ void graft_show_progress(void *user, const struct graft_progress *progress)
     if (progress->seconds_left >= 0) {
         snprintf(left, sizeof left, ", %s left", graft_show_duration(progress->seconds_left, duration));
     }
+    /* What a narrow terminal cuts off comes last. */
     graft_command_progress(command, "%s%s: %lld/%lld pictures, %.0f images/s%s%s", progress->phase, epoch,
                            (long long)progress->done, (long long)progress->total, progress->images_per_second,
-                           figures, left);
+                           left, figures);
 }
 
 /* "0.1234", or "-" where there is nothing to tell. */

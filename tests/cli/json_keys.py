@@ -3,10 +3,11 @@
 
 import json
 import math
+import os
 import struct
 import unittest
 
-from command import Case, draw_data, main, run
+from command import DATA, Case, draw_data, main, run
 
 
 def read_npy(path):
@@ -48,6 +49,31 @@ class Json(Case):
             self.assertIn(device["kind"], ("cpu", "gpu"))
             self.assertGreater(device["memory_bytes"], 1 << 20)
             self.assertIsInstance(device["fp64"], bool)
+
+    def test_preprocessing_is_as_published(self):
+        """Of the networks with torchvision's names: that of one of its weights."""
+        path = os.path.join(DATA, "zoo", "torchvision-weights.json")
+        if not os.path.exists(path):
+            self.skipTest("%s is not there" % path)
+        with open(path, encoding="utf-8") as file:
+            published = json.load(file)
+        compared = 0
+        for model in self.one("models"):
+            if model["source"] != "torchvision":
+                continue
+            ours = model["preprocess"]
+            transforms = [entry["transforms"] for entry in published if entry["model"] == model["name"]]
+            self.assertTrue(transforms, model["name"])
+            self.assertIn(
+                (ours["resize_short_side"], ours["crop"], ours["filter"]),
+                [(t["resize_size"][0], t["crop_size"][0], t["interpolation"]) for t in transforms],
+                model["name"],
+            )
+            for key in ("mean", "std"):
+                self.assertIn([round(v, 6) for v in ours[key]], [t[key] for t in transforms], model["name"])
+            self.assertEqual(model["input"][:2], [ours["crop"]] * 2)
+            compared += 1
+        self.assertGreaterEqual(compared, 15)
 
     def test_models_and_summary(self):
         models = {model["name"]: model for model in self.one("models")}

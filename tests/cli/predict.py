@@ -174,6 +174,9 @@ class Predict(Trained):
         self.assertEqual([json.loads(line)["file"] for line in done.stdout.splitlines()], [self.names[0]])
         self.assertIn("empty holds no pictures", done.stderr)
         self.assertIn("cut.zip", done.stderr)
+        with open(self.path("packed.jpg"), "wb") as file:  # named as a picture, it is one that cannot be read
+            file.write(b"\x1f\x8b\x08" + bytes(40))
+        self.assertIn("error", self.rows("packed.jpg", code=1)[0])
         self.bad(1, ["the list on standard input is empty"], "predict", self.RUN, "-")
         with open(self.path(self.names[0]), "rb") as file:
             wrong = subprocess.run([GRAFT, "predict", self.RUN, "-"], cwd=self.folder, stdin=file,

@@ -18,6 +18,9 @@ FILES = {
     "squeezenet1_0": ("squeezenet1_0-imagenet.safetensors", "squeezenet1_0.json"),
     "tf_efficientnet_lite0": ("efficientnet_lite0.pth", "efficientnet_lite0.json"),
 }
+# Preprocessing of these weights that is not what the network has by its name: they were trained with crops of 227,
+# torchvision's of the same name with 224.
+OPTIONS = {"squeezenet1_0": ["--input", "227", "--resize", "256"]}
 
 
 def compare(expected, found):
@@ -62,6 +65,7 @@ def main():
         "--weights",
         weights,
         *paths,
+        *OPTIONS.get(network, []),
         "--json",
         "--logits",
         "--device",

@@ -8,11 +8,16 @@
 
 static json_t *describe(const struct graft_model *model)
 {
-    return json_pack("{s:s, s:s, s:s, s:[I,I,i], s:I, s:I, s:I}", "name", model->info->name, "family",
+    const struct graft_model_preprocess *const p = &model->info->preprocess;
+    json_t *const preprocess =
+        json_pack("{s:i, s:s, s:i, s:[f,f,f], s:[f,f,f]}", "resize_short_side", (int)p->resize_short_side,
+                  "filter", p->filter, "crop", (int)p->crop, "mean", (double)p->mean[0], (double)p->mean[1],
+                  (double)p->mean[2], "std", (double)p->std[0], (double)p->std[1], (double)p->std[2]);
+    return json_pack("{s:s, s:s, s:s, s:[I,I,i], s:I, s:I, s:I, s:o}", "name", model->info->name, "family",
                      model->info->family, "source", model->info->source, "input", (json_int_t)model->height,
                      (json_int_t)model->width, (int)model->info->channels, "classes",
                      (json_int_t)model->classes, "parameters", (json_int_t)model->total_parameters,
-                     "multiply_adds", (json_int_t)model->multiply_adds);
+                     "multiply_adds", (json_int_t)model->multiply_adds, "preprocess", preprocess);
 }
 
 static void print_row(const struct graft_model *model)
