@@ -146,7 +146,10 @@ static void rubbish(void *to, size_t size, size_t *needed)
 
 #define MAX_FAILED 4096
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static cl_event failed[MAX_FAILED];
+static struct {
+    cl_event event;
+    int references; /* the program's; a driver has some of its own */
+} failed[MAX_FAILED];
 static int failed_count;
 
 static bool is_failed(cl_event event)
@@ -154,18 +157,29 @@ static bool is_failed(cl_event event)
     pthread_mutex_lock(&lock);
     bool found = false;
     for (int i = 0; i < failed_count; i++) {
-        found = found || failed[i] == event;
+        found = found || failed[i].event == event;
     }
     pthread_mutex_unlock(&lock);
     return found;
 }
 
-static void forget(cl_event event)
+/* Then a command is given up, too. */
+static bool waits_for_failed(cl_uint count, const cl_event *events)
+{
+    bool found = false;
+    for (cl_uint i = 0; i < count; i++) {
+        found = found || is_failed(events[i]);
+    }
+    return found;
+}
+
+/* With the last reference it is forgotten: another event may have its address. */
+static void refer(cl_event event, int step)
 {
     pthread_mutex_lock(&lock);
     for (int i = 0; i < failed_count; i++) {
-        if (failed[i] == event) {
-            failed[i] = failed[--failed_count];
+        if (failed[i].event == event && (failed[i].references += step) == 0) {
+            failed[i--] = failed[--failed_count];
         }
     }
     pthread_mutex_unlock(&lock);
@@ -185,7 +199,8 @@ static cl_int take_and_fail(cl_command_queue queue, cl_event *event)
     if (code == CL_SUCCESS && event != NULL) {
         pthread_mutex_lock(&lock);
         if (failed_count < MAX_FAILED) {
-            failed[failed_count++] = *event;
+            failed[failed_count].event = *event;
+            failed[failed_count++].references = 1;
         }
         pthread_mutex_unlock(&lock);
     }
@@ -201,7 +216,7 @@ static cl_int take_and_fail(cl_command_queue queue, cl_event *event)
         if (fails(#name, &code)) {                                                                           \
             return code;                                                                                     \
         }                                                                                                    \
-        if (fault_point(FAULT_EVENT, #name)) {                                                               \
+        if (fault_point(FAULT_EVENT, #name) || waits_for_failed(wait_count, wait)) {                         \
             return blocking ? CL_EXEC_STATUS_ERROR_FOR_EVENTS_IN_WAIT_LIST : take_and_fail(queue, event);    \
         }                                                                                                    \
         return counted(next arguments, event);                                                               \
@@ -456,13 +471,23 @@ CALL(clFlush, (cl_command_queue queue), (queue))
 CALL(clFinish, (cl_command_queue queue), (queue))
 
 /* ---- events */
-COUNTED(clRetainEvent, EVENT, 1, cl_event)
+cl_int clRetainEvent(cl_event event)
+{
+    REAL(clRetainEvent)
+    cl_int code = CL_SUCCESS;
+    const cl_int done = next(event);
+    if (done == CL_SUCCESS) {
+        atomic_fetch_add(&objects[EVENT], 1);
+        refer(event, 1);
+    }
+    return fails("clRetainEvent", &code) ? code : done;
+}
 
 cl_int clReleaseEvent(cl_event event)
 {
     REAL(clReleaseEvent)
     cl_int code = CL_SUCCESS;
-    forget(event);
+    refer(event, -1);
     const cl_int done = next(event);
     if (done == CL_SUCCESS) {
         atomic_fetch_sub(&objects[EVENT], 1);

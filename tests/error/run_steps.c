@@ -213,6 +213,14 @@ enum graft_status step_check_numbers(struct world *world)
     return status == GRAFT_OK ? step_run(world) : status;
 }
 
+/* A product by CLBlast, which is tried out first. */
+enum graft_status step_library(struct world *world)
+{
+    const struct graft_plan_options options = {.variants = "matmul=clblast"};
+    const enum graft_status status = open_plan(world, &options);
+    return status == GRAFT_OK ? step_run(world) : status;
+}
+
 enum graft_status step_profile(struct world *world)
 {
     const struct graft_plan_options options = {.variants = "matmul=reference"};

@@ -70,6 +70,7 @@ enum graft_status step_graph(struct world *world);
 enum graft_status step_plan(struct world *world);
 enum graft_status step_run(struct world *world);
 enum graft_status step_check_numbers(struct world *world);
+enum graft_status step_library(struct world *world);
 enum graft_status step_profile(struct world *world);
 enum graft_status step_model(struct world *world);
 enum graft_status step_trainer(struct world *world);

@@ -45,6 +45,17 @@ static uint64_t alignment(const struct graft_opencl_device *device)
     return bytes >= sizeof(float) && bytes <= 65536 && (bytes & (bytes - 1)) == 0 ? bytes : 4096;
 }
 
+/* Of a, b and y, each filled up to whole tiles. Sizes are at most 2^30. */
+uint64_t graft_clblast_copies(int set, const struct graft_product_sizes *p)
+{
+    const struct graft_clblast_set *const tile = &graft_clblast_sets[set];
+    const double m = (double)(graft_ceil_div(p->m, (int64_t)tile->rows) * tile->rows);
+    const double n = (double)(graft_ceil_div(p->n, (int64_t)tile->columns) * tile->columns);
+    const double k = (double)(graft_ceil_div(p->k, (int64_t)tile->terms) * tile->terms);
+    const double bytes = (m * k + k * n + m * n) * sizeof(float);
+    return tile->indirect ? (uint64_t)bytes : 0;
+}
+
 static const char *check_device(const struct graft_opencl_device *device, const struct graft_clblast_set *set)
 {
     const size_t items = (size_t)(set->items > FINISH_GROUP ? set->items : FINISH_GROUP);
@@ -60,7 +71,6 @@ const char *graft_clblast_check(const struct graft_opencl_device *device, const 
 {
     const int set = graft_clblast_find(info->name);
     const char *const reason = check_device(device, &graft_clblast_sets[set]);
-    uint64_t bytes = 0;
     info->spare = info->spare || set != usual_set(p);
 #ifndef GRAFT_HAVE_CLBLAST
     return "this build is without CLBlast (libclblast-dev)";
@@ -75,11 +85,10 @@ const char *graft_clblast_check(const struct graft_opencl_device *device, const 
         return "so many products of a batch are better off in one launch of our own";
     if (!graft_clblast_sets[set].indirect || p->batches * p->m * p->n == 0)
         return NULL;
-    if (graft_clblast_copies(device, set, p, &bytes) != CL_SUCCESS)
-        return "CLBlast does not tell how much memory it needs";
+    const uint64_t bytes = graft_clblast_copies(set, p);
     if (bytes / sizeof(float) + alignment(device) > (uint64_t)device->traits.library_reach)
         return "CLBlast's copies of the factors are too large for its indices; use a smaller batch";
-    info->workspace_bytes = bytes > 0 ? bytes + alignment(device) : 0;
+    info->workspace_bytes = bytes + alignment(device);
     return NULL;
 }
 

@@ -53,9 +53,11 @@ struct graft_clblast_product {
 /* Enqueues it on device->queue. `name` is the call that the code is of. */
 cl_int graft_clblast_enqueue(struct graft_opencl_device *device, const struct graft_clblast_product *product,
                              cl_event *event, const char **name);
-/* Bytes of copies that a product with operands at any offset needs. */
-cl_int graft_clblast_copies(const struct graft_opencl_device *device, int set,
-                            const struct graft_product_sizes *product, uint64_t *bytes);
+/* Bytes of copies that a product with operands at any offset needs: as we know it, and as the library says.
+ */
+uint64_t graft_clblast_copies(int set, const struct graft_product_sizes *product);
+cl_int graft_clblast_ask_copies(const struct graft_opencl_device *device, int set,
+                                const struct graft_product_sizes *product, uint64_t *bytes);
 /* The number of the set that the variant is named after. */
 int graft_clblast_find(const char *variant);
 

@@ -104,8 +104,8 @@ cl_int graft_clblast_enqueue(struct graft_opencl_device *device, const struct gr
     return code != CLBlastSuccess ? (cl_int)code : *event == NULL ? CL_INVALID_EVENT : CL_SUCCESS;
 }
 
-cl_int graft_clblast_copies(const struct graft_opencl_device *device, int set,
-                            const struct graft_product_sizes *p, uint64_t *bytes)
+cl_int graft_clblast_ask_copies(const struct graft_opencl_device *device, int set,
+                                const struct graft_product_sizes *p, uint64_t *bytes)
 {
     cl_command_queue queue = device->queue;
     size_t size = 0;
@@ -143,8 +143,8 @@ cl_int graft_clblast_enqueue(struct graft_opencl_device *device, const struct gr
     return CL_INVALID_OPERATION;
 }
 
-cl_int graft_clblast_copies(const struct graft_opencl_device *device, int set,
-                            const struct graft_product_sizes *p, uint64_t *bytes)
+cl_int graft_clblast_ask_copies(const struct graft_opencl_device *device, int set,
+                                const struct graft_product_sizes *p, uint64_t *bytes)
 {
     (void)device;
     (void)set;

@@ -9,13 +9,15 @@
 #include "backend/opencl/internal.h"
 
 #include "base/context.h"
+#include "base/size.h"
 
 #include <stdio.h>
 #include <string.h>
 
 #define ROUNDS 5
-#define TRIES 2 /* what fails once may have failed for want of something; twice: it is not for this device   \
-                 */
+#define TRIES                                                                                                \
+    2 /* what fails once may have failed for want of something; twice: it is not for this device             \
+       */
 
 struct trial {
     struct graft_opencl_device *device;
@@ -25,6 +27,7 @@ struct trial {
     float *data, *wanted;
     cl_int code; /* of the library, and the name of its call */
     const char *name;
+    bool known; /* how much memory it takes */
     bool right;
 };
 
@@ -119,18 +122,16 @@ static enum graft_status open_trial(struct trial *trial)
         const struct graft_product_sizes p = sizes_of(trial->set, round);
         struct graft_clblast_product product = {0};
         size_t count = 0;
-        uint64_t bytes = 0;
+        uint64_t asked = 0;
         place(&p, &product, &count);
-        if (count * sizeof(float) > trial->buffer_bytes)
-            trial->buffer_bytes = count * sizeof(float);
+        trial->buffer_bytes = graft_max_u64(trial->buffer_bytes, count * sizeof(float));
         trial->name = "CLBlastSGemmTempBufferSize";
-        trial->code = graft_clblast_sets[trial->set].indirect
-                          ? graft_clblast_copies(trial->device, trial->set, &p, &bytes)
-                          : 0;
+        trial->code = graft_clblast_ask_copies(trial->device, trial->set, &p, &asked);
         if (trial->code != CL_SUCCESS)
             return GRAFT_OK;
-        if (bytes > trial->copies_bytes)
-            trial->copies_bytes = bytes;
+        const uint64_t bytes = graft_clblast_copies(trial->set, &p);
+        trial->copies_bytes = graft_max_u64(trial->copies_bytes, bytes);
+        trial->known = trial->known && asked <= bytes;
     }
     trial->data = graft_allocate(base->context, 2 * trial->buffer_bytes, 1);
     if (trial->data == NULL)
@@ -152,11 +153,11 @@ static void close_trial(struct trial *trial)
 
 static enum graft_status try_once(struct trial *trial)
 {
+    trial->known = trial->right = true;
     enum graft_status status = open_trial(trial);
-    trial->right = true;
-    for (int round = 0; round < ROUNDS && status == GRAFT_OK && trial->code == CL_SUCCESS && trial->right;
-         round++)
-        status = run_round(trial, round);
+    for (int round = 0; round < ROUNDS && status == GRAFT_OK && trial->code == CL_SUCCESS; round++)
+        if (trial->known && trial->right)
+            status = run_round(trial, round);
     close_trial(trial);
     return status;
 }
@@ -179,6 +180,9 @@ enum graft_status graft_clblast_prove(struct graft_opencl_device *device,
     if (!proof->done)
         snprintf(proof->fault, sizeof proof->fault, "CLBlast does not run here: %s: %s (%d)", trial.name,
                  graft_opencl_error_name(trial.code), (int)trial.code);
+    else if (trial.device != NULL && !trial.known)
+        snprintf(proof->fault, sizeof proof->fault,
+                 "this version of CLBlast takes more memory for copies than Graft knows of");
     else if (trial.device != NULL && !trial.right)
         snprintf(proof->fault, sizeof proof->fault,
                  "CLBlast computes wrong results here: a product of small integers is not what it should be");
