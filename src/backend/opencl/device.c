@@ -40,6 +40,7 @@ static void close_device(struct graft_device *base)
     struct graft_context *context = base->context;
     graft_opencl_upload_close(device);
     graft_opencl_queue_close(device);
+    graft_opencl_small_close(device);
     graft_opencl_programs_close(device);
     graft_opencl_helpers_close(device);
     graft_opencl_clblast_close(device);
@@ -69,7 +70,8 @@ static enum graft_status open_parts(struct graft_opencl_device *device)
     if (code != CL_SUCCESS)
         return graft_opencl_fail(context, code, "clCreateBuffer", name);
     device->tickets_used = GRAFT_OPENCL_TICKETS;
-    return graft_opencl_queue_open(device);
+    const enum graft_status status = graft_opencl_small_open(device);
+    return status == GRAFT_OK ? graft_opencl_queue_open(device) : status;
 }
 
 static enum graft_status open_device(struct graft_context *context, int index, struct graft_device **result)
@@ -178,6 +180,8 @@ static enum graft_status buffer_write(struct graft_device *base, struct graft_te
     struct graft_opencl_device *device = (struct graft_opencl_device *)base;
     if (bytes == 0)
         return GRAFT_OK;
+    if (bytes < GRAFT_OPENCL_UPLOAD_LEAST)
+        return graft_opencl_write_small(device, to, from, bytes);
     if (device->traits.unified) {
         void *mapped = NULL;
         const enum graft_status status = map(device, to, bytes, CL_MAP_WRITE_INVALIDATE_REGION, &mapped);

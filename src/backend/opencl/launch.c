@@ -117,26 +117,33 @@ enum graft_status graft_opencl_time(struct graft_opencl_device *device, double *
     return GRAFT_OK;
 }
 
-enum graft_status graft_opencl_enqueued(struct graft_opencl_device *device, cl_event event, const char *what)
+/* Waits for the older half of the commands: the device keeps the other half as work meanwhile. The half is
+ * gone after a failure, too. */
+static enum graft_status make_room(struct graft_opencl_device *device, const char *what)
 {
-    cl_int code = CL_SUCCESS;
-    device->pending[device->pending_count].event = event;
-    device->pending[device->pending_count++].what = what;
-    if (device->pending_count % FLUSH_LAUNCHES == 0)
-        code = clFlush(device->queue);
-    if (code != CL_SUCCESS)
-        return graft_opencl_fail(device->base.context, code, "clFlush", what);
-    if (device->pending_count < GRAFT_OPENCL_MAX_PENDING)
-        return GRAFT_OK;
-    /* Wait for the older half: the device keeps the other half as work meanwhile. */
     const int half = GRAFT_OPENCL_MAX_PENDING / 2;
-    code = clWaitForEvents(1, &device->pending[half - 1].event);
+    const cl_int code = clWaitForEvents(1, &device->pending[half - 1].event);
     if (code != CL_SUCCESS && code != CL_EXEC_STATUS_ERROR_FOR_EVENTS_IN_WAIT_LIST) {
         drop_pending(device, half);
         device->base.lost++;
         return graft_opencl_fail(device->base.context, code, "clWaitForEvents", what);
     }
     return settle(device, half);
+}
+
+enum graft_status graft_opencl_enqueued(struct graft_opencl_device *device, cl_event event, const char *what)
+{
+    enum graft_status status = GRAFT_OK;
+    if (device->pending_count == GRAFT_OPENCL_MAX_PENDING)
+        status = make_room(device, what);
+    device->pending[device->pending_count].event = event;
+    device->pending[device->pending_count++].what = what;
+    if (device->pending_count % FLUSH_LAUNCHES == 0) {
+        const cl_int code = clFlush(device->queue);
+        if (code != CL_SUCCESS && status == GRAFT_OK)
+            status = graft_opencl_fail(device->base.context, code, "clFlush", what);
+    }
+    return status;
 }
 
 /* ---- arguments ---- */

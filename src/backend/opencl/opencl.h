@@ -63,6 +63,7 @@ struct graft_opencl_traits {
 struct graft_opencl_program; /* program.c */
 struct graft_opencl_helpers; /* jobs.c */
 struct graft_opencl_upload;  /* upload.c */
+struct graft_opencl_small;   /* upload.c */
 
 /* Whether the driver itself keeps what it compiles: as seen so far. */
 enum graft_opencl_keeping {
@@ -87,6 +88,7 @@ struct graft_opencl_device {
     cl_context context;
     cl_command_queue queue;             /* in order */
     struct graft_opencl_upload *upload; /* NULL before the first write that takes that way */
+    struct graft_opencl_small *small;   /* small writes under way */
     cl_mem none;                        /* 64 bytes: what absent tensors point to */
     cl_mem tickets;                     /* GRAFT_OPENCL_TICKETS counters for graft_opencl_launch_items */
     int tickets_used;                   /* the others are 0 once the queue gets there; a launch takes one */

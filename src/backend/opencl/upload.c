@@ -5,7 +5,78 @@
 
 #include <string.h>
 
-#define STAGES 2
+/* ---- small writes ---- */
+
+#define BLOCKS 8
+#define ALIGNMENT 64 /* bytes: of where a write begins */
+
+/* What was written since the block was taken; free again after the last of its writes. */
+struct block {
+    uint32_t used;
+    cl_event last; /* NULL: none is under way */
+    unsigned char data[GRAFT_OPENCL_UPLOAD_LEAST];
+};
+
+struct graft_opencl_small {
+    int current;
+    struct block blocks[BLOCKS];
+};
+
+enum graft_status graft_opencl_small_open(struct graft_opencl_device *device)
+{
+    device->small = graft_allocate(device->base.context, 1, sizeof *device->small);
+    return device->small != NULL ? GRAFT_OK : GRAFT_ERROR_MEMORY;
+}
+
+static void empty_block(struct block *block)
+{
+    if (block->last != NULL) {
+        /* A failure is told by those who look at all that was queued. */
+        (void)clWaitForEvents(1, &block->last);
+        clReleaseEvent(block->last);
+    }
+    block->last = NULL;
+    block->used = 0;
+}
+
+void graft_opencl_small_close(struct graft_opencl_device *device)
+{
+    for (int i = 0; device->small != NULL && i < BLOCKS; i++)
+        empty_block(&device->small->blocks[i]);
+    graft_release(device->base.context, device->small);
+    device->small = NULL;
+}
+
+enum graft_status graft_opencl_write_small(struct graft_opencl_device *device, struct graft_tensor to,
+                                           const void *from, uint64_t bytes)
+{
+    struct graft_opencl_small *const small = device->small;
+    struct block *block = &small->blocks[small->current];
+    cl_event event = NULL;
+    if (block->used + bytes > sizeof block->data) {
+        small->current = (small->current + 1) % BLOCKS;
+        block = &small->blocks[small->current];
+        empty_block(block);
+    }
+    unsigned char *const data = block->data + block->used;
+    memcpy(data, from, (size_t)bytes);
+    const cl_int code = clEnqueueWriteBuffer(device->queue, graft_opencl_memory(to), CL_FALSE,
+                                             (size_t)to.offset, (size_t)bytes, data, 0, NULL, &event);
+    if (code != CL_SUCCESS)
+        return graft_opencl_fail(device->base.context, code, "clEnqueueWriteBuffer", NULL);
+    block->used += (uint32_t)((bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT);
+    if (block->last != NULL)
+        clReleaseEvent(block->last);
+    clRetainEvent(event);
+    block->last = event;
+    return graft_opencl_enqueued(device, event, "writing");
+}
+
+/* ---- stages ---- */
+
+#define LEAST_STAGES 2
+#define MOST_STAGES 256
+#define MORE_BYTES (32u << 20) /* of all stages, when more are made because the others are under way */
 
 struct stage {
     uint64_t bytes;
@@ -17,9 +88,11 @@ struct stage {
 
 struct graft_opencl_upload {
     cl_command_queue queue;
-    struct stage stages[STAGES];
+    struct stage stages[MOST_STAGES];
+    int count;
     int next;
-    bool useless; /* no queue or no pinned memory is to be had: writes are plain ones */
+    uint64_t bytes; /* of all */
+    bool useless;   /* no queue or no pinned memory is to be had: writes are plain ones */
 };
 
 bool graft_opencl_uploads(const struct graft_opencl_device *device, uint64_t bytes)
@@ -38,6 +111,8 @@ static void close_stage(struct graft_opencl_device *device, struct stage *stage)
         clEnqueueUnmapMemObject(device->upload->queue, stage->pinned, stage->address, 0, NULL, NULL);
     if (stage->pinned != NULL)
         clReleaseMemObject(stage->pinned);
+    if (stage->staging != NULL)
+        device->upload->bytes -= stage->bytes;
     graft_buffer_close(&device->base, &stage->staging, stage->bytes);
     *stage = (struct stage){0};
 }
@@ -47,7 +122,7 @@ void graft_opencl_upload_close(struct graft_opencl_device *device)
     struct graft_opencl_upload *const upload = device->upload;
     if (upload == NULL)
         return;
-    for (int i = 0; i < STAGES; i++)
+    for (int i = 0; i < upload->count; i++)
         close_stage(device, &upload->stages[i]);
     if (upload->queue != NULL) {
         clFinish(upload->queue);
@@ -64,6 +139,7 @@ static bool open_stage(struct graft_opencl_device *device, struct stage *stage, 
     if (graft_buffer_open(&device->base, bytes, &stage->staging) != GRAFT_OK)
         return false;
     stage->bytes = bytes;
+    device->upload->bytes += bytes;
     stage->pinned =
         clCreateBuffer(device->context, CL_MEM_READ_ONLY | CL_MEM_ALLOC_HOST_PTR, (size_t)bytes, NULL, &code);
     if (code == CL_SUCCESS)
@@ -74,32 +150,68 @@ static bool open_stage(struct graft_opencl_device *device, struct stage *stage, 
     return code == CL_SUCCESS;
 }
 
-/* The next stage, free and large enough; NULL if there is no memory for it. */
+static bool is_under_way(const struct stage *stage)
+{
+    cl_int state = CL_COMPLETE;
+    if (stage->moved == NULL)
+        return false;
+    const cl_int code =
+        clGetEventInfo(stage->moved, CL_EVENT_COMMAND_EXECUTION_STATUS, sizeof state, &state, NULL);
+    return code != CL_SUCCESS || state > CL_COMPLETE;
+}
+
+static bool open_upload(struct graft_opencl_device *device)
+{
+    cl_int code = CL_SUCCESS;
+    device->upload = graft_allocate(device->base.context, 1, sizeof(*device->upload));
+    if (device->upload == NULL)
+        return false;
+    device->upload->count = LEAST_STAGES;
+    device->upload->queue = clCreateCommandQueue(device->context, device->id, 0, &code);
+    device->upload->useless = code != CL_SUCCESS;
+    if (code != CL_SUCCESS)
+        device->upload->queue = NULL;
+    return code == CL_SUCCESS;
+}
+
+/* One more than there are; NULL if that would be too many, or there is no memory for it. */
+static struct stage *add_stage(struct graft_opencl_device *device, uint64_t bytes)
+{
+    struct graft_opencl_upload *const upload = device->upload;
+    struct graft_kept_error before;
+    if (upload->count == MOST_STAGES || upload->bytes + bytes > MORE_BYTES)
+        return NULL;
+    struct stage *const stage = &upload->stages[upload->count];
+    graft_keep_error(device->base.context, &before);
+    const bool is_open = open_stage(device, stage, bytes);
+    if (!is_open) {
+        close_stage(device, stage);
+        graft_restore_error(device->base.context, &before);
+        return NULL;
+    }
+    upload->count++;
+    return stage;
+}
+
+/* A stage, free and large enough; NULL if there is no memory for any. */
 static struct stage *take_stage(struct graft_opencl_device *device, uint64_t bytes)
 {
-    struct graft_context *const context = device->base.context;
-    if (device->upload == NULL) {
-        cl_int code = CL_SUCCESS;
-        device->upload = graft_allocate(context, 1, sizeof(*device->upload));
-        if (device->upload == NULL)
-            return NULL;
-        device->upload->queue = clCreateCommandQueue(device->context, device->id, 0, &code);
-        device->upload->useless = code != CL_SUCCESS;
-        if (code != CL_SUCCESS) {
-            device->upload->queue = NULL;
-            return NULL;
-        }
-    }
-    struct stage *const stage = &device->upload->stages[device->upload->next];
-    device->upload->next = (device->upload->next + 1) % STAGES;
+    if (device->upload == NULL && !open_upload(device))
+        return NULL;
+    struct graft_opencl_upload *const upload = device->upload;
+    struct stage *stage = &upload->stages[upload->next];
+    struct stage *const more = is_under_way(stage) ? add_stage(device, bytes) : NULL;
+    if (more != NULL)
+        return more;
+    upload->next = (upload->next + 1) % upload->count;
     if (stage->bytes < bytes && !open_stage(device, stage, bytes)) {
         close_stage(device, stage);
-        device->upload->useless = true;
+        upload->useless = true;
         return NULL;
     }
     if (stage->moved != NULL) {
-        /* A failure is told by those who look at all that was queued. */
-        (void)clWaitForEvents(1, &stage->moved);
+        if (is_under_way(stage))
+            (void)clWaitForEvents(1, &stage->moved); /* as above */
         clReleaseEvent(stage->moved);
         stage->moved = NULL;
     }
