@@ -8,7 +8,7 @@ import subprocess
 import sys
 
 # Libraries: their memory is made to fail (malloc), their files are the system's.
-LIBRARIES = re.compile(r"(json|png|jpeg|WebP|_?TIFF|DGif|Gif|heif_|cairo|archive|exif|gz|CLBlast)\w*$")
+LIBRARIES = re.compile(r"(json|png|jpeg|WebP|_?TIFF|DGif|Gif|heif_|cairo|archive|exif|gz|uncompress|CLBlast)\w*$")
 
 # Cannot fail, or have nothing to tell when they do.
 HARMLESS = set("""

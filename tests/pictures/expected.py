@@ -21,6 +21,7 @@ tiff/rgb_16_II_1_strips tiff/rgb_8_MM_8_planes tiff/rgb_extra1_8_II_1_strips tif
 tiff/rgb_two2_8_II_1_strips tiff/grey_extra2_8_II_8_strips tiff/white_1_II_1_tiles tiff/cmyk_extra_8_II_1_strips tiff/fill_order
 tiff/pages tiff/big tiff/many_tiles
 png/interlaced_alpha_1x9 png/interlaced_alpha_3x2 png/animated_default
+orientation/webp_xmp_3 orientation/tiff_xmp_5 orientation/png_xmp_3 orientation/webp_exif orientation/webp_exif_header
 """.split()
 
 

@@ -523,6 +523,8 @@ def orientations():
         yield f"png_behind_{i}", grey[:-12] + chunk(b"zTXt", b"Raw profile type exif\0\0" + zlib.compress(text)) + grey[-12:]
         canvas = struct.pack("<I", W - 1)[:3] + struct.pack("<I", H - 1)[:3]
         yield f"webp_{i}", riff([(b"VP8X", bytes([8, 0, 0, 0]) + canvas), *web, (b"EXIF", block)])
+    for label, first in (("exif", b""), ("exif_header", head)):
+        yield f"webp_{label}", riff([(b"VP8X", bytes([8, 0, 0, 0]) + canvas), *web, (b"EXIF", orientation(3, 6, ">", 1, first))])
     for i, xmp in enumerate(xmps):
         yield f"jpeg_only_xmp_{i}", plain[:2] + segment(b"http://ns.adobe.com/xap/1.0/\0" + xmp) + plain[2:]
         yield f"png_xmp_{i}", grey[:33] + chunk(b"iTXt", b"XML:com.adobe.xmp\0\0\0\0\0" + xmp) + grey[33:]

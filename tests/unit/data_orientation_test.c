@@ -274,12 +274,19 @@ static void orientation_stands_in_texts_of_png(void **state)
     }
 }
 
+/* In WebP (EXIF with and without its header, XMP), TIFF (XMP) and PNG. */
+static void orientation_of_other_formats_is_pillows(void **state)
+{
+    assert_int_equal(expect_pixels(*state, "orientation/"), 5);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(eight_orientations_are_applied, open_context, close_context),
         cmocka_unit_test_setup_teardown(orientation_of_png_is_applied, open_context, close_context),
         cmocka_unit_test_setup_teardown(orientation_stands_in_many_places, open_context, close_context),
+        cmocka_unit_test_setup_teardown(orientation_of_other_formats_is_pillows, open_context, close_context),
         cmocka_unit_test_setup_teardown(exif_goes_before_xmp, open_context, close_context),
         cmocka_unit_test_setup_teardown(orientation_stands_in_texts_of_png, open_context, close_context),
     };
