@@ -69,7 +69,8 @@ static void say(struct graft_command *command, const char *prefix, const char *t
     (void)graft_text_show(raw, line, sizeof line);
     pthread_mutex_lock(&command->lock);
     clear_line(command);
-    (void)fflush(stdout); /* where both go to one file, lines stay whole */
+    errno = 0;
+    graft_command_printed(command, fflush(stdout) == 0); /* where both go to one file, lines stay whole */
     fprintf(stderr, "%s\n", line);
     pthread_mutex_unlock(&command->lock);
 }

@@ -29,15 +29,34 @@ def run(arguments, **options):
 
 def png(path, shade):
     """A picture of 64×64: vertical or horizontal stripes."""
-    rows = b"".join(b"\0" + bytes(255 if (x if shade % 2 else y) // 8 % 2 else 40 + shade for x in range(64)
-                                  for _ in range(3)) for y in range(64))
+    write_png(path, 64, 64, b"".join(b"\0" + bytes(255 if (x if shade % 2 else y) // 8 % 2 else 40 + shade
+                                                   for x in range(64) for _ in range(3)) for y in range(64)))
 
+
+def write_png(path, width, height, rows):
+    """`rows`: each a 0 and its pixels."""
     def chunk(kind, data):
         return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
 
     with open(path, "wb") as file:
-        file.write(b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">IIBBBBB", 64, 64, 8, 2, 0, 0, 0)) +
+        file.write(b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)) +
                    chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b""))
+
+
+def drawn_features(graft, network, work):
+    """`graft features` of the picture that README's program draws."""
+    folder = os.path.join(work, "drawn")
+    os.makedirs(folder, exist_ok=True)
+    write_png(os.path.join(folder, "picture.png"), 160, 120,
+              b"".join(b"\0" + b"".join(bytes((x + y // 2, 0, x + y // 2)) for x in range(160)) for y in range(120)))
+    out = os.path.join(work, "drawn.npy")
+    done = run([graft, "features", network, folder, "--out", out, "--quiet", "--device", "cpu"])
+    if done.returncode != 0:
+        return []
+    with open(out, "rb") as file:
+        data = file.read()
+    begin = 10 + struct.unpack("<H", data[8:10])[0]
+    return struct.unpack("<%df" % ((len(data) - begin) // 4), data[begin:])
 
 
 def private_libraries(description):
@@ -72,7 +91,8 @@ def main():
 
     with open(os.path.join(source, "README.md"), encoding="utf-8") as file:
         programs = re.findall(r"```c\n(.*?)```", file.read(), re.S)
-    check(len(programs) == 2, "README.md shows two programs", str(len(programs)))
+    check(len(programs) == 3, "README.md shows three programs", str(len(programs)))
+    classify, features, teach = range(3)
     environment = dict(os.environ, PKG_CONFIG_PATH=description, PKG_CONFIG_SYSROOT_DIR=work,
                        LD_LIBRARY_PATH=library)
     binaries = {}
@@ -103,13 +123,21 @@ def main():
     weights = os.path.join(first, "model.safetensors")
     for kind in ("shared", "static"):
         run_folder = os.path.join(work, "run-" + kind)
-        got = run([binaries[1, kind], data, "tiny_convnet", weights, run_folder], env=environment)
-        check(got.returncode == 0 and got.stdout.endswith("100.0 % right\n"), f"program 2 teaches, {kind}", got.stdout)
-        got = run([binaries[0, kind], "tiny_convnet", os.path.join(run_folder, "model.safetensors"),
-                   os.path.join(data, "val", "standing", "3.png")], env=environment)
-        check(got.returncode == 0 and got.stdout == "standing\n", f"program 1 classifies, {kind}", got.stdout)
-        got = run([binaries[0, kind], "tiny_convnet", weights, os.path.join(work, "absent.png")], env=environment)
-        check(got.returncode == 1 and "absent.png" in got.stdout, f"program 1 names what is missing, {kind}", got.stdout)
+        got = run([binaries[teach, kind], data, "tiny_convnet", weights, run_folder], env=environment)
+        check(got.returncode == 0 and got.stdout.endswith("100.0 % right\n"), f"a program teaches, {kind}", got.stdout)
+        pictures = [os.path.join(data, "val", name) for name in ("standing/3.png", "lying/1.png", "absent.png")]
+        for network in (["tiny_convnet", os.path.join(run_folder, "model.safetensors")], [run_folder, ""]):
+            got = run([binaries[classify, kind], *network, *pictures], env=environment)
+            check(got.returncode == 0 and got.stdout.startswith("standing\nlying\n? " + pictures[2]),
+                  f"a program classifies, {kind}", got.stdout)
+        got = run([binaries[classify, kind], "tiny_convnet", os.path.join(work, "absent"), pictures[0]], env=environment)
+        check(got.returncode == 1 and "absent" in got.stdout, f"a program names what is missing, {kind}", got.stdout)
+        got = run([binaries[features, kind], run_folder, ""], env=environment)
+        same = drawn_features(graft, run_folder, work)
+        values = [float(line) for line in got.stdout.split()] if got.returncode == 0 else []
+        check(len(values) == len(same) == 128 and max(map(abs, values)) > 0 and
+              all(abs(a - b) <= 1e-4 * max(map(abs, same)) for a, b in zip(values, same)),
+              f"a program computes features of a picture of its own, {kind}", got.stdout)
     shutil.rmtree(work)
     print(f"{passed} passed, {failed} failed")
     return 1 if failed or not passed else 0
