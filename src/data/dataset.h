@@ -177,6 +177,12 @@ enum graft_status graft_layout(struct graft_dataset *dataset);
 /* Numbers the classes, checks them, sets validation aside, orders the entries, fills dataset->begin. */
 enum graft_status graft_classes(struct graft_dataset *dataset);
 
+/* ---- doubles.c ---- */
+
+/* next[i]: another training entry with the bytes of entry i, round in a ring; i itself if it is alone. *doubles:
+ * how many there are beyond the first of each. */
+enum graft_status graft_doubles_find(struct graft_dataset *dataset, int64_t *next, int64_t *doubles);
+
 /* ---- For the loader ---- */
 
 const struct graft_entry *graft_dataset_entry(const struct graft_dataset *dataset, enum graft_split split,

@@ -119,17 +119,26 @@ static enum graft_status number_classes(struct graft_dataset *dataset, bool give
     return status;
 }
 
-/* Puts `share` of each class's training pictures, drawn by the seed and the class's name, into validation. */
-static enum graft_status set_aside(struct graft_dataset *dataset, double share, uint64_t seed)
+/* What is set aside for validation is drawn from. */
+struct draw {
+    int64_t *order; /* training entries by class */
+    int64_t *begin; /* of each class in order */
+    int64_t *next;  /* rings of pictures that are the same */
+    int64_t *taken; /* of each class so far */
+};
+
+static void close_draw(struct graft_context *context, struct draw *draw)
 {
-    int64_t *const order = graft_allocate(dataset->context, (size_t)dataset->entry_count, sizeof *order);
-    int64_t *const begin = graft_allocate(dataset->context, (size_t)dataset->class_count + 2, sizeof *begin);
-    if (!order || !begin) {
-        graft_release(dataset->context, order);
-        graft_release(dataset->context, begin);
-        return GRAFT_ERROR_MEMORY;
-    }
-    /* Counting sort by class; begin[c + 1] is where class c begins while it is filled, then begin[c]. */
+    graft_release(context, draw->order);
+    graft_release(context, draw->begin);
+    graft_release(context, draw->next);
+    graft_release(context, draw->taken);
+}
+
+/* Counting sort by class; begin[c + 1] is where class c begins while it is filled, then begin[c]. */
+static void order_by_class(const struct graft_dataset *dataset, struct draw *draw)
+{
+    int64_t *const begin = draw->begin;
     for (int64_t i = 0; i < dataset->entry_count; i++) {
         if (dataset->entries[i].split == GRAFT_SPLIT_TRAIN) {
             begin[dataset->entries[i].label + 2]++;
@@ -140,29 +149,85 @@ static enum graft_status set_aside(struct graft_dataset *dataset, double share, 
     }
     for (int64_t i = 0; i < dataset->entry_count; i++) {
         if (dataset->entries[i].split == GRAFT_SPLIT_TRAIN) {
-            order[begin[dataset->entries[i].label + 1]++] = i;
+            draw->order[begin[dataset->entries[i].label + 1]++] = i;
         }
     }
-    for (int32_t c = 0; c < dataset->class_count; c++) {
-        int64_t *const members = order + begin[c];
-        const int64_t count = begin[c + 1] - begin[c];
-        int64_t taken = llround((double)count * share);
-        taken = taken < 1 ? 1 : taken;
-        taken = taken >= count ? count - 1 : taken;
-        struct graft_random random;
-        graft_random_start(&random, seed,
-                           graft_hash_text("validation") ^ graft_hash_text(dataset->class_names[c]));
-        for (int64_t i = 0; i < taken; i++) {
-            const int64_t other = i + graft_random_below(&random, (uint32_t)(count - i));
-            const int64_t kept = members[i];
-            members[i] = members[other];
-            members[other] = kept;
-            dataset->entries[members[i]].split = GRAFT_SPLIT_VAL;
+}
+
+/* Takes a picture and all that are the same, of whatever class, unless a class would lose its last one. */
+static void take(struct graft_dataset *dataset, const struct draw *draw, int64_t first)
+{
+    int64_t at = first;
+    bool all = true;
+    do {
+        draw->taken[dataset->entries[at].label]++;
+        at = draw->next[at];
+    } while (at != first);
+    do {
+        const int32_t label = dataset->entries[at].label;
+        all = all && draw->taken[label] < draw->begin[label + 1] - draw->begin[label];
+        at = draw->next[at];
+    } while (at != first);
+    do {
+        if (all) {
+            dataset->entries[at].split = GRAFT_SPLIT_VAL;
+        } else {
+            draw->taken[dataset->entries[at].label]--;
+        }
+        at = draw->next[at];
+    } while (at != first);
+}
+
+static void draw_class(struct graft_dataset *dataset, const struct draw *draw, int32_t c, double share,
+                       uint64_t seed)
+{
+    int64_t *const members = draw->order + draw->begin[c];
+    const int64_t count = draw->begin[c + 1] - draw->begin[c];
+    int64_t wanted = llround((double)count * share);
+    wanted = wanted < 1 ? 1 : wanted;
+    wanted = wanted >= count ? count - 1 : wanted;
+    struct graft_random random;
+    graft_random_start(&random, seed,
+                       graft_hash_text("validation") ^ graft_hash_text(dataset->class_names[c]));
+    for (int64_t i = 0; i < count && draw->taken[c] < wanted; i++) {
+        const int64_t other = i + graft_random_below(&random, (uint32_t)(count - i));
+        const int64_t kept = members[i];
+        members[i] = members[other];
+        members[other] = kept;
+        if (dataset->entries[members[i]].split == GRAFT_SPLIT_TRAIN) {
+            take(dataset, draw, members[i]);
         }
     }
-    graft_release(dataset->context, order);
-    graft_release(dataset->context, begin);
-    return GRAFT_OK;
+}
+
+/* Puts `share` of each class's training pictures, drawn by the seed and the class's name, into validation. The
+ * same picture twice stays on one side: what is measured on one must not have been learnt from the other. */
+static enum graft_status set_aside(struct graft_dataset *dataset, double share, uint64_t seed)
+{
+    struct graft_context *const context = dataset->context;
+    const size_t count = (size_t)dataset->entry_count, classes = (size_t)dataset->class_count;
+    struct draw draw = {.order = graft_allocate(context, count, sizeof *draw.order),
+                        .begin = graft_allocate(context, classes + 2, sizeof *draw.begin),
+                        .next = graft_allocate(context, count, sizeof *draw.next),
+                        .taken = graft_allocate(context, classes, sizeof *draw.taken)};
+    int64_t doubles = 0;
+    enum graft_status status = draw.order && draw.begin && draw.next && draw.taken
+                                   ? graft_doubles_find(dataset, draw.next, &doubles)
+                                   : GRAFT_ERROR_MEMORY;
+    if (status == GRAFT_OK) {
+        order_by_class(dataset, &draw);
+        for (int32_t c = 0; c < dataset->class_count; c++) {
+            draw_class(dataset, &draw, c, share, seed);
+        }
+        if (doubles > 0) {
+            graft_log(context, GRAFT_LOG_REMARK,
+                      "%s: %lld pictures are there again under another name; each stays with its double on one "
+                      "side of the split (`graft check` lists them)",
+                      dataset->path, (long long)doubles);
+        }
+    }
+    close_draw(context, &draw);
+    return status;
 }
 
 static void count_splits(struct graft_dataset *dataset)
