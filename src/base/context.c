@@ -113,6 +113,20 @@ void graft_context_close(struct graft_context **context)
     allocator.release(allocator.user, old);
 }
 
+enum graft_status graft_context_fork(struct graft_context *parent, struct graft_context **context)
+{
+    const struct graft_context_options options = {.allocator = parent->allocator,
+                                                  .log = parent->log,
+                                                  .log_user = parent->log_user,
+                                                  .threads = parent->threads};
+    const enum graft_status status = graft_context_open(&options, context);
+    if (status != GRAFT_OK) {
+        return graft_fail(parent, status, "no memory for a part of a context");
+    }
+    (*context)->parent = parent;
+    return GRAFT_OK;
+}
+
 const char *graft_context_error(const struct graft_context *context)
 {
     return context == NULL ? "" : context->error;
@@ -120,17 +134,25 @@ const char *graft_context_error(const struct graft_context *context)
 
 void graft_context_cancel(struct graft_context *context)
 {
-    atomic_store_explicit(&context->cancelled, 1, memory_order_relaxed);
+    int no = GRAFT_CANCEL_NO;
+    (void)atomic_compare_exchange_strong(&context->cancelled, &no, GRAFT_CANCEL_YES);
 }
 
 bool graft_context_cancelled(const struct graft_context *context)
 {
-    return atomic_load_explicit(&context->cancelled, memory_order_relaxed) != 0;
+    const int own = atomic_load_explicit(&context->cancelled, memory_order_relaxed);
+    return own == GRAFT_CANCEL_YES ||
+           (own == GRAFT_CANCEL_NO && context->parent != NULL && graft_context_cancelled(context->parent));
 }
 
 void graft_context_cancel_clear(struct graft_context *context)
 {
-    atomic_store_explicit(&context->cancelled, 0, memory_order_relaxed);
+    atomic_store_explicit(&context->cancelled, GRAFT_CANCEL_NO, memory_order_relaxed);
+}
+
+void graft_context_ignore_cancel(struct graft_context *context)
+{
+    atomic_store_explicit(&context->cancelled, GRAFT_CANCEL_DEAF, memory_order_relaxed);
 }
 
 int graft_context_threads(const struct graft_context *context)
@@ -143,21 +165,46 @@ void graft_context_limit_memory(struct graft_context *context, uint64_t bytes)
     atomic_store_explicit(&context->memory_limit, bytes, memory_order_relaxed);
 }
 
+/* What the context has in use. Of a part it may go below 0: what was taken before it began can be given back
+ * through it (a device's tables). */
+static uint64_t above_zero(uint64_t live)
+{
+    return live > INT64_MAX ? 0 : live;
+}
+
+/* The context itself or the parent: whose limit is the lower one. */
+static const struct graft_context *limiting(const struct graft_context *context)
+{
+    const struct graft_context *const parent = context->parent;
+    const uint64_t own = atomic_load_explicit(&context->memory_limit, memory_order_relaxed);
+    const uint64_t above = parent == NULL ? 0 : graft_context_memory_limit(parent);
+    return above > 0 && (own == 0 || above < own) ? parent : context;
+}
+
 uint64_t graft_context_memory_limit(const struct graft_context *context)
 {
-    return atomic_load_explicit(&context->memory_limit, memory_order_relaxed);
+    return atomic_load_explicit(&limiting(context)->memory_limit, memory_order_relaxed);
 }
 
 void graft_context_memory(const struct graft_context *context, uint64_t *live, uint64_t *peak)
 {
-    *live = atomic_load_explicit(&context->live_bytes, memory_order_relaxed);
+    context = limiting(context);
+    *live = above_zero(atomic_load_explicit(&context->live_bytes, memory_order_relaxed));
     *peak = atomic_load_explicit(&context->peak_bytes, memory_order_relaxed);
 }
 
 enum graft_status graft_context_take(struct graft_context *context, uint64_t bytes)
 {
-    const uint64_t limit = graft_context_memory_limit(context);
-    const uint64_t live = atomic_fetch_add(&context->live_bytes, bytes) + bytes;
+    const uint64_t limit = atomic_load_explicit(&context->memory_limit, memory_order_relaxed);
+    const enum graft_status above =
+        context->parent == NULL ? GRAFT_OK : graft_context_take(context->parent, bytes);
+    if (above != GRAFT_OK) {
+        struct graft_kept_error kept;
+        graft_keep_error(context->parent, &kept);
+        return graft_fail(context, above, "%s", kept.text);
+    }
+    const uint64_t after = atomic_fetch_add(&context->live_bytes, bytes) + bytes;
+    const uint64_t live = above_zero(after);
     if (limit > 0 && live > limit) {
         graft_context_give(context, bytes);
         return graft_fail(context, GRAFT_ERROR_MEMORY,
@@ -174,6 +221,9 @@ enum graft_status graft_context_take(struct graft_context *context, uint64_t byt
 void graft_context_give(struct graft_context *context, uint64_t bytes)
 {
     atomic_fetch_sub(&context->live_bytes, bytes);
+    if (context->parent != NULL) {
+        graft_context_give(context->parent, bytes);
+    }
 }
 
 void *graft_allocate_raw(struct graft_context *context, size_t count, size_t size)
@@ -248,6 +298,9 @@ char *graft_duplicate_text(struct graft_context *context, const char *text)
 
 struct graft_pool *graft_context_pool(struct graft_context *context)
 {
+    if (context->parent != NULL) {
+        return graft_context_pool(context->parent);
+    }
     pthread_mutex_lock(&context->lazy_lock);
     if (context->pool == NULL && graft_pool_open(context, context->threads, &context->pool) != GRAFT_OK) {
         context->pool = NULL;
@@ -284,6 +337,9 @@ static char *default_cache_folder(struct graft_context *context)
 
 const char *graft_context_cache_folder(struct graft_context *context)
 {
+    if (context->parent != NULL) {
+        return graft_context_cache_folder(context->parent);
+    }
     pthread_mutex_lock(&context->lazy_lock);
     if (!context->cache_known) {
         context->cache_known = true;

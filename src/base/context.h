@@ -48,6 +48,15 @@ GRAFT_MUST_CHECK enum graft_status graft_context_take(struct graft_context *cont
 void graft_context_give(struct graft_context *context, uint64_t bytes);
 uint64_t graft_context_memory_limit(const struct graft_context *context); /* 0: none */
 
+/*
+ * A part of a context: threads, caches, allocator and log are the parent's, and what it takes counts there
+ * too; error text, cancelling and limit of memory are its own. It must be closed before the parent.
+ */
+GRAFT_MUST_CHECK enum graft_status graft_context_fork(struct graft_context *parent,
+                                                      struct graft_context **context);
+/* From now on the part works to its end whoever cancels. */
+void graft_context_ignore_cancel(struct graft_context *context);
+
 /* The context's thread pool, started at the first call; NULL with the error recorded. */
 struct graft_pool *graft_context_pool(struct graft_context *context);
 

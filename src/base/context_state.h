@@ -8,12 +8,16 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+/* DEAF: a part that is saving what it has done is not asked again. */
+enum graft_cancel { GRAFT_CANCEL_NO = 0, GRAFT_CANCEL_YES = 1, GRAFT_CANCEL_DEAF = 2 };
+
 struct graft_context {
     struct graft_allocator allocator;
     void (*log)(void *user, enum graft_log_level level, const char *text);
     void *log_user;
     int threads;
-    atomic_int cancelled;
+    struct graft_context *parent;       /* NULL, or whose threads, caches and memory this one uses too */
+    atomic_int cancelled;               /* enum graft_cancel */
     atomic_uint_least64_t memory_limit; /* 0: none */
     atomic_uint_least64_t live_bytes;   /* taken now: allocations, and what devices take of the host */
     atomic_uint_least64_t peak_bytes;

@@ -145,7 +145,8 @@ static void a_message_is_one_line_and_cut(void **state)
     for (int i = 0; i < 9998; i += 2) {
         memcpy(huge + i, "ü", 2);
     }
-    for (int begin = 0; begin < 2; begin++) { /* whatever the place of the cut, no half of a character is left */
+    for (int begin = 0; begin < 2;
+         begin++) { /* whatever the place of the cut, no half of a character is left */
         graft_fail(context, GRAFT_ERROR_IO, "%s%s", begin ? "x" : "", huge);
         const char *const text = graft_context_error(context);
         assert_true(graft_text_is_utf8(text) && strlen(text) >= 2045);
@@ -173,7 +174,9 @@ static void names_are_escaped_and_cut(void **state)
     expect_shown("plain é 猫 😀", 64, "plain é 猫 😀");
     expect_shown("a\nb\tc\rd\x1b[31m\x7f", 64, "a\\nb\\tc\\rd\\x1b[31m\\x7f");
     expect_shown("caf\xe9", 64, "caf\\xe9");
-    expect_shown("\xc2\x9b" "31m \xe2\x80\xae", 64, "\\u009b31m \\u202e"); /* C1's CSI; right to left */
+    expect_shown("\xc2\x9b"
+                 "31m \xe2\x80\xae",
+                 64, "\\u009b31m \\u202e");                                  /* C1's CSI; right to left */
     expect_shown("\xc0\xaf \xed\xa0\x80", 64, "\\xc0\\xaf \\xed\\xa0\\x80"); /* overlong; a surrogate */
     expect_shown("猫", 64, "猫");
     expect_shown("\xe7\x8c", 64, "\\xe7\\x8c"); /* two bytes of three */
@@ -233,6 +236,55 @@ static void a_message_is_kept_whole_while_others_fail(void **state)
     atomic_store(&failing.over, true);
     assert_int_equal(pthread_join(thread, NULL), 0);
     assert_true(seen[0] > 0 && seen[1] > 0);
+}
+
+/* A part has its own error, cancelling and limit; what it takes counts above too. */
+static void parts_of_a_context_are_apart(void **state)
+{
+    struct graft_context *const whole = *state;
+    struct graft_context *parts[2];
+    uint64_t before, live, peak;
+    graft_context_memory(whole, &before, &peak);
+    for (int i = 0; i < 2; i++)
+        assert_int_equal(graft_context_fork(whole, &parts[i]), GRAFT_OK);
+    assert_ptr_equal(graft_context_pool(parts[0]), graft_context_pool(whole));
+    graft_context_memory(whole, &before, &peak);
+    graft_fail(parts[0], GRAFT_ERROR_IO, "of the first");
+    graft_fail(parts[1], GRAFT_ERROR_IO, "of the second");
+    assert_string_equal(graft_context_error(parts[0]), "of the first");
+    assert_string_not_equal(graft_context_error(whole), "of the second");
+
+    graft_context_cancel(parts[0]);
+    assert_true(graft_context_cancelled(parts[0]) && !graft_context_cancelled(parts[1]));
+    assert_false(graft_context_cancelled(whole));
+    graft_context_cancel(whole); /* asks all, but not who is saving already */
+    assert_true(graft_context_cancelled(parts[1]));
+    graft_context_ignore_cancel(parts[0]);
+    graft_context_cancel(parts[0]);
+    assert_false(graft_context_cancelled(parts[0]));
+    graft_context_cancel_clear(whole);
+
+    graft_context_limit_memory(parts[0], 1 << 20);
+    assert_null(graft_allocate(parts[0], 1, 2 << 20));
+    void *const second = graft_allocate(parts[1], 1, 2 << 20);
+    void *const first = graft_allocate(parts[0], 1, 512 << 10);
+    assert_true(second && first);
+    graft_context_memory(whole, &live, &peak);
+    assert_true(live - before >= (2 << 20) + (512 << 10) && live - before < 3 << 20);
+    graft_context_memory(parts[0], &live, &peak);
+    assert_true(live >= 512 << 10 && live < 1 << 20);
+    graft_context_limit_memory(whole, before + (3 << 20)); /* holds for all of them together */
+    assert_null(graft_allocate(parts[1], 1, 1 << 20));
+    assert_non_null(strstr(graft_context_error(parts[1]), "the limit of"));
+    assert_true(graft_context_memory_limit(parts[1]) == before + (3 << 20));
+    assert_true(graft_context_memory_limit(parts[0]) == 1 << 20);
+    graft_context_limit_memory(whole, 0);
+    graft_release(parts[1], second);
+    graft_release(parts[0], first);
+    for (int i = 0; i < 2; i++)
+        graft_context_close(&parts[i]);
+    graft_context_memory(whole, &live, &peak);
+    assert_true(live == before);
 }
 
 static void cancelling_is_asked_and_taken_back(void **state)
@@ -508,6 +560,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(names_are_escaped_and_cut, open_context, close_context),
         cmocka_unit_test_setup_teardown(a_message_is_kept_whole_while_others_fail, open_context,
                                         close_context),
+        cmocka_unit_test_setup_teardown(parts_of_a_context_are_apart, open_context, close_context),
         cmocka_unit_test_setup_teardown(cancelling_is_asked_and_taken_back, open_context, close_context),
         cmocka_unit_test(wrong_options_are_refused),
         cmocka_unit_test_setup_teardown(memory_is_aligned_zeroed_and_checked, open_context, close_context),
