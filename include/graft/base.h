@@ -7,6 +7,10 @@
  * failing call) is one line of text in the context: graft_context_error().
  *  - `graft_x_open` stores NULL on failure; `graft_x_close` takes the address of the pointer, frees, stores
  * NULL and accepts NULL (twice).
+ *  - Threads: one context may serve several, each with devices of its own and what is opened on them (plans,
+ *    classifiers, sessions); a device and all that is on it belong to one thread at a time. Data sets can be
+ *    read by several; a loader belongs to one. graft_context_cancel and graft_session_cancel may be called
+ *    from anywhere. Log functions, allocators and a program's source of pictures are called from any thread.
  *  - The library never prints, aborts or exits, and has no mutable globals.
  */
 #ifndef GRAFT_BASE_H
@@ -79,13 +83,15 @@ GRAFT_API GRAFT_MUST_CHECK enum graft_status graft_context_open(const struct gra
 /* Everything opened on the context must have been closed before. */
 GRAFT_API void graft_context_close(struct graft_context **context);
 
-/* The text of the most recent failure, "" if none. Owned by the context, valid until the next failure. */
+/* The text of the most recent failure of any thread, "" if none. Owned by the context, valid until the next
+ * failure. (A session keeps its own.) */
 GRAFT_API const char *graft_context_error(const struct graft_context *context);
 
-/* Asks running work (fit, evaluate, loaders) to end at the next step. Safe to call in a signal handler. */
+/* Asks all running work (fit, sessions, evaluate, loaders) to end at the next step, until it is taken back.
+ * Safe to call in a signal handler. */
 GRAFT_API void graft_context_cancel(struct graft_context *context);
 GRAFT_API bool graft_context_cancelled(const struct graft_context *context);
-/* Takes the request back, so that what must still be done (saving a run) can be done. */
+/* Takes the request back. */
 GRAFT_API void graft_context_cancel_clear(struct graft_context *context);
 
 GRAFT_API int graft_context_threads(const struct graft_context *context);

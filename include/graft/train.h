@@ -142,7 +142,22 @@ struct graft_progress {
 };
 typedef void graft_progress_function(void *user, const struct graft_progress *progress);
 
-/* ---- fit */
+/* ---- a training run */
+
+/* Where a session stands. */
+struct graft_session_position {
+    int stage;         /* from 0 */
+    const char *from;  /* the first stage of the network that learns in it; NULL: done */
+    int epoch, epochs; /* through all stages, from 1 */
+    int64_t batch,
+        batches;          /* of the epoch: how far it is, by the loader's number; in all (0: not yet known) */
+    int64_t step;         /* training steps done in this stage */
+    double loss;          /* of the latest step */
+    double learning_rate; /* of the latest step, of the head */
+    double epoch_loss, epoch_top1; /* of this epoch so far; NaN: nothing yet */
+    bool epoch_over;               /* no batch is left: graft_session_validate comes next */
+    bool done;                     /* all stages are */
+};
 
 /* All zero but recipe.data: a head on the default network, or the whole network from scratch if there are no
  * weights. */
@@ -154,7 +169,12 @@ struct graft_fit_options {
     /* NULL, or the classes in the order that they are to have: see graft_dataset_options */
     const char *const *class_names;
     int32_t class_count;
+    /* NULL, or pictures of the program's own in place of recipe.data. What it gives for a picture must not
+     * change: a run that is resumed compares names and labels. */
+    const struct graft_picture_source *source;
     graft_progress_function *progress;
+    /* NULL, or called after each training step; false stops there, as graft_session_cancel does */
+    bool (*step_done)(void *user, const struct graft_session_position *position);
     /* NULL, or called after each epoch; `from` is the first stage that learnt in it */
     void (*epoch_done)(void *user, const struct graft_run_epoch *epoch, const char *from);
     void *user;
@@ -178,10 +198,61 @@ struct graft_fit_result {
 };
 
 /*
+ * A session is a run that goes on step by step; graft_fit is a loop over one:
+ *
+ *     while (!status && !graft_session_position(session)->done) {
+ *         status = graft_session_step(session);
+ *         if (!status && graft_session_position(session)->epoch_over)
+ *             status = graft_session_validate(session, NULL);
+ *     }
+ *
+ * Error text, cancelling and memory limit (recipe.memory_limit) are its own. It has its device for itself:
+ * while one is open, other threads leave the device alone; on another device of the same context another
+ * thread may have another session.
+ */
+struct graft_session;
+
+/* Finds data and network, loads weights, claims the run folder; or goes on where `resume` was saved. Options
+ * and texts are copied but for `source`, which must outlive the session. After a failure the text is
+ * graft_context_error of the device's context. Statuses of all that it uses; a folder that holds a run, and
+ * what a resumed run cannot have changed, are GRAFT_ERROR_ARGUMENT. */
+GRAFT_API GRAFT_MUST_CHECK enum graft_status graft_session_open(struct graft_device *device,
+                                                                const struct graft_fit_options *options,
+                                                                struct graft_session **session);
+/* A run that was never saved leaves no folder behind. */
+GRAFT_API void graft_session_close(struct graft_session **session);
+/* Follows the session. */
+GRAFT_API const struct graft_session_position *graft_session_position(const struct graft_session *session);
+/* The text of the session's most recent failure. */
+GRAFT_API const char *graft_session_error(const struct graft_session *session);
+GRAFT_API const char *graft_session_folder(const struct graft_session *session);
+/* Trains on the next batch; a stage's first one computes features before, if it can. At the end of an epoch
+ * it finds no batch and sets epoch_over; where that was left alone, it validates first.
+ * GRAFT_ERROR_CANCELLED: nothing is lost, it can be saved and go on. GRAFT_ERROR_NUMERIC: see
+ * graft_trainer_step. */
+GRAFT_API GRAFT_MUST_CHECK enum graft_status graft_session_step(struct graft_session *session);
+/* Ends an epoch: measures on the validation part, notes it in the history, keeps the weights if they are the
+ * best. `epoch` may be NULL. GRAFT_ERROR_ARGUMENT: the epoch is not over. */
+GRAFT_API GRAFT_MUST_CHECK enum graft_status graft_session_validate(struct graft_session *session,
+                                                                    struct graft_run_epoch *epoch);
+/* Measures the weights as they are on a part of the data; the caller closes the evaluation. */
+GRAFT_API GRAFT_MUST_CHECK enum graft_status graft_session_evaluate(struct graft_session *session,
+                                                                    enum graft_split split,
+                                                                    struct graft_evaluation *evaluation);
+/* Writes the run folder, at any step, also after cancelling (which is over then). */
+GRAFT_API GRAFT_MUST_CHECK enum graft_status graft_session_save(struct graft_session *session);
+/* What came of it, once it is saved: if all is done, the best weights are measured on the test part, else on
+ * the validation part, and evaluation.json is written; no step follows. The caller closes the result. */
+GRAFT_API GRAFT_MUST_CHECK enum graft_status graft_session_finish(struct graft_session *session,
+                                                                  struct graft_fit_result *result);
+/* Asks the session to end at the next step. From any thread, also in a signal handler. */
+GRAFT_API void graft_session_cancel(struct graft_session *session);
+
+/*
  * Trains and writes the run folder: config.json, model.safetensors (best), last.safetensors,
- * state.safetensors, history.csv. After graft_context_cancel the run is usable and can be resumed: GRAFT_OK
- * with result->cancelled. Statuses of all that it uses; a run folder that exists already is
- * GRAFT_ERROR_ARGUMENT.
+ * state.safetensors, history.csv, evaluation.json. After graft_context_cancel (or step_done) the run is
+ * usable and can be resumed: GRAFT_OK with result->cancelled. Statuses of all that it uses; a run folder that
+ * exists already is GRAFT_ERROR_ARGUMENT.
  */
 GRAFT_API GRAFT_MUST_CHECK enum graft_status graft_fit(struct graft_device *device,
                                                        const struct graft_fit_options *options,

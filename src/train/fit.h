@@ -61,16 +61,16 @@ struct graft_fit_job {
     struct graft_variables *variables;
     struct graft_features features[GRAFT_SPLIT_COUNT];
     struct graft_tensor_set *best; /* weights of the best epoch */
-    struct graft_fit_result *result;
-    struct graft_run *run; /* its folder; NULL: not yet claimed */
+    struct graft_run *run;         /* its folder; NULL: not yet claimed */
     struct graft_run_position position;
-    double begin;      /* clock at the start of this process's part */
+    double begin;                    /* clock at the start of this process's part */
     double last_saved, save_seconds; /* clock; what it took, 0: not yet saved */
     bool best_unsaved;
-    struct graft_plan *plan;       /* of training; NULL outside of a stage */
-    struct graft_plan *validation; /* likewise */
-    bool lent;                     /* the training plan's memory was needed for something else */
-    void *config;                  /* of a resumed run: holds the texts that options point to */
+    struct graft_plan *plan;        /* of training; NULL outside of a stage */
+    struct graft_plan *validation;  /* likewise */
+    bool lent;                      /* the training plan's memory was needed for something else */
+    char *texts[GRAFT_RECIPE_ROWS]; /* of the options, as the caller gave them */
+    void *config;                   /* of a resumed run: holds the texts that options point to */
 };
 
 /* ---- source.c */
@@ -97,9 +97,34 @@ GRAFT_MUST_CHECK enum graft_status graft_features_prepare(struct graft_fit_job *
 void graft_features_close(struct graft_context *context, struct graft_features *features);
 
 /* ---- stage.c */
-/* Runs the stage from job->position on. GRAFT_ERROR_CANCELLED leaves the position where it can go on. */
-GRAFT_MUST_CHECK enum graft_status graft_fit_run_stage(struct graft_fit_job *job,
-                                                       const struct graft_fit_stage *stage);
+/* A stage of training while it goes on. */
+struct graft_fit_learning {
+    const struct graft_fit_stage *stage; /* NULL: none goes on */
+    struct graft_model *model;
+    struct graft_trainer *trainer;
+    struct graft_fit_source source;
+    struct graft_fit_evaluator evaluator;
+    bool validates;
+    int epochs_before; /* of earlier stages */
+    int epochs_in_all;
+    bool running;                 /* an epoch has begun, … */
+    bool over;                    /* … and has no batch left */
+    double begin, seconds_before; /* of the epoch: clock, and what was spent before this process's part */
+    int64_t seen;                 /* pictures since then */
+    double loss, learning_rate;   /* of the latest step */
+};
+/* The stage at job->position. */
+GRAFT_MUST_CHECK enum graft_status graft_fit_learning_open(struct graft_fit_job *job,
+                                                           struct graft_fit_learning *learning);
+void graft_fit_learning_close(struct graft_fit_job *job, struct graft_fit_learning *learning);
+/* One training step, and job->position behind it; learning->over: the epoch has no more.
+ * GRAFT_ERROR_CANCELLED leaves the position where it can go on. */
+GRAFT_MUST_CHECK enum graft_status graft_fit_learning_step(struct graft_fit_job *job,
+                                                           struct graft_fit_learning *learning);
+/* Validates, notes the epoch, keeps the best, and goes to the next. */
+GRAFT_MUST_CHECK enum graft_status graft_fit_learning_end_epoch(struct graft_fit_job *job,
+                                                                struct graft_fit_learning *learning,
+                                                                struct graft_run_epoch *epoch);
 
 /* ---- evaluator.c */
 /* A part of the network as this fit uses it: from `cut` on, or the whole (NULL). */
@@ -144,6 +169,17 @@ uint64_t graft_fit_keep_limit(const struct graft_fit_job *job);
  * names what is no weight. */
 GRAFT_MUST_CHECK enum graft_status graft_fit_class_weights(struct graft_fit_job *job);
 
+/* ---- session.c: of graft_fit alone */
+/* An epoch has ended: writing may cost more than one does on cached features. */
+bool graft_session_is_save_due(const struct graft_session *session);
+/* See graft_fit_save_end. */
+GRAFT_MUST_CHECK enum graft_status graft_session_save_end(struct graft_session *session,
+                                                          enum graft_status status);
+
+/* ---- begin.c */
+/* Data, network, weights, folder: everything before the first step. */
+GRAFT_MUST_CHECK enum graft_status graft_fit_begin(struct graft_fit_job *job);
+
 /* ---- resolve.c: what is not given, by network, weights and data */
 /* Fills job->card but for the classes, from the options and the card of the weights. */
 GRAFT_MUST_CHECK enum graft_status graft_fit_choose_network(struct graft_fit_job *job,
@@ -162,7 +198,7 @@ void graft_fit_config_close(struct graft_fit_job *job);
 /* All files of the run but config.json; model.safetensors if the best weights changed. */
 GRAFT_MUST_CHECK enum graft_status graft_fit_save(struct graft_fit_job *job);
 /* After the training ended with `status`: saves what there is, whatever that was, and adds to its message
- * where. GRAFT_ERROR_CANCELLED becomes GRAFT_OK with result->cancelled. */
+ * where. GRAFT_ERROR_CANCELLED becomes GRAFT_OK. */
 GRAFT_MUST_CHECK enum graft_status graft_fit_save_end(struct graft_fit_job *job, enum graft_status status);
 /* Variables, position, history and best weights of an interrupted run. */
 GRAFT_MUST_CHECK enum graft_status graft_fit_load(struct graft_fit_job *job);

@@ -58,6 +58,11 @@ bool *graft_recipe_bit(const struct graft_recipe *recipe, int row)
     return (bool *)(void *)((char *)(uintptr_t)recipe + places[row].given);
 }
 
+const char **graft_recipe_text_of(const struct graft_recipe *recipe, int row)
+{
+    return rows[row].kind <= GRAFT_RECIPE_CHOICE ? graft_recipe_field(recipe, row).text : NULL;
+}
+
 void graft_recipe_settle(struct graft_recipe *recipe)
 {
     for (int r = 0; r < ROWS; r++) {

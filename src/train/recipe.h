@@ -23,6 +23,9 @@ union graft_recipe_field {
 union graft_recipe_field graft_recipe_field(const struct graft_recipe *recipe, int row);
 bool *graft_recipe_bit(const struct graft_recipe *recipe, int row);
 
+/* A row's text; NULL: it is none. */
+const char **graft_recipe_text_of(const struct graft_recipe *recipe, int row);
+
 /* Sets the bit of every field that is not 0; "" becomes NULL. */
 void graft_recipe_settle(struct graft_recipe *recipe);
 /* Gives what is not given and has a value by default. */

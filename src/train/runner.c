@@ -139,7 +139,8 @@ enum graft_status graft_runner_next_pictures(void *loader, struct graft_fit_batc
                                           .labels = loaded.labels,
                                           .samples = loaded.samples,
                                           .notes = loaded.notes,
-                                          .valid = loaded.valid};
+                                          .valid = loaded.valid,
+                                          .number = loaded.number};
     }
     return status;
 }

@@ -17,6 +17,7 @@ struct graft_fit_batch {
     const int64_t *samples;         /* NULL: not known */
     const struct graft_note *notes; /* NULL: nothing to say */
     int64_t valid;                  /* 0: the epoch is over */
+    int64_t number;                 /* from 0 within the epoch */
 };
 
 struct graft_runner_row {

@@ -110,12 +110,8 @@ enum graft_status graft_fit_save_end(struct graft_fit_job *job, enum graft_statu
 {
     const struct graft_run_history *const history = &job->run->history;
     struct graft_kept_error kept;
-    if (status == GRAFT_ERROR_CANCELLED) {
-        /* What must still be done is done without further asking. */
-        graft_context_cancel_clear(job->context);
-        job->result->cancelled = true;
+    if (status == GRAFT_ERROR_CANCELLED)
         status = job->best ? GRAFT_OK : graft_fit_keep_best(job);
-    }
     if (status == GRAFT_OK)
         return graft_fit_save(job);
     if (graft_run_history_best(history) < 0)

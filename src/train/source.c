@@ -86,7 +86,8 @@ enum graft_status graft_fit_source_next(struct graft_fit_source *source, struct 
         return graft_runner_next_pictures(source->loader, batch);
     const struct graft_features *const features = source->features;
     const int64_t left = features->count - source->next;
-    *batch = (struct graft_fit_batch){.rows = source->rows, .labels = source->labels};
+    *batch = (struct graft_fit_batch){
+        .rows = source->rows, .labels = source->labels, .number = source->next / source->batch};
     if (left <= 0)
         return GRAFT_OK;
     batch->valid = left < source->batch ? left : source->batch;

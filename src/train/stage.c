@@ -66,144 +66,151 @@ static enum graft_status reset_optimizer(struct graft_fit_job *job)
     }
 }
 
-/* What an epoch needs. */
-struct session {
-    const struct graft_fit_stage *stage;
-    struct graft_model *model;
-    struct graft_trainer *trainer;
-    struct graft_fit_source source;
-    struct graft_fit_evaluator evaluator;
-    bool validates;
-    int epochs_before; /* of earlier stages */
-    int epochs_in_all;
-};
-
-static void report_step(struct graft_fit_job *job, const struct session *session, double epoch_seconds,
-                        double session_rate)
+static void report_step(struct graft_fit_job *job, const struct graft_fit_learning *learning)
 {
     const struct graft_run_position *const at = &job->position;
+    const double seconds = graft_seconds() - learning->begin;
+    const double rate = seconds > 0 ? (double)learning->seen / seconds : 0;
     if (!job->call.progress)
         return;
     const int64_t pictures = graft_dataset_count(job->dataset, GRAFT_SPLIT_TRAIN);
-    const char *const phase = session->source.features ? "head" : at->stage > 0 ? "fine-tuning" : "training";
-    struct graft_progress now = {.phase = phase,
-                                 .stage = at->stage,
-                                 .epoch = session->epochs_before + at->epoch + 1,
-                                 .epochs = session->epochs_in_all,
-                                 .done = at->seen,
-                                 .total = pictures,
-                                 .images_per_second = epoch_seconds > 0 ? session_rate : 0,
-                                 .loss = at->loss_sum / (double)at->seen,
-                                 .accuracy = (double)at->correct / (double)at->seen};
-    const int64_t epochs_left = session->epochs_in_all - session->epochs_before - at->epoch - 1;
-    now.seconds_left = (double)(pictures - at->seen + epochs_left * pictures) / session_rate;
+    const char *const phase = learning->source.features ? "head" : at->stage > 0 ? "fine-tuning" : "training";
+    const int64_t epochs_left = learning->epochs_in_all - learning->epochs_before - at->epoch - 1;
+    const int64_t left = pictures - at->seen + epochs_left * pictures;
+    const struct graft_progress now = {.phase = phase,
+                                       .stage = at->stage,
+                                       .epoch = learning->epochs_before + at->epoch + 1,
+                                       .epochs = learning->epochs_in_all,
+                                       .done = at->seen,
+                                       .total = pictures,
+                                       .images_per_second = rate,
+                                       .seconds_left = rate > 0 ? (double)left / rate : -1,
+                                       .loss = at->loss_sum / (double)at->seen,
+                                       .accuracy = (double)at->correct / (double)at->seen};
     job->call.progress(job->call.user, &now);
 }
 
-/* The steps of the epoch at job->position, from its batch on. */
-static enum graft_status run_steps(struct graft_fit_job *job, struct session *session)
+static double rate_at(const struct graft_fit_job *job, const struct graft_fit_learning *learning,
+                      int64_t batch)
 {
-    struct graft_run_position *const at = &job->position;
-    const int64_t batches = graft_fit_source_batches(&session->source);
-    const int64_t steps = batches * session->stage->epochs;
-    enum graft_status status = graft_fit_take_back(job);
-    if (status == GRAFT_OK)
-        status = graft_fit_source_start(&session->source, session->epochs_before + at->epoch, at->batch);
-    const double begin = graft_seconds();
-    const double seconds_before = at->seconds;
-    int64_t seen_here = 0;
-    while (status == GRAFT_OK) {
-        struct graft_fit_batch batch;
-        const double step_begin = graft_seconds();
-        if (graft_context_cancelled(job->context))
-            return graft_fail(job->context, GRAFT_ERROR_CANCELLED, "cancelled in epoch %d", at->epoch + 1);
-        status = graft_fit_source_next(&session->source, &batch);
-        if (status != GRAFT_OK || batch.valid == 0)
-            break;
-        struct graft_step step = {
-            .input = batch.input, .rows = batch.rows, .labels = batch.labels, .valid = batch.valid};
-        step.number = at->number + 1;
-        step.learning_rate =
-            session->stage->learning_rate *
-            graft_schedule_factor(job->schedule, at->epoch * batches + at->batch, steps, job->options.warmup);
-        status = graft_trainer_step(session->trainer, &step);
-        if (status != GRAFT_OK)
-            break;
-        at->number++;
-        at->batch++;
-        at->loss_sum += step.loss * (double)batch.valid;
-        at->correct += step.correct;
-        at->seen += batch.valid;
-        at->trained += batch.valid;
-        seen_here += batch.valid;
-        const double now = graft_seconds();
-        at->train_seconds += now - step_begin;
-        at->seconds = seconds_before + now - begin;
-        report_step(job, session, at->seconds, (double)seen_here / (now - begin));
-    }
-    return status;
+    const int64_t batches = graft_fit_source_batches(&learning->source);
+    return learning->stage->learning_rate *
+           graft_schedule_factor(job->schedule, job->position.epoch * batches + batch,
+                                 batches * learning->stage->epochs, job->options.warmup);
 }
 
-/* Validates, notes the epoch, keeps the best, saves. */
-static enum graft_status end_epoch(struct graft_fit_job *job, struct session *session)
+/* The epoch at job->position begins, or goes on from its batch. */
+static enum graft_status begin_epoch(struct graft_fit_job *job, struct graft_fit_learning *learning)
+{
+    const struct graft_run_position *const at = &job->position;
+    learning->running = true;
+    learning->begin = graft_seconds();
+    learning->seconds_before = at->seconds;
+    learning->seen = 0;
+    return graft_fit_source_start(&learning->source, learning->epochs_before + at->epoch, at->batch);
+}
+
+enum graft_status graft_fit_learning_step(struct graft_fit_job *job, struct graft_fit_learning *learning)
+{
+    struct graft_run_position *const at = &job->position;
+    struct graft_fit_batch batch;
+    const double step_begin = graft_seconds();
+    if (graft_context_cancelled(job->context))
+        return graft_fail(job->context, GRAFT_ERROR_CANCELLED, "cancelled in epoch %d",
+                          learning->epochs_before + at->epoch + 1);
+    enum graft_status status = graft_fit_take_back(job);
+    if (status == GRAFT_OK && !learning->running)
+        status = begin_epoch(job, learning);
+    if (status == GRAFT_OK)
+        status = graft_fit_source_next(&learning->source, &batch);
+    if (status != GRAFT_OK)
+        return status;
+    learning->over = batch.valid == 0;
+    if (learning->over) {
+        at->batch = graft_fit_source_batches(&learning->source);
+        return GRAFT_OK;
+    }
+    struct graft_step step = {.input = batch.input,
+                              .rows = batch.rows,
+                              .labels = batch.labels,
+                              .valid = batch.valid,
+                              .number = at->number + 1,
+                              .learning_rate = rate_at(job, learning, batch.number)};
+    status = graft_trainer_step(learning->trainer, &step);
+    if (status != GRAFT_OK)
+        return status;
+    at->number++;
+    at->batch = batch.number + 1; /* the loader's number: it passes over batches without a valid picture */
+    at->loss_sum += step.loss * (double)batch.valid;
+    at->correct += step.correct;
+    at->seen += batch.valid;
+    at->trained += batch.valid;
+    learning->seen += batch.valid;
+    learning->loss = step.loss;
+    learning->learning_rate = step.learning_rate;
+    learning->over = at->batch == graft_fit_source_batches(&learning->source);
+    const double now = graft_seconds();
+    at->train_seconds += now - step_begin;
+    at->seconds = learning->seconds_before + now - learning->begin;
+    report_step(job, learning);
+    return GRAFT_OK;
+}
+
+enum graft_status graft_fit_learning_end_epoch(struct graft_fit_job *job, struct graft_fit_learning *learning,
+                                               struct graft_run_epoch *epoch)
 {
     struct graft_run_position *const at = &job->position;
     const double begin = graft_seconds();
-    struct graft_run_epoch epoch = {.stage = at->stage,
-                                    .epoch = session->epochs_before + at->epoch + 1,
-                                    .train_loss = at->loss_sum / (double)at->seen,
-                                    .train_top1 = (double)at->correct / (double)at->seen,
-                                    .val_loss = (double)NAN,
-                                    .val_top1 = (double)NAN};
-    const int64_t batches = graft_fit_source_batches(&session->source);
-    epoch.learning_rate = session->stage->learning_rate *
-                          graft_schedule_factor(job->schedule, at->epoch * batches,
-                                                batches * session->stage->epochs, job->options.warmup);
+    *epoch = (struct graft_run_epoch){.stage = at->stage,
+                                      .epoch = learning->epochs_before + at->epoch + 1,
+                                      .learning_rate = rate_at(job, learning, 0),
+                                      .train_loss = at->loss_sum / (double)at->seen,
+                                      .train_top1 = (double)at->correct / (double)at->seen,
+                                      .val_loss = (double)NAN,
+                                      .val_top1 = (double)NAN};
     if (at->seen == 0)
         return graft_dataset_unreadable(job->dataset, GRAFT_SPLIT_TRAIN);
     enum graft_status status = GRAFT_OK;
-    if (session->validates) {
+    if (learning->validates) {
         struct graft_evaluation evaluation;
-        status = graft_fit_evaluator_run(job, &session->evaluator, &evaluation);
+        status = graft_fit_evaluator_run(job, &learning->evaluator, &evaluation);
         if (status != GRAFT_OK)
             return status;
-        epoch.val_loss = evaluation.loss;
-        epoch.val_top1 = evaluation.top1;
+        epoch->val_loss = evaluation.loss;
+        epoch->val_top1 = evaluation.top1;
         graft_evaluation_close(job->context, &evaluation);
     }
-    epoch.seconds = at->seconds + graft_seconds() - begin;
+    epoch->seconds = at->seconds + graft_seconds() - begin;
     struct graft_run_history *const history = &job->run->history;
-    status = graft_run_history_add(job->context, history, &epoch);
+    status = graft_run_history_add(job->context, history, epoch);
     if (status == GRAFT_OK && graft_run_history_best(history) == history->count - 1) {
         status = graft_fit_keep_best(job);
         history->count -= status != GRAFT_OK; /* it is not the best after all */
     }
     if (status == GRAFT_OK && job->call.epoch_done)
-        job->call.epoch_done(job->call.user, &epoch, session->stage->from);
-    if (status == GRAFT_OK && session->validates)
-        status = graft_fit_check_outputs(job, GRAFT_SPLIT_VAL, epoch.val_loss);
+        job->call.epoch_done(job->call.user, epoch, learning->stage->from);
+    if (status == GRAFT_OK && learning->validates)
+        status = graft_fit_check_outputs(job, GRAFT_SPLIT_VAL, epoch->val_loss);
     if (status != GRAFT_OK)
         return status;
     at->epoch++;
     at->batch = at->seen = at->correct = 0;
     at->loss_sum = at->seconds = 0;
-    /* Writing may cost more than an epoch on cached features: a tenth of the time, and never 5 s without. */
-    const double since = graft_seconds() - job->last_saved;
-    return job->save_seconds == 0 || since >= 5 || since >= 10 * job->save_seconds ? graft_fit_save(job)
-                                                                                   : GRAFT_OK;
+    learning->running = learning->over = false;
+    return GRAFT_OK;
 }
 
 /* The trainer is open: its plan can be lent, and into how many parts it cuts a batch is written down, so that
  * a resumed run does the same. */
-static enum graft_status note_parts(struct graft_fit_job *job, struct session *session)
+static enum graft_status note_parts(struct graft_fit_job *job, struct graft_fit_learning *learning)
 {
     struct graft_fit_stage *const stage = &job->options.stages[job->position.stage];
-    const int64_t batch = session->model->batch;
-    const int64_t rows = graft_trainer_micro_batch(session->trainer);
+    const int64_t batch = learning->model->batch;
+    const int64_t rows = graft_trainer_micro_batch(learning->trainer);
     const int64_t noted = stage->micro_batch;
     const int64_t before = stage->micro_batch > 0 ? stage->micro_batch : batch;
-    job->plan = graft_trainer_plan(session->trainer);
-    job->validation = session->validates ? session->evaluator.plan : NULL;
+    job->plan = graft_trainer_plan(learning->trainer);
+    job->validation = learning->validates ? learning->evaluator.plan : NULL;
     if (rows < before && job->resumed && job->position.number > 0)
         graft_log(job->context, GRAFT_LOG_REMARK,
                   "this stage was begun with %lld pictures at a time, for which there is no memory now: it "
@@ -219,14 +226,10 @@ static enum graft_status note_parts(struct graft_fit_job *job, struct session *s
     return graft_fit_check_saving(job);
 }
 
-static enum graft_status open_session(struct graft_fit_job *job, const struct graft_fit_stage *stage,
-                                      struct session *session)
+static enum graft_status open_parts(struct graft_fit_job *job, struct graft_fit_learning *learning)
 {
+    const struct graft_fit_stage *const stage = learning->stage;
     const int first = strcmp(stage->from, "all") == 0 ? 0 : graft_model_stage_find(job->whole, stage->from);
-    if (first < 0)
-        return graft_fail(job->context, GRAFT_ERROR_NOT_FOUND,
-                          "%s has no stage \"%s\"; `graft summary %s` lists them", job->card.network,
-                          stage->from, job->card.network);
     const char *const from = job->whole->stages[first].name;
     bool cached = first > 0 && !job->options.augment;
     float factors[64];
@@ -239,11 +242,12 @@ static enum graft_status open_session(struct graft_fit_job *job, const struct gr
     if (!cached)
         for (int s = 0; s < GRAFT_SPLIT_COUNT; s++)
             graft_features_close(job->context, &job->features[s]);
-    session->validates = graft_dataset_count(job->dataset, GRAFT_SPLIT_VAL) > 0;
-    if (status == GRAFT_OK && session->validates)
-        status = graft_fit_evaluator_open(job, GRAFT_SPLIT_VAL, &session->evaluator);
+    learning->validates = graft_dataset_count(job->dataset, GRAFT_SPLIT_VAL) > 0;
+    if (status == GRAFT_OK && learning->validates)
+        status = graft_fit_evaluator_open(job, GRAFT_SPLIT_VAL, &learning->evaluator);
     if (status == GRAFT_OK)
-        status = graft_fit_open_part(job, job->options.batch, cached ? from : NULL, true, from, &session->model);
+        status = graft_fit_open_part(job, job->options.batch, cached ? from : NULL, true, from,
+                                     &learning->model);
     if (status != GRAFT_OK)
         return status;
     struct graft_trainer_options options = {.optimizer = job->optimizer,
@@ -262,40 +266,45 @@ static enum graft_status open_session(struct graft_fit_job *job, const struct gr
     }
     const int64_t rows = cached ? job->features[GRAFT_SPLIT_TRAIN].count
                                 : graft_dataset_count(job->dataset, GRAFT_SPLIT_TRAIN);
-    status = graft_trainer_open(job->device, session->model, job->variables, &options, &session->trainer);
+    status = graft_trainer_open(job->device, learning->model, job->variables, &options, &learning->trainer);
     if (status == GRAFT_OK && rows % job->options.batch != 0)
-        status = graft_trainer_prepare(session->trainer, rows % job->options.batch);
+        status = graft_trainer_prepare(learning->trainer, rows % job->options.batch);
     if (status == GRAFT_OK)
-        status = note_parts(job, session);
+        status = note_parts(job, learning);
     if (status == GRAFT_OK && job->position.number == 0)
         status = reset_optimizer(job);
     if (status == GRAFT_OK)
         status = cached ? graft_fit_source_open_features(job, &job->features[GRAFT_SPLIT_TRAIN],
-                                                         job->options.batch, true, &session->source)
+                                                         job->options.batch, true, &learning->source)
                         : graft_fit_source_open_pictures(job, GRAFT_SPLIT_TRAIN, job->options.batch, true,
-                                                         &session->source);
+                                                         &learning->source);
     return status;
 }
 
-enum graft_status graft_fit_run_stage(struct graft_fit_job *job, const struct graft_fit_stage *stage)
+enum graft_status graft_fit_learning_open(struct graft_fit_job *job, struct graft_fit_learning *learning)
 {
-    struct session session = {.stage = stage, .source = {.context = job->context}};
+    const int now = job->position.stage;
+    *learning =
+        (struct graft_fit_learning){.stage = &job->options.stages[now], .source = {.context = job->context}};
     for (int s = 0; s < job->options.stage_count; s++) {
-        session.epochs_before += s < job->position.stage ? job->options.stages[s].epochs : 0;
-        session.epochs_in_all += job->options.stages[s].epochs;
+        learning->epochs_before += s < now ? job->options.stages[s].epochs : 0;
+        learning->epochs_in_all += job->options.stages[s].epochs;
     }
-    enum graft_status status = open_session(job, stage, &session);
-    while (status == GRAFT_OK && job->position.epoch < stage->epochs) {
-        status = run_steps(job, &session);
-        if (status == GRAFT_OK)
-            status = end_epoch(job, &session);
-    }
+    const enum graft_status status = open_parts(job, learning);
+    if (status != GRAFT_OK)
+        graft_fit_learning_close(job, learning);
+    return status;
+}
+
+void graft_fit_learning_close(struct graft_fit_job *job, struct graft_fit_learning *learning)
+{
     job->plan = job->validation = NULL;
     job->lent = false;
-    if (session.evaluator.model)
-        graft_fit_evaluator_close(&session.evaluator);
-    graft_fit_source_close(&session.source);
-    graft_trainer_close(&session.trainer);
-    graft_model_close(&session.model);
-    return status;
+    if (learning->evaluator.model)
+        graft_fit_evaluator_close(&learning->evaluator);
+    if (learning->source.context)
+        graft_fit_source_close(&learning->source);
+    graft_trainer_close(&learning->trainer);
+    graft_model_close(&learning->model);
+    *learning = (struct graft_fit_learning){.stage = NULL};
 }
