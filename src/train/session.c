@@ -240,6 +240,8 @@ static enum graft_status evaluate_best(struct graft_fit_job *job, struct graft_f
     if (status == GRAFT_OK)
         status = graft_fit_evaluate(job, result->evaluated, &result->evaluation);
     if (status == GRAFT_OK)
+        status = graft_fit_check_outputs(job, result->evaluated, result->evaluation.loss);
+    if (status == GRAFT_OK)
         status =
             graft_run_write_evaluation(job->run, &result->evaluation, graft_split_name(result->evaluated));
     if (status == GRAFT_OK && test)
