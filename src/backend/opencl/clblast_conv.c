@@ -3,13 +3,6 @@
 #include "backend/opencl/clblast.h"
 #include "backend/opencl/conv.h"
 
-static struct graft_conv conv_of(const struct graft_call *call)
-{
-    return call->op == GRAFT_OP_CONV2D              ? graft_conv_forward(call)
-           : call->op == GRAFT_OP_CONV2D_GRAD_INPUT ? graft_conv_grad_input(call)
-                                                    : graft_conv_grad_weight(call);
-}
-
 /* y = x wᵀ, dx = dy w, dw = dyᵀ x */
 static struct graft_product_sizes sizes_of(const struct graft_call *call, const struct graft_conv *conv)
 {
@@ -35,7 +28,7 @@ static struct graft_product_sizes sizes_of(const struct graft_call *call, const 
 const char *graft_clblast_conv_check(const struct graft_opencl_device *device, const struct graft_call *call,
                                      struct graft_variant_info *info)
 {
-    const struct graft_conv conv = conv_of(call);
+    const struct graft_conv conv = graft_conv_of(call);
     const char *const reason = graft_conv_limits(&conv);
     info->spare = true;
     if (reason != NULL)
@@ -51,7 +44,7 @@ enum graft_status graft_clblast_conv_run(struct graft_opencl_device *device,
                                          const struct graft_tensor *out, struct graft_tensor workspace)
 {
     const struct graft_call *const call = &kernel->call;
-    const struct graft_conv conv = conv_of(call);
+    const struct graft_conv conv = graft_conv_of(call);
     const struct graft_product_sizes sizes = sizes_of(call, &conv);
     struct graft_products operands = {.a = in[0],
                                       .b = in[1],

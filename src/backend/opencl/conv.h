@@ -57,6 +57,14 @@ static inline struct graft_conv graft_conv_grad_weight(const struct graft_call *
     return graft_conv_make(call, &call->in[0].shape, &call->out[0].shape, &call->in[1].shape);
 }
 
+/* Of any of the three. */
+static inline struct graft_conv graft_conv_of(const struct graft_call *call)
+{
+    return call->op == GRAFT_OP_CONV2D              ? graft_conv_forward(call)
+           : call->op == GRAFT_OP_CONV2D_GRAD_INPUT ? graft_conv_grad_input(call)
+                                                    : graft_conv_grad_weight(call);
+}
+
 /* Pixels of y are those of x: one matrix product over the whole batch. */
 static inline bool graft_conv_is_dense(const struct graft_conv *conv)
 {

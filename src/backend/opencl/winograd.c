@@ -190,8 +190,7 @@ static const char *check(const struct graft_opencl_device *device, const struct 
                          struct graft_variant_info *info)
 {
     const struct graft_shape *const w = &call->in[W].shape;
-    const struct graft_conv conv =
-        call->op == GRAFT_OP_CONV2D_GRAD_INPUT ? graft_conv_grad_input(call) : graft_conv_forward(call);
+    const struct graft_conv conv = graft_conv_of(call);
     const char *reason = graft_winograd_refusal(call);
     if (reason == NULL)
         reason = graft_conv_limits(&conv);
