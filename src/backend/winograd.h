@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Which convolutions Winograd's F(4×4, 3×3) takes, in whatever backend. */
+/* Which convolutions Winograd's F(4×4, 3×3) takes, in whatever backend, and the sizes of its parts on
+ * processors. */
 #ifndef GRAFT_SRC_BACKEND_WINOGRAD_H
 #define GRAFT_SRC_BACKEND_WINOGRAD_H
 
@@ -8,6 +9,38 @@
 
 #define GRAFT_WINOGRAD_FEWEST_CHANNELS 16
 #define GRAFT_WINOGRAD_SAVING 4 /* 36 products for 4 × 4 pixels instead of 144 */
+
+/*
+ * Measured on processors with 1 MiB of second-level cache; cpu and OpenCL's CPU family agree on them. Fused:
+ * a block of tiles goes through all stages in the scratch memory of a thread, three quarters of that cache;
+ * filters of a point, which all threads share, have room beside it. A row is that of a register tile.
+ */
+#define GRAFT_WINOGRAD_FUSED_FLOATS (192 * 1024)
+#define GRAFT_WINOGRAD_FUSED_FILTER_FLOATS (160 * 160)
+#define GRAFT_WINOGRAD_FUSED_LEAST_ROWS 3
+#define GRAFT_WINOGRAD_FUSED_MOST_ROWS 8
+/* In phases: rows that a product should see at least. */
+#define GRAFT_WINOGRAD_PHASE_LEAST_ROWS 10
+/* Below these large filters are not worth their loading, or their transformation in each run. */
+#define GRAFT_WINOGRAD_FEWEST_TILES 14
+#define GRAFT_WINOGRAD_FEWEST_TILES_UNPREPARED 56
+/* The gradient to the filters. Fused: floats of the sums of a part at most, and of its transformed tiles;
+ * tiles of a block at least; parts at most. In phases: below these tiles the transforms back are more work
+ * than what is saved. */
+#define GRAFT_WINOGRAD_SUM_FLOATS (192 * 1024)
+#define GRAFT_WINOGRAD_SUM_TILE_FLOATS (160 * 1024)
+#define GRAFT_WINOGRAD_SUM_LEAST_TILES 16
+#define GRAFT_WINOGRAD_SUM_MOST_PARTS 16
+#define GRAFT_WINOGRAD_SUM_FEWEST_TILES 28
+
+/* NULL, or why so few tiles gain nothing; w: the filters' shape. */
+static inline const char *graft_winograd_too_few(const struct graft_shape *w, int64_t tiles, bool prepared)
+{
+    return w->dim[0] * w->dim[3] > GRAFT_WINOGRAD_FUSED_FILTER_FLOATS &&
+                   tiles < (prepared ? GRAFT_WINOGRAD_FEWEST_TILES : GRAFT_WINOGRAD_FEWEST_TILES_UNPREPARED)
+               ? "for so few tiles its filters, four times as large, take longer to load than they save"
+               : NULL;
+}
 
 /* NULL if conv2d, conv2d_grad_input or conv2d_grad_weight can and may gain, else the reason why not. */
 static inline const char *graft_winograd_refusal(const struct graft_call *call)

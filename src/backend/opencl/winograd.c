@@ -9,20 +9,11 @@
 
 #define TILE GRAFT_WINOGRAD_TILE
 #define POINTS GRAFT_WINOGRAD_POINTS
-/* Fused: floats of a work-item's scratch memory, three quarters of a second-level cache; of the filters of a
- * point, which all work-items share; most rows of tiles; rows that each compute unit should have. */
-#define FUSED_FLOATS (192 * 1024)
-#define FUSED_FILTER_FLOATS (160 * 160)
-#define FUSED_ROWS 8
-#define FUSED_LEAST_ROWS 4
-#define REST_PARTS 3 /* ROWS / REST_ROWS of cl/gemm_tile.h */
-/* In phases: rows of tiles that a product should see at least, and tiles that it should see at most. */
-#define LEAST_ROWS 10
+#define FUSED_UNIT_ROWS 4 /* rows that each compute unit should have */
+#define REST_PARTS 3      /* ROWS / REST_ROWS of cl/gemm_tile.h */
+/* In phases: tiles that a product should see at most. */
 #define MOST_TILES 448
 #define MOST_TILES_LOCAL 8192
-/* Below these large filters are not worth their loading, or their transformation in each run. */
-#define FEWEST_TILES 14
-#define FEWEST_TILES_UNPREPARED 56
 /* Rows of this many floats begin in few sets of the caches. */
 #define BAD_PITCH 512
 #define GROUP 64         /* work-items of a group on GPUs */
@@ -160,14 +151,16 @@ static struct plan make_plan(const struct graft_opencl_device *device, const str
     n->out_pitch = graft_winograd_pitch(n->filters, vector);
 
     const int64_t per_tile = graft_max_i64(POINTS * ((int64_t)n->in_pitch + n->out_pitch), 1);
-    const int64_t cached = graft_min_i64(graft_max_i64(FUSED_FLOATS / per_tile, 3 * rows), FUSED_ROWS * rows);
-    plan.fused = !local && (int64_t)n->channels * n->filters <= FUSED_FILTER_FLOATS &&
-                 plan.tiles >= FUSED_LEAST_ROWS * rows * units;
+    const int64_t cached = graft_min_i64(
+        graft_max_i64(GRAFT_WINOGRAD_FUSED_FLOATS / per_tile, GRAFT_WINOGRAD_FUSED_LEAST_ROWS * rows),
+        GRAFT_WINOGRAD_FUSED_MOST_ROWS * rows);
+    plan.fused = !local && (int64_t)n->channels * n->filters <= GRAFT_WINOGRAD_FUSED_FILTER_FLOATS &&
+                 plan.tiles >= FUSED_UNIT_ROWS * rows * units;
     if (plan.fused) {
         plan.block = fused_block(plan.tiles, units, cached, rows / REST_PARTS);
     } else {
         const int64_t most = graft_max_i64((int64_t)(device->traits.scratch_bytes / sizeof(float)) / per_tile,
-                                           LEAST_ROWS * rows);
+                                           GRAFT_WINOGRAD_PHASE_LEAST_ROWS * rows);
         plan.block = graft_winograd_block(plan.tiles, rows,
                                           graft_min_i64(most, local ? MOST_TILES_LOCAL : MOST_TILES));
     }
@@ -189,7 +182,6 @@ static struct plan make_plan(const struct graft_opencl_device *device, const str
 static const char *check(const struct graft_opencl_device *device, const struct graft_call *call, bool local,
                          struct graft_variant_info *info)
 {
-    const struct graft_shape *const w = &call->in[W].shape;
     const struct graft_conv conv = graft_conv_of(call);
     const char *reason = graft_winograd_refusal(call);
     if (reason == NULL)
@@ -197,9 +189,9 @@ static const char *check(const struct graft_opencl_device *device, const struct 
     if (reason != NULL)
         return reason;
     const struct plan plan = make_plan(device, call, local);
-    if (w->dim[0] * w->dim[3] > FUSED_FILTER_FLOATS &&
-        plan.tiles < (plan.prepared ? FEWEST_TILES : FEWEST_TILES_UNPREPARED))
-        return "for so few tiles its filters, four times as large, take longer to load than they save";
+    reason = graft_winograd_too_few(&call->in[W].shape, plan.tiles, plan.prepared);
+    if (reason != NULL)
+        return reason;
     if (plan.filter_floats > INT32_MAX)
         return "its filters would have 2^31 elements or more";
     info->prepared_bytes = plan.prepared ? plan.packed_bytes : 0;

@@ -11,13 +11,6 @@
 #include "base/size.h"
 
 #define POINTS GRAFT_WINOGRAD_POINTS
-/* Fused: floats of the sums, at most, and of transformed tiles; parts. */
-#define SUM_FLOATS (192 * 1024)
-#define TILE_FLOATS (160 * 1024)
-#define LEAST_TILES 16
-#define MOST_PARTS 16
-/* In phases: below these tiles the transforms back are more work than what is saved. */
-#define FEWEST_TILES 28
 
 enum { X, DY };
 enum { WEIGHTS, FUSED, INPUT = FUSED, GRADIENT, PRODUCT };
@@ -69,14 +62,16 @@ static struct plan make_plan(const struct graft_opencl_device *device, const str
     const int64_t per_tile = graft_max_i64(POINTS * ((int64_t)n->in_pitch + n->out_pitch), 1);
     const int64_t per_filter = graft_max_i64(POINTS * (int64_t)plan.pitch, 1);
     const int64_t room = (int64_t)(device->traits.scratch_bytes / sizeof(float));
-    plan.fused = !local && per_filter * n->filters <= SUM_FLOATS;
-    const int64_t most = graft_max_i64((plan.fused ? TILE_FLOATS : room) / per_tile, LEAST_TILES);
+    plan.fused = !local && per_filter * n->filters <= GRAFT_WINOGRAD_SUM_FLOATS;
+    const int64_t most = graft_max_i64((plan.fused ? GRAFT_WINOGRAD_SUM_TILE_FLOATS : room) / per_tile,
+                                       GRAFT_WINOGRAD_SUM_LEAST_TILES);
     plan.block = graft_winograd_block(plan.tiles, 1, most);
     plan.blocks = graft_max_i64(graft_ceil_div(plan.tiles, plan.block), 1);
     plan.parts = plan.part_blocks = 1;
     plan.rows = n->filters;
     if (plan.fused) {
-        plan.part_blocks = graft_ceil_div(plan.blocks, graft_min_i64(MOST_PARTS, plan.blocks));
+        plan.part_blocks =
+            graft_ceil_div(plan.blocks, graft_min_i64(GRAFT_WINOGRAD_SUM_MOST_PARTS, plan.blocks));
         plan.parts = graft_ceil_div(plan.blocks, plan.part_blocks);
         plan.rows = graft_ceil_div(n->filters, step) * step;
     } else if (plan.blocks ==
@@ -109,7 +104,7 @@ static const char *check(const struct graft_opencl_device *device, const struct 
     if (reason != NULL)
         return reason;
     const struct plan plan = make_plan(device, call, local);
-    if (plan.tiles < (plan.fused ? 1 : FEWEST_TILES))
+    if (plan.tiles < (plan.fused ? 1 : GRAFT_WINOGRAD_SUM_FEWEST_TILES))
         return "for so few tiles the transforms back take longer than they save";
     if (plan.sums_bytes / sizeof(float) > INT32_MAX)
         return "its sums would have 2^31 elements or more";

@@ -13,13 +13,8 @@
 #include "backend/cpu/fast/gemm.h"
 #include "backend/winograd.h"
 
-#define FUSED_FLOATS (192 * 1024)
-#define FUSED_FILTER_FLOATS (160 * 160)
 #define BATCH_FLOATS (6 * 1024 * 1024)
 #define MOST_TILES (32 * FAST_ROWS)
-/* Below these large filters are not worth their loading, or their transformation in each run. */
-#define FEWEST_TILES 14
-#define FEWEST_TILES_UNPREPARED 56
 
 struct plan {
     struct fast_winograd w;
@@ -75,11 +70,14 @@ static void make_plan(struct plan *plan, const struct graft_cpu_device *device, 
     plan->packed_floats = (uint64_t)(WINOGRAD_POINTS * FAST(packed_floats)(w->c, w->o));
 
     const int64_t per_tile = WINOGRAD_POINTS * (plan->c_pitch + plan->o_pitch);
-    plan->block = graft_max_i64(FUSED_FLOATS / per_tile / FAST_ROWS, 3) * FAST_ROWS;
-    plan->block = graft_min_i64(plan->block, 8 * FAST_ROWS);
-    plan->fused = w->c * w->o <= FUSED_FILTER_FLOATS && plan->tiles >= 2 * threads * plan->block;
+    const int64_t rows =
+        graft_max_i64(GRAFT_WINOGRAD_FUSED_FLOATS / per_tile / FAST_ROWS, GRAFT_WINOGRAD_FUSED_LEAST_ROWS);
+    plan->block = graft_min_i64(rows, GRAFT_WINOGRAD_FUSED_MOST_ROWS) * FAST_ROWS;
+    plan->fused =
+        w->c * w->o <= GRAFT_WINOGRAD_FUSED_FILTER_FLOATS && plan->tiles >= 2 * threads * plan->block;
     if (!plan->fused) {
-        const int64_t most = graft_max_i64(BATCH_FLOATS / per_tile, 10 * FAST_ROWS);
+        const int64_t most =
+            graft_max_i64(BATCH_FLOATS / per_tile, GRAFT_WINOGRAD_PHASE_LEAST_ROWS * FAST_ROWS);
         plan->block = fast_block(plan->tiles, FAST_ROWS, graft_min_i64(most, MOST_TILES), 1);
     }
     plan->columns =
@@ -106,7 +104,6 @@ static void make_plan(struct plan *plan, const struct graft_cpu_device *device, 
 static const char *check(const struct graft_cpu_device *device, const struct graft_call *call,
                          struct graft_variant_info *info)
 {
-    const struct graft_shape *const w = &call->in[1].shape;
     const char *reason = fast_need_f32(call);
     if (!reason)
         reason = graft_winograd_refusal(call);
@@ -114,9 +111,9 @@ static const char *check(const struct graft_cpu_device *device, const struct gra
         return reason;
     struct plan plan;
     make_plan(&plan, device, call);
-    if (w->dim[0] * w->dim[3] > FUSED_FILTER_FLOATS &&
-        plan.tiles < (plan.prepared ? FEWEST_TILES : FEWEST_TILES_UNPREPARED))
-        return "for so few tiles its filters, four times as large, take longer to load than they save";
+    reason = graft_winograd_too_few(&call->in[1].shape, plan.tiles, plan.prepared);
+    if (reason)
+        return reason;
     info->saving = GRAFT_WINOGRAD_SAVING;
     info->workspace_bytes = plan.workspace_bytes;
     /* The filters are packed through a scratch that prepare has no workspace for: it lies behind them. */

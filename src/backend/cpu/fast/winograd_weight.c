@@ -19,14 +19,10 @@
 #include "backend/cpu/fast/gemm.h"
 #include "backend/winograd.h"
 
-#define SPLIT_SUM_FLOATS (192 * 1024) /* the sums of a split, at most */
-#define SPLIT_TILE_FLOATS (160 * 1024)
-#define MOST_SPLITS 16
 #define BATCH_FLOATS (6 * 1024 * 1024)
 #define MOST_ITEM_COLUMNS 64 /* in phases: an item's sums fit into the second-level cache */
 #define MOST_ITEM_ROWS 64
 #define PHASE_TILES 4 /* of an item that transforms */
-#define FEWEST_TILES 28
 
 struct plan {
     struct fast_winograd w;
@@ -81,11 +77,13 @@ static void choose_sums(struct plan *plan)
         (int64_t)(WINOGRAD_POINTS * (graft_round_up((uint64_t)plan->rows, FAST_COLUMNS) +
                                      graft_round_up((uint64_t)plan->columns, FAST_COLUMNS)));
     const int64_t sums = WINOGRAD_POINTS * plan->rows * plan->columns;
-    plan->by_splits = sums <= SPLIT_SUM_FLOATS;
-    const int64_t most = graft_max_i64((plan->by_splits ? SPLIT_TILE_FLOATS : BATCH_FLOATS) / per_tile, 16);
+    plan->by_splits = sums <= GRAFT_WINOGRAD_SUM_FLOATS;
+    const int64_t most =
+        graft_max_i64((plan->by_splits ? GRAFT_WINOGRAD_SUM_TILE_FLOATS : BATCH_FLOATS) / per_tile,
+                      GRAFT_WINOGRAD_SUM_LEAST_TILES);
     plan->block = fast_block(plan->tiles, 1, most, 1);
     plan->blocks = graft_ceil_div(plan->tiles, plan->block);
-    plan->splits = plan->by_splits ? graft_min_i64(MOST_SPLITS, plan->blocks) : 1;
+    plan->splits = plan->by_splits ? graft_min_i64(GRAFT_WINOGRAD_SUM_MOST_PARTS, plan->blocks) : 1;
     plan->split_blocks = graft_ceil_div(plan->blocks, plan->splits);
     plan->splits = graft_ceil_div(plan->blocks, plan->split_blocks);
 }
@@ -141,7 +139,7 @@ static const char *check(const struct graft_cpu_device *device, const struct gra
         return reason;
     struct plan plan;
     make_plan(&plan, device, call);
-    if (!plan.by_splits && plan.tiles < FEWEST_TILES)
+    if (!plan.by_splits && plan.tiles < GRAFT_WINOGRAD_SUM_FEWEST_TILES)
         return "for so few tiles the transforms back take longer than they save";
     info->saving = GRAFT_WINOGRAD_SAVING;
     info->workspace_bytes = plan.workspace_bytes;
