@@ -10,6 +10,7 @@
 #include "graft/graph.h"
 #include "graft/io.h"
 #include "graft/model.h"
+#include "graft/onnx.h"
 #include "graft/op.h"
 #include "graft/run.h"
 #include "graft/tensor.h"

@@ -47,6 +47,17 @@ GRAFT_API const struct graft_model_info *graft_model_at(int index);
 GRAFT_API GRAFT_MUST_CHECK enum graft_status graft_model_find(struct graft_context *context, const char *name,
                                                               const struct graft_model_info **info);
 
+/*
+ * A network as a value: what it expects, and how it is built. models.def is one source of them, an ONNX file another.
+ * It must outlive the models that are opened of it.
+ */
+struct graft_network;
+
+/* One of the list; never to be closed. GRAFT_ERROR_NOT_FOUND proposes the nearest name. */
+GRAFT_API GRAFT_MUST_CHECK enum graft_status graft_network_find(struct graft_context *context, const char *name,
+                                                                const struct graft_network **network);
+GRAFT_API const struct graft_model_info *graft_network_info(const struct graft_network *network);
+
 enum graft_model_part {
     GRAFT_MODEL_WHOLE = 0,
     GRAFT_MODEL_BASE = 1,   /* "no top": up to the last feature map, then `pool` */
@@ -127,7 +138,8 @@ struct graft_model_layer {
 
 /* Read only. Ids are -1 where the part that was built has none. */
 struct graft_model {
-    const struct graft_model_info *info;
+    const struct graft_network *network;
+    const struct graft_model_info *info; /* the network's */
     struct graft_graph *graph; /* the model's; nodes may be added (losses, gradients, updates) */
     int64_t batch, height, width, classes;
     int input; /* [n, h, w, channels], "input"; FROM: "features" */
@@ -156,6 +168,11 @@ struct graft_model {
 GRAFT_API GRAFT_MUST_CHECK enum graft_status graft_model_open(struct graft_context *context, const char *name,
                                                               const struct graft_model_options *options,
                                                               struct graft_model **model);
+/* The same of a network that is there already. */
+GRAFT_API GRAFT_MUST_CHECK enum graft_status graft_model_open_network(struct graft_context *context,
+                                                                      const struct graft_network *network,
+                                                                      const struct graft_model_options *options,
+                                                                      struct graft_model **model);
 /* The same network once more, opened as `model` was, for another batch. */
 GRAFT_API GRAFT_MUST_CHECK enum graft_status graft_model_reopen(const struct graft_model *model,
                                                                 int64_t batch, struct graft_model **other);

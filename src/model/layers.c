@@ -350,3 +350,29 @@ int graft_layer_concat(struct graft_layers *b, const int *values, int count, con
     begin(b, name, text);
     return end(b, graft_concat(b->graph, values, count, 3), text, 0, "concat");
 }
+
+/* ---- for builders with layers of their own */
+
+void graft_layers_begin(struct graft_layers *b, const char *name)
+{
+    graft_graph_layer(b->graph, name);
+    b->first_parameter = b->model->parameter_count;
+}
+
+int graft_layers_parameter(struct graft_layers *b, const char *name, struct graft_shape shape, bool state,
+                           struct graft_model_parameter **result)
+{
+    struct graft_model_parameter *made = NULL;
+    const int value = parameter(b, name, "", shape, state, 0.0f, &made);
+    if (value >= 0 && !state)
+        set_start(made, shape.rank > 1 ? GRAFT_INIT_HE_NORMAL_OUT : GRAFT_INIT_SMALL_NORMAL, 1.0,
+                  (double)graft_shape_count(&shape) / (double)shape.dim[shape.rank - 1]);
+    if (result)
+        *result = made;
+    return value;
+}
+
+int graft_layers_end(struct graft_layers *b, int value, const char *name, int64_t multiply_adds, const char *op)
+{
+    return end(b, value, name, multiply_adds, "%s", op);
+}

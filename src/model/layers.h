@@ -32,6 +32,7 @@ struct graft_zoo_config {
     bool bottleneck; /* resnet */
     bool batch_norm; /* vgg */
     bool tensorflow; /* efficientnet_lite: padding and epsilon of the published weights */
+    const void *user; /* a file's network: what was read of it */
 };
 
 struct graft_layers {
@@ -45,6 +46,7 @@ struct graft_layers {
     /* The rest is layers.c's. */
     char scope[GRAFT_MODEL_NAME_SIZE];
     bool failed;    /* memory was not enough for a stage, layer or parameter */
+    enum graft_status status; /* of a builder that fails by itself, its message recorded */
     bool trainable; /* the current stage */
     bool found_cut, found_train_from;
     const struct graft_shape *cut_shape; /* FROM: shape of the input */
@@ -70,6 +72,13 @@ int graft_layers_base(struct graft_layers *b, int x);
 /* Names of the following layers begin with this and a dot ("" for none); a layer named "" gets just this
  * name. */
 void graft_layers_scope(struct graft_layers *b, const char *format, ...) GRAFT_PRINTF(2, 3);
+
+/* For builders with layers of their own: a layer of that name begins; a parameter (or, `state`, a running statistic) of
+ * a full name, whose source_shape and layout the caller may set; the layer is noted and its value returned. */
+void graft_layers_begin(struct graft_layers *b, const char *name);
+int graft_layers_parameter(struct graft_layers *b, const char *name, struct graft_shape shape, bool state,
+                           struct graft_model_parameter **parameter);
+int graft_layers_end(struct graft_layers *b, int value, const char *name, int64_t multiply_adds, const char *op);
 
 /* Zero means 1 for kernel, stride and groups, 0 for pad. `channels`: of the output. */
 struct graft_conv {

@@ -69,15 +69,16 @@ static enum graft_status keep_options(struct graft_context *context, struct graf
 }
 
 /* `cut_shape`: what enters a part that begins at a cut; NULL for the others. */
-static enum graft_status build(struct graft_context *context, const struct graft_zoo_entry *entry,
+static enum graft_status build(struct graft_context *context, const struct graft_network *network,
                                const struct graft_model_options *options, const struct graft_shape *cut_shape,
                                struct graft_model **result)
 {
-    const struct graft_model_info *const info = &entry->info;
+    const struct graft_model_info *const info = &network->info;
     struct graft_model *model = graft_allocate(context, 1, sizeof *model);
     if (!model)
         return GRAFT_ERROR_MEMORY;
-    *model = (struct graft_model){.info = info,
+    *model = (struct graft_model){.network = network,
+                                  .info = info,
                                   .input = -1,
                                   .step = -1,
                                   .map = -1,
@@ -103,7 +104,7 @@ static enum graft_status build(struct graft_context *context, const struct graft
     status = keep_options(context, model, options);
     if (status)
         goto fail;
-    status = graft_layers_finish(&b, entry->build(&b, graft_layers_input(&b), &entry->config));
+    status = graft_layers_finish(&b, network->build(&b, graft_layers_input(&b), &network->config));
     if (status == GRAFT_ERROR_SHAPE)
         (void)graft_fail_prefix(context, status, "%s with input %lldx%lld (its usual input is %dx%d)",
                                 info->name, (long long)model->height, (long long)model->width,
@@ -120,17 +121,15 @@ fail:
     return status;
 }
 
-enum graft_status graft_model_open(struct graft_context *context, const char *name,
-                                   const struct graft_model_options *options, struct graft_model **model)
+enum graft_status graft_model_open_network(struct graft_context *context, const struct graft_network *network,
+                                           const struct graft_model_options *options, struct graft_model **model)
 {
     static const struct graft_model_options usual = {0};
-    const struct graft_zoo_entry *entry = NULL;
     *model = NULL;
-    enum graft_status status = graft_zoo_find(context, name, &entry);
     if (!options)
         options = &usual;
-    if (status || options->part != GRAFT_MODEL_FROM)
-        return status ? status : build(context, entry, options, NULL, model);
+    if (options->part != GRAFT_MODEL_FROM)
+        return build(context, network, options, NULL, model);
 
     /* What enters the cut is known after the stages before it were built. */
     struct graft_model_options before = *options;
@@ -138,13 +137,22 @@ enum graft_status graft_model_open(struct graft_context *context, const char *na
     before.train_from = NULL;
     before.training = false;
     struct graft_model *trunk = NULL;
-    status = build(context, entry, &before, NULL, &trunk);
+    enum graft_status status = build(context, network, &before, NULL, &trunk);
     if (status)
         return status;
     const struct graft_shape shape = graft_graph_desc(trunk->graph, trunk->features)->shape;
-    status = build(context, entry, options, &shape, model);
+    status = build(context, network, options, &shape, model);
     graft_model_close(&trunk);
     return status;
+}
+
+enum graft_status graft_model_open(struct graft_context *context, const char *name,
+                                   const struct graft_model_options *options, struct graft_model **model)
+{
+    const struct graft_network *network = NULL;
+    *model = NULL;
+    const enum graft_status status = graft_network_find(context, name, &network);
+    return status ? status : graft_model_open_network(context, network, options, model);
 }
 
 enum graft_status graft_model_reopen(const struct graft_model *model, int64_t batch,
@@ -152,7 +160,7 @@ enum graft_status graft_model_reopen(const struct graft_model *model, int64_t ba
 {
     struct graft_model_options options = *model->options;
     options.batch = batch;
-    return graft_model_open(graft_graph_context(model->graph), model->info->name, &options, other);
+    return graft_model_open_network(graft_graph_context(model->graph), model->network, &options, other);
 }
 
 void graft_model_close(struct graft_model **address)

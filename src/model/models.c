@@ -59,7 +59,7 @@
                    .mean = {0.485f, 0.456f, 0.406f}, \
                    .std = {0.229f, 0.224f, 0.225f}}
 
-static const struct graft_zoo_entry entries[] = {
+static const struct graft_network entries[] = {
 #define GRAFT_MODEL(model, model_family, facts, origin, ...)                     \
     {.info = {.name = #model, .family = #model_family, .source = origin, facts}, \
      .build = graft_zoo_##model_family,                                          \
@@ -80,15 +80,15 @@ const struct graft_model_info *graft_model_at(int index)
     return index >= 0 && index < ENTRY_COUNT ? &entries[index].info : NULL;
 }
 
-enum graft_status graft_zoo_find(struct graft_context *context, const char *name,
-                                 const struct graft_zoo_entry **entry)
+enum graft_status graft_network_find(struct graft_context *context, const char *name,
+                                     const struct graft_network **network)
 {
     const char *names[ENTRY_COUNT];
-    *entry = NULL;
+    *network = NULL;
     for (int i = 0; i < ENTRY_COUNT; ++i) {
         names[i] = entries[i].info.name;
         if (name && strcmp(name, names[i]) == 0) {
-            *entry = &entries[i];
+            *network = &entries[i];
             return GRAFT_OK;
         }
     }
@@ -104,8 +104,13 @@ enum graft_status graft_zoo_find(struct graft_context *context, const char *name
 enum graft_status graft_model_find(struct graft_context *context, const char *name,
                                    const struct graft_model_info **info)
 {
-    const struct graft_zoo_entry *entry = NULL;
-    const enum graft_status status = graft_zoo_find(context, name, &entry);
-    *info = entry ? &entry->info : NULL;
+    const struct graft_network *network = NULL;
+    const enum graft_status status = graft_network_find(context, name, &network);
+    *info = network ? &network->info : NULL;
     return status;
+}
+
+const struct graft_model_info *graft_network_info(const struct graft_network *network)
+{
+    return &network->info;
 }

@@ -112,7 +112,9 @@ enum graft_status graft_layers_finish(struct graft_layers *b, int logits)
     const struct graft_model_options *const options = b->options;
     end_stage(model, logits);
     model->logits = logits;
-    const enum graft_status status = b->failed ? GRAFT_ERROR_MEMORY : graft_graph_status(b->graph);
+    const enum graft_status status = b->status   ? b->status
+                                     : b->failed ? GRAFT_ERROR_MEMORY
+                                                 : graft_graph_status(b->graph);
     if (status)
         return status;
     const bool cuts = options->part == GRAFT_MODEL_BEFORE || options->part == GRAFT_MODEL_FROM;

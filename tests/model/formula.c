@@ -76,6 +76,23 @@ void test_formula_keras(const char *path, const struct graft_shape *shape, float
         data[i] = (float)(base + scale * u(h, (uint64_t)i));
 }
 
+void test_formula_onnx(const char *name, const struct graft_shape *shape, float *data)
+{
+    const uint64_t h = hash(name);
+    const int64_t count = graft_shape_count(shape);
+    double base = 0.0, scale = 0.1;
+    if (ends(name, "running_var")) {
+        base = 1.0;
+        scale = 0.5;
+    } else if (shape->rank >= 2 && count > 1) {
+        scale = sqrt(6.0 / (double)(count / shape->dim[0]));
+    } else if (ends(name, "weight") || ends(name, "gamma")) {
+        base = 1.0;
+    }
+    for (int64_t i = 0; i < count; ++i)
+        data[i] = (float)(base + scale * u(h, (uint64_t)i));
+}
+
 void test_formula_input(int size, float *data)
 {
     const uint64_t blocks = hash("input.blocks"), noise = hash("input.noise");

@@ -15,6 +15,9 @@ void test_formula_tensor(const char *network, const char *tensor, const struct g
 /* The same for a weight of a Keras network, by its path there ("conv1/kernel") and in its layout. */
 void test_formula_keras(const char *path, const struct graft_shape *shape, float *data);
 
+/* The same for a weight of an ONNX file. */
+void test_formula_onnx(const char *name, const struct graft_shape *shape, float *data);
+
 /* The input of batch 2, [2, size, size, 3]: in our layout. */
 void test_formula_input(int size, float *data);
 

@@ -50,13 +50,13 @@ static int mean(struct graft_graph *graph, int x)
                                                 .axes = (1u << desc.shape.rank) - 1};
     const double factor = 1 / (double)graft_shape_count(&desc.shape);
     const struct graft_shape one = graft_shape_of(0);
-    return graft_mul(graph, graft_reduce(graph, x, &sum), graft_graph_constant(graph, "", &one, &factor));
+    return graft_mul(graph, graft_reduce(graph, x, &sum), graft_graph_constant(graph, "factor", &one, &factor));
 }
 
 static int scale(struct graft_graph *graph, int x, double factor)
 {
     const struct graft_shape one = graft_shape_of(0);
-    return graft_mul(graph, x, graft_graph_constant(graph, "", &one, &factor));
+    return graft_mul(graph, x, graft_graph_constant(graph, "factor", &one, &factor));
 }
 
 static int constant_of(struct graft_graph *graph, const char *name, struct graft_shape shape,

@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * ONNX files: what is read of them, and the import of their graph as a network. Reading makes lists of nodes,
+ * values and tensors; the import walks the nodes whenever a model is opened and emits layers. What does not
+ * depend on the picture (shapes, masks, positions) is computed on the way, on the host.
+ */
+#ifndef GRAFT_SRC_IO_ONNX_H
+#define GRAFT_SRC_IO_ONNX_H
+
+#include "graft/onnx.h"
+#include "io/protobuf.h"
+#include "model/models.h"
+
+/* Bytes within the file. */
+struct graft_onnx_text {
+    const char *data;
+    size_t length;
+};
+bool graft_onnx_is(struct graft_onnx_text text, const char *other);
+
+enum graft_onnx_kind { GRAFT_ONNX_REAL = 0, GRAFT_ONNX_INTEGER = 1, GRAFT_ONNX_BOOL = 2 };
+
+/* A tensor on the host. */
+struct graft_onnx_tensor {
+    enum graft_onnx_kind kind;
+    struct graft_shape shape;
+    const char *name;   /* of a weight in the set: terminated; NULL for others */
+    const float *reals; /* a weight's; or */
+    double *numbers;    /* those of anything else */
+};
+
+struct graft_onnx_attribute {
+    struct graft_onnx_text name;
+    int type; /* AttributeProto.type: 1 f, 2 i, 3 s, 4 t, 6 floats, 7 ints */
+    float f;
+    int64_t i;
+    struct graft_onnx_text s;
+    struct graft_onnx_tensor *t;
+    double *list; /* of floats or ints */
+    int count;
+};
+
+struct graft_onnx_node {
+    struct graft_onnx_text name, op;
+    int *inputs, *outputs; /* values; -1: absent */
+    int input_count, output_count;
+    struct graft_onnx_attribute *attributes;
+    int attribute_count;
+};
+
+struct graft_onnx {
+    struct graft_context *context;
+    char *path;
+    int64_t opset;
+    struct graft_onnx_node *nodes;
+    int node_count, node_capacity;
+    struct graft_onnx_text *values;       /* names */
+    struct graft_onnx_tensor **constants; /* [value_count], of initializers; NULL for others */
+    int value_count, value_capacity;
+    int *slots, slot_count;         /* a hash table of the values' names: numbers + 1 */
+    int input, output;              /* values */
+    struct graft_shape input_shape; /* 0: any */
+    bool channels_last;             /* the input is [n, h, w, c] */
+    int head;                       /* node that makes the classes */
+    int64_t classes;
+    void **memory; /* all that the reader took */
+    int memory_count, memory_capacity;
+    struct graft_network network; /* what the import builds */
+    char name[64];
+};
+
+/* "'FILE' is damaged …" or "… cannot be imported: …". */
+enum graft_status graft_onnx_damaged(const struct graft_onnx *onnx, const char *format, ...)
+    GRAFT_PRINTF(2, 3);
+enum graft_status graft_onnx_unsupported(const struct graft_onnx *onnx, const char *format, ...)
+    GRAFT_PRINTF(2, 3);
+/* Memory that lives as long as the file; NULL with the error recorded. */
+void *graft_onnx_take(struct graft_onnx *onnx, size_t count, size_t size);
+
+/* onnx_tensor.c: TensorProto; weights of real numbers with a name go into the set. */
+GRAFT_MUST_CHECK enum graft_status
+graft_onnx_read_tensor(struct graft_onnx *onnx, struct graft_protobuf message, struct graft_tensor_set *set,
+                       struct graft_onnx_tensor **tensor, struct graft_onnx_text *name);
+double graft_onnx_number(const struct graft_onnx_tensor *tensor, int64_t index);
+
+/* onnx_head.c: the layer that makes the classes. */
+GRAFT_MUST_CHECK enum graft_status graft_onnx_find_head(struct graft_onnx *onnx);
+
+/* ---- the import */
+
+enum graft_onnx_form {
+    GRAFT_ONNX_PLAIN = 0,
+    GRAFT_ONNX_ERF = 1,    /* erf of the value */
+    GRAFT_ONNX_ONE_ERF = 2 /* 1 + erf of the value: x times that, halved, is gelu */
+};
+
+/* A value of the graph that is being built, or a tensor on the host, or neither: not in the part that is
+ * built. */
+struct graft_onnx_value {
+    const struct graft_onnx_tensor *host;
+    int id;                    /* of the graph; -1 */
+    struct graft_shape shape;  /* as ONNX sees it */
+    int order[GRAFT_MAX_RANK]; /* dimension i of ONNX is dimension order[i] of the graph's value */
+    enum graft_onnx_form form;
+    float scale;  /* the value is this times the graph's; 0: 1. Of a form: what erf is taken of */
+    float factor; /* of a form: the whole is this times it; 0: 1 */
+};
+
+struct graft_onnx_import {
+    const struct graft_onnx *onnx;
+    struct graft_layers *b;
+    struct graft_onnx_value *values; /* [value_count] */
+    const struct graft_onnx_node *node;
+    char layer[GRAFT_MODEL_NAME_SIZE];
+    void **memory; /* tensors made on the way */
+    int memory_count, memory_capacity;
+    bool head;             /* the head has begun */
+    int64_t multiply_adds; /* of the node, for a picture */
+};
+
+/* Refuse the node, by its name and op; they return false. */
+bool graft_onnx_refuse(struct graft_onnx_import *import, const char *format, ...) GRAFT_PRINTF(2, 3);
+void *graft_onnx_import_take(struct graft_onnx_import *import, size_t count, size_t size);
+
+/* Inputs; NULL where absent. */
+const struct graft_onnx_value *graft_onnx_input(const struct graft_onnx_import *import, int index);
+void graft_onnx_set_host(struct graft_onnx_import *import, int output,
+                         const struct graft_onnx_tensor *tensor);
+/* `order` NULL: as it is. */
+bool graft_onnx_set(struct graft_onnx_import *import, int output, int id, const int *order);
+
+/* Attributes. A wrong type counts as absent; graft_onnx_list fills at most `most` and returns how many there
+ * are. */
+const struct graft_onnx_attribute *graft_onnx_attribute(const struct graft_onnx_import *import,
+                                                        const char *name);
+int64_t graft_onnx_int(const struct graft_onnx_import *import, const char *name, int64_t otherwise);
+float graft_onnx_float(const struct graft_onnx_import *import, const char *name, float otherwise);
+int graft_onnx_list(const struct graft_onnx_import *import, const char *name, int64_t *list, int most);
+/* From an attribute, or from an input on the host, as newer opsets have it; -1: it cannot be told, refused.
+ */
+int graft_onnx_list_or_input(struct graft_onnx_import *import, const char *name, int input, int64_t *list,
+                             int most, bool *present);
+
+/* onnx_value.c: values of the graph in the order that is asked for; -1 after a failure. */
+int graft_onnx_plain(struct graft_onnx_import *import,
+                     const struct graft_onnx_value *value); /* its own order */
+int graft_onnx_ordered(struct graft_onnx_import *import,
+                       const struct graft_onnx_value *value); /* ONNX's order */
+int graft_onnx_nhwc(struct graft_onnx_import *import, const struct graft_onnx_value *value); /* rank 4 */
+int graft_onnx_as(struct graft_onnx_import *import, const struct graft_onnx_value *value, int rank,
+                  const int *order); /* with dimensions of 1 before, and in that order */
+bool graft_onnx_is_ordered(const struct graft_onnx_value *value);
+/* A weight as a parameter (or, `state`, as what is not trained); a number otherwise: as a constant. */
+int graft_onnx_parameter(struct graft_onnx_import *import, const struct graft_onnx_tensor *tensor,
+                         bool state);
+/* A constant of one number. */
+int graft_onnx_scalar(const struct graft_onnx_import *import, double number);
+extern const int graft_onnx_nhwc_order[4];
+
+/* onnx_host.c: the node on the host, if all that it needs is there; false: it is not done there. */
+bool graft_onnx_fold(struct graft_onnx_import *import, bool *refused);
+struct graft_onnx_tensor *graft_onnx_make(struct graft_onnx_import *import, enum graft_onnx_kind kind,
+                                          const struct graft_shape *shape);
+
+/* onnx_shape.c: where the elements of a result come from: element (i, j, …) from begin + i · step[0] + j ·
+ * step[1] … */
+struct graft_onnx_moved {
+    struct graft_shape shape;
+    int64_t begin, step[GRAFT_MAX_RANK];
+};
+bool graft_onnx_plan_move(struct graft_onnx_import *import, struct graft_onnx_moved *moved);
+
+/* The ops: onnx_layers.c, onnx_math.c, onnx_shape.c. False: refused, or a failure of the graph's. */
+typedef bool graft_onnx_op(struct graft_onnx_import *import);
+struct graft_onnx_row {
+    const char *name;
+    graft_onnx_op *run;
+};
+extern const struct graft_onnx_row graft_onnx_layers[], graft_onnx_math[], graft_onnx_shapes[];
+
+/* onnx_import.c */
+int graft_onnx_build(struct graft_layers *b, int x, const struct graft_zoo_config *config);
+
+#endif

@@ -1,0 +1,342 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Networks from ONNX files: whatever PyTorch's two exporters, Keras and tf2onnx wrote
+ * (../shared/weights/onnx), with the logits that ONNX Runtime gives; every kind of tensor; files to refuse;
+ * files with random damage.
+ *
+ *     onnx_test [FILE …]      names within the folder; without: all
+ */
+#include "base/random.h"
+#include "base/text.h"
+#include "graft/onnx.h"
+#include "graft/weights.h"
+#include "io/onnx/onnx.h"
+#include "model/formula.h"
+#include "support/support.h"
+
+#include <dirent.h>
+#include <jansson.h>
+#include <math.h>
+
+static struct graft_context *context;
+static struct graft_device *device;
+static char scratch[] = "/tmp/graft-onnx-XXXXXX";
+static int name_count;
+static char **names;
+
+static int set_up(void **state)
+{
+    (void)state;
+    if (graft_context_open(NULL, &context) || !mkdtemp(scratch))
+        return 1;
+    return graft_device_open(context, "cpu", &device) != GRAFT_OK;
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    graft_device_close(&device);
+    graft_context_close(&context);
+    return rmdir(scratch);
+}
+
+static char *read_whole(const char *path, size_t *size)
+{
+    FILE *const file = fopen(path, "rb");
+    assert_non_null(file);
+    assert_int_equal(fseek(file, 0, SEEK_END), 0);
+    *size = (size_t)ftell(file);
+    rewind(file);
+    char *const data = malloc(*size + 1);
+    assert_int_equal(fread(data, 1, *size, file), *size);
+    fclose(file);
+    return data;
+}
+
+/* ---- weights by formula, in a file beside a copy of the .onnx */
+
+struct external {
+    char name[512];
+    struct graft_shape shape;
+    long offset;
+    bool there;
+};
+
+static struct external read_external(struct graft_protobuf message)
+{
+    struct external result = {.name = ""};
+    struct graft_protobuf_field field, inner;
+    while (graft_protobuf_next(&message, &field)) {
+        struct graft_protobuf entry = graft_protobuf_enter(&field);
+        uint64_t size = 0;
+        if (field.number == 1 && field.wire == 0)
+            result.shape.dim[result.shape.rank++] = (int64_t)field.value;
+        while (field.number == 1 && field.wire == 2 && graft_protobuf_varint(&entry, &size))
+            result.shape.dim[result.shape.rank++] = (int64_t)size;
+        if (field.number == 8)
+            (void)snprintf(result.name, sizeof result.name, "%.*s", (int)field.size,
+                           (const char *)field.data);
+        if (field.number == 14)
+            result.there = field.value == 1;
+        bool is_offset = false;
+        while (field.number == 13 && graft_protobuf_next(&entry, &inner)) {
+            if (inner.number == 1)
+                is_offset = inner.size == 6 && memcmp(inner.data, "offset", 6) == 0;
+            else if (is_offset)
+                result.offset = strtol((const char *)inner.data, NULL, 10);
+        }
+    }
+    return result;
+}
+
+static void write_weights(const char *file, size_t size, FILE *out)
+{
+    struct graft_protobuf model = {.data = (const uint8_t *)file, .size = size};
+    struct graft_protobuf_field field, inner;
+    while (graft_protobuf_next(&model, &field)) {
+        struct graft_protobuf graph = graft_protobuf_enter(&field);
+        while (field.number == 7 && graft_protobuf_next(&graph, &inner)) {
+            if (inner.number != 5)
+                continue;
+            const struct external tensor = read_external(graft_protobuf_enter(&inner));
+            const size_t count = (size_t)graft_shape_count(&tensor.shape);
+            if (!tensor.there)
+                continue;
+            float *const data = malloc(count * sizeof *data);
+            test_formula_onnx(tensor.name, &tensor.shape, data);
+            assert_int_equal(fseek(out, tensor.offset, SEEK_SET), 0);
+            assert_int_equal(fwrite(data, sizeof *data, count, out), count);
+            free(data);
+        }
+    }
+}
+
+/* The path of a copy with its weights; both are removed by `remove_copy`. */
+static void make_copy(const char *name, char *copy, char *weights)
+{
+    char member[256], path[512];
+    size_t size = 0;
+    (void)snprintf(member, sizeof member, "weights/onnx/%s", name);
+    assert_non_null(test_data(member, path, sizeof path));
+    (void)sprintf(copy, "%s/%s", scratch, name);
+    (void)sprintf(weights, "%s/%s.data", scratch, name);
+    char *const data = read_whole(path, &size);
+    FILE *const file = fopen(copy, "wb"), *const out = fopen(weights, "wb");
+    assert_true(file && out);
+    assert_int_equal(fwrite(data, 1, size, file), size);
+    write_weights(data, size, out);
+    fclose(file);
+    fclose(out);
+    free(data);
+}
+
+/* ---- logits */
+
+static float *run_network(const struct graft_onnx *onnx, const struct graft_tensor_set *set, int size,
+                          int64_t *classes)
+{
+    struct graft_model *model = NULL;
+    struct graft_variables *variables = NULL;
+    struct graft_plan *plan = NULL;
+    const struct graft_model_options options = {.batch = 2, .height = size, .width = size};
+    enum graft_status status = graft_model_open_network(context, graft_onnx_network(onnx), &options, &model);
+    if (!status)
+        status = graft_variables_open(device, &variables);
+    if (!status)
+        status = graft_model_load_weights(model, variables, set, false, NULL);
+    if (!status)
+        status = graft_plan_open(model->graph, device, variables, NULL, &plan);
+    const size_t count = (size_t)(2 * size * size * 3);
+    float *const input = malloc(count * sizeof *input);
+    float *logits = NULL;
+    test_formula_input(size, input);
+    if (!status)
+        status = graft_plan_write(plan, model->input, input, count * sizeof *input);
+    if (!status)
+        status = graft_plan_run(plan, GRAFT_SEGMENT_COMPUTE);
+    if (!status) {
+        *classes = model->classes;
+        logits = malloc((size_t)(2 * *classes) * sizeof *logits);
+        status = graft_plan_read(plan, model->logits, logits, (size_t)(2 * *classes) * sizeof *logits);
+    }
+    free(input);
+    graft_plan_close(&plan);
+    graft_variables_close(&variables);
+    graft_model_close(&model);
+    if (status)
+        printf("%s\n", graft_context_error(context));
+    return logits;
+}
+
+/* The largest difference of a logit by the largest logit; infinite where they cannot be compared. */
+static double compare_rows(const float *logits, int64_t classes, const json_t *rows)
+{
+    double largest = 0, worst = 0;
+    for (size_t n = 0; n < json_array_size(rows); n++) {
+        for (size_t i = 0; i < json_array_size(json_array_get(rows, n)); i++) {
+            const double expected = json_number_value(json_array_get(json_array_get(rows, n), i));
+            largest = fmax(largest, fabs(expected));
+            worst = fmax(worst, fabs((double)logits[(int64_t)n * classes + (int64_t)i] - expected));
+        }
+    }
+    return json_array_size(rows) == 2 && largest > 0 ? worst / largest : (double)INFINITY;
+}
+
+static bool is_wanted(const char *name)
+{
+    for (int i = 0; i < name_count; i++) {
+        if (strcmp(names[i], name) == 0)
+            return true;
+    }
+    return name_count == 0;
+}
+
+static double check_file(const char *name, const json_t *facts)
+{
+    struct graft_onnx *onnx = NULL;
+    struct graft_tensor_set *set = NULL;
+    char copy[512], weights[512];
+    int64_t classes = 0;
+    /* Keras' network has its figures beside its other files. */
+    json_t *const keras =
+        json_object_get(facts, "logits_first64")
+            ? NULL
+            : json_load_file(test_data("weights/keras/mobilenet.json", copy, sizeof copy), 0, NULL);
+    const json_t *const rows =
+        keras ? json_object_get(keras, "logits") : json_object_get(facts, "logits_first64");
+    make_copy(name, copy, weights);
+    double difference = (double)INFINITY;
+    if (graft_onnx_open(context, copy, &onnx, &set) == GRAFT_OK) {
+        float *const logits =
+            run_network(onnx, set, (int)json_integer_value(json_object_get(facts, "input_size")), &classes);
+        if (logits)
+            difference = compare_rows(logits, classes, rows);
+        free(logits);
+    } else {
+        printf("%s\n", graft_context_error(context));
+    }
+    graft_onnx_close(&onnx);
+    graft_tensor_set_close(&set);
+    (void)unlink(copy);
+    (void)unlink(weights);
+    json_decref(keras);
+    return difference;
+}
+
+static void networks_of_every_exporter_are_read(void **state)
+{
+    char path[512];
+    (void)state;
+    if (!test_data("weights/onnx/onnx.json", path, sizeof path)) {
+        skip();
+        return;
+    }
+    json_t *const list = json_load_file(path, 0, NULL), *facts = NULL;
+    const char *name = NULL;
+    int failed = 0, checked = 0;
+    json_object_foreach(list, name, facts)
+    {
+        if (!is_wanted(name))
+            continue;
+        /* ONNX Runtime computes in f32 too, and its own optimized run differs by `rounding`. */
+        const double rounding = json_number_value(json_object_get(facts, "rounding"));
+        const double difference = check_file(name, facts);
+        const bool good = difference <= fmax(1e-4, 2 * rounding);
+        printf("%-44s %s  logits %.1e (ONNX Runtime's own: %.1e)\n", name, good ? "ok  " : "FAIL", difference,
+               rounding);
+        (void)fflush(stdout);
+        failed += !good;
+        checked++;
+    }
+    json_decref(list);
+    assert_true(checked > 0);
+    assert_int_equal(failed, 0);
+}
+
+/* ---- files to refuse */
+
+static void files_to_refuse_are_refused(void **state)
+{
+    char folder[512], path[1024];
+    int refused = 0;
+    (void)state;
+    if (!test_data("weights/onnx/refuse", folder, sizeof folder)) {
+        skip();
+        return;
+    }
+    DIR *const listing = opendir(folder);
+    for (const struct dirent *entry; (entry = readdir(listing)) != NULL;) {
+        struct graft_onnx *onnx = NULL;
+        struct graft_tensor_set *set = NULL;
+        struct graft_model *model = NULL;
+        if (!graft_text_ends(entry->d_name, ".onnx"))
+            continue;
+        (void)snprintf(path, sizeof path, "%s/%s", folder, entry->d_name);
+        enum graft_status status = graft_onnx_open(context, path, &onnx, &set);
+        if (status == GRAFT_OK) /* some are found out when they are built */
+            status = graft_model_open_network(context, graft_onnx_network(onnx), NULL, &model);
+        if (status == GRAFT_OK)
+            fail_msg("%s is read", entry->d_name);
+        assert_true(status == GRAFT_ERROR_FORMAT || status == GRAFT_ERROR_UNSUPPORTED ||
+                    status == GRAFT_ERROR_SHAPE || status == GRAFT_ERROR_NOT_FOUND);
+        assert_non_null(strstr(graft_context_error(context), entry->d_name));
+        graft_model_close(&model);
+        graft_onnx_close(&onnx);
+        graft_tensor_set_close(&set);
+        refused++;
+    }
+    closedir(listing);
+    assert_true(refused >= 30);
+}
+
+/* A real file with bytes changed, or cut: an answer, no crash. */
+static void random_damage_is_survived(void **state)
+{
+    struct graft_random random;
+    char path[512], copy[512];
+    size_t size = 0;
+    int opened = 0, built = 0;
+    (void)state;
+    if (!test_data("weights/onnx/keras-mobilenet-tf2onnx.onnx", path, sizeof path)) {
+        skip();
+        return;
+    }
+    char *const whole = read_whole(path, &size), *const data = malloc(size);
+    (void)snprintf(copy, sizeof copy, "%s/damaged.onnx", scratch);
+    graft_random_start(&random, 3, 3);
+    for (int round = 0; round < 400; round++) {
+        struct graft_onnx *onnx = NULL;
+        struct graft_tensor_set *set = NULL;
+        struct graft_model *model = NULL;
+        const size_t kept = round % 8 == 0 ? graft_random_below(&random, (uint32_t)size) : size;
+        memcpy(data, whole, size);
+        for (int k = 0; k < 8; k++)
+            data[graft_random_below(&random, (uint32_t)size)] = (char)graft_random_u32(&random);
+        FILE *const file = fopen(copy, "wb");
+        assert_int_equal(fwrite(data, 1, kept, file), kept);
+        fclose(file);
+        if (graft_onnx_open(context, copy, &onnx, &set) == GRAFT_OK) {
+            opened++;
+            built += graft_model_open_network(context, graft_onnx_network(onnx), NULL, &model) == GRAFT_OK;
+        }
+        graft_model_close(&model);
+        graft_onnx_close(&onnx);
+        graft_tensor_set_close(&set);
+    }
+    free(whole);
+    free(data);
+    (void)unlink(copy);
+    assert_true(opened > 10 && built > 0);
+}
+
+int main(int count, char **arguments)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(networks_of_every_exporter_are_read),
+        cmocka_unit_test(files_to_refuse_are_refused),
+        cmocka_unit_test(random_damage_is_survived),
+    };
+    name_count = count - 1;
+    names = arguments + 1;
+    return cmocka_run_group_tests_name("onnx", tests, set_up, tear_down);
+}
