@@ -68,11 +68,23 @@ static bool bmp_here(const uint8_t *data, size_t size)
     return size < 18 || begins(data, size, 6, "\0\0\0\0", 4) || begins(data, size, 15, "\0\0\0", 3);
 }
 
-/* "P" and a digit that a blank or a comment follows. */
+static bool is_blank(uint8_t byte)
+{
+    return byte == ' ' || (byte >= '\t' && byte <= '\r');
+}
+
+/* "P" and a digit, a blank, and a number or a comment, so that texts that begin with "P1 " are not meant. */
 static bool anymap_here(const uint8_t *data, size_t size, char from, char to)
 {
-    return size >= 3 && data[0] == 'P' && data[1] >= from && data[1] <= to && data[2] != 0 &&
-           strchr(" \t\n\v\f\r#", data[2]) != NULL;
+    if (size < 3 || data[0] != 'P' || data[1] < from || data[1] > to ||
+        (!is_blank(data[2]) && data[2] != '#')) {
+        return false;
+    }
+    size_t at = 2;
+    while (at < size && is_blank(data[at])) {
+        at++;
+    }
+    return at == size || data[at] == '#' || (data[at] >= '0' && data[at] <= '9');
 }
 
 static bool pnm_here(const uint8_t *data, size_t size)
@@ -82,8 +94,8 @@ static bool pnm_here(const uint8_t *data, size_t size)
 
 static bool pam_here(const uint8_t *data, size_t size)
 {
-    return anymap_here(data, size, '7', '7') || anymap_here(data, size, 'f', 'f') ||
-           anymap_here(data, size, 'F', 'F');
+    return begins(data, size, 0, "P7\nWIDTH", 8) || begins(data, size, 0, "P7\n#", 4) ||
+           anymap_here(data, size, 'f', 'f') || anymap_here(data, size, 'F', 'F');
 }
 
 /* A box "ftyp" that names one of the brands, four characters each, as its own or as compatible. */
@@ -121,7 +133,7 @@ static bool text_here(const uint8_t *data, size_t size, const char *mark)
     const size_t first = begins(data, size, 0, "\xef\xbb\xbf", 3) ? 3 : 0;
     const size_t end = size < GRAFT_MAGIC_SIZE ? size : GRAFT_MAGIC_SIZE;
     size_t at = first;
-    while (at < end && strchr(" \t\r\n", data[at]) && data[at]) {
+    while (at < end && is_blank(data[at])) {
         at++;
     }
     if (at >= end || data[at] != '<') {

@@ -424,7 +424,8 @@ def tiffs():
             if compression == "jpeg" and mode not in ("L", "RGB", "CMYK"):
                 continue
             yield f"{mode}_{compression}", saved(picture(mode, W + 7, H + 8), "TIFF", compression=compression)
-            yield f"{mode}_{compression}_strips", saved(picture(mode, W + 7, H + 8), "TIFF", compression=compression, strip_size=400)
+            yield f"{mode}_{compression}_strips", saved(picture(mode, W + 7, H + 8), "TIFF", compression=compression,
+                                                        strip_size=400)
     for compression in ("group3", "group4"):
         yield f"1_{compression}", saved(picture("1"), "TIFF", compression=compression)
     for bits, photometric, count in ((8, 2, 3), (16, 2, 3), (8, 1, 1), (16, 1, 1)):
@@ -445,7 +446,8 @@ def tiffs():
         [("rgb", 2, 3, bits, None) for bits in (8, 16)] + \
         [(f"rgb_extra{extra}", 2, 4, bits, extra) for bits in (8, 16) for extra in (None, 0, 1, 2)] + \
         [(f"rgb_two{extra}", 2, 5, 8, extra) for extra in (0, 1, 2)] + \
-        [(f"grey_extra{extra}", 1, 2, 8, extra) for extra in (0, 1, 2)] + [(f"palette_extra{extra}", 3, 2, 8, extra) for extra in (0, 2)] + \
+        [(f"grey_extra{extra}", 1, 2, 8, extra) for extra in (0, 1, 2)] + \
+        [(f"palette_extra{extra}", 3, 2, 8, extra) for extra in (0, 2)] + \
         [("cmyk", 5, 4, bits, None) for bits in (8, 16)] + [("cmyk_extra", 5, 5, 8, 0)]
     for name, photometric, count, bits, extra in kinds:
         for order in "<>":
@@ -460,7 +462,8 @@ def tiffs():
                 label = f"{name}_{bits}_{'II' if order == '<' else 'MM'}_{compression}"
                 strips = [pack(b"".join(rows[y:y + 5])) for y in range(0, H, 5)]
                 yield f"{label}_strips", tiff(W, H, {**tags, 278: (4, [5])}, strips, order)
-                tiles = [pack(b"".join(samples(noise, 16, 16, bits, count, order))) for _ in range((W + 15) // 16 * ((H + 15) // 16))]
+                tiles = [pack(b"".join(samples(noise, 16, 16, bits, count, order)))
+                         for _ in range((W + 15) // 16 * ((H + 15) // 16))]
                 yield f"{label}_tiles", tiff(W, H, {**tags, 322: (4, [16]), 323: (4, [16])}, tiles, order)
                 if count > 1 and photometric != 1:
                     most = H // 2 + 1
@@ -472,7 +475,8 @@ def tiffs():
     yield "many_tiles", tiff(19, 17, tags, tiles)
     rows = samples(noise, W, H, 1, 1)
     yield "fill_order", tiff(W, H, {258: (3, [1]), 259: (3, [1]), 262: (3, [1]), 266: (3, [2])}, [b"".join(rows)])
-    yield "fill_order_packed", tiff(W, H, {258: (3, [1]), 259: (3, [32773]), 262: (3, [1]), 266: (3, [2])}, [packbits(b"".join(rows))])
+    yield "fill_order_packed", tiff(W, H, {258: (3, [1]), 259: (3, [32773]), 262: (3, [1]), 266: (3, [2])},
+                                    [packbits(b"".join(rows))])
     rows = samples(noise, W, H, 8, 1)
     yield "no_photometric", tiff(W, H, {258: (3, [8]), 259: (3, [1])}, [b"".join(rows)])
     yield "truncated", tiff(W, H, {258: (3, [8]), 259: (3, [1]), 262: (3, [1])}, [b"".join(rows)])[:-30]

@@ -65,6 +65,8 @@ static void other_files_are_named(void **state)
         FILE("\xff\x4f\xff\x51..", GRAFT_ERROR_UNSUPPORTED, "JPEG 2000"),
         FILE("8BPS\0\1......", GRAFT_ERROR_UNSUPPORTED, "Photoshop"),
         FILE("%PDF-1.4\n", GRAFT_ERROR_UNSUPPORTED, "PDF"),
+        FILE("P1 was the first of us\n", GRAFT_ERROR_FORMAT, "a text of"),
+        FILE("BMW is a maker of cars\n", GRAFT_ERROR_FORMAT, "a text of"),
         FILE("P7\nWIDTH 2\n", GRAFT_ERROR_UNSUPPORTED, "PAM"),
         FILE("\0\5\x16\7\0\2\0\0", GRAFT_ERROR_FORMAT, "AppleDouble"),
         FILE("version https://git-lfs.github.com/spec/v1\n", GRAFT_ERROR_FORMAT, "git lfs pull"),

@@ -18,7 +18,7 @@ static void damaged_headers_are_refused(void **state)
         {"P5 4", "truncated"},
         {"P5 4 4", "truncated"},
         {"P5 4 4 255", "truncated"},
-        {"P5 x 4 255 ", "no number"},
+        {"P5 4 x 255 ", "no number"},
         {"P5 0 4 255 ", "0 × 4"},
         {"P5 1 1 0 x", "largest"},
         {"P5 1 1 65536 x", "largest"},
