@@ -8,8 +8,25 @@
 #include <stdio.h>
 #include <string.h>
 
+struct proving {
+    struct graft_command *command;
+    struct graft_workload *workload;
+    int runs;
+};
+
+/* A graft_tune_step. */
+static enum graft_status run_step(void *user, double *seconds)
+{
+    struct proving *const proving = user;
+    graft_command_progress(proving->command, "%s on %s: trying the choices together, run %d",
+                           proving->workload->options.model,
+                           graft_device_get_info(proving->workload->device)->id, ++proving->runs);
+    const enum graft_status status = graft_workload_plan(proving->workload);
+    return status == GRAFT_OK ? graft_workload_measure(proving->workload, seconds) : status;
+}
+
 enum graft_status graft_tuning_measure(struct graft_command *command, struct graft_workload *workload,
-                                       struct graft_tuner *tuner)
+                                       struct graft_tuner *tuner, struct graft_tune_proof *proof)
 {
     bool more = true;
     enum graft_status status = graft_tuner_open(workload->device, tuner);
@@ -28,7 +45,8 @@ enum graft_status graft_tuning_measure(struct graft_command *command, struct gra
         }
     }
     if (status == GRAFT_OK) {
-        status = graft_tuner_finish(tuner);
+        struct proving proving = {command, workload, 0};
+        status = graft_tuner_finish(tuner, run_step, &proving, proof);
     }
     graft_command_progress_end(command);
     return status == GRAFT_OK ? graft_workload_plan(workload) : status;
@@ -44,12 +62,16 @@ static void print_row(const struct graft_tune_row *row)
     for (int c = 0; c < row->count; c++) {
         const struct graft_tune_candidate *const candidate = &row->candidates[c];
         if (candidate->tried) {
-            printf(" %s %.3f ms,", candidate->name, 1e3 * candidate->seconds);
+            printf(" %s %.3f ms%s,", candidate->name, 1e3 * candidate->seconds,
+                   candidate->impossible ? " (impossible)" : "");
         } else {
             printf(" %s hopeless,", candidate->name);
         }
     }
-    if (row->chosen == row->plain) {
+    if (row->taken_back >= 0) {
+        printf(" chosen: %s, the default; %s was taken back: the whole step is not faster with it\n",
+               chosen->name, row->candidates[row->taken_back].name);
+    } else if (row->chosen == row->plain) {
         printf(" chosen: %s, the default\n", chosen->name);
     } else {
         printf(" chosen: %s, in %.0f %% of the time of %s, the default\n", chosen->name,
@@ -57,7 +79,22 @@ static void print_row(const struct graft_tune_row *row)
     }
 }
 
-void graft_tuning_print(struct graft_command *command, const struct graft_tuner *tuner)
+static void print_proof(const struct graft_tune_proof *proof)
+{
+    if (proof->wanted == 0) {
+        printf("no kernel is faster than the default one\n");
+    } else if (proof->kept == 0) {
+        printf("all %d choices were taken back: the whole step was not faster with them; it takes %.3f ms\n",
+               proof->wanted, 1e3 * proof->plain_seconds);
+    } else {
+        printf("the whole step takes %.3f ms with the choices, %.3f ms without%s\n", 1e3 * proof->seconds,
+               1e3 * proof->plain_seconds,
+               proof->kept < proof->wanted ? "; those that did not make it faster were taken back" : "");
+    }
+}
+
+void graft_tuning_print(struct graft_command *command, const struct graft_tuner *tuner,
+                        const struct graft_tune_proof *proof)
 {
     char title[640];
     char path[4096];
@@ -79,6 +116,7 @@ void graft_tuning_print(struct graft_command *command, const struct graft_tuner 
     }
     printf("%d of %d choices differ from the default: %.3f ms instead of %.3f ms for these kernels\n",
            changed, rows, 1e3 * chosen, 1e3 * plain);
+    print_proof(proof);
     graft_tuning_title(tuner->device, title, sizeof title);
     if (graft_notes_path(command->context, title, path, sizeof path)) {
         printf("kept in %s\n", path);
@@ -96,17 +134,26 @@ json_t *graft_tuning_json(const struct graft_tuner *tuner)
         for (int c = 0; c < row->count; c++) {
             const struct graft_tune_candidate *const candidate = &row->candidates[c];
             graft_json_add_item(
-                variants, json_pack("{s:s, s:o}", "variant", candidate->name, "ms",
-                                    candidate->tried ? json_real(1e3 * candidate->seconds) : json_null()));
+                variants, json_pack("{s:s, s:o, s:b}", "variant", candidate->name, "ms",
+                                    candidate->tried ? json_real(1e3 * candidate->seconds) : json_null(),
+                                    "impossible", candidate->impossible));
         }
         if (row->count < 2) {
             json_decref(variants);
             continue;
         }
-        graft_json_add_item(list, json_pack("{s:s, s:s, s:i, s:o, s:s, s:s}", "op", row->op, "call",
-                                            row->call, "layers", row->steps, "variants", variants, "chosen",
-                                            row->candidates[row->chosen].name, "default",
-                                            row->candidates[row->plain].name));
+        graft_json_add_item(
+            list, json_pack("{s:s, s:s, s:i, s:o, s:s, s:s, s:o}", "op", row->op, "call", row->call, "layers",
+                            row->steps, "variants", variants, "chosen", row->candidates[row->chosen].name,
+                            "default", row->candidates[row->plain].name, "taken_back",
+                            row->taken_back >= 0 ? json_string(row->candidates[row->taken_back].name)
+                                                 : json_null()));
     }
     return list;
+}
+
+json_t *graft_tuning_proof_json(const struct graft_tune_proof *proof)
+{
+    return json_pack("{s:f, s:f, s:i, s:i}", "default_ms", 1e3 * proof->plain_seconds, "ms",
+                     1e3 * proof->seconds, "choices", proof->wanted, "kept", proof->kept);
 }

@@ -78,11 +78,15 @@ static enum graft_status measure_memory(struct graft_device *device, struct graf
 
 enum graft_status graft_device_measure(struct graft_device *device, struct graft_device_limits *limits)
 {
+    const uint64_t peak = device->peak_bytes; /* what is taken here is nobody's use of the device */
     *limits = (struct graft_device_limits){0};
     enum graft_status status = device->backend->synchronize(device, NULL);
     if (status == GRAFT_OK)
         status = device->backend->limit(device, GRAFT_LIMIT_FMA, 0, &limits->flops);
-    return status == GRAFT_OK ? measure_memory(device, limits) : status;
+    if (status == GRAFT_OK)
+        status = measure_memory(device, limits);
+    device->peak_bytes = peak;
+    return status;
 }
 
 double graft_device_memory_rate(const struct graft_device_limits *limits, double bytes)

@@ -81,6 +81,19 @@ int graft_plan_buffer_count(const struct graft_plan *plan, int arena);
 enum graft_status graft_plan_run_step(struct graft_plan *plan, const struct graft_plan_step *step);
 /* Runs the steps of plan->chunks; `profile`: and notes their seconds. */
 enum graft_status graft_plan_run_chunks(struct graft_plan *plan, bool profile);
+/* Runs one of them for all chunks. */
+enum graft_status graft_plan_run_chunked_step(struct graft_plan *plan, int s);
+/* Where a value of a chunk is, from where its step has it: that of chunk 0 in lane 0. */
+struct graft_tensor graft_plan_chunk_tensor(const struct graft_plan *plan, int value,
+                                            struct graft_tensor tensor, int64_t chunk, int lane);
+
+/* ---- run_time.c */
+/* Seconds of a step (of all chunks, if it runs in chunks) by graft_measure. It runs many times, and changes
+ * what it changes; the plan must have run once. */
+GRAFT_MUST_CHECK enum graft_status graft_plan_time_step(struct graft_plan *plan, int s, double *seconds);
+/* The least that the limits allow it, with a variant of that `saving` (graft_variant_info). */
+double graft_plan_least_seconds(const struct graft_plan *plan, int s,
+                                const struct graft_device_limits *limits, double saving);
 
 /* The name forced for an op by options.variants, into `name`; false if none is. */
 bool graft_plan_forced_variant(const char *variants, const char *op, char *name, size_t size);

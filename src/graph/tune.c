@@ -1,16 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 #include "graph/tune.h"
 
-#include "base/clock.h"
+#include "backend/measure.h"
 #include "base/context.h"
-#include "graph/memory.h"
 
 #include <stdio.h>
 #include <string.h>
 
-#define LEAST_ROUNDS 2
-#define MOST_ROUNDS 8
-#define SECONDS 0.5 /* of the rounds of a trial, about */
 #define HOPELESS 5.0 /* times as long as the usual variant: not tried on larger shapes */
 
 enum graft_status graft_tuner_open(struct graft_device *device, struct graft_tuner *tuner)
@@ -60,7 +56,27 @@ static struct graft_tune_row *find_row(const struct graft_tuner *tuner, const ch
     return NULL;
 }
 
-/* The variants that can do the step's call; the reference is no choice beside a fast one. */
+static bool runs(const struct graft_plan_step *step, bool update)
+{
+    return step->kernel && !step->node->once && (update || step->node->segment == GRAFT_SEGMENT_COMPUTE);
+}
+
+static struct graft_tune_candidate *find_candidate(struct graft_tune_row *row, const char *name)
+{
+    for (int c = 0; c < row->count; c++)
+        if (strcmp(row->candidates[c].name, name) == 0)
+            return &row->candidates[c];
+    return NULL;
+}
+
+static bool fits(const struct graft_device *device, const struct graft_variant_info *info)
+{
+    return info->name && strlen(info->name) < GRAFT_TUNING_NAME &&
+           info->workspace_bytes <= device->info.max_allocation_bytes &&
+           info->prepared_bytes <= device->info.max_allocation_bytes;
+}
+
+/* Adds the variants that can do the step's call; the reference is no choice beside a fast one. */
 static void list_candidates(const struct graft_tuner *tuner, const struct graft_plan_step *step,
                             struct graft_tune_row *row)
 {
@@ -72,11 +88,12 @@ static void list_candidates(const struct graft_tuner *tuner, const struct graft_
         const enum graft_status status = device->backend->check(device, &step->node->call, number, &info);
         if (status != GRAFT_OK && status != GRAFT_ERROR_UNSUPPORTED)
             break;
-        if (status == GRAFT_OK && info.name && strlen(info.name) < GRAFT_TUNING_NAME &&
-            (row->count == 0 || strcmp(info.name, "reference") != 0) &&
-            info.workspace_bytes <= device->info.max_allocation_bytes &&
-            info.prepared_bytes <= device->info.max_allocation_bytes)
-            (void)snprintf(row->candidates[row->count++].name, GRAFT_TUNING_NAME, "%s", info.name);
+        if (status != GRAFT_OK || !fits(device, &info) || find_candidate(row, info.name) ||
+            (row->count > 0 && strcmp(info.name, "reference") == 0))
+            continue;
+        struct graft_tune_candidate *const candidate = &row->candidates[row->count++];
+        candidate->saving = info.saving;
+        (void)snprintf(candidate->name, sizeof candidate->name, "%s", info.name);
     }
     graft_restore_error(device->context, &before);
 }
@@ -94,82 +111,116 @@ static enum graft_status add_row(struct graft_tuner *tuner, const struct graft_p
     if (!call)
         return GRAFT_ERROR_MEMORY;
     *row = &rows[tuner->count++];
-    (*row)->call = call;
-    (*row)->op = graft_op_get(step->node->call.op)->name;
-    list_candidates(tuner, step, *row);
+    **row = (struct graft_tune_row){
+        .call = call, .op = graft_op_get(step->node->call.op)->name, .taken_back = -1, .is_trusted = true};
     return GRAFT_OK;
 }
 
-static bool runs(const struct graft_plan_step *step, bool update)
+static enum graft_tune_part part_of(const struct graft_plan *plan, int s)
 {
-    return step->kernel && !step->node->once && (update || step->node->segment == GRAFT_SEGMENT_COMPUTE);
-}
-
-static struct graft_tune_candidate *find_candidate(struct graft_tune_row *row, const char *name)
-{
-    for (int c = 0; c < row->count; c++)
-        if (strcmp(row->candidates[c].name, name) == 0)
-            return &row->candidates[c];
-    return NULL;
+    return graft_chunks_has_step(&plan->chunks, s) ? GRAFT_TUNE_CHUNKS : GRAFT_TUNE_WHOLE;
 }
 
 /* Rows of a plan that is seen for the first time: what it took is the usual. */
 static enum graft_status look(struct graft_tuner *tuner, const struct graft_plan *plan, bool update)
 {
-    enum graft_status status = GRAFT_OK;
-    for (int s = 0; s < plan->n_steps && status == GRAFT_OK; s++) {
+    for (int s = 0; s < plan->n_steps; s++) {
         const struct graft_plan_step *const step = &plan->steps[s];
+        const enum graft_tune_part part = part_of(plan, s);
         if (!runs(step, update))
             continue;
         struct graft_tune_row *row = find_row(tuner, step->key);
-        if (!row)
-            status = add_row(tuner, step, &row);
+        const enum graft_status status = row ? GRAFT_OK : add_row(tuner, step, &row);
         if (status != GRAFT_OK)
-            break;
+            return status;
         row->steps++;
-        for (int c = 0; c < row->count; c++)
-            if (strcmp(row->candidates[c].name, step->info.name) == 0)
-                row->plain = row->chosen = c;
+        if (row->part_steps[part]++ > 0)
+            continue;
+        list_candidates(tuner, step, row);
+        const struct graft_tune_candidate *const usual = find_candidate(row, step->info.name);
+        if (!usual) { /* a name that cannot be kept: nothing to choose */
+            row->count = 0;
+            continue;
+        }
+        row->usual[part] = (int)(usual - row->candidates);
+        if (row->steps == 1)
+            row->plain = row->chosen = row->usual[part];
     }
+    return GRAFT_OK;
+}
+
+static enum graft_status measure_limits(struct graft_tuner *tuner)
+{
+    struct graft_device_limits limits;
+    const enum graft_status status = graft_device_measure(tuner->device, &limits);
+    if (status == GRAFT_OK && tuner->limited)
+        graft_measure_merge(&tuner->limits, &limits);
+    else if (status == GRAFT_OK)
+        tuner->limits = limits;
+    tuner->limited = tuner->limited || status == GRAFT_OK;
     return status;
 }
 
-/* Adds up what the steps of each row took in this round, as long as all of them ran the same variant. */
-static void note_round(struct graft_tuner *tuner, const struct graft_plan *plan, bool update)
+/* Times a step with the variant that it runs, and holds the time against the limits. What cannot be is
+ * measured once more, and so are the limits: others may use the machine, too. */
+static enum graft_status time_step(struct graft_tuner *tuner, struct graft_plan *plan, int s,
+                                   struct graft_tune_row *row, struct graft_tune_candidate *candidate)
 {
-    for (int r = 0; r < tuner->count; r++) {
-        struct graft_tune_row *const row = &tuner->rows[r];
-        struct graft_tune_candidate *candidate = NULL;
-        double seconds = 0;
-        for (int s = 0; s < plan->n_steps && row->count > 1; s++) {
-            const struct graft_plan_step *const step = &plan->steps[s];
-            if (!runs(step, update) || strcmp(step->key, row->call) != 0)
-                continue;
-            candidate = find_candidate(row, step->info.name);
-            seconds += step->seconds;
-        }
-        if (candidate && (!candidate->tried || seconds < candidate->seconds)) {
-            candidate->tried = true;
-            candidate->seconds = seconds;
-        }
+    const enum graft_tune_part part = part_of(plan, s);
+    double *const seconds = &candidate->step[part], *const least = &candidate->least[part];
+    enum graft_status status = tuner->limited ? GRAFT_OK : measure_limits(tuner);
+    for (int attempt = 0; attempt < 2 && status == GRAFT_OK; attempt++) {
+        status = graft_plan_time_step(plan, s, seconds);
+        *least = graft_plan_least_seconds(plan, s, &tuner->limits, candidate->saving);
+        if (status != GRAFT_OK || graft_measure_is_possible(*least, *seconds))
+            break;
+        if (attempt == 0)
+            status = measure_limits(tuner);
+        else
+            candidate->impossible = true;
+    }
+    if (status != GRAFT_OK || !candidate->impossible)
+        return status;
+    row->is_trusted = row->is_trusted && candidate != &row->candidates[row->usual[part]];
+    graft_log(plan->context, GRAFT_LOG_REMARK,
+              "%s of %s (%s) was measured to take %.3f us, but %s needs %.3f us at least: an error of "
+              "measurement, it is not chosen",
+              candidate->name, row->op, row->call, 1e6 * *seconds, plan->device->info.id, 1e6 * *least);
+    return GRAFT_OK;
+}
+
+/* The row's time with a candidate. */
+static void sum_parts(const struct graft_tune_row *row, struct graft_tune_candidate *candidate)
+{
+    candidate->tried = false;
+    candidate->seconds = 0;
+    for (int part = 0; part < GRAFT_TUNE_PARTS; part++) {
+        const struct graft_tune_candidate *const usual = &row->candidates[row->usual[part]];
+        const bool is_usual = candidate == &row->candidates[row->plain];
+        const double own = is_usual ? usual->step[part] : candidate->step[part];
+        candidate->tried = candidate->tried || candidate->step[part] > 0;
+        candidate->seconds += row->part_steps[part] * (own > 0 ? own : usual->step[part]);
     }
 }
 
 enum graft_status graft_tuner_measure(struct graft_tuner *tuner, struct graft_plan *plan, bool update)
 {
-    const double begin = graft_seconds();
     enum graft_status status = tuner->count == 0 ? look(tuner, plan, update) : GRAFT_OK;
-    for (int round = 0; round < MOST_ROUNDS && status == GRAFT_OK; round++) {
-        if (round >= LEAST_ROUNDS && graft_seconds() - begin > SECONDS)
-            break;
-        if (graft_context_cancelled(plan->context))
-            return GRAFT_ERROR_CANCELLED;
-        status = graft_plan_profile(plan, GRAFT_SEGMENT_COMPUTE);
-        if (status == GRAFT_OK && update)
-            status = graft_plan_profile(plan, GRAFT_SEGMENT_UPDATE);
-        if (status == GRAFT_OK)
-            note_round(tuner, plan, update);
+    for (int s = 0; s < plan->n_steps && status == GRAFT_OK; s++) {
+        const struct graft_plan_step *const step = &plan->steps[s];
+        if (!runs(step, update))
+            continue;
+        struct graft_tune_row *const row = find_row(tuner, step->key);
+        struct graft_tune_candidate *const candidate =
+            row && row->count > 1 ? find_candidate(row, step->info.name) : NULL;
+        if (!candidate || row->part_steps[part_of(plan, s)] == 0 || candidate->step[part_of(plan, s)] > 0)
+            continue;
+        status = graft_context_cancelled(plan->context) ? GRAFT_ERROR_CANCELLED
+                                                        : time_step(tuner, plan, s, row, candidate);
     }
+    for (int r = 0; r < tuner->count; r++)
+        for (int c = 0; c < tuner->rows[r].count; c++)
+            sum_parts(&tuner->rows[r], &tuner->rows[r].candidates[c]);
     return status;
 }
 
@@ -207,8 +258,8 @@ static bool is_cheapest(const struct graft_tuner *tuner, const struct graft_tune
     return true;
 }
 
-static enum graft_status choose(struct graft_tuner *tuner, const struct graft_tune_row *row,
-                                const struct graft_tune_candidate *candidate)
+enum graft_status graft_tuner_choose(struct graft_tuner *tuner, const struct graft_tune_row *row,
+                                     const struct graft_tune_candidate *candidate)
 {
     const struct graft_tune_candidate *const plain = &row->candidates[row->plain];
     struct graft_tuning_choice choice = {
@@ -244,28 +295,36 @@ enum graft_status graft_tuner_next(struct graft_tuner *tuner, bool *more)
             continue;
         candidate->asked = true;
         *more = true;
-        status = choose(tuner, &tuner->rows[r], candidate);
+        status = graft_tuner_choose(tuner, &tuner->rows[r], candidate);
     }
     return status;
 }
 
-enum graft_status graft_tuner_finish(struct graft_tuner *tuner)
+/* The fastest of what can be true. */
+static void pick(struct graft_tune_row *row)
 {
-    enum graft_status status = GRAFT_OK;
+    const double plain = row->candidates[row->plain].seconds;
+    row->chosen = row->plain;
+    for (int c = 0; c < row->count && row->is_trusted; c++) {
+        const struct graft_tune_candidate *const candidate = &row->candidates[c];
+        if (candidate->tried && !candidate->impossible &&
+            candidate->seconds < (1 - GRAFT_TUNE_GAIN) * plain &&
+            candidate->seconds < row->candidates[row->chosen].seconds)
+            row->chosen = c;
+    }
+}
+
+enum graft_status graft_tuner_finish(struct graft_tuner *tuner, graft_tune_step *step, void *user,
+                                     struct graft_tune_proof *proof)
+{
+    for (int r = 0; r < tuner->count; r++)
+        pick(&tuner->rows[r]);
+    enum graft_status status = graft_tuner_prove(tuner, step, user, proof);
     give_back(tuner);
     for (int r = 0; r < tuner->count && status == GRAFT_OK; r++) {
         struct graft_tune_row *const row = &tuner->rows[r];
-        if (row->count < 2)
-            continue;
-        const double plain = row->candidates[row->plain].seconds;
-        row->chosen = row->plain;
-        for (int c = 0; c < row->count; c++) {
-            const struct graft_tune_candidate *const candidate = &row->candidates[c];
-            if (candidate->tried && candidate->seconds < (1 - GRAFT_TUNE_GAIN) * plain &&
-                candidate->seconds < row->candidates[row->chosen].seconds)
-                row->chosen = c;
-        }
-        status = choose(tuner, row, &row->candidates[row->chosen]);
+        if (row->count > 1)
+            status = graft_tuner_choose(tuner, row, &row->candidates[row->chosen]);
     }
     return status == GRAFT_OK ? graft_tuning_save(tuner->device) : status;
 }

@@ -8,7 +8,6 @@
  */
 #include "backend/backend.h"
 #include "backend/notes.h"
-#include "base/clock.h"
 #include "base/context.h"
 #include "base/random.h"
 #include "base/text.h"
@@ -22,9 +21,6 @@
 #include <sys/stat.h>
 
 #define USUAL_BATCH 16
-#define SECONDS 0.5 /* of measurement */
-#define LEAST_ROUNDS 3
-#define MOST_SECONDS 1.0 /* even if those are not done */
 #define MOST_DEVICES 64
 #define IDENTITY 448
 
@@ -103,7 +99,6 @@ struct contender {
     double images_per_second; /* 0: it failed */
 };
 
-/* Runs of a batch for about SECONDS, after one that is not counted. */
 static enum graft_status race(struct graft_device *device, const struct graft_fastest_options *options,
                               double *images_per_second)
 {
@@ -111,26 +106,15 @@ static enum graft_status race(struct graft_device *device, const struct graft_fa
                                                 .batch = options->batch > 0 ? options->batch : USUAL_BATCH,
                                                 .train = options->train};
     struct graft_workload workload;
-    double best = 0;
+    double seconds = 1;
+    *images_per_second = 0;
     enum graft_status status = graft_workload_open(device, &work, &workload);
     if (status != GRAFT_OK)
         return status;
-    status = graft_workload_run(&workload);
-    const double begin = graft_seconds();
-    for (int round = 0; status == GRAFT_OK; round++) {
-        const double spent = graft_seconds() - begin;
-        if (spent > MOST_SECONDS || (round >= LEAST_ROUNDS && spent > SECONDS))
-            break;
-        if (graft_context_cancelled(device->context)) {
-            status = GRAFT_ERROR_CANCELLED;
-            break;
-        }
-        status = graft_workload_run(&workload);
-        const double rate = (double)workload.model->batch / (graft_seconds() - begin - spent);
-        best = rate > best ? rate : best;
-    }
+    status = graft_workload_measure(&workload, &seconds);
+    if (status == GRAFT_OK)
+        *images_per_second = (double)workload.model->batch / seconds;
     graft_workload_close(&workload);
-    *images_per_second = status == GRAFT_OK ? best : 0;
     return status;
 }
 

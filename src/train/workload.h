@@ -35,6 +35,9 @@ GRAFT_MUST_CHECK enum graft_status graft_workload_open(struct graft_device *devi
                                                        struct graft_workload *workload);
 /* Plans again: variants may have been chosen otherwise meanwhile. */
 GRAFT_MUST_CHECK enum graft_status graft_workload_plan(struct graft_workload *workload);
+/* Seconds of graft_workload_run: the least of what runs in half a second, three at least, after one that is
+ * not counted. GRAFT_ERROR_CANCELLED too. */
+GRAFT_MUST_CHECK enum graft_status graft_workload_measure(struct graft_workload *workload, double *seconds);
 /* One batch as a user has it: pictures to the device, all layers, the result back. */
 GRAFT_MUST_CHECK enum graft_status graft_workload_run(struct graft_workload *workload);
 void graft_workload_close(struct graft_workload *workload);

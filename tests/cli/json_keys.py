@@ -199,14 +199,21 @@ class Json(Case):
             self.assertIn(words, table)
         result = json.loads(self.good(*bench, "--tune", "--json", environment=cache))
         changed = 0
+        step = result["tuned_step"]
+        self.assertEqual(list(step), ["default_ms", "ms", "choices", "kept"])
+        self.assertLessEqual(step["ms"], step["default_ms"])
+        self.assertEqual(step["kept"], sum(row["chosen"] != row["default"] for row in result["tuning"]))
+        self.assertGreaterEqual(step["choices"], step["kept"])
         for row in result["tuning"]:
-            self.assertEqual(list(row), ["op", "call", "layers", "variants", "chosen", "default"])
+            self.assertEqual(list(row), ["op", "call", "layers", "variants", "chosen", "default", "taken_back"])
             times = {variant["variant"]: variant["ms"] for variant in row["variants"]}
             self.assertGreater(len(times), 1)
             self.assertGreater(times[row["default"]], 0)
             if row["chosen"] != row["default"]:
                 changed += row["layers"]
-                self.assertEqual(times[row["chosen"]], min(time for time in times.values() if time is not None))
+                possible = [one["ms"] for one in row["variants"] if one["ms"] is not None and not one["impossible"]]
+                self.assertEqual(times[row["chosen"]], min(possible))
+                self.assertIsNone(row["taken_back"])
         again = run(*bench, "--profile", "--json", environment=cache)
         self.assertEqual(json.loads(again.stdout)["tuned"], changed)
         self.assertEqual("graft bench --tune" in again.stderr, changed > 0)

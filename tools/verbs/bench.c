@@ -93,7 +93,7 @@ static int compare_times(const void *a, const void *b)
 }
 
 static int print_result(struct bench *bench, const struct graft_profile *profile,
-                        const struct graft_tuner *tuner)
+                        const struct graft_tuner *tuner, const struct graft_tune_proof *proof)
 {
     struct graft_command *const command = bench->command;
     const char *const device = graft_device_get_info(bench->device)->id;
@@ -125,6 +125,7 @@ static int print_result(struct bench *bench, const struct graft_profile *profile
         }
         if (document != NULL && tuner != NULL) {
             graft_json_add_member(document, "tuning", graft_tuning_json(tuner));
+            graft_json_add_member(document, "tuned_step", graft_tuning_proof_json(proof));
         }
         if (document != NULL && profile != NULL) {
             graft_json_add_member(document, "tuned", json_integer(graft_profile_tuned(profile)));
@@ -140,7 +141,7 @@ static int print_result(struct bench *bench, const struct graft_profile *profile
            model->info->name, (long long)model->batch, mode, device, rate, 1e3 * median, 1e3 * least,
            1e-9 * flops / median, graft_show_bytes(peak, memory), 1e3 * bench->plan_seconds);
     if (tuner != NULL) {
-        graft_tuning_print(command, tuner);
+        graft_tuning_print(command, tuner, proof);
     }
     if (profile != NULL) {
         printf("\nmemory%s\n", parts > 1 ? ", of a micro-batch" : "");
@@ -155,6 +156,7 @@ static int bench_device(struct graft_command *command, const struct request *req
     struct bench bench = {.command = command, .request = request};
     struct graft_profile profile = {0};
     struct graft_tuner tuner = {0};
+    struct graft_tune_proof proof = {0};
     const struct graft_fastest_options fastest = {.network = request->model,
                                                   .batch = request->batch,
                                                   .train = request->train,
@@ -167,7 +169,7 @@ static int bench_device(struct graft_command *command, const struct request *req
     }
     status = open_bench(&bench);
     if (status == GRAFT_OK && request->tune) {
-        status = graft_tuning_measure(command, &bench.workload, &tuner);
+        status = graft_tuning_measure(command, &bench.workload, &tuner, &proof);
     }
     if (status == GRAFT_OK) {
         status = run_rounds(&bench);
@@ -176,7 +178,7 @@ static int bench_device(struct graft_command *command, const struct request *req
         status = graft_profile_measure(bench.device, bench.workload.plan, request->train, 5, &profile);
     }
     const int code = status == GRAFT_OK ? print_result(&bench, request->profile ? &profile : NULL,
-                                                       request->tune ? &tuner : NULL)
+                                                       request->tune ? &tuner : NULL, &proof)
                                         : graft_command_failed(command, status);
     graft_profile_close(&profile);
     graft_tuner_close(&tuner);
