@@ -6,7 +6,7 @@
  * says which.
  */
 #include "backend/backend.h"
-#include "backend/opencl/opencl.h"
+#include "backend/opencl/internal.h"
 #include "base/random.h"
 #include "support/support.h"
 
@@ -430,6 +430,67 @@ static void test_winograd(void **state)
     }
 }
 
+/* ---- sizes from what a device says of itself ---- */
+
+static void test_sizes(void **state)
+{
+    static const uint64_t GB = UINT64_C(1) << 30, MB = UINT64_C(1) << 20;
+    static const struct {
+        enum graft_opencl_family family;
+        int units;
+        uint64_t memory, allocation, mhz; /* GiB, GiB, MHz */
+        uint64_t scratch;                 /* MiB */
+        double least_flops, most_flops;
+    } devices[] = {
+        {GRAFT_OPENCL_GPU, 132, 140, 35, 1980, 512, 3e11, 4e11},     /* NVIDIA H200 */
+        {GRAFT_OPENCL_GPU, 82, 24, 6, 1700, 96, 1e11, 3e11},         /* a card for games */
+        {GRAFT_OPENCL_GPU, 24, 4, 1, 1100, 32, 2e10, 5e10},          /* beside a processor */
+        {GRAFT_OPENCL_GPU, 2, 140, 140, 0, 512, 1.2e10, 1.2e10},     /* a driver that tells little … */
+        {GRAFT_OPENCL_GPU, 132, 140, 35, 1u << 31, 512, 1e11, 2e11}, /* … or nonsense */
+        {GRAFT_OPENCL_CPU, 128, 512, 128, 3000, 32, 1.2e10, 1.2e10},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof devices / sizeof devices[0]; i++) {
+        struct graft_opencl_traits traits = {.family = devices[i].family,
+                                             .compute_units = devices[i].units,
+                                             .max_allocation = devices[i].allocation * GB};
+        graft_opencl_choose_sizes(&traits, devices[i].memory * GB, devices[i].mhz);
+        assert_int_equal(traits.scratch_bytes, devices[i].scratch * MB);
+        assert_true(traits.launch_flops >= devices[i].least_flops &&
+                    traits.launch_flops <= devices[i].most_flops);
+        assert_int_equal(traits.library_reach, INT32_MAX);
+    }
+    struct graft_opencl_traits small = {.family = GRAFT_OPENCL_GPU, .compute_units = 1, .max_allocation = MB};
+    graft_opencl_choose_sizes(&small, 2 * MB, 500);
+    assert_int_equal(small.scratch_bytes, 32 * MB);
+}
+
+/* A 3×3 convolution of 256 channels and a batch of 64: on a GPU with 140 GiB a product sees thousands of
+ * tiles of Winograd's, on one with 4 GiB hundreds. */
+static void test_tiles_of_large_devices(void **state)
+{
+    struct fixture *const f = *state;
+    struct graft_opencl_traits *const traits = need_traits(f);
+    const uint64_t GB = UINT64_C(1) << 30, memory[] = {4 * GB, 140 * GB};
+    struct graft_call call = {.op = GRAFT_OP_CONV2D};
+    call.attributes.conv2d = (struct graft_conv2d_attributes){
+        .stride = {1, 1}, .dilation = {1, 1}, .pad = {1, 1, 1, 1}, .groups = 1};
+    set_input(&call, 0, graft_shape_of(4, 64, 56, 56, 256));
+    set_input(&call, 1, graft_shape_of(4, 256, 3, 3, 256));
+    need(f, graft_op_infer(f->context, &call));
+    traits->family = GRAFT_OPENCL_GPU;
+    for (int large = 0; large < 2; large++) {
+        const uint64_t tile = (uint64_t)36 * 2 * 256 * sizeof(float);
+        struct graft_variant_info info = {0};
+        int variant = 0;
+        traits->max_allocation = memory[large] / 4;
+        graft_opencl_choose_sizes(traits, memory[large], 1980);
+        need(f, graft_variant_choose(f->opencl, &call, "winograd4_local", &variant, &info));
+        const uint64_t tiles = (info.workspace_bytes - (uint64_t)36 * 256 * 256 * sizeof(float)) / tile;
+        assert_true(large ? tiles > 6000 : tiles > 300 && tiles < 500);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -438,6 +499,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_many_chunks, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_depthwise_chunks, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_winograd, set_up, tear_down),
+        cmocka_unit_test(test_sizes),
+        cmocka_unit_test_setup_teardown(test_tiles_of_large_devices, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -16,6 +16,9 @@ enum graft_status graft_opencl_ready(struct graft_opencl_device *device, struct 
 /* Keeps what was compiled on disk and releases all programs. */
 void graft_opencl_programs_close(struct graft_opencl_device *device);
 
+/* sizes.c: launch_flops, block_terms, scratch_bytes and library_reach, from the other traits. */
+void graft_opencl_choose_sizes(struct graft_opencl_traits *traits, uint64_t memory_bytes, uint64_t clock_mhz);
+
 /* clblast_call.c: has CLBlast release what it keeps of this device's context. */
 void graft_opencl_clblast_close(struct graft_opencl_device *device);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Which OpenCL devices there are and what they are like: the one place that decides by device properties. */
-#include "backend/opencl/opencl.h"
+#include "backend/opencl/internal.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -161,10 +161,6 @@ const char *graft_opencl_describe(cl_platform_id platform, cl_device_id id, int 
     /* Newer drivers need not know this one; copying is always right. */
     traits->unified = UINT(&(struct questions){.id = id}, CL_DEVICE_HOST_UNIFIED_MEMORY) != 0;
     traits->cache_bytes = ULONG(&(struct questions){.id = id}, CL_DEVICE_GLOBAL_MEM_CACHE_SIZE);
-    traits->launch_flops = 1.2e10;
-    traits->block_terms = 768;
-    traits->scratch_bytes = 32u << 20;
-    traits->library_reach = GRAFT_CLBLAST_REACH;
     traits->fp64 = strstr(extensions, "cl_khr_fp64") != NULL;
     traits->fp16 = strstr(extensions, "cl_khr_fp16") != NULL;
 
@@ -179,6 +175,8 @@ const char *graft_opencl_describe(cl_platform_id platform, cl_device_id id, int 
     info->memory_bytes = ULONG(&asked, CL_DEVICE_GLOBAL_MEM_SIZE);
     info->max_allocation_bytes = traits->max_allocation;
     info->compute_units = traits->compute_units;
+    graft_opencl_choose_sizes(traits, info->memory_bytes,
+                              UINT(&(struct questions){.id = id}, CL_DEVICE_MAX_CLOCK_FREQUENCY));
     info->fp16 = traits->fp16;
     info->fp64 = traits->fp64;
 
