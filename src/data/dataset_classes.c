@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 static int compare_names(const void *a, const void *b)
 {
@@ -74,20 +75,26 @@ static int compare_numbered(const void *a, const void *b)
     return strcmp(((const struct numbered *)a)->name, ((const struct numbered *)b)->name);
 }
 
-static enum graft_status unknown_class(const struct graft_dataset *dataset, const struct graft_entry *entry,
+static enum graft_status unknown_class(struct graft_dataset *dataset, const struct graft_entry *entry,
                                        bool given)
 {
     char name[1024];
+    const char *nearest = NULL;
     graft_entry_name(dataset, entry, name, sizeof name);
-    if (given) {
-        return graft_fail(dataset->context, GRAFT_ERROR_FORMAT,
-                          "class '%s' (%s) is none of the %d classes of the network; remove it from the data",
-                          entry->class_name, name, dataset->class_count);
+    for (int32_t c = 0; c < dataset->class_count && !nearest; c++) {
+        nearest = strcasecmp(dataset->class_names[c], entry->class_name) == 0 ? dataset->class_names[c] : NULL;
     }
-    return graft_fail(
-        dataset->context, GRAFT_ERROR_FORMAT,
-        "class '%s' in the %s part (%s) is unknown in the training part; rename or remove its folder",
-        entry->class_name, graft_split_name((enum graft_split)entry->split), name);
+    if (given) {
+        return graft_fault_note(dataset, GRAFT_ERROR_FORMAT,
+                                "class '%s' (%s) is none of the %d classes of the network; %s%s%s from the data",
+                                entry->class_name, name, dataset->class_count, nearest ? "it has '" : "remove it",
+                                nearest ? nearest : "", nearest ? "': rename it, or remove it" : "");
+    }
+    return graft_fault_note(dataset, GRAFT_ERROR_FORMAT,
+                            "class '%s' in the %s part (%s) is unknown in the training part%s%s%s; rename or "
+                            "remove it",
+                            entry->class_name, graft_split_name((enum graft_split)entry->split), name,
+                            nearest ? ", which has '" : "", nearest ? nearest : "", nearest ? "'" : "");
 }
 
 static enum graft_status number_classes(struct graft_dataset *dataset, bool given)
@@ -103,17 +110,27 @@ static enum graft_status number_classes(struct graft_dataset *dataset, bool give
     qsort(table, count, sizeof *table, compare_numbered);
     enum graft_status status = GRAFT_OK;
     const struct numbered *found = NULL;
+    const char *last = NULL; /* unknown class that was told of */
     for (int64_t i = 0; i < dataset->entry_count; i++) {
         struct graft_entry *const entry = &dataset->entries[i];
         if (!found || found->name != entry->class_name) {
             const struct numbered key = {entry->class_name, 0};
             found = bsearch(&key, table, count, sizeof *table, compare_numbered);
         }
-        if (!found) {
-            status = unknown_class(dataset, entry, given);
+        if (found) {
+            entry->label = found->number;
+            continue;
+        }
+        const bool told = last && strcmp(last, entry->class_name) == 0;
+        last = entry->class_name;
+        status = told ? GRAFT_OK : unknown_class(dataset, entry, given);
+        entry->class_name = NULL;
+        if (status != GRAFT_OK) {
             break;
         }
-        entry->label = found->number;
+    }
+    if (last && status == GRAFT_OK) {
+        graft_entries_compact(dataset);
     }
     graft_release(dataset->context, table);
     return status;
@@ -312,9 +329,9 @@ enum graft_status graft_classes(struct graft_dataset *dataset)
         status = collect_names(dataset);
     }
     if (status == GRAFT_OK && !given && dataset->class_count < 2) {
-        status = graft_fail(dataset->context, GRAFT_ERROR_FORMAT,
-                            "%s has only one class, '%s'; a classifier needs at least two class folders",
-                            dataset->path, dataset->class_count ? dataset->class_names[0] : "");
+        status = graft_fault_note(dataset, GRAFT_ERROR_FORMAT,
+                                  "%s has only one class, '%s'; a classifier needs at least two class folders",
+                                  dataset->path, dataset->class_count ? dataset->class_names[0] : "");
     }
     if (status == GRAFT_OK) {
         status = number_classes(dataset, given);

@@ -244,7 +244,7 @@ static enum graft_status check_class_folders(struct graft_layout *layout)
         const struct graft_entry *const entry = &dataset->entries[i];
         uint8_t split = GRAFT_NO_SPLIT;
         const char *const rest = entry->folder ? split_of(layout, entry, &split) : NULL;
-        if (!rest || rest[0] == '\0' || strchr(rest, '/') || folder_has_picture(layout, i)) {
+        if (!rest || rest[0] == '\0' || strchr(rest, '/') || entry->fault || folder_has_picture(layout, i)) {
             continue;
         }
         char name[1024];
@@ -253,9 +253,12 @@ static enum graft_status check_class_folders(struct graft_layout *layout)
             graft_log(dataset->context, GRAFT_LOG_WARNING, "class folder %s holds no pictures", name);
             continue;
         }
-        return graft_fail(
-            dataset->context, GRAFT_ERROR_FORMAT,
-            "class folder %s holds no pictures; put JPEG or PNG files there or remove the folder", name);
+        const enum graft_status status = graft_fault_note(
+            layout->dataset, GRAFT_ERROR_FORMAT,
+            "class folder %s holds no pictures; put pictures there or remove the folder", name);
+        if (status != GRAFT_OK) {
+            return status;
+        }
     }
     return GRAFT_OK;
 }

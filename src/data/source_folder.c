@@ -17,6 +17,7 @@
 struct folder {
     const char *path; /* within the source; "" for the source itself */
     int64_t parent;   /* −1 for the source */
+    int64_t entry;    /* in the list; −1 for the source */
     dev_t device;
     ino_t inode;
     int depth;
@@ -35,9 +36,13 @@ struct walk {
 
 static enum graft_status unreadable(const struct walk *walk, const char *path, int code)
 {
-    return graft_fail(walk->dataset->context, code == ENOENT ? GRAFT_ERROR_NOT_FOUND : GRAFT_ERROR_IO,
-                      "folder %s%s%s cannot be read: %s; check its permissions", walk->source->path,
-                      path[0] ? "/" : "", path, strerror(code));
+    if (path[0] == '\0') { /* the source itself */
+        return graft_fail(walk->dataset->context, code == ENOENT ? GRAFT_ERROR_NOT_FOUND : GRAFT_ERROR_IO,
+                          "%s cannot be read: %s; check its permissions", walk->source->path, strerror(code));
+    }
+    return graft_fault_note(walk->dataset, code == ENOENT ? GRAFT_ERROR_NOT_FOUND : GRAFT_ERROR_IO,
+                            "%s%s%s cannot be read: %s; check its permissions", walk->source->path,
+                            path[0] ? "/" : "", path, strerror(code));
 }
 
 static bool inside_itself(const struct walk *walk, int64_t parent, const struct stat *facts)
@@ -101,7 +106,7 @@ static enum graft_status add_folder(struct walk *walk, const char *path, int64_t
         walk->capacity = more;
     }
     walk->folders[walk->count++] = (struct folder){
-        .path = path, .parent = parent, .device = facts->st_dev, .inode = facts->st_ino, .depth = depth};
+        .path = path, .parent = parent, .entry = -1, .device = facts->st_dev, .inode = facts->st_ino, .depth = depth};
     *added = true;
     return GRAFT_OK;
 }
@@ -155,6 +160,9 @@ static enum graft_status add_name(struct walk *walk, int64_t parent, int descrip
     entry->path = path;
     entry->source = (uint8_t)walk->source_number;
     entry->folder = is_folder;
+    if (is_folder) {
+        walk->folders[walk->count - 1].entry = dataset->entry_count - 1;
+    }
     return GRAFT_OK;
 }
 
@@ -169,7 +177,11 @@ static enum graft_status read_folder(struct walk *walk, int64_t number)
     }
     DIR *const stream = opendir(walk->text.data);
     if (!stream) {
-        return unreadable(walk, path, errno);
+        const int code = errno;
+        if (walk->folders[number].entry >= 0) { /* told once: not as an empty class too */
+            walk->dataset->entries[walk->folders[number].entry].fault = "cannot be read";
+        }
+        return unreadable(walk, path, code);
     }
     while (status == GRAFT_OK) {
         errno = 0;

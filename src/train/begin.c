@@ -104,6 +104,10 @@ static enum graft_status open_data(struct graft_fit_job *job)
         .seed = (uint64_t)o->split_seed,
         .val_fraction = o->given.val_fraction && o->val_fraction == 0 ? -1 : o->val_fraction,
         .val_path = o->val,
+        .column_path = o->column_path,
+        .column_label = o->column_label,
+        .column_split = o->column_split,
+        .keep_damaged = o->skip_damaged,
         .memory_limit = o->archive_limit,
         .class_names = job->resumed ? (const char *const *)job->card.class_names : job->call.class_names,
         .class_count = job->resumed ? job->card.class_count : job->call.class_count};
