@@ -4,6 +4,7 @@
 #include "base/context.h"
 #include "base/file.h"
 #include "base/text.h"
+#include "graft/onnx.h"
 #include "train/recipe.h"
 
 #include <jansson.h>
@@ -20,6 +21,9 @@ static int check_network(struct graft_command *command, const struct graft_netwo
     const char *const name = command->operands[0];
     const struct graft_model_info *info = NULL;
     if (graft_classifier_is_run(name, options->weights)) {
+        return GRAFT_EXIT_GO_ON;
+    }
+    if (graft_onnx_is_path(name)) {
         return GRAFT_EXIT_GO_ON;
     }
     if (strchr(name, '/') != NULL) {
@@ -74,7 +78,8 @@ int graft_network_device(struct graft_command *command, const struct graft_netwo
     if (code != GRAFT_EXIT_GO_ON) {
         return code;
     }
-    (void)snprintf(name, sizeof name, "%s", operand);
+    /* What is measured for `auto` is remembered by a network's name; a file has none. */
+    (void)snprintf(name, sizeof name, "%s", graft_onnx_is_path(operand) ? "" : operand);
     if (graft_classifier_is_run(operand, options->weights)) {
         graft_network_of_run(operand, "network", name, sizeof name);
     }

@@ -19,7 +19,7 @@ enum graft_orientation {
 };
 
 struct graft_classifier_options {
-    const char *network; /* name of a network, or a run folder that graft_fit has written */
+    const char *network; /* name of a network, a run folder that graft_fit has written, or an ONNX file */
     const char *weights; /* file; with a network's name. NULL or "": none, so a run folder */
     int64_t batch; /* the most pictures at a time; 0: 16. Fewer where memory asks for it, with a remark */
     /* What comes out: NULL: the logits; "features": what enters the head; else what the layer or the stage of

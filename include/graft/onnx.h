@@ -25,6 +25,8 @@ struct graft_onnx;
 GRAFT_API GRAFT_MUST_CHECK enum graft_status graft_onnx_open(struct graft_context *context, const char *path,
                                                              struct graft_onnx **onnx,
                                                              struct graft_tensor_set **weights);
+/* Whether a network's name is the path of such a file: it ends in ".onnx". */
+GRAFT_API bool graft_onnx_is_path(const char *name);
 GRAFT_API void graft_onnx_close(struct graft_onnx **onnx);
 /* For graft_model_open_network and graft_model_load_weights. Its name is the file's. */
 GRAFT_API const struct graft_network *graft_onnx_network(const struct graft_onnx *onnx);

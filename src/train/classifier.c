@@ -45,6 +45,13 @@ static enum graft_status find_weights(struct graft_context *context,
                                       struct graft_text *path)
 {
     const bool given = options->weights && *options->weights;
+    if (graft_onnx_is_path(options->network)) {
+        if (given)
+            return graft_fail(context, GRAFT_ERROR_ARGUMENT, "%s holds its weights itself: leave %s out",
+                              options->network, options->weights);
+        graft_text_append(context, path, "%s", options->network);
+        return path->failed ? GRAFT_ERROR_MEMORY : GRAFT_OK;
+    }
     if (!is_run && !given) {
         const struct graft_model_info *info;
         if (strchr(options->network, '/'))
@@ -62,14 +69,15 @@ static enum graft_status find_weights(struct graft_context *context,
 }
 
 /* How many classes weights without a card have; as published where they do not say. */
-static enum graft_status count_classes(struct graft_context *context, const char *network,
+static enum graft_status count_classes(const struct graft_classifier *classifier,
                                        const struct graft_tensor_set *set, int64_t *classes)
 {
     struct graft_model *model = NULL;
-    const enum graft_status status = graft_model_open(context, network, NULL, &model);
+    const enum graft_status status =
+        graft_model_open_network(classifier->context, classifier->network, NULL, &model);
     if (status != GRAFT_OK)
         return status;
-    *classes = graft_model_count_classes(model, set);
+    *classes = classifier->onnx ? 0 : graft_model_count_classes(model, set);
     if (*classes == 0)
         *classes = model->classes;
     graft_model_close(&model);
@@ -124,19 +132,16 @@ static enum graft_status choose_preprocess(struct graft_classifier *classifier,
     return graft_preprocess_check(context, p);
 }
 
-static enum graft_status open_model(struct graft_classifier *classifier, const char *network,
+static enum graft_status open_model(struct graft_classifier *classifier,
                                     const struct graft_classifier_options *options,
                                     const struct graft_tensor_set *set)
 {
     struct graft_context *const context = classifier->context;
     struct graft_card *const card = &classifier->card;
-    const struct graft_model_info *info;
     int64_t classes = card->class_count;
-    enum graft_status status = graft_model_find(context, network, &info);
-    if (status == GRAFT_OK && classes == 0)
-        status = count_classes(context, network, set, &classes);
+    enum graft_status status = classes == 0 ? count_classes(classifier, set, &classes) : GRAFT_OK;
     if (status == GRAFT_OK)
-        status = choose_preprocess(classifier, info, options);
+        status = choose_preprocess(classifier, graft_network_info(classifier->network), options);
     if (status != GRAFT_OK)
         return status;
     const struct graft_model_options model = {.batch = options->batch > 0 ? options->batch : 16,
@@ -146,7 +151,7 @@ static enum graft_status open_model(struct graft_classifier *classifier, const c
                                               .input_u8 = true,
                                               .mean = card->preprocess.mean,
                                               .std = card->preprocess.std};
-    status = graft_model_open(context, network, &model, &classifier->model);
+    status = graft_model_open_network(context, classifier->network, &model, &classifier->model);
     if (status == GRAFT_OK)
         status = graft_variables_open(classifier->device, &classifier->variables);
     if (status == GRAFT_OK)
@@ -231,7 +236,12 @@ static enum graft_status open_network(struct graft_classifier *classifier,
     if (card->network[0] && strcmp(card->network, network) != 0)
         return graft_fail(context, GRAFT_ERROR_FORMAT, "%s holds weights of %s, not of %s", file,
                           card->network, network);
-    status = open_model(classifier, network, options, set);
+    if (classifier->onnx)
+        classifier->network = graft_onnx_network(classifier->onnx);
+    else
+        status = graft_network_find(context, network, &classifier->network);
+    if (status == GRAFT_OK)
+        status = open_model(classifier, options, set);
     if (status == GRAFT_OK)
         status = choose_output(classifier, options);
     return status == GRAFT_OK ? load(classifier, file, set) : status;
@@ -280,7 +290,8 @@ enum graft_status graft_classifier_open(struct graft_device *device,
     }
     made->context = context;
     made->device = device;
-    status = graft_tensor_set_load(context, path.data, &set);
+    status = graft_onnx_is_path(options->network) ? graft_onnx_open(context, path.data, &made->onnx, &set)
+                                                  : graft_tensor_set_load(context, path.data, &set);
     if (status == GRAFT_OK)
         status = open_network(made, options, is_run, path.data, set);
     graft_tensor_set_close(&set);
@@ -301,6 +312,7 @@ void graft_classifier_close(struct graft_classifier **classifier)
     graft_plan_close(&old->plan);
     graft_variables_close(&old->variables);
     graft_model_close(&old->model);
+    graft_onnx_close(&old->onnx);
     graft_card_close(old->context, &old->card);
     graft_release(old->context, old->pixels);
     graft_release(old->context, old->values);

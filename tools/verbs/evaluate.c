@@ -221,7 +221,7 @@ static int run(struct graft_command *command)
 
 const struct graft_verb graft_verb_evaluate = {
     .name = "evaluate",
-    .operands = "RUN-or-MODEL DATA",
+    .operands = "RUN-or-MODEL-or-FILE DATA",
     .purpose = "measures loss, top 1, top 5, figures of each class and the confusion matrix",
     .examples =
         "  graft evaluate runs/flowers-1 flowers              on its test or validation pictures\n"

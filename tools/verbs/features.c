@@ -198,7 +198,7 @@ static int run(struct graft_command *command)
 
 const struct graft_verb graft_verb_features = {
     .name = "features",
-    .operands = "RUN-or-MODEL DATA",
+    .operands = "RUN-or-MODEL-or-FILE DATA",
     .purpose = "writes the feature vectors of pictures as a NumPy file",
     .examples = "  graft features squeezenet1_0 --weights squeezenet1_0.safetensors photos --out photos.npy\n"
                 "                                                     what enters the head\n"

@@ -155,7 +155,7 @@ static int run(struct graft_command *command)
 
 const struct graft_verb graft_verb_predict = {
     .name = "predict",
-    .operands = "RUN-or-MODEL INPUT...",
+    .operands = "RUN-or-MODEL-or-FILE INPUT...",
     .purpose = "says which classes pictures are of, with probabilities",
     .examples =
         "  graft predict runs/flowers-1 rose.jpg              with a network that `graft fit` has trained\n"

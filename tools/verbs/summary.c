@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* graft summary: a network layer by layer; with a device, also the memory that it takes there. */
+#include "graft/onnx.h"
 #include "graft/train.h"
 #include "network.h"
 #include "output.h"
@@ -12,6 +13,7 @@ struct request {
     const char *input, *pool, *freeze;
     int64_t classes, batch;
     bool no_top, train;
+    struct graft_onnx *onnx; /* where the operand is a file */
 };
 
 static json_t *describe_layer(const struct graft_model *model, const struct graft_model_layer *layer)
@@ -106,8 +108,27 @@ static int open_model(struct graft_command *command, const struct request *reque
         }
         options.train_from = train_from;
     }
-    const enum graft_status status = graft_model_open(command->context, name, &options, model);
+    const enum graft_status status =
+        request->onnx != NULL
+            ? graft_model_open_network(command->context, graft_onnx_network(request->onnx), &options, model)
+            : graft_model_open(command->context, name, &options, model);
     return status == GRAFT_OK ? GRAFT_EXIT_GO_ON : graft_command_failed_name(command, status);
+}
+
+/* A file's network; nothing to do for a name of the list. */
+static int open_file(struct graft_command *command, struct request *request)
+{
+    struct graft_tensor_set *weights = NULL;
+    if (!graft_onnx_is_path(command->operands[0])) {
+        return GRAFT_EXIT_GO_ON;
+    }
+    if (request->freeze != NULL) {
+        return graft_command_usage(command, "--freeze takes the stages of a network of the list");
+    }
+    const enum graft_status status =
+        graft_onnx_open(command->context, command->operands[0], &request->onnx, &weights);
+    graft_tensor_set_close(&weights);
+    return status == GRAFT_OK ? GRAFT_EXIT_GO_ON : graft_command_failed(command, status);
 }
 
 static int show(struct graft_command *command, const struct request *request, struct graft_model *model,
@@ -171,28 +192,34 @@ static int run(struct graft_command *command)
     }
     struct graft_model *model = NULL;
     struct graft_device *device = NULL;
-    int code = open_model(command, &request, true, &model);
+    int code = open_file(command, &request);
+    if (code == GRAFT_EXIT_GO_ON) {
+        code = open_model(command, &request, true, &model);
+    }
     if (code == GRAFT_EXIT_GO_ON && command->device != NULL) {
-        code = graft_command_open_device(command, command->operands[0], request.train, &device);
+        code = graft_command_open_device(command, request.onnx != NULL ? "" : command->operands[0], request.train,
+                                         &device);
     }
     if (code == GRAFT_EXIT_GO_ON) {
         code = show(command, &request, model, device);
     }
     graft_device_close(&device);
     graft_model_close(&model);
+    graft_onnx_close(&request.onnx);
     return code;
 }
 
 const struct graft_verb graft_verb_summary = {
     .name = "summary",
-    .operands = "MODEL",
+    .operands = "MODEL-or-FILE",
     .purpose = "shows a network: layers, output shapes, parameters, what is trainable",
     .examples = "  graft summary resnet18                             layer by layer\n"
                 "  graft summary resnet18 --classes 10 --input 64     for other pictures and classes\n"
                 "  graft summary resnet18 --freeze layer3             what is left to train\n"
                 "  graft summary vgg16 --no-top --pool avg            as an extractor of features\n"
                 "  graft summary resnet50 --device cpu --batch 32 --train\n"
-                "                                                     and the memory that it takes\n",
+                "                                                     and the memory that it takes\n"
+                "  graft summary net.onnx                             the network of an ONNX file\n",
     .least = 1,
     .most = 1,
     .run = run,

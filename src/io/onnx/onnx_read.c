@@ -4,7 +4,7 @@
 
 #include "base/context.h"
 #include "base/file.h"
-#include "base/random.h"
+#include "base/text.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -582,4 +582,9 @@ enum graft_status graft_onnx_open(struct graft_context *context, const char *pat
 const struct graft_network *graft_onnx_network(const struct graft_onnx *onnx)
 {
     return &onnx->network;
+}
+
+bool graft_onnx_is_path(const char *name)
+{
+    return graft_text_ends(name, ".onnx");
 }
