@@ -21,6 +21,8 @@ static struct {
     long buffers, parts, launches;
     const char *skipped; /* launches of this kernel do nothing */
     int failing;         /* so many launches fail */
+    cl_event *events;    /* not NULL: those of launches are kept there */
+    int n_events;
 } calls;
 
 static void *real(const char *name)
@@ -60,7 +62,12 @@ cl_int clEnqueueNDRangeKernel(cl_command_queue queue, cl_kernel kernel, cl_uint 
     }
     if (calls.skipped != NULL && strcmp(name, calls.skipped) == 0)
         return clEnqueueMarkerWithWaitList(queue, waits, wait, event);
-    return next(queue, kernel, dimensions, offset, global, local, waits, wait, event);
+    const cl_int code = next(queue, kernel, dimensions, offset, global, local, waits, wait, event);
+    if (code == CL_SUCCESS && calls.events != NULL && event != NULL) {
+        clRetainEvent(*event);
+        calls.events[calls.n_events++] = *event;
+    }
+    return code;
 }
 
 struct fixture {
@@ -447,6 +454,37 @@ static void kernels_that_fail_are_not_used(void **state)
     assert_non_null(strstr(graft_context_error(f->context), "CL_OUT_OF_RESOURCES"));
 }
 
+/* ---- time ---- */
+
+/* A product with copies is four launches, and CLBlast gives the event of the last one: the time is that of
+ * all. */
+static void copies_take_time(void **state)
+{
+    enum { MOST = 64 };
+    struct fixture *const f = *state;
+    const struct sizes z = {.batches = 2, .m = 300, .n = 301, .k = 299};
+    cl_event events[MOST];
+    double seconds = 0, sum = 0;
+    need_device(f);
+    check_product(f, f->device, "clblast", &z, 10); /* tried out and compiled */
+    need(f, f->device->backend->synchronize(f->device, &seconds));
+    calls.events = events;
+    check_product(f, f->device, "clblast", &z, 10);
+    need(f, f->device->backend->synchronize(f->device, &seconds));
+    assert_in_range(calls.n_events, 2 * 2 * 4, MOST);
+    for (int i = 0; i < calls.n_events; i++) {
+        cl_ulong begin = 0, end = 0;
+        clGetEventProfilingInfo(events[i], CL_PROFILING_COMMAND_START, sizeof begin, &begin, NULL);
+        clGetEventProfilingInfo(events[i], CL_PROFILING_COMMAND_END, sizeof end, &end, NULL);
+        sum += 1e-9 * (double)(end - begin);
+        clReleaseEvent(events[i]);
+    }
+    calls.events = NULL;
+    assert_true(sum > 0);
+    if (seconds < sum)
+        fail_msg("%g s, the launches alone take %g s", seconds, sum);
+}
+
 /* ---- memory and choice ---- */
 
 /* The room for copies counts in the plan, so a limit below it is one that the plan does not fit in. */
@@ -512,6 +550,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(devices_take_turns, set_up, tear_down),
         cmocka_unit_test_setup_teardown(wrong_kernels_are_not_used, set_up, tear_down),
         cmocka_unit_test_setup_teardown(kernels_that_fail_are_not_used, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(copies_take_time, set_up, tear_down),
         cmocka_unit_test_setup_teardown(copies_count, set_up, tear_down),
         cmocka_unit_test_setup_teardown(usual_sets, set_up, tear_down),
     };

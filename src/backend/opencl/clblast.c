@@ -206,6 +206,23 @@ static enum graft_status run_finish(struct graft_opencl_device *device, struct g
     return graft_opencl_launch(device, kernel, 0, &args, &range);
 }
 
+/* One product, with the time of all commands that it takes. */
+static enum graft_status enqueue(struct graft_opencl_device *device, const struct graft_clblast_product *one,
+                                 const char *op)
+{
+    const char *name = NULL;
+    cl_event since = NULL, event = NULL;
+    const enum graft_status status = graft_opencl_begin(device, &since);
+    if (status != GRAFT_OK)
+        return status;
+    const cl_int code = graft_clblast_enqueue(device, one, &event, &name);
+    if (code == CL_SUCCESS)
+        return graft_opencl_enqueued_since(device, since, event, name);
+    if (since != NULL)
+        clReleaseEvent(since);
+    return graft_opencl_fail(device->base.context, code, name, op);
+}
+
 enum graft_status graft_clblast_run(struct graft_opencl_device *device, struct graft_opencl_kernel *kernel,
                                     const struct graft_product_sizes *p,
                                     const struct graft_products *operands, struct graft_tensor workspace)
@@ -232,12 +249,7 @@ enum graft_status graft_clblast_run(struct graft_opencl_device *device, struct g
     if (status == GRAFT_OK)
         status = find_copies(device, kernel, workspace, &one.copies);
     for (int64_t i = 0; i < p->batches && status == GRAFT_OK; i++) {
-        const char *name = NULL;
-        cl_event event = NULL;
-        const cl_int code = graft_clblast_enqueue(device, &one, &event, &name);
-        status = code == CL_SUCCESS ? graft_opencl_enqueued(device, event, name)
-                                    : graft_opencl_fail(device->base.context, code, name,
-                                                        graft_op_get(kernel->call.op)->name);
+        status = enqueue(device, &one, graft_op_get(kernel->call.op)->name);
         one.a_at += (uint64_t)(p->m * p->k);
         one.b_at += p->shared ? 0 : (uint64_t)(p->k * p->n);
         one.y_at += (uint64_t)(p->m * p->n);

@@ -24,8 +24,11 @@ enum graft_status graft_opencl_queue_open(struct graft_opencl_device *device)
 /* Forgets the oldest `count` commands. */
 static void drop_pending(struct graft_opencl_device *device, int count)
 {
-    for (int i = 0; i < count; i++)
+    for (int i = 0; i < count; i++) {
         clReleaseEvent(device->pending[i].event);
+        if (device->pending[i].since != NULL)
+            clReleaseEvent(device->pending[i].since);
+    }
     device->pending_count -= count;
     memmove(device->pending, device->pending + count,
             (size_t)device->pending_count * sizeof(device->pending[0]));
@@ -41,11 +44,12 @@ void graft_opencl_queue_close(struct graft_opencl_device *device)
     }
 }
 
-/* Device time of a finished command. */
-static cl_int add_time(struct graft_opencl_device *device, cl_event event)
+/* Device time of finished commands: of `event`, or from the end of `since` on. */
+static cl_int add_time(struct graft_opencl_device *device, cl_event since, cl_event event)
 {
+    const cl_profiling_info from = since != NULL ? CL_PROFILING_COMMAND_END : CL_PROFILING_COMMAND_START;
     cl_ulong begin = 0, end = 0;
-    cl_int code = clGetEventProfilingInfo(event, CL_PROFILING_COMMAND_START, sizeof(begin), &begin, NULL);
+    cl_int code = clGetEventProfilingInfo(since != NULL ? since : event, from, sizeof(begin), &begin, NULL);
     if (code == CL_SUCCESS)
         code = clGetEventProfilingInfo(event, CL_PROFILING_COMMAND_END, sizeof(end), &end, NULL);
     if (code == CL_SUCCESS && end > begin)
@@ -69,7 +73,7 @@ static enum graft_status settle(struct graft_opencl_device *device, int count)
             code = outcome;
         } else if (code == CL_SUCCESS && device->timing) {
             call = "clGetEventProfilingInfo";
-            code = add_time(device, event);
+            code = add_time(device, device->pending[i].since, event);
         }
     }
     drop_pending(device, count);
@@ -131,12 +135,25 @@ static enum graft_status make_room(struct graft_opencl_device *device, const cha
     return settle(device, half);
 }
 
-enum graft_status graft_opencl_enqueued(struct graft_opencl_device *device, cl_event event, const char *what)
+enum graft_status graft_opencl_begin(struct graft_opencl_device *device, cl_event *since)
+{
+    *since = NULL;
+    if (!device->timing)
+        return GRAFT_OK;
+    const cl_int code = clEnqueueMarkerWithWaitList(device->queue, 0, NULL, since);
+    return code == CL_SUCCESS
+               ? GRAFT_OK
+               : graft_opencl_fail(device->base.context, code, "clEnqueueMarkerWithWaitList", NULL);
+}
+
+enum graft_status graft_opencl_enqueued_since(struct graft_opencl_device *device, cl_event since,
+                                              cl_event event, const char *what)
 {
     enum graft_status status = GRAFT_OK;
     if (device->pending_count == GRAFT_OPENCL_MAX_PENDING)
         status = make_room(device, what);
     device->pending[device->pending_count].event = event;
+    device->pending[device->pending_count].since = since;
     device->pending[device->pending_count++].what = what;
     if (device->pending_count % FLUSH_LAUNCHES == 0) {
         const cl_int code = clFlush(device->queue);
@@ -144,6 +161,11 @@ enum graft_status graft_opencl_enqueued(struct graft_opencl_device *device, cl_e
             status = graft_opencl_fail(device->base.context, code, "clFlush", what);
     }
     return status;
+}
+
+enum graft_status graft_opencl_enqueued(struct graft_opencl_device *device, cl_event event, const char *what)
+{
+    return graft_opencl_enqueued_since(device, NULL, event, what);
 }
 
 /* ---- arguments ---- */

@@ -111,6 +111,7 @@ struct graft_opencl_device {
      * to be looked at when it is over: a queue itself does not tell that one of them failed. */
     struct {
         cl_event event;
+        cl_event since;   /* its time begins where this one ended; NULL: with itself */
         const char *what; /* for messages; static */
     } pending[GRAFT_OPENCL_MAX_PENDING];
     int pending_count;
@@ -149,8 +150,8 @@ struct graft_opencl_variant {
      * prepared_bytes (both 0 before; name is the variant's). Pure. */
     const char *(*check)(const struct graft_opencl_device *device, const struct graft_call *call,
                          struct graft_variant_info *info);
-    /* For kernels of others: tries them out on the device at the first call that they could do. *reason: NULL,
-     * or why they are not to be used there. NULL where there is nothing to prove. */
+    /* For kernels of others: tries them out on the device at the first call that they could do. *reason:
+     * NULL, or why they are not to be used there. NULL where there is nothing to prove. */
     enum graft_status (*prove)(struct graft_opencl_device *device, const struct graft_opencl_variant *variant,
                                const char **reason);
     /* Adds the kernels and fills state. kernel->call and ->info are set. */
@@ -260,6 +261,13 @@ int64_t graft_opencl_item_groups(const struct graft_opencl_device *device);
  * names it in messages; static. */
 GRAFT_MUST_CHECK enum graft_status graft_opencl_enqueued(struct graft_opencl_device *device, cl_event event,
                                                          const char *what);
+
+/* For a library that gives the event of its last command only: graft_opencl_begin before the first, whose
+ * *since (NULL while nothing is timed) is ours again afterwards. */
+GRAFT_MUST_CHECK enum graft_status graft_opencl_begin(struct graft_opencl_device *device, cl_event *since);
+GRAFT_MUST_CHECK enum graft_status graft_opencl_enqueued_since(struct graft_opencl_device *device,
+                                                               cl_event since, cl_event event,
+                                                               const char *what);
 
 /* The cl_mem of a tensor's buffer. */
 static inline cl_mem graft_opencl_memory(struct graft_tensor tensor)
