@@ -367,6 +367,23 @@ static enum graft_status warn(const struct listing *listing, int code)
     return GRAFT_OK;
 }
 
+/* By its first bytes: gzip, bzip2, xz, zstd, zip, or tar. */
+static bool looks_like_archive(const struct graft_file_map *map)
+{
+    static const struct {
+        size_t at, length;
+        const char *bytes;
+    } known[] = {{0, 2, "\x1f\x8b"}, {0, 3, "BZh"},  {0, 6, "\xfd" "7zXZ"},
+                 {0, 4, "\x28\xb5\x2f\xfd"}, {0, 4, "PK\3\4"}, {257, 5, "ustar"}};
+    for (size_t i = 0; i < sizeof known / sizeof known[0]; i++) {
+        if (map->size >= known[i].at + known[i].length &&
+            memcmp(map->data + known[i].at, known[i].bytes, known[i].length) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* The member's description has memory of our own: the library's is not checked by it. */
 static enum graft_status read_members(struct listing *listing, struct archive_entry *item)
 {
@@ -387,6 +404,11 @@ static enum graft_status read_members(struct listing *listing, struct archive_en
     }
     if (status != GRAFT_OK || code == ARCHIVE_EOF) {
         return status;
+    }
+    if (listing->members == 0 && !lacks_memory(listing) && looks_like_archive(&listing->source->map)) {
+        return graft_fail(listing->dataset->context, GRAFT_ERROR_FORMAT,
+                          "%s: damaged at its beginning: %s; copy it again, or unpack it into a folder",
+                          listing->source->path, reason(listing));
     }
     return listing->members > 0 || lacks_memory(listing)
                ? damaged(listing)

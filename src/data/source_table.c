@@ -10,6 +10,7 @@
 #include "base/context.h"
 #include "base/text.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,6 +24,7 @@ struct listing {
     const struct graft_source *source;
     uint8_t source_number;
     uint8_t split;    /* of all rows that name none; GRAFT_NO_SPLIT: training */
+    bool found;       /* in a folder, by its name */
     bool may_lack;    /* a table without labels is left out */
     bool no_labels;   /* it was */
     int path_column, label_column, split_column; /* −1: none */
@@ -30,27 +32,28 @@ struct listing {
     size_t base, ending; /* with which the last picture was found */
 };
 
-static const char *const path_names[] = {
-    "path",       "file",      "filename",   "file_name", "filepath",  "file_path", "filepaths", "filenames",
-    "image",      "image_path", "img",       "img_path",  "imagepath", "picture",   "photo",     "image_name",
-    "imagename",  "image_file", "img_name",  "name",      "fname",     "image_id",  "img_id",    "imageid",
-    "id",         "id_code",   "file_id",    "images",    NULL};
-static const char *const label_names[] = {"label",     "labels",  "class",   "class_name", "classname", "category",
-                                          "species",   "breed",   "target",  "variety",    "diagnosis", "dx",
-                                          "tag",       "kind",    "type",    "class_id",   "label_name",
-                                          "category_name", "y",   NULL};
-static const char *const split_names[] = {"split", "subset", "set", "part", "partition", "dataset", "data set",
-                                          "data_set", "fold_name", "phase", NULL};
+/* Capitals, blanks and underscores do not count. */
+static const char *const path_names[] = {"path",     "file",      "filename",  "filepath", "filepaths",
+                                         "filenames", "image",    "imagepath", "img",      "imgpath",
+                                         "picture",  "photo",     "imagename", "imagefile", "imgname",
+                                         "imagefilename", "imagefilepath", "name", "fname", "imageid",
+                                         "imgid",    "id",        "idcode",    "fileid",   "images",
+                                         NULL};
+static const char *const label_names[] = {"label",     "labels", "class",   "classname",    "category", "species",
+                                          "breed",     "target", "variety", "diagnosis",    "dx",       "tag",
+                                          "labelname", "kind",   "type",    "categoryname", "classid",  "y",
+                                          NULL};
+static const char *const split_names[] = {"split", "subset", "set", "part", "partition", "dataset", "phase", NULL};
 static const char *const flag_names[GRAFT_SPLIT_COUNT][4] = {
-    {"is_train", "is_training", "train", NULL},
-    {"is_valid", "is_val", "is_validation", NULL},
-    {"is_test", NULL},
+    {"istrain", "istraining", "train", NULL},
+    {"isvalid", "isval", "isvalidation", NULL},
+    {"istest", NULL},
 };
 
 /* Below the table's folder. */
 static const char *const bases[] = {"",      "train/", "images/",     "train_images/", "train/images/", "val/",
                                     "valid/", "test/",  "test_images/", "img/",          "imgs/",         "pictures/",
-                                    "data/"};
+                                    "data/", "../",    "../images/",  "../train/"};
 static const char *const endings[] = {"",     ".jpg", ".jpeg", ".png",  ".JPG",  ".JPEG", ".PNG",
                                       ".webp", ".gif", ".bmp",  ".tif", ".tiff", ".jfif"};
 #define BASES (sizeof bases / sizeof bases[0])
@@ -63,11 +66,28 @@ static enum graft_status wrong_row(const struct listing *listing, const char *re
                             (long long)listing->table.line, reason);
 }
 
+/* "Image Path", "image_path" and "ImagePath" are one name. */
+static bool same_name(const char *a, const char *b)
+{
+    for (;;) {
+        a += strspn(a, " _-.");
+        b += strspn(b, " _-.");
+        if (tolower((unsigned char)*a) != tolower((unsigned char)*b)) {
+            return false;
+        }
+        if (*a == '\0') {
+            return true;
+        }
+        a++;
+        b++;
+    }
+}
+
 static int find_column(const struct graft_table *table, const char *const *names)
 {
     for (; *names; names++) {
         for (int i = 0; i < table->count; i++) {
-            if (strcasecmp(table->fields[i], *names) == 0) {
+            if (same_name(table->fields[i], *names)) {
                 return i;
             }
         }
@@ -208,9 +228,10 @@ static enum graft_status unknown_column(const struct listing *listing, const cha
 {
     char text[512];
     return graft_fail(listing->dataset->context, GRAFT_ERROR_FORMAT,
-                      "%s, line %lld: none of the columns %s is known as the %s; name it with --column-%s",
+                      "%s, line %lld: none of the columns %s is known as the %s; name it with --column-%s%s",
                       listing->path, (long long)listing->table.line,
-                      list_columns(&listing->table, text, sizeof text), what, what);
+                      list_columns(&listing->table, text, sizeof text), what, what,
+                      listing->found ? ", or move this table away if folders are the classes" : "");
 }
 
 /* Columns by the names in the first row. *header: that row is one of names. */
@@ -403,7 +424,8 @@ static enum graft_status read_rows(struct listing *listing)
     return status;
 }
 
-static enum graft_status list_table(struct graft_dataset *dataset, const char *path, uint8_t split, bool may_lack)
+static enum graft_status list_table(struct graft_dataset *dataset, const char *path, uint8_t split, bool found,
+                                    bool may_lack)
 {
     char folder[GRAFT_PATH_LIMIT];
     snprintf(folder, sizeof folder, "%s", path);
@@ -418,6 +440,7 @@ static enum graft_status list_table(struct graft_dataset *dataset, const char *p
                               .source = source,
                               .source_number = (uint8_t)(dataset->source_count - 1),
                               .split = split,
+                              .found = found,
                               .may_lack = may_lack};
     enum graft_status status = graft_table_open(dataset->context, path, &listing.table);
     if (status == GRAFT_OK) {
@@ -457,14 +480,14 @@ static enum graft_status list_tables(struct graft_dataset *dataset, const char *
     struct stat facts;
     enum graft_status status = GRAFT_OK;
     if (stat(path, &facts) != 0 || !S_ISDIR(facts.st_mode)) {
-        return list_table(dataset, path, split, false);
+        return list_table(dataset, path, split, false, false);
     }
     if (exists(path, "labels.csv", file)) {
-        return list_table(dataset, file, split, false);
+        return list_table(dataset, file, split, true, false);
     }
     for (size_t i = 0; status == GRAFT_OK && i < sizeof tables / sizeof tables[0]; i++) {
         if (exists(path, tables[i].name, file)) {
-            status = list_table(dataset, file, split == GRAFT_NO_SPLIT ? tables[i].split : split, i > 0);
+            status = list_table(dataset, file, split == GRAFT_NO_SPLIT ? tables[i].split : split, true, i > 0);
         }
     }
     return status;

@@ -315,9 +315,16 @@ static void encrypted_members_are_called_so(void **state)
     }
 }
 
-static void an_archive_in_an_archive_is_named(void **state)
+static void what_is_no_archive_is_named(void **state)
 {
     struct fixture *const f = *state;
+    const struct maker packed = begin(f, "set.tgz", TAR_GZIP);
+    add_picture(&packed, "a/0.jpg");
+    end(&packed);
+    put_changed(f, "set.tgz", "cut.tgz", 0, 0, 100);
+    expect_refusal(f, "cut.tgz", NULL, GRAFT_ERROR_FORMAT, "damaged at its beginning");
+    put(f, "text", "no archive", 10);
+    expect_refusal(f, "text", NULL, GRAFT_ERROR_FORMAT, "is neither a folder");
     const struct maker maker = begin(f, "outer.zip", ZIP);
     add(&maker, "inner.zip", "PK\3\4 and more", 13);
     end(&maker);
@@ -335,7 +342,7 @@ int main(void)
                                         close_fixture),
         cmocka_unit_test_setup_teardown(a_wrong_sum_is_damage, open_fixture, close_fixture),
         cmocka_unit_test_setup_teardown(encrypted_members_are_called_so, open_fixture, close_fixture),
-        cmocka_unit_test_setup_teardown(an_archive_in_an_archive_is_named, open_fixture, close_fixture),
+        cmocka_unit_test_setup_teardown(what_is_no_archive_is_named, open_fixture, close_fixture),
     };
     return cmocka_run_group_tests_name("data_archive", tests, NULL, NULL);
 }

@@ -59,6 +59,8 @@ static const struct {
     /* known names, in any case, among others */
     {"lesion_id,Image_ID,dx,age\nL1,p/0.jpg,nv,3\nL2,p/1.jpg,mel,4\n", "train/mel=1 train/nv=1"},
     {"id,breed\n3,a\n4,b\n5,b\n", "train/a=1 train/b=2"},
+    {"Image Path;Class-Name\np/0.jpg;a\np/1.jpg;b\n", "train/a=1 train/b=1"},
+    {"path,label\nt/p/0.jpg,a\nt/p/1.jpg,b\n", "train/a=1 train/b=1"}, /* from the folder above */
     {"filename,Species\n3.jpg,a\n4.png,b\n", "train/a=1 train/b=1"},
     {"image,hue\np/0.jpg,a\np/1.jpg,b\n", "train/a=1 train/b=1"},            /* the only other column */
     {"image,hue,true_label\np/0.jpg,1,a\np/1.jpg,1,b\n", "train/a=1 train/b=1"}, /* "label" in its name */
@@ -175,6 +177,8 @@ static void tables_and_folders_mix(void **state)
     put_text(f, "t/train.csv", "path,label\np/0.jpg,a\np/1.jpg,b\n");
     put_text(f, "t/valid.csv", "path,label\np/2.jpg,b\n");
     put_text(f, "t/test.csv", "path\n6\n");
+    put_text(f, "u/labels.csv", "class,text\na,b\n");
+    expect_refusal(f, "u", NULL, GRAFT_ERROR_FORMAT, "move this table away");
     struct graft_dataset *set = open_set(f, "t", NULL);
     assert_string_equal(counted(f->context, set, text), "train/a=1 train/b=1 val/b=1");
     assert_non_null(strstr(f->log, "test.csv has no labels and is left out"));

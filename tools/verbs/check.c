@@ -339,7 +339,8 @@ static void report_text(const struct check *check, const int64_t *counts, const 
         }
     }
     for (int64_t i = 0; i < graft_dataset_skipped_count(dataset); i++) {
-        printf("no picture, left out: %s\n", graft_show_name(graft_dataset_skipped(dataset, i), shown));
+        printf("left out, as no picture or outside of class folders: %s\n",
+               graft_show_name(graft_dataset_skipped(dataset, i), shown));
     }
     for (int32_t c = 0; c < classes && (!balanced || classes <= 20); c++) {
         printf("%8lld  %s\n", (long long)counts[c], graft_show_name(names[c], shown));
