@@ -33,6 +33,15 @@
 #define GRAFT_WINOGRAD_SUM_MOST_PARTS 16
 #define GRAFT_WINOGRAD_SUM_FEWEST_TILES 28
 
+/* See backend/opencl/thresholds.h. */
+#define GRAFT_WINOGRAD_THRESHOLDS(GRAFT_X)                                                                   \
+    GRAFT_X(GRAFT_WINOGRAD_FEWEST_CHANNELS - 1, "conv2d conv2d_grad_input conv2d_grad_weight", CHANNELS)     \
+    GRAFT_X(GRAFT_WINOGRAD_FEWEST_TILES - 1, "conv2d", TILES)                                                \
+    GRAFT_X(GRAFT_WINOGRAD_FEWEST_TILES_UNPREPARED - 1, "conv2d conv2d_grad_input", TILES)                   \
+    GRAFT_X(GRAFT_WINOGRAD_SUM_FEWEST_TILES - 1, "conv2d_grad_weight", TILES)                                \
+    GRAFT_X(GRAFT_WINOGRAD_FUSED_FILTER_FLOATS, "conv2d conv2d_grad_input", FILTER_FLOATS)                   \
+    GRAFT_X(GRAFT_WINOGRAD_SUM_FLOATS / 36, "conv2d_grad_weight", FILTER_FLOATS)
+
 /* NULL, or why so few tiles gain nothing; w: the filters' shape. */
 static inline const char *graft_winograd_too_few(const struct graft_shape *w, int64_t tiles, bool prepared)
 {

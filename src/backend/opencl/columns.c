@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 #include "backend/opencl/columns.h"
+#include "backend/opencl/thresholds.h"
 
 #include "base/size.h"
 
-#define MOST_COLUMNS 32    /* of a group of the GPU family, side by side */
-#define CPU_ELEMENTS 65536 /* of a work-item of the CPU family, about */
-#define CPU_CHUNKS 512     /* no more than this to combine */
-#define GPU_ITEMS 2048     /* work-groups wanted */
+#define MOST_COLUMNS 32 /* of a group of the GPU family, side by side */
+#define CPU_CHUNKS 512  /* no more than this to combine */
+#define GPU_ITEMS 2048  /* work-groups wanted */
 #define GPU_CHUNKS 128
 #define GPU_LANE_ROWS 16
 
@@ -20,7 +20,8 @@ struct graft_opencl_columns graft_opencl_columns_make(const struct graft_opencl_
         const int summed = graft_opencl_flat_sizes(device, family).summed;
         const int64_t width = graft_max_i64(graft_min_i64(inner, (int64_t)result.vector * summed), 1);
         result.width = result.vector * summed;
-        result.rows_each = graft_max_i64(CPU_ELEMENTS / width, graft_ceil_div(rows, CPU_CHUNKS));
+        result.rows_each =
+            graft_max_i64(GRAFT_COLUMNS_CPU_ELEMENTS / width, graft_ceil_div(rows, CPU_CHUNKS));
     } else {
         const int group = graft_opencl_lanes(device);
         result.vector = 1;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* conv2d_grad_weight: x, dy → dw[o, (kh, kw, c)] = sum over pixels of dy[pixel, o] × x[pixel (kh, kw), c]. */
 #include "backend/opencl/clblast.h"
+#include "backend/opencl/thresholds.h"
 #include "backend/opencl/depthwise.h"
 #include "backend/opencl/winograd.h"
 
@@ -15,9 +16,7 @@ enum { X, DY };
  * the shape only (and on the family), so that sums do not depend on the device's units.
  */
 
-#define CHUNK_PIXELS 1024 /* of a chunk, about … */
-#define MOST_PIXELS 4096  /* … of tiles up to so many, because each chunk's result goes through memory … */
-#define LEAST_ITEMS 64    /* … if so many work-items are left, each a block of rows and columns */
+#define LEAST_ITEMS 64 /* … if so many work-items are left, each a block of rows and columns */
 #define ITEM_ROWS 96
 #define ITEM_COLUMNS 128
 
@@ -33,13 +32,13 @@ struct plan {
 /* Chunks of the sum over `pixels`. */
 static int64_t choose_chunks(const struct graft_outer *o, int64_t groups, int64_t pixels, bool tiles)
 {
-    const int64_t most = graft_ceil_div(pixels, (int64_t)CHUNK_PIXELS);
+    const int64_t most = graft_ceil_div(pixels, (int64_t)GRAFT_WEIGHT_CHUNK_PIXELS);
     const int64_t taps = o->flat > 0 ? 1 : (int64_t)o->taps_y * o->taps_x;
     const int64_t items = graft_ceil_div(o->rows, (int64_t)ITEM_ROWS) *
                           graft_ceil_div(o->columns, (int64_t)ITEM_COLUMNS) * taps * groups;
     if (!tiles)
         return graft_max_i64(most, 1);
-    const int64_t least = graft_max_i64(graft_ceil_div(pixels, (int64_t)MOST_PIXELS),
+    const int64_t least = graft_max_i64(graft_ceil_div(pixels, (int64_t)GRAFT_WEIGHT_MOST_PIXELS),
                                         graft_ceil_div(LEAST_ITEMS, graft_max_i64(items, 1)));
     return graft_max_i64(graft_min_i64(most, least), 1);
 }

@@ -1,15 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /* Depthwise convolution: launches of cl/depthwise.cl. */
 #include "backend/opencl/depthwise.h"
+#include "backend/opencl/thresholds.h"
 
 #include "base/size.h"
 
 #include <string.h>
 
-#define GROUP 64          /* work-items of a group on GPUs */
-#define ITEM_TAPS 4096    /* products of a vector that a work-item of the CPU family should have */
-#define EACH_CHANNELS 128 /* that a work-item of the CPU family packs or sums */
-#define MAX_CHANNELS 512  /* of a work-item of the CPU family */
+#define GROUP 64       /* work-items of a group on GPUs */
+#define ITEM_TAPS 4096 /* products of a vector that a work-item of the CPU family should have */
 /* Of dy in a chunk of the gradient to the weight, about; the same on all devices, so that the sums are. */
 #define CHUNK_FLOATS 98304
 #define BLOCK 4 /* taps of a work-item, as in cl/depthwise.cl */
@@ -62,7 +61,7 @@ enum graft_status graft_depthwise_run_pack(struct graft_opencl_device *device,
     graft_opencl_arg_tensor(device, &args, to, sizeof(float));
     graft_opencl_arg_int(&args, conv->channels);
     graft_opencl_arg_int(&args, taps);
-    const int64_t each = vector_of(device, kernel) == 1 ? 1 : EACH_CHANNELS;
+    const int64_t each = vector_of(device, kernel) == 1 ? 1 : GRAFT_DEPTHWISE_EACH_CHANNELS;
     graft_opencl_arg_int(&args, each);
     const struct graft_opencl_range range =
         range_of(device, kernel, graft_ceil_div(conv->channels, each), taps + 1, 1);
@@ -75,7 +74,8 @@ enum graft_status graft_depthwise_run(struct graft_opencl_device *device, struct
 {
     struct graft_gather g = *gather;
     const int vector = vector_of(device, kernel);
-    g.run = vector == 1 ? 1 : (int32_t)graft_min_i64(g.pixel, MAX_CHANNELS); /* a multiple of the vector */
+    /* a multiple of the vector */
+    g.run = vector == 1 ? 1 : (int32_t)graft_min_i64(g.pixel, GRAFT_DEPTHWISE_MAX_CHANNELS);
     const int64_t line = (int64_t)g.grid_x * g.taps_y * g.taps_x * (g.run / vector + 1);
     g.row_end = (int32_t)(g.row_end / graft_max_i64(g.grid_x, 1)); /* lines */
     g.tiles = vector == 1 ? 1 : (int32_t)graft_max_i64(1, ITEM_TAPS / graft_max_i64(line, 1));
@@ -167,7 +167,7 @@ enum graft_status graft_depthwise_run_weight(struct graft_opencl_device *device,
     graft_opencl_arg_int(&sum, taps);
     graft_opencl_arg_int(&sum, chunks);
     graft_opencl_arg_int(&sum, accumulate ? 1 : 0);
-    const int64_t each = vector_of(device, kernel) == 1 ? 1 : EACH_CHANNELS;
+    const int64_t each = vector_of(device, kernel) == 1 ? 1 : GRAFT_DEPTHWISE_EACH_CHANNELS;
     graft_opencl_arg_int(&sum, each);
     const struct graft_opencl_range sum_range =
         range_of(device, kernel, graft_ceil_div(conv->channels, each), taps, 1);

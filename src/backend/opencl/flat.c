@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "backend/opencl/flat.h"
+#include "backend/opencl/thresholds.h"
 
 #include "base/size.h"
 #include "base/text.h"
@@ -8,7 +9,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#define ITEM_ELEMENTS 1024 /* what a work-item of the CPU family takes: 4 KiB */
 #define MOST_LANES 256
 
 int graft_opencl_lanes(const struct graft_opencl_device *device)
@@ -24,8 +24,8 @@ struct graft_opencl_flat graft_opencl_flat_sizes(const struct graft_opencl_devic
                                                  enum graft_opencl_family family)
 {
     if (family == GRAFT_OPENCL_CPU)
-        return (struct graft_opencl_flat){16,         ITEM_ELEMENTS / 16, .few = 4,
-                                          .kept = 16, .summed = 8,        .group = 1};
+        return (struct graft_opencl_flat){
+            16, GRAFT_FLAT_ITEM_ELEMENTS / 16, .few = 4, .kept = 16, .summed = 8, .group = 1};
     return (struct graft_opencl_flat){1,         1,           .few = 1,
                                       .kept = 1, .summed = 1, .group = graft_opencl_lanes(device)};
 }
@@ -79,7 +79,7 @@ struct graft_opencl_grid graft_opencl_grid_make(const struct graft_opencl_flat *
     const int64_t width = (int64_t)flat->vector * flat->span;
     grid.blocks = graft_max_i64(graft_ceil_div(inner, width), 1);
     /* Narrow kernels: one element a work-item, or the few rows that the kernel asks for. */
-    const int64_t elements = flat->vector == 1 ? 1 : ITEM_ELEMENTS;
+    const int64_t elements = flat->vector == 1 ? 1 : GRAFT_FLAT_ITEM_ELEMENTS;
     const int64_t columns = graft_max_i64(graft_min_i64(width, inner), 1);
     grid.rows_each = graft_max_i64(graft_min_i64(graft_max_i64(elements / columns, least_rows), rows), 1);
     return grid;

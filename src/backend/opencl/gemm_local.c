@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* The matrix products of cl/gemm_local.cl: launches. */
 #include "backend/opencl/gemm.h"
+#include "backend/opencl/thresholds.h"
 
 #include "base/size.h"
 
 #include <string.h>
 
-#define SIDE 16   /* of a work-group */
-#define NARROW 64 /* rows and columns of the block that it computes, or … */
-#define WIDE 128
+#define SIDE 16        /* of a work-group */
 #define LEAST_GROUPS 2 /* of each compute unit, for wide blocks */
 #define LOCAL_BYTES(rows, columns) (16 * ((rows) + (columns) + 8) * sizeof(float))
 #define SUM_GROUP 64 /* work-items of a group of local_sum */
@@ -18,21 +17,23 @@ const char *graft_local_reason(const struct graft_opencl_device *device)
     const struct graft_opencl_traits *traits = &device->traits;
     if (traits->max_group < SIDE * SIDE || traits->max_items[0] < SUM_GROUP || traits->max_items[1] < SIDE)
         return "the device has no work-groups of 16 x 16";
-    if (traits->local_bytes < LOCAL_BYTES(NARROW, NARROW))
+    if (traits->local_bytes < LOCAL_BYTES(GRAFT_LOCAL_NARROW, GRAFT_LOCAL_NARROW))
         return "the device has less than 8704 bytes of local memory";
     return NULL;
 }
 
-/* More than a quarter of blocks of `wide` would be empty where blocks of NARROW are full. */
+/* More than a quarter of blocks of `wide` would be empty where narrow blocks are full. */
 static bool is_wasteful(int64_t size)
 {
-    return 4 * graft_ceil_div(size, WIDE) * WIDE > 5 * graft_ceil_div(size, NARROW) * NARROW;
+    const int64_t wide = graft_ceil_div(size, GRAFT_LOCAL_WIDE) * GRAFT_LOCAL_WIDE;
+    return 4 * wide > 5 * graft_ceil_div(size, GRAFT_LOCAL_NARROW) * GRAFT_LOCAL_NARROW;
 }
 
 struct graft_local_tile graft_local_tile(bool wide, int64_t columns)
 {
-    return (struct graft_local_tile){.rows = wide ? WIDE : NARROW,
-                                     .columns = wide && !is_wasteful(columns) ? WIDE : NARROW};
+    const bool wide_columns = wide && !is_wasteful(columns);
+    return (struct graft_local_tile){.rows = wide ? GRAFT_LOCAL_WIDE : GRAFT_LOCAL_NARROW,
+                                     .columns = wide_columns ? GRAFT_LOCAL_WIDE : GRAFT_LOCAL_NARROW};
 }
 
 bool graft_local_suits_wide(const struct graft_opencl_device *device, int64_t rows, int64_t columns,

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "backend/opencl/group.h"
+#include "backend/opencl/thresholds.h"
 
 #include "base/size.h"
-
-#define CPU_ELEMENTS 1024 /* what a work-item of the CPU family takes at least, if groups are small */
 
 enum graft_status graft_opencl_group_launch(struct graft_opencl_device *device,
                                             struct graft_opencl_kernel *kernel,
@@ -13,7 +12,7 @@ enum graft_status graft_opencl_group_launch(struct graft_opencl_device *device,
         graft_group_layout_of(&kernel->call.in[0].shape, kernel->call.attributes.group_norm.groups);
     const int64_t rows = layout.images * layout.groups, count = layout.pixels * layout.width;
     const bool cpu = kernel->variant->family == GRAFT_OPENCL_CPU;
-    const int64_t rows_each = cpu ? graft_max_i64(CPU_ELEMENTS / count, 1) : 1;
+    const int64_t rows_each = cpu ? graft_max_i64(GRAFT_ROW_CPU_ELEMENTS / count, 1) : 1;
     int lanes = 1;
     while (!cpu && lanes < graft_opencl_lanes(device) && lanes < count)
         lanes *= 2;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "backend/opencl/matmul_thin.h"
+#include "backend/opencl/thresholds.h"
 
 #include "backend/opencl/flat.h"
 #include "backend/opencl/gemm.h"
@@ -8,8 +9,6 @@
 
 enum { A, B, BIAS, RESIDUAL };
 
-#define MOST_ROWS 16       /* THIN of cl/matmul_thin.cl: rows … */
-#define MOST_OTHERS 8      /* … where b is as it is, and terms: with more of them packing pays */
 #define SIDE_COLUMNS 4     /* SIDE */
 #define MOST_VECTORS 64    /* WIDE */
 #define LEAST_FLOATS 16384 /* of b, or of y, that a work-item goes through */
@@ -46,9 +45,9 @@ const char *graft_thin_check(const struct graft_opencl_device *device, const str
     const enum kind kind = kind_of(call);
     if (matmul->transpose_a && matmul->transpose_b)
         return "it does not take both factors transposed";
-    if (kind == ROWS && s.rows > MOST_ROWS)
+    if (kind == ROWS && s.rows > GRAFT_THIN_MOST_ROWS)
         return "it is for up to 16 rows";
-    if (kind != ROWS && (kind == SUM ? s.rows : s.terms) > MOST_OTHERS)
+    if (kind != ROWS && (kind == SUM ? s.rows : s.terms) > GRAFT_THIN_MOST_OTHERS)
         return "with b as it is it is for up to 8 rows, or terms of a transposed product";
     if (kind != ROWS &&
         (call->in[BIAS].dtype != GRAFT_DTYPE_NONE || call->in[RESIDUAL].dtype != GRAFT_DTYPE_NONE ||

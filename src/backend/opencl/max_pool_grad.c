@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "backend/opencl/pool.h"
+#include "backend/opencl/thresholds.h"
 
 #include "base/size.h"
-
-#define LINE_VECTORS 64 /* LINE of cl/max_pool_grad.cl */
 
 enum { INDEX, GATHER };
 
@@ -14,7 +13,7 @@ static enum graft_status launch(struct graft_opencl_device *device, struct graft
     struct graft_opencl_flat flat = graft_opencl_flat_sizes(device, kernel->variant->family);
     if (kernel->variant->family != GRAFT_OPENCL_CPU)
         return graft_opencl_pool_launch(device, kernel, step, args, shape, false);
-    flat.span = LINE_VECTORS;
+    flat.span = GRAFT_POOL_LINE_VECTORS;
     struct graft_opencl_grid grid =
         graft_opencl_grid_make(&flat, graft_opencl_rows(shape), graft_opencl_inner(shape), 1);
     grid.rows_each = graft_max_i64(shape->dim[2], 1);

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 #include "backend/opencl/flat.h"
-
-#define MAX_WIDE_CHANNELS 64 /* a work-item of the wide variant keeps their numbers in private memory */
+#include "backend/opencl/thresholds.h"
 
 static const char *check_wide(const struct graft_opencl_device *device, const struct graft_call *call,
                               struct graft_variant_info *info)
 {
     (void)device;
     (void)info;
-    return graft_opencl_inner(&call->in[0].shape) <= MAX_WIDE_CHANNELS ? NULL : "more than 64 channels";
+    const bool fits = graft_opencl_inner(&call->in[0].shape) <= GRAFT_NORMALIZE_MAX_WIDE_CHANNELS;
+    return fits ? NULL : "more than 64 channels";
 }
 
 static enum graft_status open(struct graft_opencl_device *device, struct graft_opencl_kernel *kernel)

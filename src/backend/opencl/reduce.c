@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "backend/opencl/columns.h"
+#include "backend/opencl/thresholds.h"
 
 #include "base/size.h"
-
-#define CHUNK_COLUMNS 8192 /* of a long row: work of one group */
 
 enum { FIRST, COMBINE };
 
@@ -86,13 +85,13 @@ static void describe(const struct graft_opencl_device *device, const struct graf
     if (rows > 1) {
         struct graft_opencl_columns split =
             graft_opencl_columns_make(device, GRAFT_OPENCL_CPU, graft_max_i64(state->kept, 1), rows, 1);
-        const int64_t least = graft_max_i64(CHUNK_COLUMNS / graft_max_i64(inner, 1), 1);
+        const int64_t least = graft_max_i64(GRAFT_REDUCE_CHUNK_COLUMNS / graft_max_i64(inner, 1), 1);
         state->columns.rows_each = graft_max_i64(graft_ceil_div(rows, split.chunks), least);
         state->row_chunks = graft_ceil_div(rows, state->columns.rows_each);
         state->columns.chunks = state->row_chunks;
-    } else if (state->kept < 64 && inner > CHUNK_COLUMNS) {
-        state->columns_each =
-            graft_max_i64(graft_round_up((uint64_t)graft_ceil_div(inner, 64), 16), CHUNK_COLUMNS);
+    } else if (state->kept < 64 && inner > GRAFT_REDUCE_CHUNK_COLUMNS) {
+        state->columns_each = graft_max_i64(graft_round_up((uint64_t)graft_ceil_div(inner, 64), 16),
+                                            GRAFT_REDUCE_CHUNK_COLUMNS);
         state->columns.chunks = graft_ceil_div(inner, state->columns_each);
     }
 }

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "backend/opencl/row.h"
+#include "backend/opencl/thresholds.h"
 
 #include "base/size.h"
-
-#define CPU_ELEMENTS 1024 /* what a work-item of the CPU family takes at least, if rows are short */
 
 static int lanes_of(const struct graft_opencl_device *device, const struct graft_opencl_kernel *kernel)
 {
@@ -24,7 +23,7 @@ enum graft_status graft_opencl_row_launch(struct graft_opencl_device *device,
     const int64_t rows = inner > 0 ? graft_opencl_rows(shape) : 0;
     const int lanes = lanes_of(device, kernel);
     const bool cpu = kernel->variant->family == GRAFT_OPENCL_CPU;
-    const int64_t rows_each = cpu && inner > 0 ? graft_max_i64(CPU_ELEMENTS / inner, 1) : 1;
+    const int64_t rows_each = cpu && inner > 0 ? graft_max_i64(GRAFT_ROW_CPU_ELEMENTS / inner, 1) : 1;
     const struct graft_opencl_range range = {
         .dimensions = 1,
         .global = {(size_t)(graft_ceil_div(rows, rows_each) * lanes)},

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* How large the pieces are that work is cut into: from what a device says of itself. */
 #include "backend/opencl/internal.h"
+#include "backend/opencl/thresholds.h"
 
 #include "base/size.h"
 
@@ -20,7 +21,7 @@
 void graft_opencl_choose_sizes(struct graft_opencl_traits *traits, uint64_t memory_bytes, uint64_t clock_mhz)
 {
     traits->launch_flops = LEAST_FLOPS;
-    traits->block_terms = 768;
+    traits->block_terms = GRAFT_GEMM_BLOCK_TERMS;
     traits->scratch_bytes = LEAST_SCRATCH;
     traits->library_reach = GRAFT_CLBLAST_REACH;
     if (traits->family !=

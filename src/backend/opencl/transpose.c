@@ -4,13 +4,12 @@
  * slice writes it; else x's last dimension a and y's last dimension b are turned in blocks.
  */
 #include "backend/opencl/flat.h"
+#include "backend/opencl/thresholds.h"
 
 #include "base/size.h"
 
 #define TILE 32           /* of cl/transpose.cl */
-#define LEAST_TILE 12     /* where a or b is shorter, most of a tile would be idle */
-#define BLOCK 64          /* of the CPU family, where a and b are long … */
-#define BLOCK_FLOATS 4096 /* … and of all blocks */
+#define BLOCK_FLOATS 4096 /* of a block of the CPU family */
 #define ITEM_FLOATS 16384 /* of a work-item of the CPU family */
 
 struct state {
@@ -72,8 +71,9 @@ static bool find_blocks(const struct graft_call *call, struct state *state)
     state->b = view.dim[last];
     state->x_row = view.stride[0][last];
     state->y_row = y_steps[a];
-    state->block_a = graft_min_i64(state->a, state->b < BLOCK ? BLOCK_FLOATS / state->b : BLOCK);
-    state->block_b = graft_min_i64(state->b, state->block_a < BLOCK ? BLOCK_FLOATS / state->block_a : BLOCK);
+    const int64_t block = GRAFT_TRANSPOSE_BLOCK;
+    state->block_a = graft_min_i64(state->a, state->b < block ? BLOCK_FLOATS / state->b : block);
+    state->block_b = graft_min_i64(state->b, state->block_a < block ? BLOCK_FLOATS / state->block_a : block);
     return true;
 }
 
@@ -99,7 +99,8 @@ static const char *check_tiles(const struct graft_opencl_device *device, const s
         return "the device has less than 4224 bytes of local memory";
     if (graft_shape_count(&call->out[0].shape) == 0 || !find_blocks(call, &state))
         return "it turns the last dimension, which stays the last here";
-    return graft_min_i64(state.a, state.b) >= LEAST_TILE ? NULL : "its tiles would be mostly empty";
+    return graft_min_i64(state.a, state.b) >= GRAFT_TRANSPOSE_LEAST_TILE ? NULL
+                                                                         : "its tiles would be mostly empty";
 }
 
 static enum graft_status open_view(struct graft_opencl_device *device, struct graft_opencl_kernel *kernel)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* conv2d and conv2d_grad_input by Winograd's F(4×4, 3×3): plans and launches, see winograd.h. */
 #include "backend/opencl/winograd.h"
+#include "backend/opencl/thresholds.h"
 
 #include "backend/winograd.h"
 #include "base/size.h"
@@ -11,9 +12,6 @@
 #define POINTS GRAFT_WINOGRAD_POINTS
 #define FUSED_UNIT_ROWS 4 /* rows that each compute unit should have */
 #define REST_PARTS 3      /* ROWS / REST_ROWS of cl/gemm_tile.h */
-/* In phases: tiles that a product should see at most. */
-#define MOST_TILES 448
-#define MOST_TILES_LOCAL 8192
 /* Rows of this many floats begin in few sets of the caches. */
 #define BAD_PITCH 512
 #define GROUP 64         /* work-items of a group on GPUs */
@@ -161,8 +159,9 @@ static struct plan make_plan(const struct graft_opencl_device *device, const str
     } else {
         const int64_t most = graft_max_i64((int64_t)(device->traits.scratch_bytes / sizeof(float)) / per_tile,
                                            GRAFT_WINOGRAD_PHASE_LEAST_ROWS * rows);
-        plan.block = graft_winograd_block(plan.tiles, rows,
-                                          graft_min_i64(most, local ? MOST_TILES_LOCAL : MOST_TILES));
+        plan.block = graft_winograd_block(
+            plan.tiles, rows,
+            graft_min_i64(most, local ? GRAFT_WINOGRAD_MOST_TILES_LOCAL : GRAFT_WINOGRAD_MOST_TILES));
     }
     /* Products write whole tiles of sums. */
     const int64_t room = graft_ceil_div(plan.block, rows) * rows;

@@ -9,11 +9,11 @@
  * of large squares.
  */
 #include "backend/cpu/fast/common.h"
+#include "backend/cpu/fast/thresholds.h"
 #include "backend/cpu/fast/vector.h"
 
 #include <math.h>
 
-#define MOST_CHUNKS 512
 #define JOIN_CHANNELS 64
 #define BLOCK_VECTORS 4
 
@@ -28,7 +28,7 @@ static struct sums describe(const struct graft_call *call)
     const struct graft_shape *const x = &call->in[0].shape;
     struct sums s = {.channels = x->dim[x->rank - 1], .rows = fast_extent(x, 0, x->rank - 1)};
     s.chunk_rows = graft_max_i64(FAST_CHUNK / graft_max_i64(s.channels, 1), 16);
-    s.chunk_rows = graft_max_i64(s.chunk_rows, graft_ceil_div(s.rows, MOST_CHUNKS));
+    s.chunk_rows = graft_max_i64(s.chunk_rows, graft_ceil_div(s.rows, FAST_BATCH_NORM_MOST_CHUNKS));
     s.chunks = graft_ceil_div(s.rows, s.chunk_rows);
     return s;
 }

@@ -4,6 +4,7 @@
 #define GRAFT_SRC_BACKEND_CPU_FAST_COMMON_H
 
 #include "backend/cpu/cpu.h"
+#include "backend/cpu/fast/thresholds.h"
 #include "base/pool.h"
 #include "base/size.h"
 
@@ -31,7 +32,6 @@ static inline bool fast_accumulates(const struct graft_call *call, int output)
 }
 
 /* Elements of one item of an elementwise kernel: 64 KiB of each tensor. */
-#define FAST_CHUNK 16384
 
 /* Where chunk `item` of `count` elements begins and ends. */
 static inline int64_t fast_chunk_begin(int64_t item)

@@ -11,13 +11,13 @@
  * the end. Chunks and splits depend on the shapes only.
  */
 #include "backend/cpu/fast/common.h"
+#include "backend/cpu/fast/thresholds.h"
 #include "backend/cpu/fast/correlate.h"
 
 #include <math.h>
 
 #define CHUNK_FLOATS (128 * 1024)
 #define MOST_POSITIONS 192
-#define MOST_JOINED 256
 #define MOST_PARTIAL_FLOATS (1024 * 1024)
 #define MOST_SPLITS 16
 #define PACK_TERMS 24.0 /* products that take as long as packing a float */
@@ -64,7 +64,7 @@ static void choose_sums(struct plan *plan)
     FAST(correlation_layout)(view);
     const int64_t channels = view->c * view->groups;
     const bool joined = view->x.step == 1 && (view->copy ? view->pixel_pitch : channels) == view->c &&
-                        view->x.taps * view->c <= MOST_JOINED;
+                        view->x.taps * view->c <= FAST_WEIGHT_MOST_JOINED;
     plan->parts_in_row = joined ? 1 : view->x.taps;
     plan->parts = view->y.taps * plan->parts_in_row;
     plan->width = joined ? view->x.taps * view->c : view->c;

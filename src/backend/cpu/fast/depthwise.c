@@ -7,10 +7,10 @@
  *   dx[n, ih, iw, c] = sum over all outputs that saw the element of dy[n, oh, ow, c] · w[c, kh, kw]
  */
 #include "backend/cpu/fast/activate.h"
+#include "backend/cpu/fast/thresholds.h"
 #include "backend/cpu/fast/common.h"
 #include "backend/cpu/fast/vector.h"
 
-#define MOST_TAPS 64
 #define BLOCK_PIXELS 4
 
 /* The computation as one of outputs y from inputs x, whichever tensors they are. */
@@ -82,15 +82,15 @@ FAST_INLINE void finish(const struct depthwise *d, int64_t at, int64_t c, vec su
 /* Rows of taps of one row of output: where x's row and w's row of each begin. */
 struct rows {
     int count;
-    const float *x[MOST_TAPS];
-    const float *w[MOST_TAPS];
+    const float *x[FAST_DEPTHWISE_MOST_TAPS];
+    const float *w[FAST_DEPTHWISE_MOST_TAPS];
 };
 
 /* One pixel, at any edge, for any stride and dilation. */
 static void any_pixel(const struct depthwise *d, const struct rows *rows, int64_t at, int64_t out_x)
 {
-    const float *x[MOST_TAPS];
-    const float *w[MOST_TAPS];
+    const float *x[FAST_DEPTHWISE_MOST_TAPS];
+    const float *w[FAST_DEPTHWISE_MOST_TAPS];
     int taps = 0;
     for (int row = 0; row < rows->count; row++) {
         for (int64_t k = 0; k < d->taps[1]; k++) {
@@ -229,7 +229,7 @@ static const char *check(const struct graft_cpu_device *device, const struct gra
         return reason;
     if (w->dim[3] != 1 || w->dim[0] != call->attributes.conv2d.groups)
         return "it takes one filter of one channel in each group";
-    if (w->dim[1] * w->dim[2] > MOST_TAPS)
+    if (w->dim[1] * w->dim[2] > FAST_DEPTHWISE_MOST_TAPS)
         return "it takes at most 64 taps";
     const uint64_t bytes = (uint64_t)graft_shape_count(w) * sizeof(float);
     const bool constant = call->constant >> 1 & 1u;

@@ -5,10 +5,10 @@
  * in order.
  */
 #include "backend/cpu/fast/common.h"
+#include "backend/cpu/fast/thresholds.h"
 #include "backend/cpu/fast/vector.h"
 
 #define MOST_SPLITS 32
-#define MOST_WIDTH 32 /* taps in a row */
 #define JOIN_CHANNELS 64
 
 struct sums {
@@ -121,7 +121,7 @@ static void split_item(void *argument, int64_t item, int thread)
     const struct graft_conv2d_attributes *const a = &s->call->attributes.conv2d;
     float *const partial = s->partial + item * s->taps[0] * s->taps[1] * s->channels;
     memset(partial, 0, (size_t)(s->taps[0] * s->taps[1] * s->channels) * sizeof(float));
-    struct group groups[MOST_WIDTH];
+    struct group groups[FAST_DEPTHWISE_MOST_WIDTH];
     const int n_groups = list_groups(s, groups);
     const int64_t end = graft_min_i64((item + 1) * s->split_rows, s->rows);
     for (int64_t row = item * s->split_rows; row < end; row++) {
@@ -174,7 +174,7 @@ static const char *check(const struct graft_cpu_device *device, const struct gra
     const struct graft_shape *const dw = &call->out[0].shape;
     if (dw->dim[3] != 1 || dw->dim[0] != call->attributes.conv2d.groups)
         return "it takes one filter of one channel in each group";
-    if (dw->dim[2] > MOST_WIDTH)
+    if (dw->dim[2] > FAST_DEPTHWISE_MOST_WIDTH)
         return "it takes at most 32 taps in a row";
     struct sums sums;
     describe(&sums, call);

@@ -13,6 +13,7 @@
 #define GRAFT_SRC_BACKEND_CPU_FAST_GEMM_H
 
 #include "backend/cpu/cpu.h"
+#include "backend/cpu/fast/thresholds.h"
 #include "backend/cpu/fast/vector.h"
 
 /* Up to FAST_ROWS rows of C: the first FAST_HALF of them from half 0, the others from half 1. */
@@ -31,10 +32,8 @@ struct fast_segment {
 
 /* Sums longer than this are cut, so that the panel of B and the tile of A stay in the caches nearest to the
  * core. */
-#define FAST_BLOCK_K 512
 /* Rows of A whose distance in floats is a multiple of this fall on the same few sets of the first-level
  * cache: such rows are copied to a pitch that is FAST_PITCH_EXTRA longer. */
-#define FAST_BAD_PITCH 512
 #define FAST_PITCH_EXTRA 16
 
 struct fast_product {

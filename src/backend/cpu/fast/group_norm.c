@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Group normalization. An item is a run of whole groups of one image; over the pixels it is walked channel by
- * channel, whatever the groups' width, in f32 vectors over PIXELS at a time, and channels are joined to
+ * channel, whatever the groups' width, in f32 vectors over some pixels at a time, and channels are joined to
  * groups in double, in order. Variances are of distances from the mean, so large means cost nothing.
  *
  *   y  = (x − mean) · scale + beta,  scale = rstd · gamma
  *   dx = scale · dy − shift − (x − mean) · slope,  shift = rstd · mean of g, slope = rstd² · mean of g · x̂
  */
 #include "backend/cpu/fast/common.h"
+#include "backend/cpu/fast/thresholds.h"
 #include "backend/cpu/fast/vector.h"
 
 #include <math.h>
 
-#define PIXELS 256        /* summed in f32 before they are joined in double */
 #define ITEM_CHANNELS 256 /* of an item, about, rounded to whole groups */
 #define SCRATCH_VECTORS 4 /* [channels of an item] each, a thread */
 #define MOST_CHUNKS 512   /* of images, for the parameters' gradients */
@@ -128,8 +128,8 @@ static void measure(const struct part *part, const float *x, float *mean, float 
     for (int power = 1; power <= 2; power++) {
         for (int64_t g = 0; g < part->groups; g++)
             totals[g] = 0;
-        for (int64_t p = 0; p < l->pixels; p += PIXELS) {
-            const int64_t end = graft_min_i64(p + PIXELS, l->pixels);
+        for (int64_t p = 0; p < l->pixels; p += FAST_GROUP_NORM_PIXELS) {
+            const int64_t end = graft_min_i64(p + FAST_GROUP_NORM_PIXELS, l->pixels);
             if (power == 1)
                 sum_pixels(part, x, p, end, NULL, false, sums);
             else
@@ -207,8 +207,9 @@ static void measure_gradients(const struct part *part, const float *x, const flo
     const float *const gamma = (const float *)part->n->args->in[2] + part->first;
     const float *const stats = (const float *)part->n->args->in[3] + 2 * part->row;
     double sums[ITEM_CHANNELS] = {0}, products[ITEM_CHANNELS] = {0};
-    for (int64_t p = 0; p < l->pixels; p += PIXELS) {
-        sum_gradients(part, x, dy, p, graft_min_i64(p + PIXELS, l->pixels), mean, shift, slope);
+    for (int64_t p = 0; p < l->pixels; p += FAST_GROUP_NORM_PIXELS) {
+        const int64_t last = graft_min_i64(p + FAST_GROUP_NORM_PIXELS, l->pixels);
+        sum_gradients(part, x, dy, p, last, mean, shift, slope);
         for (int64_t c = 0; c < part->channels; c++) {
             shift[c] *= gamma[c];
             slope[c] *= gamma[c];

@@ -5,11 +5,11 @@
  * gathers from the windows that hold it.
  */
 #include "backend/cpu/fast/common.h"
+#include "backend/cpu/fast/thresholds.h"
 #include "backend/cpu/fast/vector.h"
 #include "backend/cpu/pooling.h"
 
 #define BAND_FLOATS (96 * 1024) /* of dx that an item owns: it stays in the second-level cache */
-#define MOST_WINDOWS 64
 
 /* A window and the band of dx; the first pixel of the window is where x and dx point to. */
 struct max_window {
@@ -129,8 +129,8 @@ static void run_max(const struct graft_cpu_device *device, const struct graft_cp
 /* The windows along one axis that hold a position. */
 struct holders {
     int count;
-    int64_t window[MOST_WINDOWS];
-    float divisor[MOST_WINDOWS];
+    int64_t window[FAST_POOL_MOST_WINDOWS];
+    float divisor[FAST_POOL_MOST_WINDOWS];
 };
 
 static void find_holders(const struct graft_call *call, int axis, int64_t position, struct holders *holders)
@@ -200,7 +200,7 @@ static const char *check_avg(const struct graft_cpu_device *device, const struct
         const int64_t out = call->in[0].shape.dim[1 + axis];
         const int64_t holders =
             a->adaptive[0] > 0 ? out / in + 3 : graft_ceil_div(a->kernel[axis], a->stride[axis]);
-        if (holders > MOST_WINDOWS)
+        if (holders > FAST_POOL_MOST_WINDOWS)
             return "it takes at most 64 windows that share an element along an axis";
     }
     return fast_need_f32(call);

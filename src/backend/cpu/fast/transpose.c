@@ -8,10 +8,10 @@
  * a tile turned, for fewer it is what channel shuffles do. The rounds backwards turn n columns a.
  */
 #include "backend/cpu/fast/common.h"
+#include "backend/cpu/fast/thresholds.h"
 #include "backend/cpu/fast/vector.h"
 
 #define BLOCK_FLOATS 4096 /* of a block of tiles: 16 KiB of each side */
-#define FEW_ROWS 16
 #define MOST_STEPS (GRAFT_MAX_RANK + 2)
 
 struct turn {
@@ -67,7 +67,7 @@ static void add_step(struct turn *turn, int64_t dim, int64_t x_step, int64_t y_s
 /* Few rows of y, so that each is written for long, and not more pages are touched than processors keep. */
 static void choose_blocks(struct turn *turn)
 {
-    turn->block_a = graft_min_i64(turn->a, FEW_ROWS);
+    turn->block_a = graft_min_i64(turn->a, FAST_TRANSPOSE_FEW_ROWS);
     turn->block_b = graft_min_i64(turn->b, BLOCK_FLOATS / turn->block_a);
     turn->block_a = graft_min_i64(turn->a, BLOCK_FLOATS / turn->block_b);
 }

@@ -8,12 +8,12 @@
  * batch of tiles.
  */
 #include "backend/cpu/fast/winograd.h"
+#include "backend/cpu/fast/thresholds.h"
 
 #include "backend/cpu/fast/common.h"
 #include "backend/cpu/fast/gemm.h"
 #include "backend/winograd.h"
 
-#define BATCH_FLOATS (6 * 1024 * 1024)
 #define MOST_TILES (32 * FAST_ROWS)
 
 struct plan {
@@ -77,7 +77,7 @@ static void make_plan(struct plan *plan, const struct graft_cpu_device *device, 
         w->c * w->o <= GRAFT_WINOGRAD_FUSED_FILTER_FLOATS && plan->tiles >= 2 * threads * plan->block;
     if (!plan->fused) {
         const int64_t most =
-            graft_max_i64(BATCH_FLOATS / per_tile, GRAFT_WINOGRAD_PHASE_LEAST_ROWS * FAST_ROWS);
+            graft_max_i64(FAST_WINOGRAD_BATCH_FLOATS / per_tile, GRAFT_WINOGRAD_PHASE_LEAST_ROWS * FAST_ROWS);
         plan->block = fast_block(plan->tiles, FAST_ROWS, graft_min_i64(most, MOST_TILES), 1);
     }
     plan->columns =

@@ -14,12 +14,12 @@
  * filters and channels through all points, and with the last batch transforms its sums back.
  */
 #include "backend/cpu/fast/winograd.h"
+#include "backend/cpu/fast/thresholds.h"
 
 #include "backend/cpu/fast/common.h"
 #include "backend/cpu/fast/gemm.h"
 #include "backend/winograd.h"
 
-#define BATCH_FLOATS (6 * 1024 * 1024)
 #define MOST_ITEM_COLUMNS 64 /* in phases: an item's sums fit into the second-level cache */
 #define MOST_ITEM_ROWS 64
 #define PHASE_TILES 4 /* of an item that transforms */
@@ -78,9 +78,9 @@ static void choose_sums(struct plan *plan)
                                      graft_round_up((uint64_t)plan->columns, FAST_COLUMNS)));
     const int64_t sums = WINOGRAD_POINTS * plan->rows * plan->columns;
     plan->by_splits = sums <= GRAFT_WINOGRAD_SUM_FLOATS;
-    const int64_t most =
-        graft_max_i64((plan->by_splits ? GRAFT_WINOGRAD_SUM_TILE_FLOATS : BATCH_FLOATS) / per_tile,
-                      GRAFT_WINOGRAD_SUM_LEAST_TILES);
+    const int64_t most = graft_max_i64(
+        (plan->by_splits ? GRAFT_WINOGRAD_SUM_TILE_FLOATS : FAST_WINOGRAD_BATCH_FLOATS) / per_tile,
+        GRAFT_WINOGRAD_SUM_LEAST_TILES);
     plan->block = fast_block(plan->tiles, 1, most, 1);
     plan->blocks = graft_ceil_div(plan->tiles, plan->block);
     plan->splits = plan->by_splits ? graft_min_i64(GRAFT_WINOGRAD_SUM_MOST_PARTS, plan->blocks) : 1;
