@@ -178,12 +178,13 @@ static json_t *ops_json(const struct graft_conform_report *report)
     json_t *const list = json_array();
     for (int i = 0; i < report->n_coverage; i++) {
         const struct graft_conform_coverage *const row = &report->coverage[i];
-        graft_json_add_item(
-            list, json_pack("{s:s, s:o, s:i, s:i, s:i, s:i, s:o, s:o, s:o}", "op", row->op, "variant",
-                            graft_json_text(row->variant), "passed_exact", row->passed_exact,
-                            "passed_rounding", row->passed_rounding, "failed", row->failed, "refused",
-                            row->refused, "reason", graft_json_text(row->reason), "share_of_tolerance",
-                            graft_json_real(row->worst), "seconds", graft_json_real(row->seconds)));
+        graft_json_add_item(list, json_pack("{s:s, s:o, s:i, s:i, s:i, s:i, s:i, s:o, s:o, s:o}", "op",
+                                            row->op, "variant", graft_json_text(row->variant), "passed_exact",
+                                            row->passed_exact, "passed_rounding", row->passed_rounding,
+                                            "passed_real", row->passed_real, "failed", row->failed, "refused",
+                                            row->refused, "reason", graft_json_text(row->reason),
+                                            "share_of_tolerance", graft_json_real(row->worst), "seconds",
+                                            graft_json_real(row->seconds)));
     }
     return list;
 }

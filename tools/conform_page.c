@@ -255,6 +255,7 @@ static void put_operations(struct page *page, const struct graft_conform_report 
 {
     put(page, "<h3>Operations</h3>\n<div class=\"scroll\"><table><tr><th class=\"text\">operation</th>"
               "<th class=\"text\">algorithm</th><th>equal to the bit</th><th>within the bound</th>"
+              "<th>real sizes</th>"
               "<th>failed</th><th>cannot do</th><th>largest error / bound</th></tr>\n");
     const char *last = "";
     for (int op = 0; op < report->n_coverage; op++) {
@@ -274,9 +275,9 @@ static void put_operations(struct page *page, const struct graft_conform_report 
             put(page, "</td><td class=\"text\">");
             put_escaped(page, row->variant);
             graft_text_append(page->context, &page->html,
-                              "</td><td>%d</td><td>%d</td><td class=\"%s\">%d</td><td>%d</td>",
-                              row->passed_exact, row->passed_rounding, row->failed > 0 ? "bad" : "good",
-                              row->failed, row->refused);
+                              "</td><td>%d</td><td>%d</td><td>%d</td><td class=\"%s\">%d</td><td>%d</td>",
+                              row->passed_exact, row->passed_rounding, row->passed_real,
+                              row->failed > 0 ? "bad" : "good", row->failed, row->refused);
             if (row->failed > 0) {
                 put(page, "<td class=\"bad\">exceeds it</td>");
             } else {
@@ -384,7 +385,10 @@ static void put_foot(struct page *page)
         "is demanded. Elsewhere the bound is made of the rounding unit of f32, the length of the sum and "
         "the sum of the magnitudes: 100&nbsp;% of the bound is the largest error that correct arithmetic "
         "can make, and what exceeds it is wrong. Outputs are filled with NaN before, memory around every "
-        "tensor is watched, tensors begin at odd offsets, and each case runs more than once.</p>\n"
+        "tensor is watched, tensors begin at odd offsets, and each case runs more than once. Cases of real "
+        "sizes are what networks ask for, sizes on both sides of those at which an algorithm changes, and "
+        "places "
+        "far into large memory: products of integers, checked as a whole by Freivalds' check.</p>\n"
         "</body></html>\n");
 }
 

@@ -259,7 +259,7 @@ class Json(Case):
                 + ["ops", "unsupported_reasons", "failures"],
             )
             self.assertEqual((report["cases"], report["complete"]), (report["ran"], True))
-            self.assertEqual(sum(row["passed_exact"] + row["passed_rounding"] for row in report["ops"]), report["ran"])
+            self.assertEqual(sum(row["passed_exact"] + row["passed_rounding"] + row["passed_real"] for row in report["ops"]), report["ran"])
             self.assertEqual((report["device"], report["failed"]), (device, 0))
             self.assertEqual(report["ran"], report["passed"])
             self.assertGreater(report["ran"], 0)

@@ -122,6 +122,7 @@ def told(variant, passed, failed=0, reason="", ran=None):
             "unsupported_reasons": [{"op": "fill", "reason": "none", "cases": 1}],
             "worst": [{"case": "c " + variant, "share_of_tolerance": passed / 100}],
             "ops": [{"op": "fill", "variant": variant, "passed_exact": 0, "passed_rounding": passed,
+                     "passed_real": 0,
                      "failed": failed, "reason": reason, "seconds": 1.0}],
             "failures": [{"command": "graft", "text": "bad"}] * failed}
 

@@ -220,7 +220,8 @@ static void told(void *user, const struct graft_message *message)
         bench_line(run, verdict, name);
         if (row != NULL) {
             row->passed_exact += job->tier == GRAFT_TIER_EXACT;
-            row->passed_rounding += job->tier != GRAFT_TIER_EXACT;
+            row->passed_real += job->tier == GRAFT_TIER_REAL;
+            row->passed_rounding += job->tier != GRAFT_TIER_EXACT && job->tier != GRAFT_TIER_REAL;
             row->worst = verdict->share > row->worst ? verdict->share : row->worst;
         }
         break;
@@ -259,18 +260,22 @@ static void check_coverage(struct run *run)
         if (row->failed > 0 || strcmp(row->variant, "gradient") == 0) {
             continue;
         }
-        if (row->passed_exact == 0 && row->passed_rounding == 0) {
+        const enum graft_conform_sizes sizes = run->options->sizes;
+        const char *const missing = sizes != GRAFT_CONFORM_REAL && exact && row->passed_exact == 0 ? "exact"
+                                    : sizes != GRAFT_CONFORM_REAL && row->passed_rounding == 0 ? "rounding"
+                                    : sizes != GRAFT_CONFORM_SMALL && row->passed_real == 0    ? "real"
+                                                                                               : NULL;
+        if (row->passed_exact + row->passed_rounding + row->passed_real == 0) {
             say(run->options, GRAFT_CONFORM_REMARK, "%s: %s: variant %s ran no case: %s", run->device,
                 row->op, row->variant, row->reason);
-        } else if ((exact && row->passed_exact == 0) || row->passed_rounding == 0) {
+        } else if (missing != NULL) {
             report->ran++;
             report->failed++;
             say(run->options, GRAFT_CONFORM_FAILURE,
                 "graft conform --device %s --op %s  # variant %s has no passing case of the %s tier: add one "
-                "to "
-                "tests/op/%s.c",
-                run->device, row->op, row->variant, row->passed_rounding == 0 ? "rounding" : "exact",
-                row->op);
+                "to tests/op/%s.c",
+                run->device, row->op, row->variant, missing,
+                strcmp(missing, "real") == 0 ? "real_edges" : row->op);
         }
     }
     for (int op = 0; op < GRAFT_OP_COUNT; op++) {
@@ -303,8 +308,10 @@ static bool run_device(const struct graft_conform_options *options, const char *
     struct graft_conform_report *const report = &items[reports->count];
     *report = (struct graft_conform_report){.ran = 0};
     struct graft_jobs jobs;
-    if (!graft_jobs_open(options, strcmp(device, "reference") == 0, &jobs)) {
-        say(options, GRAFT_CONFORM_ERROR, "no memory for the list of cases");
+    char error[300];
+    const bool reference = strcmp(device, "reference") == 0;
+    if (!graft_jobs_open(options, reference, reference, &jobs, error, sizeof error)) {
+        say(options, GRAFT_CONFORM_ERROR, "%s", error);
         *broken = true;
         return true;
     }
@@ -323,6 +330,7 @@ static bool run_device(const struct graft_conform_options *options, const char *
     jobs.until = budget > 0 ? start + budget : 0;
     jobs.most_work = options->most_work;
     jobs.largest = options->largest;
+    jobs.sample_real = options->real_sample;
     const bool started = graft_worker_run(options, device, &jobs, told, &run, &result);
     if (!started) {
         say(options, GRAFT_CONFORM_ERROR, "no child process can be started");
@@ -367,15 +375,16 @@ static enum graft_conform_exit list_cases(const struct graft_conform_options *op
     struct graft_context *context = NULL;
     char name[160];
     char text[400];
-    if (!graft_jobs_open(options, true, &jobs) || graft_context_open(NULL, &context) != GRAFT_OK) {
-        say(options, GRAFT_CONFORM_ERROR, "no memory for the list of cases");
+    if (!graft_jobs_open(options, true, false, &jobs, text, sizeof text) ||
+        graft_context_open(NULL, &context) != GRAFT_OK) {
+        say(options, GRAFT_CONFORM_ERROR, "%s", text);
         return GRAFT_CONFORM_FAILED;
     }
     const enum graft_conform_exit exit = jobs.count > 0 ? GRAFT_CONFORM_PASSED : GRAFT_CONFORM_NOTHING;
     for (int i = 0; i < jobs.count; i++) {
         struct graft_call call;
         const struct graft_job *const job = &jobs.items[i];
-        if (graft_case_call(context, job->op, graft_job_case(job), GRAFT_DTYPE_F32, &call) == GRAFT_OK) {
+        if (graft_job_call(context, job, &call) == GRAFT_OK) {
             graft_call_format(&call, text, sizeof text);
         } else {
             snprintf(text, sizeof text, "refused: %s", graft_context_error(context));

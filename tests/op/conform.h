@@ -38,11 +38,19 @@ struct graft_conform_progress {
     double budget;  /* seconds; 0: no limit */
 };
 
+enum graft_conform_sizes {
+    GRAFT_CONFORM_SMALL = 0, /* cases at the edges of tiles */
+    GRAFT_CONFORM_REAL = 1,  /* calls as networks make them, see real.h */
+    GRAFT_CONFORM_BOTH = 2
+};
+
 struct graft_conform_options {
     const char *device;  /* NULL: every device */
     const char *op;      /* NULL: all; else the op's name */
     const char *test;    /* --case: NULL, "conv2d/k3_p1", "conv2d/k3_p1/exact", or a pattern with * and ? */
     const char *variant; /* NULL: all that can do the call */
+    enum graft_conform_sizes sizes;
+    bool real_sample; /* with BOTH and no limit of time: of real sizes only what tries every variant */
     uint64_t seed;
     int threads;   /* of the context; 0: 2. The cpu is also run with one thread and must give the same bits */
     int min_cases; /* fewer that ran make a failure */
@@ -107,6 +115,7 @@ struct graft_conform_coverage {
     char variant[32];
     int passed_exact;
     int passed_rounding;
+    int passed_real;
     int failed;
     int refused;      /* calls that the variant cannot do */
     char reason[200]; /* the first refusal, or why no case of it was run */

@@ -17,11 +17,12 @@ static void print_line(void *user, enum graft_conform_line kind, const char *tex
 
 static void print_coverage(const struct graft_conform_report *report)
 {
-    printf("  %-24s %-16s %6s %8s %6s %8s\n", "op", "variant", "exact", "rounding", "failed", "refused");
+    printf("  %-24s %-16s %6s %8s %6s %6s %8s\n", "op", "variant", "exact", "rounding", "real", "failed",
+           "refused");
     for (int i = 0; i < report->n_coverage; i++) {
         const struct graft_conform_coverage *const row = &report->coverage[i];
-        printf("  %-24s %-16s %6d %8d %6d %8d  %s\n", row->op, row->variant, row->passed_exact,
-               row->passed_rounding, row->failed, row->refused, row->reason);
+        printf("  %-24s %-16s %6d %8d %6d %6d %8d  %s\n", row->op, row->variant, row->passed_exact,
+               row->passed_rounding, row->passed_real, row->failed, row->refused, row->reason);
     }
 }
 
@@ -59,6 +60,8 @@ static bool parse(int count, char **arguments, struct graft_conform_options *opt
                 options->threads = atoi(value);
             } else if (strcmp(name, "--seconds") == 0) {
                 options->seconds = atof(value);
+            } else if (strcmp(name, "--sizes") == 0) {
+                options->sizes = strcmp(value, "real") == 0 ? GRAFT_CONFORM_REAL : GRAFT_CONFORM_SMALL;
             } else if (strcmp(name, "--most-work") == 0) {
                 options->most_work = atof(value);
             } else {
@@ -79,7 +82,8 @@ int main(int count, char **arguments)
     if (!parse(count, arguments, &options, &quiet, &coverage)) {
         fprintf(stderr,
                 "usage: %s [DEVICE] [--op O] [--case C] [--variant V] [--seed N] [--min-cases N] "
-                "[--threads N] [--seconds N] [--most-work N] [--list] [--bench] [--coverage] [--quiet]\n",
+                "[--threads N] [--sizes small|real] [--seconds N] [--most-work N] [--list] [--bench] "
+                "[--coverage] [--quiet]\n",
                 arguments[0]);
         return GRAFT_CONFORM_USAGE;
     }

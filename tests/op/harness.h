@@ -21,7 +21,8 @@
 enum graft_tier {
     GRAFT_TIER_EXACT = 1,    /* small integers: equality */
     GRAFT_TIER_ROUNDING = 2, /* real numbers: the bound of tolerance.c */
-    GRAFT_TIER_GRADIENT = 4  /* central differences against the gradient rule, on the f64 reference */
+    GRAFT_TIER_GRADIENT = 4, /* central differences against the gradient rule, on the f64 reference */
+    GRAFT_TIER_REAL = 8      /* sizes of networks and beyond: real.h */
 };
 
 /* What an input is filled with. Exact tier → rounding tier. */
@@ -113,11 +114,14 @@ struct graft_case_set {
 
 /* ---- jobs ---- */
 
+struct graft_real;
+
 struct graft_job {
     enum graft_op op;
-    int index; /* of the case in its set */
+    int index; /* of the case in its set; real cases: 0 */
     enum graft_tier tier;
     bool accumulate;
+    const struct graft_real *real; /* real.h; NULL: a small case */
 };
 
 struct graft_jobs {
@@ -126,6 +130,8 @@ struct graft_jobs {
     double until;     /* CLOCK_MONOTONIC, seconds: a sample is run, until then; 0: all, in this order */
     double most_work; /* of a job that is not needed for coverage; 0: any */
     double largest;   /* of any job of a sample; 0: any. What only larger ones could cover is left out */
+    bool sample_real; /* of real cases only those that try every variant, and what time allows */
+    struct graft_reals *reals; /* what jobs point to */
 };
 
 const struct graft_case_set *graft_case_set_of(enum graft_op op);
@@ -134,9 +140,14 @@ const struct graft_case *graft_job_case(const struct graft_job *job);
 uint32_t graft_job_accumulate(const struct graft_job *job);
 /* "conv2d/g3_s2_p1/exact+accumulate" */
 char *graft_job_format(const struct graft_job *job, char *text, size_t size);
-/* All jobs that pass the filters; gradient jobs only if `gradients`. False: out of memory. */
-bool graft_jobs_open(const struct graft_conform_options *options, bool gradients, struct graft_jobs *jobs);
+/* All jobs that pass the filters; gradient jobs only if `gradients`; real ones of any size, or (small_real)
+ * only those that the reference's loops can do in seconds. False with a text. */
+bool graft_jobs_open(const struct graft_conform_options *options, bool gradients, bool small_real,
+                     struct graft_jobs *jobs, char *error, size_t error_size);
 void graft_jobs_close(struct graft_jobs *jobs);
+/* The call of a job, f32, with what it accumulates. */
+GRAFT_MUST_CHECK enum graft_status graft_job_call(struct graft_context *context, const struct graft_job *job,
+                                                  struct graft_call *call);
 /* The call of a case with shapes inferred, real F32 or F64. */
 GRAFT_MUST_CHECK enum graft_status graft_case_call(struct graft_context *context, enum graft_op op,
                                                    const struct graft_case *test, enum graft_dtype real,
@@ -187,10 +198,13 @@ struct graft_truth {
     double terms;                     /* K */
     int n_results;
     struct graft_result results[GRAFT_MAX_RESULTS];
+    struct graft_real_truth *real; /* of real cases, which have nothing else here but the call */
 };
 
 /* Runs the f64 reference kernel; in[] and out[] as in the call. */
 void graft_reference_run(const struct graft_call *call, void *const *in, double *const *out);
+/* Lists what the call writes and runs it into that; what is accumulated on truth->prior is added. */
+void graft_truth_compute(struct graft_heap *heap, const struct graft_call *call, struct graft_truth *truth);
 /* Truth and tolerances of a job. False with a text if the case itself is wrong. */
 bool graft_truth_make(struct graft_heap *heap, struct graft_context *context, const struct graft_job *job,
                       uint64_t seed, struct graft_truth *truth, char *error, size_t error_size);
@@ -227,6 +241,7 @@ struct graft_verdict {
     char variant[32];
     double share;   /* the largest error in tolerances */
     double seconds; /* bench: of one run; else 0 */
+    double spent;   /* real cases: of the processor, in the fastest run of the kernel */
     double flops;
     char text[700];
     struct graft_conform_difference difference;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* From cases to jobs: names, filters, calls. */
 #include "harness.h"
+#include "real.h"
 #include "tolerance.h"
 
 #include <fnmatch.h>
@@ -26,6 +27,9 @@ const struct graft_case *graft_job_case(const struct graft_job *job)
 uint32_t graft_job_accumulate(const struct graft_job *job)
 {
     const uint32_t all = (1u << graft_op_get(job->op)->n_outputs) - 1;
+    if (job->real != NULL) {
+        return job->real->call.accumulate;
+    }
     if (!job->accumulate) {
         return 0;
     }
@@ -34,6 +38,10 @@ uint32_t graft_job_accumulate(const struct graft_job *job)
 
 char *graft_job_format(const struct graft_job *job, char *text, size_t size)
 {
+    if (job->real != NULL) {
+        snprintf(text, size, "%s/%s/real", graft_op_get(job->op)->name, job->real->name);
+        return text;
+    }
     const char *const tier = job->tier == GRAFT_TIER_EXACT      ? "exact"
                              : job->tier == GRAFT_TIER_ROUNDING ? "rounding"
                                                                 : "gradient";
@@ -81,27 +89,25 @@ static bool append_case(struct graft_jobs *jobs, const struct graft_conform_opti
             continue;
         }
         for (int accumulate = 0; accumulate <= (graft_op_get(op)->accumulates ? 1 : 0); accumulate++) {
-            if (!append(jobs, options, (struct graft_job){op, index, plain[t], accumulate != 0})) {
+            if (!append(jobs, options, (struct graft_job){op, index, plain[t], accumulate != 0, NULL})) {
                 return false;
             }
         }
     }
     if (gradients && (tiers & GRAFT_TIER_GRADIENT) && graft_gradient_applies(op, test)) {
-        return append(jobs, options, (struct graft_job){op, index, GRAFT_TIER_GRADIENT, false});
+        return append(jobs, options, (struct graft_job){op, index, GRAFT_TIER_GRADIENT, false, NULL});
     }
     return true;
 }
 
-bool graft_jobs_open(const struct graft_conform_options *options, bool gradients, struct graft_jobs *jobs)
+static bool append_small(struct graft_jobs *jobs, const struct graft_conform_options *options, bool gradients)
 {
-    *jobs = (struct graft_jobs){NULL, 0};
     for (int op = 0; op < GRAFT_OP_COUNT; op++) {
         if (options->op != NULL && strcmp(options->op, graft_op_get((enum graft_op)op)->name) != 0) {
             continue;
         }
         for (int i = 0; i < graft_case_set_of((enum graft_op)op)->count; i++) {
             if (!append_case(jobs, options, (enum graft_op)op, i, gradients)) {
-                graft_jobs_close(jobs);
                 return false;
             }
         }
@@ -109,10 +115,76 @@ bool graft_jobs_open(const struct graft_conform_options *options, bool gradients
     return true;
 }
 
+/* The reference takes seconds for this: with its loops, the real cases would take a day. */
+static bool is_for_oracle(const struct graft_call *call)
+{
+    return graft_real_cost(call) <= GRAFT_REAL_PLAIN_COST;
+}
+
+static bool append_real(struct graft_jobs *jobs, const struct graft_conform_options *options, bool small_real,
+                        char *error, size_t error_size)
+{
+    jobs->reals = calloc(1, sizeof *jobs->reals);
+    if (jobs->reals == NULL || !graft_reals_open(jobs->reals, error, error_size)) {
+        return false;
+    }
+    for (int i = 0; i < jobs->reals->count; i++) {
+        const struct graft_real *const real = &jobs->reals->items[i];
+        const struct graft_job job = {.op = real->call.op, .tier = GRAFT_TIER_REAL, .real = real};
+        const bool wanted =
+            options->op == NULL || strcmp(options->op, graft_op_get(real->call.op)->name) == 0;
+        if (wanted && (!small_real || is_for_oracle(&real->call)) && !append(jobs, options, job)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* A filter by a small case's whole name asks for no real ones, whose making takes a second. */
+static bool names_small(const struct graft_conform_options *options)
+{
+    const char *const slash = options->test != NULL ? strrchr(options->test, '/') : NULL;
+    return slash != NULL && (strncmp(slash, "/exact", 6) == 0 || strncmp(slash, "/rounding", 9) == 0 ||
+                             strcmp(slash, "/gradient") == 0);
+}
+
+bool graft_jobs_open(const struct graft_conform_options *options, bool gradients, bool small_real,
+                     struct graft_jobs *jobs, char *error, size_t error_size)
+{
+    *jobs = (struct graft_jobs){NULL, 0};
+    snprintf(error, error_size, "no memory for the list of cases");
+    const bool real = options->sizes != GRAFT_CONFORM_SMALL && !names_small(options);
+    if ((options->sizes == GRAFT_CONFORM_REAL || append_small(jobs, options, gradients)) &&
+        (!real || append_real(jobs, options, small_real, error, error_size))) {
+        return true;
+    }
+    graft_jobs_close(jobs);
+    return false;
+}
+
 void graft_jobs_close(struct graft_jobs *jobs)
 {
+    if (jobs->reals != NULL) {
+        graft_reals_close(jobs->reals);
+    }
+    free(jobs->reals);
     free(jobs->items);
     *jobs = (struct graft_jobs){NULL, 0};
+}
+
+enum graft_status graft_job_call(struct graft_context *context, const struct graft_job *job,
+                                 struct graft_call *call)
+{
+    if (job->real != NULL) {
+        *call = job->real->call;
+        return GRAFT_OK;
+    }
+    const enum graft_status status =
+        graft_case_call(context, job->op, graft_job_case(job), GRAFT_DTYPE_F32, call);
+    if (status == GRAFT_OK) {
+        call->accumulate = graft_job_accumulate(job);
+    }
+    return status;
 }
 
 enum graft_status graft_case_call(struct graft_context *context, enum graft_op op,

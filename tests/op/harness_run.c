@@ -2,6 +2,7 @@
 /* One job on one variant: every way in which a plan may run it. */
 #include "harness.h"
 #include "layout.h"
+#include "real.h"
 #include "tolerance.h"
 
 #include <inttypes.h>
@@ -232,14 +233,30 @@ enum graft_status graft_trial_check(struct graft_device *device, const struct gr
     return status;
 }
 
+static uint64_t real_variants(struct graft_device *device, const struct graft_job *job)
+{
+    uint64_t can = 0;
+    for (int variant = 0; variant < 64; variant++) {
+        struct graft_variant_info info;
+        const enum graft_status status = graft_real_check(device, job, variant, &info);
+        if (status == GRAFT_ERROR_NOT_FOUND) {
+            break;
+        }
+        can |= (uint64_t)(status == GRAFT_OK) << variant;
+    }
+    return can;
+}
+
 uint64_t graft_trial_variants(struct graft_device *device, const struct graft_job *job)
 {
     struct graft_call call;
     uint64_t can = 0;
-    if (graft_case_call(device->context, job->op, graft_job_case(job), GRAFT_DTYPE_F32, &call) != GRAFT_OK) {
+    if (job->real != NULL) {
+        return real_variants(device, job);
+    }
+    if (graft_job_call(device->context, job, &call) != GRAFT_OK) {
         return 1; /* running it tells what is wrong */
     }
-    call.accumulate = graft_job_accumulate(job);
     uint32_t masks[MODES];
     const int modes = constant_masks(graft_case_set_of(job->op), &call, masks);
     for (int variant = 0; variant < 64; variant++) {
@@ -260,6 +277,9 @@ uint64_t graft_trial_variants(struct graft_device *device, const struct graft_jo
 
 bool graft_trial_run(const struct graft_trial *trial, struct graft_verdict *verdict)
 {
+    if (trial->job->real != NULL) {
+        return graft_real_run(trial, verdict);
+    }
     uint32_t masks[MODES];
     const int modes = constant_masks(trial->set, &trial->truth->call, masks);
     struct graft_truth adapted;

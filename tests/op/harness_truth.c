@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The truth: the f64 reference kernel on the same inputs. */
 #include "harness.h"
+#include "real.h"
 #include "tolerance.h"
 #include "backend/cpu/cpu.h"
 
@@ -37,9 +38,8 @@ static double *copy_of(struct graft_heap *heap, const double *from, int64_t coun
     return to;
 }
 
-/* Lists what the call writes and runs it into that. What is accumulated is added here, not by the kernel. */
-static void compute(struct graft_heap *heap, const struct graft_job *job, const struct graft_call *call,
-                    uint64_t seed, struct graft_truth *truth)
+/* What is accumulated is added here, not by the kernel. */
+void graft_truth_compute(struct graft_heap *heap, const struct graft_call *call, struct graft_truth *truth)
 {
     const struct graft_op_def *const def = graft_op_get(call->op);
     void *in[GRAFT_MAX_INPUTS];
@@ -50,8 +50,6 @@ static void compute(struct graft_heap *heap, const struct graft_job *job, const 
             continue;
         }
         const int64_t count = graft_shape_count(&call->out[i].shape);
-        const bool adds = graft_job_accumulate(job) >> i & 1u;
-        truth->prior[i] = adds ? graft_prior_make(heap, job, i, count, seed) : NULL;
         out[i] = copy_of(heap, NULL, count);
         truth->results[truth->n_results++] = (struct graft_result){false, i, count, out[i], NULL};
     }
@@ -67,6 +65,19 @@ static void compute(struct graft_heap *heap, const struct graft_job *job, const 
     for (int i = 0; i < def->n_outputs; i++) {
         for (int64_t k = 0; truth->prior[i] != NULL && k < graft_shape_count(&call->out[i].shape); k++) {
             out[i][k] += truth->prior[i][k];
+        }
+    }
+}
+
+/* What outputs hold that are added to. */
+static void make_priors(struct graft_heap *heap, const struct graft_job *job, uint64_t seed,
+                        struct graft_truth *truth)
+{
+    for (int i = 0; i < graft_op_get(job->op)->n_outputs; i++) {
+        const bool wanted = truth->call.out[i].dtype != GRAFT_DTYPE_NONE;
+        if (wanted && (truth->call.accumulate >> i & 1u)) {
+            truth->prior[i] =
+                graft_prior_make(heap, job, i, graft_shape_count(&truth->call.out[i].shape), seed);
         }
     }
 }
@@ -93,6 +104,9 @@ static bool truth_is_exact(const struct graft_truth *truth, char *error, size_t 
 bool graft_truth_make(struct graft_heap *heap, struct graft_context *context, const struct graft_job *job,
                       uint64_t seed, struct graft_truth *truth, char *error, size_t error_size)
 {
+    if (job->real != NULL) {
+        return graft_real_truth_make(heap, context, job, seed, truth, error, error_size);
+    }
     const struct graft_case *const test = graft_job_case(job);
     struct graft_call call64;
     *truth = (struct graft_truth){.n_results = 0};
@@ -106,7 +120,8 @@ bool graft_truth_make(struct graft_heap *heap, struct graft_context *context, co
     struct graft_work work = {0};
     graft_op_get(job->op)->work(&truth->call, &work);
     truth->terms = work.terms;
-    compute(heap, job, &call64, seed, truth);
+    make_priors(heap, job, seed, truth);
+    graft_truth_compute(heap, &call64, truth);
     if (job->tier == GRAFT_TIER_EXACT) {
         return truth_is_exact(truth, error, error_size);
     }

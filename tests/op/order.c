@@ -7,14 +7,16 @@
 /* A case of about this cost is large enough to reach the edges of tiles, and takes some milliseconds; what is
  * preferred where no limit is given. */
 #define GOOD_COST 2e6
+#define GOOD_REAL_COST 1e8 /* of a real case, which has no truth in f64 */
 
 /* Tier, with and without accumulation: what a variant is to be tried in. */
-#define KINDS 5
+#define KINDS 6
 
 struct entry {
     uint64_t can;  /* variants */
     uint64_t draw; /* the seed's */
     double cost;
+    double good; /* the cost that is preferred */
     int kind;
     bool empty; /* nothing is computed: it tries no variant */
     bool taken;
@@ -31,6 +33,9 @@ static uint64_t mix(uint64_t z)
 
 static int kind_of(const struct graft_job *job)
 {
+    if (job->tier == GRAFT_TIER_REAL) {
+        return 5;
+    }
     const int tier = job->tier == GRAFT_TIER_EXACT ? 0 : job->tier == GRAFT_TIER_ROUNDING ? 2 : 4;
     return tier + (job->accumulate && tier < 4 ? 1 : 0);
 }
@@ -40,7 +45,7 @@ static double cost_of(struct graft_device *device, const struct graft_job *job)
 {
     struct graft_call call;
     struct graft_work work = {0};
-    if (graft_case_call(device->context, job->op, graft_job_case(job), GRAFT_DTYPE_F32, &call) != GRAFT_OK) {
+    if (graft_job_call(device->context, job, &call) != GRAFT_OK) {
         return 0;
     }
     double elements = 0;
@@ -57,7 +62,7 @@ static bool is_empty(struct graft_device *device, const struct graft_job *job)
 {
     struct graft_call call;
     int64_t elements = 0;
-    if (graft_case_call(device->context, job->op, graft_job_case(job), GRAFT_DTYPE_F32, &call) != GRAFT_OK) {
+    if (graft_job_call(device->context, job, &call) != GRAFT_OK) {
         return false;
     }
     const struct graft_op_def *const def = graft_op_get(job->op);
@@ -82,10 +87,10 @@ static void take(struct graft_order *order, struct entry *entries, int job)
 }
 
 /* Whether a tells more than b: the largest that is not too large; of those that are, the smallest. */
-static bool is_better(const struct entry *a, const struct entry *b, double good)
+static bool is_better(const struct entry *a, const struct entry *b)
 {
-    const bool a_good = a->cost <= good;
-    const bool b_good = b->cost <= good;
+    const bool a_good = a->cost <= a->good;
+    const bool b_good = b->cost <= b->good;
     if (a_good != b_good) {
         return a_good;
     }
@@ -96,8 +101,7 @@ static bool is_better(const struct entry *a, const struct entry *b, double good)
 }
 
 /* The jobs first..end are those of one op: as few as try every variant in every kind. */
-static void cover(struct graft_order *order, struct entry *entries, int first, int end, double good,
-                  double largest)
+static void cover(struct graft_order *order, struct entry *entries, int first, int end, double largest)
 {
     uint64_t covered[KINDS] = {0};
     for (;;) {
@@ -105,8 +109,8 @@ static void cover(struct graft_order *order, struct entry *entries, int first, i
         int best_gain = 0;
         for (int i = first; i < end; i++) {
             const int gain = count_bits(entries[i].can & ~covered[entries[i].kind]);
-            const bool better = gain > best_gain || (gain > 0 && gain == best_gain &&
-                                                     is_better(&entries[i], &entries[best], good));
+            const bool better =
+                gain > best_gain || (gain > 0 && gain == best_gain && is_better(&entries[i], &entries[best]));
             const bool allowed = largest <= 0 || entries[i].cost <= largest;
             if (!entries[i].taken && !entries[i].empty && better && allowed) {
                 best = i;
@@ -161,7 +165,8 @@ static int next_of(const struct entry *entries, int first, int end)
 static int end_of(const struct graft_jobs *jobs, int first)
 {
     int end = first + 1;
-    while (end < jobs->count && jobs->items[end].op == jobs->items[first].op) {
+    while (end < jobs->count && jobs->items[end].op == jobs->items[first].op &&
+           (jobs->items[end].real == NULL) == (jobs->items[first].real == NULL)) {
         end++;
     }
     return end;
@@ -183,10 +188,9 @@ static int leave_large(struct entry *entries, const struct graft_jobs *jobs)
 /* False: out of memory. */
 static bool sample(struct graft_order *order, struct entry *entries, const struct graft_jobs *jobs)
 {
-    const double good = jobs->most_work > 0 ? jobs->most_work : GOOD_COST;
     for (int first = 0; first < jobs->count; first = end_of(jobs, first)) {
         const int end = end_of(jobs, first);
-        cover(order, entries, first, end, good, jobs->largest);
+        cover(order, entries, first, end, jobs->largest);
         for (int variant = 0; variant < 64 && jobs->largest > 0; variant++) {
             if (!note_left(order, entries, first, end, variant)) {
                 return false;
@@ -212,6 +216,20 @@ static bool sample(struct graft_order *order, struct entry *entries, const struc
     return true;
 }
 
+/* All jobs in their order; of real ones, if so asked, as few as try every variant. */
+static void list(struct graft_order *order, struct entry *entries, const struct graft_jobs *jobs)
+{
+    for (int first = 0; first < jobs->count; first = end_of(jobs, first)) {
+        const int end = end_of(jobs, first);
+        for (int i = first; i < end; i++) {
+            if (jobs->items[i].real == NULL || !jobs->sample_real) {
+                take(order, entries, i);
+            }
+        }
+        cover(order, entries, first, end, 0);
+    }
+}
+
 bool graft_order_open(struct graft_device *device, const struct graft_jobs *jobs, uint64_t seed,
                       struct graft_order *order)
 {
@@ -229,6 +247,9 @@ bool graft_order_open(struct graft_device *device, const struct graft_jobs *jobs
         entries[i].draw = mix(mix(seed) + (uint64_t)i);
         entries[i].cost = cost_of(device, job);
         entries[i].kind = kind_of(job);
+        entries[i].good = jobs->most_work > 0 ? jobs->most_work
+                          : job->real != NULL ? GOOD_REAL_COST
+                                              : GOOD_COST;
         entries[i].empty = is_empty(device, job);
         order->cases += count_bits(entries[i].can);
     }
@@ -236,9 +257,7 @@ bool graft_order_open(struct graft_device *device, const struct graft_jobs *jobs
     if (jobs->until > 0 || jobs->most_work > 0) {
         good = sample(order, entries, jobs);
     } else {
-        while (order->count < jobs->count) {
-            take(order, entries, order->count);
-        }
+        list(order, entries, jobs);
     }
     if (jobs->until == 0) {
         order->must = order->count;

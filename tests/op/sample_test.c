@@ -19,12 +19,13 @@ struct fixture {
 
 static int set_up(void **state)
 {
-    static const struct graft_conform_options all = {.device = "cpu"};
+    static const struct graft_conform_options all = {.device = "cpu", .sizes = GRAFT_CONFORM_SMALL};
+    char error[300];
     struct fixture *const f = calloc(1, sizeof *f);
     const struct graft_context_options options = {.threads = 1, .cache_folder = ""};
     if (f == NULL || graft_context_open(&options, &f->context) != GRAFT_OK ||
         graft_device_open(f->context, "cpu", &f->device) != GRAFT_OK ||
-        !graft_jobs_open(&all, true, &f->jobs)) {
+        !graft_jobs_open(&all, true, false, &f->jobs, error, sizeof error)) {
         return -1;
     }
     f->jobs.until = 1; /* long ago */

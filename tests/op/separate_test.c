@@ -112,9 +112,11 @@ static void rows_stand_for_themselves(void **state)
     (void)state;
     struct graft_context *context = NULL;
     struct graft_jobs jobs;
+    char error[300];
     int counts[GRAFT_OP_COUNT] = {0};
     assert_int_equal(graft_context_open(NULL, &context), GRAFT_OK);
-    assert_true(graft_jobs_open(&(struct graft_conform_options){0}, false, &jobs));
+    assert_true(graft_jobs_open(&(struct graft_conform_options){.sizes = GRAFT_CONFORM_SMALL}, false, false,
+                                &jobs, error, sizeof error));
     for (int j = 0; j < jobs.count; j++) {
         const struct graft_job *const job = &jobs.items[j];
         if (graft_op_get(job->op)->separate && job->tier == GRAFT_TIER_ROUNDING && !job->accumulate)

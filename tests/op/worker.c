@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "worker.h"
 #include "order.h"
+#include "real.h"
 #include "base/clock.h"
 
 #include <errno.h>
@@ -13,6 +14,8 @@
 #include <unistd.h>
 
 #define DEFAULT_TIMEOUT_SECONDS 300
+#define RATED_COST 5e7
+#define MOST_SPENT 4.0 /* seconds of the processor for a real case: two seconds of two cores */
 
 /* Through the pipe go a header and its body; both sides are the same program. */
 enum kind { KIND_DEVICE = 1, KIND_MESSAGE = 2, KIND_END = 3, KIND_INFO = 4 };
@@ -76,6 +79,12 @@ static bool read_all(int descriptor, void *data, size_t size, int seconds, bool 
 
 /* ---- in the child ---- */
 
+/* What a variant does a second of the processor's, in real cases. */
+struct rate {
+    int samples;
+    double best; /* graft_real_cost / second */
+};
+
 struct child {
     const struct graft_conform_options *options;
     struct graft_order order;
@@ -84,6 +93,7 @@ struct child {
     int pipe_end;
     struct graft_device *device;
     struct graft_device *single;
+    struct rate (*rates)[64]; /* [ops][variants] */
 };
 
 static void tell_message(const struct child *child, int job, int variant, const struct graft_verdict *verdict)
@@ -101,6 +111,31 @@ static void name_variant(struct graft_device *device, const struct graft_call *c
         info.name = "";
     }
     snprintf(name, size, "%s", info.name);
+}
+
+/* Small ones say little of large ones. */
+static void note_rate(struct rate *rate, const struct graft_job *job, double spent)
+{
+    const double cost = graft_real_cost(&job->real->call);
+    if (spent > 0 && cost >= RATED_COST) {
+        rate->samples++;
+        rate->best = cost / spent > rate->best ? cost / spent : rate->best;
+    }
+}
+
+/* Kernels for another kind of device take minutes for what others do in a second: those cases are left out.
+ * Time of the processor, not of the clock: the device computes on it, or is not slow in this sense. */
+static bool is_slow(const struct rate *rate, const struct graft_job *job, struct graft_verdict *verdict)
+{
+    const double expected = rate->samples >= 3 ? graft_real_cost(&job->real->call) / rate->best : 0;
+    if (expected <= MOST_SPENT) {
+        return false;
+    }
+    verdict->outcome = GRAFT_OUTCOME_REFUSED;
+    snprintf(verdict->text, sizeof verdict->text,
+             "left out: it would take about %.0f s of the processor, more than the %.0f of a real case",
+             expected, MOST_SPENT);
+    return true;
 }
 
 static void run_variants(const struct child *child, int index, int first, struct graft_truth *truth,
@@ -129,8 +164,15 @@ static void run_variants(const struct child *child, int index, int first, struct
             .seed = options->seed,
             .bench = options->bench,
         };
+        if (job->real != NULL && is_slow(&child->rates[job->op][variant], job, &verdict)) {
+            tell_message(child, index, variant, &verdict);
+            continue;
+        }
         if (!graft_trial_run(&trial, &verdict)) {
             break;
+        }
+        if (job->real != NULL) {
+            note_rate(&child->rates[job->op][variant], job, verdict.spent);
         }
         tell_message(child, index, variant, &verdict);
     }
@@ -143,7 +185,7 @@ static bool tell_refusals(const struct child *child, int index)
     struct graft_context *const context = child->device->context;
     struct graft_call call;
     if (child->options->variant != NULL || graft_trial_variants(child->device, job) != 0 ||
-        graft_case_call(context, job->op, graft_job_case(job), GRAFT_DTYPE_F32, &call) != GRAFT_OK) {
+        graft_job_call(context, job, &call) != GRAFT_OK) {
         return false;
     }
     for (int variant = 0; variant < 64; variant++) {
@@ -198,8 +240,7 @@ static void tell_left(struct child *child)
         struct graft_verdict verdict = {.outcome = GRAFT_OUTCOME_LEFT};
         struct graft_call call;
         char name[160];
-        if (graft_case_call(child->device->context, job->op, graft_job_case(job), GRAFT_DTYPE_F32, &call) !=
-            GRAFT_OK) {
+        if (graft_job_call(child->device->context, job, &call) != GRAFT_OK) {
             continue;
         }
         name_variant(child->device, &call, left->variant, verdict.variant, sizeof verdict.variant);
@@ -226,7 +267,8 @@ static bool run_jobs(struct child *child, int first, int first_variant)
 static void work(const struct graft_conform_options *options, const char *which,
                  const struct graft_jobs *jobs, int first, int first_variant, int pipe_end)
 {
-    struct child child = {.options = options, .jobs = jobs, .pipe_end = pipe_end};
+    static struct rate rates[GRAFT_OP_COUNT][64]; /* this process is a child of its own */
+    struct child child = {.options = options, .jobs = jobs, .pipe_end = pipe_end, .rates = rates};
     struct graft_context *context = NULL;
     struct graft_context *single_context = NULL;
     struct graft_worker_result result = {.open_status = GRAFT_OK};

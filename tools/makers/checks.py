@@ -125,7 +125,7 @@ def add_report(row, report):
         place = (entry["op"], entry["variant"])
         now = known.setdefault(place, {"op": entry["op"], "variant": entry["variant"], "reason": entry["reason"],
                                        "passed": 0, "failed": 0, "seconds": 0.0})
-        now["passed"] += entry["passed_exact"] + entry["passed_rounding"]
+        now["passed"] += entry["passed_exact"] + entry["passed_rounding"] + entry["passed_real"]
         now["failed"] += entry["failed"]
         now["seconds"] += entry["seconds"]
     row.variants = len(known)

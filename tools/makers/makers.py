@@ -158,17 +158,18 @@ def known():
         Maker("pocl", "PoCL", set_up_pocl),
         Maker("intel", "Intel CPU runtime", set_up_intel, conform_quick=(("--seconds", "40"),)),
         Maker("rusticl", "Mesa rusticl, llvmpipe", set_up_rusticl,
-              conform=(("--most-work", "2e6", "--seconds", "240"),),
-              conform_quick=(("--most-work", "1e5", "--seconds", "30"),),
+              conform=(("--sizes", "small", "--most-work", "2e6", "--seconds", "240"),),
+              conform_quick=(("--sizes", "small", "--most-work", "1e5", "--seconds", "30"),),
               cases="small, each variant", timeout=1800, networks=("squeezenet1_1",), networks_quick=(),
               training_quick=False, training_flags=("--small",),
               why_less="llvmpipe makes 0.1 GFLOP/s of our kernels: each variant of each op in the smallest cases "
                        "for it, others of at most 2,000,000 operations for four minutes, the logits and gradients of one "
                        "network, ten steps of a network of five convolutions"),
         Maker("oclgrind", "Oclgrind", set_up_oclgrind,
-              conform=(("--most-work", "1500", "--largest", "6e4", "--seconds", "120"), *WINOGRAD, *WINOGRAD_LOCAL,
-                       *OTHER_KERNELS),
-              conform_quick=(("--most-work", "1500", "--largest", "6e4", "--seconds", "30"), *WINOGRAD),
+              conform=(("--sizes", "small", "--most-work", "1500", "--largest", "6e4", "--seconds", "120"), *WINOGRAD,
+                       *WINOGRAD_LOCAL, *OTHER_KERNELS),
+              conform_quick=(("--sizes", "small", "--most-work", "1500", "--largest", "6e4", "--seconds", "30"),
+                             *WINOGRAD),
               cases="small, each kernel", timeout=1800, networks=(), networks_quick=(), training=False,
               training_quick=False, analysed=True,
               why_less="a simulator interprets each work-item: each variant of each op in small cases for it, others of "

@@ -226,6 +226,7 @@ static int run(struct graft_command *command)
     struct show show = {.command = command};
     struct graft_conform_options request = {.line = on_line, .progress = on_progress, .user = &show};
     const char *page = NULL;
+    const char *sizes = NULL;
     bool full = false;
     int64_t least_cases = 0;
     int64_t timeout = 0;
@@ -233,8 +234,11 @@ static int run(struct graft_command *command)
         {"--op", "OP", "cases of this op only", GRAFT_OPTION_TEXT, &request.op, 0, 0},
         {"--case", "CASE", "this case only: conv2d/k3_p1, conv2d/k3_p1/exact, or a pattern with * and ?",
          GRAFT_OPTION_TEXT, &request.test, 0, 0},
+        {"--sizes", "small|real", "cases at the edges of tiles, or of the sizes that networks have; both",
+         GRAFT_OPTION_TEXT, &sizes, 0, 0},
         {"--variant", "NAME", "this algorithm only", GRAFT_OPTION_TEXT, &request.variant, 0, 0},
-        {"--full", NULL, "every case, however long that takes", GRAFT_OPTION_FLAG, &full, 0, 0},
+        {"--full", NULL, "every case, all of real sizes too, however long that takes", GRAFT_OPTION_FLAG,
+         &full, 0, 0},
         {"--seconds", "N", "about as long; with no other flag: 60", GRAFT_OPTION_REAL, &request.seconds,
          0.001, 1e6},
         {"--most-work", "N", "cases of at most about N operations, and what it takes to try everything once",
@@ -258,9 +262,16 @@ static int run(struct graft_command *command)
     if (full && request.seconds > 0) {
         return graft_command_usage(command, "--full runs every case; --seconds runs as many as fit");
     }
+    if (sizes != NULL && strcmp(sizes, "small") != 0 && strcmp(sizes, "real") != 0) {
+        return graft_command_usage(command, "--sizes is small or real, not \"%s\"", sizes);
+    }
+    request.sizes = sizes == NULL                ? GRAFT_CONFORM_BOTH
+                    : strcmp(sizes, "real") == 0 ? GRAFT_CONFORM_REAL
+                                                 : GRAFT_CONFORM_SMALL;
+    request.real_sample = sizes == NULL && !full && request.test == NULL && !request.list;
     const bool chosen = command->device != NULL || request.op != NULL || request.test != NULL ||
                         request.variant != NULL || request.bench || least_cases > 0;
-    if (!full && !chosen && request.seconds == 0) {
+    if (!full && !chosen && sizes == NULL && request.seconds == 0) {
         request.seconds = USUAL_SECONDS;
     }
     const int writable = page != NULL && !request.list ? check_page(command, page) : GRAFT_EXIT_GO_ON;
@@ -277,15 +288,18 @@ const struct graft_verb graft_verb_conform = {
     .name = "conform",
     .operands = "",
     .purpose = "checks that devices compute what the reference computes",
-    .examples = "  graft conform                              all devices, for a minute\n"
-                "  graft conform --report page.html           and a page to send to a maker\n"
-                "  graft conform --full                       every case; several minutes a device\n"
-                "  graft conform --device opencl:0            every case on one device\n"
-                "  graft conform --device cpu,opencl:0 --op conv2d\n"
-                "                                             one op on two devices\n"
-                "  graft conform --list --op matmul           the cases by name\n"
-                "  graft conform --bench --op conv2d --device cpu\n"
-                "                                             and how fast each is\n",
+    .examples =
+        "  graft conform                              all devices, for a minute\n"
+        "  graft conform --report page.html           and a page to send to a maker\n"
+        "  graft conform --full                       every case; many minutes a device\n"
+        "  graft conform --device opencl:0            every small case on one device, some of real sizes\n"
+        "  graft conform --device opencl:0 --sizes real\n"
+        "                                             all that networks ask of it, and beyond\n"
+        "  graft conform --device cpu,opencl:0 --op conv2d\n"
+        "                                             one op on two devices\n"
+        "  graft conform --list --op matmul           the cases by name\n"
+        "  graft conform --bench --op conv2d --device cpu\n"
+        "                                             and how fast each is\n",
     .notes = "  A run of limited time tries every op in every variant first, then more as --seed shuffles "
              "them.\n"
              "  Without any device or case to run the exit code is 77. A failure prints the line that runs "

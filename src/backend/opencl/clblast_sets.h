@@ -18,6 +18,11 @@
  * given to them as a buffer of its own; copies that would are refused. */
 #define GRAFT_CLBLAST_REACH INT64_C(0x7FFFFFFF)
 
+/* See thresholds.h. */
+#define GRAFT_CLBLAST_THRESHOLDS(GRAFT_X)                                                                    \
+    GRAFT_X(GRAFT_CLBLAST_INDIRECT_LEAST - 1, "matmul conv2d conv2d_grad_input conv2d_grad_weight", VOLUME)  \
+    GRAFT_X(GRAFT_CLBLAST_MOST_BATCHES, "matmul", BATCHES)
+
 struct graft_clblast_set {
     const char *name; /* of the variant */
     bool indirect;

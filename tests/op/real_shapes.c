@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: MIT */
+/* The calls that networks make: taken from their plans, so that there is no second list of shapes. */
+#include "real.h"
+
+#include "base/random.h"
+#include "graft/model.h"
+#include "graft/train.h"
+#include "graph/plan.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const int64_t batches[] = {1, 32};
+
+static void append_shape(char *name, size_t size, const struct graft_shape *shape)
+{
+    for (int d = 0; d < shape->rank; d++) {
+        const size_t used = strlen(name);
+        snprintf(name + used, size - used, "%s%" PRId64, d > 0 ? "x" : used > 0 ? "_" : "", shape->dim[d]);
+    }
+}
+
+/* All that decides how the call is computed, as text. */
+static void name_call(const struct graft_call *call, enum graft_real_place place, char *name, size_t size)
+{
+    char text[GRAFT_CALL_TEXT + 64];
+    graft_call_format(call, text, GRAFT_CALL_TEXT);
+    const size_t used = strlen(text);
+    uint32_t absent = 0;
+    for (int i = 0; i < GRAFT_MAX_OUTPUTS; i++) {
+        absent |= (uint32_t)(call->out[i].dtype == GRAFT_DTYPE_NONE) << i;
+    }
+    snprintf(text + used, sizeof text - used, " %x %x %x %d", call->constant, call->accumulate, absent,
+             (int)place);
+    name[0] = '\0';
+    for (int i = 0, named = 0; i < call->n_inputs && named < 2; i++) {
+        if (call->in[i].dtype != GRAFT_DTYPE_NONE) {
+            append_shape(name, size, &call->in[i].shape);
+            named++;
+        }
+    }
+    const size_t end = strlen(name);
+    snprintf(name + end, size - end, "%s%08x", end > 0 ? "_" : "", (uint32_t)graft_hash_text(text));
+}
+
+bool graft_reals_add(struct graft_reals *reals, const struct graft_call *call, enum graft_real_place place,
+                     bool edge)
+{
+    struct graft_real real = {.call = *call, .place = place, .edge = edge};
+    name_call(call, place, real.name, sizeof real.name);
+    for (int i = 0; i < reals->count; i++) {
+        if (reals->items[i].call.op == call->op && strcmp(reals->items[i].name, real.name) == 0) {
+            return true;
+        }
+    }
+    if (reals->count % 256 == 0) {
+        struct graft_real *const items = realloc(reals->items, (size_t)(reals->count + 256) * sizeof *items);
+        if (items == NULL) {
+            return false;
+        }
+        reals->items = items;
+    }
+    reals->items[reals->count++] = real;
+    return true;
+}
+
+static bool add_plan(struct graft_reals *reals, const struct graft_plan *plan)
+{
+    for (int s = 0; s < plan->n_steps; s++) {
+        const struct graft_node *const node = plan->steps[s].node;
+        if (!graft_memory_is_alias(plan->graph, node) &&
+            !graft_reals_add(reals, &node->call, GRAFT_REAL_NEAR, false)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* One network, planned without memory. */
+static bool add_network(struct graft_reals *reals, struct graft_device *device,
+                        struct graft_variables *variables, const char *name, int64_t batch, bool training)
+{
+    const struct graft_model_options options = {
+        .batch = batch, .input_u8 = true, .training = training, .bn = GRAFT_BATCH_NORM_TRAIN};
+    const struct graft_plan_options plan_options = {.whole_batch = true, .deferred = true};
+    const struct graft_trainer_options trainer_options = {.optimizer = GRAFT_ADAM, .plan = plan_options};
+    struct graft_model *model = NULL;
+    struct graft_trainer *trainer = NULL;
+    struct graft_plan *plan = NULL;
+    enum graft_status status = graft_model_open(device->context, name, &options, &model);
+    if (status == GRAFT_OK && training) {
+        status = graft_trainer_open(device, model, variables, &trainer_options, &trainer);
+    } else if (status == GRAFT_OK) {
+        status = graft_plan_open(model->graph, device, variables, &plan_options, &plan);
+    }
+    const bool good = status == GRAFT_OK && add_plan(reals, training ? graft_trainer_plan(trainer) : plan);
+    graft_trainer_close(&trainer);
+    graft_plan_close(&plan);
+    graft_model_close(&model);
+    return good;
+}
+
+static bool add_networks(struct graft_reals *reals, struct graft_device *device)
+{
+    for (int i = 0; i < graft_model_count(); i++) {
+        for (int b = 0; b < 2; b++) {
+            for (int training = 0; training < 2; training++) {
+                struct graft_variables *variables = NULL;
+                const bool good =
+                    graft_variables_open(device, &variables) == GRAFT_OK &&
+                    add_network(reals, device, variables, graft_model_at(i)->name, batches[b], training != 0);
+                graft_variables_close(&variables);
+                if (!good) {
+                    return false;
+                }
+            }
+        }
+    }
+    return true;
+}
+
+double graft_real_cost(const struct graft_call *call)
+{
+    struct graft_work work = {0};
+    graft_op_get(call->op)->work(call, &work);
+    return work.flops + work.bytes / 4;
+}
+
+/* Op by op, each op's from the smallest to the largest. */
+static int compare_ops(const void *a, const void *b)
+{
+    const struct graft_real *const x = a;
+    const struct graft_real *const y = b;
+    if (x->call.op != y->call.op) {
+        return (int)x->call.op - (int)y->call.op;
+    }
+    const double difference = graft_real_cost(&x->call) - graft_real_cost(&y->call);
+    return difference != 0 ? (difference > 0) - (difference < 0) : strcmp(x->name, y->name);
+}
+
+bool graft_reals_open(struct graft_reals *reals, char *error, size_t error_size)
+{
+    const struct graft_context_options one = {.threads = 1}; /* no thread is started: a child may be forked */
+    struct graft_context *context = NULL;
+    struct graft_device *device = NULL;
+    *reals = (struct graft_reals){NULL, 0};
+    bool good = graft_context_open(&one, &context) == GRAFT_OK &&
+                graft_device_open(context, "reference", &device) == GRAFT_OK && add_networks(reals, device) &&
+                graft_reals_add_edges(reals, context);
+    if (good) {
+        qsort(reals->items, (size_t)reals->count, sizeof *reals->items, compare_ops);
+    } else {
+        snprintf(error, error_size, "the cases of real sizes cannot be made: %s",
+                 context != NULL ? graft_context_error(context) : "no memory");
+        graft_reals_close(reals);
+    }
+    graft_device_close(&device);
+    graft_context_close(&context);
+    return good;
+}
+
+void graft_reals_close(struct graft_reals *reals)
+{
+    free(reals->items);
+    *reals = (struct graft_reals){NULL, 0};
+}
