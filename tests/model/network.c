@@ -17,16 +17,18 @@ static bool fine(const struct test_network *network, enum graft_status status)
 bool test_network_open(struct test_network *network, struct graft_context *context,
                        struct graft_device *device, const char *name, int64_t size, enum graft_dtype real)
 {
-    const struct graft_model_options options = {.batch = 2, .height = size, .width = size, .real = real};
+    network->batch = network->batch > 0 ? network->batch : 2; /* at most 64 */
+    const struct graft_model_options options = {
+        .batch = network->batch, .height = size, .width = size, .real = real};
     network->context = context;
     network->device = device;
     if (!fine(network, graft_model_open(context, name, &options, &network->model)))
         return false;
     struct graft_model *const model = network->model;
     const size_t parameters = (size_t)model->parameter_count;
-    const struct graft_shape two = graft_shape_of(1, 2);
+    const struct graft_shape rows = graft_shape_of(1, network->batch);
     const struct graft_reduce_attributes mean = {.kind = GRAFT_REDUCE_MEAN, .axes = 1};
-    network->labels = graft_graph_input(model->graph, "labels", GRAFT_DTYPE_I32, &two);
+    network->labels = graft_graph_input(model->graph, "labels", GRAFT_DTYPE_I32, &rows);
     const int losses = graft_cross_entropy(model->graph, model->logits, network->labels, -1, 0.0f);
     network->loss = graft_reduce(model->graph, losses, &mean);
     graft_graph_output(model->graph, network->loss);
@@ -81,19 +83,23 @@ bool test_network_write(struct test_network *network, int value, const double *d
 
 bool test_network_plan(struct test_network *network)
 {
-    static const int32_t labels[2] = {3, 7};
+    int32_t labels[64];
     const struct graft_model *const model = network->model;
+    for (int64_t i = 0; i < network->batch; ++i)
+        labels[i] = (int32_t)((3 + 4 * i) % model->classes);
     if (!fine(network, graft_variables_open(network->device, &network->variables)) || !load(network) ||
         !fine(network,
               graft_plan_open(model->graph, network->device, network->variables, NULL, &network->plan)) ||
-        !fine(network, graft_plan_write(network->plan, network->labels, labels, sizeof labels)))
+        !fine(network, graft_plan_write(network->plan, network->labels, labels,
+                                        (uint64_t)network->batch * sizeof labels[0])))
         return false;
-    const size_t count = (size_t)(2 * model->height * model->width * 3);
-    float *const input = malloc(count * sizeof *input);
+    const size_t two = (size_t)(2 * model->height * model->width * 3);
+    const size_t count = two / 2 * (size_t)network->batch;
+    float *const input = malloc(two * sizeof *input);
     double *const wide = malloc(count * sizeof *wide);
     test_formula_input((int)model->height, input);
-    for (size_t i = 0; i < count; ++i)
-        wide[i] = (double)input[i];
+    for (size_t i = 0; i < count; ++i) /* later pictures are the first two, moved on */
+        wide[i] = (double)input[(i + i / two * 30030) % two];
     const bool done = test_network_write(network, model->input, wide);
     free(wide);
     free(input);

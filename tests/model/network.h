@@ -15,9 +15,10 @@ struct test_network {
     int count;      /* of parameters that have a gradient */
     int *targets;   /* [count] index in model->parameters */
     int *gradients; /* [count] value */
+    int64_t batch;  /* 0: 2; at most 64 */
 };
 
-/* All of these say on stdout what failed and return false. Before `open`: *network is zero. */
+/* All of these say on stdout what failed and return false. Before `open`: *network is zero, but for batch. */
 bool test_network_open(struct test_network *network, struct graft_context *context,
                        struct graft_device *device, const char *name, int64_t size, enum graft_dtype real);
 /* Loads formula weights through a tensor set, writes input and labels. After outputs were marked. */
@@ -43,6 +44,18 @@ struct test_pattern {
     double worst;    /* largest |difference| / |gradient| of a whole gradient (L2) */
     char worst_name[GRAFT_MODEL_NAME_SIZE];
 };
+/* Where a gradient node reads an activation. */
+struct test_site {
+    int node, input;
+    int value;   /* the activation */
+    int pattern; /* in the graph whose gradients are on its sides: the input that takes its place */
+    enum graft_unary kind;
+};
+/* To be freed. */
+struct test_site *test_sites_find(const struct graft_graph *graph, int *count);
+/* The graph's gradient nodes read inputs, to be written with the device's activations. */
+void test_sites_replace(struct graft_graph *graph, struct test_site *sites, int count);
+
 /* `network` as opened (not planned yet) on its device; `reference` opens f64. */
 bool test_network_compare_pattern(struct test_network *network, struct graft_device *reference,
                                   struct test_pattern *pattern);

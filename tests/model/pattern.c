@@ -7,35 +7,27 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* Where a gradient node reads an activation. */
-struct site {
-    int node, input;
-    int value;   /* the activation */
-    int pattern; /* in the f64 graph: the input that takes its place */
-    enum graft_unary kind;
-};
-
 /* The gradient of unary functions reads y (or x), that of max_pool x. Both graphs are built alike, so ids
  * agree. */
-static struct site *find_sites(const struct graft_graph *graph, int *count)
+struct test_site *test_sites_find(const struct graft_graph *graph, int *count)
 {
-    struct site *const sites = calloc((size_t)graph->n_nodes, sizeof *sites);
+    struct test_site *const sites = calloc((size_t)graph->n_nodes, sizeof *sites);
     *count = 0;
     for (int n = 0; n < graph->n_nodes; ++n) {
         const struct graft_node *const node = &graph->nodes[n];
         if (node->call.op == GRAFT_OP_UNARY_GRAD) {
             const int input = node->inputs[1] >= 0 ? 1 : 0;
             sites[(*count)++] =
-                (struct site){n, input, node->inputs[input], -1, node->call.attributes.unary.kind};
+                (struct test_site){n, input, node->inputs[input], -1, node->call.attributes.unary.kind};
         } else if (node->call.op == GRAFT_OP_MAX_POOL_GRAD) {
-            sites[(*count)++] = (struct site){n, 0, node->inputs[0], -1, GRAFT_UNARY_NONE};
+            sites[(*count)++] = (struct test_site){n, 0, node->inputs[0], -1, GRAFT_UNARY_NONE};
         }
     }
     return sites;
 }
 
 /* The f64 graph's gradient nodes read inputs, to be written with the device's activations. */
-static void replace(struct graft_graph *graph, struct site *sites, int count)
+void test_sites_replace(struct graft_graph *graph, struct test_site *sites, int count)
 {
     for (int i = 0; i < count; ++i) {
         char name[32];
@@ -52,7 +44,7 @@ static int side(double y, enum graft_unary kind)
     return !(y > 0.0) ? 0 : kind == GRAFT_UNARY_RELU6 && y >= 6.0 ? 2 : 1;
 }
 
-static void compare_activations(const struct site *site, const double *device, const double *truth,
+static void compare_activations(const struct test_site *site, const double *device, const double *truth,
                                 int64_t count, struct test_pattern *pattern)
 {
     double squares = 0.0, farthest = 0.0;
@@ -97,17 +89,17 @@ bool test_network_compare_pattern(struct test_network *network, struct graft_dev
                                   struct test_pattern *pattern)
 {
     struct test_network truth = {0};
-    struct site *sites = NULL;
+    struct test_site *sites = NULL;
     int count = 0;
     *pattern = (struct test_pattern){0};
     const struct graft_model *const model = network->model;
     bool done = test_network_open(&truth, network->context, reference, model->info->name, model->height,
                                   GRAFT_DTYPE_F64);
     if (done) {
-        sites = find_sites(truth.model->graph, &count);
+        sites = test_sites_find(truth.model->graph, &count);
         for (int i = 0; i < count; ++i)
             graft_graph_output(model->graph, sites[i].value);
-        replace(truth.model->graph, sites, count);
+        test_sites_replace(truth.model->graph, sites, count);
         done = test_network_plan(network) && test_network_run(network) && test_network_plan(&truth);
     }
     double **const activations = calloc((size_t)count + 1, sizeof *activations);
