@@ -2,6 +2,7 @@
 #include "backend/opencl/flat.h"
 #include "backend/opencl/thresholds.h"
 
+#include "backend/merge.h"
 #include "base/size.h"
 #include "base/text.h"
 
@@ -156,21 +157,14 @@ void graft_opencl_broadcast_strides(const struct graft_shape *x, const struct gr
 void graft_opencl_strided_make(struct graft_opencl_strided *strided, const struct graft_shape *y,
                                int operands, const int64_t strides[][GRAFT_MAX_RANK])
 {
-    int count = 0;
+    struct graft_merged merged;
+    graft_merge_dims(&merged, y->rank, y->dim, operands, strides);
+    int count = merged.count;
     memset(strided, 0, sizeof(*strided));
-    for (int i = 0; i < y->rank; i++) {
-        if (y->dim[i] == 1)
-            continue;
-        /* Merge with the dimension before if a step there is a whole run here, for every operand. */
-        bool merge = count > 0;
-        for (int k = 0; k < operands && merge; k++)
-            merge = strided->stride[k][count - 1] == strides[k][i] * y->dim[i];
-        if (merge)
-            strided->dim[count - 1] *= (int32_t)y->dim[i];
-        else
-            strided->dim[count++] = (int32_t)y->dim[i];
+    for (int i = 0; i < count; i++) {
+        strided->dim[i] = (int32_t)merged.dim[i];
         for (int k = 0; k < operands; k++)
-            strided->stride[k][count - 1] = (int32_t)strides[k][i];
+            strided->stride[k][i] = (int32_t)merged.step[k][i];
     }
     if (count == 0) {
         strided->dim[count++] = 1;

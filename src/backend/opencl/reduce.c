@@ -2,6 +2,7 @@
 #include "backend/opencl/columns.h"
 #include "backend/opencl/thresholds.h"
 
+#include "backend/merge.h"
 #include "base/size.h"
 
 enum { FIRST, COMBINE };
@@ -19,55 +20,35 @@ struct state {
     struct graft_opencl_columns columns;
 };
 
-struct run_of_dims {
-    int64_t size;
-    bool reduced;
-};
-
-static int merge(const struct graft_call *call, struct run_of_dims runs[GRAFT_MAX_RANK])
-{
-    const struct graft_shape *x = &call->in[0].shape;
-    int count = 0;
-    for (int i = 0; i < x->rank; i++) {
-        const bool reduced = (call->attributes.reduce.axes >> i & 1u) != 0;
-        if (x->dim[i] == 1)
-            continue;
-        if (count > 0 && runs[count - 1].reduced == reduced)
-            runs[count - 1].size *= x->dim[i];
-        else
-            runs[count++] = (struct run_of_dims){x->dim[i], reduced};
-    }
-    return count;
-}
-
 static void describe(const struct graft_opencl_device *device, const struct graft_call *call,
                      enum graft_opencl_family family, struct state *state)
 {
-    struct run_of_dims runs[GRAFT_MAX_RANK];
-    const int count = merge(call, runs);
-    int64_t inner = count > 0 ? runs[count - 1].size : 1, step = inner, rows = 1;
+    struct graft_merged merged;
+    graft_merge_reduced(&merged, call);
+    const int count = merged.count;
+    int64_t inner = count > 0 ? merged.dim[count - 1] : 1, step = inner, rows = 1;
     int kept = 0, reduced = 0;
     *state = (struct state){.kept = 1, .row_chunks = 1};
-    state->inner_is_reduced = count > 0 && runs[count - 1].reduced;
+    state->inner_is_reduced = count > 0 && merged.step[1][count - 1] == 0;
     state->terms = state->inner_is_reduced ? inner : 1;
     for (int i = 0; i < 8; i++)
         state->kept_dim[i] = state->dim[i] = 1;
     /* From the inside out: kept dimensions fill kept_dim from its third entry down, reduced ones dim from the
      * last. */
     for (int i = count - 2; i >= 0; i--)
-        reduced += runs[i].reduced;
+        reduced += merged.step[1][i] == 0;
     state->reduced = reduced;
     for (int i = count - 2; i >= 0; i--) {
-        if (runs[i].reduced) {
-            state->dim[--reduced] = (int32_t)runs[i].size;
+        if (merged.step[1][i] == 0) {
+            state->dim[--reduced] = (int32_t)merged.dim[i];
             state->stride[reduced] = (int32_t)step;
-            rows *= runs[i].size;
+            rows *= merged.dim[i];
         } else {
-            state->kept_dim[2 - kept] = (int32_t)runs[i].size;
+            state->kept_dim[2 - kept] = (int32_t)merged.dim[i];
             state->kept_stride[2 - kept++] = (int32_t)step;
-            state->kept *= runs[i].size;
+            state->kept *= merged.dim[i];
         }
-        step *= runs[i].size;
+        step *= merged.dim[i];
     }
     state->terms *= rows;
     if (!state->inner_is_reduced) {

@@ -6,6 +6,7 @@
 #include "backend/opencl/flat.h"
 #include "backend/opencl/thresholds.h"
 
+#include "backend/merge.h"
 #include "base/size.h"
 
 #define TILE 32           /* of cl/transpose.cl */
@@ -29,8 +30,7 @@ static void find_strides(const struct graft_call *call, int64_t strides[GRAFT_MA
 {
     const struct graft_shape *x = &call->in[0].shape;
     int64_t of_x[GRAFT_MAX_RANK];
-    for (int64_t i = x->rank - 1, step = 1; i >= 0; step *= x->dim[i--])
-        of_x[i] = step;
+    graft_steps_of(x, of_x);
     for (int i = 0; i < x->rank; i++)
         strides[i] = of_x[call->attributes.transpose.order[i]];
 }

@@ -6,6 +6,7 @@
  */
 #include "backend/cpu/fast/common.h"
 #include "backend/cpu/fast/vector.h"
+#include "backend/merge.h"
 
 #define MOST_CHUNKS 1024
 #define BLOCK_VECTORS 4
@@ -21,18 +22,16 @@ struct sums {
 /* False if the reduced dimensions are not neighbours (dimensions of 1 aside). */
 static bool describe(struct sums *s, const struct graft_call *call)
 {
-    const struct graft_shape *const x = &call->in[0].shape;
-    const uint32_t axes = call->attributes.reduce.axes;
+    struct graft_merged merged;
+    graft_merge_reduced(&merged, call);
     *s = (struct sums){.outer = 1, .terms = 1, .inner = 1};
-    int stage = 0; /* 0: before the reduced dimensions, 1: in them, 2: behind */
-    for (int d = 0; d < x->rank; d++) {
-        if (x->dim[d] == 1)
-            continue;
-        const bool reduced = axes >> d & 1u;
-        if (reduced && stage == 2)
+    bool seen = false;
+    for (int d = 0; d < merged.count; d++) {
+        const bool reduced = merged.step[1][d] == 0;
+        if (reduced && seen)
             return false;
-        stage = reduced ? 1 : stage == 0 ? 0 : 2;
-        *(stage == 0 ? &s->outer : stage == 1 ? &s->terms : &s->inner) *= x->dim[d];
+        seen = seen || reduced;
+        *(reduced ? &s->terms : seen ? &s->inner : &s->outer) *= merged.dim[d];
     }
     const int64_t inner = graft_max_i64(s->inner, 1);
     s->chunk_terms = graft_max_i64(FAST_CHUNK / inner, 16);

@@ -10,6 +10,7 @@
 #include "backend/cpu/fast/common.h"
 #include "backend/cpu/fast/thresholds.h"
 #include "backend/cpu/fast/vector.h"
+#include "backend/merge.h"
 
 #define BLOCK_FLOATS 4096 /* of a block of tiles: 16 KiB of each side */
 #define MOST_STEPS (GRAFT_MAX_RANK + 2)
@@ -31,30 +32,22 @@ struct place {
     int64_t x, y;
 };
 
-/* The dimensions of y, those of 1 left out and neighbours merged, and what they step over in x. */
-static int merge(const struct graft_call *call, int64_t *dim, int64_t *x_step)
+/* The dimensions of y, and what they step over in x. */
+static void merge(const struct graft_call *call, struct graft_merged *merged)
 {
     const struct graft_shape *const x = &call->in[0].shape;
     const int32_t *const order = call->attributes.transpose.order;
-    int count = 0;
+    int64_t of_x[GRAFT_MAX_RANK], dim[GRAFT_MAX_RANK], steps[1][GRAFT_MAX_RANK];
+    graft_steps_of(x, of_x);
     for (int i = 0; i < x->rank; i++) {
-        const int64_t size = x->dim[order[i]];
-        const int64_t step = fast_extent(x, order[i] + 1, x->rank);
-        if (size == 1)
-            continue;
-        if (count > 0 && x_step[count - 1] == step * size) {
-            dim[count - 1] *= size;
-            x_step[count - 1] = step;
-        } else {
-            dim[count] = size;
-            x_step[count++] = step;
-        }
+        dim[i] = x->dim[order[i]];
+        steps[0][i] = of_x[order[i]];
     }
-    if (count == 0) {
-        dim[count] = 1;
-        x_step[count++] = 1;
+    graft_merge_dims(merged, x->rank, dim, 1, steps);
+    if (merged->count == 0) {
+        merged->dim[0] = merged->step[0][0] = 1;
+        merged->count = 1;
     }
-    return count;
 }
 
 static void add_step(struct turn *turn, int64_t dim, int64_t x_step, int64_t y_step)
@@ -74,8 +67,11 @@ static void choose_blocks(struct turn *turn)
 
 static void describe(struct turn *turn, const struct graft_cpu_args *args)
 {
-    int64_t dim[GRAFT_MAX_RANK], x_step[GRAFT_MAX_RANK], y_step[GRAFT_MAX_RANK];
-    const int count = merge(args->call, dim, x_step);
+    struct graft_merged merged;
+    int64_t y_step[GRAFT_MAX_RANK];
+    merge(args->call, &merged);
+    const int count = merged.count;
+    const int64_t *const dim = merged.dim, *const x_step = merged.step[0];
     *turn = (struct turn){.args = args, .accumulate = fast_accumulates(args->call, 0)};
     const int last = count - 1;
     int a = last;
