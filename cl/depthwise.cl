@@ -41,7 +41,7 @@ struct depthwise_line {
     long to;   /* offset of the first pixel of y */
 };
 
-static inline struct depthwise_line depthwise_line_of(const struct gather *g, const int line)
+static inline struct depthwise_line depthwise_line_of(const struct graft_gather *g, const int line)
 {
     const int n = line / g->grid_y, u = line - n * g->grid_y, y = u * g->step_y + g->base_y;
     struct depthwise_line l = {0, g->taps_y, 0, 0};
@@ -56,7 +56,7 @@ static inline struct depthwise_line depthwise_line_of(const struct gather *g, co
 }
 
 /* One pixel: sum + all taps; x and w at the first channel of n_c. */
-static inline real depthwise_one(const struct gather *g, const struct depthwise_line *l,
+static inline real depthwise_one(const struct graft_gather *g, const struct depthwise_line *l,
                                  global const float *x, global const float *w, const int v, const int n_c,
                                  real sum)
 {
@@ -74,7 +74,7 @@ static inline real depthwise_one(const struct gather *g, const struct depthwise_
 }
 
 /* BLOCK pixels whose taps are all inside along the line: sum[] += all taps. */
-static inline void depthwise_any(const struct gather *g, const struct depthwise_line *l,
+static inline void depthwise_any(const struct graft_gather *g, const struct depthwise_line *l,
                                  global const float *x, global const float *w, const int v, real *sum)
 {
     const long step = (long)g->step_x * g->pixel;
@@ -123,7 +123,7 @@ static inline void depthwise_finish(real sum, const int flags, global const floa
  * outside x point to zeros. Returns the first channel that is left.
  */
 #define DEPTHWISE_NINE(name, shared)                                                                         \
-    static inline int name(const struct gather *g, const int line, const int v, const int c_first,           \
+    static inline int name(const struct graft_gather *g, const int line, const int v, const int c_first,           \
                            const int c_end, global const float *x, global const float *w,                    \
                            global const float *zeros, global const float *bias,                              \
                            global const float *residual, global float *y)                                    \
@@ -173,7 +173,7 @@ DEPTHWISE_NINE(depthwise_apart, 0)
 #endif
 
 /* Lines [line_first, line_end) of channels [c_first, c_end). */
-static inline void depthwise_lines(const struct gather *g, const int line_first, const int line_end,
+static inline void depthwise_lines(const struct graft_gather *g, const int line_first, const int line_end,
                                    const int c_first, const int c_end, global const float *x,
                                    global const float *w, global const float *bias,
                                    global const float *residual, global float *y)
@@ -221,7 +221,7 @@ KERNEL void depthwise(global const float *x, const ulong x_at, global const floa
                       const ulong residual_at, global float *y, const ulong y_at, const int16 numbers0,
                       const int16 numbers1, ITEM_ARGUMENTS)
 {
-    const struct gather g = gather_of(numbers0, numbers1);
+    const struct graft_gather g = gather_of(numbers0, numbers1);
     for (ITEM_LOOP(at)) {
         const int c_first = at.x * g.run, line_first = at.y * g.tiles;
         depthwise_lines(&g, line_first, min(line_first + g.tiles, g.row_end), c_first,

@@ -19,7 +19,7 @@ struct gather_rows {
     int inside; /* every tap of every row is a pixel of a */
 };
 
-static inline void gather_locate(const struct gather *g, const int row_first, struct gather_rows *rows)
+static inline void gather_locate(const struct graft_gather *g, const int row_first, struct gather_rows *rows)
 {
     rows->inside = 1;
     if (g->tap_y == 0 && g->taps_y * g->taps_x == 1) { /* rows are the pixels of a and of y */
@@ -81,7 +81,7 @@ struct gather_block {
 };
 
 /* Tile `rows` of a panel of `columns`: sums += the terms of a block; after the last one y is written. */
-static inline void gather_tile(const struct gather *g, const struct gather_block *block,
+static inline void gather_tile(const struct graft_gather *g, const struct gather_block *block,
                                const struct gather_rows *rows, const int count, const int columns,
                                global const float *a, global const float *b, global const float *zeros,
                                tile_vector *sums, global float *y, const struct tile_epilogue *epilogue)
@@ -132,7 +132,7 @@ static inline void gather_tile(const struct gather *g, const struct gather_block
 }
 
 /* REST_ROWS rows at the most, from `first` on, as gather_dense does them. */
-static inline void gather_rest(const struct gather *g, const int first, const int last, const int columns,
+static inline void gather_rest(const struct graft_gather *g, const int first, const int last, const int columns,
                               global const float *a, global const float *b, global float *y,
                               const struct tile_epilogue *epilogue)
 {
@@ -155,7 +155,7 @@ static inline void gather_rest(const struct gather *g, const int first, const in
 }
 
 /* Rows [first, last) of a panel of `columns`, of one tap and one block: they lie one behind the other. */
-static inline void gather_dense(const struct gather *g, const int first, const int last, const int columns,
+static inline void gather_dense(const struct graft_gather *g, const int first, const int last, const int columns,
                                 global const float *a, global const float *b, global float *y,
                                 const struct tile_epilogue *epilogue)
 {
@@ -197,7 +197,7 @@ static inline void gather_dense(const struct gather *g, const int first, const i
 #define FEW_PITCH (FEW_TERMS + 16) /* floats between rows: not a power of 2 */
 
 /* Whether taps of few floats are one row after the other in a and one behind the other in b. */
-static inline bool gather_is_few(const struct gather *g)
+static inline bool gather_is_few(const struct graft_gather *g)
 {
     return g->run <= FEW_RUN && g->taps_y * g->taps_x * g->run <= FEW_TERMS && g->pixel == g->run &&
            g->tap_x == 1 && g->tap_column == 1 && g->tap_row == g->taps_x && g->first_tap == 0;
@@ -207,7 +207,7 @@ static inline bool gather_is_few(const struct gather *g)
  * A tile that reaches over the edge, of taps of few floats: looking at each tap of each row takes longer than
  * to multiply it. So the rows are brought together, with 0 outside, and are one run.
  */
-static inline void gather_few(const struct gather *g, const struct gather_rows *rows, const int count,
+static inline void gather_few(const struct graft_gather *g, const struct gather_rows *rows, const int count,
                               const int columns, global const float *a, global const float *b,
                               global float *y, const struct tile_epilogue *epilogue)
 {
@@ -254,7 +254,7 @@ static inline void gather_few(const struct gather *g, const struct gather_rows *
 }
 
 /* Rows [first, last) of a panel of `columns`: a band of tiles at a time. */
-static inline void gather_band(const struct gather *g, const int first, const int last, const int columns,
+static inline void gather_band(const struct graft_gather *g, const int first, const int last, const int columns,
                                const int block_taps, const int block_run, global const float *a,
                                global const float *b, global const float *zeros, global float *y,
                                const struct tile_epilogue *epilogue)

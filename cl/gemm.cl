@@ -78,7 +78,7 @@ SINGLE kernel void gemm_gather(global const float *a, const ulong a_at, global c
                                const int block_taps, const int block_run, const int a_batch,
                                const ulong b_batch, const int y_batch, ITEM_ARGUMENTS)
 {
-    const struct gather g = gather_of(numbers0, numbers1);
+    const struct graft_gather g = gather_of(numbers0, numbers1);
     const bool dense = g.tap_y == 0 && g.taps_y * g.taps_x == 1 && block_run >= g.run;
     for (ITEM_LOOP(at)) {
         const int panel = at.x, batch = at.z;
@@ -111,7 +111,7 @@ SINGLE kernel void gemm_outer(global const float *a, const ulong a_at, global co
                               const ulong y_at, const ulong y_chunk, const int16 numbers0,
                               const int16 numbers1, const int a_batch, const ulong b_batch, const int y_batch)
 {
-    const struct outer o = outer_of(numbers0, numbers1);
+    const struct graft_outer o = outer_of(numbers0, numbers1);
     const int chunk = (int)get_global_id(2) % o.chunks, batch = (int)get_global_id(2) / o.chunks;
     const int row_first = (int)get_global_id(1) * BAND * ROWS, rows = min(o.rows - row_first, BAND * ROWS);
     const int tiles = (rows + ROWS - 1) / ROWS, blocks = (o.panels + o.spread - 1) / o.spread;

@@ -71,7 +71,7 @@ struct term {
     int run, tap_y, tap_x;
 };
 
-static inline struct term term_of(const struct gather g, const int k)
+static inline struct term term_of(const struct graft_gather g, const int k)
 {
     const int tap = k / max(g.run, 1), tap_y = tap / max(g.taps_x, 1);
     const struct term t = {k - tap * g.run, tap_y, tap - tap_y * g.taps_x};
@@ -79,7 +79,7 @@ static inline struct term term_of(const struct gather g, const int k)
 }
 
 /* DEPTH terms on. A tap is rarely shorter than that; no loop, whose rounds would differ among work-items. */
-static inline struct term next_term(struct term t, const struct gather g)
+static inline struct term next_term(struct term t, const struct graft_gather g)
 {
     t.run += DEPTH;
     if (g.run < DEPTH) {
@@ -103,7 +103,7 @@ struct sources {
     int image[EACH_ROWS]; /* number of its first pixel */
 };
 
-static inline void load_a(float to[EACH_ROWS], global const float *a, const struct gather g,
+static inline void load_a(float to[EACH_ROWS], global const float *a, const struct graft_gather g,
                           const struct sources *from, const struct term t)
 {
     UNROLL for (int i = 0; i < EACH_ROWS; ++i)
@@ -114,7 +114,7 @@ static inline void load_a(float to[EACH_ROWS], global const float *a, const stru
     }
 }
 
-static inline void load_b(float to[EACH_COLUMNS], global const float *b, const struct gather g,
+static inline void load_b(float to[EACH_COLUMNS], global const float *b, const struct graft_gather g,
                           const int4 steps, const int column, const struct term t)
 {
     const int place = g.first_tap + t.tap_y * g.tap_row + t.tap_x * g.tap_column;
@@ -126,7 +126,7 @@ static inline void load_b(float to[EACH_COLUMNS], global const float *b, const s
     }
 }
 
-static inline void finish_gather(float4 sum[VECTORS][EACH_COLUMNS], const struct gather g, const int group,
+static inline void finish_gather(float4 sum[VECTORS][EACH_COLUMNS], const struct graft_gather g, const int group,
                                  const int row_first, const int column_first, const size_t skip,
                                  global const float *bias, global const float *residual, global float *y)
 {
@@ -158,7 +158,7 @@ SQUARE kernel void local_gather(global const float *a, const ulong a_at, global 
                                 const int4 steps, const int a_batch, const ulong b_batch, const int y_batch)
 {
     LOCAL_TILES(tile_a, tile_b);
-    const struct gather g = gather_of(numbers0, numbers1);
+    const struct graft_gather g = gather_of(numbers0, numbers1);
     const int lx = (int)get_local_id(0), ly = (int)get_local_id(1);
     const int block = (int)get_group_id(0), batch = (int)get_group_id(2);
     const int group = block / g.panels, column_first = block % g.panels * TILE_COLUMNS;
@@ -213,7 +213,7 @@ struct place {
     int at, n, u, v;
 };
 
-static inline struct place skip_pixels(struct place p, const struct outer o, const int count)
+static inline struct place skip_pixels(struct place p, const struct graft_outer o, const int count)
 {
     p.at += count;
     p.v += count;
@@ -234,7 +234,7 @@ struct moves {
 };
 
 static inline void load_outer(float to_a[EACH_ROWS], float to_b[EACH_COLUMNS], global const float *a,
-                              global const float *b, const struct outer o, const int row,
+                              global const float *b, const struct graft_outer o, const int row,
                               const struct moves *moves, const struct place p, const int end)
 {
     UNROLL for (int i = 0; i < EACH_ROWS; ++i) to_a[i] =
@@ -263,7 +263,7 @@ SQUARE kernel void local_outer(global const float *a, const ulong a_at, global c
                                const int y_batch)
 {
     LOCAL_TILES(tile_a, tile_b);
-    const struct outer o = outer_of(numbers0, numbers1);
+    const struct graft_outer o = outer_of(numbers0, numbers1);
     const int lx = (int)get_local_id(0), ly = (int)get_local_id(1);
     const int chunk = (int)get_group_id(2) % o.chunks, batch = (int)get_group_id(2) / o.chunks;
     const int group = (int)get_group_id(0) / o.panels,

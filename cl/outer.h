@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Sums over the pixels of two images of products of their channels: the gradient to the weight of a
- * convolution, and aᵀ·b, where the terms are pixels. Host side: struct graft_outer.
+ * convolution, and aᵀ·b, where the terms are pixels. The host includes this, too (backend/opencl/gemm.h).
  */
 #ifndef GRAFT_CL_OUTER_H
 #define GRAFT_CL_OUTER_H
 
-/* In the order of the two int16 that kernels get. */
-struct outer {
+/* The order of the two int16 that kernels get: there is no other list. */
+struct graft_outer {
     int rows, columns, panels; /* of a group; panels of a tap */
     int taps_y, taps_x;
     int lines, line, pixels; /* lines of a, pixels of a line, pixels in all (the last line may be short) */
@@ -22,14 +22,17 @@ struct outer {
     int flat;                         /* > 0: channels of b, and the columns are (tap, channel) */
     int flags;                        /* 1 bias, 2 residual, 4 accumulate, 8 × activation */
     int spread;                       /* gemm_outer: panels of a work-item */
+    int unused[2];
 };
 
-static inline struct outer outer_of(const int16 p, const int16 q)
+#ifdef __OPENCL_VERSION__
+static inline struct graft_outer outer_of(const int16 p, const int16 q)
 {
-    const struct outer o = {p.s0, p.s1, p.s2, p.s3, p.s4, p.s5, p.s6, p.s7, p.s8, p.s9, p.sa,
+    const struct graft_outer o = {p.s0, p.s1, p.s2, p.s3, p.s4, p.s5, p.s6, p.s7, p.s8, p.s9, p.sa,
                             p.sb, p.sc, p.sd, p.se, p.sf, q.s0, q.s1, q.s2, q.s3, q.s4, q.s5,
-                            q.s6, q.s7, q.s8, q.s9, q.sa, q.sb, q.sc, q.sd, q.se};
+                            q.s6, q.s7, q.s8, q.s9, q.sa, q.sb, q.sc, q.sd, q.se, q.sf};
     return o;
 }
+#endif
 
 #endif

@@ -38,7 +38,7 @@ static inline int first_at_least(const int bound, const int base, const int step
     return base >= bound ? 0 : (bound - base + step - 1) / step;
 }
 
-static inline struct outer_walk outer_start(const struct outer *o, const int chunk, const int tap_y,
+static inline struct outer_walk outer_start(const struct graft_outer *o, const int chunk, const int tap_y,
                                             const int tap_x)
 {
     struct outer_walk w;
@@ -53,7 +53,7 @@ static inline struct outer_walk outer_start(const struct outer *o, const int chu
 }
 
 /* The next pixels of a chunk, DEPTH at most. Returns how many. */
-static inline int outer_next(const struct outer *o, struct outer_walk *w, struct outer_pixels *pixels)
+static inline int outer_next(const struct graft_outer *o, struct outer_walk *w, struct outer_pixels *pixels)
 {
     int count = 0;
     while (w->line < w->line_end && count < DEPTH) {
@@ -120,7 +120,7 @@ struct outer_runs {
     int limit; /* of a pixel's place, so that a vector behind its last column can still be read */
 };
 
-static inline void outer_runs_of(const struct outer *o, const int column, const int columns, const int group,
+static inline void outer_runs_of(const struct graft_outer *o, const int column, const int columns, const int group,
                                  struct outer_runs *runs)
 {
     const int taps = o->tap_x == 1 && o->pixel == o->flat ? o->taps_x : 1, wide = taps * o->flat;
@@ -144,7 +144,7 @@ static inline void outer_runs_of(const struct outer *o, const int column, const 
 }
 
 /* Such columns of each pixel. Behind a pixel's last column anything may stand: nobody keeps those sums. */
-static inline void outer_pack_flat(const struct outer *o, global const float *b,
+static inline void outer_pack_flat(const struct graft_outer *o, global const float *b,
                                    const struct outer_pixels *pixels, const int depth,
                                    const struct outer_runs *runs, tile_vector *packed)
 {

@@ -8,6 +8,9 @@
 
 #include "backend/opencl/opencl.h"
 
+#include "../../../cl/gather.h"
+#include "../../../cl/outer.h"
+
 struct graft_gemm_tile {
     int vector;  /* floats */
     int rows;    /* of a tile */
@@ -37,20 +40,8 @@ GRAFT_MUST_CHECK enum graft_status graft_gemm_run_pack(struct graft_opencl_devic
                                                        const struct graft_gemm_pack *pack,
                                                        struct graft_tensor from, struct graft_tensor to);
 
-/* The fields as in cl/gather.h; those marked * are set when it is run. */
-struct graft_gather {
-    int32_t row_first, row_end, columns, panels; /* *row_first; row_end: all rows; *panels */
-    int32_t run, taps_y, taps_x, tiles;          /* *tiles */
-    int32_t grid_y, grid_x;
-    int32_t step_y, step_x, base_y, base_x;
-    int32_t tap_y, tap_x;
-    int32_t height, width, pixel, group;
-    int32_t first_tap, tap_row, tap_column;
-    int32_t to_height, to_width, to_step_y, to_step_x, to_base_y, to_base_x;
-    int32_t leading;
-    int32_t flags; /* * */
-    int32_t packed;
-};
+/* struct graft_gather: row_first, panels, tiles and flags are set when it is run, row_end says all rows.
+ * struct graft_outer: panels, flags and spread are set when it is run. */
 struct graft_products {
     struct graft_tensor a, b, bias, residual, y; /* b: packed (gather), any (outer) */
     uint64_t zeros;                              /* gather: floats from b's beginning to its row of zeros */
@@ -74,23 +65,6 @@ GRAFT_MUST_CHECK enum graft_status graft_gemm_run_gather(struct graft_opencl_dev
                                                          const struct graft_gather *gather,
                                                          const struct graft_products *products);
 
-/* Likewise, cl/outer.h. */
-struct graft_outer {
-    int32_t rows, columns, panels; /* *panels */
-    int32_t taps_y, taps_x;
-    int32_t lines, line, pixels;
-    int32_t grid_y;
-    int32_t step_y, step_x, base_y, base_x;
-    int32_t tap_y, tap_x;
-    int32_t height, width, pixel, column;
-    int32_t a_pixel, a_group, b_group;
-    int32_t leading, tap_to;
-    int32_t chunk, chunk_first, chunks;
-    int32_t flat;
-    int32_t flags;  /* * */
-    int32_t spread; /* * */
-    int32_t unused[2];
-};
 /* Lines that are made up: `pixels` rows of a and b, one tap. */
 void graft_outer_dense(struct graft_outer *outer, int64_t pixels);
 /* Launches `chunks` chunks from chunk_first on; y_chunk floats between their results. */
