@@ -107,7 +107,8 @@ GRAFT_API GRAFT_MUST_CHECK enum graft_status graft_classifier_files(struct graft
                                                                     graft_classified_function *function,
                                                                     void *user);
 
-/* Evaluates on a split of a data set whose classes are in the classifier's order. */
+/* Evaluates on a split of a data set (GRAFT_SPLIT_COUNT: on all of it) whose classes are in the classifier's
+ * order. */
 GRAFT_API GRAFT_MUST_CHECK enum graft_status
 graft_classifier_evaluate(struct graft_classifier *classifier, const struct graft_dataset *dataset,
                           enum graft_split split, bool skip_damaged, graft_progress_function *progress,

@@ -71,7 +71,7 @@ GRAFT_API void graft_run_close(struct graft_run **run);
 GRAFT_API const char *graft_run_folder(const struct graft_run *run);
 /* The recipe: the text of config.json. */
 GRAFT_API const char *graft_run_recipe(const struct graft_run *run);
-/* An entry of the recipe: a text, or NULL; a number, or `otherwise`. */
+/* An entry of the recipe: a text, or NULL; a number (true is 1, false 0), or `otherwise`. */
 GRAFT_API const char *graft_run_text(const struct graft_run *run, const char *key);
 GRAFT_API double graft_run_number(const struct graft_run *run, const char *key, double otherwise);
 GRAFT_API int32_t graft_run_class_count(const struct graft_run *run);

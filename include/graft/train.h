@@ -159,6 +159,14 @@ struct graft_session_position {
     bool done;                     /* all stages are */
 };
 
+/*
+ * The pictures that a run is fitted on, split as it has split them, with its classes in its order; the caller
+ * closes the data set. GRAFT_ERROR_ARGUMENT: they are not the same ones any more. Statuses of
+ * graft_dataset_open.
+ */
+GRAFT_API GRAFT_MUST_CHECK enum graft_status graft_run_open_data(const struct graft_run *run,
+                                                                 struct graft_dataset **dataset);
+
 /* All zero but recipe.data: a head on the default network, or the whole network from scratch if there are no
  * weights. */
 struct graft_fit_options {

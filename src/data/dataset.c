@@ -301,6 +301,7 @@ enum graft_status graft_dataset_read(const struct graft_dataset *dataset, enum g
 enum graft_status graft_dataset_unreadable(const struct graft_dataset *dataset, enum graft_split split)
 {
     return graft_fail(dataset->context, GRAFT_ERROR_FORMAT,
-                      "none of the %lld %s pictures can be read: \"graft check %s\" says why",
-                      (long long)graft_dataset_count(dataset, split), graft_split_name(split), dataset->path);
+                      "none of the %s%spictures can be read: \"graft check %s\" says why",
+                      split == GRAFT_SPLIT_COUNT ? "" : graft_split_name(split),
+                      split == GRAFT_SPLIT_COUNT ? "" : " ", dataset->path);
 }

@@ -165,6 +165,9 @@ const char *graft_run_text(const struct graft_run *run, const char *key)
 double graft_run_number(const struct graft_run *run, const char *key, double otherwise)
 {
     const json_t *const value = json_object_get(run->config, key);
+    if (json_is_boolean(value)) {
+        return json_is_true(value);
+    }
     return json_is_number(value) ? json_number_value(value) : otherwise;
 }
 

@@ -98,34 +98,13 @@ static enum graft_status read_options(struct graft_fit_job *job)
 
 static enum graft_status open_data(struct graft_fit_job *job)
 {
-    static const char *const kinds[] = {"auto", "folders", "names", "idx", "csv", "memory"};
-    struct graft_recipe *const o = &job->options;
-    struct graft_dataset_options options = {
-        .seed = (uint64_t)o->split_seed,
-        .val_fraction = o->given.val_fraction && o->val_fraction == 0 ? -1 : o->val_fraction,
-        .val_path = o->val,
-        .column_path = o->column_path,
-        .column_label = o->column_label,
-        .column_split = o->column_split,
-        .keep_damaged = o->skip_damaged,
-        .memory_limit = o->archive_limit,
-        .class_names = job->resumed ? (const char *const *)job->card.class_names : job->call.class_names,
-        .class_count = job->resumed ? job->card.class_count : job->call.class_count};
-    for (int kind = 1; o->kind && kind < 6; kind++)
-        if (strcmp(kinds[kind], o->kind) == 0)
-            options.kind = (enum graft_dataset_kind)kind;
-    if (options.kind == GRAFT_DATASET_MEMORY && !job->call.source)
-        return graft_fail(job->context, GRAFT_ERROR_ARGUMENT,
-                          "the pictures came from a program of its own: only that can go on with them");
-    enum graft_status status =
-        job->call.source ? graft_dataset_open_source(job->context, job->call.source, &options, &job->dataset)
-                         : graft_dataset_open(job->context, o->data, &options, &job->dataset);
-    if (status != GRAFT_OK)
-        return status;
-    o->kind = kinds[graft_dataset_kind(job->dataset)];
-    o->given.kind = true;
-    return job->resumed
-               ? GRAFT_OK
+    const struct graft_fit_options *const call = &job->call;
+    const bool resumed = job->resumed;
+    const enum graft_status status = graft_recipe_open_data(
+        job->context, &job->options, call->source, resumed ? job->card.class_names : call->class_names,
+        resumed ? job->card.class_count : call->class_count, &job->dataset);
+    return status != GRAFT_OK || resumed
+               ? status
                : graft_card_set_classes(job->context, &job->card, graft_dataset_class_names(job->dataset),
                                         graft_dataset_class_count(job->dataset));
 }

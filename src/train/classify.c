@@ -242,11 +242,14 @@ enum graft_status graft_classifier_evaluate(struct graft_classifier *classifier,
     const int32_t classes = classifier->card.class_count;
     struct measure measure = {.context = context,
                               .evaluation = evaluation,
-                              .total = graft_dataset_count(dataset, split),
                               .skip_damaged = skip_damaged,
                               .progress = progress,
                               .user = user,
                               .begin = graft_seconds()};
+    const int first = split == GRAFT_SPLIT_COUNT ? 0 : (int)split;
+    const int end = split == GRAFT_SPLIT_COUNT ? GRAFT_SPLIT_COUNT : first + 1;
+    for (int s = first; s < end; s++)
+        measure.total += graft_dataset_count(dataset, (enum graft_split)s);
     *evaluation = (struct graft_evaluation){0};
     if (graft_dataset_class_count(dataset) != classes)
         return graft_fail(context, GRAFT_ERROR_ARGUMENT, "the data has %d classes, the network %d",
@@ -256,8 +259,9 @@ enum graft_status graft_classifier_evaluate(struct graft_classifier *classifier,
             context, GRAFT_ERROR_ARGUMENT,
             "a classifier that was opened for another output than the logits cannot be evaluated");
     enum graft_status status = graft_evaluation_open(context, classes, evaluation);
-    if (status == GRAFT_OK)
-        status = graft_classifier_dataset(classifier, dataset, split, add_picture, &measure);
+    for (int s = first; s < end && status == GRAFT_OK; s++)
+        if (graft_dataset_count(dataset, (enum graft_split)s) > 0)
+            status = graft_classifier_dataset(classifier, dataset, (enum graft_split)s, add_picture, &measure);
     if (status == GRAFT_OK && evaluation->images == 0)
         status = graft_dataset_unreadable(dataset, split);
     if (status == GRAFT_OK) {

@@ -3,6 +3,7 @@
 #ifndef GRAFT_SRC_TRAIN_RECIPE_H
 #define GRAFT_SRC_TRAIN_RECIPE_H
 
+#include "graft/data.h"
 #include "graft/model.h"
 #include "graft/recipe.h"
 #include "io/json.h"
@@ -42,6 +43,14 @@ GRAFT_MUST_CHECK enum graft_status graft_recipe_find_stages(struct graft_context
 GRAFT_MUST_CHECK enum graft_status graft_recipe_unfrozen(struct graft_context *context,
                                                          const struct graft_model *model, const char *frozen,
                                                          char *stage, size_t size);
+
+/* ---- data.c */
+/* The data set of a recipe, whose kind is then given; a program's own source, or NULL; classes as in
+ * graft_dataset_options. */
+GRAFT_MUST_CHECK enum graft_status
+graft_recipe_open_data(struct graft_context *context, struct graft_recipe *recipe,
+                       const struct graft_picture_source *source, const char *const *class_names,
+                       int32_t class_count, struct graft_dataset **dataset);
 
 /* ---- recipe_json.c */
 /* All rows into config.json's object; what is not given is null. */

@@ -243,7 +243,8 @@ class Fit(Case):
         self.assertIsNotNone(done["val_top1"])
         split = ("evaluate", "r", "flat", "--json", "--quiet", "--split")
         self.assertEqual(json.loads(self.good(*split, "val"))["images"], 4)
-        self.assertEqual(json.loads(self.good("evaluate", "r", "flat", "--json"))["images"], 20)
+        self.assertEqual(json.loads(self.good("evaluate", "r", "flat", "--json"))["images"], 4)
+        self.assertEqual(json.loads(self.good(*split, "all"))["images"], 20)
         self.good("fit", "d/train", *COMMON, "--val", "d/val", "--epochs", "1", "--out", "v")
         done = json.loads(
             self.good("fit", "flat", *COMMON, "--epochs", "1", "--val-fraction", "0", "--out", "n", "--json")

@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: MIT */
+/* The pictures of a run: the same ones, split in the same way, while it is fitted and ever after. */
+#include "base/context.h"
+#include "train/fit.h"
+#include "train/recipe.h"
+
+#include <string.h>
+
+enum graft_status graft_recipe_open_data(struct graft_context *context, struct graft_recipe *recipe,
+                                         const struct graft_picture_source *source,
+                                         const char *const *class_names, int32_t class_count,
+                                         struct graft_dataset **dataset)
+{
+    static const char *const kinds[] = {"auto", "folders", "names", "idx", "csv", "memory"};
+    struct graft_dataset_options options = {
+        .seed = (uint64_t)recipe->split_seed,
+        .val_fraction = recipe->given.val_fraction && recipe->val_fraction == 0 ? -1 : recipe->val_fraction,
+        .val_path = recipe->val,
+        .column_path = recipe->column_path,
+        .column_label = recipe->column_label,
+        .column_split = recipe->column_split,
+        .keep_damaged = recipe->skip_damaged,
+        .memory_limit = recipe->archive_limit,
+        .class_names = class_names,
+        .class_count = class_count};
+    for (int kind = 1; recipe->kind && kind < 6; kind++)
+        if (strcmp(kinds[kind], recipe->kind) == 0)
+            options.kind = (enum graft_dataset_kind)kind;
+    if (options.kind == GRAFT_DATASET_MEMORY && !source)
+        return graft_fail(context, GRAFT_ERROR_ARGUMENT,
+                          "the pictures came from a program of its own: only that can go on with them");
+    const enum graft_status status = source ? graft_dataset_open_source(context, source, &options, dataset)
+                                            : graft_dataset_open(context, recipe->data, &options, dataset);
+    if (status != GRAFT_OK)
+        return status;
+    recipe->kind = kinds[graft_dataset_kind(*dataset)];
+    recipe->given.kind = true;
+    return GRAFT_OK;
+}
+
+/* A picture more or less moves others to another part. */
+static enum graft_status check_counts(const struct graft_run *run, const struct graft_dataset *dataset)
+{
+    for (int s = 0; s < GRAFT_SPLIT_COUNT; s++) {
+        const char *const name = graft_split_name((enum graft_split)s);
+        const json_int_t before =
+            json_integer_value(json_object_get(json_object_get(run->config, "images"), name));
+        const int64_t now = graft_dataset_count(dataset, (enum graft_split)s);
+        if (before != now)
+            return graft_fail(run->context, GRAFT_ERROR_ARGUMENT,
+                              "%s has changed since %s was fitted on it: %lld %s pictures were there, %lld are "
+                              "now, so which of them it has learnt from cannot be told",
+                              graft_run_text(run, "data"), run->folder, (long long)before, name,
+                              (long long)now);
+    }
+    return GRAFT_OK;
+}
+
+enum graft_status graft_run_open_data(const struct graft_run *run, struct graft_dataset **dataset)
+{
+    struct graft_recipe recipe = {0};
+    struct graft_text path = {0};
+    *dataset = NULL;
+    enum graft_status status = graft_run_path(run, "config.json", &path);
+    if (status == GRAFT_OK)
+        status = graft_recipe_read(run->context, run->config, path.data, &recipe);
+    if (status == GRAFT_OK)
+        status = graft_recipe_open_data(run->context, &recipe, NULL, run->class_names, run->classes, dataset);
+    if (status == GRAFT_OK)
+        status = check_counts(run, *dataset);
+    if (status != GRAFT_OK)
+        graft_dataset_close(dataset);
+    graft_text_close(run->context, &path);
+    return status;
+}
