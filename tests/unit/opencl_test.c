@@ -363,35 +363,39 @@ static void uploads_keep_their_order(void **state)
     free(read);
 }
 
-/* Three writes while the device is held up: the third one takes the first one's memory, once it is free. */
+/* More writes than there are stages for, while the device is held up: those that are too many take the memory
+ * of the first ones, once it is free. */
 static void uploads_wait_for_their_stage(void **state)
 {
+    enum { WRITES = (32 << 20) / WRITTEN + 8, HELD = 50 };
     struct fixture *const f = need_device(state);
     const struct graft_backend *const backend = f->device->backend;
     struct graft_opencl_device *const device = (struct graft_opencl_device *)f->device;
-    struct graft_tensor to[3] = {{0}};
+    struct graft_tensor to = {0};
     uint8_t *const data = malloc(WRITTEN), *const read = malloc(WRITTEN);
     const bool unified = device->traits.unified;
     const cl_event gate = clCreateUserEvent(device->context, NULL);
     pthread_t opener;
     device->traits.unified = false;
-    for (int i = 0; i < 3; i++) {
-        assert_int_equal(graft_buffer_open(f->device, WRITTEN, &to[i].buffer), GRAFT_OK);
-    }
+    assert_int_equal(graft_buffer_open(f->device, (uint64_t)WRITES * WRITTEN, &to.buffer), GRAFT_OK);
     assert_non_null(gate);
     assert_int_equal(clEnqueueBarrierWithWaitList(device->queue, 1, &gate, NULL), CL_SUCCESS);
-    assert_int_equal(pthread_create(&opener, NULL, complete_soon, gate), 0);
-    for (int i = 0; i < 3; i++) {
+    for (int i = 0; i < WRITES; i++) {
+        if (i == HELD) { /* none of those before has waited */
+            assert_int_equal(pthread_create(&opener, NULL, complete_soon, gate), 0);
+        }
         memset(data, 10 + i, WRITTEN);
-        assert_int_equal(backend->buffer_write(f->device, to[i], data, WRITTEN), GRAFT_OK);
+        to.offset = (uint64_t)i * WRITTEN;
+        assert_int_equal(backend->buffer_write(f->device, to, data, WRITTEN), GRAFT_OK);
     }
     assert_int_equal(pthread_join(opener, NULL), 0);
-    for (int i = 0; i < 3; i++) {
+    for (int i = 0; i < WRITES; i++) {
         memset(data, 10 + i, WRITTEN);
-        assert_int_equal(backend->buffer_read(f->device, read, to[i], WRITTEN), GRAFT_OK);
+        to.offset = (uint64_t)i * WRITTEN;
+        assert_int_equal(backend->buffer_read(f->device, read, to, WRITTEN), GRAFT_OK);
         assert_memory_equal(read, data, WRITTEN);
-        graft_buffer_close(f->device, &to[i].buffer, WRITTEN);
     }
+    graft_buffer_close(f->device, &to.buffer, (uint64_t)WRITES * WRITTEN);
     clReleaseEvent(gate);
     graft_opencl_upload_close(device);
     device->traits.unified = unified;
