@@ -5,7 +5,6 @@
 #include "base/context.h"
 #include "base/file.h"
 #include "base/text.h"
-#include "vis/canvas.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -57,7 +56,7 @@ static void put(struct page *page, const char *text)
 static void put_escaped(struct page *page, const char *text)
 {
     char clean[LONGEST_TEXT];
-    graft_clean_text(text, clean, sizeof clean);
+    (void)graft_text_show(text, clean, sizeof clean);
     for (const char *at = clean; *at != '\0';) {
         const size_t plain = strcspn(at, "&<>\"'");
         graft_text_append_bytes(page->context, &page->html, at, plain);

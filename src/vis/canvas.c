@@ -2,6 +2,7 @@
 #include "vis/canvas.h"
 
 #include "base/context.h"
+#include "base/text.h"
 
 #include <errno.h>
 #include <math.h>
@@ -120,46 +121,6 @@ enum graft_status graft_canvas_png(struct graft_canvas *canvas, struct graft_tex
     return status == CAIRO_STATUS_SUCCESS ? GRAFT_OK : fail_cairo(canvas->context, status);
 }
 
-/* Bytes of the character at `text`; 0 if it is none. */
-static size_t character_bytes(const char *text)
-{
-    const unsigned char *const c = (const unsigned char *)text;
-    const size_t bytes = c[0] < 0x80   ? 1
-                         : c[0] < 0xC2 ? 0
-                         : c[0] < 0xE0 ? 2
-                         : c[0] < 0xF0 ? 3
-                         : c[0] < 0xF5 ? 4
-                                       : 0;
-    for (size_t i = 1; i < bytes; i++) {
-        if ((c[i] & 0xC0) != 0x80) {
-            return 0;
-        }
-    }
-    const bool overlong = (c[0] == 0xE0 && c[1] < 0xA0) || (c[0] == 0xF0 && c[1] < 0x90);
-    const bool outside = (c[0] == 0xED && c[1] > 0x9F) || (c[0] == 0xF4 && c[1] > 0x8F);
-    const bool control = c[0] < 0x20 || c[0] == 0x7F || (c[0] == 0xC2 && c[1] < 0xA0);
-    return overlong || outside || control ? 0 : bytes;
-}
-
-void graft_clean_text(const char *text, char *clean, size_t size)
-{
-    size_t length = 0;
-    while (*text != '\0') {
-        const size_t bytes = character_bytes(text);
-        if (length + (bytes > 0 ? bytes : 1) >= size) {
-            break;
-        }
-        if (bytes > 0) {
-            memcpy(clean + length, text, bytes);
-        } else {
-            clean[length] = '?';
-        }
-        length += bytes > 0 ? bytes : 1;
-        text += bytes > 0 ? bytes : 1;
-    }
-    clean[length] = '\0';
-}
-
 static double advance(struct graft_canvas *canvas, const char *text)
 {
     cairo_text_extents_t extents;
@@ -174,7 +135,7 @@ static double prepare(struct graft_canvas *canvas, const struct graft_lettering 
     cairo_select_font_face(canvas->cairo, "sans-serif", CAIRO_FONT_SLANT_NORMAL,
                            l->bold ? CAIRO_FONT_WEIGHT_BOLD : CAIRO_FONT_WEIGHT_NORMAL);
     cairo_set_font_size(canvas->cairo, l->size);
-    graft_clean_text(text, fit, TEXT_BYTES - sizeof ELLIPSIS);
+    (void)graft_text_show(text, fit, TEXT_BYTES - sizeof ELLIPSIS);
     double width = advance(canvas, fit);
     size_t length = strlen(fit);
     while (l->room > 0 && width > l->room && length > 0) {

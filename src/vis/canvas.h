@@ -61,8 +61,4 @@ void graft_canvas_line(struct graft_canvas *canvas, double x0, double y0, double
 void graft_canvas_box(struct graft_canvas *canvas, double x, double y, double width, double height,
                       struct graft_colour colour);
 
-/* A text of at most `size` − 1 bytes that is valid UTF-8 without control characters: anything else becomes
- * "?". */
-void graft_clean_text(const char *text, char *clean, size_t size);
-
 #endif

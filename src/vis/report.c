@@ -41,11 +41,11 @@ static void put(const struct report *report, const char *text)
     graft_text_append_bytes(report->run->context, report->html, text, strlen(text));
 }
 
-/* Text of somebody else: no markup, valid UTF-8. */
+/* Text of somebody else: no markup, valid UTF-8, nothing that cannot be seen. */
 static void put_escaped(const struct report *report, const char *text)
 {
     char clean[LONGEST_TEXT];
-    graft_clean_text(text, clean, sizeof clean);
+    (void)graft_text_show(text, clean, sizeof clean);
     for (const char *at = clean; *at != '\0';) {
         const size_t plain = strcspn(at, "&<>\"'");
         graft_text_append_bytes(report->run->context, report->html, at, plain);

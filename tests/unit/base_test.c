@@ -178,6 +178,8 @@ static void names_are_escaped_and_cut(void **state)
                  "31m \xe2\x80\xae",
                  64, "\\u009b31m \\u202e");                                  /* C1's CSI; right to left */
     expect_shown("\xc0\xaf \xed\xa0\x80", 64, "\\xc0\\xaf \\xed\\xa0\\x80"); /* overlong; a surrogate */
+    expect_shown("\xf4\x90\x80\x80", 64, "\\xf4\\x90\\x80\\x80"); /* beyond U+10FFFF */
+    expect_shown("a\xff\xc3(b", 64, "a\\xff\\xc3(b");
     expect_shown("猫", 64, "猫");
     expect_shown("\xe7\x8c", 64, "\\xe7\\x8c"); /* two bytes of three */
     expect_shown("12345", 6, "12345");

@@ -132,31 +132,6 @@ static void axes_have_round_ticks(void **state)
     }
 }
 
-static void foreign_bytes_become_text(void **state)
-{
-    (void)state;
-    static const struct {
-        const char *text, *clean;
-    } cases[] = {
-        {"daisy", "daisy"},
-        {"G\xc3\xa4nsebl\xc3\xbcmchen", "G\xc3\xa4nsebl\xc3\xbcmchen"},
-        {"a\xff\xc3(b", "a?"
-                        "?(b"},            /* no UTF-8, and a character that breaks off */
-        {"\xc0\xaf\xe0\x80\xaf", "?????"}, /* more bytes than needed */
-        {"\xed\xa0\x80", "???"},           /* half of a surrogate pair */
-        {"\xf4\x90\x80\x80", "????"},      /* beyond U+10FFFF */
-        {"one\ntwo\x7f", "one?two?"},
-        {"\xe2\x82", "??"}, /* cut */
-    };
-    char clean[32];
-    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-        graft_clean_text(cases[i].text, clean, sizeof clean);
-        assert_string_equal(clean, cases[i].clean);
-    }
-    graft_clean_text("abc\xc3\xa4", clean, 5); /* no half character at the end */
-    assert_string_equal(clean, "abc");
-}
-
 static void lines_are_drawn(void **state)
 {
     const struct place *const place = *state;
@@ -432,7 +407,6 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(axes_have_round_ticks),
-        cmocka_unit_test(foreign_bytes_become_text),
         cmocka_unit_test_setup_teardown(lines_are_drawn, open_place, close_place),
         cmocka_unit_test_setup_teardown(wrong_plots_are_refused, open_place, close_place),
         cmocka_unit_test_setup_teardown(matrices_are_drawn, open_place, close_place),
