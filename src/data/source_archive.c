@@ -127,7 +127,9 @@ static enum graft_status unpack(const struct listing *listing, uint64_t size, co
             return spoil(listing, entry, "damaged in the archive: %s; copy it again", "blocks out of order");
         }
         memset(memory + done, 0, (size_t)((uint64_t)offset - done));
-        memcpy(memory + offset, block, block_size);
+        if (block_size > 0) {
+            memcpy(memory + offset, block, block_size);
+        }
         done = (uint64_t)offset + block_size;
         errno = 0;
         code = archive_read_data_block(listing->archive, &block, &block_size, &offset);

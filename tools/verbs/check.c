@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* graft check: decodes every picture of a data set and lists what is wrong with it. */
 #include "base/context.h"
+#include "columns.h"
 #include "graft/data.h"
 #include "output.h"
 #include "verbs.h"
@@ -425,12 +426,7 @@ static int run(struct graft_command *command)
     const struct graft_option own[] = {
         {"--val", "FOLDER", "the validation pictures, where they lie elsewhere", GRAFT_OPTION_TEXT,
          &options.val_path, 0, 0},
-        {"--column-path", "NAME", "a table's column with the pictures' paths: its name, or its number from 1",
-         GRAFT_OPTION_TEXT, &options.column_path, 0, 0},
-        {"--column-label", "NAME", "a table's column with the classes", GRAFT_OPTION_TEXT, &options.column_label,
-         0, 0},
-        {"--column-split", "NAME", "a table's column that tells train, val or test", GRAFT_OPTION_TEXT,
-         &options.column_split, 0, 0},
+        GRAFT_COLUMN_OPTIONS(options),
     };
     int code = graft_command_begin(command, own, sizeof own / sizeof own[0]);
     if (code != GRAFT_EXIT_GO_ON) {

@@ -3,6 +3,7 @@
 #include "base/context.h"
 #include "base/file.h"
 #include "base/text.h"
+#include "columns.h"
 #include "graft/io.h"
 #include "network.h"
 #include "output.h"
@@ -13,6 +14,7 @@
 
 struct request {
     struct graft_network_options network;
+    struct graft_dataset_options data; /* columns of a table */
     const char *pool, *out;
     bool skip_damaged;
 };
@@ -118,7 +120,9 @@ static int compute(struct features *job)
 static int open_data(struct features *job)
 {
     struct graft_context *const context = job->command->context;
-    struct graft_dataset_options options = {.val_fraction = -1};
+    struct graft_dataset_options options = job->request->data;
+    options.val_fraction = -1;
+    options.keep_damaged = job->request->skip_damaged;
     enum graft_status status =
         graft_dataset_open(context, job->command->operands[1], &options, &job->dataset);
     if (status != GRAFT_ERROR_FORMAT) {
@@ -176,6 +180,7 @@ static int run(struct graft_command *command)
          &request.out, 0, 0, .usual = "features.npy"},
         {"--skip-damaged", NULL, "leave out pictures that cannot be read, and list them", GRAFT_OPTION_FLAG,
          &request.skip_damaged, 0, 0},
+        GRAFT_COLUMN_OPTIONS(request.data),
         GRAFT_NETWORK_OPTIONS(request.network),
     };
     int code = graft_command_begin(command, options, sizeof options / sizeof options[0]);

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: MIT */
+/* Options of verbs that read tables of pictures; fit has them in graft/recipe.def. */
+#ifndef GRAFT_TOOLS_COLUMNS_H
+#define GRAFT_TOOLS_COLUMNS_H
+
+/* `data`: a struct graft_dataset_options. */
+#define GRAFT_COLUMN_OPTIONS(data)                                                                             \
+    {"--column-path",                                                                                          \
+     "NAME",                                                                                                   \
+     "a table's column with the pictures' paths: its name, or its number from 1",                              \
+     GRAFT_OPTION_TEXT,                                                                                        \
+     &(data).column_path,                                                                                      \
+     0,                                                                                                        \
+     0},                                                                                                       \
+        {"--column-label", "NAME", "a table's column with the classes", GRAFT_OPTION_TEXT,                     \
+         &(data).column_label, 0, 0},                                                                          \
+        {"--column-split", "NAME", "a table's column that tells train, val or test", GRAFT_OPTION_TEXT,        \
+         &(data).column_split, 0, 0}
+
+#endif
