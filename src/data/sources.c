@@ -68,7 +68,7 @@ enum graft_status graft_source_list(struct graft_dataset *dataset, const char *p
 void graft_file_entry_name(const struct graft_source *source, const struct graft_entry *entry, char *text,
                            size_t size)
 {
-    if (entry->path[0] == '/') {
+    if (entry->path[0] == '/' || strcmp(source->path, ".") == 0) {
         snprintf(text, size, "%s", entry->path);
     } else {
         snprintf(text, size, "%s/%s", strcmp(source->path, "/") == 0 ? "" : source->path, entry->path);

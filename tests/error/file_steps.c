@@ -209,18 +209,89 @@ enum graft_status step_pictures(struct world *world)
     return status;
 }
 
-static enum graft_status open_data(struct world *world, const char *name)
+static enum graft_status open_with(struct world *world, const char *name,
+                                   const struct graft_dataset_options *options)
 {
     graft_loader_close(&world->loader);
     graft_dataset_close(&world->dataset);
     const enum graft_status status =
-        graft_dataset_open(world->context, world_path(world, name), NULL, &world->dataset);
+        graft_dataset_open(world->context, world_path(world, name), options, &world->dataset);
     if (status == GRAFT_OK) {
         const int32_t classes = graft_dataset_class_count(world->dataset);
         const int64_t count = graft_dataset_count(world->dataset, GRAFT_SPLIT_TRAIN);
+        const int64_t faults = graft_dataset_fault_count(world->dataset);
         world_hash(world, &classes, sizeof classes);
         world_hash(world, &count, sizeof count);
+        world_hash(world, &faults, sizeof faults);
     }
+    return status;
+}
+
+static enum graft_status open_data(struct world *world, const char *name)
+{
+    return open_with(world, name, NULL);
+}
+
+/* An archive that is half links. */
+enum graft_status step_open_links(struct world *world)
+{
+    return open_data(world, "links.tar");
+}
+
+/* A folder in which each picture is there twice, split by the seed. */
+enum graft_status step_open_doubles(struct world *world)
+{
+    return open_data(world, "one");
+}
+
+/* A table with rows that are wrong, and a file that is not there. */
+enum graft_status step_open_faults(struct world *world)
+{
+    return open_with(world, "faults.csv",
+                     &(struct graft_dataset_options){.keep_damaged = true, .list_faults = true});
+}
+
+enum graft_status step_open_idx(struct world *world)
+{
+    return open_data(world, "idx");
+}
+
+static int32_t label_by_number(void *user, int64_t index)
+{
+    (void)user;
+    return (int32_t)(index % 2);
+}
+
+static enum graft_status read_grey(void *user, int64_t index, struct graft_sample *sample)
+{
+    (void)index;
+    sample->pixels = user;
+    sample->width = sample->height = 2;
+    sample->channels = 1;
+    return GRAFT_OK;
+}
+
+enum graft_status step_open_source(struct world *world)
+{
+    static const char *const names[] = {"a", "b"};
+    static uint8_t pixels[4] = {1, 2, 3, 4};
+    const struct graft_picture_source source = {.count = 6,
+                                                .class_names = names,
+                                                .class_count = 2,
+                                                .user = pixels,
+                                                .label = label_by_number,
+                                                .read = read_grey};
+    struct graft_image image = {0};
+    graft_loader_close(&world->loader);
+    graft_dataset_close(&world->dataset);
+    enum graft_status status = graft_dataset_open_source(world->context, &source, NULL, &world->dataset);
+    if (status == GRAFT_OK) {
+        status = graft_dataset_read(world->dataset, GRAFT_SPLIT_TRAIN, 0, NULL, &image);
+    }
+    if (status == GRAFT_OK) {
+        world_hash(world, image.pixels, 12);
+    }
+    graft_image_close(world->context, &image);
     return status;
 }
 

@@ -38,6 +38,8 @@ const struct scenario scenarios[] = {
     {"table", MEMORY | SYSTEM | LIBRARY, {step_open_table, step_load_data}},
     /* libarchive ends the process where it has no memory for a name: not made to. */
     {"archive", MEMORY | SYSTEM, {step_open_archive, step_load_data}},
+    {"links, doubles", MEMORY, {step_open_links, step_open_doubles}},
+    {"faults, idx, memory", MEMORY, {step_open_faults, step_open_idx, step_open_source}},
     {"classifier",
      MEMORY | SYSTEM | OPENCL,
      {step_open_device, step_classifier, step_classify, step_evaluate}},
@@ -219,7 +221,17 @@ static bool make_files(struct world *world)
         "cd %s && tar cf data.tar data && (echo path,label,split; for f in data/*/*/*; do "
         "echo $f,$(basename $(dirname $f)),$(basename $(dirname $(dirname $f))); done) > table.csv",
         world->folder);
-    return good && draw_jpeg(world) && write_pictures(world) && system(command) == 0;
+    good = good && draw_jpeg(world) && write_pictures(world) && system(command) == 0;
+    (void)snprintf(command, sizeof command,
+                   "cd %s && mkdir -p links/val idx && cp -rl data/train links/train && "
+                   "cp -rl data/train/a links/val/a && ln -s ../train/b links/val/b && tar cf links.tar links && "
+                   "cp -r data/train one && for f in one/*/*; do cp $f ${f%%.png}x.png; done && "
+                   "(cat table.csv; printf 'x.png,a,train\\n,b,val\\n\"y,a,val\\n') > faults.csv && "
+                   "printf '\\0\\0\\10\\3\\0\\0\\0\\4\\0\\0\\0\\2\\0\\0\\0\\2abcdefghijklmnop' > "
+                   "idx/train-images-idx3-ubyte && "
+                   "printf '\\0\\0\\10\\1\\0\\0\\0\\4\\0\\1\\0\\1' > idx/train-labels-idx1-ubyte",
+                   world->folder);
+    return good && system(command) == 0;
 }
 
 bool world_prepare(struct world *world)
