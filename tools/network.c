@@ -5,7 +5,7 @@
 #include "base/file.h"
 #include "base/text.h"
 #include "graft/onnx.h"
-#include "train/recipe.h"
+#include "run/recipe.h"
 
 #include <jansson.h>
 #include <stdio.h>

@@ -1,44 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* How a run begins, or goes on: what is said of it, data, network, weights, folder. */
-#include "backend/backend.h"
 #include "base/context.h"
-#include "graft/weights.h"
+#include "base/text.h"
+#include "graft/device.h"
 #include "train/fit.h"
 
-#include <stdio.h>
 #include <string.h>
-
-/* Classes as the weights have them, in the same order: the trained head can go on. */
-static bool same_classes(const struct graft_card *a, const struct graft_card *b)
-{
-    bool same = a->class_count == b->class_count;
-    for (int32_t i = 0; same && i < a->class_count; i++)
-        same = strcmp(a->class_names[i], b->class_names[i]) == 0;
-    return same;
-}
-
-/* Initial values: from scratch, or the weights with a new head. */
-static enum graft_status start_weights(struct graft_fit_job *job, const struct graft_tensor_set *set,
-                                       const struct graft_card *of_weights)
-{
-    const int head = job->whole->stage_count - 1;
-    if (!set)
-        return graft_model_initialize(job->whole, job->variables, (uint64_t)job->options.seed, 0);
-    const bool keep_head = same_classes(of_weights, &job->card);
-    struct graft_weights_report report;
-    enum graft_status status = graft_model_load_weights(job->whole, job->variables, set, !keep_head, &report);
-    if (status != GRAFT_OK)
-        return graft_fail_prefix(job->context, status, "%s", job->options.weights);
-    if (report.unused > 0)
-        graft_log(job->context, GRAFT_LOG_REMARK, "%s: %d tensors are not used: %s", job->options.weights,
-                  report.unused, report.unused_names);
-    if (!keep_head) {
-        graft_log(job->context, GRAFT_LOG_REMARK, "%s: %d tensors loaded; the head is new, for %d classes",
-                  job->options.weights, report.loaded, job->card.class_count);
-        status = graft_model_initialize(job->whole, job->variables, (uint64_t)job->options.seed, head);
-    }
-    return status;
-}
+#include <sys/stat.h>
 
 static enum graft_status open_network(struct graft_fit_job *job)
 {
@@ -55,6 +23,40 @@ static enum graft_status open_network(struct graft_fit_job *job)
     if (status == GRAFT_OK)
         status = graft_variables_add(job->variables, job->whole->graph);
     return status;
+}
+
+/* The bits are those of a device: another one must have been asked for. */
+static enum graft_status check_device(struct graft_fit_job *job, bool asked)
+{
+    const struct graft_device_info *const here = graft_device_get_info(job->device);
+    const char *const id = job->options.device ? job->options.device : "";
+    const char *const name = json_string_value(json_object_get(job->config, "device_name"));
+    const bool same = strcmp(id, here->id) == 0;
+    if (!same && !asked)
+        return graft_fail(
+            job->context, GRAFT_ERROR_ARGUMENT,
+            "%s was begun on %s, not on %s: with --device %s it goes on here, but not to the same "
+            "bits",
+            job->run->folder, id, here->id, here->id);
+    if (!same || (name && strcmp(name, here->name) != 0))
+        graft_log(job->context, GRAFT_LOG_REMARK,
+                  "%s was begun on %s (%s): on %s (%s) it goes on, but not to "
+                  "the same bits",
+                  job->run->folder, id, name ? name : "?", here->id, here->name);
+    return GRAFT_OK;
+}
+
+/* `weights` may be a run folder: the best weights of it. */
+static enum graft_status find_weights(struct graft_fit_job *job)
+{
+    struct graft_text path = {0};
+    struct stat facts;
+    const char *const given = job->options.weights;
+    if (!given || stat(given, &facts) != 0 || !S_ISDIR(facts.st_mode))
+        return GRAFT_OK;
+    graft_text_append(job->context, &path, "%s/%s", given, GRAFT_RUN_BEST);
+    job->options.weights = job->weights_path = path.data;
+    return path.failed ? GRAFT_ERROR_MEMORY : GRAFT_OK;
 }
 
 /* What is said of the run: by the caller, or by the run that is resumed. */
@@ -77,10 +79,14 @@ static enum graft_status read_options(struct graft_fit_job *job)
         if (status == GRAFT_OK)
             status = graft_fit_config_read(job);
         if (status == GRAFT_OK)
+            status = check_device(job, given.given.device);
+        if (status == GRAFT_OK)
             status = graft_recipe_resume(job->context, &job->options, &given);
     } else {
         job->options = given;
     }
+    if (status == GRAFT_OK)
+        status = find_weights(job);
     if (status == GRAFT_OK && !job->resumed && job->call.source) {
         job->options.data = job->texts[0] =
             graft_duplicate_text(job->context, job->call.source->title ? job->call.source->title : "memory");
@@ -103,10 +109,13 @@ static enum graft_status open_data(struct graft_fit_job *job)
     const enum graft_status status = graft_recipe_open_data(
         job->context, &job->options, call->source, resumed ? job->card.class_names : call->class_names,
         resumed ? job->card.class_count : call->class_count, &job->dataset);
-    return status != GRAFT_OK || resumed
-               ? status
-               : graft_card_set_classes(job->context, &job->card, graft_dataset_class_names(job->dataset),
-                                        graft_dataset_class_count(job->dataset));
+    if (status != GRAFT_OK)
+        return resumed
+                   ? graft_fail_prefix(job->context, status, "%s was begun with other data", job->run->folder)
+                   : status;
+    return resumed ? graft_run_check_data(job->run, job->dataset)
+                   : graft_card_set_classes(job->context, &job->card, graft_dataset_class_names(job->dataset),
+                                            graft_dataset_class_count(job->dataset));
 }
 
 enum graft_status graft_fit_begin(struct graft_fit_job *job)
@@ -131,7 +140,7 @@ enum graft_status graft_fit_begin(struct graft_fit_job *job)
     if (status == GRAFT_OK)
         status = graft_fit_resolve(job);
     if (status == GRAFT_OK && !job->resumed)
-        status = start_weights(job, set, &of_weights);
+        status = graft_fit_start_weights(job, set, &of_weights);
     if (status == GRAFT_OK && !job->resumed)
         status = graft_run_claim(
             context, &(struct graft_run_wish){job->call.out, job->options.data, job->call.recipe.model},

@@ -2,13 +2,16 @@
 /* config.json of a run: every option as it was resolved, so that a run says what it is and can be resumed. */
 #include "base/context.h"
 #include "data/preprocess_json.h"
+#include "graft/device.h"
 #include "train/fit.h"
 
+#include <stdio.h>
 #include <string.h>
 
 enum graft_status graft_fit_config_write(struct graft_fit_job *job)
 {
     struct graft_json config = graft_json_object(), classes = graft_json_array();
+    struct graft_json images = graft_json_object(), prints = graft_json_object();
     struct graft_json preprocess = graft_preprocess_json(&job->card.preprocess);
     for (int32_t i = 0; i < job->card.class_count; i++)
         graft_json_append(&classes, json_string(job->card.class_names[i]));
@@ -16,11 +19,16 @@ enum graft_status graft_fit_config_write(struct graft_fit_job *job)
     graft_json_set(&config, "network", json_string(job->card.network));
     graft_json_nest(&config, "classes", &classes);
     graft_json_nest(&config, "preprocess", &preprocess);
-    graft_json_set(&config, "images",
-                   json_pack("{s:I,s:I,s:I}", "train",
-                             (json_int_t)graft_dataset_count(job->dataset, GRAFT_SPLIT_TRAIN), "val",
-                             (json_int_t)graft_dataset_count(job->dataset, GRAFT_SPLIT_VAL), "test",
-                             (json_int_t)graft_dataset_count(job->dataset, GRAFT_SPLIT_TEST)));
+    for (int split = 0; split < GRAFT_SPLIT_COUNT; split++) {
+        char text[20];
+        const int64_t count = graft_dataset_count(job->dataset, (enum graft_split)split);
+        graft_json_set(&images, graft_split_name((enum graft_split)split), json_integer((json_int_t)count));
+        graft_json_set(&prints, graft_split_name((enum graft_split)split),
+                       json_string(graft_run_fingerprint(job->dataset, (enum graft_split)split, text)));
+    }
+    graft_json_nest(&config, "images", &images);
+    graft_json_nest(&config, "fingerprints", &prints);
+    graft_json_set(&config, "device_name", json_string(graft_device_get_info(job->device)->name));
     graft_recipe_write(&job->options, &config);
     char *text = NULL;
     size_t size = 0;

@@ -6,7 +6,7 @@
 #include "data/dataset.h"
 #include "graph/plan.h"
 #include "train/fit.h"
-#include "train/inference.h"
+#include "infer/inference.h"
 
 #include <math.h>
 

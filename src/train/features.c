@@ -4,7 +4,7 @@
 #include "base/context.h"
 #include "base/size.h"
 #include "train/fit.h"
-#include "train/inference.h"
+#include "infer/inference.h"
 
 #include <math.h>
 #include <string.h>

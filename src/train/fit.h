@@ -6,9 +6,9 @@
 #include "graft/io.h"
 #include "graft/train.h"
 #include "run/run.h"
-#include "train/card.h"
-#include "train/recipe.h"
-#include "train/runner.h"
+#include "run/card.h"
+#include "run/recipe.h"
+#include "infer/runner.h"
 
 /* Features of a frozen trunk (or nothing), computed once: [count, row]. */
 struct graft_features {
@@ -70,6 +70,7 @@ struct graft_fit_job {
     struct graft_plan *validation;  /* likewise */
     bool lent;                      /* the training plan's memory was needed for something else */
     char *texts[GRAFT_RECIPE_ROWS]; /* of the options, as the caller gave them */
+    char *weights_path;             /* of a run whose weights are taken */
     void *config;                   /* of a resumed run: holds the texts that options point to */
 };
 
@@ -126,6 +127,12 @@ GRAFT_MUST_CHECK enum graft_status graft_fit_learning_end_epoch(struct graft_fit
                                                                 struct graft_fit_learning *learning,
                                                                 struct graft_run_epoch *epoch);
 
+/* ---- announce.c */
+/* Says what the stage that is open does: which parts learn at which rates (factors of all of the network's
+ * stages, from `first` on), schedule, decay, steps. */
+void graft_fit_announce(const struct graft_fit_job *job, const struct graft_fit_learning *learning, int first,
+                        const float *factors);
+
 /* ---- evaluator.c */
 /* A part of the network as this fit uses it: from `cut` on, or the whole (NULL). */
 GRAFT_MUST_CHECK enum graft_status graft_fit_open_part(struct graft_fit_job *job, int64_t batch,
@@ -179,6 +186,15 @@ GRAFT_MUST_CHECK enum graft_status graft_session_save_end(struct graft_session *
 /* ---- begin.c */
 /* Data, network, weights, folder: everything before the first step. */
 GRAFT_MUST_CHECK enum graft_status graft_fit_begin(struct graft_fit_job *job);
+
+/* ---- start.c */
+/* The name of a tensor that holds NaN or infinity; NULL: none does. */
+const char *graft_fit_not_finite(const struct graft_tensor_set *set);
+/* Initial values: drawn (set NULL), or the weights. Their head goes on where it knows the classes: all of
+ * it, or the rows of those that it knows. */
+GRAFT_MUST_CHECK enum graft_status graft_fit_start_weights(struct graft_fit_job *job,
+                                                           const struct graft_tensor_set *set,
+                                                           const struct graft_card *of_weights);
 
 /* ---- resolve.c: what is not given, by network, weights and data */
 /* Fills job->card but for the classes, from the options and the card of the weights. */

@@ -6,7 +6,7 @@
 #include "base/system.h"
 #include "graph/plan.h"
 #include "train/fit.h"
-#include "train/inference.h"
+#include "infer/inference.h"
 
 #define MIB 1048576.0
 

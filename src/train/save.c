@@ -6,7 +6,6 @@
 #include "graft/weights.h"
 #include "train/fit.h"
 
-#include <math.h>
 #include <string.h>
 
 /* The network's weights as they are now, with their card. */
@@ -22,30 +21,18 @@ static enum graft_status snapshot(struct graft_fit_job *job, struct graft_tensor
     return status;
 }
 
-static enum graft_status check_numbers(struct graft_fit_job *job, const struct graft_tensor_set *set)
-{
-    const struct graft_named_tensor *tensor;
-    for (size_t i = 0; (tensor = graft_tensor_set_at(set, i)) != NULL; i++) {
-        const float *const values = tensor->data;
-        const int64_t count =
-            tensor->desc.dtype == GRAFT_DTYPE_F32 ? graft_shape_count(&tensor->desc.shape) : 0;
-        for (int64_t k = 0; k < count; k++)
-            if (!isfinite(values[k]))
-                return graft_fail(job->context, GRAFT_ERROR_NUMERIC,
-                                  "the weights \"%s\" are no longer all numbers: training has diverged, a "
-                                  "lower --lr may help",
-                                  tensor->name);
-    }
-    return GRAFT_OK;
-}
-
 enum graft_status graft_fit_keep_best(struct graft_fit_job *job)
 {
     struct graft_tensor_set *set = NULL;
     graft_fit_make_room_on_host(job, graft_fit_save_bytes(job));
     enum graft_status status = snapshot(job, &set);
-    if (status == GRAFT_OK)
-        status = check_numbers(job, set);
+    const char *const broken = status == GRAFT_OK ? graft_fit_not_finite(set) : NULL;
+    if (broken)
+        status =
+            graft_fail(job->context, GRAFT_ERROR_NUMERIC,
+                       "the weights \"%s\" are no longer all numbers: training has diverged, a lower --lr "
+                       "may help",
+                       broken);
     if (status != GRAFT_OK) {
         graft_tensor_set_close(&set);
         return status;

@@ -115,6 +115,7 @@ void graft_session_close(struct graft_session **session)
     graft_release(context, job->class_weights);
     for (int r = 0; r < GRAFT_RECIPE_ROWS; r++)
         graft_release(context, job->texts[r]);
+    graft_release(context, job->weights_path);
     (void)leave(old, GRAFT_OK);
     graft_release(context, old);
     graft_context_close(&context);

@@ -246,8 +246,8 @@ static enum graft_status open_parts(struct graft_fit_job *job, struct graft_fit_
     if (status == GRAFT_OK && learning->validates)
         status = graft_fit_evaluator_open(job, GRAFT_SPLIT_VAL, &learning->evaluator);
     if (status == GRAFT_OK)
-        status = graft_fit_open_part(job, job->options.batch, cached ? from : NULL, true, from,
-                                     &learning->model);
+        status =
+            graft_fit_open_part(job, job->options.batch, cached ? from : NULL, true, from, &learning->model);
     if (status != GRAFT_OK)
         return status;
     struct graft_trainer_options options = {.optimizer = job->optimizer,
@@ -278,6 +278,8 @@ static enum graft_status open_parts(struct graft_fit_job *job, struct graft_fit_
                                                          job->options.batch, true, &learning->source)
                         : graft_fit_source_open_pictures(job, GRAFT_SPLIT_TRAIN, job->options.batch, true,
                                                          &learning->source);
+    if (status == GRAFT_OK)
+        graft_fit_announce(job, learning, first, factors);
     return status;
 }
 

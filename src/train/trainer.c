@@ -10,7 +10,7 @@
 #include "base/context.h"
 #include "base/size.h"
 #include "graph/plan.h"
-#include "train/micro.h"
+#include "infer/micro.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -147,7 +147,8 @@ static enum graft_status allocate(struct graft_trainer *trainer, const struct gr
             return GRAFT_ERROR_MEMORY;
         trainer->options.variants = trainer->variants;
     }
-    return trainer->host_rows && trainer->host_labels && trainer->factors && trainer->host_weights && trainer->host_losses && trainer->host_logits
+    return trainer->host_rows && trainer->host_labels && trainer->factors && trainer->host_weights &&
+                   trainer->host_losses && trainer->host_logits
                ? GRAFT_OK
                : GRAFT_ERROR_MEMORY;
 }
@@ -194,8 +195,8 @@ static enum graft_status open_part(struct graft_trainer *trainer, struct graft_t
     for (int p = 0; p < whole->parameter_count && status == GRAFT_OK && trainer->keep_gradients; p++)
         graft_graph_output(part->model->graph, part->gradients[p]);
     if (status == GRAFT_OK)
-        status =
-            graft_plan_open(part->model->graph, trainer->device, trainer->variables, &trainer->options, &part->plan);
+        status = graft_plan_open(part->model->graph, trainer->device, trainer->variables, &trainer->options,
+                                 &part->plan);
     return status;
 }
 
@@ -243,7 +244,8 @@ static enum graft_status choose_part(struct opening *opening)
     const int64_t most = wanted > 0 && wanted < batch ? wanted : batch;
     struct graft_micro_size size;
     int64_t rows;
-    enum graft_status status = graft_micro_search(batch, most, trainer->statistics, attempt, opening, &rows, &size);
+    enum graft_status status =
+        graft_micro_search(batch, most, trainer->statistics, attempt, opening, &rows, &size);
     if (status != GRAFT_OK)
         return status;
     if (!size.fits)

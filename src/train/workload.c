@@ -5,7 +5,7 @@
 #include "base/clock.h"
 #include "base/context.h"
 #include "base/random.h"
-#include "train/inference.h"
+#include "infer/inference.h"
 
 #define SECONDS 0.5 /* of measurement */
 #define LEAST_ROUNDS 3

@@ -218,6 +218,89 @@ class Numbers(Case):
         self.assertEqual(distance(now, begin, TRUNK), 0)
         self.assertGreater(distance(now, begin, ["fc.weight"]), 1e-3)
 
+    def test_a_head_that_knows_some_classes(self):
+        """A class more, or others in another order: known classes keep their rows of the head, to the bit. `--weights`
+        takes the run itself."""
+        self.start()
+        begin = self.best("w")
+        rest = ["--weights", "w", "--epochs", "1", "--lr", "1e-12"]
+        done = self.run_graft("fit", "d", *COMMON, "--out", "same", *rest)
+        self.assertIn("the head too: it knows these 2 classes", done.stderr)
+        for name in begin:
+            self.assertLess(distance(begin, self.last("same"), [name]), 1e-9, name)
+        for part in ("train", "val"):
+            draw_class(self.path("d", part), "aqua", (60, 190, 190), 3, part)
+        done = self.run_graft("fit", "d", *COMMON, "--out", "more", *rest)
+        self.assertIn("the head knows 2 of 3 classes", done.stderr)
+        now, width = self.last("more"), len(begin["fc.weight"]) // 2
+        self.assertEqual(len(now["fc.bias"]), 3)
+        for row in range(2):  # aqua, blue, red
+            there = now["fc.weight"][(row + 1) * width : (row + 2) * width]
+            before = begin["fc.weight"][row * width : (row + 1) * width]
+            self.assertLess(max(abs(x - y) for x, y in zip(there, before)), 1e-9)
+            self.assertAlmostEqual(now["fc.bias"][row + 1], begin["fc.bias"][row], delta=1e-9)
+        self.assertEqual(distance(now, begin, TRUNK), 0)
+
+    def test_first_lines_say_what_a_run_does(self):
+        self.start()
+        done = self.run_graft("fit", "d", *COMMON, "--out", "r", "--weights", "w", "--stages", "head:1:1e-2,all:2:1e-3",
+                              "--lr-factors", "block2=0,block3=0.5", "--optimizer", "adamw", "--batch", "8", "--warmup", "2")
+        said = [line for line in done.stderr.splitlines() if line.startswith("stage ")]
+        self.assertEqual(said, [
+            "stage 1 of 2, epochs 1 to 1: learning rates: head at 0.01; adamw, cosine after 2 steps of warm-up; weight "
+            "decay 0.01, not of biases and normalization; 8 pictures a step, 3 steps an epoch",
+            "stage 2 of 2, epochs 2 to 3: learning rates: block1 at 0.0001, block2 not at all, block3 at 0.0005, block4 "
+            "to block5 at 0.0001, head at 0.001; adamw, cosine after 2 steps of warm-up; weight decay 0.01, not of biases "
+            "and normalization; 8 pictures a step, 3 steps an epoch"])
+        begin, now = self.best("w"), self.last("r")
+        self.assertEqual(distance(now, begin, ["block2."]), 0)
+
+    def test_zero_means_zero(self):
+        """--dropout 0 is none, not the network's own half; --momentum 0 and --weight-decay 0 mean that."""
+        for number, (own, none) in enumerate(((["--model", "mobilenet_v2"], ["--model", "mobilenet_v2", "--dropout", "0"]),
+                                              (["--optimizer", "sgd"], ["--optimizer", "sgd", "--momentum", "0"]),
+                                              (["--optimizer", "adamw"], ["--optimizer", "adamw", "--weight-decay", "0"]))):
+            runs = ["%s%d" % (name, number) for name in ("own", "none", "again")]
+            for run, arguments in zip(runs, (own, none, none)):
+                self.fit(run, "--batch", "10", "--epochs", "2", "--lr", "0.1", *arguments)
+            self.assert_same_tensors(self.last(runs[1]), self.last(runs[2]))
+            self.assertNotEqual(self.last(runs[0]), self.last(runs[1]))
+        self.assertEqual((self.config("none0")["dropout"], self.config("own0")["dropout"]), (0, None))
+
+    def test_seeds_can_be_compared(self):
+        """--seed leaves the validation pictures as they are; --split-seed chooses others."""
+        os.rename(self.path("d", "train"), self.path("flat"))
+        for run, arguments in (("a", []), ("b", ["--seed", "7"]), ("c", ["--split-seed", "7"])):
+            self.fit(run, "--epochs", "1", "--batch", "5", *arguments, data="flat")
+        prints = [self.config(run)["fingerprints"]["val"] for run in "abc"]
+        self.assertEqual(prints[0], prints[1])
+        self.assertNotEqual(prints[0], prints[2])
+        self.assertNotEqual(self.last("a"), self.last("b"))
+
+    def test_what_cannot_be_learnt_from(self):
+        with open(self.path(self.start()), "rb") as file:
+            data = file.read()
+        where = 8 + struct.unpack("<Q", data[:8])[0]
+        name = json.loads(data[8:where])
+        name.pop("__metadata__")
+        first = min(name, key=lambda key: name[key]["data_offsets"][0])
+        with open(self.path("nan.safetensors"), "wb") as file:
+            file.write(data[:where] + struct.pack("<f", float("nan")) + data[where + 4 :])
+        self.bad(1, ["nan.safetensors", first], "fit", "d", *COMMON, "--weights", "nan.safetensors", "--out", "n")
+        self.bad(1, ["--bn frozen", "--weights"], "fit", "d", *COMMON, "--bn", "frozen", "--out", "n")
+        self.assertFalse(os.path.exists(self.path("n")))
+
+    def test_the_device_is_the_runs(self):
+        """Without --device a resumed run goes on where it was; elsewhere only when that is asked for."""
+        self.fit("r", "--batch", "10", "--epochs", "2", "--device", "reference")
+        done = self.run_graft("fit", "--resume", "r")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertEqual(self.config("r")["device"], "reference")
+        done = self.run_graft("fit", "--resume", "r", "--device", "cpu")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertIn("not to the same bits", done.stderr)
+        self.assertEqual(self.config("r")["device"], "cpu")
+
     def test_preprocessing_goes_with_the_size(self):
         """ImageNet's 256 before a crop of 224, in proportion; a size that is asked for counts, not the weights'."""
         weights = self.start()

@@ -235,7 +235,7 @@ class Run(Case):
         self.assertNotIn("learnt", said)
         self.bad(2, ["name DATA"], "evaluate", "tiny_convnet")
         os.remove(self.path("flat", "red", "03.png"))
-        self.bad(1, ["flat has changed since r was fitted"], "evaluate", "r", prints=True)
+        self.bad(1, ["flat has changed since r was begun"], "evaluate", "r", prints=True)
         self.assertEqual(self.figures("r", "--split", "all")[0]["images"], 29)
 
     def test_no_more_rows_than_pictures(self):

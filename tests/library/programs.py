@@ -8,10 +8,12 @@ README.md are compiled with pkg-config against the installed headers, linked sha
 import os
 import re
 import shutil
+import signal
 import struct
 import subprocess
 import sys
 import tempfile
+import time
 import zlib
 
 passed = failed = 0
@@ -91,8 +93,8 @@ def main():
 
     with open(os.path.join(source, "README.md"), encoding="utf-8") as file:
         programs = re.findall(r"```c\n(.*?)```", file.read(), re.S)
-    check(len(programs) == 3, "README.md shows three programs", str(len(programs)))
-    classify, features, teach = range(3)
+    check(len(programs) == 4, "README.md shows four programs", str(len(programs)))
+    classify, features, teach, session = range(4)
     environment = dict(os.environ, PKG_CONFIG_PATH=description, PKG_CONFIG_SYSROOT_DIR=work,
                        LD_LIBRARY_PATH=library)
     binaries = {}
@@ -138,6 +140,25 @@ def main():
         check(len(values) == len(same) == 128 and max(map(abs, values)) > 0 and
               all(abs(a - b) <= 1e-4 * max(map(abs, same)) for a, b in zip(values, same)),
               f"a program computes features of a picture of its own, {kind}", got.stdout)
+    # Pictures of its own: it stops by itself when the loss is low, or by Ctrl-C, and either way the run is there.
+    for kind in ("shared", "static"):
+        folder = os.path.join(work, "session-" + kind)
+        os.makedirs(folder)
+        got = run([binaries[session, kind]], env=environment, cwd=folder)
+        steps = [line for line in got.stdout.splitlines() if line.startswith("epoch ")]
+        stopped = bool(steps) and float(steps[-1].split()[-1]) <= 0.02 or len(steps) == 7 * 30
+        check(got.returncode == 0 and stopped, f"program 4 trains on its own pictures, {kind}", got.stdout)
+        saved = os.path.exists(os.path.join(folder, "stripes", "model.safetensors"))
+        check(saved, f"program 4 saves, {kind}", " ".join(os.listdir(folder)))
+    folder = os.path.join(work, "session-interrupted")
+    os.makedirs(folder)
+    with subprocess.Popen([binaries[session, "shared"]], env=environment, cwd=folder, stdout=subprocess.DEVNULL) as process:
+        run_folder = os.path.join(folder, "stripes")
+        while process.poll() is None and not os.path.exists(os.path.join(run_folder, "config.json")):
+            time.sleep(0.01)
+        process.send_signal(signal.SIGINT)
+    check(process.returncode == 0 and os.path.exists(os.path.join(run_folder, "state.safetensors")),
+          "program 4 saves when it is interrupted", str(process.returncode))
     shutil.rmtree(work)
     print(f"{passed} passed, {failed} failed")
     return 1 if failed or not passed else 0

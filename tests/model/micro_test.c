@@ -11,7 +11,7 @@
 #include "graft/train.h"
 #include "graph/plan.h"
 #include "support/support.h"
-#include "train/micro.h"
+#include "infer/micro.h"
 
 #include <math.h>
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Every line of recipe.def: given and not given are told apart, 0 too; and through config.json and back. */
 #include "support/support.h"
-#include "train/recipe.h"
+#include "run/recipe.h"
 
 #include <string.h>
 

@@ -9,7 +9,7 @@
 #include "base/clock.h"
 #include "base/context.h"
 #include "io/stored.h"
-#include "train/card.h"
+#include "run/card.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* A network's plan for inference, with as many pictures at a time as fit in memory. */
-#ifndef GRAFT_SRC_TRAIN_INFERENCE_H
-#define GRAFT_SRC_TRAIN_INFERENCE_H
+#ifndef GRAFT_SRC_INFER_INFERENCE_H
+#define GRAFT_SRC_INFER_INFERENCE_H
 
 #include "graft/model.h"
 

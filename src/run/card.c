@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "train/card.h"
+#include "run/card.h"
 
 #include "base/context.h"
 #include "data/preprocess_json.h"

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* Inside of a recipe. `row` is a line of graft/recipe.def. */
-#ifndef GRAFT_SRC_TRAIN_RECIPE_H
-#define GRAFT_SRC_TRAIN_RECIPE_H
+#ifndef GRAFT_SRC_RUN_RECIPE_H
+#define GRAFT_SRC_RUN_RECIPE_H
 
 #include "graft/data.h"
 #include "graft/model.h"
 #include "graft/recipe.h"
 #include "io/json.h"
+#include "run/run.h"
 
 #define GRAFT_MAX_EPOCHS 100000
 #define GRAFT_MAX_RATE 1e6
@@ -44,13 +45,20 @@ GRAFT_MUST_CHECK enum graft_status graft_recipe_unfrozen(struct graft_context *c
                                                          const struct graft_model *model, const char *frozen,
                                                          char *stage, size_t size);
 
-/* ---- data.c */
+/* ---- recipe_data.c */
 /* The data set of a recipe, whose kind is then given; a program's own source, or NULL; classes as in
  * graft_dataset_options. */
-GRAFT_MUST_CHECK enum graft_status
-graft_recipe_open_data(struct graft_context *context, struct graft_recipe *recipe,
-                       const struct graft_picture_source *source, const char *const *class_names,
-                       int32_t class_count, struct graft_dataset **dataset);
+GRAFT_MUST_CHECK enum graft_status graft_recipe_open_data(struct graft_context *context,
+                                                          struct graft_recipe *recipe,
+                                                          const struct graft_picture_source *source,
+                                                          const char *const *class_names, int32_t class_count,
+                                                          struct graft_dataset **dataset);
+
+/* Of names, sizes and classes of a part of the data, in hexadecimal digits. */
+const char *graft_run_fingerprint(const struct graft_dataset *dataset, enum graft_split split, char text[20]);
+/* Whether the data are what the run was begun with. GRAFT_ERROR_ARGUMENT says what has changed. */
+GRAFT_MUST_CHECK enum graft_status graft_run_check_data(const struct graft_run *run,
+                                                        const struct graft_dataset *dataset);
 
 /* ---- recipe_json.c */
 /* All rows into config.json's object; what is not given is null. */

@@ -3,8 +3,8 @@
  * The card of trained weights: what one must know to use them. It travels in the `__metadata__` of the
  * safetensors file (keys graft.network, graft.classes, graft.preprocess), so that the file alone is enough.
  */
-#ifndef GRAFT_SRC_TRAIN_CARD_H
-#define GRAFT_SRC_TRAIN_CARD_H
+#ifndef GRAFT_SRC_RUN_CARD_H
+#define GRAFT_SRC_RUN_CARD_H
 
 #include "graft/data.h"
 #include "graft/io.h"

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* What a classifier says: of pictures in memory, in files, in data sets. */
-#include "train/classifier.h"
+#include "infer/classifier.h"
 
 #include "base/clock.h"
 #include "base/context.h"
 #include "data/dataset.h"
 #include "graft/weights.h"
-#include "train/runner.h"
+#include "infer/runner.h"
 
 #include <math.h>
 #include <string.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "train/runner.h"
+#include "infer/runner.h"
 
 #include "base/context.h"
 #include "graph/plan.h"

@@ -2,7 +2,7 @@
 /* The table of graft/recipe.def at work: giving and showing options, defaults, ranges, config.json. */
 #include "base/context.h"
 #include "base/text.h"
-#include "train/recipe.h"
+#include "run/recipe.h"
 
 #include <errno.h>
 #include <math.h>

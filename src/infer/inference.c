@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-#include "train/inference.h"
+#include "infer/inference.h"
 
 #include "backend/backend.h"
 #include "base/context.h"
 #include "graph/plan.h"
-#include "train/micro.h"
+#include "infer/micro.h"
 
 #define MIB 1048576.0
 

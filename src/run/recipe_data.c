@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* The pictures of a run: the same ones, split in the same way, while it is fitted and ever after. */
 #include "base/context.h"
-#include "train/fit.h"
-#include "train/recipe.h"
+#include "graft/train.h"
+#include "run/recipe.h"
 
+#include <stdio.h>
 #include <string.h>
 
 enum graft_status graft_recipe_open_data(struct graft_context *context, struct graft_recipe *recipe,
@@ -38,20 +39,35 @@ enum graft_status graft_recipe_open_data(struct graft_context *context, struct g
     return GRAFT_OK;
 }
 
-/* A picture more or less moves others to another part. */
-static enum graft_status check_counts(const struct graft_run *run, const struct graft_dataset *dataset)
+const char *graft_run_fingerprint(const struct graft_dataset *dataset, enum graft_split split, char text[20])
 {
+    (void)snprintf(text, 20, "%016llx", (unsigned long long)graft_dataset_fingerprint(dataset, split));
+    return text;
+}
+
+enum graft_status graft_run_check_data(const struct graft_run *run, const struct graft_dataset *dataset)
+{
+    const json_t *const images = json_object_get(run->config, "images");
+    const json_t *const prints = json_object_get(run->config, "fingerprints");
     for (int s = 0; s < GRAFT_SPLIT_COUNT; s++) {
-        const char *const name = graft_split_name((enum graft_split)s);
-        const json_int_t before =
-            json_integer_value(json_object_get(json_object_get(run->config, "images"), name));
-        const int64_t now = graft_dataset_count(dataset, (enum graft_split)s);
+        const enum graft_split split = (enum graft_split)s;
+        const char *const name = graft_split_name(split);
+        const char *const was = json_string_value(json_object_get(prints, name));
+        const json_int_t before = json_integer_value(json_object_get(images, name));
+        const int64_t now = graft_dataset_count(dataset, split);
+        char text[20];
+        /* A picture more or less moves others to another part. */
         if (before != now)
+            return graft_fail(
+                run->context, GRAFT_ERROR_ARGUMENT,
+                "%s has changed since %s was begun with it: %lld %s pictures were there, %lld are "
+                "now; put back what was there, or begin another run",
+                graft_run_text(run, "data"), run->folder, (long long)before, name, (long long)now);
+        if (!was || strcmp(was, graft_run_fingerprint(dataset, split, text)) != 0)
             return graft_fail(run->context, GRAFT_ERROR_ARGUMENT,
-                              "%s has changed since %s was fitted on it: %lld %s pictures were there, %lld are "
-                              "now, so which of them it has learnt from cannot be told",
-                              graft_run_text(run, "data"), run->folder, (long long)before, name,
-                              (long long)now);
+                              "%s has changed since %s was begun with it: other %s pictures (names, sizes or "
+                              "classes); put back what was there, or begin another run",
+                              graft_run_text(run, "data"), run->folder, name);
     }
     return GRAFT_OK;
 }
@@ -67,7 +83,7 @@ enum graft_status graft_run_open_data(const struct graft_run *run, struct graft_
     if (status == GRAFT_OK)
         status = graft_recipe_open_data(run->context, &recipe, NULL, run->class_names, run->classes, dataset);
     if (status == GRAFT_OK)
-        status = check_counts(run, *dataset);
+        status = graft_run_check_data(run, *dataset);
     if (status != GRAFT_OK)
         graft_dataset_close(dataset);
     graft_text_close(run->context, &path);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* A recipe in config.json, and what may differ when a run is resumed. */
 #include "base/context.h"
-#include "train/recipe.h"
+#include "run/recipe.h"
 
 #include <errno.h>
 #include <limits.h>

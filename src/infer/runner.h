@@ -3,8 +3,8 @@
  * The runner: takes batches from a source, runs a plan on them and hands a value of it out, row by row.
  * Evaluation, prediction, features and their cache are this with different functions.
  */
-#ifndef GRAFT_SRC_TRAIN_RUNNER_H
-#define GRAFT_SRC_TRAIN_RUNNER_H
+#ifndef GRAFT_SRC_INFER_RUNNER_H
+#define GRAFT_SRC_INFER_RUNNER_H
 
 #include "graft/data.h"
 #include "graft/model.h"

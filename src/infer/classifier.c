@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* A network with its weights on a device, ready to classify pictures. */
-#include "train/classifier.h"
+#include "infer/classifier.h"
 
 #include "backend/backend.h"
 #include "base/context.h"
 #include "base/text.h"
 #include "graft/weights.h"
-#include "train/inference.h"
+#include "infer/inference.h"
 
 #include <stdio.h>
 #include <stdlib.h>

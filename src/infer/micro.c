@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "train/micro.h"
+#include "infer/micro.h"
 
 #include "base/size.h"
 

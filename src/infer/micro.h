@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* How many rows of a batch are computed at a time, so that they fit in memory. */
-#ifndef GRAFT_SRC_TRAIN_MICRO_H
-#define GRAFT_SRC_TRAIN_MICRO_H
+#ifndef GRAFT_SRC_INFER_MICRO_H
+#define GRAFT_SRC_INFER_MICRO_H
 
 #include "graft/base.h"
 

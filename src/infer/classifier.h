@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* Inside of a classifier: classifier.c opens it, classify.c runs it. */
-#ifndef GRAFT_SRC_TRAIN_CLASSIFIER_H
-#define GRAFT_SRC_TRAIN_CLASSIFIER_H
+#ifndef GRAFT_SRC_INFER_CLASSIFIER_H
+#define GRAFT_SRC_INFER_CLASSIFIER_H
 
 #include "graft/classifier.h"
 #include "graft/onnx.h"
-#include "train/card.h"
+#include "run/card.h"
 
 struct graft_classifier {
     struct graft_context *context;
