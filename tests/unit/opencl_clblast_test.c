@@ -524,19 +524,29 @@ static void copies_count(void **state)
     graft_graph_close(&graph);
 }
 
-/* On a GPU, where nothing was measured: by the number of multiply-adds. */
+/* On a GPU, where nothing was measured: by the number of multiply-adds, in all and for each float. */
 static void usual_sets(void **state)
 {
+    static const struct {
+        struct sizes sizes;
+        const char *set;
+    } cases[] = {
+        {{.batches = 1, .m = 1472, .n = 1472, .k = 1472}, "clblast"},
+        {{.batches = 1, .m = 1472, .n = 1472, .k = 1471}, "clblast_direct"},
+        {{.batches = 1, .m = 8192, .n = 8192, .k = 133}, "clblast"}, /* 128.8 for each float, 127.9 … */
+        {{.batches = 1, .m = 8192, .n = 8192, .k = 132}, "clblast_direct"},
+        {{.batches = 1, .m = 32, .n = 4096, .k = 25088}, "clblast_direct"}, /* VGG-16's first dense layer */
+        {{.batches = 1, .m = 25088, .n = 4096, .k = 32, .transpose_a = true}, "clblast_direct"},
+    };
     struct fixture *const f = *state;
     need_device(f);
     f->opencl->traits.family = GRAFT_OPENCL_GPU;
-    for (int64_t less = 0; less < 2; less++) {
-        const struct sizes z = {.batches = 1, .m = 1472, .n = 1472, .k = 1472 - less};
-        const struct graft_call call = product_call(f, &z);
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        const struct graft_call call = product_call(f, &cases[i].sizes);
         struct graft_variant_info info;
         int variant = 0;
         need(f, graft_variant_choose(f->device, &call, NULL, &variant, &info));
-        assert_string_equal(info.name, less ? "clblast_direct" : "clblast");
+        assert_string_equal(info.name, cases[i].set);
     }
 }
 

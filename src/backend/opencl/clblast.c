@@ -30,7 +30,9 @@ static enum graft_unary activation_of(const struct graft_call *call)
 /* What runs where nothing was measured. */
 static int usual_set(const struct graft_product_sizes *p)
 {
-    const bool indirect = (double)p->m * (double)p->n * (double)p->k >= (double)GRAFT_CLBLAST_INDIRECT_LEAST;
+    const double m = (double)p->m, n = (double)p->n, k = (double)p->k;
+    const bool indirect = m * n * k >= (double)GRAFT_CLBLAST_INDIRECT_LEAST &&
+                          m * n * k >= GRAFT_CLBLAST_INDIRECT_LEAST_EACH * (m * k + k * n + m * n);
     int set = 0;
     while (graft_clblast_sets[set].indirect != indirect)
         set++;

@@ -9,9 +9,11 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* Multiply-adds (rows × columns × terms) from which a product is worth the copies of the indirect way:
- * without a measurement it takes the first indirect set, a smaller one the first direct set. */
+/* Without a measurement a product takes the first indirect set if it has so many multiply-adds (rows ×
+ * columns × terms), and so many for each float of a, b and y, which may have to be copied; else the first
+ * direct set. */
 #define GRAFT_CLBLAST_INDIRECT_LEAST (INT64_C(1472) * 1472 * 1472)
+#define GRAFT_CLBLAST_INDIRECT_LEAST_EACH 128
 /* Products of a batch follow one another; more of them are refused. */
 #define GRAFT_CLBLAST_MOST_BATCHES 8
 /* CLBlast's kernels count floats in an int, from the beginning of a buffer. An operand that ends beyond is
