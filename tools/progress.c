@@ -9,12 +9,15 @@
 void graft_show_progress(void *user, const struct graft_progress *progress)
 {
     struct graft_command *const command = user;
-    char epoch[48] = "";
+    char epoch[48] = "", rate[48] = "";
     char figures[64] = "";
     char left[64] = "";
     char duration[32];
     if (progress->epochs > 0) {
         snprintf(epoch, sizeof epoch, ", epoch %d/%d", progress->epoch, progress->epochs);
+    }
+    if (progress->images_per_second > 0) {
+        snprintf(rate, sizeof rate, ", %.0f images/s", progress->images_per_second);
     }
     if (isfinite(progress->loss)) {
         snprintf(figures, sizeof figures, ", loss %.4f, %.1f %% right", progress->loss,
@@ -24,9 +27,8 @@ void graft_show_progress(void *user, const struct graft_progress *progress)
         snprintf(left, sizeof left, ", %s left", graft_show_duration(progress->seconds_left, duration));
     }
     /* What a narrow terminal cuts off comes last. */
-    graft_command_progress(command, "%s%s: %lld/%lld pictures, %.0f images/s%s%s", progress->phase, epoch,
-                           (long long)progress->done, (long long)progress->total, progress->images_per_second,
-                           left, figures);
+    graft_command_progress(command, "%s%s: %lld/%lld pictures%s%s%s", progress->phase, epoch,
+                           (long long)progress->done, (long long)progress->total, rate, left, figures);
 }
 
 /* "0.1234", or "-" where there is nothing to tell. */

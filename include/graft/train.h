@@ -136,7 +136,7 @@ struct graft_progress {
     int stage;           /* from 0 */
     int epoch, epochs;   /* from 1; 0 outside epochs */
     int64_t done, total; /* pictures of this phase */
-    double images_per_second;
+    double images_per_second; /* 0: what passes are features that were computed before */
     double seconds_left;   /* of the whole job as far as it can be told; < 0: not known */
     double loss, accuracy; /* so far in this epoch; NaN if there are none */
 };
@@ -196,7 +196,7 @@ struct graft_fit_result {
     double val_top1, val_loss; /* of the best epoch */
     double test_top1;          /* of the best epoch's weights; NaN without test pictures */
     double seconds;
-    double images_per_second; /* pictures through training steps / their seconds */
+    double images_per_second; /* pictures through training steps / their seconds; 0: all were on features */
     bool cancelled;
     struct graft_evaluation evaluation; /* of the best weights on test, else validation pictures */
     enum graft_split evaluated;

@@ -46,7 +46,7 @@ struct damage {
 };
 
 /* Bits. */
-enum sample_state { SAMPLE_KEPT = 1, SAMPLE_DAMAGED = 2, SAMPLE_SUSPECT = 4 };
+enum sample_state { SAMPLE_KEPT = 1, SAMPLE_DAMAGED = 2, SAMPLE_SUSPECT = 4, SAMPLE_READ = 8 };
 
 /* After so many suspect files it is enough to say that there are more. */
 #define REMARKS 10
@@ -273,6 +273,7 @@ static enum graft_status judge(struct graft_loader *loader, const struct row *ro
 {
     *kept = true;
     if (row->status == GRAFT_OK) {
+        loader->states[row->sample] |= SAMPLE_READ;
         if (row->message) {
             note_suspect(loader, row);
         }
@@ -283,10 +284,12 @@ static enum graft_status judge(struct graft_loader *loader, const struct row *ro
         return GRAFT_OK;
     }
     *kept = false;
-    if (loader->options.skip_damaged && loader->states[row->sample] & SAMPLE_DAMAGED) {
+    if (loader->states[row->sample] & SAMPLE_DAMAGED) {
         return GRAFT_OK;
     }
-    if (loader->options.skip_damaged && row->status != GRAFT_ERROR_MEMORY) {
+    /* A file that was there in an earlier epoch and has gone is one lost picture, not the end of a training. */
+    const bool gone = row->status == GRAFT_ERROR_NOT_FOUND && loader->states[row->sample] & SAMPLE_READ;
+    if (gone || (loader->options.skip_damaged && row->status != GRAFT_ERROR_MEMORY)) {
         return note_damage(loader, row);
     }
     return graft_fail(loader->context, row->status, "%s",

@@ -101,8 +101,8 @@ struct graft_run_position {
     int64_t correct;      /* … */
     int64_t seen;         /* … */
     double seconds;       /* of this epoch before the interruption */
-    double train_seconds; /* of all training steps */
-    int64_t trained;      /* pictures through all training steps */
+    double train_seconds; /* of all training steps on pictures, not on cached features */
+    int64_t trained;      /* pictures through them */
     double total_seconds;
 };
 /* model.safetensors (best) or last.safetensors. */

@@ -63,6 +63,7 @@ struct graft_fit_job {
     struct graft_tensor_set *best; /* weights of the best epoch */
     struct graft_run *run;         /* its folder; NULL: not yet claimed */
     struct graft_run_position position;
+    int64_t steps; /* of this process */
     double begin;                    /* clock at the start of this process's part */
     double last_saved, save_seconds; /* clock; what it took, 0: not yet saved */
     bool best_unsaved;

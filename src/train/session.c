@@ -173,11 +173,11 @@ static enum graft_status step(struct graft_session *session)
 enum graft_status graft_session_step(struct graft_session *session)
 {
     const struct graft_fit_options *const call = &session->job.call;
-    const int64_t trained = session->job.position.trained;
+    const int64_t steps = session->job.steps;
     enter(session);
     enum graft_status status = step(session);
     note_position(session);
-    if (status == GRAFT_OK && call->step_done && session->job.position.trained > trained &&
+    if (status == GRAFT_OK && call->step_done && session->job.steps > steps &&
         !call->step_done(call->user, &session->position))
         status = graft_fail(session->job.context, GRAFT_ERROR_CANCELLED, "stopped in epoch %d",
                             session->position.epoch);

@@ -83,7 +83,7 @@ static void report_step(struct graft_fit_job *job, const struct graft_fit_learni
                                        .epochs = learning->epochs_in_all,
                                        .done = at->seen,
                                        .total = pictures,
-                                       .images_per_second = rate,
+                                       .images_per_second = learning->source.features ? 0 : rate,
                                        .seconds_left = rate > 0 ? (double)left / rate : -1,
                                        .loss = at->loss_sum / (double)at->seen,
                                        .accuracy = (double)at->correct / (double)at->seen};
@@ -144,13 +144,16 @@ enum graft_status graft_fit_learning_step(struct graft_fit_job *job, struct graf
     at->loss_sum += step.loss * (double)batch.valid;
     at->correct += step.correct;
     at->seen += batch.valid;
-    at->trained += batch.valid;
+    job->steps++;
     learning->seen += batch.valid;
     learning->loss = step.loss;
     learning->learning_rate = step.learning_rate;
     learning->over = at->batch == graft_fit_source_batches(&learning->source);
     const double now = graft_seconds();
-    at->train_seconds += now - step_begin;
+    if (!learning->source.features) { /* else it is no rate of pictures */
+        at->trained += batch.valid;
+        at->train_seconds += now - step_begin;
+    }
     at->seconds = learning->seconds_before + now - learning->begin;
     report_step(job, learning);
     return GRAFT_OK;

@@ -98,14 +98,35 @@ class Run(Case):
         self.assertEqual(self.lines("s"), 300)
 
     def test_a_picture_that_vanishes(self):
+        """One that was read before is one lost picture, told once; all of them end the training, saved."""
         process = self.begin("d", *COMMON, "--epochs", "100000", "--augment", "--out", "r")
         self.wait_for("r", "state.safetensors")
         os.remove(self.path("d", "train", "red", "03.png"))
+        before = self.lines("r")
+        for _ in range(2000):
+            if self.lines("r") > before + 20:
+                break
+            time.sleep(0.01)
+        self.assertGreater(self.lines("r"), before + 20)
+        for name in ("red", "blue"):
+            for file in os.listdir(self.path("d", "train", name)):
+                os.remove(self.path("d", "train", name, file))
         code, said = self.end(process)
         self.assertEqual(code, 1, said)
-        self.assertIn("03.png", said)
-        self.assertRegex(said, r"; r keeps the weights of epoch \d+\n")
+        self.assertEqual(said.count("red/03.png"), 1, said)
+        self.assertRegex(said, r"none of the train pictures can be read: .*; r keeps the weights of epoch \d+\n")
         self.good("predict", "r", "d/val/red/00.png")
+        os.remove(self.path("d", "val", "red", "02.png"))
+        self.bad(1, ["changed"], "evaluate", "r", prints=True)
+
+    def test_rates_are_of_pictures(self):
+        """Steps on cached features say nothing of images a second."""
+        self.good("fit", "d", *COMMON, "--epochs", "1", "--out", "a")
+        how = ["fit", "d", *COMMON, "--weights", "a/model.safetensors", "--json", "--out"]
+        self.assertIsNone(json.loads(self.good(*how, "b", "--stages", "head:3"))["images_per_second"])
+        self.assertGreater(json.loads(self.good(*how, "c", "--stages", "head:1,all:1"))["images_per_second"], 0)
+        text = self.good(*[word for word in how if word != "--json"], "e", "--stages", "head:3")
+        self.assertNotIn("images/s", text)
 
     def test_a_disk_that_is_full(self):
         """The first checkpoint that cannot be written ends the training; what was written before is whole."""

@@ -44,8 +44,11 @@ static void print_result(const struct graft_fit_result *result)
         printf("test        %.2f %% of %lld pictures right\n", 100 * result->test_top1,
                (long long)result->evaluation.images);
     }
-    printf("time        %s, %.0f images/s in training steps\n",
-           graft_show_duration(result->seconds, duration), result->images_per_second);
+    printf("time        %s", graft_show_duration(result->seconds, duration));
+    if (result->images_per_second > 0) {
+        printf(", %.0f images/s in training steps", result->images_per_second);
+    }
+    printf("\n");
     printf("next        graft predict %s PICTURE...\n", run);
 }
 
@@ -55,7 +58,7 @@ static json_t *describe(const struct graft_fit_result *result)
                      result->best_epoch, "val_top1", graft_json_real(result->val_top1), "val_loss",
                      graft_json_real(result->val_loss), "test_top1", graft_json_real(result->test_top1),
                      "seconds", graft_json_real(result->seconds), "images_per_second",
-                     graft_json_real(result->images_per_second));
+                     graft_json_real(result->images_per_second > 0 ? result->images_per_second : (double)NAN));
 }
 
 static int finish(struct graft_command *command, const struct graft_fit_result *result)
