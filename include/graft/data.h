@@ -322,7 +322,8 @@ struct graft_loader_options {
     bool shuffle;  /* another order every epoch, from (seed, epoch); false: 0, 1, 2 … */
     uint64_t seed; /* of order and random steps */
     const struct graft_transforms *transforms; /* copied; NULL: those of preprocessing */
-    /* A picture that cannot be decoded is left out, logged once and listed; false: it is an error. */
+    /* A picture that cannot be decoded is left out, logged once and listed; false: it is an error, unless it
+     * was read before and its file is gone. */
     bool skip_damaged;
     /* Its row stays where it is, all 0, and batch->notes says what is wrong; nothing is logged. */
     bool keep_damaged;

@@ -5,6 +5,7 @@
 #include "run/run.h"
 #include "support/support.h"
 
+#include <locale.h>
 #include <math.h>
 #include <signal.h>
 #include <sys/stat.h>
@@ -436,6 +437,54 @@ static void names_are_numbered(void **state)
     assert_int_equal(chdir(before), 0);
 }
 
+/* Numbers are written and read alike where the program has set a locale with decimal commas. */
+static void commas_change_nothing(void **state)
+{
+    const struct place *const place = *state;
+    char path[256], command[512];
+    struct graft_run *run;
+    struct graft_text text = {0};
+    struct graft_run_position at;
+    struct graft_tensor_set *set;
+    char *end = NULL, *csv = NULL;
+    size_t size = 0;
+    snprintf(command, sizeof command, "localedef -i de_DE -f UTF-8 '%s' >/dev/null 2>&1",
+             in(place, "de_DE.UTF-8", path));
+    const bool made = system(command) == 0;
+    setenv("LOCPATH", place->folder, 1);
+    if (!made || setlocale(LC_ALL, "de_DE.UTF-8") == NULL || localeconv()->decimal_point[0] != ',') {
+        unsetenv("LOCPATH");
+        print_message("no locale with decimal commas can be made here\n");
+        skip();
+    }
+    graft_text_append(place->context, &text, "%.2f", 0.5);
+    const double half = graft_read_number("0.5,1", &end);
+    const enum graft_status claimed = claim(place, "r", &run);
+    if (claimed == GRAFT_OK) {
+        save(run);
+        graft_run_close(&run);
+    }
+    const enum graft_status read = graft_file_read(place->context, in(place, "r/history.csv", path), 1 << 20, &csv, &size);
+    const enum graft_status again = graft_run_claim_again(place->context, in(place, "r", path), &run);
+    const enum graft_status loaded = again == GRAFT_OK ? graft_run_load(run, &at, &set) : again;
+    graft_run_close(&run);
+    const enum graft_status opened = graft_run_open(place->context, path, &run);
+    char shown[16];
+    snprintf(shown, sizeof shown, "%.1f", 0.5);
+    setlocale(LC_ALL, "C");
+    unsetenv("LOCPATH");
+    assert_string_equal(shown, "0,5"); /* the program's locale is as it was */
+    assert_string_equal(text.data, "0.50");
+    assert_true(half == 0.5 && strcmp(end, ",1") == 0);
+    assert_true(claimed == GRAFT_OK && read == GRAFT_OK && loaded == GRAFT_OK && opened == GRAFT_OK);
+    assert_non_null(strstr(csv, "\nall,3,0.001,0.1,0.5,\"\",0.25,0\n"));
+    assert_true(at.loss_sum == 1.0 / 3 && run->history.epochs[0].train_loss == 0.1);
+    graft_tensor_set_close(&set);
+    graft_run_close(&run);
+    graft_release(place->context, csv);
+    graft_text_close(place->context, &text);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -448,6 +497,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(the_dead_hold_nothing, open_place, close_place),
         cmocka_unit_test_setup_teardown(what_is_no_run_stays, open_place, close_place),
         cmocka_unit_test_setup_teardown(names_are_numbered, open_place, close_place),
+        cmocka_unit_test_setup_teardown(commas_change_nothing, open_place, close_place),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
