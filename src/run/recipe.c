@@ -331,6 +331,11 @@ enum graft_status graft_recipe_check_row(struct graft_context *context, const st
     bool fits = true;
     if (row->kind == GRAFT_RECIPE_CHOICE)
         return check_choice(context, row, *field.text);
+    if ((row->kind == GRAFT_RECIPE_TEXT || row->kind == GRAFT_RECIPE_PATH) && *field.text &&
+        !graft_text_is_utf8(*field.text))
+        return graft_fail(context, GRAFT_ERROR_ARGUMENT,
+                          "%s is '%s', which is not UTF-8 and cannot be kept in a run: rename it, or give a link to it",
+                          row->flag, *field.text);
     if (row->kind == GRAFT_RECIPE_INTEGER)
         fits = within(row, (double)*field.integer);
     else if (row->kind == GRAFT_RECIPE_REAL)

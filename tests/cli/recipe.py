@@ -76,6 +76,14 @@ class Recipe(Case):
         with open(self.path("r/config.json")) as file:
             self.assertEqual(json.load(file)["memory_limit"], 1 << 30)
 
+    def test_a_path_that_is_no_utf8_is_named(self):
+        draw_data(self.path("d"), 3, 2)
+        os.rename(self.path("d"), os.fsencode(self.path("")) + b"caf\xe9")
+        self.bad(2, ["DATA is 'caf\\xe9'", "not UTF-8", "link"], "fit", b"caf\xe9", *FIT, "--out", "r")
+        self.assertFalse(os.path.exists(self.path("r")))
+        os.symlink(b"caf\xe9", self.path("cafe"))
+        self.good("fit", "cafe", *FIT, "--out", "r")
+
     def test_config_is_not_trusted(self):
         """Whatever an entry becomes that it cannot be, or that it lacks, is named."""
         draw_data(self.path("d"), 4, 2)
