@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* A recipe in config.json, and what may differ when a run is resumed. */
 #include "base/context.h"
+#include "base/text.h"
 #include "run/recipe.h"
 
 #include <errno.h>
@@ -9,13 +10,29 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* A name that is no UTF-8 behind a link: the link stays, from the current folder on. NULL: no memory, or no
+ * UTF-8 there either. */
+static json_t *link_json(const char *path)
+{
+    char text[PATH_MAX + 2];
+    errno = 0;
+    char *const here = path[0] == '/' ? NULL : realpath(".", NULL);
+    const int length = snprintf(text, sizeof text, "%s%s%s", here ? here : "", here ? "/" : "", path);
+    const bool lacking = path[0] != '/' && !here && errno == ENOMEM;
+    free(here);
+    return lacking || length >= (int)sizeof text ? NULL : json_string(text);
+}
+
 /* The path is made absolute, so that the run can be resumed from elsewhere; what is no path stays as it was
  * given. NULL: no memory. */
 static json_t *path_json(const char *path)
 {
     errno = 0;
     char *const absolute = realpath(path, NULL);
-    json_t *const json = !absolute && errno == ENOMEM ? NULL : json_string(absolute ? absolute : path);
+    const bool lacking = !absolute && errno == ENOMEM;
+    json_t *const json = lacking                                          ? NULL
+                         : absolute && !graft_text_is_utf8(absolute) ? link_json(path)
+                                                                          : json_string(absolute ? absolute : path);
     free(absolute);
     return json;
 }
