@@ -345,11 +345,10 @@ static void put_summary(struct page *page, const struct graft_conform_report *re
     put_fact(page, "device", info->name);
     put_fact(page, "platform", info->platform);
     put_fact(page, "driver", info->driver);
-    snprintf(text, sizeof text, "%s, %d compute unit%s, %s of memory, buffers up to %s%s%s",
+    snprintf(text, sizeof text, "%s, %d compute unit%s, %s of memory, buffers up to %s%s",
              info->kind == GRAFT_DEVICE_GPU ? "GPU" : "CPU", info->compute_units,
              info->compute_units == 1 ? "" : "s", graft_show_bytes(info->memory_bytes, memory[0]),
-             graft_show_bytes(info->max_allocation_bytes, memory[1]), info->fp16 ? ", fp16" : "",
-             info->fp64 ? ", fp64" : "");
+             graft_show_bytes(info->max_allocation_bytes, memory[1]), info->fp64 ? ", fp64" : "");
     put_fact(page, "kind", text);
     put(page, "</table>\n<div class=\"figures\">\n");
     snprintf(text, sizeof text, "%d", report->passed);

@@ -20,7 +20,7 @@ struct graft_device_info {
     uint64_t memory_bytes;
     uint64_t max_allocation_bytes; /* the largest single buffer */
     int compute_units;
-    bool fp16;
+    bool fp16; /* by what the driver says: graft_device_probe_half finds out */
     bool fp64;
 };
 
@@ -68,6 +68,19 @@ GRAFT_API GRAFT_MUST_CHECK enum graft_status graft_device_measure(struct graft_d
 /* Bytes a second that can be read and written by something that touches `bytes` bytes: between measured sizes
  * along a straight line in logarithms, beyond them as at the nearest. */
 GRAFT_API double graft_device_memory_rate(const struct graft_device_limits *limits, double bytes);
+
+/*
+ * Whether kernels on the device can compute with halves, and whether they can read and write them (converting
+ * to floats), found out by trying: some compilers take halves that their drivers do not announce, others the
+ * other way round. What came of it is kept in the cache folder for this device and driver. Statuses of a run;
+ * what a compiler does not take, or dies of, is no failure.
+ */
+struct graft_device_half {
+    bool arithmetic;
+    bool storage;
+};
+GRAFT_API GRAFT_MUST_CHECK enum graft_status graft_device_probe_half(struct graft_device *device,
+                                                                     struct graft_device_half *half);
 
 /* Bytes of device memory in use by buffers now, and the most there were. */
 GRAFT_API void graft_device_memory(const struct graft_device *device, uint64_t *live, uint64_t *peak);

@@ -53,7 +53,10 @@ enum graft_limit {
     GRAFT_LIMIT_FMA = 0, /* f32 additions and multiplications, in a loop of multiply-adds */
     /* Bytes read and written back, each counted twice, by passes over a buffer of `bytes`: each pass touches
      * all of it once, before any of it is touched again (measure.h). */
-    GRAFT_LIMIT_MEMORY = 1
+    GRAFT_LIMIT_MEMORY = 1,
+    /* 1 or 0: whether kernels compute with halves; whether they read and write them. By trying. */
+    GRAFT_LIMIT_HALF_ARITHMETIC = 2,
+    GRAFT_LIMIT_HALF_STORAGE = 3
 };
 
 /* What a variant needs, known without touching the device. */

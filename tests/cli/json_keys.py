@@ -44,8 +44,12 @@ class Json(Case):
                     "max_allocation_bytes",
                     "fp16",
                     "fp64",
+                    "fp16_storage",
                 ],
             )
+            if device["id"].startswith("opencl"):
+                self.assertTrue(device["fp16_storage"])  # OpenCL 1.2 has vload_half
+            self.assertGreaterEqual(device["fp16_storage"], device["fp16"])
             self.assertIn(device["kind"], ("cpu", "gpu"))
             self.assertGreater(device["memory_bytes"], 1 << 20)
             self.assertIsInstance(device["fp64"], bool)

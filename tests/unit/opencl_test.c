@@ -431,6 +431,24 @@ static void f64_and_giants_are_refused(void **state)
     assert_int_equal(f->device->backend->check(f->device, &call, 99, &info), GRAFT_ERROR_NOT_FOUND);
 }
 
+/* Halves in memory are OpenCL 1.2; whether they compute, the compiler knows: not fewer than the driver says.
+ * What came of it is kept, and what is kept is believed. */
+static void halves_are_found_out_by_trying(void **state)
+{
+    struct fixture *const f = need_device(state);
+    struct graft_device_half half, again;
+    if (graft_device_probe_half(f->device, &half) != GRAFT_OK)
+        fail_msg("%s", graft_context_error(f->context));
+    assert_true(half.storage);
+    assert_true(half.arithmetic || !f->device->info.fp16);
+    assert_string_equal(graft_context_error(f->context), "");
+    assert_int_equal(graft_device_probe_half(f->device, &again), GRAFT_OK);
+    assert_true(again.arithmetic == half.arithmetic && again.storage == half.storage);
+    double can = -1;
+    assert_int_equal(f->device->backend->limit(f->device, GRAFT_LIMIT_HALF_ARITHMETIC, 0, &can), GRAFT_OK);
+    assert_true(can == (half.arithmetic ? 1 : 0));
+}
+
 /* The sweep touches every float once a pass, else this fails; small buffers and large ones, with memory given
  * back. */
 static void limits_are_measured(void **state)
@@ -467,6 +485,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(uploads_keep_their_order, set_up, tear_down),
         cmocka_unit_test_setup_teardown(uploads_wait_for_their_stage, set_up, tear_down),
         cmocka_unit_test_setup_teardown(f64_and_giants_are_refused, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(halves_are_found_out_by_trying, set_up, tear_down),
         cmocka_unit_test_setup_teardown(limits_are_measured, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -5,21 +5,39 @@
 
 #include <stdio.h>
 
-static json_t *describe(const struct graft_device_info *info)
+/* A device that cannot be opened, or not be asked, has what its driver says; why, its users are told. */
+static struct graft_device_half probe(struct graft_command *command, const struct graft_device_info *info)
 {
-    return json_pack("{s:s, s:o, s:o, s:o, s:s, s:I, s:I, s:b, s:b}", "id", info->id, "name",
+    struct graft_device_half half = {info->fp16, info->fp16};
+    struct graft_device *device = NULL;
+    enum graft_status status = graft_device_open(command->context, info->id, &device);
+    if (status == GRAFT_OK) {
+        status = graft_device_probe_half(device, &half);
+    }
+    if (status != GRAFT_OK) {
+        graft_command_remark(command, "%s: %s", info->id, graft_context_error(command->context));
+        half = (struct graft_device_half){info->fp16, info->fp16};
+    }
+    graft_device_close(&device);
+    return half;
+}
+
+static json_t *describe(const struct graft_device_info *info, const struct graft_device_half *half)
+{
+    return json_pack("{s:s, s:o, s:o, s:o, s:s, s:I, s:I, s:b, s:b, s:b}", "id", info->id, "name",
                      graft_json_text(info->name), "platform", graft_json_text(info->platform), "driver",
                      graft_json_text(info->driver), "kind", info->kind == GRAFT_DEVICE_GPU ? "gpu" : "cpu",
                      "memory_bytes", (json_int_t)info->memory_bytes, "max_allocation_bytes",
-                     (json_int_t)info->max_allocation_bytes, "fp16", (int)info->fp16, "fp64",
-                     (int)info->fp64);
+                     (json_int_t)info->max_allocation_bytes, "fp16", (int)half->arithmetic, "fp64",
+                     (int)info->fp64, "fp16_storage", (int)half->storage);
 }
 
 static int print_json(struct graft_command *command, const struct graft_device_list *list)
 {
     json_t *document = json_array();
     for (int i = 0; i < list->count; i++) {
-        if (json_array_append_new(document, describe(&list->devices[i])) != 0) {
+        const struct graft_device_half half = probe(command, &list->devices[i]);
+        if (json_array_append_new(document, describe(&list->devices[i], &half)) != 0) {
             json_decref(document);
             document = NULL;
             break;
@@ -28,18 +46,23 @@ static int print_json(struct graft_command *command, const struct graft_device_l
     return graft_json_print(command, document);
 }
 
-static void print_table(const struct graft_device_list *list)
+static void print_table(struct graft_command *command, const struct graft_device_list *list)
 {
     char memory[32], largest[32];
     for (int i = 0; i < list->count; i++) {
         const struct graft_device_info *const info = &list->devices[i];
+        const struct graft_device_half half = probe(command, info);
         printf("%-10s %s\n", info->id, info->name);
         printf("%-10s %s, %s, driver %s\n", "", info->kind == GRAFT_DEVICE_GPU ? "GPU" : "CPU",
                info->platform, info->driver);
         printf("%-10s %s of memory, buffers up to %s, %d compute unit%s%s%s\n", "",
                graft_show_bytes(info->memory_bytes, memory),
                graft_show_bytes(info->max_allocation_bytes, largest), info->compute_units,
-               info->compute_units == 1 ? "" : "s", info->fp16 ? ", fp16" : "", info->fp64 ? ", fp64" : "");
+               info->compute_units == 1 ? "" : "s",
+               half.arithmetic ? ", fp16"
+               : half.storage  ? ", fp16 in memory only"
+                               : "",
+               info->fp64 ? ", fp64" : "");
     }
 }
 
@@ -61,7 +84,7 @@ static int run(struct graft_command *command)
     if (command->json) {
         code = print_json(command, list);
     } else {
-        print_table(list);
+        print_table(command, list);
     }
     if (list->hint[0] != '\0') {
         graft_command_remark(command, "%s", list->hint);

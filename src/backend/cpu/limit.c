@@ -91,6 +91,9 @@ enum graft_status graft_cpu_limit(struct graft_device *base, enum graft_limit li
     struct run run = {.device = device, .set = sets[device->reference ? GRAFT_ISA_BASELINE : device->isa]};
     double seconds = 1;
     enum graft_status status;
+    *per_second = 0;
+    if (limit == GRAFT_LIMIT_HALF_ARITHMETIC || limit == GRAFT_LIMIT_HALF_STORAGE)
+        return GRAFT_OK; /* kernels of the processor know floats only */
     if (limit == GRAFT_LIMIT_FMA) {
         run.items = 4 * (int64_t)threads;
         run.sums = graft_allocate(context, (size_t)run.items * LINE_FLOATS, sizeof *run.sums);

@@ -31,6 +31,9 @@ enum graft_status graft_opencl_settle(struct graft_opencl_device *device);
 enum graft_status graft_opencl_finish(struct graft_opencl_device *device);
 /* The same, with the backend's `synchronize` if `seconds` is asked for. */
 enum graft_status graft_opencl_time(struct graft_opencl_device *device, double *seconds);
+/* half.c: 1 if a kernel with halves compiles, in a process of its own as all do, and computes right; else 0.
+ */
+enum graft_status graft_opencl_half(struct graft_opencl_device *device, bool storage, double *can);
 /* The backend's `limit`. */
 enum graft_status graft_opencl_limit(struct graft_device *device, enum graft_limit limit, uint64_t bytes,
                                      double *per_second);

@@ -176,6 +176,12 @@ enum graft_status graft_opencl_limit(struct graft_device *base, enum graft_limit
     struct run run = {.device = device, .kernel = {.variant = &variant}};
     const struct graft_opencl_flat flat = graft_opencl_flat_sizes(device, device->traits.family);
     *per_second = 0;
-    return limit == GRAFT_LIMIT_FMA ? measure_fma(&run, &flat, per_second)
-                                    : measure_memory(&run, &flat, bytes, per_second);
+    switch (limit) {
+    case GRAFT_LIMIT_FMA:
+        return measure_fma(&run, &flat, per_second);
+    case GRAFT_LIMIT_MEMORY:
+        return measure_memory(&run, &flat, bytes, per_second);
+    default:
+        return graft_opencl_half(device, limit == GRAFT_LIMIT_HALF_STORAGE, per_second);
+    }
 }

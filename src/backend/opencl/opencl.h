@@ -56,8 +56,6 @@ struct graft_opencl_traits {
     int block_terms;
     uint64_t scratch_bytes;
     int64_t library_reach; /* floats of a buffer that CLBlast's kernels can count */
-    bool fp64;
-    bool fp16;
 };
 
 struct graft_opencl_program; /* program.c */

@@ -7,6 +7,7 @@
 #include <strings.h>
 
 #define PLATFORM_NOT_FOUND (-1001) /* CL_PLATFORM_NOT_FOUND_KHR: the loader found no driver */
+#define HALF_FP_CONFIG 0x1033      /* CL_DEVICE_HALF_FP_CONFIG, of cl_khr_fp16 */
 #define MAX_PLATFORMS 32
 #define MAX_PLATFORM_DEVICES 64
 
@@ -137,9 +138,6 @@ const char *graft_opencl_describe(cl_platform_id platform, cl_device_id id, int 
     struct questions asked = {.id = id};
     memset(info, 0, sizeof(*info));
     memset(traits, 0, sizeof(*traits));
-    char extensions[8192] = "";
-    if (clGetDeviceInfo(id, CL_DEVICE_EXTENSIONS, sizeof(extensions) - 1, extensions, NULL) != CL_SUCCESS)
-        extensions[0] = '\0';
     const uint64_t single = ULONG(&asked, CL_DEVICE_SINGLE_FP_CONFIG);
     const uint64_t type = ULONG(&asked, CL_DEVICE_TYPE);
     const bool is_cpu = (type & CL_DEVICE_TYPE_CPU) != 0;
@@ -161,8 +159,6 @@ const char *graft_opencl_describe(cl_platform_id platform, cl_device_id id, int 
     /* Newer drivers need not know this one; copying is always right. */
     traits->unified = UINT(&(struct questions){.id = id}, CL_DEVICE_HOST_UNIFIED_MEMORY) != 0;
     traits->cache_bytes = ULONG(&(struct questions){.id = id}, CL_DEVICE_GLOBAL_MEM_CACHE_SIZE);
-    traits->fp64 = strstr(extensions, "cl_khr_fp64") != NULL;
-    traits->fp16 = strstr(extensions, "cl_khr_fp16") != NULL;
 
     snprintf(info->id, sizeof(info->id), "opencl:%d", index);
     device_text(id, CL_DEVICE_NAME, info->name, sizeof(info->name));
@@ -177,8 +173,9 @@ const char *graft_opencl_describe(cl_platform_id platform, cl_device_id id, int 
     info->compute_units = traits->compute_units;
     graft_opencl_choose_sizes(traits, info->memory_bytes,
                               UINT(&(struct questions){.id = id}, CL_DEVICE_MAX_CLOCK_FREQUENCY));
-    info->fp16 = traits->fp16;
-    info->fp64 = traits->fp64;
+    /* Not by the list of extensions, which may be of any length: the properties that come with them. */
+    info->fp64 = ULONG(&(struct questions){.id = id}, CL_DEVICE_DOUBLE_FP_CONFIG) != 0;
+    info->fp16 = ULONG(&(struct questions){.id = id}, HALF_FP_CONFIG) != 0;
 
     expect(&asked, (type & (CL_DEVICE_TYPE_CPU | CL_DEVICE_TYPE_GPU)) != 0, "CL_DEVICE_TYPE");
     expect(&asked, traits->compute_units > 0, "CL_DEVICE_MAX_COMPUTE_UNITS");
