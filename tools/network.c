@@ -5,6 +5,8 @@
 #include "base/file.h"
 #include "base/text.h"
 #include "graft/onnx.h"
+#include "io/pulled.h"
+#include "model/published.h"
 #include "run/recipe.h"
 
 #include <jansson.h>
@@ -33,10 +35,22 @@ static int check_network(struct graft_command *command, const struct graft_netwo
     if (status != GRAFT_OK) {
         return graft_command_failed_name(command, status);
     }
-    return options->weights != NULL
-               ? GRAFT_EXIT_GO_ON
-               : graft_command_usage(
-                     command, "%s needs weights: name a .pth or safetensors file with --weights", info->name);
+    if (options->weights != NULL) {
+        return GRAFT_EXIT_GO_ON;
+    }
+    struct graft_text pulled = {0};
+    const enum graft_status searched = graft_pulled_find(command->context, info->name, &pulled);
+    const bool found = pulled.data != NULL;
+    const bool published = graft_published_first(info->name) != NULL;
+    graft_text_close(command->context, &pulled);
+    if (searched != GRAFT_OK) {
+        return graft_command_failed(command, searched);
+    }
+    return found ? GRAFT_EXIT_GO_ON
+                 : graft_command_usage(command,
+                                       "%s needs weights: name a .pth or safetensors file with --weights%s%s",
+                                       info->name, published ? ", or fetch them: graft pull " : "",
+                                       published ? info->name : "");
 }
 
 int graft_network_open(struct graft_command *command, struct graft_device *device,

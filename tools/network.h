@@ -24,7 +24,7 @@ struct graft_network_options {
     {                                                                                                        \
         "--weights",                                                                                         \
         "FILE",                                                                                              \
-        "weights of the network; a run folder has its own",                                                  \
+        "weights of the network; else those pulled for it. A run folder has its own",                                                  \
         GRAFT_OPTION_TEXT,                                                                                   \
         &(o).weights,                                                                                        \
         0,                                                                                                   \

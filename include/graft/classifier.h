@@ -20,7 +20,8 @@ enum graft_orientation {
 
 struct graft_classifier_options {
     const char *network; /* name of a network, a run folder that graft_fit has written, or an ONNX file */
-    const char *weights; /* file; with a network's name. NULL or "": none, so a run folder */
+    const char *weights; /* file; with a network's name. NULL or "": of a run folder its own, of a
+                            network those that `graft pull` has fetched */
     int64_t batch; /* the most pictures at a time; 0: 16. Fewer where memory asks for it, with a remark */
     /* What comes out: NULL: the logits; "features": what enters the head; else what the layer or the stage of
      * this name gives (graft_model lists them). */

@@ -7,6 +7,8 @@
 #include "base/text.h"
 #include "graft/weights.h"
 #include "infer/inference.h"
+#include "io/pulled.h"
+#include "model/published.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -57,11 +59,18 @@ static enum graft_status find_weights(struct graft_context *context,
         if (strchr(options->network, '/'))
             return graft_fail(context, GRAFT_ERROR_NOT_FOUND, "there is no run folder \"%s\"",
                               options->network);
-        const enum graft_status status = graft_model_find(context, options->network, &info);
-        return status != GRAFT_OK
-                   ? status
-                   : graft_fail(context, GRAFT_ERROR_ARGUMENT,
-                                "%s needs weights: name a file of them with --weights", info->name);
+        enum graft_status status = graft_model_find(context, options->network, &info);
+        if (status == GRAFT_OK)
+            status = graft_pulled_find(context, options->network, path);
+        if (status != GRAFT_OK)
+            return status;
+        if (!path->data)
+            return graft_fail(context, GRAFT_ERROR_ARGUMENT,
+                              "%s needs weights: name a file of them with --weights%s%s", info->name,
+                              graft_published_first(info->name) ? ", or fetch them: graft pull " : "",
+                              graft_published_first(info->name) ? info->name : "");
+        graft_log(context, GRAFT_LOG_REMARK, "weights: %s", path->data);
+        return GRAFT_OK;
     }
     graft_text_append(context, path, given ? "%s" : "%s/model.safetensors",
                       given ? options->weights : options->network);
@@ -111,7 +120,7 @@ static enum graft_status number_classes(struct graft_classifier *classifier)
 
 /* As the card says, or the network; what is asked for otherwise comes last. */
 static enum graft_status choose_preprocess(struct graft_classifier *classifier,
-                                           const struct graft_model_info *info,
+                                           const struct graft_model_info *info, const char *file,
                                            const struct graft_classifier_options *options)
 {
     struct graft_context *const context = classifier->context;
@@ -119,7 +128,7 @@ static enum graft_status choose_preprocess(struct graft_classifier *classifier,
     const bool ignored = p->ignore_orientation;
     enum graft_status status = GRAFT_OK;
     if (!classifier->card.has_preprocess || options->input > 0)
-        status = graft_card_preprocess(context, info, options->input, p);
+        status = graft_card_preprocess(context, info, file, options->input, p);
     if (status != GRAFT_OK)
         return status;
     if (classifier->card.has_preprocess)
@@ -133,7 +142,7 @@ static enum graft_status choose_preprocess(struct graft_classifier *classifier,
 }
 
 static enum graft_status open_model(struct graft_classifier *classifier,
-                                    const struct graft_classifier_options *options,
+                                    const struct graft_classifier_options *options, const char *file,
                                     const struct graft_tensor_set *set)
 {
     struct graft_context *const context = classifier->context;
@@ -141,7 +150,7 @@ static enum graft_status open_model(struct graft_classifier *classifier,
     int64_t classes = card->class_count;
     enum graft_status status = classes == 0 ? count_classes(classifier, set, &classes) : GRAFT_OK;
     if (status == GRAFT_OK)
-        status = choose_preprocess(classifier, graft_network_info(classifier->network), options);
+        status = choose_preprocess(classifier, graft_network_info(classifier->network), file, options);
     if (status != GRAFT_OK)
         return status;
     const struct graft_model_options model = {.batch = options->batch > 0 ? options->batch : 16,
@@ -241,7 +250,7 @@ static enum graft_status open_network(struct graft_classifier *classifier,
     else
         status = graft_network_find(context, network, &classifier->network);
     if (status == GRAFT_OK)
-        status = open_model(classifier, options, set);
+        status = open_model(classifier, options, file, set);
     if (status == GRAFT_OK)
         status = choose_output(classifier, options);
     return status == GRAFT_OK ? load(classifier, file, set) : status;

@@ -3,6 +3,7 @@
 
 #include "base/context.h"
 #include "data/preprocess_json.h"
+#include "model/published.h"
 
 #include <string.h>
 
@@ -134,13 +135,19 @@ enum graft_status graft_card_write(struct graft_context *context, const struct g
 }
 
 enum graft_status graft_card_preprocess(struct graft_context *context, const struct graft_model_info *info,
-                                        int64_t input, struct graft_preprocess *preprocess)
+                                        const char *weights, int64_t input,
+                                        struct graft_preprocess *preprocess)
 {
     const struct graft_model_preprocess *const p = &info->preprocess;
-    const int32_t crop = input > 0 ? (int32_t)input : p->crop;
-    const int32_t short_side = (int32_t)((int64_t)p->resize_short_side * crop / p->crop);
+    const struct graft_published *const published =
+        weights ? graft_published_of_file(info->name, weights) : NULL;
+    const bool own = !published || !published->filter;
+    const int32_t usual = own ? p->crop : published->crop;
+    const int32_t crop = input > 0 ? (int32_t)input : usual;
+    const int32_t short_side =
+        (int32_t)((int64_t)(own ? p->resize_short_side : published->resize_short_side) * crop / usual);
     enum graft_filter filter;
-    const enum graft_status status = graft_filter_find(context, p->filter, &filter);
+    const enum graft_status status = graft_filter_find(context, own ? p->filter : published->filter, &filter);
     if (status != GRAFT_OK)
         return status;
     *preprocess = (struct graft_preprocess){.crop_height = crop,

@@ -34,9 +34,11 @@ GRAFT_MUST_CHECK enum graft_status graft_card_read_classes(struct graft_context 
                                                            const json_t *list, struct graft_card *card);
 void graft_card_close(struct graft_context *context, struct graft_card *card);
 
-/* The preprocessing that a network's description carries, for an input of side `input` (0: its own). */
+/* The preprocessing of weights without a card, for an input of side `input` (0: their own): as published with
+ * them, where `weights` has the name of a published file; else what the network's description carries. */
 GRAFT_MUST_CHECK enum graft_status graft_card_preprocess(struct graft_context *context,
-                                                         const struct graft_model_info *info, int64_t input,
+                                                         const struct graft_model_info *info,
+                                                         const char *weights, int64_t input,
                                                          struct graft_preprocess *preprocess);
 
 #endif

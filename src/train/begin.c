@@ -128,6 +128,8 @@ enum graft_status graft_fit_begin(struct graft_fit_job *job)
         graft_context_limit_memory(context, job->options.memory_limit);
     if (status == GRAFT_OK)
         status = open_data(job);
+    if (status == GRAFT_OK && !job->resumed)
+        status = graft_fit_choose_weights(job);
     if (status == GRAFT_OK && job->options.weights && !job->resumed) {
         status = graft_tensor_set_load(context, job->options.weights, &set);
         if (status == GRAFT_OK)

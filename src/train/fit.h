@@ -198,6 +198,8 @@ GRAFT_MUST_CHECK enum graft_status graft_fit_start_weights(struct graft_fit_job 
                                                            const struct graft_card *of_weights);
 
 /* ---- resolve.c: what is not given, by network, weights and data */
+/* The weights that were pulled, where none are named. */
+GRAFT_MUST_CHECK enum graft_status graft_fit_choose_weights(struct graft_fit_job *job);
 /* Fills job->card but for the classes, from the options and the card of the weights. */
 GRAFT_MUST_CHECK enum graft_status graft_fit_choose_network(struct graft_fit_job *job,
                                                             const struct graft_card *of_weights);

@@ -2,10 +2,35 @@
 /* What is not given of a recipe, by the network, the weights and the data. */
 #include "backend/backend.h"
 #include "base/context.h"
+#include "io/pulled.h"
 #include "train/fit.h"
 
 #include <stdio.h>
 #include <string.h>
+
+/* Where none are named: those that `graft pull` has fetched for the network; "none" is from scratch. */
+enum graft_status graft_fit_choose_weights(struct graft_fit_job *job)
+{
+    struct graft_recipe *const o = &job->options;
+    struct graft_text path = {0};
+    if (o->weights && strcmp(o->weights, "none") == 0) {
+        o->weights = NULL;
+        o->given.weights = false;
+        return GRAFT_OK;
+    }
+    if (o->weights || !o->model)
+        return GRAFT_OK;
+    const enum graft_status status = graft_pulled_find(job->context, o->model, &path);
+    if (status != GRAFT_OK || !path.data)
+        return status;
+    for (int r = 0; r < GRAFT_RECIPE_ROWS; r++)
+        if (graft_recipe_text_of(o, r) == &o->weights)
+            job->texts[r] = path.data;
+    o->weights = path.data;
+    o->given.weights = true;
+    graft_log(job->context, GRAFT_LOG_REMARK, "weights: %s; from scratch with --weights none", path.data);
+    return GRAFT_OK;
+}
 
 /* The network: named by the user, by the weights, or by the kind of the data. */
 enum graft_status graft_fit_choose_network(struct graft_fit_job *job, const struct graft_card *of_weights)
@@ -33,7 +58,7 @@ enum graft_status graft_fit_choose_network(struct graft_fit_job *job, const stru
         return GRAFT_OK;
     }
     const enum graft_status known =
-        graft_card_preprocess(job->context, info, o->input, &job->card.preprocess);
+        graft_card_preprocess(job->context, info, o->weights, o->input, &job->card.preprocess);
     job->card.preprocess.ignore_orientation = false; /* pictures of its own are learnt upright */
     return known;
 }

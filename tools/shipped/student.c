@@ -245,7 +245,7 @@ static enum graft_status write_weights(struct student *student)
     char path[4096];
     enum graft_status status = graft_model_find(job->context, STUDENT, &info);
     if (status == GRAFT_OK)
-        status = graft_card_preprocess(job->context, info, 0, &card.preprocess);
+        status = graft_card_preprocess(job->context, info, NULL, 0, &card.preprocess);
     if (status == GRAFT_OK)
         status = graft_card_set_classes(job->context, &card, graft_dataset_class_names(job->dataset),
                                         graft_dataset_class_count(job->dataset));

@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: MIT */
+#include "io/pulled.h"
+
+#include "base/cache.h"
+#include "base/context.h"
+#include "base/file.h"
+#include "io/json.h"
+#include "model/published.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#define NOTE_LIMIT 65536
+
+bool graft_pulled_path(struct graft_context *context, const char *file, char *path, size_t size)
+{
+    char name[512];
+    const char *const wanted = getenv("GRAFT_PULLED");
+    const int length = snprintf(name, sizeof name, "%s/%s", GRAFT_PULLED_FOLDER, file);
+    return (!wanted || *wanted) && length > 0 && (size_t)length < sizeof name &&
+           graft_cache_path(context, name, path, size);
+}
+
+static bool is_there(const char *path)
+{
+    struct stat facts;
+    return stat(path, &facts) == 0 && S_ISREG(facts.st_mode);
+}
+
+/* The file that the note names; "" where there is no note, or it is damaged: the list of those published
+ * does then. */
+static enum graft_status read_note(struct graft_context *context, const char *network, char *file,
+                                   size_t size)
+{
+    char name[GRAFT_MODEL_NAME_SIZE + 8], path[4096];
+    char *text = NULL;
+    size_t length = 0;
+    file[0] = '\0';
+    (void)snprintf(name, sizeof name, "%s.json", network);
+    if (!graft_pulled_path(context, name, path, sizeof path) || !is_there(path))
+        return GRAFT_OK;
+    struct graft_kept_error before; /* what fails here is not for the user */
+    graft_keep_error(context, &before);
+    enum graft_status status = graft_file_read(context, path, NOTE_LIMIT, &text, &length);
+    json_t *note = NULL;
+    json_error_t error;
+    if (status == GRAFT_OK)
+        status = graft_json_read(context, text, length, 0, path, &note, &error);
+    const char *const named = json_string_value(json_object_get(note, "file"));
+    if (named && !strchr(named, '/') && strlen(named) < size)
+        strcpy(file, named);
+    json_decref(note);
+    graft_release(context, text);
+    if (status == GRAFT_ERROR_MEMORY)
+        return status;
+    graft_restore_error(context, &before);
+    return GRAFT_OK;
+}
+
+enum graft_status graft_pulled_find(struct graft_context *context, const char *network,
+                                    struct graft_text *path)
+{
+    char file[512], at[4096];
+    const enum graft_status status = read_note(context, network, file, sizeof file);
+    if (status != GRAFT_OK)
+        return status;
+    bool found = file[0] && graft_pulled_path(context, file, at, sizeof at) && is_there(at);
+    for (int i = 0; !found && graft_published_at(i); i++) {
+        const struct graft_published *const published = graft_published_at(i);
+        found = strcmp(published->network, network) == 0 &&
+                graft_pulled_path(context, graft_published_file(published), at, sizeof at) && is_there(at);
+    }
+    if (found)
+        graft_text_append(context, path, "%s", at);
+    return path->failed ? GRAFT_ERROR_MEMORY : GRAFT_OK;
+}
