@@ -13,6 +13,7 @@ VERBS = [
     "features",
     "check",
     "models",
+    "pull",
     "summary",
     "devices",
     "bench",
