@@ -485,6 +485,48 @@ static void commas_change_nothing(void **state)
     graft_text_close(place->context, &text);
 }
 
+/* Each allocation fails once: that is told, nothing leaks, and no lock stays behind. */
+static void failing_memory_is_an_error(void **state)
+{
+    const struct place *const place = *state;
+    struct graft_run *run;
+    char path[256];
+    assert_int_equal(claim(place, "r", &run), GRAFT_OK);
+    save(run);
+    assert_int_equal(graft_run_write_evaluation(run, &evaluation, "val"), GRAFT_OK);
+    graft_run_close(&run);
+    in(place, "r", path);
+    for (int what = 0; what < 2; what++) {
+        enum graft_status status = GRAFT_ERROR_MEMORY;
+        long fail_at = 0;
+        for (; status != GRAFT_OK; fail_at++) {
+            struct test_memory memory;
+            struct graft_context *context = NULL;
+            struct graft_run_position at;
+            struct graft_tensor_set *set = NULL;
+            const struct graft_context_options options = test_memory_options(&memory, fail_at);
+            run = NULL;
+            status = graft_context_open(&options, &context);
+            if (status == GRAFT_OK) {
+                status = what == 0 ? graft_run_open(context, path, &run)
+                                   : graft_run_claim_again(context, path, &run);
+                if (status == GRAFT_OK && what == 1) {
+                    status = graft_run_load(run, &at, &set);
+                }
+                graft_tensor_set_close(&set);
+                graft_run_close(&run);
+                graft_context_close(&context);
+            }
+            assert_true(status == GRAFT_OK || status == GRAFT_ERROR_MEMORY);
+            assert_int_equal(atomic_load(&memory.alive), 0);
+            assert_true(fail_at < 10000);
+        }
+        assert_true(fail_at > 8);
+    }
+    assert_int_equal(graft_run_claim_again(place->context, path, &run), GRAFT_OK);
+    graft_run_close(&run);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -498,6 +540,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(what_is_no_run_stays, open_place, close_place),
         cmocka_unit_test_setup_teardown(names_are_numbered, open_place, close_place),
         cmocka_unit_test_setup_teardown(commas_change_nothing, open_place, close_place),
+        cmocka_unit_test_setup_teardown(failing_memory_is_an_error, open_place, close_place),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
