@@ -205,6 +205,9 @@ static bool run_truth(const struct trial *trial)
 
 static bool try_way(const char *const *arguments, const char *network, const char *way)
 {
+    const char *const only = getenv("GRAFT_TEST_WAY"); /* one of them, by hand */
+    if (only && only[0] && strcmp(only, way[0] ? way : "as preferred") != 0)
+        return true;
     struct trial trial = {.device = arguments[0],
                           .truth = arguments[1],
                           .network = network,
