@@ -214,11 +214,11 @@ struct graft_dataset_options {
     const char *column_path;
     const char *column_label;
     const char *column_split;
-    /* Pictures that are known to be damaged (a table names a file that is not there, a member of an archive
-     * cannot be unpacked) stay in the list and fail when they are read; false: an error. */
+    /* A file that a table names and that is not there stays in the list and fails when it is read, as a damaged
+     * picture or member of an archive does; false: it is an error. */
     bool keep_damaged;
-    /* What else is wrong (rows, class folders, classes) is noted as a fault and left out, so that all of it can
-     * be listed; false: an error. */
+    /* What else is wrong (rows, class folders, unknown classes, a cut archive) is noted as a fault and left out,
+     * so that all of it can be listed; false: it is an error. */
     bool list_faults;
 };
 
