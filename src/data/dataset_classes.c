@@ -202,7 +202,6 @@ static void draw_class(struct graft_dataset *dataset, const struct draw *draw, i
     const int64_t count = draw->begin[c + 1] - draw->begin[c];
     int64_t wanted = llround((double)count * share);
     wanted = wanted < 1 ? 1 : wanted;
-    wanted = wanted >= count ? count - 1 : wanted;
     struct graft_random random;
     graft_random_start(&random, seed,
                        graft_hash_text("validation") ^ graft_hash_text(dataset->class_names[c]));
