@@ -179,7 +179,7 @@ def grafts(work, options):
 
 def peers(work, options, python, out):
     if "pytorch" in options.peers:
-        suffix = "-cuda" if options.gpu and not options.rehearse else ""
+        suffix = "" if not options.gpu else "-fed" if options.rehearse else "-cuda"
         for layout in ("nchw", "nhwc"):
             label = f" {layout.upper()}" + (" CUDA" if options.gpu else "")
             yield Peer(work, options, python, f"pytorch-{layout}{suffix}", label, [])

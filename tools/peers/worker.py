@@ -20,7 +20,11 @@ def torch_network(name):
 
 
 def torch_engine(engine, name, mode, batch, side, threads):
-    """The step as a user of PyTorch writes it; engine is pytorch-nchw, pytorch-nhwc, or the same with -cuda."""
+    """The step as a user of PyTorch writes it; engine is pytorch-nchw, pytorch-nhwc, or the same with -cuda.
+
+    With -cuda (or -fed, which rehearses it without a GPU) it is fed as Graft is: bytes from pinned memory, normalized
+    on the device, results back; and Adam is the fused one.
+    """
     torch, network = torch_network(name)
     torch.set_num_threads(threads)
     device = torch.device("cuda" if engine.endswith("-cuda") else "cpu")
@@ -29,22 +33,37 @@ def torch_engine(engine, name, mode, batch, side, threads):
     torch.backends.cudnn.benchmark = True  # it tries its kernels in the first step, which is not counted
     layout = torch.channels_last if "nhwc" in engine else torch.contiguous_format
     network = network.to(device=device, memory_format=layout)
+    on_gpu = device.type == "cuda"
     # As in Graft's own measurement, pictures start in the host's memory and results come back to it.
-    pictures = torch.rand(batch, 3, side, side).contiguous(memory_format=layout)
+    if on_gpu or engine.endswith("-fed"):
+        pictures = torch.randint(0, 256, (batch, side, side, 3), dtype=torch.uint8)
+        pictures = pictures.pin_memory() if on_gpu else pictures
+        mean = torch.tensor([123.675, 116.28, 103.53], device=device).view(1, 3, 1, 1)
+        scale = 1 / torch.tensor([58.395, 57.12, 57.375], device=device).view(1, 3, 1, 1)
+
+        def feed():
+            moved = pictures.to(device, non_blocking=True).permute(0, 3, 1, 2)
+            return ((moved.float() - mean) * scale).contiguous(memory_format=layout)
+    else:
+        pictures = torch.rand(batch, 3, side, side).contiguous(memory_format=layout)
+
+        def feed():
+            return pictures.to(device)
     labels = torch.randint(0, 1000, (batch,))
+    labels = labels.pin_memory() if on_gpu else labels
     if mode == "inference":
         network.eval()
 
         def step():
             with torch.inference_mode():
-                return network(pictures.to(device)).cpu()
+                return network(feed()).cpu()
     else:
         network.train()
-        optimizer = torch.optim.Adam(network.parameters(), lr=1e-6)
+        optimizer = torch.optim.Adam(network.parameters(), lr=1e-6, fused=True if on_gpu else None)
 
         def step():
             optimizer.zero_grad(set_to_none=True)
-            loss = torch.nn.functional.cross_entropy(network(pictures.to(device)), labels.to(device))
+            loss = torch.nn.functional.cross_entropy(network(feed()), labels.to(device, non_blocking=True))
             loss.backward()
             optimizer.step()
             return loss.item()
