@@ -86,8 +86,8 @@ GRAFT_API int graft_run_history(const struct graft_run *run, const struct graft_
  * NaN is never it. −1: none.
  */
 GRAFT_API int graft_run_best(const struct graft_run *run);
-/* What the best weights were worth when they were last evaluated, and on which part ("test", "val" …); NULL if
- * they were not. */
+/* What the best weights were worth when they were last evaluated, and on which part ("test", "val" …); NULL
+ * if they were not. */
 GRAFT_API const struct graft_evaluation *graft_run_evaluation(const struct graft_run *run);
 GRAFT_API const char *graft_run_evaluated(const struct graft_run *run);
 
@@ -96,7 +96,8 @@ GRAFT_API const char *graft_run_evaluated(const struct graft_run *run);
  * run's: GRAFT_ERROR_ARGUMENT. GRAFT_ERROR_MEMORY, GRAFT_ERROR_IO.
  */
 GRAFT_API GRAFT_MUST_CHECK enum graft_status
-graft_run_write_evaluation(struct graft_run *run, const struct graft_evaluation *evaluation, const char *part);
+graft_run_write_evaluation(struct graft_run *run, const struct graft_evaluation *evaluation,
+                           const char *part);
 
 #ifdef __cplusplus
 }

@@ -190,7 +190,12 @@ bool graft_bytes_are_utf8(const char *bytes, size_t length)
 {
     const unsigned char *at = (const unsigned char *)bytes, *const end = at + length;
     while (at < end) {
-        const int more = *at < 0x80 ? 0 : *at < 0xc2 ? -1 : *at < 0xe0 ? 1 : *at < 0xf0 ? 2 : *at < 0xf5 ? 3 : -1;
+        const int more = *at < 0x80   ? 0
+                         : *at < 0xc2 ? -1
+                         : *at < 0xe0 ? 1
+                         : *at < 0xf0 ? 2
+                         : *at < 0xf5 ? 3
+                                      : -1;
         if (more < 0 || end - at <= more)
             return false;
         /* The second byte's range excludes overlong forms, surrogates, and what lies beyond U+10FFFF. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Text helpers: a growing buffer, numbers in every locale, the nearest name for a misspelt one, names fit to be
- * printed. */
+/* Text helpers: a growing buffer, numbers in every locale, the nearest name for a misspelt one, names fit to
+ * be printed. */
 #ifndef GRAFT_SRC_BASE_TEXT_H
 #define GRAFT_SRC_BASE_TEXT_H
 
@@ -24,8 +24,9 @@ void graft_text_append_bytes(struct graft_context *context, struct graft_text *t
 void graft_text_close(struct graft_context *context, struct graft_text *text);
 
 /*
- * As snprintf, vsnprintf and strtod in the C locale: a program that uses the library may have set another, where
- * numbers have a decimal comma. All that is written to be read again goes through these (or graft_text_append).
+ * As snprintf, vsnprintf and strtod in the C locale: a program that uses the library may have set another,
+ * where numbers have a decimal comma. All that is written to be read again goes through these (or
+ * graft_text_append).
  */
 int graft_format(char *text, size_t size, const char *format, ...) GRAFT_PRINTF(3, 4);
 int graft_format_list(char *text, size_t size, const char *format, va_list arguments);

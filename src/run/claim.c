@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A run folder belongs to one writer. A new folder is made by mkdir, which one of two writers can do; the open
- * folder is locked, and the lock goes with the process, however that ends.
+ * A run folder belongs to one writer. A new folder is made by mkdir, which one of two writers can do; the
+ * open folder is locked, and the lock goes with the process, however that ends.
  */
 #include "base/context.h"
 #include "base/file.h"
@@ -264,9 +264,9 @@ enum graft_status graft_run_claim_again(struct graft_context *context, const cha
         status = graft_run_read_recipe(*run);
     }
     if (status == GRAFT_OK && !exists(*run, "state.safetensors")) {
-        status = graft_fail(context, GRAFT_ERROR_NOT_FOUND,
-                            "the run %s has saved nothing to go on from: begin it again as it was begun",
-                            folder);
+        status =
+            graft_fail(context, GRAFT_ERROR_NOT_FOUND,
+                       "the run %s has saved nothing to go on from: begin it again as it was begun", folder);
     }
     if (status == GRAFT_OK) {
         clear_leftovers(*run);

@@ -64,7 +64,8 @@ static enum graft_status take_recipe(struct graft_run *run, char *text, size_t s
     run->class_names = NULL;
     run->classes = 0;
     run->recipe = text;
-    const enum graft_status status = graft_json_read(run->context, text, size, JSON_REJECT_DUPLICATES, path, &config, &error);
+    const enum graft_status status =
+        graft_json_read(run->context, text, size, JSON_REJECT_DUPLICATES, path, &config, &error);
     run->config = config;
     if (status == GRAFT_ERROR_FORMAT) {
         return graft_fail(run->context, status, "%s, line %d: %s", path, error.line, error.text);

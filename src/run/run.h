@@ -22,8 +22,8 @@ int graft_run_history_best(const struct graft_run_history *history);
 /* The numbers of an epoch, by name. */
 struct graft_run_column {
     const char *name;
-    size_t offset;    /* of a double in struct graft_run_epoch */
-    bool share;       /* in [0, 1] */
+    size_t offset; /* of a double in struct graft_run_epoch */
+    bool share;    /* in [0, 1] */
 };
 #define GRAFT_RUN_COLUMNS 6
 extern const struct graft_run_column graft_run_columns[GRAFT_RUN_COLUMNS];
@@ -39,7 +39,7 @@ struct graft_run {
     struct graft_run_history history;
     struct graft_evaluation evaluation; /* classes 0: none */
     char evaluated[16];
-    int lock;  /* the folder, open and locked by its one writer; -1: a reader */
+    int lock;   /* the folder, open and locked by its one writer; -1: a reader */
     bool fresh; /* the run begins with this writer, … */
     bool made;  /* … who made the folder too */
 };
@@ -55,8 +55,8 @@ struct graft_run_wish {
  * writes, or what is left of a run that never saved. GRAFT_ERROR_ARGUMENT: it holds a run, or something that
  * would be overwritten, or another fit writes it; GRAFT_ERROR_IO, GRAFT_ERROR_MEMORY.
  */
-GRAFT_MUST_CHECK enum graft_status
-graft_run_claim(struct graft_context *context, const struct graft_run_wish *wish, struct graft_run **run);
+GRAFT_MUST_CHECK enum graft_status graft_run_claim(struct graft_context *context,
+                                                   const struct graft_run_wish *wish, struct graft_run **run);
 /* Claims the folder of a run that is to go on, with recipe and classes. GRAFT_ERROR_NOT_FOUND: it has saved
  * nothing. */
 GRAFT_MUST_CHECK enum graft_status graft_run_claim_again(struct graft_context *context, const char *folder,

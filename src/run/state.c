@@ -22,11 +22,13 @@ struct field {
     enum { INT, INT64, DOUBLE } type;
 };
 #define FIELD(name, type) {#name, offsetof(struct graft_run_position, name), type}
+/* clang-format off */
 static const struct field fields[] = {
     FIELD(stage, INT),     FIELD(epoch, INT),           FIELD(batch, INT64),   FIELD(number, INT64),
     FIELD(loss_sum, DOUBLE), FIELD(correct, INT64),     FIELD(seen, INT64),    FIELD(seconds, DOUBLE),
     FIELD(train_seconds, DOUBLE), FIELD(trained, INT64), FIELD(total_seconds, DOUBLE),
 };
+/* clang-format on */
 
 static struct graft_json describe_position(const struct graft_run_position *position)
 {

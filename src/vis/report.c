@@ -172,8 +172,9 @@ static void put_classes(const struct report *report)
     if (e->classes > 5) { /* else all are among the first five */
         (void)graft_format(top5, sizeof top5, ", %.2f %% among the first five", 100 * e->top5);
     }
-    (void)graft_format(text, sizeof text, "<h2>Classes</h2>\n<p>%lld pictures: %.2f %% right%s, loss %.4f.</p>\n",
-                   (long long)e->images, 100 * e->top1, top5, e->loss);
+    (void)graft_format(text, sizeof text,
+                       "<h2>Classes</h2>\n<p>%lld pictures: %.2f %% right%s, loss %.4f.</p>\n",
+                       (long long)e->images, 100 * e->top1, top5, e->loss);
     put(report, text);
     put(report,
         "<table><tr><th>class</th><th>pictures</th><th>precision</th><th>recall</th><th>F1</th></tr>\n");

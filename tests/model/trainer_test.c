@@ -351,7 +351,8 @@ static void parts_are_filled_up_with_their_own_rows(void **state)
     session_close(&parts);
 }
 
-/* Rows that fill a batch up are in no statistics: full and partial batches in turn are batches of their size. */
+/* Rows that fill a batch up are in no statistics: full and partial batches in turn are batches of their size.
+ */
 static void statistics_are_of_valid_rows(void **state)
 {
     static const struct {
@@ -396,7 +397,8 @@ static void statistics_are_of_valid_rows(void **state)
     session_close(&exact[3]);
 }
 
-/* By their definition: mean and unbiased variance of what the first convolution makes of three pictures of five. */
+/* By their definition: mean and unbiased variance of what the first convolution makes of three pictures of
+ * five. */
 static void first_statistics_by_definition(void **state)
 {
     struct session session;
@@ -426,10 +428,9 @@ static void first_statistics_by_definition(void **state)
             y[at] = 0;
             for (int k = 0; k < 27; k++) { /* k: kernel row, column, channel */
                 const int r = top + k / 9, c = left + k / 3 % 3;
-                const double x =
-                    r < 0 || c < 0 || r >= SIDE || c >= SIDE
-                        ? 0
-                        : sin((double)((r * SIDE + c) * 3 + k % 3) * (two_parts[row] + 2));
+                const double x = r < 0 || c < 0 || r >= SIDE || c >= SIDE
+                                     ? 0
+                                     : sin((double)((r * SIDE + c) * 3 + k % 3) * (two_parts[row] + 2));
                 y[at] += x * w[o * 27 + k];
             }
             sum += y[at];
@@ -460,14 +461,16 @@ static void a_variance_of_nothing_is_told(void **state)
     assert_int_equal(graft_model_open(*state, "resnet18", &of_model, &session.model), GRAFT_OK);
     assert_int_equal(graft_variables_open(session.device, &session.variables), GRAFT_OK);
     assert_int_equal(graft_model_initialize(session.model, session.variables, 5, 0), GRAFT_OK);
-    assert_int_equal(graft_trainer_open(session.device, session.model, session.variables, &options, &session.trainer),
-                     GRAFT_OK);
+    assert_int_equal(
+        graft_trainer_open(session.device, session.model, session.variables, &options, &session.trainer),
+        GRAFT_OK);
     static float pixels[3 * 32 * 32 * 3];
     for (int i = 0; i < 3 * 32 * 32 * 3; i++) {
         pixels[i] = (float)sin((double)i);
     }
     static const int32_t labels[] = {0, 1, 2};
-    struct graft_step step = {.input = pixels, .labels = labels, .valid = 1, .learning_rate = 1e-3, .number = 1};
+    struct graft_step step = {
+        .input = pixels, .labels = labels, .valid = 1, .learning_rate = 1e-3, .number = 1};
     assert_int_equal(graft_trainer_step(session.trainer, &step), GRAFT_ERROR_SHAPE);
     assert_non_null(strstr(graft_context_error(*state), "a batch of only 1 pictures"));
     assert_non_null(strstr(graft_context_error(*state), "use a larger batch or freeze"));

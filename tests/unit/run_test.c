@@ -155,9 +155,12 @@ static void runs_are_read(void **state)
 static void the_best_epoch_has_one_rule(void **state)
 {
     const struct place *const place = *state;
-    static const double values[][2] = {
-        /* top 1, loss; the better the earlier */
-        {0.75, 3}, {0.5, 1}, {0.5, 2}, {0.8, (double)NAN}, {0.9, (double)INFINITY}};
+    static const double values[][2] = {/* top 1, loss; the better the earlier */
+                                       {0.75, 3},
+                                       {0.5, 1},
+                                       {0.5, 2},
+                                       {0.8, (double)NAN},
+                                       {0.9, (double)INFINITY}};
     enum { KINDS = sizeof values / sizeof values[0], SOUND = 3 };
     for (int number = 0; number < KINDS * KINDS * KINDS * KINDS; number++) {
         struct graft_run_history history = {0};
@@ -178,7 +181,8 @@ static void the_best_epoch_has_one_rule(void **state)
         graft_run_history_close(place->context, &history);
     }
     struct graft_run_history history = {0};
-    struct graft_run_epoch epoch = {.train_loss = (double)NAN, .val_top1 = (double)NAN, .val_loss = (double)NAN};
+    struct graft_run_epoch epoch = {
+        .train_loss = (double)NAN, .val_top1 = (double)NAN, .val_loss = (double)NAN};
     assert_int_equal(graft_run_history_best(&history), -1);
     for (int i = 0; i < 3; i++) { /* without validation */
         assert_int_equal(graft_run_history_add(place->context, &history, &epoch), GRAFT_OK);
@@ -413,11 +417,13 @@ static void names_are_numbered(void **state)
     const struct place *const place = *state;
     static const struct {
         const char *data, *network, *folder;
-    } cases[] = {
-        {"/x/photos", NULL, "runs/photos-1"},     {"photos/", "resnet18", "runs/photos-resnet18-1"},
-        {"photos.tar.gz", NULL, "runs/photos-2"}, {"/x/.hidden", NULL, "runs/data-1"},
-        {"/", NULL, "runs/data-2"},               {"", NULL, "runs/data-3"},
-        {"photos", NULL, "runs/photos-4"}};
+    } cases[] = {{"/x/photos", NULL, "runs/photos-1"},
+                 {"photos/", "resnet18", "runs/photos-resnet18-1"},
+                 {"photos.tar.gz", NULL, "runs/photos-2"},
+                 {"/x/.hidden", NULL, "runs/data-1"},
+                 {"/", NULL, "runs/data-2"},
+                 {"", NULL, "runs/data-3"},
+                 {"photos", NULL, "runs/photos-4"}};
     enum { COUNT = sizeof cases / sizeof cases[0] };
     struct graft_run *runs[COUNT] = {NULL};
     char before[256];
@@ -464,7 +470,8 @@ static void commas_change_nothing(void **state)
         save(run);
         graft_run_close(&run);
     }
-    const enum graft_status read = graft_file_read(place->context, in(place, "r/history.csv", path), 1 << 20, &csv, &size);
+    const enum graft_status read =
+        graft_file_read(place->context, in(place, "r/history.csv", path), 1 << 20, &csv, &size);
     const enum graft_status again = graft_run_claim_again(place->context, in(place, "r", path), &run);
     const enum graft_status loaded = again == GRAFT_OK ? graft_run_load(run, &at, &set) : again;
     graft_run_close(&run);

@@ -141,8 +141,9 @@ static int find_run(struct graft_command *command, struct request *request)
         request->data = fitted;
     }
     return request->own && request->drawn
-               ? graft_command_usage(command, "%s was fitted on %s and knows how it split it: leave "
-                                              "--split-seed and --val-fraction away",
+               ? graft_command_usage(command,
+                                     "%s was fitted on %s and knows how it split it: leave "
+                                     "--split-seed and --val-fraction away",
                                      command->operands[0], request->data)
                : GRAFT_EXIT_GO_ON;
 }
@@ -203,9 +204,8 @@ static int choose_split(struct graft_command *command, const struct request *req
         *split = strcmp(request->split, split_name(s)) == 0 ? s : *split;
     }
     const int64_t count = count_pictures(dataset, *split);
-    const int64_t trained = *split == ALL || *split == GRAFT_SPLIT_TRAIN
-                                ? graft_dataset_count(dataset, GRAFT_SPLIT_TRAIN)
-                                : 0;
+    const int64_t trained =
+        *split == ALL || *split == GRAFT_SPLIT_TRAIN ? graft_dataset_count(dataset, GRAFT_SPLIT_TRAIN) : 0;
     if (count == 0) {
         return graft_command_error(command, "%s has no %s pictures", request->data, split_name(*split));
     }
@@ -317,13 +317,15 @@ const struct graft_verb graft_verb_evaluate = {
     .operands = "RUN-or-MODEL-or-FILE [DATA]",
     .purpose = "measures loss, top 1, top 5, figures of each class and the confusion matrix",
     .examples =
-        "  graft evaluate runs/flowers-1                      on the test or validation pictures of its own data\n"
+        "  graft evaluate runs/flowers-1                      on the test or validation pictures of its own "
+        "data\n"
         "  graft evaluate runs/flowers-1 --split all          on all of them, those it has learnt from too\n"
         "  graft evaluate runs/flowers-1 other-flowers        on all of a folder with a folder per class\n"
         "  graft evaluate squeezenet1_0 --weights squeezenet1_0.safetensors --names classes.txt photos\n"
         "                                                     published weights\n",
-    .notes = "  A run knows the data that it was fitted on and how it was split; what its test or validation\n"
-             "  pictures say is kept in the run folder, in evaluation.json.\n",
+    .notes =
+        "  A run knows the data that it was fitted on and how it was split; what its test or validation\n"
+        "  pictures say is kept in the run folder, in evaluation.json.\n",
     .least = 1,
     .most = 2,
     .cancels = true,
