@@ -68,6 +68,7 @@ static const struct {
     {"bus/x/0.jpg car/y/0.jpg train/z/0.jpg train/w/0.jpg", "train/bus=1 train/car=1 train/train=2"},
     {"bus/0.jpg car/0.jpg train/0.jpg test/0.jpg", "train/bus=1 train/car=1 train/test=1 train/train=1"},
     {"val/0.jpg bus/0.jpg", "train/bus=1 train/val=1"},
+    {"tr/x/0.jpg te/x/0.jpg te/y/0.jpg", "train/te=2 train/tr=1"}, /* beginnings of the words */
     /* … and the part, with loose pictures or texts beside it */
     {"train/a/0.jpg train/b/0.jpg samples/0.jpg samples/1.jpg", "train/a=1 train/b=1"},
     {"train/cat.0.jpg train/dog.0.jpg test1/1.jpg test1/2.jpg", "train/cat=1 train/dog=1"},
