@@ -72,7 +72,7 @@ static int take_answer(struct transfer *t)
     }
     t->first = t->part->bytes;
     t->began = graft_seconds();
-    t->total = announced >= 0 ? t->first + announced : t->range_total;
+    t->total = announced >= 0 && announced <= INT64_MAX - t->first ? t->first + announced : t->range_total;
     return t->total > t->first ? graft_part_room(t->part, t->total - t->first) : GRAFT_EXIT_GO_ON;
 }
 
@@ -251,8 +251,7 @@ static int ask(struct transfer *t, bool *again)
     if (holds) {
         return t->taken ? GRAFT_EXIT_GO_ON : take_answer(t);
     }
-    if (t->answer == 416 &&
-        t->part->bytes > 0) { /* there is no such part: what is there is not of this file */
+    if (t->answer == 416 && t->part->bytes > 0) { /* there is no such part: ours is of another file */
         *again = true;
         return graft_part_restart(t->part);
     }

@@ -2,16 +2,21 @@
 """graft pull: a server on this machine that behaves, and one that misbehaves in each way that there is."""
 
 import array
+import fcntl
 import hashlib
 import http.server
 import json
 import os
+import pty
 import random
 import re
 import resource
+import select
 import signal
+import struct
 import subprocess
 import sys
+import termios
 import threading
 import time
 import unittest
@@ -45,6 +50,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     def do_GET(self):
         server = self.server
+        if self.path.startswith("http://"):  # as a proxy is asked
+            server.asked.append((self.path, "proxy"))
+            self.path = "/good/own.pth"
         mode, name = self.path.lstrip("/").split("/", 1) if "/" in self.path[1:] else ("good", self.path[1:])
         body = server.files.get(name.split("?")[0], LONG)
         server.asked.append((self.path, self.headers.get("Range")))
@@ -75,6 +83,13 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.server.released.wait(60)
         elif mode == "silent":
             self.server.released.wait(60)
+        elif mode == "slow":
+            self.answer(200, announced=len(body))
+            for first in range(0, len(body), 250000):
+                self.wfile.write(body[first : first + 250000])
+                time.sleep(0.1)
+        elif mode == "endless":
+            self.answer(206 if first else 200, rest, announced=(1 << 63) - 1, **content)
         elif mode == "part":
             self.answer(206, body, Content_Range="bytes 0-%d/%d" % (len(body) - 1, len(body)))
         elif mode == "huge":
@@ -194,6 +209,7 @@ class Pull(Served):
         self.refuse(["ended"], "short")
         self.assertEqual(json.loads(self.pull("whole", "--json"))["resumed_bytes"], 0)
         self.assert_whole()
+        self.assertEqual(len(self.server.asked), 2)
 
     def begin(self, data):
         os.makedirs(self.path("cache", "weights"), exist_ok=True)
@@ -264,6 +280,11 @@ class Pull(Served):
     def test_full_disk(self):
         self.refuse(["the disk is full", "1048576.0 TiB are to come"], "huge")
         self.assert_nothing()
+        self.refuse(["the disk is full"], "endless")
+        self.begin(LONG[:1000])
+        self.refuse(["the server ended"], "endless")
+        self.assert_nothing(part=len(LONG))
+        os.remove(self.weights("own.pth.part"))
 
         def limit():
             resource.setrlimit(resource.RLIMIT_FSIZE, (1000000, 1000000))
@@ -296,6 +317,35 @@ class Pull(Served):
         self.assertIn("interrupted", process.communicate(timeout=60)[1])
         self.assertEqual(process.returncode, 130)
         self.pull("good")
+        self.assert_whole()
+
+    def test_proxy_of_curl(self):
+        proxy = {"no_proxy": "", "http_proxy": self.base}
+        self.good(
+            *("pull", "resnet18", "--url", "http://weights.invalid/own.pth", "--sha256", DIGEST), environment=proxy
+        )
+        self.assert_whole()
+        self.assertEqual(self.server.asked[0], ("http://weights.invalid/own.pth", "proxy"))
+
+    def test_progress(self):
+        """On a terminal: how much, how fast, how long."""
+        master, slave = pty.openpty()
+        fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 120, 0, 0))
+        process = subprocess.Popen(
+            [GRAFT, "pull", "resnet18", "--url", self.base + "/slow/own.pth", "--sha256", DIGEST],
+            env=dict(os.environ, TERM="xterm", **self.environment),
+            stdout=subprocess.DEVNULL,
+            stderr=slave,
+        )
+        text = b""
+        while process.poll() is None:
+            if select.select([master], [], [], 0.05)[0]:
+                text += os.read(master, 65536)
+        os.close(slave)
+        os.close(master)
+        self.assertEqual(process.returncode, 0, text)
+        lines = re.findall(r"own.pth: [\d.]+ [KM]iB of 2.9 MiB, [\d.]+ [KM]iB/s, \d+ s left", text.decode())
+        self.assertGreaterEqual(len(lines), 3, text)
         self.assert_whole()
 
     def test_published_file_from_a_mirror(self):
