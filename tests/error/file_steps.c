@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* Weights, pictures, data sets, plots: what is read from files and written to them. */
+#include "io/pulled.h"
 #include "world.h"
 
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define OLD "this was here before"
@@ -94,6 +97,35 @@ enum graft_status step_load_set(struct world *world)
         world_hash(world, graft_tensor_set_text(world->other, "key"), 7);
         graft_tensor_set_close(&world->other);
     }
+    return status;
+}
+
+/* Weights that were pulled, found by the note beside them. */
+enum graft_status step_pulled(struct world *world)
+{
+    struct graft_text path = {0};
+    fault_pause(true);
+    (void)setenv("GRAFT_PULLED", "yes", 1);
+    (void)mkdir(world_path(world, "cache"), 0777);
+    (void)mkdir(world_path(world, "cache/weights"), 0777);
+    fault_pause(false);
+    put_old(world_path(world, "cache/weights/own.pth"));
+    fault_pause(true);
+    FILE *const note = fopen(world_path(world, "cache/weights/tiny_convnet.json"), "wb");
+    if (note != NULL) {
+        (void)fputs("{\"file\": \"own.pth\"}", note);
+        (void)fclose(note);
+    }
+    fault_pause(false);
+    const enum graft_status status = graft_pulled_find(world->context, "tiny_convnet", &path);
+    fault_pause(true);
+    (void)setenv("GRAFT_PULLED", "", 1);
+    fault_pause(false);
+    if (status == GRAFT_OK && (path.data == NULL || !graft_text_ends(path.data, "/weights/own.pth"))) {
+        printf("       what was pulled is not found\n");
+        world->broken = true;
+    }
+    graft_text_close(world->context, &path);
     return status;
 }
 

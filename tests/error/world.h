@@ -81,6 +81,7 @@ enum graft_status step_train_not_finite(struct world *world);
 enum graft_status step_fill_set(struct world *world);
 enum graft_status step_save_set(struct world *world);
 enum graft_status step_load_set(struct world *world);
+enum graft_status step_pulled(struct world *world);
 enum graft_status step_load_weights(struct world *world);
 enum graft_status step_npy(struct world *world);
 enum graft_status step_pictures(struct world *world);
