@@ -23,6 +23,7 @@ static struct {
     int failing;         /* so many launches fail */
     cl_event *events;    /* not NULL: those of launches are kept there */
     int n_events;
+    long single; /* launches of Xgemm with one work-group, which is a whole tile */
 } calls;
 
 static void *real(const char *name)
@@ -56,6 +57,7 @@ cl_int clEnqueueNDRangeKernel(cl_command_queue queue, cl_kernel kernel, cl_uint 
     char name[256] = "";
     calls.launches++;
     clGetKernelInfo(kernel, CL_KERNEL_FUNCTION_NAME, sizeof name, name, NULL);
+    calls.single += strcmp(name, "Xgemm") == 0 && global[0] == local[0] && global[1] == local[1];
     if (calls.failing > 0) {
         calls.failing--;
         return CL_OUT_OF_RESOURCES;
@@ -308,6 +310,15 @@ static void check_product(struct fixture *f, struct graft_device *device, const 
         assert_true(round == 0 || calls.parts == parts);
         expect_product(z, &at, wanted);
     }
+    /* Square factors that change their places, as chunks of a batch do. */
+    if (z->m == z->k && z->k == z->n && z->batches == 1) {
+        const struct graft_tensor moved[GRAFT_MAX_INPUTS] = {in[1], in[0]};
+        struct layout other = at;
+        other.a = at.b;
+        other.b = at.a;
+        need(f, backend->kernel_run(device, kernel, moved, out, workspace));
+        expect_product(z, &other, wanted);
+    }
     workspace.offset = 0;
     need(f, backend->buffer_read(device, data, workspace, bytes));
     for (size_t i = 0; i < at.workspace; i++) {
@@ -384,6 +395,9 @@ static void operands_beyond_the_indices(void **state)
         check_product(f, f->device, graft_clblast_sets[s].name, &z, 70001);
         assert_int_equal(calls.parts, indirect + 3);
     }
+    /* 21 x 21 + 7 floats apart: as far from a multiple of 128 bytes */
+    check_product(f, f->device, "clblast_direct", &(struct sizes){.batches = 1, .m = 21, .n = 21, .k = 21},
+                  70001);
     traits->library_reach = 5000;
     assert_int_equal(find_variant(f->device, &call, "clblast", &variant, &info), GRAFT_ERROR_UNSUPPORTED);
     assert_non_null(strstr(graft_context_error(f->context), "too large for its indices"));
@@ -449,8 +463,11 @@ static void kernels_that_fail_are_not_used(void **state)
     int variant = 0;
     calls.failing = 1;
     need(f, find_variant(f->device, &call, "clblast_direct", &variant, &info));
+    need(f, find_variant(f->device, &call, "clblast_128", &variant, &info));
+    assert_int_equal(calls.single, 2 * 4); /* of clblast, too: whole tiles in each orientation */
     calls.failing = 2;
-    assert_int_equal(find_variant(f->device, &call, "clblast", &variant, &info), GRAFT_ERROR_UNSUPPORTED);
+    assert_int_equal(find_variant(f->device, &call, "clblast_plain", &variant, &info),
+                     GRAFT_ERROR_UNSUPPORTED);
     assert_non_null(strstr(graft_context_error(f->context), "CL_OUT_OF_RESOURCES"));
 }
 
