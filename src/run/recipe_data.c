@@ -45,7 +45,8 @@ const char *graft_run_fingerprint(const struct graft_dataset *dataset, enum graf
     return text;
 }
 
-enum graft_status graft_run_check_data(const struct graft_run *run, const struct graft_dataset *dataset)
+enum graft_status graft_run_check_data(const struct graft_run *run, const struct graft_dataset *dataset,
+                                       bool files)
 {
     const json_t *const images = json_object_get(run->config, "images");
     const json_t *const prints = json_object_get(run->config, "fingerprints");
@@ -63,7 +64,7 @@ enum graft_status graft_run_check_data(const struct graft_run *run, const struct
                 "%s has changed since %s was begun with it: %lld %s pictures were there, %lld are "
                 "now; put back what was there, or begin another run",
                 graft_run_text(run, "data"), run->folder, (long long)before, name, (long long)now);
-        if (!was || strcmp(was, graft_run_fingerprint(dataset, split, text)) != 0)
+        if (files && (!was || strcmp(was, graft_run_fingerprint(dataset, split, text)) != 0))
             return graft_fail(run->context, GRAFT_ERROR_ARGUMENT,
                               "%s has changed since %s was begun with it: other %s pictures (names, sizes or "
                               "classes); put back what was there, or begin another run",
@@ -83,7 +84,7 @@ enum graft_status graft_run_open_data(const struct graft_run *run, struct graft_
     if (status == GRAFT_OK)
         status = graft_recipe_open_data(run->context, &recipe, NULL, run->class_names, run->classes, dataset);
     if (status == GRAFT_OK)
-        status = graft_run_check_data(run, *dataset);
+        status = graft_run_check_data(run, *dataset, false);
     if (status != GRAFT_OK)
         graft_dataset_close(dataset);
     graft_text_close(run->context, &path);

@@ -113,7 +113,7 @@ static enum graft_status open_data(struct graft_fit_job *job)
         return resumed
                    ? graft_fail_prefix(job->context, status, "%s was begun with other data", job->run->folder)
                    : status;
-    return resumed ? graft_run_check_data(job->run, job->dataset)
+    return resumed ? graft_run_check_data(job->run, job->dataset, true)
                    : graft_card_set_classes(job->context, &job->card, graft_dataset_class_names(job->dataset),
                                             graft_dataset_class_count(job->dataset));
 }

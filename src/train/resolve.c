@@ -134,7 +134,11 @@ enum graft_status graft_fit_resolve(struct graft_fit_job *job)
     const bool scratch = !o->weights;
     const int64_t pictures = graft_dataset_count(job->dataset, GRAFT_SPLIT_TRAIN);
     if (pictures == 0)
-        return graft_fail(job->context, GRAFT_ERROR_ARGUMENT, "%s has no training pictures", o->data);
+        return graft_fail(job->context, GRAFT_ERROR_ARGUMENT,
+                          "%s has no pictures to train with: a part \"train\" with a folder for each class "
+                          "is expected, or such "
+                          "folders without any part",
+                          o->data);
     enum graft_status status = graft_recipe_find_stages(job->context, job->whole, o);
     if (status == GRAFT_OK)
         status = resolve_optimizer(job);
