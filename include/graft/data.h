@@ -282,7 +282,8 @@ GRAFT_API GRAFT_MUST_CHECK enum graft_status graft_dataset_open_files(struct gra
 GRAFT_API void graft_dataset_close(struct graft_dataset **dataset);
 
 /* A number for what a part is made of: names (relative to the data set), sizes in bytes, classes. Another one
- * means that something was added, removed, renamed or changed in size; contents are not read. */
+ * means that something was added, removed, renamed or changed in size; contents are not read. 0: the system refuses to
+ * tell a size. */
 GRAFT_API uint64_t graft_dataset_fingerprint(const struct graft_dataset *dataset, enum graft_split split);
 
 GRAFT_API enum graft_dataset_kind graft_dataset_kind(const struct graft_dataset *dataset);

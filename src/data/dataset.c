@@ -19,8 +19,8 @@ static bool find_companion(const char *path, char *companion)
     if (!word || stat(path, &facts) != 0 || !S_ISREG(facts.st_mode)) {
         return false;
     }
-    const int length = snprintf(companion, GRAFT_PATH_LIMIT, "%.*sval%s", (int)(word - path), path,
-                                word + strlen("train"));
+    const int length =
+        snprintf(companion, GRAFT_PATH_LIMIT, "%.*sval%s", (int)(word - path), path, word + strlen("train"));
     return length < GRAFT_PATH_LIMIT && stat(companion, &facts) == 0 && S_ISREG(facts.st_mode);
 }
 
@@ -257,10 +257,12 @@ uint64_t graft_dataset_fingerprint(const struct graft_dataset *dataset, enum gra
         const struct graft_entry *const entry = graft_dataset_entry(dataset, split, i);
         const struct graft_source *const source = &dataset->sources[entry->source];
         const uint64_t size = source->kind->size ? source->kind->size(source, entry) : entry->size;
+        if (size == GRAFT_SIZE_UNKNOWN) {
+            return 0;
+        }
         hash = mix(hash, entry->path ? graft_hash_text(entry->path) : (uint64_t)entry->number);
         hash = mix(hash, size);
-        hash = mix(hash, entry->label < 0 ? UINT64_MAX
-                                          : graft_hash_text(dataset->class_names[entry->label]));
+        hash = mix(hash, entry->label < 0 ? UINT64_MAX : graft_hash_text(dataset->class_names[entry->label]));
     }
     return hash;
 }

@@ -68,7 +68,8 @@ struct graft_entry {
     const uint8_t *data;    /* in memory: an encoded picture, or pixels (IDX); NULL: not there yet */
     uint64_t size;
     const char *fault; /* why it cannot be read, known when it was listed; NULL: nothing is */
-    int64_t number;    /* line of a table, number in an IDX file or of a program's picture, order in an archive */
+    int64_t
+        number; /* line of a table, number in an IDX file or of a program's picture, order in an archive */
     int32_t label;
     uint8_t source;
     uint8_t split;
@@ -112,11 +113,12 @@ struct graft_dataset {
 
 /* Copies `length` bytes and a zero; NULL: no memory. */
 char *graft_names_add(struct graft_dataset *dataset, const char *text, size_t length);
-/* The same in UTF-8: converted from CP437 or Latin-1, with a remark, where it is one of them; else as it is. */
+/* The same in UTF-8: converted from CP437 or Latin-1, with a remark, where it is one of them; else as it is.
+ */
 const char *graft_names_add_utf8(struct graft_dataset *dataset, const char *text, size_t length);
 /* Something is wrong: an error, unless faults are to be listed; then GRAFT_OK, and it goes on without it. */
-enum graft_status graft_fault_note(struct graft_dataset *dataset, enum graft_status status, const char *format,
-                                   ...) GRAFT_PRINTF(3, 4);
+enum graft_status graft_fault_note(struct graft_dataset *dataset, enum graft_status status,
+                                   const char *format, ...) GRAFT_PRINTF(3, 4);
 /* A zeroed entry at the end of the list; NULL: no memory. */
 struct graft_entry *graft_entry_add(struct graft_dataset *dataset);
 /* A new source; NULL with the error recorded: too many or no memory. */
@@ -132,7 +134,8 @@ bool graft_skip(struct graft_dataset *dataset, const char *path);
 void graft_entries_sort(struct graft_dataset *dataset);
 /* Drops the entries without a class name. */
 void graft_entries_compact(struct graft_dataset *dataset);
-/* True for "x/.hidden", "__MACOSX/…", "Thumbs.db", "@eaDir": what systems leave behind, and nobody put there. */
+/* True for "x/.hidden", "__MACOSX/…", "Thumbs.db", "@eaDir": what systems leave behind, and nobody put there.
+ */
 bool graft_path_is_clutter(const char *path);
 /* True if the name ends as those of pictures do, readable or not. */
 bool graft_path_is_picture(const char *path);
@@ -140,8 +143,8 @@ bool graft_path_is_picture(const char *path);
 bool graft_path_is_archive(const char *path);
 /* GRAFT_NO_SPLIT if the `length` characters are no name of a split ("train", "Test", "validation_set"). */
 uint8_t graft_split_find(const char *name, size_t length);
-/* The split that a word of the name tells ("seg_train", "train_images", "val2017"); leaves the rest of the name
- * in *name and *length. */
+/* The split that a word of the name tells ("seg_train", "train_images", "val2017"); leaves the rest of the
+ * name in *name and *length. */
 uint8_t graft_split_in_name(const char **name, size_t *length);
 /* Full path or archive and member, for people. */
 void graft_entry_name(const struct graft_dataset *dataset, const struct graft_entry *entry, char *text,
@@ -166,6 +169,8 @@ void graft_file_entry_name(const struct graft_source *source, const struct graft
 enum graft_status graft_file_fetch(const struct graft_source *source, const struct graft_entry *entry,
                                    struct graft_scratch *scratch, struct graft_sample *sample,
                                    struct graft_fault *fault);
+#define GRAFT_SIZE_UNKNOWN UINT64_MAX /* the system refuses to tell it; of a file that is not there it is 0  \
+                                       */
 uint64_t graft_file_size(const struct graft_source *source, const struct graft_entry *entry);
 
 /* ---- dataset_layout.c: split and class name from the path ---- */
@@ -179,8 +184,8 @@ enum graft_status graft_classes(struct graft_dataset *dataset);
 
 /* ---- doubles.c ---- */
 
-/* next[i]: another training entry with the bytes of entry i, round in a ring; i itself if it is alone. *doubles:
- * how many there are beyond the first of each. */
+/* next[i]: another training entry with the bytes of entry i, round in a ring; i itself if it is alone.
+ * *doubles: how many there are beyond the first of each. */
 enum graft_status graft_doubles_find(struct graft_dataset *dataset, int64_t *next, int64_t *doubles);
 
 /* ---- For the loader ---- */

@@ -45,8 +45,8 @@ enum graft_status graft_source_list(struct graft_dataset *dataset, const char *p
     if (stat(path, &facts) != 0) {
         const bool absent = errno == ENOENT || errno == ENOTDIR;
         return graft_fail(dataset->context, absent ? GRAFT_ERROR_NOT_FOUND : GRAFT_ERROR_IO,
-                          "%s cannot be opened: %s; give a folder, a tar or zip, or a table of pictures", path,
-                          strerror(errno));
+                          "%s cannot be opened: %s; give a folder, a tar or zip, or a table of pictures",
+                          path, strerror(errno));
     }
     for (size_t i = 0; i < KINDS; i++) {
         const struct graft_source_kind *const source = graft_source_kinds[i];
@@ -91,5 +91,8 @@ uint64_t graft_file_size(const struct graft_source *source, const struct graft_e
     char path[GRAFT_PATH_LIMIT];
     struct stat facts;
     graft_file_entry_name(source, entry, path, sizeof path);
-    return stat(path, &facts) == 0 && facts.st_size > 0 ? (uint64_t)facts.st_size : 0;
+    if (stat(path, &facts) != 0) {
+        return errno == ENOENT || errno == ENOTDIR ? 0 : GRAFT_SIZE_UNKNOWN;
+    }
+    return facts.st_size > 0 ? (uint64_t)facts.st_size : 0;
 }

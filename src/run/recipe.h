@@ -54,8 +54,10 @@ GRAFT_MUST_CHECK enum graft_status graft_recipe_open_data(struct graft_context *
                                                           const char *const *class_names, int32_t class_count,
                                                           struct graft_dataset **dataset);
 
-/* Of names, sizes and classes of a part of the data, in hexadecimal digits. */
-const char *graft_run_fingerprint(const struct graft_dataset *dataset, enum graft_split split, char text[20]);
+/* Of names, sizes and classes of a part of the data, in hexadecimal digits. GRAFT_ERROR_IO. */
+GRAFT_MUST_CHECK enum graft_status graft_run_fingerprint(struct graft_context *context,
+                                                         const struct graft_dataset *dataset,
+                                                         enum graft_split split, char text[20]);
 /* Whether the data are what the run was begun with: as many pictures in each part, so that the parts are the
  * same, and with `files` the same names, sizes and classes. GRAFT_ERROR_ARGUMENT says what has changed. */
 GRAFT_MUST_CHECK enum graft_status graft_run_check_data(const struct graft_run *run,

@@ -39,10 +39,17 @@ enum graft_status graft_recipe_open_data(struct graft_context *context, struct g
     return GRAFT_OK;
 }
 
-const char *graft_run_fingerprint(const struct graft_dataset *dataset, enum graft_split split, char text[20])
+enum graft_status graft_run_fingerprint(struct graft_context *context, const struct graft_dataset *dataset,
+                                        enum graft_split split, char text[20])
 {
-    (void)snprintf(text, 20, "%016llx", (unsigned long long)graft_dataset_fingerprint(dataset, split));
-    return text;
+    const uint64_t number = graft_dataset_fingerprint(dataset, split);
+    (void)snprintf(text, 20, "%016llx", (unsigned long long)number);
+    return number != 0
+               ? GRAFT_OK
+               : graft_fail(context, GRAFT_ERROR_IO,
+                            "the system refuses to tell the size of a %s picture: look at the permissions "
+                            "of its folders",
+                            graft_split_name(split));
 }
 
 enum graft_status graft_run_check_data(const struct graft_run *run, const struct graft_dataset *dataset,
@@ -64,7 +71,11 @@ enum graft_status graft_run_check_data(const struct graft_run *run, const struct
                 "%s has changed since %s was begun with it: %lld %s pictures were there, %lld are "
                 "now; put back what was there, or begin another run",
                 graft_run_text(run, "data"), run->folder, (long long)before, name, (long long)now);
-        if (files && (!was || strcmp(was, graft_run_fingerprint(dataset, split, text)) != 0))
+        const enum graft_status status =
+            files ? graft_run_fingerprint(run->context, dataset, split, text) : GRAFT_OK;
+        if (status != GRAFT_OK)
+            return status;
+        if (files && (!was || strcmp(was, text) != 0))
             return graft_fail(run->context, GRAFT_ERROR_ARGUMENT,
                               "%s has changed since %s was begun with it: other %s pictures (names, sizes or "
                               "classes); put back what was there, or begin another run",

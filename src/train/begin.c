@@ -106,13 +106,18 @@ static enum graft_status open_data(struct graft_fit_job *job)
 {
     const struct graft_fit_options *const call = &job->call;
     const bool resumed = job->resumed;
-    const enum graft_status status = graft_recipe_open_data(
+    enum graft_status status = graft_recipe_open_data(
         job->context, &job->options, call->source, resumed ? job->card.class_names : call->class_names,
         resumed ? job->card.class_count : call->class_count, &job->dataset);
     if (status != GRAFT_OK)
         return resumed
                    ? graft_fail_prefix(job->context, status, "%s was begun with other data", job->run->folder)
                    : status;
+    for (int split = 0; split < GRAFT_SPLIT_COUNT && status == GRAFT_OK; split++)
+        status = graft_run_fingerprint(job->context, job->dataset, (enum graft_split)split,
+                                       job->fingerprints[split]);
+    if (status != GRAFT_OK)
+        return status;
     return resumed ? graft_run_check_data(job->run, job->dataset, true)
                    : graft_card_set_classes(job->context, &job->card, graft_dataset_class_names(job->dataset),
                                             graft_dataset_class_count(job->dataset));

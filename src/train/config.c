@@ -20,11 +20,10 @@ enum graft_status graft_fit_config_write(struct graft_fit_job *job)
     graft_json_nest(&config, "classes", &classes);
     graft_json_nest(&config, "preprocess", &preprocess);
     for (int split = 0; split < GRAFT_SPLIT_COUNT; split++) {
-        char text[20];
         const int64_t count = graft_dataset_count(job->dataset, (enum graft_split)split);
         graft_json_set(&images, graft_split_name((enum graft_split)split), json_integer((json_int_t)count));
         graft_json_set(&prints, graft_split_name((enum graft_split)split),
-                       json_string(graft_run_fingerprint(job->dataset, (enum graft_split)split, text)));
+                       json_string(job->fingerprints[split]));
     }
     graft_json_nest(&config, "images", &images);
     graft_json_nest(&config, "fingerprints", &prints);

@@ -56,6 +56,7 @@ struct graft_fit_job {
     bool resumed;
     float *class_weights; /* [classes]; NULL: none */
     struct graft_dataset *dataset;
+    char fingerprints[GRAFT_SPLIT_COUNT][20]; /* of the data as the run found them */
     struct graft_card card;
     struct graft_model *whole; /* inference, one picture: names, saving */
     struct graft_variables *variables;
@@ -63,7 +64,7 @@ struct graft_fit_job {
     struct graft_tensor_set *best; /* weights of the best epoch */
     struct graft_run *run;         /* its folder; NULL: not yet claimed */
     struct graft_run_position position;
-    int64_t steps; /* of this process */
+    int64_t steps;                   /* of this process */
     double begin;                    /* clock at the start of this process's part */
     double last_saved, save_seconds; /* clock; what it took, 0: not yet saved */
     bool best_unsaved;
