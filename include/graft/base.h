@@ -87,6 +87,11 @@ GRAFT_API void graft_context_close(struct graft_context **context);
  * failure. (A session keeps its own.) */
 GRAFT_API const char *graft_context_error(const struct graft_context *context);
 
+/* For functions of a program that the library calls: records why one fails, so that graft_context_error tells
+ * it. Returns `status`. */
+GRAFT_API enum graft_status graft_context_fail(struct graft_context *context, enum graft_status status,
+                                               const char *text);
+
 /* Asks all running work (fit, sessions, evaluate, loaders) to end at the next step, until it is taken back.
  * Safe to call in a signal handler. */
 GRAFT_API void graft_context_cancel(struct graft_context *context);

@@ -65,6 +65,11 @@ enum graft_status graft_fail(struct graft_context *context, enum graft_status st
     return status;
 }
 
+enum graft_status graft_context_fail(struct graft_context *context, enum graft_status status, const char *text)
+{
+    return graft_fail(context, status, "%s", text);
+}
+
 enum graft_status graft_fail_prefix(struct graft_context *context, enum graft_status status,
                                     const char *format, ...)
 {

@@ -13,6 +13,9 @@ struct graft_fault {
     char text[1200]; /* with GRAFT_OK: a remark, or empty */
 };
 
+/* The way out, where one damaged picture ends all of it. */
+#define GRAFT_DAMAGED_ADVICE "; --skip-damaged leaves such pictures out, graft check lists them"
+
 /* Records "NAME: text" and returns `status`. `name` may be NULL; a very long one loses its beginning. */
 enum graft_status graft_fault_set(struct graft_fault *fault, enum graft_status status, const char *name,
                                   const char *format, ...) GRAFT_PRINTF(4, 5);

@@ -292,8 +292,9 @@ static enum graft_status judge(struct graft_loader *loader, const struct row *ro
     if (gone || (loader->options.skip_damaged && row->status != GRAFT_ERROR_MEMORY)) {
         return note_damage(loader, row);
     }
-    return graft_fail(loader->context, row->status, "%s",
-                      row->message ? row->message : "no memory for a picture");
+    return graft_fail(loader->context, row->status, "%s%s",
+                      row->message ? row->message : "no memory for a picture",
+                      row->status == GRAFT_ERROR_MEMORY ? "" : GRAFT_DAMAGED_ADVICE);
 }
 
 /* Waits for the rows of a slot. */

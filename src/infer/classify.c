@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/context.h"
 #include "data/dataset.h"
+#include "data/fault.h"
 #include "graft/weights.h"
 #include "infer/runner.h"
 
@@ -220,9 +221,8 @@ static void show_progress(const struct measure *measure)
 static enum graft_status add_picture(void *user, const struct graft_classified *classified)
 {
     struct measure *const measure = user;
-    const bool broken = classified->status == GRAFT_ERROR_NUMERIC; /* no fault of the picture */
-    if (classified->status != GRAFT_OK && (broken || !measure->skip_damaged))
-        return graft_fail(measure->context, classified->status, "%s", classified->note);
+    if (classified->status != GRAFT_OK && !measure->skip_damaged)
+        return graft_fail(measure->context, classified->status, "%s" GRAFT_DAMAGED_ADVICE, classified->note);
     if (classified->note)
         graft_log(measure->context, GRAFT_LOG_WARNING, "%s: %s",
                   classified->status == GRAFT_OK ? "suspect" : "left out", classified->note);

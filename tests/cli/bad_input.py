@@ -57,7 +57,7 @@ class Pictures(Case):
         bad = "d/train/red/01.png"
         for data in (b"no picture", read(self.path(bad))[:1000]):
             write(self.path(bad), data)
-            self.bad(1, [bad], "fit", "d", *FIT, "--out", "r1")
+            self.bad(1, [bad, "--skip-damaged", "graft check"], "fit", "d", *FIT, "--out", "r1")
             self.assertFalse(os.path.exists(self.path("r1")), "the same command can be given again")
             os.makedirs(self.path("mine"), exist_ok=True)
             self.bad(1, [bad], "fit", "d", *FIT, "--out", "mine")

@@ -43,7 +43,7 @@ const struct scenario scenarios[] = {
     {"faults, idx, memory", MEMORY, {step_open_faults, step_open_idx, step_open_source}},
     {"classifier",
      MEMORY | SYSTEM | OPENCL,
-     {step_open_device, step_classifier, step_classify, step_evaluate}},
+     {step_open_device, step_classifier, step_classify, step_classify_files, step_evaluate}},
     {"fit", MEMORY | SYSTEM | LIBRARY | OPENCL, {step_open_device, step_fit}},
     {"resume", MEMORY | SYSTEM | LIBRARY, {step_open_device, step_resume}},
     {"plots", MEMORY | SYSTEM | LIBRARY, {step_plots}},

@@ -100,6 +100,7 @@ enum graft_status step_plots(struct world *world);
 /* fit_steps.c */
 enum graft_status step_classifier(struct world *world);
 enum graft_status step_classify(struct world *world);
+enum graft_status step_classify_files(struct world *world);
 enum graft_status step_evaluate(struct world *world);
 enum graft_status step_fit(struct world *world);
 enum graft_status step_resume(struct world *world);

@@ -127,6 +127,7 @@ struct seen {
     char notes[64][300];
     float values[64][CLASSES];
     int stop_at; /* 0: never */
+    struct graft_context *context;
 };
 
 static enum graft_status see(void *user, const struct graft_classified *classified)
@@ -141,7 +142,8 @@ static enum graft_status see(void *user, const struct graft_classified *classifi
     if (classified->values) {
         memcpy(seen->values[i], classified->values, sizeof seen->values[i]);
     }
-    return seen->count == seen->stop_at ? GRAFT_ERROR_IO : GRAFT_OK;
+    return seen->count == seen->stop_at ? graft_context_fail(seen->context, GRAFT_ERROR_IO, "full: 5 %s")
+                                        : GRAFT_OK;
 }
 
 /* Many files, some of which are none: a row each, in their order, with its own text; a batch of nothing but
@@ -180,9 +182,10 @@ static void files_come_in_their_order_with_their_faults(void **state)
             assert_non_null(strstr(seen.notes[i], paths[i]));
         }
     }
-    struct seen stopped = {.stop_at = 5};
+    struct seen stopped = {.stop_at = 5, .context = f->context};
     assert_int_equal(graft_classifier_files(classifier, paths, 20, see, &stopped), GRAFT_ERROR_IO);
     assert_int_equal(stopped.count, 5);
+    assert_string_equal(graft_context_error(f->context), "full: 5 %s");
     assert_int_equal(graft_classifier_files(classifier, paths, 0, see, &stopped), GRAFT_ERROR_ARGUMENT);
     graft_classifier_close(&classifier);
 }

@@ -4,6 +4,7 @@
 #include "base/file.h"
 #include "base/text.h"
 #include "columns.h"
+#include "data/fault.h"
 #include "graft/io.h"
 #include "network.h"
 #include "output.h"
@@ -44,7 +45,7 @@ static enum graft_status take(void *user, const struct graft_classified *picture
     struct graft_context *const context = job->command->context;
     char name[GRAFT_NAME_SHOWN];
     if (picture->values == NULL && !job->request->skip_damaged) {
-        return graft_fail(context, picture->status, "%s; --skip-damaged leaves it out", picture->note);
+        return graft_fail(context, picture->status, "%s" GRAFT_DAMAGED_ADVICE, picture->note);
     }
     if (picture->note != NULL) {
         graft_log(context, GRAFT_LOG_WARNING, "%s: %s", picture->values == NULL ? "left out" : "suspect",
@@ -144,8 +145,7 @@ static int extract(struct features *job, struct graft_device *device)
     struct graft_command *const command = job->command;
     int code = graft_network_open(command, device, &job->request->network, &job->classifier);
     if (code == GRAFT_EXIT_GO_ON && job->request->pool != NULL &&
-        job->request->network.pool != GRAFT_MODEL_POOL_NONE &&
-        !graft_classifier_pooled(job->classifier)) {
+        job->request->network.pool != GRAFT_MODEL_POOL_NONE && !graft_classifier_pooled(job->classifier)) {
         char text[96];
         const struct graft_shape shape = graft_classifier_shape(job->classifier);
         code = graft_command_usage(command, "--pool needs maps [n, h, w, c]; this layer gives %s a picture",
