@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* graft evaluate: how often a network is right on pictures whose classes are known. */
+#include "evaluated.h"
 #include "graft/train.h"
 #include "network.h"
 #include "output.h"
@@ -10,8 +11,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#define WIDEST_CONFUSION 16
 
 #define ALL GRAFT_SPLIT_COUNT
 
@@ -26,79 +25,6 @@ struct request {
     struct graft_run *run; /* the operand, if it is one */
     bool own;              /* the data are what the run was fitted on */
 };
-
-static json_t *describe_classes(const struct graft_evaluation *evaluation, const char *const *names)
-{
-    json_t *const list = json_array();
-    for (int32_t c = 0; c < evaluation->classes; c++) {
-        const struct graft_class_figures *const figures = &evaluation->figures[c];
-        graft_json_add_item(
-            list, json_pack("{s:o, s:I, s:o, s:o, s:o}", "name", graft_json_text(names[c]), "images",
-                            (json_int_t)figures->images, "precision", graft_json_real(figures->precision),
-                            "recall", graft_json_real(figures->recall), "f1", graft_json_real(figures->f1)));
-    }
-    return list;
-}
-
-static json_t *describe_confusion(const struct graft_evaluation *evaluation)
-{
-    json_t *const rows = json_array();
-    for (int32_t c = 0; c < evaluation->classes; c++) {
-        json_t *const row = json_array();
-        for (int32_t p = 0; p < evaluation->classes; p++) {
-            graft_json_add_item(row,
-                                json_integer(evaluation->confusion[(int64_t)c * evaluation->classes + p]));
-        }
-        graft_json_add_item(rows, row);
-    }
-    return rows;
-}
-
-static json_t *describe(const struct graft_evaluation *evaluation, const char *const *names)
-{
-    return json_pack("{s:I, s:o, s:o, s:o, s:o, s:o}", "images", (json_int_t)evaluation->images, "loss",
-                     graft_json_real(evaluation->loss), "top1", graft_json_real(evaluation->top1), "top5",
-                     graft_json_real(evaluation->top5), "classes", describe_classes(evaluation, names),
-                     "confusion", describe_confusion(evaluation));
-}
-
-/* Rows: what it is; columns: what the network says. */
-static void print_confusion(const struct graft_evaluation *evaluation, const char *const *names)
-{
-    char shown[GRAFT_NAME_SHOWN];
-    printf("\n%-24s", "is \\ predicted");
-    for (int32_t p = 0; p < evaluation->classes; p++) {
-        printf(" %s", graft_show_column(names[p], -8, shown, sizeof shown));
-    }
-    printf("\n");
-    for (int32_t c = 0; c < evaluation->classes; c++) {
-        printf("%s", graft_show_column(names[c], 24, shown, sizeof shown));
-        for (int32_t p = 0; p < evaluation->classes; p++) {
-            printf(" %8lld", (long long)evaluation->confusion[(int64_t)c * evaluation->classes + p]);
-        }
-        printf("\n");
-    }
-}
-
-static void print_table(const struct graft_evaluation *evaluation, const char *const *names)
-{
-    char shown[GRAFT_NAME_SHOWN];
-    char top5[32] = "";
-    if (evaluation->classes > 5) { /* else it is all of them */
-        snprintf(top5, sizeof top5, ", top 5 %.2f %%", 100 * evaluation->top5);
-    }
-    printf("%lld pictures: top 1 %.2f %%%s, loss %.4f\n\n", (long long)evaluation->images,
-           100 * evaluation->top1, top5, evaluation->loss);
-    printf("%-24s %8s %10s %8s %8s\n", "class", "images", "precision", "recall", "f1");
-    for (int32_t c = 0; c < evaluation->classes; c++) {
-        const struct graft_class_figures *const figures = &evaluation->figures[c];
-        printf("%s %8lld %10.4f %8.4f %8.4f\n", graft_show_column(names[c], 24, shown, sizeof shown),
-               (long long)figures->images, figures->precision, figures->recall, figures->f1);
-    }
-    if (evaluation->classes <= WIDEST_CONFUSION) {
-        print_confusion(evaluation, names);
-    }
-}
 
 /* Are all classes of the data among these names? */
 static bool all_known(struct graft_dataset *dataset, char *const *names, int32_t count)
@@ -230,9 +156,9 @@ static int show(struct graft_command *command, const struct request *request,
         kept ? graft_run_write_evaluation(request->run, evaluation, split_name(split)) : GRAFT_OK;
     int code = GRAFT_EXIT_DONE;
     if (command->json) {
-        code = graft_json_print(command, describe(evaluation, names));
+        code = graft_json_print(command, graft_evaluated_json(evaluation, names));
     } else {
-        print_table(evaluation, names);
+        graft_evaluated_print(evaluation, names);
     }
     return status == GRAFT_OK ? code : graft_command_failed(command, status);
 }
