@@ -20,7 +20,7 @@ struct graft_device_info {
     uint64_t memory_bytes;
     uint64_t max_allocation_bytes; /* the largest single buffer */
     int compute_units;
-    bool fp16; /* by what the driver says: graft_device_probe_half finds out */
+    bool fp16; /* known without trying; else false: graft_device_probe_half finds out */
     bool fp64;
 };
 

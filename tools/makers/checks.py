@@ -94,10 +94,13 @@ def describe(row, device):
 def list_devices(tools, variables):
     """What graft devices tells, and how that ended."""
     ended = process.run([tools.path("tools", "graft"), "devices", "--json"], variables, min(tools.limit, 120))
-    try:
-        return json.loads(ended.output), ended
-    except ValueError:
-        return [], ended
+    # A driver that analyses may print lines of its own, before or behind.
+    for begin in re.finditer(r"^\[", ended.output, re.MULTILINE):
+        try:
+            return json.JSONDecoder().raw_decode(ended.output, begin.start())[0], ended
+        except ValueError:
+            continue
+    return [], ended
 
 
 def kernels_of(folder):

@@ -7,7 +7,6 @@
 #include <strings.h>
 
 #define PLATFORM_NOT_FOUND (-1001) /* CL_PLATFORM_NOT_FOUND_KHR: the loader found no driver */
-#define HALF_FP_CONFIG 0x1033      /* CL_DEVICE_HALF_FP_CONFIG, of cl_khr_fp16 */
 #define MAX_PLATFORMS 32
 #define MAX_PLATFORM_DEVICES 64
 
@@ -173,9 +172,9 @@ const char *graft_opencl_describe(cl_platform_id platform, cl_device_id id, int 
     info->compute_units = traits->compute_units;
     graft_opencl_choose_sizes(traits, info->memory_bytes,
                               UINT(&(struct questions){.id = id}, CL_DEVICE_MAX_CLOCK_FREQUENCY));
-    /* Not by the list of extensions, which may be of any length: the properties that come with them. */
+    /* By the property, not by the list of extensions, which may be of any length. The property of halves may only be
+     * asked for where that list names them, and some drivers take halves all the same: trying finds out. */
     info->fp64 = ULONG(&(struct questions){.id = id}, CL_DEVICE_DOUBLE_FP_CONFIG) != 0;
-    info->fp16 = ULONG(&(struct questions){.id = id}, HALF_FP_CONFIG) != 0;
 
     expect(&asked, (type & (CL_DEVICE_TYPE_CPU | CL_DEVICE_TYPE_GPU)) != 0, "CL_DEVICE_TYPE");
     expect(&asked, traits->compute_units > 0, "CL_DEVICE_MAX_COMPUTE_UNITS");
