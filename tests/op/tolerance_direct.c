@@ -106,8 +106,9 @@ static double response_of(const struct graft_call *call, const double *row, int6
 {
     const struct graft_lrn_attributes *const a = &call->attributes.lrn;
     double sum = 0;
-    for (int64_t j = 0; j < columns_of(call, 0); j++) {
-        sum += j >= c - a->size / 2 && j <= c + (a->size - 1) / 2 ? row[j] * row[j] : 0;
+    const int64_t first = c - a->size / 2, last = c + (a->size - 1) / 2, columns = columns_of(call, 0);
+    for (int64_t j = first > 0 ? first : 0; j <= last && j < columns; j++) {
+        sum += row[j] * row[j];
     }
     return (double)a->k + (double)a->alpha / a->size * sum;
 }
@@ -136,11 +137,11 @@ void graft_magnitude_lrn_grad(struct graft_magnitude *m)
         const double *const dy = (const double *)m->given[1] + i / columns * columns;
         const int64_t c = i % columns;
         double size = (1 + beta) * fabs(dy[c]) * pow(response_of(m->call, row, c), -beta);
-        for (int64_t j = 0; j < columns; j++) {
-            if (c >= j - a->size / 2 && c <= j + (a->size - 1) / 2) {
-                const double power = pow(response_of(m->call, row, j), -beta - 1);
-                size += factor * fabs(row[c]) * fabs(dy[j] * row[j]) * power * (2 + beta);
-            }
+        /* The windows that c lies in: those of j with j − ⌊size / 2⌋ ≤ c ≤ j + ⌊(size − 1) / 2⌋. */
+        const int64_t first = c - (a->size - 1) / 2, last = c + a->size / 2;
+        for (int64_t j = first > 0 ? first : 0; j <= last && j < columns; j++) {
+            const double power = pow(response_of(m->call, row, j), -beta - 1);
+            size += factor * fabs(row[c]) * fabs(dy[j] * row[j]) * power * (2 + beta);
         }
         m->magnitude[0][i] = size;
     }
