@@ -28,10 +28,12 @@ extern "C" {
 #define GRAFT_API __attribute__((visibility("default")))
 #define GRAFT_MUST_CHECK __attribute__((warn_unused_result))
 #define GRAFT_PRINTF(format_at, first_at) __attribute__((format(printf, format_at, first_at)))
+#define GRAFT_UNNAMED __extension__ /* structs without a name, which C++ does not know */
 #else
 #define GRAFT_API
 #define GRAFT_MUST_CHECK
 #define GRAFT_PRINTF(format_at, first_at)
+#define GRAFT_UNNAMED
 #endif
 
 #define GRAFT_VERSION "0.1.0"

@@ -67,7 +67,7 @@ GRAFT_API void graft_trainer_close(struct graft_trainer **trainer);
 
 struct graft_step {
     /* in */
-    const void *input; /* the model's input: the whole batch, rows beyond `valid` are ignored */
+    const void *input;       /* the model's input: the whole batch, rows beyond `valid` are ignored */
     const void *const *rows; /* or instead of it [batch]: where each picture lies; NULL: `input` counts */
     const int32_t *labels;   /* [batch] */
     int64_t valid;           /* 1..batch */
@@ -132,13 +132,13 @@ graft_device_open_fastest(struct graft_context *context, const struct graft_fast
 
 /* What the caller may show while something runs; calls come from the calling thread. */
 struct graft_progress {
-    const char *phase;   /* "features", "head", "fine-tuning", "training", "validation", "evaluation" */
-    int stage;           /* from 0 */
-    int epoch, epochs;   /* from 1; 0 outside epochs */
-    int64_t done, total; /* pictures of this phase */
+    const char *phase;        /* "features", "head", "fine-tuning", "training", "validation", "evaluation" */
+    int stage;                /* from 0 */
+    int epoch, epochs;        /* from 1; 0 outside epochs */
+    int64_t done, total;      /* pictures of this phase */
     double images_per_second; /* 0: what passes are features that were computed before */
-    double seconds_left;   /* of the whole job as far as it can be told; < 0: not known */
-    double loss, accuracy; /* so far in this epoch; NaN if there are none */
+    double seconds_left;      /* of the whole job as far as it can be told; < 0: not known */
+    double loss, accuracy;    /* so far in this epoch; NaN if there are none */
 };
 typedef void graft_progress_function(void *user, const struct graft_progress *progress);
 
@@ -170,7 +170,17 @@ GRAFT_API GRAFT_MUST_CHECK enum graft_status graft_run_open_data(const struct gr
 /* All zero but recipe.data: a head on the default network, or the whole network from scratch if there are no
  * weights. */
 struct graft_fit_options {
-    struct graft_recipe recipe;
+    /* The recipe, as a whole or field by field: options.batch is options.recipe.batch. */
+    GRAFT_UNNAMED union {
+        struct graft_recipe recipe;
+        GRAFT_UNNAMED struct {
+#define GRAFT_RECIPE_ROW(kind, name, flag, argument, usual, range, change, help)                             \
+    GRAFT_RECIPE_TYPE_##kind(name)
+#include "graft/recipe.def"
+#undef GRAFT_RECIPE_ROW
+            struct graft_recipe_given given;
+        };
+    };
     const char *out;    /* run folder to be written; must not hold a run yet. NULL: runs/DATA-MODEL-N */
     const char *resume; /* run folder to be continued; of the recipe then only what may change (FREE), or
                            what is as it was */

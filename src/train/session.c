@@ -7,7 +7,11 @@
 #include "train/fit.h"
 
 #include <math.h>
+#include <stddef.h>
 #include <stdio.h>
+
+_Static_assert(offsetof(struct graft_fit_options, given) == offsetof(struct graft_fit_options, recipe.given),
+               "the recipe's fields lie in the options as in the recipe");
 
 struct graft_session {
     struct graft_fit_job job;
