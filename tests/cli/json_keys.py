@@ -253,7 +253,10 @@ class Json(Case):
         self.assertNotIn("is the fastest", alone.stderr)
 
     def test_conform(self):
-        text = self.good("conform", "--device", "reference,cpu", "--op", "softmax", "--json", "--quiet")
+        # Without --sizes a sample of real sizes would be added.
+        text = self.good(
+            "conform", "--device", "reference,cpu", "--op", "softmax", "--sizes", "small", "--json", "--quiet"
+        )
         for device, line in zip(("reference", "cpu"), text.splitlines(), strict=True):
             report = json.loads(line)
             self.assertEqual(
