@@ -84,7 +84,8 @@ class Run(Case):
 
     def test_hung_up(self):
         """A terminal that goes away, twice: saved, as after Ctrl-C. nohup goes on."""
-        process = self.begin("d", *COMMON, "--epochs", "100000", "--out", "r")
+        heard = lambda: signal.signal(signal.SIGHUP, signal.SIG_DFL)  # the suite itself may run under nohup
+        process = self.begin("d", *COMMON, "--epochs", "100000", "--out", "r", preexec_fn=heard)
         self.wait_for("r", "state.safetensors")
         process.send_signal(signal.SIGHUP)
         process.send_signal(signal.SIGHUP)
