@@ -97,6 +97,14 @@ bool graft_pickle_is(const struct graft_pickle_value *value, const char *text);
 enum graft_status graft_pickle_damaged(const struct graft_pickle *pickle, const char *format, ...)
     GRAFT_PRINTF(2, 3);
 
+/* ---- pickle_values.c, for the machine */
+
+/* Room for one more element of `size`, 4 or more, bytes. */
+GRAFT_MUST_CHECK enum graft_status graft_pickle_grow(struct graft_context *context, void **memory,
+                                                     uint32_t count, uint32_t *capacity, size_t size);
+/* Releases what the values own; the table itself is kept. */
+void graft_pickle_release(struct graft_pickle *pickle);
+
 /* ---- pickle_torch.c: what PyTorch's globals stand for */
 
 /* The global of that name; NULL: it is refused. */
