@@ -409,7 +409,8 @@ static enum graft_status read_members(struct listing *listing, struct archive_en
     }
     if (listing->members == 0 && !lacks_memory(listing) && looks_like_archive(&listing->source->map)) {
         return graft_fail(listing->dataset->context, GRAFT_ERROR_FORMAT,
-                          "%s: damaged at its beginning: %s; copy it again, or unpack it into a folder",
+                          "%s: damaged at its beginning, or a compressed file that is no tar: %s; copy it again, "
+                          "unpack it into a folder, or, of IDX files, name the folder that they lie in",
                           listing->source->path, reason(listing));
     }
     return listing->members > 0 || lacks_memory(listing)
