@@ -9,6 +9,8 @@
 #include "io/keras.h"
 #include "support/support.h"
 
+#include "parse_damaged.h"
+
 #include <zlib.h>
 
 struct bytes {
@@ -271,6 +273,12 @@ static void every_failing_allocation_is_reported(void **state)
     assert_true(at > 10);
 }
 
+static uint8_t often_ones(struct graft_random *random, uint8_t byte)
+{
+    (void)byte;
+    return graft_random_below(random, 3) == 0 ? 0xff : (uint8_t)graft_random_u32(random);
+}
+
 static void random_damage_is_survived(void **state)
 {
     static struct bytes files[2];
@@ -279,35 +287,17 @@ static void random_damage_is_survived(void **state)
     struct graft_context *context = NULL;
     (void)state;
     assert_int_equal(graft_context_open(&options, &context), GRAFT_OK);
-    const long before = memory.alive;
     make_file(&files[0], put_contiguous);
     make_file(&files[1], put_chunked);
-    struct graft_random random;
-    graft_random_start(&random, 5, 5);
-    int refused = 0, read = 0;
+    struct damage_trial trial = {
+        .context = context, .memory = &memory, .parse = graft_keras_parse, .change = often_ones};
+    graft_random_start(&trial.random, 5, 5);
     for (int round = 0; round < 40000; round++) {
         const struct bytes *const whole = &files[round % 2];
-        const size_t kept = round % 8 < 2 ? graft_random_below(&random, (uint32_t)whole->size) : whole->size;
-        uint8_t *const copy = malloc(kept + 1); /* of its exact size, for the address sanitizer */
-        uint8_t *const file = copy + (kept == 0);
-        memcpy(file, whole->data, kept);
-        for (uint32_t k = graft_random_below(&random, 4); k > 0 && kept > 0; k--) {
-            const uint32_t value = graft_random_below(&random, 3) == 0 ? 0xff : graft_random_u32(&random);
-            file[graft_random_below(&random, (uint32_t)kept)] = (uint8_t)value;
-        }
-        struct graft_tensor_set *set = NULL;
-        if (graft_keras_parse(context, "damaged", file, kept, &set) == GRAFT_OK) {
-            read++;
-        } else {
-            refused++;
-            assert_null(set);
-            assert_non_null(strstr(graft_context_error(context), "'damaged'"));
-        }
-        graft_tensor_set_close(&set);
-        free(copy);
-        assert_int_equal(memory.alive, before);
+        parse_damaged(&trial, whole->data,
+                      round % 8 < 2 ? graft_random_below(&trial.random, (uint32_t)whole->size) : whole->size);
     }
-    assert_true(refused > 5000 && read > 5000);
+    assert_true(trial.refused > 5000 && trial.read > 5000);
     assert_true(memory.largest < 1 << 22);
     graft_context_close(&context);
 }

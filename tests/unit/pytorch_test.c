@@ -7,6 +7,8 @@
 #include "io/pytorch.h"
 #include "support/support.h"
 
+#include "parse_damaged.h"
+
 #include <archive.h>
 #include <archive_entry.h>
 #include <dirent.h>
@@ -239,6 +241,12 @@ static void every_failing_allocation_is_reported(void **state)
     }
 }
 
+static uint8_t any_byte(struct graft_random *random, uint8_t byte)
+{
+    (void)byte;
+    return (uint8_t)graft_random_u32(random);
+}
+
 /* Truncated at every byte, and with damaged bytes: an answer, no crash, nothing left behind. */
 static void random_damage_is_survived(void **state)
 {
@@ -247,36 +255,19 @@ static void random_damage_is_survived(void **state)
     const struct graft_context_options options = test_memory_options(&memory, -1);
     struct graft_context *context = NULL;
     assert_int_equal(graft_context_open(&options, &context), GRAFT_OK);
-    const long before = memory.alive;
     struct bytes pickle = {.size = 0}, files[2] = {{.size = 0}, {.size = 0}};
     put_checkpoint(&pickle, "FloatStorage", false);
     make_zip(&files[0], &pickle, "compression=store");
     make_legacy(&files[1]);
-    struct graft_random random;
-    graft_random_start(&random, 7, 7);
-    int refused = 0, read = 0;
+    struct damage_trial trial = {
+        .context = context, .memory = &memory, .parse = graft_pytorch_parse, .change = any_byte};
+    graft_random_start(&trial.random, 7, 7);
     for (int round = 0; round < 20000; round++) {
         const struct bytes *const whole = &files[round % 2];
-        const size_t kept = round % 8 < 2 ? graft_random_below(&random, (uint32_t)whole->size) : whole->size;
-        uint8_t *const copy = malloc(kept + 1); /* of its exact size, for the address sanitizer */
-        uint8_t *const file = copy + (kept == 0);
-        memcpy(file, whole->data, kept);
-        for (uint32_t k = graft_random_below(&random, 4); k > 0 && kept > 0; k--) {
-            file[graft_random_below(&random, (uint32_t)kept)] = (uint8_t)graft_random_u32(&random);
-        }
-        struct graft_tensor_set *set = NULL;
-        if (graft_pytorch_parse(context, "damaged", file, kept, &set) == GRAFT_OK) {
-            read++;
-        } else {
-            refused++;
-            assert_null(set);
-            assert_non_null(strstr(graft_context_error(context), "'damaged'"));
-        }
-        graft_tensor_set_close(&set);
-        free(copy);
-        assert_int_equal(memory.alive, before);
+        parse_damaged(&trial, whole->data,
+                      round % 8 < 2 ? graft_random_below(&trial.random, (uint32_t)whole->size) : whole->size);
     }
-    assert_true(refused > 5000 && read > 1000);
+    assert_true(trial.refused > 5000 && trial.read > 1000);
     assert_true(memory.largest < 1 << 20); /* a file of 1 KB does not make anybody take more */
     graft_context_close(&context);
 }

@@ -8,6 +8,8 @@
 #include "io/safetensors.h"
 #include "support/support.h"
 
+#include "parse_damaged.h"
+
 #include <errno.h>
 #include <inttypes.h>
 #include <jansson.h>
@@ -484,6 +486,19 @@ static void every_failing_allocation_is_reported(void **state)
     test_folder_remove(folder);
 }
 
+static uint8_t likely_byte(struct graft_random *random, uint8_t byte)
+{
+    static const char likely[] = "{}[],:\"0123456789-.eE\\ FIUB";
+    switch (graft_random_below(random, 3)) {
+    case 0:
+        return (uint8_t)graft_random_u32(random);
+    case 1:
+        return (uint8_t)likely[graft_random_below(random, sizeof likely - 1)];
+    default:
+        return byte ^ (uint8_t)(1u << graft_random_below(random, 8));
+    }
+}
+
 /* Random damage: whatever comes, an answer, no crash, no leak. Found faults are kept here as cases of their
  * own. */
 static void random_damage_is_survived(void **state)
@@ -504,39 +519,15 @@ static void random_damage_is_survived(void **state)
     graft_tensor_set_close(&set);
     test_folder_remove(folder);
 
-    struct graft_random random;
-    graft_random_start(&random, 20240601, 1);
-    const long before = memory.alive;
-    int refused = 0, read = 0;
-    static const char likely[] = "{}[],:\"0123456789-.eE\\ FIUB";
+    struct damage_trial trial = {
+        .context = context, .memory = &memory, .parse = graft_safetensors_parse, .change = likely_byte};
+    graft_random_start(&trial.random, 20240601, 1);
     for (int round = 0; round < 20000; round++) {
-        /* A copy of its exact size, so that the address sanitizer sees every byte too far. */
-        const size_t kept = round % 4 == 0 ? graft_random_below(&random, (uint32_t)size + 1) : size;
-        uint8_t *const copy = malloc(kept + 1);
-        uint8_t *const file = copy + (kept == 0);
-        memcpy(file, bytes, kept);
-        for (uint32_t k = graft_random_below(&random, 4); k > 0 && kept > 0; k--) {
-            const uint32_t place = graft_random_below(&random, (uint32_t)kept);
-            const uint32_t kind = graft_random_below(&random, 3);
-            const uint32_t value = kind == 0 ? graft_random_u32(&random)
-                                   : kind == 1
-                                       ? (uint32_t)likely[graft_random_below(&random, sizeof likely - 1)]
-                                       : file[place] ^ 1u << graft_random_below(&random, 8);
-            file[place] = (uint8_t)value;
-        }
-        if (graft_safetensors_parse(context, "damaged", file, kept, &set) == GRAFT_OK) {
-            read++;
-        } else {
-            refused++;
-            assert_null(set);
-            assert_non_null(strstr(graft_context_error(context), "'damaged'"));
-        }
-        graft_tensor_set_close(&set);
-        free(copy);
-        assert_int_equal(memory.alive, before);
+        parse_damaged(&trial, (const uint8_t *)bytes,
+                      round % 4 == 0 ? graft_random_below(&trial.random, (uint32_t)size + 1) : size);
     }
-    assert_true(refused > 5000);
-    assert_true(read > 1000); /* the undamaged ones, and those whose data only were hit */
+    assert_true(trial.refused > 5000);
+    assert_true(trial.read > 1000); /* the undamaged ones, and those whose data only were hit */
     graft_release(context, bytes);
     graft_context_close(&context);
     assert_int_equal(memory.alive, 0);
