@@ -95,66 +95,9 @@ static uint64_t *join_images(struct graft_heap *heap, struct graft_pool *pool, c
 
 /* ---- what the result should be ---- */
 
-struct geometry {
-    int64_t n, h, w, c; /* of the side that the window moves over: x, or dx */
-    int64_t oh, ow, o;  /* of the other one: y, or dy */
-    int64_t kh, kw, groups, c_each, o_each;
-    int32_t stride[2], dilation[2], pad[2];
-};
-
-static struct geometry geometry_of(const struct graft_call *call)
-{
-    const struct graft_conv2d_attributes *const a = &call->attributes.conv2d;
-    const struct graft_shape *x = &call->in[0].shape;
-    const struct graft_shape *w = &call->in[1].shape;
-    const struct graft_shape *y = &call->out[0].shape;
-    if (call->op == GRAFT_OP_CONV2D_GRAD_INPUT) {
-        x = &call->out[0].shape;
-        y = &call->in[0].shape;
-    } else if (call->op == GRAFT_OP_CONV2D_GRAD_WEIGHT) {
-        w = &call->out[0].shape;
-        y = &call->in[1].shape;
-    }
-    return (struct geometry){.n = x->dim[0],
-                             .h = x->dim[1],
-                             .w = x->dim[2],
-                             .c = x->dim[3],
-                             .oh = y->dim[1],
-                             .ow = y->dim[2],
-                             .o = y->dim[3],
-                             .kh = w->dim[1],
-                             .kw = w->dim[2],
-                             .groups = a->groups,
-                             .c_each = x->dim[3] / a->groups,
-                             .o_each = y->dim[3] / a->groups,
-                             .stride = {a->stride[0], a->stride[1]},
-                             .dilation = {a->dilation[0], a->dilation[1]},
-                             .pad = {a->pad[0], a->pad[2]}};
-}
-
-/* The place of x that output (oh, ow) reads at tap (y, x); -1: outside. */
-static int64_t input_place(const struct geometry *g, int64_t oh, int64_t ow, int64_t y, int64_t x)
-{
-    const int64_t h = oh * g->stride[0] + y * g->dilation[0] - g->pad[0];
-    const int64_t w = ow * g->stride[1] + x * g->dilation[1] - g->pad[1];
-    return h >= 0 && h < g->h && w >= 0 && w < g->w ? h * g->w + w : -1;
-}
-
-/* The output that reads (h, w) of x at tap (y, x); -1: none. */
-static int64_t output_place(const struct geometry *g, int64_t h, int64_t w, int64_t y, int64_t x)
-{
-    const int64_t oh = h + g->pad[0] - y * g->dilation[0];
-    const int64_t ow = w + g->pad[1] - x * g->dilation[1];
-    if (oh < 0 || ow < 0 || oh % g->stride[0] != 0 || ow % g->stride[1] != 0 || oh / g->stride[0] >= g->oh ||
-        ow / g->stride[1] >= g->ow) {
-        return -1;
-    }
-    return oh / g->stride[0] * g->ow + ow / g->stride[1];
-}
-
 /* A convolution of one channel: of the images joined to one, with the filters joined over channels. */
 struct convolving {
-    struct geometry g;
+    struct graft_product_geometry g;
     const uint64_t *joined; /* [places of the operand, channels of it] */
     const uint64_t *taps;   /* [kh, kw, the same channels] */
     uint64_t *sums;         /* [places of the result] */
@@ -163,10 +106,10 @@ struct convolving {
 static void convolve_range(void *user, int64_t first, int64_t end)
 {
     const struct convolving *const v = user;
-    const struct geometry *const g = &v->g;
+    const struct graft_product_geometry *const g = &v->g;
     for (int64_t p = first; p < end; p++) {
         for (int64_t t = 0; t < g->kh * g->kw; t++) {
-            const int64_t place = input_place(g, p / g->ow, p % g->ow, t / g->kw, t % g->kw);
+            const int64_t place = graft_product_input_place(g, p / g->ow, p % g->ow, t / g->kw, t % g->kw);
             if (place >= 0) {
                 v->sums[p] += dot_whole(v->joined + place * g->c, v->taps + t * g->c, g->c);
             }
@@ -177,10 +120,10 @@ static void convolve_range(void *user, int64_t first, int64_t end)
 static void convolve_back_range(void *user, int64_t first, int64_t end)
 {
     const struct convolving *const v = user;
-    const struct geometry *const g = &v->g;
+    const struct graft_product_geometry *const g = &v->g;
     for (int64_t p = first; p < end; p++) {
         for (int64_t t = 0; t < g->kh * g->kw; t++) {
-            const int64_t place = output_place(g, p / g->w, p % g->w, t / g->kw, t % g->kw);
+            const int64_t place = graft_product_output_place(g, p / g->w, p % g->w, t / g->kw, t % g->kw);
             if (place >= 0) {
                 v->sums[p] += dot_whole(v->joined + place * g->o, v->taps + t * g->o, g->o);
             }
@@ -191,8 +134,8 @@ static void convolve_back_range(void *user, int64_t first, int64_t end)
 static void want_conv2d(struct graft_heap *heap, struct graft_freivalds *check)
 {
     const struct graft_product *const product = check->product;
-    struct convolving v = {.g = geometry_of(product->call), .sums = check->wanted};
-    const struct geometry *const g = &v.g;
+    struct convolving v = {.g = graft_product_geometry_of(product->call), .sums = check->wanted};
+    const struct graft_product_geometry *const g = &v.g;
     const float scale = ldexpf(1, product->exponent);
     uint64_t *const taps = graft_heap_get(heap, (size_t)(g->kh * g->kw * g->c), sizeof *taps);
     for (int64_t o = 0; o < g->o; o++) {
@@ -212,8 +155,8 @@ static void want_conv2d(struct graft_heap *heap, struct graft_freivalds *check)
 static void want_grad_input(struct graft_heap *heap, struct graft_freivalds *check)
 {
     const struct graft_product *const product = check->product;
-    struct convolving v = {.g = geometry_of(product->call), .sums = check->wanted};
-    const struct geometry *const g = &v.g;
+    struct convolving v = {.g = graft_product_geometry_of(product->call), .sums = check->wanted};
+    const struct graft_product_geometry *const g = &v.g;
     const float scale = ldexpf(1, product->exponent);
     uint64_t *const taps = graft_heap_get(heap, (size_t)(g->kh * g->kw * g->o), sizeof *taps);
     for (int64_t o = 0; o < g->o; o++) {
@@ -258,7 +201,7 @@ static uint64_t *join_groups(struct graft_heap *heap, struct graft_pool *pool, s
 
 /* The places of dw are its taps; o are its images, channels of a group its channels. */
 struct correlating {
-    struct geometry g;
+    struct graft_product_geometry g;
     const uint64_t *x, *dy; /* [n, places, groups] */
     uint64_t *sums;         /* [taps] */
 };
@@ -266,11 +209,12 @@ struct correlating {
 static void correlate_range(void *user, int64_t first, int64_t end)
 {
     const struct correlating *const s = user;
-    const struct geometry *const g = &s->g;
+    const struct graft_product_geometry *const g = &s->g;
     for (int64_t t = first; t < end; t++) {
         for (int64_t n = 0; n < g->n; n++) {
             for (int64_t p = 0; p < g->oh * g->ow; p++) {
-                const int64_t place = input_place(g, p / g->ow, p % g->ow, t / g->kw, t % g->kw);
+                const int64_t place =
+                    graft_product_input_place(g, p / g->ow, p % g->ow, t / g->kw, t % g->kw);
                 if (place >= 0) {
                     s->sums[t] += dot_whole(s->x + (n * g->h * g->w + place) * g->groups,
                                             s->dy + (n * g->oh * g->ow + p) * g->groups, g->groups);
@@ -283,8 +227,8 @@ static void correlate_range(void *user, int64_t first, int64_t end)
 static void want_grad_weight(struct graft_heap *heap, struct graft_freivalds *check)
 {
     const struct graft_product *const product = check->product;
-    struct correlating s = {.g = geometry_of(product->call), .sums = check->wanted};
-    const struct geometry *const g = &s.g;
+    struct correlating s = {.g = graft_product_geometry_of(product->call), .sums = check->wanted};
+    const struct graft_product_geometry *const g = &s.g;
     s.x = join_groups(heap, check->pool,
                       (struct grouping){product->in[0], check->channel, g->groups, g->c_each, true, 1, NULL},
                       g->n * g->h * g->w);
@@ -294,30 +238,8 @@ static void want_grad_weight(struct graft_heap *heap, struct graft_freivalds *ch
     spread(check->pool, g->kh * g->kw, 1, correlate_range, &s);
 }
 
-struct matrices {
-    int64_t batches, m, n, k;
-    bool turned_a, turned_b, shared;
-};
-
-static struct matrices matrices_of(const struct graft_call *call)
-{
-    const struct graft_shape *const a = &call->in[0].shape;
-    const struct graft_shape *const y = &call->out[0].shape;
-    struct matrices s = {.batches = 1,
-                         .m = y->dim[y->rank - 2],
-                         .n = y->dim[y->rank - 1],
-                         .turned_a = call->attributes.matmul.transpose_a,
-                         .turned_b = call->attributes.matmul.transpose_b,
-                         .shared = call->in[1].shape.rank < y->rank};
-    s.k = a->dim[a->rank - (s.turned_a ? 2 : 1)];
-    for (int d = 0; d + 2 < y->rank; d++) {
-        s.batches *= y->dim[d];
-    }
-    return s;
-}
-
 struct multiplying {
-    struct matrices s;
+    struct graft_product_matrices s;
     const float *a;
     const uint64_t *joined; /* b·r: [batches or 1, k] */
     uint64_t *sums;         /* [batches × m] */
@@ -326,7 +248,7 @@ struct multiplying {
 static void multiply_range(void *user, int64_t first, int64_t end)
 {
     const struct multiplying *const p = user;
-    const struct matrices *const s = &p->s;
+    const struct graft_product_matrices *const s = &p->s;
     for (int64_t row = first; row < end; row++) {
         const int64_t batch = row / s->m;
         const float *const a = p->a + batch * s->m * s->k;
@@ -341,8 +263,9 @@ static void multiply_range(void *user, int64_t first, int64_t end)
 static void want_matmul(struct graft_heap *heap, struct graft_freivalds *check)
 {
     const struct graft_product *const product = check->product;
-    struct multiplying p = {.s = matrices_of(product->call), .a = product->in[0], .sums = check->wanted};
-    const struct matrices *const s = &p.s;
+    struct multiplying p = {
+        .s = graft_product_matrices_of(product->call), .a = product->in[0], .sums = check->wanted};
+    const struct graft_product_matrices *const s = &p.s;
     const float scale = ldexpf(1, product->exponent);
     const int64_t factors = s->shared ? 1 : s->batches;
     uint64_t *joined = NULL;
@@ -361,22 +284,6 @@ static void want_matmul(struct graft_heap *heap, struct graft_freivalds *check)
     }
     p.joined = joined;
     spread(check->pool, s->batches * s->m, ITEM_PLACES, multiply_range, &p);
-}
-
-bool graft_product_is(enum graft_op op)
-{
-    return op == GRAFT_OP_CONV2D || op == GRAFT_OP_CONV2D_GRAD_INPUT || op == GRAFT_OP_CONV2D_GRAD_WEIGHT ||
-           op == GRAFT_OP_MATMUL;
-}
-
-struct graft_product_form graft_product_form_of(const struct graft_call *call)
-{
-    if (call->op == GRAFT_OP_MATMUL) {
-        const struct matrices s = matrices_of(call);
-        return (struct graft_product_form){1, s.batches * s.m, s.n};
-    }
-    const struct graft_shape *const y = &call->out[0].shape;
-    return (struct graft_product_form){y->dim[0], y->dim[1] * y->dim[2], y->dim[3]};
 }
 
 /* ---- the result ---- */
@@ -520,107 +427,4 @@ bool graft_freivalds_compare(const struct graft_freivalds *check, struct graft_h
         search(check, got, (double)limit, verdict);
     }
     return verdict->good;
-}
-
-/* ---- the definition ---- */
-
-static double sum_conv2d(const struct graft_product *product, int64_t index)
-{
-    const struct geometry g = geometry_of(product->call);
-    const int64_t o = index % g.o;
-    const int64_t p = index / g.o % (g.oh * g.ow);
-    const int64_t n = index / g.o / (g.oh * g.ow);
-    double sum = 0;
-    for (int64_t t = 0; t < g.kh * g.kw; t++) {
-        const int64_t place = input_place(&g, p / g.ow, p % g.ow, t / g.kw, t % g.kw);
-        if (place < 0) {
-            continue;
-        }
-        const float *const x = product->in[0] + (n * g.h * g.w + place) * g.c + o / g.o_each * g.c_each;
-        const float *const w = product->in[1] + (o * g.kh * g.kw + t) * g.c_each;
-        for (int64_t c = 0; c < g.c_each; c++) {
-            sum += (double)x[c] * (double)w[c];
-        }
-    }
-    return sum;
-}
-
-static double sum_grad_input(const struct graft_product *product, int64_t index)
-{
-    const struct geometry g = geometry_of(product->call);
-    const int64_t c = index % g.c;
-    const int64_t q = index / g.c % (g.h * g.w);
-    const int64_t n = index / g.c / (g.h * g.w);
-    const int64_t group = c / g.c_each;
-    double sum = 0;
-    for (int64_t t = 0; t < g.kh * g.kw; t++) {
-        const int64_t place = output_place(&g, q / g.w, q % g.w, t / g.kw, t % g.kw);
-        for (int64_t o = group * g.o_each; place >= 0 && o < (group + 1) * g.o_each; o++) {
-            sum += (double)product->in[0][(n * g.oh * g.ow + place) * g.o + o] *
-                   (double)product->in[1][(o * g.kh * g.kw + t) * g.c_each + c % g.c_each];
-        }
-    }
-    return sum;
-}
-
-static double sum_grad_weight(const struct graft_product *product, int64_t index)
-{
-    const struct geometry g = geometry_of(product->call);
-    const int64_t c = index % g.c_each;
-    const int64_t t = index / g.c_each % (g.kh * g.kw);
-    const int64_t o = index / g.c_each / (g.kh * g.kw);
-    double sum = 0;
-    for (int64_t i = 0; i < g.n * g.oh * g.ow; i++) {
-        const int64_t n = i / (g.oh * g.ow);
-        const int64_t p = i % (g.oh * g.ow);
-        const int64_t place = input_place(&g, p / g.ow, p % g.ow, t / g.kw, t % g.kw);
-        if (place >= 0) {
-            sum += (double)product->in[0][(n * g.h * g.w + place) * g.c + o / g.o_each * g.c_each + c] *
-                   (double)product->in[1][i * g.o + o];
-        }
-    }
-    return sum;
-}
-
-static double sum_matmul(const struct graft_product *product, int64_t index)
-{
-    const struct matrices s = matrices_of(product->call);
-    const int64_t n = index % s.n;
-    const int64_t m = index / s.n % s.m;
-    const int64_t batch = index / s.n / s.m;
-    const float *const a = product->in[0] + batch * s.m * s.k;
-    const float *const b = product->in[1] + (s.shared ? 0 : batch * s.k * s.n);
-    double sum = 0;
-    for (int64_t k = 0; k < s.k; k++) {
-        sum += (double)a[s.turned_a ? k * s.m + m : m * s.k + k] *
-               (double)b[s.turned_b ? n * s.k + k : k * s.n + n];
-    }
-    return sum;
-}
-
-double graft_product_element(const struct graft_product *product, int64_t index)
-{
-    const struct graft_call *const call = product->call;
-    double sum = call->op == GRAFT_OP_CONV2D               ? sum_conv2d(product, index)
-                 : call->op == GRAFT_OP_CONV2D_GRAD_INPUT  ? sum_grad_input(product, index)
-                 : call->op == GRAFT_OP_CONV2D_GRAD_WEIGHT ? sum_grad_weight(product, index)
-                                                           : sum_matmul(product, index);
-    sum += product->in[2] != NULL ? (double)product->in[2][index % graft_product_form_of(call).channels] : 0;
-    sum += product->in[3] != NULL ? (double)product->in[3][index] : 0;
-    sum += product->prior != NULL ? (double)product->prior[index] : 0;
-    switch (graft_op_activation(call)) {
-    case GRAFT_UNARY_RELU:
-        return fmax(sum, 0);
-    case GRAFT_UNARY_RELU6:
-        return fmin(fmax(sum, 0), 6);
-    default:
-        return sum;
-    }
-}
-
-double graft_product_terms(const struct graft_call *call)
-{
-    struct graft_work work = {0};
-    graft_op_get(call->op)->work(call, &work);
-    return work.terms;
 }

@@ -13,35 +13,9 @@
 #ifndef GRAFT_TESTS_OP_FREIVALDS_H
 #define GRAFT_TESTS_OP_FREIVALDS_H
 
-#include "harness.h"
+#include "product.h"
 
 struct graft_pool;
-
-/*
- * A call of conv2d, conv2d_grad_input, conv2d_grad_weight or matmul with its operands. The first operand
- * holds integers; the second one, bias, residual, prior and results hold integers times 2^-exponent, which
- * lets an activation with an upper end (relu6) be the identity on all of them.
- */
-struct graft_product {
-    const struct graft_call *call;
-    const float *in[GRAFT_MAX_INPUTS];
-    const float *prior; /* what the result is added to, or NULL */
-    int exponent;
-    const bool *clipped; /* [channels of the result]: those where the activation is no identity, which the
-                            check leaves out; NULL: none */
-};
-
-/* The result as [images, places, channels]; places are what Freivalds' check tells apart. */
-struct graft_product_form {
-    int64_t images, places, channels;
-};
-
-bool graft_product_is(enum graft_op op);
-struct graft_product_form graft_product_form_of(const struct graft_call *call);
-/* One element of the result, summed up as the definition says, activation included. Exact. */
-double graft_product_element(const struct graft_product *product, int64_t index);
-/* Products that this sum takes. */
-double graft_product_terms(const struct graft_call *call);
 
 struct graft_freivalds {
     const struct graft_product *product;
