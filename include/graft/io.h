@@ -82,16 +82,13 @@ GRAFT_API GRAFT_MUST_CHECK enum graft_status graft_safetensors_save_half(struct 
                                                                          const struct graft_tensor_set *set);
 
 /*
- * Reads a file that PyTorch has saved, in the zip container or the old one, into a new set, which the caller
- * closes; NULL on failure. The pickle in it is read, never executed: it may hold the types and names that
- * PyTorch's weights-only loader takes, all others are refused. A state dict within other dicts (`state_dict`,
- * `model`, …) is found; views are resolved; elements become those of graft_safetensors_load. Statuses as
- * there.
+ * Reads a file of weights into a new set, which the caller closes; NULL on failure. Which kind it is, its
+ * content tells: safetensors, a file of Keras (.h5, .weights.h5, .keras), or one that PyTorch has saved, in
+ * the zip container or the old one. The pickle in the latter is read, never executed: it may hold the types
+ * and names that PyTorch's weights-only loader takes, all others are refused. A state dict within other dicts
+ * (`state_dict`, `model`, …) is found; views are resolved. Elements become those of graft_safetensors_load;
+ * statuses as there.
  */
-GRAFT_API GRAFT_MUST_CHECK enum graft_status
-graft_pytorch_load(struct graft_context *context, const char *path, struct graft_tensor_set **set);
-
-/* Reads a file of weights of whichever of these kinds it is, told by its content. */
 GRAFT_API GRAFT_MUST_CHECK enum graft_status
 graft_tensor_set_load(struct graft_context *context, const char *path, struct graft_tensor_set **set);
 

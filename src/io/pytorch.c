@@ -7,7 +7,6 @@
 #include "io/pytorch.h"
 
 #include "base/context.h"
-#include "base/file.h"
 #include "io/tensor_set.h"
 #include "io/zip.h"
 
@@ -256,19 +255,6 @@ enum graft_status graft_pytorch_parse(struct graft_context *context, const char 
     graft_release(context, file.unpacked);
     if (status != GRAFT_OK) {
         graft_tensor_set_close(set);
-    }
-    return status;
-}
-
-enum graft_status graft_pytorch_load(struct graft_context *context, const char *path,
-                                     struct graft_tensor_set **set)
-{
-    *set = NULL;
-    struct graft_file_map map;
-    enum graft_status status = graft_file_map_open(context, path, &map);
-    if (status == GRAFT_OK) {
-        status = graft_pytorch_parse(context, path, map.data, map.size, set);
-        graft_file_map_close(&map);
     }
     return status;
 }

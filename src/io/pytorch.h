@@ -48,7 +48,7 @@ GRAFT_MUST_CHECK enum graft_status graft_pytorch_legacy(struct graft_pytorch *fi
 
 bool graft_pytorch_legacy_begins(const uint8_t *data, size_t size);
 
-/* As graft_pytorch_load, of bytes in memory; `path` is what messages call them. */
+/* As graft_tensor_set_load, of bytes in memory; `path` is what messages call them. */
 GRAFT_MUST_CHECK enum graft_status graft_pytorch_parse(struct graft_context *context, const char *path,
                                                        const uint8_t *data, size_t size,
                                                        struct graft_tensor_set **set);
