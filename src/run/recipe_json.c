@@ -155,6 +155,17 @@ static bool read_row(const json_t *json, enum graft_recipe_kind kind, union graf
     return false;
 }
 
+static const char *const kinds[] = {
+    [GRAFT_RECIPE_TEXT] = "a text",
+    [GRAFT_RECIPE_PATH] = "a path",
+    [GRAFT_RECIPE_CHOICE] = "a name",
+    [GRAFT_RECIPE_INTEGER] = "a whole number",
+    [GRAFT_RECIPE_REAL] = "a number",
+    [GRAFT_RECIPE_BYTES] = "a number of bytes",
+    [GRAFT_RECIPE_FLAG] = "true or false",
+    [GRAFT_RECIPE_STAGES] = "a list of stages as a run writes it",
+};
+
 enum graft_status graft_recipe_read(struct graft_context *context, const json_t *config, const char *path,
                                     struct graft_recipe *recipe)
 {
@@ -173,8 +184,10 @@ enum graft_status graft_recipe_read(struct graft_context *context, const json_t 
                               ? read_stages(json, recipe)
                               : read_row(json, row->kind, graft_recipe_field(recipe, r));
         if (!good)
-            return graft_fail(context, GRAFT_ERROR_FORMAT, "%s is damaged: \"%s\" is not what it can be",
-                              path, row->name);
+            return graft_fail(context, GRAFT_ERROR_FORMAT,
+                              "%s is damaged: \"%s\" is not %s; put back what stood there, or begin another "
+                              "run",
+                              path, row->name, kinds[row->kind]);
         if (graft_recipe_check_row(context, recipe, r) != GRAFT_OK)
             return graft_fail_prefix(context, GRAFT_ERROR_FORMAT, "%s is damaged", path);
     }
