@@ -5,6 +5,7 @@ import csv
 import json
 import os
 import re
+import shutil
 import signal
 import struct
 import subprocess
@@ -355,7 +356,8 @@ class Numbers(Case):
         return json.loads(read_file(self.path(run, "state.safetensors"))[1]["graft.position"])
 
     def interrupt(self, *arguments):
-        """Runs graft fit; Ctrl-C in the middle of the epoch that follows the first one that it tells of."""
+        """Runs graft fit; Ctrl-C in the middle of the epoch that follows the first one that it tells of. Whether
+        it came before the run's end: on a busy machine it may come late."""
         process = subprocess.Popen(
             [GRAFT, "fit", *arguments, "--device", "cpu"],
             cwd=self.folder,
@@ -370,7 +372,8 @@ class Numbers(Case):
                 break
         rest = process.stderr.read()
         process.stderr.close()
-        self.assertEqual(process.wait(), 130, rest)
+        self.assertIn(process.wait(), (0, 130), rest)
+        return process.returncode == 130
 
     def test_resumed_with_every_option(self):
         """Each option that bears on the numbers comes back from config.json, and an epoch's sums from the state."""
@@ -384,11 +387,10 @@ class Numbers(Case):
         self.fit("first", "--model", "mobilenet_v2", "--batch", "4", "--epochs", "1", data="flat")
         options += ["--weights", "first/model.safetensors"]
         self.good("fit", "flat", *how, "whole", *options, "--device", "cpu")
-        self.interrupt("flat", *how, "cut", *options)
         for _ in range(8):
-            if self.position("cut")["batch"] > 0:
+            if self.interrupt("flat", *how, "cut", *options) and self.position("cut")["batch"] > 0:
                 break
-            self.interrupt("--resume", "cut")
+            shutil.rmtree(self.path("cut"))
         self.assertGreater(self.position("cut")["batch"], 0)
         self.good("fit", "--resume", "cut", "--device", "cpu")
         self.assert_same_tensors(self.last("cut"), self.last("whole"))

@@ -21,6 +21,8 @@ struct shipped {
     const char *folder; /* of what is kept between starts */
     int versions;       /* of each picture: other crops, each with the teacher's features of its own */
     int epochs;
+    int32_t size;       /* the student's pictures; smaller ones than STUDENT_SIZE for the first epochs save time */
+    int until;          /* stops after so many of the epochs, for the rest to go on at another size */
     int64_t batch;
     double rate;
 };

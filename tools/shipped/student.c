@@ -289,7 +289,7 @@ static enum graft_status step(struct student *student, const struct graft_batch 
                             (float)(1 - pow((double)update.beta2, (double)student->number)), 1};
     struct graft_plan *const plan = student->plan;
     enum graft_status status = graft_plan_write(plan, student->model->input, batch->pixels,
-                                                (uint64_t)rows * STUDENT_SIZE * STUDENT_SIZE * 3);
+                                                (uint64_t)(rows * student->job->size * student->job->size * 3));
     if (status == GRAFT_OK)
         status = graft_plan_write(plan, student->teacher, student->batch_targets,
                                   (uint64_t)rows * TEACHER_FEATURES * sizeof(float));
@@ -341,8 +341,8 @@ static enum graft_status open_student(struct student *student)
 {
     const struct shipped *const job = student->job;
     const struct graft_model_options options = {.batch = job->batch,
-                                                .height = STUDENT_SIZE,
-                                                .width = STUDENT_SIZE,
+                                                .height = job->size,
+                                                .width = job->size,
                                                 .classes = graft_dataset_class_count(job->dataset),
                                                 .input_u8 = true,
                                                 .training = true,
@@ -366,7 +366,7 @@ static enum graft_status open_student(struct student *student)
         status =
             graft_plan_open(student->model->graph, job->device, student->variables, NULL, &student->plan);
     if (status == GRAFT_OK)
-        status = shipped_loader(job, STUDENT_SIZE, (int32_t)job->batch, true, &student->loader);
+        status = shipped_loader(job, job->size, (int32_t)job->batch, true, &student->loader);
     return status;
 }
 
@@ -375,7 +375,7 @@ enum graft_status shipped_learn(const struct shipped *job)
     struct student student = {.job = job};
     enum graft_status status = open_student(&student);
     const int64_t batches = graft_dataset_count(job->dataset, GRAFT_SPLIT_TRAIN) / job->batch;
-    while (status == GRAFT_OK && student.epoch < job->epochs) {
+    while (status == GRAFT_OK && student.epoch < job->until) {
         status = epoch(&student, batches * job->epochs);
         if (status == GRAFT_OK)
             status = save_checkpoint(&student);

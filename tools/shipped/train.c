@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * train-shipped DATA TEACHER FOLDER [--versions N] [--epochs N] [--batch N] [--rate R] [--device NAME]
+ *               [--size N] [--until N]
  *
  * Trains the network that ships: a small one learns what EfficientNet-Lite0 makes of the same pictures (its
  * features, and the classes that it sees in them) besides their labels (Hinton et al., arXiv 1503.02531).
@@ -20,16 +21,16 @@ enum graft_status shipped_loader(const struct shipped *job, int32_t side, int32_
                                  struct graft_loader **loader)
 {
     struct graft_preprocess preprocess = graft_preprocess_imagenet();
-    preprocess.resize_short_side = side;
     preprocess.crop_height = preprocess.crop_width = side;
+    preprocess.transforms = graft_transforms_usual(side, GRAFT_FILTER_BILINEAR);
     /* Large crops: a part of a picture of 64×64 that is a tenth of it shows nothing any more. */
-    struct graft_augment augment = graft_augment_default();
-    augment.scale[0] = 0.35f;
+    struct graft_transforms augment = graft_augment_default(&preprocess);
+    augment.steps[0].random_crop.scale[0] = 0.35f;
     const struct graft_loader_options options = {.split = GRAFT_SPLIT_TRAIN,
                                                  .batch = batch,
                                                  .shuffle = shuffle,
                                                  .seed = SEED,
-                                                 .augment = &augment,
+                                                 .transforms = &augment,
                                                  .ahead = 4};
     return graft_loader_open(job->context, job->dataset, &preprocess, &options, loader);
 }
@@ -45,13 +46,13 @@ static int usage(void)
 {
     fprintf(stderr,
             "usage: train-shipped DATA TEACHER FOLDER [--versions N] [--epochs N] [--batch N] [--rate R] "
-            "[--device NAME]\n");
+            "[--device NAME] [--size N] [--until N]\n");
     return 2;
 }
 
 int main(int count, char **arguments)
 {
-    struct shipped job = {.versions = 4, .epochs = 40, .batch = 128, .rate = 3e-3};
+    struct shipped job = {.versions = 4, .epochs = 40, .size = STUDENT_SIZE, .batch = 128, .rate = 3e-3};
     const char *device = "cpu";
     struct graft_context_options options = {.log = tell};
     if (count < 4 || count % 2 != 0)
@@ -62,6 +63,10 @@ int main(int count, char **arguments)
             job.versions = atoi(value);
         else if (strcmp(name, "--epochs") == 0)
             job.epochs = atoi(value);
+        else if (strcmp(name, "--size") == 0)
+            job.size = atoi(value);
+        else if (strcmp(name, "--until") == 0)
+            job.until = atoi(value);
         else if (strcmp(name, "--batch") == 0)
             job.batch = atoi(value);
         else if (strcmp(name, "--rate") == 0)
@@ -73,6 +78,8 @@ int main(int count, char **arguments)
     }
     job.teacher_file = arguments[2];
     job.folder = arguments[3];
+    if (!job.until)
+        job.until = job.epochs;
     (void)mkdir(job.folder, 0777);
     const struct graft_dataset_options all = {.val_fraction = -1};
     enum graft_status status = graft_context_open(&options, &job.context);
