@@ -52,11 +52,21 @@ static void *grow(struct graft_layers *b, void *array, int count, int *capacity,
     return (char *)*memory + (size_t)count * size;
 }
 
+void graft_layers_begin(struct graft_layers *b, const char *name)
+{
+    graft_graph_layer(b->graph, name);
+    b->first_parameter = b->model->parameter_count;
+}
+
+void graft_layers_name(const struct graft_layers *b, const char *name, char text[GRAFT_MODEL_NAME_SIZE])
+{
+    full_name(b, name, "", text);
+}
+
 static void begin(struct graft_layers *b, const char *name, char text[GRAFT_MODEL_NAME_SIZE])
 {
     full_name(b, name, "", text);
-    graft_graph_layer(b->graph, text);
-    b->first_parameter = b->model->parameter_count;
+    graft_layers_begin(b, text);
 }
 
 /* Notes the layer that began last and returns its value. */
@@ -172,54 +182,74 @@ int64_t graft_layer_channels(const struct graft_layers *b, int x)
     return desc && desc->shape.rank > 0 ? desc->shape.dim[desc->shape.rank - 1] : 0;
 }
 
-/* Before and behind one dimension. */
-static void pads(const struct graft_conv *conv, int64_t size, int32_t *before, int32_t *behind)
+/* Before and behind dimension d (0: rows, 1: columns). */
+static void pads(const struct graft_conv *conv, int d, int64_t size, int32_t pad[4])
 {
-    const int64_t kernel = conv->kernel ? conv->kernel : 1, stride = conv->stride ? conv->stride : 1;
-    const int64_t all = graft_max_i64((graft_ceil_div(size, stride) - 1) * stride + kernel - size, 0);
-    *before = conv->same ? (int32_t)(all / 2) : conv->pad;
-    *behind = conv->same ? (int32_t)(all - all / 2) : conv->pad + conv->pad_behind;
+    const int64_t reach =
+        (int64_t)(conv->kernel[d] - 1) * conv->dilation; /* of the kernel, from its first element */
+    const int64_t same =
+        graft_max_i64((graft_ceil_div(size, conv->stride) - 1) * conv->stride + reach + 1 - size, 0);
+    pad[2 * d] = conv->same ? (int32_t)(same / 2) : conv->half ? (int32_t)(reach / 2) : conv->pad[2 * d];
+    pad[2 * d + 1] = conv->same   ? (int32_t)(same - same / 2)
+                     : conv->half ? (int32_t)(reach / 2)
+                                  : conv->pad[2 * d + 1];
+}
+
+static int or_one(int value)
+{
+    return value ? value : 1;
+}
+
+/* "conv2d 3x3/2 d2 g32" */
+static int end_conv(struct graft_layers *b, int y, const char *text, const struct graft_conv *conv,
+                    int64_t in)
+{
+    const struct graft_desc *const desc = graft_graph_desc(b->graph, y);
+    if (!desc)
+        return -1;
+    const int64_t multiply_adds =
+        desc->shape.dim[1] * desc->shape.dim[2] * conv->channels * in * conv->kernel[0] * conv->kernel[1];
+    char grouped[16] = "", strided[16] = "", dilated[16] = "";
+    if (conv->groups > 1)
+        (void)snprintf(grouped, sizeof grouped, " g%d", conv->groups);
+    if (conv->stride > 1)
+        (void)snprintf(strided, sizeof strided, "/%d", conv->stride);
+    if (conv->dilation > 1)
+        (void)snprintf(dilated, sizeof dilated, " d%d", conv->dilation);
+    return end(b, y, text, multiply_adds, "conv2d %dx%d%s%s%s", conv->kernel[0], conv->kernel[1], strided,
+               dilated, grouped);
 }
 
 int graft_layer_conv(struct graft_layers *b, int x, const char *name, struct graft_conv conv)
 {
     if (x < 0)
         return -1;
-    const int kernel = conv.kernel ? conv.kernel : 1;
-    const int stride = conv.stride ? conv.stride : 1;
-    const int groups = conv.groups ? conv.groups : 1;
-    const int64_t out = conv.channels;
-    const int64_t in = graft_layer_channels(b, x) / groups; /* that reach one output channel */
-    const double fan_in = (double)(in * kernel * kernel);
+    int *const ones[] = {&conv.kernel[0], &conv.kernel[1], &conv.stride, &conv.dilation, &conv.groups};
+    for (int i = 0; i < 5; ++i)
+        *ones[i] = or_one(*ones[i]);
+    const int64_t out = conv.channels, rows = conv.kernel[0], columns = conv.kernel[1];
+    const int64_t in = graft_layer_channels(b, x) / conv.groups; /* that reach one output channel */
+    const double fan_in = (double)(in * rows * columns);
     char text[GRAFT_MODEL_NAME_SIZE];
     begin(b, name, text);
     struct graft_model_parameter *weight = NULL;
     const int w =
-        parameter(b, name, "weight", graft_shape_of(4, out, kernel, kernel, in), false, 0.0f, &weight);
+        parameter(b, name, "weight", graft_shape_of(4, out, rows, columns, in), false, 0.0f, &weight);
     if (w < 0)
         return -1;
     weight->layout = GRAFT_LAYOUT_CONV;
-    weight->source_shape = graft_shape_of(4, out, in, kernel, kernel);
-    set_start(weight, b->conv_init, fan_in, (double)(out * kernel * kernel));
+    weight->source_shape = graft_shape_of(4, out, in, rows, columns);
+    set_start(weight, b->conv_init, fan_in, (double)(out * rows * columns));
     const int bias = conv.bias ? add_bias(b, name, out, b->conv_init, fan_in) : -1;
     if (conv.bias && bias < 0)
         return -1;
-    struct graft_conv2d_attributes attributes = {
-        .stride = {stride, stride}, .dilation = {1, 1}, .groups = groups};
+    struct graft_conv2d_attributes attributes = {.stride = {conv.stride, conv.stride},
+                                                 .dilation = {conv.dilation, conv.dilation},
+                                                 .groups = conv.groups};
     const struct graft_shape *const from = &graft_graph_desc(b->graph, x)->shape;
-    pads(&conv, from->dim[1], &attributes.pad[0], &attributes.pad[1]);
-    pads(&conv, from->dim[2], &attributes.pad[2], &attributes.pad[3]);
-    const int y = graft_conv2d(b->graph, x, w, bias, &attributes);
-    const struct graft_desc *const desc = graft_graph_desc(b->graph, y);
-    if (!desc)
-        return -1;
-    const int64_t multiply_adds = desc->shape.dim[1] * desc->shape.dim[2] * out * in * kernel * kernel;
-    char grouped[16] = "", strided[16] = "";
-    if (groups > 1)
-        (void)snprintf(grouped, sizeof grouped, " g%d", groups);
-    if (stride > 1)
-        (void)snprintf(strided, sizeof strided, "/%d", stride);
-    return end(b, y, text, multiply_adds, "conv2d %dx%d%s%s", kernel, kernel, strided, grouped);
+    pads(&conv, 0, from->dim[1], attributes.pad);
+    pads(&conv, 1, from->dim[2], attributes.pad);
+    return end_conv(b, graft_conv2d(b->graph, x, w, bias, &attributes), text, &conv, in);
 }
 
 int graft_layer_batch_norm(struct graft_layers *b, int x, const char *name)
@@ -311,24 +341,29 @@ int graft_layer_global_pool(struct graft_layers *b, int x, const char *name)
     return end(b, graft_global_avg_pool(b->graph, x), text, 0, "global_avg_pool");
 }
 
+int graft_layers_step(struct graft_layers *b)
+{
+    const struct graft_shape shape = graft_shape_of(1, 2);
+    if (b->model->step < 0)
+        b->model->step = graft_graph_input(b->graph, "step", GRAFT_DTYPE_I32, &shape);
+    return b->model->step;
+}
+
 int graft_layer_dropout(struct graft_layers *b, int x, const char *name, float probability)
 {
     const float chosen = b->options->dropout;
     const float p = chosen < 0.0f ? 0.0f : chosen > 0.0f ? chosen : probability;
     if (x < 0 || !b->trainable || !(p > 0.0f))
         return x;
-    if (b->model->step < 0) {
-        const struct graft_shape shape = graft_shape_of(1, 2);
-        b->model->step = graft_graph_input(b->graph, "step", GRAFT_DTYPE_I32, &shape);
-        if (b->model->step < 0)
-            return -1;
-    }
+    const int step = graft_layers_step(b);
+    if (step < 0)
+        return -1;
     char text[GRAFT_MODEL_NAME_SIZE];
     begin(b, name, text);
     const uint64_t hash = graft_hash_text(text);
     const struct graft_dropout_attributes attributes = {
         .probability = p, .stream = (uint32_t)(hash ^ hash >> 32), .seed = b->options->seed};
-    return end(b, graft_dropout(b->graph, x, b->model->step, &attributes), text, 0, "dropout %g", (double)p);
+    return end(b, graft_dropout(b->graph, x, step, &attributes), text, 0, "dropout %g", (double)p);
 }
 
 int graft_layer_add(struct graft_layers *b, int x, int y, const char *name)
@@ -353,12 +388,6 @@ int graft_layer_concat(struct graft_layers *b, const int *values, int count, con
 
 /* ---- for builders with layers of their own */
 
-void graft_layers_begin(struct graft_layers *b, const char *name)
-{
-    graft_graph_layer(b->graph, name);
-    b->first_parameter = b->model->parameter_count;
-}
-
 int graft_layers_parameter(struct graft_layers *b, const char *name, struct graft_shape shape, bool state,
                            struct graft_model_parameter **result)
 {
@@ -372,7 +401,8 @@ int graft_layers_parameter(struct graft_layers *b, const char *name, struct graf
     return value;
 }
 
-int graft_layers_end(struct graft_layers *b, int value, const char *name, int64_t multiply_adds, const char *op)
+int graft_layers_end(struct graft_layers *b, int value, const char *name, int64_t multiply_adds,
+                     const char *op)
 {
     return end(b, value, name, multiply_adds, "%s", op);
 }

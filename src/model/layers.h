@@ -22,19 +22,6 @@ enum graft_layers_init {
     GRAFT_INIT_SMALL_NORMAL = 4   /* normal, 0.01; biases 0 */
 };
 
-/* What tells the members of a family apart; each family reads what it needs. */
-struct graft_zoo_config {
-    int blocks[8];   /* layers or blocks in each stage */
-    int version;     /* squeezenet: 0 or 1 for 1.0, 1.1; efficientnet_lite: 0 to 4 */
-    int groups;      /* resnet: of the 3×3 convolutions; 0: 1 */
-    int group_width; /* resnet: channels of a group in the first stage; 0: 64 */
-    int width;       /* keras_mobilenet, keras_mobilenet_v2: of the layers, in percent */
-    bool bottleneck; /* resnet */
-    bool batch_norm; /* vgg */
-    bool tensorflow; /* efficientnet_lite: padding and epsilon of the published weights */
-    const void *user; /* a file's network: what was read of it */
-};
-
 struct graft_layers {
     struct graft_context *context;
     struct graft_graph *graph;
@@ -45,19 +32,28 @@ struct graft_layers {
     float epsilon, momentum; /* of batch normalization: 1e-5 and 0.1 */
     /* The rest is layers.c's. */
     char scope[GRAFT_MODEL_NAME_SIZE];
-    bool failed;    /* memory was not enough for a stage, layer or parameter */
+    bool failed;              /* memory was not enough for a stage, layer or parameter */
     enum graft_status status; /* of a builder that fails by itself, its message recorded */
-    bool trainable; /* the current stage */
+    bool trainable;           /* the current stage */
     bool found_cut, found_train_from;
     const struct graft_shape *cut_shape; /* FROM: shape of the input */
     int first_parameter;                 /* of the layer being made */
     int stage_capacity, parameter_capacity, layer_capacity;
 };
 
-/* One per family, defined in zoo/<family>.c: from the input to the logits. */
-typedef int graft_zoo_builder(struct graft_layers *b, int x, const struct graft_zoo_config *config);
-#define GRAFT_MODEL(name, family, ...) extern graft_zoo_builder graft_zoo_##family;
+/*
+ * From the input to the logits. One per family, graft_zoo_<family> in zoo/<family>.c; `configuration`: the
+ * network's struct graft_<family>_config, with the fields and values that stand in models.def.
+ */
+typedef int graft_zoo_builder(struct graft_layers *b, int x, const void *configuration);
+#define GRAFT_FAMILY(family, ...)                                                                            \
+    struct graft_##family##_config {                                                                         \
+        __VA_ARGS__                                                                                          \
+    };                                                                                                       \
+    extern graft_zoo_builder graft_zoo_##family;
+#define GRAFT_MODEL(...)
 #include "model/models.def"
+#undef GRAFT_FAMILY
 #undef GRAFT_MODEL
 
 /* Adds the model's input. Returns it, or -1 for a part that does not begin there. */
@@ -73,20 +69,29 @@ int graft_layers_base(struct graft_layers *b, int x);
  * name. */
 void graft_layers_scope(struct graft_layers *b, const char *format, ...) GRAFT_PRINTF(2, 3);
 
-/* For builders with layers of their own: a layer of that name begins; a parameter (or, `state`, a running statistic) of
- * a full name, whose source_shape and layout the caller may set; the layer is noted and its value returned. */
+/* For builders with layers of their own: a layer of that name begins; a parameter (or, `state`, a running
+ * statistic) of a full name, whose source_shape and layout the caller may set; the layer is noted and its
+ * value returned. */
 void graft_layers_begin(struct graft_layers *b, const char *name);
+/* The full name of `name`, in the scope; cut at the size of names, which the list test would notice. */
+void graft_layers_name(const struct graft_layers *b, const char *name, char text[GRAFT_MODEL_NAME_SIZE]);
 int graft_layers_parameter(struct graft_layers *b, const char *name, struct graft_shape shape, bool state,
                            struct graft_model_parameter **parameter);
-int graft_layers_end(struct graft_layers *b, int value, const char *name, int64_t multiply_adds, const char *op);
+/* The input "step", which what is random in training needs; -1 after a failure. */
+int graft_layers_step(struct graft_layers *b);
+int graft_layers_end(struct graft_layers *b, int value, const char *name, int64_t multiply_adds,
+                     const char *op);
 
-/* Zero means 1 for kernel, stride and groups, 0 for pad. `channels`: of the output. */
 struct graft_conv {
-    int channels, kernel, stride, pad, groups;
-    int pad_behind; /* in addition to `pad`, below and on the right */
+    int channels;                 /* of the output */
+    int kernel[2];                /* rows, columns; 0: 1 */
+    int pad[4];                   /* top, bottom, left, right */
+    int stride, dilation, groups; /* 0: 1 */
     bool bias;
-    bool same; /* instead of `pad`: TensorFlow's padding, by which the output has ⌈size / stride⌉ places; the larger
-                  half of it comes last */
+    bool half; /* instead of `pad`: half the dilated kernel on each side, by which an odd one with stride 1
+                  keeps the size */
+    bool same; /* instead of `pad`: TensorFlow's padding, by which the output has ⌈size / stride⌉ places; the
+                  larger half of it comes last */
 };
 int graft_layer_conv(struct graft_layers *b, int x, const char *name, struct graft_conv conv);
 int graft_layer_batch_norm(struct graft_layers *b, int x, const char *name);
@@ -101,6 +106,30 @@ int graft_layer_global_pool(struct graft_layers *b, int x, const char *name);
 int graft_layer_dropout(struct graft_layers *b, int x, const char *name, float probability);
 int graft_layer_add(struct graft_layers *b, int x, int y, const char *name);
 int graft_layer_concat(struct graft_layers *b, const int *values, int count, const char *name);
+
+/* ---- blocks of several layers */
+int graft_layer_conv_bn(struct graft_layers *b, int x, const char *conv, const char *bn,
+                        struct graft_conv shape);
+/* torchvision's Conv2dNormActivation: <name>.0, <name>.1, <name>.2; activation NONE: without the last. */
+int graft_layer_conv_bn_activation(struct graft_layers *b, int x, const char *name, struct graft_conv shape,
+                                   enum graft_unary activation);
+
+/* x · gate(expand(activation(reduce(mean of x)))), the mean over places, the two others 1×1 convolutions with
+ * biases (Hu et al., arXiv 1709.01507). Layers: <name>.avgpool, <name>.<reduce>, <name>.activation,
+ * <name>.<expand>, <name>.gate, <name>.scale. */
+struct graft_squeeze_excite {
+    int channels; /* in the middle */
+    const char *reduce, *expand;
+    enum graft_unary activation, gate;
+};
+int graft_layer_squeeze_excite(struct graft_layers *b, int x, const char *name,
+                               const struct graft_squeeze_excite *squeeze);
+/* Where dropout is: each picture's x becomes 0 with that probability, else x / (1 − probability) (Huang et
+ * al., arXiv 1603.09382). */
+int graft_layer_stochastic_depth(struct graft_layers *b, int x, const char *name, float probability);
+/* Channels first … first + count − 1. */
+int graft_layer_channel_slice(struct graft_layers *b, int x, const char *name, int64_t first, int64_t count);
+int graft_layer_channel_shuffle(struct graft_layers *b, int x, const char *name, int groups);
 
 /* Channels of x: its last dimension; 0 for -1. */
 int64_t graft_layer_channels(const struct graft_layers *b, int x);

@@ -104,7 +104,7 @@ static enum graft_status build(struct graft_context *context, const struct graft
     status = keep_options(context, model, options);
     if (status)
         goto fail;
-    status = graft_layers_finish(&b, network->build(&b, graft_layers_input(&b), &network->config));
+    status = graft_layers_finish(&b, network->build(&b, graft_layers_input(&b), network->configuration));
     if (status == GRAFT_ERROR_SHAPE)
         (void)graft_fail_prefix(context, status, "%s with input %lldx%lld (its usual input is %dx%d)",
                                 info->name, (long long)model->height, (long long)model->width,
@@ -122,7 +122,8 @@ fail:
 }
 
 enum graft_status graft_model_open_network(struct graft_context *context, const struct graft_network *network,
-                                           const struct graft_model_options *options, struct graft_model **model)
+                                           const struct graft_model_options *options,
+                                           struct graft_model **model)
 {
     static const struct graft_model_options usual = {0};
     *model = NULL;

@@ -60,11 +60,13 @@
                    .std = {0.229f, 0.224f, 0.225f}}
 
 static const struct graft_network entries[] = {
+#define GRAFT_FAMILY(...)
 #define GRAFT_MODEL(model, model_family, facts, origin, ...)                     \
     {.info = {.name = #model, .family = #model_family, .source = origin, facts}, \
      .build = graft_zoo_##model_family,                                          \
-     .config = {__VA_ARGS__}},
+     .configuration = &(const struct graft_##model_family##_config){__VA_ARGS__}},
 #include "model/models.def"
+#undef GRAFT_FAMILY
 #undef GRAFT_MODEL
 };
 

@@ -9,7 +9,7 @@
 struct graft_network {
     struct graft_model_info info;
     graft_zoo_builder *build;
-    struct graft_zoo_config config;
+    const void *configuration; /* what the builder is given */
 };
 
 #endif

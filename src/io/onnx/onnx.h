@@ -179,6 +179,6 @@ struct graft_onnx_row {
 extern const struct graft_onnx_row graft_onnx_layers[], graft_onnx_math[], graft_onnx_shapes[];
 
 /* onnx_import.c */
-int graft_onnx_build(struct graft_layers *b, int x, const struct graft_zoo_config *config);
+int graft_onnx_build(struct graft_layers *b, int x, const void *configuration);
 
 #endif

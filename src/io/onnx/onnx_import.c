@@ -246,9 +246,9 @@ static int get_logits(struct graft_onnx_import *import)
     return graft_shape_equal(&desc->shape, &shape) ? id : graft_reshape(import->b->graph, id, &shape);
 }
 
-int graft_onnx_build(struct graft_layers *b, int x, const struct graft_zoo_config *config)
+int graft_onnx_build(struct graft_layers *b, int x, const void *configuration)
 {
-    const struct graft_onnx *const onnx = config->user;
+    const struct graft_onnx *const onnx = configuration;
     struct graft_onnx_import import = {.onnx = onnx, .b = b};
     int logits = -1;
     import.values = graft_allocate(b->context, (size_t)onnx->value_count, sizeof *import.values);

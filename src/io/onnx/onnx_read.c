@@ -526,7 +526,7 @@ static void describe(struct graft_onnx *onnx)
     if (info->preprocess.crop != 224)
         info->preprocess.resize_short_side = info->preprocess.crop * 8 / 7;
     onnx->network.build = graft_onnx_build;
-    onnx->network.config.user = onnx;
+    onnx->network.configuration = onnx;
 }
 
 void graft_onnx_close(struct graft_onnx **address)

@@ -2,19 +2,23 @@
 /* AlexNet in its one-column form (Krizhevsky, arXiv 1404.5997). */
 #include "model/layers.h"
 
-int graft_zoo_alexnet(struct graft_layers *b, int x, const struct graft_zoo_config *config)
+int graft_zoo_alexnet(struct graft_layers *b, int x, const void *configuration)
 {
     static const struct {
         const char *stage, *conv, *relu, *pool; /* pool NULL: none */
         struct graft_conv shape;
     } rows[5] = {
-        {"conv1", "0", "1", "2", {.channels = 64, .kernel = 11, .stride = 4, .pad = 2, .bias = true}},
-        {"conv2", "3", "4", "5", {.channels = 192, .kernel = 5, .pad = 2, .bias = true}},
-        {"conv3", "6", "7", NULL, {.channels = 384, .kernel = 3, .pad = 1, .bias = true}},
-        {"conv4", "8", "9", NULL, {.channels = 256, .kernel = 3, .pad = 1, .bias = true}},
-        {"conv5", "10", "11", "12", {.channels = 256, .kernel = 3, .pad = 1, .bias = true}},
+        {"conv1",
+         "0",
+         "1",
+         "2",
+         {.channels = 64, .kernel = {11, 11}, .stride = 4, .pad = {2, 2, 2, 2}, .bias = true}},
+        {"conv2", "3", "4", "5", {.channels = 192, .kernel = {5, 5}, .half = true, .bias = true}},
+        {"conv3", "6", "7", NULL, {.channels = 384, .kernel = {3, 3}, .half = true, .bias = true}},
+        {"conv4", "8", "9", NULL, {.channels = 256, .kernel = {3, 3}, .half = true, .bias = true}},
+        {"conv5", "10", "11", "12", {.channels = 256, .kernel = {3, 3}, .half = true, .bias = true}},
     };
-    (void)config;
+    (void)configuration;
     graft_layers_scope(b, "features");
     for (int i = 0; i < 5; ++i) {
         x = graft_layers_stage(b, x, rows[i].stage);

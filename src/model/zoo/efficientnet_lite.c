@@ -25,49 +25,47 @@ static int scaled_depth(int blocks, int percent)
     return (blocks * percent + 99) / 100;
 }
 
-static struct graft_conv depthwise(const struct graft_zoo_config *config, int channels, int kernel,
-                                   int stride)
+static struct graft_conv depthwise(const struct graft_efficientnet_lite_config *config, int channels,
+                                   int kernel, int stride)
 {
     return (struct graft_conv){.channels = channels,
-                               .kernel = kernel,
+                               .kernel = {kernel, kernel},
                                .stride = stride,
-                               .pad = config->tensorflow ? 0 : kernel / 2,
+                               .half = !config->tensorflow,
                                .same = config->tensorflow,
                                .groups = channels};
-}
-
-static int conv_bn(struct graft_layers *b, int x, const char *conv, const char *bn, struct graft_conv shape)
-{
-    return graft_layer_batch_norm(b, graft_layer_conv(b, x, conv, shape), bn);
 }
 
 static int conv_bn_relu6(struct graft_layers *b, int x, const char *conv, const char *bn, const char *act,
                          struct graft_conv shape)
 {
-    return graft_layer_activation(b, conv_bn(b, x, conv, bn, shape), act, GRAFT_UNARY_RELU6);
+    return graft_layer_activation(b, graft_layer_conv_bn(b, x, conv, bn, shape), act, GRAFT_UNARY_RELU6);
 }
 
 /* The first stage's block: depthwise, then 1×1 without activation. */
-static int separable(struct graft_layers *b, int x, const struct graft_zoo_config *config, int out)
+static int separable(struct graft_layers *b, int x, const struct graft_efficientnet_lite_config *config,
+                     int out)
 {
     const int in = (int)graft_layer_channels(b, x);
     x = conv_bn_relu6(b, x, "conv_dw", "bn1", "act1", depthwise(config, in, 3, 1));
-    return conv_bn(b, x, "conv_pw", "bn2", (struct graft_conv){.channels = out});
+    return graft_layer_conv_bn(b, x, "conv_pw", "bn2", (struct graft_conv){.channels = out});
 }
 
 /* 1×1 to 6 × channels, depthwise, 1×1 without activation; with a residual where the shape stays. */
-static int inverted_residual(struct graft_layers *b, int x, const struct graft_zoo_config *config, int kernel,
-                             int stride, int out)
+static int inverted_residual(struct graft_layers *b, int x,
+                             const struct graft_efficientnet_lite_config *config, int kernel, int stride,
+                             int out)
 {
     const int in = (int)graft_layer_channels(b, x), hidden = 6 * in;
     int y = conv_bn_relu6(b, x, "conv_pw", "bn1", "act1", (struct graft_conv){.channels = hidden});
     y = conv_bn_relu6(b, y, "conv_dw", "bn2", "act2", depthwise(config, hidden, kernel, stride));
-    y = conv_bn(b, y, "conv_pwl", "bn3", (struct graft_conv){.channels = out});
+    y = graft_layer_conv_bn(b, y, "conv_pwl", "bn3", (struct graft_conv){.channels = out});
     return stride == 1 && in == out ? graft_layer_add(b, x, y, "add") : y;
 }
 
-int graft_zoo_efficientnet_lite(struct graft_layers *b, int x, const struct graft_zoo_config *config)
+int graft_zoo_efficientnet_lite(struct graft_layers *b, int x, const void *configuration)
 {
+    const struct graft_efficientnet_lite_config *const config = configuration;
     static const struct {
         int blocks, kernel, stride, channels;
     } rows[7] = {{1, 3, 1, 16},  {2, 3, 2, 24},  {2, 5, 2, 40}, {3, 3, 2, 80},

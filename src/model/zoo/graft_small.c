@@ -7,15 +7,10 @@
  */
 #include "model/layers.h"
 
-static int conv_bn(struct graft_layers *b, int x, const char *conv, const char *bn, struct graft_conv shape)
-{
-    return graft_layer_batch_norm(b, graft_layer_conv(b, x, conv, shape), bn);
-}
-
 static int conv_bn_relu(struct graft_layers *b, int x, const char *conv, const char *bn, const char *act,
                         struct graft_conv shape)
 {
-    return graft_layer_activation(b, conv_bn(b, x, conv, bn, shape), act, GRAFT_UNARY_RELU);
+    return graft_layer_activation(b, graft_layer_conv_bn(b, x, conv, bn, shape), act, GRAFT_UNARY_RELU);
 }
 
 /* The result, with x added where the shape stays. */
@@ -29,9 +24,10 @@ static int residual(struct graft_layers *b, int x, int y, int stride)
 /* 3×3 to `hidden` channels, 1×1 to `out`. */
 static int fused(struct graft_layers *b, int x, int hidden, int out, int stride)
 {
-    int y = conv_bn_relu(b, x, "expand", "bn1", "act1",
-                         (struct graft_conv){.channels = hidden, .kernel = 3, .stride = stride, .pad = 1});
-    y = conv_bn(b, y, "project", "bn2", (struct graft_conv){.channels = out});
+    int y = conv_bn_relu(
+        b, x, "expand", "bn1", "act1",
+        (struct graft_conv){.channels = hidden, .kernel = {3, 3}, .stride = stride, .half = true});
+    y = graft_layer_conv_bn(b, y, "project", "bn2", (struct graft_conv){.channels = out});
     return residual(b, x, y, stride);
 }
 
@@ -39,14 +35,14 @@ static int fused(struct graft_layers *b, int x, int hidden, int out, int stride)
 static int inverted(struct graft_layers *b, int x, int hidden, int out, int kernel, int stride)
 {
     const struct graft_conv depthwise = {
-        .channels = hidden, .kernel = kernel, .stride = stride, .pad = kernel / 2, .groups = hidden};
+        .channels = hidden, .kernel = {kernel, kernel}, .stride = stride, .half = true, .groups = hidden};
     int y = conv_bn_relu(b, x, "expand", "bn1", "act1", (struct graft_conv){.channels = hidden});
     y = conv_bn_relu(b, y, "depthwise", "bn2", "act2", depthwise);
-    y = conv_bn(b, y, "project", "bn3", (struct graft_conv){.channels = out});
+    y = graft_layer_conv_bn(b, y, "project", "bn3", (struct graft_conv){.channels = out});
     return residual(b, x, y, stride);
 }
 
-int graft_zoo_graft_small(struct graft_layers *b, int x, const struct graft_zoo_config *config)
+int graft_zoo_graft_small(struct graft_layers *b, int x, const void *configuration)
 {
     static const struct {
         const char *stage;
@@ -56,14 +52,14 @@ int graft_zoo_graft_small(struct graft_layers *b, int x, const struct graft_zoo_
                  {"block2", 3, 0, {128, 240}, 64, 5, 2},
                  {"block3", 4, 0, {256, 448}, 112, 5, 2},
                  {"block4", 3, 0, {512, 640}, 160, 5, 1}};
-    (void)config;
+    (void)configuration;
     b->conv_init = GRAFT_INIT_HE_NORMAL_OUT;
     b->dense_init = GRAFT_INIT_SMALL_NORMAL;
 
     x = graft_layers_stage(b, x, "stem");
     graft_layers_scope(b, "stem");
     x = conv_bn_relu(b, x, "conv", "bn", "act",
-                     (struct graft_conv){.channels = 16, .kernel = 3, .stride = 2, .pad = 1});
+                     (struct graft_conv){.channels = 16, .kernel = {3, 3}, .stride = 2, .half = true});
     for (int row = 0; row < 4; ++row) {
         x = graft_layers_stage(b, x, rows[row].stage);
         for (int i = 0; i < rows[row].blocks; ++i) {

@@ -15,8 +15,9 @@ static int activated(struct graft_layers *b, int x, const char *name, struct gra
     return graft_layer_activation(b, x, text, GRAFT_UNARY_RELU6);
 }
 
-int graft_zoo_keras_mobilenet(struct graft_layers *b, int x, const struct graft_zoo_config *config)
+int graft_zoo_keras_mobilenet(struct graft_layers *b, int x, const void *configuration)
 {
+    const struct graft_keras_mobilenet_config *const config = configuration;
     static const struct {
         const char *stage; /* begins with it; NULL: goes on */
         int channels, stride;
@@ -27,9 +28,9 @@ int graft_zoo_keras_mobilenet(struct graft_layers *b, int x, const struct graft_
     b->epsilon = 1e-3f;
     b->momentum = 0.01f;
     x = graft_layers_stage(b, x, "stem");
-    x = activated(
-        b, x, "conv1",
-        (struct graft_conv){.channels = 32 * config->width / 100, .kernel = 3, .stride = 2, .same = true});
+    x = activated(b, x, "conv1",
+                  (struct graft_conv){
+                      .channels = 32 * config->width / 100, .kernel = {3, 3}, .stride = 2, .same = true});
     for (int i = 0; i < 13; ++i) {
         const int in = (int)graft_layer_channels(b, x);
         const bool strided = rows[i].stride == 2;
@@ -40,10 +41,9 @@ int graft_zoo_keras_mobilenet(struct graft_layers *b, int x, const struct graft_
         /* Where there is a stride, Keras pads by itself: below and on the right, whatever the size. */
         x = activated(b, x, name,
                       (struct graft_conv){.channels = in,
-                                          .kernel = 3,
+                                          .kernel = {3, 3},
                                           .stride = rows[i].stride,
-                                          .pad = strided ? 0 : 1,
-                                          .pad_behind = strided ? 1 : 0,
+                                          .pad = {strided ? 0 : 1, 1, strided ? 0 : 1, 1},
                                           .groups = in});
         (void)snprintf(name, sizeof name, "conv_pw_%d", i + 1);
         x = activated(b, x, name, (struct graft_conv){.channels = rows[i].channels * config->width / 100});

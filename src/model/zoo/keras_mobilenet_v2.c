@@ -35,7 +35,7 @@ static int inverted_residual(struct graft_layers *b, int x, const char *name, in
         y = relu6(b, conv_bn(b, y, name, "expand", (struct graft_conv){.channels = hidden}), name, "expand");
     y = conv_bn(b, y, name, "depthwise",
                 (struct graft_conv){
-                    .channels = hidden, .kernel = 3, .stride = stride, .same = true, .groups = hidden});
+                    .channels = hidden, .kernel = {3, 3}, .stride = stride, .same = true, .groups = hidden});
     y = relu6(b, y, name, "depthwise");
     y = conv_bn(b, y, name, "project", (struct graft_conv){.channels = out});
     char add[64];
@@ -43,8 +43,9 @@ static int inverted_residual(struct graft_layers *b, int x, const char *name, in
     return stride == 1 && in == out ? graft_layer_add(b, x, y, add) : y;
 }
 
-int graft_zoo_keras_mobilenet_v2(struct graft_layers *b, int x, const struct graft_zoo_config *config)
+int graft_zoo_keras_mobilenet_v2(struct graft_layers *b, int x, const void *configuration)
 {
+    const struct graft_keras_mobilenet_v2_config *const config = configuration;
     static const struct {
         const char *stage;
         int expand, channels, blocks, stride;
@@ -59,7 +60,7 @@ int graft_zoo_keras_mobilenet_v2(struct graft_layers *b, int x, const struct gra
     x = graft_layers_stage(b, x, "stem");
     x = graft_layer_conv(
         b, x, "Conv1",
-        (struct graft_conv){.channels = rounded(32 * width), .kernel = 3, .stride = 2, .same = true});
+        (struct graft_conv){.channels = rounded(32 * width), .kernel = {3, 3}, .stride = 2, .same = true});
     x = graft_layer_activation(b, graft_layer_batch_norm(b, x, "bn_Conv1"), "Conv1_relu", GRAFT_UNARY_RELU6);
     for (int row = 0, index = 0; row < 7; ++row) {
         x = graft_layers_stage(b, x, rows[row].stage);

@@ -22,8 +22,9 @@ static int block(struct graft_layers *b, int x, const char *name, int filters, i
                              (struct graft_conv){.channels = filters, .stride = stride, .bias = true});
     y = graft_layer_batch_norm(b, y, part(text, name, "1_bn"));
     y = graft_layer_activation(b, y, part(text, name, "1_relu"), GRAFT_UNARY_RELU);
-    y = graft_layer_conv(b, y, part(text, name, "2_conv"),
-                         (struct graft_conv){.channels = filters, .kernel = 3, .pad = 1, .bias = true});
+    y = graft_layer_conv(
+        b, y, part(text, name, "2_conv"),
+        (struct graft_conv){.channels = filters, .kernel = {3, 3}, .half = true, .bias = true});
     y = graft_layer_batch_norm(b, y, part(text, name, "2_bn"));
     y = graft_layer_activation(b, y, part(text, name, "2_relu"), GRAFT_UNARY_RELU);
     if (shortcut)
@@ -38,15 +39,16 @@ static int block(struct graft_layers *b, int x, const char *name, int filters, i
     return graft_layer_activation(b, y, part(text, name, "out"), GRAFT_UNARY_RELU);
 }
 
-int graft_zoo_keras_resnet(struct graft_layers *b, int x, const struct graft_zoo_config *config)
+int graft_zoo_keras_resnet(struct graft_layers *b, int x, const void *configuration)
 {
+    const struct graft_keras_resnet_config *const config = configuration;
     b->conv_init = b->dense_init = GRAFT_INIT_GLOROT;
     b->epsilon = 1.001e-5f;
     b->momentum = 0.01f;
     x = graft_layers_stage(b, x, "conv1");
     x = graft_layer_conv(
         b, x, "conv1_conv",
-        (struct graft_conv){.channels = 64, .kernel = 7, .stride = 2, .pad = 3, .bias = true});
+        (struct graft_conv){.channels = 64, .kernel = {7, 7}, .stride = 2, .half = true, .bias = true});
     x = graft_layer_batch_norm(b, x, "conv1_bn");
     x = graft_layer_activation(b, x, "conv1_relu", GRAFT_UNARY_RELU);
     /* Keras pads with zeros before it pools; behind a ReLU that is as good as nothing. */

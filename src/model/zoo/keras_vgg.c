@@ -4,8 +4,9 @@
 
 #include <stdio.h>
 
-int graft_zoo_keras_vgg(struct graft_layers *b, int x, const struct graft_zoo_config *config)
+int graft_zoo_keras_vgg(struct graft_layers *b, int x, const void *configuration)
 {
+    const struct graft_keras_vgg_config *const config = configuration;
     static const int channels[5] = {64, 128, 256, 512, 512};
     b->conv_init = b->dense_init = GRAFT_INIT_GLOROT;
     for (int block = 0; block < 5; ++block) {
@@ -16,7 +17,8 @@ int graft_zoo_keras_vgg(struct graft_layers *b, int x, const struct graft_zoo_co
             (void)snprintf(name, sizeof name, "%s_conv%d", stage, i + 1);
             x = graft_layer_conv(
                 b, x, name,
-                (struct graft_conv){.channels = channels[block], .kernel = 3, .pad = 1, .bias = true});
+                (struct graft_conv){
+                    .channels = channels[block], .kernel = {3, 3}, .half = true, .bias = true});
             (void)snprintf(name, sizeof name, "%s_relu%d", stage, i + 1);
             x = graft_layer_activation(b, x, name, GRAFT_UNARY_RELU);
         }

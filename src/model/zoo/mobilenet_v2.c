@@ -2,43 +2,28 @@
 /* MobileNetV2: inverted residuals with linear bottlenecks (Sandler et al., arXiv 1801.04381). */
 #include "model/layers.h"
 
-#include <stdio.h>
-
-static int conv_bn(struct graft_layers *b, int x, const char *conv, const char *bn, struct graft_conv shape)
-{
-    return graft_layer_batch_norm(b, graft_layer_conv(b, x, conv, shape), bn);
-}
-
-static int conv_bn_relu6(struct graft_layers *b, int x, const char *name, struct graft_conv shape)
-{
-    char conv[16], bn[16], relu[16];
-    (void)snprintf(conv, sizeof conv, "%s.0", name);
-    (void)snprintf(bn, sizeof bn, "%s.1", name);
-    (void)snprintf(relu, sizeof relu, "%s.2", name);
-    return graft_layer_activation(b, conv_bn(b, x, conv, bn, shape), relu, GRAFT_UNARY_RELU6);
-}
-
 /* features.<index>: 1×1 to `expand` × channels (none for 1), depthwise 3×3, 1×1 to `out`. */
 static int inverted_residual(struct graft_layers *b, int x, int index, int expand, int out, int stride)
 {
     const int in = (int)graft_layer_channels(b, x);
     const int hidden = in * expand;
     const struct graft_conv depthwise = {
-        .channels = hidden, .kernel = 3, .stride = stride, .pad = 1, .groups = hidden};
+        .channels = hidden, .kernel = {3, 3}, .stride = stride, .half = true, .groups = hidden};
     graft_layers_scope(b, "features.%d", index);
     int y = x;
     if (expand == 1) {
-        y = conv_bn_relu6(b, y, "conv.0", depthwise);
-        y = conv_bn(b, y, "conv.1", "conv.2", (struct graft_conv){.channels = out});
+        y = graft_layer_conv_bn_activation(b, y, "conv.0", depthwise, GRAFT_UNARY_RELU6);
+        y = graft_layer_conv_bn(b, y, "conv.1", "conv.2", (struct graft_conv){.channels = out});
     } else {
-        y = conv_bn_relu6(b, y, "conv.0", (struct graft_conv){.channels = hidden});
-        y = conv_bn_relu6(b, y, "conv.1", depthwise);
-        y = conv_bn(b, y, "conv.2", "conv.3", (struct graft_conv){.channels = out});
+        y = graft_layer_conv_bn_activation(b, y, "conv.0", (struct graft_conv){.channels = hidden},
+                                           GRAFT_UNARY_RELU6);
+        y = graft_layer_conv_bn_activation(b, y, "conv.1", depthwise, GRAFT_UNARY_RELU6);
+        y = graft_layer_conv_bn(b, y, "conv.2", "conv.3", (struct graft_conv){.channels = out});
     }
     return stride == 1 && in == out ? graft_layer_add(b, x, y, "add") : y;
 }
 
-int graft_zoo_mobilenet_v2(struct graft_layers *b, int x, const struct graft_zoo_config *config)
+int graft_zoo_mobilenet_v2(struct graft_layers *b, int x, const void *configuration)
 {
     static const struct {
         const char *stage;
@@ -47,13 +32,15 @@ int graft_zoo_mobilenet_v2(struct graft_layers *b, int x, const struct graft_zoo
         {"block1", 1, 16, 1, 1}, {"block2", 6, 24, 2, 2},  {"block3", 6, 32, 3, 2},  {"block4", 6, 64, 4, 2},
         {"block5", 6, 96, 3, 1}, {"block6", 6, 160, 3, 2}, {"block7", 6, 320, 1, 1},
     };
-    (void)config;
+    (void)configuration;
     b->conv_init = GRAFT_INIT_HE_NORMAL_OUT;
     b->dense_init = GRAFT_INIT_SMALL_NORMAL;
 
     x = graft_layers_stage(b, x, "stem");
     graft_layers_scope(b, "features");
-    x = conv_bn_relu6(b, x, "0", (struct graft_conv){.channels = 32, .kernel = 3, .stride = 2, .pad = 1});
+    x = graft_layer_conv_bn_activation(
+        b, x, "0", (struct graft_conv){.channels = 32, .kernel = {3, 3}, .stride = 2, .half = true},
+        GRAFT_UNARY_RELU6);
     int index = 1;
     for (int row = 0; row < 7; ++row) {
         x = graft_layers_stage(b, x, rows[row].stage);
@@ -63,7 +50,7 @@ int graft_zoo_mobilenet_v2(struct graft_layers *b, int x, const struct graft_zoo
     }
     x = graft_layers_stage(b, x, "last");
     graft_layers_scope(b, "features");
-    x = conv_bn_relu6(b, x, "18", (struct graft_conv){.channels = 1280});
+    x = graft_layer_conv_bn_activation(b, x, "18", (struct graft_conv){.channels = 1280}, GRAFT_UNARY_RELU6);
     x = graft_layers_base(b, x);
     graft_layers_scope(b, "%s", "");
     x = graft_layer_global_pool(b, x, "avgpool");

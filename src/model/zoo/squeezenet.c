@@ -11,8 +11,9 @@ static int fire(struct graft_layers *b, int x, int index, int squeeze, int expan
     int y[2];
     y[0] = graft_layer_conv(b, x, "expand1x1", (struct graft_conv){.channels = expand, .bias = true});
     y[0] = graft_layer_activation(b, y[0], "expand1x1_activation", GRAFT_UNARY_RELU);
-    y[1] = graft_layer_conv(b, x, "expand3x3",
-                            (struct graft_conv){.channels = expand, .kernel = 3, .pad = 1, .bias = true});
+    y[1] = graft_layer_conv(
+        b, x, "expand3x3",
+        (struct graft_conv){.channels = expand, .kernel = {3, 3}, .half = true, .bias = true});
     y[1] = graft_layer_activation(b, y[1], "expand3x3_activation", GRAFT_UNARY_RELU);
     return graft_layer_concat(b, y, 2, "");
 }
@@ -24,8 +25,9 @@ static int pool(struct graft_layers *b, int x, int index)
         b, x, "", (struct graft_pool_attributes){.kernel = {3, 3}, .stride = {2, 2}, .ceil_mode = true});
 }
 
-int graft_zoo_squeezenet(struct graft_layers *b, int x, const struct graft_zoo_config *config)
+int graft_zoo_squeezenet(struct graft_layers *b, int x, const void *configuration)
 {
+    const struct graft_squeezenet_config *const config = configuration;
     static const int squeeze[8] = {16, 16, 32, 32,
                                    48, 48, 64, 64}; /* of the eight fire modules; expand is 4 × */
     static const int names[2][8] = {{3, 4, 5, 7, 8, 9, 10, 12}, {3, 4, 6, 7, 9, 10, 11, 12}};
@@ -35,10 +37,10 @@ int graft_zoo_squeezenet(struct graft_layers *b, int x, const struct graft_zoo_c
 
     x = graft_layers_stage(b, x, "conv1");
     graft_layers_scope(b, "features");
-    x = graft_layer_conv(b, x, "0",
-                         version == 0
-                             ? (struct graft_conv){.channels = 96, .kernel = 7, .stride = 2, .bias = true}
-                             : (struct graft_conv){.channels = 64, .kernel = 3, .stride = 2, .bias = true});
+    x = graft_layer_conv(
+        b, x, "0",
+        version == 0 ? (struct graft_conv){.channels = 96, .kernel = {7, 7}, .stride = 2, .bias = true}
+                     : (struct graft_conv){.channels = 64, .kernel = {3, 3}, .stride = 2, .bias = true});
     x = graft_layer_activation(b, x, "1", GRAFT_UNARY_RELU);
     x = pool(b, x, 2);
     x = graft_layers_stage(b, x, "block1");

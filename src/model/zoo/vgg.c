@@ -2,8 +2,9 @@
 /* VGG 11 to 19, with and without batch normalization (Simonyan and Zisserman, arXiv 1409.1556). */
 #include "model/layers.h"
 
-int graft_zoo_vgg(struct graft_layers *b, int x, const struct graft_zoo_config *config)
+int graft_zoo_vgg(struct graft_layers *b, int x, const void *configuration)
 {
+    const struct graft_vgg_config *const config = configuration;
     static const int channels[5] = {64, 128, 256, 512, 512};
     static const char *const stages[5] = {"block1", "block2", "block3", "block4", "block5"};
     b->conv_init = GRAFT_INIT_HE_NORMAL_OUT;
@@ -15,7 +16,8 @@ int graft_zoo_vgg(struct graft_layers *b, int x, const struct graft_zoo_config *
             graft_layers_scope(b, "features.%d", index++);
             x = graft_layer_conv(
                 b, x, "",
-                (struct graft_conv){.channels = channels[block], .kernel = 3, .pad = 1, .bias = true});
+                (struct graft_conv){
+                    .channels = channels[block], .kernel = {3, 3}, .half = true, .bias = true});
             if (config->batch_norm) {
                 graft_layers_scope(b, "features.%d", index++);
                 x = graft_layer_batch_norm(b, x, "");

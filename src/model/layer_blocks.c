@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: MIT */
+/* Blocks that families share: made of layers, or with ops that no layer of PyTorch stands for. */
+#include "model/layers.h"
+
+#include "base/random.h"
+
+#include <stdio.h>
+
+/* <name>.<part> */
+static const char *part_of(char text[GRAFT_MODEL_NAME_SIZE], const char *name, const char *part)
+{
+    (void)snprintf(text, GRAFT_MODEL_NAME_SIZE, "%s.%s", name, part);
+    return text;
+}
+
+static void begin(struct graft_layers *b, const char *name, char text[GRAFT_MODEL_NAME_SIZE])
+{
+    graft_layers_name(b, name, text);
+    graft_layers_begin(b, text);
+}
+
+int graft_layer_conv_bn(struct graft_layers *b, int x, const char *conv, const char *bn,
+                        struct graft_conv shape)
+{
+    return graft_layer_batch_norm(b, graft_layer_conv(b, x, conv, shape), bn);
+}
+
+int graft_layer_conv_bn_activation(struct graft_layers *b, int x, const char *name, struct graft_conv shape,
+                                   enum graft_unary activation)
+{
+    char conv[GRAFT_MODEL_NAME_SIZE], bn[GRAFT_MODEL_NAME_SIZE], last[GRAFT_MODEL_NAME_SIZE];
+    x = graft_layer_conv_bn(b, x, part_of(conv, name, "0"), part_of(bn, name, "1"), shape);
+    return activation == GRAFT_UNARY_NONE
+               ? x
+               : graft_layer_activation(b, x, part_of(last, name, "2"), activation);
+}
+
+int graft_layer_squeeze_excite(struct graft_layers *b, int x, const char *name,
+                               const struct graft_squeeze_excite *squeeze)
+{
+    const int channels = (int)graft_layer_channels(b, x);
+    const struct graft_conv reduce = {.channels = squeeze->channels, .bias = true};
+    const struct graft_conv expand = {.channels = channels, .bias = true};
+    const struct graft_reduce_attributes mean = {
+        .kind = GRAFT_REDUCE_MEAN, .axes = 1u << 1 | 1u << 2, .keep_dims = true};
+    char text[GRAFT_MODEL_NAME_SIZE], full[GRAFT_MODEL_NAME_SIZE];
+    if (x < 0)
+        return -1;
+    begin(b, part_of(text, name, "avgpool"), full);
+    int y = graft_layers_end(b, graft_reduce(b->graph, x, &mean), full, 0, "global_avg_pool");
+    y = graft_layer_conv(b, y, part_of(text, name, squeeze->reduce), reduce);
+    y = graft_layer_activation(b, y, part_of(text, name, "activation"), squeeze->activation);
+    y = graft_layer_conv(b, y, part_of(text, name, squeeze->expand), expand);
+    y = graft_layer_activation(b, y, part_of(text, name, "gate"), squeeze->gate);
+    if (y < 0)
+        return -1;
+    begin(b, part_of(text, name, "scale"), full);
+    return graft_layers_end(b, graft_mul(b->graph, x, y), full, 0, "mul");
+}
+
+int graft_layer_stochastic_depth(struct graft_layers *b, int x, const char *name, float probability)
+{
+    if (x < 0 || !b->trainable || b->options->dropout < 0.0f || !(probability > 0.0f))
+        return x;
+    const int step = graft_layers_step(b);
+    const struct graft_shape shape = graft_graph_desc(b->graph, x)->shape;
+    /* Dropout gives parts of a batch the numbers of the whole one where rows are multiples of four elements.
+     */
+    const struct graft_shape drawn = graft_shape_of(2, shape.dim[0], 4);
+    const struct graft_slice_attributes first = {.size = {shape.dim[0], 1}};
+    const struct graft_shape factors = graft_shape_of(4, shape.dim[0], 1, 1, 1);
+    char text[GRAFT_MODEL_NAME_SIZE];
+    if (step < 0)
+        return -1;
+    begin(b, name, text);
+    const uint64_t hash = graft_hash_text(text);
+    const struct graft_dropout_attributes attributes = {
+        .probability = probability, .stream = (uint32_t)(hash ^ hash >> 32), .seed = b->options->seed};
+    const int kept = graft_dropout(b->graph, graft_fill(b->graph, &drawn, 1.0f), step, &attributes);
+    const int factor = graft_reshape(b->graph, graft_slice(b->graph, kept, &first), &factors);
+    return graft_layers_end(b, graft_mul(b->graph, x, factor), text, 0, "stochastic_depth");
+}
+
+int graft_layer_channel_slice(struct graft_layers *b, int x, const char *name, int64_t first, int64_t count)
+{
+    if (x < 0)
+        return -1;
+    const struct graft_shape shape = graft_graph_desc(b->graph, x)->shape;
+    const struct graft_slice_attributes slice = {.begin = {0, 0, 0, first},
+                                                 .size = {shape.dim[0], shape.dim[1], shape.dim[2], count}};
+    char text[GRAFT_MODEL_NAME_SIZE];
+    begin(b, name, text);
+    return graft_layers_end(b, graft_slice(b->graph, x, &slice), text, 0, "slice");
+}
+
+int graft_layer_channel_shuffle(struct graft_layers *b, int x, const char *name, int groups)
+{
+    if (x < 0)
+        return -1;
+    char text[GRAFT_MODEL_NAME_SIZE];
+    begin(b, name, text);
+    return graft_layers_end(b, graft_channel_shuffle(b->graph, x, groups), text, 0, "channel_shuffle");
+}
