@@ -7,9 +7,10 @@
 #include <string.h>
 
 /* Channels, classes and preprocessing of the published weights. */
-#define IMAGENET(side)                               \
+#define IMAGENET(side) RESIZED(256, side)
+#define RESIZED(short_side, side)                    \
     .channels = 3, .classes = 1000,                  \
-    .preprocess = {.resize_short_side = 256,         \
+    .preprocess = {.resize_short_side = short_side,  \
                    .filter = "bilinear",             \
                    .crop = side,                     \
                    .mean = {0.485f, 0.456f, 0.406f}, \
