@@ -124,13 +124,18 @@ enum graft_status graft_card_write(struct graft_context *context, const struct g
                               "the class name \"%s\" is not UTF-8: rename the folder", card->class_names[i]);
         }
     }
-    enum graft_status status = put(context, set, KEY_CLASSES, &names);
-    if (status == GRAFT_OK)
-        status = graft_tensor_set_put_text(set, KEY_NETWORK, card->network);
-    struct graft_json preprocess = graft_preprocess_json(&card->preprocess);
-    if (status == GRAFT_OK)
-        status = put(context, set, KEY_PREPROCESS, &preprocess);
-    graft_json_close(&preprocess);
+    const enum graft_status status = put(context, set, KEY_CLASSES, &names);
+    return status == GRAFT_OK ? graft_card_describe(context, card->network, &card->preprocess, set) : status;
+}
+
+enum graft_status graft_card_describe(struct graft_context *context, const char *network,
+                                      const struct graft_preprocess *preprocess, struct graft_tensor_set *set)
+{
+    struct graft_json json = graft_preprocess_json(preprocess);
+    enum graft_status status = put(context, set, KEY_PREPROCESS, &json);
+    graft_json_close(&json);
+    if (status == GRAFT_OK && network)
+        status = graft_tensor_set_put_text(set, KEY_NETWORK, network);
     return status;
 }
 
