@@ -115,6 +115,7 @@ struct graft_model_parameter {
     struct graft_shape shape;        /* here */
     struct graft_shape source_shape; /* in PyTorch */
     enum graft_parameter_layout layout;
+    bool by_columns;      /* DENSE: [in, out], here and there */
     int32_t flattened[3]; /* h, w, c of the map that a dense layer reads; 0 if it reads a vector */
     bool state;           /* running_mean, running_var: not a parameter that is trained */
     bool trainable;
