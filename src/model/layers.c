@@ -137,8 +137,8 @@ static int parameter(struct graft_layers *b, const char *name, const char *suffi
     return p->value;
 }
 
-static void set_start(struct graft_model_parameter *weight, enum graft_layers_init init, double fan_in,
-                      double fan_out)
+void graft_layers_start(struct graft_model_parameter *weight, enum graft_layers_init init, double fan_in,
+                        double fan_out)
 {
     switch (init) {
     case GRAFT_INIT_DEFAULT:
@@ -161,6 +161,10 @@ static void set_start(struct graft_model_parameter *weight, enum graft_layers_in
         weight->start = GRAFT_START_NORMAL;
         weight->scale = 0.01f;
         break;
+    case GRAFT_INIT_TRANSFORMER:
+        weight->start = GRAFT_START_NORMAL;
+        weight->scale = 0.02f;
+        break;
     }
 }
 
@@ -170,7 +174,7 @@ static int add_bias(struct graft_layers *b, const char *name, int64_t channels, 
     struct graft_model_parameter *bias = NULL;
     const int value = parameter(b, name, "bias", graft_shape_of(1, channels), false, 0.0f, &bias);
     if (value >= 0 && init == GRAFT_INIT_DEFAULT)
-        set_start(bias, init, fan_in, 1.0);
+        graft_layers_start(bias, init, fan_in, 1.0);
     return value;
 }
 
@@ -239,7 +243,7 @@ int graft_layer_conv(struct graft_layers *b, int x, const char *name, struct gra
         return -1;
     weight->layout = GRAFT_LAYOUT_CONV;
     weight->source_shape = graft_shape_of(4, out, in, rows, columns);
-    set_start(weight, b->conv_init, fan_in, (double)(out * rows * columns));
+    graft_layers_start(weight, b->conv_init, fan_in, (double)(out * rows * columns));
     const int bias = conv.bias ? add_bias(b, name, out, b->conv_init, fan_in) : -1;
     if (conv.bias && bias < 0)
         return -1;
@@ -302,7 +306,7 @@ int graft_layer_dense(struct graft_layers *b, int x, const char *name, int64_t o
         for (int i = 0; i < 3; ++i)
             weight->flattened[i] = (int32_t)from.dim[i + 1];
     }
-    set_start(weight, b->dense_init, (double)inputs, (double)outputs);
+    graft_layers_start(weight, b->dense_init, (double)inputs, (double)outputs);
     const int bias = add_bias(b, name, outputs, b->dense_init, (double)inputs);
     if (bias < 0)
         return -1;
@@ -394,7 +398,7 @@ int graft_layers_parameter(struct graft_layers *b, const char *name, struct graf
     struct graft_model_parameter *made = NULL;
     const int value = parameter(b, name, "", shape, state, 0.0f, &made);
     if (value >= 0 && !state)
-        set_start(made, shape.rank > 1 ? GRAFT_INIT_HE_NORMAL_OUT : GRAFT_INIT_SMALL_NORMAL, 1.0,
+        graft_layers_start(made, shape.rank > 1 ? GRAFT_INIT_HE_NORMAL_OUT : GRAFT_INIT_SMALL_NORMAL, 1.0,
                   (double)graft_shape_count(&shape) / (double)shape.dim[shape.rank - 1]);
     if (result)
         *result = made;

@@ -19,7 +19,8 @@ enum graft_layers_init {
     GRAFT_INIT_HE_NORMAL_OUT = 1, /* normal, sqrt(2 / fan_out); biases 0 */
     GRAFT_INIT_HE_UNIFORM_IN = 2, /* uniform, bound sqrt(6 / fan_in); biases 0 */
     GRAFT_INIT_GLOROT = 3,        /* uniform, bound sqrt(6 / (fan_in + fan_out)); biases 0: what Keras does */
-    GRAFT_INIT_SMALL_NORMAL = 4   /* normal, 0.01; biases 0 */
+    GRAFT_INIT_SMALL_NORMAL = 4,  /* normal, 0.01; biases 0 */
+    GRAFT_INIT_TRANSFORMER = 5    /* normal, 0.02; biases 0 */
 };
 
 struct graft_layers {
@@ -77,6 +78,9 @@ void graft_layers_begin(struct graft_layers *b, const char *name);
 void graft_layers_name(const struct graft_layers *b, const char *name, char text[GRAFT_MODEL_NAME_SIZE]);
 int graft_layers_parameter(struct graft_layers *b, const char *name, struct graft_shape shape, bool state,
                            struct graft_model_parameter **parameter);
+/* How a weight begins. */
+void graft_layers_start(struct graft_model_parameter *weight, enum graft_layers_init init, double fan_in,
+                        double fan_out);
 /* The input "step", which what is random in training needs; -1 after a failure. */
 int graft_layers_step(struct graft_layers *b);
 int graft_layers_end(struct graft_layers *b, int value, const char *name, int64_t multiply_adds,

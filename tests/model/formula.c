@@ -41,6 +41,19 @@ void test_formula_tensor(const char *network, const char *tensor, const struct g
         scale = 0.5;
     } else if (ends(tensor, "running_mean") || ends(tensor, "bias")) {
         base = 0.0;
+    } else if (ends(tensor, "class_token") || ends(tensor, "pos_embedding")) {
+        base = 0.0;
+        scale = 0.5;
+    } else if (ends(tensor, "layer_scale")) {
+        for (int64_t i = 0; i < count; ++i)
+            data[i] = (float)(0.3 * (1.0 + 0.1 * u(h, (uint64_t)i)));
+        return;
+    } else if (ends(tensor, "logit_scale")) {
+        base = 2.3;
+        scale = 1.0;
+    } else if (ends(tensor, "conv_c.weight")) { /* MaxViT */
+        base = 0.0;
+        scale = 0.2 * sqrt(6.0 / (double)(count / shape->dim[0]));
     } else if (shape->rank >= 2) {
         base = 0.0;
         scale = sqrt(6.0 / (double)(count / shape->dim[0]));

@@ -344,9 +344,40 @@ static void batch_norm_modes(void **state)
     }
 }
 
+/* A set under another's prefix, with a head for 7 classes and a tensor that no network has. */
+static void networks_are_told_by_their_tensors(void **state)
+{
+    (void)state;
+    struct graft_weights_match *const matches = calloc((size_t)graft_model_count(), sizeof *matches);
+    struct graft_model *model = open_model("resnet18", (struct graft_model_options){.classes = 7});
+    struct graft_tensor_set *set = formula_set(model, "module.");
+    const struct graft_desc one = {GRAFT_DTYPE_F32, graft_shape_of(1, 1)};
+    int count = 0;
+    ok(graft_weights_match(context, set, matches, &count));
+    assert_string_equal(matches[0].info->name, "resnet18");
+    assert_true(matches[0].fits && !matches[1].fits);
+    assert_int_equal(matches[0].classes, 7);
+    assert_int_equal(matches[0].tensors, 102); /* 62 parameters, 20 times two statistics */
+    assert_int_equal(matches[0].report.unused, 0);
+    assert_string_equal(matches[1].info->name, "resnet34"); /* has what resnet18 has, and more */
+    assert_int_equal(matches[1].report.missing, 182 - 102);
+    assert_int_equal(matches[1].report.misshaped, 0);
+    for (int i = 0; i < count; i++)
+        assert_true(matches[i].tensors > matches[i].report.missing + matches[i].report.misshaped);
+    ok(graft_tensor_set_add(set, "module.extra", &one, NULL));
+    ok(graft_weights_match(context, set, matches, &count));
+    assert_true(matches[0].fits);
+    assert_int_equal(matches[0].report.unused, 1);
+    assert_string_equal(matches[0].report.unused_names, "module.extra");
+    graft_tensor_set_close(&set);
+    graft_model_close(&model);
+    free(matches);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(networks_are_told_by_their_tensors),
         cmocka_unit_test(round_trip),
         cmocka_unit_test(reports),
         cmocka_unit_test(whole_numbers_are_no_weights),
