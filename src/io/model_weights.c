@@ -96,6 +96,12 @@ static bool fits(const struct graft_shape *stored, const struct graft_model_para
            stored->dim[stored->rank - 1] == expected.dim[1];
 }
 
+static bool usable(const struct graft_named_tensor *tensor, const struct graft_model_parameter *p,
+                   const struct graft_weight_names *names)
+{
+    return tensor->desc.dtype == GRAFT_DTYPE_F32 && fits(&tensor->desc.shape, p, names);
+}
+
 /* [o, h, w, 3] with the channels turned: blue, green, red to red, green, blue. */
 static void turn_channels(const struct graft_model_parameter *p, float *data)
 {
@@ -167,9 +173,11 @@ static enum graft_status compare(const struct graft_model *model, const struct g
     for (int i = 0; i < count; ++i) {
         const struct graft_model_parameter *const p = &model->parameters[i];
         const struct graft_named_tensor *const tensor = graft_weight_names_find(convention, model, set, i);
-        if (!tensor) {
+        if (p->idle) {
+            continue;
+        } else if (!tensor) {
             names_add(&missing, p->name);
-        } else if (tensor->desc.dtype != GRAFT_DTYPE_F32 || !fits(&tensor->desc.shape, p, convention)) {
+        } else if (!usable(tensor, p, convention)) {
             const struct graft_shape expected = stored_shape(p, convention);
             char text[NAMES_SIZE], has[64], needs[64];
             (void)snprintf(text, sizeof text, "%.80s %s %s instead of f32 %s", p->name,
@@ -253,8 +261,10 @@ enum graft_status graft_model_load_weights(const struct graft_model *model, stru
     const int count = wanted(model, skip_head);
     for (int i = 0; !status && i < count; ++i) {
         const struct graft_model_parameter *const p = &model->parameters[i];
-        status =
-            load(model, p, &convention, graft_weight_names_find(&convention, model, set, i)->data, variables);
+        const struct graft_named_tensor *const tensor = graft_weight_names_find(&convention, model, set, i);
+        if (p->idle && !(tensor && usable(tensor, p, &convention)))
+            continue;
+        status = load(model, p, &convention, tensor->data, variables);
         report->loaded += !status;
     }
     return status;

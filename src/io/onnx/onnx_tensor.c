@@ -42,9 +42,7 @@ struct proto {
 
 double graft_onnx_number(const struct graft_onnx_tensor *tensor, int64_t index)
 {
-    if (tensor->reals)
-        return (double)tensor->reals[index];
-    return tensor->numbers ? tensor->numbers[index] : 0;
+    return tensor->reals ? (double)tensor->reals[index] : tensor->numbers[index];
 }
 
 /* "4096"; anything else is bad. */
@@ -253,27 +251,16 @@ static enum graft_status name_weight(struct graft_onnx *onnx, const struct proto
     if (fits)
         (void)snprintf(name, GRAFT_MODEL_NAME_SIZE, "%.*s", (int)proto->name.length, proto->name.data);
     else
-        (void)snprintf(name, GRAFT_MODEL_NAME_SIZE, "tensor.%d", onnx->weight_count);
-    onnx->weight_count++;
+        (void)snprintf(name, GRAFT_MODEL_NAME_SIZE, "tensor.%zu", graft_tensor_set_count(set));
     return graft_tensor_set_find(set, name)
                ? graft_onnx_damaged(onnx, "there are two tensors with the name '%s'", name)
                : GRAFT_OK;
-}
-
-/* Without its numbers, in a file that keeps them elsewhere. */
-static bool is_apart(const struct graft_onnx *onnx, const struct proto *proto)
-{
-    return onnx->apart && !proto->external && !proto->has_raw && !proto->has_list;
 }
 
 static enum graft_status read_weight(struct graft_onnx *onnx, const struct proto *proto,
                                      struct graft_tensor_set *set, struct graft_onnx_tensor *tensor)
 {
     char *const name = graft_onnx_take(onnx, GRAFT_MODEL_NAME_SIZE, 1);
-    if (is_apart(onnx, proto)) {
-        tensor->name = name;
-        return name ? name_weight(onnx, proto, set, name) : GRAFT_ERROR_MEMORY;
-    }
     const struct graft_desc desc = {GRAFT_DTYPE_F32, proto->shape};
     float *const data =
         graft_allocate_raw(onnx->context, (size_t)graft_shape_count(&proto->shape), sizeof *data);
@@ -331,9 +318,7 @@ enum graft_status graft_onnx_read_tensor(struct graft_onnx *onnx, struct graft_p
         return graft_onnx_unsupported(onnx, "tensor '%.*s' has elements of type %llu, which is not read",
                                       (int)(proto.name.length < 200 ? proto.name.length : 200),
                                       proto.name.data, (unsigned long long)proto.type);
-    const bool named = types[proto.type].kind == GRAFT_ONNX_REAL && set && graft_shape_check(&proto.shape) &&
-                       graft_shape_count(&proto.shape) > 1; /* a single number is no weight */
-    if (!graft_shape_check(&proto.shape) || !(is_stored(&proto) || (named && is_apart(onnx, &proto))))
+    if (!graft_shape_check(&proto.shape) || !is_stored(&proto))
         return graft_onnx_damaged(onnx, "tensor '%.*s' is larger than what is stored of it",
                                   (int)(proto.name.length < 200 ? proto.name.length : 200), proto.name.data);
     *tensor = graft_onnx_take(onnx, 1, sizeof **tensor);
@@ -341,5 +326,8 @@ enum graft_status graft_onnx_read_tensor(struct graft_onnx *onnx, struct graft_p
         return GRAFT_ERROR_MEMORY;
     **tensor = (struct graft_onnx_tensor){.kind = types[proto.type].kind, .shape = proto.shape};
     *name = proto.name;
-    return named ? read_weight(onnx, &proto, set, *tensor) : read_other(onnx, &proto, *tensor);
+    /* A single number is no weight. */
+    return (*tensor)->kind == GRAFT_ONNX_REAL && set && graft_shape_count(&proto.shape) > 1
+               ? read_weight(onnx, &proto, set, *tensor)
+               : read_other(onnx, &proto, *tensor);
 }
