@@ -34,6 +34,15 @@
                    .mean = {0.5f, 0.5f, 0.5f},       \
                    .std = {0.5f, 0.5f, 0.5f},        \
                    .ignore_orientation = true}
+/* torchvision's Inceptions turn pictures that were normalized as usual into these themselves (transform_input). */
+#define HALVES(short_side, side)                     \
+    .channels = 3, .classes = 1000,                  \
+    .preprocess = {.resize_short_side = short_side,  \
+                   .filter = "bilinear",             \
+                   .crop = side,                     \
+                   .mean = {0.5f, 0.5f, 0.5f},       \
+                   .std = {0.5f, 0.5f, 0.5f},        \
+                   .ignore_orientation = true}
 #define TIMM(short_side, side)                       \
     .channels = 3, .classes = 1000,                  \
     .preprocess = {.resize_short_side = short_side,  \
