@@ -62,8 +62,9 @@ GRAFT_API bool graft_tensor_set_text_at(const struct graft_tensor_set *set, size
  * Element types: F32 stays; F16 and BF16 are widened, F64 is rounded to f32; I8, I16, I32, U16, and I64, U32,
  * U64 that fit become i32; U8 and BOOL become u8. Tensors come in the order of the header, texts from
  * `__metadata__`. GRAFT_ERROR_NOT_FOUND, GRAFT_ERROR_IO, GRAFT_ERROR_FORMAT (damaged, hostile or another kind
- * of file), GRAFT_ERROR_NUMERIC (a value that does not fit), GRAFT_ERROR_UNSUPPORTED (other element types,
- * more than GRAFT_MAX_RANK dimensions), GRAFT_ERROR_MEMORY.
+ * of file), GRAFT_ERROR_NUMERIC (a value that does not fit), GRAFT_ERROR_UNSUPPORTED (only tensors of other
+ * element types or with more than GRAFT_MAX_RANK dimensions; beside others they are left out, with a remark),
+ * GRAFT_ERROR_MEMORY.
  */
 GRAFT_API GRAFT_MUST_CHECK enum graft_status
 graft_safetensors_load(struct graft_context *context, const char *path, struct graft_tensor_set **set);
@@ -91,15 +92,6 @@ GRAFT_API GRAFT_MUST_CHECK enum graft_status graft_safetensors_save_half(struct 
  */
 GRAFT_API GRAFT_MUST_CHECK enum graft_status
 graft_tensor_set_load(struct graft_context *context, const char *path, struct graft_tensor_set **set);
-
-/*
- * Writes a set (f32, f64, i32, u8) as torch.save writes a state dict, in the zip container, whole or not at
- * all; torch.load(PATH, weights_only=True) reads it. Texts whose keys begin with "graft." travel as
- * attributes of the dict, the others stay behind. GRAFT_ERROR_IO, GRAFT_ERROR_ARGUMENT (a name or text that
- * is not UTF-8), GRAFT_ERROR_UNSUPPORTED (a file above 4 GiB), GRAFT_ERROR_MEMORY.
- */
-GRAFT_API GRAFT_MUST_CHECK enum graft_status
-graft_pytorch_save(struct graft_context *context, const char *path, const struct graft_tensor_set *set);
 
 /* Writes one tensor (f32, f64, i32, u8) as a NumPy file, whole or not at all. GRAFT_ERROR_IO,
  * GRAFT_ERROR_SHAPE, GRAFT_ERROR_MEMORY. */

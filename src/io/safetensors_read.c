@@ -25,8 +25,8 @@
 struct entry {
     const char *name;
     struct graft_shape shape;
-    enum graft_stored stored;
-    uint64_t begin; /* bytes from the beginning of the data */
+    enum graft_stored stored; /* NONE: it is left out */
+    uint64_t begin;           /* bytes from the beginning of the data */
     uint64_t end;
 };
 
@@ -37,6 +37,8 @@ struct reader {
     uint64_t size;
     struct entry *entries; /* in the order of the header */
     size_t count;
+    size_t left_out; /* tensors of a kind that is not read: who needs one will miss it by name; … */
+    char kind[320];  /* … the first of them, and why */
 };
 
 static enum graft_status damaged(const struct reader *reader, const char *format, ...) GRAFT_PRINTF(2, 3);
@@ -138,24 +140,39 @@ static enum graft_status parse_header(struct reader *reader, const uint8_t *data
     return GRAFT_OK;
 }
 
+static void leave_out(struct reader *reader, struct entry *entry, const char *format, ...) GRAFT_PRINTF(3, 4);
+
+static void leave_out(struct reader *reader, struct entry *entry, const char *format, ...)
+{
+    va_list arguments;
+    entry->stored = GRAFT_STORED_NONE;
+    if (reader->left_out++ > 0) {
+        return;
+    }
+    va_start(arguments, format);
+    graft_format_list(reader->kind, sizeof reader->kind, format, arguments);
+    va_end(arguments);
+}
+
 static enum graft_status parse_shape(struct reader *reader, struct entry *entry, const json_t *value)
 {
     if (!json_is_array(value)) {
         return damaged(reader, "tensor '%.200s' has no list as shape", entry->name);
     }
     const size_t rank = json_array_size(value);
-    if (rank > GRAFT_MAX_RANK) {
-        return graft_fail(reader->context, GRAFT_ERROR_UNSUPPORTED,
-                          "'%s': tensor '%.200s' has %zu dimensions, at most %d are supported", reader->path,
-                          entry->name, rank, GRAFT_MAX_RANK);
-    }
-    entry->shape.rank = (int32_t)rank;
     for (size_t i = 0; i < rank; i++) {
         const json_t *const dim = json_array_get(value, i);
         if (!json_is_integer(dim) || json_integer_value(dim) < 0) {
             return damaged(reader, "tensor '%.200s': dimension %zu is no count", entry->name, i);
         }
-        entry->shape.dim[i] = json_integer_value(dim);
+        if (i < GRAFT_MAX_RANK) {
+            entry->shape.dim[i] = json_integer_value(dim);
+        }
+    }
+    entry->shape.rank = rank < GRAFT_MAX_RANK ? (int32_t)rank : GRAFT_MAX_RANK;
+    if (rank > GRAFT_MAX_RANK && entry->stored != GRAFT_STORED_NONE) {
+        leave_out(reader, entry, "tensor '%.200s' has %zu dimensions, at most %d are supported", entry->name,
+                  rank, GRAFT_MAX_RANK);
     }
     if (!graft_shape_check(&entry->shape)) {
         return damaged(reader, "tensor '%.200s' would be larger than any memory", entry->name);
@@ -178,6 +195,9 @@ static enum graft_status parse_offsets(struct reader *reader, struct entry *entr
                        " (truncated?)",
                        entry->name, entry->end, reader->size);
     }
+    if (entry->stored == GRAFT_STORED_NONE) {
+        return GRAFT_OK;
+    }
     const uint64_t needed = (uint64_t)graft_shape_count(&entry->shape) * graft_stored_size(entry->stored);
     if (entry->end - entry->begin != needed) {
         char text[96];
@@ -197,10 +217,9 @@ static enum graft_status parse_entry(struct reader *reader, struct entry *entry,
     }
     entry->stored = graft_stored_of(dtype);
     if (entry->stored == GRAFT_STORED_NONE) {
-        return graft_fail(
-            reader->context, GRAFT_ERROR_UNSUPPORTED,
-            "'%s': tensor '%.200s' has elements of type '%.40s', which cannot be read; export it as F32",
-            reader->path, entry->name, dtype);
+        leave_out(reader, entry,
+                  "tensor '%.200s' has elements of type '%.40s', which cannot be read; export it as F32",
+                  entry->name, dtype);
     }
     const enum graft_status status = parse_shape(reader, entry, json_object_get(value, "shape"));
     return status != GRAFT_OK ? status : parse_offsets(reader, entry, json_object_get(value, "data_offsets"));
@@ -329,6 +348,20 @@ static enum graft_status read_tensor(const struct reader *reader, const struct e
     return status;
 }
 
+/* Tensors of other kinds are none that a network needs, as a rule; a file of nothing else is refused. */
+static enum graft_status tell_left_out(const struct reader *reader)
+{
+    if (reader->left_out == 0) {
+        return GRAFT_OK;
+    }
+    if (reader->left_out == reader->count) {
+        return graft_fail(reader->context, GRAFT_ERROR_UNSUPPORTED, "'%s': %s", reader->path, reader->kind);
+    }
+    graft_log(reader->context, GRAFT_LOG_REMARK, "'%s': %zu of %zu tensors are left out: %s", reader->path,
+              reader->left_out, reader->count, reader->kind);
+    return GRAFT_OK;
+}
+
 enum graft_status graft_safetensors_parse(struct graft_context *context, const char *path,
                                           const uint8_t *data, size_t size, struct graft_tensor_set **set)
 {
@@ -344,8 +377,13 @@ enum graft_status graft_safetensors_parse(struct graft_context *context, const c
     if (status == GRAFT_OK) {
         status = check_places(&reader);
     }
+    if (status == GRAFT_OK) {
+        status = tell_left_out(&reader);
+    }
     for (size_t i = 0; i < reader.count && status == GRAFT_OK; i++) {
-        status = read_tensor(&reader, &reader.entries[i], *set);
+        if (reader.entries[i].stored != GRAFT_STORED_NONE) {
+            status = read_tensor(&reader, &reader.entries[i], *set);
+        }
     }
     graft_release(context, reader.entries);
     json_decref(header);

@@ -215,6 +215,46 @@ static void expect_refusal(struct graft_context *context, uint64_t length, const
     free(file);
 }
 
+struct remarks {
+    char text[1024];
+    int count;
+};
+
+static void keep_remark(void *user, enum graft_log_level level, const char *text)
+{
+    struct remarks *const remarks = user;
+    assert_int_equal(level, GRAFT_LOG_REMARK);
+    (void)snprintf(remarks->text, sizeof remarks->text, "%s", text);
+    remarks->count++;
+}
+
+/* Tensors of a kind that is not read are left out with one remark; their places are looked at all the same.
+ */
+static void tensors_of_other_kinds_are_left_out(void **state)
+{
+    static const char header[] =
+        "{\"scale\":{\"dtype\":\"F8_E4M3\",\"shape\":[4],\"data_offsets\":[4,8]},"
+        "\"weight\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]},"
+        "\"deep\":{\"dtype\":\"F32\",\"shape\":[1,1,1,1,1,1,1],\"data_offsets\":[8,12]}}";
+    static const float numbers[3] = {2.5f, 3, 4};
+    struct remarks remarks = {.count = 0};
+    struct graft_context *context = NULL;
+    struct graft_tensor_set *set = NULL;
+    (void)state;
+    const struct graft_context_options options = {.log = keep_remark, .log_user = &remarks};
+    assert_int_equal(graft_context_open(&options, &context), GRAFT_OK);
+    assert_int_equal(parse(context, header, numbers, sizeof numbers, &set), GRAFT_OK);
+    assert_int_equal(graft_tensor_set_count(set), 1);
+    assert_true(*(const float *)graft_tensor_set_find(set, "weight")->data == 2.5f);
+    assert_int_equal(remarks.count, 1);
+    assert_non_null(strstr(remarks.text, "2 of 3 tensors are left out"));
+    assert_non_null(strstr(remarks.text, "'scale' has elements of type 'F8_E4M3'"));
+    graft_tensor_set_close(&set);
+    assert_int_equal(parse(context, header, numbers, 8, &set), GRAFT_ERROR_FORMAT);
+    assert_non_null(strstr(graft_context_error(context), "truncated?"));
+    graft_context_close(&context);
+}
+
 static void wrong_lengths_and_other_files_are_refused(void **state)
 {
     struct graft_context *const context = *state;
@@ -582,6 +622,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(all_element_types_are_read, test_open_context, test_close_context),
         cmocka_unit_test(hostile_headers_are_refused_by_name),
+        cmocka_unit_test(tensors_of_other_kinds_are_left_out),
         cmocka_unit_test_setup_teardown(wrong_lengths_and_other_files_are_refused, test_open_context,
                                         test_close_context),
         cmocka_unit_test_setup_teardown(numbers_that_do_not_fit_are_refused, test_open_context,
