@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/text.h"
 #include "graft/train.h"
+#include "io/network_source.h"
 #include "options.h"
 #include "terminal.h"
 
@@ -237,7 +238,9 @@ int graft_command_open_device(struct graft_command *command, const char *network
                               struct graft_device **device)
 {
     const char *const which = command->device != NULL ? command->device : "auto";
-    const bool automatic = strcasecmp(which, "auto") == 0 && network != NULL && network[0] != '\0';
+    /* What is measured is remembered by a network's name; a file has none. */
+    const bool named = network != NULL && network[0] != '\0' && !graft_network_is_file(network);
+    const bool automatic = strcasecmp(which, "auto") == 0 && named;
     const struct graft_fastest_options fastest = {
         .network = network, .train = train, .measure = command->device != NULL};
     const enum graft_status status = automatic ? graft_device_open_fastest(command->context, &fastest, device)

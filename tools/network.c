@@ -4,7 +4,7 @@
 #include "base/context.h"
 #include "base/file.h"
 #include "base/text.h"
-#include "graft/onnx.h"
+#include "io/network_source.h"
 #include "io/pulled.h"
 #include "model/published.h"
 #include "run/recipe.h"
@@ -25,7 +25,7 @@ static int check_network(struct graft_command *command, const struct graft_netwo
     if (graft_classifier_is_run(name, options->weights)) {
         return GRAFT_EXIT_GO_ON;
     }
-    if (graft_onnx_is_path(name)) {
+    if (graft_network_is_file(name)) {
         return GRAFT_EXIT_GO_ON;
     }
     if (strchr(name, '/') != NULL) {
@@ -92,11 +92,10 @@ int graft_network_device(struct graft_command *command, const struct graft_netwo
     if (code != GRAFT_EXIT_GO_ON) {
         return code;
     }
-    /* What is measured for `auto` is remembered by a network's name; a file has none. */
-    (void)snprintf(name, sizeof name, "%s", graft_onnx_is_path(operand) ? "" : operand);
-    if (graft_classifier_is_run(operand, options->weights)) {
-        graft_network_of_run(operand, "network", name, sizeof name);
+    if (!graft_classifier_is_run(operand, options->weights)) {
+        return graft_command_open_device(command, operand, false, device);
     }
+    graft_network_of_run(operand, "network", name, sizeof name);
     return graft_command_open_device(command, name, false, device);
 }
 
@@ -215,11 +214,11 @@ int graft_read_side(struct graft_command *command, const char *text, int64_t *he
                                       text);
 }
 
-int graft_stage_after(struct graft_command *command, const char *network, const char *frozen,
+int graft_stage_after(struct graft_command *command, const struct graft_network *network, const char *frozen,
                       char stage[GRAFT_MODEL_NAME_SIZE])
 {
     struct graft_model *model = NULL;
-    enum graft_status status = graft_model_open(command->context, network, NULL, &model);
+    enum graft_status status = graft_model_open_network(command->context, network, NULL, &model);
     if (status != GRAFT_OK) {
         return graft_command_failed_name(command, status);
     }

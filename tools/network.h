@@ -96,7 +96,7 @@ GRAFT_MUST_CHECK int graft_read_side(struct graft_command *command, const char *
                                      int64_t *width);
 
 /* The stage that follows `frozen` in a network; it must not be the last one. */
-GRAFT_MUST_CHECK int graft_stage_after(struct graft_command *command, const char *network, const char *frozen,
-                                       char stage[GRAFT_MODEL_NAME_SIZE]);
+GRAFT_MUST_CHECK int graft_stage_after(struct graft_command *command, const struct graft_network *network,
+                                       const char *frozen, char stage[GRAFT_MODEL_NAME_SIZE]);
 
 #endif

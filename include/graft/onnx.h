@@ -19,6 +19,8 @@ struct graft_onnx;
  * network gives logits. The file may be closed when no model of its network is open any more; the set is the
  * caller's.
  *
+ * `weights` NULL: the network alone; so a run's network.onnx can be opened too, whose weights lie beside it.
+ *
  * GRAFT_ERROR_NOT_FOUND, GRAFT_ERROR_IO, GRAFT_ERROR_FORMAT (damaged, hostile), GRAFT_ERROR_UNSUPPORTED (an
  * op that is not read, by name; no single picture as input; no head that can be told), GRAFT_ERROR_MEMORY.
  */

@@ -47,7 +47,7 @@ static enum graft_status find_weights(struct graft_context *context,
                                       struct graft_text *path)
 {
     const bool given = options->weights && *options->weights;
-    if (graft_onnx_is_path(options->network)) {
+    if (graft_network_is_file(options->network)) {
         if (given)
             return graft_fail(context, GRAFT_ERROR_ARGUMENT, "%s holds its weights itself: leave %s out",
                               options->network, options->weights);
@@ -77,16 +77,17 @@ static enum graft_status find_weights(struct graft_context *context,
     return path->failed ? GRAFT_ERROR_MEMORY : GRAFT_OK;
 }
 
-/* How many classes weights without a card have; as published where they do not say. */
+/* How many classes weights without a card have; as published where they do not say, or came with the network.
+ */
 static enum graft_status count_classes(const struct graft_classifier *classifier,
                                        const struct graft_tensor_set *set, int64_t *classes)
 {
     struct graft_model *model = NULL;
     const enum graft_status status =
-        graft_model_open_network(classifier->context, classifier->network, NULL, &model);
+        graft_model_open_network(classifier->context, classifier->source.network, NULL, &model);
     if (status != GRAFT_OK)
         return status;
-    *classes = classifier->onnx ? 0 : graft_model_count_classes(model, set);
+    *classes = classifier->source.file ? 0 : graft_model_count_classes(model, set);
     if (*classes == 0)
         *classes = model->classes;
     graft_model_close(&model);
@@ -150,7 +151,7 @@ static enum graft_status open_model(struct graft_classifier *classifier,
     int64_t classes = card->class_count;
     enum graft_status status = classes == 0 ? count_classes(classifier, set, &classes) : GRAFT_OK;
     if (status == GRAFT_OK)
-        status = choose_preprocess(classifier, graft_network_info(classifier->network), file, options);
+        status = choose_preprocess(classifier, graft_network_info(classifier->source.network), file, options);
     if (status != GRAFT_OK)
         return status;
     const struct graft_model_options model = {.batch = options->batch > 0 ? options->batch : 16,
@@ -160,7 +161,7 @@ static enum graft_status open_model(struct graft_classifier *classifier,
                                               .input_u8 = true,
                                               .mean = card->preprocess.mean,
                                               .std = card->preprocess.std};
-    status = graft_model_open_network(context, classifier->network, &model, &classifier->model);
+    status = graft_model_open_network(context, classifier->source.network, &model, &classifier->model);
     if (status == GRAFT_OK)
         status = graft_variables_open(classifier->device, &classifier->variables);
     if (status == GRAFT_OK)
@@ -245,10 +246,10 @@ static enum graft_status open_network(struct graft_classifier *classifier,
     if (card->network[0] && strcmp(card->network, network) != 0)
         return graft_fail(context, GRAFT_ERROR_FORMAT, "%s holds weights of %s, not of %s", file,
                           card->network, network);
-    if (classifier->onnx)
-        classifier->network = graft_onnx_network(classifier->onnx);
-    else
-        status = graft_network_find(context, network, &classifier->network);
+    if (!classifier->source.network && is_run)
+        status = graft_card_open_network(context, card, file, &classifier->source);
+    else if (!classifier->source.network)
+        status = graft_network_source_open(context, network, &classifier->source, NULL);
     if (status == GRAFT_OK)
         status = open_model(classifier, options, file, set);
     if (status == GRAFT_OK)
@@ -299,8 +300,9 @@ enum graft_status graft_classifier_open(struct graft_device *device,
     }
     made->context = context;
     made->device = device;
-    status = graft_onnx_is_path(options->network) ? graft_onnx_open(context, path.data, &made->onnx, &set)
-                                                  : graft_tensor_set_load(context, path.data, &set);
+    status = graft_network_is_file(options->network)
+                 ? graft_network_source_open(context, path.data, &made->source, &set)
+                 : graft_tensor_set_load(context, path.data, &set);
     if (status == GRAFT_OK)
         status = open_network(made, options, is_run, path.data, set);
     graft_tensor_set_close(&set);
@@ -321,7 +323,7 @@ void graft_classifier_close(struct graft_classifier **classifier)
     graft_plan_close(&old->plan);
     graft_variables_close(&old->variables);
     graft_model_close(&old->model);
-    graft_onnx_close(&old->onnx);
+    graft_network_source_close(&old->source);
     graft_card_close(old->context, &old->card);
     graft_release(old->context, old->pixels);
     graft_release(old->context, old->values);

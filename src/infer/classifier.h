@@ -4,14 +4,12 @@
 #define GRAFT_SRC_INFER_CLASSIFIER_H
 
 #include "graft/classifier.h"
-#include "graft/onnx.h"
 #include "run/card.h"
 
 struct graft_classifier {
     struct graft_context *context;
     struct graft_device *device;
-    struct graft_onnx *onnx;             /* where the network comes from a file */
-    const struct graft_network *network; /* that file's, or one of the list */
+    struct graft_network_source source; /* of the network */
     struct graft_model *model;
     struct graft_variables *variables;
     struct graft_plan *plan;

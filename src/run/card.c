@@ -10,6 +10,7 @@
 #define KEY_NETWORK "graft.network"
 #define KEY_CLASSES "graft.classes"
 #define KEY_PREPROCESS "graft.preprocess"
+#define KEY_GRAPH "graft.graph"
 
 void graft_card_close(struct graft_context *context, struct graft_card *card)
 {
@@ -57,6 +58,32 @@ enum graft_status graft_card_read_classes(struct graft_context *context, const c
     return status;
 }
 
+enum graft_status graft_card_read_graph(struct graft_context *context, const char *file, const char *text,
+                                        struct graft_card *card)
+{
+    if (strlen(text) != sizeof card->graph - 1 || strspn(text, "0123456789abcdef") != sizeof card->graph - 1)
+        return bad(context, file, KEY_GRAPH);
+    memcpy(card->graph, text, sizeof card->graph);
+    return GRAFT_OK;
+}
+
+enum graft_status graft_card_open_network(struct graft_context *context, const struct graft_card *card,
+                                          const char *file, struct graft_network_source *source)
+{
+    struct graft_text path = {0};
+    const char *const slash = strrchr(file, '/');
+    if (!card->graph[0])
+        return graft_network_source_open(context, card->network, source, NULL);
+    graft_text_append(context, &path, "%.*s%s", slash ? (int)(slash + 1 - file) : 0, file, GRAFT_CARD_GRAPH);
+    enum graft_status status = path.failed
+                                   ? GRAFT_ERROR_MEMORY
+                                   : graft_network_source_open_graph(context, path.data, card->graph, source);
+    if (status != GRAFT_OK && !path.failed)
+        status = graft_fail_prefix(context, status, "%s", card->network);
+    graft_text_close(context, &path);
+    return status;
+}
+
 /* What is no JSON is NULL: its reader says so. */
 static enum graft_status parse(struct graft_context *context, const char *file, const char *text,
                                json_t **json)
@@ -73,11 +100,14 @@ enum graft_status graft_card_read(struct graft_context *context, const struct gr
     const char *const network = graft_tensor_set_text(set, KEY_NETWORK);
     const char *const classes = graft_tensor_set_text(set, KEY_CLASSES);
     const char *const preprocess = graft_tensor_set_text(set, KEY_PREPROCESS);
+    const char *const graph = graft_tensor_set_text(set, KEY_GRAPH);
     enum graft_status status = GRAFT_OK;
     if (network && strlen(network) < sizeof card->network)
         strcpy(card->network, network);
     else if (network)
         status = bad(context, file, KEY_NETWORK);
+    if (status == GRAFT_OK && graph)
+        status = graft_card_read_graph(context, file, graph, card);
     json_t *json = NULL;
     if (status == GRAFT_OK && classes)
         status = parse(context, file, classes, &json);
@@ -124,18 +154,15 @@ enum graft_status graft_card_write(struct graft_context *context, const struct g
                               "the class name \"%s\" is not UTF-8: rename the folder", card->class_names[i]);
         }
     }
-    const enum graft_status status = put(context, set, KEY_CLASSES, &names);
-    return status == GRAFT_OK ? graft_card_describe(context, card->network, &card->preprocess, set) : status;
-}
-
-enum graft_status graft_card_describe(struct graft_context *context, const char *network,
-                                      const struct graft_preprocess *preprocess, struct graft_tensor_set *set)
-{
-    struct graft_json json = graft_preprocess_json(preprocess);
-    enum graft_status status = put(context, set, KEY_PREPROCESS, &json);
-    graft_json_close(&json);
-    if (status == GRAFT_OK && network)
-        status = graft_tensor_set_put_text(set, KEY_NETWORK, network);
+    enum graft_status status = put(context, set, KEY_CLASSES, &names);
+    if (status == GRAFT_OK)
+        status = graft_tensor_set_put_text(set, KEY_NETWORK, card->network);
+    if (status == GRAFT_OK && card->graph[0])
+        status = graft_tensor_set_put_text(set, KEY_GRAPH, card->graph);
+    struct graft_json preprocess = graft_preprocess_json(&card->preprocess);
+    if (status == GRAFT_OK)
+        status = put(context, set, KEY_PREPROCESS, &preprocess);
+    graft_json_close(&preprocess);
     return status;
 }
 

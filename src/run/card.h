@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The card of trained weights: what one must know to use them. It travels in the `__metadata__` of the
- * safetensors file (keys graft.network, graft.classes, graft.preprocess), so that the file alone is enough.
+ * safetensors file (keys graft.network, graft.classes, graft.preprocess), so that the file alone is enough; a
+ * network that is none of the list has its graph beside it (graft.graph: its digest).
  */
 #ifndef GRAFT_SRC_RUN_CARD_H
 #define GRAFT_SRC_RUN_CARD_H
@@ -10,9 +11,12 @@
 #include "graft/io.h"
 #include "graft/model.h"
 #include "io/json.h"
+#include "io/network_source.h"
 
 struct graft_card {
     char network[64];         /* "" if the file does not say */
+    char graph[GRAFT_DIGEST_TEXT]; /* SHA-256 of the graph beside the weights; "": the network is one of the
+                                      list */
     int32_t class_count;      /* 0 if it does not say */
     const char **class_names; /* [class_count] */
     struct graft_preprocess preprocess;
@@ -25,10 +29,16 @@ GRAFT_MUST_CHECK enum graft_status graft_card_read(struct graft_context *context
                                                    struct graft_card *card);
 GRAFT_MUST_CHECK enum graft_status
 graft_card_write(struct graft_context *context, const struct graft_card *card, struct graft_tensor_set *set);
-/* The card without class names; `network` may be NULL. */
-GRAFT_MUST_CHECK enum graft_status graft_card_describe(struct graft_context *context, const char *network,
-                                                       const struct graft_preprocess *preprocess,
-                                                       struct graft_tensor_set *set);
+/* The graph of a network that is none of the list, beside weights and config.json. */
+#define GRAFT_CARD_GRAPH "network.onnx"
+/* The network of a card: of the list, or the graph in the folder of `file`, checked by its digest. */
+GRAFT_MUST_CHECK enum graft_status graft_card_open_network(struct graft_context *context,
+                                                           const struct graft_card *card, const char *file,
+                                                           struct graft_network_source *source);
+/* As it stands in the weights' metadata or config.json: a SHA-256 in hexadecimal digits. GRAFT_ERROR_FORMAT
+ * names `file`. */
+GRAFT_MUST_CHECK enum graft_status graft_card_read_graph(struct graft_context *context, const char *file,
+                                                         const char *text, struct graft_card *card);
 /* Copies the names. */
 GRAFT_MUST_CHECK enum graft_status graft_card_set_classes(struct graft_context *context,
                                                           struct graft_card *card, const char *const *names,

@@ -6,6 +6,7 @@
 #include "base/context.h"
 #include "base/file.h"
 #include "io/json.h"
+#include "run/card.h"
 #include "run/run.h"
 
 #include <dirent.h>
@@ -21,7 +22,7 @@
 /* What is written into a run folder. Readers of files with these names must not find others' there. */
 static const char *const files[] = {
     "config.json",     GRAFT_RUN_BEST, GRAFT_RUN_LAST,  "state.safetensors", "history.csv",
-    "evaluation.json", "curves.png",   "confusion.png", "report.html",
+    "evaluation.json", "curves.png",   "confusion.png", "report.html",       GRAFT_CARD_GRAPH,
 };
 #define FILES (sizeof files / sizeof files[0])
 
@@ -174,6 +175,16 @@ static enum graft_status claim_named(struct graft_context *context, const char *
     return status;
 }
 
+/* A file's is its name without folder and ending. */
+static void append_network(struct graft_context *context, struct graft_text *stem, const char *network)
+{
+    const char *const slash = strrchr(network, '/');
+    const char *const name = slash != NULL ? slash + 1 : network;
+    const char *const dot = strrchr(name, '.');
+    const size_t length = dot != NULL && dot != name ? (size_t)(dot - name) : strlen(name);
+    graft_text_append(context, stem, "-%.*s", (int)length, name);
+}
+
 /* runs/<data>[-<network>]: the data's last part without endings. */
 static enum graft_status make_stem(struct graft_context *context, const struct graft_run_wish *wish,
                                    struct graft_text *stem)
@@ -197,7 +208,7 @@ static enum graft_status make_stem(struct graft_context *context, const struct g
         graft_text_append(context, stem, "runs/data");
     }
     if (wish->network != NULL) {
-        graft_text_append(context, stem, "-%s", wish->network);
+        append_network(context, stem, wish->network);
     }
     return stem->failed ? GRAFT_ERROR_MEMORY : GRAFT_OK;
 }
@@ -282,6 +293,7 @@ void graft_run_abandon(struct graft_run *run)
         return;
     }
     (void)unlinkat(run->lock, "config.json", 0);
+    (void)unlinkat(run->lock, GRAFT_CARD_GRAPH, 0);
     if (run->made) {
         (void)rmdir(run->folder); /* stays if there is something in it */
     }

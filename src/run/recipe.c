@@ -379,10 +379,14 @@ enum graft_status graft_recipe_check(struct graft_context *context, const struct
     if (!settled.model)
         return GRAFT_OK;
     struct graft_model *model = NULL;
-    status = graft_model_open(context, settled.model, NULL, &model);
+    struct graft_network_source source;
+    status = graft_network_source_open(context, settled.model, &source, NULL);
+    if (status == GRAFT_OK)
+        status = graft_model_open_network(context, source.network, NULL, &model);
     if (status == GRAFT_OK)
         status = graft_recipe_find_stages(context, model, &settled);
     graft_model_close(&model);
+    graft_network_source_close(&source);
     return status;
 }
 

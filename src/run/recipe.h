@@ -7,6 +7,7 @@
 #include "graft/model.h"
 #include "graft/recipe.h"
 #include "io/json.h"
+#include "io/network_source.h"
 #include "run/run.h"
 
 #define GRAFT_MAX_EPOCHS 100000

@@ -17,7 +17,8 @@ static enum graft_status open_network(struct graft_fit_job *job)
                                                 .input_u8 = true,
                                                 .mean = p->mean,
                                                 .std = p->std};
-    enum graft_status status = graft_model_open(job->context, job->card.network, &options, &job->whole);
+    enum graft_status status =
+        graft_model_open_network(job->context, job->source.network, &options, &job->whole);
     if (status == GRAFT_OK)
         status = graft_variables_open(job->device, &job->variables);
     if (status == GRAFT_OK)
@@ -123,6 +124,43 @@ static enum graft_status open_data(struct graft_fit_job *job)
                                             graft_dataset_class_count(job->dataset));
 }
 
+/* The weights that are learnt from, and the network, where it comes with them: in their file, or as a graph
+ * beside them. */
+static enum graft_status load_weights(struct graft_fit_job *job, struct graft_tensor_set **set,
+                                      struct graft_card *of_weights)
+{
+    const char *const file = job->options.weights;
+    enum graft_status status = graft_network_is_file(file)
+                                   ? graft_network_source_open(job->context, file, &job->source, set)
+                                   : graft_tensor_set_load(job->context, file, set);
+    if (status == GRAFT_OK)
+        status = graft_card_read(job->context, *set, file, of_weights);
+    if (status == GRAFT_OK && of_weights->graph[0])
+        status = graft_card_open_network(job->context, of_weights, file, &job->source);
+    return status;
+}
+
+/* The folder of a new run, with the network's graph where its name is not enough to find it again. */
+static enum graft_status claim(struct graft_fit_job *job)
+{
+    const struct graft_run_wish wish = {job->call.out, job->options.data, job->call.recipe.model};
+    enum graft_status status = graft_run_claim(job->context, &wish, &job->run);
+    if (status == GRAFT_OK && job->graph.length > 0)
+        status = graft_run_write(job->run, GRAFT_CARD_GRAPH, &job->graph);
+    graft_text_close(job->context, &job->graph);
+    return status;
+}
+
+static enum graft_status find_network_again(struct graft_fit_job *job)
+{
+    struct graft_text path = {0};
+    enum graft_status status = graft_run_path(job->run, GRAFT_RUN_BEST, &path);
+    if (status == GRAFT_OK)
+        status = graft_card_open_network(job->context, &job->card, path.data, &job->source);
+    graft_text_close(job->context, &path);
+    return status;
+}
+
 enum graft_status graft_fit_begin(struct graft_fit_job *job)
 {
     struct graft_context *const context = job->context;
@@ -135,13 +173,10 @@ enum graft_status graft_fit_begin(struct graft_fit_job *job)
         status = open_data(job);
     if (status == GRAFT_OK && !job->resumed)
         status = graft_fit_choose_weights(job);
-    if (status == GRAFT_OK && job->options.weights && !job->resumed) {
-        status = graft_tensor_set_load(context, job->options.weights, &set);
-        if (status == GRAFT_OK)
-            status = graft_card_read(context, set, job->options.weights, &of_weights);
-    }
-    if (status == GRAFT_OK && !job->resumed)
-        status = graft_fit_choose_network(job, &of_weights);
+    if (status == GRAFT_OK && job->options.weights && !job->resumed)
+        status = load_weights(job, &set, &of_weights);
+    if (status == GRAFT_OK)
+        status = job->resumed ? find_network_again(job) : graft_fit_choose_network(job, &of_weights);
     if (status == GRAFT_OK)
         status = open_network(job);
     if (status == GRAFT_OK)
@@ -149,9 +184,7 @@ enum graft_status graft_fit_begin(struct graft_fit_job *job)
     if (status == GRAFT_OK && !job->resumed)
         status = graft_fit_start_weights(job, set, &of_weights);
     if (status == GRAFT_OK && !job->resumed)
-        status = graft_run_claim(
-            context, &(struct graft_run_wish){job->call.out, job->options.data, job->call.recipe.model},
-            &job->run);
+        status = claim(job);
     if (status == GRAFT_OK && job->resumed)
         status = graft_fit_load(job);
     if (status == GRAFT_OK)

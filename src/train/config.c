@@ -17,6 +17,8 @@ enum graft_status graft_fit_config_write(struct graft_fit_job *job)
         graft_json_append(&classes, json_string(job->card.class_names[i]));
     graft_json_set(&config, "graft", json_string(GRAFT_VERSION));
     graft_json_set(&config, "network", json_string(job->card.network));
+    if (job->card.graph[0])
+        graft_json_set(&config, "graph", json_string(job->card.graph));
     graft_json_nest(&config, "classes", &classes);
     graft_json_nest(&config, "preprocess", &preprocess);
     for (int split = 0; split < GRAFT_SPLIT_COUNT; split++) {
@@ -46,8 +48,11 @@ static enum graft_status read_card(struct graft_fit_job *job, const json_t *conf
     if (!network || strlen(network) >= sizeof job->card.network)
         return graft_fail(job->context, GRAFT_ERROR_FORMAT, "%s is damaged: it names no network", path);
     strcpy(job->card.network, network);
+    const char *const graph = json_string_value(json_object_get(config, "graph"));
     enum graft_status status =
-        graft_card_read_classes(job->context, path, json_object_get(config, "classes"), &job->card);
+        graph ? graft_card_read_graph(job->context, path, graph, &job->card) : GRAFT_OK;
+    if (status == GRAFT_OK)
+        status = graft_card_read_classes(job->context, path, json_object_get(config, "classes"), &job->card);
     if (status == GRAFT_OK)
         status = graft_preprocess_from_json(job->context, json_object_get(config, "preprocess"), path,
                                             &job->card.preprocess);

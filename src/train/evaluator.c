@@ -30,7 +30,7 @@ enum graft_status graft_fit_open_part(struct graft_fit_job *job, int64_t batch, 
                                                 .bn = job->bn,
                                                 .dropout = dropout,
                                                 .seed = (uint64_t)job->options.seed};
-    return graft_model_open(job->context, job->card.network, &options, model);
+    return graft_model_open_network(job->context, job->source.network, &options, model);
 }
 
 void graft_fit_evaluator_close(struct graft_fit_evaluator *evaluator)

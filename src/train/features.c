@@ -35,7 +35,8 @@ static enum graft_status open_trunk(struct graft_fit_job *job, const char *cut, 
                                                 .input_u8 = true,
                                                 .mean = p->mean,
                                                 .std = p->std};
-    enum graft_status status = graft_model_open(job->context, job->card.network, &options, &trunk->model);
+    enum graft_status status =
+        graft_model_open_network(job->context, job->source.network, &options, &trunk->model);
     return status;
 }
 

@@ -5,6 +5,7 @@
 
 #include "graft/io.h"
 #include "graft/train.h"
+#include "io/network_source.h"
 #include "run/run.h"
 #include "run/card.h"
 #include "run/recipe.h"
@@ -58,6 +59,7 @@ struct graft_fit_job {
     struct graft_dataset *dataset;
     char fingerprints[GRAFT_SPLIT_COUNT][20]; /* of the data as the run found them */
     struct graft_card card;
+    struct graft_network_source source; /* of the network that is trained */
     struct graft_model *whole; /* inference, one picture: names, saving */
     struct graft_variables *variables;
     struct graft_features features[GRAFT_SPLIT_COUNT];
@@ -74,6 +76,7 @@ struct graft_fit_job {
     char *texts[GRAFT_RECIPE_ROWS]; /* of the options, as the caller gave them */
     char *weights_path;             /* of a run whose weights are taken */
     void *config;                   /* of a resumed run: holds the texts that options point to */
+    struct graft_text graph; /* of the network, for the folder of a new run; empty: its name is enough */
 };
 
 /* ---- source.c */
@@ -199,9 +202,10 @@ GRAFT_MUST_CHECK enum graft_status graft_fit_start_weights(struct graft_fit_job 
                                                            const struct graft_card *of_weights);
 
 /* ---- resolve.c: what is not given, by network, weights and data */
-/* The weights that were pulled, where none are named. */
+/* The weights that were pulled, where none are named; those of the network, where a file holds both. */
 GRAFT_MUST_CHECK enum graft_status graft_fit_choose_weights(struct graft_fit_job *job);
-/* Fills job->card but for the classes, from the options and the card of the weights. */
+/* Finds the network, where the weights have not brought it (job->source), and fills job->card but for the
+ * classes, from the options and the card of the weights. */
 GRAFT_MUST_CHECK enum graft_status graft_fit_choose_network(struct graft_fit_job *job,
                                                             const struct graft_card *of_weights);
 /* Whatever of the options is still open gets its value; config.json then says it all. */

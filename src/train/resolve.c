@@ -5,14 +5,35 @@
 #include "io/pulled.h"
 #include "train/fit.h"
 
+#include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+
+/* A file that holds a network holds its weights too. */
+static enum graft_status choose_file(struct graft_fit_job *job)
+{
+    struct graft_recipe *const o = &job->options;
+    char model[PATH_MAX], weights[PATH_MAX];
+    const bool same = o->weights && realpath(o->model, model) && realpath(o->weights, weights) &&
+                      strcmp(model, weights) == 0;
+    if (o->weights && !same)
+        return graft_fail(
+            job->context, GRAFT_ERROR_ARGUMENT,
+            "%s holds its weights itself: leave --weights %s out, or --model, to go on from those", o->model,
+            o->weights);
+    o->weights = o->model;
+    o->given.weights = true;
+    return GRAFT_OK;
+}
 
 /* Where none are named: those that `graft pull` has fetched for the network; "none" is from scratch. */
 enum graft_status graft_fit_choose_weights(struct graft_fit_job *job)
 {
     struct graft_recipe *const o = &job->options;
     struct graft_text path = {0};
+    if (o->model && graft_network_is_file(o->model))
+        return choose_file(job);
     if (o->weights && strcmp(o->weights, "none") == 0) {
         o->weights = NULL;
         o->given.weights = false;
@@ -36,31 +57,35 @@ enum graft_status graft_fit_choose_weights(struct graft_fit_job *job)
 enum graft_status graft_fit_choose_network(struct graft_fit_job *job, const struct graft_card *of_weights)
 {
     const struct graft_recipe *const o = &job->options;
+    const struct graft_network *const brought = job->source.network;
     int32_t width = 0, height = 0, channels = 0;
     const bool fixed = graft_dataset_fixed_size(job->dataset, &width, &height, &channels);
-    const char *name = o->model;
-    if (!name && of_weights->network[0])
-        name = of_weights->network;
+    const char *const known = brought ? graft_network_info(brought)->name : of_weights->network;
+    const char *name = o->model && !graft_network_is_file(o->model) ? o->model : NULL;
+    if (!name && known[0])
+        name = known;
     if (!name && o->weights)
         name = "squeezenet1_0";
     if (!name)
         name = fixed && width == 28 && height == 28 && channels == 1 ? "mnist_convnet" : "tiny_convnet";
-    if (of_weights->network[0] && strcmp(name, of_weights->network) != 0)
+    if (known[0] && strcmp(name, known) != 0)
         return graft_fail(job->context, GRAFT_ERROR_ARGUMENT, "%s holds weights of %s, not of %s", o->weights,
-                          of_weights->network, name);
-    const struct graft_model_info *info;
-    const enum graft_status status = graft_model_find(job->context, name, &info);
+                          known, name);
+    enum graft_status status =
+        brought ? GRAFT_OK : graft_network_source_open(job->context, name, &job->source, NULL);
+    if (status == GRAFT_OK)
+        status = graft_network_source_graph(job->context, &job->source, &job->graph, job->card.graph);
     if (status != GRAFT_OK)
         return status;
+    const struct graft_model_info *const info = graft_network_info(job->source.network);
     (void)snprintf(job->card.network, sizeof job->card.network, "%s", info->name);
     if (of_weights->has_preprocess && !o->given.input) {
         job->card.preprocess = of_weights->preprocess;
         return GRAFT_OK;
     }
-    const enum graft_status known =
-        graft_card_preprocess(job->context, info, o->weights, o->input, &job->card.preprocess);
+    status = graft_card_preprocess(job->context, info, o->weights, o->input, &job->card.preprocess);
     job->card.preprocess.ignore_orientation = false; /* pictures of its own are learnt upright */
-    return known;
+    return status;
 }
 
 /* Gives an option a value that has none. */
@@ -148,7 +173,8 @@ enum graft_status graft_fit_resolve(struct graft_fit_job *job)
         status = graft_schedule_find(job->context, o->schedule, &job->schedule);
     if (status != GRAFT_OK)
         return status;
-    o->model = job->card.network;
+    if (!o->given.model)
+        o->model = job->card.network;
     o->given.model = true;
     DECIDE(batch, scratch ? 64 : 32);
     if (o->batch > pictures)

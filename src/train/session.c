@@ -110,6 +110,8 @@ void graft_session_close(struct graft_session **session)
     graft_tensor_set_close(&job->best);
     graft_variables_close(&job->variables);
     graft_model_close(&job->whole);
+    graft_network_source_close(&job->source);
+    graft_text_close(context, &job->graph);
     graft_dataset_close(&job->dataset);
     graft_card_close(context, &job->card);
     graft_fit_config_close(job);

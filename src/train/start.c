@@ -30,7 +30,8 @@ static int32_t find_class(const struct graft_card *card, const char *name)
     return -1;
 }
 
-/* Rows of one parameter of the head, [classes, …], for classes that the weights know. */
+/* Rows (columns, where the outputs are these) of one parameter of the head for classes that the weights know.
+ */
 static enum graft_status copy_rows(struct graft_fit_job *job, const struct graft_card *of_weights,
                                    const struct graft_model_parameter *to, struct graft_variables *old,
                                    const struct graft_model_parameter *from)
@@ -39,9 +40,12 @@ static enum graft_status copy_rows(struct graft_fit_job *job, const struct graft
     const int32_t classes = job->card.class_count;
     const uint64_t to_bytes = (uint64_t)graft_shape_count(&to->shape) * sizeof(float);
     const uint64_t from_bytes = (uint64_t)graft_shape_count(&from->shape) * sizeof(float);
-    const size_t row = (size_t)(to_bytes / (uint64_t)classes);
-    if (to->shape.dim[0] != classes || from->shape.dim[0] != of_weights->class_count ||
-        from_bytes != row * (uint64_t)of_weights->class_count)
+    const int of_classes = to->by_columns ? to->shape.rank - 1 : 0;
+    const size_t was_classes = (size_t)of_weights->class_count;
+    const size_t each = (size_t)(to_bytes / (uint64_t)classes); /* bytes of a class */
+    const size_t piece = to->by_columns ? sizeof(float) : each;
+    if (to->shape.dim[of_classes] != classes || from->shape.dim[of_classes] != of_weights->class_count ||
+        from_bytes != each * was_classes)
         return GRAFT_OK;
     char *const fresh = graft_allocate_raw(context, 1, (size_t)to_bytes);
     char *const known = graft_allocate_raw(context, 1, (size_t)from_bytes);
@@ -52,8 +56,9 @@ static enum graft_status copy_rows(struct graft_fit_job *job, const struct graft
         status = graft_variables_read(old, from->name, known, from_bytes);
     for (int32_t c = 0; c < classes && status == GRAFT_OK; c++) {
         const int32_t was = find_class(of_weights, job->card.class_names[c]);
-        if (was >= 0)
-            memcpy(fresh + (size_t)c * row, known + (size_t)was * row, row);
+        for (size_t at = 0; was >= 0 && at < each / piece; at++)
+            memcpy(fresh + (at * (size_t)classes + (size_t)c) * piece,
+                   known + (at * was_classes + (size_t)was) * piece, piece);
     }
     if (status == GRAFT_OK)
         status = graft_variables_write(job->variables, to->name, fresh, to_bytes);
@@ -71,7 +76,7 @@ static enum graft_status keep_known_classes(struct graft_fit_job *job, const str
         .height = now->height, .width = now->width, .classes = of_weights->class_count};
     struct graft_model *model = NULL;
     struct graft_variables *variables = NULL;
-    enum graft_status status = graft_model_open(job->context, job->card.network, &options, &model);
+    enum graft_status status = graft_model_open_network(job->context, job->source.network, &options, &model);
     if (status == GRAFT_OK)
         status = graft_variables_open(job->device, &variables);
     if (status == GRAFT_OK)

@@ -15,7 +15,6 @@ VERBS = [
     "models",
     "pull",
     "summary",
-    "convert",
     "devices",
     "bench",
     "conform",

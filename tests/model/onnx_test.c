@@ -6,6 +6,7 @@
  *
  *     onnx_test [FILE …]      names within the folder; without: all
  */
+#include "base/context.h"
 #include "base/random.h"
 #include "base/text.h"
 #include "graft/onnx.h"
@@ -253,6 +254,95 @@ static void networks_of_every_exporter_are_read(void **state)
     assert_int_equal(failed, 0);
 }
 
+/* ---- every kind of tensor */
+
+static void check_numbers(const char *name, const struct graft_onnx_tensor *tensor, const json_t *facts)
+{
+    const json_t *const shape = json_object_get(facts, "shape"), *const values =
+                                                                     json_object_get(facts, "values");
+    const char *const dtype = json_string_value(json_object_get(facts, "dtype"));
+    if (!tensor)
+        fail_msg("%s is not there", name);
+    assert_int_equal(tensor->shape.rank, json_array_size(shape));
+    for (size_t i = 0; i < json_array_size(shape); i++)
+        assert_int_equal(tensor->shape.dim[i], json_integer_value(json_array_get(shape, i)));
+    assert_int_equal(graft_shape_count(&tensor->shape), json_array_size(values));
+    for (size_t i = 0; i < json_array_size(values); i++) {
+        const double expected = json_number_value(json_array_get(values, i));
+        if (graft_onnx_number(tensor, (int64_t)i) != expected)
+            fail_msg("%s[%zu] is %g, not %g", name, i, graft_onnx_number(tensor, (int64_t)i), expected);
+    }
+    if (dtype && strcmp(dtype, "BOOL") == 0)
+        assert_int_equal(tensor->kind, GRAFT_ONNX_BOOL);
+    else if (dtype)
+        assert_int_equal(tensor->kind, strstr(dtype, "INT") ? GRAFT_ONNX_INTEGER : GRAFT_ONNX_REAL);
+}
+
+/* A node Constant: what its attribute says. */
+static void check_constant(const struct graft_onnx *onnx, const char *name, const json_t *facts)
+{
+    const json_t *const values = json_object_get(facts, "values");
+    char output[128];
+    (void)snprintf(output, sizeof output, "out.%s", name);
+    const int value = graft_onnx_find_value(onnx, (struct graft_onnx_text){output, strlen(output)});
+    const struct graft_onnx_attribute *attribute = NULL;
+    for (int n = 0; n < onnx->node_count; n++)
+        if (onnx->nodes[n].outputs[0] == value)
+            attribute = &onnx->nodes[n].attributes[0];
+    assert_non_null(attribute);
+    assert_true(graft_onnx_is(attribute->name, name + strlen("Constant.")));
+    if (attribute->t) {
+        check_numbers(name, attribute->t, facts);
+        return;
+    }
+    const double single = attribute->type == 1 ? (double)attribute->f : (double)attribute->i;
+    assert_int_equal(attribute->list ? attribute->count : 1, json_array_size(values));
+    for (size_t i = 0; i < json_array_size(values); i++)
+        assert_true((attribute->list ? attribute->list[i] : single) ==
+                    json_number_value(json_array_get(values, i)));
+}
+
+/* tensors.onnx holds one of every type in every field that can hold it; it is no network, but read it is. */
+static void every_kind_of_tensor_is_read(void **state)
+{
+    char path[512];
+    struct graft_tensor_set *set = NULL;
+    size_t size = 0;
+    (void)state;
+    json_t *const list = test_data("weights/onnx/tensors.json", path, sizeof path)
+                             ? json_load_file(path, 0, NULL)
+                             : NULL,
+                  *facts = NULL;
+    if (!list) {
+        skip();
+        return;
+    }
+    assert_non_null(test_data("weights/onnx/tensors.onnx", path, sizeof path));
+    char *const data = read_whole(path, &size);
+    struct graft_onnx *onnx = graft_allocate(context, 1, sizeof *onnx);
+    *onnx = (struct graft_onnx){.context = context, .input = -1, .output = -1, .head_weight = -1};
+    onnx->path = graft_duplicate_text(context, path);
+    onnx->file = (struct graft_protobuf){.data = (const uint8_t *)data, .size = size};
+    assert_int_equal(graft_tensor_set_open(context, &set), GRAFT_OK);
+    assert_int_equal(graft_onnx_read_model(onnx, set), GRAFT_ERROR_UNSUPPORTED);
+    assert_non_null(strstr(graft_context_error(context), "no picture as input"));
+    const char *name = NULL;
+    json_object_foreach(list, name, facts)
+    {
+        if (graft_text_starts(name, "Constant.")) {
+            check_constant(onnx, name, facts);
+            continue;
+        }
+        const int value = graft_onnx_find_value(onnx, (struct graft_onnx_text){name, strlen(name)});
+        check_numbers(name, value >= 0 ? onnx->constants[value] : NULL, facts);
+    }
+    assert_true(json_object_size(list) >= 29);
+    graft_onnx_close(&onnx);
+    graft_tensor_set_close(&set);
+    json_decref(list);
+    free(data);
+}
+
 /* ---- files to refuse */
 
 static void files_to_refuse_are_refused(void **state)
@@ -333,6 +423,7 @@ int main(int count, char **arguments)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(networks_of_every_exporter_are_read),
+        cmocka_unit_test(every_kind_of_tensor_is_read),
         cmocka_unit_test(files_to_refuse_are_refused),
         cmocka_unit_test(random_damage_is_survived),
     };

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* graft summary: a network layer by layer; with a device, also the memory that it takes there. */
-#include "graft/onnx.h"
 #include "graft/train.h"
+#include "io/network_source.h"
 #include "network.h"
 #include "output.h"
 #include "verbs.h"
@@ -13,7 +13,7 @@ struct request {
     const char *input, *pool, *freeze;
     int64_t classes, batch;
     bool no_top, train;
-    struct graft_onnx *onnx; /* where the operand is a file */
+    struct graft_network_source source;
 };
 
 static json_t *describe_layer(const struct graft_model *model, const struct graft_model_layer *layer)
@@ -81,7 +81,6 @@ static int open_model(struct graft_command *command, const struct request *reque
                       struct graft_model **model)
 {
     static const char *const pools[] = {"none", "avg", "max"};
-    const char *const name = command->operands[0];
     struct graft_model_options options = {.batch = request->batch,
                                           .classes = request->classes,
                                           .part = request->no_top ? GRAFT_MODEL_BASE : GRAFT_MODEL_WHOLE,
@@ -102,33 +101,15 @@ static int open_model(struct graft_command *command, const struct request *reque
         }
     }
     if (request->freeze != NULL) {
-        const int done = graft_stage_after(command, name, request->freeze, train_from);
+        const int done = graft_stage_after(command, request->source.network, request->freeze, train_from);
         if (done != GRAFT_EXIT_GO_ON) {
             return done;
         }
         options.train_from = train_from;
     }
     const enum graft_status status =
-        request->onnx != NULL
-            ? graft_model_open_network(command->context, graft_onnx_network(request->onnx), &options, model)
-            : graft_model_open(command->context, name, &options, model);
+        graft_model_open_network(command->context, request->source.network, &options, model);
     return status == GRAFT_OK ? GRAFT_EXIT_GO_ON : graft_command_failed_name(command, status);
-}
-
-/* A file's network; nothing to do for a name of the list. */
-static int open_file(struct graft_command *command, struct request *request)
-{
-    struct graft_tensor_set *weights = NULL;
-    if (!graft_onnx_is_path(command->operands[0])) {
-        return GRAFT_EXIT_GO_ON;
-    }
-    if (request->freeze != NULL) {
-        return graft_command_usage(command, "--freeze takes the stages of a network of the list");
-    }
-    const enum graft_status status =
-        graft_onnx_open(command->context, command->operands[0], &request->onnx, &weights);
-    graft_tensor_set_close(&weights);
-    return status == GRAFT_OK ? GRAFT_EXIT_GO_ON : graft_command_failed(command, status);
 }
 
 static int show(struct graft_command *command, const struct request *request, struct graft_model *model,
@@ -192,20 +173,19 @@ static int run(struct graft_command *command)
     }
     struct graft_model *model = NULL;
     struct graft_device *device = NULL;
-    int code = open_file(command, &request);
-    if (code == GRAFT_EXIT_GO_ON) {
-        code = open_model(command, &request, true, &model);
-    }
+    const enum graft_status found =
+        graft_network_source_open(command->context, command->operands[0], &request.source, NULL);
+    int code = found == GRAFT_OK ? open_model(command, &request, true, &model)
+                                 : graft_command_failed_name(command, found);
     if (code == GRAFT_EXIT_GO_ON && command->device != NULL) {
-        code = graft_command_open_device(command, request.onnx != NULL ? "" : command->operands[0], request.train,
-                                         &device);
+        code = graft_command_open_device(command, command->operands[0], request.train, &device);
     }
     if (code == GRAFT_EXIT_GO_ON) {
         code = show(command, &request, model, device);
     }
     graft_device_close(&device);
     graft_model_close(&model);
-    graft_onnx_close(&request.onnx);
+    graft_network_source_close(&request.source);
     return code;
 }
 

@@ -18,14 +18,21 @@ struct graft_onnx_text {
 };
 bool graft_onnx_is(struct graft_onnx_text text, const char *other);
 
-enum graft_onnx_kind { GRAFT_ONNX_REAL = 0, GRAFT_ONNX_INTEGER = 1, GRAFT_ONNX_BOOL = 2 };
+enum graft_onnx_kind {
+    GRAFT_ONNX_REAL = 0,
+    GRAFT_ONNX_INTEGER = 1,
+    GRAFT_ONNX_BOOL = 2,
+    GRAFT_ONNX_UNREAD = 3 /* numbers of a type that is not read: no node may use them */
+};
 
 /* A tensor on the host. */
 struct graft_onnx_tensor {
     enum graft_onnx_kind kind;
+    int type; /* of what is UNREAD: TensorProto.DataType */
     struct graft_shape shape;
     const char *name;   /* of a weight in the set: terminated; NULL for others */
-    const float *reals; /* a weight's; or */
+    const float
+        *reals; /* of real ones; NULL for a weight that only the network's parameter of its name has; or */
     double *numbers;    /* those of anything else */
 };
 
@@ -51,6 +58,9 @@ struct graft_onnx_node {
 struct graft_onnx {
     struct graft_context *context;
     char *path;
+    struct graft_protobuf file; /* all of it */
+    bool apart;                 /* it is what a run keeps: weights have no numbers there */
+    int weight_count;
     int64_t opset;
     struct graft_onnx_node *nodes;
     int node_count, node_capacity;
@@ -62,6 +72,8 @@ struct graft_onnx {
     struct graft_shape input_shape; /* 0: any */
     bool channels_last;             /* the input is [n, h, w, c] */
     int head;                       /* node that makes the classes */
+    int head_weight, head_outputs;  /* its weights, and which dimension of theirs counts the classes */
+    const char *head_fault;         /* why another head cannot take its place; NULL: it can */
     int64_t classes;
     void **memory; /* all that the reader took */
     int memory_count, memory_capacity;
@@ -74,6 +86,8 @@ enum graft_status graft_onnx_damaged(const struct graft_onnx *onnx, const char *
     GRAFT_PRINTF(2, 3);
 enum graft_status graft_onnx_unsupported(const struct graft_onnx *onnx, const char *format, ...)
     GRAFT_PRINTF(2, 3);
+/* Memory that is released with the file; NULL (and released) where the list cannot grow. */
+void *graft_onnx_keep(struct graft_onnx *onnx, void *memory);
 /* Memory that lives as long as the file; NULL with the error recorded. */
 void *graft_onnx_take(struct graft_onnx *onnx, size_t count, size_t size);
 
@@ -81,7 +95,23 @@ void *graft_onnx_take(struct graft_onnx *onnx, size_t count, size_t size);
 GRAFT_MUST_CHECK enum graft_status
 graft_onnx_read_tensor(struct graft_onnx *onnx, struct graft_protobuf message, struct graft_tensor_set *set,
                        struct graft_onnx_tensor **tensor, struct graft_onnx_text *name);
+/* The largest integers mean "to the end"; as doubles they are larger than any. */
+int64_t graft_onnx_integer(double number);
 double graft_onnx_number(const struct graft_onnx_tensor *tensor, int64_t index);
+
+/* onnx_read.c: the whole message; the value of a name, -1: there is none. */
+int graft_onnx_find_value(const struct graft_onnx *onnx, struct graft_onnx_text name);
+GRAFT_MUST_CHECK enum graft_status graft_onnx_read_model(struct graft_onnx *onnx,
+                                                         struct graft_tensor_set *set);
+
+/* onnx_graph.c: the graph by itself. */
+#define GRAFT_ONNX_APART "graft.weights_apart" /* the key in metadata_props that says so */
+/* After reading: numbers of weights stay with the file where the host computes with them; elsewhere the set
+ * has them, and the file must not, since the set may be closed. */
+GRAFT_MUST_CHECK enum graft_status graft_onnx_settle_weights(struct graft_onnx *onnx);
+/* What a run keeps: see graft_network.write_graph. */
+GRAFT_MUST_CHECK enum graft_status graft_onnx_write_graph(const struct graft_network *network,
+                                                          struct graft_text *text);
 
 /* onnx_head.c: the layer that makes the classes. */
 GRAFT_MUST_CHECK enum graft_status graft_onnx_find_head(struct graft_onnx *onnx);
@@ -114,7 +144,8 @@ struct graft_onnx_import {
     char layer[GRAFT_MODEL_NAME_SIZE];
     void **memory; /* tensors made on the way */
     int memory_count, memory_capacity;
-    bool head;             /* the head has begun */
+    bool head;             /* the head has begun; … */
+    int64_t head_inputs;   /* … numbers that each of its outputs is made of */
     int64_t multiply_adds; /* of the node, for a picture */
 };
 
@@ -150,6 +181,12 @@ int graft_onnx_nhwc(struct graft_onnx_import *import, const struct graft_onnx_va
 int graft_onnx_as(struct graft_onnx_import *import, const struct graft_onnx_value *value, int rank,
                   const int *order); /* with dimensions of 1 before, and in that order */
 bool graft_onnx_is_ordered(const struct graft_onnx_value *value);
+/* The weights of a product: [in, out], or `by_rows` [out, in]. */
+int graft_onnx_matrix(struct graft_onnx_import *import, const struct graft_onnx_tensor *tensor, bool by_rows);
+/* Is it the weights of the layer that makes the classes? */
+bool graft_onnx_is_head(const struct graft_onnx_import *import, const struct graft_onnx_tensor *tensor);
+/* What a new head's weights and biases begin with: as PyTorch's layers do by themselves. */
+void graft_onnx_start_head(const struct graft_onnx_import *import, struct graft_model_parameter *parameter);
 /* A weight as a parameter (or, `state`, as what is not trained); a number otherwise: as a constant. */
 int graft_onnx_parameter(struct graft_onnx_import *import, const struct graft_onnx_tensor *tensor,
                          bool state);

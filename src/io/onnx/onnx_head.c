@@ -39,20 +39,42 @@ static int data_input(const struct graft_onnx *onnx, const struct graft_onnx_nod
     return -1;
 }
 
-/* How many outputs the weights of a dense layer or convolution give. */
-static int64_t count_outputs(const struct graft_onnx *onnx, const struct graft_onnx_node *node)
+static const struct graft_onnx_attribute *find_attribute(const struct graft_onnx_node *node, const char *name)
+{
+    for (int i = 0; i < node->attribute_count; i++) {
+        if (graft_onnx_is(node->attributes[i].name, name))
+            return &node->attributes[i];
+    }
+    return NULL;
+}
+
+/* Notes the layer's weights and how many outputs they give; why it is none that another can take the place
+ * of. */
+static void note_head(struct graft_onnx *onnx, const struct graft_onnx_node *node)
 {
     const struct graft_onnx_tensor *const w =
         node->input_count > 1 && node->inputs[1] >= 0 ? onnx->constants[node->inputs[1]] : NULL;
     if (!w || w->kind != GRAFT_ONNX_REAL || w->shape.rank < 2)
-        return 0;
-    if (graft_onnx_is(node->op, "Conv"))
-        return w->shape.dim[0];
-    bool transposed = false;
-    for (int i = 0; i < node->attribute_count; i++)
-        transposed =
-            transposed || (graft_onnx_is(node->attributes[i].name, "transB") && node->attributes[i].i != 0);
-    return graft_onnx_is(node->op, "Gemm") && transposed ? w->shape.dim[0] : w->shape.dim[w->shape.rank - 1];
+        return;
+    const bool conv = graft_onnx_is(node->op, "Conv");
+    const struct graft_onnx_attribute *const transposed = find_attribute(node, "transB");
+    const struct graft_onnx_attribute *const groups = find_attribute(node, "group");
+    const bool by_rows = graft_onnx_is(node->op, "Gemm") && transposed && transposed->i != 0;
+    onnx->head_weight = node->inputs[1];
+    onnx->head_outputs = conv || by_rows ? 0 : w->shape.rank - 1;
+    onnx->classes = w->shape.dim[onnx->head_outputs];
+    if (conv &&
+        (w->shape.rank != 4 || w->shape.dim[2] != 1 || w->shape.dim[3] != 1 || (groups && groups->i != 1)))
+        onnx->head_fault = "it is a convolution, but none of 1×1";
+}
+
+/* A sum with a constant leaves the classes what they are; one with another value does not. */
+static bool adds_values(const struct graft_onnx *onnx, const struct graft_onnx_node *node)
+{
+    int count = 0;
+    for (int i = 0; i < node->input_count; i++)
+        count += node->inputs[i] >= 0 && !onnx->constants[node->inputs[i]];
+    return graft_onnx_is(node->op, "Add") && count > 1;
 }
 
 enum graft_status graft_onnx_find_head(struct graft_onnx *onnx)
@@ -62,6 +84,7 @@ enum graft_status graft_onnx_find_head(struct graft_onnx *onnx)
         "Flatten", "Reshape",   "Squeeze",  "GlobalAveragePool", "ReduceMean", "AveragePool", "Relu",
         "Add",     "Transpose", "Identity", "Dropout",           "Unsqueeze",  "Cast"};
     static const char *const layers[] = {"Gemm", "MatMul", "Conv"};
+    const char *fault = NULL;
     int n = -1;
     const struct graft_onnx_node *node = maker(onnx, onnx->output, &n);
     while (node && is_one_of(node->op, endings, sizeof endings / sizeof endings[0])) {
@@ -70,12 +93,15 @@ enum graft_status graft_onnx_find_head(struct graft_onnx *onnx)
     }
     for (int steps = 0; node && steps < 16; steps++) {
         if (is_one_of(node->op, layers, sizeof layers / sizeof layers[0])) {
-            onnx->classes = count_outputs(onnx, node);
             onnx->head = n;
+            onnx->head_fault = fault;
+            note_head(onnx, node);
             break;
         }
         if (!is_one_of(node->op, passed, sizeof passed / sizeof passed[0]))
             break;
+        if (adds_values(onnx, node))
+            fault = "its result is added to that of another layer";
         node = maker(onnx, data_input(onnx, node), &n);
     }
     return onnx->classes >= 1 && onnx->classes <= 1000000

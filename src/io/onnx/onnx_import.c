@@ -132,6 +132,12 @@ static bool begin_head(struct graft_onnx_import *import)
     struct graft_onnx_value *const value = head_input(import);
     if (!value || value->host)
         return graft_onnx_refuse(import, "the head's input is not made from the picture");
+    if (import->onnx->head_fault && import->b->model->classes != import->onnx->classes)
+        return graft_onnx_refuse(
+            import,
+            "this last layer with weights makes no classes: %s; so no new head can take its "
+            "place (graft features takes the network as it is)",
+            import->onnx->head_fault);
     if (value->id >= 0 && (value->form != GRAFT_ONNX_PLAIN || value->scale != 0)) {
         value->id = graft_onnx_plain(import, value);
         value->scale = 0;

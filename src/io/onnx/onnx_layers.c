@@ -101,16 +101,11 @@ static int conv_weight(struct graft_onnx_import *import, const struct graft_onnx
     if (id >= 0) {
         parameter->layout = GRAFT_LAYOUT_CONV;
         parameter->source_shape = graft_shape_of(4, outputs, s->dim[1], s->dim[2], s->dim[3]);
-        parameter->start = GRAFT_START_NORMAL;
-        parameter->scale = (float)sqrt(2.0 / (double)graft_max_i64(s->dim[1] * s->dim[2] * s->dim[3], 1));
+        if (graft_onnx_is_head(import, w))
+            import->head_inputs = s->dim[1] * s->dim[2] * s->dim[3];
+        graft_onnx_start_head(import, parameter);
     }
     return id;
-}
-
-static int64_t outputs_of(const struct graft_onnx_import *import, int64_t published)
-{
-    const bool classes = import->head && published == import->onnx->classes;
-    return classes ? import->b->model->classes : published;
 }
 
 static bool run_conv(struct graft_onnx_import *import)
@@ -135,7 +130,7 @@ static bool run_conv(struct graft_onnx_import *import)
         .pad = {window.pad[0], window.pad[1], window.pad[2], window.pad[3]},
         .groups = (int32_t)groups};
     const struct graft_onnx_tensor *const bias = b ? weight(import, 2, 1) : NULL;
-    const int64_t outputs = outputs_of(import, w->shape.dim[0]);
+    const int64_t outputs = graft_onnx_is_head(import, w) ? import->b->model->classes : w->shape.dim[0];
     const int input = graft_onnx_nhwc(import, x);
     const int weights = input >= 0 && (bias || !b) ? conv_weight(import, w, outputs) : -1;
     const int biases = weights >= 0 && bias ? graft_onnx_parameter(import, bias, false) : -1;
@@ -193,19 +188,34 @@ static bool run_global_pool(struct graft_onnx_import *import)
 static bool run_batch_norm(struct graft_onnx_import *import)
 {
     const struct graft_onnx_value *const x = graft_onnx_input(import, 0);
+    const bool training = import->b->trainable && import->b->options->bn == GRAFT_BATCH_NORM_TRAIN;
+    int before = 0; /* parameters before the statistics */
+    const float epsilon = graft_onnx_float(import, "epsilon", 1e-5f);
     int ids[4];
     if (!x || x->shape.rank != 4 || graft_onnx_int(import, "training_mode", 0) != 0)
         return graft_onnx_refuse(import, "it is no normalization of pictures by fixed statistics");
     const int input = graft_onnx_nhwc(import, x);
     for (int i = 0; i < 4; i++) {
         const struct graft_onnx_tensor *const w = weight(import, 1 + i, 1);
+        before = i == 2 ? import->b->model->parameter_count : before;
         ids[i] = w && input >= 0 ? graft_onnx_parameter(import, w, i >= 2) : -1;
         if (ids[i] < 0)
             return false;
     }
+    if (!training)
+        return graft_onnx_set(
+            import, 0, graft_batch_norm(graph_of(import), input, ids[0], ids[1], ids[2], ids[3], epsilon),
+            graft_onnx_nhwc_order);
+    if (import->b->model->parameter_count != before + 2)
+        return graft_onnx_refuse(import,
+                                 "it shares running statistics with another layer, so that they cannot "
+                                 "follow each one's batches: --bn frozen keeps them as they are");
+    /* What is kept of the old statistics there is what the new ones count here; 0.9 is no f32, but 0.1 was
+     * meant. */
+    const double kept = round(1e6 * (double)graft_onnx_float(import, "momentum", 0.9f)) / 1e6;
     return graft_onnx_set(import, 0,
-                          graft_batch_norm(graph_of(import), input, ids[0], ids[1], ids[2], ids[3],
-                                           graft_onnx_float(import, "epsilon", 1e-5f)),
+                          graft_batch_norm_training(graph_of(import), input, ids[0], ids[1], ids[2], ids[3],
+                                                    epsilon, (float)(1 - kept)),
                           graft_onnx_nhwc_order);
 }
 
@@ -265,7 +275,7 @@ static bool run_gemm(struct graft_onnx_import *import)
         return graft_onnx_refuse(import, "its weights do not fit %lld inputs", (long long)x->shape.dim[1]);
     const int64_t depth = x->shape.dim[1];
     const int input = graft_onnx_ordered(import, x);
-    const int weights = input >= 0 ? graft_onnx_parameter(import, w, false) : -1;
+    const int weights = input >= 0 ? graft_onnx_matrix(import, w, transposed) : -1;
     if (weights < 0)
         return false;
     /* A bias for each output goes into the product; others are added. */
@@ -289,9 +299,9 @@ static bool run_matmul(struct graft_onnx_import *import)
     const int64_t depth = a->shape.dim[a->shape.rank - 1];
     if (depth != b->shape.dim[b->shape.rank - 2])
         return graft_onnx_refuse(import, "its factors do not fit each other");
-    const int x = a->host ? graft_onnx_parameter(import, a->host, false) : graft_onnx_ordered(import, a);
+    const int x = a->host ? graft_onnx_matrix(import, a->host, true) : graft_onnx_ordered(import, a);
     const int y = x < 0     ? -1
-                  : b->host ? graft_onnx_parameter(import, b->host, false)
+                  : b->host ? graft_onnx_matrix(import, b->host, false)
                             : graft_onnx_ordered(import, b);
     if (y < 0)
         return false;

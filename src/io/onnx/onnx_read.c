@@ -3,7 +3,6 @@
 #include "io/onnx/onnx.h"
 
 #include "base/context.h"
-#include "base/file.h"
 #include "base/text.h"
 
 #include <stdio.h>
@@ -47,8 +46,7 @@ enum graft_status graft_onnx_unsupported(const struct graft_onnx *onnx, const ch
     return status;
 }
 
-/* Memory that is released with the file; NULL (and released) where the list cannot grow. */
-static void *keep(struct graft_onnx *onnx, void *memory)
+void *graft_onnx_keep(struct graft_onnx *onnx, void *memory)
 {
     if (memory && onnx->memory_count == onnx->memory_capacity) {
         const int capacity = onnx->memory_capacity ? 2 * onnx->memory_capacity : 256;
@@ -68,7 +66,7 @@ static void *keep(struct graft_onnx *onnx, void *memory)
 
 void *graft_onnx_take(struct graft_onnx *onnx, size_t count, size_t size)
 {
-    return keep(onnx, graft_allocate(onnx->context, count, size));
+    return graft_onnx_keep(onnx, graft_allocate(onnx->context, count, size));
 }
 
 /* ---- values by name */
@@ -81,7 +79,7 @@ static uint64_t hash(struct graft_onnx_text text)
     return h;
 }
 
-static int *find_slot(struct graft_onnx *onnx, struct graft_onnx_text name)
+static int *find_slot(const struct graft_onnx *onnx, struct graft_onnx_text name)
 {
     const size_t mask = (size_t)onnx->slot_count - 1;
     size_t slot = (size_t)hash(name) & mask;
@@ -91,6 +89,11 @@ static int *find_slot(struct graft_onnx *onnx, struct graft_onnx_text name)
                           memcmp(onnx->values[value].data, name.data, name.length) == 0))
             return &onnx->slots[slot];
     }
+}
+
+int graft_onnx_find_value(const struct graft_onnx *onnx, struct graft_onnx_text name)
+{
+    return onnx->slot_count > 0 ? *find_slot(onnx, name) - 1 : -1;
 }
 
 static enum graft_status grow_values(struct graft_onnx *onnx)
@@ -438,7 +441,13 @@ static enum graft_status check_order(struct graft_onnx *onnx)
         const struct graft_onnx_node *const node = &onnx->nodes[n];
         for (int i = 0; i < node->input_count && status == GRAFT_OK; i++) {
             const int value = node->inputs[i];
-            if (value >= 0 && !made[value])
+            if (value >= 0 && onnx->constants[value] && onnx->constants[value]->kind == GRAFT_ONNX_UNREAD)
+                status = graft_onnx_unsupported(
+                    onnx,
+                    "tensor '%.*s', which node %d (%.*s) uses, has elements of type %d, which is not read",
+                    (int)onnx->values[value].length, onnx->values[value].data, n, (int)node->op.length,
+                    node->op.data, onnx->constants[value]->type);
+            else if (value >= 0 && !made[value])
                 status =
                     graft_onnx_damaged(onnx, "node %d (%.*s) reads '%.*s', which nothing before it makes", n,
                                        (int)node->op.length, node->op.data, (int)onnx->values[value].length,
@@ -453,6 +462,12 @@ static enum graft_status check_order(struct graft_onnx *onnx)
                 made[value] = true;
         }
     }
+    for (int v = 0; v < onnx->value_count && status == GRAFT_OK; v++)
+        if (onnx->constants[v] && onnx->constants[v]->kind == GRAFT_ONNX_UNREAD)
+            graft_log(onnx->context, GRAFT_LOG_REMARK,
+                      "'%s': tensor '%.*s' is left out: elements of type %d are not read", onnx->path,
+                      (int)(onnx->values[v].length < 200 ? onnx->values[v].length : 200),
+                      onnx->values[v].data, onnx->constants[v]->type);
     if (status == GRAFT_OK && !made[onnx->output])
         status = graft_onnx_damaged(onnx, "its output is made by no node");
     graft_release(onnx->context, made);
@@ -474,9 +489,18 @@ static void read_opset(struct graft_onnx *onnx, struct graft_protobuf message)
         onnx->opset = version;
 }
 
-static enum graft_status read_model(struct graft_onnx *onnx, struct graft_protobuf message,
-                                    struct graft_tensor_set *set)
+/* A text of metadata_props. */
+static void read_property(struct graft_onnx *onnx, struct graft_protobuf message)
 {
+    struct graft_protobuf_field field;
+    while (graft_protobuf_next(&message, &field))
+        if (field.number == 1 && field.wire == 2 && graft_onnx_is(text_of(&field), GRAFT_ONNX_APART))
+            onnx->apart = true;
+}
+
+enum graft_status graft_onnx_read_model(struct graft_onnx *onnx, struct graft_tensor_set *set)
+{
+    struct graft_protobuf message = onnx->file;
     struct graft_protobuf_field field;
     struct graft_protobuf graph = {0};
     bool functions = false;
@@ -485,6 +509,8 @@ static enum graft_status read_model(struct graft_onnx *onnx, struct graft_protob
             graph = graft_protobuf_enter(&field);
         if (field.number == 8 && field.wire == 2)
             read_opset(onnx, graft_protobuf_enter(&field));
+        if (field.number == 14 && field.wire == 2)
+            read_property(onnx, graft_protobuf_enter(&field));
         functions = functions || field.number == 25;
     }
     if (message.damaged || graph.size == 0)
@@ -495,96 +521,8 @@ static enum graft_status read_model(struct graft_onnx *onnx, struct graft_protob
     if (onnx->opset < OPSET_LOWEST || onnx->opset > OPSET_HIGHEST)
         return graft_onnx_unsupported(onnx, "its opset is %lld; %d to %d are read", (long long)onnx->opset,
                                       OPSET_LOWEST, OPSET_HIGHEST);
-    const enum graft_status status = read_graph(onnx, graph, set);
-    return status == GRAFT_OK ? check_order(onnx) : status;
-}
-
-/* ---- the file */
-
-/* What the network expects: the input's size, ImageNet's mean and deviation where nothing is said. */
-static void describe(struct graft_onnx *onnx)
-{
-    struct graft_model_info *const info = &onnx->network.info;
-    const char *const slash = strrchr(onnx->path, '/');
-    const struct graft_shape *const shape = &onnx->input_shape;
-    (void)snprintf(onnx->name, sizeof onnx->name, "%s", slash ? slash + 1 : onnx->path);
-    onnx->channels_last =
-        (shape->dim[3] == 3 || shape->dim[3] == 1) && shape->dim[1] != 3 && shape->dim[1] != 1;
-    const int64_t height = shape->dim[onnx->channels_last ? 1 : 2];
-    *info =
-        (struct graft_model_info){.name = onnx->name,
-                                  .family = "onnx",
-                                  .source = "onnx",
-                                  .channels = shape->dim[onnx->channels_last ? 3 : 1] == 1 ? 1 : 3,
-                                  .classes = (int32_t)onnx->classes,
-                                  .preprocess = {.resize_short_side = 256,
-                                                 .filter = "bilinear",
-                                                 .crop = height > 0 && height <= 8192 ? (int32_t)height : 224,
-                                                 .mean = {0.485f, 0.456f, 0.406f},
-                                                 .std = {0.229f, 0.224f, 0.225f},
-                                                 .ignore_orientation = true}};
-    if (info->preprocess.crop != 224)
-        info->preprocess.resize_short_side = info->preprocess.crop * 8 / 7;
-    onnx->network.build = graft_onnx_build;
-    onnx->network.configuration = onnx;
-}
-
-void graft_onnx_close(struct graft_onnx **address)
-{
-    struct graft_onnx *const onnx = *address;
-    if (!onnx)
-        return;
-    struct graft_context *const context = onnx->context;
-    for (int i = 0; i < onnx->memory_count; i++)
-        graft_release(context, onnx->memory[i]);
-    graft_release(context, onnx->memory);
-    graft_release(context, onnx->nodes);
-    graft_release(context, onnx->values);
-    graft_release(context, onnx->constants);
-    graft_release(context, onnx->slots);
-    graft_release(context, onnx->path);
-    graft_release(context, onnx);
-    *address = NULL;
-}
-
-enum graft_status graft_onnx_open(struct graft_context *context, const char *path, struct graft_onnx **result,
-                                  struct graft_tensor_set **weights)
-{
-    char *data = NULL;
-    size_t size = 0;
-    *result = NULL;
-    *weights = NULL;
-    struct graft_onnx *onnx = graft_allocate(context, 1, sizeof *onnx);
-    if (!onnx)
-        return GRAFT_ERROR_MEMORY;
-    *onnx = (struct graft_onnx){.context = context, .input = -1, .output = -1, .head = -1};
-    onnx->path = graft_duplicate_text(context, path);
-    enum graft_status status = onnx->path ? graft_tensor_set_open(context, weights) : GRAFT_ERROR_MEMORY;
+    enum graft_status status = read_graph(onnx, graph, set);
     if (status == GRAFT_OK)
-        status = graft_file_read(context, path, (uint64_t)4 << 30, &data, &size);
-    if (status == GRAFT_OK && !keep(onnx, data)) /* names point into it */
-        status = GRAFT_ERROR_MEMORY;
-    if (status == GRAFT_OK)
-        status =
-            read_model(onnx, (struct graft_protobuf){.data = (const uint8_t *)data, .size = size}, *weights);
-    if (status == GRAFT_OK)
-        status = graft_onnx_find_head(onnx);
-    if (status == GRAFT_OK) {
-        describe(onnx);
-        *result = onnx;
-        return GRAFT_OK;
-    }
-    graft_onnx_close(&onnx);
-    graft_tensor_set_close(weights);
-    return status;
-}
-
-const struct graft_network *graft_onnx_network(const struct graft_onnx *onnx)
-{
-    return &onnx->network;
-}
-
-bool graft_onnx_is_path(const char *name)
-{
-    return graft_text_ends(name, ".onnx");
+        status = check_order(onnx);
+    return status == GRAFT_OK ? graft_onnx_settle_weights(onnx) : status;
 }

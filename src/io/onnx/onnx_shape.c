@@ -33,6 +33,8 @@ static void correct(const struct graft_onnx_import *import, const struct graft_s
     int64_t known = 1;
     bool open = false;
     for (int i = 0; i < count; i++) {
+        if (import->head && sizes[i] == import->onnx->classes)
+            sizes[i] = model->classes;
         open = open || sizes[i] < 0;
         known *= sizes[i] < 0 ? 1 : sizes[i];
     }
@@ -49,10 +51,6 @@ static void correct(const struct graft_onnx_import *import, const struct graft_s
         if (i < count && sizes[i] > 0 &&
             (open ? sizes[i] == 1 && i < from->rank && from->dim[i] == batch : known * batch == all))
             sizes[i] *= batch;
-    }
-    for (int i = 0; i < count; i++) {
-        if (import->head && sizes[i] == import->onnx->classes)
-            sizes[i] = model->classes;
     }
 }
 

@@ -9,6 +9,7 @@
 #include "io/stored.h"
 #include "io/tensor_set.h"
 
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -42,7 +43,9 @@ struct proto {
 
 double graft_onnx_number(const struct graft_onnx_tensor *tensor, int64_t index)
 {
-    return tensor->reals ? (double)tensor->reals[index] : tensor->numbers[index];
+    if (tensor->reals)
+        return (double)tensor->reals[index];
+    return tensor->numbers ? tensor->numbers[index] : 0;
 }
 
 /* "4096"; anything else is bad. */
@@ -251,16 +254,27 @@ static enum graft_status name_weight(struct graft_onnx *onnx, const struct proto
     if (fits)
         (void)snprintf(name, GRAFT_MODEL_NAME_SIZE, "%.*s", (int)proto->name.length, proto->name.data);
     else
-        (void)snprintf(name, GRAFT_MODEL_NAME_SIZE, "tensor.%zu", graft_tensor_set_count(set));
+        (void)snprintf(name, GRAFT_MODEL_NAME_SIZE, "tensor.%d", onnx->weight_count);
+    onnx->weight_count++;
     return graft_tensor_set_find(set, name)
                ? graft_onnx_damaged(onnx, "there are two tensors with the name '%s'", name)
                : GRAFT_OK;
+}
+
+/* Without its numbers, in a file that keeps them elsewhere. */
+static bool is_apart(const struct graft_onnx *onnx, const struct proto *proto)
+{
+    return onnx->apart && !proto->external && !proto->has_raw && !proto->has_list;
 }
 
 static enum graft_status read_weight(struct graft_onnx *onnx, const struct proto *proto,
                                      struct graft_tensor_set *set, struct graft_onnx_tensor *tensor)
 {
     char *const name = graft_onnx_take(onnx, GRAFT_MODEL_NAME_SIZE, 1);
+    if (is_apart(onnx, proto)) {
+        tensor->name = name;
+        return name ? name_weight(onnx, proto, set, name) : GRAFT_ERROR_MEMORY;
+    }
     const struct graft_desc desc = {GRAFT_DTYPE_F32, proto->shape};
     float *const data =
         graft_allocate_raw(onnx->context, (size_t)graft_shape_count(&proto->shape), sizeof *data);
@@ -301,6 +315,23 @@ static bool is_stored(const struct proto *proto)
     return proto->external || count <= most;
 }
 
+/* An initializer of a type that is not read: check_order refuses it where a node uses it, and remarks on it
+ * where none does. */
+static enum graft_status leave_out(struct graft_onnx *onnx, const struct proto *proto, bool initializer,
+                                   struct graft_onnx_tensor **tensor, struct graft_onnx_text *name)
+{
+    const int length = (int)(proto->name.length < 200 ? proto->name.length : 200);
+    if (!initializer)
+        return graft_onnx_unsupported(onnx, "tensor '%.*s' has elements of type %llu, which is not read",
+                                      length, proto->name.data, (unsigned long long)proto->type);
+    *tensor = graft_onnx_take(onnx, 1, sizeof **tensor);
+    if (!*tensor)
+        return GRAFT_ERROR_MEMORY;
+    **tensor = (struct graft_onnx_tensor){.kind = GRAFT_ONNX_UNREAD, .type = (int)(proto->type & INT_MAX)};
+    *name = proto->name;
+    return GRAFT_OK;
+}
+
 enum graft_status graft_onnx_read_tensor(struct graft_onnx *onnx, struct graft_protobuf message,
                                          struct graft_tensor_set *set, struct graft_onnx_tensor **tensor,
                                          struct graft_onnx_text *name)
@@ -315,10 +346,10 @@ enum graft_status graft_onnx_read_tensor(struct graft_onnx *onnx, struct graft_p
     if (message.damaged)
         return graft_onnx_damaged(onnx, "a tensor ends too early");
     if (proto.type >= TYPES || types[proto.type].stored == GRAFT_STORED_NONE)
-        return graft_onnx_unsupported(onnx, "tensor '%.*s' has elements of type %llu, which is not read",
-                                      (int)(proto.name.length < 200 ? proto.name.length : 200),
-                                      proto.name.data, (unsigned long long)proto.type);
-    if (!graft_shape_check(&proto.shape) || !is_stored(&proto))
+        return leave_out(onnx, &proto, set != NULL, tensor, name);
+    const bool named = types[proto.type].kind == GRAFT_ONNX_REAL && set && graft_shape_check(&proto.shape) &&
+                       graft_shape_count(&proto.shape) > 1; /* a single number is no weight */
+    if (!graft_shape_check(&proto.shape) || !(is_stored(&proto) || (named && is_apart(onnx, &proto))))
         return graft_onnx_damaged(onnx, "tensor '%.*s' is larger than what is stored of it",
                                   (int)(proto.name.length < 200 ? proto.name.length : 200), proto.name.data);
     *tensor = graft_onnx_take(onnx, 1, sizeof **tensor);
@@ -326,8 +357,5 @@ enum graft_status graft_onnx_read_tensor(struct graft_onnx *onnx, struct graft_p
         return GRAFT_ERROR_MEMORY;
     **tensor = (struct graft_onnx_tensor){.kind = types[proto.type].kind, .shape = proto.shape};
     *name = proto.name;
-    /* A single number is no weight. */
-    return (*tensor)->kind == GRAFT_ONNX_REAL && set && graft_shape_count(&proto.shape) > 1
-               ? read_weight(onnx, &proto, set, *tensor)
-               : read_other(onnx, &proto, *tensor);
+    return named ? read_weight(onnx, &proto, set, *tensor) : read_other(onnx, &proto, *tensor);
 }

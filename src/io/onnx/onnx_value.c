@@ -4,7 +4,9 @@
 #include "io/onnx/onnx.h"
 
 #include "base/context.h"
+#include "base/size.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -32,11 +34,29 @@ static int find_parameter(const struct graft_onnx_import *import, const char *na
     return -1;
 }
 
-/* Where another number of classes is asked for, the head's weights have as many. */
-static struct graft_shape with_classes(const struct graft_onnx_import *import, struct graft_shape shape)
+bool graft_onnx_is_head(const struct graft_onnx_import *import, const struct graft_onnx_tensor *tensor)
+{
+    return import->onnx->head_weight >= 0 && tensor == import->onnx->constants[import->onnx->head_weight];
+}
+
+void graft_onnx_start_head(const struct graft_onnx_import *import, struct graft_model_parameter *parameter)
+{
+    parameter->start = GRAFT_START_UNIFORM;
+    parameter->scale = (float)(1.0 / sqrt((double)graft_max_i64(import->head_inputs, 1)));
+}
+
+/* Where another number of classes is asked for, the head's weights and what is added to its result have as
+ * many. */
+static struct graft_shape with_classes(const struct graft_onnx_import *import,
+                                       const struct graft_onnx_tensor *tensor)
 {
     const int64_t published = import->onnx->classes, wanted = import->b->model->classes;
-    for (int i = 0; import->head && published != wanted && i < shape.rank; i++) {
+    struct graft_shape shape = tensor->shape;
+    if (graft_onnx_is_head(import, tensor)) {
+        shape.dim[import->onnx->head_outputs] = wanted;
+        return shape;
+    }
+    for (int i = 0; import->head && i < shape.rank; i++) {
         if (shape.dim[i] == published) {
             shape.dim[i] = wanted;
             break;
@@ -50,9 +70,14 @@ int graft_onnx_parameter(struct graft_onnx_import *import, const struct graft_on
     struct graft_graph *const graph = import->b->graph;
     if (tensor->name) {
         const int known = find_parameter(import, tensor->name);
-        return known >= 0 ? known
-                          : graft_layers_parameter(import->b, tensor->name,
-                                                   with_classes(import, tensor->shape), state, NULL);
+        struct graft_model_parameter *made = NULL;
+        if (known >= 0)
+            return known;
+        const struct graft_shape shape = with_classes(import, tensor);
+        const int id = graft_layers_parameter(import->b, tensor->name, shape, state, &made);
+        if (id >= 0 && import->head)
+            graft_onnx_start_head(import, made);
+        return id;
     }
     const size_t count = (size_t)graft_shape_count(&tensor->shape);
     double *const numbers = graft_onnx_import_take(import, count, sizeof *numbers);
@@ -61,6 +86,30 @@ int graft_onnx_parameter(struct graft_onnx_import *import, const struct graft_on
     for (size_t i = 0; i < count; i++)
         numbers[i] = graft_onnx_number(tensor, (int64_t)i);
     return graft_graph_constant(graph, "number", &tensor->shape, numbers);
+}
+
+int graft_onnx_matrix(struct graft_onnx_import *import, const struct graft_onnx_tensor *tensor, bool by_rows)
+{
+    struct graft_model *const model = import->b->model;
+    const int before = model->parameter_count;
+    if (graft_onnx_is_head(import, tensor))
+        import->head_inputs = tensor->shape.dim[by_rows ? 1 : tensor->shape.rank - 2];
+    const int id = graft_onnx_parameter(import, tensor, false);
+    if (model->parameter_count == before || tensor->shape.rank < 2)
+        return id;
+    struct graft_model_parameter *const made = &model->parameters[before];
+    made->layout = GRAFT_LAYOUT_DENSE;
+    made->by_columns = !by_rows;
+    return id;
+}
+
+/* A table (positions, masks) is not trained; a number for each channel is, however its shape is padded. */
+static bool is_table(const struct graft_shape *shape)
+{
+    int wide = 0;
+    for (int i = 0; i < shape->rank; i++)
+        wide += shape->dim[i] > 1;
+    return wide > 1;
 }
 
 /* ---- forms */
@@ -79,7 +128,7 @@ static int times(struct graft_onnx_import *import, int id, double factor)
 int graft_onnx_plain(struct graft_onnx_import *import, const struct graft_onnx_value *value)
 {
     if (value->host)
-        return graft_onnx_parameter(import, value->host, value->host->shape.rank > 1);
+        return graft_onnx_parameter(import, value->host, is_table(&value->host->shape));
     if (value->form != GRAFT_ONNX_PLAIN) {
         (void)graft_onnx_refuse(import, "erf is only read within gelu: x · (1 + erf(x / √2)) / 2");
         return -1;
@@ -212,8 +261,7 @@ float graft_onnx_float(const struct graft_onnx_import *import, const char *name,
     return attribute && attribute->type == 1 ? attribute->f : otherwise;
 }
 
-/* The largest integers mean "to the end"; as doubles they are larger than any. */
-static int64_t to_integer(double number)
+int64_t graft_onnx_integer(double number)
 {
     return number >= 0x1p63 ? INT64_MAX : number <= -0x1p63 ? INT64_MIN : (int64_t)number;
 }
@@ -223,7 +271,7 @@ int graft_onnx_list(const struct graft_onnx_import *import, const char *name, in
     const struct graft_onnx_attribute *const attribute = graft_onnx_attribute(import, name);
     const int count = attribute && attribute->type == 7 ? attribute->count : 0;
     for (int i = 0; i < count && i < most; i++)
-        list[i] = to_integer(attribute->list[i]);
+        list[i] = graft_onnx_integer(attribute->list[i]);
     return count;
 }
 
@@ -245,6 +293,6 @@ int graft_onnx_list_or_input(struct graft_onnx_import *import, const char *name,
         return -1;
     }
     for (int64_t i = 0; i < count; i++)
-        list[i] = to_integer(graft_onnx_number(value->host, i));
+        list[i] = graft_onnx_integer(graft_onnx_number(value->host, i));
     return (int)count;
 }
