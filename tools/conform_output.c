@@ -111,6 +111,32 @@ static void print_unsupported(const struct graft_conform_report *report)
     }
 }
 
+/* Variants that the time did not reach in real sizes. */
+static void print_left(const struct graft_conform_report *report)
+{
+    enum { MOST = 8 };
+    int count = 0;
+    const char *reason = "";
+    for (int i = 0; i < report->n_coverage; i++) {
+        count += report->coverage[i].left_real;
+        reason = report->coverage[i].left_real ? report->coverage[i].reason : reason;
+    }
+    if (count == 0) {
+        return;
+    }
+    printf("  not tried in real sizes (%d of %d variants):", count, report->n_coverage);
+    for (int i = 0, shown = 0; i < report->n_coverage && shown < MOST; i++) {
+        const struct graft_conform_coverage *const row = &report->coverage[i];
+        if (row->left_real) {
+            printf("%s %s %s", shown++ > 0 ? "," : "", row->op, row->variant);
+        }
+    }
+    if (count > MOST) {
+        printf(" and %d more", count - MOST);
+    }
+    printf(": %s\n", reason);
+}
+
 static void print_verdict(const struct graft_conform_report *report, bool page)
 {
     char text[900];
@@ -129,11 +155,13 @@ static void print_verdict(const struct graft_conform_report *report, bool page)
         }
     }
     print_unsupported(report);
+    print_left(report);
 }
 
 void graft_conform_print(const struct graft_conform_reports *reports, bool page)
 {
     bool complete = true;
+    bool left = false;
     char share[32];
     char time[32];
     if (reports->count == 0) {
@@ -148,15 +176,18 @@ void graft_conform_print(const struct graft_conform_reports *reports, bool page)
                report->passed, report->failed, report->unsupported, share,
                graft_show_duration(report->seconds, time));
         complete = complete && report->complete;
+        for (int k = 0; k < report->n_coverage; k++) {
+            left = left || report->coverage[k].left_real;
+        }
     }
     printf("\n");
     for (int i = 0; i < reports->count; i++) {
         print_verdict(&reports->items[i], page);
     }
     if (!complete) {
-        printf(
-            "A sample was run: every op in every variant that cases of the size allowed try, then what time "
-            "allowed. All cases: graft conform --full\n");
+        printf("A sample was run: every op in every variant that cases of the size allowed try%s, then what "
+               "time allowed. All cases: graft conform --full\n",
+               left ? ", but for those in real sizes named above" : "");
     }
 }
 

@@ -6,6 +6,7 @@
 #include "graft/audit.h"
 #include "graft/base.h"
 #include "graft/classifier.h"
+#include "graft/convert.h"
 #include "graft/data.h"
 #include "graft/device.h"
 #include "graft/graph.h"

@@ -93,6 +93,15 @@ GRAFT_API GRAFT_MUST_CHECK enum graft_status graft_safetensors_save_half(struct 
 GRAFT_API GRAFT_MUST_CHECK enum graft_status
 graft_tensor_set_load(struct graft_context *context, const char *path, struct graft_tensor_set **set);
 
+/*
+ * Writes a set (f32, f64, i32, u8) as torch.save writes a state dict, in the zip container, whole or not at
+ * all; torch.load(PATH, weights_only=True) reads it. Texts whose keys begin with "graft." travel as
+ * attributes of the dict, the others stay behind. GRAFT_ERROR_IO, GRAFT_ERROR_ARGUMENT (a name or text that
+ * is not UTF-8), GRAFT_ERROR_UNSUPPORTED (a file above 4 GiB), GRAFT_ERROR_MEMORY.
+ */
+GRAFT_API GRAFT_MUST_CHECK enum graft_status
+graft_pytorch_save(struct graft_context *context, const char *path, const struct graft_tensor_set *set);
+
 /* Writes one tensor (f32, f64, i32, u8) as a NumPy file, whole or not at all. GRAFT_ERROR_IO,
  * GRAFT_ERROR_SHAPE, GRAFT_ERROR_MEMORY. */
 GRAFT_API GRAFT_MUST_CHECK enum graft_status graft_npy_save(struct graft_context *context, const char *path,

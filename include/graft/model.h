@@ -118,6 +118,7 @@ struct graft_model_parameter {
     bool by_columns;      /* DENSE: [in, out], here and there */
     int32_t flattened[3]; /* h, w, c of the map that a dense layer reads; 0 if it reads a vector */
     bool state;           /* running_mean, running_var: not a parameter that is trained */
+    bool idle;            /* of an auxiliary head: in published files, in no computation; files may lack it */
     bool trainable;
     int stage, layer;
     enum graft_parameter_start
@@ -129,7 +130,7 @@ struct graft_model_parameter {
 struct graft_model_layer {
     char name[GRAFT_MODEL_NAME_SIZE]; /* also finds the value: graft_graph_find */
     char op[32];                      /* "conv2d 3x3/2" … */
-    int value;                        /* its output */
+    int value;                        /* its output; -1: an auxiliary head's, which is not computed */
     int stage;
     struct graft_shape shape; /* of the output */
     int64_t parameters;       /* without running statistics */

@@ -38,6 +38,40 @@ GRAFT_API GRAFT_MUST_CHECK enum graft_status graft_model_load_weights(const stru
                                                                       bool skip_head,
                                                                       struct graft_weights_report *report);
 
+/* The same without loading: fills the report (`loaded` is 0), whatever there is to report.
+ * GRAFT_ERROR_MEMORY. */
+GRAFT_API GRAFT_MUST_CHECK enum graft_status graft_model_compare_weights(const struct graft_model *model,
+                                                                         const struct graft_tensor_set *set,
+                                                                         struct graft_weights_report *report);
+
+/*
+ * Adds all parameters and running statistics of the model to the set `to`, in PyTorch's order, names and
+ * layout, as they are found in `from` by whatever convention. `report` may be NULL. Statuses of
+ * graft_model_load_weights.
+ */
+GRAFT_API GRAFT_MUST_CHECK enum graft_status
+graft_model_translate_weights(const struct graft_model *model, const struct graft_tensor_set *from,
+                              struct graft_tensor_set *to, struct graft_weights_report *report);
+
+/* How well a set fits a network of the list. */
+struct graft_weights_match {
+    const struct graft_model_info *info;
+    int64_t classes; /* of the set's head, which the comparison was made with; 0: it has none */
+    int tensors;     /* that the network has */
+    struct graft_weights_report report;
+    bool fits; /* nothing is missing or misshaped; tensors may be unused */
+};
+
+/*
+ * Compares a set with each network of the list. `matches` has room for graft_model_count(); those with which
+ * at least one tensor agrees are listed, *count of them, the best first: those that fit, then by the share of
+ * tensors that agree among all that network or set have. GRAFT_ERROR_MEMORY.
+ */
+GRAFT_API GRAFT_MUST_CHECK enum graft_status graft_weights_match(struct graft_context *context,
+                                                                 const struct graft_tensor_set *set,
+                                                                 struct graft_weights_match *matches,
+                                                                 int *count);
+
 /* How many classes the set's head has, by the outputs of the network's last layer; 0: it has none. */
 GRAFT_API int64_t graft_model_count_classes(const struct graft_model *model,
                                             const struct graft_tensor_set *set);

@@ -96,6 +96,12 @@ static bool fits(const struct graft_shape *stored, const struct graft_model_para
            stored->dim[stored->rank - 1] == expected.dim[1];
 }
 
+static bool usable(const struct graft_named_tensor *tensor, const struct graft_model_parameter *p,
+                   const struct graft_weight_names *names)
+{
+    return tensor->desc.dtype == GRAFT_DTYPE_F32 && fits(&tensor->desc.shape, p, names);
+}
+
 /* [o, h, w, 3] with the channels turned: blue, green, red to red, green, blue. */
 static void turn_channels(const struct graft_model_parameter *p, float *data)
 {
@@ -156,9 +162,10 @@ static enum graft_status list_unused(const struct graft_model *model, const stru
     return GRAFT_OK;
 }
 
-static enum graft_status check(const struct graft_model *model, const struct graft_tensor_set *set,
-                               const struct graft_weight_names *convention, bool skip_head,
-                               struct graft_weights_report *report)
+/* Fills the report but for `loaded`. GRAFT_ERROR_MEMORY. */
+static enum graft_status compare(const struct graft_model *model, const struct graft_tensor_set *set,
+                                 const struct graft_weight_names *convention, bool skip_head,
+                                 struct graft_weights_report *report)
 {
     struct names missing = {.text = report->missing_names};
     struct names misshaped = {.text = report->misshaped_names};
@@ -166,9 +173,11 @@ static enum graft_status check(const struct graft_model *model, const struct gra
     for (int i = 0; i < count; ++i) {
         const struct graft_model_parameter *const p = &model->parameters[i];
         const struct graft_named_tensor *const tensor = graft_weight_names_find(convention, model, set, i);
-        if (!tensor) {
+        if (p->idle) {
+            continue;
+        } else if (!tensor) {
             names_add(&missing, p->name);
-        } else if (tensor->desc.dtype != GRAFT_DTYPE_F32 || !fits(&tensor->desc.shape, p, convention)) {
+        } else if (!usable(tensor, p, convention)) {
             const struct graft_shape expected = stored_shape(p, convention);
             char text[NAMES_SIZE], has[64], needs[64];
             (void)snprintf(text, sizeof text, "%.80s %s %s instead of f32 %s", p->name,
@@ -182,17 +191,33 @@ static enum graft_status check(const struct graft_model *model, const struct gra
     names_end(&misshaped);
     report->missing = missing.count;
     report->misshaped = misshaped.count;
-    const enum graft_status status = list_unused(model, set, convention, report);
+    return list_unused(model, set, convention, report);
+}
+
+enum graft_status graft_model_compare_weights(const struct graft_model *model,
+                                              const struct graft_tensor_set *set,
+                                              struct graft_weights_report *report)
+{
+    *report = (struct graft_weights_report){0};
+    const struct graft_weight_names convention = graft_weight_names_choose(model, set);
+    return compare(model, set, &convention, false, report);
+}
+
+static enum graft_status check(const struct graft_model *model, const struct graft_tensor_set *set,
+                               const struct graft_weight_names *convention, bool skip_head,
+                               struct graft_weights_report *report)
+{
+    const enum graft_status status = compare(model, set, convention, skip_head, report);
+    struct graft_context *const context = graft_graph_context(model->graph);
     if (status)
         return status;
-
-    struct graft_context *const context = graft_graph_context(model->graph);
-    if (missing.count > 0)
+    if (report->missing > 0)
         return graft_fail(context, GRAFT_ERROR_FORMAT,
                           "these are not the weights of %s: %d of its %d tensors are "
                           "missing (%s)",
-                          model->info->name, missing.count, count, report->missing_names);
-    if (misshaped.count > 0)
+                          model->info->name, report->missing, wanted(model, skip_head),
+                          report->missing_names);
+    if (report->misshaped > 0)
         return graft_fail(context, GRAFT_ERROR_FORMAT, "these weights do not fit %s with %lld classes: %s",
                           model->info->name, (long long)model->classes, report->misshaped_names);
     return GRAFT_OK;
@@ -236,8 +261,10 @@ enum graft_status graft_model_load_weights(const struct graft_model *model, stru
     const int count = wanted(model, skip_head);
     for (int i = 0; !status && i < count; ++i) {
         const struct graft_model_parameter *const p = &model->parameters[i];
-        status =
-            load(model, p, &convention, graft_weight_names_find(&convention, model, set, i)->data, variables);
+        const struct graft_named_tensor *const tensor = graft_weight_names_find(&convention, model, set, i);
+        if (p->idle && !(tensor && usable(tensor, p, &convention)))
+            continue;
+        status = load(model, p, &convention, tensor->data, variables);
         report->loaded += !status;
     }
     return status;
@@ -288,5 +315,43 @@ enum graft_status graft_model_store_weights(const struct graft_model *model,
     enum graft_status status = GRAFT_OK;
     for (int i = 0; !status && i < model->parameter_count; ++i)
         status = store(model, &model->parameters[i], variables, set);
+    return status;
+}
+
+/* ---- from one convention to another */
+
+static enum graft_status translate(const struct graft_model *model, const struct graft_model_parameter *p,
+                                   const struct graft_weight_names *names, const float *source,
+                                   struct graft_tensor_set *to)
+{
+    struct graft_context *const context = graft_graph_context(model->graph);
+    const struct graft_desc stored = {GRAFT_DTYPE_F32, p->source_shape};
+    const size_t count = (size_t)graft_shape_count(&p->shape);
+    float *const data = graft_allocate_raw(context, count, sizeof *data);
+    enum graft_status status = data ? graft_tensor_set_add(to, p->name, &stored, NULL) : GRAFT_ERROR_MEMORY;
+    if (!status) {
+        convert_stored(model, p, names, source, data);
+        convert(p, false, data, graft_tensor_set_find(to, p->name)->data);
+    }
+    graft_release(context, data);
+    return status;
+}
+
+enum graft_status graft_model_translate_weights(const struct graft_model *model,
+                                                const struct graft_tensor_set *from,
+                                                struct graft_tensor_set *to,
+                                                struct graft_weights_report *report)
+{
+    struct graft_weights_report own;
+    if (!report)
+        report = &own;
+    *report = (struct graft_weights_report){0};
+    const struct graft_weight_names convention = graft_weight_names_choose(model, from);
+    enum graft_status status = check(model, from, &convention, false, report);
+    for (int i = 0; !status && i < model->parameter_count; ++i) {
+        status = translate(model, &model->parameters[i], &convention,
+                           graft_weight_names_find(&convention, model, from, i)->data, to);
+        report->loaded += !status;
+    }
     return status;
 }

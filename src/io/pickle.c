@@ -376,6 +376,17 @@ static enum graft_status pop(struct graft_pickle *pickle, uint32_t count)
     return status;
 }
 
+/* BUILD: attributes, such as a state dict's _metadata. */
+static enum graft_status build(struct graft_pickle *pickle)
+{
+    const enum graft_status status = need(pickle, 1);
+    if (status == GRAFT_OK) {
+        pickle->attributes = pickle->stack[--pickle->stack_count];
+        pickle->has_attributes = true;
+    }
+    return status;
+}
+
 /* Opcodes that carry a number of `size` bytes. */
 static enum graft_status step_number(struct graft_pickle *pickle, uint8_t opcode, int size)
 {
@@ -500,7 +511,7 @@ static enum graft_status step(struct graft_pickle *pickle, uint8_t opcode)
     case 0x81:
         return call(pickle);
     case 'b':
-        return pop(pickle, 1); /* BUILD: attributes, such as a state dict's _metadata */
+        return build(pickle);
     case 'Q':
         return persistent(pickle);
     case '0':
@@ -526,6 +537,7 @@ enum graft_status graft_pickle_read(struct graft_pickle *pickle)
 {
     graft_pickle_release(pickle);
     pickle->stack_count = pickle->mark_count = pickle->memo_count = 0;
+    pickle->has_attributes = false;
     if (pickle->memo_capacity > 0) {
         memset(pickle->memo, 0, pickle->memo_capacity * sizeof *pickle->memo);
     }

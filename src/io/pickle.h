@@ -73,6 +73,8 @@ struct graft_pickle {
     struct graft_pickle_value *values;
     uint32_t value_count, value_capacity;
     uint32_t result; /* number of the value that STOP left */
+    uint32_t attributes; /* number of the value that the last BUILD gave to another, if there was one */
+    bool has_attributes;
     /* while it is read */
     uint32_t *stack, *marks, *memo;
     uint32_t stack_count, stack_capacity, mark_count, mark_capacity, memo_count, memo_capacity;

@@ -14,6 +14,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define TEXTS_LIMIT 4096 /* keys and values: they are found one by one */
+
 int graft_pytorch_compare_keys(const char *a, size_t a_length, const char *b, size_t b_length)
 {
     const int order = memcmp(a, b, a_length < b_length ? a_length : b_length);
@@ -199,6 +201,16 @@ enum graft_status graft_pytorch_prepare(struct graft_pytorch *file)
     return status == GRAFT_OK ? sort(file) : status;
 }
 
+/* A copy with a zero behind it; NULL: no memory. */
+static char *text_of(const struct graft_pytorch *file, const struct graft_pickle_value *value)
+{
+    char *const text = graft_allocate(file->context, (size_t)value->count + 1, 1);
+    if (text != NULL) {
+        memcpy(text, value->as.text, value->count);
+    }
+    return text;
+}
+
 /* The name as text; a later tensor of the same name replaces none: PyTorch's dicts hold a name once. */
 static enum graft_status hand_over(struct graft_pytorch *file, struct graft_tensor_set *set)
 {
@@ -216,11 +228,10 @@ static enum graft_status hand_over(struct graft_pytorch *file, struct graft_tens
         if (tensor->left_out) {
             continue;
         }
-        char *const text = graft_allocate(file->context, (size_t)name->count + 1, 1);
+        char *const text = text_of(file, name);
         if (text == NULL) {
             return GRAFT_ERROR_MEMORY;
         }
-        memcpy(text, name->as.text, name->count);
         const enum graft_status status = graft_tensor_set_take(set, text, &desc, tensor->data);
         graft_release(file->context, text);
         if (status != GRAFT_OK) {
@@ -229,6 +240,33 @@ static enum graft_status hand_over(struct graft_pytorch *file, struct graft_tens
         tensor->data = NULL;
     }
     return GRAFT_OK;
+}
+
+/* What graft_pytorch_save has put into the dict's attributes. */
+static enum graft_status take_texts(const struct graft_pytorch *file, struct graft_tensor_set *set)
+{
+    const struct graft_pickle *const pickle = &file->pickle;
+    const struct graft_pickle_value *const dict =
+        pickle->has_attributes ? graft_pickle_at(pickle, pickle->attributes) : NULL;
+    enum graft_status status = GRAFT_OK;
+    if (dict == NULL || dict->kind != GRAFT_PICKLE_DICT || dict->count > TEXTS_LIMIT) {
+        return GRAFT_OK;
+    }
+    for (uint32_t i = 0; i + 1 < dict->count && status == GRAFT_OK; i += 2) {
+        const struct graft_pickle_value *const key = graft_pickle_at(pickle, dict->as.items[i]),
+                                               *const value = graft_pickle_at(pickle, dict->as.items[i + 1]);
+        if (key->kind != GRAFT_PICKLE_TEXT || value->kind != GRAFT_PICKLE_TEXT ||
+            key->count < strlen(GRAFT_PYTORCH_TEXTS) ||
+            memcmp(key->as.text, GRAFT_PYTORCH_TEXTS, strlen(GRAFT_PYTORCH_TEXTS)) != 0) {
+            continue;
+        }
+        char *const name = text_of(file, key), *const text = text_of(file, value);
+        status =
+            name != NULL && text != NULL ? graft_tensor_set_put_text(set, name, text) : GRAFT_ERROR_MEMORY;
+        graft_release(file->context, name);
+        graft_release(file->context, text);
+    }
+    return status;
 }
 
 enum graft_status graft_pytorch_parse(struct graft_context *context, const char *path, const uint8_t *data,
@@ -245,6 +283,9 @@ enum graft_status graft_pytorch_parse(struct graft_context *context, const char 
     }
     if (status == GRAFT_OK) {
         status = hand_over(&file, *set);
+    }
+    if (status == GRAFT_OK) {
+        status = take_texts(&file, *set);
     }
     for (size_t i = 0; i < file.count; i++) {
         graft_release(context, file.tensors[i].data);

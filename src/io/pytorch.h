@@ -28,6 +28,9 @@ struct graft_pytorch {
     uint8_t *unpacked;                    /* of the zip container: the pickle, in which names and keys lie */
 };
 
+/* How the texts begin that travel in the attributes of a state dict. */
+#define GRAFT_PYTORCH_TEXTS "graft."
+
 /* pytorch_state.c: finds the state dict in the pickle's result and lists its tensors. */
 GRAFT_MUST_CHECK enum graft_status graft_pytorch_choose(struct graft_pytorch *file);
 

@@ -92,6 +92,21 @@ static bool efficientnet_pytorch(const struct graft_model *model, int parameter,
                               theirs, rest) > 0;
 }
 
+/* torchvision's files of DenseNet: "denselayer1.norm.1.weight" was a layer's name when they were written. */
+static bool densenet_published(const struct graft_model *model, int parameter, char *name)
+{
+    static const char *const parts[] = {".norm1.", ".norm2.", ".conv1.", ".conv2."};
+    const char *const own = model->parameters[parameter].name;
+    const char *const layer = strstr(own, ".denselayer");
+    for (size_t i = 0; layer && i < COUNT(parts); ++i) {
+        const char *const part = strstr(layer, parts[i]);
+        if (part)
+            return snprintf(name, GRAFT_WEIGHT_NAME_SIZE, "%.*s.%c%s", (int)(part + 5 - own), own, part[5],
+                            part + 6) > 0;
+    }
+    return same(model, parameter, name);
+}
+
 /* Whether a convolution is depthwise: one input channel for each output channel. */
 static bool is_depthwise(const struct graft_model_parameter *parameter)
 {
@@ -133,6 +148,7 @@ static const struct {
 } conventions[] = {
     {NULL, false, same},
     {"efficientnet_lite", false, efficientnet_pytorch},
+    {"densenet", false, densenet_published},
     {NULL, true, keras3},
     {NULL, true, keras2},
 };

@@ -19,6 +19,12 @@ static void begin(struct graft_layers *b, const char *name, char text[GRAFT_MODE
     graft_layers_begin(b, text);
 }
 
+int graft_round_channels(int channels, int percent)
+{
+    const int nearest = (channels * percent + 400) / 800 * 8, least = nearest > 8 ? nearest : 8;
+    return least * 1000 < channels * percent * 9 ? least + 8 : least;
+}
+
 int graft_layer_conv_bn(struct graft_layers *b, int x, const char *conv, const char *bn,
                         struct graft_conv shape)
 {
@@ -33,6 +39,17 @@ int graft_layer_conv_bn_activation(struct graft_layers *b, int x, const char *na
     return activation == GRAFT_UNARY_NONE
                ? x
                : graft_layer_activation(b, x, part_of(last, name, "2"), activation);
+}
+
+int graft_layer_conv_row(struct graft_layers *b, int x, const struct graft_named_conv *row, int count)
+{
+    for (int i = 0; i < count; ++i) {
+        char conv[GRAFT_MODEL_NAME_SIZE], bn[GRAFT_MODEL_NAME_SIZE], relu[GRAFT_MODEL_NAME_SIZE];
+        x = graft_layer_conv_bn(b, x, part_of(conv, row[i].name, "conv"), part_of(bn, row[i].name, "bn"),
+                                row[i].conv);
+        x = graft_layer_activation(b, x, part_of(relu, row[i].name, "relu"), GRAFT_UNARY_RELU);
+    }
+    return x;
 }
 
 int graft_layer_squeeze_excite(struct graft_layers *b, int x, const char *name,
@@ -81,16 +98,32 @@ int graft_layer_stochastic_depth(struct graft_layers *b, int x, const char *name
     return graft_layers_end(b, graft_mul(b->graph, x, factor), text, 0, "stochastic_depth");
 }
 
+static int slice(struct graft_layers *b, int x, const char *name, const struct graft_slice_attributes *part)
+{
+    char text[GRAFT_MODEL_NAME_SIZE];
+    begin(b, name, text);
+    return graft_layers_end(b, graft_slice(b->graph, x, part), text, 0, "slice");
+}
+
 int graft_layer_channel_slice(struct graft_layers *b, int x, const char *name, int64_t first, int64_t count)
 {
     if (x < 0)
         return -1;
     const struct graft_shape shape = graft_graph_desc(b->graph, x)->shape;
-    const struct graft_slice_attributes slice = {.begin = {0, 0, 0, first},
-                                                 .size = {shape.dim[0], shape.dim[1], shape.dim[2], count}};
-    char text[GRAFT_MODEL_NAME_SIZE];
-    begin(b, name, text);
-    return graft_layers_end(b, graft_slice(b->graph, x, &slice), text, 0, "slice");
+    const struct graft_slice_attributes part = {.begin = {0, 0, 0, first},
+                                                .size = {shape.dim[0], shape.dim[1], shape.dim[2], count}};
+    return slice(b, x, name, &part);
+}
+
+int graft_layer_crop(struct graft_layers *b, int x, const char *name, int64_t rows, int64_t columns)
+{
+    if (x < 0)
+        return -1;
+    const struct graft_shape shape = graft_graph_desc(b->graph, x)->shape;
+    const struct graft_slice_attributes part = {
+        .begin = {0, rows, columns},
+        .size = {shape.dim[0], shape.dim[1] - rows, shape.dim[2] - columns, shape.dim[3]}};
+    return slice(b, x, name, &part);
 }
 
 int graft_layer_channel_shuffle(struct graft_layers *b, int x, const char *name, int groups)

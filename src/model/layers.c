@@ -69,37 +69,43 @@ static void begin(struct graft_layers *b, const char *name, char text[GRAFT_MODE
     graft_layers_begin(b, text);
 }
 
-/* Notes the layer that began last and returns its value. */
+/* Notes the layer that began last; `value`: its output, -1 for an idle one. False: out of memory. */
+static bool note(struct graft_layers *b, int value, const char *name, int64_t multiply_adds, const char *op)
+{
+    struct graft_model *const model = b->model;
+    const struct graft_desc *const desc = graft_graph_desc(b->graph, value);
+    struct graft_model_layer *const layer =
+        grow(b, &model->layers, model->layer_count, &b->layer_capacity, sizeof *layer);
+    if (!layer)
+        return false;
+    *layer = (struct graft_model_layer){
+        .value = value, .stage = model->stage_count - 1, .multiply_adds = multiply_adds};
+    if (desc)
+        layer->shape = desc->shape;
+    (void)snprintf(layer->name, sizeof layer->name, "%s", name);
+    (void)snprintf(layer->op, sizeof layer->op, "%s", op);
+    for (int i = b->first_parameter; i < model->parameter_count; ++i) {
+        if (!model->parameters[i].state)
+            layer->parameters += graft_shape_count(&model->parameters[i].shape);
+    }
+    layer->trainable = b->trainable && !b->idle && layer->parameters > 0;
+    model->multiply_adds += multiply_adds;
+    ++model->layer_count;
+    return true;
+}
+
+/* Notes the layer and returns its value. */
 static int end(struct graft_layers *b, int value, const char *name, int64_t multiply_adds, const char *format,
                ...) GRAFT_PRINTF(5, 6);
 static int end(struct graft_layers *b, int value, const char *name, int64_t multiply_adds, const char *format,
                ...)
 {
-    struct graft_model *const model = b->model;
-    const struct graft_desc *const desc = graft_graph_desc(b->graph, value);
-    if (!desc)
-        return -1;
-    struct graft_model_layer *const layer =
-        grow(b, &model->layers, model->layer_count, &b->layer_capacity, sizeof *layer);
-    if (!layer)
-        return -1;
-    *layer = (struct graft_model_layer){.value = value,
-                                        .stage = model->stage_count - 1,
-                                        .shape = desc->shape,
-                                        .multiply_adds = multiply_adds};
-    (void)snprintf(layer->name, sizeof layer->name, "%s", name);
+    char op[sizeof b->model->layers->op];
     va_list arguments;
     va_start(arguments, format);
-    (void)graft_format_list(layer->op, sizeof layer->op, format, arguments);
+    (void)graft_format_list(op, sizeof op, format, arguments);
     va_end(arguments);
-    for (int i = b->first_parameter; i < model->parameter_count; ++i) {
-        if (!model->parameters[i].state)
-            layer->parameters += graft_shape_count(&model->parameters[i].shape);
-    }
-    layer->trainable = b->trainable && layer->parameters > 0;
-    model->multiply_adds += multiply_adds;
-    ++model->layer_count;
-    return value;
+    return graft_graph_desc(b->graph, value) && note(b, value, name, multiply_adds, op) ? value : -1;
 }
 
 /* ---- parameters */
@@ -117,7 +123,8 @@ static int parameter(struct graft_layers *b, const char *name, const char *suffi
     *p = (struct graft_model_parameter){.shape = shape,
                                         .source_shape = shape,
                                         .state = state,
-                                        .trainable = b->trainable && !state,
+                                        .idle = b->idle,
+                                        .trainable = b->trainable && !state && !b->idle,
                                         .stage = model->stage_count - 1,
                                         .layer = model->layer_count,
                                         .scale = initial};
@@ -137,8 +144,8 @@ static int parameter(struct graft_layers *b, const char *name, const char *suffi
     return p->value;
 }
 
-static void set_start(struct graft_model_parameter *weight, enum graft_layers_init init, double fan_in,
-                      double fan_out)
+void graft_layers_start(struct graft_model_parameter *weight, enum graft_layers_init init, double fan_in,
+                        double fan_out)
 {
     switch (init) {
     case GRAFT_INIT_DEFAULT:
@@ -161,6 +168,14 @@ static void set_start(struct graft_model_parameter *weight, enum graft_layers_in
         weight->start = GRAFT_START_NORMAL;
         weight->scale = 0.01f;
         break;
+    case GRAFT_INIT_TRANSFORMER:
+        weight->start = GRAFT_START_NORMAL;
+        weight->scale = 0.02f;
+        break;
+    case GRAFT_INIT_HE_NORMAL_IN:
+        weight->start = GRAFT_START_NORMAL;
+        weight->scale = (float)sqrt(2.0 / fan_in);
+        break;
     }
 }
 
@@ -170,7 +185,7 @@ static int add_bias(struct graft_layers *b, const char *name, int64_t channels, 
     struct graft_model_parameter *bias = NULL;
     const int value = parameter(b, name, "bias", graft_shape_of(1, channels), false, 0.0f, &bias);
     if (value >= 0 && init == GRAFT_INIT_DEFAULT)
-        set_start(bias, init, fan_in, 1.0);
+        graft_layers_start(bias, init, fan_in, 1.0);
     return value;
 }
 
@@ -195,9 +210,28 @@ static void pads(const struct graft_conv *conv, int d, int64_t size, int32_t pad
                                   : conv->pad[2 * d + 1];
 }
 
-static int or_one(int value)
+static void fill_in(struct graft_conv *conv)
 {
-    return value ? value : 1;
+    int *const ones[] = {&conv->kernel[0], &conv->kernel[1], &conv->stride, &conv->dilation, &conv->groups};
+    for (int i = 0; i < 5; ++i)
+        *ones[i] = *ones[i] ? *ones[i] : 1;
+}
+
+/* Weight and, or -1, bias; `in`: channels that reach one output channel. */
+static bool conv_parameters(struct graft_layers *b, const char *name, const struct graft_conv *conv,
+                            int64_t in, int *w, int *bias)
+{
+    const int64_t out = conv->channels, rows = conv->kernel[0], columns = conv->kernel[1];
+    const double fan_in = (double)(in * rows * columns);
+    struct graft_model_parameter *weight = NULL;
+    *w = parameter(b, name, "weight", graft_shape_of(4, out, rows, columns, in), false, 0.0f, &weight);
+    if (*w < 0)
+        return false;
+    weight->layout = GRAFT_LAYOUT_CONV;
+    weight->source_shape = graft_shape_of(4, out, in, rows, columns);
+    graft_layers_start(weight, b->conv_init, fan_in, (double)(out * rows * columns));
+    *bias = conv->bias ? add_bias(b, name, out, b->conv_init, fan_in) : -1;
+    return !conv->bias || *bias >= 0;
 }
 
 /* "conv2d 3x3/2 d2 g32" */
@@ -224,24 +258,12 @@ int graft_layer_conv(struct graft_layers *b, int x, const char *name, struct gra
 {
     if (x < 0)
         return -1;
-    int *const ones[] = {&conv.kernel[0], &conv.kernel[1], &conv.stride, &conv.dilation, &conv.groups};
-    for (int i = 0; i < 5; ++i)
-        *ones[i] = or_one(*ones[i]);
-    const int64_t out = conv.channels, rows = conv.kernel[0], columns = conv.kernel[1];
+    fill_in(&conv);
     const int64_t in = graft_layer_channels(b, x) / conv.groups; /* that reach one output channel */
-    const double fan_in = (double)(in * rows * columns);
     char text[GRAFT_MODEL_NAME_SIZE];
     begin(b, name, text);
-    struct graft_model_parameter *weight = NULL;
-    const int w =
-        parameter(b, name, "weight", graft_shape_of(4, out, rows, columns, in), false, 0.0f, &weight);
-    if (w < 0)
-        return -1;
-    weight->layout = GRAFT_LAYOUT_CONV;
-    weight->source_shape = graft_shape_of(4, out, in, rows, columns);
-    set_start(weight, b->conv_init, fan_in, (double)(out * rows * columns));
-    const int bias = conv.bias ? add_bias(b, name, out, b->conv_init, fan_in) : -1;
-    if (conv.bias && bias < 0)
+    int w, bias;
+    if (!conv_parameters(b, name, &conv, in, &w, &bias))
         return -1;
     struct graft_conv2d_attributes attributes = {.stride = {conv.stride, conv.stride},
                                                  .dilation = {conv.dilation, conv.dilation},
@@ -252,23 +274,30 @@ int graft_layer_conv(struct graft_layers *b, int x, const char *name, struct gra
     return end_conv(b, graft_conv2d(b->graph, x, w, bias, &attributes), text, &conv, in);
 }
 
+/* gamma, beta, running mean and variance */
+static bool norm_parameters(struct graft_layers *b, const char *name, int64_t channels, int p[4])
+{
+    const struct graft_shape shape = graft_shape_of(1, channels);
+    p[0] = parameter(b, name, "weight", shape, false, 1.0f, NULL);
+    p[1] = parameter(b, name, "bias", shape, false, 0.0f, NULL);
+    p[2] = parameter(b, name, "running_mean", shape, true, 0.0f, NULL);
+    p[3] = parameter(b, name, "running_var", shape, true, 1.0f, NULL);
+    return p[0] >= 0 && p[1] >= 0 && p[2] >= 0 && p[3] >= 0;
+}
+
 int graft_layer_batch_norm(struct graft_layers *b, int x, const char *name)
 {
     if (x < 0)
         return -1;
-    const struct graft_shape shape = graft_shape_of(1, graft_layer_channels(b, x));
     char text[GRAFT_MODEL_NAME_SIZE];
+    int p[4];
     begin(b, name, text);
-    const int gamma = parameter(b, name, "weight", shape, false, 1.0f, NULL);
-    const int beta = parameter(b, name, "bias", shape, false, 0.0f, NULL);
-    const int mean = parameter(b, name, "running_mean", shape, true, 0.0f, NULL);
-    const int variance = parameter(b, name, "running_var", shape, true, 1.0f, NULL);
-    if (gamma < 0 || beta < 0 || mean < 0 || variance < 0)
+    if (!norm_parameters(b, name, graft_layer_channels(b, x), p))
         return -1;
     const bool training = b->trainable && b->options->bn == GRAFT_BATCH_NORM_TRAIN;
-    const int y = training ? graft_batch_norm_training(b->graph, x, gamma, beta, mean, variance, b->epsilon,
-                                                       b->momentum)
-                           : graft_batch_norm(b->graph, x, gamma, beta, mean, variance, b->epsilon);
+    const int y =
+        training ? graft_batch_norm_training(b->graph, x, p[0], p[1], p[2], p[3], b->epsilon, b->momentum)
+                 : graft_batch_norm(b->graph, x, p[0], p[1], p[2], p[3], b->epsilon);
     return end(b, y, text, 0, "batch_norm");
 }
 
@@ -279,6 +308,22 @@ int graft_layer_activation(struct graft_layers *b, int x, const char *name, enum
     char text[GRAFT_MODEL_NAME_SIZE];
     begin(b, name, text);
     return end(b, graft_unary(b->graph, kind, x), text, 0, "%s", graft_unary_name(kind));
+}
+
+/* `from`: shape of the map that is read, or of a vector. */
+static bool dense_parameters(struct graft_layers *b, const char *name, int64_t inputs, int64_t outputs,
+                             const struct graft_shape *from, int *w, int *bias)
+{
+    struct graft_model_parameter *weight = NULL;
+    *w = parameter(b, name, "weight", graft_shape_of(2, outputs, inputs), false, 0.0f, &weight);
+    if (*w < 0)
+        return false;
+    weight->layout = GRAFT_LAYOUT_DENSE;
+    for (int i = 0; i < 3 && from->rank == 4; ++i)
+        weight->flattened[i] = (int32_t)from->dim[i + 1];
+    graft_layers_start(weight, b->dense_init, (double)inputs, (double)outputs);
+    *bias = add_bias(b, name, outputs, b->dense_init, (double)inputs);
+    return *bias >= 0;
 }
 
 int graft_layer_dense(struct graft_layers *b, int x, const char *name, int64_t outputs)
@@ -293,18 +338,8 @@ int graft_layer_dense(struct graft_layers *b, int x, const char *name, int64_t o
     const int64_t inputs = graft_layer_channels(b, x);
     if (inputs == 0)
         return -1;
-    struct graft_model_parameter *weight = NULL;
-    const int w = parameter(b, name, "weight", graft_shape_of(2, outputs, inputs), false, 0.0f, &weight);
-    if (w < 0)
-        return -1;
-    weight->layout = GRAFT_LAYOUT_DENSE;
-    if (from.rank == 4) {
-        for (int i = 0; i < 3; ++i)
-            weight->flattened[i] = (int32_t)from.dim[i + 1];
-    }
-    set_start(weight, b->dense_init, (double)inputs, (double)outputs);
-    const int bias = add_bias(b, name, outputs, b->dense_init, (double)inputs);
-    if (bias < 0)
+    int w, bias;
+    if (!dense_parameters(b, name, inputs, outputs, &from, &w, &bias))
         return -1;
     return end(b, graft_matmul(b->graph, x, w, bias, false, true), text, inputs * outputs, "dense");
 }
@@ -316,6 +351,16 @@ int graft_layer_max_pool(struct graft_layers *b, int x, const char *name, struct
     char text[GRAFT_MODEL_NAME_SIZE];
     begin(b, name, text);
     return end(b, graft_max_pool(b->graph, x, &pool), text, 0, "max_pool %dx%d/%d", pool.kernel[0],
+               pool.kernel[1], pool.stride[0]);
+}
+
+int graft_layer_avg_pool(struct graft_layers *b, int x, const char *name, struct graft_pool_attributes pool)
+{
+    if (x < 0)
+        return -1;
+    char text[GRAFT_MODEL_NAME_SIZE];
+    begin(b, name, text);
+    return end(b, graft_avg_pool(b->graph, x, &pool), text, 0, "avg_pool %dx%d/%d", pool.kernel[0],
                pool.kernel[1], pool.stride[0]);
 }
 
@@ -375,6 +420,16 @@ int graft_layer_add(struct graft_layers *b, int x, int y, const char *name)
     return end(b, graft_add(b->graph, x, y), text, 0, "add");
 }
 
+int graft_layer_multiply(struct graft_layers *b, int x, const char *name, float factor)
+{
+    if (x < 0)
+        return -1;
+    const struct graft_shape shape = graft_graph_desc(b->graph, x)->shape;
+    char text[GRAFT_MODEL_NAME_SIZE];
+    begin(b, name, text);
+    return end(b, graft_broadcast(b->graph, x, &shape, factor), text, 0, "scale %g", (double)factor);
+}
+
 int graft_layer_concat(struct graft_layers *b, const int *values, int count, const char *name)
 {
     for (int i = 0; i < count; ++i) {
@@ -386,6 +441,48 @@ int graft_layer_concat(struct graft_layers *b, const int *values, int count, con
     return end(b, graft_concat(b->graph, values, count, 3), text, 0, "concat");
 }
 
+/* ---- auxiliary heads */
+
+static void begin_idle(struct graft_layers *b, const char *name, char text[GRAFT_MODEL_NAME_SIZE])
+{
+    begin(b, name, text);
+    b->idle = true;
+}
+
+static void end_idle(struct graft_layers *b, const char *text)
+{
+    (void)note(b, -1, text, 0, "not computed");
+    b->idle = false;
+}
+
+void graft_layer_idle_conv_bn(struct graft_layers *b, int x, const char *conv, const char *bn, int64_t inputs,
+                              struct graft_conv shape)
+{
+    char text[GRAFT_MODEL_NAME_SIZE];
+    int p[4];
+    if (x < 0)
+        return;
+    fill_in(&shape);
+    begin_idle(b, conv, text);
+    (void)conv_parameters(b, conv, &shape, inputs, &p[0], &p[1]);
+    end_idle(b, text);
+    begin_idle(b, bn, text);
+    (void)norm_parameters(b, bn, shape.channels, p);
+    end_idle(b, text);
+}
+
+void graft_layer_idle_dense(struct graft_layers *b, int x, const char *name, int64_t inputs, int64_t outputs)
+{
+    const struct graft_shape vector = graft_shape_of(1, inputs);
+    char text[GRAFT_MODEL_NAME_SIZE];
+    int w, bias;
+    if (x < 0)
+        return;
+    begin_idle(b, name, text);
+    (void)dense_parameters(b, name, inputs, outputs, &vector, &w, &bias);
+    end_idle(b, text);
+}
+
 /* ---- for builders with layers of their own */
 
 int graft_layers_parameter(struct graft_layers *b, const char *name, struct graft_shape shape, bool state,
@@ -394,8 +491,8 @@ int graft_layers_parameter(struct graft_layers *b, const char *name, struct graf
     struct graft_model_parameter *made = NULL;
     const int value = parameter(b, name, "", shape, state, 0.0f, &made);
     if (value >= 0 && !state)
-        set_start(made, shape.rank > 1 ? GRAFT_INIT_HE_NORMAL_OUT : GRAFT_INIT_SMALL_NORMAL, 1.0,
-                  (double)graft_shape_count(&shape) / (double)shape.dim[shape.rank - 1]);
+        graft_layers_start(made, shape.rank > 1 ? GRAFT_INIT_HE_NORMAL_OUT : GRAFT_INIT_SMALL_NORMAL, 1.0,
+                           (double)graft_shape_count(&shape) / (double)shape.dim[shape.rank - 1]);
     if (result)
         *result = made;
     return value;

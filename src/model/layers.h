@@ -19,7 +19,9 @@ enum graft_layers_init {
     GRAFT_INIT_HE_NORMAL_OUT = 1, /* normal, sqrt(2 / fan_out); biases 0 */
     GRAFT_INIT_HE_UNIFORM_IN = 2, /* uniform, bound sqrt(6 / fan_in); biases 0 */
     GRAFT_INIT_GLOROT = 3,        /* uniform, bound sqrt(6 / (fan_in + fan_out)); biases 0: what Keras does */
-    GRAFT_INIT_SMALL_NORMAL = 4   /* normal, 0.01; biases 0 */
+    GRAFT_INIT_SMALL_NORMAL = 4,  /* normal, 0.01; biases 0 */
+    GRAFT_INIT_TRANSFORMER = 5,   /* normal, 0.02; biases 0 */
+    GRAFT_INIT_HE_NORMAL_IN = 6   /* normal, sqrt(2 / fan_in); biases 0 */
 };
 
 struct graft_layers {
@@ -35,6 +37,7 @@ struct graft_layers {
     bool failed;              /* memory was not enough for a stage, layer or parameter */
     enum graft_status status; /* of a builder that fails by itself, its message recorded */
     bool trainable;           /* the current stage */
+    bool idle;                /* the layer being made is of an auxiliary head */
     bool found_cut, found_train_from;
     const struct graft_shape *cut_shape; /* FROM: shape of the input */
     int first_parameter;                 /* of the layer being made */
@@ -77,6 +80,9 @@ void graft_layers_begin(struct graft_layers *b, const char *name);
 void graft_layers_name(const struct graft_layers *b, const char *name, char text[GRAFT_MODEL_NAME_SIZE]);
 int graft_layers_parameter(struct graft_layers *b, const char *name, struct graft_shape shape, bool state,
                            struct graft_model_parameter **parameter);
+/* How a weight begins. */
+void graft_layers_start(struct graft_model_parameter *weight, enum graft_layers_init init, double fan_in,
+                        double fan_out);
 /* The input "step", which what is random in training needs; -1 after a failure. */
 int graft_layers_step(struct graft_layers *b);
 int graft_layers_end(struct graft_layers *b, int value, const char *name, int64_t multiply_adds,
@@ -93,18 +99,32 @@ struct graft_conv {
     bool same; /* instead of `pad`: TensorFlow's padding, by which the output has ⌈size / stride⌉ places; the
                   larger half of it comes last */
 };
+/* Without bias: with half padding, and without padding. */
+static inline struct graft_conv graft_conv_half(int channels, int rows, int columns)
+{
+    return (struct graft_conv){.channels = channels, .kernel = {rows, columns}, .half = true};
+}
+
+static inline struct graft_conv graft_conv_valid(int channels, int kernel, int stride)
+{
+    return (struct graft_conv){.channels = channels, .kernel = {kernel, kernel}, .stride = stride};
+}
+
 int graft_layer_conv(struct graft_layers *b, int x, const char *name, struct graft_conv conv);
 int graft_layer_batch_norm(struct graft_layers *b, int x, const char *name);
 int graft_layer_activation(struct graft_layers *b, int x, const char *name, enum graft_unary kind);
 /* x [n, h, w, c] is flattened first. Has a bias. */
 int graft_layer_dense(struct graft_layers *b, int x, const char *name, int64_t outputs);
 int graft_layer_max_pool(struct graft_layers *b, int x, const char *name, struct graft_pool_attributes pool);
+int graft_layer_avg_pool(struct graft_layers *b, int x, const char *name, struct graft_pool_attributes pool);
 /* Average over a grid of size × size windows; nothing where x has that size already. */
 int graft_layer_adaptive_pool(struct graft_layers *b, int x, const char *name, int size);
 /* [n, h, w, c] → [n, c] */
 int graft_layer_global_pool(struct graft_layers *b, int x, const char *name);
 int graft_layer_dropout(struct graft_layers *b, int x, const char *name, float probability);
 int graft_layer_add(struct graft_layers *b, int x, int y, const char *name);
+/* factor · x */
+int graft_layer_multiply(struct graft_layers *b, int x, const char *name, float factor);
 int graft_layer_concat(struct graft_layers *b, const int *values, int count, const char *name);
 
 /* ---- blocks of several layers */
@@ -113,6 +133,22 @@ int graft_layer_conv_bn(struct graft_layers *b, int x, const char *conv, const c
 /* torchvision's Conv2dNormActivation: <name>.0, <name>.1, <name>.2; activation NONE: without the last. */
 int graft_layer_conv_bn_activation(struct graft_layers *b, int x, const char *name, struct graft_conv shape,
                                    enum graft_unary activation);
+
+/* One of a row of convolutions, each with batch normalization and ReLU: <name>.conv, <name>.bn, <name>.relu.
+ */
+struct graft_named_conv {
+    const char *name;
+    struct graft_conv conv;
+};
+int graft_layer_conv_row(struct graft_layers *b, int x, const struct graft_named_conv *row, int count);
+
+/*
+ * Auxiliary heads, which help to train a network from scratch and of which nothing is computed here: their
+ * tensors are kept, because published files hold them, and need not be there. Nothing happens where x is -1.
+ */
+void graft_layer_idle_conv_bn(struct graft_layers *b, int x, const char *conv, const char *bn, int64_t inputs,
+                              struct graft_conv shape);
+void graft_layer_idle_dense(struct graft_layers *b, int x, const char *name, int64_t inputs, int64_t outputs);
 
 /* x · gate(expand(activation(reduce(mean of x)))), the mean over places, the two others 1×1 convolutions with
  * biases (Hu et al., arXiv 1709.01507). Layers: <name>.avgpool, <name>.<reduce>, <name>.activation,
@@ -129,7 +165,12 @@ int graft_layer_squeeze_excite(struct graft_layers *b, int x, const char *name,
 int graft_layer_stochastic_depth(struct graft_layers *b, int x, const char *name, float probability);
 /* Channels first … first + count − 1. */
 int graft_layer_channel_slice(struct graft_layers *b, int x, const char *name, int64_t first, int64_t count);
+/* Without the first rows and columns. */
+int graft_layer_crop(struct graft_layers *b, int x, const char *name, int64_t rows, int64_t columns);
 int graft_layer_channel_shuffle(struct graft_layers *b, int x, const char *name, int groups);
+
+/* That many per cent of the channels, to the nearest multiple of 8 that is at least 90 % of it. */
+int graft_round_channels(int channels, int percent);
 
 /* Channels of x: its last dimension; 0 for -1. */
 int64_t graft_layer_channels(const struct graft_layers *b, int x);

@@ -7,13 +7,14 @@
 #include <string.h>
 
 /* Channels, classes and preprocessing of the published weights. */
-#define IMAGENET(side)                                                                                       \
-    .channels = 3, .classes = 1000,                                                                          \
-    .preprocess = {.resize_short_side = 256,                                                                 \
-                   .filter = "bilinear",                                                                     \
-                   .crop = side,                                                                             \
-                   .mean = {0.485f, 0.456f, 0.406f},                                                         \
-                   .std = {0.229f, 0.224f, 0.225f},                                                          \
+#define IMAGENET(side) RESIZED(256, side)
+#define RESIZED(short_side, side)                    \
+    .channels = 3, .classes = 1000,                  \
+    .preprocess = {.resize_short_side = short_side,  \
+                   .filter = "bilinear",             \
+                   .crop = side,                     \
+                   .mean = {0.485f, 0.456f, 0.406f}, \
+                   .std = {0.229f, 0.224f, 0.225f},  \
                    .ignore_orientation = true}
 /* Pictures as 0..255 less the mean of ImageNet; published weights take blue before green and red. */
 #define CAFFE(side)                                                                     \
@@ -32,6 +33,15 @@
                    .crop = side,                                                                             \
                    .mean = {0.5f, 0.5f, 0.5f},                                                               \
                    .std = {0.5f, 0.5f, 0.5f},                                                                \
+                   .ignore_orientation = true}
+/* torchvision's Inceptions turn pictures that were normalized as usual into these themselves (transform_input). */
+#define HALVES(short_side, side)                     \
+    .channels = 3, .classes = 1000,                  \
+    .preprocess = {.resize_short_side = short_side,  \
+                   .filter = "bilinear",             \
+                   .crop = side,                     \
+                   .mean = {0.5f, 0.5f, 0.5f},       \
+                   .std = {0.5f, 0.5f, 0.5f},        \
                    .ignore_orientation = true}
 #define TIMM(short_side, side)                       \
     .channels = 3, .classes = 1000,                  \

@@ -6,6 +6,7 @@
 /* Folder and terms of a publisher's files. ImageNet's pictures are for research and teaching; whether that
  * binds weights is for the user to judge, who is told. */
 #define TORCHVISION .folder = "https://download.pytorch.org/models/", .terms = "BSD-3-Clause; ImageNet"
+#define SWAG .folder = "https://download.pytorch.org/models/", .terms = "CC-BY-NC-4.0; Instagram, ImageNet"
 #define TIMM                                                                                                 \
     .folder = "https://github.com/rwightman/pytorch-image-models/releases/download/v0.1-weights/",           \
     .terms = "Apache-2.0; ImageNet"

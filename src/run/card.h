@@ -29,6 +29,10 @@ GRAFT_MUST_CHECK enum graft_status graft_card_read(struct graft_context *context
                                                    struct graft_card *card);
 GRAFT_MUST_CHECK enum graft_status
 graft_card_write(struct graft_context *context, const struct graft_card *card, struct graft_tensor_set *set);
+/* The card without class names; `network` may be NULL. */
+GRAFT_MUST_CHECK enum graft_status graft_card_describe(struct graft_context *context, const char *network,
+                                                       const struct graft_preprocess *preprocess,
+                                                       struct graft_tensor_set *set);
 /* The graph of a network that is none of the list, beside weights and config.json. */
 #define GRAFT_CARD_GRAPH "network.onnx"
 /* The network of a card: of the list, or the graph in the folder of `file`, checked by its digest. */

@@ -15,6 +15,7 @@ VERBS = [
     "models",
     "pull",
     "summary",
+    "convert",
     "devices",
     "bench",
     "conform",

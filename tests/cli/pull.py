@@ -560,7 +560,9 @@ class Use(Served):
                 [row["resize_short_side"], row["crop"], row["filter"]],
                 [t["resize_size"][0], t["crop_size"][0], t["interpolation"]],
             )
-            self.assertEqual(models[row["network"]]["parameters"], entry["num_params"])
+            # torchvision counts googlenet without the two auxiliary heads that its file holds.
+            heads = 6379984 if row["network"] == "googlenet" else 0
+            self.assertEqual(models[row["network"]]["parameters"], entry["num_params"] + heads)
         compared = [file for file in rows if file in keras]
         self.assertGreaterEqual(len(compared), 7)
         for file in compared:

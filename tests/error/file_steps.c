@@ -160,6 +160,27 @@ enum graft_status step_load_weights(struct world *world)
     return status;
 }
 
+/* As they are, and with the network's names, which are the same. */
+enum graft_status step_convert(struct world *world)
+{
+    static const char *const networks[] = {NULL, "tiny_convnet"};
+    static const char *const names[] = {"net.pth", "net.safetensors"};
+    char in[256];
+    const uint64_t before = world->bits;
+    enum graft_status status = GRAFT_OK;
+    (void)snprintf(in, sizeof in, "%s", world_path(world, "weights.safetensors"));
+    for (int i = 0; i < 2 && status == GRAFT_OK; i++) {
+        const char *const out = world_path(world, names[i]);
+        const struct graft_convert_options options = {
+            .in = in, .out = out, .overwrite = true, .network = networks[i]};
+        put_old(out);
+        status = look_at(world, names[i], graft_convert(world->context, &options, NULL));
+        (void)snprintf(in, sizeof in, "%s", out); /* and read again */
+    }
+    world->bits = status == GRAFT_OK ? world->bits : before;
+    return status;
+}
+
 enum graft_status step_npy(struct world *world)
 {
     const char *const path = world_path(world, "array.npy");

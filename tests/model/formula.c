@@ -31,26 +31,56 @@ static int ends(const char *text, const char *suffix)
     return a >= b && strcmp(text + a - b, suffix) == 0;
 }
 
+/* The first row that fits gives factor × (base + scale × u). */
+struct rule {
+    const char *network; /* its name begins with this; "*": contains what follows */
+    const char *others;  /* but is none of these */
+    const char *ends[4];
+    bool matrices; /* two or more dimensions: scale is multiplied by sqrt(6 / fan in) */
+    double factor, base, scale;
+};
+
+static const struct rule rules[] = {
+    {"", "", {"running_var"}, false, 1, 1, 0.5},
+    {"", "", {"running_mean", "bias"}, false, 1, 0, 0.1},
+    {"", "", {"class_token", "cls_token", "pos_embedding", "pos_embed"}, false, 1, 0, 0.5},
+    {"", "", {"layer_scale", "f.c.1.weight"}, false, 0.3, 1, 0.1},
+    {"efficientnet_b", "efficientnet_b0 efficientnet_b3", {"block.3.1.weight"}, false, 0.8, 1, 0.1},
+    {"efficientnet_v2", "", {"block.3.1.weight"}, false, 0.3, 1, 0.1},
+    {"efficientnet_v2", "", {"block.1.1.weight"}, false, 0.7, 1, 0.1},
+    {"", "", {"logit_scale"}, false, 1, 2.3, 1},
+    {"", "", {"conv_c.weight"}, true, 0.2, 0, 1},
+    {"", "", {""}, true, 1, 0, 1},
+    {"*resne", "", {"bn2.weight", "bn3.weight"}, false, 0.3, 1, 0.1},
+    {"", "", {""}, false, 1, 1, 0.1},
+};
+
+static bool fits(const struct rule *rule, const char *network, const char *tensor,
+                 const struct graft_shape *shape)
+{
+    const bool named = rule->network[0] == '*'
+                           ? strstr(network, rule->network + 1) != NULL
+                           : strncmp(network, rule->network, strlen(rule->network)) == 0;
+    if (!named || (rule->others[0] && strstr(rule->others, network)) || (rule->matrices && shape->rank < 2))
+        return false;
+    for (int i = 0; i < 4 && rule->ends[i]; ++i) {
+        if (ends(tensor, rule->ends[i]))
+            return true;
+    }
+    return false;
+}
+
 void test_formula_tensor(const char *network, const char *tensor, const struct graft_shape *shape,
                          float *data)
 {
     const uint64_t h = hash(tensor);
     const int64_t count = graft_shape_count(shape);
-    double base = 1.0, scale = 0.1;
-    if (ends(tensor, "running_var")) {
-        scale = 0.5;
-    } else if (ends(tensor, "running_mean") || ends(tensor, "bias")) {
-        base = 0.0;
-    } else if (shape->rank >= 2) {
-        base = 0.0;
-        scale = sqrt(6.0 / (double)(count / shape->dim[0]));
-    } else if (strstr(network, "resne") && (ends(tensor, "bn2.weight") || ends(tensor, "bn3.weight"))) {
-        for (int64_t i = 0; i < count; ++i)
-            data[i] = (float)(0.3 * (1.0 + 0.1 * u(h, (uint64_t)i)));
-        return;
-    }
+    const struct rule *rule = rules;
+    while (!fits(rule, network, tensor, shape))
+        ++rule;
+    const double scale = rule->scale * (rule->matrices ? sqrt(6.0 / (double)(count / shape->dim[0])) : 1.0);
     for (int64_t i = 0; i < count; ++i)
-        data[i] = (float)(base + scale * u(h, (uint64_t)i));
+        data[i] = (float)(rule->factor * (rule->base + scale * u(h, (uint64_t)i)));
 }
 
 void test_formula_keras(const char *path, const struct graft_shape *shape, float *data)

@@ -37,7 +37,7 @@ bool test_network_open(struct test_network *network, struct graft_context *conte
     network->gradients = calloc(parameters, sizeof *network->gradients);
     int *const values = calloc(parameters, sizeof *values);
     for (int i = 0; i < model->parameter_count; ++i) {
-        if (!model->parameters[i].state) {
+        if (!model->parameters[i].state && !model->parameters[i].idle) {
             values[network->count] = model->parameters[i].value;
             network->targets[network->count++] = i;
         }

@@ -31,14 +31,14 @@ bool test_network_write(struct test_network *network, int value, const double *d
 void test_network_close(struct test_network *network);
 
 /*
- * Functions with kinks (relu, relu6, maximum) pass the gradient on one side or the other, and where an
+ * Functions with kinks (relu, relu6, hard sigmoid and swish, maximum) pass the gradient on one side or the other, and where an
  * activation lies so near the kink that rounding decides, no f32 computation can be expected to choose as f64
  * does. So a deviating gradient is compared once more, with f64 gradients on the sides that the device chose:
  * forward in f64, but the gradients of relu, relu6 and max_pool see the device's activations. That leaves
  * rounding alone to explain differences, and allows to compare whole gradients, not only their norms.
  */
 struct test_pattern {
-    int64_t activations; /* of relu and relu6 */
+    int64_t activations; /* of unary functions */
     int64_t flipped;     /* on the other side than in f64 */
     double farthest; /* of those: largest difference between f32 and f64, by the layer's root mean square */
     double worst;    /* largest |difference| / |gradient| of a whole gradient (L2) */

@@ -39,9 +39,22 @@ void test_sites_replace(struct graft_graph *graph, struct test_site *sites, int 
     }
 }
 
-static int side(double y, enum graft_unary kind)
+/* Between which kinks a site's activation lies: of y where the gradient reads that, else of x. */
+static int side(double value, const struct test_site *site)
 {
-    return !(y > 0.0) ? 0 : kind == GRAFT_UNARY_RELU6 && y >= 6.0 ? 2 : 1;
+    const bool reads_y = site->input == 1;
+    switch (site->kind) {
+    case GRAFT_UNARY_RELU:
+        return value > 0.0;
+    case GRAFT_UNARY_RELU6:
+        return (value > 0.0) + (value >= 6.0);
+    case GRAFT_UNARY_HARD_SIGMOID:
+        return reads_y ? (value > 0.0) + (value >= 1.0) : (value > -3.0) + (value >= 3.0);
+    case GRAFT_UNARY_HARD_SWISH:
+        return (value > -3.0) + (value >= 3.0);
+    default: /* smooth */
+        return 0;
+    }
 }
 
 static void compare_activations(const struct test_site *site, const double *device, const double *truth,
@@ -50,7 +63,7 @@ static void compare_activations(const struct test_site *site, const double *devi
     double squares = 0.0, farthest = 0.0;
     for (int64_t i = 0; i < count; ++i) {
         squares += truth[i] * truth[i];
-        if (side(device[i], site->kind) != side(truth[i], site->kind)) {
+        if (side(device[i], site) != side(truth[i], site)) {
             ++pattern->flipped;
             farthest = fmax(farthest, fabs(device[i] - truth[i]));
         }

@@ -80,10 +80,11 @@ static struct graft_conform_coverage *coverage_of(struct run *run, enum graft_op
 }
 
 /* Why a variant was not tried, in place of what it refused of other shapes. */
-static void note_left(struct run *run, enum graft_op op, const struct graft_verdict *verdict)
+static void note_left(struct run *run, const struct graft_job *job, const struct graft_verdict *verdict)
 {
-    struct graft_conform_coverage *const row = coverage_of(run, op, verdict->variant);
+    struct graft_conform_coverage *const row = coverage_of(run, job->op, verdict->variant);
     if (row != NULL) {
+        row->left_real = job->tier == GRAFT_TIER_REAL;
         snprintf(row->reason, sizeof row->reason, "%.199s", verdict->text);
     }
 }
@@ -195,7 +196,7 @@ static void told(void *user, const struct graft_message *message)
     char name[160];
     char test[200];
     if (verdict->outcome == GRAFT_OUTCOME_LEFT) {
-        note_left(run, job->op, verdict);
+        note_left(run, job, verdict);
         return;
     }
     if (message->job != run->last_job) {
@@ -268,6 +269,9 @@ static void check_coverage(struct run *run)
         if (row->passed_exact + row->passed_rounding + row->passed_real == 0) {
             say(run->options, GRAFT_CONFORM_REMARK, "%s: %s: variant %s ran no case: %s", run->device,
                 row->op, row->variant, row->reason);
+        } else if (missing != NULL && strcmp(missing, "real") == 0 && row->left_real) {
+            say(run->options, GRAFT_CONFORM_REMARK, "%s: %s: variant %s ran no case of real sizes: %s",
+                run->device, row->op, row->variant, row->reason);
         } else if (missing != NULL) {
             report->ran++;
             report->failed++;
@@ -310,12 +314,12 @@ static bool run_device(const struct graft_conform_options *options, const char *
     struct graft_jobs jobs;
     char error[300];
     const bool reference = strcmp(device, "reference") == 0;
+    const double start = graft_seconds();
     if (!graft_jobs_open(options, reference, reference, &jobs, error, sizeof error)) {
         say(options, GRAFT_CONFORM_ERROR, "%s", error);
         *broken = true;
         return true;
     }
-    const double start = graft_seconds();
     struct graft_worker_result result = {.cases = 0};
     struct run run = {.options = options,
                       .jobs = &jobs,
@@ -331,6 +335,7 @@ static bool run_device(const struct graft_conform_options *options, const char *
     jobs.most_work = options->most_work;
     jobs.largest = options->largest;
     jobs.sample_real = options->real_sample;
+    jobs.cover_real = options->real_cover;
     const bool started = graft_worker_run(options, device, &jobs, told, &run, &result);
     if (!started) {
         say(options, GRAFT_CONFORM_ERROR, "no child process can be started");

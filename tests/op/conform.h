@@ -58,11 +58,13 @@ struct graft_conform_options {
     bool bench;    /* time each case after it has passed */
     int timeout_seconds; /* of one case, building of kernels included; 0: 300 */
     /*
-     * 0: every case. Else a sample: first each variant of each op in each tier, however long that takes, then
-     * more, evenly over the ops and in an order that the seed decides, until this time is used up. The
-     * devices share it.
+     * 0: every case. Else a sample: first each variant of each op in each tier of small sizes, which takes
+     * seconds, whatever the time; then each variant in real sizes, then more, evenly over the ops and in an
+     * order that the seed decides, until this time is used up. The devices share it. What was left out is a
+     * row's reason.
      */
     double seconds;
+    bool real_cover; /* each variant in real sizes, too, whatever the time */
     /*
      * 0: cases of any size. Else only those of at most about so many operations (for simulators), and beyond
      * them what it takes to try each variant of each op in each tier.
@@ -119,6 +121,7 @@ struct graft_conform_coverage {
     int failed;
     int refused;      /* calls that the variant cannot do */
     char reason[200]; /* the first refusal, or why no case of it was run */
+    bool left_real;   /* no case of real sizes was run, for this reason */
     double worst;     /* share of the tolerance, of cases that passed */
     double seconds;   /* of its cases, the truth and building of kernels included */
 };

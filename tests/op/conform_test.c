@@ -38,6 +38,8 @@ static bool parse(int count, char **arguments, struct graft_conform_options *opt
             options->bench = true;
         } else if (strcmp(name, "--quiet") == 0) {
             *quiet = true;
+        } else if (strcmp(name, "--cover") == 0) {
+            options->real_cover = true;
         } else if (strcmp(name, "--coverage") == 0) {
             *coverage = true;
         } else if (name[0] != '-') {
@@ -82,7 +84,7 @@ int main(int count, char **arguments)
     if (!parse(count, arguments, &options, &quiet, &coverage)) {
         fprintf(stderr,
                 "usage: %s [DEVICE] [--op O] [--case C] [--variant V] [--seed N] [--min-cases N] "
-                "[--threads N] [--sizes small|real] [--seconds N] [--most-work N] [--list] [--bench] "
+                "[--threads N] [--sizes small|real] [--seconds N] [--cover] [--most-work N] [--list] [--bench] "
                 "[--coverage] [--quiet]\n",
                 arguments[0]);
         return GRAFT_CONFORM_USAGE;

@@ -131,6 +131,7 @@ struct graft_jobs {
     double most_work; /* of a job that is not needed for coverage; 0: any */
     double largest;   /* of any job of a sample; 0: any. What only larger ones could cover is left out */
     bool sample_real; /* of real cases only those that try every variant, and what time allows */
+    bool cover_real;  /* real cases that try every variant are run even if the time is up */
     struct graft_reals *reals; /* what jobs point to */
 };
 
@@ -221,7 +222,7 @@ enum graft_outcome {
     GRAFT_OUTCOME_FAILED,
     GRAFT_OUTCOME_REFUSED, /* this variant cannot do the call; text: why */
     GRAFT_OUTCOME_SKIPPED, /* the tier does not apply to the variant's algorithm */
-    GRAFT_OUTCOME_LEFT     /* the variant was not tried at all; text: why */
+    GRAFT_OUTCOME_LEFT     /* the variant was not tried, or not in real sizes; text: why */
 };
 
 struct graft_trial {

@@ -40,13 +40,18 @@ static int kind_of(const struct graft_job *job)
     return tier + (job->accumulate && tier < 4 ? 1 : 0);
 }
 
-/* Arithmetic of the truth and bytes; a gradient by differences runs the truth twice an element. */
+/* Arithmetic of the truth and bytes; a gradient by differences runs the truth twice an element. Of real cases
+ * each byte counts: it is made, moved, and looked at. */
 static double cost_of(struct graft_device *device, const struct graft_job *job)
 {
     struct graft_call call;
     struct graft_work work = {0};
     if (graft_job_call(device->context, job, &call) != GRAFT_OK) {
         return 0;
+    }
+    if (job->real != NULL) {
+        graft_op_get(job->op)->work(&call, &work);
+        return work.flops + work.bytes;
     }
     double elements = 0;
     for (int i = 0; i < call.n_inputs; i++) {
@@ -185,11 +190,15 @@ static int leave_large(struct entry *entries, const struct graft_jobs *jobs)
     return left;
 }
 
-/* False: out of memory. */
-static bool sample(struct graft_order *order, struct entry *entries, const struct graft_jobs *jobs)
+/* What tries everything in the small jobs, or in the real ones. False: out of memory. */
+static bool cover_all(struct graft_order *order, struct entry *entries, const struct graft_jobs *jobs,
+                      bool real)
 {
     for (int first = 0; first < jobs->count; first = end_of(jobs, first)) {
         const int end = end_of(jobs, first);
+        if ((jobs->items[first].real != NULL) != real) {
+            continue;
+        }
         cover(order, entries, first, end, jobs->largest);
         for (int variant = 0; variant < 64 && jobs->largest > 0; variant++) {
             if (!note_left(order, entries, first, end, variant)) {
@@ -197,6 +206,30 @@ static bool sample(struct graft_order *order, struct entry *entries, const struc
             }
         }
     }
+    return true;
+}
+
+/* The cheapest first: as many variants as possible are tried before the time is up. */
+static void sort_by_cost(struct graft_order *order, const struct entry *entries, int first)
+{
+    for (int i = first + 1; i < order->count; i++) {
+        const int job = order->jobs[i];
+        int at = i;
+        while (at > first && entries[order->jobs[at - 1]].cost > entries[job].cost) {
+            order->jobs[at] = order->jobs[at - 1];
+            at--;
+        }
+        order->jobs[at] = job;
+    }
+}
+
+/* False: out of memory. */
+static bool sample(struct graft_order *order, struct entry *entries, const struct graft_jobs *jobs)
+{
+    if (!cover_all(order, entries, jobs, false)) {
+        return false;
+    }
+    const bool small = order->count > 0;
     /* What no variant can do costs nothing and is counted. */
     for (int i = 0; i < jobs->count; i++) {
         if (entries[i].can == 0) {
@@ -204,6 +237,15 @@ static bool sample(struct graft_order *order, struct entry *entries, const struc
         }
     }
     order->must = order->count;
+    if (!cover_all(order, entries, jobs, true)) {
+        return false;
+    }
+    sort_by_cost(order, entries, order->must);
+    if (jobs->cover_real) {
+        order->must = order->count;
+    } else if (!small && order->must < order->count) {
+        order->must++; /* so that something is said of the device */
+    }
     const int end = jobs->count - leave_large(entries, jobs);
     while (order->count < end) {
         for (int first = 0; first < jobs->count; first = end_of(jobs, first)) {
@@ -234,9 +276,10 @@ bool graft_order_open(struct graft_device *device, const struct graft_jobs *jobs
                       struct graft_order *order)
 {
     const size_t count = jobs->count > 0 ? (size_t)jobs->count : 1;
-    *order = (struct graft_order){.jobs = calloc(count, sizeof *order->jobs)};
+    *order = (struct graft_order){.jobs = calloc(count, sizeof *order->jobs),
+                                  .can = calloc(count, sizeof *order->can)};
     struct entry *const entries = calloc(count, sizeof *entries);
-    if (order->jobs == NULL || entries == NULL) {
+    if (order->jobs == NULL || order->can == NULL || entries == NULL) {
         free(entries);
         graft_order_close(order);
         return false;
@@ -244,6 +287,7 @@ bool graft_order_open(struct graft_device *device, const struct graft_jobs *jobs
     for (int i = 0; i < jobs->count; i++) {
         const struct graft_job *const job = &jobs->items[i];
         entries[i].can = job->tier == GRAFT_TIER_GRADIENT ? 1 : graft_trial_variants(device, job);
+        order->can[i] = entries[i].can;
         entries[i].draw = mix(mix(seed) + (uint64_t)i);
         entries[i].cost = cost_of(device, job);
         entries[i].kind = kind_of(job);
@@ -272,6 +316,7 @@ bool graft_order_open(struct graft_device *device, const struct graft_jobs *jobs
 void graft_order_close(struct graft_order *order)
 {
     free(order->jobs);
+    free(order->can);
     free(order->left);
     *order = (struct graft_order){.jobs = NULL};
 }

@@ -195,6 +195,45 @@ static void small_cases_try_everything_too(void **state)
     graft_order_close(&smaller);
 }
 
+/* Real cases look at the clock from the first on; the cheapest of those that try everything come first, and all
+ * of them before what repeats. */
+static void real_cases_look_at_the_clock(void **state)
+{
+    struct fixture *const f = *state;
+    const struct graft_conform_options real = {.device = "cpu", .sizes = GRAFT_CONFORM_REAL};
+    struct graft_jobs jobs;
+    struct graft_order order, covering;
+    char error[300];
+    uint64_t tried[GRAFT_OP_COUNT] = {0};
+    double before = 0;
+    assert_true(graft_jobs_open(&real, false, true, &jobs, error, sizeof error));
+    jobs.until = 1;
+    assert_true(graft_order_open(f->device, &jobs, 1, &order));
+    jobs.cover_real = true;
+    assert_true(graft_order_open(f->device, &jobs, 1, &covering));
+    assert_in_range(order.must, 0, 5); /* those that no variant can do */
+    assert_in_range(covering.must, GRAFT_OP_COUNT / 2, 200);
+    for (int i = 0; i < order.count; i++) {
+        const struct graft_job *const job = &jobs.items[order.jobs[i]];
+        assert_int_equal(order.jobs[i], covering.jobs[i]);
+        assert_int_equal(order.can[order.jobs[i]], graft_trial_variants(f->device, job));
+        if (order.can[order.jobs[i]] != 0 && i < covering.must) {
+            struct graft_call call;
+            struct graft_work work = {0};
+            assert_int_equal(graft_job_call(f->device->context, job, &call), GRAFT_OK);
+            graft_op_get(job->op)->work(&call, &work);
+            assert_true(work.flops + work.bytes >= before);
+            before = work.flops + work.bytes;
+        } else {
+            assert_int_equal(order.can[order.jobs[i]] & ~tried[job->op], 0);
+        }
+        tried[job->op] |= order.can[order.jobs[i]];
+    }
+    graft_order_close(&order);
+    graft_order_close(&covering);
+    graft_jobs_close(&jobs);
+}
+
 static void without_a_limit_the_order_is_the_list(void **state)
 {
     struct fixture *const f = *state;
@@ -242,6 +281,36 @@ static void a_short_run_tells_how_much_it_was(void **state)
     graft_conform_reports_close(&reports);
 }
 
+/* Time for the small cases only: those of real sizes are left out, and each variant says so. */
+static void a_short_run_leaves_real_sizes_out(void **state)
+{
+    (void)state;
+    const struct graft_conform_options options = {
+        .device = "cpu", .op = "conv2d", .sizes = GRAFT_CONFORM_BOTH, .seed = 3, .seconds = 1e-3};
+    struct graft_conform_reports reports;
+    int left = 0;
+    assert_int_equal(graft_conform(&options, &reports), GRAFT_CONFORM_PASSED);
+    const struct graft_conform_report *const report = &reports.items[0];
+    assert_false(report->complete);
+    for (int i = 0; i < report->n_coverage; i++) {
+        const struct graft_conform_coverage *const row = &report->coverage[i];
+        assert_int_equal(row->passed_real, 0);
+        left += row->left_real;
+        if (row->left_real) {
+            assert_string_equal(row->reason, "left out: the time of --seconds was up");
+        }
+    }
+    assert_in_range(left, 3, report->n_coverage);
+    graft_conform_reports_close(&reports);
+    /* Of real sizes alone the cheapest is run: nothing run would be no answer. */
+    const struct graft_conform_options real = {
+        .device = "cpu", .op = "conv2d", .sizes = GRAFT_CONFORM_REAL, .seed = 3, .seconds = 1e-3};
+    assert_int_equal(graft_conform(&real, &reports), GRAFT_CONFORM_PASSED);
+    assert_in_range(reports.items[0].ran, 1, 8); /* as many as there are variants for it */
+    assert_int_equal(reports.items[0].passed, reports.items[0].ran);
+    graft_conform_reports_close(&reports);
+}
+
 /* Not with what it refuses of other shapes. */
 static void what_is_left_out_says_why(void **state)
 {
@@ -271,11 +340,13 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_short_run_tells_how_much_it_was), /* first: it forks */
         cmocka_unit_test(what_is_left_out_says_why),
+        cmocka_unit_test(a_short_run_leaves_real_sizes_out),
         cmocka_unit_test_setup_teardown(every_job_is_there_once, set_up, tear_down),
         cmocka_unit_test_setup_teardown(the_first_jobs_try_everything, set_up, tear_down),
         cmocka_unit_test_setup_teardown(the_seed_decides_the_rest, set_up, tear_down),
         cmocka_unit_test_setup_teardown(what_tries_everything_is_not_empty, set_up, tear_down),
         cmocka_unit_test_setup_teardown(small_cases_try_everything_too, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(real_cases_look_at_the_clock, set_up, tear_down),
         cmocka_unit_test_setup_teardown(without_a_limit_the_order_is_the_list, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -95,7 +95,8 @@ struct child {
     int pipe_end;
     struct graft_device *device;
     struct graft_device *single;
-    struct rate (*rates)[64]; /* [ops][variants] */
+    struct rate (*rates)[64];  /* [ops][variants] */
+    uint64_t (*tried)[2]; /* [ops][small, real]: variants that were run */
 };
 
 static void tell_message(const struct child *child, int job, int variant, const struct graft_verdict *verdict)
@@ -149,7 +150,13 @@ static bool is_slow(const struct rate rates[64], int variant, const struct graft
     return true;
 }
 
-static void run_variants(const struct child *child, int index, int first, struct graft_truth *truth,
+static bool is_time_up(const struct child *child)
+{
+    return child->position >= child->order.must && graft_seconds() >= child->jobs->until;
+}
+
+/* False if the time was up before the last one. */
+static bool run_variants(const struct child *child, int index, int first, struct graft_truth *truth,
                          struct graft_heap *heap)
 {
     const struct graft_job *const job = &child->jobs->items[index];
@@ -162,6 +169,9 @@ static void run_variants(const struct child *child, int index, int first, struct
         }
         if (options->variant != NULL && strcmp(options->variant, verdict.variant) != 0) {
             continue;
+        }
+        if (variant > first && is_time_up(child)) {
+            return false;
         }
         tell_message(child, index, variant, &verdict);
         const struct graft_trial trial = {
@@ -185,8 +195,10 @@ static void run_variants(const struct child *child, int index, int first, struct
         if (job->real != NULL) {
             note_rate(&child->rates[job->op][variant], job, verdict.spent);
         }
+        child->tried[job->op][job->real != NULL] |= (uint64_t)1 << variant;
         tell_message(child, index, variant, &verdict);
     }
+    return true;
 }
 
 /* Tells why each variant refuses the job. False if there is one that does not. */
@@ -216,15 +228,17 @@ static bool tell_refusals(const struct child *child, int index)
     return true;
 }
 
-static void run_job(const struct child *child, int index, int first_variant)
+/* False if the time was up before its last variant. */
+static bool run_job(const struct child *child, int index, int first_variant)
 {
     const struct graft_job *const job = &child->jobs->items[index];
     struct graft_heap heap = {NULL, 0, 0};
     struct graft_truth truth;
     struct graft_verdict verdict = {.outcome = GRAFT_OUTCOME_BEGUN};
+    bool whole = true;
     tell_message(child, index, -1, &verdict);
     if (job->tier != GRAFT_TIER_GRADIENT && first_variant == 0 && tell_refusals(child, index)) {
-        return;
+        return true;
     }
     if (job->tier == GRAFT_TIER_GRADIENT) {
         if (first_variant == 0) {
@@ -237,9 +251,10 @@ static void run_job(const struct child *child, int index, int first_variant)
         verdict.outcome = GRAFT_OUTCOME_FAILED;
         tell_message(child, index, -1, &verdict);
     } else {
-        run_variants(child, index, first_variant, &truth, &heap);
+        whole = run_variants(child, index, first_variant, &truth, &heap);
     }
     graft_heap_close(&heap);
+    return whole;
 }
 
 /* What was not tried although it could be: its reason is not what it refused of other shapes. */
@@ -262,15 +277,47 @@ static void tell_left(struct child *child)
     }
 }
 
+/* Variants that the order's jobs would have tried if there had been time, each once. A child that stands in for
+ * one that has crashed knows what that one has tried by the order: all that came before. */
+static void tell_late(struct child *child, int first)
+{
+    const struct graft_order *const order = &child->order;
+    for (int i = 0; i < order->count; i++) {
+        const int index = order->jobs[i];
+        const struct graft_job *const job = &child->jobs->items[index];
+        uint64_t *const tried = &child->tried[job->op][job->real != NULL];
+        struct graft_call call;
+        if (i < first || job->tier == GRAFT_TIER_GRADIENT) {
+            *tried |= job->tier == GRAFT_TIER_GRADIENT ? 0 : order->can[index];
+            continue;
+        }
+        for (int variant = 0; variant < 64; variant++) {
+            struct graft_verdict verdict = {
+                .outcome = GRAFT_OUTCOME_LEFT,
+                .text = "left out: the time of --seconds was up",
+            };
+            if (!((order->can[index] & ~*tried) >> variant & 1u) ||
+                graft_job_call(child->device->context, job, &call) != GRAFT_OK) {
+                continue;
+            }
+            name_variant(child->device, &call, variant, verdict.variant, sizeof verdict.variant);
+            if (child->options->variant == NULL || strcmp(child->options->variant, verdict.variant) == 0) {
+                tell_message(child, index, variant, &verdict);
+            }
+            *tried |= (uint64_t)1 << variant;
+        }
+    }
+}
+
 /* True if the time was not up before the last one. */
 static bool run_jobs(struct child *child, int first, int first_variant)
 {
-    const double until = child->jobs->until;
     for (child->position = first; child->position < child->order.count; child->position++) {
-        if (child->position >= child->order.must && graft_seconds() >= until) {
+        const int from = child->position == first ? first_variant : 0;
+        if (is_time_up(child) || !run_job(child, child->order.jobs[child->position], from)) {
+            tell_late(child, first);
             return false;
         }
-        run_job(child, child->order.jobs[child->position], child->position == first ? first_variant : 0);
     }
     return true;
 }
@@ -279,7 +326,9 @@ static void work(const struct graft_conform_options *options, const char *which,
                  const struct graft_jobs *jobs, int first, int first_variant, int pipe_end)
 {
     static struct rate rates[GRAFT_OP_COUNT][64]; /* this process is a child of its own */
-    struct child child = {.options = options, .jobs = jobs, .pipe_end = pipe_end, .rates = rates};
+    uint64_t tried[GRAFT_OP_COUNT][2] = {{0}};
+    struct child child = {
+        .options = options, .jobs = jobs, .pipe_end = pipe_end, .rates = rates, .tried = tried};
     struct graft_context *context = NULL;
     struct graft_context *single_context = NULL;
     struct graft_worker_result result = {.open_status = GRAFT_OK};

@@ -4,6 +4,7 @@
 #define GRAFT_TESTS_UNIT_DATA_FIXTURE_H
 
 #include "graft/data.h"
+#include "support/seeds.h"
 #include "support/support.h"
 
 #include "data_samples.h"
@@ -56,6 +57,9 @@ static inline void put(const struct fixture *f, const char *name, const void *da
         *slash = '\0';
         mkdir(path, 0777);
         *slash = '/';
+    }
+    if (strstr(name, ".csv") || strstr(name, ".tsv") || strstr(name, "idx")) {
+        test_seed(data, size);
     }
     if (path[strlen(path) - 1] != '/') {
         FILE *const file = fopen(path, "wb");

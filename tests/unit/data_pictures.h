@@ -5,6 +5,7 @@
 
 #include "data/decode.h"
 #include "pictures_expected.h"
+#include "support/seeds.h"
 #include "support/support.h"
 
 #include <stdint.h>
@@ -169,6 +170,7 @@ static inline void mutate_expected(const char *prefix, int rounds)
     struct mutations all = {0};
     for (size_t i = 0; i < sizeof expected_pictures / sizeof expected_pictures[0]; i++) {
         if (strncmp(expected_pictures[i].name, prefix, strlen(prefix)) == 0) {
+            test_seed(expected_pictures[i].data, expected_pictures[i].size);
             const struct mutations one = mutate(expected_pictures[i].data, expected_pictures[i].size, rounds);
             all.decoded += one.decoded;
             all.refused += one.refused;

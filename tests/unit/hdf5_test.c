@@ -289,6 +289,8 @@ static void random_damage_is_survived(void **state)
     assert_int_equal(graft_context_open(&options, &context), GRAFT_OK);
     make_file(&files[0], put_contiguous);
     make_file(&files[1], put_chunked);
+    test_seed(files[0].data, files[0].size);
+    test_seed(files[1].data, files[1].size);
     struct damage_trial trial = {
         .context = context, .memory = &memory, .parse = graft_keras_parse, .change = often_ones};
     graft_random_start(&trial.random, 5, 5);

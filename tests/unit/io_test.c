@@ -7,6 +7,7 @@
 #include "io/csv.h"
 #include "io/layout.h"
 #include "io/stored.h"
+#include "support/seeds.h"
 #include "support/support.h"
 
 #include <errno.h>
@@ -313,6 +314,7 @@ static void damaged_numpy_files_are_survived(void **state)
     snprintf(path, sizeof path, "%s/a.npy", folder);
     write_npy(context, path, 1, "{" F4 C_ORDER "'shape': (2, 4), }\n", 32);
     assert_int_equal(graft_file_read(context, path, 1000, &bytes, &size), GRAFT_OK);
+    test_seed(bytes, size);
     struct graft_random random;
     graft_random_start(&random, 7, 1);
     const long before = memory.alive;

@@ -259,6 +259,8 @@ static void random_damage_is_survived(void **state)
     put_checkpoint(&pickle, "FloatStorage", false);
     make_zip(&files[0], &pickle, "compression=store");
     make_legacy(&files[1]);
+    test_seed(files[0].data, files[0].size);
+    test_seed(files[1].data, files[1].size);
     struct damage_trial trial = {
         .context = context, .memory = &memory, .parse = graft_pytorch_parse, .change = any_byte};
     graft_random_start(&trial.random, 7, 7);
@@ -363,9 +365,66 @@ static void files_to_refuse_are_refused(void **state)
     assert_int_equal(access("/tmp/graft-hostile-pickle-ran", F_OK), -1);
 }
 
+/* ---- what is written */
+
+static void add(struct graft_tensor_set *set, const char *name, enum graft_dtype dtype,
+                struct graft_shape shape)
+{
+    uint8_t data[512];
+    const struct graft_desc desc = {dtype, shape};
+    assert_true(graft_desc_bytes(&desc) <= sizeof data);
+    for (size_t i = 0; i < sizeof data; i++) {
+        data[i] = (uint8_t)(i % 8 == 7 ? 63 : 37 * i + strlen(name)); /* no f64 is beyond f32 */
+    }
+    assert_int_equal(graft_tensor_set_add(set, name, &desc, data), GRAFT_OK);
+}
+
+/* All element types and ranks; names, texts and their bits come back, f64 rounded to f32. */
+static void what_is_written_is_read(void **state)
+{
+    struct graft_context *const context = *state;
+    struct graft_tensor_set *set = NULL, *again = NULL;
+    const char path[] = "what_is_written_is_read.pth";
+    assert_int_equal(graft_tensor_set_open(context, &set), GRAFT_OK);
+    add(set, "layer.weight", GRAFT_DTYPE_F32, graft_shape_of(4, 2, 3, 2, 1));
+    add(set, "scalar", GRAFT_DTYPE_F32, (struct graft_shape){.rank = 0});
+    add(set, "empty", GRAFT_DTYPE_F32, graft_shape_of(2, 0, 70000));
+    add(set, "wide", GRAFT_DTYPE_F64, graft_shape_of(2, 3, 4));
+    add(set, "numbers", GRAFT_DTYPE_I32, graft_shape_of(1, 77));
+    add(set, "bytes", GRAFT_DTYPE_U8, graft_shape_of(3, 1, 300, 1));
+    add(set, "größe", GRAFT_DTYPE_U8, graft_shape_of(1, 1));
+    assert_int_equal(graft_tensor_set_put_text(set, "graft.classes", "[\"ant\",\"bee\"]"), GRAFT_OK);
+    assert_int_equal(graft_tensor_set_put_text(set, "format", "pt"), GRAFT_OK); /* stays behind */
+    assert_int_equal(graft_pytorch_save(context, path, set), GRAFT_OK);
+    assert_int_equal(graft_tensor_set_load(context, path, &again), GRAFT_OK);
+    assert_int_equal(graft_tensor_set_count(again), graft_tensor_set_count(set));
+    for (size_t i = 0; i < graft_tensor_set_count(set); i++) {
+        const struct graft_named_tensor *const a = graft_tensor_set_at(set, i), *const b =
+                                                                                    graft_tensor_set_at(again,
+                                                                                                        i);
+        const bool wide = a->desc.dtype == GRAFT_DTYPE_F64;
+        assert_string_equal(a->name, b->name);
+        assert_true(graft_shape_equal(&a->desc.shape, &b->desc.shape));
+        assert_int_equal(b->desc.dtype, wide ? GRAFT_DTYPE_F32 : a->desc.dtype);
+        for (int64_t k = 0; wide && k < 12; k++) {
+            assert_true((float)((const double *)a->data)[k] == ((const float *)b->data)[k]);
+        }
+        assert_true(wide || memcmp(a->data, b->data, (size_t)graft_desc_bytes(&a->desc)) == 0);
+    }
+    assert_int_equal(graft_tensor_set_text_count(again), 1);
+    assert_string_equal(graft_tensor_set_text(again, "graft.classes"), "[\"ant\",\"bee\"]");
+    graft_tensor_set_close(&again);
+    assert_int_equal(graft_tensor_set_put_text(set, "graft.bad", "\xff"), GRAFT_OK);
+    assert_int_equal(graft_pytorch_save(context, path, set), GRAFT_ERROR_ARGUMENT);
+    assert_non_null(strstr(graft_context_error(context), "graft.bad"));
+    graft_tensor_set_close(&set);
+    (void)unlink(path);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(what_is_written_is_read, test_open_context, test_close_context),
         cmocka_unit_test_setup_teardown(both_containers_are_read, test_open_context, test_close_context),
         cmocka_unit_test_setup_teardown(globals_are_refused_by_name, test_open_context, test_close_context),
         cmocka_unit_test_setup_teardown(unreadable_tensors_are_left_out, test_open_context,

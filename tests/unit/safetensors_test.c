@@ -561,6 +561,7 @@ static void random_damage_is_survived(void **state)
 
     struct damage_trial trial = {
         .context = context, .memory = &memory, .parse = graft_safetensors_parse, .change = likely_byte};
+    test_seed(bytes, size);
     graft_random_start(&trial.random, 20240601, 1);
     for (int round = 0; round < 20000; round++) {
         parse_damaged(&trial, (const uint8_t *)bytes,

@@ -302,6 +302,9 @@ const struct graft_verb graft_verb_conform = {
         "                                             and how fast each is\n",
     .notes = "  A run of limited time tries every op in every variant first, then more as --seed shuffles "
              "them.\n"
+             "  Small sizes come first and take seconds, whatever the limit; variants that it did not reach in "
+             "real\n"
+             "  sizes are named.\n"
              "  Without any device or case to run the exit code is 77. A failure prints the line that runs "
              "it again.\n",
     .run = run,

@@ -13,13 +13,6 @@ static const struct {
     int width, depth;
 } scales[5] = {{100, 100}, {100, 110}, {110, 120}, {120, 140}, {140, 180}};
 
-/* To a multiple of 8 that is at least 90 % of it. */
-static int scaled_channels(int channels, int percent)
-{
-    const int rounded = (channels * percent + 400) / 800 * 8;
-    return rounded * 1000 < channels * percent * 9 ? rounded + 8 : rounded;
-}
-
 static int scaled_depth(int blocks, int percent)
 {
     return (blocks * percent + 99) / 100;
@@ -81,7 +74,7 @@ int graft_zoo_efficientnet_lite(struct graft_layers *b, int x, const void *confi
     x = conv_bn_relu6(b, x, "conv_stem", "bn1", "act1", stem);
     for (int row = 0; row < 7; ++row) {
         const int blocks = row == 0 || row == 6 ? rows[row].blocks : scaled_depth(rows[row].blocks, depth);
-        const int channels = scaled_channels(rows[row].channels, width);
+        const int channels = graft_round_channels(rows[row].channels, width);
         char stage[16];
         (void)snprintf(stage, sizeof stage, "block%d", row + 1);
         x = graft_layers_stage(b, x, stage);
