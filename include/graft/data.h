@@ -162,7 +162,16 @@ GRAFT_API GRAFT_MUST_CHECK enum graft_status graft_preprocess_image(struct graft
                                                                     const struct graft_preprocess *preprocess,
                                                                     const struct graft_image *image,
                                                                     uint8_t *result);
-/* The same from a file. Statuses of graft_image_read. */
+/* Where the input lies in the picture that it was made of: its pixel (x, y) begins at (left + x × across,
+ * top + y × down) in pixels of the picture. */
+struct graft_region {
+    double left, top;
+    double across, down; /* pixels of the picture for one of the input */
+};
+/* Of a picture of width × height, upright. */
+GRAFT_API struct graft_region graft_preprocess_region(const struct graft_preprocess *preprocess,
+                                                      int32_t width, int32_t height);
+/* A picture in a file through the steps. Statuses of graft_image_read. */
 GRAFT_API GRAFT_MUST_CHECK enum graft_status graft_preprocess_file(struct graft_context *context,
                                                                    const struct graft_preprocess *preprocess,
                                                                    const char *path, uint8_t *result);

@@ -9,6 +9,7 @@
 #include "graft/convert.h"
 #include "graft/data.h"
 #include "graft/device.h"
+#include "graft/explain.h"
 #include "graft/graph.h"
 #include "graft/io.h"
 #include "graft/model.h"

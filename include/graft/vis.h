@@ -92,6 +92,50 @@ struct graft_plot_bars {
 GRAFT_API GRAFT_MUST_CHECK enum graft_status graft_plot_bars(struct graft_context *context, const char *path,
                                                              const struct graft_plot_bars *bars);
 
+/* ---- pictures */
+
+/*
+ * Heat in 0..1, f32 [height, width], as colours: dark violet, red, yellow, evenly lighter to the eye. The image is
+ * the caller's (graft_image_close). GRAFT_ERROR_MEMORY.
+ */
+GRAFT_API GRAFT_MUST_CHECK enum graft_status graft_vis_heat(struct graft_context *context, const float *heat,
+                                                            int32_t width, int32_t height,
+                                                            struct graft_image *result);
+/*
+ * The same laid over the picture that it explains, at the picture's own size. `region`: where the network's input,
+ * of width × height pixels, lies in the picture (graft_preprocess_region); what lies outside was not seen and
+ * becomes dark. GRAFT_ERROR_MEMORY.
+ */
+GRAFT_API GRAFT_MUST_CHECK enum graft_status graft_vis_overlay(struct graft_context *context,
+                                                               const struct graft_image *picture,
+                                                               const struct graft_region *region,
+                                                               const float *heat, int32_t width, int32_t height,
+                                                               struct graft_image *result);
+
+struct graft_sheet_bar {
+    const char *name;
+    double share; /* 0..1 */
+    bool marked;  /* in another colour */
+};
+
+/* A picture, or bars; with a caption above. */
+struct graft_sheet_tile {
+    const char *caption;               /* NULL: none */
+    const struct graft_image *picture; /* NULL: none; scaled to fit */
+    const struct graft_sheet_bar *bars;
+    int32_t bar_count;
+};
+
+/*
+ * Draws tiles of side × side pixels in rows of `columns`, with captions and a title (NULL: none), as PNG. Whole or
+ * not at all. GRAFT_ERROR_ARGUMENT (nothing to draw, or a sheet of more than 8192 pixels), GRAFT_ERROR_MEMORY,
+ * GRAFT_ERROR_IO.
+ */
+GRAFT_API GRAFT_MUST_CHECK enum graft_status graft_vis_sheet(struct graft_context *context, const char *path,
+                                                             const char *title,
+                                                             const struct graft_sheet_tile *tiles,
+                                                             int32_t count, int32_t columns, int32_t side);
+
 /* ---- a run */
 
 /*

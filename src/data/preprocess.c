@@ -5,6 +5,7 @@
 #include "base/context.h"
 #include "base/text.h"
 #include "data/resize.h"
+#include "data/transform.h"
 
 #include <math.h>
 #include <string.h>
@@ -93,6 +94,29 @@ enum graft_status graft_preprocess_check(struct graft_context *context,
                ? graft_fail(context, GRAFT_ERROR_ARGUMENT,
                             "preprocessing has a random step; random steps are of the training pictures only")
                : status;
+}
+
+struct graft_region graft_preprocess_region(const struct graft_preprocess *preprocess, int32_t width,
+                                            int32_t height)
+{
+    struct graft_region region = {.across = 1, .down = 1};
+    for (int32_t i = 0; i < preprocess->transforms.count; i++) {
+        const struct graft_transform *const step = &preprocess->transforms.steps[i];
+        if (step->kind == GRAFT_TRANSFORM_RESIZE) {
+            const int32_t old_width = width, old_height = height;
+            graft_resized(preprocess, step->resize.short_side, &height, &width);
+            region.across *= (double)old_width / width;
+            region.down *= (double)old_height / height;
+        } else if (step->kind == GRAFT_TRANSFORM_CENTER_CROP) {
+            const struct graft_placement across = graft_center_place(width, preprocess->crop_width);
+            const struct graft_placement down = graft_center_place(height, preprocess->crop_height);
+            region.left += region.across * (across.cut - across.pad);
+            region.top += region.down * (down.cut - down.pad);
+            width = preprocess->crop_width;
+            height = preprocess->crop_height;
+        }
+    }
+    return region;
 }
 
 bool graft_match_channels(struct graft_scratch *scratch, int32_t channels, struct graft_view *view)

@@ -47,6 +47,11 @@ struct graft_placement {
     int32_t cut, pad, count;
 };
 
+/* Of the middle of an axis of `size` pixels. */
+struct graft_placement graft_center_place(int32_t size, int32_t crop);
+/* The size after a resize step: the short side as asked, the long one in proportion; `side` 0: the input's. */
+void graft_resized(const struct graft_preprocess *preprocess, int32_t side, int32_t *height, int32_t *width);
+
 /*
  * A picture on its way. Resizes wait: `view` is what there is, [height, width] what it is to become, and the
  * frame the part of that which is needed; so only that part is computed.

@@ -4,7 +4,7 @@
 
 #include <math.h>
 
-static struct graft_placement place(int32_t size, int32_t crop)
+struct graft_placement graft_center_place(int32_t size, int32_t crop)
 {
     if (crop > size) {
         return (struct graft_placement){.cut = 0, .pad = (crop - size) / 2, .count = size};
@@ -23,8 +23,8 @@ static bool apply(struct graft_picture *picture, const struct graft_transform *s
     }
     picture->frame_height = p->crop_height;
     picture->frame_width = p->crop_width;
-    picture->down = place(picture->height, p->crop_height);
-    picture->across = place(picture->width, p->crop_width);
+    picture->down = graft_center_place(picture->height, p->crop_height);
+    picture->across = graft_center_place(picture->width, p->crop_width);
     return true;
 }
 

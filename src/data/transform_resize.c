@@ -2,22 +2,23 @@
 /* Resize with torchvision's geometry: the short side as asked, the long one in proportion, rounded down. */
 #include "data/transform.h"
 
+void graft_resized(const struct graft_preprocess *preprocess, int32_t side, int32_t *height, int32_t *width)
+{
+    const bool upright = *height >= *width;
+    const int32_t small = upright ? *width : *height, large = upright ? *height : *width;
+    const int32_t scaled = small > 0 ? (int32_t)((double)((int64_t)side * large) / small) : side;
+    *height = side == 0 ? preprocess->crop_height : upright ? scaled : side;
+    *width = side == 0 ? preprocess->crop_width : upright ? side : scaled;
+}
+
 static bool apply(struct graft_picture *picture, const struct graft_transform *step)
 {
-    const int32_t side = step->resize.short_side;
     if (!graft_picture_settled(picture) && !graft_picture_settle(picture)) {
         return false;
     }
-    if (side == 0) {
-        graft_picture_resize(picture, picture->preprocess->crop_height, picture->preprocess->crop_width,
-                             step->resize.filter);
-        return true;
-    }
-    const bool upright = picture->height >= picture->width;
-    const int32_t small = upright ? picture->width : picture->height;
-    const int32_t large = upright ? picture->height : picture->width;
-    const int32_t scaled = (int32_t)((double)((int64_t)side * large) / small);
-    graft_picture_resize(picture, upright ? scaled : side, upright ? side : scaled, step->resize.filter);
+    int32_t height = picture->height, width = picture->width;
+    graft_resized(picture->preprocess, step->resize.short_side, &height, &width);
+    graft_picture_resize(picture, height, width, step->resize.filter);
     return true;
 }
 

@@ -184,11 +184,11 @@ static enum graft_status load(struct graft_classifier *classifier, const char *f
 }
 
 /* The nearest name of a layer or stage. */
-static enum graft_status unknown_output(struct graft_classifier *classifier, const char *output)
+static enum graft_status unknown_output(struct graft_context *context, const struct graft_model *model,
+                                        const char *output)
 {
-    const struct graft_model *const model = classifier->model;
     const char **const names =
-        graft_allocate(classifier->context, (size_t)(model->layer_count + model->stage_count), sizeof *names);
+        graft_allocate(context, (size_t)(model->layer_count + model->stage_count), sizeof *names);
     if (!names)
         return GRAFT_ERROR_MEMORY;
     size_t count = 0;
@@ -197,11 +197,24 @@ static enum graft_status unknown_output(struct graft_classifier *classifier, con
     for (int i = 0; i < model->stage_count; i++)
         names[count++] = model->stages[i].name;
     const char *const nearest = graft_text_nearest(output, names, count);
-    graft_release(classifier->context, names);
-    return graft_fail(classifier->context, GRAFT_ERROR_ARGUMENT,
+    graft_release(context, names);
+    return graft_fail(context, GRAFT_ERROR_ARGUMENT,
                       "%s has no layer or stage \"%s\"%s%s%s: graft summary %s lists them", model->info->name,
                       output, nearest ? "; did you mean " : "", nearest ? nearest : "", nearest ? "?" : "",
                       model->info->name);
+}
+
+enum graft_status graft_classifier_find_output(struct graft_context *context, const struct graft_model *model,
+                                               const char *output, int *value)
+{
+    *value = strcmp(output, "features") == 0 ? model->features : -1;
+    for (int i = 0; i < model->layer_count && *value < 0; i++)
+        if (strcmp(model->layers[i].name, output) == 0)
+            *value = model->layers[i].value;
+    const int stage = *value < 0 ? graft_model_stage_find(model, output) : -1;
+    if (stage >= 0)
+        *value = model->stages[stage].output;
+    return *value < 0 ? unknown_output(context, model, output) : GRAFT_OK;
 }
 
 /* The value that is handed out. */
@@ -209,16 +222,12 @@ static enum graft_status choose_output(struct graft_classifier *classifier,
                                        const struct graft_classifier_options *options)
 {
     const struct graft_model *const model = classifier->model;
-    const char *const output = options->output;
-    int value = !output ? model->logits : strcmp(output, "features") == 0 ? model->features : -1;
-    for (int i = 0; i < model->layer_count && value < 0; i++)
-        if (strcmp(model->layers[i].name, output) == 0)
-            value = model->layers[i].value;
-    const int stage = value < 0 ? graft_model_stage_find(model, output) : -1;
-    if (stage >= 0)
-        value = model->stages[stage].output;
-    if (value < 0)
-        return unknown_output(classifier, output);
+    int value = model->logits;
+    const enum graft_status status =
+        options->output ? graft_classifier_find_output(classifier->context, model, options->output, &value)
+                        : GRAFT_OK;
+    if (status != GRAFT_OK)
+        return status;
     classifier->output = value;
     classifier->shape = graft_graph_desc(model->graph, value)->shape;
     classifier->pool = classifier->shape.rank == 4 ? options->pool : GRAFT_MODEL_POOL_NONE;

@@ -23,4 +23,9 @@ struct graft_classifier {
     uint64_t image_bytes;
 };
 
+/* The value of a layer or stage by its name, or of "features". GRAFT_ERROR_ARGUMENT proposes the nearest. */
+GRAFT_MUST_CHECK enum graft_status graft_classifier_find_output(struct graft_context *context,
+                                                                const struct graft_model *model,
+                                                                const char *output, int *value);
+
 #endif

@@ -420,3 +420,28 @@ enum graft_status step_plots(struct world *world)
     world->bits = 0; /* a font that is missing for once changes the picture */
     return status;
 }
+
+enum graft_status step_sheet(struct world *world)
+{
+    const float heat[6] = {0, 0.2f, 1, 0.4f, 0.6f, 0.1f};
+    uint8_t pixels[12 * 8 * 3] = {90, 20, 30};
+    const struct graft_image picture = {12, 8, 3, pixels};
+    const struct graft_region region = {2, 1, 3, 3};
+    const struct graft_sheet_bar bar = {"ant", 0.7, true};
+    struct graft_image map = {0}, overlay = {0};
+    enum graft_status status = graft_vis_heat(world->context, heat, 3, 2, &map);
+    if (status == GRAFT_OK) {
+        status = graft_vis_overlay(world->context, &picture, &region, heat, 3, 2, &overlay);
+    }
+    const struct graft_sheet_tile tiles[3] = {
+        {.caption = "map", .picture = &map}, {.picture = &overlay}, {.bars = &bar, .bar_count = 1}};
+    if (status == GRAFT_OK) {
+        const char *const path = world_path(world, "sheet.png");
+        put_old(path);
+        status = look_at(world, "sheet.png", graft_vis_sheet(world->context, path, "Sheet", tiles, 3, 3, 64));
+    }
+    graft_image_close(world->context, &map);
+    graft_image_close(world->context, &overlay);
+    world->bits = 0; /* a font that is missing for once changes the picture */
+    return status;
+}

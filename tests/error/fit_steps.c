@@ -2,6 +2,7 @@
 /* Whole networks: classifier, evaluation, fit, resuming, the report. */
 #include "world.h"
 
+#include "graft/explain.h"
 #include "support/support.h"
 
 #include <stdio.h>
@@ -74,6 +75,33 @@ enum graft_status step_evaluate(struct world *world)
         world_hash(world, evaluation.confusion, 4 * sizeof *evaluation.confusion);
     }
     graft_evaluation_close(world->context, &evaluation);
+    return status;
+}
+
+/* A heat by gradients, in a row of two steps a batch. */
+enum graft_status step_explain(struct world *world)
+{
+    char weights[160];
+    (void)snprintf(weights, sizeof weights, "%s", world_path(world, "weights.safetensors"));
+    const struct graft_explainer_options options = {
+        .classifier = {.network = "tiny_convnet", .weights = weights, .batch = 2},
+        .method = GRAFT_EXPLAIN_INTEGRATED,
+        .steps = 3};
+    uint8_t pixels[24 * 20 * 3];
+    const struct graft_image picture = {24, 20, 3, pixels};
+    struct graft_explainer *explainer = NULL;
+    struct graft_heat heat = {0};
+    for (size_t i = 0; i < sizeof pixels; i++) {
+        pixels[i] = (uint8_t)(i * 7 % 251);
+    }
+    enum graft_status status = graft_explainer_open(world->device, &options, &explainer);
+    if (status == GRAFT_OK) {
+        status = graft_explain_image(explainer, &picture, 1, &heat);
+    }
+    if (status == GRAFT_OK) {
+        world_hash(world, heat.map, (size_t)heat.height * (size_t)heat.width * sizeof *heat.map);
+    }
+    graft_explainer_close(&explainer);
     return status;
 }
 

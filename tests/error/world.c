@@ -45,9 +45,11 @@ const struct scenario scenarios[] = {
     {"classifier",
      MEMORY | SYSTEM | OPENCL,
      {step_open_device, step_classifier, step_classify, step_classify_files, step_evaluate}},
+    {"explain", MEMORY | OPENCL, {step_open_device, step_explain}},
     {"fit", MEMORY | SYSTEM | LIBRARY | OPENCL, {step_open_device, step_fit}},
     {"resume", MEMORY | SYSTEM | LIBRARY, {step_open_device, step_resume}},
     {"plots", MEMORY | SYSTEM | LIBRARY, {step_plots}},
+    {"sheet", MEMORY | SYSTEM | LIBRARY, {step_sheet}},
     {"report", MEMORY | SYSTEM | LIBRARY, {step_report}},
 };
 const int scenario_count = (int)(sizeof scenarios / sizeof scenarios[0]);

@@ -97,12 +97,14 @@ enum graft_status step_open_idx(struct world *world);
 enum graft_status step_open_source(struct world *world);
 enum graft_status step_load_data(struct world *world);
 enum graft_status step_plots(struct world *world);
+enum graft_status step_sheet(struct world *world);
 
 /* fit_steps.c */
 enum graft_status step_classifier(struct world *world);
 enum graft_status step_classify(struct world *world);
 enum graft_status step_classify_files(struct world *world);
 enum graft_status step_evaluate(struct world *world);
+enum graft_status step_explain(struct world *world);
 enum graft_status step_fit(struct world *world);
 enum graft_status step_resume(struct world *world);
 enum graft_status step_report(struct world *world);

@@ -242,11 +242,46 @@ static void senseless_lists_are_refused(void **state)
     free(source.pixels);
 }
 
+/* A picture whose levels tell the place: a pixel of the input shows what lies at its region. */
+static void the_input_lies_where_its_region_says(void **state)
+{
+    static const int32_t sizes[][2] = {{256, 200}, {120, 250}, {40, 40}};
+    static const int32_t sides[] = {0, 64, 90};
+    struct graft_context *const context = *state;
+    for (int i = 0; i < 9; i++) {
+        const int32_t width = sizes[i / 3][0], height = sizes[i / 3][1];
+        const struct graft_preprocess p =
+            input_of(48, 56, 3, graft_transforms_usual(sides[i % 3], GRAFT_FILTER_BILINEAR));
+        const struct graft_region region = graft_preprocess_region(&p, width, height);
+        struct graft_image image = drawn(width, height, 3);
+        uint8_t *const input = malloc(48 * 56 * 3);
+        for (int k = 0; k < width * height; k++) {
+            image.pixels[3 * k] = (uint8_t)(k % width);
+            image.pixels[3 * k + 1] = (uint8_t)(k / width);
+        }
+        assert_int_equal(graft_preprocess_image(context, &p, &image, input), GRAFT_OK);
+        for (int y = 4; y < 44; y++) {
+            for (int x = 4; x < 52; x++) {
+                const double across = region.left + (x + 0.5) * region.across - 0.5;
+                const double down = region.top + (y + 0.5) * region.down - 0.5;
+                if (across < 3 || down < 3 || across > width - 4 || down > height - 4) {
+                    continue; /* at an edge, or padded */
+                }
+                assert_true(abs(input[(y * 56 + x) * 3] - (int)(across + 0.5)) <= 1);
+                assert_true(abs(input[(y * 56 + x) * 3 + 1] - (int)(down + 0.5)) <= 1);
+            }
+        }
+        free(image.pixels);
+        free(input);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(steps_act_in_their_order, open_context, close_context),
         cmocka_unit_test_setup_teardown(later_steps_work_on_what_there_is, open_context, close_context),
+        cmocka_unit_test_setup_teardown(the_input_lies_where_its_region_says, open_context, close_context),
         cmocka_unit_test_setup_teardown(json_goes_both_ways, open_context, close_context),
         cmocka_unit_test_setup_teardown(old_cards_are_read, open_context, close_context),
         cmocka_unit_test_setup_teardown(senseless_json_is_refused, open_context, close_context),

@@ -6,6 +6,7 @@
 #include "support/support.h"
 #include "vis/axis.h"
 #include "vis/canvas.h"
+#include "vis/colour.h"
 
 #include "run_fixture.h"
 
@@ -358,6 +359,82 @@ const char *__lsan_default_suppressions(void)
 }
 #endif
 
+/* Lightness as the eye sees it (CIE L*) grows in steps of nearly the same size. */
+static void colours_of_heat_are_even(void **state)
+{
+    uint8_t table[256][3];
+    double before = -1;
+    (void)state;
+    graft_heat_colours(table);
+    for (int i = 0; i < 256; i += 15) {
+        double luminance = 0;
+        for (int c = 0; c < 3; c++) {
+            const double v = table[i][c] / 255.0;
+            luminance += (c == 0   ? 0.2126
+                          : c == 1 ? 0.7152
+                                   : 0.0722) *
+                         (v <= 0.04045 ? v / 12.92 : pow((v + 0.055) / 1.055, 2.4));
+        }
+        const double lightness = luminance > 0.008856 ? 116 * cbrt(luminance) - 16 : 903.3 * luminance;
+        assert_true(before < 0 || (lightness - before > 2 && lightness - before < 9));
+        before = lightness;
+    }
+    assert_true(before > 90);
+}
+
+/* At the picture's own size; hot where the heat is, dark where the network did not look. */
+static void heat_lies_over_the_picture(void **state)
+{
+    struct place *const place = *state;
+    const float heat[4] = {0, 0, 0, 1};
+    const struct graft_region region = {20, 0, 20, 20}; /* the middle 40 of 80 columns */
+    uint8_t *const pixels = malloc(80 * 40 * 3);
+    struct graft_image picture = {80, 40, 3, pixels}, result, map;
+    memset(pixels, 120, 80 * 40 * 3);
+    assert_int_equal(graft_vis_overlay(place->context, &picture, &region, heat, 2, 2, &result), GRAFT_OK);
+    assert_int_equal(result.width, 80);
+    assert_int_equal(result.height, 40);
+    const uint8_t *const outside = result.pixels + (20 * 80 + 10) * 3,
+                         *const cold = result.pixels + (5 * 80 + 25) * 3,
+                         *const hot = result.pixels + (35 * 80 + 55) * 3;
+    assert_true(outside[0] == outside[1] && outside[1] == outside[2] && outside[0] < 80);
+    assert_true(cold[1] > outside[1] && cold[1] <= 120);
+    assert_true(hot[0] > 170 && hot[0] > hot[2] + 40);
+    graft_image_close(place->context, &result);
+    assert_int_equal(graft_vis_heat(place->context, heat, 2, 2, &map), GRAFT_OK);
+    assert_true(map.pixels[0] < 60 && map.pixels[9] > 220 && map.pixels[10] > 200);
+    graft_image_close(place->context, &map);
+    free(pixels);
+}
+
+static void sheets_have_their_tiles(void **state)
+{
+    struct place *const place = *state;
+    uint8_t red[4 * 2 * 3];
+    char path[256];
+    const struct graft_image picture = {4, 2, 3, red};
+    const struct graft_sheet_bar bars[] = {{"ant", 0.75, true}, {"bee", 0.25, false}};
+    const struct graft_sheet_tile tiles[] = {
+        {.caption = "a picture", .picture = &picture}, {.picture = &picture}, {.bars = bars, .bar_count = 2}};
+    for (int i = 0; i < 8; i++) {
+        memcpy(red + 3 * i, (const uint8_t[]){230, 10, 20}, 3);
+    }
+    assert_int_equal(graft_vis_sheet(place->context, in(place, "sheet.png", path), "Title", tiles, 3, 2, 100),
+                     GRAFT_OK);
+    struct graft_image sheet = decode(place, "sheet.png");
+    assert_int_equal(sheet.width, 14 + 2 * 114);
+    assert_int_equal(sheet.height, 14 + 34 + 2 * (100 + 26 + 14));
+    /* Two pictures of half a tile in the first row; a bar of three quarters in the second. */
+    const int64_t pixels =
+        count_colour(&sheet, (struct graft_colour){230 / 255.0, 10 / 255.0, 20 / 255.0}, 0, 0, 1, 0.6);
+    assert_true(pixels > 2 * 100 * 50 * 9 / 10 && pixels <= 2 * 100 * 50);
+    const int64_t bar = count_colour(&sheet, graft_colour_series(1), 0, 0.5, 0.5, 1);
+    assert_true(bar > 75 * 8 * 8 / 10 && bar <= 75 * 8);
+    graft_image_close(place->context, &sheet);
+    assert_int_equal(graft_vis_sheet(place->context, path, NULL, tiles, 0, 2, 100), GRAFT_ERROR_ARGUMENT);
+    assert_int_equal(graft_vis_sheet(place->context, path, NULL, tiles, 3, 3, 5000), GRAFT_ERROR_ARGUMENT);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -366,6 +443,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(wrong_plots_are_refused, open_place, close_place),
         cmocka_unit_test_setup_teardown(matrices_are_drawn, open_place, close_place),
         cmocka_unit_test_setup_teardown(bars_are_drawn, open_place, close_place),
+        cmocka_unit_test(colours_of_heat_are_even),
+        cmocka_unit_test_setup_teardown(heat_lies_over_the_picture, open_place, close_place),
+        cmocka_unit_test_setup_teardown(sheets_have_their_tiles, open_place, close_place),
         cmocka_unit_test_setup_teardown(runs_are_drawn, open_place, close_place),
         cmocka_unit_test_setup_teardown(broken_runs_are_refused, open_place, close_place),
         cmocka_unit_test_setup_teardown(failing_memory_is_an_error, open_place, close_place),

@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: MIT */
+/* A sheet: rows of pictures and bars of equal size with captions. */
+#include "base/context.h"
+#include "base/file.h"
+#include "vis/canvas.h"
+
+#include <math.h>
+#include <stdio.h>
+
+#define GAP 14.0
+#define CAPTION 26.0
+#define TITLE 34.0
+#define BAR 40.0
+
+/* The picture in a box, as large as fits, without changing its shape. */
+static enum graft_status put_picture(struct graft_canvas *canvas, const struct graft_image *picture, double x,
+                                     double y, double side)
+{
+    const int stride = cairo_format_stride_for_width(CAIRO_FORMAT_RGB24, picture->width);
+    uint32_t *const pixels = graft_allocate(canvas->context, (size_t)stride, (size_t)picture->height);
+    if (pixels == NULL) {
+        return GRAFT_ERROR_MEMORY;
+    }
+    for (int32_t row = 0; row < picture->height; row++) {
+        for (int32_t column = 0; column < picture->width; column++) {
+            const uint8_t *const from =
+                picture->pixels + ((int64_t)row * picture->width + column) * picture->channels;
+            const int green = picture->channels > 1, blue = 2 * green;
+            pixels[row * (stride / 4) + column] =
+                (uint32_t)from[0] << 16 | (uint32_t)from[green] << 8 | from[blue];
+        }
+    }
+    const double larger = picture->width > picture->height ? picture->width : picture->height;
+    const double scale = side / larger;
+    cairo_surface_t *const surface = cairo_image_surface_create_for_data(
+        (unsigned char *)pixels, CAIRO_FORMAT_RGB24, picture->width, picture->height, stride);
+    cairo_save(canvas->cairo);
+    cairo_translate(canvas->cairo, x + (side - scale * picture->width) / 2,
+                    y + (side - scale * picture->height) / 2);
+    cairo_scale(canvas->cairo, scale, scale);
+    cairo_set_source_surface(canvas->cairo, surface, 0, 0);
+    cairo_pattern_set_filter(cairo_get_source(canvas->cairo),
+                             scale > 3 ? CAIRO_FILTER_NEAREST : CAIRO_FILTER_GOOD);
+    cairo_paint(canvas->cairo);
+    cairo_restore(canvas->cairo);
+    cairo_surface_destroy(surface);
+    graft_release(canvas->context, pixels);
+    return GRAFT_OK;
+}
+
+static void put_bars(struct graft_canvas *canvas, const struct graft_sheet_tile *tile, double x, double y,
+                     double side)
+{
+    for (int32_t i = 0; i < tile->bar_count && (i + 1) * BAR <= side + 1; i++) {
+        const struct graft_sheet_bar *const bar = &tile->bars[i];
+        const double top = y + i * BAR;
+        char value[32];
+        (void)snprintf(value, sizeof value, "%.1f %%", 100 * bar->share);
+        graft_canvas_text(canvas, x, top + 8,
+                          &(struct graft_lettering){
+                              .size = 13, .bold = bar->marked, .colour = GRAFT_INK, .room = side - 60},
+                          bar->name);
+        graft_canvas_text(canvas, x + side, top + 8,
+                          &(struct graft_lettering){.size = 13, .colour = GRAFT_INK, .align = 1}, value);
+        graft_canvas_box(canvas, x, top + 18, side, 8, GRAFT_GRID);
+        graft_canvas_box(canvas, x, top + 18, side * fmin(fmax(bar->share, 0), 1), 8,
+                         graft_colour_series(bar->marked ? 1 : 0));
+    }
+}
+
+static enum graft_status put_tile(struct graft_canvas *canvas, const struct graft_sheet_tile *tile, double x,
+                                  double y, double side)
+{
+    if (tile->caption != NULL) {
+        graft_canvas_text(canvas, x, y + CAPTION / 2 - 2,
+                          &(struct graft_lettering){.size = 13, .colour = GRAFT_FAINT, .room = side},
+                          tile->caption);
+    }
+    if (tile->bar_count > 0) {
+        put_bars(canvas, tile, x, y + CAPTION, side);
+    }
+    return tile->picture != NULL ? put_picture(canvas, tile->picture, x, y + CAPTION, side) : GRAFT_OK;
+}
+
+enum graft_status graft_vis_sheet(struct graft_context *context, const char *path, const char *title,
+                                  const struct graft_sheet_tile *tiles, int32_t count, int32_t columns,
+                                  int32_t side)
+{
+    if (count < 1 || columns < 1 || side < 16) {
+        return graft_fail(context, GRAFT_ERROR_ARGUMENT,
+                          "a sheet of %d pictures in %d columns of %d pixels: there is nothing to draw",
+                          count, columns, side);
+    }
+    const int32_t across = columns < count ? columns : count, rows = (count - 1) / across + 1;
+    const double above = title != NULL ? TITLE : 0;
+    struct graft_canvas canvas;
+    struct graft_text png = {0};
+    enum graft_status status =
+        graft_canvas_open(context, (int)(GAP + across * (side + GAP)),
+                          (int)(GAP + above + rows * (side + CAPTION + GAP)), 1, &canvas);
+    if (status != GRAFT_OK) {
+        return status;
+    }
+    if (title != NULL) {
+        graft_canvas_text(&canvas, GAP, GAP + 10,
+                          &(struct graft_lettering){
+                              .size = 17, .bold = true, .colour = GRAFT_INK, .room = canvas.width - 2 * GAP},
+                          title);
+    }
+    for (int32_t i = 0; i < count && status == GRAFT_OK; i++) {
+        status = put_tile(&canvas, &tiles[i], GAP + i % across * (side + GAP),
+                          GAP + above + i / across * (side + CAPTION + GAP), side);
+    }
+    if (status == GRAFT_OK) {
+        status = graft_canvas_png(&canvas, &png);
+    }
+    if (status == GRAFT_OK) {
+        status = graft_file_write(context, path, png.data, png.length);
+    }
+    graft_text_close(context, &png);
+    graft_canvas_close(&canvas);
+    return status;
+}

@@ -1,0 +1,411 @@
+/* SPDX-License-Identifier: MIT */
+/* graft explain: which parts of a picture speak for a class, as heat over the picture. */
+#include "graft/explain.h"
+
+#include "base/context.h"
+#include "base/text.h"
+#include "graft/io.h"
+#include "graft/vis.h"
+#include "inputs.h"
+#include "network.h"
+#include "output.h"
+#include "verbs.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#define CLASS_LIMIT 8 /* heats of one picture side by side */
+#define TOP 5
+#define TILE 300
+
+struct request {
+    struct graft_network_options network;
+    const char *classes, *method, *layer, *out;
+    int64_t steps, window, stride;
+};
+
+struct explain {
+    struct graft_command *command;
+    const struct request *request;
+    struct graft_explainer *explainer;
+    const char *const *names; /* of classes */
+    int32_t class_count;
+    int32_t asked[CLASS_LIMIT]; /* −1: the most probable */
+    int asked_count;
+    const struct graft_dataset *dataset; /* that is run now */
+    int64_t done, bad;
+};
+
+/* ---- classes */
+
+/* By name, or by number. */
+static int find_class(struct explain *job, const char *name, int32_t *index)
+{
+    char *end = NULL;
+    for (int32_t i = 0; i < job->class_count; i++) {
+        if (strcmp(job->names[i], name) == 0) {
+            *index = i;
+            return GRAFT_EXIT_GO_ON;
+        }
+    }
+    const long number = strtol(name, &end, 10);
+    if (*name != '\0' && *end == '\0' && number >= 0 && number < job->class_count) {
+        *index = (int32_t)number;
+        return GRAFT_EXIT_GO_ON;
+    }
+    const char *const nearest = graft_text_nearest(name, job->names, (size_t)job->class_count);
+    return nearest != NULL
+               ? graft_command_usage(job->command, "the network has no class \"%s\"; did you mean \"%s\"?",
+                                     name, nearest)
+               : graft_command_usage(job->command,
+                                     "the network has no class \"%s\"; it has %d, the first is \"%s\"", name,
+                                     job->class_count, job->names[0]);
+}
+
+/* "ants,bees"; a class whose name has a comma is named alone. */
+static int find_classes(struct explain *job)
+{
+    const char *rest = job->request->classes;
+    job->asked[0] = -1;
+    job->asked_count = 1;
+    if (rest == NULL) {
+        return GRAFT_EXIT_GO_ON;
+    }
+    for (int32_t i = 0; i < job->class_count; i++) {
+        if (strcmp(job->names[i], rest) == 0) {
+            job->asked[0] = i;
+            return GRAFT_EXIT_GO_ON;
+        }
+    }
+    int code = GRAFT_EXIT_GO_ON;
+    for (job->asked_count = 0; rest != NULL && code == GRAFT_EXIT_GO_ON; job->asked_count++) {
+        char name[512];
+        const char *const comma = strchr(rest, ',');
+        const size_t length = comma != NULL ? (size_t)(comma - rest) : strlen(rest);
+        if (job->asked_count == CLASS_LIMIT) {
+            return graft_command_usage(job->command, "--class takes %d classes at most", CLASS_LIMIT);
+        }
+        (void)snprintf(name, sizeof name, "%.*s", (int)length, rest);
+        code = find_class(job, name, &job->asked[job->asked_count]);
+        rest = comma != NULL ? comma + 1 : NULL;
+    }
+    return code;
+}
+
+/* ---- files */
+
+/* "OUT/NAME[-CLASS]-WHAT", NAME being the file's without its folder and ending. */
+static char *path_of(struct explain *job, const char *name, const char *class_name, const char *what,
+                     struct graft_text *path)
+{
+    struct graft_context *const context = job->command->context;
+    const char *const slash = strrchr(name, '/');
+    const char *const base = slash != NULL ? slash + 1 : name;
+    const char *const dot = strrchr(base, '.');
+    const int length = dot != NULL && dot != base ? (int)(dot - base) : (int)strlen(base);
+    *path = (struct graft_text){0};
+    graft_text_append(context, path, "%s/%.*s", job->request->out, length, base);
+    if (class_name != NULL) {
+        graft_text_append(context, path, "-");
+        for (const char *c = class_name; *c != '\0'; c++) { /* fit for a file's name */
+            const bool plain = strchr("/\\:*?\"<>| ", *c) == NULL && (unsigned char)*c >= 0x20;
+            graft_text_append(context, path, "%c", plain ? *c : '_');
+        }
+    }
+    graft_text_append(context, path, "%s", what);
+    return path->failed ? NULL : path->data;
+}
+
+static enum graft_status write_png(struct explain *job, const char *name, const char *class_name,
+                                   const char *what, const struct graft_image *image)
+{
+    struct graft_text path;
+    const char *const to = path_of(job, name, class_name, what, &path);
+    const enum graft_status status =
+        to != NULL ? graft_image_write_png(job->command->context, to, image) : GRAFT_ERROR_MEMORY;
+    graft_text_close(job->command->context, &path);
+    return status;
+}
+
+static enum graft_status write_map(struct explain *job, const char *name, const char *class_name,
+                                   const struct graft_heat *heat)
+{
+    struct graft_text path;
+    const struct graft_desc desc = {.dtype = GRAFT_DTYPE_F32,
+                                    .shape = {.rank = 2, .dim = {heat->height, heat->width}}};
+    const char *const to = path_of(job, name, class_name, ".npy", &path);
+    const enum graft_status status =
+        to != NULL ? graft_npy_save(job->command->context, to, &desc, heat->map) : GRAFT_ERROR_MEMORY;
+    graft_text_close(job->command->context, &path);
+    return status;
+}
+
+/* ---- a picture */
+
+/* What a sheet is made of: the picture, then map and overlay a class, then the most probable classes. */
+struct sheet {
+    struct graft_image images[1 + 2 * CLASS_LIMIT];
+    char captions[1 + 2 * CLASS_LIMIT][160];
+    int count;
+};
+
+static void close_sheet(struct explain *job, struct sheet *sheet)
+{
+    for (int i = 0; i < sheet->count; i++) {
+        graft_image_close(job->command->context, &sheet->images[i]);
+    }
+}
+
+static enum graft_status draw_class(struct explain *job, const char *name, const struct graft_heat *heat,
+                                    struct sheet *sheet)
+{
+    struct graft_context *const context = job->command->context;
+    const struct graft_preprocess *const p =
+        graft_classifier_preprocess(graft_explainer_classifier(job->explainer));
+    const struct graft_image *const picture = &sheet->images[0];
+    const struct graft_region region = graft_preprocess_region(p, picture->width, picture->height);
+    const char *const class_name = job->names[heat->class_index];
+    const char *const part = job->asked_count > 1 ? class_name : NULL;
+    struct graft_image *const map = &sheet->images[sheet->count], *const overlay = map + 1;
+    char *const captions[2] = {sheet->captions[sheet->count], sheet->captions[sheet->count + 1]};
+    enum graft_status status = graft_vis_heat(context, heat->pixels, p->crop_width, p->crop_height, map);
+    sheet->count += status == GRAFT_OK;
+    if (status == GRAFT_OK) {
+        status = graft_vis_overlay(context, picture, &region, heat->pixels, p->crop_width, p->crop_height,
+                                   overlay);
+        sheet->count += status == GRAFT_OK;
+    }
+    (void)snprintf(captions[0], sizeof sheet->captions[0], "%s at %s, %dx%d",
+                   job->request->method != NULL ? job->request->method : "gradcam",
+                   graft_explainer_layer(job->explainer), heat->height, heat->width);
+    (void)snprintf(captions[1], sizeof sheet->captions[1], "%s, %.1f %%", class_name,
+                   100 * (double)heat->probabilities[heat->class_index]);
+    if (status == GRAFT_OK) {
+        status = write_png(job, name, part, "-map.png", map);
+    }
+    if (status == GRAFT_OK) {
+        status = write_png(job, name, part, "-overlay.png", overlay);
+    }
+    return status == GRAFT_OK ? write_map(job, name, part, heat) : status;
+}
+
+static enum graft_status draw_sheet(struct explain *job, const char *name, const struct sheet *sheet,
+                                    const float *probabilities)
+{
+    struct graft_sheet_tile tiles[2 + 2 * CLASS_LIMIT];
+    struct graft_sheet_bar bars[TOP];
+    int32_t best[TOP];
+    const int32_t count = job->class_count < TOP ? job->class_count : TOP;
+    struct graft_text path;
+    graft_top_k(probabilities, job->class_count, count, best);
+    for (int i = 0; i < count; i++) {
+        bars[i] =
+            (struct graft_sheet_bar){.name = job->names[best[i]], .share = (double)probabilities[best[i]]};
+        for (int k = 0; k < job->asked_count; k++) {
+            bars[i].marked = bars[i].marked || best[i] == job->asked[k] || (job->asked[k] < 0 && i == 0);
+        }
+    }
+    for (int i = 0; i < sheet->count; i++) {
+        tiles[i] = (struct graft_sheet_tile){.caption = sheet->captions[i], .picture = &sheet->images[i]};
+    }
+    tiles[sheet->count] =
+        (struct graft_sheet_tile){.caption = "what the network says", .bars = bars, .bar_count = count};
+    const char *const to = path_of(job, name, NULL, "-sheet.png", &path);
+    const enum graft_status status = to != NULL ? graft_vis_sheet(job->command->context, to, NULL, tiles,
+                                                                  sheet->count + 1, sheet->count + 1, TILE)
+                                                : GRAFT_ERROR_MEMORY;
+    graft_text_close(job->command->context, &path);
+    return status;
+}
+
+static int print(struct explain *job, const char *name, const struct graft_heat *heat)
+{
+    const char *const class_name = job->names[heat->class_index];
+    char shown[2][GRAFT_NAME_SHOWN];
+    if (job->command->json) {
+        return graft_json_print(job->command,
+                                json_pack("{s:o, s:i, s:o, s:o, s:[i,i], s:o}", "file", graft_json_text(name),
+                                          "index", (int)heat->class_index, "name",
+                                          graft_json_text(class_name), "probability",
+                                          graft_json_real((double)heat->probabilities[heat->class_index]),
+                                          "map", (int)heat->height, (int)heat->width, "largest",
+                                          graft_json_real((double)heat->largest)));
+    }
+    printf("%s: %s, %.1f %%%s\n", graft_show_name(name, shown[0]), graft_show_name(class_name, shown[1]),
+           100 * (double)heat->probabilities[heat->class_index],
+           heat->largest > 0 ? "" : "; nothing in it speaks for this class");
+    return GRAFT_EXIT_DONE;
+}
+
+static enum graft_status explain_picture(struct explain *job, const char *name, struct graft_image *image)
+{
+    struct sheet sheet = {.images = {*image}, .count = 1};
+    struct graft_heat heat = {0};
+    enum graft_status status = GRAFT_OK;
+    (void)snprintf(sheet.captions[0], sizeof sheet.captions[0], "%.150s",
+                   strrchr(name, '/') != NULL ? strrchr(name, '/') + 1 : name);
+    for (int i = 0; i < job->asked_count && status == GRAFT_OK; i++) {
+        status = graft_explain_image(job->explainer, image, job->asked[i], &heat);
+        if (status == GRAFT_OK) {
+            status = draw_class(job, name, &heat, &sheet);
+        }
+        if (status == GRAFT_OK) {
+            (void)print(job, name, &heat);
+        }
+    }
+    if (status == GRAFT_OK) {
+        status = draw_sheet(job, name, &sheet, heat.probabilities);
+    }
+    close_sheet(job, &sheet); /* the picture too */
+    return status;
+}
+
+static int run_pictures(void *user, const struct graft_dataset *dataset)
+{
+    struct explain *const job = user;
+    struct graft_command *const command = job->command;
+    const struct graft_preprocess *const p =
+        graft_classifier_preprocess(graft_explainer_classifier(job->explainer));
+    const struct graft_decode_options options = {.ignore_orientation = p->ignore_orientation};
+    const int64_t count = graft_dataset_count(dataset, GRAFT_SPLIT_TRAIN);
+    for (int64_t i = 0; i < count; i++) {
+        char name[GRAFT_NAME_SHOWN];
+        struct graft_image image;
+        graft_dataset_sample_name(dataset, GRAFT_SPLIT_TRAIN, i, name, sizeof name);
+        enum graft_status status = graft_dataset_read(dataset, GRAFT_SPLIT_TRAIN, i, &options, &image);
+        job->done++;
+        if (status != GRAFT_OK && status != GRAFT_ERROR_MEMORY) {
+            job->bad++;
+            (void)graft_command_failed(command, status);
+            continue;
+        }
+        if (status == GRAFT_OK) {
+            status = explain_picture(job, name, &image);
+        }
+        if (status == GRAFT_OK && graft_context_cancelled(command->context)) {
+            status = GRAFT_ERROR_CANCELLED;
+        }
+        if (status != GRAFT_OK) {
+            return graft_command_failed(command, status);
+        }
+    }
+    return GRAFT_EXIT_GO_ON;
+}
+
+/* ---- all */
+
+static int open_explainer(struct explain *job, struct graft_device *device)
+{
+    const struct request *const request = job->request;
+    struct graft_explainer_options options = {.classifier = {.network = job->command->operands[0],
+                                                             .weights = request->network.weights,
+                                                             .batch = request->network.batch,
+                                                             .input = (int32_t)request->network.input,
+                                                             .resize = (int32_t)request->network.resize,
+                                                             .plan = {.variants = request->network.variants}},
+                                              .layer = request->layer,
+                                              .steps = (int32_t)request->steps,
+                                              .window = (int32_t)request->window,
+                                              .stride = (int32_t)request->stride};
+    graft_context_limit_memory(job->command->context, request->network.memory);
+    enum graft_status status = GRAFT_OK;
+    if (request->method != NULL) {
+        status = graft_explain_method_find(job->command->context, request->method, &options.method);
+    }
+    if (status != GRAFT_OK) {
+        return graft_command_failed_name(job->command, status);
+    }
+    status = graft_explainer_open(device, &options, &job->explainer);
+    return status == GRAFT_OK ? GRAFT_EXIT_GO_ON : graft_command_failed_name(job->command, status);
+}
+
+static int explain(struct graft_command *command, const struct request *request, struct graft_device *device)
+{
+    struct explain job = {.command = command, .request = request};
+    struct graft_class_file names = {0};
+    int64_t failed = 0;
+    int code = open_explainer(&job, device);
+    if (code == GRAFT_EXIT_GO_ON) {
+        struct graft_classifier *const classifier = graft_explainer_classifier(job.explainer);
+        job.class_count = graft_classifier_class_count(classifier);
+        job.names = graft_classifier_class_names(classifier);
+        if (request->network.names != NULL) {
+            code = graft_class_file_read(command, request->network.names, job.class_count, &names);
+            job.names = (const char *const *)names.names;
+        }
+    }
+    if (code == GRAFT_EXIT_GO_ON) {
+        code = find_classes(&job);
+    }
+    if (code == GRAFT_EXIT_GO_ON && mkdir(request->out, 0777) != 0 && errno != EEXIST) {
+        code = graft_command_error(command, "cannot make the folder %s: %s", request->out, strerror(errno));
+    }
+    if (code == GRAFT_EXIT_GO_ON) {
+        code = graft_inputs_each(command, command->operands + 1, command->operand_count - 1, run_pictures,
+                                 &job, &failed);
+    }
+    if (code == GRAFT_EXIT_GO_ON) {
+        code = job.bad + failed > 0 ? GRAFT_EXIT_FAILED : GRAFT_EXIT_DONE;
+        if (job.done > job.bad) {
+            graft_command_remark(command, "in %s: NAME-sheet.png, NAME-overlay.png, NAME-map.png, NAME.npy",
+                                 request->out);
+        }
+    }
+    graft_class_file_close(&names);
+    graft_explainer_close(&job.explainer);
+    return code;
+}
+
+static int run(struct graft_command *command)
+{
+    struct request request = {.out = "explained"};
+    struct graft_device *device = NULL;
+    const struct graft_option options[] = {
+        {"--class", "NAME[,NAME]", "explain these classes, by name or number; else the most probable one",
+         GRAFT_OPTION_TEXT, &request.classes, 0, 0},
+        {"--method", "NAME", "gradcam, gradcam++, layercam, occlusion, gradient, integrated",
+         GRAFT_OPTION_TEXT, &request.method, 0, 0, .usual = "gradcam"},
+        {"--layer", "NAME", "look at the result of this layer or stage; else at the last feature map",
+         GRAFT_OPTION_TEXT, &request.layer, 0, 0},
+        {"--steps", "N", "integrated: steps from black to the picture", GRAFT_OPTION_INTEGER, &request.steps,
+         1, 1024, .usual = "32"},
+        {"--window", "PIXELS", "occlusion: side of the grey window; else a fifth of the input",
+         GRAFT_OPTION_INTEGER, &request.window, 1, 8192},
+        {"--stride", "PIXELS", "occlusion: from window to window; else a quarter of it", GRAFT_OPTION_INTEGER,
+         &request.stride, 1, 8192},
+        {"--out", "FOLDER", "where the pictures go", GRAFT_OPTION_TEXT, &request.out, 0, 0,
+         .usual = "explained"},
+        GRAFT_NETWORK_OPTIONS(request.network),
+    };
+    int code = graft_command_begin(command, options, sizeof options / sizeof options[0]);
+    if (code == GRAFT_EXIT_GO_ON) {
+        code = graft_network_device(command, &request.network, &device);
+    }
+    if (code == GRAFT_EXIT_GO_ON) {
+        code = explain(command, &request, device);
+    }
+    graft_device_close(&device);
+    return code;
+}
+
+const struct graft_verb graft_verb_explain = {
+    .name = "explain",
+    .operands = "RUN-or-MODEL-or-FILE IMAGE...",
+    .purpose = "shows which parts of pictures speak for a class",
+    .examples = "  graft explain runs/insects-1 bee.jpg                 for the class that is predicted\n"
+                "  graft explain runs/insects-1 bee.jpg --class ants,bees\n"
+                "                                                      two classes side by side\n"
+                "  graft explain squeezenet1_0 --weights w.safetensors --method occlusion *.jpg\n",
+    .notes =
+        "  For each picture: NAME-sheet.png (the picture, the map, the map over the picture, the most "
+        "probable\n"
+        "  classes), NAME-overlay.png at the picture's own size, NAME-map.png, and NAME.npy, the bare map.\n",
+    .least = 2,
+    .most = -1,
+    .cancels = true,
+    .writes_files = true,
+    .run = run,
+};
