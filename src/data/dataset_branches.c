@@ -78,12 +78,12 @@ static struct graft_branch *add(struct graft_layout *layout, const char *name, s
 }
 
 /* Counts a picture; what lies in a folder comes in a row, as entries are ordered by path. */
-static void count(struct graft_branch *branch, const char *inside)
+static void count(const struct graft_layout *layout, struct graft_branch *branch, const char *inside)
 {
     const size_t length = strcspn(inside, "/");
     if (inside[length] != '/') {
         branch->direct++;
-        branch->named += graft_class_in_name(inside) > 0;
+        branch->named += graft_class_in_name(layout, inside) > 0;
         return;
     }
     branch->deep++;
@@ -111,7 +111,7 @@ static enum graft_status list_branches(struct graft_layout *layout)
         if (!branch) {
             return GRAFT_ERROR_MEMORY;
         }
-        count(branch, path + length + 1);
+        count(layout, branch, path + length + 1);
     }
     if (layout->branch_count > 0) {
         qsort(layout->branches, (size_t)layout->branch_count, sizeof *layout->branches, compare_branches);
@@ -136,7 +136,7 @@ static void look_inside(struct graft_layout *layout)
         const char *const path = entry->folder ? NULL : graft_layout_behind_root(layout, entry);
         const struct graft_branch *const branch = path ? graft_branch_of(layout, path) : NULL;
         if (branch && branch->inner > 0 && graft_layout_is_picture(layout, entry)) {
-            count(&layout->branches[branch - layout->branches], path + branch->length + 1 + branch->inner);
+            count(layout, &layout->branches[branch - layout->branches], path + branch->length + 1 + branch->inner);
         }
     }
 }

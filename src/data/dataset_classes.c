@@ -97,6 +97,40 @@ static enum graft_status unknown_class(struct graft_dataset *dataset, const stru
                             nearest ? ", which has '" : "", nearest ? nearest : "", nearest ? "'" : "");
 }
 
+/* Test pictures of competitions have no classes: test/images/….jpg. Such a part is left out, with a remark. */
+static void drop_unlabelled(struct graft_dataset *dataset)
+{
+    static const char *const words[] = {"images", "image", "imgs", "img", "jpg", "pictures"};
+    for (int split = GRAFT_SPLIT_VAL; split < GRAFT_SPLIT_COUNT; split++) {
+        const char *name = NULL;
+        bool same = true, plain = false;
+        for (int64_t i = 0; i < dataset->entry_count; i++) {
+            const struct graft_entry *const entry = &dataset->entries[i];
+            if (entry->split == split) {
+                name = name ? name : entry->class_name;
+                same = same && (entry->class_name == name || strcmp(entry->class_name, name) == 0);
+            }
+        }
+        for (size_t w = 0; name && same && w < sizeof words / sizeof words[0]; w++) {
+            plain = plain || strcasecmp(words[w], name) == 0;
+        }
+        for (int32_t c = 0; c < dataset->class_count; c++) {
+            plain = plain && strcmp(dataset->class_names[c], name) != 0;
+        }
+        if (plain) {
+            graft_log(dataset->context, GRAFT_LOG_REMARK,
+                      "%s: the pictures of the %s part lie all in '%s' and have no classes: it is left out",
+                      dataset->path, graft_split_name((enum graft_split)split), name);
+            for (int64_t i = 0; i < dataset->entry_count; i++) {
+                if (dataset->entries[i].split == split) {
+                    dataset->entries[i].class_name = NULL;
+                }
+            }
+            graft_entries_compact(dataset);
+        }
+    }
+}
+
 static enum graft_status number_classes(struct graft_dataset *dataset, bool given)
 {
     const size_t count = (size_t)dataset->class_count;
@@ -333,6 +367,7 @@ enum graft_status graft_classes(struct graft_dataset *dataset)
                                   dataset->path, dataset->class_count ? dataset->class_names[0] : "");
     }
     if (status == GRAFT_OK) {
+        drop_unlabelled(dataset);
         status = number_classes(dataset, given);
     }
     if (status != GRAFT_OK) {

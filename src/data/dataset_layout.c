@@ -14,7 +14,7 @@
 #include <string.h>
 #include <unistd.h>
 
-size_t graft_class_in_name(const char *name)
+size_t graft_class_in_name(const struct graft_layout *layout, const char *name)
 {
     const char *const ending = strrchr(name, '.');
     if (!ending || ending == name) {
@@ -24,7 +24,9 @@ size_t graft_class_in_name(const char *name)
     while (digit > name && isdigit((unsigned char)digit[-1])) {
         digit--;
     }
-    return digit < ending && digit - name >= 2 && digit[-1] == '.' ? (size_t)(digit - name) - 1 : 0;
+    const bool asked = layout->kind == GRAFT_DATASET_NAMES;
+    const bool separated = digit - name >= 2 && (digit[-1] == '.' || (asked && digit[-1] == '_'));
+    return digit < ending && separated ? (size_t)(digit - name) - 1 : 0;
 }
 
 static bool looks_like_picture(const struct graft_layout *layout, const struct graft_entry *entry)
@@ -85,7 +87,7 @@ static bool strip_root(struct graft_layout *layout)
             return false;
         }
         const char *const slash = strchr(path, '/');
-        if (slash && (strchr(slash + 1, '/') != NULL || graft_class_in_name(slash + 1) > 0)) {
+        if (slash && (strchr(slash + 1, '/') != NULL || graft_class_in_name(layout, slash + 1) > 0)) {
             deeper = true;
             layout->root = entries[i].path;
         }
@@ -169,7 +171,7 @@ static enum graft_status place_files(struct graft_layout *layout, bool flat)
         const char *const slash = rest ? strchr(rest, '/') : NULL;
         size_t length = slash ? (size_t)(slash - rest) : 0;
         if (flat) {
-            length = rest && !slash ? graft_class_in_name(rest) : 0;
+            length = rest && !slash ? graft_class_in_name(layout, rest) : 0;
         }
         if (!rest && is_copy(layout, entry)) {
             layout->copy = entry->path;
@@ -200,7 +202,7 @@ static void count_forms(struct graft_layout *layout)
         }
         if (strchr(rest, '/')) {
             layout->class_folders++;
-        } else if (graft_class_in_name(rest) > 0) {
+        } else if (graft_class_in_name(layout, rest) > 0) {
             layout->flat_named++;
         } else if (split == GRAFT_SPLIT_TRAIN) {
             layout->flat_unnamed++;

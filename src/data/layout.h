@@ -52,8 +52,9 @@ struct graft_layout {
 
 /* By its name, or by its first bytes. */
 bool graft_layout_is_picture(const struct graft_layout *layout, struct graft_entry *entry);
-/* Length of CLASS in CLASS.NUMBER.ending, 0 if the name is not of that form. */
-size_t graft_class_in_name(const char *name);
+/* Length of CLASS in CLASS.NUMBER.ending, 0 if the name is not of that form. CLASS_NUMBER.ending counts too where
+ * classes from names are asked for: cameras give such names. */
+size_t graft_class_in_name(const struct graft_layout *layout, const char *name);
 /* The path behind the root; NULL for what does not lie below it. */
 const char *graft_layout_behind_root(const struct graft_layout *layout, const struct graft_entry *entry);
 /* Finds the folders at the first level and what they are. */

@@ -164,12 +164,58 @@ static void links_are_followed_once(void **state)
     graft_dataset_close(&set);
 }
 
+/* Oxford's pets: only where it is asked for, as cameras number their pictures in the same way. */
+static void classes_from_names_with_underscores(void **state)
+{
+    struct fixture *const f = *state;
+    const struct graft_dataset_options names = {.kind = GRAFT_DATASET_NAMES, .val_fraction = -1};
+    char text[512];
+    put_all(f, "pets", "images/Abyssinian_1.jpg images/Abyssinian_12.jpg images/basset_hound_3.jpg "
+                       "images/Abyssinian_100.mat!");
+    put_all(f, "camera", "IMG_1.jpg DSC_2.jpg");
+    struct graft_dataset *set = open_set(f, "pets", &names);
+    describe(set, text, sizeof text);
+    assert_string_equal(text, "train/Abyssinian=2 train/basset_hound=1");
+    assert_int_equal(graft_dataset_kind(set), GRAFT_DATASET_NAMES);
+    graft_dataset_close(&set);
+    expect_refusal(f, "pets", NULL, GRAFT_ERROR_FORMAT, "only one class, 'images'");
+    expect_refusal(f, "camera", NULL, GRAFT_ERROR_FORMAT, "without class folders");
+}
+
+/* Tiny ImageNet: val/images and test/images, whose classes a table tells or nobody. */
+static void parts_without_classes_are_left_out(void **state)
+{
+    struct fixture *const f = *state;
+    char text[512];
+    put_pictures(f, "tiny/train/n1/images", 2);
+    put_pictures(f, "tiny/train/n2/images", 2);
+    put_pictures(f, "tiny/val/images", 1);
+    put_pictures(f, "tiny/test/images", 2);
+    put_all(f, "class", "train/images/0.jpg train/b/0.jpg test/images/0.jpg");
+    put_all(f, "two", "train/a/0.jpg train/b/0.jpg test/images/0.jpg test/a/0.jpg");
+    put_all(f, "other", "train/a/0.jpg train/b/0.jpg test/c/0.jpg");
+    struct graft_dataset *set = open_set(f, "tiny", &(struct graft_dataset_options){.val_fraction = 0.5});
+    describe(set, text, sizeof text);
+    assert_string_equal(text, "train/n1=1 train/n2=1 val/n1=1 val/n2=1");
+    assert_non_null(strstr(f->log, "the val part lie all in 'images' and have no classes: it is left out"));
+    assert_non_null(strstr(f->log, "the test part lie all in 'images'"));
+    graft_dataset_close(&set);
+    set = open_set(f, "class", NULL); /* a class may be called so */
+    describe(set, text, sizeof text);
+    assert_string_equal(text, "train/b=1 train/images=1 test/images=1");
+    graft_dataset_close(&set);
+    expect_refusal(f, "two", NULL, GRAFT_ERROR_FORMAT, "is unknown in the training part");
+    expect_refusal(f, "other", NULL, GRAFT_ERROR_FORMAT, "is unknown in the training part");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(layouts_are_recognized, open_fixture, close_fixture),
         cmocka_unit_test_setup_teardown(a_name_with_blanks_is_left_out_too, open_fixture, close_fixture),
         cmocka_unit_test_setup_teardown(copies_are_told, open_fixture, close_fixture),
+        cmocka_unit_test_setup_teardown(classes_from_names_with_underscores, open_fixture, close_fixture),
+        cmocka_unit_test_setup_teardown(parts_without_classes_are_left_out, open_fixture, close_fixture),
         cmocka_unit_test_setup_teardown(links_are_followed_once, open_fixture, close_fixture),
     };
     return cmocka_run_group_tests_name("data_layout", tests, NULL, NULL);
