@@ -16,7 +16,9 @@ struct graft_fetch {
     char path[PATH_MAX];
     const char *digits; /* of the digest, at least the first ones, lower case; NULL: there are none */
     enum graft_digest_kind kind;
-    int64_t most;    /* more bytes than these cannot be it; 0: not known */
+    int64_t digested_bytes; /* the digest is of so many first bytes; 0: of all */
+    int64_t exactly;        /* so many bytes it must have; 0: not known */
+    int64_t most;           /* more bytes than these cannot be it; 0: not known */
     int64_t seconds; /* of silence before a server counts as hanging */
     /* The result. */
     int64_t bytes, resumed; /* of the file, and how many of them were there before */

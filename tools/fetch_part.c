@@ -27,6 +27,23 @@ static bool has_digits(const struct graft_fetch *fetch, const struct graft_diges
     return fetch->digits == NULL || strncmp(text, fetch->digits, strlen(fetch->digits)) == 0;
 }
 
+/* The next bytes of the file for both digests. */
+static void digest_more(struct graft_part *part, const void *data, size_t size)
+{
+    const int64_t checked = part->fetch->digested_bytes;
+    const int64_t left = checked - part->bytes;
+    graft_digest_add(&part->sha256, data, size);
+    if (checked == 0 || left > 0) {
+        graft_digest_add(&part->check, data, checked == 0 || (int64_t)size < left ? size : (size_t)left);
+    }
+    part->bytes += (int64_t)size;
+}
+
+static bool has_size(const struct graft_part *part)
+{
+    return part->fetch->exactly == 0 || part->bytes == part->fetch->exactly;
+}
+
 /* Feeds both digests with a file's bytes from its beginning. */
 static int read_all(struct graft_part *part, const char *path)
 {
@@ -42,9 +59,7 @@ static int read_all(struct graft_part *part, const char *path)
         if (count == 0) {
             return GRAFT_EXIT_GO_ON;
         }
-        graft_digest_add(&part->sha256, piece, (size_t)count);
-        graft_digest_add(&part->check, piece, (size_t)count);
-        part->bytes += count;
+        digest_more(part, piece, (size_t)count);
         graft_command_progress(part->command, "reading what is there of %s", part->fetch->path);
         if (graft_context_cancelled(part->command->context)) {
             return graft_command_failed(part->command, GRAFT_ERROR_CANCELLED);
@@ -136,9 +151,7 @@ int graft_part_add(struct graft_part *part, const void *data, size_t size)
                        ? full(part, strerror(error))
                        : fail(part->command, "write", part->path, error);
         }
-        graft_digest_add(&part->sha256, from, (size_t)count);
-        graft_digest_add(&part->check, from, (size_t)count);
-        part->bytes += count;
+        digest_more(part, from, (size_t)count);
         from += count;
         size -= (size_t)count;
     }
@@ -148,13 +161,20 @@ int graft_part_add(struct graft_part *part, const void *data, size_t size)
 bool graft_part_matches(const struct graft_part *part)
 {
     char text[GRAFT_DIGEST_TEXT];
-    return has_digits(part->fetch, &part->check, text);
+    return has_size(part) && has_digits(part->fetch, &part->check, text);
 }
 
 int graft_part_finish(struct graft_part *part)
 {
     struct graft_fetch *const fetch = part->fetch;
     char text[GRAFT_DIGEST_TEXT];
+    if (!has_size(part)) {
+        unlink(part->path);
+        return graft_command_error(part->command,
+                                   "%s: %lld bytes came, and the file has %lld: it is another one; nothing is kept "
+                                   "of it",
+                                   fetch->url, (long long)part->bytes, (long long)fetch->exactly);
+    }
     if (!has_digits(fetch, &part->check, text)) {
         unlink(part->path);
         return graft_command_error(
@@ -201,7 +221,7 @@ int graft_fetch_check(struct graft_command *command, struct graft_fetch *fetch, 
     }
     const int code = read_all(&part, fetch->path);
     close(part.descriptor);
-    *right = code == GRAFT_EXIT_GO_ON && has_digits(fetch, &part.check, text);
+    *right = code == GRAFT_EXIT_GO_ON && has_size(&part) && has_digits(fetch, &part.check, text);
     graft_digest_end(&part.sha256, fetch->sha256);
     fetch->bytes = part.bytes;
     fetch->present = *right;

@@ -4,6 +4,7 @@
 #include "base/context.h"
 #include "base/text.h"
 #include "data/decode.h"
+#include "data/known.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -112,14 +113,20 @@ static enum graft_status open_tree(struct graft_context *context, const char *pa
     return status;
 }
 
+/* All of a folder, an archive or a data set that has been pulled. */
+static int add_tree(struct inputs *inputs, const char *path)
+{
+    struct graft_dataset *dataset = NULL;
+    const int code = hand_out_files(inputs);
+    return code != GRAFT_EXIT_GO_ON
+               ? code
+               : hand_out(inputs, open_tree(inputs->command->context, path, &dataset), &dataset);
+}
+
 static int add_path(struct inputs *inputs, const char *path)
 {
-    if (is_folder(path) || is_archive(path)) {
-        struct graft_dataset *dataset = NULL;
-        const int code = hand_out_files(inputs);
-        return code != GRAFT_EXIT_GO_ON
-                   ? code
-                   : hand_out(inputs, open_tree(inputs->command->context, path, &dataset), &dataset);
+    if (is_folder(path) || is_archive(path) || (graft_known_set(path) >= 0 && access(path, F_OK) != 0)) {
+        return add_tree(inputs, path);
     }
     inputs->files[inputs->count] = strdup(path);
     if (inputs->files[inputs->count] == NULL) {
@@ -251,7 +258,8 @@ int graft_inputs_each(struct graft_command *command, const char *const *operands
 int64_t graft_inputs_files(const char *const *operands, int count)
 {
     for (int i = 0; i < count; i++) {
-        if (strcmp(operands[i], "-") == 0 || is_folder(operands[i]) || is_archive(operands[i])) {
+        if (strcmp(operands[i], "-") == 0 || is_folder(operands[i]) || is_archive(operands[i]) ||
+            graft_known_set(operands[i]) >= 0) {
             return 0;
         }
     }

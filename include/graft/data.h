@@ -234,8 +234,9 @@ struct graft_dataset_options {
 struct graft_dataset;
 
 /*
- * Finds classes and pictures; decodes nothing. `options` may be NULL. Strings are copied.
- * GRAFT_ERROR_NOT_FOUND, GRAFT_ERROR_IO (unreadable folder or file), GRAFT_ERROR_FORMAT (no pictures, an
+ * Finds classes and pictures; decodes nothing. `path` may be the name of a data set that `graft pull --data` has
+ * fetched ("cifar10"), where nothing of that name lies in the current folder. `options` may be NULL. Strings are
+ * copied. GRAFT_ERROR_NOT_FOUND, GRAFT_ERROR_IO (unreadable folder or file), GRAFT_ERROR_FORMAT (no pictures, an
  * empty class folder, one class only, a validation class that training lacks, damaged archive or table),
  * GRAFT_ERROR_ARGUMENT, GRAFT_ERROR_MEMORY.
  */

@@ -31,3 +31,13 @@ bool graft_cache_path(struct graft_context *context, const char *name, char *pat
     pthread_mutex_unlock(&context->lazy_lock);
     return length > 0 && (size_t)length < size;
 }
+
+bool graft_cache_pulled_path(struct graft_context *context, const char *folder, const char *file, char *path,
+                             size_t size)
+{
+    char name[512];
+    const char *const wanted = getenv("GRAFT_PULLED");
+    const int length = snprintf(name, sizeof name, "%s/%s", folder, file);
+    return (!wanted || *wanted) && length > 0 && (size_t)length < sizeof name &&
+           graft_cache_path(context, name, path, size);
+}

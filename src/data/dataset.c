@@ -4,6 +4,7 @@
 
 #include "base/context.h"
 #include "base/random.h"
+#include "data/known.h"
 #include "data/preprocess.h"
 
 #include <stdio.h>
@@ -36,7 +37,13 @@ static enum graft_status list_all(struct graft_dataset *dataset)
         val_path = companion;
     }
     if (status == GRAFT_OK && val_path) {
-        status = graft_source_list(dataset, val_path, GRAFT_DATASET_AUTO, GRAFT_SPLIT_VAL);
+        struct graft_text known = {0};
+        status = graft_known_find(dataset->context, val_path, &known);
+        if (status == GRAFT_OK) {
+            status = graft_source_list(dataset, known.data ? known.data : val_path, GRAFT_DATASET_AUTO,
+                                       GRAFT_SPLIT_VAL);
+        }
+        graft_text_close(dataset->context, &known);
     }
     return status == GRAFT_OK ? graft_layout(dataset) : status;
 }
@@ -101,7 +108,17 @@ enum graft_status graft_dataset_open(struct graft_context *context, const char *
                                      const struct graft_dataset_options *options,
                                      struct graft_dataset **dataset)
 {
-    return open_dataset(context, path, NULL, options, dataset);
+    struct graft_text known = {0};
+    *dataset = NULL;
+    enum graft_status status = graft_known_find(context, path, &known);
+    const char *const found = known.data ? known.data : path;
+    struct graft_dataset_options all = options ? *options : (struct graft_dataset_options){0};
+    all.kind = all.kind == GRAFT_DATASET_AUTO ? graft_known_kind(context, found) : all.kind;
+    if (status == GRAFT_OK) {
+        status = open_dataset(context, found, NULL, &all, dataset);
+    }
+    graft_text_close(context, &known);
+    return status;
 }
 
 enum graft_status graft_dataset_open_source(struct graft_context *context,

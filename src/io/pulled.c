@@ -8,7 +8,6 @@
 #include "model/published.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -16,11 +15,7 @@
 
 bool graft_pulled_path(struct graft_context *context, const char *file, char *path, size_t size)
 {
-    char name[512];
-    const char *const wanted = getenv("GRAFT_PULLED");
-    const int length = snprintf(name, sizeof name, "%s/%s", GRAFT_PULLED_FOLDER, file);
-    return (!wanted || *wanted) && length > 0 && (size_t)length < sizeof name &&
-           graft_cache_path(context, name, path, size);
+    return graft_cache_pulled_path(context, GRAFT_PULLED_FOLDER, file, path, size);
 }
 
 static bool is_there(const char *path)

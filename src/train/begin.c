@@ -2,6 +2,7 @@
 /* How a run begins, or goes on: what is said of it, data, network, weights, folder. */
 #include "base/context.h"
 #include "base/text.h"
+#include "data/known.h"
 #include "graft/device.h"
 #include "train/fit.h"
 
@@ -47,6 +48,21 @@ static enum graft_status check_device(struct graft_fit_job *job, bool asked)
     return GRAFT_OK;
 }
 
+/* The name of a pulled data set becomes its path, so that the run can be resumed from everywhere. */
+static enum graft_status find_data(struct graft_fit_job *job, struct graft_recipe *given)
+{
+    struct graft_text path = {0};
+    if (job->call.source || !given->data)
+        return GRAFT_OK;
+    const enum graft_status status = graft_known_find(job->context, given->data, &path);
+    if (status != GRAFT_OK || !path.data)
+        return status;
+    graft_release(job->context, job->texts[0]);
+    given->data = job->texts[0] = path.data;
+    graft_log(job->context, GRAFT_LOG_REMARK, "data: %s", path.data);
+    return GRAFT_OK;
+}
+
 /* `weights` may be a run folder: the best weights of it. */
 static enum graft_status find_weights(struct graft_fit_job *job)
 {
@@ -74,6 +90,8 @@ static enum graft_status read_options(struct graft_fit_job *job)
         *text = job->texts[r];
         status = *text ? GRAFT_OK : GRAFT_ERROR_MEMORY;
     }
+    if (status == GRAFT_OK)
+        status = find_data(job, &given);
     job->resumed = job->call.resume && *job->call.resume;
     if (status == GRAFT_OK && job->resumed) {
         status = graft_run_claim_again(job->context, job->call.resume, &job->run);

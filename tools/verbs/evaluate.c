@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* graft evaluate: how often a network is right on pictures whose classes are known. */
+#include "data/known.h"
 #include "evaluated.h"
 #include "graft/train.h"
 #include "network.h"
@@ -22,8 +23,9 @@ struct request {
     bool drawn; /* --split-seed or --val-fraction is there */
     bool skip_damaged;
     const char *data;
-    struct graft_run *run; /* the operand, if it is one */
-    bool own;              /* the data are what the run was fitted on */
+    struct graft_text known; /* the path of a pulled data set */
+    struct graft_run *run;   /* the operand, if it is one */
+    bool own;                /* the data are what the run was fitted on */
 };
 
 /* Are all classes of the data among these names? */
@@ -47,7 +49,15 @@ static int find_run(struct graft_command *command, struct request *request)
 {
     char *named = NULL, *known = NULL;
     request->data = command->operand_count > 1 ? command->operands[1] : NULL;
-    const enum graft_status status = graft_run_open(command->context, command->operands[0], &request->run);
+    enum graft_status status = GRAFT_OK;
+    if (request->data != NULL) {
+        status = graft_known_find(command->context, request->data, &request->known);
+    }
+    if (status != GRAFT_OK) {
+        return graft_command_failed(command, status);
+    }
+    request->data = request->known.data != NULL ? request->known.data : request->data;
+    status = graft_run_open(command->context, command->operands[0], &request->run);
     if (status != GRAFT_OK && status != GRAFT_ERROR_NOT_FOUND && status != GRAFT_ERROR_IO) {
         return graft_command_failed(command, status);
     }
@@ -235,6 +245,7 @@ static int run(struct graft_command *command)
     }
     graft_device_close(&device);
     graft_run_close(&request.run);
+    graft_text_close(command->context, &request.known);
     return code;
 }
 

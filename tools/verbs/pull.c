@@ -7,6 +7,7 @@
 #include "io/pulled.h"
 #include "model/published.h"
 #include "output.h"
+#include "pull_data.h"
 #include "verbs.h"
 
 #include <ctype.h>
@@ -19,17 +20,28 @@
 
 struct request {
     const char *url, *sha256, *entry;
-    bool list;
+    bool list, data;
 };
+
+const char *graft_pull_address(const char *folder, const char *path, char url[PATH_MAX])
+{
+    const char *const base = getenv("GRAFT_PULL_BASE");
+    const char *const slash = strrchr(path, '/');
+    const bool mirror = base != NULL && base[0] != '\0';
+    snprintf(url, PATH_MAX, "%s%s%s", mirror ? base : folder,
+             mirror && base[strlen(base) - 1] != '/' ? "/" : "", mirror && slash != NULL ? slash + 1 : path);
+    return url;
+}
+
+int64_t graft_pull_seconds(void)
+{
+    const char *const seconds = getenv("GRAFT_PULL_TIMEOUT");
+    return seconds != NULL && atoi(seconds) > 0 ? atoi(seconds) : USUAL_SECONDS;
+}
 
 static const char *address(const struct graft_published *published, char url[PATH_MAX])
 {
-    const char *const base = getenv("GRAFT_PULL_BASE");
-    const bool mirror = base != NULL && base[0] != '\0';
-    snprintf(url, PATH_MAX, "%s%s%s", mirror ? base : published->folder,
-             mirror && base[strlen(base) - 1] != '/' ? "/" : "",
-             mirror ? graft_published_file(published) : published->path);
-    return url;
+    return graft_pull_address(published->folder, published->path, url);
 }
 
 static json_t *text_or_null(const char *text)
@@ -195,8 +207,7 @@ static int prepare(struct graft_command *command, const struct request *request,
                    struct graft_fetch *fetch)
 {
     char file[256];
-    const char *const seconds = getenv("GRAFT_PULL_TIMEOUT");
-    fetch->seconds = seconds != NULL && atoi(seconds) > 0 ? atoi(seconds) : USUAL_SECONDS;
+    fetch->seconds = graft_pull_seconds();
     if (request->url != NULL) {
         snprintf(url, PATH_MAX, "%s", request->url);
         if (!file_of_url(url, file, sizeof file)) {
@@ -336,6 +347,8 @@ static int run(struct graft_command *command)
     const struct graft_option options[] = {
         {"--list", NULL, "what is published, how well it does, what is here", GRAFT_OPTION_FLAG,
          &request.list, 0, 0},
+        {"--data", NULL, "data sets in place of weights; with --list: those that can be had", GRAFT_OPTION_FLAG,
+         &request.data, 0, 0},
         {"--entry", "NAME", "of several that are published for a network, not the default", GRAFT_OPTION_TEXT,
          &request.entry, 0, 0},
         {"--url", "URL", "weights of MODEL from elsewhere", GRAFT_OPTION_TEXT, &request.url, 0, 0},
@@ -347,12 +360,19 @@ static int run(struct graft_command *command)
         return code;
     }
     if (request.list) {
-        return command->operand_count == 0
-                   ? list(command)
-                   : graft_command_usage(command, "--list shows all of them: leave the network out");
+        return command->operand_count > 0
+                   ? graft_command_usage(command, "--list shows all of them: leave the names out")
+               : request.data ? graft_pull_data_list(command)
+                              : list(command);
     }
     if (command->operand_count == 0) {
-        return graft_command_usage(command, "which network? `graft pull --list` shows those that can be had");
+        return graft_command_usage(command, "which %s? `graft pull %s--list` shows those that can be had",
+                                   request.data ? "data set" : "network", request.data ? "--data " : "");
+    }
+    if (request.data) {
+        return request.url != NULL || request.sha256 != NULL || request.entry != NULL
+                   ? graft_command_usage(command, "--url, --sha256 and --entry are of a network's weights")
+                   : graft_pull_data(command);
     }
     if (command->operand_count > 1 &&
         (request.url != NULL || request.sha256 != NULL || request.entry != NULL)) {
@@ -370,14 +390,16 @@ static int run(struct graft_command *command)
 const struct graft_verb graft_verb_pull = {
     .name = "pull",
     .operands = "MODEL...",
-    .purpose = "fetches published weights, checks them, keeps them where other verbs find them",
+    .purpose = "fetches published weights or data, checks them, keeps them where other verbs find them",
     .examples =
         "  graft pull resnet50                  the publisher's default; fit and predict then take it\n"
         "  graft pull resnet50 --entry IMAGENET1K_V1\n"
         "                                       another one of those that are published\n"
         "  graft pull --list                    all that can be had\n"
         "  graft pull resnet18 --url https://host/own.pth --sha256 0123abcd\n"
-        "                                       a file from elsewhere\n",
+        "                                       a file from elsewhere\n"
+        "  graft pull --data cifar10            a data set; graft fit cifar10 then takes it\n"
+        "  graft pull --data --list             those that can be had\n",
     .notes = "  What was fetched in part goes on where it ended. Proxies: curl's variables (https_proxy, "
              "no_proxy ...).\n"
              "  GRAFT_PULL_BASE=URL takes published files from a mirror; they are checked all the same.\n"

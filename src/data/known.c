@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: MIT */
+#include "data/known.h"
+
+#include "base/cache.h"
+#include "base/context.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+/* Folder and terms of a publisher's files, as far as terms are told. */
+#define OXFORD_FLOWERS                                                                                       \
+    .folder = "https://www.robots.ox.ac.uk/~vgg/data/flowers/102/", .terms = "none told; for research", \
+    .unread = "its labels are MATLAB files (imagelabels.mat, setid.mat), which this version does not read"
+#define OXFORD_PETS                                                                                          \
+    .folder = "https://www.robots.ox.ac.uk/~vgg/data/pets/data/", .terms = "CC-BY-SA-4.0",                   \
+    .kind = GRAFT_DATASET_NAMES
+#define FOOD                                                                                                 \
+    .folder = "https://data.vision.ee.ethz.ch/cvl/", .terms = "Foodspotting's pictures; for research"
+#define CIFAR                                                                                                \
+    .folder = "https://s3.amazonaws.com/fast-ai-sample/", .terms = "none told; the authors ask to be cited"
+#define MNIST .folder = "https://ossci-datasets.s3.amazonaws.com/mnist/", .terms = "CC-BY-SA-3.0"
+#define TINY_IMAGENET .folder = "http://cs231n.stanford.edu/", .terms = "ImageNet's: for research and teaching"
+
+#ifndef GRAFT_KNOWN_LIST
+#define GRAFT_KNOWN_LIST "data/known.def" /* a test has one of its own */
+#endif
+
+#define MD5 .checked = true, .digest = GRAFT_DIGEST_MD5
+#define MD5_OF_FIRST_MIB .checked = true, .digest = GRAFT_DIGEST_MD5, .digested_bytes = 1 << 20
+
+static const struct graft_known_file files[] = {
+#define GRAFT_KNOWN_FILE(name, publisher, there, here, kind, hex, size)                                      \
+    {.set = name, publisher, .path = there, .file = here, kind, .digits = hex, .bytes = size},
+#include GRAFT_KNOWN_LIST
+#undef GRAFT_KNOWN_FILE
+};
+
+enum { FILE_COUNT = (int)(sizeof files / sizeof files[0]) };
+
+const struct graft_known_file *graft_known_file_at(int index)
+{
+    return index >= 0 && index < FILE_COUNT ? &files[index] : NULL;
+}
+
+int graft_known_set(const char *name)
+{
+    for (int i = 0; i < FILE_COUNT; i++) {
+        if (strcmp(files[i].set, name) == 0) {
+            return i;
+        }
+    }
+    return -1;
+}
+
+bool graft_known_path(struct graft_context *context, const struct graft_known_file *file, char *path, size_t size)
+{
+    return graft_cache_pulled_path(context, GRAFT_PULLED_DATA, file->file, path, size);
+}
+
+enum graft_dataset_kind graft_known_kind(struct graft_context *context, const char *path)
+{
+    char at[4096];
+    for (int i = 0; i < FILE_COUNT; i++) {
+        if (files[i].kind != GRAFT_DATASET_AUTO && graft_known_path(context, &files[i], at, sizeof at) &&
+            strcmp(at, path) == 0) {
+            return files[i].kind;
+        }
+    }
+    return GRAFT_DATASET_AUTO;
+}
+
+/* A link that leads nowhere is one too. */
+static bool is_path(const char *name)
+{
+    struct stat facts;
+    return lstat(name, &facts) == 0;
+}
+
+enum graft_status graft_known_find(struct graft_context *context, const char *name, struct graft_text *path)
+{
+    const int first = graft_known_set(name);
+    char at[4096] = "";
+    int64_t bytes = 0;
+    int count = 0, there = 0;
+    struct stat facts;
+    if (first < 0 || is_path(name)) {
+        return GRAFT_OK;
+    }
+    for (int i = first; i < FILE_COUNT && strcmp(files[i].set, name) == 0; i++, count++) {
+        there += graft_known_path(context, &files[i], at, sizeof at) && stat(at, &facts) == 0;
+        bytes += files[i].bytes;
+    }
+    if (there < count) {
+        return graft_fail(context, GRAFT_ERROR_NOT_FOUND,
+                          "there is no '%s' here, and the data set of that name %s: \"graft pull --data %s\" fetches "
+                          "it (%lld MiB)",
+                          name, there > 0 ? "is here only in part" : "has not been fetched", name,
+                          (long long)(bytes >> 20));
+    }
+    char *const slash = count > 1 ? strrchr(at, '/') : NULL; /* of several files: their folder */
+    if (slash) {
+        *slash = '\0';
+    }
+    if (files[first].unread) {
+        return graft_fail(context, GRAFT_ERROR_UNSUPPORTED, "the data set %s is here (%s), but %s", name, at,
+                          files[first].unread);
+    }
+    graft_text_append(context, path, "%s", at);
+    return path->failed ? GRAFT_ERROR_MEMORY : GRAFT_OK;
+}
