@@ -30,6 +30,7 @@ struct listing {
     int path_column, label_column, split_column; /* −1: none */
     int flag_columns[GRAFT_SPLIT_COUNT];         /* is_train, is_valid, is_test */
     size_t base, ending; /* with which the last picture was found */
+    uint32_t lacking;    /* a bit for each of the bases that is no folder */
 };
 
 /* Capitals, blanks and underscores do not count. */
@@ -152,7 +153,7 @@ static bool try_path(const struct listing *listing, const char *cell, size_t bas
 {
     char full[2 * GRAFT_PATH_LIMIT];
     const bool absolute = cell[0] == '/';
-    if (absolute && base > 0) {
+    if ((absolute && base > 0) || (listing->lacking >> base & 1) != 0) {
         return false;
     }
     const int length = snprintf(path, GRAFT_PATH_LIMIT, "%s%s%s", bases[base], cell, endings[ending]);
@@ -161,6 +162,19 @@ static bool try_path(const struct listing *listing, const char *cell, size_t bas
     }
     snprintf(full, sizeof full, "%s%s%s", absolute ? "" : listing->source->path, absolute ? "" : "/", path);
     return is_regular(full, code);
+}
+
+/* Most bases are not there; a table of pictures that are not there either would look for each of them in all. */
+static void find_bases(struct listing *listing)
+{
+    char folder[GRAFT_PATH_LIMIT + 32];
+    struct stat facts;
+    for (size_t base = 1; base < BASES; base++) {
+        snprintf(folder, sizeof folder, "%s/%s", listing->source->path, bases[base]);
+        if (stat(folder, &facts) != 0 && (errno == ENOENT || errno == ENOTDIR)) {
+            listing->lacking |= UINT32_C(1) << base;
+        }
+    }
 }
 
 static bool find_picture(struct listing *listing, const char *cell, char path[GRAFT_PATH_LIMIT], int *code)
@@ -410,6 +424,7 @@ static enum graft_status read_rows(struct listing *listing)
         return graft_fail(listing->dataset->context, GRAFT_ERROR_FORMAT, "%s, line %lld: %s", listing->path,
                           (long long)listing->table.line, listing->table.wrong);
     }
+    find_bases(listing);
     status = find_columns(listing, &header);
     if (status == GRAFT_OK && listing->no_labels) {
         graft_log(listing->dataset->context, GRAFT_LOG_REMARK, "%s has no labels and is left out", listing->path);

@@ -90,6 +90,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     const enum graft_status status = fuzz_target.read(context, data, size);
     const double took = seconds() - began;
     graft_context_memory(context, &after, &peak);
+    if (getenv("GRAFT_FUZZ_SHOW")) {
+        fprintf(stderr, "fuzz: %s %s (%.3f s, %.1f MiB)\n", graft_status_name(status),
+                status == GRAFT_OK ? "" : graft_context_error(context), took, (double)(peak - before) / 1048576);
+    }
     require(answer_fault(context, status, FUZZ_NAME), context);
     require(after != before ? "memory is left behind" : NULL, context);
     require(took > FUZZ_SECONDS ? "it takes too long" : NULL, context);

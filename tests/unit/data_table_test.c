@@ -2,6 +2,17 @@
 /* Tables of pictures: columns, places of the pictures, quoting, encodings, and tables that are wrong. */
 #include "data_fixture.h"
 
+#include <fcntl.h>
+
+static long looked;
+
+/* In place of the C library's; counts. */
+int stat64(const char *restrict path, struct stat64 *restrict facts)
+{
+    looked++;
+    return fstatat64(AT_FDCWD, path, facts, 0);
+}
+
 static void put_text(const struct fixture *f, const char *name, const char *text)
 {
     put(f, name, text, strlen(text));
@@ -235,9 +246,31 @@ static void all_that_is_wrong_is_listed(void **state)
     graft_dataset_close(&set);
 }
 
+/* Found by fuzzing: 55 KB of names kept the reader busy for seconds, as each was looked for in 16 folders. */
+static void folders_that_are_not_there_are_not_searched(void **state)
+{
+    struct fixture *const f = *state;
+    const struct graft_dataset_options options = {.val_fraction = -1, .keep_damaged = true, .list_faults = true};
+    enum { ROWS = 500 };
+    char text[16 * ROWS], path[512];
+    size_t used = (size_t)snprintf(text, sizeof text, "id,label\n");
+    for (int i = 0; i < ROWS; i++) {
+        used += (size_t)snprintf(text + used, sizeof text - used, "%d,%d\n", i, i % 2);
+    }
+    put_pictures(f, "t/images", 1); /* 00.jpg */
+    put(f, "t/table.csv", text, used);
+    looked = 0;
+    struct graft_dataset *set = NULL;
+    assert_int_equal(graft_dataset_open(f->context, path_in(f, "t/table.csv", path), &options, &set), GRAFT_OK);
+    assert_int_equal(graft_dataset_count(set, GRAFT_SPLIT_TRAIN), ROWS);
+    graft_dataset_close(&set);
+    assert_in_range(looked, 1, ROWS * (1 + 3 * 13) + 100); /* the last place; the table's own, images/ and ../ */
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(folders_that_are_not_there_are_not_searched, open_fixture, close_fixture),
         cmocka_unit_test_setup_teardown(tables_are_read_or_refused, open_fixture, close_fixture),
         cmocka_unit_test_setup_teardown(columns_are_asked_for, open_fixture, close_fixture),
         cmocka_unit_test_setup_teardown(other_encodings_are_named, open_fixture, close_fixture),
