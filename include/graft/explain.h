@@ -90,6 +90,38 @@ GRAFT_API GRAFT_MUST_CHECK enum graft_status graft_explain_image(struct graft_ex
                                                                  int32_t class_index,
                                                                  struct graft_heat *heat);
 
+/* ---- what layers make of a picture */
+
+struct graft_activations;
+
+/*
+ * `layers`: names of layers or stages whose results are maps [h, w, c], or rows of tokens of a square number;
+ * `count` 0: all layers that make such. `options`: batch, output and pool are unused. Statuses of
+ * graft_explainer_open.
+ */
+GRAFT_API GRAFT_MUST_CHECK enum graft_status
+graft_activations_open(struct graft_device *device, const struct graft_classifier_options *options,
+                       const char *const *layers, int count, struct graft_activations **activations);
+GRAFT_API void graft_activations_close(struct graft_activations **activations);
+GRAFT_API struct graft_classifier *graft_activations_classifier(struct graft_activations *activations);
+/* Layers, in order of computation where none were named; a result that has two names counts once. */
+GRAFT_API int graft_activations_count(const struct graft_activations *activations);
+/* Runs the network on a picture; statuses of graft_classifier_image. */
+GRAFT_API GRAFT_MUST_CHECK enum graft_status graft_activations_image(struct graft_activations *activations,
+                                                                     const struct graft_image *image);
+
+/* Of the picture that was run last; memory is the activations' own. */
+struct graft_layer_map {
+    const char *name;
+    int32_t height, width, channels;
+    const float *values; /* [height, width, channels] */
+    float lowest, highest;
+    double zeros; /* share of the values that are 0 */
+    int32_t dead; /* channels that are 0 everywhere */
+};
+GRAFT_API void graft_activations_at(const struct graft_activations *activations, int index,
+                                    struct graft_layer_map *map);
+
 #ifdef __cplusplus
 }
 #endif

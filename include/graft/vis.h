@@ -112,6 +112,18 @@ GRAFT_API GRAFT_MUST_CHECK enum graft_status graft_vis_overlay(struct graft_cont
                                                                const float *heat, int32_t width, int32_t height,
                                                                struct graft_image *result);
 
+/*
+ * All channels of a map, f32 [height, width, channels], side by side in a near square of cells, in the colours of
+ * graft_vis_heat from `lowest` to `highest` (all cells in one scale). A cell is the map enlarged by a whole number to
+ * `cell` pixels or a little less; a channel that is 0 everywhere is crossed out. The image is the caller's.
+ * GRAFT_ERROR_ARGUMENT (more than 8192 pixels), GRAFT_ERROR_MEMORY.
+ */
+GRAFT_API GRAFT_MUST_CHECK enum graft_status graft_vis_channels(struct graft_context *context,
+                                                                const float *values, int32_t height,
+                                                                int32_t width, int32_t channels, float lowest,
+                                                                float highest, int32_t cell,
+                                                                struct graft_image *result);
+
 struct graft_sheet_bar {
     const char *name;
     double share; /* 0..1 */

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""graft explain: the files it writes, classes by name, every method, what it refuses."""
+"""graft explain: the files it writes, classes by name, every method, what it refuses. graft activations."""
 
 import json
 import os
@@ -73,6 +73,23 @@ class Explain(Case):
         self.assertEqual(done.returncode, 1)
         self.assertIn("file", done.stderr)
         self.assertTrue(os.path.exists(self.path("explained", "00-sheet.png")))  # the other one is done
+
+    def test_activations(self):
+        found = json.loads(self.good("activations", "r", "d/val/red/00.png", "--json"))
+        layers = {layer["layer"]: layer for layer in found["layers"]}
+        self.assertEqual(layers["block1.relu"]["map"], [32, 32, 16])
+        self.assertEqual(layers["block1.relu"]["lowest"], 0)
+        self.assertGreater(layers["block1.relu"]["zeros"], 0)
+        self.assertLess(layers["block1.conv"]["lowest"], 0)
+        drawn = sorted(os.listdir(self.path("activations")))
+        self.assertIn("00-zeros.png", drawn)
+        self.assertEqual(len(drawn), 6)  # and the last map of each of the five blocks
+        self.good("activations", "r", "d/val/red/00.png", "--layers", "block2,block1.relu", "--out", "two")
+        self.assertEqual(sorted(os.listdir(self.path("two"))), ["00-block1.relu.png", "00-block2.png", "00-zeros.png"])
+        self.assertEqual(size_of(self.path("two", "00-block1.relu.png")), (4 * 66 + 2, 4 * 66 + 2))
+        self.bad(2, ["block7", "block1"], "activations", "r", "d/val/red/00.png", "--layers", "block7")
+        self.bad(2, ["no map"], "activations", "r", "d/val/red/00.png", "--layers", "fc")
+        self.bad(2, ["--layers"], "activations", "r", "d/val/red/00.png", "--layers", "block1,,block2")
 
     @unittest.skipUnless(os.path.exists(WEIGHTS) and os.path.isdir(SAMPLES), "the real network is not there")
     def test_devices_agree(self):

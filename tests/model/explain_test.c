@@ -320,10 +320,10 @@ static void any_window_gives_a_map(void **state)
     assert_int_equal(graft_device_open(f->context, "cpu", &device), GRAFT_OK);
     for (size_t s = 0; s < sizeof sizes / sizeof sizes[0]; s++) {
         struct graft_heat heat;
-        struct graft_explainer *explainer = open(
-            f, device,
-            (struct graft_explainer_options){
-                .method = GRAFT_EXPLAIN_OCCLUSION, .window = sizes[s][0], .stride = sizes[s][1]});
+        struct graft_explainer *explainer =
+            open(f, device,
+                 (struct graft_explainer_options){
+                     .method = GRAFT_EXPLAIN_OCCLUSION, .window = sizes[s][0], .stride = sizes[s][1]});
         assert_int_equal(graft_explain_pixels(explainer, f->pixels, -1, &heat), GRAFT_OK);
         for (int i = 0; i < SIDE * SIDE; i++) {
             assert_true(heat.map[i] >= 0 && heat.map[i] <= heat.probabilities[heat.class_index]);
@@ -350,6 +350,68 @@ static void the_most_probable_class(void **state)
     assert_int_equal(graft_explain_pixels(explainer, f->pixels, CLASSES, &heat), GRAFT_ERROR_ARGUMENT);
     assert_int_equal(graft_explain_pixels(explainer, f->pixels, -2, &heat), GRAFT_ERROR_ARGUMENT);
     graft_explainer_close(&explainer);
+    graft_device_close(&device);
+}
+
+/* Each layer is what the classifier gives of it; zeros and dead channels are counted here once more. */
+static void layers_are_looked_at(void **state)
+{
+    struct fixture *const f = *state;
+    struct graft_device *device = NULL;
+    struct graft_activations *all = NULL, *some = NULL;
+    struct graft_layer_map map;
+    const struct graft_image image = {SIDE, SIDE, 3, f->pixels};
+    const struct graft_classifier_options options = {.network = "tiny_convnet", .weights = f->weights};
+    static const char *const names[] = {"block2", "block4.relu"};
+    int rectified = 0;
+    assert_int_equal(graft_device_open(f->context, "cpu", &device), GRAFT_OK);
+    assert_int_equal(graft_activations_open(device, &options, NULL, 0, &all), GRAFT_OK);
+    assert_true(graft_activations_count(all) > 15);
+    assert_int_equal(graft_activations_image(all, &image), GRAFT_OK);
+    for (int i = 0; i < graft_activations_count(all); i++) {
+        struct graft_classifier *classifier = NULL;
+        struct graft_classifier_options one = options;
+        graft_activations_at(all, i, &map);
+        one.output = map.name;
+        one.batch = 1;
+        const int64_t count = (int64_t)map.height * map.width * map.channels;
+        float *const values = malloc((size_t)count * sizeof *values), lowest = 0, highest = 0;
+        int64_t zeros = 0;
+        int32_t dead = 0;
+        assert_int_equal(graft_classifier_open(device, &one, &classifier), GRAFT_OK);
+        assert_int_equal(graft_classifier_width(classifier), count);
+        assert_int_equal(graft_classifier_run(classifier, f->pixels, 1, values), GRAFT_OK);
+        for (int64_t k = 0; k < count; k++) {
+            highest = fmaxf(highest, values[k]);
+            lowest = fminf(lowest, values[k]);
+        }
+        for (int64_t k = 0; k < count; k++) {
+            assert_true(fabsf(map.values[k] - values[k]) <= 1e-5f * (highest - lowest));
+            zeros += map.values[k] == 0;
+        }
+        for (int c = 0; c < map.channels; c++) {
+            bool none = true;
+            for (int64_t k = c; k < count; k += map.channels)
+                none = none && map.values[k] == 0;
+            dead += none;
+        }
+        assert_true(fabs(map.zeros - (double)zeros / (double)count) < 1e-12);
+        assert_int_equal(map.dead, dead);
+        assert_true(map.lowest <= map.highest && map.highest > 0);
+        rectified += map.lowest == 0 && map.zeros > 0.1;
+        graft_classifier_close(&classifier);
+        free(values);
+    }
+    assert_true(rectified >= 5);
+    assert_int_equal(graft_activations_open(device, &options, names, 2, &some), GRAFT_OK);
+    assert_int_equal(graft_activations_count(some), 2);
+    graft_activations_at(some, 0, &map);
+    assert_string_equal(map.name, "block2");
+    graft_activations_close(&some);
+    assert_int_equal(graft_activations_open(device, &options, (const char *const[]){"fc"}, 1, &some),
+                     GRAFT_ERROR_ARGUMENT);
+    assert_null(some);
+    graft_activations_close(&all);
     graft_device_close(&device);
 }
 
@@ -411,6 +473,7 @@ int main(void)
         cmocka_unit_test(occlusion_is_what_covering_costs),
         cmocka_unit_test(any_window_gives_a_map),
         cmocka_unit_test(the_most_probable_class),
+        cmocka_unit_test(layers_are_looked_at),
         cmocka_unit_test(tokens_are_folded),
         cmocka_unit_test(what_makes_no_sense_is_refused),
     };

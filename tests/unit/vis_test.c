@@ -435,6 +435,39 @@ static void sheets_have_their_tiles(void **state)
     assert_int_equal(graft_vis_sheet(place->context, path, NULL, tiles, 3, 3, 5000), GRAFT_ERROR_ARGUMENT);
 }
 
+/* Five channels of 2 x 3, the fourth dead: cells of 10 x 15 pixels in three columns of two rows. */
+static void channels_lie_side_by_side(void **state)
+{
+    struct place *const place = *state;
+    float values[2 * 3 * 5];
+    uint8_t table[256][3];
+    struct graft_image image;
+    for (int i = 0; i < 30; i++) {
+        values[i] = i % 5 == 3 ? 0 : (float)(i / 5 + 1);
+    }
+    assert_int_equal(graft_vis_channels(place->context, values, 2, 3, 5, 0, 6, 16, &image), GRAFT_OK);
+    const int columns = (image.width - 2) / 17;
+    assert_int_equal(image.width, 2 + columns * 17);
+    assert_int_equal(image.height, 2 + ((5 - 1) / columns + 1) * 12);
+    graft_heat_colours(table);
+    for (int c = 0; c < 5; c++) {
+        const int left = 2 + c % columns * 17, top = 2 + c / columns * 12;
+        int crossed = 0;
+        for (int y = 0; y < 10; y++) {
+            for (int x = 0; x < 15; x++) {
+                const uint8_t *const pixel = image.pixels + 3 * ((top + y) * image.width + left + x);
+                const int level = (int)(values[(y / 5 * 3 + x / 5) * 5 + c] * 255 / 6 + 0.5f);
+                crossed += memcmp(pixel, table[level], 3) != 0;
+            }
+        }
+        assert_true(c == 3 ? crossed > 15 && crossed <= 30 : crossed == 0);
+    }
+    assert_int_equal(memcmp(image.pixels, (const uint8_t[]){255, 255, 255}, 3), 0);
+    graft_image_close(place->context, &image);
+    assert_int_equal(graft_vis_channels(place->context, values, 9000, 1, 1, 0, 1, 64, &image),
+                     GRAFT_ERROR_ARGUMENT);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -446,6 +479,7 @@ int main(void)
         cmocka_unit_test(colours_of_heat_are_even),
         cmocka_unit_test_setup_teardown(heat_lies_over_the_picture, open_place, close_place),
         cmocka_unit_test_setup_teardown(sheets_have_their_tiles, open_place, close_place),
+        cmocka_unit_test_setup_teardown(channels_lie_side_by_side, open_place, close_place),
         cmocka_unit_test_setup_teardown(runs_are_drawn, open_place, close_place),
         cmocka_unit_test_setup_teardown(broken_runs_are_refused, open_place, close_place),
         cmocka_unit_test_setup_teardown(failing_memory_is_an_error, open_place, close_place),
