@@ -174,7 +174,7 @@ static enum graft_status make_tuple(struct graft_pickle *pickle, uint32_t count)
     if (status == GRAFT_OK) {
         status = graft_pickle_new(pickle, GRAFT_PICKLE_TUPLE, &number);
     }
-    if (status == GRAFT_OK) {
+    if (status == GRAFT_OK && count > 0) { /* else there may be no stack yet */
         status = graft_pickle_extend(pickle, number, pickle->stack + pickle->stack_count - count, count);
     }
     if (status != GRAFT_OK) {

@@ -241,6 +241,18 @@ static void every_failing_allocation_is_reported(void **state)
     }
 }
 
+/* Found by fuzzing: an empty tuple before anything is on the stack (undefined, so red under tools/sanitize only). */
+static void an_empty_tuple_may_come_first(void **state)
+{
+    static const uint8_t bytes[] = {0x80, 2, ')', '.'};
+    struct graft_pickle pickle = {
+        .context = *state, .path = "tuple.pkl", .data = bytes, .size = sizeof bytes};
+    assert_int_equal(graft_pickle_read(&pickle), GRAFT_OK);
+    assert_int_equal(graft_pickle_at(&pickle, pickle.result)->kind, GRAFT_PICKLE_TUPLE);
+    assert_int_equal(graft_pickle_at(&pickle, pickle.result)->count, 0);
+    graft_pickle_close(&pickle);
+}
+
 static uint8_t any_byte(struct graft_random *random, uint8_t byte)
 {
     (void)byte;
@@ -431,6 +443,7 @@ int main(void)
                                         test_close_context),
         cmocka_unit_test(every_failing_allocation_is_reported),
         cmocka_unit_test(random_damage_is_survived),
+        cmocka_unit_test_setup_teardown(an_empty_tuple_may_come_first, test_open_context, test_close_context),
         cmocka_unit_test_setup_teardown(small_files_of_pytorch_are_read, test_open_context,
                                         test_close_context),
         cmocka_unit_test_setup_teardown(files_to_refuse_are_refused, test_open_context, test_close_context),
