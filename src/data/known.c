@@ -4,6 +4,7 @@
 #include "base/cache.h"
 #include "base/context.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -70,11 +71,11 @@ enum graft_dataset_kind graft_known_kind(struct graft_context *context, const ch
     return GRAFT_DATASET_AUTO;
 }
 
-/* A link that leads nowhere is one too. */
+/* A link that leads nowhere is one too, and what the system does not let be looked at. */
 static bool is_path(const char *name)
 {
     struct stat facts;
-    return lstat(name, &facts) == 0;
+    return lstat(name, &facts) == 0 || (errno != ENOENT && errno != ENOTDIR);
 }
 
 enum graft_status graft_known_find(struct graft_context *context, const char *name, struct graft_text *path)

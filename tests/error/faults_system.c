@@ -154,6 +154,8 @@ PLAIN int test_pthread_create(pthread_t *thread, const pthread_attr_t *attribute
 
 CALL(int, stat64, (const char *path, struct stat *info), (const char *, struct stat *), (path, info), -1,
      EACCES, EIO)
+CALL(int, lstat64, (const char *path, struct stat *info), (const char *, struct stat *), (path, info), -1,
+     EACCES, EIO)
 CALL(int, fstat64, (int file, struct stat *info), (int, struct stat *), (file, info), -1, EIO, EIO)
 CALL(int, fstatat64, (int folder, const char *path, struct stat *info, int flags),
      (int, const char *, struct stat *, int), (folder, path, info, flags), -1, EACCES, EIO)
