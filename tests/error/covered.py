@@ -13,13 +13,9 @@ LIBRARIES = re.compile(r"(json|png|jpeg|WebP|_?TIFF|DGif|Gif|heif_|cairo|archive
 # Cannot fail, or have nothing to tell when they do.
 HARMLESS = set("""
 __ctype_b_loc __ctype_tolower_loc __errno_location __isoc99_sscanf __sched_cpucount _setjmp longjmp abs acos atan2 clock_gettime cos
-<<<<<<< HEAD
-cosf crc32_z erf erfc erfcf erff exp exp2 exp2f expf floor fmax fmaxf fmin fminf fmod getenv getpid log log10 log1p log1pf log2 logf lround
-memchr memcmp memmem memcpy memmove memset nearbyint nearbyintf pow powf rint round sin sqrt tan tanh tanhf
-=======
-cosf erf erfc erfcf erff exp exp2 exp2f expf floor fmax fmaxf fmin fminf fmod getenv getpid log llround log10 log1p log1pf log2 logf lround lroundf
-memchr memcmp memmem memcpy memmove memset nearbyint nearbyintf pow powf rint round sin sincos sqrt tan tanh tanhf
->>>>>>> 9561f69 (graft explain: heat over a picture for a class, by Grad-CAM, Grad-CAM++, LayerCAM, occlusion, gradients and integrated gradients)
+cosf crc32_z erf erfc erfcf erff exp exp2 exp2f expf floor fmax fmaxf fmin fminf fmod getenv getpid llround log log10
+log1p log1pf log2 logf lround lroundf memchr memcmp memcpy memmem memmove memset nearbyint nearbyintf pow powf rint
+round sin sincos sqrt tan tanh tanhf
 pthread_cond_broadcast pthread_cond_destroy pthread_cond_init pthread_cond_signal pthread_cond_timedwait
 pthread_cond_wait pthread_join pthread_mutex_destroy pthread_mutex_init pthread_mutex_lock pthread_mutex_unlock
 pthread_self pthread_sigmask qsort sched_yield sigdelset sigfillset snprintf vsnprintf sprintf strcasecmp strcasestr
