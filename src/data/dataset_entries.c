@@ -10,8 +10,16 @@
 #include <string.h>
 #include <strings.h>
 
+/* Blocks double up to these. */
 #define NAMES_BLOCK ((size_t)1 << 18)
 #define STORE_BLOCK ((size_t)1 << 24)
+
+/* Bytes of the next block: `size` or more. */
+static size_t next_block(size_t last, size_t least, size_t most, size_t size)
+{
+    const size_t usual = last < least / 2 ? least : last < most / 2 ? last * 2 : most;
+    return size > usual ? size : usual;
+}
 
 /* Makes room for one more in a list of `count`; NULL: no memory, the list is as it was. */
 static void *grow(struct graft_context *context, void *list, int64_t count, int64_t *capacity, size_t size)
@@ -31,7 +39,7 @@ char *graft_names_add(struct graft_dataset *dataset, const char *text, size_t le
 {
     struct graft_names *const names = &dataset->names;
     if (names->count == 0 || names->size - names->used < length + 1) {
-        const size_t size = length + 1 > NAMES_BLOCK ? length + 1 : NAMES_BLOCK;
+        const size_t size = next_block(names->size, 4096, NAMES_BLOCK, length + 1);
         char **const blocks =
             graft_reallocate(dataset->context, names->blocks, names->count, names->count + 1, sizeof *blocks);
         if (!blocks) {
@@ -111,7 +119,7 @@ uint8_t *graft_source_store(struct graft_dataset *dataset, struct graft_source *
             return NULL;
         }
         source->blocks = blocks;
-        const size_t bytes = size > STORE_BLOCK ? (size_t)size : STORE_BLOCK;
+        const size_t bytes = next_block(source->block_size, 65536, STORE_BLOCK, (size_t)size);
         blocks[source->block_count] = graft_allocate_raw(dataset->context, bytes, 1);
         if (!blocks[source->block_count]) {
             return NULL;

@@ -165,8 +165,9 @@ static enum graft_status open_file(struct idx_file *file)
         return graft_fail(context, errno == ENOENT ? GRAFT_ERROR_NOT_FOUND : GRAFT_ERROR_IO,
                           "%s cannot be opened: %s", file->path, strerror(errno));
     }
-    gzbuffer(file->stream, 1u << 17);
-    file->most = (uint64_t)facts.st_size * (gzdirect(file->stream) ? 1 : DEFLATE_LIMIT);
+    const uint64_t stored = (uint64_t)facts.st_size;
+    gzbuffer(file->stream, stored < 8192 ? 8192 : stored > 1u << 17 ? 1u << 17 : (unsigned int)stored);
+    file->most = stored * (gzdirect(file->stream) ? 1 : DEFLATE_LIMIT);
     uint8_t header[4 + 4 * 4];
     uint32_t size = 0;
     enum graft_status status = read_bytes(file, header, 4);
@@ -318,10 +319,24 @@ static enum graft_status read_images(struct graft_dataset *dataset, struct graft
     return status;
 }
 
+/* One more than the largest number of a class, of these labels or of another part. */
+static size_t count_numbers(const struct graft_dataset *dataset, const int32_t *labels, uint32_t count)
+{
+    long most = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        most = labels[i] > most ? labels[i] : most;
+    }
+    for (int32_t c = 0; c < dataset->class_count; c++) {
+        const long number = strtol(dataset->class_names[c], NULL, 10);
+        most = number > most ? number : most;
+    }
+    return (size_t)most + 1;
+}
+
 /* The numbers that occur as class names, "0" …, in their order: those of the first part, which is the training
- * part if there is one. */
+ * part if there is one. `names`: by number. */
 static enum graft_status name_classes(struct graft_dataset *dataset, const int32_t *labels, uint32_t count,
-                                      const char **names)
+                                      const char **names, size_t numbers)
 {
     struct graft_context *const context = dataset->context;
     const bool first = !dataset->class_names;
@@ -342,7 +357,7 @@ static enum graft_status name_classes(struct graft_dataset *dataset, const int32
     if (status == GRAFT_OK && first && dataset->source_count == 1) {
         dataset->class_names = graft_allocate(context, (size_t)found, sizeof *dataset->class_names);
         status = dataset->class_names ? GRAFT_OK : GRAFT_ERROR_MEMORY;
-        for (int32_t label = 0; label < LABEL_LIMIT && status == GRAFT_OK; label++) {
+        for (size_t label = 0; label < numbers && status == GRAFT_OK; label++) {
             if (names[label]) {
                 dataset->class_names[dataset->class_count++] = names[label];
             }
@@ -412,8 +427,8 @@ static enum graft_status list_split(struct graft_dataset *dataset, const char *f
     uint32_t count = 0;
     const uint8_t *pixels = NULL;
     int32_t *labels = NULL;
-    const char **const names = graft_allocate(context, LABEL_LIMIT, sizeof *names);
-    enum graft_status status = names ? read_images(dataset, source, &count, &pixels) : GRAFT_ERROR_MEMORY;
+    const char **names = NULL;
+    enum graft_status status = read_images(dataset, source, &count, &pixels);
     const struct graft_source *const first = &dataset->sources[0];
     if (status == GRAFT_OK && first->kind == source->kind &&
         (source->width != first->width || source->height != first->height || source->channels != first->channels)) {
@@ -426,7 +441,9 @@ static enum graft_status list_split(struct graft_dataset *dataset, const char *f
         status = read_labels(dataset, path, count, &labels);
     }
     if (status == GRAFT_OK && !unlabelled) {
-        status = name_classes(dataset, labels, count, names);
+        const size_t numbers = count_numbers(dataset, labels, count);
+        names = graft_allocate(context, numbers, sizeof *names);
+        status = names ? name_classes(dataset, labels, count, names, numbers) : GRAFT_ERROR_MEMORY;
     }
     if (status == GRAFT_OK) {
         status = add_pictures(dataset, source, pixels, names, labels, count,
