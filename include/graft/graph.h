@@ -49,6 +49,9 @@ GRAFT_API int graft_graph_state(struct graft_graph *graph, const char *name, con
 /* `data` is copied; for a real value it is given as double and stored in the graph's dtype. */
 GRAFT_API int graft_graph_constant(struct graft_graph *graph, const char *name,
                                    const struct graft_shape *shape, const double *data);
+/* The same of whole numbers: i32. */
+GRAFT_API int graft_graph_constant_i32(struct graft_graph *graph, const char *name,
+                                       const struct graft_shape *shape, const int32_t *data);
 
 GRAFT_API int graft_graph_value_count(const struct graft_graph *graph);
 /* NULL for an id that does not exist (also -1). Valid until the next value is added. */
@@ -114,6 +117,10 @@ GRAFT_API int graft_group_norm(struct graft_graph *graph, int x, int gamma, int 
 /* Over the last `dims` dimensions, whose shape gamma and beta have: 1 for the vectors of a transformer. */
 GRAFT_API int graft_layer_norm(struct graft_graph *graph, int x, int gamma, int beta, int dims,
                                float epsilon);
+/* q [n, tq, heads, d], k [n, tk, heads, d], v [n, tk, heads, e], bias [p, heads, tq, tk]?, mask [m, tq, tk]? → [n, tq,
+ * heads, e], see graft_attention_attributes. No matrix of tq × tk is made. */
+GRAFT_API int graft_attention(struct graft_graph *graph, int q, int k, int v, int bias, int mask,
+                              const struct graft_attention_attributes *attributes);
 /* Along the last dimension; log_softmax is exact where softmax has gone to 0. */
 GRAFT_API int graft_softmax(struct graft_graph *graph, int x);
 GRAFT_API int graft_log_softmax(struct graft_graph *graph, int x);
@@ -125,6 +132,8 @@ GRAFT_API int graft_cross_entropy(struct graft_graph *graph, int logits, int lab
  * before those of x, and a batch in parts drops the same elements (see src/op/dropout.c). */
 GRAFT_API int graft_dropout(struct graft_graph *graph, int x, int step,
                             const struct graft_dropout_attributes *attributes);
+/* Rows of x along dimension 0; index: i32 [k]. */
+GRAFT_API int graft_gather(struct graft_graph *graph, int x, int index);
 GRAFT_API int graft_concat(struct graft_graph *graph, const int *values, int count, int axis);
 GRAFT_API int graft_slice(struct graft_graph *graph, int x, const struct graft_slice_attributes *attributes);
 GRAFT_API int graft_pad(struct graft_graph *graph, int x, const struct graft_pad_attributes *attributes);

@@ -152,6 +152,24 @@ struct graft_dropout_attributes {
     uint64_t seed;
 };
 
+/*
+ * Scaled dot-product attention (Vaswani et al., arXiv 1706.03762), each head by itself: q [n, tq, heads, d], k [n, tk,
+ * heads, d], v [n, tk, heads, e] → y [n, tq, heads, e],
+ *     s[i, j] = scale · Σ q[i]·k[j] + bias[i, j] + mask[i, j], y[i] = Σ_j softmax_j(s[i, j]) · v[j].
+ * bias [p, heads, tq, tk] and mask [m, tq, tk] are optional, p and m divide n, and image i takes number i mod p, i mod
+ * m: 1 for all alike, the number of windows where images are windows. −Inf in them leaves a pair out; a row of which
+ * nothing is left is NaN. With `causal` so is what comes later, j > i. There is no gradient for the mask.
+ */
+struct graft_attention_attributes {
+    float scale; /* finite: 1 / √d */
+    bool causal;
+};
+
+/* gather: y[i, …] = x[index[i], …]; an index outside [0, rows) gives NaN, and to its gradient nothing. */
+struct graft_gather_attributes {
+    int64_t rows; /* gather_grad: of x; gather: 0 */
+};
+
 struct graft_concat_attributes {
     int32_t axis;
 };

@@ -181,6 +181,14 @@ int graft_layer_norm(struct graft_graph *graph, int x, int gamma, int beta, int 
     return graft_reshape(graph, y, &shape);
 }
 
+int graft_attention(struct graft_graph *graph, int q, int k, int v, int bias, int mask,
+                    const struct graft_attention_attributes *attributes)
+{
+    const union graft_attributes a = {.attention = *attributes};
+    int outputs[GRAFT_MAX_OUTPUTS];
+    return graft_graph_apply(graph, GRAFT_OP_ATTENTION, &a, (const int[]){q, k, v, bias, mask}, 5, outputs);
+}
+
 int graft_softmax(struct graft_graph *graph, int x)
 {
     return apply(graph, GRAFT_OP_SOFTMAX, NULL, &x, 1);
@@ -203,6 +211,11 @@ int graft_dropout(struct graft_graph *graph, int x, int step,
 {
     const union graft_attributes a = {.dropout = *attributes};
     return apply(graph, GRAFT_OP_DROPOUT, &a, (const int[]){x, step}, 2);
+}
+
+int graft_gather(struct graft_graph *graph, int x, int index)
+{
+    return apply(graph, GRAFT_OP_GATHER, NULL, (const int[]){x, index}, 2);
 }
 
 int graft_concat(struct graft_graph *graph, const int *values, int count, int axis)

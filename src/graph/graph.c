@@ -172,6 +172,21 @@ int graft_graph_constant(struct graft_graph *graph, const char *name, const stru
     return value;
 }
 
+int graft_graph_constant_i32(struct graft_graph *graph, const char *name, const struct graft_shape *shape,
+                             const int32_t *data)
+{
+    const int value = add_named(graph, GRAFT_VALUE_CONSTANT, name, GRAFT_DTYPE_I32, shape);
+    if (value < 0)
+        return -1;
+    const size_t count = (size_t)graft_shape_count(shape);
+    int32_t *const copy = graft_allocate(graph->context, count, sizeof *copy);
+    if (!copy)
+        return graft_graph_fail(graph, GRAFT_ERROR_MEMORY);
+    memcpy(copy, data, count * sizeof *copy);
+    graph->values[value].data = copy;
+    return value;
+}
+
 int graft_graph_value_count(const struct graft_graph *graph)
 {
     return graph->n_values;

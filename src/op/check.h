@@ -71,6 +71,11 @@ enum graft_status graft_batch_norm_check(struct graft_context *context, const st
 enum graft_status graft_group_norm_check(struct graft_context *context, const struct graft_call *call,
                                          int vector, int stats);
 void graft_format_group_norm(const struct graft_call *call, char *text, size_t size);
+void graft_format_attention(const struct graft_call *call, char *text, size_t size);
+/* Inputs and attributes of attention; of its gradients, dy, lse and delta too. */
+enum graft_status graft_attention_check(struct graft_context *context, const struct graft_call *call);
+/* Work of an attention op with so many products of vectors for each pair of a query and a key. */
+void graft_work_attention(const struct graft_call *call, double products, double terms, struct graft_work *work);
 /* p, gradient and the states have one shape, hyper is [4], and the attributes are in range. */
 enum graft_status graft_update_check(struct graft_context *context, const struct graft_call *call);
 

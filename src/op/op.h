@@ -30,8 +30,10 @@ union graft_attributes {
     struct graft_broadcast_attributes broadcast;
     struct graft_batch_norm_attributes batch_norm; /* batch_norm* */
     struct graft_group_norm_attributes group_norm; /* group_norm* */
+    struct graft_attention_attributes attention;   /* attention* */
     struct graft_cross_entropy_attributes cross_entropy;
     struct graft_dropout_attributes dropout;
+    struct graft_gather_attributes gather; /* gather, gather_grad */
     struct graft_concat_attributes concat;
     struct graft_slice_attributes slice;
     struct graft_pad_attributes pad;
@@ -159,6 +161,13 @@ struct graft_group_layout {
     int64_t images, pixels, groups, width, channels;
 };
 struct graft_group_layout graft_group_layout_of(const struct graft_shape *x, int32_t groups);
+/* What the attention ops have in common; bias and mask: the inputs' numbers, -1 where there is none. */
+struct graft_attention_layout {
+    int64_t images, queries, keys, heads, depth, width; /* n, tq, tk, heads, d, e */
+    int64_t biases, masks;                              /* p, m */
+    int bias, mask;
+};
+struct graft_attention_layout graft_attention_layout_of(const struct graft_call *call);
 /* NumPy's broadcast of two shapes; false if they do not fit. */
 bool graft_shape_broadcast(const struct graft_shape *a, const struct graft_shape *b,
                            struct graft_shape *result);

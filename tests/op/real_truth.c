@@ -95,6 +95,8 @@ static void *draw_whole(struct graft_heap *heap, const struct graft_desc *desc, 
 static uint32_t labels_below(const struct graft_call *call)
 {
     const struct graft_shape *const x = &call->in[0].shape;
+    if (call->op == GRAFT_OP_GATHER || call->op == GRAFT_OP_GATHER_GRAD)
+        return (uint32_t)(call->op == GRAFT_OP_GATHER ? x->dim[0] : call->attributes.gather.rows);
     return call->op == GRAFT_OP_DROPOUT || x->rank < 1 ? 1000 : (uint32_t)x->dim[x->rank - 1];
 }
 

@@ -50,6 +50,8 @@ void graft_magnitude_log_softmax(struct graft_magnitude *m);
 void graft_magnitude_log_softmax_grad(struct graft_magnitude *m);
 void graft_magnitude_cross_entropy(struct graft_magnitude *m);
 void graft_magnitude_cross_entropy_grad(struct graft_magnitude *m);
+void graft_magnitude_attention(struct graft_magnitude *m); /* these two: tolerance_attention.c */
+void graft_magnitude_attention_grad(struct graft_magnitude *m);
 void graft_magnitude_lrn(struct graft_magnitude *m);
 void graft_magnitude_lrn_grad(struct graft_magnitude *m);
 /* The factor that clips gradients errs by sqrt (6), division (5), two products, twice that in a square: more

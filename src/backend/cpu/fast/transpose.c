@@ -124,21 +124,6 @@ static void next(const struct turn *turn, struct place *place)
     }
 }
 
-/* a0 b0 a1 b1 … */
-FAST_INLINE void interleave_two(vec a, vec b, vec *lower, vec *upper)
-{
-#if FAST_WIDTH == 16
-    *lower = __builtin_shufflevector(a, b, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
-    *upper = __builtin_shufflevector(a, b, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31);
-#elif FAST_WIDTH == 8
-    *lower = __builtin_shufflevector(a, b, 0, 8, 1, 9, 2, 10, 3, 11);
-    *upper = __builtin_shufflevector(a, b, 4, 12, 5, 13, 6, 14, 7, 15);
-#else
-    *lower = __builtin_shufflevector(a, b, 0, 4, 1, 5);
-    *upper = __builtin_shufflevector(a, b, 2, 6, 3, 7);
-#endif
-}
-
 FAST_INLINE void separate_two(vec a, vec b, vec *even, vec *odd)
 {
 #if FAST_WIDTH == 16
@@ -159,7 +144,7 @@ FAST_INLINE void interleave(vec *rows, const int n)
     for (int round = 1; round < n; round *= 2) {
         memcpy(before, rows, (size_t)n * sizeof(vec));
         for (int i = 0; i < n / 2; i++)
-            interleave_two(before[i], before[i + n / 2], &rows[2 * i], &rows[2 * i + 1]);
+            vec_interleave(before[i], before[i + n / 2], &rows[2 * i], &rows[2 * i + 1]);
     }
 }
 

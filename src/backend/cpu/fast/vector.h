@@ -160,6 +160,21 @@ FAST_INLINE void vec_interleave_wide(vec_wide a, vec_wide b, vec_wide *lower, ve
 #endif
 }
 
+/* a0 b0 a1 b1 … of the lanes: those of the lower halves, and of the upper ones. */
+FAST_INLINE void vec_interleave(vec a, vec b, vec *lower, vec *upper)
+{
+#if FAST_WIDTH == 16
+    *lower = __builtin_shufflevector(a, b, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
+    *upper = __builtin_shufflevector(a, b, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31);
+#elif FAST_WIDTH == 8
+    *lower = __builtin_shufflevector(a, b, 0, 8, 1, 9, 2, 10, 3, 11);
+    *upper = __builtin_shufflevector(a, b, 4, 12, 5, 13, 6, 14, 7, 15);
+#else
+    *lower = __builtin_shufflevector(a, b, 0, 4, 1, 5);
+    *upper = __builtin_shufflevector(a, b, 2, 6, 3, 7);
+#endif
+}
+
 /* max(x, 0) and min(max(x, 0), 6); NaN stays. */
 FAST_INLINE vec vec_relu(vec x)
 {

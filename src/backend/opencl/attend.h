@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: MIT */
+/* The attention ops' host side: cl/attention.h. */
+#ifndef GRAFT_SRC_BACKEND_OPENCL_ATTEND_H
+#define GRAFT_SRC_BACKEND_OPENCL_ATTEND_H
+
+#include "backend/opencl/flat.h"
+
+const char *graft_opencl_check_attention(const struct graft_opencl_device *device,
+                                         const struct graft_call *call, struct graft_variant_info *info);
+enum graft_status graft_opencl_attention_open(struct graft_opencl_device *device,
+                                              struct graft_opencl_kernel *kernel);
+/* Launches with lanes over queries, or over keys. */
+enum graft_status graft_opencl_attention_run(struct graft_opencl_device *device,
+                                             struct graft_opencl_kernel *kernel,
+                                             const struct graft_tensor *in, const struct graft_tensor *out,
+                                             struct graft_tensor workspace);
+/* CAUSAL … in cl/attention.h */
+int graft_opencl_attention_flags(const struct graft_opencl_kernel *kernel, const struct graft_tensor *out);
+/* Work-items of a group, and whether rows are shared in local memory. */
+enum { GRAFT_ATTENTION_GROUP = 64 };
+
+#define GRAFT_OPENCL_ATTENTION_VARIANTS(op, open_, run_)                                                     \
+    static const struct graft_opencl_variant variants[] = {                                                  \
+        {.name = "lanes",                                                                                    \
+         .family = GRAFT_OPENCL_CPU,                                                                         \
+         .check = graft_opencl_check_attention,                                                              \
+         .open = open_,                                                                                      \
+         .run = run_},                                                                                       \
+        {.name = "shared",                                                                                   \
+         .family = GRAFT_OPENCL_GPU,                                                                         \
+         .check = graft_opencl_check_attention,                                                              \
+         .open = open_,                                                                                      \
+         .run = run_},                                                                                       \
+        {.name = NULL},                                                                                      \
+    };                                                                                                       \
+    const struct graft_opencl_row graft_opencl_##op = {.variants = variants}
+
+#endif
