@@ -17,7 +17,7 @@
 extern "C" {
 #endif
 
-#define GRAFT_MODEL_NAME_SIZE 80
+#define GRAFT_MODEL_NAME_SIZE 96
 
 /* What a network expects of its pictures. */
 struct graft_model_preprocess {
@@ -117,6 +117,8 @@ struct graft_model_parameter {
     enum graft_parameter_layout layout;
     bool by_columns;      /* DENSE: [in, out], here and there */
     int32_t flattened[3]; /* h, w, c of the map that a dense layer reads; 0 if it reads a vector */
+    int32_t grid[2]; /* h, w of a position embedding, whose last rows [.., h · w, c] stand for places: where a file has
+                        another square of them, they are resampled; else 0 */
     bool state;           /* running_mean, running_var: not a parameter that is trained */
     bool idle;            /* of an auxiliary head: in published files, in no computation; files may lack it */
     bool trainable;
@@ -124,6 +126,13 @@ struct graft_model_parameter {
     enum graft_parameter_start
         start; /* initial value: a constant, uniform in ±scale, or normal with deviation scale */
     float scale;
+};
+
+/* Numbers that the architecture fixes and PyTorch's files hold all the same: read over, and written. */
+struct graft_model_constant {
+    char name[GRAFT_MODEL_NAME_SIZE];
+    struct graft_desc desc; /* i32 or f32 */
+    void *data;
 };
 
 /* One line of the summary. */
@@ -154,6 +163,8 @@ struct graft_model {
     int stage_count;
     struct graft_model_parameter *parameters; /* in PyTorch's order */
     int parameter_count;
+    struct graft_model_constant *constants;
+    int constant_count;
     struct graft_model_layer *layers; /* in order of computation */
     int layer_count;
     int64_t total_parameters, trainable_parameters; /* without running statistics */

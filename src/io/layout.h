@@ -44,4 +44,12 @@ static inline void graft_layout_chw_of_dense(int64_t out, int64_t c, int64_t h, 
     graft_layout_transpose(out, h * w, c, element, from, to);
 }
 
+/*
+ * A position embedding for another grid: [before + side², channels] → [before + height · width, channels],
+ * the rows before as they are, the others as pixels by PyTorch's bicubic interpolation with align_corners
+ * (what torchvision's interpolate_embeddings asks for), computed in double.
+ */
+void graft_layout_resample(const float *from, int64_t before, int64_t side, int64_t channels, float *to,
+                           int64_t height, int64_t width);
+
 #endif

@@ -75,13 +75,27 @@ static struct graft_shape stored_shape(const struct graft_model_parameter *p,
                           : graft_shape_of(4, s->dim[1], s->dim[2], s->dim[3], s->dim[0]);
 }
 
+/* The side of the square of places in a file's position embedding, or 0 where it is none for the parameter. */
+static int64_t stored_side(const struct graft_shape *stored, const struct graft_model_parameter *p)
+{
+    const struct graft_shape *const own = &p->source_shape;
+    if (p->grid[0] < 1 || stored->rank != 3 || own->rank != 3 || stored->dim[0] != own->dim[0] ||
+        stored->dim[2] != own->dim[2])
+        return 0;
+    const int64_t places = stored->dim[1] - (own->dim[1] - (int64_t)p->grid[0] * p->grid[1]);
+    int64_t side = 1;
+    while (side * side < places && side < 4096)
+        ++side;
+    return side * side == places ? side : 0;
+}
+
 /* Dimensions of 1 before the others do not matter: a dense layer may be written as a 1×1 convolution. With
  * one input channel a kernel lies in memory as a depthwise one does. */
 static bool fits(const struct graft_shape *stored, const struct graft_model_parameter *p,
                  const struct graft_weight_names *names)
 {
     const struct graft_shape expected = stored_shape(p, names);
-    if (graft_shape_equal(stored, &expected))
+    if (graft_shape_equal(stored, &expected) || stored_side(stored, p) > 0)
         return true;
     if (!names->keras || p->layout == GRAFT_LAYOUT_VECTOR)
         return false;
@@ -114,8 +128,15 @@ static void turn_channels(const struct graft_model_parameter *p, float *data)
 
 /* From a file's layout to ours. */
 static void convert_stored(const struct graft_model *model, const struct graft_model_parameter *p,
-                           const struct graft_weight_names *names, const float *from, float *to)
+                           const struct graft_weight_names *names, const struct graft_named_tensor *tensor,
+                           float *to)
 {
+    const float *const from = tensor->data;
+    if (!graft_shape_equal(&tensor->desc.shape, &p->source_shape) && stored_side(&tensor->desc.shape, p) > 0) {
+        graft_layout_resample(from, p->source_shape.dim[1] - (int64_t)p->grid[0] * p->grid[1],
+                              stored_side(&tensor->desc.shape, p), p->source_shape.dim[2], to, p->grid[0], p->grid[1]);
+        return;
+    }
     if (!names->keras) {
         convert(p, true, from, to);
         return;
@@ -136,6 +157,14 @@ static int wanted(const struct graft_model *model, bool skip_head)
                                                : model->parameter_count;
 }
 
+static const struct graft_model_constant *constant_of(const struct graft_model *model, const char *tensor)
+{
+    for (int i = 0; i < model->constant_count; ++i)
+        if (graft_text_ends(tensor, model->constants[i].name))
+            return &model->constants[i];
+    return NULL;
+}
+
 /* Names the tensors of the set that are none of the model's. GRAFT_ERROR_MEMORY. */
 static enum graft_status list_unused(const struct graft_model *model, const struct graft_tensor_set *set,
                                      const struct graft_weight_names *convention,
@@ -153,7 +182,7 @@ static enum graft_status list_unused(const struct graft_model *model, const stru
     }
     for (size_t i = 0; i < graft_tensor_set_count(set); ++i) {
         const char *const name = graft_tensor_set_at(set, i)->name;
-        if (!used[i] && !graft_text_ends(name, "num_batches_tracked"))
+        if (!used[i] && !graft_text_ends(name, "num_batches_tracked") && !constant_of(model, name))
             names_add(&unused, name);
     }
     graft_release(context, used);
@@ -224,7 +253,7 @@ static enum graft_status check(const struct graft_model *model, const struct gra
 }
 
 static enum graft_status load(const struct graft_model *model, const struct graft_model_parameter *p,
-                              const struct graft_weight_names *names, const float *source,
+                              const struct graft_weight_names *names, const struct graft_named_tensor *tensor,
                               struct graft_variables *variables)
 {
     struct graft_context *const context = graft_graph_context(model->graph);
@@ -235,7 +264,7 @@ static enum graft_status load(const struct graft_model *model, const struct graf
         desc->dtype == GRAFT_DTYPE_F64 ? graft_allocate_raw(context, count, sizeof *wide) : NULL;
     enum graft_status status = GRAFT_ERROR_MEMORY;
     if (data && (wide || desc->dtype != GRAFT_DTYPE_F64)) {
-        convert_stored(model, p, names, source, data);
+        convert_stored(model, p, names, tensor, data);
         for (size_t i = 0; wide && i < count; ++i)
             wide[i] = (double)data[i];
         status = graft_variables_write(variables, p->name, wide ? (const void *)wide : data,
@@ -264,7 +293,7 @@ enum graft_status graft_model_load_weights(const struct graft_model *model, stru
         const struct graft_named_tensor *const tensor = graft_weight_names_find(&convention, model, set, i);
         if (p->idle && !(tensor && usable(tensor, p, &convention)))
             continue;
-        status = load(model, p, &convention, tensor->data, variables);
+        status = load(model, p, &convention, tensor, variables);
         report->loaded += !status;
     }
     return status;
@@ -309,20 +338,29 @@ static enum graft_status store(const struct graft_model *model, const struct gra
     return status;
 }
 
+static enum graft_status store_constants(const struct graft_model *model, struct graft_tensor_set *set)
+{
+    enum graft_status status = GRAFT_OK;
+    for (int i = 0; !status && i < model->constant_count; ++i)
+        status = graft_tensor_set_add(set, model->constants[i].name, &model->constants[i].desc,
+                                      model->constants[i].data);
+    return status;
+}
+
 enum graft_status graft_model_store_weights(const struct graft_model *model,
                                             struct graft_variables *variables, struct graft_tensor_set *set)
 {
     enum graft_status status = GRAFT_OK;
     for (int i = 0; !status && i < model->parameter_count; ++i)
         status = store(model, &model->parameters[i], variables, set);
-    return status;
+    return status ? status : store_constants(model, set);
 }
 
 /* ---- from one convention to another */
 
 static enum graft_status translate(const struct graft_model *model, const struct graft_model_parameter *p,
-                                   const struct graft_weight_names *names, const float *source,
-                                   struct graft_tensor_set *to)
+                                   const struct graft_weight_names *names,
+                                   const struct graft_named_tensor *source, struct graft_tensor_set *to)
 {
     struct graft_context *const context = graft_graph_context(model->graph);
     const struct graft_desc stored = {GRAFT_DTYPE_F32, p->source_shape};
@@ -349,9 +387,12 @@ enum graft_status graft_model_translate_weights(const struct graft_model *model,
     const struct graft_weight_names convention = graft_weight_names_choose(model, from);
     enum graft_status status = check(model, from, &convention, false, report);
     for (int i = 0; !status && i < model->parameter_count; ++i) {
-        status = translate(model, &model->parameters[i], &convention,
-                           graft_weight_names_find(&convention, model, from, i)->data, to);
+        const struct graft_model_parameter *const p = &model->parameters[i];
+        const struct graft_named_tensor *const tensor = graft_weight_names_find(&convention, model, from, i);
+        if (p->idle && !(tensor && usable(tensor, p, &convention)))
+            continue;
+        status = translate(model, p, &convention, tensor, to);
         report->loaded += !status;
     }
-    return status;
+    return status ? status : store_constants(model, to);
 }

@@ -107,6 +107,20 @@ static bool densenet_published(const struct graft_model *model, int parameter, c
     return same(model, parameter, name);
 }
 
+/* torchvision's first ViT files called the dense layers of a block mlp.linear_1 and mlp.linear_2. */
+static bool vit_linear(const struct graft_model *model, int parameter, char *name)
+{
+    static const struct renaming layers[] = {{".mlp.0.", ".mlp.linear_1."}, {".mlp.3.", ".mlp.linear_2."}};
+    const char *const own = model->parameters[parameter].name;
+    for (size_t i = 0; i < COUNT(layers); ++i) {
+        const char *const found = strstr(own, layers[i].ours);
+        if (found)
+            return snprintf(name, GRAFT_WEIGHT_NAME_SIZE, "%.*s%s%s", (int)(found - own), own, layers[i].theirs,
+                            found + strlen(layers[i].ours)) > 0;
+    }
+    return same(model, parameter, name);
+}
+
 /* Whether a convolution is depthwise: one input channel for each output channel. */
 static bool is_depthwise(const struct graft_model_parameter *parameter)
 {
@@ -149,6 +163,7 @@ static const struct {
     {NULL, false, same},
     {"efficientnet_lite", false, efficientnet_pytorch},
     {"densenet", false, densenet_published},
+    {"vit", false, vit_linear},
     {NULL, true, keras3},
     {NULL, true, keras2},
 };

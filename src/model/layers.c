@@ -144,6 +144,24 @@ static int parameter(struct graft_layers *b, const char *name, const char *suffi
     return p->value;
 }
 
+void graft_layers_constant(struct graft_layers *b, const char *name, struct graft_desc desc, const void *data)
+{
+    struct graft_model *const model = b->model;
+    struct graft_model_constant *const made =
+        grow(b, &model->constants, model->constant_count, &b->constant_capacity, sizeof *made);
+    if (!made)
+        return;
+    *made = (struct graft_model_constant){.desc = desc};
+    full_name(b, name, "", made->name);
+    made->data = graft_allocate_raw(b->context, (size_t)graft_shape_count(&desc.shape), 4);
+    if (!made->data) {
+        b->failed = true;
+        return;
+    }
+    memcpy(made->data, data, (size_t)graft_shape_count(&desc.shape) * 4);
+    ++model->constant_count;
+}
+
 void graft_layers_start(struct graft_model_parameter *weight, enum graft_layers_init init, double fan_in,
                         double fan_out)
 {

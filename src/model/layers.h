@@ -41,7 +41,7 @@ struct graft_layers {
     bool found_cut, found_train_from;
     const struct graft_shape *cut_shape; /* FROM: shape of the input */
     int first_parameter;                 /* of the layer being made */
-    int stage_capacity, parameter_capacity, layer_capacity;
+    int stage_capacity, parameter_capacity, layer_capacity, constant_capacity;
 };
 
 /*
@@ -80,6 +80,8 @@ void graft_layers_begin(struct graft_layers *b, const char *name);
 void graft_layers_name(const struct graft_layers *b, const char *name, char text[GRAFT_MODEL_NAME_SIZE]);
 int graft_layers_parameter(struct graft_layers *b, const char *name, struct graft_shape shape, bool state,
                            struct graft_model_parameter **parameter);
+/* Notes numbers, 4 bytes each, that the architecture fixes, under the name that PyTorch's files give them. */
+void graft_layers_constant(struct graft_layers *b, const char *name, struct graft_desc desc, const void *data);
 /* How a weight begins. */
 void graft_layers_start(struct graft_model_parameter *weight, enum graft_layers_init init, double fan_in,
                         double fan_out);

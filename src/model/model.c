@@ -173,6 +173,9 @@ void graft_model_close(struct graft_model **address)
     graft_graph_close(&model->graph);
     graft_release(context, model->stages);
     graft_release(context, model->parameters);
+    for (int i = 0; i < model->constant_count; ++i)
+        graft_release(context, model->constants[i].data);
+    graft_release(context, model->constants);
     graft_release(context, model->layers);
     graft_release(context, model->summary);
     graft_release(context, (void *)(uintptr_t)model->options);

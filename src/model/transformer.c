@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "model/transformer.h"
 
+#include "base/context.h"
 #include "base/size.h"
 
 #include <stdio.h>
@@ -25,7 +26,8 @@ static int vector(struct graft_layers *b, const char *name, const char *suffix, 
 {
     char text[GRAFT_MODEL_NAME_SIZE];
     struct graft_model_parameter *made = NULL;
-    const int value = graft_layers_parameter(b, join(name, suffix, text), graft_shape_of(1, size), false, &made);
+    const int value =
+        graft_layers_parameter(b, join(name, suffix, text), graft_shape_of(1, size), false, &made);
     if (made) {
         made->start = GRAFT_START_CONSTANT;
         made->scale = initial;
@@ -56,7 +58,8 @@ int graft_layer_linear(struct graft_layers *b, int x, const char *name, int64_t 
     char text[GRAFT_MODEL_NAME_SIZE], weight[GRAFT_MODEL_NAME_SIZE];
     begin(b, name, text);
     struct graft_model_parameter *made = NULL;
-    const int w = graft_layers_parameter(b, join(name, "weight", weight), graft_shape_of(2, outputs, inputs), false, &made);
+    const int w = graft_layers_parameter(b, join(name, "weight", weight), graft_shape_of(2, outputs, inputs),
+                                         false, &made);
     if (w < 0)
         return -1;
     made->layout = GRAFT_LAYOUT_DENSE;
@@ -69,16 +72,46 @@ int graft_layer_linear(struct graft_layers *b, int x, const char *name, int64_t 
                             "linear");
 }
 
-int graft_layer_scale_reserve(struct graft_layers *b, int x, const char *name, int source_rank, float initial)
+int graft_layers_reserve(struct graft_layers *b, int x, const char *name, struct graft_shape shape,
+                         float initial, float deviation)
 {
-    if (x < 0)
-        return -1;
     struct graft_model_parameter *made = NULL;
-    if (vector(b, name, "", graft_layer_channels(b, x), initial, &made) < 0)
+    if (x < 0 || graft_layers_parameter(b, name, shape, false, &made) < 0)
         return -1;
-    for (; made->source_shape.rank < source_rank; ++made->source_shape.rank)
-        made->source_shape.dim[made->source_shape.rank] = 1;
+    made->start = deviation > 0.0f ? GRAFT_START_NORMAL : GRAFT_START_CONSTANT;
+    made->scale = deviation > 0.0f ? deviation : initial;
     return b->model->parameter_count - 1;
+}
+
+int graft_layers_value(const struct graft_layers *b, int reserved)
+{
+    return reserved < 0 ? -1 : b->model->parameters[reserved].value;
+}
+
+void graft_layers_adopt(struct graft_layers *b, int reserved)
+{
+    struct graft_model *const model = b->model;
+    if (reserved < 0 || model->layer_count == 0)
+        return;
+    struct graft_model_layer *const layer = &model->layers[model->layer_count - 1];
+    model->parameters[reserved].layer = model->layer_count - 1;
+    layer->parameters += graft_shape_count(&model->parameters[reserved].shape);
+    layer->trainable = b->trainable;
+}
+
+int graft_layer_layer_norm_of(struct graft_layers *b, int x, const char *name, float epsilon,
+                              const int reserved[2])
+{
+    if (x < 0 || reserved[0] < 0 || reserved[1] < 0)
+        return -1;
+    char text[GRAFT_MODEL_NAME_SIZE];
+    begin(b, name, text);
+    const int y = graft_layer_norm(b->graph, x, graft_layers_value(b, reserved[0]),
+                                   graft_layers_value(b, reserved[1]), 1, epsilon);
+    const int value = graft_layers_end(b, y, text, 0, "layer_norm");
+    graft_layers_adopt(b, reserved[0]);
+    graft_layers_adopt(b, reserved[1]);
+    return value;
 }
 
 int graft_layer_scale(struct graft_layers *b, int x, const char *name, int reserved)
@@ -87,13 +120,113 @@ int graft_layer_scale(struct graft_layers *b, int x, const char *name, int reser
         return -1;
     char text[GRAFT_MODEL_NAME_SIZE];
     begin(b, name, text);
-    struct graft_model_parameter *const p = &b->model->parameters[reserved];
-    p->layer = b->model->layer_count;
-    const int y = graft_layers_end(b, graft_mul(b->graph, x, p->value), text, 0, "scale");
-    if (y >= 0) {
-        struct graft_model_layer *const layer = &b->model->layers[b->model->layer_count - 1];
-        layer->parameters = graft_shape_count(&p->shape);
-        layer->trainable = b->trainable;
-    }
+    const int y =
+        graft_layers_end(b, graft_mul(b->graph, x, graft_layers_value(b, reserved)), text, 0, "scale");
+    graft_layers_adopt(b, reserved);
     return y;
+}
+
+/* ---- attention */
+
+int graft_layers_apply(struct graft_layers *b, int x, int weight, int bias, int64_t *multiply_adds)
+{
+    const struct graft_desc *const desc = graft_graph_desc(b->graph, x);
+    const struct graft_desc *const w = graft_graph_desc(b->graph, weight);
+    if (!desc || !w)
+        return -1;
+    *multiply_adds += graft_shape_count(&desc->shape) / graft_max_i64(b->model->batch, 1) * w->shape.dim[0];
+    return graft_matmul(b->graph, x, weight, bias, false, true);
+}
+
+int graft_layers_project(struct graft_layers *b, int x, struct graft_projection projection,
+                         int64_t *multiply_adds)
+{
+    if (x < 0)
+        return -1;
+    const int64_t inputs = graft_layer_channels(b, x);
+    struct graft_model_parameter *made = NULL;
+    const int w = graft_layers_parameter(b, projection.weight, graft_shape_of(2, projection.outputs, inputs),
+                                         false, &made);
+    if (w < 0)
+        return -1;
+    made->layout = GRAFT_LAYOUT_DENSE;
+    graft_layers_start(made, b->dense_init, (double)inputs, (double)projection.outputs);
+    const int bias = projection.bias ? vector(b, projection.bias, "", projection.outputs, 0.0f, NULL) : -1;
+    return projection.bias && bias < 0 ? -1 : graft_layers_apply(b, x, w, bias, multiply_adds);
+}
+
+int graft_layers_heads(struct graft_layers *b, int x, int part, int count, int64_t heads)
+{
+    const struct graft_desc *const desc = graft_graph_desc(b->graph, x);
+    if (!desc)
+        return -1;
+    const int64_t n = desc->shape.dim[0], t = desc->shape.dim[1], all = heads * count;
+    const struct graft_shape shape = graft_shape_of(4, n, t, all, desc->shape.dim[2] / all);
+    const struct graft_slice_attributes slice = {.begin = {0, 0, part * heads, 0},
+                                                 .size = {n, t, heads, shape.dim[3]}};
+    return graft_slice(b->graph, graft_reshape(b->graph, x, &shape), &slice);
+}
+
+int graft_layers_attend(struct graft_layers *b, const int qkv[3], int bias, int mask, float scale,
+                        int64_t *multiply_adds)
+{
+    const struct graft_desc *const q = graft_graph_desc(b->graph, qkv[0]);
+    const struct graft_desc *const k = graft_graph_desc(b->graph, qkv[1]);
+    if (!q || !k)
+        return -1;
+    const int64_t keys = k->shape.dim[1];
+    const struct graft_shape flat =
+        graft_shape_of(3, q->shape.dim[0], q->shape.dim[1], q->shape.dim[2] * q->shape.dim[3]);
+    *multiply_adds += 2 * graft_shape_count(&flat) / graft_max_i64(b->model->batch, 1) * keys;
+    const struct graft_attention_attributes attributes = {.scale = scale};
+    return graft_reshape(b->graph, graft_attention(b->graph, qkv[0], qkv[1], qkv[2], bias, mask, &attributes),
+                         &flat);
+}
+
+int graft_layers_relative(struct graft_layers *b, int table, const char *name, int window, int rank)
+{
+    const int64_t heads = graft_layer_channels(b, table), places = (int64_t)window * window;
+    const size_t count = (size_t)(places * places);
+    if (table < 0)
+        return -1;
+    int32_t *const index = graft_allocate(b->context, count, sizeof *index);
+    if (!index) {
+        b->failed = true;
+        return -1;
+    }
+    for (int64_t i = 0; i < places; ++i)
+        for (int64_t j = 0; j < places; ++j)
+            index[i * places + j] = (int32_t)((i / window - j / window + window - 1) * (2 * window - 1) +
+                                              (i % window - j % window + window - 1));
+    const struct graft_shape vector = graft_shape_of(1, places * places);
+    const struct graft_shape source = rank == 2 ? graft_shape_of(2, places, places) : vector;
+    graft_layers_constant(b, name, (struct graft_desc){GRAFT_DTYPE_I32, source}, index);
+    const int rows = graft_gather(b->graph, table, graft_graph_constant_i32(b->graph, name, &vector, index));
+    graft_release(b->context, index);
+    const struct graft_transpose_attributes turn = {.order = {1, 0}};
+    const struct graft_shape pairs = graft_shape_of(4, (int64_t)1, heads, places, places);
+    return graft_reshape(b->graph, graft_transpose(b->graph, rows, &turn), &pairs);
+}
+
+static const struct graft_transpose_attributes swap_middle = {.order = {0, 1, 3, 2, 4, 5}};
+
+int graft_layers_windows(struct graft_layers *b, int x, int64_t p)
+{
+    const struct graft_desc *const desc = graft_graph_desc(b->graph, x);
+    if (!desc)
+        return -1;
+    const struct graft_shape s = desc->shape;
+    const int64_t h = s.dim[1] / p, w = s.dim[2] / p;
+    const struct graft_shape cut = graft_shape_of(6, s.dim[0], h, p, w, p, s.dim[3]);
+    const struct graft_shape windows = graft_shape_of(3, s.dim[0] * h * w, p * p, s.dim[3]);
+    return graft_reshape(b->graph, graft_transpose(b->graph, graft_reshape(b->graph, x, &cut), &swap_middle),
+                         &windows);
+}
+
+int graft_layers_join(struct graft_layers *b, int windows, int64_t p, const struct graft_shape *map)
+{
+    const int64_t h = map->dim[1] / p, w = map->dim[2] / p;
+    const struct graft_shape cut = graft_shape_of(6, map->dim[0], h, w, p, p, map->dim[3]);
+    return graft_reshape(
+        b->graph, graft_transpose(b->graph, graft_reshape(b->graph, windows, &cut), &swap_middle), map);
 }

@@ -40,6 +40,36 @@ static void assert_shape(const struct graft_model *model, int value, const char 
 
 /* ---- against the files of the public architectures */
 
+static const struct graft_model_constant *constant_of(const struct graft_model *model, const char *name)
+{
+    for (int i = 0; i < model->constant_count; ++i)
+        if (strcmp(model->constants[i].name, name) == 0)
+            return &model->constants[i];
+    return NULL;
+}
+
+/* [name, dtype, first eight elements, sum of all] */
+static void compare_constants(const struct graft_model *model, const json_t *constants)
+{
+    assert_int_equal(model->constant_count, json_array_size(constants));
+    for (size_t i = 0; i < json_array_size(constants); ++i) {
+        const json_t *const row = json_array_get(constants, i), *const first = json_array_get(row, 2);
+        const struct graft_model_constant *const own =
+            constant_of(model, json_string_value(json_array_get(row, 0)));
+        assert_non_null(own);
+        const bool whole = own->desc.dtype == GRAFT_DTYPE_I32;
+        assert_string_equal(json_string_value(json_array_get(row, 1)), whole ? "int64" : "float32");
+        double sum = 0.0;
+        for (int64_t k = 0; k < graft_shape_count(&own->desc.shape); ++k) {
+            const double value = whole ? ((const int32_t *)own->data)[k] : (double)((const float *)own->data)[k];
+            sum += value;
+            if ((size_t)k < json_array_size(first))
+                assert_true(fabs(value - json_number_value(json_array_get(first, (size_t)k))) < 1e-6);
+        }
+        assert_true(fabs(sum - json_number_value(json_array_get(row, 3))) < 1e-3);
+    }
+}
+
 static void compare_with_file(const char *name, const char *path)
 {
     json_t *const root = json_load_file(path, 0, NULL);
@@ -56,14 +86,17 @@ static void compare_with_file(const char *name, const char *path)
         const json_t *const dims = json_array_get(row, 1);
         if (strstr(tensor, "num_batches_tracked"))
             continue;
-        assert_true(at < model->parameter_count);
-        const struct graft_model_parameter *const p = &model->parameters[at++];
-        assert_string_equal(p->name, tensor);
-        assert_int_equal(p->source_shape.rank, json_array_size(dims));
-        for (int d = 0; d < p->source_shape.rank; ++d)
-            assert_int_equal(p->source_shape.dim[d], json_integer_value(json_array_get(dims, (size_t)d)));
+        const struct graft_model_constant *const constant = constant_of(model, tensor);
+        assert_true(constant || at < model->parameter_count);
+        const struct graft_model_parameter *const p = constant ? NULL : &model->parameters[at++];
+        const struct graft_shape *const shape = constant ? &constant->desc.shape : &p->source_shape;
+        assert_string_equal(constant ? constant->name : p->name, tensor);
+        assert_int_equal(shape->rank, json_array_size(dims));
+        for (int d = 0; d < shape->rank; ++d)
+            assert_int_equal(shape->dim[d], json_integer_value(json_array_get(dims, (size_t)d)));
     }
     assert_int_equal(at, model->parameter_count);
+    compare_constants(model, json_object_get(root, "constants"));
     graft_model_close(&model);
     json_decref(root);
 }

@@ -541,6 +541,66 @@ static void halves_give_their_logits(void **state)
     json_decref(facts);
 }
 
+/* A set with the names and shapes of vit_b_32, all zeros; `old`: torchvision's first names; `positions`: of the embedding. */
+static struct graft_tensor_set *vit_set(const struct graft_model *model, bool old, int64_t positions)
+{
+    struct graft_tensor_set *set = NULL;
+    ok(graft_tensor_set_open(context, &set));
+    for (int i = 0; i < model->parameter_count; ++i) {
+        struct graft_desc desc = {GRAFT_DTYPE_F32, model->parameters[i].source_shape};
+        char name[128];
+        const char *const own = model->parameters[i].name;
+        const char *const mlp = old ? strstr(own, ".mlp.") : NULL;
+        if (mlp)
+            (void)snprintf(name, sizeof name, "%.*s.mlp.linear_%d%s", (int)(mlp - own), own, mlp[5] == '0' ? 1 : 2,
+                           mlp + 6);
+        else
+            (void)snprintf(name, sizeof name, "%s", own);
+        if (strcmp(own, "encoder.pos_embedding") == 0)
+            desc.shape.dim[1] = positions;
+        ok(graft_tensor_set_add(set, name, &desc, NULL));
+    }
+    return set;
+}
+
+/* mlp.linear_1 and mlp.linear_2 are mlp.0 and mlp.3; an embedding of another square of places fits, one of none does not. */
+static void vision_transformers(void **state)
+{
+    (void)state;
+    static const struct {
+        bool old;
+        int64_t positions;
+        int misshaped;
+    } sets[] = {{false, 50, 0}, {true, 50, 0}, {true, 145, 0}, {false, 2, 0}, {false, 146, 1}, {false, 1, 1}};
+    struct graft_model *model = open_model("vit_b_32", (struct graft_model_options){0});
+    for (size_t i = 0; i < sizeof sets / sizeof sets[0]; ++i) {
+        struct graft_weights_report report;
+        struct graft_tensor_set *set = vit_set(model, sets[i].old, sets[i].positions);
+        ok(graft_model_compare_weights(model, set, &report));
+        assert_int_equal(report.missing, 0);
+        assert_int_equal(report.unused, 0);
+        assert_int_equal(report.misshaped, sets[i].misshaped);
+        graft_tensor_set_close(&set);
+    }
+    graft_model_close(&model);
+}
+
+/* Swin's files hold numbers that follow from its windows: they are no strangers. */
+static void constants_are_known(void **state)
+{
+    (void)state;
+    struct graft_model *model = open_model("swin_v2_t", (struct graft_model_options){0});
+    struct graft_tensor_set *set = vit_set(model, false, 0);
+    struct graft_weights_report report;
+    assert_int_equal(model->constant_count, 2 * 12);
+    for (int i = 0; i < model->constant_count; ++i)
+        ok(graft_tensor_set_add(set, model->constants[i].name, &model->constants[i].desc, model->constants[i].data));
+    ok(graft_model_compare_weights(model, set, &report));
+    assert_int_equal(report.missing + report.unused + report.misshaped, 0);
+    graft_tensor_set_close(&set);
+    graft_model_close(&model);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -554,6 +614,8 @@ int main(void)
         cmocka_unit_test(initial_values),
         cmocka_unit_test(parts_agree),
         cmocka_unit_test(batch_norm_modes),
+        cmocka_unit_test(vision_transformers),
+        cmocka_unit_test(constants_are_known),
     };
     return cmocka_run_group_tests_name("weights", tests, set_up, tear_down);
 }

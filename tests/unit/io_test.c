@@ -395,9 +395,32 @@ static void csv_fields_are_quoted_where_needed(void **state)
     graft_text_close(context, &csv);
 }
 
+/* Cubic convolution with a = −0.75 half way between two places: −3/32, 19/32, 19/32, −3/32; at the border the last place
+ * stands for those behind it. */
+static void position_embeddings(void **state)
+{
+    (void)state;
+    static const float two[] = {5, 6, 1, 2, 3, 4, 7, 8, 9, 10}; /* a row before, then 2 × 2 places of 2 channels */
+    static const float line[] = {1, 2, 4, 1, 2, 4, 1, 2, 4};    /* 3 × 3 places of one channel */
+    float to[2 + 9 * 2], wide[3 * 5];
+    graft_layout_resample(two, 1, 2, 2, to, 3, 3);
+    assert_true(to[0] == 5 && to[1] == 6);
+    assert_true(to[2] == 1 && to[3] == 2 && to[2 + 2 * 2] == 3 && to[2 + 8 * 2] == 9);
+    assert_true(to[2 + 4 * 2] == 5 && to[2 + 4 * 2 + 1] == 6); /* the middle is the mean of all */
+    graft_layout_resample(line, 0, 3, 1, wide, 3, 5);
+    for (int y = 0; y < 3; ++y) {
+        assert_true(wide[5 * y] == 1 && wide[5 * y + 2] == 2 && wide[5 * y + 4] == 4);
+        assert_true(fabsf(wide[5 * y + 1] - (1 * 16 + 2 * 19 - 4 * 3) / 32.0f) < 1e-6f);
+        assert_true(fabsf(wide[5 * y + 3] - (4 * 16 + 2 * 19 - 1 * 3) / 32.0f) < 1e-6f);
+    }
+    graft_layout_resample(line, 0, 3, 1, wide, 1, 1); /* one place: the first one, as align_corners has it */
+    assert_true(wide[0] == 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(position_embeddings),
         cmocka_unit_test_setup_teardown(a_set_keeps_order_and_finds_names, test_open_context,
                                         test_close_context),
         cmocka_unit_test(halves_are_widened_exactly),

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * ConvNeXt (Liu, Mao, Wu, Feichtenhofer, Darrell, Xie, arXiv 2201.03545): a residual network after the manner of
- * Swin: patches of 4 × 4, 7 × 7 depthwise convolutions, layer normalization, GELU, a scale for each branch.
+ * ConvNeXt (Liu, Mao, Wu, Feichtenhofer, Darrell, Xie, arXiv 2201.03545): a residual network after the manner
+ * of Swin: patches of 4 × 4, 7 × 7 depthwise convolutions, layer normalization, GELU, a scale for each
+ * branch.
  */
 #include "model/transformer.h"
 
@@ -14,7 +15,11 @@ static int block(struct graft_layers *b, int x, int stage, int index, float drop
 {
     const int channels = (int)graft_layer_channels(b, x);
     graft_layers_scope(b, "features.%d.%d", stage, index);
-    const int scale = graft_layer_scale_reserve(b, x, "layer_scale", 3, 1e-6f);
+    const int scale =
+        graft_layers_reserve(b, x, "layer_scale", graft_shape_of(1, (int64_t)channels), 1e-6f, 0.0f);
+    if (scale >= 0)
+        b->model->parameters[scale].source_shape =
+            graft_shape_of(3, (int64_t)channels, (int64_t)1, (int64_t)1);
     int y = graft_layer_conv(
         b, x, "block.0",
         (struct graft_conv){
