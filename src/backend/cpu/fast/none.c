@@ -8,4 +8,3 @@ const struct graft_cpu_row graft_cpu_batch_norm_update = {none};
 const struct graft_cpu_row graft_cpu_batch_norm_fold = {none};
 const struct graft_cpu_row graft_cpu_fill = {none};
 const struct graft_cpu_row graft_cpu_gather = {none};
-const struct graft_cpu_row graft_cpu_gather_grad = {none};
