@@ -71,6 +71,8 @@ static const struct field fields[] = {
     FIELD(batch_norm_update, batch_norm, momentum, F32),
     FIELD(group_norm, group_norm, groups, I32),
     FIELD(group_norm, group_norm, epsilon, F32),
+    FIELD(attention, attention, scale, F32),
+    FIELD(attention, attention, causal, BOOL),
     FIELD(dropout, dropout, probability, F32),
     FIELD(concat, concat, axis, I32),
     FIELD(slice, slice, begin, I64),

@@ -262,6 +262,37 @@ def softmax(node, net):
     net.want(y, numpy.moveaxis(node.outputs[0], axis, -1))
 
 
+@handles("Attention")
+def attention(node, net):
+    """[n, t, heads, d] for [n, heads, t, d] or [n, t, heads · d]; what is the same for all heads is a mask, else a bias."""
+    q, k, v, added = (node.input(i) for i in range(4))
+    if any(x is not None for x in node.inputs[4:]) or len(node.outputs) > 1:
+        raise Skip("attention with keys of the past, or that gives its scores")
+    if node.get("softcap", 0) != 0:
+        raise Skip("attention with a cap on the scores")
+    if node.get("left_window_size", -1) != -1 or node.get("right_window_size", -1) != -1:
+        raise Skip("attention within a band")
+    q, k, v = (x.transpose(0, 2, 1, 3) if x.ndim == 4 else x.reshape(*x.shape[:2], node.get(name), -1)
+               for x, name in ((q, "q_num_heads"), (k, "kv_num_heads"), (v, "kv_num_heads")))
+    (n, t, heads, d), s = q.shape, k.shape[1]
+    if k.shape[2] != heads:
+        raise Skip("heads that share keys")
+    added = numpy.zeros((1, 1, 1, 1), numpy.float32) if added is None else added
+    if added.dtype == bool:
+        added = numpy.where(added, numpy.float32(0), numpy.float32(-numpy.inf))
+    if added.shape[-1] not in (1, s):
+        raise Skip("a mask of fewer keys")
+    added = added.reshape((1,) * (4 - added.ndim) + added.shape)
+    alike = added.shape[1] == 1
+    zeros = numpy.zeros((1, 1, 1, 1), numpy.float32)
+    bias = numpy.broadcast_to(zeros if alike else added, (1 if alike else added.shape[0], heads, t, s))
+    mask = numpy.broadcast_to((added if alike else zeros)[:, 0], (added.shape[0] if alike else 1, t, s))
+    y, _ = net.op("attention", *(net.value(x) for x in (q, k, v, bias, mask)), outputs=2,
+                  scale=node.get("scale", d**-0.5), causal=node.get("is_causal", 0))
+    want = node.outputs[0]
+    net.want(y, want.transpose(0, 2, 1, 3) if want.ndim == 4 else want.reshape(n, t, heads, -1))
+
+
 @handles("SoftmaxCrossEntropyLoss")
 def cross_entropy(node, net):
     logits, labels, weights = node.input(0), node.input(1), node.input(2)

@@ -41,6 +41,17 @@ def expand(node, net):
     net.want(net.op("broadcast", net.value(node.input(0)), shape=node.outputs[0].shape, scale=1), node.outputs[0])
 
 
+@handles("Gather")
+def gather(node, net):
+    x, index = node.input(0), node.input(1)
+    axis = node.get("axis", 0) % x.ndim
+    rows = numpy.moveaxis(x, axis, 0)
+    y = net.op("gather", net.value(rows), net.value(numpy.where(index < 0, index + len(rows), index).reshape(-1)))
+    at = range(index.ndim)
+    want = numpy.moveaxis(node.outputs[0], [axis + i for i in at], list(at))
+    net.want(y, want.reshape(-1, *rows.shape[1:]))
+
+
 @handles("Concat")
 def concat(node, net):
     axis = node.get("axis") % node.input(0).ndim

@@ -312,17 +312,40 @@ static bool run_matmul(struct graft_onnx_import *import)
 
 /* ---- attention */
 
-/* [n, t, heads · d] to [n, heads, t, d]. */
+static const struct graft_transpose_attributes swap_middle = {.order = {0, 2, 1, 3}};
+
+/* [n, t, heads · d] or [n, heads, t, d] to [n, t, heads, d]. */
 static int split_heads(struct graft_onnx_import *import, int id, int64_t heads)
 {
     struct graft_graph *const graph = graph_of(import);
     const struct graft_desc *const desc = graft_graph_desc(graph, id);
+    if (desc && desc->shape.rank == 4)
+        return graft_transpose(graph, id, &swap_middle);
     if (!desc || heads < 1 || desc->shape.dim[2] % heads != 0)
         return -1;
     const struct graft_shape shape =
         graft_shape_of(4, desc->shape.dim[0], desc->shape.dim[1], heads, desc->shape.dim[2] / heads);
-    const struct graft_transpose_attributes swap = {.order = {0, 2, 1, 3}};
-    return graft_transpose(graph, graft_reshape(graph, id, &shape), &swap);
+    return graft_reshape(graph, id, &shape);
+}
+
+/* What is added to scores [n, heads, queries, keys]: for all heads alike, or for each. */
+static bool attention_mask(struct graft_onnx_import *import, const struct graft_onnx_value *mask,
+                           const struct graft_shape *scores, int *bias, int *shared)
+{
+    struct graft_graph *const graph = graph_of(import);
+    const int order[4] = {0, 1, 2, 3}, added = graft_onnx_as(import, mask, 4, order);
+    const struct graft_desc *const desc = graft_graph_desc(graph, added);
+    if (!desc || (desc->shape.dim[0] != 1 && desc->shape.dim[0] != scores->dim[0]))
+        return false;
+    struct graft_shape full = *scores;
+    const bool alike = desc->shape.dim[1] == 1;
+    full.dim[0] = desc->shape.dim[0];
+    full.dim[1] = alike ? 1 : scores->dim[1];
+    const int whole =
+        graft_shape_equal(&full, &desc->shape) ? added : graft_broadcast(graph, added, &full, 1.0f);
+    const struct graft_shape of_images = graft_shape_of(3, full.dim[0], full.dim[2], full.dim[3]);
+    *(alike ? shared : bias) = alike ? graft_reshape(graph, whole, &of_images) : whole;
+    return whole >= 0;
 }
 
 static bool run_attention(struct graft_onnx_import *import)
@@ -335,34 +358,30 @@ static bool run_attention(struct graft_onnx_import *import)
         if (!value || value->host || (value->shape.rank != 3 && value->shape.rank != 4))
             return graft_onnx_refuse(import, "it has not queries, keys and values");
         rank = value->shape.rank;
-        ids[i] = graft_onnx_ordered(import, value);
-        if (ids[i] >= 0 && rank == 3)
-            ids[i] = split_heads(import, ids[i],
-                                 graft_onnx_int(import, i == 0 ? "q_num_heads" : "kv_num_heads", 0));
+        ids[i] = split_heads(import, graft_onnx_ordered(import, value),
+                             graft_onnx_int(import, i == 0 ? "q_num_heads" : "kv_num_heads", 0));
         if (ids[i] < 0)
             return graft_onnx_refuse(import, "its heads do not fit");
     }
     const struct graft_onnx_value *const mask = graft_onnx_input(import, 3);
     if (import->node->input_count > 4 || import->node->output_count > 1 ||
-        graft_onnx_int(import, "is_causal", 0) != 0 || graft_onnx_float(import, "softcap", 0) != 0 ||
+        graft_onnx_float(import, "softcap", 0) != 0 ||
         (mask && mask->host && mask->host->kind == GRAFT_ONNX_BOOL))
         return graft_onnx_refuse(import, "this form of attention is not read");
-    const struct graft_shape queries = graft_graph_desc(graph, ids[0])->shape;
-    const double scale = (double)graft_onnx_float(import, "scale", (float)(1 / sqrt((double)queries.dim[3])));
-    int scores = graft_matmul(graph, ids[0], ids[1], -1, false, true);
-    count_products(import, scores, 2 * queries.dim[3]);
-    scores = graft_mul(graph, scores, graft_onnx_scalar(import, scale));
-    if (mask) {
-        const int order[4] = {0, 1, 2, 3}, bias = graft_onnx_as(import, mask, 4, order);
-        scores = bias >= 0 ? graft_add(graph, scores, bias) : -1;
-    }
-    int y = graft_matmul(graph, graft_softmax(graph, scores), ids[2], -1, false, false);
-    if (rank == 3 && y >= 0) {
-        const struct graft_transpose_attributes swap = {.order = {0, 2, 1, 3}};
-        const struct graft_shape s = graft_graph_desc(graph, y)->shape;
-        const struct graft_shape joined = graft_shape_of(3, s.dim[0], s.dim[2], s.dim[1] * s.dim[3]);
-        y = graft_reshape(graph, graft_transpose(graph, y, &swap), &joined);
-    }
+    const struct graft_shape q = graft_graph_desc(graph, ids[0])->shape,
+                             v = graft_graph_desc(graph, ids[2])->shape;
+    const struct graft_shape scores = graft_shape_of(4, q.dim[0], q.dim[2], q.dim[1], v.dim[1]);
+    const struct graft_attention_attributes attributes = {
+        .scale = graft_onnx_float(import, "scale", (float)(1 / sqrt((double)q.dim[3]))),
+        .causal = graft_onnx_int(import, "is_causal", 0) != 0};
+    int bias = -1, shared = -1;
+    if (mask && !attention_mask(import, mask, &scores, &bias, &shared))
+        return graft_onnx_refuse(import, "its mask does not fit");
+    int y = graft_attention(graph, ids[0], ids[1], ids[2], bias, shared, &attributes);
+    import->multiply_adds =
+        graft_shape_count(&scores) * (q.dim[3] + v.dim[3]) / graft_max_i64(import->b->model->batch, 1);
+    const struct graft_shape joined = graft_shape_of(3, q.dim[0], q.dim[1], q.dim[2] * v.dim[3]);
+    y = rank == 3 ? graft_reshape(graph, y, &joined) : graft_transpose(graph, y, &swap_middle);
     return y >= 0 && graft_onnx_set(import, 0, y, NULL);
 }
 
