@@ -59,10 +59,11 @@ KERNEL void attention(global float *y, const ulong y_at, global float *lse, cons
         }
         lanes_add(sum, score, value, TAKEN_PITCH(heads * WIDTH, WIDTH), some, WIDTH, keep);
     }
+    /* Where nothing is left the sum is 0, and so is the result. */
     if (flags & FIRST_WANTED)
-        store_lanes(y + y_at + row * WIDTH, sum, (real)(1.0f) / total, heads * WIDTH, count, WIDTH, 0);
+        store_lanes(y + y_at + row * WIDTH, sum, (real)(1.0f) / (total == (real)(0.0f) ? (real)(1.0f) : total), heads * WIDTH, count, WIDTH, 0);
     if (flags & SECOND_WANTED) {
-        const real result = largest + log(total == (real)(0.0f) ? (real)(NAN) : total);
+        const real result = largest + log(total);
         float part[VEC];
         STORE(result, part);
         for (int r = 0; r < count; r++)

@@ -91,6 +91,12 @@ static inline real load_numbers(const global float *numbers, const int pitch, co
     return LOAD(part);
 }
 
+/* A row's lse; 0 instead of −∞ where nothing is left, so that all shares are exp(−∞) there. */
+static inline real base_of(const real lse)
+{
+    return lse == (real)(-INFINITY) ? (real)(0.0f) : lse;
+}
+
 /* first, first + 1 … */
 static inline integer lane_numbers(const int first)
 {

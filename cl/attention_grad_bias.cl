@@ -45,7 +45,7 @@ KERNEL void attention_grad_bias(global float *dbias, const ulong dbias_at, const
             score = score * scale + load_numbers(bias + i * keys, 1, count);
             if (flags & HAS_MASK)
                 score += load_numbers(masked + i * keys, 1, count);
-            product = exp(score - lse[of_query]) * (product - delta[of_query]);
+            product = exp(score - base_of((real)(lse[of_query]))) * (product - delta[of_query]);
             if (flags & CAUSAL)
                 product = lane_numbers(j) <= (integer)(i) ? product : (real)(0.0f);
             sum[i - begin] += product;

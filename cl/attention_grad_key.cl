@@ -49,7 +49,7 @@ KERNEL void attention_grad_key(global float *dk, const ulong dk_at, global float
                 share[r] += load_numbers(bias + (i + r) * keys, 1, count);
             if (flags & HAS_MASK)
                 share[r] += load_numbers(mask + (i + r) * keys, 1, count);
-            share[r] = exp(share[r] - lse[(i + r) * heads]);
+            share[r] = exp(share[r] - base_of((real)(lse[(i + r) * heads])));
             if (flags & CAUSAL)
                 share[r] = lane_numbers(j) <= (integer)(i + r) ? share[r] : (real)(0.0f);
             gradient[r] = share[r] * (gradient[r] - delta[(i + r) * heads]);

@@ -29,7 +29,7 @@ KERNEL void attention_grad_query(global float *dq, const ulong dq_at, global flo
     load_lanes(query, q + q_at + row * DEPTH, heads * DEPTH, count, DEPTH);
     load_lanes(gradient, dy + dy_at + row * WIDTH, heads * WIDTH, count, WIDTH);
     clear_lanes(sum, DEPTH);
-    const real statistic = load_numbers(lse + lse_at + row, heads, count);
+    const real statistic = base_of(load_numbers(lse + lse_at + row, heads, count));
     const real product = load_numbers(delta + delta_at + row, heads, count);
     for (int j = 0; j < keys; j += ROWS) {
         const int some = min(keys - j, ROWS);

@@ -158,7 +158,7 @@ struct graft_dropout_attributes {
  *     s[i, j] = scale · Σ q[i]·k[j] + bias[i, j] + mask[i, j], y[i] = Σ_j softmax_j(s[i, j]) · v[j].
  * bias [p, heads, tq, tk] and mask [m, tq, tk] are optional, p and m divide n, and image i takes number i mod p, i mod
  * m: 1 for all alike, the number of windows where images are windows. −Inf in them leaves a pair out; a row of which
- * nothing is left is NaN. With `causal` so is what comes later, j > i. There is no gradient for the mask.
+ * nothing is left is 0. With `causal` so is what comes later, j > i. There is no gradient for the mask.
  */
 struct graft_attention_attributes {
     float scale; /* finite: 1 / √d */

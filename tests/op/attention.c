@@ -7,8 +7,6 @@
 #define GIVEN .tiers = GRAFT_TIER_ROUNDING | GRAFT_TIER_GRADIENT, .unwanted = 2
 #define BOTH .tiers = GRAFT_TIER_ROUNDING
 
-static const double nothing[] = {-(double)INFINITY};
-
 static const struct graft_case cases[] = {
     {"one", .attributes.attention = {1}, .in = {QKV(NORMAL, 1, 1, 1, 1, 1, 1)}, GIVEN},
     {"small", .attributes.attention = {0.5f}, .in = {QKV(NORMAL, 2, 3, 5, 2, 8, 5)}, GIVEN},
@@ -40,7 +38,7 @@ static const struct graft_case cases[] = {
     {"special_keys", .attributes.attention = {0.5f},
      .in = {REAL(60, 3, 2, 1), REAL_OF(SPECIAL, 60, 3, 2, 1), REAL(60, 3, 2, 1)}, BOTH},
     {"nothing", .attributes.attention = {0.5f},
-     .in = {QKV(NORMAL, 2, 5, 20, 2, 8, 5), ABSENT, LITERAL(nothing, 1, 5, 20)}, BOTH},
+     .in = {QKV(NORMAL, 2, 5, 20, 2, 8, 5), ABSENT, LITERAL(attention_nothing, 1, 5, 20)}, BOTH},
     {"none", .attributes.attention = {0.5f}, .in = {QKV(NORMAL, 0, 5, 6, 2, 8, 5)}, BOTH},
     {"no_queries", .attributes.attention = {0.5f}, .in = {QKV(NORMAL, 2, 0, 6, 2, 8, 5)}, BOTH},
     {"only_lse", .attributes.attention = {0.5f}, .in = {QKV(NORMAL, 2, 19, 6, 2, 8, 5)}, BOTH, .unwanted = 1},

@@ -21,6 +21,8 @@ void graft_attention_rows(const struct graft_call *call, double *const *in);
     REAL_OF(kind, n, tq, h, d), REAL_OF(kind, n, tk, h, d), REAL(n, tk, h, e), REAL(n, tq, h, e),            \
         REAL(n, tq, h), REAL(n, tq, h)
 
+static const double attention_nothing[] = {-(double)INFINITY}; /* a mask that leaves nothing */
+
 /* The cases of the gradients for queries, and for keys and values. */
 #define ATTENTION_GRAD_CASES                                                                                 \
     {"one", .attributes.attention = {1}, .in = {ATTENTION_GRAD(NORMAL, 1, 1, 1, 1, 1, 1)}},                  \
@@ -50,6 +52,8 @@ void graft_attention_rows(const struct graft_call *call, double *const *in);
         {"d33_e17", .attributes.attention = {0.11f}, .in = {ATTENTION_GRAD(NORMAL, 2, 31, 63, 2, 33, 17)}},  \
         {"d128_e257", .attributes.attention = {0.11f},                                                       \
          .in = {ATTENTION_GRAD(NORMAL, 1, 32, 31, 1, 128, 257)}},                                            \
+        {"nothing", .attributes.attention = {0.3f},                                                          \
+         .in = {ATTENTION_GRAD(NORMAL, 2, 5, 20, 2, 8, 5), ABSENT, LITERAL(attention_nothing, 1, 5, 20)}},   \
         {"many_keys", .attributes.attention = {0.3f}, .in = {ATTENTION_GRAD(NORMAL, 1, 2, 1543, 2, 8, 5)}},  \
         {"many_queries", .attributes.attention = {0.3f},                                                     \
          .in = {ATTENTION_GRAD(NORMAL, 1, 1543, 2, 2, 8, 5)}},                                               \

@@ -58,7 +58,7 @@ static struct view view_of_magnitude(const struct graft_magnitude *m)
     return view_of(m->call, in);
 }
 
-/* A row's largest score and sum of exponentials. */
+/* A row's largest score and sum of exponentials; −∞ and 0 where nothing is left. */
 static double row_sum(const struct view *view, int64_t n, int64_t head, int64_t i, double *largest)
 {
     double sum = 0, size;
@@ -68,7 +68,7 @@ static double row_sum(const struct view *view, int64_t n, int64_t head, int64_t 
                                                view->mask, (const int64_t[]){n, head, i, j}, &size);
         *largest = s > *largest ? s : *largest;
     }
-    for (int64_t j = 0; j < view->l.keys; j++)
+    for (int64_t j = 0; j < view->l.keys && *largest != -(double)INFINITY; j++)
         sum += exp(graft_attention_score(view->call, &view->l, view->in[0], view->in[1], view->bias,
                                          view->mask, (const int64_t[]){n, head, i, j}, &size) -
                    *largest);
@@ -83,7 +83,7 @@ void graft_attention_rows(const struct graft_call *call, double *const *in)
         const int64_t head = row % l->heads, i = row / l->heads % l->queries, n = row / l->heads / l->queries;
         double largest, delta = 0, size;
         const double sum = row_sum(&view, n, head, i, &largest);
-        for (int64_t j = 0; j < l->keys; j++) {
+        for (int64_t j = 0; sum > 0 && j < l->keys; j++) {
             const double s = graft_attention_score(call, l, view.in[0], view.in[1], view.bias, view.mask,
                                                    (const int64_t[]){n, head, i, j}, &size);
             for (int64_t c = 0; c < l->width; c++)

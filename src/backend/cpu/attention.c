@@ -14,6 +14,7 @@ static void query(const struct attention *a, const struct graft_cpu_args *args, 
         const double score = attention_score(a, n, head, i, j);
         largest = score > largest ? score : largest;
     }
+    largest = attention_base(largest);
     double sum = 0;
     for (int64_t j = 0; j < keys; j++) {
         sum += exp(attention_score(a, n, head, i, j) - largest);
@@ -24,7 +25,7 @@ static void query(const struct attention *a, const struct graft_cpu_args *args, 
         const int64_t count = l->width - first < BLOCK ? l->width - first : BLOCK;
         double means[BLOCK] = {0};
         for (int64_t j = 0; j < keys; j++) {
-            const double p = exp(attention_score(a, n, head, i, j) - largest) / sum;
+            const double p = sum == 0 ? 0 : exp(attention_score(a, n, head, i, j) - largest) / sum;
             const real *const v = a->v + attention_row(a, n, l->keys, j, head, l->width) + first;
             for (int64_t c = 0; c < count; c++) {
                 means[c] += p * (double)v[c];

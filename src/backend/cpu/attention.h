@@ -39,6 +39,12 @@ static inline double attention_dot(const real *a, const real *b, int64_t count)
     return sum;
 }
 
+/* What is taken off scores before their exponentials: a row in which nothing is left has −∞ for it. */
+static inline double attention_base(double largest)
+{
+    return largest == -(double)INFINITY ? 0 : largest;
+}
+
 /* How many keys query i sees. */
 static inline int64_t attention_keys(const struct attention *a, int64_t i)
 {
@@ -68,7 +74,8 @@ static inline double attention_share(const struct attention *a, const struct gra
 {
     const struct graft_attention_layout *const l = &a->l;
     const int64_t row = attention_row(a, n, l->queries, i, head, 1);
-    const double p = exp(attention_score(a, n, head, i, j) - (double)((const real *)args->in[4])[row]);
+    const double p = exp(attention_score(a, n, head, i, j) -
+                         attention_base((double)((const real *)args->in[4])[row]));
     const double product =
         attention_dot((const real *)args->in[3] + attention_row(a, n, l->queries, i, head, l->width),
                       a->v + attention_row(a, n, l->keys, j, head, l->width), l->width);

@@ -86,12 +86,13 @@ static void take_queries(const struct attention *a, const struct scratch *s, int
         take_keys(a, s, &running, i, j, ROWS);
     if (j < keys)
         take_keys(a, s, &running, i, j, keys - j);
+    /* Where nothing is left the sum is 0, and so is the result. */
+    const vec divisor = vec_select(running.sum == (vec){0}, vec_set(1), running.sum);
     if (a->args->out[0])
-        attention_store((float *)a->args->out[0] + row * l->width, s->y, 1 / running.sum, l->heads * l->width,
+        attention_store((float *)a->args->out[0] + row * l->width, s->y, 1 / divisor, l->heads * l->width,
                         count, l->width, false);
     float *const lse = a->args->out[1];
-    const vec sum = vec_select(running.sum == (vec){0}, vec_set(NAN), running.sum);
-    const vec result = running.largest + vec_log(sum);
+    const vec result = running.largest + vec_log(running.sum);
     for (int64_t r = 0; lse && r < count; r++)
         lse[row + r * l->heads] = result[r];
 }

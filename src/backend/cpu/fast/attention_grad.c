@@ -47,6 +47,12 @@ static const float *given(const struct attention *a, int input)
     return a->args->in[input];
 }
 
+/* A row's lse; 0 instead of −∞ where nothing is left, so that all shares are exp(−∞) there. */
+static float base_of(float lse)
+{
+    return lse == -INFINITY ? 0 : lse;
+}
+
 static void clear(vec *lanes, int64_t size)
 {
     for (int64_t c = 0; c < size; c++)
@@ -88,7 +94,7 @@ static void take_queries(const struct attention *a, const struct scratch *s, int
     attention_load(s->lanes[1], given(a, DY) + row * l->width, l->heads * l->width, count, l->width);
     clear(s->lanes[2], l->depth);
     for (int64_t r = 0; r < count; r++) {
-        lse[r] = given(a, LSE)[row + r * l->heads];
+        lse[r] = base_of(given(a, LSE)[row + r * l->heads]);
         delta[r] = given(a, DELTA)[row + r * l->heads];
     }
     if (a->bias || a->mask)
@@ -161,6 +167,8 @@ static void pack_queries(const struct attention *a, const struct scratch *s, int
     attention_pack(a, s->others, given(a, DY), n, l->queries, head, l->width);
     attention_pack(a, s->lse, given(a, LSE), n, l->queries, head, 1);
     attention_pack(a, s->delta, given(a, DELTA), n, l->queries, head, 1);
+    for (int64_t i = 0; i < l->queries; i++)
+        s->lse[i] = base_of(s->lse[i]);
 }
 
 FAST_INLINE void take_rows(const struct attention *a, const struct scratch *s, int64_t n, int64_t head,
