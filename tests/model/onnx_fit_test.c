@@ -6,6 +6,7 @@
  *
  *     onnx_fit_test [FILE …]      names within the folder; without: all
  */
+#include "base/random.h"
 #include "graft/onnx.h"
 #include "graft/train.h"
 #include "graft/weights.h"
@@ -116,12 +117,13 @@ static void write_weights(const char *path)
 }
 
 static struct graft_model *open_model(const struct graft_network *network, enum graft_model_part part,
-                                      int64_t classes)
+                                      const char *cut, int64_t classes)
 {
     struct graft_model *model = NULL;
     const struct graft_model_options options = {.batch = 2,
                                                 .classes = classes,
                                                 .part = part,
+                                                .cut = cut,
                                                 .training = part != GRAFT_MODEL_BEFORE,
                                                 .bn = GRAFT_BATCH_NORM_TRAIN};
     ok(graft_model_open_network(context, network, &options, &model));
@@ -163,6 +165,24 @@ static void check_trunk(const struct graft_model *model)
     assert_true((double)learnt > 0.9 * (double)all);
 }
 
+/* Two parts that are cut at a stage are the whole. */
+static void check_cut(const struct graft_network *network, const struct graft_model *model, int stage)
+{
+    const char *const cut = model->stages[stage].name;
+    struct graft_model *before = open_model(network, GRAFT_MODEL_BEFORE, cut, 5);
+    struct graft_model *after = open_model(network, GRAFT_MODEL_FROM, cut, 5);
+    assert_true(before->features >= 0 && after->logits >= 0);
+    assert_int_equal(before->parameter_count + after->parameter_count, model->parameter_count);
+    assert_int_equal(before->parameter_count, model->stages[stage].first_parameter);
+    assert_true(strlen(cut) > 0 && !strpbrk(cut, ",:= "));
+    for (int s = 0; s < stage; s++)
+        assert_string_not_equal(model->stages[s].name, cut);
+    if (stage > 0)
+        printf("%s%s", stage > 1 ? ", " : "    ", cut);
+    graft_model_close(&before);
+    graft_model_close(&after);
+}
+
 static void check_file(const char *name)
 {
     struct graft_network_source file = {0}, kept = {0};
@@ -182,20 +202,16 @@ static void check_file(const char *name)
     assert_string_equal(digest, other); /* a run that goes on from a run has the same graph */
     assert_true(graph.length < 2u << 20);
 
-    struct graft_model *const model = open_model(file.network, GRAFT_MODEL_WHOLE, 5);
-    struct graft_model *same = open_model(kept.network, GRAFT_MODEL_WHOLE, 5);
+    struct graft_model *const model = open_model(file.network, GRAFT_MODEL_WHOLE, NULL, 5);
+    struct graft_model *same = open_model(kept.network, GRAFT_MODEL_WHOLE, NULL, 5);
     assert_same_parameters(model, same);
     assert_same_graphs(model->graph, same->graph);
     check_head(model, 5);
     check_trunk(model);
     graft_model_close(&same);
 
-    struct graft_model *trunk = open_model(kept.network, GRAFT_MODEL_BEFORE, 5);
-    struct graft_model *head = open_model(kept.network, GRAFT_MODEL_FROM, 5);
-    assert_true(trunk->features >= 0 && head->logits >= 0);
-    assert_int_equal(trunk->parameter_count + head->parameter_count, model->parameter_count);
-    graft_model_close(&trunk);
-    graft_model_close(&head);
+    for (int s = 0; s < model->stage_count; s++)
+        check_cut(kept.network, model, s);
 
     ok(graft_variables_open(device, &variables));
     ok(graft_trainer_open(device, model, variables, &options, &trainer)); /* there are gradients */
@@ -242,6 +258,7 @@ static void networks_of_every_exporter_can_be_trained(void **state)
         printf("%s\n", entry->d_name);
         (void)fflush(stdout);
         check_file(entry->d_name);
+        printf("\n");
         (void)unlink(path);
         (void)unlink(data);
         checked++;
@@ -296,7 +313,7 @@ static void only_the_head_has_other_classes(void **state)
     onnx_add_node(&writer, "Mul", "more channels", "scaled", "");
     const char *const path = end(&writer, "scaled");
     ok(graft_network_source_open(context, path, &source, NULL));
-    struct graft_model *model = open_model(source.network, GRAFT_MODEL_WHOLE, 7);
+    struct graft_model *model = open_model(source.network, GRAFT_MODEL_WHOLE, NULL, 7);
     assert_int_equal(find_parameter(model, "hidden")->shape.dim[0], 4);
     assert_int_equal(find_parameter(model, "last")->shape.dim[0], 4);
     assert_int_equal(find_parameter(model, "last")->shape.dim[1], 7);
@@ -335,6 +352,49 @@ static void shared_statistics_are_not_trained(void **state)
     graft_model_close(&model);
     graft_network_source_close(&source);
     (void)unlink(path);
+}
+
+/* A kept graph with bytes changed, or cut: an answer, no crash. */
+static void random_damage_of_a_graph_is_survived(void **state)
+{
+    struct graft_network_source source;
+    struct graft_text graph = {0};
+    struct graft_random random;
+    struct onnx_writer writer = begin();
+    char digest[GRAFT_DIGEST_TEXT];
+    int opened = 0, built = 0;
+    (void)state;
+    onnx_add_weight(&writer, "wide", 2, (const int64_t[]){1, 4});
+    onnx_add_tensor(&writer, "sizes", 7, 1, (const int64_t[]){2}, (const int64_t[]){1, 4}, 16);
+    onnx_add_node(&writer, "Expand", "wide sizes", "table", ""); /* the host computes with its numbers */
+    onnx_add_node(&writer, "Reshape", "table four", "channels", "");
+    onnx_add_tensor(&writer, "four", 7, 1, (const int64_t[]){4}, (const int64_t[]){1, 4, 1, 1}, 32);
+    onnx_add_node(&writer, "Mul", "map channels", "scaled", "");
+    const char *const path = end(&writer, "scaled");
+    ok(graft_network_source_open(context, path, &source, NULL));
+    ok(graft_network_source_graph(context, &source, &graph, digest));
+    graft_network_source_close(&source);
+    graft_random_start(&random, 3, 3);
+    char *const damaged = malloc(graph.length);
+    for (int round = 0; round < 1000; round++) {
+        struct graft_model *model = NULL;
+        const size_t kept =
+            round % 8 == 0 ? graft_random_below(&random, (uint32_t)graph.length) : graph.length;
+        memcpy(damaged, graph.data, graph.length);
+        for (int k = 0; k < round % 4; k++)
+            damaged[graft_random_below(&random, (uint32_t)graph.length)] = (char)graft_random_u32(&random);
+        write_file(path, damaged, kept);
+        if (graft_network_source_open(context, path, &source, NULL) == GRAFT_OK) {
+            opened++;
+            built += graft_model_open_network(context, source.network, NULL, &model) == GRAFT_OK;
+        }
+        graft_model_close(&model);
+        graft_network_source_close(&source);
+    }
+    free(damaged);
+    graft_text_close(context, &graph);
+    (void)unlink(path);
+    assert_true(opened > 100 && built > 100 && built < 1000);
 }
 
 struct remarks {
@@ -393,6 +453,7 @@ int main(int count, char **arguments)
         cmocka_unit_test(only_the_head_has_other_classes),
         cmocka_unit_test(shared_statistics_are_not_trained),
         cmocka_unit_test(tensors_of_other_types_are_left_out),
+        cmocka_unit_test(random_damage_of_a_graph_is_survived),
     };
     name_count = count - 1;
     names = arguments + 1;

@@ -55,6 +55,18 @@ struct graft_onnx_node {
     int attribute_count;
 };
 
+/* A part of the network: the node that it begins with, and the value that enters it. */
+#define GRAFT_ONNX_STAGE_NAME 64
+#define GRAFT_ONNX_STAGES 32
+struct graft_onnx_stage {
+    int node, value;
+    char name[GRAFT_ONNX_STAGE_NAME];
+};
+struct graft_onnx_stages {
+    struct graft_onnx_stage list[GRAFT_ONNX_STAGES];
+    int count;
+};
+
 struct graft_onnx {
     struct graft_context *context;
     char *path;
@@ -75,6 +87,7 @@ struct graft_onnx {
     int head_weight, head_outputs;  /* its weights, and which dimension of theirs counts the classes */
     const char *head_fault;         /* why another head cannot take its place; NULL: it can */
     int64_t classes;
+    struct graft_onnx_stages stages; /* before the head */
     void **memory; /* all that the reader took */
     int memory_count, memory_capacity;
     struct graft_network network; /* what the import builds */
@@ -115,6 +128,9 @@ GRAFT_MUST_CHECK enum graft_status graft_onnx_write_graph(const struct graft_net
 
 /* onnx_head.c: the layer that makes the classes. */
 GRAFT_MUST_CHECK enum graft_status graft_onnx_find_head(struct graft_onnx *onnx);
+
+/* onnx_stages.c: what comes before it, in parts. */
+GRAFT_MUST_CHECK enum graft_status graft_onnx_find_stages(struct graft_onnx *onnx);
 
 /* ---- the import */
 

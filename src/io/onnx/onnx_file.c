@@ -69,7 +69,9 @@ static enum graft_status read_file(struct graft_onnx *onnx, struct graft_tensor_
         return status;
     onnx->file = (struct graft_protobuf){.data = (const uint8_t *)data, .size = size};
     status = graft_onnx_read_model(onnx, set);
-    return status == GRAFT_OK ? graft_onnx_find_head(onnx) : status;
+    if (status == GRAFT_OK)
+        status = graft_onnx_find_head(onnx);
+    return status == GRAFT_OK ? graft_onnx_find_stages(onnx) : status;
 }
 
 enum graft_status graft_onnx_open(struct graft_context *context, const char *path, struct graft_onnx **result,

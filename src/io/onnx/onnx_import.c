@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The walk over the nodes: what can be computed now is; the rest becomes layers of the stages trunk and head.
- */
+/* The walk over the nodes: what can be computed now is; the rest becomes layers of the stages. */
 #include "io/onnx/onnx.h"
 
 #include "base/context.h"
@@ -126,37 +125,57 @@ static struct graft_onnx_value *head_input(struct graft_onnx_import *import)
     return head->inputs[0] >= 0 ? &import->values[head->inputs[0]] : NULL;
 }
 
-/* Features are kept as they lie in memory. */
+/* A stage begins, which the value enters; `kept`: as features are kept, maps [n, h, w, c], others as ONNX has
+ * them. */
+static bool begin_stage(struct graft_onnx_import *import, struct graft_onnx_value *value, const char *name,
+                        bool kept)
+{
+    struct graft_layers *const b = import->b;
+    const bool from = b->options->part == GRAFT_MODEL_FROM && value->id < 0;
+    const bool map = from ? b->cut_shape->rank == 4 : value->shape.rank == 4;
+    if (kept && value->id >= 0)
+        value->id = map ? graft_onnx_nhwc(import, value) : graft_onnx_ordered(import, value);
+    if (kept && map && value->id >= 0 && import->head)
+        value->id = graft_layers_base(b, value->id);
+    const int id = graft_layers_stage(b, value->id, name);
+    if (id < 0)
+        value->id = -1;
+    if (id < 0 || !(kept || from))
+        return true;
+    const struct graft_shape shape = graft_graph_desc(b->graph, id)->shape;
+    *value = (struct graft_onnx_value){.id = id, .shape.rank = shape.rank};
+    for (int i = 0; i < shape.rank; i++) {
+        value->order[i] = map ? graft_onnx_nhwc_order[i] : i;
+        value->shape.dim[i] = shape.dim[value->order[i]];
+    }
+    return true;
+}
+
 static bool begin_head(struct graft_onnx_import *import)
 {
     struct graft_onnx_value *const value = head_input(import);
     if (!value || value->host)
         return graft_onnx_refuse(import, "the head's input is not made from the picture");
     if (import->onnx->head_fault && import->b->model->classes != import->onnx->classes)
-        return graft_onnx_refuse(
-            import,
-            "this last layer with weights makes no classes: %s; so no new head can take its "
-            "place (graft features takes the network as it is)",
-            import->onnx->head_fault);
-    if (value->id >= 0 && (value->form != GRAFT_ONNX_PLAIN || value->scale != 0)) {
-        value->id = graft_onnx_plain(import, value);
-        value->scale = 0;
-    }
-    const bool map = import->b->options->part == GRAFT_MODEL_FROM ? import->b->cut_shape->rank == 4
-                                                                  : value->shape.rank == 4;
-    if (map && value->id >= 0)
-        value->id = graft_layers_base(import->b, graft_onnx_nhwc(import, value));
-    const int id = graft_layers_stage(import->b, value->id, "head");
+        return graft_onnx_refuse(import,
+                                 "this last layer with weights makes no classes: %s; so no new head can take "
+                                 "its place (graft features takes the network as it is)",
+                                 import->onnx->head_fault);
     import->head = true;
-    if (id < 0) {
-        value->id = -1;
-        return true;
-    }
-    const struct graft_shape shape = graft_graph_desc(import->b->graph, id)->shape;
-    *value = (struct graft_onnx_value){.id = id, .shape.rank = shape.rank};
-    for (int i = 0; i < shape.rank; i++) {
-        value->order[i] = map ? graft_onnx_nhwc_order[i] : i;
-        value->shape.dim[i] = shape.dim[value->order[i]];
+    return begin_stage(import, value, "head", true);
+}
+
+/* Only where the graph is cut features are kept: elsewhere nothing need be turned. */
+static bool begin_stages(struct graft_onnx_import *import, int node)
+{
+    const struct graft_onnx_stages *const stages = &import->onnx->stages;
+    const struct graft_model_options *const options = import->b->options;
+    const bool cuts = options->part == GRAFT_MODEL_BEFORE || options->part == GRAFT_MODEL_FROM;
+    for (int s = 1; s < stages->count; s++) {
+        const struct graft_onnx_stage *const stage = &stages->list[s];
+        const bool kept = cuts && options->cut && strcmp(options->cut, stage->name) == 0;
+        if (stage->node == node && !begin_stage(import, &import->values[stage->value], stage->name, kept))
+            return false;
     }
     return true;
 }
@@ -207,7 +226,7 @@ static bool run_nodes(struct graft_onnx_import *import)
     const int map = find_map(onnx);
     for (int n = 0; n < onnx->node_count; n++) {
         import->node = &onnx->nodes[n];
-        if (n == onnx->head && !begin_head(import))
+        if (!begin_stages(import, n) || (n == onnx->head && !begin_head(import)))
             return false;
         if (!run_node(import))
             return false;
@@ -269,7 +288,7 @@ int graft_onnx_build(struct graft_layers *b, int x, const void *configuration)
         for (int i = 0; i < import.values[v].shape.rank; i++)
             import.values[v].order[i] = i;
     }
-    set_input(&import, graft_layers_stage(b, x, "trunk"));
+    set_input(&import, graft_layers_stage(b, x, onnx->stages.list[0].name));
     if (run_nodes(&import))
         logits = get_logits(&import);
     for (int i = 0; i < import.memory_count; i++)
