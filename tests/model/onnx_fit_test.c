@@ -328,6 +328,100 @@ static void only_the_head_has_other_classes(void **state)
     (void)unlink(path);
 }
 
+static const float *numbers_of(const struct graft_tensor_set *set, const char *name)
+{
+    const struct graft_named_tensor *const tensor = graft_tensor_set_find(set, name);
+    if (!tensor)
+        fail_msg("there is no tensor %s", name);
+    return tensor->data;
+}
+
+/* Weights that nodes make of tensors of the file alone are weights like others: they are trained, the head is
+ * found among them, and a run keeps none of their numbers. */
+static void weights_that_nodes_make_are_trained(void **state)
+{
+    static const int8_t integers[4 * 4] = {-128, 127, 5, 0, 1, 2, 3, 4, 7, 7, 7, 7, -1, -1, -1, -1};
+    static const uint8_t zeros[4] = {0, 1, 2, 255};
+    static const float scales[4] = {0.5f, 0.25f, 2, 1};
+    static const float constants[16] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
+    struct graft_network_source source, kept;
+    struct graft_tensor_set *set = NULL;
+    struct graft_text graph = {0}, again = {0};
+    char digest[GRAFT_DIGEST_TEXT], other[GRAFT_DIGEST_TEXT];
+    struct onnx_writer writer = begin();
+    (void)state;
+    onnx_add_tensor(&writer, "small", 3, 4, (const int64_t[]){4, 4, 1, 1}, integers, sizeof integers);
+    onnx_add_tensor(&writer, "scales", 1, 1, (const int64_t[]){4}, scales, sizeof scales);
+    onnx_add_tensor(&writer, "zeros", 3, 1, (const int64_t[]){4}, zeros, sizeof zeros);
+    onnx_add_node(&writer, "DequantizeLinear", "small scales zeros", "wide", "axis=0");
+    onnx_add_node(&writer, "Conv", "map wide", "first", "kernel_shape=1,1");
+    onnx_add_weight(&writer, "gamma", 1, (const int64_t[]){4});
+    onnx_add_weight(&writer, "variance", 1, (const int64_t[]){4});
+    onnx_add_node(&writer, "Identity", "gamma", "beta", "");
+    onnx_add_node(&writer, "Identity", "beta", "shift", "");
+    onnx_add_weight(&writer, "center", 1, (const int64_t[]){4});
+    onnx_add_node(&writer, "BatchNormalization", "first gamma shift center variance", "normal", "");
+    onnx_add_constant(&writer, "constant", 4, (const int64_t[]){4, 4, 1, 1}, constants, 16);
+    onnx_add_node(&writer, "Conv", "normal constant", "second", "kernel_shape=1,1");
+    onnx_add_weight(&writer, "rows", 2, (const int64_t[]){3, 4});
+    onnx_add_node(&writer, "GlobalAveragePool", "second", "average", "");
+    onnx_add_node(&writer, "Flatten", "average", "flat", "axis=1");
+    onnx_add_node(&writer, "Transpose", "rows", "columns", "perm=1,0");
+    onnx_add_node(&writer, "MatMul", "flat columns", "y", "");
+    const char *const path = scratch_path("made.onnx");
+    onnx_write(&writer, 16, 3, path);
+    ok(graft_network_source_open(context, path, &source, &set));
+    for (int i = 0; i < 16; i++) { /* (x − zero point) · scale of the row, zero points of int8 */
+        assert_true(numbers_of(set, "wide")[i] ==
+                    (float)(integers[i] - (int8_t)zeros[i / 4]) * scales[i / 4]);
+        assert_true(numbers_of(set, "constant")[i] == (float)i);
+    }
+    for (int i = 0; i < 12; i++)
+        assert_true(numbers_of(set, "columns")[i % 4 * 3 + i / 4] == numbers_of(set, "rows")[i]);
+    graft_tensor_set_close(&set);
+    struct graft_model *model = open_model(source.network, GRAFT_MODEL_WHOLE, NULL, 7);
+    static const char *const trained[] = {"stem", "wide", "constant", "columns", "gamma"};
+    for (size_t i = 0; i < sizeof trained / sizeof trained[0]; i++)
+        assert_true(find_parameter(model, trained[i])->trainable);
+    assert_int_equal(find_parameter(model, "columns")->shape.dim[1], 7);
+    ok(graft_network_source_graph(context, &source, &graph, digest));
+    write_file(path, graph.data, graph.length);
+    ok(graft_network_source_open_graph(context, path, digest, &kept));
+    ok(graft_network_source_graph(context, &kept, &again, other));
+    assert_string_equal(digest, other);
+    assert_null(memmem(graph.data, graph.length, "small", 5));
+    assert_null(memmem(graph.data, graph.length, constants, sizeof constants));
+    struct graft_model *same = open_model(kept.network, GRAFT_MODEL_WHOLE, NULL, 7);
+    assert_same_parameters(model, same);
+    assert_same_graphs(model->graph, same->graph);
+    graft_model_close(&same);
+    graft_model_close(&model);
+    graft_network_source_close(&source);
+    graft_network_source_close(&kept);
+    graft_text_close(context, &graph);
+    graft_text_close(context, &again);
+    (void)unlink(path);
+}
+
+/* What computes with integers is refused with the way out. */
+static void quantized_networks_are_refused(void **state)
+{
+    static const char *const nodes[][2] = {
+        {"QLinearConv", "map"}, {"DynamicQuantizeLinear", "map"}, {"DequantizeLinear", "map stem"}};
+    (void)state;
+    for (size_t i = 0; i < sizeof nodes / sizeof nodes[0]; i++) {
+        struct graft_network_source source;
+        struct onnx_writer writer = begin();
+        onnx_add_node(&writer, nodes[i][0], nodes[i][1], "integers", "");
+        const char *const path = end(&writer, "integers");
+        assert_int_equal(graft_network_source_open(context, path, &source, NULL), GRAFT_ERROR_UNSUPPORTED);
+        assert_non_null(strstr(graft_context_error(context), nodes[i][0]));
+        assert_non_null(strstr(graft_context_error(context), "it is quantized"));
+        assert_non_null(strstr(graft_context_error(context), "export the network in f32"));
+        (void)unlink(path);
+    }
+}
+
 /* Exporters keep equal tensors once: two layers cannot both follow their batches with one mean. */
 static void shared_statistics_are_not_trained(void **state)
 {
@@ -451,6 +545,8 @@ int main(int count, char **arguments)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(networks_of_every_exporter_can_be_trained),
         cmocka_unit_test(only_the_head_has_other_classes),
+        cmocka_unit_test(weights_that_nodes_make_are_trained),
+        cmocka_unit_test(quantized_networks_are_refused),
         cmocka_unit_test(shared_statistics_are_not_trained),
         cmocka_unit_test(tensors_of_other_types_are_left_out),
         cmocka_unit_test(random_damage_of_a_graph_is_survived),

@@ -39,6 +39,25 @@ static inline void onnx_add_tensor(struct onnx_writer *writer, const char *name,
     onnx_nest(writer->context, &writer->graph, 5, &tensor);
 }
 
+/* A node Constant with a tensor of f32. */
+static inline void onnx_add_constant(struct onnx_writer *writer, const char *output, int rank,
+                                     const int64_t *shape, const float *numbers, size_t count)
+{
+    struct graft_context *const context = writer->context;
+    struct graft_text node = {0}, attribute = {0}, tensor = {0};
+    for (int i = 0; i < rank; i++)
+        graft_protobuf_put_number(context, &tensor, 1, (uint64_t)shape[i]);
+    graft_protobuf_put_number(context, &tensor, 2, 1);
+    graft_protobuf_put_bytes(context, &tensor, 9, numbers, count * sizeof *numbers);
+    onnx_put_text(context, &attribute, 1, "value");
+    onnx_nest(context, &attribute, 5, &tensor);
+    graft_protobuf_put_number(context, &attribute, 20, 4);
+    onnx_put_text(context, &node, 2, output);
+    onnx_put_text(context, &node, 4, "Constant");
+    onnx_nest(context, &node, 5, &attribute);
+    onnx_nest(context, &writer->graph, 1, &node);
+}
+
 /* One of f32 that holds 0.01, 0.02 … */
 static inline void onnx_add_weight(struct onnx_writer *writer, const char *name, int rank,
                                    const int64_t *shape)

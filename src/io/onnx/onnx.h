@@ -28,7 +28,8 @@ enum graft_onnx_kind {
 /* A tensor on the host. */
 struct graft_onnx_tensor {
     enum graft_onnx_kind kind;
-    int type; /* of what is UNREAD: TensorProto.DataType */
+    bool hosted; /* the host computes with its numbers */
+    int type;    /* of what is UNREAD: TensorProto.DataType */
     struct graft_shape shape;
     const char *name;   /* of a weight in the set: terminated; NULL for others */
     const float
@@ -72,13 +73,13 @@ struct graft_onnx {
     char *path;
     struct graft_protobuf file; /* all of it */
     bool apart;                 /* it is what a run keeps: weights have no numbers there */
-    int weight_count;
     int64_t opset;
     struct graft_onnx_node *nodes;
     int node_count, node_capacity;
     struct graft_onnx_text *values;       /* names */
     struct graft_onnx_tensor **constants; /* [value_count], of initializers; NULL for others */
     int value_count, value_capacity;
+    bool *aliases, *aliased;        /* [value_count] other names of weights, and what has such */
     int *slots, slot_count;         /* a hash table of the values' names: numbers + 1 */
     int input, output;              /* values */
     struct graft_shape input_shape; /* 0: any */
@@ -104,18 +105,30 @@ void *graft_onnx_keep(struct graft_onnx *onnx, void *memory);
 /* Memory that lives as long as the file; NULL with the error recorded. */
 void *graft_onnx_take(struct graft_onnx *onnx, size_t count, size_t size);
 
-/* onnx_tensor.c: TensorProto; weights of real numbers with a name go into the set. */
+/* Ops that compute with integers instead of the network's numbers, and what is said of them. */
+bool graft_onnx_is_quantized(struct graft_onnx_text op);
+enum graft_status graft_onnx_quantized(const struct graft_onnx *onnx, struct graft_onnx_text op);
+
+/* onnx_tensor.c: a name that a set and a model take; TensorProto; weights of real numbers with a name go into
+ * the set. */
 GRAFT_MUST_CHECK enum graft_status
 graft_onnx_read_tensor(struct graft_onnx *onnx, struct graft_protobuf message, struct graft_tensor_set *set,
                        struct graft_onnx_tensor **tensor, struct graft_onnx_text *name);
 /* The largest integers mean "to the end"; as doubles they are larger than any. */
 int64_t graft_onnx_integer(double number);
+GRAFT_MUST_CHECK enum graft_status graft_onnx_name_weight(struct graft_onnx *onnx, struct graft_onnx_text own,
+                                                          const struct graft_tensor_set *set, char *name);
 double graft_onnx_number(const struct graft_onnx_tensor *tensor, int64_t index);
 
 /* onnx_read.c: the whole message; the value of a name, -1: there is none. */
 int graft_onnx_find_value(const struct graft_onnx *onnx, struct graft_onnx_text name);
 GRAFT_MUST_CHECK enum graft_status graft_onnx_read_model(struct graft_onnx *onnx,
                                                          struct graft_tensor_set *set);
+
+/* onnx_weights.c: weights that are made of tensors of the file alone; their nodes are taken out. Integers
+ * that are left then are refused. */
+GRAFT_MUST_CHECK enum graft_status graft_onnx_derive_weights(struct graft_onnx *onnx,
+                                                             struct graft_tensor_set *set);
 
 /* onnx_graph.c: the graph by itself. */
 #define GRAFT_ONNX_APART "graft.weights_apart" /* the key in metadata_props that says so */

@@ -54,14 +54,17 @@ enum graft_status graft_onnx_settle_weights(struct graft_onnx *onnx)
     enum graft_status status = GRAFT_OK;
     find_hosted(onnx, hosted);
     find_read(onnx, hosted, read);
+    for (int v = 0; v < onnx->value_count; v++) /* a tensor may have several names */
+        if (onnx->constants[v])
+            onnx->constants[v]->hosted = onnx->constants[v]->hosted || read[v];
     for (int v = 0; v < onnx->value_count && status == GRAFT_OK; v++) {
         struct graft_onnx_tensor *const tensor = onnx->constants[v];
         if (!tensor || !tensor->name)
             continue;
-        if (read[v] && !tensor->reals) {
+        if (tensor->hosted && !tensor->reals) {
             status = graft_onnx_damaged(
                 onnx, "the numbers of '%s', which its sizes are made of, are not there", tensor->name);
-        } else if (read[v]) {
+        } else if (tensor->hosted) {
             const size_t count = (size_t)graft_shape_count(&tensor->shape);
             float *const copy = graft_onnx_take(onnx, count, sizeof *copy);
             if (copy)
@@ -121,46 +124,64 @@ static void put_tensor(struct graft_context *context, const struct graft_onnx_te
     graft_text_close(context, &raw);
 }
 
-/* The tensor that the reader made of an initializer. */
-static const struct graft_onnx_tensor *
-find_tensor(const struct graft_onnx *onnx, struct graft_protobuf message, struct graft_onnx_text *name)
+/* The value that a node makes first, or -1. */
+static int first_output(const struct graft_onnx *onnx, struct graft_protobuf node)
 {
     struct graft_protobuf_field field;
-    *name = (struct graft_onnx_text){"", 0};
-    while (graft_protobuf_next(&message, &field))
-        if (field.number == 8 && field.wire == 2)
-            *name = (struct graft_onnx_text){(const char *)field.data, field.size};
-    const int value = graft_onnx_find_value(onnx, *name);
-    return value >= 0 ? onnx->constants[value] : NULL;
+    while (graft_protobuf_next(&node, &field))
+        if (field.number == 2 && field.wire == 2)
+            return graft_onnx_find_value(onnx,
+                                         (struct graft_onnx_text){(const char *)field.data, field.size});
+    return -1;
 }
 
-/* GraphProto: nodes without what exporters note of their origin, initializers, name, inputs and outputs. */
-static void put_graph(const struct graft_onnx *onnx, struct graft_protobuf graph, struct graft_text *text)
+/* Tensors that nodes use; those that other tensors were made of are not needed any more. */
+static enum graft_status put_tensors(const struct graft_onnx *onnx, struct graft_text *text)
+{
+    struct graft_context *const context = onnx->context;
+    bool *const used = graft_allocate(context, (size_t)onnx->value_count, sizeof *used);
+    if (!used)
+        return GRAFT_ERROR_MEMORY;
+    for (int n = 0; n < onnx->node_count; n++)
+        for (int i = 0; i < onnx->nodes[n].input_count; i++)
+            if (onnx->nodes[n].inputs[i] >= 0)
+                used[onnx->nodes[n].inputs[i]] = true;
+    for (int v = 0; v < onnx->value_count; v++) {
+        const struct graft_onnx_tensor *const tensor = onnx->constants[v];
+        struct graft_text inner = {0};
+        if (!tensor || onnx->aliases[v] || !(used[v] || onnx->aliased[v]))
+            continue;
+        put_tensor(context, tensor, onnx->values[v], &inner);
+        graft_protobuf_put_bytes(context, text, 5, inner.data, inner.length);
+        text->failed = text->failed || inner.failed;
+        graft_text_close(context, &inner);
+    }
+    graft_release(context, used);
+    return GRAFT_OK;
+}
+
+/* GraphProto: nodes without what exporters note of their origin, initializers, name, inputs and outputs.
+ * Nodes that made weights are gone, but for those that give a weight another name. */
+static enum graft_status put_graph(const struct graft_onnx *onnx, struct graft_protobuf graph,
+                                   struct graft_text *text)
 {
     static const uint32_t notes[] = {6, 9, 0}; /* NodeProto.doc_string, metadata_props */
     struct graft_context *const context = onnx->context;
     struct graft_protobuf_field field;
     while (graft_protobuf_next(&graph, &field)) {
         struct graft_text inner = {0};
-        struct graft_onnx_text name;
-        const struct graft_onnx_tensor *tensor = NULL;
-        if (field.wire != 2)
-            continue;
-        if (field.number == 1) {
+        const bool node = field.number == 1 && field.wire == 2;
+        const int value = node ? first_output(onnx, graft_protobuf_enter(&field)) : -1;
+        if (node && (value < 0 || !onnx->constants[value] || onnx->aliases[value])) {
             copy_fields(context, graft_protobuf_enter(&field), notes, &inner);
             graft_protobuf_put_bytes(context, text, 1, inner.data, inner.length);
-        } else if (field.number == 5) {
-            tensor = find_tensor(onnx, graft_protobuf_enter(&field), &name);
-            if (tensor && tensor->kind != GRAFT_ONNX_UNREAD) {
-                put_tensor(context, tensor, name, &inner);
-                graft_protobuf_put_bytes(context, text, 5, inner.data, inner.length);
-            }
-        } else if (field.number == 2 || field.number == 11 || field.number == 12) {
+        } else if (field.wire == 2 && (field.number == 2 || field.number == 11 || field.number == 12)) {
             graft_protobuf_put_bytes(context, text, field.number, field.data, field.size);
         }
         text->failed = text->failed || inner.failed;
         graft_text_close(context, &inner);
     }
+    return put_tensors(onnx, text);
 }
 
 enum graft_status graft_onnx_write_graph(const struct graft_network *network, struct graft_text *text)
@@ -172,11 +193,12 @@ enum graft_status graft_onnx_write_graph(const struct graft_network *network, st
     struct graft_protobuf model = onnx->file;
     struct graft_protobuf_field field;
     struct graft_text graph = {0}, mark = {0};
+    enum graft_status status = GRAFT_OK;
     copy_fields(context, model, apart, text);
-    while (graft_protobuf_next(&model, &field))
+    while (status == GRAFT_OK && graft_protobuf_next(&model, &field))
         if (field.number == 7 && field.wire == 2) {
             graph.length = 0; /* the last one counts, as for the reader */
-            put_graph(onnx, graft_protobuf_enter(&field), &graph);
+            status = put_graph(onnx, graft_protobuf_enter(&field), &graph);
         }
     graft_protobuf_put_bytes(context, &mark, 1, GRAFT_ONNX_APART, strlen(GRAFT_ONNX_APART));
     graft_protobuf_put_bytes(context, &mark, 2, "1", 1);
@@ -186,5 +208,5 @@ enum graft_status graft_onnx_write_graph(const struct graft_network *network, st
     text->failed = text->failed || graph.failed || mark.failed;
     graft_text_close(context, &graph);
     graft_text_close(context, &mark);
-    return text->failed ? GRAFT_ERROR_MEMORY : GRAFT_OK;
+    return text->failed ? GRAFT_ERROR_MEMORY : status;
 }

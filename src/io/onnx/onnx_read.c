@@ -267,6 +267,27 @@ static enum graft_status begin_node(struct graft_onnx *onnx, struct graft_protob
     return (*node)->inputs && (*node)->outputs && (*node)->attributes ? GRAFT_OK : GRAFT_ERROR_MEMORY;
 }
 
+bool graft_onnx_is_quantized(struct graft_onnx_text op)
+{
+    static const char *const ops[] = {
+        "ConvInteger",           "MatMulInteger", "QuantizeLinear", "DequantizeLinear",
+        "DynamicQuantizeLinear", "MatMulNBits",   "QGemm"};
+    for (size_t i = 0; i < sizeof ops / sizeof ops[0]; i++)
+        if (graft_onnx_is(op, ops[i]))
+            return true;
+    return op.length > 7 && memcmp(op.data, "QLinear", 7) == 0;
+}
+
+enum graft_status graft_onnx_quantized(const struct graft_onnx *onnx, struct graft_onnx_text op)
+{
+    return graft_onnx_unsupported(
+        onnx,
+        "it is quantized: %.*s computes with integers, which are neither computed with nor "
+        "trained here; export the network in f32 or f16, before it is quantized (weights "
+        "alone may be integers: DequantizeLinear of an initializer is read)",
+        (int)op.length, op.data);
+}
+
 static enum graft_status read_node(struct graft_onnx *onnx, struct graft_protobuf message)
 {
     struct graft_protobuf_field field;
@@ -304,7 +325,10 @@ static enum graft_status read_node(struct graft_onnx *onnx, struct graft_protobu
     }
     if (status == GRAFT_OK && message.damaged)
         status = graft_onnx_damaged(onnx, "a node ends too early");
-    if (status == GRAFT_OK && domain.length > 0 && !graft_onnx_is(domain, "ai.onnx"))
+    const bool foreign = domain.length > 0 && !graft_onnx_is(domain, "ai.onnx");
+    if (status == GRAFT_OK && foreign && graft_onnx_is_quantized(node->op))
+        status = graft_onnx_quantized(onnx, node->op);
+    else if (status == GRAFT_OK && foreign)
         status = graft_onnx_unsupported(onnx, "op %.*s of the domain %.*s is not read", (int)node->op.length,
                                         node->op.data, (int)domain.length, domain.data);
     onnx->node_count += status == GRAFT_OK;
@@ -524,5 +548,7 @@ enum graft_status graft_onnx_read_model(struct graft_onnx *onnx, struct graft_te
     enum graft_status status = read_graph(onnx, graph, set);
     if (status == GRAFT_OK)
         status = check_order(onnx);
+    if (status == GRAFT_OK)
+        status = graft_onnx_derive_weights(onnx, set);
     return status == GRAFT_OK ? graft_onnx_settle_weights(onnx) : status;
 }

@@ -245,17 +245,18 @@ static enum graft_status fill(const struct graft_onnx *onnx, const struct proto 
 
 /* ---- weights go into the set */
 
-/* A name that a set and a model take. */
-static enum graft_status name_weight(struct graft_onnx *onnx, const struct proto *proto,
-                                     struct graft_tensor_set *set, char *name)
+enum graft_status graft_onnx_name_weight(struct graft_onnx *onnx, struct graft_onnx_text own,
+                                         const struct graft_tensor_set *set, char *name)
 {
-    const bool fits = proto->name.length > 0 && proto->name.length < GRAFT_MODEL_NAME_SIZE - 1 &&
-                      !memchr(proto->name.data, 0, proto->name.length);
+    const bool fits =
+        own.length > 0 && own.length < GRAFT_MODEL_NAME_SIZE - 1 && !memchr(own.data, 0, own.length);
+    uint64_t hash = UINT64_C(14695981039346656037); /* the same in every file that has the name */
+    for (size_t i = 0; i < own.length; i++)
+        hash = (hash ^ (unsigned char)own.data[i]) * UINT64_C(1099511628211);
     if (fits)
-        (void)snprintf(name, GRAFT_MODEL_NAME_SIZE, "%.*s", (int)proto->name.length, proto->name.data);
+        (void)snprintf(name, GRAFT_MODEL_NAME_SIZE, "%.*s", (int)own.length, own.data);
     else
-        (void)snprintf(name, GRAFT_MODEL_NAME_SIZE, "tensor.%d", onnx->weight_count);
-    onnx->weight_count++;
+        (void)snprintf(name, GRAFT_MODEL_NAME_SIZE, "tensor.%016llx", (unsigned long long)hash);
     return graft_tensor_set_find(set, name)
                ? graft_onnx_damaged(onnx, "there are two tensors with the name '%s'", name)
                : GRAFT_OK;
@@ -273,12 +274,13 @@ static enum graft_status read_weight(struct graft_onnx *onnx, const struct proto
     char *const name = graft_onnx_take(onnx, GRAFT_MODEL_NAME_SIZE, 1);
     if (is_apart(onnx, proto)) {
         tensor->name = name;
-        return name ? name_weight(onnx, proto, set, name) : GRAFT_ERROR_MEMORY;
+        return name ? graft_onnx_name_weight(onnx, proto->name, set, name) : GRAFT_ERROR_MEMORY;
     }
     const struct graft_desc desc = {GRAFT_DTYPE_F32, proto->shape};
     float *const data =
         graft_allocate_raw(onnx->context, (size_t)graft_shape_count(&proto->shape), sizeof *data);
-    enum graft_status status = name && data ? name_weight(onnx, proto, set, name) : GRAFT_ERROR_MEMORY;
+    enum graft_status status =
+        name && data ? graft_onnx_name_weight(onnx, proto->name, set, name) : GRAFT_ERROR_MEMORY;
     if (status == GRAFT_OK)
         status = fill(onnx, proto, tensor, data);
     if (status == GRAFT_OK)

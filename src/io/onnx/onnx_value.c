@@ -292,6 +292,10 @@ int graft_onnx_list_or_input(struct graft_onnx_import *import, const char *name,
         (void)graft_onnx_refuse(import, count < 0 ? "%s depends on the picture" : "%s is too long", name);
         return -1;
     }
+    if (value->host->name && !value->host->reals) {
+        (void)graft_onnx_refuse(import, "%s is a weight", name);
+        return -1;
+    }
     for (int64_t i = 0; i < count; i++)
         list[i] = graft_onnx_integer(graft_onnx_number(value->host, i));
     return (int)count;
