@@ -166,7 +166,8 @@ enum graft_optimizer { GRAFT_SGD = 0, GRAFT_ADAM = 1, GRAFT_RMSPROP = 2, GRAFT_A
 /*
  * Updates a parameter in place in the update segment; optimizer state is created under
  * "<parameter>.<optimizer>.m" and ".v". hyper: an input [4], see graft_update_attributes; squares:
- * graft_sum_squares of all gradients if attributes->max_norm clips them, else -1. GRAFT_ADAMW is adam with
+ * graft_sum_squares of all gradients if attributes->max_norm clips them, else -1 or any number: nothing is
+ * changed unless it is finite. GRAFT_ADAMW is adam with
  * decoupled set. Returns 0 or -1.
  */
 GRAFT_API int graft_update(struct graft_graph *graph, enum graft_optimizer optimizer, int parameter,

@@ -241,9 +241,10 @@ struct graft_fill_attributes {
 /*
  * Parameter updates. `hyper` is an f32 vector [4] written by the host for each step:
  * {learning rate, 1 − beta1^t, 1 − beta2^t, gradient scale}; unused entries are ignored. g below = scale ×
- * gradient; with `squares`, the sum of the squares of all gradients, scale is multiplied by min(1, max_norm /
- * (scale × √squares + 1e-6)), as torch.nn.utils.clip_grad_norm_ does it; squares that are not finite leave
- * everything as it was, so that the step can be looked at. sgd:     g += wd·p; v = momentum·v + g; p −= lr ×
+ * gradient; with max_norm and `squares`, the sum of the squares of all gradients, scale is multiplied by
+ * min(1, max_norm / (scale × √squares + 1e-6)), as torch.nn.utils.clip_grad_norm_ does it. Squares that are
+ * not finite leave everything as it was, so that the step can be looked at; without max_norm they may be any
+ * number, the loss for one, and that is all they do. sgd:     g += wd·p; v = momentum·v + g; p −= lr ×
  * (nesterov ? g + momentum·v : v)        (no v if momentum is 0) adam:    g += wd·p (not decoupled); m = b1·m
  * + (1−b1)·g; v = b2·v + (1−b2)·g²; p −= lr·wd·p (decoupled); p −= lr × (m / h1) / (sqrt(v / h2) + epsilon)
  * rmsprop: g += wd·p; v = b2·v + (1−b2)·g²; p −= lr × g / (sqrt(v) + epsilon)              (PyTorch's form)
@@ -254,7 +255,7 @@ struct graft_update_attributes {
     float beta2; /* rmsprop: alpha */
     float epsilon;
     float weight_decay;
-    float max_norm; /* > 0 with squares; else 0 */
+    float max_norm; /* > 0: squares must be given; 0: none */
     bool nesterov;
     bool decoupled;
 };

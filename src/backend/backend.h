@@ -4,7 +4,8 @@
  *
  * A buffer is an opaque handle of the backend; a tensor is a buffer and a byte offset (a multiple of 64,
  * except for views that the planner makes, which are multiples of the element size). Work is queued in order:
- * kernel_run and buffer_copy/fill may return before the work is done; buffer_read and synchronize wait.
+ * kernel_run, buffer_fill and buffer_fetch may return before the work is done; buffer_read and synchronize
+ * wait.
  */
 #ifndef GRAFT_SRC_BACKEND_BACKEND_H
 #define GRAFT_SRC_BACKEND_BACKEND_H
@@ -91,8 +92,14 @@ struct graft_backend {
                                       uint64_t bytes); /* `from` may be reused when it returns */
     enum graft_status (*buffer_read)(struct graft_device *device, void *to, struct graft_tensor from,
                                      uint64_t bytes);
-    enum graft_status (*buffer_copy)(struct graft_device *device, struct graft_tensor to,
-                                     struct graft_tensor from, uint64_t bytes); /* must not overlap */
+    /*
+     * Reads in the order of the other work, and waits for nobody: work that is queued later finds the device
+     * busy. `to` is filled when `*ticket` is waited for, which is what a call with `from` absent does: it
+     * waits for all that was fetched up to this ticket, and reports the first of it that failed. Until then
+     * `to` must stay, after a failure too.
+     */
+    enum graft_status (*buffer_fetch)(struct graft_device *device, void *to, struct graft_tensor from,
+                                      uint64_t bytes, uint64_t *ticket);
     enum graft_status (*buffer_fill)(struct graft_device *device, struct graft_tensor to, uint8_t byte,
                                      uint64_t bytes);
 

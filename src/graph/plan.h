@@ -74,6 +74,10 @@ struct graft_tensor graft_plan_tensor(const struct graft_plan *plan, int value);
 GRAFT_MUST_CHECK enum graft_status graft_plan_write_rows(struct graft_plan *plan, int value,
                                                          const void *const *rows, int64_t count);
 
+/* As graft_plan_read, but `data` is filled when the ticket is waited for: see the backend's buffer_fetch. */
+GRAFT_MUST_CHECK enum graft_status graft_plan_fetch(struct graft_plan *plan, int value, void *data,
+                                                    uint64_t bytes, uint64_t *ticket);
+
 /* Chunks of memory of an arena, those of all lanes counted. */
 int graft_plan_buffer_count(const struct graft_plan *plan, int arena);
 

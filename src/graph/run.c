@@ -237,10 +237,10 @@ enum graft_status graft_plan_write_rows(struct graft_plan *plan, int value, cons
     return status;
 }
 
-enum graft_status graft_plan_read(struct graft_plan *plan, int value, void *data, uint64_t bytes)
+static enum graft_status locate_kept(const struct graft_plan *plan, int value, uint64_t bytes,
+                                     struct graft_tensor *tensor)
 {
-    struct graft_tensor tensor;
-    const enum graft_status status = locate(plan, value, bytes, "read", &tensor);
+    const enum graft_status status = locate(plan, value, bytes, "read", tensor);
     if (status != GRAFT_OK)
         return status;
     if (graft_graph_kind(plan->graph, value) == GRAFT_VALUE_INTERMEDIATE &&
@@ -248,7 +248,25 @@ enum graft_status graft_plan_read(struct graft_plan *plan, int value, void *data
         return graft_fail(plan->context, GRAFT_ERROR_NOT_FOUND,
                           "value \"%s\" is not kept by this plan: mark it with graft_graph_output",
                           graft_graph_name(plan->graph, value));
-    return bytes ? plan->device->backend->buffer_read(plan->device, data, tensor, bytes) : GRAFT_OK;
+    return GRAFT_OK;
+}
+
+enum graft_status graft_plan_read(struct graft_plan *plan, int value, void *data, uint64_t bytes)
+{
+    struct graft_tensor tensor;
+    const enum graft_status status = locate_kept(plan, value, bytes, &tensor);
+    return status == GRAFT_OK && bytes ? plan->device->backend->buffer_read(plan->device, data, tensor, bytes)
+                                       : status;
+}
+
+enum graft_status graft_plan_fetch(struct graft_plan *plan, int value, void *data, uint64_t bytes,
+                                   uint64_t *ticket)
+{
+    struct graft_tensor tensor;
+    const enum graft_status status = locate_kept(plan, value, bytes, &tensor);
+    return status == GRAFT_OK && bytes
+               ? plan->device->backend->buffer_fetch(plan->device, data, tensor, bytes, ticket)
+               : status;
 }
 
 void graft_plan_get_memory(const struct graft_plan *plan, struct graft_plan_memory *memory)

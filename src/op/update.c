@@ -31,9 +31,8 @@ enum graft_status graft_update_check(struct graft_context *context, const struct
             GRAFT_OK) {
         return status;
     }
-    if (graft_call_has(call, squares) != (a->max_norm != 0)) {
-        return graft_op_fail(context, call,
-                             "squares must be given for a max norm other than 0 and only then; it is %g",
+    if (!graft_call_has(call, squares) && a->max_norm != 0) {
+        return graft_op_fail(context, call, "squares must be given for a max norm other than 0; it is %g",
                              (double)a->max_norm);
     }
     if (graft_call_has(call, squares) && graft_shape_count(graft_call_shape(call, squares)) != 1) {

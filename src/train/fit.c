@@ -8,11 +8,13 @@ static enum graft_status train(struct graft_session *session)
 {
     const struct graft_session_position *const at = graft_session_position(session);
     enum graft_status status = GRAFT_OK;
+    graft_session_hurry(session);
     while (status == GRAFT_OK && !at->done) {
         status = graft_session_step(session);
-        if (status == GRAFT_OK && at->epoch_over)
-            status = graft_session_validate(session, NULL);
-        if (status == GRAFT_OK && at->batch == 0 && graft_session_is_save_due(session))
+        if (status != GRAFT_OK || !at->epoch_over)
+            continue;
+        status = graft_session_validate(session, NULL);
+        if (status == GRAFT_OK && graft_session_is_save_due(session))
             status = graft_session_save(session);
     }
     return status;

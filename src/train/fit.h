@@ -55,12 +55,13 @@ struct graft_fit_job {
     enum graft_schedule schedule;
     enum graft_batch_norm_mode bn;
     bool resumed;
+    bool late;            /* steps are begun before the results of the one before are there */
     float *class_weights; /* [classes]; NULL: none */
     struct graft_dataset *dataset;
     char fingerprints[GRAFT_SPLIT_COUNT][20]; /* of the data as the run found them */
     struct graft_card card;
     struct graft_network_source source; /* of the network that is trained */
-    struct graft_model *whole; /* inference, one picture: names, saving */
+    struct graft_model *whole;          /* inference, one picture: names, saving */
     struct graft_variables *variables;
     struct graft_features features[GRAFT_SPLIT_COUNT];
     struct graft_tensor_set *best; /* weights of the best epoch */
@@ -103,6 +104,12 @@ GRAFT_MUST_CHECK enum graft_status graft_features_prepare(struct graft_fit_job *
 void graft_features_close(struct graft_context *context, struct graft_features *features);
 
 /* ---- stage.c */
+/* A step that was begun. */
+struct graft_fit_flight {
+    int64_t batch; /* the loader's number */
+    double begin;  /* clock */
+};
+
 /* A stage of training while it goes on. */
 struct graft_fit_learning {
     const struct graft_fit_stage *stage; /* NULL: none goes on */
@@ -118,12 +125,16 @@ struct graft_fit_learning {
     double begin, seconds_before; /* of the epoch: clock, and what was spent before this process's part */
     int64_t seen;                 /* pictures since then */
     double loss, learning_rate;   /* of the latest step */
+    struct graft_fit_flight flights[2]; /* under way, the oldest first */
+    int in_flight;
+    double ended; /* clock: when the results of the latest step were there */
 };
 /* The stage at job->position. */
 GRAFT_MUST_CHECK enum graft_status graft_fit_learning_open(struct graft_fit_job *job,
                                                            struct graft_fit_learning *learning);
 void graft_fit_learning_close(struct graft_fit_job *job, struct graft_fit_learning *learning);
-/* One training step, and job->position behind it; learning->over: the epoch has no more.
+/* One training step, and job->position behind it, or with job->late behind the one before it, but for the
+ * last of an epoch; learning->over: the epoch has no more. After a failure no step is under way.
  * GRAFT_ERROR_CANCELLED leaves the position where it can go on. */
 GRAFT_MUST_CHECK enum graft_status graft_fit_learning_step(struct graft_fit_job *job,
                                                            struct graft_fit_learning *learning);
@@ -182,6 +193,8 @@ uint64_t graft_fit_keep_limit(const struct graft_fit_job *job);
 GRAFT_MUST_CHECK enum graft_status graft_fit_class_weights(struct graft_fit_job *job);
 
 /* ---- session.c: of graft_fit alone */
+/* Steps need not wait for the results of the one before: nobody looks between them. */
+void graft_session_hurry(struct graft_session *session);
 /* An epoch has ended: writing may cost more than one does on cached features. */
 bool graft_session_is_save_due(const struct graft_session *session);
 /* See graft_fit_save_end. */

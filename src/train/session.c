@@ -222,6 +222,11 @@ enum graft_status graft_session_save(struct graft_session *session)
     return leave(session, status);
 }
 
+void graft_session_hurry(struct graft_session *session)
+{
+    session->job.late = session->job.call.step_done == NULL;
+}
+
 bool graft_session_is_save_due(const struct graft_session *session)
 {
     /* A tenth of the time, and never 5 s without. */

@@ -110,14 +110,74 @@ static enum graft_status begin_epoch(struct graft_fit_job *job, struct graft_fit
     return graft_fit_source_start(&learning->source, learning->epochs_before + at->epoch, at->batch);
 }
 
-enum graft_status graft_fit_learning_step(struct graft_fit_job *job, struct graft_fit_learning *learning)
+/* The batch of a step again, as it was: the trainer looks for the layer that made NaN or Inf. */
+static enum graft_status explain(struct graft_fit_job *job, struct graft_fit_learning *learning,
+                                 const struct graft_step *done, int64_t number)
+{
+    struct graft_step step = *done;
+    struct graft_fit_batch batch = {0};
+    struct graft_kept_error kept;
+    graft_keep_error(job->context, &kept);
+    graft_trainer_forget(learning->trainer);
+    learning->in_flight = 0;
+    enum graft_status status =
+        graft_fit_source_start(&learning->source, learning->epochs_before + job->position.epoch, number);
+    if (status == GRAFT_OK)
+        status = graft_fit_source_next(&learning->source, &batch);
+    step.input = batch.input;
+    step.rows = batch.rows;
+    step.labels = batch.labels;
+    graft_restore_error(job->context, &kept);
+    return status == GRAFT_OK && batch.number == number && batch.valid == step.valid
+               ? graft_trainer_explain(learning->trainer, &step)
+               : GRAFT_ERROR_NUMERIC;
+}
+
+/* Waits for the oldest step under way: the position is behind it then. */
+static enum graft_status end_step(struct graft_fit_job *job, struct graft_fit_learning *learning)
 {
     struct graft_run_position *const at = &job->position;
+    const struct graft_fit_flight flight = learning->flights[0];
+    struct graft_step step;
+    const enum graft_status status = graft_trainer_end(learning->trainer, &step);
+    learning->flights[0] = learning->flights[1];
+    learning->in_flight--;
+    if (status != GRAFT_OK)
+        return status == GRAFT_ERROR_NUMERIC ? explain(job, learning, &step, flight.batch) : status;
+    at->number++;
+    at->batch = flight.batch + 1; /* the loader's number: it passes over batches without a valid picture */
+    at->loss_sum += step.loss * (double)step.valid;
+    at->correct += step.correct;
+    at->seen += step.valid;
+    job->steps++;
+    learning->seen += step.valid;
+    learning->loss = step.loss;
+    learning->learning_rate = step.learning_rate;
+    const double now = graft_seconds();
+    if (!learning->source.features) { /* else it is no rate of pictures */
+        at->trained += step.valid;
+        at->train_seconds += now - fmax(flight.begin, learning->ended); /* steps overlap */
+    }
+    learning->ended = now;
+    at->seconds = learning->seconds_before + now - learning->begin;
+    report_step(job, learning);
+    return GRAFT_OK;
+}
+
+/* All but the newest `left` that are under way. */
+static enum graft_status end_steps(struct graft_fit_job *job, struct graft_fit_learning *learning, int left)
+{
+    enum graft_status status = GRAFT_OK;
+    while (status == GRAFT_OK && learning->in_flight > left)
+        status = end_step(job, learning);
+    return status;
+}
+
+static enum graft_status begin_step(struct graft_fit_job *job, struct graft_fit_learning *learning)
+{
+    struct graft_run_position *const at = &job->position;
+    const double begin = graft_seconds();
     struct graft_fit_batch batch;
-    const double step_begin = graft_seconds();
-    if (graft_context_cancelled(job->context))
-        return graft_fail(job->context, GRAFT_ERROR_CANCELLED, "cancelled in epoch %d",
-                          learning->epochs_before + at->epoch + 1);
     enum graft_status status = graft_fit_take_back(job);
     if (status == GRAFT_OK && !learning->running)
         status = begin_epoch(job, learning);
@@ -126,37 +186,45 @@ enum graft_status graft_fit_learning_step(struct graft_fit_job *job, struct graf
     if (status != GRAFT_OK)
         return status;
     learning->over = batch.valid == 0;
-    if (learning->over) {
-        at->batch = graft_fit_source_batches(&learning->source);
+    if (learning->over)
         return GRAFT_OK;
-    }
-    struct graft_step step = {.input = batch.input,
-                              .rows = batch.rows,
-                              .labels = batch.labels,
-                              .valid = batch.valid,
-                              .number = at->number + 1,
-                              .learning_rate = rate_at(job, learning, batch.number)};
-    status = graft_trainer_step(learning->trainer, &step);
+    const struct graft_step step = {.input = batch.input,
+                                    .rows = batch.rows,
+                                    .labels = batch.labels,
+                                    .valid = batch.valid,
+                                    .number = at->number + learning->in_flight + 1,
+                                    .learning_rate = rate_at(job, learning, batch.number)};
+    status = graft_trainer_begin(learning->trainer, &step);
     if (status != GRAFT_OK)
         return status;
-    at->number++;
-    at->batch = batch.number + 1; /* the loader's number: it passes over batches without a valid picture */
-    at->loss_sum += step.loss * (double)batch.valid;
-    at->correct += step.correct;
-    at->seen += batch.valid;
-    job->steps++;
-    learning->seen += batch.valid;
-    learning->loss = step.loss;
-    learning->learning_rate = step.learning_rate;
-    learning->over = at->batch == graft_fit_source_batches(&learning->source);
-    const double now = graft_seconds();
-    if (!learning->source.features) { /* else it is no rate of pictures */
-        at->trained += batch.valid;
-        at->train_seconds += now - step_begin;
-    }
-    at->seconds = learning->seconds_before + now - learning->begin;
-    report_step(job, learning);
+    learning->flights[learning->in_flight++] =
+        (struct graft_fit_flight){.batch = batch.number, .begin = begin};
+    learning->over = batch.number + 1 == graft_fit_source_batches(&learning->source);
     return GRAFT_OK;
+}
+
+enum graft_status graft_fit_learning_step(struct graft_fit_job *job, struct graft_fit_learning *learning)
+{
+    struct graft_kept_error kept;
+    enum graft_status status = GRAFT_OK;
+    if (graft_context_cancelled(job->context))
+        status = graft_fail(job->context, GRAFT_ERROR_CANCELLED, "cancelled in epoch %d",
+                            learning->epochs_before + job->position.epoch + 1);
+    if (status == GRAFT_OK)
+        status = begin_step(job, learning);
+    if (status == GRAFT_OK) {
+        status = end_steps(job, learning, job->late && !learning->over ? 1 : 0);
+        if (status == GRAFT_OK && learning->over)
+            job->position.batch = graft_fit_source_batches(&learning->source);
+        return status;
+    }
+    /* What has learnt already belongs to what is saved. */
+    graft_keep_error(job->context, &kept);
+    const enum graft_status ended = end_steps(job, learning, 0);
+    if (ended == GRAFT_ERROR_NUMERIC)
+        return ended;
+    graft_restore_error(job->context, &kept);
+    return status;
 }
 
 enum graft_status graft_fit_learning_end_epoch(struct graft_fit_job *job, struct graft_fit_learning *learning,

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * One training step: every part of the batch through the compute segment, then one update. Each row's weight
- * in the loss comes from the whole batch, so it does not matter how the batch is cut.
+ * in the loss comes from the whole batch, so it does not matter how the batch is cut. Nothing of it waits for
+ * the device before the results are asked for, which the next step may come before.
  */
 #include "base/context.h"
 #include "graph/plan.h"
@@ -65,13 +66,13 @@ static enum graft_status write_batch(const struct graft_trainer *trainer, struct
 
 /* Writes everything that a run depends on, for the part of the batch that begins at row `first`. */
 static enum graft_status write_inputs(struct graft_trainer *trainer, struct graft_plan *plan,
-                                      const struct graft_step *step, int64_t first)
+                                      const struct graft_step *step, double divisor, int64_t first)
 {
     const struct graft_trainer_part *const part = trainer->now;
     const struct graft_model *const model = part->model;
     const int64_t rows = model->batch;
     for (int64_t row = 0; row < rows; row++)
-        set_real(trainer, trainer->host_weights, row, first + row < step->valid ? 1 / trainer->divisor : 0);
+        set_real(trainer, trainer->host_weights, row, first + row < step->valid ? 1 / divisor : 0);
     enum graft_status status = write_batch(trainer, plan, step, first);
     if (status == GRAFT_OK)
         status = graft_plan_write(plan, part->row_weights, trainer->host_weights,
@@ -102,21 +103,29 @@ static enum graft_status write_hypers(struct graft_trainer *trainer, const struc
 }
 
 /* Losses and logits of the part that begins at row `first`, into their places in the whole batch. */
-static enum graft_status read_part(struct graft_trainer *trainer, int64_t first)
+static enum graft_status fetch_part(struct graft_trainer *trainer, struct graft_trainer_flight *flight,
+                                    int64_t first)
 {
     const struct graft_trainer_part *const part = trainer->now;
     const int64_t rows = part->model->batch, classes = trainer->model->classes;
-    char *const losses = (char *)trainer->host_losses + graft_trainer_real_bytes(trainer, first);
-    char *const logits = (char *)trainer->host_logits + graft_trainer_real_bytes(trainer, first * classes);
-    enum graft_status status =
-        graft_plan_read(part->plan, part->losses, losses, graft_trainer_real_bytes(trainer, rows));
+    char *const losses = (char *)flight->losses + graft_trainer_real_bytes(trainer, first);
+    char *const logits = (char *)flight->logits + graft_trainer_real_bytes(trainer, first * classes);
+    enum graft_status status = graft_plan_fetch(part->plan, part->losses, losses,
+                                                graft_trainer_real_bytes(trainer, rows), &flight->ticket);
     if (status == GRAFT_OK)
-        status = graft_plan_read(part->plan, part->model->logits, logits,
-                                 graft_trainer_real_bytes(trainer, rows * classes));
+        status = graft_plan_fetch(part->plan, part->model->logits, logits,
+                                  graft_trainer_real_bytes(trainer, rows * classes), &flight->ticket);
     return status;
 }
 
-static void sum_results(const struct graft_trainer *trainer, struct graft_step *step)
+static enum graft_status await(struct graft_trainer *trainer, struct graft_trainer_flight *flight)
+{
+    static const struct graft_tensor none;
+    return trainer->device->backend->buffer_fetch(trainer->device, NULL, none, 0, &flight->ticket);
+}
+
+static void sum_results(const struct graft_trainer *trainer, const struct graft_trainer_flight *flight,
+                        struct graft_step *step)
 {
     const int64_t classes = trainer->model->classes;
     step->loss = 0;
@@ -124,11 +133,11 @@ static void sum_results(const struct graft_trainer *trainer, struct graft_step *
     for (int64_t row = 0; row < step->valid; row++) {
         int64_t best = 0;
         for (int64_t c = 1; c < classes; c++)
-            if (get_real(trainer, trainer->host_logits, row * classes + c) >
-                get_real(trainer, trainer->host_logits, row * classes + best))
+            if (get_real(trainer, flight->logits, row * classes + c) >
+                get_real(trainer, flight->logits, row * classes + best))
                 best = c;
-        step->correct += best == step->labels[row];
-        step->loss += get_real(trainer, trainer->host_losses, row) / trainer->divisor;
+        step->correct += best == flight->labels[row];
+        step->loss += get_real(trainer, flight->losses, row) / flight->divisor;
     }
 }
 
@@ -137,26 +146,30 @@ static int64_t find_part(const struct graft_trainer *trainer, const struct graft
 {
     const int64_t rows = graft_trainer_rows(trainer);
     for (int64_t row = 0; row < step->valid; row++)
-        if (!isfinite(get_real(trainer, trainer->host_losses, row)))
+        if (!isfinite(get_real(trainer, trainer->flights[trainer->last].losses, row)))
             return row - row % rows;
     return 0;
 }
 
-/* The loss, or the gradients' norm, is not finite: the same once more on a plan that looks at every number,
- * to name the layer. It may have the memory of the trainer's plan. */
-static enum graft_status explain_numbers(struct graft_trainer *trainer, const struct graft_step *step,
-                                         const char *what)
+/* The same once more on a plan that looks at every number, to name the layer. It may have the memory of the
+ * trainer's plan. */
+enum graft_status graft_trainer_explain(struct graft_trainer *trainer, const struct graft_step *step)
 {
     const struct graft_plan_options options = {.check_numbers = true, .no_fusion = true};
     struct graft_plan *plan = NULL;
+    struct graft_kept_error kept;
+    graft_keep_error(trainer->context, &kept);
+    graft_trainer_forget(trainer);
+    enum graft_status status = graft_trainer_choose(trainer, step->valid);
     graft_plan_release(trainer->now->plan);
-    enum graft_status status =
-        graft_plan_open(trainer->now->model->graph, trainer->device, trainer->variables, &options, &plan);
+    if (status == GRAFT_OK)
+        status =
+            graft_plan_open(trainer->now->model->graph, trainer->device, trainer->variables, &options, &plan);
     if (status == GRAFT_OK)
         status = graft_plan_clear(plan);
     const int64_t rows = graft_trainer_rows(trainer);
     for (int64_t first = find_part(trainer, step); first < step->valid && status == GRAFT_OK; first += rows) {
-        status = write_inputs(trainer, plan, step, first);
+        status = write_inputs(trainer, plan, step, loss_divisor(trainer, step), first);
         if (status == GRAFT_OK)
             status = graft_plan_run(plan, GRAFT_SEGMENT_COMPUTE);
     }
@@ -164,59 +177,119 @@ static enum graft_status explain_numbers(struct graft_trainer *trainer, const st
     if (status == GRAFT_ERROR_NUMERIC)
         status = graft_fail_prefix(trainer->context, status, "step %lld", (long long)step->number);
     else
-        status = graft_fail(trainer->context, GRAFT_ERROR_NUMERIC,
-                            "step %lld: the %s is not finite; a smaller learning rate often helps",
-                            (long long)step->number, what);
+        status = graft_fail(trainer->context, GRAFT_ERROR_NUMERIC, "%s", kept.text);
     const enum graft_status again = graft_plan_acquire(trainer->now->plan); /* else the next step tries */
     return again == GRAFT_OK ? status : again;
 }
 
-/* One update of all parameters, which does nothing if the gradients' norm is asked for and not finite. */
-static enum graft_status update(struct graft_trainer *trainer, struct graft_step *step)
+/* One update of all parameters, which does nothing if the loss, or the gradients' norm if that is asked for,
+ * is not finite. */
+static enum graft_status update(struct graft_trainer *trainer, struct graft_trainer_flight *flight)
 {
     struct graft_plan *const plan = trainer->now->plan;
-    double squares[1] = {0};
-    enum graft_status status = write_hypers(trainer, step);
+    enum graft_status status = write_hypers(trainer, &flight->step);
     if (status == GRAFT_OK)
         status = graft_plan_run(plan, GRAFT_SEGMENT_UPDATE);
-    if (status != GRAFT_OK || trainer->now->squares < 0)
-        return status;
-    status = graft_plan_read(plan, trainer->now->squares, squares, graft_trainer_real_bytes(trainer, 1));
-    step->gradient_norm = sqrt(get_real(trainer, squares, 0));
-    if (status == GRAFT_OK && !isfinite(step->gradient_norm))
-        return explain_numbers(trainer, step, "gradient norm");
-    return status;
+    return status == GRAFT_OK && trainer->now->squares >= 0
+               ? graft_plan_fetch(plan, trainer->now->squares, flight->squares,
+                                  graft_trainer_real_bytes(trainer, 1), &flight->ticket)
+               : status;
 }
 
-enum graft_status graft_trainer_step(struct graft_trainer *trainer, struct graft_step *step)
+static enum graft_status queue_step(struct graft_trainer *trainer, struct graft_trainer_flight *flight)
+{
+    const struct graft_step *const step = &flight->step;
+    struct graft_plan *const plan = trainer->now->plan;
+    const int64_t rows = graft_trainer_rows(trainer);
+    enum graft_status status = trainer->now->summed ? graft_plan_clear(plan) : GRAFT_OK;
+    for (int64_t first = 0; first < step->valid && status == GRAFT_OK; first += rows) {
+        status = write_inputs(trainer, plan, step, flight->divisor, first);
+        if (status == GRAFT_OK)
+            status = graft_plan_run(plan, GRAFT_SEGMENT_COMPUTE);
+        if (status == GRAFT_OK)
+            status = fetch_part(trainer, flight, first);
+    }
+    if (status == GRAFT_OK)
+        status = graft_plan_fetch(plan, trainer->now->total, flight->total,
+                                  graft_trainer_real_bytes(trainer, 1), &flight->ticket);
+    return status == GRAFT_OK && !step->no_update ? update(trainer, flight) : status;
+}
+
+enum graft_status graft_trainer_begin(struct graft_trainer *trainer, const struct graft_step *step)
 {
     if (step->valid < 1 || step->valid > trainer->model->batch || step->number < 1)
         return graft_fail(trainer->context, GRAFT_ERROR_ARGUMENT,
                           "a step has 1..%lld valid rows and a number from 1, not %lld and %lld",
                           (long long)trainer->model->batch, (long long)step->valid, (long long)step->number);
-    trainer->divisor = loss_divisor(trainer, step);
-    step->gradient_norm = 0;
+    if (trainer->in_flight == GRAFT_TRAINER_FLIGHTS)
+        return graft_fail(trainer->context, GRAFT_ERROR_ARGUMENT,
+                          "%d steps are under way: take their results first", trainer->in_flight);
+    const int place = (trainer->first + trainer->in_flight) % GRAFT_TRAINER_FLIGHTS;
+    struct graft_trainer_flight *const flight = &trainer->flights[place];
     enum graft_status status = graft_trainer_choose(trainer, step->valid);
     if (status != GRAFT_OK)
         return status;
-    struct graft_plan *const plan = trainer->now->plan;
-    const int64_t rows = graft_trainer_rows(trainer);
-    if (trainer->now->summed)
-        status = graft_plan_clear(plan);
-    for (int64_t first = 0; first < step->valid && status == GRAFT_OK; first += rows) {
-        status = write_inputs(trainer, plan, step, first);
-        if (status == GRAFT_OK)
-            status = graft_plan_run(plan, GRAFT_SEGMENT_COMPUTE);
-        if (status == GRAFT_OK)
-            status = read_part(trainer, first);
+    flight->step = *step;
+    flight->divisor = loss_divisor(trainer, step);
+    flight->ticket = 0;
+    memcpy(flight->labels, step->labels, (size_t)step->valid * sizeof *step->labels);
+    status = queue_step(trainer, flight);
+    flight->step.input = flight->step.rows = NULL;
+    flight->step.labels = flight->labels;
+    if (status == GRAFT_OK) {
+        trainer->in_flight++;
+    } else {
+        struct graft_kept_error kept;
+        graft_keep_error(trainer->context, &kept);
+        (void)await(trainer, flight); /* nothing is to arrive here later */
+        graft_restore_error(trainer->context, &kept);
     }
+    return status;
+}
+
+enum graft_status graft_trainer_end(struct graft_trainer *trainer, struct graft_step *step)
+{
+    if (trainer->in_flight == 0)
+        return graft_fail(trainer->context, GRAFT_ERROR_ARGUMENT, "no step is under way");
+    struct graft_trainer_flight *const flight = &trainer->flights[trainer->first];
+    trainer->last = trainer->first;
+    trainer->first = (trainer->first + 1) % GRAFT_TRAINER_FLIGHTS;
+    trainer->in_flight--;
+    *step = flight->step;
+    step->loss = step->gradient_norm = 0;
+    const enum graft_status status = await(trainer, flight);
+    if (trainer->now == &trainer->partial && trainer->in_flight == 0 && !trainer->keep_gradients)
+        graft_plan_release(trainer->now->plan); /* validation and saving may need its memory */
     if (status != GRAFT_OK)
         return status;
-    sum_results(trainer, step);
-    if (!isfinite(step->loss))
-        return explain_numbers(trainer, step, "loss");
-    status = step->no_update ? GRAFT_OK : update(trainer, step);
-    if (trainer->now == &trainer->partial && !trainer->keep_gradients)
-        graft_plan_release(plan); /* validation and saving may need its memory */
-    return status;
+    sum_results(trainer, flight, step);
+    const bool clips = trainer->update.max_norm > 0 && !step->no_update;
+    step->gradient_norm = clips ? sqrt(get_real(trainer, flight->squares, 0)) : 0;
+    const bool counts = isfinite(step->loss) && isfinite(get_real(trainer, flight->total, 0));
+    if (counts && isfinite(step->gradient_norm))
+        return GRAFT_OK;
+    return graft_fail(trainer->context, GRAFT_ERROR_NUMERIC,
+                      "step %lld: the %s is not finite; a smaller learning rate often helps",
+                      (long long)step->number, counts ? "gradient norm" : "loss");
+}
+
+void graft_trainer_forget(struct graft_trainer *trainer)
+{
+    for (; trainer->in_flight > 0; trainer->in_flight--) {
+        (void)await(trainer, &trainer->flights[trainer->first]);
+        trainer->first = (trainer->first + 1) % GRAFT_TRAINER_FLIGHTS;
+    }
+}
+
+enum graft_status graft_trainer_step(struct graft_trainer *trainer, struct graft_step *step)
+{
+    struct graft_step done;
+    enum graft_status status = graft_trainer_begin(trainer, step);
+    if (status != GRAFT_OK)
+        return status;
+    status = graft_trainer_end(trainer, &done);
+    step->loss = done.loss;
+    step->correct = done.correct;
+    step->gradient_norm = done.gradient_norm;
+    return status == GRAFT_ERROR_NUMERIC ? graft_trainer_explain(trainer, step) : status;
 }

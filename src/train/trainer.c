@@ -34,7 +34,31 @@ static int add_loss(const struct graft_trainer *trainer, struct graft_trainer_pa
     graft_graph_output(graph, part->losses);
     graft_graph_output(graph, part->model->logits);
     const struct graft_reduce_attributes sum = {.kind = GRAFT_REDUCE_SUM, .axes = 1u};
-    return graft_reduce(graph, graft_mul(graph, part->losses, part->row_weights), &sum);
+    const int loss = graft_reduce(graph, graft_mul(graph, part->losses, part->row_weights), &sum);
+    part->total = part->summed ? graft_graph_sum(graph, loss) : loss;
+    graft_graph_output(graph, part->total);
+    return loss;
+}
+
+/*
+ * What must be finite for an update to change anything: the loss, or with clipping the squares, to which 0 ×
+ * the loss adds nothing else. So the host need not have seen the loss when it queues the update.
+ */
+static int add_guard(const struct graft_trainer *trainer, struct graft_trainer_part *part)
+{
+    struct graft_graph *const graph = part->model->graph;
+    part->squares = -1;
+    if (trainer->update.max_norm <= 0)
+        return part->total;
+    graft_graph_segment(graph, GRAFT_SEGMENT_UPDATE);
+    graft_graph_layer(graph, "gradient norm");
+    const int squares = graft_sum_squares(graph, part->gradients, part->model->parameter_count);
+    const struct graft_desc *const one = graft_graph_desc(graph, part->total);
+    const int zero = one ? graft_fill(graph, &one->shape, 0) : -1;
+    part->squares = graft_add(graph, squares, graft_mul(graph, part->total, zero));
+    graft_graph_output(graph, part->squares);
+    graft_graph_segment(graph, GRAFT_SEGMENT_COMPUTE);
+    return part->squares;
 }
 
 /* An input for the learning rate of each trainable stage; updates for all its parameters. */
@@ -51,14 +75,7 @@ static enum graft_status add_updates(const struct graft_trainer *trainer, struct
             if (model->parameters[p].stage == s && part->gradients[p] >= 0)
                 part->hypers[s] = graft_graph_input(graph, name, graft_graph_real(graph), &four);
     }
-    part->squares = -1;
-    if (trainer->update.max_norm > 0) {
-        graft_graph_segment(graph, GRAFT_SEGMENT_UPDATE);
-        graft_graph_layer(graph, "gradient norm");
-        part->squares = graft_sum_squares(graph, part->gradients, model->parameter_count);
-        graft_graph_output(graph, part->squares);
-        graft_graph_segment(graph, GRAFT_SEGMENT_COMPUTE);
-    }
+    const int guard = add_guard(trainer, part);
     for (int p = 0; p < model->parameter_count; p++) {
         const struct graft_model_parameter *const parameter = &model->parameters[p];
         if (part->gradients[p] < 0)
@@ -69,7 +86,7 @@ static enum graft_status add_updates(const struct graft_trainer *trainer, struct
             update.weight_decay = 0;
         graft_graph_layer(graph, model->layers[parameter->layer].name);
         (void)graft_update(graph, trainer->optimizer, parameter->value, part->gradients[p],
-                           part->hypers[parameter->stage], part->squares, &update);
+                           part->hypers[parameter->stage], guard, &update);
     }
     return graft_graph_status(graph);
 }
@@ -110,17 +127,28 @@ static bool trains_statistics(const struct graft_model *model)
     return false;
 }
 
+static enum graft_status allocate_flights(struct graft_trainer *trainer)
+{
+    const size_t batch = (size_t)trainer->model->batch;
+    const uint64_t row_bytes = graft_trainer_real_bytes(trainer, 1);
+    for (int i = 0; i < GRAFT_TRAINER_FLIGHTS; i++) {
+        struct graft_trainer_flight *const flight = &trainer->flights[i];
+        flight->labels = graft_allocate(trainer->context, batch, sizeof *flight->labels);
+        flight->losses = graft_allocate(trainer->context, 2 * batch, (size_t)row_bytes);
+        flight->logits = graft_allocate(trainer->context, 2 * batch,
+                                        (size_t)(row_bytes * (uint64_t)trainer->model->classes));
+        if (!flight->labels || !flight->losses || !flight->logits)
+            return GRAFT_ERROR_MEMORY;
+    }
+    return GRAFT_OK;
+}
+
 static enum graft_status allocate(struct graft_trainer *trainer, const struct graft_trainer_options *options)
 {
     struct graft_context *const context = trainer->context;
     const struct graft_model *const model = trainer->model;
     trainer->factors = graft_allocate(context, (size_t)model->stage_count, sizeof *trainer->factors);
     trainer->host_weights = graft_allocate(context, (size_t)model->batch, sizeof(double));
-    /* Whole parts are read: the last one may reach beyond the batch, by less than it. */
-    const uint64_t row_bytes = graft_trainer_real_bytes(trainer, 1);
-    const size_t most_rows = 2 * (size_t)model->batch;
-    trainer->host_losses = graft_allocate(context, most_rows, (size_t)row_bytes);
-    trainer->host_logits = graft_allocate(context, most_rows, (size_t)(row_bytes * (uint64_t)model->classes));
     if (options->class_weights) {
         trainer->class_weights =
             graft_allocate(context, (size_t)model->classes, sizeof *trainer->class_weights);
@@ -147,9 +175,8 @@ static enum graft_status allocate(struct graft_trainer *trainer, const struct gr
             return GRAFT_ERROR_MEMORY;
         trainer->options.variants = trainer->variants;
     }
-    return trainer->host_rows && trainer->host_labels && trainer->factors && trainer->host_weights &&
-                   trainer->host_losses && trainer->host_logits
-               ? GRAFT_OK
+    return trainer->host_rows && trainer->host_labels && trainer->factors && trainer->host_weights
+               ? allocate_flights(trainer)
                : GRAFT_ERROR_MEMORY;
 }
 
@@ -306,6 +333,7 @@ void graft_trainer_close(struct graft_trainer **trainer)
     struct graft_trainer *const old = *trainer;
     if (!old)
         return;
+    graft_trainer_forget(old);
     close_part(old, &old->part);
     close_part(old, &old->partial);
     graft_release(old->context, old->variants);
@@ -314,8 +342,11 @@ void graft_trainer_close(struct graft_trainer **trainer)
     graft_release(old->context, old->host_rows);
     graft_release(old->context, old->host_labels);
     graft_release(old->context, old->host_weights);
-    graft_release(old->context, old->host_losses);
-    graft_release(old->context, old->host_logits);
+    for (int i = 0; i < GRAFT_TRAINER_FLIGHTS; i++) {
+        graft_release(old->context, old->flights[i].labels);
+        graft_release(old->context, old->flights[i].losses);
+        graft_release(old->context, old->flights[i].logits);
+    }
     graft_release(old->context, old);
     *trainer = NULL;
 }
@@ -358,10 +389,15 @@ enum graft_status graft_trainer_prepare(struct graft_trainer *trainer, int64_t v
 enum graft_status graft_trainer_choose(struct graft_trainer *trainer, int64_t valid)
 {
     struct graft_trainer_part *const part = is_partial(trainer, valid) ? &trainer->partial : &trainer->part;
-    if (trainer->now != part)
+    enum graft_status status = GRAFT_OK;
+    if (trainer->now != part || (part == &trainer->partial && trainer->partial_valid != valid)) {
+        /* Another plan: what is under way still has the memory of this one. */
+        status = trainer->in_flight > 0 ? graft_plan_wait(trainer->now->plan) : GRAFT_OK;
         graft_plan_release(trainer->now->plan);
+    }
     trainer->now = &trainer->part; /* opening may fail */
-    const enum graft_status status = graft_trainer_prepare(trainer, valid);
+    if (status == GRAFT_OK)
+        status = graft_trainer_prepare(trainer, valid);
     if (status != GRAFT_OK)
         return status;
     trainer->now = part;

@@ -13,11 +13,26 @@ struct graft_trainer_part {
     int labels;      /* i32 [rows] */
     int row_weights; /* real [rows]: 1 / Σ class weights of the whole batch's valid rows, else 0 */
     int losses;      /* real [rows] */
+    int total;       /* real, one number: Σ losses · row_weights of the whole batch */
     int squares;     /* real, one number: of all gradients together; -1 without clipping */
     int *hypers;     /* for each stage: input [4]; -1 for a frozen one */
     int *gradients;  /* for each parameter: value, -1; summed over runs if `summed` */
     struct graft_plan *plan;
 };
+
+/* A step that was begun: what is needed when its results are there. */
+struct graft_trainer_flight {
+    struct graft_step step; /* input and rows are the caller's, and may be gone */
+    int32_t *labels;        /* [batch] */
+    double divisor;         /* of the losses */
+    void *losses;           /* real [2 × batch]: whole parts, of which the last may reach beyond the batch */
+    void *logits;           /* real [2 × batch, classes] */
+    double total[1];        /* a real number in it; likewise squares */
+    double squares[1];
+    uint64_t ticket; /* of what was fetched last */
+};
+
+#define GRAFT_TRAINER_FLIGHTS 2
 
 struct graft_trainer {
     struct graft_context *context;
@@ -39,13 +54,13 @@ struct graft_trainer {
     struct graft_update_attributes update;
     float *factors;        /* for each stage */
     double *class_weights; /* [classes]; NULL: all 1 */
-    double divisor;        /* of this step's losses */
-    /* one run's inputs where rows are repeated, and the whole batch's results */
+    /* one run's inputs where rows are repeated */
     const void **host_rows; /* [rows of a part] */
     int32_t *host_labels;
     void *host_weights;
-    void *host_losses;
-    void *host_logits;
+    struct graft_trainer_flight flights[GRAFT_TRAINER_FLIGHTS]; /* a ring */
+    int first, in_flight;
+    int last; /* the one whose results were taken last */
 };
 
 /* The graph's real numbers in host memory. */
@@ -63,6 +78,22 @@ static inline int64_t graft_trainer_rows(const struct graft_trainer *trainer)
 {
     return trainer->now->model->batch;
 }
+
+/*
+ * A step in two halves, so that the device computes while the host makes the next batch ready. _begin queues
+ * all of it; what `step` points to may be reused when it returns. _end waits for the oldest step that was
+ * begun, and fills *step with it and its results; GRAFT_ERROR_NUMERIC as of graft_trainer_step, but without a
+ * layer: _explain looks for that, with a step that has the same batch again. At most GRAFT_TRAINER_FLIGHTS
+ * are under way. A step whose loss or norm is not finite changes nothing, but one that was begun after it may
+ * have.
+ */
+GRAFT_MUST_CHECK enum graft_status graft_trainer_begin(struct graft_trainer *trainer,
+                                                       const struct graft_step *step);
+GRAFT_MUST_CHECK enum graft_status graft_trainer_end(struct graft_trainer *trainer, struct graft_step *step);
+GRAFT_MUST_CHECK enum graft_status graft_trainer_explain(struct graft_trainer *trainer,
+                                                         const struct graft_step *step);
+/* Waits for what is under way, and forgets it. */
+void graft_trainer_forget(struct graft_trainer *trainer);
 
 /* Plans for batches of so many valid rows, so that what cannot be is told before the first step. */
 GRAFT_MUST_CHECK enum graft_status graft_trainer_prepare(struct graft_trainer *trainer, int64_t valid);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* What a training step makes of its options, on a small network in f64. */
-#include "graft/train.h"
 #include "support/support.h"
+#include "train/trainer.h"
 
 #include <math.h>
 
@@ -292,6 +292,103 @@ static void a_norm_that_is_not_finite_is_told(void **state)
     session_close(&session);
 }
 
+/* Steps that are begun before the results of the one before are taken, and the same ones one by one: the same
+ * bits, whole or in parts, clipped or not. */
+static void steps_under_way_are_the_same(void **state)
+{
+    static double pixels[3 * PIXELS];
+    for (int i = 0; i < 6; i++) {
+        const struct graft_trainer_options options = {
+            .optimizer = GRAFT_ADAM, .micro_batch = i % 3, .clip_norm = i < 3 ? 0 : 0.125f};
+        struct graft_step results[2][4];
+        double *values[2];
+        int64_t count;
+        for (int late = 0; late < 2; late++) {
+            struct session session;
+            session_open(*state, 3, &options, &session);
+            for (int n = 0; n < 4; n++) {
+                int32_t labels[] = {0, n % 3, 2};
+                for (int k = 0; k < 3 * PIXELS; k++) {
+                    pixels[k] = sin((double)(k * (n + 2)));
+                }
+                struct graft_step step = {
+                    .input = pixels, .labels = labels, .valid = n == 3 ? 2 : 3, .number = n + 1};
+                step.learning_rate = 0.25;
+                if (late == 0) {
+                    assert_int_equal(graft_trainer_step(session.trainer, &step), GRAFT_OK);
+                    results[0][n] = step;
+                    continue;
+                }
+                assert_int_equal(graft_trainer_begin(session.trainer, &step), GRAFT_OK);
+                memset(labels, 0xff, sizeof labels); /* the caller's again */
+                if (n > 0) {
+                    assert_int_equal(graft_trainer_end(session.trainer, &results[1][n - 1]), GRAFT_OK);
+                }
+            }
+            if (late == 1) {
+                assert_int_equal(graft_trainer_end(session.trainer, &results[1][3]), GRAFT_OK);
+            }
+            values[late] = values_of(&session, false, &count);
+            session_close(&session);
+        }
+        assert_memory_equal(values[0], values[1], (size_t)count * sizeof *values[0]);
+        for (int n = 0; n < 4; n++) {
+            const struct graft_step *const one = &results[0][n], *const other = &results[1][n];
+            assert_true(one->loss == other->loss && one->gradient_norm == other->gradient_norm);
+            assert_true(one->correct == other->correct && other->number == n + 1);
+        }
+        free(values[0]);
+        free(values[1]);
+    }
+}
+
+/* The loss of a step is no number, for its pictures or for a label that is no class, and that comes out when
+ * the next step has been begun: the step has changed nothing, it is the one that is named, and what made the
+ * number is found with its pictures. */
+static void a_late_loss_that_is_not_finite_is_told(void **state)
+{
+    static double good[3 * PIXELS], bad[3 * PIXELS];
+    static const int32_t wrong[] = {0, CLASSES, 2};
+    for (int k = 0; k < 3 * PIXELS; k++) {
+        good[k] = bad[k] = sin((double)(3 * k));
+    }
+    bad[PIXELS + 7] = (double)NAN;
+    for (int i = 0; i < 4; i++) {
+        const struct graft_trainer_options options = {.clip_norm = i < 2 ? 0 : 1};
+        struct session session, expected;
+        const struct graft_step first = {
+            .input = good, .labels = three_labels, .valid = 3, .learning_rate = 0.25, .number = 1};
+        struct graft_step second = first, third = first, done = first;
+        int64_t count;
+        second.number = 2;
+        second.input = i % 2 == 0 ? bad : good;
+        second.labels = i % 2 == 0 ? three_labels : wrong;
+        third.number = 3;
+        third.no_update = true;
+        session_open(*state, 3, &options, &session);
+        session_open(*state, 3, &options, &expected);
+        assert_int_equal(graft_trainer_step(expected.trainer, &done), GRAFT_OK);
+        assert_int_equal(graft_trainer_begin(session.trainer, &first), GRAFT_OK);
+        assert_int_equal(graft_trainer_begin(session.trainer, &second), GRAFT_OK);
+        assert_int_equal(graft_trainer_begin(session.trainer, &third), GRAFT_ERROR_ARGUMENT);
+        assert_int_equal(graft_trainer_end(session.trainer, &done), GRAFT_OK);
+        assert_int_equal(graft_trainer_begin(session.trainer, &third), GRAFT_OK);
+        assert_int_equal(graft_trainer_end(session.trainer, &done), GRAFT_ERROR_NUMERIC);
+        assert_non_null(strstr(graft_context_error(*state), "step 2: the loss is not finite"));
+        double *const after = values_of(&session, false, &count);
+        double *const before = values_of(&expected, false, &count);
+        assert_memory_equal(after, before, (size_t)count * sizeof *after);
+        assert_int_equal(graft_trainer_explain(session.trainer, &second), GRAFT_ERROR_NUMERIC);
+        assert_non_null(strstr(graft_context_error(*state), "step 2: layer "));
+        done = third;
+        assert_int_equal(graft_trainer_step(session.trainer, &done), GRAFT_OK);
+        free(after);
+        free(before);
+        session_close(&session);
+        session_close(&expected);
+    }
+}
+
 /* Pictures of labels {0, 1, 2, 0}, then of {2, 1, 0} and once more of 2, which counts in statistics only. */
 static const int32_t two_parts[8] = {0, 1, 2, 0, 2, 1, 0, 2};
 
@@ -491,6 +588,8 @@ int main(void)
         cmocka_unit_test(gradients_are_clipped_to_their_common_norm),
         cmocka_unit_test(micro_batches_are_clipped_together),
         cmocka_unit_test(a_norm_that_is_not_finite_is_told),
+        cmocka_unit_test(steps_under_way_are_the_same),
+        cmocka_unit_test(a_late_loss_that_is_not_finite_is_told),
         cmocka_unit_test(parts_are_filled_up_with_their_own_rows),
         cmocka_unit_test(statistics_are_of_valid_rows),
         cmocka_unit_test(first_statistics_by_definition),

@@ -11,6 +11,8 @@ static const double nothing[] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
 
 static const double large[] = {54321};
 static const double infinite[] = {HUGE_VAL};
+static const double negative[] = {-3.5};
+static const double no_number[] = {NAN};
 
 #define CLIPPED(name, hyper, squares, apart, ...)                                                            \
     {                                                                                                        \
@@ -23,6 +25,13 @@ static const double infinite[] = {HUGE_VAL};
                                   .decoupled = apart},                                                       \
             .in = {REAL(__VA_ARGS__), REAL(__VA_ARGS__),  REAL(__VA_ARGS__), REAL_OF(POSITIVE, __VA_ARGS__), \
                    LITERAL(hyper, 4), LITERAL(squares, 1)}                                                   \
+    }
+/* No clipping: the last number need only be finite. */
+#define GUARDED(name, number, ...)                                                                           \
+    {                                                                                                        \
+        name, .attributes.update = {.beta1 = 0.9f, .beta2 = 0.999f, .epsilon = 1e-8f},                       \
+              .in = {REAL(__VA_ARGS__), REAL(__VA_ARGS__),   REAL(__VA_ARGS__),                              \
+                     REAL_OF(POSITIVE, __VA_ARGS__), LITERAL(seventh, 4), LITERAL(number, 1)}                \
     }
 #define ADAM(name, hyper, decay, apart, ...)                                                                 \
     {                                                                                                        \
@@ -44,6 +53,8 @@ static const struct graft_case cases[] = {
     CLIPPED("clipped", seventh, large, false, 31, 65),
     CLIPPED("clipped_decoupled", late, large, true, 257),
     CLIPPED("infinite_norm", seventh, infinite, true, 31, 3),
+    GUARDED("guarded", negative, 31, 65),
+    GUARDED("guarded_by_nan", no_number, 31, 3),
     ADAM("one", seventh, 0, false, 1),
     ADAM("empty", seventh, 0, false, 0),
     {"first_step", .attributes.update = {.beta1 = 0.9f, .beta2 = 0.999f, .epsilon = 1e-8f},

@@ -9,6 +9,7 @@ static const double nothing[] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
 
 static const double large[] = {54321};
 static const double infinite[] = {HUGE_VAL};
+static const double negative[] = {-3.5}; /* no sum of squares: a number that need only be finite */
 
 #define CLIPPED(name, squares, ...)                                                                          \
     {                                                                                                        \
@@ -29,6 +30,10 @@ static const struct graft_case cases[] = {
     RMSPROP("decay", scaled, 0.99f, 1e-2f, 31, 65),
     CLIPPED("clipped", large, 31, 65),
     CLIPPED("infinite_norm", infinite, 31, 3),
+    {"guarded", .attributes.update = {.beta2 = 0.9f, .epsilon = 1e-8f},
+     .in = {REAL(65), REAL(65), REAL_OF(POSITIVE, 65), LITERAL(usual, 4), LITERAL(negative, 1)}},
+    {"guarded_by_infinity", .attributes.update = {.beta2 = 0.9f, .epsilon = 1e-8f},
+     .in = {REAL(33), REAL(33), REAL_OF(POSITIVE, 33), LITERAL(usual, 4), LITERAL(infinite, 1)}},
     {"large_epsilon", .attributes.update = {.beta2 = 0.9f, .epsilon = 0.25f},
      .in = {REAL(33), REAL(33), REAL_OF(POSITIVE, 33), LITERAL(usual, 4)}},
     RMSPROP("one", usual, 0.9f, 0, 1),

@@ -19,6 +19,7 @@ static const double large[] = {12345.678};
 static const double tiny[] = {1e-12}; /* as small as what is added to the norm */
 static const double infinite[] = {HUGE_VAL};
 static const double no_number[] = {NAN};
+static const double negative[] = {-3.5}; /* no sum of squares: a number that need only be finite */
 
 #define CLIPPED(name, how, hyper, rate, most, squares, ...)                                                  \
     {name, .attributes.update = {.momentum = rate, .weight_decay = 0.25f, .max_norm = most},                 \
@@ -43,6 +44,12 @@ static const struct graft_case cases[] = {
     CLIPPED("clipped_tiny", GRAFT_TIER_ROUNDING, usual, 0.9f, 1e-6f, tiny, 65),
     CLIPPED("infinite_norm", GRAFT_TIER_EXACT, halves, 0.5f, 1, infinite, 31, 17),
     CLIPPED("norm_of_nan", GRAFT_TIER_EXACT, halves, 0.5f, 1, no_number, 257),
+    {"guarded", .attributes.update = {.momentum = 0.5f},
+     .in = {REAL(31, 17), REAL(31, 17), REAL(31, 17), LITERAL(halves, 4), LITERAL(negative, 1)},
+     .tiers = GRAFT_TIER_EXACT},
+    {"guarded_by_infinity",
+     .in = {REAL(257), REAL(257), ABSENT, LITERAL(halves, 4), LITERAL(infinite, 1)},
+     .tiers = GRAFT_TIER_EXACT},
     {"plain_clipped", .attributes.update = {.max_norm = 2},
      .in = {REAL(65), REAL(65), ABSENT, LITERAL(usual, 4), LITERAL(large, 1)}, .tiers = GRAFT_TIER_ROUNDING},
     MOMENTUM("nesterov", GRAFT_TIER_ROUNDING, usual, 0.9f, 1e-3f, true, 1023),

@@ -261,9 +261,9 @@ void graft_magnitude_widen_for_clip(struct graft_magnitude *m, double c)
 static double clip_scale(const struct graft_magnitude *m, int hyper)
 {
     const double *const squares = m->call->n_inputs > hyper + 1 ? m->given[hyper + 1] : NULL;
+    const double most = (double)m->call->attributes.update.max_norm;
     const double scale = ((const double *)m->given[hyper])[3];
-    const double factor =
-        squares != NULL ? (double)m->call->attributes.update.max_norm / (scale * sqrt(*squares) + 1e-6) : 1;
+    const double factor = squares != NULL && most > 0 ? most / (scale * sqrt(*squares) + 1e-6) : 1;
     return factor < 1 ? scale * factor : scale;
 }
 

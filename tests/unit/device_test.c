@@ -129,9 +129,14 @@ static void memory_is_booked(void **state)
     uint8_t bytes[4] = {1, 2, 3, 4};
     assert_int_equal(device->backend->buffer_write(device, tensor, bytes, 4), GRAFT_OK);
     assert_int_equal(device->backend->buffer_fill(device, (struct graft_tensor){b, 18}, 9, 1), GRAFT_OK);
-    assert_int_equal(device->backend->buffer_copy(device, (struct graft_tensor){b, 32}, tensor, 4), GRAFT_OK);
-    assert_int_equal(device->backend->buffer_read(device, bytes, (struct graft_tensor){b, 32}, 4), GRAFT_OK);
+    uint64_t ticket = 0;
+    uint8_t fetched[4];
+    assert_int_equal(device->backend->buffer_fetch(device, fetched, tensor, 4, &ticket), GRAFT_OK);
+    assert_int_equal(device->backend->buffer_read(device, bytes, tensor, 4), GRAFT_OK);
     assert_memory_equal(bytes, ((const uint8_t[]){1, 2, 9, 4}), 4);
+    assert_int_equal(device->backend->buffer_fetch(device, NULL, (struct graft_tensor){0}, 0, &ticket),
+                     GRAFT_OK);
+    assert_memory_equal(fetched, bytes, 4);
     graft_buffer_close(device, &b, 50);
 
     assert_int_equal(graft_buffer_open(device, UINT64_MAX, &a), GRAFT_ERROR_MEMORY);

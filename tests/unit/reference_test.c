@@ -294,7 +294,8 @@ static void updates_are_those_of_pytorch(void **state)
     check_update(*state, GRAFT_OP_SGD, 1, &a, expected_sgd_clipped, "sgd, clipped");
 }
 
-/* A step whose gradients have no finite norm changes neither parameter nor state, not even by decay. */
+/* A step whose gradients have no finite norm changes neither parameter nor state, not even by decay; nor does
+ * one that is guarded by another number, without clipping. */
 static void updates_of_no_finite_norm_do_nothing(void **state)
 {
     static const struct {
@@ -302,15 +303,15 @@ static void updates_of_no_finite_norm_do_nothing(void **state)
         int states;
     } updates[] = {{GRAFT_OP_SGD, 1}, {GRAFT_OP_ADAM, 2}, {GRAFT_OP_RMSPROP, 1}};
     const double squares[] = {(double)INFINITY, (double)NAN};
-    for (int i = 0; i < 6; i++) {
-        struct trial *const trial = trial_new(*state, updates[i / 2].op);
+    for (int i = 0; i < 12; i++) {
+        struct trial *const trial = trial_new(*state, updates[i / 2 % 3].op);
         trial->call.attributes.update = (struct graft_update_attributes){.momentum = 0.5f,
                                                                          .beta1 = 0.5f,
                                                                          .beta2 = 0.75f,
                                                                          .epsilon = 1,
                                                                          .weight_decay = 0.25f,
-                                                                         .max_norm = 2};
-        const int inputs = 2 + updates[i / 2].states;
+                                                                         .max_norm = i < 6 ? 2 : 0};
+        const int inputs = 2 + updates[i / 2 % 3].states;
         for (int k = 0; k < inputs; k++) {
             give(trial, SHAPE(1, 6), 1 + k);
         }

@@ -165,12 +165,12 @@ static enum graft_status buffer_read(struct graft_device *device, void *to, stru
     return GRAFT_OK;
 }
 
-static enum graft_status buffer_copy(struct graft_device *device, struct graft_tensor to,
-                                     struct graft_tensor from, uint64_t bytes)
+/* The work is done when it has been queued: there is nothing to wait for. */
+static enum graft_status buffer_fetch(struct graft_device *device, void *to, struct graft_tensor from,
+                                      uint64_t bytes, uint64_t *ticket)
 {
-    (void)device;
-    memcpy(address(to), address(from), bytes);
-    return GRAFT_OK;
+    *ticket = 0;
+    return from.buffer != NULL ? buffer_read(device, to, from, bytes) : GRAFT_OK;
 }
 
 static enum graft_status buffer_fill(struct graft_device *device, struct graft_tensor to, uint8_t byte,
@@ -317,7 +317,7 @@ static enum graft_status synchronize(struct graft_device *device, double *second
 
 #define SHARED_FUNCTIONS                                                                                     \
     .close = close_device, .buffer_alloc = buffer_alloc, .buffer_free = buffer_free,                         \
-    .buffer_write = buffer_write, .buffer_read = buffer_read, .buffer_copy = buffer_copy,                    \
+    .buffer_write = buffer_write, .buffer_read = buffer_read, .buffer_fetch = buffer_fetch,                  \
     .buffer_fill = buffer_fill, .check = check, .kernel_open = kernel_open,                                  \
     .kernel_prepare = kernel_prepare, .kernel_run = kernel_run, .kernel_close = kernel_close,                \
     .synchronize = synchronize, .limit = graft_cpu_limit

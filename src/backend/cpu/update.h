@@ -21,9 +21,9 @@ static inline struct update_hyper update_hyper_of(const struct graft_cpu_args *a
     struct update_hyper result = {(double)hyper[0], (double)hyper[1], (double)hyper[2], (double)hyper[3],
                                   false};
     if (squares != NULL) {
-        const double norm = result.gradient_scale * sqrt((double)*squares);
-        const double factor = (double)args->call->attributes.update.max_norm / (norm + 1e-6);
-        result.gradient_scale *= factor < 1 ? factor : 1;
+        const double most = (double)args->call->attributes.update.max_norm;
+        const double factor = most / (result.gradient_scale * sqrt((double)*squares) + 1e-6);
+        result.gradient_scale *= most > 0 && factor < 1 ? factor : 1;
         result.skip = !isfinite((double)*squares);
     }
     return result;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* OpenCL devices behind the backend contract: list, open, buffers, waiting. */
+#include "backend/opencl/fetch.h"
 #include "backend/opencl/internal.h"
 #include "backend/opencl/jobs.h"
 #include "backend/opencl/upload.h"
@@ -39,6 +40,7 @@ static void close_device(struct graft_device *base)
         return;
     struct graft_context *context = base->context;
     graft_opencl_upload_close(device);
+    graft_opencl_fetch_close(device);
     graft_opencl_queue_close(device);
     graft_opencl_small_close(device);
     graft_opencl_programs_close(device);
@@ -224,19 +226,16 @@ static enum graft_status buffer_read(struct graft_device *base, void *to, struct
                               : graft_opencl_fail(base->context, code, "clEnqueueReadBuffer", NULL);
 }
 
-static enum graft_status buffer_copy(struct graft_device *base, struct graft_tensor to,
-                                     struct graft_tensor from, uint64_t bytes)
+static enum graft_status buffer_fetch(struct graft_device *base, void *to, struct graft_tensor from,
+                                      uint64_t bytes, uint64_t *ticket)
 {
     struct graft_opencl_device *device = (struct graft_opencl_device *)base;
-    if (bytes == 0)
-        return GRAFT_OK;
-    cl_event event = NULL;
-    const cl_int code =
-        clEnqueueCopyBuffer(device->queue, graft_opencl_memory(from), graft_opencl_memory(to),
-                            (size_t)from.offset, (size_t)to.offset, (size_t)bytes, 0, NULL, &event);
-    if (code != CL_SUCCESS)
-        return graft_opencl_fail(base->context, code, "clEnqueueCopyBuffer", NULL);
-    return graft_opencl_enqueued(device, event, "copying a buffer");
+    if (from.buffer == NULL)
+        return graft_opencl_await(device, *ticket);
+    bool done = bytes == 0;
+    const enum graft_status status =
+        done ? GRAFT_OK : graft_opencl_fetch(device, to, from, bytes, ticket, &done);
+    return status != GRAFT_OK || done ? status : buffer_read(base, to, from, bytes);
 }
 
 static enum graft_status buffer_fill(struct graft_device *base, struct graft_tensor to, uint8_t byte,
@@ -278,7 +277,7 @@ const struct graft_backend graft_backend_opencl = {
     .buffer_free = buffer_free,
     .buffer_write = buffer_write,
     .buffer_read = buffer_read,
-    .buffer_copy = buffer_copy,
+    .buffer_fetch = buffer_fetch,
     .buffer_fill = buffer_fill,
     .check = graft_opencl_check,
     .kernel_open = graft_opencl_kernel_open,

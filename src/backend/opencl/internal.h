@@ -27,6 +27,8 @@ enum graft_status graft_opencl_queue_open(struct graft_opencl_device *device);
 void graft_opencl_queue_close(struct graft_opencl_device *device);
 /* Everything that was queued is over: fails if any of it failed, and adds up the time. */
 enum graft_status graft_opencl_settle(struct graft_opencl_device *device);
+/* The same for what was queued up to a command that is over. */
+enum graft_status graft_opencl_settle_to(struct graft_opencl_device *device, cl_event event);
 /* Waits for all work, and settles. */
 enum graft_status graft_opencl_finish(struct graft_opencl_device *device);
 /* The same, with the backend's `synchronize` if `seconds` is asked for. */

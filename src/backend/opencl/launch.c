@@ -89,6 +89,14 @@ enum graft_status graft_opencl_settle(struct graft_opencl_device *device)
     return settle(device, device->pending_count);
 }
 
+enum graft_status graft_opencl_settle_to(struct graft_opencl_device *device, cl_event event)
+{
+    for (int i = 0; i < device->pending_count; i++)
+        if (device->pending[i].event == event)
+            return settle(device, i + 1);
+    return GRAFT_OK; /* that was done before, and told */
+}
+
 enum graft_status graft_opencl_finish(struct graft_opencl_device *device)
 {
     const cl_int code = clFinish(device->queue);

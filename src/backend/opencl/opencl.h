@@ -62,6 +62,7 @@ struct graft_opencl_program; /* program.c */
 struct graft_opencl_helpers; /* jobs.c */
 struct graft_opencl_upload;  /* upload.c */
 struct graft_opencl_small;   /* upload.c */
+struct graft_opencl_fetches; /* fetch.c */
 
 /* Whether the driver itself keeps what it compiles: as seen so far. */
 enum graft_opencl_keeping {
@@ -84,12 +85,13 @@ struct graft_opencl_device {
     cl_platform_id platform;
     cl_device_id id;
     cl_context context;
-    cl_command_queue queue;             /* in order */
-    struct graft_opencl_upload *upload; /* NULL before the first write that takes that way */
-    struct graft_opencl_small *small;   /* small writes under way */
-    cl_mem none;                        /* 64 bytes: what absent tensors point to */
-    cl_mem tickets;                     /* GRAFT_OPENCL_TICKETS counters for graft_opencl_launch_items */
-    int tickets_used;                   /* the others are 0 once the queue gets there; a launch takes one */
+    cl_command_queue queue;               /* in order */
+    struct graft_opencl_upload *upload;   /* NULL before the first write that takes that way */
+    struct graft_opencl_small *small;     /* small writes under way */
+    struct graft_opencl_fetches *fetches; /* readings under way; NULL before the first */
+    cl_mem none;                          /* 64 bytes: what absent tensors point to */
+    cl_mem tickets;                       /* GRAFT_OPENCL_TICKETS counters for graft_opencl_launch_items */
+    int tickets_used;                     /* the others are 0 once the queue gets there; a launch takes one */
     struct graft_opencl_traits traits;
     struct graft_opencl_program *programs; /* wanted or built in this process */
     struct graft_opencl_helpers *helpers;  /* jobs.c */

@@ -20,8 +20,9 @@ static struct update describe(const struct graft_cpu_args *args, int hyper_index
     const struct graft_update_attributes *const a = &args->call->attributes.update;
     const float *const hyper = args->in[hyper_index];
     const float *const squares = args->in[hyper_index + 1];
-    const double norm = squares ? (double)hyper[3] * sqrt((double)*squares) : 0;
-    const double factor = squares ? (double)a->max_norm / (norm + 1e-6) : 1;
+    const bool clips = squares && a->max_norm > 0;
+    const double norm = clips ? (double)hyper[3] * sqrt((double)*squares) : 0;
+    const double factor = clips ? (double)a->max_norm / (norm + 1e-6) : 1;
     return (struct update){
         .args = args,
         .count = graft_shape_count(&args->call->in[0].shape),
