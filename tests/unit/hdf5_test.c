@@ -109,7 +109,8 @@ static void put_type_and_space(struct bytes *messages)
     put_message(messages, GRAFT_HDF5_DATASPACE, &space);
 }
 
-static uint64_t put_contiguous(struct bytes *file)
+/* `stored` bytes are said to be there. */
+static uint64_t put_bytes(struct bytes *file, uint64_t stored)
 {
     struct bytes messages = {.size = 0}, layout = {.size = 0};
     const uint64_t address = file->size;
@@ -118,9 +119,19 @@ static uint64_t put_contiguous(struct bytes *file)
     put_number(&layout, 3, 1);
     put_number(&layout, 1, 1);
     put_number(&layout, address, 8);
-    put_number(&layout, sizeof values, 8);
+    put_number(&layout, stored, 8);
     put_message(&messages, GRAFT_HDF5_LAYOUT, &layout);
     return put_header(file, &messages);
+}
+
+static uint64_t put_contiguous(struct bytes *file)
+{
+    return put_bytes(file, sizeof values);
+}
+
+static uint64_t put_too_little(struct bytes *file)
+{
+    return put_bytes(file, sizeof values - 1);
 }
 
 /* Chunks of 2 x 2: the second one reaches beyond the array. Shuffled, then deflated. */
@@ -240,6 +251,9 @@ static void what_is_wrong_is_said(void **state)
     memcpy(memmem(file.data, file.size, "layer_names", 11), "lauer_names", 11);
     assert_int_equal(graft_keras_parse(context, "made.h5", file.data, file.size, &set), GRAFT_ERROR_FORMAT);
     assert_non_null(strstr(graft_context_error(context), "names no layers"));
+    make_file(&file, put_too_little);
+    assert_int_equal(graft_keras_parse(context, "made.h5", file.data, file.size, &set), GRAFT_ERROR_FORMAT);
+    assert_non_null(strstr(graft_context_error(context), "announces more than is stored"));
     /* A group that is its own member ends all the same. */
     make_file(&file, put_contiguous);
     const uint64_t root = file.data[36] | (uint64_t)file.data[37] << 8;
