@@ -379,6 +379,41 @@ static void files_to_refuse_are_refused(void **state)
     assert_true(refused >= 30);
 }
 
+/* Weights beside the file are read, and nothing that a hostile name leads to. */
+static void weights_outside_of_the_folder_are_refused(void **state)
+{
+    static const char name[] = "squeezenet1_1-torchscript-20.onnx",
+                      data_name[] = "squeezenet1_1-torchscript-20.onnx.data";
+    static const char *const begins[] = {"../", "/qu", "\\qu"};
+    char path[512], copy[600];
+    (void)state;
+    if (!test_data("weights/onnx/squeezenet1_1-torchscript-20.onnx", path, sizeof path)) {
+        skip();
+        return;
+    }
+    (void)snprintf(copy, sizeof copy, "%s/%s", scratch, name);
+    for (size_t i = 0; i < sizeof begins / sizeof begins[0]; i++) {
+        struct graft_onnx *onnx = NULL;
+        struct graft_tensor_set *set = NULL;
+        size_t size = 0;
+        int places = 0;
+        char *const data = read_whole(path, &size);
+        for (char *at = data; (at = memmem(at, size - (size_t)(at - data), data_name, sizeof data_name - 1));
+             places++)
+            memcpy(at, begins[i], 3);
+        FILE *const file = fopen(copy, "wb");
+        assert_int_equal(fwrite(data, 1, size, file), size);
+        fclose(file);
+        free(data);
+        assert_true(places > 10);
+        assert_int_equal(graft_onnx_open(context, copy, &onnx, &set), GRAFT_ERROR_FORMAT);
+        assert_non_null(strstr(graft_context_error(context), "outside of its folder"));
+        assert_null(set);
+        graft_onnx_close(&onnx);
+    }
+    (void)unlink(copy);
+}
+
 /* A real file with bytes changed, or cut: an answer, no crash. */
 static void random_damage_is_survived(void **state)
 {
@@ -425,6 +460,7 @@ int main(int count, char **arguments)
         cmocka_unit_test(networks_of_every_exporter_are_read),
         cmocka_unit_test(every_kind_of_tensor_is_read),
         cmocka_unit_test(files_to_refuse_are_refused),
+        cmocka_unit_test(weights_outside_of_the_folder_are_refused),
         cmocka_unit_test(random_damage_is_survived),
     };
     name_count = count - 1;

@@ -192,6 +192,19 @@ static void globals_are_refused_by_name(void **state)
     }
 }
 
+/* Something is put at 0, and what never was at 5 is asked for. */
+static void what_was_never_put_is_damage(void **state)
+{
+    struct graft_context *const context = *state;
+    struct bytes pickle = {.size = 0}, zip = {.size = 0};
+    struct graft_tensor_set *set = NULL;
+    put(&pickle, "\x80\x02}q\0h\5.", 8);
+    make_zip(&zip, &pickle, "compression=store");
+    assert_int_equal(graft_pytorch_parse(context, "made.pth", zip.data, zip.size, &set), GRAFT_ERROR_FORMAT);
+    assert_null(set);
+    assert_non_null(strstr(graft_context_error(context), "memo 5 was never put"));
+}
+
 /* A tensor whose type or numbers are not ours is left out; the others are there. */
 static void unreadable_tensors_are_left_out(void **state)
 {
@@ -439,6 +452,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(what_is_written_is_read, test_open_context, test_close_context),
         cmocka_unit_test_setup_teardown(both_containers_are_read, test_open_context, test_close_context),
         cmocka_unit_test_setup_teardown(globals_are_refused_by_name, test_open_context, test_close_context),
+        cmocka_unit_test_setup_teardown(what_was_never_put_is_damage, test_open_context, test_close_context),
         cmocka_unit_test_setup_teardown(unreadable_tensors_are_left_out, test_open_context,
                                         test_close_context),
         cmocka_unit_test(every_failing_allocation_is_reported),
