@@ -427,7 +427,11 @@ class Use(Served):
             )
             # torchvision counts googlenet without the two auxiliary heads that its file holds.
             heads = 6379984 if row["network"] == "googlenet" else 0
-            self.assertEqual(models[row["network"]]["parameters"], entry["num_params"] + heads)
+            parameters = models[row["network"]]["parameters"]
+            if models[row["network"]]["family"] == "vit":  # one position embedding a patch
+                at_size = self.good("summary", row["network"], "--input", str(row["crop"]), "--json")
+                parameters = json.loads(at_size)["parameters"]
+            self.assertEqual(parameters, entry["num_params"] + heads)
         compared = [file for file in rows if file in keras]
         self.assertGreaterEqual(len(compared), 7)
         for file in compared:
