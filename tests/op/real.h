@@ -37,6 +37,8 @@ double graft_real_cost(const struct graft_call *call);
 struct graft_reals {
     struct graft_real *items; /* op by op */
     int count;
+    int *places; /* while they are collected: 1 + the index of an item, or 0, found by the hash of op and name */
+    uint32_t place_count; /* a power of 2, more than twice as many as items */
 };
 
 /*

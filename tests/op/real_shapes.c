@@ -45,24 +45,58 @@ static void name_call(const struct graft_call *call, enum graft_real_place place
     snprintf(name + end, size - end, "%s%08x", end > 0 ? "_" : "", (uint32_t)graft_hash_text(text));
 }
 
+/* Where the item is, or would be. */
+static uint32_t find_place(const struct graft_reals *reals, const struct graft_real *real)
+{
+    uint32_t place = (uint32_t)graft_hash_text(real->name) ^ (uint32_t)real->call.op * 0x9E3779B9u;
+    for (;; place++) {
+        place &= reals->place_count - 1;
+        const struct graft_real *const other =
+            reals->places[place] > 0 ? &reals->items[reals->places[place] - 1] : NULL;
+        if (other == NULL || (other->call.op == real->call.op && strcmp(other->name, real->name) == 0)) {
+            return place;
+        }
+    }
+}
+
+/* Room for one more item. */
+static bool grow(struct graft_reals *reals)
+{
+    if (2 * ((uint32_t)reals->count + 1) < reals->place_count) {
+        return true;
+    }
+    const uint32_t wanted = reals->place_count > 0 ? 2 * reals->place_count : 1024;
+    struct graft_real *const items = realloc(reals->items, wanted / 2 * sizeof *items);
+    if (items == NULL) {
+        return false;
+    }
+    reals->items = items;
+    int *const places = calloc(wanted, sizeof *places);
+    if (places == NULL) {
+        return false;
+    }
+    free(reals->places);
+    reals->places = places;
+    reals->place_count = wanted;
+    for (int i = 0; i < reals->count; i++) {
+        places[find_place(reals, &items[i])] = i + 1;
+    }
+    return true;
+}
+
 bool graft_reals_add(struct graft_reals *reals, const struct graft_call *call, enum graft_real_place place,
                      bool edge)
 {
     struct graft_real real = {.call = *call, .place = place, .edge = edge};
     name_call(call, place, real.name, sizeof real.name);
-    for (int i = 0; i < reals->count; i++) {
-        if (reals->items[i].call.op == call->op && strcmp(reals->items[i].name, real.name) == 0) {
-            return true;
-        }
+    if (!grow(reals)) {
+        return false;
     }
-    if (reals->count % 256 == 0) {
-        struct graft_real *const items = realloc(reals->items, (size_t)(reals->count + 256) * sizeof *items);
-        if (items == NULL) {
-            return false;
-        }
-        reals->items = items;
+    int *const own = &reals->places[find_place(reals, &real)];
+    if (*own == 0) {
+        reals->items[reals->count++] = real;
+        *own = reals->count;
     }
-    reals->items[reals->count++] = real;
     return true;
 }
 
@@ -145,7 +179,7 @@ bool graft_reals_open(struct graft_reals *reals, char *error, size_t error_size)
     const struct graft_context_options one = {.threads = 1}; /* no thread is started: a child may be forked */
     struct graft_context *context = NULL;
     struct graft_device *device = NULL;
-    *reals = (struct graft_reals){NULL, 0};
+    *reals = (struct graft_reals){0};
     bool good = graft_context_open(&one, &context) == GRAFT_OK &&
                 graft_device_open(context, "reference", &device) == GRAFT_OK && add_networks(reals, device) &&
                 graft_reals_add_edges(reals, context);
@@ -164,5 +198,6 @@ bool graft_reals_open(struct graft_reals *reals, char *error, size_t error_size)
 void graft_reals_close(struct graft_reals *reals)
 {
     free(reals->items);
-    *reals = (struct graft_reals){NULL, 0};
+    free(reals->places);
+    *reals = (struct graft_reals){0};
 }
