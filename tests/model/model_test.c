@@ -2,6 +2,7 @@
 /* Networks as descriptions: names, shapes, counts, parts, freezing, messages. Nothing is computed. */
 #include "graft/model.h"
 #include "graph/graph.h"
+#include "model/models.h"
 #include "support/support.h"
 
 #include <jansson.h>
@@ -36,6 +37,14 @@ static void assert_shape(const struct graft_model *model, int value, const char 
     const struct graft_desc *const desc = graft_graph_desc(model->graph, value);
     assert_non_null(desc);
     assert_string_equal(graft_shape_format(&desc->shape, text, sizeof text), expected);
+}
+
+static const struct graft_node *find_node(const struct graft_model *model, enum graft_op op, int number)
+{
+    for (int n = 0; n < model->graph->n_nodes; ++n)
+        if (model->graph->nodes[n].call.op == op && number-- == 0)
+            return &model->graph->nodes[n];
+    return NULL;
 }
 
 /* ---- against the files of the public architectures */
@@ -209,6 +218,141 @@ static void other_sizes(void **state)
     graft_model_close(&model);
 }
 
+/* The smallest pictures are those of torchvision's list, to the pixel. */
+static void smallest_sizes(void **state)
+{
+    (void)state;
+    char path[512];
+    const char *const found = test_data("zoo/torchvision-weights.json", path, sizeof path);
+    if (!found)
+        skip();
+    json_t *const list = json_load_file(found, 0, NULL);
+    size_t i;
+    json_t *entry;
+    json_array_foreach(list, i, entry)
+    {
+        const char *const name = json_string_value(json_object_get(entry, "model"));
+        const int64_t least = json_integer_value(json_array_get(json_object_get(entry, "min_size"), 0));
+        const struct graft_model_info *info = NULL;
+        if (graft_model_find(context, name, &info) || json_integer_value(json_object_get(entry, "classes")) != 1000)
+            continue;
+        struct graft_model *model = open_model(name, (struct graft_model_options){.height = least, .width = least});
+        graft_model_close(&model);
+        const struct graft_model_options less = {.height = least - 1, .width = least + 7};
+        if (least > 1)
+            assert_int_equal(graft_model_open(context, name, &less, &model), GRAFT_ERROR_SHAPE);
+    }
+    json_decref(list);
+}
+
+/* ---- building blocks: small networks of their own */
+
+static int blocks(struct graft_layers *b, int x, const void *configuration)
+{
+    const int32_t *const choice = configuration;
+    x = graft_layers_stage(b, x, "only");
+    switch (*choice) {
+    case 0:
+        x = graft_layer_conv(b, x, "conv",
+                             (struct graft_conv){.channels = 6, .kernel = {1, 7}, .dilation = 2, .half = true});
+        break;
+    case 1:
+        x = graft_layer_conv(b, x, "conv",
+                             (struct graft_conv){.channels = 6, .kernel = {5, 2}, .pad = {1, 2, 3, 4}, .groups = 3});
+        break;
+    case 2:
+        x = graft_layer_conv(
+            b, x, "conv",
+            (struct graft_conv){.channels = 6, .kernel = {3, 3}, .dilation = 3, .stride = 2, .same = true});
+        break;
+    default:
+        x = graft_layer_stochastic_depth(b, x, "depth", 0.25f);
+        break;
+    }
+    x = graft_layers_base(b, x);
+    x = graft_layer_global_pool(b, x, "pool");
+    return graft_layer_dense(b, graft_layers_stage(b, x, "head"), "fc", b->model->classes);
+}
+
+static struct graft_model *open_blocks(const int32_t *choice, struct graft_model_options options)
+{
+    /* Models point to their network. */
+    static struct graft_network network = {.info = {.name = "blocks",
+                                                    .family = "blocks",
+                                                    .source = "test",
+                                                    .channels = 3,
+                                                    .classes = 2,
+                                                    .preprocess = {.crop = 20}},
+                                           .build = blocks};
+    struct graft_model *model = NULL;
+    network.configuration = choice;
+    if (graft_model_open_network(context, &network, &options, &model))
+        fail_msg("%s", graft_context_error(context));
+    return model;
+}
+
+/* Kernels, pads and dilation of their own in each direction: shapes, pads, work, the line of the summary. */
+static void convolutions(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *map, *op;
+        int32_t pad[4];
+        int64_t source[4], multiply_adds;
+    } rows[] = {
+        {"[1, 20, 15, 6]", "conv2d 1x7 d2", {0, 0, 6, 6}, {6, 3, 1, 7}, 20 * 15 * 6 * 3 * 7},
+        {"[1, 19, 21, 6]", "conv2d 5x2 g3", {1, 2, 3, 4}, {6, 1, 5, 2}, 19 * 21 * 6 * 10},
+        /* ⌈20 / 2⌉ and ⌈15 / 2⌉; the kernel reaches over 7: (10 − 1) × 2 + 7 − 20 and (8 − 1) × 2 + 7 − 15. */
+        {"[1, 10, 8, 6]", "conv2d 3x3/2 d3", {2, 3, 3, 3}, {6, 3, 3, 3}, 10 * 8 * 6 * 3 * 9},
+    };
+    for (int32_t i = 0; i < 3; ++i) {
+        struct graft_model *model = open_blocks(&i, (struct graft_model_options){.height = 20, .width = 15});
+        const struct graft_node *const node = find_node(model, GRAFT_OP_CONV2D, 0);
+        assert_shape(model, model->map, rows[i].map);
+        assert_string_equal(model->layers[0].op, rows[i].op);
+        assert_int_equal(model->layers[0].multiply_adds, rows[i].multiply_adds);
+        assert_memory_equal(node->call.attributes.conv2d.pad, rows[i].pad, sizeof rows[i].pad);
+        for (int d = 0; d < 4; ++d)
+            assert_int_equal(model->parameters[0].source_shape.dim[d], rows[i].source[d]);
+        graft_model_close(&model);
+    }
+}
+
+/* Where dropout is: in trainable stages, unless the options say that there is none. */
+static void stochastic_depth(void **state)
+{
+    (void)state;
+    const int32_t choice = 3;
+    static const struct {
+        struct graft_model_options options;
+        bool active;
+    } rows[] = {{{.training = true, .seed = 5}, true},
+                {{.training = true, .dropout = 0.5f}, true},
+                {{.training = true, .train_from = "head"}, false},
+                {{.training = true, .dropout = -1.0f}, false},
+                {{0}, false}};
+    for (int i = 0; i < 5; ++i) {
+        struct graft_model *model = open_blocks(&choice, rows[i].options);
+        const struct graft_node *const node = find_node(model, GRAFT_OP_DROPOUT, 0);
+        assert_int_equal(node != NULL, rows[i].active);
+        assert_int_equal(model->step >= 0, rows[i].active);
+        if (node) {
+            assert_true(node->call.attributes.dropout.probability == 0.25f);
+            assert_int_equal(node->call.attributes.dropout.seed, rows[i].options.seed);
+        }
+        graft_model_close(&model);
+    }
+    /* EfficientNet B0: 0.2 × block / 16, none in the first and where nothing is added. */
+    struct graft_model *model = open_model("efficientnet_b0", (struct graft_model_options){.training = true});
+    static const int numbers[9] = {2, 4, 6, 7, 9, 10, 12, 13, 14};
+    for (int i = 0; i < 9; ++i) {
+        const struct graft_node *const node = find_node(model, GRAFT_OP_DROPOUT, i);
+        assert_non_null(node);
+        assert_true(fabs((double)node->call.attributes.dropout.probability - 0.2 * numbers[i] / 16) < 1e-6);
+    }
+    graft_model_close(&model);
+}
+
 static void parts(void **state)
 {
     (void)state;
@@ -306,14 +450,6 @@ static void pictures(void **state)
 }
 
 /* ---- what the graph is told */
-
-static const struct graft_node *find_node(const struct graft_model *model, enum graft_op op, int number)
-{
-    for (int n = 0; n < model->graph->n_nodes; ++n)
-        if (model->graph->nodes[n].call.op == op && number-- == 0)
-            return &model->graph->nodes[n];
-    return NULL;
-}
 
 /* Probability and seed are those asked for, else the network's 1/2 and 0; each layer drops elements of its
  * own. */
@@ -473,6 +609,9 @@ int main(void)
         cmocka_unit_test(every_network),
         cmocka_unit_test(mnist_convnet),
         cmocka_unit_test(other_sizes),
+        cmocka_unit_test(smallest_sizes),
+        cmocka_unit_test(convolutions),
+        cmocka_unit_test(stochastic_depth),
         cmocka_unit_test(parts),
         cmocka_unit_test(freezing),
         cmocka_unit_test(pictures),

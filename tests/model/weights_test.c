@@ -3,6 +3,7 @@
 #include "base/random.h"
 #include "graft/weights.h"
 #include "model/formula.h"
+#include "model/models.h"
 #include "support/support.h"
 
 #include <jansson.h>
@@ -601,6 +602,66 @@ static void constants_are_known(void **state)
     graft_model_close(&model);
 }
 
+static int dropped_pictures(struct graft_layers *b, int x, const void *configuration)
+{
+    (void)configuration;
+    x = graft_layers_stage(b, x, "only");
+    x = graft_layers_base(b, graft_layer_stochastic_depth(b, x, "depth", 0.5f));
+    x = graft_layer_global_pool(b, x, "pool");
+    return graft_layer_dense(b, graft_layers_stage(b, x, "head"), "fc", b->model->classes);
+}
+
+/* What stochastic depth leaves of pictures of ones; `before`: rows of the same batch that come before these. */
+static void drop_pictures(int64_t batch, int32_t step, int32_t before, float *map)
+{
+    static const struct graft_network network = {
+        .info = {.name = "dropped", .channels = 3, .classes = 2, .preprocess = {.crop = 2}},
+        .build = dropped_pictures};
+    const struct graft_model_options options = {.batch = batch, .training = true, .seed = 11};
+    struct graft_model *model = NULL;
+    struct graft_variables *variables = NULL;
+    struct graft_plan *plan = NULL;
+    ok(graft_model_open_network(context, &network, &options, &model));
+    graft_graph_output(model->graph, model->map);
+    ok(graft_variables_open(device, &variables));
+    ok(graft_plan_open(model->graph, device, variables, NULL, &plan));
+    float *const ones = malloc((size_t)batch * 12 * sizeof *ones);
+    for (int64_t i = 0; i < batch * 12; ++i)
+        ones[i] = 1.0f;
+    ok(graft_plan_write(plan, model->input, ones, (uint64_t)batch * 12 * sizeof *ones));
+    ok(graft_plan_write(plan, model->step, (const int32_t[]){step, before}, 8));
+    ok(graft_plan_run(plan, GRAFT_SEGMENT_COMPUTE));
+    ok(graft_plan_read(plan, model->map, map, (uint64_t)batch * 12 * sizeof *map));
+    free(ones);
+    graft_plan_close(&plan);
+    graft_variables_close(&variables);
+    graft_model_close(&model);
+}
+
+/* A picture is dropped as a whole or doubled as a whole; a batch in parts drops the same ones, another step others. */
+static void whole_pictures_are_dropped(void **state)
+{
+    (void)state;
+    enum { BATCH = 400 };
+    float *const map = malloc(BATCH * 12 * sizeof *map), *const other = malloc(BATCH * 12 * sizeof *other);
+    int dropped = 0;
+    drop_pictures(BATCH, 3, 0, map);
+    for (int n = 0; n < BATCH; ++n) {
+        assert_true(map[n * 12] == 0.0f || map[n * 12] == 2.0f);
+        dropped += map[n * 12] == 0.0f;
+        for (int i = 1; i < 12; ++i)
+            assert_true(map[n * 12 + i] == map[n * 12]);
+    }
+    assert_true(abs(dropped - BATCH / 2) < 50); /* five standard deviations */
+    drop_pictures(150, 3, 0, other);
+    drop_pictures(BATCH - 150, 3, 150, other + 150 * 12);
+    assert_memory_equal(map, other, BATCH * 12 * sizeof *map);
+    drop_pictures(BATCH, 4, 0, other);
+    assert_memory_not_equal(map, other, BATCH * 12 * sizeof *map);
+    free(other);
+    free(map);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -616,6 +677,7 @@ int main(void)
         cmocka_unit_test(batch_norm_modes),
         cmocka_unit_test(vision_transformers),
         cmocka_unit_test(constants_are_known),
+        cmocka_unit_test(whole_pictures_are_dropped),
     };
     return cmocka_run_group_tests_name("weights", tests, set_up, tear_down);
 }
