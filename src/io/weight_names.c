@@ -92,6 +92,59 @@ static bool efficientnet_pytorch(const struct graft_model *model, int parameter,
                               theirs, rest) > 0;
 }
 
+/* timm's EfficientNet B0 to B7, of which torchvision's are copies. */
+static bool timm_efficientnet(const struct graft_model *model, int parameter, char *name)
+{
+    static const struct renaming outside[] = {{"features.0.0.", "conv_stem."},
+                                              {"features.0.1.", "bn1."},
+                                              {"features.8.0.", "conv_head."},
+                                              {"features.8.1.", "bn2."},
+                                              {"classifier.1.", "classifier."}};
+    static const struct renaming separable[] = {{"0.0.", "conv_dw."},          {"0.1.", "bn1."},
+                                                {"1.fc1.", "se.conv_reduce."}, {"1.fc2.", "se.conv_expand."},
+                                                {"2.0.", "conv_pw."},          {"2.1.", "bn2."}};
+    static const struct renaming inverted[] = {{"0.0.", "conv_pw."},          {"0.1.", "bn1."},
+                                               {"1.0.", "conv_dw."},          {"1.1.", "bn2."},
+                                               {"2.fc1.", "se.conv_reduce."}, {"2.fc2.", "se.conv_expand."},
+                                               {"3.0.", "conv_pwl."},         {"3.1.", "bn3."}};
+    const char *const own = model->parameters[parameter].name;
+    const char *rest = NULL;
+    int stage = 0, index = 0, length = 0;
+    if (sscanf(own, "features.%d.%d.block.%n", &stage, &index, &length) != 2 || length == 0) {
+        const char *const theirs = rename_part(own, outside, COUNT(outside), &rest);
+        return theirs && snprintf(name, GRAFT_WEIGHT_NAME_SIZE, "%s%s", theirs, rest) > 0;
+    }
+    const char *const theirs = stage == 1 ? rename_part(own + length, separable, COUNT(separable), &rest)
+                                          : rename_part(own + length, inverted, COUNT(inverted), &rest);
+    return theirs &&
+           snprintf(name, GRAFT_WEIGHT_NAME_SIZE, "blocks.%d.%d.%s%s", stage - 1, index, theirs, rest) > 0;
+}
+
+static bool timm_regnet(const struct graft_model *model, int parameter, char *name)
+{
+    static const struct renaming outside[] = {
+        {"stem.0.", "stem.conv."}, {"stem.1.", "stem.bn."}, {"fc.", "head.fc."}};
+    static const struct renaming inside[] = {{"proj.0.", "downsample.conv."},
+                                             {"proj.1.", "downsample.bn."},
+                                             {"f.a.0.", "conv1.conv."},
+                                             {"f.a.1.", "conv1.bn."},
+                                             {"f.b.0.", "conv2.conv."},
+                                             {"f.b.1.", "conv2.bn."},
+                                             {"f.se.", "se."},
+                                             {"f.c.0.", "conv3.conv."},
+                                             {"f.c.1.", "conv3.bn."}};
+    const char *const own = model->parameters[parameter].name;
+    const char *rest = NULL;
+    int stage = 0, index = 0, length = 0;
+    if (sscanf(own, "trunk_output.block%*d.block%d-%d.%n", &stage, &index, &length) != 2 || length == 0) {
+        const char *const theirs = rename_part(own, outside, COUNT(outside), &rest);
+        return theirs && snprintf(name, GRAFT_WEIGHT_NAME_SIZE, "%s%s", theirs, rest) > 0;
+    }
+    const char *const theirs = rename_part(own + length, inside, COUNT(inside), &rest);
+    return theirs &&
+           snprintf(name, GRAFT_WEIGHT_NAME_SIZE, "s%d.b%d.%s%s", stage, index + 1, theirs, rest) > 0;
+}
+
 /* torchvision's files of DenseNet: "denselayer1.norm.1.weight" was a layer's name when they were written. */
 static bool densenet_published(const struct graft_model *model, int parameter, char *name)
 {
@@ -163,6 +216,8 @@ static const struct {
     {NULL, false, same},
     {"efficientnet_lite", false, efficientnet_pytorch},
     {"densenet", false, densenet_published},
+    {"efficientnet", false, timm_efficientnet},
+    {"regnet", false, timm_regnet},
     {"vit", false, vit_linear},
     {NULL, true, keras3},
     {NULL, true, keras2},

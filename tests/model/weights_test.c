@@ -376,120 +376,6 @@ static void networks_are_told_by_their_tensors(void **state)
     free(matches);
 }
 
-/* torchvision's files of DenseNet are older than its names: "norm.1" is "norm1" today. */
-static void old_names(void **state)
-{
-    (void)state;
-    struct graft_model *model = open_model("densenet121", (struct graft_model_options){.height = 32, .width = 32});
-    struct graft_tensor_set *set = NULL;
-    struct graft_variables *variables = NULL;
-    struct graft_weights_report report;
-    ok(graft_tensor_set_open(context, &set));
-    ok(graft_variables_open(device, &variables));
-    for (int i = 0; i < model->parameter_count; ++i) {
-        const struct graft_model_parameter *const p = &model->parameters[i];
-        const struct graft_desc desc = {GRAFT_DTYPE_F32, p->source_shape};
-        char name[128], text[128];
-        int block, layer, number, end = 0;
-        char what[8];
-        (void)snprintf(name, sizeof name, "%s", p->name);
-        if (sscanf(p->name, "features.denseblock%d.denselayer%d.%4[a-z]%d.%n", &block, &layer, what, &number, &end) == 4 &&
-            end > 0) {
-            (void)snprintf(text, sizeof text, "features.denseblock%d.denselayer%d.%s.%d.%s", block, layer, what,
-                           number, p->name + end);
-            memcpy(name, text, sizeof name);
-        }
-        ok(graft_tensor_set_add(set, name, &desc, NULL));
-        test_formula_tensor("densenet121", p->name, &p->source_shape, graft_tensor_set_find(set, name)->data);
-    }
-    assert_non_null(graft_tensor_set_find(set, "features.denseblock4.denselayer16.conv.2.weight"));
-    assert_null(graft_tensor_set_find(set, "features.denseblock4.denselayer16.conv2.weight"));
-    ok(graft_model_load_weights(model, variables, set, false, &report));
-    assert_int_equal(report.loaded, model->parameter_count);
-    assert_int_equal(report.unused, 0);
-    const struct graft_shape shape = graft_shape_of(4, 32, 128, 3, 3);
-    float *const expected = malloc((size_t)graft_shape_count(&shape) * sizeof *expected);
-    test_formula_tensor("densenet121", "features.denseblock4.denselayer16.conv2.weight", &shape, expected);
-    assert_true(read_float(variables, "features.denseblock4.denselayer16.conv2.weight", 32 * 128 * 9, 128) ==
-                expected[1]);
-    free(expected);
-    graft_variables_close(&variables);
-    graft_tensor_set_close(&set);
-    graft_model_close(&model);
-}
-
-static struct graft_tensor_set *without(const struct graft_model *model, const char *prefix)
-{
-    struct graft_tensor_set *set = NULL;
-    ok(graft_tensor_set_open(context, &set));
-    for (int i = 0; i < model->parameter_count; ++i) {
-        const struct graft_model_parameter *const p = &model->parameters[i];
-        const struct graft_desc desc = {GRAFT_DTYPE_F32, p->source_shape};
-        if (strncmp(p->name, prefix, strlen(prefix)) != 0)
-            ok(graft_tensor_set_add(set, p->name, &desc, NULL));
-    }
-    return set;
-}
-
-/* Auxiliary heads are kept where a file has them, and no file needs them: for another number of classes, or without. */
-static void auxiliary_heads(void **state)
-{
-    (void)state;
-    static const struct {
-        const char *network, *prefix, *weight;
-        int64_t inputs;
-        int tensors; /* of all auxiliary heads */
-    } rows[] = {{"googlenet", "aux", "aux2.fc2.weight", 1024, 2 * (5 + 4)},
-                {"inception_v3", "AuxLogits", "AuxLogits.fc.weight", 768, 2 * 5 + 2}};
-    for (int i = 0; i < 2; ++i) {
-        const struct graft_model_options size = {.height = 96, .width = 96};
-        struct graft_model_options few = size;
-        few.classes = 3;
-        struct graft_model *model = open_model(rows[i].network, size), *small = open_model(rows[i].network, few);
-        struct graft_tensor_set *set = formula_set(model, "");
-        struct graft_variables *variables = NULL;
-        struct graft_weights_report report;
-        ok(graft_variables_open(device, &variables));
-        ok(graft_model_load_weights(model, variables, set, false, &report));
-        assert_int_equal(report.loaded, model->parameter_count);
-        const float *const source = graft_tensor_set_find(set, rows[i].weight)->data;
-        assert_true(read_float(variables, rows[i].weight, 1000 * rows[i].inputs, 5) == source[5]);
-        struct graft_tensor_set *stored = NULL;
-        ok(graft_tensor_set_open(context, &stored));
-        ok(graft_model_store_weights(model, variables, stored));
-        assert_int_equal(graft_tensor_set_count(stored), graft_tensor_set_count(set));
-        graft_tensor_set_close(&stored);
-        graft_variables_close(&variables);
-
-        /* Three classes: the auxiliary head of a thousand is not taken, and is no fault. */
-        ok(graft_variables_open(device, &variables));
-        ok(graft_model_initialize(small, variables, 1, 0));
-        ok(graft_model_load_weights(small, variables, set, true, &report));
-        assert_int_equal(report.missing + report.misshaped + report.unused, 0);
-        assert_true(read_float(variables, rows[i].weight, 3 * rows[i].inputs, 5) != source[5]);
-        graft_variables_close(&variables);
-        graft_tensor_set_close(&set);
-
-        set = without(model, rows[i].prefix);
-        ok(graft_variables_open(device, &variables));
-        ok(graft_model_load_weights(model, variables, set, false, &report));
-        assert_int_equal(report.loaded, model->parameter_count - rows[i].tensors);
-        assert_int_equal(report.missing + report.misshaped + report.unused, 0);
-        graft_variables_close(&variables);
-        graft_tensor_set_close(&set);
-
-        /* Nothing else may be missing. */
-        set = without(model, "fc.bias");
-        ok(graft_variables_open(device, &variables));
-        assert_int_equal(graft_model_load_weights(model, variables, set, false, &report), GRAFT_ERROR_FORMAT);
-        assert_string_equal(report.missing_names, "fc.bias");
-        graft_variables_close(&variables);
-        graft_tensor_set_close(&set);
-        graft_model_close(&small);
-        graft_model_close(&model);
-    }
-}
-
 /* Published in halves, in both of PyTorch's containers; the expected logits were computed in f64 from these
  * halves. */
 static void halves_give_their_logits(void **state)
@@ -670,8 +556,6 @@ int main(void)
         cmocka_unit_test(reports),
         cmocka_unit_test(halves_give_their_logits),
         cmocka_unit_test(whole_numbers_are_no_weights),
-        cmocka_unit_test(old_names),
-        cmocka_unit_test(auxiliary_heads),
         cmocka_unit_test(initial_values),
         cmocka_unit_test(parts_agree),
         cmocka_unit_test(batch_norm_modes),

@@ -1,0 +1,316 @@
+/* SPDX-License-Identifier: MIT */
+/* Names of tensors that others have given, and tensors that need not be there. */
+#include "graft/weights.h"
+#include "model/formula.h"
+#include "support/support.h"
+
+#include <jansson.h>
+
+static struct graft_context *context;
+static struct graft_device *device;
+
+static void ok(enum graft_status status)
+{
+    if (status)
+        fail_msg("%s", graft_context_error(context));
+}
+
+static int set_up(void **state)
+{
+    (void)state;
+    if (graft_context_open(NULL, &context))
+        return 1;
+    const enum graft_status status = graft_device_open(context, "reference", &device);
+    if (status)
+        print_error("%s\n", graft_context_error(context));
+    return status != GRAFT_OK;
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    graft_device_close(&device);
+    graft_context_close(&context);
+    return 0;
+}
+
+static struct graft_model *open_model(const char *name, struct graft_model_options options)
+{
+    struct graft_model *model = NULL;
+    ok(graft_model_open(context, name, &options, &model));
+    return model;
+}
+
+/* All tensors of the model in PyTorch's layout, filled by formula; `prefix` before each name. */
+static struct graft_tensor_set *formula_set(const struct graft_model *model, const char *prefix)
+{
+    struct graft_tensor_set *set = NULL;
+    ok(graft_tensor_set_open(context, &set));
+    for (int i = 0; i < model->parameter_count; ++i) {
+        const struct graft_model_parameter *const p = &model->parameters[i];
+        const struct graft_desc desc = {GRAFT_DTYPE_F32, p->source_shape};
+        char name[128];
+        (void)snprintf(name, sizeof name, "%s%s", prefix, p->name);
+        ok(graft_tensor_set_add(set, name, &desc, NULL));
+        test_formula_tensor(model->info->name, p->name, &p->source_shape,
+                            graft_tensor_set_find(set, name)->data);
+    }
+    return set;
+}
+
+static float read_float(struct graft_variables *variables, const char *name, int64_t count, int64_t index)
+{
+    float *const data = malloc((size_t)count * sizeof *data);
+    ok(graft_variables_read(variables, name, data, (uint64_t)count * sizeof *data));
+    const float value = data[index];
+    free(data);
+    return value;
+}
+
+/* torchvision's files of DenseNet are older than its names: "norm.1" is "norm1" today. */
+static void old_names(void **state)
+{
+    (void)state;
+    struct graft_model *model =
+        open_model("densenet121", (struct graft_model_options){.height = 32, .width = 32});
+    struct graft_tensor_set *set = NULL;
+    struct graft_variables *variables = NULL;
+    struct graft_weights_report report;
+    ok(graft_tensor_set_open(context, &set));
+    ok(graft_variables_open(device, &variables));
+    for (int i = 0; i < model->parameter_count; ++i) {
+        const struct graft_model_parameter *const p = &model->parameters[i];
+        const struct graft_desc desc = {GRAFT_DTYPE_F32, p->source_shape};
+        char name[128], text[128];
+        int block, layer, number, end = 0;
+        char what[8];
+        (void)snprintf(name, sizeof name, "%s", p->name);
+        if (sscanf(p->name, "features.denseblock%d.denselayer%d.%4[a-z]%d.%n", &block, &layer, what, &number,
+                   &end) == 4 &&
+            end > 0) {
+            (void)snprintf(text, sizeof text, "features.denseblock%d.denselayer%d.%s.%d.%s", block, layer,
+                           what, number, p->name + end);
+            memcpy(name, text, sizeof name);
+        }
+        ok(graft_tensor_set_add(set, name, &desc, NULL));
+        test_formula_tensor("densenet121", p->name, &p->source_shape, graft_tensor_set_find(set, name)->data);
+    }
+    assert_non_null(graft_tensor_set_find(set, "features.denseblock4.denselayer16.conv.2.weight"));
+    assert_null(graft_tensor_set_find(set, "features.denseblock4.denselayer16.conv2.weight"));
+    ok(graft_model_load_weights(model, variables, set, false, &report));
+    assert_int_equal(report.loaded, model->parameter_count);
+    assert_int_equal(report.unused, 0);
+    const struct graft_shape shape = graft_shape_of(4, 32, 128, 3, 3);
+    float *const expected = malloc((size_t)graft_shape_count(&shape) * sizeof *expected);
+    test_formula_tensor("densenet121", "features.denseblock4.denselayer16.conv2.weight", &shape, expected);
+    assert_true(read_float(variables, "features.denseblock4.denselayer16.conv2.weight", 32 * 128 * 9, 128) ==
+                expected[1]);
+    free(expected);
+    graft_variables_close(&variables);
+    graft_tensor_set_close(&set);
+    graft_model_close(&model);
+}
+
+static void add_tensor(struct graft_tensor_set *set, const char *name, struct graft_shape shape)
+{
+    const struct graft_desc desc = {GRAFT_DTYPE_F32, shape};
+    ok(graft_tensor_set_add(set, name, &desc, NULL));
+    test_formula_tensor("", name, &shape, graft_tensor_set_find(set, name)->data);
+}
+
+static void assert_read(const struct graft_model *model, const struct graft_tensor_set *set, const char *ours,
+                        const char *theirs)
+{
+    struct graft_variables *variables = NULL;
+    struct graft_weights_report report;
+    ok(graft_variables_open(device, &variables));
+    ok(graft_model_load_weights(model, variables, set, false, &report));
+    assert_int_equal(report.loaded, model->parameter_count);
+    assert_int_equal(report.unused, 0);
+    const struct graft_named_tensor *const tensor = graft_tensor_set_find(set, theirs);
+    const int64_t count = graft_shape_count(&tensor->desc.shape);
+    assert_true(read_float(variables, ours, count, count - 1) == ((const float *)tensor->data)[count - 1]);
+    graft_variables_close(&variables);
+}
+
+/* timm's names of EfficientNet B0: those of Lite0, which the test data lists, with squeeze-and-excite
+ * between. */
+static void timm_efficientnet(void **state)
+{
+    (void)state;
+    char path[512];
+    const char *const found = test_data("zoo/efficientnet_lite0.json", path, sizeof path);
+    if (!found)
+        skip();
+    json_t *const file = json_load_file(found, 0, NULL);
+    const json_t *const tensors = json_object_get(file, "tensors");
+    struct graft_model *model =
+        open_model("efficientnet_b0", (struct graft_model_options){.height = 32, .width = 32});
+    struct graft_tensor_set *set = NULL;
+    ok(graft_tensor_set_open(context, &set));
+    size_t at = 0;
+    for (int i = 0; i < model->parameter_count; ++i) {
+        const struct graft_model_parameter *const p = &model->parameters[i];
+        const char *const squeeze = strstr(p->name, ".fc");
+        char name[128];
+        if (squeeze) { /* in the block of the tensor before */
+            const char *const last = json_string_value(json_array_get(json_array_get(tensors, at - 1), 0));
+            (void)snprintf(name, sizeof name, "%.*s.se.conv_%s%s", (int)strlen("blocks.0.0"), last,
+                           squeeze[3] == '1' ? "reduce" : "expand", squeeze + 4);
+        } else {
+            do
+                (void)snprintf(name, sizeof name, "%s",
+                               json_string_value(json_array_get(json_array_get(tensors, at++), 0)));
+            while (strstr(name, "num_batches_tracked"));
+        }
+        add_tensor(set, name, p->source_shape);
+    }
+    assert_true(at >= json_array_size(tensors) - 1);
+    assert_read(model, set, "features.6.3.block.2.fc2.bias", "blocks.5.3.se.conv_expand.bias");
+    assert_read(model, set, "features.1.0.block.2.0.weight", "blocks.0.0.conv_pw.weight");
+    assert_read(model, set, "features.8.1.running_var", "bn2.running_var");
+    graft_tensor_set_close(&set);
+    graft_model_close(&model);
+    json_decref(file);
+}
+
+static void add_conv_bn(struct graft_tensor_set *set, const char *name, int64_t out, int64_t in,
+                        int64_t kernel)
+{
+    static const char *const vectors[] = {"weight", "bias", "running_mean", "running_var"};
+    char text[128];
+    (void)snprintf(text, sizeof text, "%s.conv.weight", name);
+    add_tensor(set, text, graft_shape_of(4, out, in, kernel, kernel));
+    for (int i = 0; i < 4; ++i) {
+        (void)snprintf(text, sizeof text, "%s.bn.%s", name, vectors[i]);
+        add_tensor(set, text, graft_shape_of(1, out));
+    }
+}
+
+/* timm's regnety_004, written from its description: widths 48, 104, 208, 440 in 1, 3, 6, 6 blocks, groups
+ * of 8. */
+static void timm_regnet(void **state)
+{
+    (void)state;
+    static const int widths[4] = {48, 104, 208, 440}, blocks[4] = {1, 3, 6, 6};
+    struct graft_model *model =
+        open_model("regnet_y_400mf", (struct graft_model_options){.height = 32, .width = 32});
+    struct graft_tensor_set *set = NULL;
+    ok(graft_tensor_set_open(context, &set));
+    add_conv_bn(set, "stem", 32, 3, 3);
+    for (int s = 0, in = 32; s < 4; ++s) {
+        for (int i = 0; i < blocks[s]; in = widths[s], ++i) {
+            const int64_t squeezed = (in + 2) / 4;
+            char name[64];
+            (void)snprintf(name, sizeof name, "s%d.b%d.conv1", s + 1, i + 1);
+            add_conv_bn(set, name, widths[s], in, 1);
+            (void)snprintf(name, sizeof name, "s%d.b%d.conv2", s + 1, i + 1);
+            add_conv_bn(set, name, widths[s], 8, 3);
+            (void)snprintf(name, sizeof name, "s%d.b%d.se.fc1.weight", s + 1, i + 1);
+            add_tensor(set, name, graft_shape_of(4, squeezed, (int64_t)widths[s], 1, 1));
+            (void)snprintf(name, sizeof name, "s%d.b%d.se.fc1.bias", s + 1, i + 1);
+            add_tensor(set, name, graft_shape_of(1, squeezed));
+            (void)snprintf(name, sizeof name, "s%d.b%d.se.fc2.weight", s + 1, i + 1);
+            add_tensor(set, name, graft_shape_of(4, (int64_t)widths[s], squeezed, 1, 1));
+            (void)snprintf(name, sizeof name, "s%d.b%d.se.fc2.bias", s + 1, i + 1);
+            add_tensor(set, name, graft_shape_of(1, (int64_t)widths[s]));
+            (void)snprintf(name, sizeof name, "s%d.b%d.conv3", s + 1, i + 1);
+            add_conv_bn(set, name, widths[s], widths[s], 1);
+            (void)snprintf(name, sizeof name, "s%d.b%d.downsample", s + 1, i + 1);
+            if (i == 0)
+                add_conv_bn(set, name, widths[s], in, 1);
+        }
+    }
+    add_tensor(set, "head.fc.weight", graft_shape_of(2, 1000, 440));
+    add_tensor(set, "head.fc.bias", graft_shape_of(1, 1000));
+    assert_read(model, set, "trunk_output.block2.block2-0.proj.1.bias", "s2.b1.downsample.bn.bias");
+    assert_read(model, set, "trunk_output.block4.block4-5.f.c.0.weight", "s4.b6.conv3.conv.weight");
+    assert_read(model, set, "trunk_output.block3.block3-2.f.se.fc2.bias", "s3.b3.se.fc2.bias");
+    graft_tensor_set_close(&set);
+    graft_model_close(&model);
+}
+
+static struct graft_tensor_set *without(const struct graft_model *model, const char *prefix)
+{
+    struct graft_tensor_set *set = NULL;
+    ok(graft_tensor_set_open(context, &set));
+    for (int i = 0; i < model->parameter_count; ++i) {
+        const struct graft_model_parameter *const p = &model->parameters[i];
+        const struct graft_desc desc = {GRAFT_DTYPE_F32, p->source_shape};
+        if (strncmp(p->name, prefix, strlen(prefix)) != 0)
+            ok(graft_tensor_set_add(set, p->name, &desc, NULL));
+    }
+    return set;
+}
+
+/* Auxiliary heads are kept where a file has them, and no file needs them: for another number of classes, or
+ * without. */
+static void auxiliary_heads(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *network, *prefix, *weight;
+        int64_t inputs;
+        int tensors; /* of all auxiliary heads */
+    } rows[] = {{"googlenet", "aux", "aux2.fc2.weight", 1024, 2 * (5 + 4)},
+                {"inception_v3", "AuxLogits", "AuxLogits.fc.weight", 768, 2 * 5 + 2}};
+    for (int i = 0; i < 2; ++i) {
+        const struct graft_model_options size = {.height = 96, .width = 96};
+        struct graft_model_options few = size;
+        few.classes = 3;
+        struct graft_model *model = open_model(rows[i].network, size),
+                           *small = open_model(rows[i].network, few);
+        struct graft_tensor_set *set = formula_set(model, "");
+        struct graft_variables *variables = NULL;
+        struct graft_weights_report report;
+        ok(graft_variables_open(device, &variables));
+        ok(graft_model_load_weights(model, variables, set, false, &report));
+        assert_int_equal(report.loaded, model->parameter_count);
+        const float *const source = graft_tensor_set_find(set, rows[i].weight)->data;
+        assert_true(read_float(variables, rows[i].weight, 1000 * rows[i].inputs, 5) == source[5]);
+        struct graft_tensor_set *stored = NULL;
+        ok(graft_tensor_set_open(context, &stored));
+        ok(graft_model_store_weights(model, variables, stored));
+        assert_int_equal(graft_tensor_set_count(stored), graft_tensor_set_count(set));
+        graft_tensor_set_close(&stored);
+        graft_variables_close(&variables);
+
+        /* Three classes: the auxiliary head of a thousand is not taken, and is no fault. */
+        ok(graft_variables_open(device, &variables));
+        ok(graft_model_initialize(small, variables, 1, 0));
+        ok(graft_model_load_weights(small, variables, set, true, &report));
+        assert_int_equal(report.missing + report.misshaped + report.unused, 0);
+        assert_true(read_float(variables, rows[i].weight, 3 * rows[i].inputs, 5) != source[5]);
+        graft_variables_close(&variables);
+        graft_tensor_set_close(&set);
+
+        set = without(model, rows[i].prefix);
+        ok(graft_variables_open(device, &variables));
+        ok(graft_model_load_weights(model, variables, set, false, &report));
+        assert_int_equal(report.loaded, model->parameter_count - rows[i].tensors);
+        assert_int_equal(report.missing + report.misshaped + report.unused, 0);
+        graft_variables_close(&variables);
+        graft_tensor_set_close(&set);
+
+        /* Nothing else may be missing. */
+        set = without(model, "fc.bias");
+        ok(graft_variables_open(device, &variables));
+        assert_int_equal(graft_model_load_weights(model, variables, set, false, &report), GRAFT_ERROR_FORMAT);
+        assert_string_equal(report.missing_names, "fc.bias");
+        graft_variables_close(&variables);
+        graft_tensor_set_close(&set);
+        graft_model_close(&small);
+        graft_model_close(&model);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(old_names),
+        cmocka_unit_test(timm_efficientnet),
+        cmocka_unit_test(timm_regnet),
+        cmocka_unit_test(auxiliary_heads),
+    };
+    return cmocka_run_group_tests_name("weight names", tests, set_up, tear_down);
+}
