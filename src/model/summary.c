@@ -53,7 +53,7 @@ const char *graft_model_summary(struct graft_model *model)
             char name[GRAFT_MODEL_NAME_SIZE + 2], shape[96];
             (void)snprintf(name, sizeof name, "  %s", layer->name);
             append_row(context, &text, name, layer->op,
-                       graft_shape_format(&layer->shape, shape, sizeof shape),
+                       layer->value < 0 ? "" : graft_shape_format(&layer->shape, shape, sizeof shape),
                        layer->parameters ? grouped(layer->parameters, a) : "",
                        layer->multiply_adds ? grouped(layer->multiply_adds, c) : "");
         }
