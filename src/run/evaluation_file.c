@@ -77,6 +77,18 @@ static double real(const json_t *json, const char *key)
 }
 
 /* False if it cannot be of this run. */
+/* As many numbers as the run's classes ask for: checked before memory is taken for them. */
+static bool has_rows(const struct graft_run *run, const json_t *json)
+{
+    const json_t *const rows = json_object_get(json, "confusion");
+    const size_t count = (size_t)run->classes;
+    bool right = json_array_size(rows) == count;
+    for (size_t c = 0; c < count && right; c++) {
+        right = json_array_size(json_array_get(rows, c)) == count;
+    }
+    return right;
+}
+
 static bool read_figures(struct graft_run *run, const json_t *json)
 {
     struct graft_evaluation *const evaluation = &run->evaluation;
@@ -84,7 +96,7 @@ static bool read_figures(struct graft_run *run, const json_t *json)
     const json_t *const rows = json_object_get(json, "confusion");
     const char *const part = json_string_value(json_object_get(json, "split"));
     const size_t count = (size_t)run->classes;
-    if (json_array_size(classes) != count || json_array_size(rows) != count || part == NULL) {
+    if (json_array_size(classes) != count || part == NULL) {
         return false;
     }
     (void)graft_format(run->evaluated, sizeof run->evaluated, "%s", part);
@@ -95,9 +107,6 @@ static bool read_figures(struct graft_run *run, const json_t *json)
     evaluation->seconds = real(json, "seconds");
     for (size_t c = 0; c < count; c++) {
         const json_t *const one = json_array_get(classes, c), *const row = json_array_get(rows, c);
-        if (json_array_size(row) != count) {
-            return false;
-        }
         evaluation->figures[c] =
             (struct graft_class_figures){.images = json_integer_value(json_object_get(one, "images")),
                                          .precision = real(one, "precision"),
@@ -135,10 +144,11 @@ enum graft_status graft_run_read_evaluation(struct graft_run *run)
             status = graft_fail(run->context, status, "%s, line %d: %s", path.data, error.line, error.text);
         }
     }
-    if (status == GRAFT_OK) {
+    const bool whole = status == GRAFT_OK && has_rows(run, json);
+    if (whole) {
         status = graft_evaluation_open(run->context, run->classes, &run->evaluation);
     }
-    if (status == GRAFT_OK && !read_figures(run, json)) {
+    if (status == GRAFT_OK && !(whole && read_figures(run, json))) {
         status = graft_fail(run->context, GRAFT_ERROR_FORMAT,
                             "%s is no evaluation of this run: \"graft evaluate %s\" writes it again",
                             path.data, run->folder);

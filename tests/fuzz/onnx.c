@@ -8,7 +8,7 @@ static enum graft_status try_bytes(struct graft_context *context, const uint8_t 
     struct graft_onnx *onnx = NULL;
     struct graft_tensor_set *weights = NULL;
     struct graft_model *model = NULL;
-    enum graft_status status = graft_onnx_open(context, fuzz_file("file.onnx", data, size), &onnx, &weights);
+    enum graft_status status = graft_onnx_open(context, fuzz_file(FUZZ_NAME ".onnx", data, size), &onnx, &weights);
     if (status == GRAFT_OK) {
         status = graft_model_open_network(context, graft_onnx_network(onnx), NULL, &model);
     }

@@ -13,6 +13,7 @@
 #include "graft/weights.h"
 #include "io/onnx/onnx.h"
 #include "model/formula.h"
+#include "support/onnx_writer.h"
 #include "support/support.h"
 
 #include <dirent.h>
@@ -414,6 +415,42 @@ static void weights_outside_of_the_folder_are_refused(void **state)
     (void)unlink(copy);
 }
 
+/* Found with the fuzz target: 2 KB of nodes made tables of some MiB each, or read one again and again, for seconds. */
+static void the_hosts_tables_are_bounded(void **state)
+{
+    static const int64_t side[] = {1024, 1024};
+    char path[512], texts[2][32];
+    (void)state;
+    for (int kind = 0; kind < 3; kind++) {
+        const char *const ops[] = {"Add", "ReduceSum", "Add"};
+        struct onnx_writer writer = {.context = context};
+        struct graft_onnx *onnx = NULL;
+        struct graft_tensor_set *set = NULL;
+        struct graft_model *model = NULL;
+        onnx_add_tensor(&writer, "side", 7, 1, (const int64_t[]){2}, side, sizeof side);
+        onnx_add_weight(&writer, "w", 4, (const int64_t[]){2, 3, 1, 1});
+        onnx_add_node(&writer, "ConstantOfShape", "side", "t0", "");
+        for (int i = 0; i < (kind == 2 ? 1 : 30); i++) {
+            (void)snprintf(texts[0], sizeof texts[0], kind == 1 ? "t0" : "t%d t%d", i, i);
+            (void)snprintf(texts[1], sizeof texts[1], "t%d", i + 1);
+            onnx_add_node(&writer, ops[kind], texts[0], texts[1], kind == 1 ? "keepdims=0" : "");
+        }
+        onnx_add_node(&writer, "Conv", "x w", "c", "kernel_shape=1,1");
+        onnx_add_node(&writer, "GlobalAveragePool", "c", "p", "");
+        onnx_add_node(&writer, "Flatten", "p", "y", "");
+        (void)snprintf(path, sizeof path, "%s/tables.onnx", scratch);
+        onnx_write(&writer, 8, 2, path);
+        assert_int_equal(graft_onnx_open(context, path, &onnx, &set), GRAFT_OK);
+        const enum graft_status status = graft_model_open_network(context, graft_onnx_network(onnx), NULL, &model);
+        assert_int_equal(status, kind == 2 ? GRAFT_OK : GRAFT_ERROR_UNSUPPORTED);
+        assert_true(kind == 2 || strstr(graft_context_error(context), "tables that the file makes are too large"));
+        graft_model_close(&model);
+        graft_onnx_close(&onnx);
+        graft_tensor_set_close(&set);
+        (void)unlink(path);
+    }
+}
+
 /* A real file with bytes changed, or cut: an answer, no crash. */
 static void random_damage_is_survived(void **state)
 {
@@ -461,6 +498,7 @@ int main(int count, char **arguments)
         cmocka_unit_test(every_kind_of_tensor_is_read),
         cmocka_unit_test(files_to_refuse_are_refused),
         cmocka_unit_test(weights_outside_of_the_folder_are_refused),
+        cmocka_unit_test(the_hosts_tables_are_bounded),
         cmocka_unit_test(random_damage_is_survived),
     };
     name_count = count - 1;

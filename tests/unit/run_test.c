@@ -229,6 +229,27 @@ static void save(struct graft_run *run)
 }
 
 /* What is saved comes back to the bit. */
+/* Found with the fuzz target: memory for a matrix of all classes was taken before the file was looked at. */
+static void an_evaluation_without_its_rows_takes_no_memory(void **state)
+{
+    const struct place *const place = *state;
+    enum { CLASSES = 3000 };
+    static char config[16 * CLASSES];
+    struct graft_run *run;
+    uint64_t live = 0, peak = 0;
+    size_t used = (size_t)snprintf(config, sizeof config, "{\"classes\": [\"0\"");
+    for (int c = 1; c < CLASSES; c++)
+        used += (size_t)snprintf(config + used, sizeof config - used, ", \"%d\"", c);
+    used += (size_t)snprintf(config + used, sizeof config - used, "], \"stages\": [{\"from\": \"head\"}]}");
+    write_text(place, "config.json", config, used);
+    write_text(place, "history.csv", HEADER, strlen(HEADER));
+    write_text(place, "evaluation.json", "{}", 2);
+    assert_int_equal(open_run(place, &run), GRAFT_ERROR_FORMAT);
+    assert_non_null(strstr(graft_context_error(place->context), "evaluation.json"));
+    graft_context_memory(place->context, &live, &peak);
+    assert_true(peak < 4 << 20);
+}
+
 static void states_are_kept(void **state)
 {
     const struct place *const place = *state;
@@ -496,6 +517,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(runs_are_read, open_place, close_place),
         cmocka_unit_test_setup_teardown(the_best_epoch_has_one_rule, open_place, close_place),
         cmocka_unit_test_setup_teardown(evaluations_are_kept, open_place, close_place),
+        cmocka_unit_test_setup_teardown(an_evaluation_without_its_rows_takes_no_memory, open_place, close_place),
         cmocka_unit_test_setup_teardown(states_are_kept, open_place, close_place),
         cmocka_unit_test_setup_teardown(a_folder_has_one_writer, open_place, close_place),
         cmocka_unit_test_setup_teardown(the_dead_hold_nothing, open_place, close_place),

@@ -176,6 +176,7 @@ struct graft_onnx_import {
     bool head;             /* the head has begun; … */
     int64_t head_inputs;   /* … numbers that each of its outputs is made of */
     int64_t multiply_adds; /* of the node, for a picture */
+    int64_t host_left;     /* elements that may still be read and made on the host */
 };
 
 /* Refuse the node, by its name and op; they return false. */
@@ -227,6 +228,9 @@ extern const int graft_onnx_nhwc_order[4];
 bool graft_onnx_fold(struct graft_onnx_import *import, bool *refused);
 struct graft_onnx_tensor *graft_onnx_make(struct graft_onnx_import *import, enum graft_onnx_kind kind,
                                           const struct graft_shape *shape);
+
+/* Elements that the import of a file may read and make there. */
+int64_t graft_onnx_host_limit(const struct graft_onnx *onnx);
 
 /* onnx_shape.c: where the elements of a result come from: element (i, j, …) from begin + i · step[0] + j ·
  * step[1] … */

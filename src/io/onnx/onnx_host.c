@@ -7,13 +7,34 @@
 #include <math.h>
 #include <string.h>
 
-#define ELEMENTS_LIMIT ((int64_t)1 << 24) /* of a tensor that is made on the way */
+/* A small file must not keep the host busy: so many elements, and some for each of the weights. */
+#define ELEMENTS_LIMIT ((int64_t)1 << 22)
+#define ELEMENTS_OF_WEIGHT 16
+
+int64_t graft_onnx_host_limit(const struct graft_onnx *onnx)
+{
+    int64_t limit = ELEMENTS_LIMIT;
+    for (int v = 0; v < onnx->value_count; v++) {
+        const struct graft_onnx_tensor *const constant = onnx->constants[v];
+        limit += constant ? ELEMENTS_OF_WEIGHT * graft_shape_count(&constant->shape) : 0;
+    }
+    return limit;
+}
+
+/* Work of the host; refuses what is too much. */
+static bool charge(struct graft_onnx_import *import, const struct graft_shape *shape)
+{
+    if (!graft_shape_check(shape) || graft_shape_count(shape) > import->host_left) {
+        return graft_onnx_refuse(import, "the tables that the file makes are too large");
+    }
+    import->host_left -= graft_shape_count(shape);
+    return true;
+}
 
 struct graft_onnx_tensor *graft_onnx_make(struct graft_onnx_import *import, enum graft_onnx_kind kind,
                                           const struct graft_shape *shape)
 {
-    if (!graft_shape_check(shape) || graft_shape_count(shape) > ELEMENTS_LIMIT) {
-        (void)graft_onnx_refuse(import, "a table that it makes is too large");
+    if (!charge(import, shape)) {
         return NULL;
     }
     struct graft_onnx_tensor *const tensor = graft_onnx_import_take(import, 1, sizeof *tensor);
@@ -475,7 +496,11 @@ bool graft_onnx_fold(struct graft_onnx_import *import, bool *refused)
         return false;
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         if (graft_onnx_is(import->node->op, rows[i].name)) {
-            const bool done = rows[i].run(import);
+            for (int n = 0; n < import->node->input_count; n++) { /* Shape reads none of them */
+                const struct graft_onnx_tensor *const table = of_picture ? NULL : host(import, n);
+                *refused = *refused || (table && !charge(import, &table->shape));
+            }
+            const bool done = !*refused && rows[i].run(import);
             *refused = !done && (import->b->status != GRAFT_OK || import->b->failed);
             return done;
         }

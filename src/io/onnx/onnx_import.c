@@ -274,7 +274,7 @@ static int get_logits(struct graft_onnx_import *import)
 int graft_onnx_build(struct graft_layers *b, int x, const void *configuration)
 {
     const struct graft_onnx *const onnx = configuration;
-    struct graft_onnx_import import = {.onnx = onnx, .b = b};
+    struct graft_onnx_import import = {.onnx = onnx, .b = b, .host_left = graft_onnx_host_limit(onnx)};
     int logits = -1;
     import.values = graft_allocate(b->context, (size_t)onnx->value_count, sizeof *import.values);
     if (!import.values) {
