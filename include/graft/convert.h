@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Weights from one kind of file into another. */
+/* Weights from one kind of file into another, and networks with their weights as ONNX. */
 #ifndef GRAFT_CONVERT_H
 #define GRAFT_CONVERT_H
 
@@ -12,16 +12,25 @@ extern "C" {
 struct graft_convert_options {
     const char *in;  /* a file of weights, a run folder (its best weights), or a network's name: the weights
                         that  `graft pull` has fetched for it */
-    const char *out; /* ends in .safetensors, or in .pth or .pt: PyTorch's */
+    const char *out; /* ends in .safetensors, in .pth or .pt (PyTorch's), or in .onnx */
     bool overwrite;  /* `out` may be there already */
     const char *network; /* whose weights a file holds; NULL: as the file or the names of its tensors say */
     bool half;           /* safetensors: f32 stored as F16 */
+    /*
+     * ONNX: the network with its weights. Input f32 [n, c, h, w], preprocessed (the file's metadata say how),
+     * output "logits". `preprocess_inside`: input u8 [n, h, w, c], red, green, blue, resized and cropped to
+     * the input's size; output "probabilities". Any n, where the network allows it.
+     */
+    bool preprocess_inside;
+    int32_t input; /* ONNX: side of the pictures; 0: as the weights or the network say */
 };
 
 struct graft_conversion {
-    const char *format;                  /* "safetensors", "PyTorch". Static memory */
+    const char *format;                  /* "safetensors", "PyTorch", "ONNX". Static memory */
     char network[GRAFT_MODEL_NAME_SIZE]; /* whose weights they are; "": not known */
     int64_t tensors;
+    int32_t height, width, channels; /* ONNX: of the pictures; else 0 */
+    bool any_batch;                  /* ONNX: the file takes any number of pictures */
 };
 
 /*

@@ -37,6 +37,7 @@ static const struct target targets[] = {
     {".safetensors", "safetensors", write_safetensors},
     {".pth", "PyTorch", write_pytorch},
     {".pt", "PyTorch", write_pytorch},
+    {".onnx", "ONNX", graft_convert_to_onnx},
 };
 
 static enum graft_status find_target(struct graft_context *context,
@@ -50,10 +51,14 @@ static enum graft_status find_target(struct graft_context *context,
             *target = &targets[i];
     if (!*target)
         return graft_fail(context, GRAFT_ERROR_ARGUMENT,
-                          "'%s' does not say what to write: its name must end in .safetensors or .pth",
+                          "'%s' does not say what to write: its name must end in .safetensors, .pth or .onnx",
                           options->out);
     if (options->half && (*target)->write != write_safetensors)
         return graft_fail(context, GRAFT_ERROR_ARGUMENT, "'%s': f16 is written to .safetensors files only",
+                          options->out);
+    if ((options->preprocess_inside || options->input > 0) && (*target)->write != graft_convert_to_onnx)
+        return graft_fail(context, GRAFT_ERROR_ARGUMENT,
+                          "'%s': the input's size and what lies inside are told to .onnx files only",
                           options->out);
     if (!options->overwrite && stat(options->out, &facts) == 0)
         return graft_fail(
@@ -111,8 +116,8 @@ static enum graft_status find_path(struct graft_converting *job)
 static enum graft_status read(struct graft_converting *job)
 {
     enum graft_status status = find_path(job);
-    if (status == GRAFT_OK && graft_onnx_is_path(job->path))
-        status = graft_onnx_open(job->context, job->path, &job->onnx, &job->set);
+    if (status == GRAFT_OK && graft_network_is_file(job->path))
+        status = graft_network_source_open(job->context, job->path, &job->source, &job->set);
     else if (status == GRAFT_OK)
         status = graft_tensor_set_load(job->context, job->path, &job->set);
     return status == GRAFT_OK ? graft_card_read(job->context, job->set, job->path, &job->card) : status;
@@ -138,7 +143,7 @@ static enum graft_status recognize(struct graft_converting *job, const struct gr
     }
     found = fitting == 1 ? &matches[0] : published == 1 ? found : NULL;
     if (found)
-        return graft_network_find(context, found->info->name, &job->network);
+        return graft_network_source_open(context, found->info->name, &job->source, NULL);
     if (fitting > 1) {
         graft_log(context, GRAFT_LOG_REMARK, "'%s' fits %s and %s: which of them it is of cannot be told",
                   job->path, matches[0].info->name, matches[1].info->name);
@@ -175,29 +180,29 @@ static enum graft_status match(struct graft_converting *job, bool needed)
     return status;
 }
 
-/* As it is said: by the caller, by the place, by the card; else by the tensors. */
+/* As it is said: by the caller, by the card, by the name of `in`; else by the tensors. The network of a run
+ * may be a graph beside its weights. */
 static enum graft_status choose_network(struct graft_converting *job, bool needed)
 {
     struct graft_context *const context = job->context;
     const char *const given = job->options->network, *const own = job->card.network;
-    if (given && job->onnx)
+    if (given && job->source.file)
         return graft_fail(context, GRAFT_ERROR_ARGUMENT, "'%s' is a network itself: it cannot be %s",
                           job->path, given);
     if (given && own[0] && strcmp(given, own) != 0)
         return graft_fail(context, GRAFT_ERROR_FORMAT, "'%s' holds weights of %s, not of %s", job->path, own,
                           given);
-    if (job->onnx) {
-        job->network = graft_onnx_network(job->onnx);
+    if (job->source.network)
         return GRAFT_OK;
-    }
+    if (own[0])
+        return needed ? graft_card_open_network(context, &job->card, job->path, &job->source) : GRAFT_OK;
     const struct graft_model_info *info = NULL;
     const char *const name =
-        given    ? given
-        : own[0] ? own
+        given ? given
         : !strpbrk(job->options->in, "./") && graft_model_find(context, job->options->in, &info) == GRAFT_OK
             ? job->options->in
             : NULL;
-    return name ? graft_network_find(context, name, &job->network) : match(job, needed);
+    return name ? graft_network_source_open(context, name, &job->source, NULL) : match(job, needed);
 }
 
 /* ---- */
@@ -213,22 +218,26 @@ static enum graft_status copy_texts(const struct graft_tensor_set *from, struct 
     return status;
 }
 
-/* The network's tensors under PyTorch's names and in its layout. */
-static enum graft_status translate(struct graft_converting *job)
+enum graft_status graft_convert_classes(struct graft_converting *job, int64_t *classes)
+{
+    struct graft_model *model = NULL;
+    const enum graft_status status =
+        graft_model_open_network(job->context, job->source.network, NULL, &model);
+    if (status != GRAFT_OK)
+        return status;
+    *classes = job->source.file ? 0 : graft_model_count_classes(model, job->set);
+    if (*classes > 1000000)
+        *classes = 0;
+    graft_model_close(&model);
+    return GRAFT_OK;
+}
+
+enum graft_status graft_convert_weights(struct graft_converting *job, const struct graft_model *model)
 {
     struct graft_context *const context = job->context;
-    struct graft_model *model = NULL;
     struct graft_tensor_set *set = NULL;
     struct graft_weights_report report = {0};
-    enum graft_status status = graft_model_open_network(context, job->network, NULL, &model);
-    const int64_t classes = status == GRAFT_OK ? graft_model_count_classes(model, job->set) : 0;
-    if (status == GRAFT_OK && classes > 0 && classes <= 1000000 && classes != model->classes) {
-        const struct graft_model_options options = {.classes = classes};
-        graft_model_close(&model);
-        status = graft_model_open_network(context, job->network, &options, &model);
-    }
-    if (status == GRAFT_OK)
-        status = graft_tensor_set_open(context, &set);
+    enum graft_status status = graft_tensor_set_open(context, &set);
     if (status == GRAFT_OK) {
         status = graft_model_translate_weights(model, job->set, set, &report);
         if (status != GRAFT_OK)
@@ -236,16 +245,28 @@ static enum graft_status translate(struct graft_converting *job)
     }
     if (status == GRAFT_OK)
         status = copy_texts(job->set, set);
-    if (status == GRAFT_OK && report.unused > 0)
+    if (status != GRAFT_OK) {
+        graft_tensor_set_close(&set);
+        return status;
+    }
+    if (report.unused > 0)
         graft_log(context, GRAFT_LOG_REMARK, "'%s': %d tensors are left out, %s has none of these names: %s",
                   job->path, report.unused, model->info->name, report.unused_names);
+    graft_tensor_set_close(&job->set);
+    job->set = set;
+    return GRAFT_OK;
+}
+
+static enum graft_status translate(struct graft_converting *job)
+{
+    struct graft_model *model = NULL;
+    struct graft_model_options options = {.batch = 1};
+    enum graft_status status = graft_convert_classes(job, &options.classes);
+    if (status == GRAFT_OK)
+        status = graft_model_open_network(job->context, job->source.network, &options, &model);
+    if (status == GRAFT_OK)
+        status = graft_convert_weights(job, model);
     graft_model_close(&model);
-    if (status == GRAFT_OK) {
-        graft_tensor_set_close(&job->set);
-        job->set = set;
-    } else {
-        graft_tensor_set_close(&set);
-    }
     return status;
 }
 
@@ -253,41 +274,47 @@ static enum graft_status translate(struct graft_converting *job)
 static enum graft_status describe(struct graft_converting *job)
 {
     struct graft_preprocess preprocess;
-    if (!job->network || job->onnx || job->card.has_preprocess)
+    if (!job->source.network || job->source.file || job->card.has_preprocess)
         return GRAFT_OK;
-    const struct graft_model_info *const info = graft_network_info(job->network);
+    const struct graft_model_info *const info = graft_network_info(job->source.network);
     const enum graft_status status = graft_card_preprocess(job->context, info, job->path, 0, &preprocess);
     return status == GRAFT_OK ? graft_card_describe(job->context, info->name, &preprocess, job->set) : status;
+}
+
+/* Weights as they are, or under the network's names where that is asked for or the file has another layout.
+ */
+static enum graft_status make_weights(struct graft_converting *job)
+{
+    const bool translated = graft_tensor_set_text(job->set, GRAFT_KEY_CONVENTION) || job->options->network;
+    enum graft_status status = choose_network(job, translated);
+    if (status == GRAFT_OK && translated)
+        status = translate(job);
+    return status == GRAFT_OK ? describe(job) : status;
 }
 
 enum graft_status graft_convert(struct graft_context *context, const struct graft_convert_options *options,
                                 struct graft_conversion *conversion)
 {
-    struct graft_converting job = {.context = context, .options = options};
+    struct graft_conversion own;
+    struct graft_converting job = {
+        .context = context, .options = options, .conversion = conversion ? conversion : &own};
     const struct target *target = NULL;
+    *job.conversion = (struct graft_conversion){.tensors = 0};
     enum graft_status status = find_target(context, options, &target);
     if (status == GRAFT_OK)
         status = read(&job);
-    const char *const convention =
-        status == GRAFT_OK ? graft_tensor_set_text(job.set, GRAFT_KEY_CONVENTION) : NULL;
-    const bool translated = convention || options->network;
     if (status == GRAFT_OK)
-        status = choose_network(&job, translated);
-    if (status == GRAFT_OK && translated)
-        status = translate(&job);
-    if (status == GRAFT_OK)
-        status = describe(&job);
+        status = target->write == graft_convert_to_onnx ? choose_network(&job, true) : make_weights(&job);
     if (status == GRAFT_OK)
         status = target->write(&job);
-    if (status == GRAFT_OK && conversion) {
-        *conversion = (struct graft_conversion){.format = target->format,
-                                                .tensors = (int64_t)graft_tensor_set_count(job.set)};
-        if (job.network)
-            (void)snprintf(conversion->network, sizeof conversion->network, "%s",
-                           graft_network_info(job.network)->name);
+    if (status == GRAFT_OK) {
+        job.conversion->format = target->format;
+        job.conversion->tensors = (int64_t)graft_tensor_set_count(job.set);
+        (void)snprintf(job.conversion->network, sizeof job.conversion->network, "%s",
+                       job.source.network ? graft_network_info(job.source.network)->name : job.card.network);
     }
     graft_tensor_set_close(&job.set);
-    graft_onnx_close(&job.onnx);
+    graft_network_source_close(&job.source);
     graft_card_close(context, &job.card);
     graft_release(context, job.path);
     return status;

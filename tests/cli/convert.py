@@ -75,6 +75,27 @@ class Weights(Case):
         self.good("convert", "bare.safetensors", "named.pth", "--model", "tiny_convnet")
         self.assert_same_tensors(read_pth(self.path("named.pth"))[0], tensors)
 
+    def test_onnx_keeps_names_and_card(self):
+        tensors, texts = read_safetensors(self.path("run/model.safetensors"))
+        said = json.loads(self.good("convert", "run", "net.onnx", "--json"))
+        self.assertEqual(said, {"file": "net.onnx", "format": "ONNX", "network": "tiny_convnet", "tensors": len(tensors),
+                                "input": [None, 3, 32, 32], "preprocess": "metadata"})
+        self.good("convert", "net.onnx", "net.pth")
+        written, attributes = read_pth(self.path("net.pth"))
+        self.assert_same_tensors({name: written[name] for name in tensors}, tensors)
+        self.assertEqual(json.loads(attributes["graft.classes"]), ["blue", "red"])
+        self.assertIn("[any, 3, 48, 48]", self.good("convert", "run", "large.onnx", "--input", "48"))
+        # Once more, and with the preprocessing inside: the same answers.
+        self.good("convert", "net.onnx", "again.onnx")
+        text = self.good("convert", "run", "inside.onnx", "--preprocess", "inside")
+        self.assertIn("bytes [any, 32, 32, 3]", text)
+        rows = [json.loads(self.good("predict", network, "d/val/red/00.png", "--json", "--logits", "--device", "cpu"))
+                for network in ("run", "net.onnx", "again.onnx", "inside.onnx")]
+        for row in rows[1:]:
+            self.assertEqual([top["name"] for top in row["top"]], [top["name"] for top in rows[0]["top"]])
+            for found, expected in zip(row["logits"], rows[0]["logits"]):
+                self.assertLess(abs(found - expected), 1e-4 * max(map(abs, rows[0]["logits"])))
+
     def test_out_is_whole_or_as_it_was(self):
         with open(self.path("net.pth"), "wb") as file:
             file.write(b"precious")
@@ -86,10 +107,10 @@ class Weights(Case):
         def limit():
             resource.setrlimit(resource.RLIMIT_FSIZE, (2000, 2000))
 
-        for name in ("net.pth", "net.safetensors"):
+        for name in ("net.pth", "net.safetensors", "net.onnx"):
             self.bad(1, [name, "File too large"], "convert", "run", name, "--overwrite", preexec_fn=limit)
         self.assertEqual(self.read("net.pth"), before)
-        self.assertEqual([name for name in os.listdir(self.folder) if "part" in name or name == "net.safetensors"], [])
+        self.assertEqual([name for name in os.listdir(self.folder) if "part" in name or name in ("net.safetensors", "net.onnx")], [])
         # A file onto itself.
         self.good("convert", "net.pth", "net.pth", "--overwrite")
         self.assert_same_tensors(read_pth(self.path("net.pth"))[0], read_safetensors(self.path("run/model.safetensors"))[0])
@@ -101,12 +122,21 @@ class Weights(Case):
         name, (kind, shape, data) = next(iter(tensors.items()))
         large[name] = kind, shape, struct.pack("<f", 1e6) + data[4:]
         safetensors(self.path("large.safetensors"), {name: (shape, data) for name, (_, shape, data) in large.items()})
+        safetensors(self.path("foreign.safetensors"), {"encoder.w": ([2, 2], numbers(4, 1))})
         none = {"GRAFT_PULLED": ""}
         for code, words, *arguments in (
             (2, ["OUT"], "run"),
             (2, ["x.bin", ".safetensors", ".pth"], "run", "x.bin"),
             (2, ["'pth'", ".safetensors", ".pth"], "run", "pth"),
             (2, ["x.pth", "safetensors"], "run", "x.pth", "--half"),
+            (2, ["x.onnx", "safetensors"], "run", "x.onnx", "--half"),
+            (2, ["insde", "inside"], "run", "x.onnx", "--preprocess", "insde"),
+            (2, ["x.pth", ".onnx"], "run", "x.pth", "--preprocess", "inside"),
+            (2, ["x.pth", ".onnx"], "run", "x.pth", "--input", "64"),
+            (2, ["--input", "8192"], "run", "x.onnx", "--input", "9000"),
+            (1, ["tiny_convnet", "input 2x2"], "run", "x.onnx", "--input", "2"),
+            (1, ["foreign.safetensors", "no tensor"], "foreign.safetensors", "x.onnx"),
+            (1, ["large.safetensors", "mnist_convnet", "missing"], "large.safetensors", "x.onnx", "--model", "mnist_convnet"),
             (1, ["resnet81", "no file", "resnet18"], "resnet81", "x.pth"),
             (1, ["nothing.pth", "No such file"], "nothing.pth", "x.pth"),
             (1, ["no/run", "No such file"], "no/run", "x.pth"),

@@ -160,25 +160,51 @@ enum graft_status step_load_weights(struct world *world)
     return status;
 }
 
-/* As they are, and with the network's names, which are the same. */
+static enum graft_status convert(struct world *world, const char *from, const char *to, const char *network,
+                                 bool inside)
+{
+    char in[256];
+    (void)snprintf(in, sizeof in, "%s", world_path(world, from));
+    const char *const out = world_path(world, to);
+    const struct graft_convert_options options = {
+        .in = in, .out = out, .overwrite = true, .network = network, .preprocess_inside = inside};
+    put_old(out);
+    return look_at(world, to, graft_convert(world->context, &options, NULL));
+}
+
+/* As they are, with the network's names, which are the same, and as ONNX, which is read again. */
 enum graft_status step_convert(struct world *world)
 {
-    static const char *const networks[] = {NULL, "tiny_convnet"};
-    static const char *const names[] = {"net.pth", "net.safetensors"};
-    char in[256];
     const uint64_t before = world->bits;
-    enum graft_status status = GRAFT_OK;
-    (void)snprintf(in, sizeof in, "%s", world_path(world, "weights.safetensors"));
-    for (int i = 0; i < 2 && status == GRAFT_OK; i++) {
-        const char *const out = world_path(world, names[i]);
-        const struct graft_convert_options options = {
-            .in = in, .out = out, .overwrite = true, .network = networks[i]};
-        put_old(out);
-        status = look_at(world, names[i], graft_convert(world->context, &options, NULL));
-        (void)snprintf(in, sizeof in, "%s", out); /* and read again */
+    enum graft_status status = convert(world, "weights.safetensors", "net.pth", NULL, false);
+    if (status == GRAFT_OK) {
+        status = convert(world, "weights.safetensors", "net.safetensors", "tiny_convnet", false);
+    }
+    if (status == GRAFT_OK) {
+        status = convert(world, "weights.safetensors", "net.onnx", NULL, true);
+    }
+    if (status == GRAFT_OK) {
+        status = convert(world, "net.onnx", "again.onnx", NULL, false);
     }
     world->bits = status == GRAFT_OK ? world->bits : before;
     return status;
+}
+
+/* From PyTorch's container, which libarchive reads; it crashes itself where its own memory lacks. */
+enum graft_status step_convert_zip(struct world *world)
+{
+    char in[256];
+    (void)snprintf(in, sizeof in, "%s", world_path(world, "weights.safetensors"));
+    const struct graft_convert_options options = {
+        .in = in, .out = world_path(world, "net.pth"), .overwrite = true};
+    fault_pause(true);
+    const bool written = graft_convert(world->context, &options, NULL) == GRAFT_OK;
+    fault_pause(false);
+    if (!written) {
+        printf("       net.pth cannot be made\n");
+        world->broken = true;
+    }
+    return convert(world, "net.pth", "zip.safetensors", NULL, false);
 }
 
 enum graft_status step_npy(struct world *world)

@@ -31,6 +31,7 @@ const struct scenario scenarios[] = {
     {"not finite", MEMORY | OPENCL, {step_open_device, step_trainer, step_train_not_finite}},
     {"weights", MEMORY | OPENCL, {step_open_device, step_load_weights}},
     {"convert", MEMORY | SYSTEM | LIBRARY, {step_convert}},
+    {"convert zip", MEMORY | SYSTEM, {step_convert_zip}},
     {"pulled", MEMORY | LIBRARY, {step_pulled}},
     {"tensors", MEMORY | SYSTEM | LIBRARY, {step_fill_set, step_save_set, step_load_set, step_npy}},
     {"pictures", MEMORY | SYSTEM | LIBRARY, {step_pictures}},

@@ -84,6 +84,7 @@ enum graft_status step_load_set(struct world *world);
 enum graft_status step_pulled(struct world *world);
 enum graft_status step_load_weights(struct world *world);
 enum graft_status step_convert(struct world *world);
+enum graft_status step_convert_zip(struct world *world);
 enum graft_status step_npy(struct world *world);
 enum graft_status step_pictures(struct world *world);
 enum graft_status step_tiff(struct world *world);

@@ -83,6 +83,7 @@ struct graft_onnx {
     int *slots, slot_count;         /* a hash table of the values' names: numbers + 1 */
     int input, output;              /* values */
     struct graft_shape input_shape; /* 0: any */
+    bool bytes;                     /* the input is u8 */
     bool channels_last;             /* the input is [n, h, w, c] */
     int head;                       /* node that makes the classes */
     int head_weight, head_outputs;  /* its weights, and which dimension of theirs counts the classes */
@@ -138,6 +139,13 @@ GRAFT_MUST_CHECK enum graft_status graft_onnx_settle_weights(struct graft_onnx *
 /* What a run keeps: see graft_network.write_graph. */
 GRAFT_MUST_CHECK enum graft_status graft_onnx_write_graph(const struct graft_network *network,
                                                           struct graft_text *text);
+
+/* onnx_input.c: an entry of metadata_props, whose text goes into the set if it is one of ours; a check of
+ * what is done with bytes. */
+GRAFT_MUST_CHECK enum graft_status graft_onnx_read_metadata(struct graft_onnx *onnx,
+                                                            struct graft_protobuf message,
+                                                            struct graft_tensor_set *set);
+GRAFT_MUST_CHECK enum graft_status graft_onnx_check_bytes(struct graft_onnx *onnx);
 
 /* onnx_head.c: the layer that makes the classes. */
 GRAFT_MUST_CHECK enum graft_status graft_onnx_find_head(struct graft_onnx *onnx);

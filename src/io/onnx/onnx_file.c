@@ -33,6 +33,10 @@ static void describe(struct graft_onnx *onnx)
                                                  .mean = {0.485f, 0.456f, 0.406f},
                                                  .std = {0.229f, 0.224f, 0.225f},
                                                  .ignore_orientation = true}};
+    for (int i = 0; i < 3 && onnx->bytes; i++) { /* x / 255 less 0, by 1 / 255 */
+        info->preprocess.mean[i] = 0;
+        info->preprocess.std[i] = 1.0f / 255.0f;
+    }
     if (info->preprocess.crop != 224)
         info->preprocess.resize_short_side = info->preprocess.crop * 8 / 7;
     onnx->network.build = graft_onnx_build;

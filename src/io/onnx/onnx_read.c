@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
+enum { TYPE_FLOAT = 1, TYPE_UINT8 = 2 }; /* TensorProto.DataType */
 #define OPSET_LOWEST 7
 #define OPSET_HIGHEST 26
 #define NODES_LIMIT 65536
@@ -381,12 +382,13 @@ static enum graft_status read_input(struct graft_onnx *onnx, struct graft_protob
     const enum graft_status status = intern(onnx, name, &value);
     if (status != GRAFT_OK || value < 0 || onnx->constants[value])
         return status;
-    if (*picture || !good || type != 1 || shape.rank != 4)
+    if (*picture || !good || (type != TYPE_FLOAT && type != TYPE_UINT8) || shape.rank != 4)
         return graft_onnx_unsupported(
-            onnx, "its input '%.*s' is no single picture of real numbers with 4 dimensions", (int)name.length,
+            onnx, "its input '%.*s' is no single picture of real numbers or bytes with 4 dimensions", (int)name.length,
             name.data);
     *picture = true;
     onnx->input = value;
+    onnx->bytes = type == TYPE_UINT8;
     onnx->input_shape = shape;
     return GRAFT_OK;
 }
@@ -528,15 +530,20 @@ enum graft_status graft_onnx_read_model(struct graft_onnx *onnx, struct graft_te
     struct graft_protobuf_field field;
     struct graft_protobuf graph = {0};
     bool functions = false;
-    while (graft_protobuf_next(&message, &field)) {
+    enum graft_status status = GRAFT_OK;
+    while (status == GRAFT_OK && graft_protobuf_next(&message, &field)) {
         if (field.number == 7 && field.wire == 2)
             graph = graft_protobuf_enter(&field);
         if (field.number == 8 && field.wire == 2)
             read_opset(onnx, graft_protobuf_enter(&field));
-        if (field.number == 14 && field.wire == 2)
+        if (field.number == 14 && field.wire == 2) {
             read_property(onnx, graft_protobuf_enter(&field));
+            status = graft_onnx_read_metadata(onnx, graft_protobuf_enter(&field), set);
+        }
         functions = functions || field.number == 25;
     }
+    if (status != GRAFT_OK)
+        return status;
     if (message.damaged || graph.size == 0)
         return graft_onnx_damaged(onnx, "%s",
                                   message.damaged ? "it ends too early" : "there is no graph in it");
@@ -545,9 +552,11 @@ enum graft_status graft_onnx_read_model(struct graft_onnx *onnx, struct graft_te
     if (onnx->opset < OPSET_LOWEST || onnx->opset > OPSET_HIGHEST)
         return graft_onnx_unsupported(onnx, "its opset is %lld; %d to %d are read", (long long)onnx->opset,
                                       OPSET_LOWEST, OPSET_HIGHEST);
-    enum graft_status status = read_graph(onnx, graph, set);
+    status = read_graph(onnx, graph, set);
     if (status == GRAFT_OK)
         status = check_order(onnx);
+    if (status == GRAFT_OK)
+        status = graft_onnx_check_bytes(onnx);
     if (status == GRAFT_OK)
         status = graft_onnx_derive_weights(onnx, set);
     return status == GRAFT_OK ? graft_onnx_settle_weights(onnx) : status;
