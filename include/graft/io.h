@@ -21,6 +21,8 @@ struct graft_named_tensor {
     const char *name;
     struct graft_desc desc;
     void *data;
+    const char
+        *stored; /* how the file that it was read from has its elements: "F16", "I64" …; NULL: from no file */
 };
 
 /* Opens an empty set. GRAFT_ERROR_MEMORY. */

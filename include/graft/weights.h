@@ -57,7 +57,7 @@ graft_model_translate_weights(const struct graft_model *model, const struct graf
 struct graft_weights_match {
     const struct graft_model_info *info;
     int64_t classes; /* of the set's head, which the comparison was made with; 0: it has none */
-    int tensors;     /* that the network has */
+    int tensors;     /* that the network has, without those of auxiliary heads */
     struct graft_weights_report report;
     bool fits; /* nothing is missing or misshaped; tensors may be unused */
 };

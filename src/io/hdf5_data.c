@@ -321,7 +321,7 @@ static enum graft_status convert(struct data_set *set, enum graft_stored stored,
         status = graft_fail(context, GRAFT_ERROR_NUMERIC, "'%s': a number of '%.200s' is too large for %s",
                             set->file->path, set->object, graft_dtype_name(desc.dtype));
     if (status == GRAFT_OK)
-        status = graft_tensor_set_take(tensors, name, &desc, data);
+        status = graft_tensor_set_take(tensors, name, &desc, data, stored);
     if (status != GRAFT_OK)
         graft_release(context, data);
     return status;

@@ -235,7 +235,7 @@ static enum graft_status parse(struct graft_context *context, const char *path,
         status = graft_fail(context, GRAFT_ERROR_NUMERIC, "'%s': element %" PRIu64 " is too large for %s",
                             path, fit, graft_dtype_name(desc.dtype));
     } else {
-        status = graft_tensor_set_take(set, name, &desc, data);
+        status = graft_tensor_set_take(set, name, &desc, data, stored);
     }
     if (status != GRAFT_OK) {
         graft_release(context, data);

@@ -232,7 +232,8 @@ static enum graft_status hand_over(struct graft_pytorch *file, struct graft_tens
         if (text == NULL) {
             return GRAFT_ERROR_MEMORY;
         }
-        const enum graft_status status = graft_tensor_set_take(set, text, &desc, tensor->data);
+        const enum graft_status status =
+            graft_tensor_set_take(set, text, &desc, tensor->data, tensor->storage->type->stored);
         graft_release(file->context, text);
         if (status != GRAFT_OK) {
             return graft_fail_prefix(file->context, status, "'%s'", file->path);

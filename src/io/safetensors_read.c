@@ -340,7 +340,7 @@ static enum graft_status read_tensor(const struct reader *reader, const struct e
                        "'%s': element %" PRIu64 " of tensor '%.200s' (%s) is too large for %s", reader->path,
                        fit, entry->name, graft_stored_name(entry->stored), graft_dtype_name(desc.dtype));
     } else {
-        status = graft_tensor_set_take(set, entry->name, &desc, data);
+        status = graft_tensor_set_take(set, entry->name, &desc, data, entry->stored);
     }
     if (status != GRAFT_OK) {
         graft_release(reader->context, data);

@@ -117,7 +117,7 @@ static enum graft_status make_room(struct graft_tensor_set *set)
 }
 
 enum graft_status graft_tensor_set_take(struct graft_tensor_set *set, const char *name,
-                                        const struct graft_desc *desc, void *data)
+                                        const struct graft_desc *desc, void *data, enum graft_stored stored)
 {
     if (graft_tensor_set_find(set, name) != NULL) {
         return graft_fail(set->context, GRAFT_ERROR_ARGUMENT,
@@ -132,7 +132,8 @@ enum graft_status graft_tensor_set_take(struct graft_tensor_set *set, const char
         return GRAFT_ERROR_MEMORY;
     }
     set->slots[find_slot(set, copy)] = set->count + 1;
-    set->tensors[set->count++] = (struct graft_named_tensor){copy, *desc, data};
+    set->tensors[set->count++] = (struct graft_named_tensor){
+        copy, *desc, data, stored == GRAFT_STORED_NONE ? NULL : graft_stored_name(stored)};
     return GRAFT_OK;
 }
 
@@ -154,7 +155,7 @@ enum graft_status graft_tensor_set_add(struct graft_tensor_set *set, const char 
     if (data != NULL && count > 0) {
         memcpy(copy, data, count * size);
     }
-    const enum graft_status status = graft_tensor_set_take(set, name, desc, copy);
+    const enum graft_status status = graft_tensor_set_take(set, name, desc, copy, GRAFT_STORED_NONE);
     if (status != GRAFT_OK) {
         graft_release(set->context, copy);
     }

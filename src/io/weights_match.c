@@ -38,7 +38,9 @@ static enum graft_status open_and_compare(struct graft_context *context, const s
     if (status)
         return status;
     status = graft_model_compare_weights(model, set, &match->report);
-    match->tensors = model->parameter_count;
+    match->tensors = 0;
+    for (int i = 0; i < model->parameter_count; ++i) /* an auxiliary head may be absent */
+        match->tensors += !model->parameters[i].idle;
     match->classes = graft_model_count_classes(model, set);
     match->fits = match->report.missing == 0 && match->report.misshaped == 0;
     graft_model_close(&model);

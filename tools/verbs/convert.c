@@ -57,7 +57,7 @@ static int run(struct graft_command *command)
          GRAFT_OPTION_TEXT, &request.network, 0, 0},
         {"--half", NULL, "safetensors: f32 stored as f16, half the size", GRAFT_OPTION_FLAG, &request.half, 0,
          0},
-        {"--preprocess", "WHERE", "ONNX: metadata, or inside the graph: bytes in, probabilities out",
+        {"--preprocess", "WHERE", "ONNX: metadata, or inside: bytes in, probabilities out",
          GRAFT_OPTION_TEXT, &preprocess, 0, 0, .usual = "metadata"},
         {"--input", "SIDE", "ONNX: side of the pictures; else as they were trained", GRAFT_OPTION_INTEGER,
          &input, 1, 8192},
@@ -87,7 +87,7 @@ static int run(struct graft_command *command)
 const struct graft_verb graft_verb_convert = {
     .name = "convert",
     .operands = "RUN-or-FILE-or-MODEL OUT",
-    .purpose = "writes weights as another kind of file: safetensors, PyTorch's .pth, or the network as ONNX",
+    .purpose = "writes weights as safetensors or PyTorch's .pth, or a network with them as ONNX",
     .examples =
         "  graft convert runs/flowers-1 flowers.pth           for torch.load and load_state_dict\n"
         "  graft convert runs/flowers-1 flowers.onnx --preprocess inside\n"

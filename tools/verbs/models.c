@@ -6,6 +6,7 @@
 #include "model/published.h"
 #include "output.h"
 #include "verbs.h"
+#include "weights.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -89,9 +90,17 @@ static void print_row(const struct graft_model *model, const struct published *p
 
 static int run(struct graft_command *command)
 {
-    const int done = graft_command_begin(command, NULL, 0);
+    const char *file = NULL;
+    const struct graft_option options[] = {
+        {"--match", "FILE", "only those that a file of weights fits, and the nearest others",
+         GRAFT_OPTION_TEXT, &file, 0, 0},
+    };
+    const int done = graft_command_begin(command, options, sizeof options / sizeof options[0]);
     if (done != GRAFT_EXIT_GO_ON) {
         return done;
+    }
+    if (file != NULL) {
+        return graft_weights_show_matches(command, file);
     }
     json_t *document = command->json ? json_array() : NULL;
     const struct widths widths = measure();
@@ -128,6 +137,7 @@ const struct graft_verb graft_verb_models = {
     .purpose = "lists the networks: size, published accuracy, whether weights are here",
     .examples = "  graft models                    all networks\n"
                 "  graft models --json             the same for programs\n"
+                "  graft models --match w.pth      whose weights are these?\n"
                 "  graft summary resnet18          one of them, layer by layer\n",
     .notes = "  top 1: per cent of ImageNet's validation pictures, as published; of the weights that are "
              "here, else\n"

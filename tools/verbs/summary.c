@@ -5,9 +5,11 @@
 #include "network.h"
 #include "output.h"
 #include "verbs.h"
+#include "weights.h"
 
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 struct request {
     const char *input, *pool, *freeze;
@@ -145,6 +147,32 @@ static int show(struct graft_command *command, const struct request *request, st
     return GRAFT_EXIT_DONE;
 }
 
+/* A file that holds no network, or a run folder. */
+static bool is_weights(const char *name)
+{
+    struct stat facts;
+    for (int i = 0; graft_model_at(i) != NULL; i++) {
+        if (strcmp(graft_model_at(i)->name, name) == 0) {
+            return false;
+        }
+    }
+    return !graft_network_is_file(name) && (strpbrk(name, "./") != NULL || stat(name, &facts) == 0);
+}
+
+static int only_weights(struct graft_command *command, const struct request *request)
+{
+    char path[4096];
+    struct stat facts;
+    const char *const name = command->operands[0];
+    if (request->input != NULL || request->classes > 0 || request->no_top || request->freeze != NULL ||
+        request->batch > 1 || request->train || command->device != NULL) {
+        return graft_command_usage(command, "%s is a file of weights: the options are for networks", name);
+    }
+    const bool folder = stat(name, &facts) == 0 && S_ISDIR(facts.st_mode);
+    (void)snprintf(path, sizeof path, "%s%s", name, folder ? "/model.safetensors" : "");
+    return graft_weights_show(command, path);
+}
+
 static int run(struct graft_command *command)
 {
     struct request request = {.batch = 1};
@@ -171,6 +199,9 @@ static int run(struct graft_command *command)
     if (request.pool != NULL && !request.no_top) {
         return graft_command_usage(command, "--pool goes with --no-top");
     }
+    if (is_weights(command->operands[0])) {
+        return only_weights(command, &request);
+    }
     struct graft_model *model = NULL;
     struct graft_device *device = NULL;
     const enum graft_status found =
@@ -192,14 +223,16 @@ static int run(struct graft_command *command)
 const struct graft_verb graft_verb_summary = {
     .name = "summary",
     .operands = "MODEL-or-FILE",
-    .purpose = "shows a network: layers, output shapes, parameters, what is trainable",
+    .purpose = "shows a network layer by layer, or what is in a file of weights",
     .examples = "  graft summary resnet18                             layer by layer\n"
                 "  graft summary resnet18 --classes 10 --input 64     for other pictures and classes\n"
                 "  graft summary resnet18 --freeze layer3             what is left to train\n"
                 "  graft summary vgg16 --no-top --pool avg            as an extractor of features\n"
                 "  graft summary resnet50 --device cpu --batch 32 --train\n"
                 "                                                     and the memory that it takes\n"
-                "  graft summary net.onnx                             the network of an ONNX file\n",
+                "  graft summary net.onnx                             the network of an ONNX file\n"
+                "  graft summary weights.pth                          of weights: whose they are, metadata, "
+                "tensors\n",
     .least = 1,
     .most = 1,
     .run = run,

@@ -284,7 +284,7 @@ static enum graft_status read_weight(struct graft_onnx *onnx, const struct proto
     if (status == GRAFT_OK)
         status = fill(onnx, proto, tensor, data);
     if (status == GRAFT_OK)
-        status = graft_tensor_set_take(set, name, &desc, data);
+        status = graft_tensor_set_take(set, name, &desc, data, types[proto->type].stored);
     if (status != GRAFT_OK) {
         graft_release(onnx->context, data);
         return status;
