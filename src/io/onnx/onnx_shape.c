@@ -340,6 +340,24 @@ static bool run_split(struct graft_onnx_import *import)
 }
 
 /* One index, or indices in a row. */
+/* Rows in any order. */
+static bool gather_rows(struct graft_onnx_import *import, const struct graft_onnx_value *x,
+                        const struct graft_onnx_tensor *indices)
+{
+    const int64_t count = graft_shape_count(&indices->shape), side = x->shape.dim[0];
+    int32_t *const list = graft_onnx_import_take(import, (size_t)count, sizeof *list);
+    for (int64_t i = 0; list && i < count; i++) {
+        const int64_t index = (int64_t)graft_onnx_number(indices, i);
+        if (index < -side || index >= side || side > INT32_MAX)
+            return graft_onnx_refuse(import, "an index is out of range");
+        list[i] = (int32_t)(index < 0 ? index + side : index);
+    }
+    const int id = list ? graft_onnx_ordered(import, x) : -1;
+    const int index =
+        id >= 0 ? graft_graph_constant_i32(graph_of(import), import->layer, &indices->shape, list) : -1;
+    return index >= 0 && graft_onnx_set(import, 0, graft_gather(graph_of(import), id, index), NULL);
+}
+
 static bool run_gather(struct graft_onnx_import *import)
 {
     const struct graft_onnx_value *const x = graft_onnx_input(import, 0), *const indices =
@@ -357,6 +375,8 @@ static bool run_gather(struct graft_onnx_import *import)
     for (int64_t i = 0; i < count; i++) {
         int64_t index = (int64_t)graft_onnx_number(indices->host, i);
         index = index < 0 ? index + side : index;
+        if (axis == 0 && indices->host->shape.rank == 1 && i > 0 && index != slice.begin[axis] + i)
+            return gather_rows(import, x, indices->host);
         if (index < 0 || index >= side || (i > 0 && index != slice.begin[axis] + i))
             return graft_onnx_refuse(import, "its indices are not in a row");
         if (i == 0)

@@ -43,7 +43,7 @@ static enum graft_status add(struct graft_onnx *onnx, struct graft_tensor_set *s
                                    ? graft_onnx_name_weight(onnx, onnx->values[value], set, name)
                                    : GRAFT_ERROR_MEMORY;
     if (status == GRAFT_OK)
-        status = graft_tensor_set_take(set, name, &desc, data);
+        status = graft_tensor_set_take(set, name, &desc, data, GRAFT_STORED_NONE);
     if (status != GRAFT_OK) {
         graft_release(onnx->context, data);
         return status;

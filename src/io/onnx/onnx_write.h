@@ -6,7 +6,7 @@
  * nodes; those that serve the output go into the file.
  *
  * onnx_write.c: the file; onnx_write_graph.c: names, constants and nodes; onnx_write_form.c: forms of values;
- * onnx_write_layers.c, onnx_write_math.c, onnx_write_shape.c: a function an op.
+ * onnx_write_attention.c, _layers.c, _math.c, _shape.c: a function an op.
  */
 #ifndef GRAFT_SRC_IO_ONNX_WRITE_H
 #define GRAFT_SRC_IO_ONNX_WRITE_H
@@ -144,8 +144,9 @@ int graft_onnx_whole_shape(struct graft_onnx_writer *writer, int value, enum gra
 /* ---- the ops: they write writer->node */
 
 typedef void graft_onnx_write_op(struct graft_onnx_writer *writer);
-graft_onnx_write_op graft_onnx_write_conv2d, graft_onnx_write_matmul, graft_onnx_write_max_pool,
-    graft_onnx_write_avg_pool, graft_onnx_write_batch_norm, graft_onnx_write_group_norm, graft_onnx_write_lrn,
+graft_onnx_write_op graft_onnx_write_attention, graft_onnx_write_gather, graft_onnx_write_conv2d,
+    graft_onnx_write_matmul, graft_onnx_write_max_pool, graft_onnx_write_avg_pool,
+    graft_onnx_write_batch_norm, graft_onnx_write_group_norm, graft_onnx_write_lrn,
     graft_onnx_write_normalize;
 graft_onnx_write_op graft_onnx_write_binary, graft_onnx_write_unary, graft_onnx_write_reduce,
     graft_onnx_write_softmax, graft_onnx_write_log_softmax;
