@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "io/pulled.h"
 
+#include "base/beside.h"
 #include "base/cache.h"
 #include "base/context.h"
 #include "base/file.h"
@@ -10,6 +11,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #define NOTE_LIMIT 65536
 
@@ -54,6 +56,17 @@ static enum graft_status read_note(struct graft_context *context, const char *ne
     return GRAFT_OK;
 }
 
+bool graft_shipped_find(const char *network, char *path, size_t size)
+{
+    /* Installed, with the library in lib/ or lib/TRIPLET/; in the build folder, of a program or the library.
+     */
+    static const char *const folders[] = {"../share/graft/", "../../share/graft/", "../src/model/",
+                                          "src/model/", NULL};
+    char name[GRAFT_MODEL_NAME_SIZE + 16];
+    (void)snprintf(name, sizeof name, "%s.safetensors", network);
+    return !strchr(network, '/') && graft_beside(name, folders, GRAFT_SHARE, R_OK, path, size);
+}
+
 enum graft_status graft_pulled_find(struct graft_context *context, const char *network,
                                     struct graft_text *path)
 {
@@ -67,7 +80,7 @@ enum graft_status graft_pulled_find(struct graft_context *context, const char *n
         found = strcmp(published->network, network) == 0 &&
                 graft_pulled_path(context, graft_published_file(published), at, sizeof at) && is_there(at);
     }
-    if (found)
+    if (found || graft_shipped_find(network, at, sizeof at))
         graft_text_append(context, path, "%s", at);
     return path->failed ? GRAFT_ERROR_MEMORY : GRAFT_OK;
 }

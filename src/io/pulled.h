@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Where weights lie that `graft pull` has fetched: in the cache folder, "weights/FILE", and beside them
- * "weights/NETWORK.json", which says which file was fetched last for a network. */
+/* Where weights lie that nobody names. What `graft pull` has fetched: in the cache folder, "weights/FILE", and
+ * beside them "weights/NETWORK.json", which says which file was fetched last for a network. What ships with
+ * Graft: among the files that are installed. */
 #ifndef GRAFT_SRC_IO_PULLED_H
 #define GRAFT_SRC_IO_PULLED_H
 
@@ -13,8 +14,14 @@
 bool graft_pulled_path(struct graft_context *context, const char *file, char *path, size_t size);
 
 /* The weights to take for a network where none are named: those fetched last, else one of those published, in
- * their order. `path` stays as it is where there are none. GRAFT_ERROR_MEMORY. */
+ * their order, else those that ship. `path` stays as it is where there are none. GRAFT_ERROR_MEMORY. */
 GRAFT_MUST_CHECK enum graft_status graft_pulled_find(struct graft_context *context, const char *network,
                                                      struct graft_text *path);
+
+/* The network whose weights ship: what `graft fit` takes where nothing is named. */
+#define GRAFT_SHIPPED_NETWORK "graft_small"
+
+/* The weights that ship for a network. False: there are none, or they are not where they are installed. */
+bool graft_shipped_find(const char *network, char *path, size_t size);
 
 #endif

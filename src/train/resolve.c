@@ -3,6 +3,7 @@
 #include "backend/backend.h"
 #include "base/context.h"
 #include "io/pulled.h"
+#include "model/published.h"
 #include "train/fit.h"
 
 #include <limits.h>
@@ -27,7 +28,17 @@ static enum graft_status choose_file(struct graft_fit_job *job)
     return GRAFT_OK;
 }
 
-/* Where none are named: those that `graft pull` has fetched for the network; "none" is from scratch. */
+/* Grey pictures of 28×28, as MNIST's: they have a small network of their own, which learns them from scratch.
+ */
+static bool are_digits(const struct graft_fit_job *job)
+{
+    int32_t width = 0, height = 0, channels = 0;
+    return graft_dataset_fixed_size(job->dataset, &width, &height, &channels) && width == 28 &&
+           height == 28 && channels == 1;
+}
+
+/* Where none are named: those that `graft pull` has fetched for the network, or those that ship, which go
+ * with a network of their own; "none" is from scratch. */
 enum graft_status graft_fit_choose_weights(struct graft_fit_job *job)
 {
     struct graft_recipe *const o = &job->options;
@@ -39,9 +50,16 @@ enum graft_status graft_fit_choose_weights(struct graft_fit_job *job)
         o->given.weights = false;
         return GRAFT_OK;
     }
-    if (o->weights || !o->model)
+    if (o->weights || (!o->model && are_digits(job)))
         return GRAFT_OK;
-    const enum graft_status status = graft_pulled_find(job->context, o->model, &path);
+    const char *const network = o->model ? o->model : GRAFT_SHIPPED_NETWORK;
+    const enum graft_status status = graft_pulled_find(job->context, network, &path);
+    if (status == GRAFT_OK && !path.data && !o->model)
+        return graft_fail(job->context, GRAFT_ERROR_NOT_FOUND,
+                          "the weights of " GRAFT_SHIPPED_NETWORK
+                          ", which ship with Graft, are not where it is "
+                          "installed; name others (graft pull --list, --model, --weights), or learn from "
+                          "scratch with --weights none");
     if (status != GRAFT_OK || !path.data)
         return status;
     for (int r = 0; r < GRAFT_RECIPE_ROWS; r++)
@@ -49,8 +67,31 @@ enum graft_status graft_fit_choose_weights(struct graft_fit_job *job)
             job->texts[r] = path.data;
     o->weights = path.data;
     o->given.weights = true;
-    graft_log(job->context, GRAFT_LOG_REMARK, "weights: %s; from scratch with --weights none", path.data);
     return GRAFT_OK;
+}
+
+/* Which network, which weights, why, and how to get better ones. */
+static void say_network(const struct graft_fit_job *job, const char *network)
+{
+    const struct graft_recipe *const o = &job->options;
+    const struct graft_recipe *const asked = &job->call.recipe;
+    const bool published = graft_published_first(network) != NULL;
+    const bool brought = asked->model && graft_network_is_file(asked->model); /* the weights come with it */
+    const char *const why = asked->model ? "" : o->weights && asked->weights ? ", as the weights say" : NULL;
+    if (o->weights && strcmp(network, GRAFT_SHIPPED_NETWORK) == 0 && !asked->weights)
+        graft_log(job->context, GRAFT_LOG_REMARK,
+                  "network: %s, pretrained, since it ships with Graft%s; larger ones know more: graft pull "
+                  "mobilenet_v2, then --model mobilenet_v2",
+                  network, asked->model ? "" : " and none was named");
+    else if (o->weights)
+        graft_log(job->context, GRAFT_LOG_REMARK, "network: %s%s; weights: %s%s", network, why ? why : "",
+                  o->weights, asked->weights || brought ? "" : "; from scratch with --weights none");
+    else
+        graft_log(job->context, GRAFT_LOG_REMARK, "network: %s%s, from scratch%s%s", network,
+                  why               ? why
+                  : are_digits(job) ? ", which suits grey pictures of 28x28"
+                                    : ", small enough to learn everything from your pictures",
+                  published ? "; pretrained weights: graft pull " : "", published ? network : "");
 }
 
 /* The network: named by the user, by the weights, or by the kind of the data. */
@@ -58,8 +99,6 @@ enum graft_status graft_fit_choose_network(struct graft_fit_job *job, const stru
 {
     const struct graft_recipe *const o = &job->options;
     const struct graft_network *const brought = job->source.network;
-    int32_t width = 0, height = 0, channels = 0;
-    const bool fixed = graft_dataset_fixed_size(job->dataset, &width, &height, &channels);
     const char *const known = brought ? graft_network_info(brought)->name : of_weights->network;
     const char *name = o->model && !graft_network_is_file(o->model) ? o->model : NULL;
     if (!name && known[0])
@@ -67,7 +106,7 @@ enum graft_status graft_fit_choose_network(struct graft_fit_job *job, const stru
     if (!name && o->weights)
         name = "squeezenet1_0";
     if (!name)
-        name = fixed && width == 28 && height == 28 && channels == 1 ? "mnist_convnet" : "tiny_convnet";
+        name = are_digits(job) ? "mnist_convnet" : "tiny_convnet";
     if (known[0] && strcmp(name, known) != 0)
         return graft_fail(job->context, GRAFT_ERROR_ARGUMENT, "%s holds weights of %s, not of %s", o->weights,
                           known, name);
@@ -79,6 +118,7 @@ enum graft_status graft_fit_choose_network(struct graft_fit_job *job, const stru
         return status;
     const struct graft_model_info *const info = graft_network_info(job->source.network);
     (void)snprintf(job->card.network, sizeof job->card.network, "%s", info->name);
+    say_network(job, info->name);
     if (of_weights->has_preprocess && !o->given.input) {
         job->card.preprocess = of_weights->preprocess;
         return GRAFT_OK;

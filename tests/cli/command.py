@@ -95,7 +95,7 @@ def has_device(name):
 
 def run(*arguments, timeout=240, environment=None, **options):
     return subprocess.run(
-        [GRAFT] + [a if isinstance(a, bytes) else str(a) for a in arguments],
+        [options.pop("program", GRAFT)] + [a if isinstance(a, bytes) else str(a) for a in arguments],
         stdout=options.pop("stdout", subprocess.PIPE),
         stderr=subprocess.PIPE,
         text=True,

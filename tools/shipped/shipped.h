@@ -18,11 +18,13 @@ struct shipped {
     struct graft_device *device;
     struct graft_dataset *dataset;
     const char *teacher_file;
+    const char
+        *names_file;    /* NULL, or lines of "class<TAB>names": what the classes are called in the weights */
     const char *folder; /* of what is kept between starts */
     int versions;       /* of each picture: other crops, each with the teacher's features of its own */
     int epochs;
-    int32_t size;       /* the student's pictures; smaller ones than STUDENT_SIZE for the first epochs save time */
-    int until;          /* stops after so many of the epochs, for the rest to go on at another size */
+    int32_t size; /* the student's pictures; smaller ones than STUDENT_SIZE for the first epochs save time */
+    int until;    /* stops after so many of the epochs, for the rest to go on at another size */
     int64_t batch;
     double rate;
 };
@@ -38,7 +40,7 @@ enum graft_status shipped_teach(const struct shipped *job);
 enum graft_status shipped_classifier(const struct shipped *job, struct graft_tensor_set **set,
                                      const float **w, const float **b);
 
-/* student.c: trains, a checkpoint an epoch, and writes FOLDER/graft_small.safetensors in f16. */
+/* student.c: trains, a checkpoint an epoch, and at the end writes FOLDER/graft_small.safetensors in f16. */
 enum graft_status shipped_learn(const struct shipped *job);
 
 #endif

@@ -50,7 +50,8 @@ static int mean(struct graft_graph *graph, int x)
                                                 .axes = (1u << desc.shape.rank) - 1};
     const double factor = 1 / (double)graft_shape_count(&desc.shape);
     const struct graft_shape one = graft_shape_of(0);
-    return graft_mul(graph, graft_reduce(graph, x, &sum), graft_graph_constant(graph, "factor", &one, &factor));
+    return graft_mul(graph, graft_reduce(graph, x, &sum),
+                     graft_graph_constant(graph, "factor", &one, &factor));
 }
 
 static int scale(struct graft_graph *graph, int x, double factor)
@@ -235,24 +236,77 @@ static enum graft_status load_checkpoint(struct student *student)
     return status;
 }
 
-/* The weights as they ship: in halves, with their card. */
+/* "goldfish" of a line "n01443537<TAB>goldfish, Carassius auratus"; the class's own name where none fits. */
+static void readable_name(FILE *names, const char *class_name, char *name, size_t size)
+{
+    char line[512];
+    (void)snprintf(name, size, "%s", class_name);
+    rewind(names);
+    while (fgets(line, sizeof line, names)) {
+        line[strcspn(line, "\n")] = '\0';
+        char *const tab = strchr(line, '\t');
+        if (!tab)
+            continue;
+        *tab = '\0';
+        if (strcmp(line, class_name) == 0) {
+            tab[1 + strcspn(tab + 1, ",")] = '\0';
+            (void)snprintf(name, size, "%s", tab + 1);
+        }
+    }
+}
+
+static enum graft_status set_classes(const struct shipped *job, struct graft_card *card)
+{
+    const char *const *const own = graft_dataset_class_names(job->dataset);
+    const int32_t count = graft_dataset_class_count(job->dataset);
+    if (!job->names_file)
+        return graft_card_set_classes(job->context, card, own, count);
+    FILE *const names = fopen(job->names_file, "r");
+    char(*const texts)[128] = calloc((size_t)count, sizeof *texts);
+    const char **const list = calloc((size_t)count, sizeof *list);
+    enum graft_status status = GRAFT_ERROR_MEMORY;
+    if (!names)
+        status =
+            graft_fail(job->context, GRAFT_ERROR_IO, "cannot read %s: %s", job->names_file, strerror(errno));
+    else if (texts && list) {
+        for (int32_t i = 0; i < count; i++) {
+            readable_name(names, own[i], texts[i], sizeof *texts);
+            list[i] = texts[i];
+        }
+        status = graft_card_set_classes(job->context, card, list, count);
+    }
+    if (names)
+        (void)fclose(names);
+    free(texts);
+    free(list);
+    return status;
+}
+
+/* The weights as they ship: in halves, with their card, and with what they were made from. */
 static enum graft_status write_weights(struct student *student)
 {
     const struct shipped *const job = student->job;
     struct graft_card card = {.network = STUDENT, .has_preprocess = true};
     const struct graft_model_info *info = NULL;
     struct graft_tensor_set *set = NULL;
-    char path[4096];
+    char path[4096], made[256];
     enum graft_status status = graft_model_find(job->context, STUDENT, &info);
     if (status == GRAFT_OK)
         status = graft_card_preprocess(job->context, info, NULL, 0, &card.preprocess);
     if (status == GRAFT_OK)
-        status = graft_card_set_classes(job->context, &card, graft_dataset_class_names(job->dataset),
-                                        graft_dataset_class_count(job->dataset));
+        status = set_classes(job, &card);
     if (status == GRAFT_OK)
         status = graft_tensor_set_open(job->context, &set);
     if (status == GRAFT_OK)
         status = graft_card_write(job->context, &card, set);
+    (void)snprintf(
+        made, sizeof made,
+        "%lld pictures of Tiny ImageNet in %d classes, taught by EfficientNet-Lite0's features; %d of %d "
+        "epochs, batches of %lld, seed %d",
+        (long long)graft_dataset_count(job->dataset, GRAFT_SPLIT_TRAIN), card.class_count, student->epoch,
+        job->epochs, (long long)job->batch, SEED);
+    if (status == GRAFT_OK)
+        status = graft_tensor_set_put_text(set, "graft.made_from", made);
     if (status == GRAFT_OK)
         status = graft_model_store_weights(student->model, student->variables, set);
     if (status == GRAFT_OK)
@@ -288,8 +342,9 @@ static enum graft_status step(struct student *student, const struct graft_batch 
                             (float)(1 - pow((double)update.beta1, (double)student->number)),
                             (float)(1 - pow((double)update.beta2, (double)student->number)), 1};
     struct graft_plan *const plan = student->plan;
-    enum graft_status status = graft_plan_write(plan, student->model->input, batch->pixels,
-                                                (uint64_t)(rows * student->job->size * student->job->size * 3));
+    enum graft_status status =
+        graft_plan_write(plan, student->model->input, batch->pixels,
+                         (uint64_t)(rows * student->job->size * student->job->size * 3));
     if (status == GRAFT_OK)
         status = graft_plan_write(plan, student->teacher, student->batch_targets,
                                   (uint64_t)rows * TEACHER_FEATURES * sizeof(float));
@@ -379,9 +434,9 @@ enum graft_status shipped_learn(const struct shipped *job)
         status = epoch(&student, batches * job->epochs);
         if (status == GRAFT_OK)
             status = save_checkpoint(&student);
-        if (status == GRAFT_OK)
-            status = write_weights(&student);
     }
+    if (status == GRAFT_OK)
+        status = write_weights(&student);
     for (int v = 0; student.targets && v < job->versions; v++)
         if (student.targets[v])
             (void)munmap((void *)(uintptr_t)student.targets[v], student.target_bytes);

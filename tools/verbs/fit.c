@@ -117,15 +117,16 @@ const struct graft_verb graft_verb_fit = {
     .operands = "DATA",
     .purpose = "trains a network on a folder of pictures (or tar, zip, IDX, CSV)",
     .examples =
-        "  graft fit photos --model squeezenet1_0 --weights squeezenet1_0.safetensors\n"
-        "                                     a new head on a pretrained network; photos/CLASS/*.jpg,\n"
+        "  graft fit photos                   a new head on the network that ships; photos/CLASS/*.jpg,\n"
         "                                     or photos/train/CLASS/*.jpg with photos/val, photos/test\n"
+        "  graft fit photos --model squeezenet1_0 --weights squeezenet1_0.safetensors\n"
+        "                                     on a larger one\n"
         "  graft fit photos --model squeezenet1_0 --weights w.safetensors --stages head:10,all:5:1e-4\n"
         "                                     then all layers, more slowly\n"
         "  graft fit photos --model resnet18 --weights w.safetensors --freeze layer3 --augment\n"
         "                                     what follows layer3, on varied pictures\n"
         "  graft fit mnist --model mnist_convnet --optimizer rmsprop --epochs 5\n"
-        "                                     from scratch: no --weights\n"
+        "                                     from scratch: no weights are published for it\n"
         "  graft fit --resume runs/photos-squeezenet1_0-1\n"
         "                                     goes on after Ctrl-C\n",
     .notes = "  The run folder holds model.safetensors (the best epoch), last.safetensors, history.csv, "

@@ -4,8 +4,8 @@
 
 #include "backend/opencl/compile.h"
 #include "backend/opencl/internal.h"
+#include "base/beside.h"
 
-#include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -26,35 +26,15 @@ extern char **environ;
 
 /* ---- where it is ---- */
 
-/* "FOLDER/HELPER" beside `file`, or "FOLDER/../libexec/graft/HELPER". */
-static bool beside(const char *file, const char *between, char *path, size_t size)
-{
-    const char *const slash = strrchr(file, '/');
-    if (slash == NULL)
-        return false;
-    const int length = snprintf(path, size, "%.*s/%s" HELPER, (int)(slash - file), file, between);
-    return length > 0 && (size_t)length < size && access(path, X_OK) == 0;
-}
-
 bool graft_opencl_child_find(char *path, size_t size)
 {
+    static const char *const folders[] = {"", "../libexec/graft/", NULL};
     const char *const given = secure_getenv("GRAFT_COMPILER");
-    char self[4096];
-    Dl_info library;
     if (given != NULL) {
         const int length = snprintf(path, size, "%s", given);
         return length > 0 && (size_t)length < size && access(path, X_OK) == 0;
     }
-    const bool known = dladdr((const void *)(uintptr_t)graft_opencl_child_find, &library) != 0;
-    const ssize_t length = readlink("/proc/self/exe", self, sizeof(self) - 1);
-    self[length > 0 ? length : 0] = '\0';
-    for (int i = 0; i < 2; i++) {
-        const char *const between = i == 0 ? "" : "../libexec/graft/";
-        if ((known && library.dli_fname != NULL && beside(library.dli_fname, between, path, size)) ||
-            beside(self, between, path, size))
-            return true;
-    }
-    return beside(GRAFT_LIBEXEC "/", "", path, size);
+    return graft_beside(HELPER, folders, GRAFT_LIBEXEC, X_OK, path, size);
 }
 
 /* ---- start and end ---- */
