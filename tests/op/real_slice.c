@@ -43,6 +43,23 @@ static bool all_alike(const struct graft_call *call)
     return call->out[0].shape.rank > 0;
 }
 
+/* The largest dimension of the result: an operand that is stretched along it is whole in each slice. */
+static bool stretched_axes(const struct graft_call *call, struct axes *axes)
+{
+    const struct graft_shape *const y = &call->out[0].shape;
+    int largest = 1; /* from the last one */
+    for (int d = 2; d <= y->rank; d++) {
+        largest = y->dim[y->rank - d] > y->dim[y->rank - largest] ? d : largest;
+    }
+    *axes = (struct axes){.out = {(int8_t)-largest}};
+    for (int i = 0; i < call->n_inputs; i++) {
+        const struct graft_shape *const x = &call->in[i].shape;
+        const bool has = x->rank >= largest && x->dim[x->rank - largest] == y->dim[y->rank - largest];
+        axes->in[i] = has ? (int8_t)-largest : WHOLE;
+    }
+    return y->rank > 0;
+}
+
 /* The last dimension that a reduction or its broadcast leaves as it is. */
 static bool kept_axes(const struct graft_call *call, struct axes *axes)
 {
@@ -112,9 +129,10 @@ static bool find_axes(const struct graft_call *call, struct axes *axes)
         return true;
     case GRAFT_OP_UNARY:
     case GRAFT_OP_UNARY_GRAD:
+        return all_alike(call);
     case GRAFT_OP_BINARY:
     case GRAFT_OP_BINARY_GRAD:
-        return all_alike(call);
+        return all_alike(call) || stretched_axes(call, axes);
     case GRAFT_OP_REDUCE:
     case GRAFT_OP_BROADCAST:
         return kept_axes(call, axes);
