@@ -64,7 +64,7 @@ class Terminal(Case):
 
     def test_the_width_is_asked_for_each_time(self):
         draw_data(self.path("d"), 60, 20)
-        text = self.on_terminal("fit", "d", *FIT, "--epochs", "6", "--augment", "--out", "run", columns=120, widths=[25])
+        text = self.on_terminal("fit", "d", *FIT, "--epochs", "40", "--augment", "--out", "run", columns=120, widths=[25])
         lines = self.progress_lines(text)
         self.assertGreater(max(map(len, lines)), 25, lines)
         self.assertLess(max(map(len, lines[-3:])), 25, lines)
