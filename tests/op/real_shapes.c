@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The calls that networks make: taken from their plans, so that there is no second list of shapes. */
+#include "product.h"
 #include "real.h"
 
 #include "base/random.h"
@@ -84,11 +85,24 @@ static bool grow(struct graft_reals *reals)
     return true;
 }
 
+/* Products are exact with relu and relu6 of sums with a bias. Other activations and sums have cases of small sizes: of
+ * them the product alone is taken. */
+static void plain_activation(struct graft_call *call)
+{
+    const enum graft_unary activation = graft_op_activation(call);
+    const bool bias = call->n_inputs > 2 && call->in[2].dtype != GRAFT_DTYPE_NONE;
+    const bool known = activation == GRAFT_UNARY_RELU || activation == GRAFT_UNARY_RELU6;
+    if (graft_product_is(call->op) && activation != GRAFT_UNARY_NONE && !(known && bias)) {
+        graft_op_set_activation(call, GRAFT_UNARY_NONE);
+    }
+}
+
 bool graft_reals_add(struct graft_reals *reals, const struct graft_call *call, enum graft_real_place place,
                      bool edge)
 {
     struct graft_real real = {.call = *call, .place = place, .edge = edge};
-    name_call(call, place, real.name, sizeof real.name);
+    plain_activation(&real.call);
+    name_call(&real.call, place, real.name, sizeof real.name);
     if (!grow(reals)) {
         return false;
     }
