@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "inputs.h"
 
+#include "output.h"
+
 #include "base/context.h"
 #include "base/text.h"
 #include "data/decode.h"
@@ -252,6 +254,54 @@ int graft_inputs_each(struct graft_command *command, const char *const *operands
         free(inputs->files[i]);
     }
     free(inputs);
+    return code;
+}
+
+struct pictures {
+    struct graft_command *command;
+    const struct graft_decode_options *options;
+    graft_inputs_picture *function;
+    void *user;
+    struct graft_inputs_count *seen;
+};
+
+static int take_pictures(void *user, const struct graft_dataset *dataset)
+{
+    const struct pictures *const job = user;
+    struct graft_context *const context = job->command->context;
+    const int64_t count = graft_dataset_count(dataset, GRAFT_SPLIT_TRAIN);
+    int code = GRAFT_EXIT_GO_ON;
+    for (int64_t i = 0; i < count && code == GRAFT_EXIT_GO_ON; i++) {
+        char name[GRAFT_NAME_SHOWN];
+        struct graft_image image;
+        graft_dataset_sample_name(dataset, GRAFT_SPLIT_TRAIN, i, name, sizeof name);
+        const enum graft_status status =
+            graft_dataset_read(dataset, GRAFT_SPLIT_TRAIN, i, job->options, &image);
+        job->seen->done++;
+        if (status == GRAFT_OK) {
+            code = job->function(job->user, name, &image);
+            graft_image_close(context, &image);
+        } else {
+            job->seen->bad++;
+            (void)graft_command_failed(job->command, status);
+        }
+        if (graft_context_cancelled(context)) {
+            code = graft_command_failed(job->command, GRAFT_ERROR_CANCELLED);
+        }
+    }
+    return code;
+}
+
+int graft_inputs_pictures(struct graft_command *command, const char *const *operands, int count,
+                          const struct graft_decode_options *options, graft_inputs_picture *function,
+                          void *user, struct graft_inputs_count *seen)
+{
+    struct pictures job = {command, options, function, user, seen};
+    int64_t failed = 0;
+    *seen = (struct graft_inputs_count){0};
+    const int code = graft_inputs_each(command, operands, count, take_pictures, &job, &failed);
+    seen->done += failed;
+    seen->bad += failed;
     return code;
 }
 

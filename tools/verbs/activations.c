@@ -27,7 +27,6 @@ struct activations {
     struct graft_command *command;
     const struct request *request;
     struct graft_activations *all;
-    int64_t done, bad;
 };
 
 /* "a,b,c" into names. */
@@ -167,8 +166,9 @@ static int print(struct activations *job, const char *file)
     return GRAFT_EXIT_DONE;
 }
 
-static int run_picture(struct activations *job, const char *file, const struct graft_image *image)
+static int run_picture(void *user, const char *file, const struct graft_image *image)
 {
+    struct activations *const job = user;
     const char *const slash = strrchr(file, '/');
     char name[256];
     (void)snprintf(name, sizeof name, "%.250s", slash != NULL ? slash + 1 : file);
@@ -190,42 +190,13 @@ static int run_picture(struct activations *job, const char *file, const struct g
     return printed == GRAFT_EXIT_DONE ? GRAFT_EXIT_GO_ON : printed;
 }
 
-static int run_pictures(void *user, const struct graft_dataset *dataset)
-{
-    struct activations *const job = user;
-    const struct graft_preprocess *const p =
-        graft_classifier_preprocess(graft_activations_classifier(job->all));
-    const struct graft_decode_options options = {.channels = p->channels,
-                                                 .ignore_orientation = p->ignore_orientation};
-    const int64_t count = graft_dataset_count(dataset, GRAFT_SPLIT_TRAIN);
-    int code = GRAFT_EXIT_GO_ON;
-    for (int64_t i = 0; i < count && code == GRAFT_EXIT_GO_ON; i++) {
-        char name[GRAFT_NAME_SHOWN];
-        struct graft_image image;
-        graft_dataset_sample_name(dataset, GRAFT_SPLIT_TRAIN, i, name, sizeof name);
-        const enum graft_status status = graft_dataset_read(dataset, GRAFT_SPLIT_TRAIN, i, &options, &image);
-        job->done++;
-        if (status == GRAFT_OK) {
-            code = run_picture(job, name, &image);
-            graft_image_close(job->command->context, &image);
-        } else {
-            job->bad++;
-            (void)graft_command_failed(job->command, status);
-        }
-        if (graft_context_cancelled(job->command->context)) {
-            return graft_command_failed(job->command, GRAFT_ERROR_CANCELLED);
-        }
-    }
-    return code;
-}
-
 static int show(struct graft_command *command, const struct request *request, struct graft_device *device)
 {
     struct activations job = {.command = command, .request = request};
     char texts[LAYER_LIMIT][NAME_SIZE];
     const char *names[LAYER_LIMIT];
     int count = 0;
-    int64_t failed = 0;
+    struct graft_inputs_count seen = {0};
     const struct graft_classifier_options options = {.network = command->operands[0],
                                                      .weights = request->network.weights,
                                                      .input = (int32_t)request->network.input,
@@ -241,12 +212,16 @@ static int show(struct graft_command *command, const struct request *request, st
         code = graft_command_error(command, "cannot make the folder %s: %s", request->out, strerror(errno));
     }
     if (code == GRAFT_EXIT_GO_ON) {
-        code = graft_inputs_each(command, command->operands + 1, command->operand_count - 1, run_pictures,
-                                 &job, &failed);
+        const struct graft_preprocess *const p =
+            graft_classifier_preprocess(graft_activations_classifier(job.all));
+        const struct graft_decode_options decode = {.channels = p->channels,
+                                                    .ignore_orientation = p->ignore_orientation};
+        code = graft_inputs_pictures(command, command->operands + 1, command->operand_count - 1, &decode,
+                                     run_picture, &job, &seen);
     }
     if (code == GRAFT_EXIT_GO_ON) {
-        code = job.bad + failed > 0 ? GRAFT_EXIT_FAILED : GRAFT_EXIT_DONE;
-        if (job.done > job.bad) {
+        code = seen.bad > 0 ? GRAFT_EXIT_FAILED : GRAFT_EXIT_DONE;
+        if (seen.done > seen.bad) {
             graft_command_remark(command, "in %s: NAME-LAYER.png, NAME-zeros.png", request->out);
         }
     }

@@ -35,8 +35,6 @@ struct explain {
     int32_t class_count;
     int32_t asked[CLASS_LIMIT]; /* −1: the most probable */
     int asked_count;
-    const struct graft_dataset *dataset; /* that is run now */
-    int64_t done, bad;
 };
 
 /* ---- classes */
@@ -152,9 +150,10 @@ struct sheet {
     int count;
 };
 
+/* But the picture itself, the first, which is lent. */
 static void close_sheet(struct explain *job, struct sheet *sheet)
 {
-    for (int i = 0; i < sheet->count; i++) {
+    for (int i = 1; i < sheet->count; i++) {
         graft_image_close(job->command->context, &sheet->images[i]);
     }
 }
@@ -240,8 +239,9 @@ static int print(struct explain *job, const char *name, const struct graft_heat 
     return GRAFT_EXIT_DONE;
 }
 
-static enum graft_status explain_picture(struct explain *job, const char *name, struct graft_image *image)
+static int explain_picture(void *user, const char *name, const struct graft_image *image)
 {
+    struct explain *const job = user;
     struct sheet sheet = {.images = {*image}, .count = 1};
     struct graft_heat heat = {0};
     enum graft_status status = GRAFT_OK;
@@ -259,40 +259,8 @@ static enum graft_status explain_picture(struct explain *job, const char *name, 
     if (status == GRAFT_OK) {
         status = draw_sheet(job, name, &sheet, heat.probabilities);
     }
-    close_sheet(job, &sheet); /* the picture too */
-    return status;
-}
-
-static int run_pictures(void *user, const struct graft_dataset *dataset)
-{
-    struct explain *const job = user;
-    struct graft_command *const command = job->command;
-    const struct graft_preprocess *const p =
-        graft_classifier_preprocess(graft_explainer_classifier(job->explainer));
-    const struct graft_decode_options options = {.ignore_orientation = p->ignore_orientation};
-    const int64_t count = graft_dataset_count(dataset, GRAFT_SPLIT_TRAIN);
-    for (int64_t i = 0; i < count; i++) {
-        char name[GRAFT_NAME_SHOWN];
-        struct graft_image image;
-        graft_dataset_sample_name(dataset, GRAFT_SPLIT_TRAIN, i, name, sizeof name);
-        enum graft_status status = graft_dataset_read(dataset, GRAFT_SPLIT_TRAIN, i, &options, &image);
-        job->done++;
-        if (status != GRAFT_OK && status != GRAFT_ERROR_MEMORY) {
-            job->bad++;
-            (void)graft_command_failed(command, status);
-            continue;
-        }
-        if (status == GRAFT_OK) {
-            status = explain_picture(job, name, &image);
-        }
-        if (status == GRAFT_OK && graft_context_cancelled(command->context)) {
-            status = GRAFT_ERROR_CANCELLED;
-        }
-        if (status != GRAFT_OK) {
-            return graft_command_failed(command, status);
-        }
-    }
-    return GRAFT_EXIT_GO_ON;
+    close_sheet(job, &sheet);
+    return status == GRAFT_OK ? GRAFT_EXIT_GO_ON : graft_command_failed(job->command, status);
 }
 
 /* ---- all */
@@ -326,7 +294,7 @@ static int explain(struct graft_command *command, const struct request *request,
 {
     struct explain job = {.command = command, .request = request};
     struct graft_class_file names = {0};
-    int64_t failed = 0;
+    struct graft_inputs_count seen = {0};
     int code = open_explainer(&job, device);
     if (code == GRAFT_EXIT_GO_ON) {
         struct graft_classifier *const classifier = graft_explainer_classifier(job.explainer);
@@ -344,12 +312,15 @@ static int explain(struct graft_command *command, const struct request *request,
         code = graft_command_error(command, "cannot make the folder %s: %s", request->out, strerror(errno));
     }
     if (code == GRAFT_EXIT_GO_ON) {
-        code = graft_inputs_each(command, command->operands + 1, command->operand_count - 1, run_pictures,
-                                 &job, &failed);
+        const struct graft_decode_options decode = {
+            .ignore_orientation =
+                graft_classifier_preprocess(graft_explainer_classifier(job.explainer))->ignore_orientation};
+        code = graft_inputs_pictures(command, command->operands + 1, command->operand_count - 1, &decode,
+                                     explain_picture, &job, &seen);
     }
     if (code == GRAFT_EXIT_GO_ON) {
-        code = job.bad + failed > 0 ? GRAFT_EXIT_FAILED : GRAFT_EXIT_DONE;
-        if (job.done > job.bad) {
+        code = seen.bad > 0 ? GRAFT_EXIT_FAILED : GRAFT_EXIT_DONE;
+        if (seen.done > seen.bad) {
             graft_command_remark(command, "in %s: NAME-sheet.png, NAME-overlay.png, NAME-map.png, NAME.npy",
                                  request->out);
         }
