@@ -111,13 +111,42 @@ uint64_t graft_system_free_memory(void)
     return free_bytes;
 }
 
-uint64_t graft_system_cache(void)
+/* Bytes of the highest level that the first processor has, as Linux tells it; 0: it does not. */
+static uint64_t read_cache(const char *root)
+{
+    uint64_t highest = 0, bytes = 0;
+    for (int i = 0; i < 16; i++) {
+        char path[PATH_MAX];
+        uint64_t level, kib;
+        (void)snprintf(path, sizeof path, "%s/sys/devices/system/cpu/cpu0/cache/index%d/level", root, i);
+        if (!read_number(path, "", &level))
+            break;
+        (void)snprintf(path, sizeof path, "%s/sys/devices/system/cpu/cpu0/cache/index%d/size", root, i);
+        if (level > highest && read_number(path, "", &kib)) { /* "32768K" */
+            highest = level;
+            bytes = kib * 1024;
+        }
+    }
+    return bytes;
+}
+
+uint64_t graft_system_cache_below(const char *root)
 {
     const int names[] = {_SC_LEVEL4_CACHE_SIZE, _SC_LEVEL3_CACHE_SIZE, _SC_LEVEL2_CACHE_SIZE};
+    /* First, since the C library gives the sum of the whole socket's slices on some processors: 320 MiB where
+     * a core reaches 32 MiB of them. */
+    const uint64_t told = read_cache(root);
+    if (told > 0)
+        return told;
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
         const long bytes = sysconf(names[i]);
         if (bytes > 0)
             return (uint64_t)bytes;
     }
     return (uint64_t)8 << 20;
+}
+
+uint64_t graft_system_cache(void)
+{
+    return graft_system_cache_below("");
 }

@@ -11,12 +11,14 @@ uint64_t graft_system_memory(void);
  * system keeps of files without need; by the control group too. */
 uint64_t graft_system_free_memory(void);
 
-/* Bytes of the largest cache of a processor; 8 MiB where the system does not tell. */
+/* Bytes of the last cache that one core reaches; 8 MiB where the system does not tell. */
 uint64_t graft_system_cache(void);
 
 /* For tests: the same from files under `root` instead of "". Linux: <root>/proc/meminfo,
  * <root>/proc/self/cgroup, <root>/sys/fs/cgroup (versions 1 and 2, with all groups above). What is not there
  * limits nothing. */
 void graft_system_memory_below(const char *root, uint64_t *whole, uint64_t *free_bytes);
+/* <root>/sys/devices/system/cpu/cpu0/cache; where it is not there, what the C library says. */
+uint64_t graft_system_cache_below(const char *root);
 
 #endif

@@ -113,12 +113,35 @@ static void the_system_tells_what_is_free(void **state)
     assert_true(graft_system_free_memory() > 0 && graft_system_free_memory() < graft_system_memory());
 }
 
+/* As Linux has it in Documentation/ABI/testing/sysfs-devices-system-cpu: of an AMD EPYC, whose C library names
+ * 320 MiB. */
+static void the_cache_is_what_a_core_reaches(void **state)
+{
+    (void)state;
+    static const char *const sizes[] = {"32K\n", "32K\n", "1024K\n", "32768K\n"};
+    static const char *const levels[] = {"1\n", "1\n", "2\n", "3\n"};
+    char root[128], name[128];
+    test_folder(root, sizeof root);
+    const uint64_t without = graft_system_cache_below(root);
+    assert_true(without >= 128 << 10); /* the C library's, or the usual */
+    for (int i = 0; i < 4; i++) {
+        snprintf(name, sizeof name, "sys/devices/system/cpu/cpu0/cache/index%d/size", i);
+        put(root, name, sizes[i]);
+        snprintf(name, sizeof name, "sys/devices/system/cpu/cpu0/cache/index%d/level", i);
+        put(root, name, levels[i]);
+        const uint64_t expected[] = {32 << 10, 32 << 10, 1 << 20, 32 << 20};
+        assert_int_equal(graft_system_cache_below(root), expected[i]);
+    }
+    test_folder_remove(root);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(memory_is_counted),
         cmocka_unit_test(the_limit_is_kept),
         cmocka_unit_test(the_system_tells_what_is_free),
+        cmocka_unit_test(the_cache_is_what_a_core_reaches),
     };
     return cmocka_run_group_tests_name("system", tests, test_open_context, test_close_context);
 }
