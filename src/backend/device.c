@@ -36,6 +36,18 @@ void graft_device_list_hint(struct graft_device_list *list, const char *sentence
     }
 }
 
+/* What this build cannot have at all. */
+static void hint_of_build(struct graft_device_list *list)
+{
+#ifdef GRAFT_HAVE_OPENCL
+    (void)list;
+#else
+    graft_device_list_hint(list, "Graft was built without OpenCL; install ocl-icd-opencl-dev and opencl-headers "
+                                 "and build again (meson setup --reconfigure build -Dopencl=enabled) to have its "
+                                 "devices");
+#endif
+}
+
 enum graft_status graft_device_list_open(struct graft_context *context, struct graft_device_list **list)
 {
     *list = NULL;
@@ -48,11 +60,7 @@ enum graft_status graft_device_list_open(struct graft_context *context, struct g
         graft_device_list_close(context, &made);
         return status;
     }
-#ifndef GRAFT_HAVE_OPENCL
-    graft_device_list_hint(made,
-                           "Graft was built without OpenCL; install ocl-icd-opencl-dev and opencl-headers "
-                           "and build again to have its devices.");
-#endif
+    hint_of_build(made);
     *list = made;
     return GRAFT_OK;
 }
@@ -152,6 +160,7 @@ static enum graft_status find_device(struct graft_context *context, struct graft
             }
         }
     }
+    hint_of_build(list);
     int found = 0;
     const enum graft_status status = find_part(context, list, which, &found);
     if (status != GRAFT_OK) {

@@ -99,6 +99,20 @@ static void unknown_devices_are_refused(void **state)
     assert_refused(*state, NULL, GRAFT_ERROR_ARGUMENT, "no device is named");
 }
 
+/* Why there are no OpenCL devices, where there are none: no driver, or a build without them. */
+static void what_is_missing_is_told_when_it_is_asked_for(void **state)
+{
+    struct graft_device_list *list;
+    struct graft_device *device;
+    assert_int_equal(graft_device_list_open(*state, &list), GRAFT_OK);
+    if (list->count == 2) {
+        assert_true(strlen(list->hint) > 40);
+        assert_int_equal(graft_device_open(*state, "opencl:0", &device), GRAFT_ERROR_NOT_FOUND);
+        assert_non_null(strstr(graft_context_error(*state), list->hint));
+    }
+    graft_device_list_close(*state, &list);
+}
+
 static void the_instruction_set_can_be_lowered(void **state)
 {
     setenv("GRAFT_ISA", "baseline", 1);
@@ -335,6 +349,7 @@ int main(void)
         cmocka_unit_test(devices_are_listed),
         cmocka_unit_test(devices_open_by_name),
         cmocka_unit_test(unknown_devices_are_refused),
+        cmocka_unit_test(what_is_missing_is_told_when_it_is_asked_for),
         cmocka_unit_test(the_instruction_set_can_be_lowered),
         cmocka_unit_test(memory_is_booked),
         cmocka_unit_test(variants_are_chosen),

@@ -130,6 +130,34 @@ static void without_drivers_there_is_a_hint(void **state)
     assert_int_equal(in_child(list_without_drivers), 0);
 }
 
+/* PoCL up to version 3 has no device then; later ones do without the cache. */
+static int list_without_cache(void)
+{
+    struct graft_context *context = NULL;
+    struct graft_device_list *list = NULL;
+    bool told = false;
+    unsetenv("POCL_CACHE_DIR");
+    unsetenv("XDG_CACHE_HOME");
+    setenv("HOME", "/proc/nowhere", 1); /* nobody can make a folder there, not even root */
+    if (graft_context_open(NULL, &context) != GRAFT_OK ||
+        graft_device_list_open(context, &list) != GRAFT_OK) {
+        return 100;
+    }
+    told = strstr(list->hint, "set POCL_CACHE_DIR") != NULL || strstr(list->hint, "no driver is installed") != NULL;
+    for (int i = 0; i < list->count; i++) {
+        told = told || strncmp(list->devices[i].id, "opencl", 6) == 0;
+    }
+    graft_device_list_close(context, &list);
+    graft_context_close(&context);
+    return !told;
+}
+
+static void without_a_home_there_is_a_hint(void **state)
+{
+    (void)state;
+    assert_int_equal(in_child(list_without_cache), 0);
+}
+
 static void codes_have_names(void **state)
 {
     (void)state;
@@ -483,6 +511,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(
             without_drivers_there_is_a_hint), /* first: before the loader has looked for drivers */
+        cmocka_unit_test(without_a_home_there_is_a_hint),
         cmocka_unit_test(codes_have_names),
         cmocka_unit_test_setup_teardown(unknown_devices_are_refused, set_up, tear_down),
         cmocka_unit_test_setup_teardown(devices_are_described, set_up, tear_down),

@@ -20,7 +20,7 @@ static enum graft_status list_devices(struct graft_context *context, struct graf
     cl_device_id ids[MAX_DEVICES];
     char hint[sizeof(list->hint)] = "";
     const int count = graft_opencl_enumerate(platforms, ids, MAX_DEVICES, hint, sizeof(hint));
-    if (count == 0)
+    if (hint[0] != '\0')
         graft_device_list_hint(list, hint);
     for (int i = 0; i < count; i++) {
         struct graft_device_info info;

@@ -294,7 +294,7 @@ enum graft_status graft_opencl_fail(struct graft_context *context, cl_int code, 
 /* ---- platform.c, used by device.c and tests ---- */
 
 /* The devices shown, in the order of opencl:N. `ids` and `platforms` have room for `capacity`; returns how
- * many there are; `hint` says why there is none. */
+ * many there are; `hint` says why there is none, or none of a driver. */
 int graft_opencl_enumerate(cl_platform_id *platforms, cl_device_id *ids, int capacity, char *hint,
                            size_t hint_size);
 /* Fills info and traits from device properties: the one place where families and sizes are chosen. Returns

@@ -14,6 +14,10 @@
     "install a driver: pocl-opencl-icd for the processor, the maker's OpenCL driver (or mesa-opencl-icd, "   \
     "intel-opencl-icd) for a graphics card; `clinfo` shows what is found"
 
+/* PoCL up to version 3 answers that there are no devices where it cannot make its cache folder. */
+#define WRITABLE                                                                                             \
+    "PoCL shows no device where it cannot write its cache: set POCL_CACHE_DIR to a folder that can be written"
+
 static void device_text(cl_device_id id, cl_device_info what, char *text, size_t size)
 {
     char value[512] = "";
@@ -94,6 +98,7 @@ int graft_opencl_enumerate(cl_platform_id *platforms, cl_device_id *ids, int cap
     cl_platform_id all[MAX_PLATFORMS];
     cl_uint platform_count = 0;
     int count = 0, hidden = 0;
+    bool mute = false; /* PoCL is there and shows nothing */
     const cl_int code = clGetPlatformIDs(MAX_PLATFORMS, all, &platform_count);
     if (code != CL_SUCCESS && code != PLATFORM_NOT_FOUND) {
         snprintf(hint, hint_size, "OpenCL: clGetPlatformIDs: %s (%d); " INSTALL,
@@ -110,8 +115,13 @@ int graft_opencl_enumerate(cl_platform_id *platforms, cl_device_id *ids, int cap
         cl_device_id found[MAX_PLATFORM_DEVICES];
         cl_uint found_count = 0;
         if (clGetDeviceIDs(all[p], CL_DEVICE_TYPE_ALL, MAX_PLATFORM_DEVICES, found, &found_count) !=
-            CL_SUCCESS)
+                CL_SUCCESS ||
+            found_count == 0) {
+            char name[256] = "";
+            clGetPlatformInfo(all[p], CL_PLATFORM_NAME, sizeof(name) - 1, name, NULL);
+            mute = mute || contains(name, "Portable Computing Language");
             continue;
+        }
         if (found_count > MAX_PLATFORM_DEVICES)
             found_count = MAX_PLATFORM_DEVICES;
         for (cl_uint d = 0; d < found_count; d++) {
@@ -123,11 +133,16 @@ int graft_opencl_enumerate(cl_platform_id *platforms, cl_device_id *ids, int cap
             }
         }
     }
-    if (count == 0)
+    const char *const plural = platform_count == 1 ? "" : "s";
+    if (mute)
+        snprintf(hint, hint_size, "OpenCL: %u driver%s; " WRITABLE, platform_count, plural);
+    else if (count == 0 && hidden == 0)
+        snprintf(hint, hint_size, "OpenCL: %u driver%s without a device; " INSTALL, platform_count, plural);
+    else if (count == 0)
         snprintf(hint, hint_size,
                  "OpenCL: %u driver%s, but no device that can be used (%d hidden: accelerator, "
                  "emulation, or older than OpenCL 1.2); " INSTALL,
-                 platform_count, platform_count == 1 ? "" : "s", hidden);
+                 platform_count, plural, hidden);
     return count;
 }
 
