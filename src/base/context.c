@@ -4,9 +4,9 @@
 #include "base/file.h"
 #include "base/pool.h"
 #include "base/size.h"
+#include "base/system.h"
 #include "base/text.h"
 
-#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -41,19 +41,6 @@ struct header {
 #define SHOW_HEADER(header) (void)(header)
 #endif
 
-static int usable_processors(void)
-{
-    cpu_set_t set;
-    long count = 0;
-    CPU_ZERO(&set);
-    if (sched_getaffinity(0, sizeof set, &set) == 0) {
-        count = CPU_COUNT(&set);
-    } else {
-        count = sysconf(_SC_NPROCESSORS_ONLN);
-    }
-    return (int)graft_min_i64(graft_max_i64(count, 1), MAX_THREADS);
-}
-
 enum graft_status graft_context_open(const struct graft_context_options *options,
                                      struct graft_context **context)
 {
@@ -80,7 +67,9 @@ enum graft_status graft_context_open(const struct graft_context_options *options
     made->allocator = given.allocator;
     made->log = given.log;
     made->log_user = given.log_user;
-    made->threads = given.threads > 0 ? given.threads : usable_processors();
+    made->threads = given.threads;
+    if (made->threads == 0)
+        made->threads = (int)graft_min_i64(graft_system_processors(), MAX_THREADS);
     atomic_init(&made->cancelled, 0);
     atomic_init(&made->memory_limit, 0);
     atomic_init(&made->live_bytes, 0);

@@ -2,6 +2,7 @@
 #include "base/system.h"
 
 #include <limits.h>
+#include <sched.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -38,16 +39,21 @@ static const struct naming version1 = {"memory/", "memory.limit_in_bytes", "memo
                                        "total_inactive_file"};
 static const struct naming version2 = {"", "memory.max", "memory.current", "inactive_file"};
 
-/* Lowers *whole and *free_bytes to what one group allows. */
-static void apply_group(const char *root, const struct naming *naming, const char *group, uint64_t *whole,
-                        uint64_t *free_bytes)
+/* What groups allow. */
+struct limits {
+    uint64_t whole, free_bytes;
+    int processors;
+};
+
+static void limit_memory(const char *root, const struct naming *naming, const char *group,
+                         struct limits *limits)
 {
     char path[PATH_MAX];
     uint64_t limit = 0, usage = 0, cache = 0;
     (void)snprintf(path, sizeof path, "%s/sys/fs/cgroup/%s%s/%s", root, naming->folder, group, naming->limit);
     if (!read_number(path, "", &limit))
         return;
-    *whole = limit < *whole ? limit : *whole;
+    limits->whole = limit < limits->whole ? limit : limits->whole;
     (void)snprintf(path, sizeof path, "%s/sys/fs/cgroup/%s%s/%s", root, naming->folder, group, naming->usage);
     if (!read_number(path, "", &usage))
         return;
@@ -55,27 +61,65 @@ static void apply_group(const char *root, const struct naming *naming, const cha
     if (read_number(path, naming->cache, &cache)) /* files that can be dropped at once */
         usage -= cache < usage ? cache : usage;
     const uint64_t left = limit > usage ? limit - usage : 0;
-    *free_bytes = left < *free_bytes ? left : *free_bytes;
+    limits->free_bytes = left < limits->free_bytes ? left : limits->free_bytes;
+}
+
+/* Microseconds of processor in each period: "150000 100000" or "max 100000" in one file; two files, -1 for no
+ * limit, in version 1. */
+static void limit_processors(const char *root, bool first, const char *group, struct limits *limits)
+{
+    char path[PATH_MAX];
+    long long quota = 0, period = 0;
+    (void)snprintf(path, sizeof path, "%s/sys/fs/cgroup/%s%s/%s", root, first ? "cpu/" : "", group,
+                   first ? "cpu.cfs_quota_us" : "cpu.max");
+    FILE *file = fopen(path, "re");
+    const int read = file ? fscanf(file, "%18lld %18lld", &quota, &period) : 0;
+    if (file)
+        (void)fclose(file);
+    uint64_t value = 0;
+    (void)snprintf(path, sizeof path, "%s/sys/fs/cgroup/cpu/%s/cpu.cfs_period_us", root, group);
+    if (first && read == 1 && read_number(path, "", &value) && value < INT32_MAX)
+        period = (long long)value;
+    if (quota <= 0 || period <= 0)
+        return;
+    const long long whole = quota / period + (quota % period != 0);
+    limits->processors = whole < limits->processors ? (int)whole : limits->processors;
+}
+
+/* Whether "cpu,cpuacct:/group" has the controller. */
+static bool controls(const char *list, const char *controller)
+{
+    const size_t length = strlen(controller);
+    for (; *list != ':' && *list != '\0'; list += *list == ',') {
+        const size_t part = strcspn(list, ",:");
+        if (part == length && strncmp(list, controller, length) == 0)
+            return true;
+        list += part;
+    }
+    return false;
 }
 
 /* The process's groups, and all above them. */
-static void apply_groups(const char *root, uint64_t *whole, uint64_t *free_bytes)
+static void apply_groups(const char *root, struct limits *limits)
 {
     char path[PATH_MAX], line[PATH_MAX];
     (void)snprintf(path, sizeof path, "%s/proc/self/cgroup", root);
     FILE *const file = fopen(path, "re");
     while (file && fgets(line, sizeof line, file)) { /* "4:memory:/group", "0::/group" */
         line[strcspn(line, "\n")] = '\0';
-        char *const controller = strchr(line, ':');
-        char *const group = controller ? strchr(controller + 1, ':') : NULL;
+        const char *const list = strchr(line, ':');
+        char *const group = list ? strchr(list + 1, ':') : NULL;
         if (!group)
             continue;
-        const bool first = strncmp(controller, ":memory:", 8) == 0;
-        if (!first && strncmp(line, "0::", 3) != 0)
-            continue;
-        for (char *end = group + strlen(group); end; end = strrchr(group, '/')) {
+        const bool second = strncmp(line, "0::", 3) == 0;
+        const bool memory = second || controls(list + 1, "memory");
+        const bool processors = second || controls(list + 1, "cpu");
+        for (char *end = group + strlen(group); end && (memory || processors); end = strrchr(group, '/')) {
             *end = '\0';
-            apply_group(root, first ? &version1 : &version2, group + 1, whole, free_bytes);
+            if (memory)
+                limit_memory(root, second ? &version2 : &version1, group + 1, limits);
+            if (processors)
+                limit_processors(root, !second, group + 1, limits);
         }
     }
     if (file)
@@ -86,15 +130,36 @@ void graft_system_memory_below(const char *root, uint64_t *whole, uint64_t *free
 {
     const long pages = sysconf(_SC_PHYS_PAGES);
     const long page_size = sysconf(_SC_PAGE_SIZE);
+    struct limits limits = {.processors = INT_MAX};
     char path[PATH_MAX];
     uint64_t kib;
-    *whole = pages > 0 && page_size > 0 ? (uint64_t)pages * (uint64_t)page_size : UINT64_C(1) << 30;
+    limits.whole = pages > 0 && page_size > 0 ? (uint64_t)pages * (uint64_t)page_size : UINT64_C(1) << 30;
     (void)snprintf(path, sizeof path, "%s/proc/meminfo", root);
     if (root[0] != '\0' && read_number(path, "MemTotal", &kib))
-        *whole = kib * 1024;
-    *free_bytes = read_number(path, "MemAvailable", &kib) ? kib * 1024 : *whole;
-    apply_groups(root, whole, free_bytes);
-    *free_bytes -= *free_bytes / 16;
+        limits.whole = kib * 1024;
+    limits.free_bytes = read_number(path, "MemAvailable", &kib) ? kib * 1024 : limits.whole;
+    apply_groups(root, &limits);
+    *whole = limits.whole;
+    *free_bytes = limits.free_bytes - limits.free_bytes / 16;
+}
+
+int graft_system_processors_below(const char *root, int count)
+{
+    struct limits limits = {.whole = UINT64_MAX, .free_bytes = UINT64_MAX, .processors = count};
+    apply_groups(root, &limits);
+    return limits.processors;
+}
+
+int graft_system_processors(void)
+{
+    cpu_set_t set;
+    long count = 0;
+    CPU_ZERO(&set);
+    if (sched_getaffinity(0, sizeof set, &set) == 0)
+        count = CPU_COUNT(&set);
+    else
+        count = sysconf(_SC_NPROCESSORS_ONLN);
+    return graft_system_processors_below("", count < 1 ? 1 : count > INT_MAX ? INT_MAX : (int)count);
 }
 
 uint64_t graft_system_memory(void)
@@ -132,6 +197,7 @@ static uint64_t read_cache(const char *root)
 
 uint64_t graft_system_cache_below(const char *root)
 {
+#ifdef _SC_LEVEL4_CACHE_SIZE /* of glibc */
     const int names[] = {_SC_LEVEL4_CACHE_SIZE, _SC_LEVEL3_CACHE_SIZE, _SC_LEVEL2_CACHE_SIZE};
     /* First, since the C library gives the sum of the whole socket's slices on some processors: 320 MiB where
      * a core reaches 32 MiB of them. */
@@ -143,6 +209,7 @@ uint64_t graft_system_cache_below(const char *root)
         if (bytes > 0)
             return (uint64_t)bytes;
     }
+#endif
     return (uint64_t)8 << 20;
 }
 

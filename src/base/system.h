@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What the system says about its memory. */
+/* What the system says about its memory and processors. */
 #ifndef GRAFT_SRC_BASE_SYSTEM_H
 #define GRAFT_SRC_BASE_SYSTEM_H
 
@@ -14,11 +14,16 @@ uint64_t graft_system_free_memory(void);
 /* Bytes of the last cache that one core reaches; 8 MiB where the system does not tell. */
 uint64_t graft_system_cache(void);
 
+/* Processors that this process may use at once: those it may run on, or as many as its control group has time for (one
+ * and a half are two). At least 1. */
+int graft_system_processors(void);
+
 /* For tests: the same from files under `root` instead of "". Linux: <root>/proc/meminfo,
  * <root>/proc/self/cgroup, <root>/sys/fs/cgroup (versions 1 and 2, with all groups above). What is not there
  * limits nothing. */
 void graft_system_memory_below(const char *root, uint64_t *whole, uint64_t *free_bytes);
 /* <root>/sys/devices/system/cpu/cpu0/cache; where it is not there, what the C library says. */
 uint64_t graft_system_cache_below(const char *root);
+int graft_system_processors_below(const char *root, int count); /* `count`: that it may run on */
 
 #endif

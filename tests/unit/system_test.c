@@ -135,6 +135,34 @@ static void the_cache_is_what_a_core_reaches(void **state)
     test_folder_remove(root);
 }
 
+static void groups_limit_the_processors(void **state)
+{
+    (void)state;
+    char root[128];
+    test_folder(root, sizeof root);
+    assert_int_equal(graft_system_processors_below(root, 64), 64); /* nothing is told */
+    put(root, "proc/self/cgroup", "0::/a/b\n");
+    put(root, "sys/fs/cgroup/a/b/cpu.max", "max 100000\n");
+    assert_int_equal(graft_system_processors_below(root, 64), 64);
+    put(root, "sys/fs/cgroup/a/cpu.max", "250000 100000\n"); /* of the group above */
+    assert_int_equal(graft_system_processors_below(root, 64), 3);
+    assert_int_equal(graft_system_processors_below(root, 2), 2);
+    put(root, "sys/fs/cgroup/a/b/cpu.max", "1000 100000\n");
+    assert_int_equal(graft_system_processors_below(root, 64), 1);
+
+    put(root, "proc/self/cgroup", "9:cpuset:/z\n5:cpu,cpuacct:/x\n4:memory:/y\n0::/\n");
+    put(root, "sys/fs/cgroup/cpu/x/cpu.cfs_quota_us", "-1\n");
+    put(root, "sys/fs/cgroup/cpu/x/cpu.cfs_period_us", "100000\n");
+    assert_int_equal(graft_system_processors_below(root, 64), 64);
+    put(root, "sys/fs/cgroup/cpu/x/cpu.cfs_quota_us", "400000\n");
+    assert_int_equal(graft_system_processors_below(root, 64), 4);
+    put(root, "sys/fs/cgroup/cpu/y/cpu.cfs_quota_us", "100000\n"); /* not of this controller's group */
+    put(root, "sys/fs/cgroup/cpu/y/cpu.cfs_period_us", "100000\n");
+    assert_int_equal(graft_system_processors_below(root, 64), 4);
+    test_folder_remove(root);
+    assert_true(graft_system_processors() >= 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -142,6 +170,7 @@ int main(void)
         cmocka_unit_test(the_limit_is_kept),
         cmocka_unit_test(the_system_tells_what_is_free),
         cmocka_unit_test(the_cache_is_what_a_core_reaches),
+        cmocka_unit_test(groups_limit_the_processors),
     };
     return cmocka_run_group_tests_name("system", tests, test_open_context, test_close_context);
 }
