@@ -85,7 +85,7 @@ struct graft_model_options {
     const float *mean, *std; /* [channels], for input_u8; NULL: the network's */
     bool
         training; /* stages from `train_from` on are trainable: their dropout is active, batch norm by `bn` */
-    const char *train_from; /* name of a stage; NULL: all are trainable */
+    const char *train_from; /* name of a stage, or of a layer, after which all are; NULL: all are trainable */
     enum graft_batch_norm_mode bn;
     float dropout; /* probability of all dropout layers, below 1; 0: the network's; below 0: none */
     uint64_t seed; /* of dropout */

@@ -14,7 +14,8 @@ extern "C" {
 
 /* One stage of training: which part learns, how long, how fast. */
 struct graft_fit_stage {
-    char from[64];        /* name of the network's first stage that learns: "head", "layer4" …; "all" */
+    char from[64];        /* the first part that learns: "head", "classifier", "all", a stage ("layer4"), a
+                             layer or module ("features.7"), "last:N" layers with parameters */
     int epochs;           /* 0: not given */
     double learning_rate; /* 0: not given */
     int64_t micro_batch;  /* the most pictures computed at a time; 0: the batch. See graft_trainer_open */

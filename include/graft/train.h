@@ -26,7 +26,10 @@ struct graft_trainer_options {
     float clip_norm;
     float label_smoothing;
     const float *class_weights; /* [model->classes], each > 0, copied; NULL: 1 for all */
-    const float *stage_factors; /* [model->stage_count] learning-rate factor of each stage; NULL: 1 for all */
+    const float *factors; /* [model->parameter_count] of the learning rate, copied; NULL: 1 for all */
+    /* [model->parameter_count] of the weight decay, copied; NULL: 1 for weights, 0 for biases and what
+     * normalization learns */
+    const float *decay_factors;
     bool keep_gradients;        /* graft_trainer_gradient can be called */
     int64_t micro_batch; /* the most rows to be computed at a time; 0: the batch. Fewer where memory asks for
                             it */

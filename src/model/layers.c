@@ -54,6 +54,15 @@ static void *grow(struct graft_layers *b, void *array, int count, int *capacity,
 
 void graft_layers_begin(struct graft_layers *b, const char *name)
 {
+    struct graft_model *const model = b->model;
+    const char *const from = b->options->train_from;
+    if (from && !b->found_train_from && strcmp(from, name) == 0) { /* within a stage */
+        b->found_train_from = true;
+        b->first_trainable = model->layer_count;
+        b->trainable = b->options->training;
+        if (model->stage_count > 0)
+            model->stages[model->stage_count - 1].trainable = b->trainable;
+    }
     graft_graph_layer(b->graph, name);
     b->first_parameter = b->model->parameter_count;
 }

@@ -36,7 +36,8 @@ struct graft_layers {
     char scope[GRAFT_MODEL_NAME_SIZE];
     bool failed;              /* memory was not enough for a stage, layer or parameter */
     enum graft_status status; /* of a builder that fails by itself, its message recorded */
-    bool trainable;           /* the current stage */
+    bool trainable;           /* the current stage, or the layers from train_from on */
+    int first_trainable;      /* the layer where these begin within a stage; 0: they begin with one */
     bool idle;                /* the layer being made is of an auxiliary head */
     bool found_cut, found_train_from;
     const struct graft_shape *cut_shape; /* FROM: shape of the input */

@@ -106,11 +106,26 @@ int graft_layers_base(struct graft_layers *b, int x)
     return -1;
 }
 
+/* Parameters may be made ahead of their layer, to stand in PyTorch's order. */
+static void train_early_ones(struct graft_layers *b)
+{
+    struct graft_model *const model = b->model;
+    for (int p = 0; p < model->parameter_count && b->first_trainable > 0 && b->options->training; ++p) {
+        struct graft_model_parameter *const parameter = &model->parameters[p];
+        if (parameter->trainable || parameter->state || parameter->idle ||
+            parameter->layer < b->first_trainable)
+            continue;
+        parameter->trainable = true;
+        model->trainable_parameters += graft_shape_count(&parameter->shape);
+    }
+}
+
 enum graft_status graft_layers_finish(struct graft_layers *b, int logits)
 {
     struct graft_model *const model = b->model;
     const struct graft_model_options *const options = b->options;
     end_stage(model, logits);
+    train_early_ones(b);
     model->logits = logits;
     const enum graft_status status = b->status   ? b->status
                                      : b->failed ? GRAFT_ERROR_MEMORY

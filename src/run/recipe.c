@@ -2,6 +2,7 @@
 /* The table of graft/recipe.def at work: giving and showing options, defaults, ranges, config.json. */
 #include "base/context.h"
 #include "base/text.h"
+#include "model/parts.h"
 #include "run/recipe.h"
 
 #include <errno.h>
@@ -136,7 +137,9 @@ static bool read_stage(const char *text, size_t length, struct graft_fit_stage *
         return false;
     memcpy(copy, text, length);
     copy[length] = '\0';
-    char *const epochs = strchr(copy, ':');
+    char *epochs = strchr(copy, ':');
+    if (epochs && strncmp(copy, "last:", 5) == 0) /* a number of layers belongs to the name */
+        epochs = strchr(epochs + 1, ':');
     if (epochs)
         *epochs = '\0';
     if (!copy[0] || strlen(copy) >= sizeof stage->from)
@@ -376,8 +379,9 @@ enum graft_status graft_recipe_check(struct graft_context *context, const struct
     if (settled.given.freeze && settled.given.stages)
         return graft_fail(context, GRAFT_ERROR_ARGUMENT,
                           "--freeze and --stages say the same thing: give one of them");
-    if (!settled.model)
-        return GRAFT_OK;
+    status = graft_recipe_check_rates(context, &settled);
+    if (status != GRAFT_OK || !settled.model)
+        return status;
     struct graft_model *model = NULL;
     struct graft_network_source source;
     status = graft_network_source_open(context, settled.model, &source, NULL);
@@ -417,19 +421,13 @@ enum graft_status graft_recipe_find_stages(struct graft_context *context, const 
         return graft_recipe_unfrozen(context, model, recipe->freeze, recipe->stages[0].from,
                                      sizeof recipe->stages[0].from);
     }
-    for (int s = 0; s < recipe->stage_count; s++) {
-        const char *const from = recipe->stages[s].from;
-        char list[1024] = "all";
-        if (strcmp(from, "all") == 0 || graft_model_stage_find(model, from) >= 0)
-            continue;
-        for (int i = 0; i < model->stage_count; i++) {
-            const size_t used = strlen(list);
-            (void)snprintf(list + used, sizeof list - used, ", %s", model->stages[i].name);
-        }
-        return graft_fail(context, GRAFT_ERROR_ARGUMENT, "%s has no stage \"%s\"; there are: %s",
-                          model->info->name, from, list);
-    }
-    return GRAFT_OK;
+    enum graft_status status = GRAFT_OK;
+    int layer;
+    for (int s = 0; s < recipe->stage_count && status == GRAFT_OK; s++)
+        status = graft_model_part_find(context, model, recipe->stages[s].from, &layer);
+    return status == GRAFT_ERROR_NOT_FOUND
+               ? graft_fail(context, GRAFT_ERROR_ARGUMENT, "--stages: %s", graft_context_error(context))
+               : status;
 }
 
 enum graft_status graft_recipe_defaults(struct graft_context *context, struct graft_recipe *recipe)

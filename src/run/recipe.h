@@ -46,6 +46,25 @@ GRAFT_MUST_CHECK enum graft_status graft_recipe_unfrozen(struct graft_context *c
                                                          const struct graft_model *model, const char *frozen,
                                                          char *stage, size_t size);
 
+/* ---- recipe_rates.c */
+/* lr_decay: "linear:FIRST:LAST", from the head's rate to the first layer's, or "exp:BY"; what is not said is 0. */
+struct graft_recipe_decay {
+    double first, last, by;
+};
+/* `text` may be NULL. GRAFT_ERROR_ARGUMENT. */
+GRAFT_MUST_CHECK enum graft_status graft_recipe_read_decay(struct graft_context *context, const char *text,
+                                                           struct graft_recipe_decay *decay);
+/* A piece of a list NAME=NUMBER,..., which *text is moved behind. GRAFT_ERROR_ARGUMENT names `flag`. */
+struct graft_recipe_part {
+    char name[GRAFT_MODEL_NAME_SIZE];
+    double number;
+};
+GRAFT_MUST_CHECK enum graft_status graft_recipe_read_part(struct graft_context *context, const char *flag,
+                                                          const char **text, struct graft_recipe_part *part);
+/* What these options must be like in every recipe, and what excludes each other. GRAFT_ERROR_ARGUMENT. */
+GRAFT_MUST_CHECK enum graft_status graft_recipe_check_rates(struct graft_context *context,
+                                                            const struct graft_recipe *recipe);
+
 /* ---- recipe_data.c */
 /* The data set of a recipe, whose kind is then given; a program's own source, or NULL; classes as in
  * graft_dataset_options. */

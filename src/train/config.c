@@ -3,7 +3,7 @@
 #include "base/context.h"
 #include "data/preprocess_json.h"
 #include "graft/device.h"
-#include "train/fit.h"
+#include "train/rates.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -31,10 +31,16 @@ enum graft_status graft_fit_config_write(struct graft_fit_job *job)
     graft_json_nest(&config, "fingerprints", &prints);
     graft_json_set(&config, "device_name", json_string(graft_device_get_info(job->device)->name));
     graft_recipe_write(&job->options, &config);
+    struct graft_json rates = graft_json_array();
+    enum graft_status status = graft_fit_rates_json(job, &rates);
+    graft_json_nest(&config, "rates", &rates);
     char *text = NULL;
     size_t size = 0;
-    enum graft_status status =
-        graft_json_write(job->context, &config, JSON_INDENT(2), "the run's recipe", &text, &size);
+    if (status != GRAFT_OK) {
+        graft_json_close(&config);
+        return status;
+    }
+    status = graft_json_write(job->context, &config, JSON_INDENT(2), "the run's recipe", &text, &size);
     if (status == GRAFT_OK)
         status = graft_run_write_recipe(job->run, text, size);
     graft_release(job->context, text);

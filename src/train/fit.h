@@ -144,10 +144,10 @@ GRAFT_MUST_CHECK enum graft_status graft_fit_learning_end_epoch(struct graft_fit
                                                                 struct graft_run_epoch *epoch);
 
 /* ---- announce.c */
-/* Says what the stage that is open does: which parts learn at which rates (factors of all of the network's
- * stages, from `first` on), schedule, decay, steps. */
-void graft_fit_announce(const struct graft_fit_job *job, const struct graft_fit_learning *learning, int first,
-                        const float *factors);
+/* Says what the stage that is open does: which parts learn at which rates, schedule, decay, steps. */
+struct graft_fit_rates;
+void graft_fit_announce(const struct graft_fit_job *job, const struct graft_fit_learning *learning,
+                        const struct graft_fit_rates *rates);
 
 /* ---- evaluator.c */
 /* A part of the network as this fit uses it: from `cut` on, or the whole (NULL). */

@@ -168,9 +168,13 @@ static enum graft_status resolve_batch_norm(struct graft_fit_job *job)
                : GRAFT_OK;
 }
 
-static void resolve_stages(struct graft_fit_job *job)
+static enum graft_status resolve_stages(struct graft_fit_job *job)
 {
     struct graft_recipe *const o = &job->options;
+    struct graft_recipe_decay decay;
+    const enum graft_status status = graft_recipe_read_decay(job->context, o->lr_decay, &decay);
+    if (status != GRAFT_OK)
+        return status;
     const bool scratch = !o->weights;
     const int64_t pictures = graft_dataset_count(job->dataset, GRAFT_SPLIT_TRAIN);
     const double rate = o->given.learning_rate ? o->learning_rate : job->optimizer == GRAFT_SGD ? 1e-2 : 1e-3;
@@ -188,9 +192,11 @@ static void resolve_stages(struct graft_fit_job *job)
                             : !scratch         ? 5
                             : pictures > 20000 ? 5
                                                : 30;
+        /* A decay names the rate that it begins with; where only the head learns there is nothing to decay. */
         if (stage->learning_rate == 0)
-            stage->learning_rate = s == 0 ? rate : rate / 10;
+            stage->learning_rate = decay.first > 0 && !head ? decay.first : s == 0 ? rate : rate / 10;
     }
+    return GRAFT_OK;
 }
 
 enum graft_status graft_fit_resolve(struct graft_fit_job *job)
@@ -219,8 +225,10 @@ enum graft_status graft_fit_resolve(struct graft_fit_job *job)
     DECIDE(batch, scratch ? 64 : 32);
     if (o->batch > pictures)
         o->batch = pictures;
-    DECIDE(trunk_factor, scratch ? 1 : 0.1);
-    resolve_stages(job);
+    DECIDE(trunk_factor, scratch || o->lr_decay ? 1 : 0.1);
+    status = resolve_stages(job);
+    if (status != GRAFT_OK)
+        return status;
     o->device = job->device->info.id;
     o->given.device = true;
     o->threads = graft_context_threads(job->context);

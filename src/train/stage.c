@@ -5,42 +5,14 @@
 #include "base/context.h"
 #include "base/text.h"
 #include "data/dataset.h"
-#include "train/fit.h"
+#include "model/parts.h"
+#include "train/rates.h"
 #include "train/trainer.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-/* Learning-rate factors: the head 1, what is before it trunk_factor, and what the user says. */
-static enum graft_status make_factors(struct graft_fit_job *job, float *factors)
-{
-    const struct graft_model *const model = job->whole;
-    for (int s = 0; s < model->stage_count; s++)
-        factors[s] = s == model->stage_count - 1 ? 1 : (float)job->options.trunk_factor;
-    for (const char *at = job->options.stage_factors; at && *at;) {
-        const char *const end = at + strcspn(at, ",");
-        const size_t length = strcspn(at, "=,");
-        char name[GRAFT_MODEL_NAME_SIZE];
-        char *rest = NULL;
-        int stage = -1;
-        if (length < sizeof name) {
-            memcpy(name, at, length);
-            name[length] = '\0';
-            stage = graft_model_stage_find(model, name);
-        }
-        const double factor = at[length] == '=' ? graft_read_number(at + length + 1, &rest) : -1;
-        if (stage < 0 || rest != end || !(factor >= 0 && factor <= 1e6))
-            return graft_fail(
-                job->context, GRAFT_ERROR_ARGUMENT,
-                "learning-rate factors are \"stage=factor,…\" with stages of %s; \"%.*s\" is none",
-                model->info->name, (int)(end - at), at);
-        factors[stage] = (float)factor;
-        at = *end ? end + 1 : end;
-    }
-    return GRAFT_OK;
-}
 
 /* Momentum of an earlier stage must not act in this one. */
 static enum graft_status reset_optimizer(struct graft_fit_job *job)
@@ -297,37 +269,45 @@ static enum graft_status note_parts(struct graft_fit_job *job, struct graft_fit_
     return graft_fit_check_saving(job);
 }
 
-static enum graft_status open_parts(struct graft_fit_job *job, struct graft_fit_learning *learning)
+/* The network from where features are kept on, or all of it, as it learns in this stage. */
+static enum graft_status open_model(struct graft_fit_job *job, struct graft_fit_learning *learning, int first,
+                                    bool *cached)
 {
-    const struct graft_fit_stage *const stage = learning->stage;
-    const int first = strcmp(stage->from, "all") == 0 ? 0 : graft_model_stage_find(job->whole, stage->from);
-    const char *const from = job->whole->stages[first].name;
-    bool cached = first > 0 && !job->options.augment;
-    float factors[64];
-    enum graft_status status =
-        job->whole->stage_count <= 64
-            ? make_factors(job, factors)
-            : graft_fail(job->context, GRAFT_ERROR_UNSUPPORTED, "a network with more than 64 stages");
-    if (status == GRAFT_OK && cached)
-        status = graft_features_prepare(job, from, &cached);
-    if (!cached)
+    const struct graft_model *const whole = job->whole;
+    const int stage = whole->layers[first].stage;
+    const char *const cut = whole->stages[stage].name;
+    enum graft_status status = GRAFT_OK;
+    *cached = stage > 0 && !job->options.augment;
+    if (*cached)
+        status = graft_features_prepare(job, cut, cached);
+    if (!*cached)
         for (int s = 0; s < GRAFT_SPLIT_COUNT; s++)
             graft_features_close(job->context, &job->features[s]);
     learning->validates = graft_dataset_count(job->dataset, GRAFT_SPLIT_VAL) > 0;
     if (status == GRAFT_OK && learning->validates)
         status = graft_fit_evaluator_open(job, GRAFT_SPLIT_VAL, &learning->evaluator);
     if (status == GRAFT_OK)
-        status =
-            graft_fit_open_part(job, job->options.batch, cached ? from : NULL, true, from, &learning->model);
-    if (status != GRAFT_OK)
-        return status;
+        status = graft_fit_open_part(job, job->options.batch, *cached ? cut : NULL, true,
+                                     graft_model_part_start(whole, first), &learning->model);
+    return status;
+}
+
+static enum graft_status open_trainer(struct graft_fit_job *job, struct graft_fit_learning *learning,
+                                      const struct graft_fit_rates *rates, bool cached)
+{
+    const int count = learning->model->parameter_count;
+    float *const numbers = graft_allocate(job->context, 2 * (size_t)count, sizeof *numbers);
+    if (!numbers)
+        return GRAFT_ERROR_MEMORY;
+    graft_fit_rates_of_part(job, rates, learning->model, numbers, numbers + count);
     struct graft_trainer_options options = {.optimizer = job->optimizer,
                                             .update = graft_update_defaults(job->optimizer),
                                             .clip_norm = (float)job->options.clip_norm,
                                             .label_smoothing = (float)job->options.label_smoothing,
                                             .class_weights = job->class_weights,
-                                            .stage_factors = factors,
-                                            .micro_batch = stage->micro_batch,
+                                            .factors = numbers,
+                                            .decay_factors = numbers + count,
+                                            .micro_batch = learning->stage->micro_batch,
                                             .reserve = graft_fit_reserve(job, cached),
                                             .plan = job->plan_options};
     options.update.weight_decay = (float)job->options.weight_decay;
@@ -335,9 +315,24 @@ static enum graft_status open_parts(struct graft_fit_job *job, struct graft_fit_
         options.update.momentum = (float)job->options.momentum;
         options.update.nesterov = job->options.nesterov;
     }
+    const enum graft_status status =
+        graft_trainer_open(job->device, learning->model, job->variables, &options, &learning->trainer);
+    graft_release(job->context, numbers);
+    return status;
+}
+
+static enum graft_status open_parts(struct graft_fit_job *job, struct graft_fit_learning *learning)
+{
+    struct graft_fit_rates rates;
+    bool cached = false;
+    enum graft_status status = graft_fit_rates_open(job, job->position.stage, &rates);
+    if (status != GRAFT_OK)
+        return status;
+    status = open_model(job, learning, rates.first, &cached);
     const int64_t rows = cached ? job->features[GRAFT_SPLIT_TRAIN].count
                                 : graft_dataset_count(job->dataset, GRAFT_SPLIT_TRAIN);
-    status = graft_trainer_open(job->device, learning->model, job->variables, &options, &learning->trainer);
+    if (status == GRAFT_OK)
+        status = open_trainer(job, learning, &rates, cached);
     if (status == GRAFT_OK && rows % job->options.batch != 0)
         status = graft_trainer_prepare(learning->trainer, rows % job->options.batch);
     if (status == GRAFT_OK)
@@ -350,7 +345,8 @@ static enum graft_status open_parts(struct graft_fit_job *job, struct graft_fit_
                         : graft_fit_source_open_pictures(job, GRAFT_SPLIT_TRAIN, job->options.batch, true,
                                                          &learning->source);
     if (status == GRAFT_OK)
-        graft_fit_announce(job, learning, first, factors);
+        graft_fit_announce(job, learning, &rates);
+    graft_fit_rates_close(job, &rates);
     return status;
 }
 

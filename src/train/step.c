@@ -88,15 +88,15 @@ static enum graft_status write_inputs(struct graft_trainer *trainer, struct graf
 static enum graft_status write_hypers(struct graft_trainer *trainer, const struct graft_step *step)
 {
     enum graft_status status = GRAFT_OK;
-    for (int s = 0; s < trainer->model->stage_count && status == GRAFT_OK; s++) {
-        if (trainer->now->hypers[s] < 0)
+    for (int g = 0; g < trainer->group_count && status == GRAFT_OK; g++) {
+        if (trainer->now->hypers[g] < 0)
             continue;
         double hyper[4];
-        set_real(trainer, hyper, 0, step->learning_rate * (double)trainer->factors[s]);
+        set_real(trainer, hyper, 0, step->learning_rate * (double)trainer->factors[g]);
         set_real(trainer, hyper, 1, 1 - pow((double)trainer->update.beta1, (double)step->number));
         set_real(trainer, hyper, 2, 1 - pow((double)trainer->update.beta2, (double)step->number));
         set_real(trainer, hyper, 3, 1);
-        status = graft_plan_write(trainer->now->plan, trainer->now->hypers[s], hyper,
+        status = graft_plan_write(trainer->now->plan, trainer->now->hypers[g], hyper,
                                   graft_trainer_real_bytes(trainer, 4));
     }
     return status;

@@ -61,19 +61,19 @@ static int add_guard(const struct graft_trainer *trainer, struct graft_trainer_p
     return part->squares;
 }
 
-/* An input for the learning rate of each trainable stage; updates for all its parameters. */
+/* An input for the learning rate of each group of parameters; updates for all that is trained. */
 static enum graft_status add_updates(const struct graft_trainer *trainer, struct graft_trainer_part *part)
 {
     const struct graft_model *const model = part->model;
     struct graft_graph *const graph = model->graph;
     const struct graft_shape four = graft_shape_of(1, 4);
-    for (int s = 0; s < model->stage_count; s++) {
-        char name[GRAFT_MODEL_NAME_SIZE + 16];
-        (void)snprintf(name, sizeof name, "hyper.%s", model->stages[s].name);
-        part->hypers[s] = -1;
-        for (int p = 0; p < model->parameter_count && part->hypers[s] < 0; p++)
-            if (model->parameters[p].stage == s && part->gradients[p] >= 0)
-                part->hypers[s] = graft_graph_input(graph, name, graft_graph_real(graph), &four);
+    for (int g = 0; g < trainer->group_count; g++) {
+        char name[32];
+        (void)snprintf(name, sizeof name, "hyper.%d", g);
+        part->hypers[g] = -1;
+        for (int p = 0; p < model->parameter_count && part->hypers[g] < 0; p++)
+            if (trainer->groups[p] == g && part->gradients[p] >= 0)
+                part->hypers[g] = graft_graph_input(graph, name, graft_graph_real(graph), &four);
     }
     const int guard = add_guard(trainer, part);
     for (int p = 0; p < model->parameter_count; p++) {
@@ -81,12 +81,10 @@ static enum graft_status add_updates(const struct graft_trainer *trainer, struct
         if (part->gradients[p] < 0)
             continue;
         struct graft_update_attributes update = trainer->update;
-        /* Weight decay is for weights: not for biases, nor for scale and shift of normalization. */
-        if (parameter->layout == GRAFT_LAYOUT_VECTOR)
-            update.weight_decay = 0;
+        update.weight_decay *= trainer->decay_factors[p];
         graft_graph_layer(graph, model->layers[parameter->layer].name);
         (void)graft_update(graph, trainer->optimizer, parameter->value, part->gradients[p],
-                           part->hypers[parameter->stage], guard, &update);
+                           part->hypers[trainer->groups[p]], guard, &update);
     }
     return graft_graph_status(graph);
 }
@@ -143,11 +141,39 @@ static enum graft_status allocate_flights(struct graft_trainer *trainer)
     return GRAFT_OK;
 }
 
+/* Groups by the factor of the learning rate; weight decay by itself is for weights: not for biases, nor for
+ * scale and shift of normalization. */
+static enum graft_status group_parameters(struct graft_trainer *trainer,
+                                          const struct graft_trainer_options *options)
+{
+    const struct graft_model *const model = trainer->model;
+    const size_t count = (size_t)model->parameter_count;
+    trainer->groups = graft_allocate(trainer->context, count, sizeof *trainer->groups);
+    trainer->factors = graft_allocate(trainer->context, count, sizeof *trainer->factors);
+    trainer->decay_factors = graft_allocate(trainer->context, count, sizeof *trainer->decay_factors);
+    if (!trainer->groups || !trainer->factors || !trainer->decay_factors)
+        return GRAFT_ERROR_MEMORY;
+    for (int p = 0; p < model->parameter_count; p++) {
+        const float factor = options->factors ? options->factors[p] : 1;
+        int group = 0;
+        while (group < trainer->group_count && trainer->factors[group] != factor)
+            group++;
+        trainer->factors[group] = factor;
+        trainer->group_count += group == trainer->group_count;
+        trainer->groups[p] = group;
+        trainer->decay_factors[p] = options->decay_factors ? options->decay_factors[p]
+                                    : model->parameters[p].layout == GRAFT_LAYOUT_VECTOR ? 0 : 1;
+    }
+    return GRAFT_OK;
+}
+
 static enum graft_status allocate(struct graft_trainer *trainer, const struct graft_trainer_options *options)
 {
     struct graft_context *const context = trainer->context;
     const struct graft_model *const model = trainer->model;
-    trainer->factors = graft_allocate(context, (size_t)model->stage_count, sizeof *trainer->factors);
+    enum graft_status status = group_parameters(trainer, options);
+    if (status != GRAFT_OK)
+        return status;
     trainer->host_weights = graft_allocate(context, (size_t)model->batch, sizeof(double));
     if (options->class_weights) {
         trainer->class_weights =
@@ -175,7 +201,7 @@ static enum graft_status allocate(struct graft_trainer *trainer, const struct gr
             return GRAFT_ERROR_MEMORY;
         trainer->options.variants = trainer->variants;
     }
-    return trainer->host_rows && trainer->host_labels && trainer->factors && trainer->host_weights
+    return trainer->host_rows && trainer->host_labels && trainer->host_weights
                ? allocate_flights(trainer)
                : GRAFT_ERROR_MEMORY;
 }
@@ -210,7 +236,7 @@ static enum graft_status open_part(struct graft_trainer *trainer, struct graft_t
         status = graft_model_reopen(whole, rows, &part->model);
         part->own = status == GRAFT_OK;
     }
-    part->hypers = graft_allocate(trainer->context, (size_t)whole->stage_count, sizeof *part->hypers);
+    part->hypers = graft_allocate(trainer->context, (size_t)trainer->group_count, sizeof *part->hypers);
     part->gradients =
         graft_allocate(trainer->context, (size_t)whole->parameter_count, sizeof *part->gradients);
     if (status == GRAFT_OK && (!part->hypers || !part->gradients))
@@ -317,8 +343,6 @@ enum graft_status graft_trainer_open(struct graft_device *device, struct graft_m
         made->update = graft_update_defaults(options->optimizer);
     made->update.max_norm = options->clip_norm;
     enum graft_status status = allocate(made, options);
-    for (int s = 0; s < model->stage_count && status == GRAFT_OK; s++)
-        made->factors[s] = options->stage_factors ? options->stage_factors[s] : 1;
     struct opening opening = {.trainer = made, .options = options};
     if (status == GRAFT_OK)
         status = choose_part(&opening);
@@ -337,7 +361,9 @@ void graft_trainer_close(struct graft_trainer **trainer)
     close_part(old, &old->part);
     close_part(old, &old->partial);
     graft_release(old->context, old->variants);
+    graft_release(old->context, old->groups);
     graft_release(old->context, old->factors);
+    graft_release(old->context, old->decay_factors);
     graft_release(old->context, old->class_weights);
     graft_release(old->context, old->host_rows);
     graft_release(old->context, old->host_labels);

@@ -228,6 +228,29 @@ static void put_confused(const struct report *report)
     put(report, "</table>\n");
 }
 
+/* What learnt at which rate. */
+static void put_rates(const struct report *report)
+{
+    const json_t *const rates = json_object_get(report->run->config, "rates");
+    if (json_array_size(rates) == 0) {
+        return;
+    }
+    put(report, "<h2>Learning rates</h2>\n<table><tr><th>part</th><th>stage</th><th>parameters</th>"
+                "<th>learning rate</th></tr>\n");
+    for (size_t i = 0; i < json_array_size(rates); i++) {
+        const json_t *const line = json_array_get(rates, i);
+        const char *const part = json_string_value(json_object_get(line, "part"));
+        put(report, "<tr><td class=\"text\">");
+        put_escaped(report, part != NULL ? part : "?");
+        put(report, "</td>");
+        put_cell(report, "%.0f", json_number_value(json_object_get(line, "stage")));
+        put_cell(report, "%.0f", json_number_value(json_object_get(line, "parameters")));
+        put_cell(report, "%.4g", json_number_value(json_object_get(line, "learning_rate")));
+        put(report, "</tr>\n");
+    }
+    put(report, "</table>\n");
+}
+
 static void put_settings(const struct report *report)
 {
     const char *key;
@@ -235,7 +258,7 @@ static void put_settings(const struct report *report)
     put(report, "<h2>Settings</h2>\n<table>\n");
     json_object_foreach((json_t *)report->run->config, key, value)
     {
-        if (strcmp(key, "classes") == 0) {
+        if (strcmp(key, "classes") == 0 || strcmp(key, "rates") == 0) {
             continue;
         }
         put(report, "<tr><td class=\"text\">");
@@ -272,6 +295,7 @@ void graft_report_write(const struct graft_drawing *drawing, struct graft_text *
         put(&report, "<h2>Confusion matrix</h2>\n");
         put_image(&report, &drawing->confusion, "confusion matrix");
     }
+    put_rates(&report);
     put_settings(&report);
     put(&report, "<p class=\"sub\">Written by Graft " GRAFT_VERSION "</p>\n</body></html>\n");
 }

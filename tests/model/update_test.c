@@ -117,12 +117,14 @@ static void check_parameter(const struct session *session, const struct graft_tr
     const bool usual = memcmp(&update, &(struct graft_update_attributes){0}, sizeof update) == 0;
     if (usual)
         update = graft_update_defaults(options->optimizer);
-    /* Neither biases nor what normalization learns decay. */
-    const double decay = parameter->shape.rank > 1 ? (double)update.weight_decay : 0;
+    /* Neither biases nor what normalization learns decay by themselves. */
+    const float usually = parameter->shape.rank > 1 ? 1 : 0;
+    const double decay =
+        (double)(update.weight_decay * (options->decay_factors ? options->decay_factors[p] : usually));
     const int64_t count = graft_shape_count(&parameter->shape);
     double *const after = read_parameter(session, p);
     double *const gradient = malloc(bytes_of(session, p));
-    const double factor = options->stage_factors ? (double)options->stage_factors[parameter->stage] : 1;
+    const double factor = options->factors ? (double)options->factors[p] : 1;
     assert_int_equal(graft_trainer_gradient(session->trainer, p, gradient, bytes_of(session, p)), GRAFT_OK);
     for (int64_t i = 0; i < count; i++) {
         const double wanted = updated(options->optimizer, &update, rate * factor, decay, number, before[i],
@@ -203,17 +205,31 @@ static void rmsprop_as_in_pytorch(void **state)
     check_training(*state, NULL, (struct graft_trainer_options){.optimizer = GRAFT_RMSPROP});
 }
 
-static void stages_learn_at_their_own_rate(void **state)
+/* As PyTorch's groups of parameters: each with a rate and a weight decay of its own, some of them the same. */
+static void parameters_learn_at_their_own_rate(void **state)
 {
-    static const float factors[] = {0.5f, 0.25f, 2, 3, 0.125f, 1.5f, 0.75f, 4};
-    check_training(*state, NULL,
-                   (struct graft_trainer_options){.optimizer = GRAFT_SGD, .stage_factors = factors});
+    static const float few[] = {0.5f, 0.25f, 2, 3, 0.125f, 1.5f, 0, 4};
+    float factors[64], decays[64];
+    for (int p = 0; p < 64; p++) {
+        factors[p] = few[p * 5 % 8];
+        decays[p] = p % 3 == 0 ? 0 : few[p % 8];
+    }
+    check_training(*state, NULL, (struct graft_trainer_options){.optimizer = GRAFT_SGD, .factors = factors});
+    check_training(*state, "block3", (struct graft_trainer_options){.optimizer = GRAFT_ADAMW,
+                                                                   .factors = factors,
+                                                                   .decay_factors = decays});
+    struct graft_trainer_options plain = {.optimizer = GRAFT_SGD,
+                                          .update = {.momentum = 0.5f, .weight_decay = 0.2f},
+                                          .decay_factors = decays};
+    check_training(*state, NULL, plain);
 }
 
 static void what_is_frozen_stays(void **state)
 {
     check_training(*state, "head", (struct graft_trainer_options){.optimizer = GRAFT_ADAM});
     check_training(*state, "block5", (struct graft_trainer_options){.optimizer = GRAFT_SGD});
+    /* From a layer within a stage on. */
+    check_training(*state, "block4.bn", (struct graft_trainer_options){.optimizer = GRAFT_ADAM});
 }
 
 /* A step without update changes nothing; its loss and its count are those of the valid rows. */
@@ -281,7 +297,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(adam_corrects_its_moments),      cmocka_unit_test(decay_spares_biases),
         cmocka_unit_test(momentum_and_nesterov),          cmocka_unit_test(rmsprop_as_in_pytorch),
-        cmocka_unit_test(stages_learn_at_their_own_rate), cmocka_unit_test(what_is_frozen_stays),
+        cmocka_unit_test(parameters_learn_at_their_own_rate), cmocka_unit_test(what_is_frozen_stays),
         cmocka_unit_test(steps_without_update),           cmocka_unit_test(each_step_drops_other_elements),
     };
     return cmocka_run_group_tests(tests, test_open_context, test_close_context);

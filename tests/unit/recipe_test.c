@@ -22,7 +22,7 @@ static const char *sample(const struct graft_recipe_row *row, char text[64])
     case GRAFT_RECIPE_FLAG:
         return "false";
     case GRAFT_RECIPE_STAGES:
-        return "head:3:0.001,all:2:1e-05";
+        return "head:3:0.001,last:5:2:1e-05,all";
     case GRAFT_RECIPE_TEXT:
     case GRAFT_RECIPE_PATH:
         break;
@@ -107,7 +107,7 @@ static void what_cannot_be_is_refused(void **state)
         {"batch", "0", "--batch"},        {"dropout", "-1", "--dropout"},
         {"dropout", "nan", "--dropout"},  {"memory_limit", "1X", "512M"},
         {"schedule", "cosin", "cosine?"}, {"augment", "yes", "--augment"},
-        {"stages", "head:0", "head:0"},   {"stages", "all,,head", "--stages"},
+        {"stages", "last:2:0", "last:2:0"}, {"stages", "head:0", "head:0"},   {"stages", "all,,head", "--stages"},
         {"bach", "3", "batch"},           {"seed", "99999999999999999999", "--seed"},
     };
     for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {

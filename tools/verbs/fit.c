@@ -129,7 +129,9 @@ const struct graft_verb graft_verb_fit = {
         "                                     from scratch: no weights are published for it\n"
         "  graft fit --resume runs/photos-squeezenet1_0-1\n"
         "                                     goes on after Ctrl-C\n",
-    .notes = "  The run folder holds model.safetensors (the best epoch), last.safetensors, history.csv, "
+    .notes = "  Parts of --stages are head, classifier, all, a stage (layer4, block5), a layer or module as graft\n"
+             "  summary names it (features.7), and last:N, the last N layers with parameters.\n"
+             "  The run folder holds model.safetensors (the best epoch), last.safetensors, history.csv, "
              "config.json\n"
              "  and drawings: curves.png, confusion.png, report.html. Ctrl-C saves it and ends with exit "
              "code 130.\n",
