@@ -197,13 +197,13 @@ static uint64_t read_cache(const char *root)
 
 uint64_t graft_system_cache_below(const char *root)
 {
-#ifdef _SC_LEVEL4_CACHE_SIZE /* of glibc */
-    const int names[] = {_SC_LEVEL4_CACHE_SIZE, _SC_LEVEL3_CACHE_SIZE, _SC_LEVEL2_CACHE_SIZE};
     /* First, since the C library gives the sum of the whole socket's slices on some processors: 320 MiB where
      * a core reaches 32 MiB of them. */
     const uint64_t told = read_cache(root);
     if (told > 0)
         return told;
+#ifdef _SC_LEVEL4_CACHE_SIZE /* glibc's */
+    const int names[] = {_SC_LEVEL4_CACHE_SIZE, _SC_LEVEL3_CACHE_SIZE, _SC_LEVEL2_CACHE_SIZE};
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
         const long bytes = sysconf(names[i]);
         if (bytes > 0)
