@@ -275,6 +275,46 @@ char *graft_text_show(const char *text, char *shown, size_t size)
     return shown;
 }
 
+/* Appends to `quoted`; false where it does not fit. */
+static bool quote_more(char *quoted, size_t size, size_t *used, const char *more)
+{
+    const size_t length = strlen(more);
+    if (length >= size - *used) {
+        return false;
+    }
+    memcpy(quoted + *used, more, length + 1);
+    *used += length;
+    return true;
+}
+
+char *graft_text_quote(const char *path, char *quoted, size_t size)
+{
+    static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-+=:,./@%";
+    bool escaped = false, special = path[0] == '\0';
+    char form[16];
+    for (const char *at = path; *at != '\0';) {
+        const size_t length = show_character(at, form);
+        escaped = escaped || strncmp(at, form, length) != 0 || form[length] != '\0';
+        special = special || (length == 1 && strchr(plain, *at) == NULL);
+        at += length;
+    }
+    const char *const begin = escaped ? "$'" : special ? "'" : "";
+    size_t used = 0;
+    bool fits = size > 0 && quote_more(quoted, size, &used, begin) &&
+                quote_more(quoted, size, &used, path[0] == '-' ? "./" : "");
+    for (const char *at = path; *at != '\0' && fits;) {
+        const size_t length = show_character(at, form);
+        if (*at == '\'') {
+            fits = quote_more(quoted, size, &used, escaped ? "\\'" : "'\\''");
+        } else {
+            fits = quote_more(quoted, size, &used, escaped && *at == '\\' ? "\\\\" : form);
+        }
+        at += length;
+    }
+    fits = fits && quote_more(quoted, size, &used, escaped || special ? "'" : "");
+    return fits ? quoted : graft_text_show(path, quoted, size);
+}
+
 bool graft_text_starts(const char *text, const char *prefix)
 {
     return strncmp(text, prefix, strlen(prefix)) == 0;

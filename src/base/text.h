@@ -52,6 +52,12 @@ size_t graft_text_fit(const char *text, size_t most);
  * Returns `shown`.
  */
 char *graft_text_show(const char *text, char *shown, size_t size);
+/*
+ * Copies a path so that a shell takes it as one word, and graft not as an option: "my run" gets quotation marks,
+ * "-run" becomes ./-run. What graft_text_show escapes is $'...' of bash, zsh and ksh. Where it does not fit into
+ * `size` bytes it is only shown. Returns `quoted`.
+ */
+char *graft_text_quote(const char *path, char *quoted, size_t size);
 
 bool graft_text_starts(const char *text, const char *prefix);
 bool graft_text_ends(const char *text, const char *suffix);

@@ -4,6 +4,7 @@
 
 #include "base/context.h"
 #include "base/random.h"
+#include "base/text.h"
 #include "data/known.h"
 #include "data/preprocess.h"
 
@@ -319,8 +320,10 @@ enum graft_status graft_dataset_read(const struct graft_dataset *dataset, enum g
 
 enum graft_status graft_dataset_unreadable(const struct graft_dataset *dataset, enum graft_split split)
 {
+    char quoted[512];
     return graft_fail(dataset->context, GRAFT_ERROR_FORMAT,
                       "none of the %s%spictures can be read: \"graft check %s\" says why",
                       split == GRAFT_SPLIT_COUNT ? "" : graft_split_name(split),
-                      split == GRAFT_SPLIT_COUNT ? "" : " ", dataset->path);
+                      split == GRAFT_SPLIT_COUNT ? "" : " ",
+                      graft_text_quote(dataset->path, quoted, sizeof quoted));
 }

@@ -2,6 +2,7 @@
 /* evaluation.json: what the best weights were worth, written and read back. */
 #include "base/context.h"
 #include "base/file.h"
+#include "base/text.h"
 #include "io/json.h"
 #include "run/run.h"
 
@@ -149,9 +150,10 @@ enum graft_status graft_run_read_evaluation(struct graft_run *run)
         status = graft_evaluation_open(run->context, run->classes, &run->evaluation);
     }
     if (status == GRAFT_OK && !(whole && read_figures(run, json))) {
+        char quoted[512];
         status = graft_fail(run->context, GRAFT_ERROR_FORMAT,
                             "%s is no evaluation of this run: \"graft evaluate %s\" writes it again",
-                            path.data, run->folder);
+                            path.data, graft_text_quote(run->folder, quoted, sizeof quoted));
     }
     json_decref(json);
     graft_release(run->context, data);

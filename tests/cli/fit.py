@@ -81,6 +81,22 @@ class Fit(Case):
         self.assertEqual(done.stderr, "")
         self.assertIn("best epoch", done.stdout)
 
+    def test_the_next_command_is_one_for_a_shell(self):
+        for out in ("it's my run", "$(touch bad) é\n'", "-run"):
+            text = self.good("fit", "d", *COMMON, "--epochs", "1", "--out=" + out)
+            line = re.search(r"(?m)^next +(graft predict .*) PICTURE\.\.\.$", text).group(1)
+            done = subprocess.run(
+                ["bash", "-c", 'graft() { "$GRAFT" "$@"; }\n' + line + " d/val/red/00.png --quiet --device cpu"],
+                cwd=self.folder,
+                env=dict(os.environ, GRAFT=GRAFT),
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+            )
+            self.assertEqual(done.returncode, 0, line + done.stdout)
+            self.assertIn("red", done.stdout)
+        self.assertFalse(os.path.exists(self.path("bad")))
+
     def test_progress_on_a_terminal(self):
         """A line that overwrites itself, only there; with images per second and time left."""
         try:

@@ -167,6 +167,20 @@ static void expect_shown(const char *text, size_t size, const char *expected)
     assert_string_equal(graft_text_show(shown, again, size), expected);
 }
 
+static void paths_are_quoted_for_a_shell(void **state)
+{
+    (void)state;
+    static const char *const pairs[][2] = {
+        {"runs/é-1.0", "runs/é-1.0"}, {"my run", "'my run'"}, {"it's", "'it'\\''s'"},
+        {"-x", "./-x"},               {"", "''"},             {"-\n'\\", "$'./-\\n\\'\\\\'"},
+        {"$x\xe9", "$'$x\\xe9'"},     {"long name", "long …"}};
+    char quoted[64];
+    for (size_t i = 0; i < sizeof pairs / sizeof pairs[0]; i++) {
+        const size_t size = pairs[i][0][0] == 'l' ? 9 : sizeof quoted;
+        assert_string_equal(graft_text_quote(pairs[i][0], quoted, size), pairs[i][1]);
+    }
+}
+
 static void names_are_escaped_and_cut(void **state)
 {
     (void)state;
@@ -557,6 +571,7 @@ int main(void)
         cmocka_unit_test(hash_gives_the_published_numbers),
         cmocka_unit_test(shapes_are_counted_compared_and_checked),
         cmocka_unit_test(the_nearest_name_is_proposed),
+        cmocka_unit_test(paths_are_quoted_for_a_shell),
         cmocka_unit_test_setup_teardown(a_text_grows, open_context, close_context),
         cmocka_unit_test_setup_teardown(a_message_is_one_line_and_cut, open_context, close_context),
         cmocka_unit_test_setup_teardown(names_are_escaped_and_cut, open_context, close_context),

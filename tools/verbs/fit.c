@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* graft fit: trains a network on pictures and writes the run folder. */
+#include "base/text.h"
 #include "fit_options.h"
 #include "graft/train.h"
 #include "graft/vis.h"
@@ -8,6 +9,7 @@
 #include "progress.h"
 #include "verbs.h"
 
+#include <limits.h>
 #include <math.h>
 #include <stdio.h>
 
@@ -49,7 +51,8 @@ static void print_result(const struct graft_fit_result *result)
         printf(", %.0f images/s in training steps", result->images_per_second);
     }
     printf("\n");
-    printf("next        graft predict %s PICTURE...\n", run);
+    char quoted[PATH_MAX];
+    printf("next        graft predict %s PICTURE...\n", graft_text_quote(result->run, quoted, sizeof quoted));
 }
 
 static json_t *describe(const struct graft_fit_result *result)
@@ -68,8 +71,10 @@ static int finish(struct graft_command *command, const struct graft_fit_result *
         graft_vis_run(command->context, result->run, result->cancelled ? NULL : &result->evaluation);
     int code = drawn == GRAFT_OK ? GRAFT_EXIT_DONE : graft_command_failed(command, drawn);
     if (result->cancelled) {
+        char quoted[PATH_MAX];
         graft_command_error(command, "interrupted after %d epoch%s; go on with: graft fit --resume %s",
-                            result->epochs, result->epochs == 1 ? "" : "s", result->run);
+                            result->epochs, result->epochs == 1 ? "" : "s",
+                            graft_text_quote(result->run, quoted, sizeof quoted));
         code = GRAFT_EXIT_INTERRUPTED;
     }
     if (command->json) {
