@@ -79,15 +79,33 @@ GRAFT_API GRAFT_MUST_CHECK enum graft_status graft_image_resize(struct graft_con
 /* ---- From a picture to the input of a network ---- */
 
 /*
- * A step on the way from a decoded picture to the input of a network. Steps follow each other in a list; those
- * that draw at random depend on (seed, epoch, sample) only, so on no thread and no batch.
+ * A step on the way from a decoded picture to the input of a network. Steps follow each other in a list;
+ * those that draw at random depend on (seed, epoch, sample) only, so on no thread and no batch.
  */
 enum graft_transform_kind {
     GRAFT_TRANSFORM_RESIZE = 0,
     GRAFT_TRANSFORM_CENTER_CROP = 1, /* to the input's size; a smaller picture is padded with 0 */
     GRAFT_TRANSFORM_RANDOM_CROP = 2,
     GRAFT_TRANSFORM_FLIP = 3,
-    GRAFT_TRANSFORM_JITTER = 4
+    GRAFT_TRANSFORM_JITTER = 4,
+    GRAFT_TRANSFORM_ROTATE = 5,
+    GRAFT_TRANSFORM_SHIFT = 6,
+    GRAFT_TRANSFORM_SHEAR = 7,
+    GRAFT_TRANSFORM_ZOOM = 8,
+    GRAFT_TRANSFORM_GRAY = 9,
+    GRAFT_TRANSFORM_BLUR = 10,
+    GRAFT_TRANSFORM_ERASE = 11,
+    GRAFT_TRANSFORM_TRIVIAL = 12,
+    GRAFT_TRANSFORM_RAND = 13
+};
+
+/* What is shown where nothing of the picture is: black; the nearest edge pixel; the picture mirrored; the
+ * picture again. */
+enum graft_fill {
+    GRAFT_FILL_CONSTANT = 0,
+    GRAFT_FILL_NEAREST = 1,
+    GRAFT_FILL_REFLECT = 2,
+    GRAFT_FILL_WRAP = 3
 };
 
 struct graft_resize_step {
@@ -107,11 +125,51 @@ struct graft_flip_step {
     float probability;
 };
 
-/* Colours, in an order that is drawn too. b: factor in [max(0, 1 − b), 1 + b]; 0: as they are. */
+/* Colours, in an order that is drawn too. b: factor in [max(0, 1 − b), 1 + b]; 0: as they are. Hues turn by
+ * up to so much of the circle, 0.5 at most, to either side. torchvision's ColorJitter. */
 struct graft_jitter_step {
     float brightness;
     float contrast;
     float saturation;
+    float hue;
+};
+
+/*
+ * The picture about its middle, drawn evenly from the range: ROTATE by up to `amount` degrees to either side;
+ * SHIFT by up to that part of its width, and of its height; SHEAR along its rows by up to `amount` degrees;
+ * ZOOM by 1 − amount to 1 + amount, its width and its height by themselves. As Keras' ImageDataGenerator
+ * draws them. Steps that follow each other are one resampling, with the fill of the last one.
+ */
+struct graft_turn_step {
+    float amount;
+    enum graft_fill fill;
+};
+
+/* All channels become the luma. */
+struct graft_gray_step {
+    float probability;
+};
+
+/* torchvision's GaussianBlur; the deviation, in pixels, is drawn evenly; it is cut off at three of them. */
+struct graft_blur_step {
+    float deviation[2]; /* at most 5 */
+    float probability;
+};
+
+/* torchvision's RandomErasing: a rectangle, of a part of the area and with a ratio as for crops, becomes the
+ * colour that the network's normalization makes 0. */
+struct graft_erase_step {
+    float probability;
+    float scale[2];
+    float ratio[2];
+};
+
+/* torchvision's TrivialAugmentWide (one of 14 changes, its strength drawn from 31) and RandAugment (`count`
+ * changes of strength `magnitude`, 0 to 30), with bilinear interpolation. */
+struct graft_policy_step {
+    int32_t count; /* of RAND only, as the magnitude */
+    int32_t magnitude;
+    enum graft_fill fill;
 };
 
 struct graft_transform {
@@ -121,6 +179,11 @@ struct graft_transform {
         struct graft_random_crop_step random_crop;
         struct graft_flip_step flip;
         struct graft_jitter_step jitter;
+        struct graft_turn_step turn; /* ROTATE, SHIFT, SHEAR, ZOOM */
+        struct graft_gray_step gray;
+        struct graft_blur_step blur;
+        struct graft_erase_step erase;
+        struct graft_policy_step policy; /* TRIVIAL, RAND */
     };
 };
 
@@ -135,6 +198,9 @@ struct graft_transforms {
 /* "resize", "center_crop" …; NULL for a number that is none. */
 GRAFT_API const char *graft_transform_name(enum graft_transform_kind kind);
 
+/* "constant", "nearest", "reflect", "wrap"; NULL for a number that is none. */
+GRAFT_API const char *graft_fill_name(enum graft_fill fill);
+
 /* What a network expects of its input; goes with every set of weights. */
 struct graft_preprocess {
     int32_t crop_height; /* of the input */
@@ -142,7 +208,7 @@ struct graft_preprocess {
     int32_t channels; /* 3 or 1 */
     float mean[3];    /* of values in 0..1; used by the op on the device, not here */
     float std[3];
-    bool ignore_orientation; /* pixels as stored, whatever the EXIF orientation says */
+    bool ignore_orientation;            /* pixels as stored, whatever the EXIF orientation says */
     struct graft_transforms transforms; /* nothing at random */
 };
 
@@ -152,8 +218,8 @@ GRAFT_API struct graft_transforms graft_transforms_usual(int32_t short_side, enu
 /* Resize 256, crop 224, bilinear, 3 channels, mean and deviation of ImageNet. */
 GRAFT_API struct graft_preprocess graft_preprocess_imagenet(void);
 
-/* GRAFT_ERROR_ARGUMENT, naming the field, unless sizes are in 1..8192, channels 1 or 3, deviations over 0, and
- * the steps sensible and none at random. */
+/* GRAFT_ERROR_ARGUMENT, naming the field, unless sizes are in 1..8192, channels 1 or 3, deviations over 0,
+ * and the steps sensible and none at random. */
 GRAFT_API GRAFT_MUST_CHECK enum graft_status
 graft_preprocess_check(struct graft_context *context, const struct graft_preprocess *preprocess);
 
@@ -179,6 +245,17 @@ GRAFT_API GRAFT_MUST_CHECK enum graft_status graft_preprocess_file(struct graft_
 /* Steps for training pictures, in place of those of preprocessing: a random crop of 0.08–1 of the area with
  * ratio 3/4–4/3, resized with the filter of the first resize there, and a flip of one half. */
 GRAFT_API struct graft_transforms graft_augment_default(const struct graft_preprocess *preprocess);
+
+/*
+ * The steps that a text names, one after the other: a preset (light, imagenet, keras, trivial, rand) or a
+ * list as "crop:0.5-1,flip,rotate:40,color:0.4,0.4,0.4,0.1,fill:reflect". A list without a crop begins with
+ * the steps of preprocessing. `fill` is for the whole list. GRAFT_ERROR_ARGUMENT: what cannot be read, and
+ * its place in the list. README says what each name takes.
+ */
+GRAFT_API GRAFT_MUST_CHECK enum graft_status graft_augment_parse(struct graft_context *context,
+                                                                 const char *text,
+                                                                 const struct graft_preprocess *preprocess,
+                                                                 struct graft_transforms *transforms);
 
 /* One picture through other steps, as of the loader; `transforms` NULL: those of preprocessing. */
 GRAFT_API GRAFT_MUST_CHECK enum graft_status
@@ -223,22 +300,22 @@ struct graft_dataset_options {
     const char *column_path;
     const char *column_label;
     const char *column_split;
-    /* A file that a table names and that is not there stays in the list and fails when it is read, as a damaged
-     * picture or member of an archive does; false: it is an error. */
+    /* A file that a table names and that is not there stays in the list and fails when it is read, as a
+     * damaged picture or member of an archive does; false: it is an error. */
     bool keep_damaged;
-    /* What else is wrong (rows, class folders, unknown classes, a cut archive) is noted as a fault and left out,
-     * so that all of it can be listed; false: it is an error. */
+    /* What else is wrong (rows, class folders, unknown classes, a cut archive) is noted as a fault and left
+     * out, so that all of it can be listed; false: it is an error. */
     bool list_faults;
 };
 
 struct graft_dataset;
 
 /*
- * Finds classes and pictures; decodes nothing. `path` may be the name of a data set that `graft pull --data` has
- * fetched ("cifar10"), where nothing of that name lies in the current folder. `options` may be NULL. Strings are
- * copied. GRAFT_ERROR_NOT_FOUND, GRAFT_ERROR_IO (unreadable folder or file), GRAFT_ERROR_FORMAT (no pictures, an
- * empty class folder, one class only, a validation class that training lacks, damaged archive or table),
- * GRAFT_ERROR_ARGUMENT, GRAFT_ERROR_MEMORY.
+ * Finds classes and pictures; decodes nothing. `path` may be the name of a data set that `graft pull --data`
+ * has fetched ("cifar10"), where nothing of that name lies in the current folder. `options` may be NULL.
+ * Strings are copied. GRAFT_ERROR_NOT_FOUND, GRAFT_ERROR_IO (unreadable folder or file), GRAFT_ERROR_FORMAT
+ * (no pictures, an empty class folder, one class only, a validation class that training lacks, damaged
+ * archive or table), GRAFT_ERROR_ARGUMENT, GRAFT_ERROR_MEMORY.
  */
 GRAFT_API GRAFT_MUST_CHECK enum graft_status graft_dataset_open(struct graft_context *context,
                                                                 const char *path,
@@ -281,9 +358,9 @@ struct graft_picture_source {
 
 /* A data set of these pictures. Class names and title are copied; `user` must outlive it. Statuses as of
  * graft_dataset_open; GRAFT_ERROR_ARGUMENT if a function, a label or a split is none. */
-GRAFT_API GRAFT_MUST_CHECK enum graft_status graft_dataset_open_source(
-    struct graft_context *context, const struct graft_picture_source *source,
-    const struct graft_dataset_options *options, struct graft_dataset **dataset);
+GRAFT_API GRAFT_MUST_CHECK enum graft_status
+graft_dataset_open_source(struct graft_context *context, const struct graft_picture_source *source,
+                          const struct graft_dataset_options *options, struct graft_dataset **dataset);
 /* A data set of these files, without classes, as training part in the order of the list; a path may come
  * twice. Nothing is opened yet. The paths are copied. GRAFT_ERROR_ARGUMENT: no file; GRAFT_ERROR_MEMORY. */
 GRAFT_API GRAFT_MUST_CHECK enum graft_status graft_dataset_open_files(struct graft_context *context,
@@ -292,8 +369,8 @@ GRAFT_API GRAFT_MUST_CHECK enum graft_status graft_dataset_open_files(struct gra
 GRAFT_API void graft_dataset_close(struct graft_dataset **dataset);
 
 /* A number for what a part is made of: names (relative to the data set), sizes in bytes, classes. Another one
- * means that something was added, removed, renamed or changed in size; contents are not read. 0: the system refuses to
- * tell a size. */
+ * means that something was added, removed, renamed or changed in size; contents are not read. 0: the system
+ * refuses to tell a size. */
 GRAFT_API uint64_t graft_dataset_fingerprint(const struct graft_dataset *dataset, enum graft_split split);
 
 GRAFT_API enum graft_dataset_kind graft_dataset_kind(const struct graft_dataset *dataset);
@@ -351,13 +428,13 @@ struct graft_loader_options {
 /* What there is to say about a row. */
 struct graft_note {
     enum graft_status status; /* GRAFT_OK: the picture is there */
-    const char *text;         /* "NAME: what is wrong with it": with GRAFT_OK its file is suspect; NULL: nothing */
+    const char *text; /* "NAME: what is wrong with it": with GRAFT_OK its file is suspect; NULL: nothing */
 };
 
 struct graft_batch {
-    const uint8_t *pixels;  /* [batch, crop_height, crop_width, channels], aligned to 64 bytes */
-    const int32_t *labels;  /* [batch] */
-    const int64_t *samples; /* [batch], index within the split */
+    const uint8_t *pixels;          /* [batch, crop_height, crop_width, channels], aligned to 64 bytes */
+    const int32_t *labels;          /* [batch] */
+    const int64_t *samples;         /* [batch], index within the split */
     const struct graft_note *notes; /* [valid] */
     int32_t valid;  /* rows 0..valid − 1 are this batch's samples; later rows repeat them from row 0 on */
     int64_t number; /* from 0 within the epoch */
@@ -366,9 +443,9 @@ struct graft_batch {
 struct graft_loader;
 
 /*
- * Opens a loader on one split; the data set must outlive it. `preprocess` may be NULL with options->look. Decoding runs on the context's threads, ahead of
- * the consumer, and gives the same batches whatever their number. Begins at epoch 0. GRAFT_ERROR_ARGUMENT
- * (also an empty split), GRAFT_ERROR_MEMORY.
+ * Opens a loader on one split; the data set must outlive it. `preprocess` may be NULL with options->look.
+ * Decoding runs on the context's threads, ahead of the consumer, and gives the same batches whatever their
+ * number. Begins at epoch 0. GRAFT_ERROR_ARGUMENT (also an empty split), GRAFT_ERROR_MEMORY.
  */
 GRAFT_API GRAFT_MUST_CHECK enum graft_status graft_loader_open(struct graft_context *context,
                                                                const struct graft_dataset *dataset,

@@ -10,7 +10,6 @@
 static json_t *field_json(const struct graft_transform *step, const struct graft_transform_field *field)
 {
     const char *const at = (const char *)step + field->offset;
-    enum graft_filter filter;
     int32_t integer;
     float real[2];
     switch (field->type) {
@@ -24,8 +23,9 @@ static json_t *field_json(const struct graft_transform *step, const struct graft
         memcpy(real, at, sizeof real);
         return json_pack("[f,f]", (double)real[0], (double)real[1]);
     case GRAFT_FIELD_FILTER:
-        memcpy(&filter, at, sizeof filter);
-        return json_string(graft_filter_name(filter));
+    case GRAFT_FIELD_FILL:
+        memcpy(&integer, at, sizeof integer);
+        return json_string(graft_transform_value_name(field->type, integer));
     }
     return NULL;
 }
@@ -85,12 +85,13 @@ static bool read_real(const json_t *value, float *real)
     return fits;
 }
 
-static bool read_filter(const json_t *value, enum graft_filter *filter)
+static bool read_name(const json_t *value, enum graft_transform_field_type type, int32_t *number)
 {
-    const char *const name = json_string_value(value);
-    for (int i = 0; name && graft_filter_name((enum graft_filter)i); i++) {
-        if (strcmp(name, graft_filter_name((enum graft_filter)i)) == 0) {
-            *filter = (enum graft_filter)i;
+    const char *const text = json_string_value(value);
+    const char *name = NULL;
+    for (int32_t i = 0; text && (name = graft_transform_value_name(type, i)) != NULL; i++) {
+        if (strcmp(text, name) == 0) {
+            *number = i;
             return true;
         }
     }
@@ -101,7 +102,6 @@ static bool read_field(const json_t *value, const struct graft_transform_field *
                        struct graft_transform *step)
 {
     char *const at = (char *)step + field->offset;
-    enum graft_filter filter = GRAFT_FILTER_BILINEAR;
     int32_t integer = 0;
     float real[2] = {0, 0};
     bool fits = false;
@@ -119,8 +119,9 @@ static bool read_field(const json_t *value, const struct graft_transform_field *
         memcpy(at, real, sizeof real);
         break;
     case GRAFT_FIELD_FILTER:
-        fits = read_filter(value, &filter);
-        memcpy(at, &filter, sizeof filter);
+    case GRAFT_FIELD_FILL:
+        fits = read_name(value, field->type, &integer);
+        memcpy(at, &integer, sizeof integer);
         break;
     }
     return fits;
@@ -173,12 +174,11 @@ enum graft_status graft_transforms_from_json(struct graft_context *context, cons
 /* As it was before there was a list. */
 static bool read_old_transforms(const json_t *object, struct graft_transforms *transforms)
 {
-    enum graft_filter filter;
-    int32_t side;
-    const bool fits = read_filter(json_object_get(object, "filter"), &filter) &&
+    int32_t filter, side;
+    const bool fits = read_name(json_object_get(object, "filter"), GRAFT_FIELD_FILTER, &filter) &&
                       read_integer(json_object_get(object, "resize_short_side"), &side);
     if (fits) {
-        *transforms = graft_transforms_usual(side, filter);
+        *transforms = graft_transforms_usual(side, (enum graft_filter)filter);
     }
     return fits && side >= 0;
 }

@@ -12,6 +12,15 @@ static const struct graft_transform_row *const rows[] = {
     [GRAFT_TRANSFORM_RANDOM_CROP] = &graft_transform_random_crop,
     [GRAFT_TRANSFORM_FLIP] = &graft_transform_flip,
     [GRAFT_TRANSFORM_JITTER] = &graft_transform_jitter,
+    [GRAFT_TRANSFORM_ROTATE] = &graft_transform_rotate,
+    [GRAFT_TRANSFORM_SHIFT] = &graft_transform_shift,
+    [GRAFT_TRANSFORM_SHEAR] = &graft_transform_shear,
+    [GRAFT_TRANSFORM_ZOOM] = &graft_transform_zoom,
+    [GRAFT_TRANSFORM_GRAY] = &graft_transform_gray,
+    [GRAFT_TRANSFORM_BLUR] = &graft_transform_blur,
+    [GRAFT_TRANSFORM_ERASE] = &graft_transform_erase,
+    [GRAFT_TRANSFORM_TRIVIAL] = &graft_transform_trivial,
+    [GRAFT_TRANSFORM_RAND] = &graft_transform_rand,
 };
 #define KINDS ((int)(sizeof rows / sizeof rows[0]))
 
@@ -26,16 +35,33 @@ const char *graft_transform_name(enum graft_transform_kind kind)
     return row ? row->name : NULL;
 }
 
+const char *graft_fill_name(enum graft_fill fill)
+{
+    static const char *const names[] = {[GRAFT_FILL_CONSTANT] = "constant",
+                                        [GRAFT_FILL_NEAREST] = "nearest",
+                                        [GRAFT_FILL_REFLECT] = "reflect",
+                                        [GRAFT_FILL_WRAP] = "wrap"};
+    return (int)fill >= 0 && (size_t)fill < sizeof names / sizeof names[0] ? names[fill] : NULL;
+}
+
+const char *graft_transform_value_name(enum graft_transform_field_type type, int32_t number)
+{
+    return type == GRAFT_FIELD_FILTER ? graft_filter_name((enum graft_filter)number)
+           : type == GRAFT_FIELD_FILL ? graft_fill_name((enum graft_fill)number)
+                                      : NULL;
+}
+
 static enum graft_status check_field(struct graft_context *context, const struct graft_transform *step,
                                      const char *name, const struct graft_transform_field *field)
 {
     const char *const at = (const char *)step + field->offset;
-    if (field->type == GRAFT_FIELD_FILTER) {
-        enum graft_filter filter;
-        memcpy(&filter, at, sizeof filter);
-        return graft_filter_name(filter)
+    if (field->type == GRAFT_FIELD_FILTER || field->type == GRAFT_FIELD_FILL) {
+        int32_t number;
+        memcpy(&number, at, sizeof number);
+        return graft_transform_value_name(field->type, number)
                    ? GRAFT_OK
-                   : graft_fail(context, GRAFT_ERROR_ARGUMENT, "no filter has the number %d", (int)filter);
+                   : graft_fail(context, GRAFT_ERROR_ARGUMENT, "no %s has the number %d", field->name,
+                                number);
     }
     if (field->type == GRAFT_FIELD_RANGE) {
         float range[2];
@@ -53,7 +79,7 @@ static enum graft_status check_field(struct graft_context *context, const struct
     const double value = field->type == GRAFT_FIELD_REAL ? (double)real : integer;
     return value >= field->least && value <= field->most
                ? GRAFT_OK
-               : graft_fail(context, GRAFT_ERROR_ARGUMENT, "%s: a %s of %g; use %g to %g", name, field->name,
+               : graft_fail(context, GRAFT_ERROR_ARGUMENT, "%s: %s is %g; use %g to %g", name, field->name,
                             value, field->least, field->most);
 }
 
@@ -138,8 +164,9 @@ void graft_picture_resize(struct graft_picture *picture, int32_t height, int32_t
 
 bool graft_picture_settled(const struct graft_picture *picture)
 {
-    return picture->height == picture->view.height && picture->width == picture->view.width &&
-           picture->frame_height == picture->height && picture->frame_width == picture->width;
+    return !picture->turned && picture->height == picture->view.height &&
+           picture->width == picture->view.width && picture->frame_height == picture->height &&
+           picture->frame_width == picture->width;
 }
 
 double graft_picture_draw(struct graft_picture *picture, double low, double high)
@@ -162,8 +189,71 @@ static uint8_t *target_of(struct graft_picture *picture, size_t bytes)
     return graft_buffer_reserve(scratch->context, free_stage, bytes) ? free_stage->data : NULL;
 }
 
+struct graft_pixels graft_picture_pixels(const struct graft_picture *picture)
+{
+    return (struct graft_pixels){.data = picture->pixels,
+                                 .width = picture->width,
+                                 .height = picture->height,
+                                 .channels = picture->view.channels};
+}
+
+static struct graft_view view_of(uint8_t *pixels, int32_t width, int32_t height, int32_t channels)
+{
+    return (struct graft_view){.pixels = pixels,
+                               .width = width,
+                               .height = height,
+                               .channels = channels,
+                               .stride = (size_t)width * (size_t)channels};
+}
+
+bool graft_picture_turn(struct graft_picture *picture, const double back[4], double across, double down,
+                        enum graft_fill fill)
+{
+    if (!picture->turned) {
+        if (!graft_picture_settle(picture)) {
+            return false;
+        }
+        static const double as_it_is[6] = {1, 0, 0, 0, 1, 0};
+        memcpy(picture->matrix, as_it_is, sizeof as_it_is);
+        picture->turned = true;
+    }
+    /* The new step's way back first: p → back · (p − middle − move) + middle. */
+    double *const m = picture->matrix;
+    const double x = picture->width / 2.0, y = picture->height / 2.0;
+    const double from_x = -x - across * picture->width, from_y = -y - down * picture->height;
+    const double step[6] = {back[0], back[1], back[0] * from_x + back[1] * from_y + x,
+                            back[2], back[3], back[2] * from_x + back[3] * from_y + y};
+    for (int row = 0; row < 6; row += 3) {
+        const double a = m[row], b = m[row + 1];
+        m[row] = a * step[0] + b * step[3];
+        m[row + 1] = a * step[1] + b * step[4];
+        m[row + 2] += a * step[2] + b * step[5];
+    }
+    picture->fill = fill;
+    return true;
+}
+
+/* The one resampling of all turns that wait. */
+static bool resample(struct graft_picture *picture)
+{
+    const struct graft_view from = picture->view;
+    uint8_t *const target = target_of(picture, from.stride * (size_t)from.height);
+    if (!target) {
+        return false;
+    }
+    const struct graft_pixels to = {target, from.width, from.height, from.channels};
+    graft_pixels_affine(&from, picture->matrix, picture->fill, &to);
+    picture->view = view_of(target, from.width, from.height, from.channels);
+    picture->pixels = picture->at = target;
+    picture->turned = false;
+    return true;
+}
+
 bool graft_picture_settle(struct graft_picture *picture)
 {
+    if (picture->turned) {
+        return resample(picture);
+    }
     if (picture->pixels && graft_picture_settled(picture)) {
         return true;
     }
@@ -193,11 +283,7 @@ bool graft_picture_settle(struct graft_picture *picture)
     if (!graft_resize_view(picture->scratch, &picture->view, picture->filter, &window, corner, stride)) {
         return false;
     }
-    picture->view = (struct graft_view){.pixels = target,
-                                        .width = picture->frame_width,
-                                        .height = picture->frame_height,
-                                        .channels = channels,
-                                        .stride = stride};
+    picture->view = view_of(target, picture->frame_width, picture->frame_height, channels);
     picture->pixels = picture->at = target;
     graft_picture_resize(picture, picture->frame_height, picture->frame_width, picture->filter);
     return true;
@@ -215,7 +301,8 @@ bool graft_transforms_run(struct graft_scratch *scratch, const struct graft_prep
     graft_picture_resize(&picture, view->height, view->width, GRAFT_FILTER_NEAREST);
     for (int32_t i = 0; i < transforms->count; i++) {
         const struct graft_transform *const step = &transforms->steps[i];
-        if (!rows[step->kind]->apply(&picture, step)) {
+        const struct graft_transform_row *const row = rows[step->kind];
+        if ((picture.turned && !row->turns && !resample(&picture)) || !row->apply(&picture, step)) {
             return false;
         }
     }

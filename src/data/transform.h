@@ -7,6 +7,7 @@
 #define GRAFT_SRC_DATA_TRANSFORM_H
 
 #include "base/random.h"
+#include "data/pixels.h"
 #include "data/preprocess.h"
 #include "data/resize.h"
 
@@ -14,7 +15,8 @@ enum graft_transform_field_type {
     GRAFT_FIELD_INTEGER, /* int32_t */
     GRAFT_FIELD_REAL,    /* float */
     GRAFT_FIELD_RANGE,   /* float[2], the lower bound first */
-    GRAFT_FIELD_FILTER   /* enum graft_filter */
+    GRAFT_FIELD_FILTER,  /* enum graft_filter */
+    GRAFT_FIELD_FILL     /* enum graft_fill */
 };
 
 struct graft_transform_field {
@@ -32,15 +34,20 @@ struct graft_transform_row {
     const char *name;
     struct graft_transform_field fields[GRAFT_TRANSFORM_FIELDS]; /* ended by a NULL name, or full */
     bool random;
+    bool turns; /* it takes a picture that waits to be turned */
     /* False: no memory. */
     bool (*apply)(struct graft_picture *picture, const struct graft_transform *step);
 };
 
 extern const struct graft_transform_row graft_transform_resize, graft_transform_center_crop,
-    graft_transform_random_crop, graft_transform_flip, graft_transform_jitter;
+    graft_transform_random_crop, graft_transform_flip, graft_transform_jitter, graft_transform_rotate,
+    graft_transform_shift, graft_transform_shear, graft_transform_zoom, graft_transform_gray,
+    graft_transform_blur, graft_transform_erase, graft_transform_trivial, graft_transform_rand;
 
 /* NULL for a number that is none. */
 const struct graft_transform_row *graft_transform_row(enum graft_transform_kind kind);
+/* Of a field whose values have names; NULL: the type has none, or that number is none. */
+const char *graft_transform_value_name(enum graft_transform_field_type type, int32_t number);
 
 /* One axis of a crop: what is cut off in front, or padded there, and how many pixels are taken. */
 struct graft_placement {
@@ -49,12 +56,14 @@ struct graft_placement {
 
 /* Of the middle of an axis of `size` pixels. */
 struct graft_placement graft_center_place(int32_t size, int32_t crop);
-/* The size after a resize step: the short side as asked, the long one in proportion; `side` 0: the input's. */
+/* The size after a resize step: the short side as asked, the long one in proportion; `side` 0: the input's.
+ */
 void graft_resized(const struct graft_preprocess *preprocess, int32_t side, int32_t *height, int32_t *width);
 
 /*
  * A picture on its way. Resizes wait: `view` is what there is, [height, width] what it is to become, and the
- * frame the part of that which is needed; so only that part is computed.
+ * frame the part of that which is needed; so only that part is computed. Turns wait too, once nothing else
+ * does.
  */
 struct graft_picture {
     struct graft_scratch *scratch;
@@ -68,6 +77,9 @@ struct graft_picture {
     enum graft_filter filter;
     int32_t frame_height, frame_width;
     struct graft_placement down, across;
+    bool turned; /* the pixel at p is to be what the view shows at matrix · (p, 1) */
+    double matrix[6];
+    enum graft_fill fill;
 };
 
 /* Computes what waits: afterwards `pixels` are [height, width, channels] without gaps. */
@@ -77,6 +89,14 @@ bool graft_picture_settled(const struct graft_picture *picture);
 /* Becomes height × width, all of which is needed. */
 void graft_picture_resize(struct graft_picture *picture, int32_t height, int32_t width,
                           enum graft_filter filter);
+/* Of a settled picture. */
+struct graft_pixels graft_picture_pixels(const struct graft_picture *picture);
+/*
+ * A turn about the middle: what is to be at (x, y) from there is now at back · (x, y), [2, 2]; then it moves
+ * by these parts of its width and height.
+ */
+bool graft_picture_turn(struct graft_picture *picture, const double back[4], double across, double down,
+                        enum graft_fill fill);
 /* In [low, high). */
 double graft_picture_draw(struct graft_picture *picture, double low, double high);
 

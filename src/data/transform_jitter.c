@@ -1,75 +1,69 @@
 /* SPDX-License-Identifier: MIT */
-/* torchvision's ColorJitter without hue, blended as Pillow blends. */
+/* torchvision's ColorJitter, blended as Pillow blends. */
 #include "data/transform.h"
 
-/* from + factor × (to − from), cut off to 0..255 and rounded down, in float as Pillow blends. */
-static uint8_t blend(int from, int to, float factor)
+static double strength_of(const struct graft_jitter_step *step, int kind)
 {
-    const float value = (float)from + factor * (float)(to - from);
-    return value <= 0 ? 0 : value >= 255 ? 255 : (uint8_t)value;
+    return (double)(kind == 0   ? step->brightness
+                    : kind == 1 ? step->contrast
+                    : kind == 2 ? step->saturation
+                                : step->hue);
 }
 
-static uint8_t luma_of(const uint8_t *pixel, int32_t channels)
+static void change(const struct graft_pixels *pixels, int kind, double drawn)
 {
-    return channels == 3 ? graft_luma(pixel) : pixel[0];
-}
-
-/* 0 brightness: towards black; 1 contrast: towards the mean grey; 2 saturation: towards the pixel's grey. */
-static void change(uint8_t *pixels, size_t count, int32_t channels, int kind, float factor)
-{
-    int grey = 0;
-    if (kind == 1) {
-        uint64_t sum = 0;
-        for (size_t i = 0; i < count; i++) {
-            sum += luma_of(pixels + i * (size_t)channels, channels);
-        }
-        grey = (int)((double)sum / (double)count + 0.5);
-    }
-    for (size_t i = 0; i < count; i++) {
-        uint8_t *const pixel = pixels + i * (size_t)channels;
-        if (kind == 2) {
-            grey = luma_of(pixel, channels);
-        }
-        for (int32_t c = 0; c < channels; c++) {
-            pixel[c] = blend(grey, pixel[c], factor);
-        }
+    switch (kind) {
+    case 0:
+        graft_pixels_brightness(pixels, (float)drawn);
+        break;
+    case 1:
+        graft_pixels_contrast(pixels, (float)drawn);
+        break;
+    case 2:
+        graft_pixels_saturation(pixels, (float)drawn);
+        break;
+    default:
+        graft_pixels_hue(pixels, drawn);
     }
 }
 
 static bool apply(struct graft_picture *picture, const struct graft_transform *step)
 {
-    const float strength[3] = {step->jitter.brightness, step->jitter.contrast, step->jitter.saturation};
-    int order[3] = {0, 1, 2};
-    if (!(strength[0] > 0 || strength[1] > 0 || strength[2] > 0)) {
+    const struct graft_jitter_step *const jitter = &step->jitter;
+    const uint32_t kinds = jitter->hue > 0 ? 4 : 3; /* lists without hue draw as they always have */
+    int order[4] = {0, 1, 2, 3};
+    if (!(jitter->brightness > 0 || jitter->contrast > 0 || jitter->saturation > 0 || jitter->hue > 0)) {
         return true;
     }
     if (!graft_picture_settle(picture)) {
         return false;
     }
-    for (uint32_t i = 2; i > 0; i--) {
+    for (uint32_t i = kinds - 1; i > 0; i--) {
         const uint32_t other = graft_random_below(&picture->random, i + 1);
         const int kept = order[i];
         order[i] = order[other];
         order[other] = kept;
     }
-    const size_t count = (size_t)picture->width * (size_t)picture->height;
-    for (int i = 0; i < 3; i++) {
-        const double most = (double)strength[order[i]];
-        const double factor = graft_picture_draw(picture, most < 1 ? 1 - most : 0, 1 + most);
+    const struct graft_pixels pixels = graft_picture_pixels(picture);
+    for (uint32_t i = 0; i < kinds; i++) {
+        const double most = strength_of(jitter, order[i]);
+        const double drawn = order[i] == 3 ? graft_picture_draw(picture, -most, most)
+                                           : graft_picture_draw(picture, most < 1 ? 1 - most : 0, 1 + most);
         if (most > 0) {
-            change(picture->pixels, count, picture->view.channels, order[i], (float)factor);
+            change(&pixels, order[i], drawn);
         }
     }
     return true;
 }
 
-#define STRENGTH(part)                                                                                       \
+#define STRENGTH(part, most)                                                                                 \
     {                                                                                                        \
-#part, GRAFT_FIELD_REAL, offsetof(struct graft_transform, jitter.part), 0, 10                        \
+#part, GRAFT_FIELD_REAL, offsetof(struct graft_transform, jitter.part), 0, most                      \
     }
 
 const struct graft_transform_row graft_transform_jitter = {
     .name = "jitter",
-    .fields = {STRENGTH(brightness), STRENGTH(contrast), STRENGTH(saturation)},
+    .fields = {STRENGTH(brightness, 10), STRENGTH(contrast, 10), STRENGTH(saturation, 10),
+               STRENGTH(hue, 0.5)},
     .random = true,
     .apply = apply};

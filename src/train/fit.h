@@ -57,6 +57,7 @@ struct graft_fit_job {
     bool resumed;
     bool late;            /* steps are begun before the results of the one before are there */
     float *class_weights; /* [classes]; NULL: none */
+    struct graft_transforms varied; /* of training pictures; count 0: as preprocessing has them */
     struct graft_dataset *dataset;
     char fingerprints[GRAFT_SPLIT_COUNT][20]; /* of the data as the run found them */
     struct graft_card card;

@@ -217,6 +217,8 @@ enum graft_status graft_fit_resolve(struct graft_fit_job *job)
         status = resolve_batch_norm(job);
     if (status == GRAFT_OK)
         status = graft_schedule_find(job->context, o->schedule, &job->schedule);
+    if (status == GRAFT_OK && strcmp(o->augment, "none") != 0)
+        status = graft_augment_parse(job->context, o->augment, &job->card.preprocess, &job->varied);
     if (status != GRAFT_OK)
         return status;
     if (!o->given.model)

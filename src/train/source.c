@@ -10,13 +10,12 @@ enum graft_status graft_fit_source_open_pictures(struct graft_fit_job *job, enum
                                                  int64_t batch, bool training,
                                                  struct graft_fit_source *source)
 {
-    const struct graft_transforms varied = graft_augment_default(&job->card.preprocess);
     const struct graft_loader_options options = {.split = split,
                                                  .batch = (int32_t)batch,
                                                  .shuffle = training,
                                                  .seed = (uint64_t)job->options.seed,
                                                  .transforms =
-                                                     training && job->options.augment ? &varied : NULL,
+                                                     training && job->varied.count > 0 ? &job->varied : NULL,
                                                  .skip_damaged = job->options.skip_damaged,
                                                  .ahead = graft_fit_ahead(job, batch),
                                                  .keep_limit = training ? graft_fit_keep_limit(job) : 0};

@@ -277,7 +277,7 @@ static enum graft_status open_model(struct graft_fit_job *job, struct graft_fit_
     const int stage = whole->layers[first].stage;
     const char *const cut = whole->stages[stage].name;
     enum graft_status status = GRAFT_OK;
-    *cached = stage > 0 && !job->options.augment;
+    *cached = stage > 0 && job->varied.count == 0;
     if (*cached)
         status = graft_features_prepare(job, cut, cached);
     if (!*cached)

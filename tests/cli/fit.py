@@ -127,9 +127,9 @@ class Fit(Case):
         )
 
     def test_same_seed_same_bits(self):
-        first = self.fit("a", "--epochs", "2", "--augment", "--seed", "7", "--threads", "1")
-        self.assert_same_tensors(first, self.fit("b", "--epochs", "2", "--augment", "--seed", "7", "--threads", "2"))
-        self.assertNotEqual(first, self.fit("c", "--epochs", "2", "--augment", "--seed", "8"))
+        first = self.fit("a", "--epochs", "2", "--augment", "imagenet", "--seed", "7", "--threads", "1")
+        self.assert_same_tensors(first, self.fit("b", "--epochs", "2", "--augment", "imagenet", "--seed", "7", "--threads", "2"))
+        self.assertNotEqual(first, self.fit("c", "--epochs", "2", "--augment", "imagenet", "--seed", "8"))
 
     def test_interrupted_and_resumed(self):
         """Ctrl-C in the middle: usable, exit code 130; resumed, it ends with the bits of an unbroken run."""

@@ -382,7 +382,7 @@ class Numbers(Case):
         how = ["--model", "mobilenet_v2", "--input", "32", "--out"]
         options = ["--stages", "all:8:1e-2", "--optimizer", "sgd", "--momentum", "0.8", "--nesterov"]
         options += ["--warmup", "200", "--weight-decay", "1e-3", "--label-smoothing", "0.1", "--bn", "frozen"]
-        options += ["--dropout", "0.3", "--augment", "--lr-factors", "head=2,block6=0.5", "--val-fraction", "0.3"]
+        options += ["--dropout", "0.3", "--augment", "imagenet", "--lr-factors", "head=2,block6=0.5", "--val-fraction", "0.3"]
         options += ["--batch", "1", "--seed", "9"]
         self.fit("first", "--model", "mobilenet_v2", "--batch", "4", "--epochs", "1", data="flat")
         options += ["--weights", "first/model.safetensors"]

@@ -123,7 +123,7 @@ class Onnx(Case):
             (
                 ["--epochs", "3"],
                 ["--stages", "head:2,all:2", "--optimizer", "adamw", "--weight-decay", "0.1"],
-                ["--stages", "all:3", "--bn", "train", "--augment", "--trunk-factor", "0.5"],
+                ["--stages", "all:3", "--bn", "train", "--augment", "imagenet", "--trunk-factor", "0.5"],
                 ["--stages", "block4:2,all:2", "--lr-factors", "block2=0,block5=0.3"],
                 ["--freeze", "block3", "--epochs", "2", "--optimizer", "sgd"],
             )

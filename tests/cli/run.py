@@ -103,7 +103,7 @@ class Run(Case):
         """One that was read before is one lost picture, told once; all of them end the training, saved."""
         # At 32x32 the last batch norm has four places a picture: a batch of which one picture is left has statistics.
         larger = [word if word != "16" else "32" for word in COMMON]
-        process = self.begin("d", *larger, "--epochs", "100000", "--augment", "--out", "r")
+        process = self.begin("d", *larger, "--epochs", "100000", "--augment", "imagenet", "--out", "r")
         self.wait_for("r", "state.safetensors")
         os.remove(self.path("d", "train", "red", "03.png"))
         before = self.lines("r")

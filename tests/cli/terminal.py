@@ -56,7 +56,7 @@ class Terminal(Case):
     def test_progress_is_cut_to_the_width(self):
         draw_data(self.path("d"), 40, 20)
         for columns in (80, 31):
-            text = self.on_terminal("fit", "d", *FIT, "--augment", "--out", "run%d" % columns, columns=columns)
+            text = self.on_terminal("fit", "d", *FIT, "--augment", "imagenet", "--out", "run%d" % columns, columns=columns)
             lines = self.progress_lines(text)
             self.assertTrue(lines, text)
             self.assertLess(max(map(len, lines)), columns, lines)
@@ -64,7 +64,7 @@ class Terminal(Case):
 
     def test_the_width_is_asked_for_each_time(self):
         draw_data(self.path("d"), 60, 20)
-        text = self.on_terminal("fit", "d", *FIT, "--epochs", "40", "--augment", "--out", "run", columns=120, widths=[25])
+        text = self.on_terminal("fit", "d", *FIT, "--epochs", "40", "--augment", "imagenet", "--out", "run", columns=120, widths=[25])
         lines = self.progress_lines(text)
         self.assertGreater(max(map(len, lines)), 25, lines)
         self.assertLess(max(map(len, lines[-3:])), 25, lines)

@@ -93,7 +93,7 @@ def run():
         config = {name: None for name in re.findall(r"^GRAFT_RECIPE_ROW\(\w+, (\w+)", file.read(), re.M)}
     stages = [{"from": "head", "epochs": 2, "learning_rate": 0.001, "micro_batch": None}]
     config.update(classes=["ant", "bee"], network="resnet18", data="photos", stages=stages, seed=7)
-    config.update(learning_rate=0.001, batch=32, optimizer="adam", augment=False, archive_limit=1000)
+    config.update(learning_rate=0.001, batch=32, optimizer="adam", augment="none", archive_limit=1000)
     history = (
         "stage,epoch,learning_rate,train_loss,train_top1,val_loss,val_top1,seconds\nhead,1,0.001,1.5,0.4,1.25,0.5,0.5\n"
     )

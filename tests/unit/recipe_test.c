@@ -106,7 +106,7 @@ static void what_cannot_be_is_refused(void **state)
         {"batch", "1e300", "--batch"},    {"batch", "65537", "65536"},
         {"batch", "0", "--batch"},        {"dropout", "-1", "--dropout"},
         {"dropout", "nan", "--dropout"},  {"memory_limit", "1X", "512M"},
-        {"schedule", "cosin", "cosine?"}, {"augment", "yes", "--augment"},
+        {"schedule", "cosin", "cosine?"}, {"nesterov", "yes", "--nesterov"},
         {"stages", "last:2:0", "last:2:0"}, {"stages", "head:0", "head:0"},   {"stages", "all,,head", "--stages"},
         {"bach", "3", "batch"},           {"seed", "99999999999999999999", "--seed"},
     };

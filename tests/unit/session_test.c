@@ -191,7 +191,7 @@ static const char *const others[][3] = {
     {"warmup", "3"},
     {"dropout", "0.4"},
     {"bn", "train"},
-    {"augment", "true"},
+    {"augment", "light"},
     {"seed", "11"},
     {"features_limit", "1"},
     {"memory_limit", "1G"},

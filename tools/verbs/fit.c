@@ -128,7 +128,7 @@ const struct graft_verb graft_verb_fit = {
         "                                     on a larger one\n"
         "  graft fit photos --model squeezenet1_0 --weights w.safetensors --stages head:10,all:5:1e-4\n"
         "                                     then all layers, more slowly\n"
-        "  graft fit photos --model resnet18 --weights w.safetensors --freeze layer3 --augment\n"
+        "  graft fit photos --model resnet18 --weights w.safetensors --freeze layer3 --augment light\n"
         "                                     what follows layer3, on varied pictures\n"
         "  graft fit mnist --model mnist_convnet --optimizer rmsprop --epochs 5\n"
         "                                     from scratch: no weights are published for it\n"
