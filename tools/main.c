@@ -3,6 +3,9 @@
 #include "command.h"
 
 #include "base/text.h"
+#include "built_with.h"
+#include "commit.h"
+#include "output.h"
 #include "verbs/verbs.h"
 
 #include <errno.h>
@@ -15,16 +18,18 @@
 static const struct graft_verb *const verbs[] = GRAFT_VERBS;
 #define VERBS (sizeof verbs / sizeof verbs[0])
 
+static const char purpose[] = "Graft trains and uses image networks, on the CPU and on OpenCL devices.";
+static const char examples[] =
+    "  graft fit photos --model squeezenet1_0 --weights squeezenet1_0.safetensors\n"
+    "                                    learns the classes of photos/CLASS/*.jpg into a folder runs/...\n"
+    "  graft predict runs/photos-squeezenet1_0-1 new.jpg\n"
+    "                                    says which class a picture is of\n"
+    "  graft evaluate runs/photos-squeezenet1_0-1 more-photos\n"
+    "                                    says how often that is right\n";
+
 static void print_overview(void)
 {
-    printf("Graft trains and uses image networks, on the CPU and on OpenCL devices.\n\n"
-           "  graft fit photos --model squeezenet1_0 --weights squeezenet1_0.safetensors\n"
-           "                                    learns the classes of photos/CLASS/*.jpg into a folder "
-           "runs/...\n"
-           "  graft predict runs/photos-squeezenet1_0-1 new.jpg\n"
-           "                                    says which class a picture is of\n"
-           "  graft evaluate runs/photos-squeezenet1_0-1 more-photos\n"
-           "                                    says how often that is right\n\n");
+    printf("%s\n\n%s\n", purpose, examples);
     for (size_t i = 0; i < VERBS; i++) {
         printf("  %-10s %s\n", verbs[i]->name, verbs[i]->purpose);
     }
@@ -44,9 +49,31 @@ static int unknown_verb(const char *name)
     return GRAFT_EXIT_USAGE;
 }
 
-static int finish_overview(void)
+/* Of which each verb says more: graft VERB --help --json. */
+static int print_overview_json(void)
 {
-    print_overview();
+    json_t *const names = json_array();
+    for (size_t i = 0; i < VERBS; i++) {
+        graft_json_add_item(names, json_string(verbs[i]->name));
+    }
+    struct graft_command command = {.verb = verbs[0]};
+    return graft_json_print(&command, json_pack("{s:s, s:s, s:s, s:s, s:o}", "version", GRAFT_VERSION, "commit",
+                                                GRAFT_COMMIT, "purpose", purpose, "examples", examples, "verbs",
+                                                names));
+}
+
+static void print_version(void)
+{
+    printf("graft %s%s%s\nwith %s\n", GRAFT_VERSION, GRAFT_COMMIT[0] != '\0' ? ", commit " : "", GRAFT_COMMIT,
+           GRAFT_FEATURES);
+    if (GRAFT_FEATURES_ABSENT[0] != '\0') {
+        printf("without %s\n", GRAFT_FEATURES_ABSENT);
+    }
+}
+
+static int finish(void (*print)(void))
+{
+    print();
     return fflush(stdout) == 0 ? GRAFT_EXIT_DONE : errno == EPIPE ? GRAFT_EXIT_CLOSED : GRAFT_EXIT_FAILED;
 }
 
@@ -74,12 +101,15 @@ int main(int count, char **arguments)
     signal(SIGXFSZ, SIG_IGN); /* so is a limit on the size of files */
     const char *const word = count > 1 ? arguments[1] : "help";
     if (strcmp(word, "--version") == 0) {
-        printf("graft %s\n", GRAFT_VERSION);
-        return GRAFT_EXIT_DONE;
+        return finish(print_version);
     }
     bool help = strcmp(word, "help") == 0 || strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0;
     if (help && count < 3) {
-        return finish_overview();
+        return finish(print_overview);
+    }
+    if (help && strcmp(arguments[2], "--json") == 0) {
+        const int code = print_overview_json();
+        return fflush(stdout) == 0 ? code : GRAFT_EXIT_FAILED;
     }
     for (size_t i = 0; i < VERBS; i++) {
         if (strcmp(verbs[i]->name, help ? arguments[2] : word) == 0) {

@@ -4,6 +4,7 @@
 #include "options.h"
 
 #include "base/text.h"
+#include "output.h"
 
 #include <errno.h>
 #include <math.h>
@@ -82,6 +83,48 @@ static void print_help(const struct graft_command *command, const struct tables 
             print_option(&tables->common[i]);
         }
     }
+}
+
+static json_t *describe_options(const struct graft_option *options, size_t count)
+{
+    json_t *const list = json_array();
+    for (size_t i = 0; i < count; i++) {
+        graft_json_add_item(list, json_pack("{s:s, s:s?, s:s, s:s?}", "name", options[i].name, "argument",
+                                            options[i].argument, "help", options[i].help, "usual",
+                                            options[i].usual));
+    }
+    return list;
+}
+
+/* The help for programs: man pages and the completion of shells are made of it. */
+static int print_help_json(struct graft_command *command, const struct tables *tables)
+{
+    const struct graft_verb *const verb = command->verb;
+    struct graft_option common[COMMON];
+    size_t count = 0;
+    for (size_t i = 0; i < COMMON; i++) {
+        if (!is_own(tables, tables->common[i].name)) {
+            common[count++] = tables->common[i];
+        }
+    }
+    return graft_json_print(
+        command,
+        json_pack("{s:s, s:s, s:s, s:s, s:s?, s:o, s:o}", "verb", verb->name, "operands", verb->operands, "purpose",
+                  verb->purpose, "examples", verb->examples, "notes", verb->notes, "options",
+                  describe_options(tables->own, tables->own_count), "common", describe_options(common, count)));
+}
+
+/* --help ends the reading, whatever comes behind it; but for --json. */
+static int help(struct graft_command *command, const struct tables *tables, int at)
+{
+    for (int i = at; i < command->argument_count; i++) {
+        command->json = command->json || strcmp(command->arguments[i], "--json") == 0;
+    }
+    if (command->json) {
+        return print_help_json(command, tables);
+    }
+    print_help(command, tables);
+    return GRAFT_EXIT_DONE;
 }
 
 static bool read_integer(const char *text, const struct graft_option *option)
@@ -243,8 +286,7 @@ int graft_options_read(struct graft_command *command, const struct graft_option 
                 return done;
             }
             if (tables.help) {
-                print_help(command, &tables);
-                return GRAFT_EXIT_DONE;
+                return help(command, &tables, i);
             }
         } else {
             command->operands[command->operand_count++] = word;

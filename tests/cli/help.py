@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """The command explains itself: overview, help of every verb, by example."""
 
+import json
 import re
 import unittest
 
@@ -54,7 +55,24 @@ class Help(Case):
                         self.assertIn(option, known)
 
     def test_version(self):
-        self.assertRegex(self.good("--version"), r"^graft \d+\.\d+\.\d+\n$")
+        text = self.good("--version")
+        self.assertRegex(text, r"^graft \d+\.\d+\.\d+(, commit [0-9a-f]{7,40}(\+changes)?)?\nwith .*\n(without .*\n)?$")
+        devices = self.good("devices", "--quiet")
+        self.assertIn("OpenCL" if "opencl:" in devices else "baseline", text)
+
+    def test_help_for_programs(self):
+        """The same as the help for people."""
+        overview = json.loads(self.good("help", "--json"))
+        self.assertEqual(overview["version"], self.good("--version").split()[1].rstrip(","))
+        self.assertEqual(sorted(set(VERBS) - set(overview["verbs"])), [])
+        for verb in overview["verbs"]:
+            text, told = self.good("help", verb), json.loads(self.good(verb, "--help", "--json"))
+            self.assertEqual(told["verb"], verb)
+            self.assertIn(told["purpose"], text)
+            options = told["options"] + told["common"]
+            self.assertEqual([option["name"] for option in options], re.findall(r"(?m)^  (--[a-z0-9-]+)", text))
+            for option in options:
+                self.assertIn(option["help"], text)
 
     def test_help_needs_nothing_else(self):
         self.good("fit", "--help", "--model", "nonsense")
