@@ -70,6 +70,18 @@ def private_libraries(description):
     return flags + [flag for flag in fields.get("Libs.private", "").split() if not flag.startswith("-L")]
 
 
+def check_places(library, description):
+    """What README says does without more words where the loader and pkg-config look by themselves; elsewhere a prefix was
+    chosen by somebody."""
+    if not library.startswith("/usr/"):
+        print(f"skipped: {library} is no place of the system")
+        return
+    listed = run([shutil.which("ldconfig", path="/sbin:/usr/sbin") or "ldconfig", "-v", "-N", "-X"]).stdout
+    check(f"\n{library}:" in "\n" + listed, f"the loader looks into {library}", listed[:2000])
+    searched = run(["pkg-config", "--variable", "pc_path", "pkg-config"]).stdout.strip().split(":")
+    check(description in searched, f"pkg-config looks into {description}", " ".join(searched))
+
+
 def main():
     source, build = (os.path.abspath(path) for path in sys.argv[1:3])
     work = tempfile.mkdtemp(prefix="graft-library-")
@@ -81,6 +93,7 @@ def main():
     include = os.path.dirname(prefix)
     library = next(folder for folder, _, files in os.walk(work) if "libgraft.so" in files)
     description = next(folder for folder, _, files in os.walk(work) if "graft.pc" in files)
+    check_places(library[len(os.path.abspath(work)):], description[len(os.path.abspath(work)):])
 
     for header in sorted(name for name in os.listdir(prefix) if name.endswith(".h")):
         for compiler, language, standard in (("cc", "c", "c11"), ("c++", "c++", "c++11")):
@@ -110,6 +123,15 @@ def main():
             got = run(["cc", "-std=c11", "-Wall", "-Wextra", "-Werror", path, "-o", binaries[number, kind]] + flags,
                       env=environment)
             check(got.returncode == 0, f"program {number + 1} compiles, {kind}", got.stdout)
+
+    # README's own line for the compiler.
+    with open(os.path.join(source, "README.md"), encoding="utf-8") as file:
+        lines = re.findall(r"(?m)^    (cc classify\.c .*)$", file.read())
+    shutil.copy(os.path.join(work, "program0.c"), os.path.join(work, "classify.c"))
+    for line in lines:
+        got = run(["sh", "-c", line], env=environment, cwd=work)
+        check(got.returncode == 0, line, got.stdout)
+    check(len(lines) == 2, "README.md shows how to compile", str(lines))
 
     data = os.path.join(work, "data")
     for shade, name in enumerate(("lying", "standing")):
