@@ -7,15 +7,16 @@
 #include "command.h"
 
 extern const struct graft_verb graft_verb_fit, graft_verb_predict, graft_verb_evaluate, graft_verb_features,
-    graft_verb_explain, graft_verb_activations, graft_verb_check, graft_verb_models, graft_verb_pull,
-    graft_verb_summary, graft_verb_convert, graft_verb_devices, graft_verb_bench, graft_verb_conform;
+    graft_verb_explain, graft_verb_activations, graft_verb_show, graft_verb_check, graft_verb_models,
+    graft_verb_pull, graft_verb_summary, graft_verb_convert, graft_verb_devices, graft_verb_bench,
+    graft_verb_conform;
 
 #define GRAFT_VERBS                                                                                          \
     {                                                                                                        \
         &graft_verb_fit, &graft_verb_predict, &graft_verb_evaluate, &graft_verb_features,                    \
-            &graft_verb_explain, &graft_verb_activations, &graft_verb_check, &graft_verb_models,             \
-            &graft_verb_pull, &graft_verb_summary, &graft_verb_convert, &graft_verb_devices,                 \
-            &graft_verb_bench, &graft_verb_conform                                                           \
+            &graft_verb_explain, &graft_verb_activations, &graft_verb_show, &graft_verb_check,               \
+            &graft_verb_models, &graft_verb_pull, &graft_verb_summary, &graft_verb_convert,                  \
+            &graft_verb_devices, &graft_verb_bench, &graft_verb_conform                                      \
     }
 
 /* graft bench --op: the cases of an op with their times, on the devices of --device. In conform.c. */
