@@ -306,8 +306,8 @@ static struct graft_step step_of(const struct learner *l, int number)
 }
 
 /* A step writes pictures, labels, weights of rows, its number and learning rates, updates, and reads losses
- * and logits. Nothing of it waits for the device, but where pictures are mapped; its results are waited for,
- * once for each, by their own events. */
+ * and logits. Nothing of it waits for the device, whether it shares the host's memory or not; its results are
+ * waited for, once for each, by their own events. */
 static void count_step(struct fixture *f, bool unified, float clip_norm)
 {
     struct learner l;
@@ -321,9 +321,7 @@ static void count_step(struct fixture *f, bool unified, float clip_norm)
         need(f, graft_trainer_begin(l.trainer, &step));
         if (number > 2) { /* what is made once is there */
             assert_true(calls.small >= 4);
-            assert_int_equal(calls.writes + calls.reads + calls.finishes, 0);
-            assert_int_equal(calls.maps, unified);
-            assert_int_equal(calls.waits, unified);
+            assert_int_equal(calls.writes + calls.reads + calls.finishes + calls.maps + calls.waits, 0);
         }
         memset(&calls, 0, sizeof calls);
         if (number > 1)

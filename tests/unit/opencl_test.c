@@ -350,11 +350,10 @@ static void copy(const struct graft_opencl_device *device, struct graft_tensor t
                      CL_SUCCESS);
 }
 
-/* A device with memory of its own, for once: what is written crosses the bus beside other work, but takes its
- * place in order; the caller's memory is its own again at once. */
-static void uploads_keep_their_order(void **state)
+/* With memory of the device's own, and shared with the host: what is written takes its place in the order of
+ * the other work; the caller's memory is its own again at once. */
+static void check_order(struct fixture *f, bool shared)
 {
-    struct fixture *const f = need_device(state);
     const struct graft_backend *const backend = f->device->backend;
     struct graft_opencl_device *const device = (struct graft_opencl_device *)f->device;
     struct graft_tensor to = {NULL, 64}, copies[6] = {{0}};
@@ -363,8 +362,9 @@ static void uploads_keep_their_order(void **state)
     uint64_t before = 0, peak = 0, live = 0;
     double seconds;
     graft_device_memory(f->device, &before, &peak);
-    device->traits.unified = false;
+    device->traits.unified = shared;
     assert_false(graft_opencl_uploads(device, GRAFT_OPENCL_UPLOAD_LEAST - 1));
+    assert_int_equal(graft_opencl_uploads(device, (uint64_t)GRAFT_OPENCL_UPLOAD_MOST_SHARED + 1), !shared);
     assert_false(graft_opencl_uploads(device, (uint64_t)GRAFT_OPENCL_UPLOAD_MOST + 1));
     assert_true(graft_opencl_uploads(device, WRITTEN));
     assert_int_equal(graft_buffer_open(f->device, 64 + 2 * WRITTEN, &to.buffer), GRAFT_OK);
@@ -400,12 +400,18 @@ static void uploads_keep_their_order(void **state)
     free(read);
 }
 
+static void uploads_keep_their_order(void **state)
+{
+    struct fixture *const f = need_device(state);
+    check_order(f, false);
+    check_order(f, true);
+}
+
 /* More writes than there are stages for, while the device is held up: those that are too many take the memory
  * of the first ones, once it is free. */
-static void uploads_wait_for_their_stage(void **state)
+static void check_waiting(struct fixture *f, bool shared)
 {
     enum { WRITES = (32 << 20) / WRITTEN + 8, HELD = 50 };
-    struct fixture *const f = need_device(state);
     const struct graft_backend *const backend = f->device->backend;
     struct graft_opencl_device *const device = (struct graft_opencl_device *)f->device;
     struct graft_tensor to = {0};
@@ -413,7 +419,7 @@ static void uploads_wait_for_their_stage(void **state)
     const bool unified = device->traits.unified;
     const cl_event gate = clCreateUserEvent(device->context, NULL);
     pthread_t opener;
-    device->traits.unified = false;
+    device->traits.unified = shared;
     assert_int_equal(graft_buffer_open(f->device, (uint64_t)WRITES * WRITTEN, &to.buffer), GRAFT_OK);
     assert_non_null(gate);
     assert_int_equal(clEnqueueBarrierWithWaitList(device->queue, 1, &gate, NULL), CL_SUCCESS);
@@ -438,6 +444,55 @@ static void uploads_wait_for_their_stage(void **state)
     device->traits.unified = unified;
     free(data);
     free(read);
+}
+
+static void uploads_wait_for_their_stage(void **state)
+{
+    struct fixture *const f = need_device(state);
+    check_waiting(f, false);
+    check_waiting(f, true);
+}
+
+/* What is shared takes a 64th of --memory at most; beyond that, and what is larger than any stage, is mapped.
+ */
+static void stages_leave_memory_to_others(void **state)
+{
+    enum { LARGE = GRAFT_OPENCL_UPLOAD_MOST_SHARED + 4 };
+    struct fixture *const f = need_device(state);
+    const struct graft_backend *const backend = f->device->backend;
+    struct graft_opencl_device *const device = (struct graft_opencl_device *)f->device;
+    static const struct {
+        uint64_t bytes, limit;
+        bool staged;
+    } writes[] = {
+        {WRITTEN, 63 * (uint64_t)WRITTEN, false},
+        {WRITTEN, 100 * (uint64_t)WRITTEN, true},
+        {2 * WRITTEN, 100 * (uint64_t)WRITTEN, false},
+        {LARGE, 0, false},
+    };
+    const bool unified = device->traits.unified;
+    device->traits.unified = true;
+    for (size_t i = 0; i < sizeof writes / sizeof writes[0]; i++) {
+        struct graft_tensor to = {0};
+        uint8_t *const data = malloc(writes[i].bytes), *const read = malloc(writes[i].bytes);
+        uint64_t before, after, peak;
+        graft_opencl_upload_close(device);
+        assert_int_equal(graft_buffer_open(f->device, writes[i].bytes, &to.buffer), GRAFT_OK);
+        graft_context_limit_memory(f->context, writes[i].limit);
+        graft_context_memory(f->context, &before, &peak);
+        memset(data, 30 + (int)i, writes[i].bytes);
+        assert_int_equal(backend->buffer_write(f->device, to, data, writes[i].bytes), GRAFT_OK);
+        graft_context_memory(f->context, &after, &peak);
+        assert_int_equal(after - before >= writes[i].bytes, writes[i].staged);
+        graft_context_limit_memory(f->context, 0);
+        assert_int_equal(backend->buffer_read(f->device, read, to, writes[i].bytes), GRAFT_OK);
+        assert_memory_equal(read, data, writes[i].bytes);
+        graft_buffer_close(f->device, &to.buffer, writes[i].bytes);
+        free(data);
+        free(read);
+    }
+    graft_opencl_upload_close(device);
+    device->traits.unified = unified;
 }
 
 static void f64_and_giants_are_refused(void **state)
@@ -522,6 +577,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(the_queue_is_bounded_and_timed, set_up, tear_down),
         cmocka_unit_test_setup_teardown(uploads_keep_their_order, set_up, tear_down),
         cmocka_unit_test_setup_teardown(uploads_wait_for_their_stage, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(stages_leave_memory_to_others, set_up, tear_down),
         cmocka_unit_test_setup_teardown(f64_and_giants_are_refused, set_up, tear_down),
         cmocka_unit_test_setup_teardown(halves_are_found_out_by_trying, set_up, tear_down),
         cmocka_unit_test_setup_teardown(limits_are_measured, set_up, tear_down),

@@ -184,6 +184,12 @@ static enum graft_status buffer_write(struct graft_device *base, struct graft_te
         return GRAFT_OK;
     if (bytes < GRAFT_OPENCL_UPLOAD_LEAST)
         return graft_opencl_write_small(device, to, from, bytes);
+    if (graft_opencl_uploads(device, bytes)) {
+        bool done = false;
+        const enum graft_status status = graft_opencl_upload(device, to, from, bytes, &done);
+        if (status != GRAFT_OK || done)
+            return status;
+    }
     if (device->traits.unified) {
         void *mapped = NULL;
         const enum graft_status status = map(device, to, bytes, CL_MAP_WRITE_INVALIDATE_REGION, &mapped);
@@ -191,12 +197,6 @@ static enum graft_status buffer_write(struct graft_device *base, struct graft_te
             return status;
         memcpy(mapped, from, (size_t)bytes);
         return unmap(device, to, mapped);
-    }
-    if (graft_opencl_uploads(device, bytes)) {
-        bool done = false;
-        const enum graft_status status = graft_opencl_upload(device, to, from, bytes, &done);
-        if (status != GRAFT_OK || done)
-            return status;
     }
     const cl_int code = clEnqueueWriteBuffer(device->queue, graft_opencl_memory(to), CL_TRUE,
                                              (size_t)to.offset, (size_t)bytes, from, 0, NULL, NULL);

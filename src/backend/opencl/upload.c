@@ -77,13 +77,15 @@ enum graft_status graft_opencl_write_small(struct graft_opencl_device *device, s
 #define LEAST_STAGES 2
 #define MOST_STAGES 256
 #define MORE_BYTES (32u << 20) /* of all stages, when more are made because the others are under way */
+#define SHARE_OF_LIMIT 64      /* in memory that the device shares, stages take this part of --memory at most */
 
+/* For a device that shares the host's memory `address` alone: pinned and staging are NULL. */
 struct stage {
     uint64_t bytes;
     cl_mem pinned; /* the host's, where the device reads it itself */
     void *address; /* of it */
     struct graft_buffer *staging;
-    cl_event moved; /* the copy from staging to its place; NULL: none is under way */
+    cl_event moved; /* the copy from the stage to its place; NULL: none is under way */
 };
 
 struct graft_opencl_upload {
@@ -97,8 +99,9 @@ struct graft_opencl_upload {
 
 bool graft_opencl_uploads(const struct graft_opencl_device *device, uint64_t bytes)
 {
-    return !device->traits.unified && bytes >= GRAFT_OPENCL_UPLOAD_LEAST &&
-           bytes <= GRAFT_OPENCL_UPLOAD_MOST && (device->upload == NULL || !device->upload->useless);
+    const uint64_t most = device->traits.unified ? GRAFT_OPENCL_UPLOAD_MOST_SHARED : GRAFT_OPENCL_UPLOAD_MOST;
+    return bytes >= GRAFT_OPENCL_UPLOAD_LEAST && bytes <= most &&
+           (device->upload == NULL || !device->upload->useless);
 }
 
 static void close_stage(struct graft_opencl_device *device, struct stage *stage)
@@ -107,12 +110,13 @@ static void close_stage(struct graft_opencl_device *device, struct stage *stage)
         clWaitForEvents(1, &stage->moved);
         clReleaseEvent(stage->moved);
     }
-    if (stage->address != NULL)
+    if (stage->pinned == NULL)
+        graft_release(device->base.context, stage->address);
+    else if (stage->address != NULL)
         clEnqueueUnmapMemObject(device->upload->queue, stage->pinned, stage->address, 0, NULL, NULL);
     if (stage->pinned != NULL)
         clReleaseMemObject(stage->pinned);
-    if (stage->staging != NULL)
-        device->upload->bytes -= stage->bytes;
+    device->upload->bytes -= stage->bytes;
     graft_buffer_close(&device->base, &stage->staging, stage->bytes);
     *stage = (struct stage){0};
 }
@@ -136,10 +140,16 @@ static bool open_stage(struct graft_opencl_device *device, struct stage *stage, 
 {
     cl_int code = CL_SUCCESS;
     close_stage(device, stage);
-    if (graft_buffer_open(&device->base, bytes, &stage->staging) != GRAFT_OK)
+    if (device->traits.unified)
+        stage->address = graft_allocate_raw(device->base.context, (size_t)bytes, 1);
+    else if (graft_buffer_open(&device->base, bytes, &stage->staging) != GRAFT_OK)
+        stage->staging = NULL;
+    if (stage->address == NULL && stage->staging == NULL)
         return false;
     stage->bytes = bytes;
     device->upload->bytes += bytes;
+    if (stage->address != NULL)
+        return true;
     stage->pinned =
         clCreateBuffer(device->context, CL_MEM_READ_ONLY | CL_MEM_ALLOC_HOST_PTR, (size_t)bytes, NULL, &code);
     if (code == CL_SUCCESS)
@@ -167,6 +177,8 @@ static bool open_upload(struct graft_opencl_device *device)
     if (device->upload == NULL)
         return false;
     device->upload->count = LEAST_STAGES;
+    if (device->traits.unified)
+        return true;
     device->upload->queue = clCreateCommandQueue(device->context, device->id, 0, &code);
     device->upload->useless = code != CL_SUCCESS;
     if (code != CL_SUCCESS)
@@ -174,12 +186,20 @@ static bool open_upload(struct graft_opencl_device *device)
     return code == CL_SUCCESS;
 }
 
+/* Whether stages may take so many bytes in all. */
+static bool is_allowed(const struct graft_opencl_device *device, uint64_t bytes)
+{
+    const uint64_t limit = graft_context_memory_limit(device->base.context);
+    return !device->traits.unified || limit == 0 || bytes <= limit / SHARE_OF_LIMIT;
+}
+
 /* One more than there are; NULL if that would be too many, or there is no memory for it. */
 static struct stage *add_stage(struct graft_opencl_device *device, uint64_t bytes)
 {
     struct graft_opencl_upload *const upload = device->upload;
     struct graft_kept_error before;
-    if (upload->count == MOST_STAGES || upload->bytes + bytes > MORE_BYTES)
+    if (upload->count == MOST_STAGES || upload->bytes + bytes > MORE_BYTES ||
+        !is_allowed(device, upload->bytes + bytes))
         return NULL;
     struct stage *const stage = &upload->stages[upload->count];
     graft_keep_error(device->base.context, &before);
@@ -193,7 +213,7 @@ static struct stage *add_stage(struct graft_opencl_device *device, uint64_t byte
     return stage;
 }
 
-/* A stage, free and large enough; NULL if there is no memory for any. */
+/* A stage, free and large enough; NULL if there is no memory for any, or it may not be taken. */
 static struct stage *take_stage(struct graft_opencl_device *device, uint64_t bytes)
 {
     if (device->upload == NULL && !open_upload(device))
@@ -204,6 +224,8 @@ static struct stage *take_stage(struct graft_opencl_device *device, uint64_t byt
     if (more != NULL)
         return more;
     upload->next = (upload->next + 1) % upload->count;
+    if (stage->bytes < bytes && !is_allowed(device, upload->bytes - stage->bytes + bytes))
+        return NULL;
     if (stage->bytes < bytes && !open_stage(device, stage, bytes)) {
         close_stage(device, stage);
         upload->useless = true;
@@ -218,6 +240,27 @@ static struct stage *take_stage(struct graft_opencl_device *device, uint64_t byt
     return stage;
 }
 
+/* What lies in the stage is on its way. */
+static enum graft_status note_moving(struct graft_opencl_device *device, struct stage *stage, cl_event moved)
+{
+    clRetainEvent(moved);
+    stage->moved = moved;
+    return graft_opencl_enqueued(device, moved, "uploading what was written");
+}
+
+/* Where the device shares the host's memory it copies from the stage itself. */
+static enum graft_status write_from(struct graft_opencl_device *device, struct graft_tensor to,
+                                    struct stage *stage, uint64_t bytes)
+{
+    cl_event moved = NULL;
+    const cl_int code =
+        clEnqueueWriteBuffer(device->queue, graft_opencl_memory(to), CL_FALSE, (size_t)to.offset,
+                             (size_t)bytes, stage->address, 0, NULL, &moved);
+    return code == CL_SUCCESS
+               ? note_moving(device, stage, moved)
+               : graft_opencl_fail(device->base.context, code, "clEnqueueWriteBuffer", "upload");
+}
+
 enum graft_status graft_opencl_upload(struct graft_opencl_device *device, struct graft_tensor to,
                                       const void *from, uint64_t bytes, bool *done)
 {
@@ -229,6 +272,8 @@ enum graft_status graft_opencl_upload(struct graft_opencl_device *device, struct
         return GRAFT_OK;
     const cl_mem staging = (cl_mem)(void *)stage->staging;
     memcpy(stage->address, from, (size_t)bytes);
+    if (staging == NULL)
+        return write_from(device, to, stage, bytes);
     cl_int code = clEnqueueWriteBuffer(device->upload->queue, staging, CL_FALSE, 0, (size_t)bytes,
                                        stage->address, 0, NULL, &sent);
     if (code != CL_SUCCESS)
@@ -243,7 +288,5 @@ enum graft_status graft_opencl_upload(struct graft_opencl_device *device, struct
         clFinish(device->upload->queue); /* it reads what the next one would overwrite */
         return graft_opencl_fail(context, code, "clEnqueueCopyBuffer", "upload");
     }
-    clRetainEvent(moved);
-    stage->moved = moved;
-    return graft_opencl_enqueued(device, moved, "uploading what was written");
+    return note_moving(device, stage, moved);
 }
