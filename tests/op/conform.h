@@ -50,6 +50,7 @@ struct graft_conform_options {
     const char *test;    /* --case: NULL, "conv2d/k3_p1", "conv2d/k3_p1/exact", or a pattern with * and ? */
     const char *variant; /* NULL: all that can do the call */
     enum graft_conform_sizes sizes;
+    bool every_network; /* of real sizes also what repeats another network's calls */
     bool real_sample; /* with BOTH and no limit of time: of real sizes only what tries every variant */
     uint64_t seed;
     int threads;   /* of the context; 0: 2. The cpu is also run with one thread and must give the same bits */

@@ -128,12 +128,15 @@ static bool append_real(struct graft_jobs *jobs, const struct graft_conform_opti
     if (jobs->reals == NULL || !graft_reals_open(jobs->reals, error, error_size)) {
         return false;
     }
+    /* What is asked for by its name may be any network's. */
+    const bool all = options->every_network || options->test != NULL;
     for (int i = 0; i < jobs->reals->count; i++) {
-        const struct graft_real *const real = &jobs->reals->items[i];
+        struct graft_real *const real = &jobs->reals->items[i];
+        real->preferred_only = real->preferred_only && !all && options->variant == NULL;
         const struct graft_job job = {.op = real->call.op, .tier = GRAFT_TIER_REAL, .real = real};
         const bool wanted =
             options->op == NULL || strcmp(options->op, graft_op_get(real->call.op)->name) == 0;
-        if (wanted && (!small_real || is_for_oracle(&real->call)) && !append(jobs, options, job)) {
+        if (wanted && (!real->repeats || all) && (!small_real || is_for_oracle(&real->call)) && !append(jobs, options, job)) {
             return false;
         }
     }

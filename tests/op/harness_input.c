@@ -8,7 +8,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
+
+#define LARGE_BLOCK ((size_t)64 << 20)
+#define HUGE_PAGE ((size_t)2 << 20)
 
 void *graft_heap_get(struct graft_heap *heap, size_t count, size_t size)
 {
@@ -26,6 +30,10 @@ void *graft_heap_get(struct graft_heap *heap, size_t count, size_t size)
     if (block == NULL) {
         fprintf(stderr, "conform: no memory for a case (%zu elements of %zu bytes)\n", count, size);
         _exit(1);
+    }
+    if (count * size >= LARGE_BLOCK) { /* large pages: touching small ones takes longer than filling them */
+        char *const aligned = (char *)(((uintptr_t)block + HUGE_PAGE - 1) & ~(uintptr_t)(HUGE_PAGE - 1));
+        (void)madvise(aligned, count * size - (size_t)(aligned - (char *)block), MADV_HUGEPAGE);
     }
     heap->blocks[heap->count++] = block;
     return block;

@@ -14,6 +14,8 @@
 
 #include "harness.h"
 
+#include "graph/plan.h"
+
 /* Where the tensors lie. */
 enum graft_real_place {
     GRAFT_REAL_NEAR = 0,
@@ -26,6 +28,9 @@ struct graft_real {
     struct graft_call call; /* f32, shapes inferred, accumulate and constant as planned */
     enum graft_real_place place;
     bool edge;      /* of real_edges.c; else some network's */
+    /* real_kinds.c, for a run that ends in minutes: */
+    bool repeats;        /* a smaller call shows as much: left out */
+    bool preferred_only; /* run on the variant that the device prefers, not on each */
     char name[120]; /* unique in the op: sizes of two inputs, and a hash of all */
 };
 
@@ -50,6 +55,12 @@ void graft_reals_close(struct graft_reals *reals);
 /* Adds a call unless the same is there. False: out of memory. */
 bool graft_reals_add(struct graft_reals *reals, const struct graft_call *call, enum graft_real_place place,
                      bool edge);
+
+/* All that decides how a call is computed and its description does not say. */
+#define GRAFT_REAL_TEXT (GRAFT_CALL_TEXT + 64)
+void graft_real_append_flags(const struct graft_call *call, char text[GRAFT_REAL_TEXT]);
+/* Marks what a run of minutes leaves out; the items are sorted. False: out of memory. */
+bool graft_reals_mark(struct graft_reals *reals);
 
 /* real_edges.c: appends its calls. */
 bool graft_reals_add_edges(struct graft_reals *reals, struct graft_context *context);

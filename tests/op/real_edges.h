@@ -25,6 +25,8 @@ bool graft_edge_add(struct graft_reals *reals, struct graft_context *context, st
 
 /* real_thresholds.c: both sides of each threshold of src/backend. */
 bool graft_edge_add_thresholds(struct graft_reals *reals, struct graft_context *context);
+/* Bit i: the call lies above threshold i. */
+uint64_t graft_edge_sides(const struct graft_call *call);
 /* What has not both sides among the calls; NULL: nothing. For the coverage test. */
 const char *graft_edge_missing(const struct graft_reals *reals, char *text, size_t size);
 /* How many thresholds there are. */

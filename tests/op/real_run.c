@@ -16,7 +16,7 @@
 #define GUARD 256                /* bytes on both sides of a tensor */
 #define GUARD_BYTE 0x4b          /* as f32 a number; */
 #define POISON_BYTE 0xff         /* a NaN */
-#define BOTH_BYTES 3e7           /* cases of no more bytes are run at both kinds of offsets */
+#define BOTH_BYTES 4e6           /* cases of no more bytes are run at both kinds of offsets */
 #define PART ((uint64_t)8 << 20) /* of an input, read back and compared at a time */
 #define WORKSPACE (GRAFT_MAX_INPUTS + GRAFT_MAX_OUTPUTS)
 #define SLOTS (WORKSPACE + 1)
@@ -405,6 +405,14 @@ static bool host_has_room(const struct scene *scene)
     return needed < 2e9 || needed < (double)graft_system_free_memory();
 }
 
+/* Whether the device would take another variant than this one, which can do the call too. */
+static bool others_are_preferred(struct graft_device *device, const struct graft_call *call, int variant)
+{
+    struct graft_variant_info info;
+    int preferred = -1;
+    return graft_variant_choose(device, call, NULL, &preferred, &info) == GRAFT_OK && preferred != variant;
+}
+
 enum graft_status graft_real_check(struct graft_device *device, const struct graft_job *job, int variant,
                                    struct graft_variant_info *info)
 {
@@ -414,6 +422,12 @@ enum graft_status graft_real_check(struct graft_device *device, const struct gra
     if (status == GRAFT_OK && strcmp(info->name, "reference") == 0 &&
         graft_real_cost(&truth.call) > GRAFT_REAL_PLAIN_COST) {
         return graft_fail(device->context, GRAFT_ERROR_UNSUPPORTED, "plain loops are for smaller cases");
+    }
+    if (status == GRAFT_OK && job->real->preferred_only &&
+        others_are_preferred(device, &truth.call, variant)) {
+        return graft_fail(device->context, GRAFT_ERROR_UNSUPPORTED,
+                          "tensors of more than 2^31 bytes are tried with the preferred variant "
+                          "(--every-network: with each)");
     }
     if (status == GRAFT_OK && !place_somehow(&scene, info, job->real->place, true)) {
         return graft_fail(device->context, GRAFT_ERROR_UNSUPPORTED,

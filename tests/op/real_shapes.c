@@ -23,18 +23,24 @@ static void append_shape(char *name, size_t size, const struct graft_shape *shap
     }
 }
 
-/* All that decides how the call is computed, as text. */
-static void name_call(const struct graft_call *call, enum graft_real_place place, char *name, size_t size)
+void graft_real_append_flags(const struct graft_call *call, char text[GRAFT_REAL_TEXT])
 {
-    char text[GRAFT_CALL_TEXT + 64];
-    graft_call_format(call, text, GRAFT_CALL_TEXT);
     const size_t used = strlen(text);
     uint32_t absent = 0;
     for (int i = 0; i < GRAFT_MAX_OUTPUTS; i++) {
         absent |= (uint32_t)(call->out[i].dtype == GRAFT_DTYPE_NONE) << i;
     }
-    snprintf(text + used, sizeof text - used, " %x %x %x %d", call->constant, call->accumulate, absent,
-             (int)place);
+    snprintf(text + used, GRAFT_REAL_TEXT - used, " %x %x %x", call->constant, call->accumulate, absent);
+}
+
+/* All that decides how the call is computed, as text. */
+static void name_call(const struct graft_call *call, enum graft_real_place place, char *name, size_t size)
+{
+    char text[GRAFT_REAL_TEXT];
+    graft_call_format(call, text, GRAFT_CALL_TEXT);
+    graft_real_append_flags(call, text);
+    const size_t used = strlen(text);
+    snprintf(text + used, sizeof text - used, " %d", (int)place);
     name[0] = '\0';
     for (int i = 0, named = 0; i < call->n_inputs && named < 2; i++) {
         if (call->in[i].dtype != GRAFT_DTYPE_NONE) {
@@ -199,7 +205,9 @@ bool graft_reals_open(struct graft_reals *reals, char *error, size_t error_size)
                 graft_reals_add_edges(reals, context);
     if (good) {
         qsort(reals->items, (size_t)reals->count, sizeof *reals->items, compare_ops);
-    } else {
+        good = graft_reals_mark(reals);
+    }
+    if (!good) {
         snprintf(error, error_size, "the cases of real sizes cannot be made: %s",
                  context != NULL ? graft_context_error(context) : "no memory");
         graft_reals_close(reals);

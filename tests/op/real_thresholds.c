@@ -406,6 +406,18 @@ bool graft_edge_add_thresholds(struct graft_reals *reals, struct graft_context *
     return add_clblast_tiles(reals, context);
 }
 
+uint64_t graft_edge_sides(const struct graft_call *call)
+{
+    uint64_t sides = 0;
+    _Static_assert(COUNT <= 64, "a bit for each threshold");
+    for (int i = 0; i < COUNT; i++) {
+        const bool above = has_word(thresholds[i].ops, graft_op_get(call->op)->name) &&
+                           measure(call, thresholds[i].quantity) > thresholds[i].value;
+        sides |= (uint64_t)above << i;
+    }
+    return sides;
+}
+
 /* ---- coverage ---- */
 
 /* Near enough that no other size at which something changes lies between: an eighth. */

@@ -3,6 +3,7 @@
 #include "conform.h"
 #include "harness.h"
 #include "order.h"
+#include "real.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -216,6 +217,7 @@ static void real_cases_look_at_the_clock(void **state)
     for (int i = 0; i < order.count; i++) {
         const struct graft_job *const job = &jobs.items[order.jobs[i]];
         assert_int_equal(order.jobs[i], covering.jobs[i]);
+        assert_false(job->real->repeats);
         assert_int_equal(order.can[order.jobs[i]], graft_trial_variants(f->device, job));
         if (order.can[order.jobs[i]] != 0 && i < covering.must) {
             struct graft_call call;

@@ -17,7 +17,7 @@
 #define RATED_COST 5e7
 #define MOST_SPENT 4.0 /* seconds of the processor for a real case: two seconds of two cores … */
 #define FASTER 4       /* … and of a variant that is so many times slower than another … */
-#define MOST_SPENT_SLOWLY 0.25
+#define MOST_SPENT_SLOWLY 0.1
 
 /* Through the pipe go a header and its body; both sides are the same program. */
 enum kind { KIND_DEVICE = 1, KIND_MESSAGE = 2, KIND_END = 3, KIND_INFO = 4 };

@@ -239,6 +239,8 @@ static int run(struct graft_command *command)
         {"--variant", "NAME", "this algorithm only", GRAFT_OPTION_TEXT, &request.variant, 0, 0},
         {"--full", NULL, "every case, all of real sizes too, however long that takes", GRAFT_OPTION_FLAG,
          &full, 0, 0},
+        {"--every-network", NULL, "of real sizes also what repeats another network's calls: many hours",
+         GRAFT_OPTION_FLAG, &request.every_network, 0, 0},
         {"--seconds", "N", "about as long; with no other flag: 60", GRAFT_OPTION_REAL, &request.seconds,
          0.001, 1e6},
         {"--most-work", "N", "cases of at most about N operations, and what it takes to try everything once",
@@ -294,7 +296,7 @@ const struct graft_verb graft_verb_conform = {
         "  graft conform --full                       every case; many minutes a device\n"
         "  graft conform --device opencl:0            every small case on one device, some of real sizes\n"
         "  graft conform --device opencl:0 --sizes real\n"
-        "                                             all that networks ask of it, and beyond\n"
+        "                                             each kind of call that networks make, and beyond\n"
         "  graft conform --device cpu,opencl:0 --op conv2d\n"
         "                                             one op on two devices\n"
         "  graft conform --list --op matmul           the cases by name\n"
