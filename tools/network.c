@@ -195,6 +195,60 @@ void graft_class_file_close(struct graft_class_file *names)
     *names = (struct graft_class_file){0};
 }
 
+static bool has_class(const char *const *names, int32_t count, const char *name, int32_t *index)
+{
+    for (*index = 0; *index < count; ++*index) {
+        if (strcmp(names[*index], name) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* By name, or by number. */
+static int find_class(struct graft_command *command, const char *const *names, int32_t count, const char *name,
+                      int32_t *index)
+{
+    char *end = NULL;
+    if (has_class(names, count, name, index)) {
+        return GRAFT_EXIT_GO_ON;
+    }
+    const long number = strtol(name, &end, 10);
+    if (*name != '\0' && *end == '\0' && number >= 0 && number < count) {
+        *index = (int32_t)number;
+        return GRAFT_EXIT_GO_ON;
+    }
+    const char *const nearest = graft_text_nearest(name, names, (size_t)count);
+    return nearest != NULL
+               ? graft_command_usage(command, "the network has no class \"%s\"; did you mean \"%s\"?", name, nearest)
+               : graft_command_usage(command,
+                                     "the network has no class \"%s\"; it has %d, the first is \"%s\"", name,
+                                     (int)count, names[0]);
+}
+
+int graft_class_find_list(struct graft_command *command, const char *const *names, int32_t count, const char *list,
+                          int32_t *indexes, int most, int *found)
+{
+    int code = GRAFT_EXIT_GO_ON;
+    *found = 1;
+    indexes[0] = -1;
+    if (list == NULL || has_class(names, count, list, &indexes[0])) {
+        return GRAFT_EXIT_GO_ON;
+    }
+    for (*found = 0; list != NULL && code == GRAFT_EXIT_GO_ON; ++*found) {
+        char name[512];
+        const char *const comma = strchr(list, ',');
+        const size_t length = comma != NULL ? (size_t)(comma - list) : strlen(list);
+        if (*found == most) {
+            return graft_command_usage(command, "--class takes %d classes at most", most);
+        }
+        (void)snprintf(name, sizeof name, "%.*s", (int)length, list);
+        code = find_class(command, names, count, name, &indexes[*found]);
+        list = comma != NULL ? comma + 1 : NULL;
+    }
+    return code;
+}
+
 int graft_read_side(struct graft_command *command, const char *text, int64_t *height, int64_t *width)
 {
     char *end = NULL;

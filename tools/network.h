@@ -91,6 +91,13 @@ GRAFT_MUST_CHECK int graft_class_file_read(struct graft_command *command, const 
                                            struct graft_class_file *names);
 void graft_class_file_close(struct graft_class_file *names);
 
+/*
+ * Classes by name, or by number: "ants,bees" into indexes; a class whose name has a comma is named alone. `list` NULL:
+ * one, -1. More than `most`, or one that there is not (the nearest is proposed): GRAFT_EXIT_USAGE.
+ */
+GRAFT_MUST_CHECK int graft_class_find_list(struct graft_command *command, const char *const *names, int32_t count,
+                                           const char *list, int32_t *indexes, int most, int *found);
+
 /* "224" or "192x256" into height and width. */
 GRAFT_MUST_CHECK int graft_read_side(struct graft_command *command, const char *text, int64_t *height,
                                      int64_t *width);

@@ -86,6 +86,14 @@ const char *graft_show_name(const char *name, char text[GRAFT_NAME_SHOWN])
     return graft_text_show(name, text, GRAFT_NAME_SHOWN);
 }
 
+void graft_append_file_name(struct graft_context *context, const char *name, struct graft_text *path)
+{
+    for (const char *c = name; *c != '\0'; c++) {
+        const bool plain = strchr("/\\:*?\"<>| ", *c) == NULL && (unsigned char)*c >= 0x20;
+        graft_text_append(context, path, "%c", plain ? *c : '_');
+    }
+}
+
 const char *graft_show_bytes(uint64_t bytes, char text[32])
 {
     static const char *const units[] = {"B", "KiB", "MiB", "GiB", "TiB"};

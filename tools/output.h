@@ -3,6 +3,7 @@
 #ifndef GRAFT_TOOLS_OUTPUT_H
 #define GRAFT_TOOLS_OUTPUT_H
 
+#include "base/text.h"
 #include "command.h"
 #include "graft/graph.h"
 
@@ -23,6 +24,8 @@ int graft_json_print(struct graft_command *command, json_t *document);
 /* A name that comes from outside, fit to be printed. */
 #define GRAFT_NAME_SHOWN 4096
 const char *graft_show_name(const char *name, char text[GRAFT_NAME_SHOWN]);
+/* Appends a name so that it can be part of a file's: without separators of folders and what shells mind. */
+void graft_append_file_name(struct graft_context *context, const char *name, struct graft_text *path);
 /* "1.4 GiB", "512 B" */
 const char *graft_show_bytes(uint64_t bytes, char text[32]);
 /* "1,248,424" */

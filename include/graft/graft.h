@@ -3,6 +3,7 @@
 #ifndef GRAFT_GRAFT_H
 #define GRAFT_GRAFT_H
 
+#include "graft/ascent.h"
 #include "graft/audit.h"
 #include "graft/base.h"
 #include "graft/classifier.h"

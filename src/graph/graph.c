@@ -254,6 +254,12 @@ void graft_graph_output(struct graft_graph *graph, int value)
         graph->values[value].output = true;
 }
 
+void graft_graph_not_output(struct graft_graph *graph, int value)
+{
+    if (value >= 0 && value < graph->n_values)
+        graph->values[value].output = false;
+}
+
 /* Fills the call's inputs from values; false after a failure. */
 static bool gather_inputs(struct graft_graph *graph, struct graft_node *node, const int *inputs, int n_inputs)
 {

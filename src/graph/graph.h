@@ -54,6 +54,8 @@ int graft_graph_apply(struct graft_graph *graph, enum graft_op op, const union g
 int graft_graph_fail(struct graft_graph *graph, enum graft_status status);
 /* Adds an unnamed intermediate; -1 after a failure. For passes. */
 int graft_graph_add_value(struct graft_graph *graph, const struct graft_desc *desc, int producer);
+/* The value is no output any more: what only served it is not planned. */
+void graft_graph_not_output(struct graft_graph *graph, int value);
 
 GRAFT_MUST_CHECK enum graft_status graft_graph_copy(const struct graft_graph *graph,
                                                     struct graft_graph **copy);

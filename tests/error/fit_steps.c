@@ -2,6 +2,7 @@
 /* Whole networks: classifier, evaluation, fit, resuming, the report. */
 #include "world.h"
 
+#include "graft/ascent.h"
 #include "graft/explain.h"
 #include "support/support.h"
 
@@ -102,6 +103,27 @@ enum graft_status step_explain(struct world *world)
         world_hash(world, heat.map, (size_t)heat.height * (size_t)heat.width * sizeof *heat.map);
     }
     graft_explainer_close(&explainer);
+    return status;
+}
+
+/* Two pictures of classes at once. */
+enum graft_status step_ascent(struct world *world)
+{
+    char weights[160];
+    (void)snprintf(weights, sizeof weights, "%s", world_path(world, "weights.safetensors"));
+    const struct graft_ascent_options options = {
+        .classifier = {.network = "tiny_convnet", .weights = weights, .batch = 2}, .steps = 2, .octaves = 2};
+    struct graft_ascent *ascent = NULL;
+    struct graft_ideal ideals[2];
+    enum graft_status status = graft_ascent_open(world->device, &options, &ascent);
+    if (status == GRAFT_OK) {
+        status = graft_ascent_run(ascent, (const int32_t[]){1, 0}, 2, NULL, NULL, NULL, ideals);
+    }
+    if (status == GRAFT_OK) {
+        world_hash(world, &ideals[0].score, sizeof ideals[0].score);
+        world_hash(world, &ideals[1].score, sizeof ideals[1].score);
+    }
+    graft_ascent_close(&ascent);
     return status;
 }
 

@@ -13,7 +13,6 @@
 
 #include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -37,62 +36,6 @@ struct explain {
     int asked_count;
 };
 
-/* ---- classes */
-
-/* By name, or by number. */
-static int find_class(struct explain *job, const char *name, int32_t *index)
-{
-    char *end = NULL;
-    for (int32_t i = 0; i < job->class_count; i++) {
-        if (strcmp(job->names[i], name) == 0) {
-            *index = i;
-            return GRAFT_EXIT_GO_ON;
-        }
-    }
-    const long number = strtol(name, &end, 10);
-    if (*name != '\0' && *end == '\0' && number >= 0 && number < job->class_count) {
-        *index = (int32_t)number;
-        return GRAFT_EXIT_GO_ON;
-    }
-    const char *const nearest = graft_text_nearest(name, job->names, (size_t)job->class_count);
-    return nearest != NULL
-               ? graft_command_usage(job->command, "the network has no class \"%s\"; did you mean \"%s\"?",
-                                     name, nearest)
-               : graft_command_usage(job->command,
-                                     "the network has no class \"%s\"; it has %d, the first is \"%s\"", name,
-                                     job->class_count, job->names[0]);
-}
-
-/* "ants,bees"; a class whose name has a comma is named alone. */
-static int find_classes(struct explain *job)
-{
-    const char *rest = job->request->classes;
-    job->asked[0] = -1;
-    job->asked_count = 1;
-    if (rest == NULL) {
-        return GRAFT_EXIT_GO_ON;
-    }
-    for (int32_t i = 0; i < job->class_count; i++) {
-        if (strcmp(job->names[i], rest) == 0) {
-            job->asked[0] = i;
-            return GRAFT_EXIT_GO_ON;
-        }
-    }
-    int code = GRAFT_EXIT_GO_ON;
-    for (job->asked_count = 0; rest != NULL && code == GRAFT_EXIT_GO_ON; job->asked_count++) {
-        char name[512];
-        const char *const comma = strchr(rest, ',');
-        const size_t length = comma != NULL ? (size_t)(comma - rest) : strlen(rest);
-        if (job->asked_count == CLASS_LIMIT) {
-            return graft_command_usage(job->command, "--class takes %d classes at most", CLASS_LIMIT);
-        }
-        (void)snprintf(name, sizeof name, "%.*s", (int)length, rest);
-        code = find_class(job, name, &job->asked[job->asked_count]);
-        rest = comma != NULL ? comma + 1 : NULL;
-    }
-    return code;
-}
-
 /* ---- files */
 
 /* "OUT/NAME[-CLASS]-WHAT", NAME being the file's without its folder and ending. */
@@ -108,10 +51,7 @@ static char *path_of(struct explain *job, const char *name, const char *class_na
     graft_text_append(context, path, "%s/%.*s", job->request->out, length, base);
     if (class_name != NULL) {
         graft_text_append(context, path, "-");
-        for (const char *c = class_name; *c != '\0'; c++) { /* fit for a file's name */
-            const bool plain = strchr("/\\:*?\"<>| ", *c) == NULL && (unsigned char)*c >= 0x20;
-            graft_text_append(context, path, "%c", plain ? *c : '_');
-        }
+        graft_append_file_name(context, class_name, path);
     }
     graft_text_append(context, path, "%s", what);
     return path->failed ? NULL : path->data;
@@ -306,7 +246,8 @@ static int explain(struct graft_command *command, const struct request *request,
         }
     }
     if (code == GRAFT_EXIT_GO_ON) {
-        code = find_classes(&job);
+        code = graft_class_find_list(command, job.names, job.class_count, request->classes, job.asked, CLASS_LIMIT,
+                                     &job.asked_count);
     }
     if (code == GRAFT_EXIT_GO_ON && mkdir(request->out, 0777) != 0 && errno != EEXIST) {
         code = graft_command_error(command, "cannot make the folder %s: %s", request->out, strerror(errno));

@@ -6,6 +6,7 @@
 
 #include "command.h"
 
+extern const struct graft_verb graft_verb_dream;
 extern const struct graft_verb graft_verb_fit, graft_verb_predict, graft_verb_evaluate, graft_verb_features,
     graft_verb_explain, graft_verb_activations, graft_verb_show, graft_verb_check, graft_verb_models,
     graft_verb_pull, graft_verb_summary, graft_verb_convert, graft_verb_devices, graft_verb_bench,
@@ -14,7 +15,8 @@ extern const struct graft_verb graft_verb_fit, graft_verb_predict, graft_verb_ev
 #define GRAFT_VERBS                                                                                          \
     {                                                                                                        \
         &graft_verb_fit, &graft_verb_predict, &graft_verb_evaluate, &graft_verb_features,                    \
-            &graft_verb_explain, &graft_verb_activations, &graft_verb_show, &graft_verb_check,               \
+            &graft_verb_explain, &graft_verb_activations, &graft_verb_dream,                         \
+            &graft_verb_show, &graft_verb_check,               \
             &graft_verb_models, &graft_verb_pull, &graft_verb_summary, &graft_verb_convert,                  \
             &graft_verb_devices, &graft_verb_bench, &graft_verb_conform                                      \
     }
