@@ -189,8 +189,13 @@ __attribute__((target("avx2,fma"))) static void draw_avx2(const struct task *tas
     draw(task);
 }
 
-__attribute__((target("avx2,fma,avx512f,avx512dq,avx512vl,prefer-vector-width=512"))) static void
-draw_avx512(const struct task *task)
+/* clang ignores the whole attribute where it has a part that it does not know. */
+#ifdef __clang__
+#define AVX512 __attribute__((target("avx2,fma,avx512f,avx512dq,avx512vl"), min_vector_width(512)))
+#else
+#define AVX512 __attribute__((target("avx2,fma,avx512f,avx512dq,avx512vl,prefer-vector-width=512")))
+#endif
+AVX512 static void draw_avx512(const struct task *task)
 {
     draw(task);
 }

@@ -41,7 +41,7 @@ FAST_INLINE void take_keys(const struct attention *a, const struct scratch *s, s
     vec score[ROWS];
     attention_dots(score, s->q, s->k + j * l->depth, l->depth, count, l->depth);
     vec largest = running->largest;
-#pragma GCC unroll 8
+    FAST_UNROLL(8)
     for (int r = 0; r < ROWS; r++) {
         if (r < count) {
             score[r] = score[r] * a->scale;
@@ -56,7 +56,7 @@ FAST_INLINE void take_keys(const struct attention *a, const struct scratch *s, s
     const vec from = vec_select(largest == nothing, (vec){0}, largest);
     const vec keep = vec_exp(running->largest - from);
     vec sum = running->sum * keep;
-#pragma GCC unroll 8
+    FAST_UNROLL(8)
     for (int r = 0; r < ROWS; r++) {
         if (r < count) {
             score[r] = vec_exp(score[r] - from);

@@ -66,12 +66,12 @@ FAST_INLINE void attention_pack(const struct attention *a, float *to, const floa
 FAST_INLINE void attention_turn(vec square[FAST_WIDTH])
 {
     vec other[FAST_WIDTH];
-#pragma GCC unroll 4
+    FAST_UNROLL(4)
     for (int width = 1; width < FAST_WIDTH; width *= 2) {
-#pragma GCC unroll 16
+        FAST_UNROLL(16)
         for (int i = 0; i < FAST_WIDTH / 2; i++)
             vec_interleave(square[i], square[i + FAST_WIDTH / 2], &other[2 * i], &other[2 * i + 1]);
-#pragma GCC unroll 16
+        FAST_UNROLL(16)
         for (int i = 0; i < FAST_WIDTH; i++)
             square[i] = other[i];
     }
@@ -120,7 +120,7 @@ FAST_INLINE void attention_dots(vec sums[ROWS], const vec *lanes, const float *r
     }
     for (int64_t c = 0; c < size; c++) {
         const vec x = lanes[c];
-#pragma GCC unroll 8
+        FAST_UNROLL(8)
         for (int r = 0; r < ROWS; r++)
             sums[r] += x * row[r][c];
     }
@@ -133,7 +133,7 @@ FAST_INLINE void attention_add(vec *lanes, const vec factors[ROWS], const float 
     for (int64_t c = 0; c < size; c++) {
         vec sum = lanes[c] * keep;
         if (count == ROWS) {
-#pragma GCC unroll 8
+            FAST_UNROLL(8)
             for (int r = 0; r < ROWS; r++)
                 sum += factors[r] * rows[r * pitch + c];
         } else {

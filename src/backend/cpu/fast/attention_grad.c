@@ -68,7 +68,7 @@ FAST_INLINE void take_keys(const struct attention *a, const struct scratch *s, v
     vec score[ROWS], gradient[ROWS];
     attention_dots(score, s->lanes[0], s->rows + j * l->depth, l->depth, count, l->depth);
     attention_dots(gradient, s->lanes[1], s->others + j * l->width, l->width, count, l->width);
-#pragma GCC unroll 8
+    FAST_UNROLL(8)
     for (int r = 0; r < ROWS; r++) {
         if (r < count) {
             score[r] = score[r] * a->scale;
@@ -134,7 +134,7 @@ FAST_INLINE void shares(const struct attention *a, const struct scratch *s, int6
     const float *const mask = a->mask ? a->mask + (n % l->masks * l->queries + i) * l->keys + j : NULL;
     attention_dots(share, s->lanes[0], s->rows + i * l->depth, l->depth, count, l->depth);
     attention_dots(gradient, s->lanes[1], s->others + i * l->width, l->width, count, l->width);
-#pragma GCC unroll 8
+    FAST_UNROLL(8)
     for (int r = 0; r < ROWS; r++) {
         if (r < count) {
             share[r] = share[r] * a->scale;

@@ -61,11 +61,11 @@ static void norm_item(void *argument, int64_t item, int thread)
         float *const y = (float *)args->out[0] + row * channels;
         if (args->in[5]) {
             const float *const residual = (const float *)args->in[5] + row * channels;
-#pragma GCC ivdep /* y may be x or residual */
+            FAST_INDEPENDENT /* y may be x or residual */
             for (int64_t c = 0; c < channels; c++)
                 y[c] = fast_activate(activation, (x[c] - mean[c]) * scale[c] + beta[c] + residual[c]);
         } else {
-#pragma GCC ivdep
+            FAST_INDEPENDENT
             for (int64_t c = 0; c < channels; c++)
                 y[c] = fast_activate(activation, (x[c] - mean[c]) * scale[c] + beta[c]);
         }
@@ -100,13 +100,13 @@ static void grad_item(void *argument, int64_t item, int thread)
         const float *const dy = (const float *)args->in[1] + row * channels;
         float *const dx = (float *)args->out[0] + row * channels;
         if (training) {
-#pragma GCC ivdep /* dx may be dy */
+            FAST_INDEPENDENT /* dx may be dy */
             for (int64_t c = 0; c < channels; c++) {
                 const float value = scale[c] * (dy[c] - shift[c] - (x[c] - mean[c]) * slope[c]);
                 dx[c] = accumulate ? dx[c] + value : value;
             }
         } else {
-#pragma GCC ivdep
+            FAST_INDEPENDENT
             for (int64_t c = 0; c < channels; c++)
                 dx[c] = accumulate ? dx[c] + scale[c] * dy[c] : scale[c] * dy[c];
         }

@@ -30,9 +30,9 @@ FAST_INLINE float value_of(const enum graft_binary kind, float left, float right
     case GRAFT_BINARY_POW:
         return powf(left, right);
     case GRAFT_BINARY_MAX: /* a NaN wins */
-        return (left > right) | (left != left) ? left : right;
+        return ((left > right) | (left != left)) ? left : right;
     case GRAFT_BINARY_MIN:
-        return (left < right) | (left != left) ? left : right;
+        return ((left < right) | (left != left)) ? left : right;
     }
     return left + right;
 }
@@ -43,15 +43,15 @@ FAST_INLINE void combine(const enum graft_binary kind, float *y, const float *a,
                          int64_t count, const int a_step, const int b_step, bool relu, bool accumulate)
 {
     if (accumulate) {
-#pragma GCC ivdep
+        FAST_INDEPENDENT
         for (int64_t i = 0; i < count; i++)
             y[i] += value_of(kind, a[i * a_step], b[i * b_step]);
     } else if (kind == GRAFT_BINARY_ADD && relu) {
-#pragma GCC ivdep
+        FAST_INDEPENDENT
         for (int64_t i = 0; i < count; i++)
             y[i] = fast_activate(GRAFT_UNARY_RELU, value_of(kind, a[i * a_step], b[i * b_step]));
     } else {
-#pragma GCC ivdep
+        FAST_INDEPENDENT
         for (int64_t i = 0; i < count; i++)
             y[i] = value_of(kind, a[i * a_step], b[i * b_step]);
     }
@@ -125,11 +125,11 @@ static void broadcast_item(void *argument, int64_t item, int thread)
             (const float *)run->args->in[0] + fast_walk_row(walk, 0, row) + part.begin * walk->step[0][0];
         const float first_value = scale * *x;
         if (walk->step[0][0]) {
-#pragma GCC ivdep
+            FAST_INDEPENDENT
             for (int64_t i = 0; i < part.count; i++)
                 y[i] = accumulate ? y[i] + scale * x[i] : scale * x[i];
         } else {
-#pragma GCC ivdep
+            FAST_INDEPENDENT
             for (int64_t i = 0; i < part.count; i++)
                 y[i] = accumulate ? y[i] + first_value : first_value;
         }

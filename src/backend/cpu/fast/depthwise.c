@@ -116,26 +116,26 @@ FAST_INLINE void block_vector(const struct depthwise *d, const struct rows *rows
                               int64_t c, int count, const int taps, const int stride)
 {
     vec sums[BLOCK_PIXELS];
-#pragma GCC unroll 8
+    FAST_UNROLL(8)
     for (int p = 0; p < BLOCK_PIXELS; p++)
         sums[p] = (vec){0};
     for (int row = 0; row < rows->count; row++) {
         const float *const x = rows->x[row] + offset + c;
         const float *const from = rows->w[row] + c;
         vec w[5];
-#pragma GCC unroll 8
+        FAST_UNROLL(8)
         for (int k = 0; k < taps; k++)
             w[k] = vec_load_count(from + k * d->channels, count);
-#pragma GCC unroll 16
+        FAST_UNROLL(16)
         for (int i = 0; i < (BLOCK_PIXELS - 1) * stride + taps; i++) {
             const vec value = vec_load_count(x + i * d->channels, count);
-#pragma GCC unroll 8
+            FAST_UNROLL(8)
             for (int p = 0; p < BLOCK_PIXELS; p++)
                 if (i - p * stride >= 0 && i - p * stride < taps)
                     sums[p] += value * w[d->backward ? taps - 1 - (i - p * stride) : i - p * stride];
         }
     }
-#pragma GCC unroll 8
+    FAST_UNROLL(8)
     for (int p = 0; p < BLOCK_PIXELS; p++)
         finish(d, at + p, c, sums[p], count);
 }

@@ -40,10 +40,10 @@ FAST_INLINE vec activate(vec x, enum graft_unary activation)
 
 /* For all vectors `x` of a tile, at `at`; rows and vectors are constants. */
 #define EACH(...)                                                                                            \
-    _Pragma("GCC unroll 16") for (int row = 0; row < rows; row++)                                            \
+    FAST_UNROLL(16) for (int row = 0; row < rows; row++)                                                     \
     {                                                                                                        \
         float *const line = job->c[row >= FAST_HALF] + (row % FAST_HALF) * job->c_row;                       \
-        _Pragma("GCC unroll 4") for (int v = 0; v < vectors; v++)                                            \
+        FAST_UNROLL(4) for (int v = 0; v < vectors; v++)                                                     \
         {                                                                                                    \
             float *const at = line + v * FAST_WIDTH;                                                         \
             __VA_ARGS__;                                                                                     \
@@ -100,22 +100,22 @@ static __attribute__((noinline)) void finish(const struct job *job, const vec *s
 FAST_INLINE void multiply(const struct job *job, const int rows, const int vectors, const bool k_contiguous)
 {
     /* The tile of C comes near while the sums are made. */
-#pragma GCC unroll 16
+    FAST_UNROLL(16)
     for (int row = 0; row < rows; row++)
-#pragma GCC unroll 4
+        FAST_UNROLL(4)
         for (int v = 0; v < vectors; v++)
             __builtin_prefetch(job->c[row >= FAST_HALF] + (row % FAST_HALF) * job->c_row + v * FAST_WIDTH, 1);
     if (job->add_residual)
-#pragma GCC unroll 16
+        FAST_UNROLL(16)
         for (int row = 0; row < rows; row++)
-#pragma GCC unroll 4
+            FAST_UNROLL(4)
             for (int v = 0; v < vectors; v++)
                 __builtin_prefetch(job->c[row >= FAST_HALF] + job->residual + (row % FAST_HALF) * job->c_row +
                                    v * FAST_WIDTH);
     vec sums[FAST_ROWS][FAST_VECTORS];
-#pragma GCC unroll 16
+    FAST_UNROLL(16)
     for (int row = 0; row < rows; row++)
-#pragma GCC unroll 4
+        FAST_UNROLL(4)
         for (int v = 0; v < vectors; v++)
             sums[row][v] = (vec){0};
 
@@ -126,7 +126,7 @@ FAST_INLINE void multiply(const struct job *job, const int rows, const int vecto
         const struct fast_segment *const segment = &job->segments[s];
         /* Rows 0..2, 3..5, 6.. of each half: three rows from one pointer keep the pointers in registers. */
         const float *base[2][4];
-#pragma GCC unroll 4
+        FAST_UNROLL(4)
         for (int i = 0; i < (FAST_HALF + 2) / 3; i++) {
             base[0][i] = job->a[0] + segment->a + 3 * i * (k_contiguous ? a_row : 1);
             base[1][i] = job->a[1] + segment->a + 3 * i * (k_contiguous ? a_row : 1);
@@ -134,22 +134,22 @@ FAST_INLINE void multiply(const struct job *job, const int rows, const int vecto
         const float *b = job->b + segment->b;
         for (int64_t k = segment->k; k > 0; k--) {
             vec panel[FAST_VECTORS];
-#pragma GCC unroll 4
+            FAST_UNROLL(4)
             for (int v = 0; v < vectors; v++)
                 panel[v] = vec_load(b + v * FAST_WIDTH);
-#pragma GCC unroll 4
+            FAST_UNROLL(4)
             for (int v = 0; v < vectors; v += 16 / FAST_WIDTH) /* a cache line each */
                 __builtin_prefetch(b + PREFETCH_K * b_k + v * FAST_WIDTH);
-#pragma GCC unroll 16
+            FAST_UNROLL(16)
             for (int row = 0; row < rows; row++) {
                 const int in_half = row % FAST_HALF;
                 const float *const from = base[row >= FAST_HALF][in_half / 3];
                 const vec a = vec_set(k_contiguous ? from[(in_half % 3) * a_row] : from[in_half % 3]);
-#pragma GCC unroll 4
+                FAST_UNROLL(4)
                 for (int v = 0; v < vectors; v++)
                     sums[row][v] += a * panel[v];
             }
-#pragma GCC unroll 4
+            FAST_UNROLL(4)
             for (int i = 0; i < (FAST_HALF + 2) / 3; i++) {
                 base[0][i] += a_k;
                 base[1][i] += a_k;
@@ -163,9 +163,9 @@ FAST_INLINE void multiply(const struct job *job, const int rows, const int vecto
         return;
     }
     vec flat[FAST_ROWS * FAST_VECTORS];
-#pragma GCC unroll 16
+    FAST_UNROLL(16)
     for (int row = 0; row < rows; row++)
-#pragma GCC unroll 4
+        FAST_UNROLL(4)
         for (int v = 0; v < vectors; v++)
             flat[row * vectors + v] = sums[row][v];
     finish(job, flat, rows, vectors);

@@ -6,6 +6,8 @@
 #ifndef GRAFT_SRC_BACKEND_CPU_FAST_VECTOR_H
 #define GRAFT_SRC_BACKEND_CPU_FAST_VECTOR_H
 
+#include "backend/cpu/fast/loops.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>

@@ -76,7 +76,7 @@ FAST_INLINE void patch(const float *x, int64_t row, int64_t pixel, const int y_r
     vec columns[WINOGRAD_PATCH][WINOGRAD_PATCH]; /* [x][y] */
     for (int j = 0; j < WINOGRAD_PATCH; j++) {
         vec d[WINOGRAD_PATCH];
-#pragma GCC unroll 8
+        FAST_UNROLL(8)
         for (int i = 0; i < WINOGRAD_PATCH; i++) {
             const bool there =
                 inside || (i >= y_range[0] && i < y_range[1] && j >= x_range[0] && j < x_range[1]);
@@ -87,11 +87,11 @@ FAST_INLINE void patch(const float *x, int64_t row, int64_t pixel, const int y_r
     for (int i = 0; i < WINOGRAD_PATCH; i++) {
         vec d[WINOGRAD_PATCH];
         vec r[WINOGRAD_PATCH];
-#pragma GCC unroll 8
+        FAST_UNROLL(8)
         for (int j = 0; j < WINOGRAD_PATCH; j++)
             d[j] = columns[j][i];
         transform_patch(d, r);
-#pragma GCC unroll 8
+        FAST_UNROLL(8)
         for (int j = 0; j < WINOGRAD_PATCH; j++)
             vec_store_count(to + (i * WINOGRAD_PATCH + j) * point, r[j], count);
     }
@@ -129,7 +129,7 @@ FAST_INLINE void outputs(const struct fast_winograd *w, const float *from, int64
     vec columns[WINOGRAD_PATCH][WINOGRAD_TILE]; /* [x][y] */
     for (int j = 0; j < WINOGRAD_PATCH; j++) {
         vec m[WINOGRAD_PATCH];
-#pragma GCC unroll 8
+        FAST_UNROLL(8)
         for (int i = 0; i < WINOGRAD_PATCH; i++)
             m[i] = vec_load_count(from + (i * WINOGRAD_PATCH + j) * point, count);
         transform_sums(m, columns[j]);
@@ -138,7 +138,7 @@ FAST_INLINE void outputs(const struct fast_winograd *w, const float *from, int64
     for (int i = 0; i < size[0]; i++) {
         vec m[WINOGRAD_PATCH];
         vec r[WINOGRAD_TILE];
-#pragma GCC unroll 8
+        FAST_UNROLL(8)
         for (int j = 0; j < WINOGRAD_PATCH; j++)
             m[j] = columns[j][i];
         transform_sums(m, r);
@@ -261,10 +261,10 @@ FAST_INLINE void tile_gradient(const float *dy, int64_t row, int64_t pixel, cons
                                const bool whole, float *to, int64_t point, int count)
 {
     vec columns[WINOGRAD_TILE][WINOGRAD_PATCH]; /* [x][y] */
-#pragma GCC unroll 4
+    FAST_UNROLL(4)
     for (int j = 0; j < WINOGRAD_TILE; j++) {
         vec d[WINOGRAD_TILE];
-#pragma GCC unroll 4
+        FAST_UNROLL(4)
         for (int i = 0; i < WINOGRAD_TILE; i++)
             d[i] = whole || (i < size[0] && j < size[1]) ? vec_load_count(dy + i * row + j * pixel, count)
                                                          : (vec){0};
@@ -274,7 +274,7 @@ FAST_INLINE void tile_gradient(const float *dy, int64_t row, int64_t pixel, cons
         const vec d[WINOGRAD_TILE] = {columns[0][i], columns[1][i], columns[2][i], columns[3][i]};
         vec r[WINOGRAD_PATCH];
         transform_gradient(d, r);
-#pragma GCC unroll 8
+        FAST_UNROLL(8)
         for (int j = 0; j < WINOGRAD_PATCH; j++)
             vec_store_count(to + (i * WINOGRAD_PATCH + j) * point, r[j], count);
     }
