@@ -15,7 +15,11 @@
 #include <string.h>
 #include <unistd.h>
 
-static const struct graft_verb *const verbs[] = GRAFT_VERBS;
+static const struct graft_verb *const verbs[] = {
+#define GRAFT_VERB(name) &graft_verb_##name,
+#include "verbs.def"
+#undef GRAFT_VERB
+};
 #define VERBS (sizeof verbs / sizeof verbs[0])
 
 static const char purpose[] = "Graft trains and uses image networks, on the CPU and on OpenCL devices.";

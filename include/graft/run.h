@@ -86,6 +86,8 @@ GRAFT_API int graft_run_history(const struct graft_run *run, const struct graft_
  * NaN is never it. −1: none.
  */
 GRAFT_API int graft_run_best(const struct graft_run *run);
+/* The most right in validation, in [0, 1], among the epochs of a stage (from 0); NaN: it had none. */
+GRAFT_API double graft_run_stage_top1(const struct graft_run *run, int stage);
 /* What the best weights were worth when they were last evaluated, and on which part ("test", "val" …); NULL
  * if they were not. */
 GRAFT_API const struct graft_evaluation *graft_run_evaluation(const struct graft_run *run);

@@ -160,6 +160,21 @@ GRAFT_API GRAFT_MUST_CHECK enum graft_status graft_vis_sheet(struct graft_contex
 GRAFT_API GRAFT_MUST_CHECK enum graft_status graft_vis_run(struct graft_context *context, const char *run,
                                                            const struct graft_evaluation *evaluation);
 
+/* ---- runs beside each other */
+
+/*
+ * PNG files for `count` runs by the names given: bars of what each stage of each run brought (1 to 200 runs), and
+ * the curves of their validation over each other with a line where a later stage begins (the first
+ * GRAFT_PLOT_MAX_LINES runs). GRAFT_ERROR_ARGUMENT, GRAFT_ERROR_MEMORY, GRAFT_ERROR_IO.
+ */
+GRAFT_API GRAFT_MUST_CHECK enum graft_status graft_vis_compare_bars(struct graft_context *context, const char *path,
+                                                                    const struct graft_run *const *runs,
+                                                                    const char *const *names, int count);
+GRAFT_API GRAFT_MUST_CHECK enum graft_status graft_vis_compare_curves(struct graft_context *context,
+                                                                      const char *path,
+                                                                      const struct graft_run *const *runs,
+                                                                      const char *const *names, int count);
+
 #ifdef __cplusplus
 }
 #endif

@@ -6,6 +6,7 @@
 #include "base/file.h"
 #include "io/json.h"
 
+#include <math.h>
 #include <string.h>
 
 #define RECIPE "config.json"
@@ -197,6 +198,19 @@ int graft_run_history(const struct graft_run *run, const struct graft_run_epoch 
 int graft_run_best(const struct graft_run *run)
 {
     return graft_run_history_best(&run->history);
+}
+
+double graft_run_stage_top1(const struct graft_run *run, int stage)
+{
+    const struct graft_run_epoch *epochs;
+    const int count = graft_run_history(run, &epochs);
+    double best = (double)NAN;
+    for (int i = 0; i < count; i++) {
+        if (epochs[i].stage == stage && !isnan(epochs[i].val_top1) && !isnan(epochs[i].val_loss)) {
+            best = !(best >= epochs[i].val_top1) ? epochs[i].val_top1 : best;
+        }
+    }
+    return best;
 }
 
 const struct graft_evaluation *graft_run_evaluation(const struct graft_run *run)

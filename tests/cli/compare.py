@@ -1,0 +1,67 @@
+# SPDX-License-Identifier: MIT
+"""graft compare: figures are those of history.csv, differences those of the recipes, tables are what readers take them for."""
+
+import csv
+import json
+import os
+import unittest
+
+from command import Case, draw_data, main
+
+COMMON = ["--model", "tiny_convnet", "--input", "16", "--device", "cpu", "--batch", "5"]
+
+
+class Compare(Case):
+    def setUp(self):
+        super().setUp()
+        draw_data(self.path("d"))
+        self.good("fit", "d", *COMMON, "--epochs", "2", "--out", "a")
+        weights = ["--weights", "a/model.safetensors", "--stages", "head:2,all:3"]
+        self.good("fit", "d", *COMMON, *weights, "--lr", "3e-4", "--out", 'b,"|c')
+
+    def history(self, run):
+        with open(self.path(run, "history.csv"), newline="") as file:
+            return list(csv.DictReader(file))
+
+    def test_figures(self):
+        told = json.loads(self.good("compare", "a", 'b,"|c', "--json"))
+        for run in told["runs"]:
+            rows = self.history(run["run"])
+            best = max(rows, key=lambda row: (float(row["val_top1"]), -float(row["val_loss"])))
+            self.assertAlmostEqual(run["val_top1"], float(best["val_top1"]), places=6)
+            self.assertAlmostEqual(run["val_loss"], float(best["val_loss"]), places=6)
+            self.assertEqual(run["best_epoch"], int(best["epoch"]))
+            self.assertEqual(run["epochs"], len(rows))
+            self.assertAlmostEqual(run["seconds"], sum(float(row["seconds"]) for row in rows), places=3)
+        stages = [[float(row["val_top1"]) for row in self.history('b,"|c') if row["stage"] == stage] for stage in ("head", "all")]
+        self.assertEqual([round(x, 6) for x in told["runs"][1]["stage_top1"]], [round(max(s), 6) for s in stages])
+        self.assertIsNone(told["runs"][0]["stage_top1"][1])
+        different = told["differences"]
+        self.assertEqual(different["learning_rate"], [None, 3e-4])
+        self.assertEqual(different["bn"], ["train", "frozen"])
+        self.assertEqual([stage["epochs"] for stage in different["stages"][1]], [2, 3])
+        for key in ("batch", "data", "seed", "classes", "rates"):
+            self.assertNotIn(key, different)
+
+    def test_files(self):
+        self.good("compare", "a", 'b,"|c', "--out", "x")
+        self.assertEqual(sorted(os.listdir(self.path("x"))), ["accuracy.png", "curves.png", "table.csv", "table.md"])
+        with open(self.path("x", "table.csv"), newline="") as file:
+            rows = list(csv.reader(file))
+        self.assertEqual([row[0] for row in rows[:3]], ["run", "a", 'b,"|c'])
+        self.assertEqual(len({len(row) for row in rows[:3]}), 1)
+        with open(self.path("x", "table.md")) as file:
+            lines = file.read().split("\n\n")[0].splitlines()
+        bars = {line.replace("\\|", "").count("|") for line in lines}
+        self.assertEqual(len(bars), 1)
+        self.assertIn('b,"\\|c', lines[3])
+
+    def test_one_alone_and_refused(self):
+        self.assertEqual(json.loads(self.good("compare", "a", "--json"))["differences"], {})
+        self.bad(1, ["nowhere"], "compare", "a", "nowhere")
+        self.bad(1, ["cannot make the folder", "a/config.json"], "compare", "a", "--out", "a/config.json/x", prints=True)
+        self.bad(2, [], "compare")
+
+
+if __name__ == "__main__":
+    main()
