@@ -16,6 +16,7 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #define SOCKET 0
@@ -274,6 +275,17 @@ static bool serve(struct helper *helper, struct work *work)
     return good;
 }
 
+/* close_range() is not in every C library, nor in every kernel. */
+static void close_from(int first)
+{
+#ifdef SYS_close_range
+    if (syscall(SYS_close_range, (unsigned)first, ~0u, 0u) == 0)
+        return;
+#endif
+    for (long i = first, end = sysconf(_SC_OPEN_MAX); i < end && i < 65536; i++)
+        close((int)i);
+}
+
 int main(void)
 {
     const struct rlimit none = {0, 0};
@@ -281,7 +293,7 @@ int main(void)
     struct work work;
     bool good = true;
     /* Whatever the starting process had open is not ours: a pipe kept open here would never end there. */
-    close_range(3, ~0u, 0);
+    close_from(3);
     setrlimit(RLIMIT_CORE, &none);
     signal(SIGINT, SIG_IGN); /* who started us decides, and our socket ends with it */
     const uint32_t hello = GRAFT_COMPILE_MAGIC;

@@ -18,6 +18,9 @@ uint64_t graft_system_cache(void);
  * and a half are two). At least 1. */
 int graft_system_processors(void);
 
+/* "SEGV", "KILL": a signal that ends a process, without its SIG; "?" for others. (glibc's sigabbrev_np is not everywhere.) */
+const char *graft_system_signal(int number);
+
 /* For tests: the same from files under `root` instead of "". Linux: <root>/proc/meminfo,
  * <root>/proc/self/cgroup, <root>/sys/fs/cgroup (versions 1 and 2, with all groups above). What is not there
  * limits nothing. */

@@ -21,7 +21,7 @@ pthread_cond_wait pthread_join pthread_mutex_destroy pthread_mutex_init pthread_
 pthread_self pthread_sigmask qsort sched_yield sigdelset sigfillset snprintf vsnprintf sprintf strcasecmp strcasestr
 strchr strcmp strcpy strcspn strerror strlen strncasecmp strncat strncmp strncpy strnlen strpbrk strrchr strspn strstr
 strtod strtol strtoll strtoul strtoull sysconf uselocale freelocale munmap dirfd closedir fclose fgets free fscanf sscanf
-__assert_fail nanosleep kill sigaction sigemptyset shutdown sigabbrev_np time dladdr environ __environ secure_getenv
+__assert_fail nanosleep kill sigaction sigemptyset shutdown time dladdr environ __environ secure_getenv
 posix_spawn_file_actions_destroy posix_spawnattr_destroy posix_spawnattr_init posix_spawnattr_setflags
 posix_spawnattr_setsigdefault posix_spawnattr_setsigmask setsockopt
 """.split())

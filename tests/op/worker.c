@@ -3,6 +3,7 @@
 #include "order.h"
 #include "real.h"
 #include "base/clock.h"
+#include "base/system.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -411,8 +412,7 @@ static void describe_end(int status, bool late, int timeout, char *text, size_t 
     if (late) {
         snprintf(text, size, "no answer within %d seconds: ended", timeout);
     } else if (WIFSIGNALED(status)) {
-        const char *const name = sigabbrev_np(WTERMSIG(status));
-        snprintf(text, size, "crashed with SIG%s", name != NULL ? name : "?");
+        snprintf(text, size, "crashed with SIG%s", graft_system_signal(WTERMSIG(status)));
     } else {
         snprintf(text, size, "the process ended with exit code %d",
                  WIFEXITED(status) ? WEXITSTATUS(status) : -1);

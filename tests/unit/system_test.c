@@ -135,6 +135,16 @@ static void the_cache_is_what_a_core_reaches(void **state)
     test_folder_remove(root);
 }
 
+static void signals_have_names(void **state)
+{
+    (void)state;
+    assert_string_equal(graft_system_signal(11), "SEGV"); /* POSIX and Linux number these alike */
+    assert_string_equal(graft_system_signal(9), "KILL");
+    assert_string_equal(graft_system_signal(6), "ABRT");
+    assert_string_equal(graft_system_signal(0), "?");
+    assert_string_equal(graft_system_signal(64), "?");
+}
+
 static void groups_limit_the_processors(void **state)
 {
     (void)state;
@@ -171,6 +181,7 @@ int main(void)
         cmocka_unit_test(the_system_tells_what_is_free),
         cmocka_unit_test(the_cache_is_what_a_core_reaches),
         cmocka_unit_test(groups_limit_the_processors),
+        cmocka_unit_test(signals_have_names),
     };
     return cmocka_run_group_tests_name("system", tests, test_open_context, test_close_context);
 }

@@ -5,6 +5,7 @@
 #include "backend/opencl/compile.h"
 #include "backend/opencl/internal.h"
 #include "base/beside.h"
+#include "base/system.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -57,8 +58,7 @@ void graft_opencl_child_end(struct graft_opencl_child *child, char *text, size_t
     if (ended < 0) /* the program collects all its children itself */
         return;
     if (WIFSIGNALED(status)) {
-        const char *const name = sigabbrev_np(WTERMSIG(status));
-        snprintf(text, size, "crashed with SIG%s", name != NULL ? name : "?");
+        snprintf(text, size, "crashed with SIG%s", graft_system_signal(WTERMSIG(status)));
     } else {
         snprintf(text, size, "ended with exit code %d", WEXITSTATUS(status));
     }
