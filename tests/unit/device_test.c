@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* Devices by name, the books over their memory, and the choice among variants. */
 #include "backend/cpu/cpu.h"
+#include "backend/cpu/processor.h"
 #include "base/context.h"
 #include "support/support.h"
 
 #include <math.h>
+#include <sys/stat.h>
 #include <time.h>
 
 static char last_log[256];
@@ -111,6 +113,52 @@ static void what_is_missing_is_told_when_it_is_asked_for(void **state)
         assert_non_null(strstr(graft_context_error(*state), list->hint));
     }
     graft_device_list_close(*state, &list);
+}
+
+static void write_file(const char *root, const char *folder, const char *name, const char *text)
+{
+    char path[512];
+    snprintf(path, sizeof path, "%s/%s", root, folder);
+    for (char *at = path + strlen(root) + 1;; at++) {
+        const char kept = *at;
+        if (kept == '/' || kept == '\0') {
+            *at = '\0';
+            mkdir(path, 0777);
+            *at = kept;
+        }
+        if (kept == '\0')
+            break;
+    }
+    snprintf(path, sizeof path, "%s/%s/%s", root, folder, name);
+    FILE *const file = fopen(path, "w");
+    assert_non_null(file);
+    fputs(text, file);
+    fclose(file);
+}
+
+/* As Linux writes them: arch/x86/kernel/cpu/proc.c and arch/arm64/kernel/cpuinfo.c. */
+static void processors_have_names(void **state)
+{
+    (void)state;
+    char root[128], name[96];
+    test_folder(root, sizeof root);
+    graft_processor_name_below(root, name, sizeof name);
+    assert_string_equal(name, "processor");
+    write_file(root, "proc", "cpuinfo", "vendor_id\t: AuthenticAMD\nmodel name\t: AMD EPYC\n");
+    graft_processor_name_below(root, name, sizeof name);
+    assert_string_equal(name, "AMD EPYC");
+    write_file(root, "proc", "cpuinfo",
+               "processor\t: 0\nBogoMIPS\t: 108.00\nCPU implementer\t: 0x41\nCPU architecture: 8\n"
+               "CPU variant\t: 0x0\nCPU part\t: 0xd08\nCPU revision\t: 3\n");
+    graft_processor_name_below(root, name, sizeof name);
+    assert_string_equal(name, "Arm Cortex-A72");
+    write_file(root, "sys/firmware/devicetree/base", "model", "Raspberry Pi 4 Model B Rev 1.4");
+    graft_processor_name_below(root, name, sizeof name);
+    assert_string_equal(name, "Arm Cortex-A72 (Raspberry Pi 4 Model B Rev 1.4)");
+    write_file(root, "proc", "cpuinfo", "CPU implementer\t: 0x51\nCPU part\t: 0x001\n");
+    graft_processor_name_below(root, name, sizeof name);
+    assert_string_equal(name, "Arm processor 0x51 0x001 (Raspberry Pi 4 Model B Rev 1.4)");
+    test_folder_remove(root);
 }
 
 static void the_instruction_set_can_be_lowered(void **state)
@@ -350,6 +398,7 @@ int main(void)
         cmocka_unit_test(devices_open_by_name),
         cmocka_unit_test(unknown_devices_are_refused),
         cmocka_unit_test(what_is_missing_is_told_when_it_is_asked_for),
+        cmocka_unit_test(processors_have_names),
         cmocka_unit_test(the_instruction_set_can_be_lowered),
         cmocka_unit_test(memory_is_booked),
         cmocka_unit_test(variants_are_chosen),

@@ -11,5 +11,7 @@ GRAFT_MUST_CHECK enum graft_status graft_processor_isa(struct graft_context *con
 const char *graft_isa_name(enum graft_isa isa);
 /* "Intel(R) Xeon(R) …", or "processor" where the system does not tell. */
 void graft_processor_name(char *text, size_t size);
+/* For tests: by files under `root` instead of "": proc/cpuinfo and the board's name in the device tree. */
+void graft_processor_name_below(const char *root, char *text, size_t size);
 
 #endif
