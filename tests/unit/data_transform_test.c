@@ -207,8 +207,8 @@ static void senseless_json_is_refused(void **state)
         "{\"transforms\":[{\"kind\":\"resize\",\"short_side\":64,\"filter\":\"box\"}]," INPUT "}",
         "{\"transforms\":[{\"kind\":\"center_crop\"},{\"kind\":\"flip\",\"probability\":0.5}]," INPUT "}",
         "{\"transforms\":[{\"kind\":\"center_crop\"},{\"kind\":\"flip\",\"probability\":1e300}]," INPUT "}",
-        "{\"transforms\":[{\"kind\":\"center_crop\"}],\"crop_height\":64,\"crop_width\":48,\"channels\":3,"
-        "\"mean\":[0,0,0],\"std\":[1,0,1]}",
+        ("{\"transforms\":[{\"kind\":\"center_crop\"}],\"crop_height\":64,\"crop_width\":48,\"channels\":3,"
+         "\"mean\":[0,0,0],\"std\":[1,0,1]}"),
     };
     struct graft_preprocess p;
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {

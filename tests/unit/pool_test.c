@@ -8,7 +8,7 @@
 #include <sched.h>
 
 static const int thread_counts[] = {1, 2, 5};
-enum { THREAD_COUNTS = 3, ITEMS = 1000 };
+enum { THREAD_COUNTS = 3, THREADS_MOST = 5, ITEMS = 1000 };
 
 static struct graft_context *open_context(int threads)
 {
@@ -196,7 +196,7 @@ static void withdrawn_tasks_never_run(void **state)
         struct graft_context *context = open_context(thread_counts[t]);
         struct graft_pool *const pool = graft_context_pool(context);
         atomic_int order = 0, gate = 0;
-        struct job blockers[4], waiting[3];
+        struct job blockers[THREADS_MOST], waiting[3];
         for (int i = 0; i < workers; i++) { /* every worker is held up at the gate */
             prepare_job(&blockers[i], pool, &order, &gate);
             graft_pool_submit(pool, &blockers[i].task);
