@@ -408,6 +408,9 @@ struct graft_loader_options {
     enum graft_split split;
     int32_t batch; /* pictures a batch, 1..65536 */
     bool shuffle;  /* another order every epoch, from (seed, epoch); false: 0, 1, 2 … */
+    /* With shuffle: pictures are drawn with replacement, each class as often as the others, as many as there are.
+     * keep_limit then counts as 0. */
+    bool balanced;
     uint64_t seed; /* of order and random steps */
     const struct graft_transforms *transforms; /* copied; NULL: those of preprocessing */
     /* A picture that cannot be decoded is left out, logged once and listed; false: it is an error, unless it

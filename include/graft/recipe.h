@@ -19,6 +19,7 @@ struct graft_fit_stage {
     int epochs;           /* 0: not given */
     double learning_rate; /* 0: not given */
     int64_t micro_batch;  /* the most pictures computed at a time; 0: the batch. See graft_trainer_open */
+    int stopped;          /* the epoch after which it ended early; 0: it did not */
 };
 #define GRAFT_FIT_MAX_STAGES 8
 

@@ -24,6 +24,9 @@ struct graft_trainer_options {
     /* > 0: gradients of all parameters together are scaled to a norm of at most this, as
      * torch.nn.utils.clip_grad_norm_ does it, before weight decay is added; 0: as they are */
     float clip_norm;
+    /* > 0: the variable "<parameter>.ema" is a moving average of each parameter that is trained: after the first step
+     * the parameter, then ema × itself + (1 − ema) × the parameter, as of torch.optim.swa_utils */
+    float ema;
     float label_smoothing;
     const float *class_weights; /* [model->classes], each > 0, copied; NULL: 1 for all */
     const float *factors; /* [model->parameter_count] of the learning rate, copied; NULL: 1 for all */
@@ -101,14 +104,39 @@ GRAFT_API GRAFT_MUST_CHECK enum graft_status graft_trainer_gradient(struct graft
 
 /* ---- learning-rate schedules */
 
-enum graft_schedule { GRAFT_SCHEDULE_COSINE = 0, GRAFT_SCHEDULE_CONSTANT = 1, GRAFT_SCHEDULE_STEP = 2 };
+enum graft_schedule {
+    GRAFT_SCHEDULE_COSINE = 0,
+    GRAFT_SCHEDULE_CONSTANT = 1,
+    GRAFT_SCHEDULE_STEP = 2,
+    GRAFT_SCHEDULE_EXPONENTIAL = 3,
+    GRAFT_SCHEDULE_ONE_CYCLE = 4,
+    GRAFT_SCHEDULE_PLATEAU = 5 /* constant from step to step: see graft_plateau_factor */
+};
 GRAFT_API const char *graft_schedule_name(enum graft_schedule schedule);
 GRAFT_API GRAFT_MUST_CHECK enum graft_status
 graft_schedule_find(struct graft_context *context, const char *name, enum graft_schedule *schedule);
-/* Factor in (0, 1] for step `step` (from 0) of `steps`: linear warm-up over `warmup` steps, then cosine to 0,
- * constant, or ÷10 at 1/2 and 3/4. */
-GRAFT_API double graft_schedule_factor(enum graft_schedule schedule, int64_t step, int64_t steps,
-                                       int64_t warmup);
+struct graft_schedule_options {
+    enum graft_schedule kind;
+    int64_t steps;          /* in all */
+    int64_t warmup;         /* steps in which the rate rises from 1 / warmup on; the rest follows them */
+    int64_t epoch;          /* steps of an epoch, by which STEP and EXPONENTIAL count; 0: 1 */
+    double end;             /* COSINE: where it ends */
+    int64_t restart;        /* COSINE: steps after which it begins anew; 0: never */
+    int64_t restart_factor; /* … each round so many times as long as the one before; 0: 1 */
+    int64_t period;         /* STEP: epochs from fall to fall; 0: it falls at 1/2 and 3/4 of the steps */
+    double gamma;           /* STEP, EXPONENTIAL: factor of a fall, of an epoch; 0: 0.1, 0.9 */
+    double peak;            /* ONE_CYCLE: share of the steps in which it rises; 0: 0.3 */
+};
+/* Factor in [0, 1] of the learning rate for step `step`, from 0. As PyTorch's CosineAnnealingLR,
+ * CosineAnnealingWarmRestarts, StepLR, ExponentialLR and OneCycleLR (by cosines from 1/25 to 1 to 1/250000; the
+ * momentum stays), after its LinearLR. */
+GRAFT_API double graft_schedule_factor(const struct graft_schedule_options *schedule, int64_t step);
+/* Factor after epochs of these losses, as PyTorch's ReduceLROnPlateau(mode "min", threshold 1e-4, relative): times
+ * gamma when more than `patience` epochs have brought no lower one. */
+GRAFT_API double graft_plateau_factor(const double *losses, int epochs, int patience, double gamma);
+/* Whether the last of these losses is the patience-th in a row that is not lower than the best before it by more than
+ * `least`, as Keras' EarlyStopping(patience, min_delta). */
+GRAFT_API bool graft_stops_early(const double *losses, int epochs, int patience, double least);
 
 /* ---- the fastest device for a network */
 

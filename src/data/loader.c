@@ -10,6 +10,7 @@
 #include "base/pool.h"
 #include "base/random.h"
 #include "base/size.h"
+#include "data/order.h"
 #include "data/preprocess.h"
 
 #include <pthread.h>
@@ -20,6 +21,7 @@ struct row {
     struct graft_task task;
     struct graft_loader *loader;
     int64_t sample;
+    int64_t draw;    /* what random steps count by: the picture, or where it stands if it can be there twice */
     uint8_t *target; /* in the batch */
     enum graft_status status;
     char *message; /* of a failure, or a remark */
@@ -70,6 +72,7 @@ struct graft_loader {
     int64_t next;     /* batch that the consumer gets next */
     int64_t prepared; /* batches below this have been handed to the pool */
     int64_t *order;   /* [count] */
+    struct graft_balance balance;
     uint8_t *states;  /* [count] of enum sample_state */
     uint8_t *kept;    /* [count, h, w, c] or NULL */
 
@@ -138,7 +141,7 @@ static enum graft_status fill_row(struct row *row, struct graft_scratch *scratch
     if (loader->options.look) {
         return show_row(row, scratch, &view, fault);
     }
-    const struct graft_draw draw = {loader->options.seed, loader->epoch, row->sample};
+    const struct graft_draw draw = {loader->options.seed, loader->epoch, row->draw};
     const bool done =
         graft_transforms_run(scratch, &loader->preprocess, &loader->transforms, &draw, &view, row->target);
     if (!done) {
@@ -220,6 +223,7 @@ static void prepare(struct graft_loader *loader, int64_t limit)
             struct row *const row = &slot->rows[i];
             row->loader = loader;
             row->sample = loader->order[first + i];
+            row->draw = loader->options.balanced ? first + i : row->sample;
             row->target = slot->pixels + (size_t)i * loader->sample_size;
             clear_row(loader, row);
             prepare_row(loader, row);
@@ -229,6 +233,9 @@ static void prepare(struct graft_loader *loader, int64_t limit)
 
 static enum graft_status note_damage(struct graft_loader *loader, const struct row *row)
 {
+    if (loader->states[row->sample] & SAMPLE_DAMAGED) { /* it was drawn twice */
+        return GRAFT_OK;
+    }
     if (loader->damaged_count == loader->damaged_capacity) {
         const int64_t more = loader->damaged_capacity ? loader->damaged_capacity * 2 : 16;
         struct damage *const grown = graft_reallocate(
@@ -380,20 +387,16 @@ int64_t graft_loader_batches(const struct graft_loader *loader)
 
 static void make_order(struct graft_loader *loader)
 {
-    for (int64_t i = 0; i < loader->count; i++) {
-        loader->order[i] = i;
-    }
-    if (!loader->options.shuffle) {
-        return;
-    }
     struct graft_random random;
     const uint64_t mixed = (uint64_t)loader->epoch * UINT64_C(0x9E3779B97F4A7C15);
     graft_random_start(&random, loader->options.seed, graft_hash_text("order") ^ mixed);
-    for (int64_t i = loader->count - 1; i > 0; i--) {
-        const int64_t other = graft_random_below(&random, (uint32_t)(i + 1));
-        const int64_t moved = loader->order[i];
-        loader->order[i] = loader->order[other];
-        loader->order[other] = moved;
+    for (int64_t i = 0; i < loader->count && !loader->options.shuffle; i++) {
+        loader->order[i] = i;
+    }
+    if (loader->options.shuffle && loader->balance.classes > 0) {
+        graft_balance_draw(&loader->balance, &random, loader->order, loader->count);
+    } else if (loader->options.shuffle) {
+        graft_order_shuffle(&random, loader->order, loader->count);
     }
 }
 
@@ -465,6 +468,12 @@ static bool fits_as_stored(const struct graft_loader *loader)
            graft_transforms_keep(p, &loader->transforms, height, width);
 }
 
+static int32_t label_of(const void *user, int64_t index)
+{
+    const struct graft_loader *const loader = user;
+    return graft_dataset_label(loader->dataset, loader->options.split, index);
+}
+
 static enum graft_status allocate_all(struct graft_loader *loader)
 {
     struct graft_context *const context = loader->context;
@@ -486,8 +495,16 @@ static enum graft_status allocate_all(struct graft_loader *loader)
             return GRAFT_ERROR_MEMORY;
         }
     }
-    size_t total = 0;
-    if (!loader->random && !loader->as_stored && !loader->options.look &&
+    if (loader->options.balanced) {
+        const enum graft_status status =
+            graft_balance_open(context, loader->count, graft_dataset_class_count(loader->dataset), label_of, loader,
+                               &loader->balance);
+        if (status != GRAFT_OK) {
+            return status;
+        }
+    }
+    size_t total = 0; /* a picture that is drawn twice would be written by two tasks */
+    if (!loader->random && !loader->as_stored && !loader->options.look && !loader->options.balanced &&
         graft_multiply_size((size_t)loader->count, loader->sample_size, &total) &&
         total <= loader->options.keep_limit) {
         loader->kept = graft_allocate_raw(context, total, 1);
@@ -572,6 +589,7 @@ void graft_loader_close(struct graft_loader **loader)
     graft_release(context, closed->damaged);
     graft_release(context, closed->slots);
     graft_release(context, closed->order);
+    graft_balance_close(context, &closed->balance);
     graft_release(context, closed->states);
     graft_release(context, closed->kept);
     graft_release(context, closed);

@@ -29,6 +29,12 @@ bool *graft_recipe_bit(const struct graft_recipe *recipe, int row);
 /* A row's text; NULL: it is none. */
 const char **graft_recipe_text_of(const struct graft_recipe *recipe, int row);
 
+/* Epochs of a stage: those that it was to have, or had. */
+static inline int graft_stage_epochs(const struct graft_fit_stage *stage)
+{
+    return stage->stopped > 0 ? stage->stopped : stage->epochs;
+}
+
 /* Sets the bit of every field that is not 0; "" becomes NULL. */
 void graft_recipe_settle(struct graft_recipe *recipe);
 /* Gives what is not given and has a value by default. */

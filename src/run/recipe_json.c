@@ -48,10 +48,11 @@ static struct graft_json stages_json(const struct graft_recipe *recipe)
     for (int s = 0; s < recipe->stage_count; s++) {
         const struct graft_fit_stage *const stage = &recipe->stages[s];
         const bool rated = stage->learning_rate > 0;
-        graft_json_append(&list, json_pack("{s:s,s:o,s:o,s:o}", "from", stage->from, "epochs",
+        graft_json_append(&list, json_pack("{s:s,s:o,s:o,s:o,s:o}", "from", stage->from, "epochs",
                                            integer_or_null(stage->epochs), "learning_rate",
                                            rated ? json_real(stage->learning_rate) : json_null(),
-                                           "micro_batch", integer_or_null(stage->micro_batch)));
+                                           "micro_batch", integer_or_null(stage->micro_batch), "stopped",
+                                           integer_or_null(stage->stopped)));
     }
     return list;
 }
@@ -114,13 +115,15 @@ static bool read_stages(const json_t *list, struct graft_recipe *recipe)
         const json_t *const rate = json_object_get(item, "learning_rate");
         const char *const from = json_string_value(json_object_get(item, "from"));
         struct graft_fit_stage *const stage = &recipe->stages[s];
-        int64_t epochs;
+        int64_t epochs, stopped;
         if (!from || !*from || strlen(from) >= sizeof stage->from ||
             !read_count(json_object_get(item, "epochs"), GRAFT_MAX_EPOCHS, &epochs) ||
-            !read_count(json_object_get(item, "micro_batch"), GRAFT_MAX_BATCH, &stage->micro_batch))
+            !read_count(json_object_get(item, "micro_batch"), GRAFT_MAX_BATCH, &stage->micro_batch) ||
+            !read_count(json_object_get(item, "stopped"), epochs, &stopped))
             return false;
         strcpy(stage->from, from);
         stage->epochs = (int)epochs;
+        stage->stopped = (int)stopped;
         stage->learning_rate = json_number_value(rate);
         if (!(json_is_null(rate) || (stage->learning_rate > 0 && stage->learning_rate <= GRAFT_MAX_RATE)))
             return false;

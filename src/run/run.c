@@ -123,7 +123,9 @@ static void find_stages(struct graft_run *run)
         struct graft_run_epoch *const epoch = &run->history.epochs[i];
         double before = 0;
         for (size_t s = 0; s + 1 < json_array_size(stages); s++) {
-            before += json_number_value(json_object_get(json_array_get(stages, s), "epochs"));
+            const json_t *const stage = json_array_get(stages, s);
+            const json_t *const stopped = json_object_get(stage, "stopped");
+            before += json_number_value(json_is_integer(stopped) ? stopped : json_object_get(stage, "epochs"));
             epoch->stage += epoch->epoch > before;
         }
     }

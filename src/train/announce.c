@@ -65,6 +65,58 @@ static void put_decay(const struct graft_fit_job *job, struct graft_text *text)
                           o->weight_decay);
 }
 
+/* "cosine after 2 steps of warm-up, anew after 4 epochs" */
+static void put_schedule(const struct graft_fit_job *job, struct graft_text *text)
+{
+    const struct graft_recipe *const o = &job->options;
+    struct graft_context *const context = job->context;
+    graft_text_append(context, text, "; %s, %s", o->optimizer, o->schedule);
+    if (o->warmup > 0)
+        graft_text_append(context, text, " after %lld steps of warm-up", (long long)o->warmup);
+    switch (job->schedule.kind) {
+    case GRAFT_SCHEDULE_COSINE:
+        if (o->lr_end > 0)
+            graft_text_append(context, text, " to %.3g of the rate", o->lr_end);
+        if (o->restart > 0)
+            graft_text_append(context, text, ", anew after %lld epochs", (long long)o->restart);
+        if (o->restart_factor > 1)
+            graft_text_append(context, text, ", then %lld times as many", (long long)o->restart_factor);
+        break;
+    case GRAFT_SCHEDULE_STEP:
+        if (o->lr_period > 0)
+            graft_text_append(context, text, ", times %.3g every %lld epochs", o->lr_gamma, (long long)o->lr_period);
+        else
+            graft_text_append(context, text, ", times %.3g at 1/2 and 3/4", o->lr_gamma);
+        break;
+    case GRAFT_SCHEDULE_EXPONENTIAL:
+        graft_text_append(context, text, ", times %.3g each epoch", o->lr_gamma);
+        break;
+    case GRAFT_SCHEDULE_ONE_CYCLE:
+        graft_text_append(context, text, ", at its peak after %.3g of the steps", o->peak);
+        break;
+    case GRAFT_SCHEDULE_PLATEAU:
+        graft_text_append(context, text, ", times %.3g after more than %lld epochs without a lower loss", o->lr_gamma,
+                          (long long)o->plateau);
+        break;
+    case GRAFT_SCHEDULE_CONSTANT:
+        break;
+    }
+}
+
+/* What is not usual. */
+static void put_rest(const struct graft_fit_job *job, struct graft_text *text)
+{
+    const struct graft_recipe *const o = &job->options;
+    if (o->clip_norm > 0)
+        graft_text_append(job->context, text, "; gradients of at most %.3g", o->clip_norm);
+    if (o->ema > 0)
+        graft_text_append(job->context, text, "; a moving average of %.6g is measured and kept", o->ema);
+    if (o->patience > 0)
+        graft_text_append(job->context, text, "; it ends after %lld epochs without a lower loss", (long long)o->patience);
+    if (job->balanced)
+        graft_text_append(job->context, text, "; classes are drawn alike");
+}
+
 void graft_fit_announce(const struct graft_fit_job *job, const struct graft_fit_learning *learning,
                         const struct graft_fit_rates *rates)
 {
@@ -76,10 +128,9 @@ void graft_fit_announce(const struct graft_fit_job *job, const struct graft_fit_
                       "stage %d of %d, epochs %d to %d: learning rates: ", job->position.stage + 1,
                       o->stage_count, from, from + stage->epochs - 1);
     const int count = put_rates(job, rates, &text);
-    graft_text_append(job->context, &text, "; %s, %s", o->optimizer, o->schedule);
-    if (o->warmup > 0)
-        graft_text_append(job->context, &text, " after %lld steps of warm-up", (long long)o->warmup);
+    put_schedule(job, &text);
     put_decay(job, &text);
+    put_rest(job, &text);
     graft_text_append(job->context, &text, "; %lld pictures a step, %lld steps an epoch", (long long)o->batch,
                       (long long)graft_fit_source_batches(&learning->source));
     if (!text.failed)

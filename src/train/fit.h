@@ -3,6 +3,7 @@
 #ifndef GRAFT_SRC_TRAIN_FIT_H
 #define GRAFT_SRC_TRAIN_FIT_H
 
+#include "data/order.h"
 #include "graft/io.h"
 #include "graft/train.h"
 #include "io/network_source.h"
@@ -32,7 +33,8 @@ struct graft_fit_source {
     bool shuffle;
     uint64_t seed;
     int64_t *order;
-    int64_t next; /* row of order */
+    struct graft_balance balance; /* to draw from, where classes are to come alike */
+    int64_t next;                 /* row of order */
     const void **rows;
     int32_t *labels;
 };
@@ -52,8 +54,9 @@ struct graft_fit_job {
     struct graft_fit_options call;
     struct graft_plan_options plan_options;
     enum graft_optimizer optimizer;
-    enum graft_schedule schedule;
+    struct graft_schedule_options schedule; /* without what depends on the stage */
     enum graft_batch_norm_mode bn;
+    bool balanced; /* classes come alike */
     bool resumed;
     bool late;            /* steps are begun before the results of the one before are there */
     float *class_weights; /* [classes]; NULL: none */
@@ -126,6 +129,7 @@ struct graft_fit_learning {
     double begin, seconds_before; /* of the epoch: clock, and what was spent before this process's part */
     int64_t seen;                 /* pictures since then */
     double loss, learning_rate;   /* of the latest step */
+    double plateau;               /* factor of the learning rate in this epoch */
     struct graft_fit_flight flights[2]; /* under way, the oldest first */
     int in_flight;
     double ended; /* clock: when the results of the latest step were there */
@@ -143,6 +147,15 @@ GRAFT_MUST_CHECK enum graft_status graft_fit_learning_step(struct graft_fit_job 
 GRAFT_MUST_CHECK enum graft_status graft_fit_learning_end_epoch(struct graft_fit_job *job,
                                                                 struct graft_fit_learning *learning,
                                                                 struct graft_run_epoch *epoch);
+
+/* Whether the stage ends before its time; it is said and written down then. */
+GRAFT_MUST_CHECK enum graft_status graft_fit_learning_stops(struct graft_fit_job *job,
+                                                            struct graft_fit_learning *learning);
+
+/* ---- average.c: moving averages of weights */
+/* Weights and their averages, where the stage that is open keeps some, change places. */
+GRAFT_MUST_CHECK enum graft_status graft_fit_average_swap(struct graft_fit_job *job,
+                                                          const struct graft_fit_learning *learning);
 
 /* ---- announce.c */
 /* Says what the stage that is open does: which parts learn at which rates, schedule, decay, steps. */

@@ -4,14 +4,17 @@
 #include "base/text.h"
 #include "graft/train.h"
 
-#include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 static const char *const optimizer_names[] = {
     [GRAFT_SGD] = "sgd", [GRAFT_ADAM] = "adam", [GRAFT_RMSPROP] = "rmsprop", [GRAFT_ADAMW] = "adamw"};
 static const char *const schedule_names[] = {[GRAFT_SCHEDULE_COSINE] = "cosine",
                                              [GRAFT_SCHEDULE_CONSTANT] = "constant",
-                                             [GRAFT_SCHEDULE_STEP] = "step"};
+                                             [GRAFT_SCHEDULE_STEP] = "step",
+                                             [GRAFT_SCHEDULE_EXPONENTIAL] = "exponential",
+                                             [GRAFT_SCHEDULE_ONE_CYCLE] = "onecycle",
+                                             [GRAFT_SCHEDULE_PLATEAU] = "plateau"};
 
 #define COUNT(array) (int)(sizeof(array) / sizeof(array)[0])
 
@@ -23,10 +26,11 @@ static int find_name(struct graft_context *context, const char *what, const char
         if (strcmp(names[i], name) == 0)
             return i;
     const char *const nearest = graft_text_nearest(name, names, (size_t)count);
-    (void)graft_fail(context, GRAFT_ERROR_NOT_FOUND,
-                     "there is no %s \"%s\"; did you mean \"%s\"? (%s, %s, %s%s%s)", what, name,
-                     nearest ? nearest : names[0], names[0], names[1], names[2], count > 3 ? ", " : "",
-                     count > 3 ? names[3] : "");
+    char list[160] = "";
+    for (int i = 0; i < count; i++)
+        (void)snprintf(list + strlen(list), sizeof list - strlen(list), "%s%s", i > 0 ? ", " : "", names[i]);
+    (void)graft_fail(context, GRAFT_ERROR_NOT_FOUND, "there is no %s \"%s\"; did you mean \"%s\"? (%s)", what, name,
+                     nearest ? nearest : names[0], list);
     return -1;
 }
 
@@ -75,17 +79,4 @@ enum graft_status graft_schedule_find(struct graft_context *context, const char 
         return GRAFT_ERROR_NOT_FOUND;
     *schedule = (enum graft_schedule)index;
     return GRAFT_OK;
-}
-
-double graft_schedule_factor(enum graft_schedule schedule, int64_t step, int64_t steps, int64_t warmup)
-{
-    if (step < warmup)
-        return (double)(step + 1) / (double)warmup;
-    const double rest = steps > warmup ? (double)(steps - warmup) : 1;
-    const double done = (double)(step - warmup) / rest;
-    if (schedule == GRAFT_SCHEDULE_STEP)
-        return done < 0.5 ? 1 : (done < 0.75 ? 0.1 : 0.01);
-    if (schedule == GRAFT_SCHEDULE_COSINE)
-        return 0.5 * (1 + cos(3.14159265358979323846 * (done > 1 ? 1 : done)));
-    return 1;
 }

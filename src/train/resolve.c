@@ -155,6 +155,39 @@ static enum graft_status resolve_optimizer(struct graft_fit_job *job)
     return GRAFT_OK;
 }
 
+/* What the schedule is told; what it would ignore is refused. */
+static enum graft_status resolve_schedule(struct graft_fit_job *job)
+{
+    struct graft_recipe *const o = &job->options;
+    enum graft_schedule kind;
+    const enum graft_status status = graft_schedule_find(job->context, o->schedule, &kind);
+    if (status != GRAFT_OK)
+        return status;
+    const bool cosine = kind == GRAFT_SCHEDULE_COSINE, step = kind == GRAFT_SCHEDULE_STEP;
+    const bool gamma = step || kind == GRAFT_SCHEDULE_EXPONENTIAL || kind == GRAFT_SCHEDULE_PLATEAU;
+    const char *const lost = !cosine && o->lr_end > 0                                             ? "--lr-end"
+                             : !cosine && o->restart > 0                                          ? "--restart"
+                             : o->restart == 0 && o->restart_factor > 1                           ? "--restart-factor"
+                             : !step && o->lr_period > 0                                          ? "--lr-period"
+                             : !gamma && !job->resumed && o->lr_gamma > 0 ? "--lr-gamma"
+                             : kind != GRAFT_SCHEDULE_ONE_CYCLE && o->peak != 0.3 ? "--peak"
+                             : kind == GRAFT_SCHEDULE_ONE_CYCLE && o->warmup > 0                  ? "--warmup"
+                                                                                                  : NULL;
+    if (lost)
+        return graft_fail(job->context, GRAFT_ERROR_ARGUMENT, "%s says nothing to the schedule %s%s: leave it out", lost,
+                          o->schedule, o->restart == 0 && o->restart_factor > 1 ? " without --restart" : "");
+    DECIDE(lr_gamma, kind == GRAFT_SCHEDULE_EXPONENTIAL ? 0.9 : 0.1);
+    job->schedule = (struct graft_schedule_options){.kind = kind,
+                                                    .warmup = o->warmup,
+                                                    .end = o->lr_end,
+                                                    .restart = o->restart,
+                                                    .restart_factor = o->restart_factor,
+                                                    .period = o->lr_period,
+                                                    .gamma = o->lr_gamma,
+                                                    .peak = o->peak};
+    return GRAFT_OK;
+}
+
 static enum graft_status resolve_batch_norm(struct graft_fit_job *job)
 {
     struct graft_recipe *const o = &job->options;
@@ -216,7 +249,7 @@ enum graft_status graft_fit_resolve(struct graft_fit_job *job)
     if (status == GRAFT_OK)
         status = resolve_batch_norm(job);
     if (status == GRAFT_OK)
-        status = graft_schedule_find(job->context, o->schedule, &job->schedule);
+        status = resolve_schedule(job);
     if (status == GRAFT_OK && strcmp(o->augment, "none") != 0)
         status = graft_augment_parse(job->context, o->augment, &job->card.preprocess, &job->varied);
     if (status != GRAFT_OK)
@@ -231,6 +264,10 @@ enum graft_status graft_fit_resolve(struct graft_fit_job *job)
     status = resolve_stages(job);
     if (status != GRAFT_OK)
         return status;
+    job->balanced = strcmp(o->sampling, "balanced") == 0;
+    for (int s = 0; s < o->stage_count; s++) /* a stage that has begun has noted what it does */
+        if (o->given.micro_batch && o->micro_batch < o->batch && o->stages[s].micro_batch == 0)
+            o->stages[s].micro_batch = o->micro_batch;
     o->device = job->device->info.id;
     o->given.device = true;
     o->threads = graft_context_threads(job->context);

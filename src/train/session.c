@@ -50,8 +50,8 @@ static void note_position(struct graft_session *session)
         .epoch_over = learning->over,
         .done = at->stage >= o->stage_count};
     for (int s = 0; s < o->stage_count; s++) {
-        now->epoch += s < at->stage ? o->stages[s].epochs : 0;
-        now->epochs += o->stages[s].epochs;
+        now->epoch += s < at->stage ? graft_stage_epochs(&o->stages[s]) : 0;
+        now->epochs += graft_stage_epochs(&o->stages[s]);
     }
     if (now->done)
         return;
@@ -87,7 +87,7 @@ enum graft_status graft_session_open(struct graft_device *device, const struct g
     }
     /* A run can have been saved between a stage's last epoch and the next stage. */
     for (struct graft_run_position *at = &made->job.position;
-         at->stage < made->job.options.stage_count && at->epoch >= made->job.options.stages[at->stage].epochs;
+         at->stage < made->job.options.stage_count && at->epoch >= graft_stage_epochs(&made->job.options.stages[at->stage]);
          at->stage++)
         at->number = at->epoch = 0;
     note_position(made);
@@ -151,8 +151,10 @@ static enum graft_status end_epoch(struct graft_session *session, struct graft_r
 {
     struct graft_fit_job *const job = &session->job;
     struct graft_run_position *const at = &job->position;
-    const enum graft_status status = graft_fit_learning_end_epoch(job, &session->learning, epoch);
-    if (status == GRAFT_OK && at->epoch == session->learning.stage->epochs) {
+    enum graft_status status = graft_fit_learning_end_epoch(job, &session->learning, epoch);
+    if (status == GRAFT_OK)
+        status = graft_fit_learning_stops(job, &session->learning);
+    if (status == GRAFT_OK && at->epoch == graft_stage_epochs(session->learning.stage)) {
         graft_fit_learning_close(job, &session->learning);
         at->stage++;
         at->epoch = 0;

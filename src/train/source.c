@@ -13,6 +13,7 @@ enum graft_status graft_fit_source_open_pictures(struct graft_fit_job *job, enum
     const struct graft_loader_options options = {.split = split,
                                                  .batch = (int32_t)batch,
                                                  .shuffle = training,
+                                                 .balanced = training && job->balanced,
                                                  .seed = (uint64_t)job->options.seed,
                                                  .transforms =
                                                      training && job->varied.count > 0 ? &job->varied : NULL,
@@ -21,6 +22,11 @@ enum graft_status graft_fit_source_open_pictures(struct graft_fit_job *job, enum
                                                  .keep_limit = training ? graft_fit_keep_limit(job) : 0};
     *source = (struct graft_fit_source){.context = job->context, .batch = batch, .shuffle = training};
     return graft_loader_open(job->context, job->dataset, &job->card.preprocess, &options, &source->loader);
+}
+
+static int32_t label_of(const void *user, int64_t index)
+{
+    return ((const struct graft_features *)user)->labels[index];
 }
 
 enum graft_status graft_fit_source_open_features(struct graft_fit_job *job,
@@ -35,16 +41,20 @@ enum graft_status graft_fit_source_open_features(struct graft_fit_job *job,
     source->order = graft_allocate(job->context, (size_t)features->count, sizeof *source->order);
     source->rows = graft_allocate(job->context, (size_t)batch, sizeof *source->rows);
     source->labels = graft_allocate(job->context, (size_t)batch, sizeof *source->labels);
-    if (source->order && source->rows && source->labels)
-        return GRAFT_OK;
-    graft_fit_source_close(source);
-    return GRAFT_ERROR_MEMORY;
+    enum graft_status status = source->order && source->rows && source->labels ? GRAFT_OK : GRAFT_ERROR_MEMORY;
+    if (status == GRAFT_OK && training && job->balanced)
+        status = graft_balance_open(job->context, features->count, job->card.class_count, label_of, features,
+                                    &source->balance);
+    if (status != GRAFT_OK)
+        graft_fit_source_close(source);
+    return status;
 }
 
 void graft_fit_source_close(struct graft_fit_source *source)
 {
     graft_loader_close(&source->loader);
     graft_release(source->context, source->order);
+    graft_balance_close(source->context, &source->balance);
     graft_release(source->context, source->rows);
     graft_release(source->context, source->labels);
     *source = (struct graft_fit_source){.context = source->context};
@@ -61,19 +71,14 @@ enum graft_status graft_fit_source_start(struct graft_fit_source *source, int64_
     if (source->loader)
         return graft_loader_start(source->loader, epoch, first_batch);
     const int64_t count = source->features->count;
-    for (int64_t i = 0; i < count; i++)
+    struct graft_random random; /* each epoch has its own stream */
+    graft_random_start(&random, source->seed, graft_hash_text("features.order") + (uint64_t)epoch);
+    for (int64_t i = 0; i < count && !source->shuffle; i++)
         source->order[i] = i;
-    if (source->shuffle) {
-        /* Fisher–Yates; its own stream for each epoch. */
-        struct graft_random random;
-        graft_random_start(&random, source->seed, graft_hash_text("features.order") + (uint64_t)epoch);
-        for (int64_t i = count - 1; i > 0; i--) {
-            const int64_t k = graft_random_below(&random, (uint32_t)(i + 1));
-            const int64_t swapped = source->order[i];
-            source->order[i] = source->order[k];
-            source->order[k] = swapped;
-        }
-    }
+    if (source->shuffle && source->balance.classes > 0)
+        graft_balance_draw(&source->balance, &random, source->order, count);
+    else if (source->shuffle)
+        graft_order_shuffle(&random, source->order, count);
     source->next = first_batch * source->batch;
     return GRAFT_OK;
 }

@@ -66,9 +66,62 @@ static double rate_at(const struct graft_fit_job *job, const struct graft_fit_le
                       int64_t batch)
 {
     const int64_t batches = graft_fit_source_batches(&learning->source);
-    return learning->stage->learning_rate *
-           graft_schedule_factor(job->schedule, job->position.epoch * batches + batch,
-                                 batches * learning->stage->epochs, job->options.warmup);
+    struct graft_schedule_options schedule = job->schedule;
+    schedule.steps = batches * learning->stage->epochs;
+    schedule.epoch = batches;
+    schedule.restart *= batches;
+    return learning->stage->learning_rate * learning->plateau *
+           graft_schedule_factor(&schedule, job->position.epoch * batches + batch);
+}
+
+/* The losses by which epochs of the stage are judged, and their number; NULL: no memory. The caller releases them. */
+static double *losses_of_stage(const struct graft_fit_job *job, int *count)
+{
+    const struct graft_run_history *const history = &job->run->history;
+    double *const losses = graft_allocate(job->context, (size_t)history->count + 1, sizeof *losses);
+    *count = 0;
+    for (int e = 0; losses && e < history->count; e++) {
+        const struct graft_run_epoch *const epoch = &history->epochs[e];
+        if (epoch->stage == job->position.stage)
+            losses[(*count)++] = isnan(epoch->val_top1) ? epoch->train_loss : epoch->val_loss;
+    }
+    return losses;
+}
+
+static enum graft_status find_plateau(const struct graft_fit_job *job, struct graft_fit_learning *learning)
+{
+    int count;
+    learning->plateau = 1;
+    if (job->schedule.kind != GRAFT_SCHEDULE_PLATEAU)
+        return GRAFT_OK;
+    double *const losses = losses_of_stage(job, &count);
+    if (!losses)
+        return GRAFT_ERROR_MEMORY;
+    learning->plateau = graft_plateau_factor(losses, count, (int)job->options.plateau, job->options.lr_gamma);
+    graft_release(job->context, losses);
+    return GRAFT_OK;
+}
+
+enum graft_status graft_fit_learning_stops(struct graft_fit_job *job, struct graft_fit_learning *learning)
+{
+    struct graft_fit_stage *const stage = &job->options.stages[job->position.stage];
+    const struct graft_recipe *const o = &job->options;
+    int count;
+    if (o->patience == 0 || job->position.epoch >= graft_stage_epochs(stage))
+        return GRAFT_OK;
+    double *const losses = losses_of_stage(job, &count);
+    if (!losses)
+        return GRAFT_ERROR_MEMORY;
+    const bool stops = graft_stops_early(losses, count, (int)o->patience, o->min_change);
+    graft_release(job->context, losses);
+    if (!stops)
+        return GRAFT_OK;
+    stage->stopped = job->position.epoch;
+    graft_log(job->context, GRAFT_LOG_REMARK,
+              "stage %d of %d ends after %d of %d epochs: for %lld of them the %s loss was not lower",
+              job->position.stage + 1, o->stage_count, stage->stopped, stage->epochs, (long long)o->patience,
+              learning->validates ? "validation" : "training");
+    return graft_fit_config_write(job);
 }
 
 /* The epoch at job->position begins, or goes on from its batch. */
@@ -79,6 +132,9 @@ static enum graft_status begin_epoch(struct graft_fit_job *job, struct graft_fit
     learning->begin = graft_seconds();
     learning->seconds_before = at->seconds;
     learning->seen = 0;
+    const enum graft_status status = find_plateau(job, learning);
+    if (status != GRAFT_OK)
+        return status;
     return graft_fit_source_start(&learning->source, learning->epochs_before + at->epoch, at->batch);
 }
 
@@ -199,6 +255,47 @@ enum graft_status graft_fit_learning_step(struct graft_fit_job *job, struct graf
     return status;
 }
 
+/* What the epoch came to, into the history; its weights are kept if they are the best. */
+static enum graft_status judge_epoch(struct graft_fit_job *job, struct graft_fit_learning *learning,
+                                     struct graft_run_epoch *epoch, double begin)
+{
+    struct graft_run_history *const history = &job->run->history;
+    enum graft_status status = GRAFT_OK;
+    if (learning->validates) {
+        struct graft_evaluation evaluation;
+        status = graft_fit_evaluator_run(job, &learning->evaluator, &evaluation);
+        if (status != GRAFT_OK)
+            return status;
+        epoch->val_loss = evaluation.loss;
+        epoch->val_top1 = evaluation.top1;
+        graft_evaluation_close(job->context, &evaluation);
+    }
+    epoch->seconds = job->position.seconds + graft_seconds() - begin;
+    status = graft_run_history_add(job->context, history, epoch);
+    if (status == GRAFT_OK && graft_run_history_best(history) == history->count - 1) {
+        status = graft_fit_keep_best(job);
+        history->count -= status != GRAFT_OK; /* it is not the best after all */
+    }
+    return status;
+}
+
+/* By the averages, where there are some; the weights themselves go on learning. */
+static enum graft_status judge_average(struct graft_fit_job *job, struct graft_fit_learning *learning,
+                                       struct graft_run_epoch *epoch, double begin)
+{
+    struct graft_kept_error kept;
+    enum graft_status status = graft_fit_average_swap(job, learning);
+    if (status != GRAFT_OK)
+        return status;
+    status = judge_epoch(job, learning, epoch, begin);
+    graft_keep_error(job->context, &kept);
+    const enum graft_status back = graft_fit_average_swap(job, learning);
+    if (status == GRAFT_OK)
+        return back;
+    graft_restore_error(job->context, &kept);
+    return status;
+}
+
 enum graft_status graft_fit_learning_end_epoch(struct graft_fit_job *job, struct graft_fit_learning *learning,
                                                struct graft_run_epoch *epoch)
 {
@@ -213,23 +310,7 @@ enum graft_status graft_fit_learning_end_epoch(struct graft_fit_job *job, struct
                                       .val_top1 = (double)NAN};
     if (at->seen == 0)
         return graft_dataset_unreadable(job->dataset, GRAFT_SPLIT_TRAIN);
-    enum graft_status status = GRAFT_OK;
-    if (learning->validates) {
-        struct graft_evaluation evaluation;
-        status = graft_fit_evaluator_run(job, &learning->evaluator, &evaluation);
-        if (status != GRAFT_OK)
-            return status;
-        epoch->val_loss = evaluation.loss;
-        epoch->val_top1 = evaluation.top1;
-        graft_evaluation_close(job->context, &evaluation);
-    }
-    epoch->seconds = at->seconds + graft_seconds() - begin;
-    struct graft_run_history *const history = &job->run->history;
-    status = graft_run_history_add(job->context, history, epoch);
-    if (status == GRAFT_OK && graft_run_history_best(history) == history->count - 1) {
-        status = graft_fit_keep_best(job);
-        history->count -= status != GRAFT_OK; /* it is not the best after all */
-    }
+    enum graft_status status = judge_average(job, learning, epoch, begin);
     if (status == GRAFT_OK && job->call.epoch_done)
         job->call.epoch_done(job->call.user, epoch, learning->stage->from);
     if (status == GRAFT_OK && learning->validates)
@@ -303,6 +384,7 @@ static enum graft_status open_trainer(struct graft_fit_job *job, struct graft_fi
     struct graft_trainer_options options = {.optimizer = job->optimizer,
                                             .update = graft_update_defaults(job->optimizer),
                                             .clip_norm = (float)job->options.clip_norm,
+                                            .ema = (float)job->options.ema,
                                             .label_smoothing = (float)job->options.label_smoothing,
                                             .class_weights = job->class_weights,
                                             .factors = numbers,
@@ -356,8 +438,8 @@ enum graft_status graft_fit_learning_open(struct graft_fit_job *job, struct graf
     *learning =
         (struct graft_fit_learning){.stage = &job->options.stages[now], .source = {.context = job->context}};
     for (int s = 0; s < job->options.stage_count; s++) {
-        learning->epochs_before += s < now ? job->options.stages[s].epochs : 0;
-        learning->epochs_in_all += job->options.stages[s].epochs;
+        learning->epochs_before += s < now ? graft_stage_epochs(&job->options.stages[s]) : 0;
+        learning->epochs_in_all += graft_stage_epochs(&job->options.stages[s]);
     }
     const enum graft_status status = open_parts(job, learning);
     if (status != GRAFT_OK)

@@ -84,10 +84,20 @@ static enum graft_status write_inputs(struct graft_trainer *trainer, struct graf
     return status;
 }
 
+/* The first average is what the first step has made. */
+static enum graft_status write_average(struct graft_trainer *trainer, const struct graft_step *step)
+{
+    double hyper[4];
+    set_real(trainer, hyper, 0, step->number == 1 ? 1 : 1 - (double)trainer->ema);
+    for (int i = 1; i < 4; i++)
+        set_real(trainer, hyper, i, 1);
+    return graft_plan_write(trainer->now->plan, trainer->now->average, hyper, graft_trainer_real_bytes(trainer, 4));
+}
+
 /* What the update depends on besides gradients. */
 static enum graft_status write_hypers(struct graft_trainer *trainer, const struct graft_step *step)
 {
-    enum graft_status status = GRAFT_OK;
+    enum graft_status status = trainer->now->average >= 0 ? write_average(trainer, step) : GRAFT_OK;
     for (int g = 0; g < trainer->group_count && status == GRAFT_OK; g++) {
         if (trainer->now->hypers[g] < 0)
             continue;

@@ -61,6 +61,22 @@ static int add_guard(const struct graft_trainer *trainer, struct graft_trainer_p
     return part->squares;
 }
 
+/* average += rate × (parameter − average), as descent along average − parameter. */
+static void add_average(const struct graft_trainer_part *part, int parameter, int guard)
+{
+    struct graft_graph *const graph = part->model->graph;
+    const struct graft_desc *const desc = graft_graph_desc(graph, parameter);
+    char name[GRAFT_MODEL_NAME_SIZE + 8];
+    (void)snprintf(name, sizeof name, "%s.ema", graft_graph_name(graph, parameter));
+    graft_graph_segment(graph, GRAFT_SEGMENT_UPDATE);
+    const struct graft_shape shape = desc ? desc->shape : graft_shape_of(1, 1);
+    const int average = graft_graph_state(graph, name, &shape, 0);
+    const int difference = graft_sub(graph, average, parameter);
+    graft_graph_segment(graph, GRAFT_SEGMENT_COMPUTE);
+    (void)graft_update(graph, GRAFT_SGD, average, difference, part->average, guard,
+                       &(struct graft_update_attributes){.momentum = 0});
+}
+
 /* An input for the learning rate of each group of parameters; updates for all that is trained. */
 static enum graft_status add_updates(const struct graft_trainer *trainer, struct graft_trainer_part *part)
 {
@@ -75,6 +91,8 @@ static enum graft_status add_updates(const struct graft_trainer *trainer, struct
             if (trainer->groups[p] == g && part->gradients[p] >= 0)
                 part->hypers[g] = graft_graph_input(graph, name, graft_graph_real(graph), &four);
     }
+    part->average =
+        trainer->ema > 0 ? graft_graph_input(graph, "hyper.average", graft_graph_real(graph), &four) : -1;
     const int guard = add_guard(trainer, part);
     for (int p = 0; p < model->parameter_count; p++) {
         const struct graft_model_parameter *const parameter = &model->parameters[p];
@@ -85,6 +103,8 @@ static enum graft_status add_updates(const struct graft_trainer *trainer, struct
         graft_graph_layer(graph, model->layers[parameter->layer].name);
         (void)graft_update(graph, trainer->optimizer, parameter->value, part->gradients[p],
                            part->hypers[trainer->groups[p]], guard, &update);
+        if (part->average >= 0)
+            add_average(part, parameter->value, guard);
     }
     return graft_graph_status(graph);
 }
@@ -342,6 +362,7 @@ enum graft_status graft_trainer_open(struct graft_device *device, struct graft_m
     if (is_default(&made->update))
         made->update = graft_update_defaults(options->optimizer);
     made->update.max_norm = options->clip_norm;
+    made->ema = options->ema;
     enum graft_status status = allocate(made, options);
     struct opening opening = {.trainer = made, .options = options};
     if (status == GRAFT_OK)

@@ -15,6 +15,7 @@ struct graft_trainer_part {
     int losses;      /* real [rows] */
     int total;       /* real, one number: Σ losses · row_weights of the whole batch */
     int squares;     /* real, one number: of all gradients together; -1 without clipping */
+    int average;     /* input [4] of the moving averages; -1 without */
     int *hypers;     /* for each group: input [4]; -1 where no parameter of it is trained */
     int *gradients;  /* for each parameter: value, -1; summed over runs if `summed` */
     struct graft_plan *plan;
@@ -52,6 +53,7 @@ struct graft_trainer {
     char *variants;                    /* … owns a text */
     enum graft_optimizer optimizer;
     struct graft_update_attributes update;
+    float ema;
     /* Parameters of the same factor of the learning rate are a group. */
     int *groups;           /* for each parameter */
     float *factors;        /* for each group */

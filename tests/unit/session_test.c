@@ -152,10 +152,10 @@ static struct graft_recipe usual(const struct fixture *f)
                                  .stage_count = 2};
 }
 
-/* A value other than the default for every option, in the form of graft_recipe_set, and an optimizer that it
+/* A value other than the default for every option, in the form of graft_recipe_set, and another option that it
  * needs; NULL: said by `usual`, or without bearing on what is learnt. A flag that is not here is tried too.
  */
-static const char *const others[][3] = {
+static const char *const others[][4] = {
     {"data", NULL},
     {"kind", "folders"},
     {"val", NULL},
@@ -178,16 +178,28 @@ static const char *const others[][3] = {
     {"lr_decay", "exp:3"},
     {"lr_groups", "block5.bn=1e-4"},
     {"lr_rest", "1e-5"},
-    {"decay_factors", "bias=1,head=2", "adamw"},
+    {"decay_factors", "bias=1,head=2", "optimizer", "adamw"},
     {"batch", "3"},
     {"optimizer", "rmsprop"},
-    {"momentum", "0", "sgd"},
-    {"nesterov", "true", "sgd"},
-    {"weight_decay", "0", "adamw"},
+    {"momentum", "0", "optimizer", "sgd"},
+    {"nesterov", "true", "optimizer", "sgd"},
+    {"weight_decay", "0", "optimizer", "adamw"},
     {"clip_norm", "0.1"},
     {"label_smoothing", "0.2"},
     {"class_weights", "1,2"},
-    {"schedule", "step"},
+    {"schedule", "onecycle"},
+    {"lr_end", "0.25"},
+    {"restart", "1"},
+    {"restart_factor", "2", "restart", "1"},
+    {"lr_period", "1", "schedule", "step"},
+    {"lr_gamma", "0.5", "schedule", "exponential"},
+    {"peak", "0.5", "schedule", "onecycle"},
+    {"plateau", "0", "schedule", "plateau"},
+    {"patience", "1", "min_change", "10"}, /* no loss falls by that: a stage has two epochs */
+    {"min_change", "1e-3", "patience", "1"},
+    {"ema", "0.5"},
+    {"micro_batch", "3"},
+    {"sampling", "balanced"},
     {"warmup", "3"},
     {"dropout", "0.4"},
     {"bn", "train"},
@@ -212,7 +224,8 @@ static void every_option_survives_every_step(void **state)
             if (strcmp(others[i][0], row->name) == 0) {
                 listed = true;
                 value = others[i][1];
-                recipe.optimizer = others[i][2];
+                if (others[i][2])
+                    must(f->context, graft_recipe_set(f->context, &recipe, others[i][2], others[i][3]));
             }
         if (!listed)
             print_message("         %s has no value here\n", row->name);
@@ -223,6 +236,8 @@ static void every_option_survives_every_step(void **state)
             recipe.stage_count = 0;
             recipe.epochs = 2;
         }
+        if (recipe.patience > 0 || strcmp(row->name, "patience") == 0)
+            recipe.stages[0].epochs = 4;
         must(f->context, graft_recipe_set(f->context, &recipe, row->name, value));
         interrupt_everywhere(f, &recipe, row->name);
     }
@@ -256,7 +271,7 @@ static void batches_without_pictures_keep_their_place(void **state)
     assert_true(go(f, &options, STEPS, rates));
     int seen = 0;
     for (int k = 0; k < 16; k++) {
-        const double wanted = 1e-3 * graft_schedule_factor(GRAFT_SCHEDULE_COSINE, k, 16, 0);
+        const double wanted = 1e-3 * 0.5 * (1 + cos(acos(-1) * k / 16));
         seen += rates[k] > 0;
         assert_true(rates[k] == 0 || fabs(rates[k] - wanted) < 1e-12);
     }

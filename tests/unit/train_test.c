@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Learning-rate schedules, the largest of some values, and what an evaluation counts. */
+/* The largest of some values, and what an evaluation counts. */
 #include "graft/train.h"
 #include "support/support.h"
 #include "train/fit.h"
@@ -13,32 +13,6 @@ static void assert_near(double got, double wanted, double tolerance)
 {
     if (!(fabs(got - wanted) <= tolerance))
         fail_msg("%.12g is not near %.12g", got, wanted);
-}
-
-static void rates_rise_and_fall(void **state)
-{
-    (void)state;
-    const enum graft_schedule all[] = {GRAFT_SCHEDULE_COSINE, GRAFT_SCHEDULE_CONSTANT, GRAFT_SCHEDULE_STEP};
-    for (int s = 0; s < 3;
-         s++) { /* a quarter more with every step of warming up; the fifth step has it all */
-        assert_near(graft_schedule_factor(all[s], 0, 14, 4), 0.25, 0);
-        assert_near(graft_schedule_factor(all[s], 2, 14, 4), 0.75, 0);
-        assert_near(graft_schedule_factor(all[s], 3, 14, 4), 1, 0);
-        assert_near(graft_schedule_factor(all[s], 4, 14, 4), 1, 0);
-        assert_near(graft_schedule_factor(all[s], 0, 14, 0), 1, 0);
-    }
-    assert_near(graft_schedule_factor(GRAFT_SCHEDULE_CONSTANT, 13, 14, 4), 1, 0);
-    /* (1 + cos(π k / 10)) / 2 of the ten steps behind: k = 1, 5, 9, and none below 0 */
-    assert_near(graft_schedule_factor(GRAFT_SCHEDULE_COSINE, 5, 14, 4), 0.97552825814758, 1e-13);
-    assert_near(graft_schedule_factor(GRAFT_SCHEDULE_COSINE, 9, 14, 4), 0.5, 1e-13);
-    assert_near(graft_schedule_factor(GRAFT_SCHEDULE_COSINE, 13, 14, 4), 0.02447174185242, 1e-13);
-    assert_near(graft_schedule_factor(GRAFT_SCHEDULE_COSINE, 16, 14, 4), 0, 1e-13);
-    /* ÷10 at 1/2 and at 3/4 */
-    const double steps[] = {1, 1, 1, 1, 0.1, 0.1, 0.01, 0.01};
-    for (int k = 0; k < 8; k++) {
-        assert_near(graft_schedule_factor(GRAFT_SCHEDULE_STEP, k, 8, 0), steps[k], 1e-15);
-        assert_near(graft_schedule_factor(GRAFT_SCHEDULE_STEP, 2 + k, 10, 2), steps[k], 1e-15);
-    }
 }
 
 static void optimizers_have_their_usual_values(void **state)
@@ -247,10 +221,9 @@ static void features_have_a_limit(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(rates_rise_and_fall),    cmocka_unit_test(optimizers_have_their_usual_values),
-        cmocka_unit_test(the_largest_come_first), cmocka_unit_test(probabilities_are_finite),
-        cmocka_unit_test(evaluations_count),      cmocka_unit_test(features_come_in_every_order),
-        cmocka_unit_test(features_have_a_limit),
+        cmocka_unit_test(optimizers_have_their_usual_values), cmocka_unit_test(the_largest_come_first),
+        cmocka_unit_test(probabilities_are_finite),           cmocka_unit_test(evaluations_count),
+        cmocka_unit_test(features_come_in_every_order),       cmocka_unit_test(features_have_a_limit),
     };
     return cmocka_run_group_tests(tests, test_open_context, test_close_context);
 }
