@@ -153,6 +153,11 @@ static void print_networks(const struct graft_card *card, const struct graft_wei
                            int count)
 {
     bool said = false;
+    if (card->head[0] != '\0') { /* those of the list have their own */
+        printf("network: %s with the head %s, as the file says, %d classes\n", card->network, card->head,
+               (int)card->class_count);
+        return;
+    }
     for (int i = 0; i < count; i++) {
         const struct graft_weights_match *const match = &matches[i];
         const bool named = strcmp(card->network, match->info->name) == 0;

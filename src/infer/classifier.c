@@ -259,6 +259,8 @@ static enum graft_status open_network(struct graft_classifier *classifier,
         status = graft_card_open_network(context, card, file, &classifier->source);
     else if (!classifier->source.network)
         status = graft_network_source_open(context, network, &classifier->source, NULL);
+    if (status == GRAFT_OK && card->head[0] && !classifier->source.headed)
+        status = graft_network_source_put_head(context, card->head, &classifier->source);
     if (status == GRAFT_OK)
         status = open_model(classifier, options, file, set);
     if (status == GRAFT_OK)

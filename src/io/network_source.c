@@ -4,6 +4,7 @@
 #include "base/context.h"
 #include "base/file.h"
 #include "graft/onnx.h"
+#include "model/head.h"
 #include "model/models.h"
 
 #include <string.h>
@@ -17,7 +18,7 @@ enum graft_status graft_network_source_open(struct graft_context *context, const
                                             struct graft_network_source *source,
                                             struct graft_tensor_set **weights)
 {
-    *source = (struct graft_network_source){NULL, NULL};
+    *source = (struct graft_network_source){.network = NULL};
     if (weights)
         *weights = NULL;
     if (!name || !graft_network_is_file(name))
@@ -27,10 +28,31 @@ enum graft_status graft_network_source_open(struct graft_context *context, const
     return status;
 }
 
+enum graft_status graft_network_source_put_head(struct graft_context *context, const char *head,
+                                                struct graft_network_source *source)
+{
+    const struct graft_network *base = NULL;
+    struct graft_headed *headed = NULL;
+    const char *const name = source->network->info.name;
+    if (source->file)
+        return graft_fail(context, GRAFT_ERROR_UNSUPPORTED,
+                          "%s is an ONNX file's network: --head and --pool are for those of graft models", name);
+    enum graft_status status = graft_network_find(context, name, &base);
+    if (status == GRAFT_OK)
+        status = graft_headed_open(context, base, head, &headed);
+    if (status != GRAFT_OK)
+        return status;
+    graft_headed_close(&source->headed);
+    source->headed = headed;
+    source->network = graft_headed_network(headed);
+    return GRAFT_OK;
+}
+
 void graft_network_source_close(struct graft_network_source *source)
 {
+    graft_headed_close(&source->headed);
     graft_onnx_close(&source->file);
-    *source = (struct graft_network_source){NULL, NULL};
+    *source = (struct graft_network_source){.network = NULL};
 }
 
 static void digest_of(const void *data, size_t size, char text[GRAFT_DIGEST_TEXT])
@@ -62,7 +84,7 @@ enum graft_status graft_network_source_open_graph(struct graft_context *context,
 {
     struct graft_file_map map;
     char found[GRAFT_DIGEST_TEXT];
-    *source = (struct graft_network_source){NULL, NULL};
+    *source = (struct graft_network_source){.network = NULL};
     enum graft_status status = graft_file_map_open(context, path, &map);
     if (status != GRAFT_OK)
         return graft_fail_prefix(context, status, "the network's graph is not beside its weights");

@@ -16,7 +16,8 @@ struct graft_onnx;
 /* All zero: none. The network lives until the source is closed, and must outlive its models. */
 struct graft_network_source {
     const struct graft_network *network;
-    struct graft_onnx *file; /* NULL: the network is one of the list */
+    struct graft_onnx *file;     /* NULL: the network is one of the list, … */
+    struct graft_headed *headed; /* … with a head of one's own; NULL: as it is */
 };
 
 /* Is it the path of a file that holds a network? */
@@ -28,6 +29,10 @@ bool graft_network_is_file(const char *name);
 GRAFT_MUST_CHECK enum graft_status graft_network_source_open(struct graft_context *context, const char *name,
                                                              struct graft_network_source *source,
                                                              struct graft_tensor_set **weights);
+/* Gives a network of the list a head of one's own in place of the one it has: see model/head.h. GRAFT_ERROR_UNSUPPORTED: it
+ * is a file's. Models of what it was before must be closed. */
+GRAFT_MUST_CHECK enum graft_status graft_network_source_put_head(struct graft_context *context, const char *head,
+                                                                 struct graft_network_source *source);
 void graft_network_source_close(struct graft_network_source *source);
 
 /* What a run keeps of the network, and its SHA-256; an empty text: the name is enough. The caller closes the

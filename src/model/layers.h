@@ -40,6 +40,9 @@ struct graft_layers {
     int first_trainable;      /* the layer where these begin within a stage; 0: they begin with one */
     bool idle;                /* the layer being made is of an auxiliary head */
     bool found_cut, found_train_from;
+    bool replaces_head; /* what the builder lays after the last feature map is not wanted */
+    bool ended;         /* … and it has come to this map, … */
+    int map;            /* … whose value is this */
     const struct graft_shape *cut_shape; /* FROM: shape of the input */
     int first_parameter;                 /* of the layer being made */
     int stage_capacity, parameter_capacity, layer_capacity, constant_capacity;
@@ -69,6 +72,8 @@ enum graft_status graft_layers_finish(struct graft_layers *b, int logits);
 int graft_layers_stage(struct graft_layers *b, int x, const char *name);
 /* x is the last feature map: what "no top" leaves. */
 int graft_layers_base(struct graft_layers *b, int x);
+/* Where a builder's head is replaced: a stage that the last feature map enters. */
+int graft_layers_stage_after_base(struct graft_layers *b, const char *name);
 /* Names of the following layers begin with this and a dot ("" for none); a layer named "" gets just this
  * name. */
 void graft_layers_scope(struct graft_layers *b, const char *format, ...) GRAFT_PRINTF(2, 3);

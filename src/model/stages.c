@@ -46,6 +46,8 @@ int graft_layers_stage(struct graft_layers *b, int x, const char *name)
 {
     struct graft_model *const model = b->model;
     const struct graft_model_options *const options = b->options;
+    if (b->ended)
+        return -1;
     end_stage(model, x);
     if (model->stage_count == b->stage_capacity) {
         const int wanted = b->stage_capacity + 16;
@@ -97,9 +99,13 @@ static int pool_map(struct graft_layers *b, int x)
 
 int graft_layers_base(struct graft_layers *b, int x)
 {
+    b->ended = b->replaces_head;
+    b->map = x;
     if (x < 0)
         return -1;
     b->model->map = x;
+    if (b->replaces_head && b->options->part != GRAFT_MODEL_BASE)
+        return -1;
     if (b->options->part != GRAFT_MODEL_BASE)
         return x;
     b->model->features = pool_map(b, x);
@@ -118,6 +124,12 @@ static void train_early_ones(struct graft_layers *b)
         parameter->trainable = true;
         model->trainable_parameters += graft_shape_count(&parameter->shape);
     }
+}
+
+int graft_layers_stage_after_base(struct graft_layers *b, const char *name)
+{
+    b->ended = false;
+    return graft_layers_stage(b, b->options->part == GRAFT_MODEL_BASE ? -1 : b->map, name);
 }
 
 enum graft_status graft_layers_finish(struct graft_layers *b, int logits)

@@ -11,6 +11,7 @@
 #define KEY_CLASSES "graft.classes"
 #define KEY_PREPROCESS "graft.preprocess"
 #define KEY_GRAPH "graft.graph"
+#define KEY_HEAD "graft.head"
 
 void graft_card_close(struct graft_context *context, struct graft_card *card)
 {
@@ -67,13 +68,26 @@ enum graft_status graft_card_read_graph(struct graft_context *context, const cha
     return GRAFT_OK;
 }
 
+enum graft_status graft_card_read_head(struct graft_context *context, const char *file, const char *text,
+                                       struct graft_card *card)
+{
+    const enum graft_status status = graft_head_check(context, text);
+    if (status != GRAFT_OK)
+        return graft_fail_prefix(context, GRAFT_ERROR_FORMAT, "%s: the metadata \"" KEY_HEAD "\" is damaged", file);
+    strcpy(card->head, text);
+    return GRAFT_OK;
+}
+
 enum graft_status graft_card_open_network(struct graft_context *context, const struct graft_card *card,
                                           const char *file, struct graft_network_source *source)
 {
     struct graft_text path = {0};
     const char *const slash = strrchr(file, '/');
-    if (!card->graph[0])
-        return graft_network_source_open(context, card->network, source, NULL);
+    if (!card->graph[0]) {
+        const enum graft_status opened = graft_network_source_open(context, card->network, source, NULL);
+        return opened == GRAFT_OK && card->head[0] ? graft_network_source_put_head(context, card->head, source)
+                                                   : opened;
+    }
     graft_text_append(context, &path, "%.*s%s", slash ? (int)(slash + 1 - file) : 0, file, GRAFT_CARD_GRAPH);
     enum graft_status status = path.failed
                                    ? GRAFT_ERROR_MEMORY
@@ -101,6 +115,7 @@ enum graft_status graft_card_read(struct graft_context *context, const struct gr
     const char *const classes = graft_tensor_set_text(set, KEY_CLASSES);
     const char *const preprocess = graft_tensor_set_text(set, KEY_PREPROCESS);
     const char *const graph = graft_tensor_set_text(set, KEY_GRAPH);
+    const char *const head = graft_tensor_set_text(set, KEY_HEAD);
     enum graft_status status = GRAFT_OK;
     if (network && strlen(network) < sizeof card->network)
         strcpy(card->network, network);
@@ -108,6 +123,8 @@ enum graft_status graft_card_read(struct graft_context *context, const struct gr
         status = bad(context, file, KEY_NETWORK);
     if (status == GRAFT_OK && graph)
         status = graft_card_read_graph(context, file, graph, card);
+    if (status == GRAFT_OK && head)
+        status = graft_card_read_head(context, file, head, card);
     json_t *json = NULL;
     if (status == GRAFT_OK && classes)
         status = parse(context, file, classes, &json);
@@ -157,6 +174,8 @@ enum graft_status graft_card_write(struct graft_context *context, const struct g
     enum graft_status status = put(context, set, KEY_CLASSES, &names);
     if (status == GRAFT_OK && card->graph[0])
         status = graft_tensor_set_put_text(set, KEY_GRAPH, card->graph);
+    if (status == GRAFT_OK && card->head[0])
+        status = graft_tensor_set_put_text(set, KEY_HEAD, card->head);
     return status == GRAFT_OK ? graft_card_describe(context, card->network, &card->preprocess, set) : status;
 }
 

@@ -10,6 +10,7 @@
 #include "graft/data.h"
 #include "graft/io.h"
 #include "graft/model.h"
+#include "model/head.h"
 #include "io/json.h"
 #include "io/network_source.h"
 
@@ -17,6 +18,7 @@ struct graft_card {
     char network[64];         /* "" if the file does not say */
     char graph[GRAFT_DIGEST_TEXT]; /* SHA-256 of the graph beside the weights; "": the network is one of the
                                       list */
+    char head[GRAFT_HEAD_TEXT]; /* laid on the network in place of its own; "": none */
     int32_t class_count;      /* 0 if it does not say */
     const char **class_names; /* [class_count] */
     struct graft_preprocess preprocess;
@@ -43,6 +45,9 @@ GRAFT_MUST_CHECK enum graft_status graft_card_open_network(struct graft_context 
  * names `file`. */
 GRAFT_MUST_CHECK enum graft_status graft_card_read_graph(struct graft_context *context, const char *file,
                                                          const char *text, struct graft_card *card);
+/* A head of one's own, likewise. */
+GRAFT_MUST_CHECK enum graft_status graft_card_read_head(struct graft_context *context, const char *file,
+                                                        const char *text, struct graft_card *card);
 /* Copies the names. */
 GRAFT_MUST_CHECK enum graft_status graft_card_set_classes(struct graft_context *context,
                                                           struct graft_card *card, const char *const *names,

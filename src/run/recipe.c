@@ -2,6 +2,7 @@
 /* The table of graft/recipe.def at work: giving and showing options, defaults, ranges, config.json. */
 #include "base/context.h"
 #include "base/text.h"
+#include "model/head.h"
 #include "model/parts.h"
 #include "run/recipe.h"
 
@@ -379,12 +380,17 @@ enum graft_status graft_recipe_check(struct graft_context *context, const struct
     if (settled.given.freeze && settled.given.stages)
         return graft_fail(context, GRAFT_ERROR_ARGUMENT,
                           "--freeze and --stages say the same thing: give one of them");
-    status = graft_recipe_check_rates(context, &settled);
+    char head[GRAFT_HEAD_TEXT];
+    status = graft_head_join(context, settled.pool, settled.head, head);
+    if (status == GRAFT_OK)
+        status = graft_recipe_check_rates(context, &settled);
     if (status != GRAFT_OK || !settled.model)
         return status;
     struct graft_model *model = NULL;
     struct graft_network_source source;
     status = graft_network_source_open(context, settled.model, &source, NULL);
+    if (status == GRAFT_OK && head[0])
+        status = graft_network_source_put_head(context, head, &source);
     if (status == GRAFT_OK)
         status = graft_model_open_network(context, source.network, NULL, &model);
     if (status == GRAFT_OK)

@@ -19,6 +19,8 @@ enum graft_status graft_fit_config_write(struct graft_fit_job *job)
     graft_json_set(&config, "network", json_string(job->card.network));
     if (job->card.graph[0])
         graft_json_set(&config, "graph", json_string(job->card.graph));
+    if (job->card.head[0])
+        graft_json_set(&config, "network_head", json_string(job->card.head));
     graft_json_nest(&config, "classes", &classes);
     graft_json_nest(&config, "preprocess", &preprocess);
     for (int split = 0; split < GRAFT_SPLIT_COUNT; split++) {
@@ -57,6 +59,9 @@ static enum graft_status read_card(struct graft_fit_job *job, const json_t *conf
     const char *const graph = json_string_value(json_object_get(config, "graph"));
     enum graft_status status =
         graph ? graft_card_read_graph(job->context, path, graph, &job->card) : GRAFT_OK;
+    const char *const head = json_string_value(json_object_get(config, "network_head"));
+    if (status == GRAFT_OK && head)
+        status = graft_card_read_head(job->context, path, head, &job->card);
     if (status == GRAFT_OK)
         status = graft_card_read_classes(job->context, path, json_object_get(config, "classes"), &job->card);
     if (status == GRAFT_OK)

@@ -113,12 +113,21 @@ enum graft_status graft_fit_choose_network(struct graft_fit_job *job, const stru
     enum graft_status status =
         brought ? GRAFT_OK : graft_network_source_open(job->context, name, &job->source, NULL);
     if (status == GRAFT_OK)
+        status = graft_head_join(job->context, o->pool, o->head, job->card.head);
+    if (status == GRAFT_OK && !job->card.head[0]) /* what has learnt goes on learning */
+        strcpy(job->card.head, of_weights->head);
+    if (status == GRAFT_OK && job->card.head[0])
+        status = graft_network_source_put_head(job->context, job->card.head, &job->source);
+    if (status == GRAFT_OK)
         status = graft_network_source_graph(job->context, &job->source, &job->graph, job->card.graph);
     if (status != GRAFT_OK)
         return status;
     const struct graft_model_info *const info = graft_network_info(job->source.network);
     (void)snprintf(job->card.network, sizeof job->card.network, "%s", info->name);
     say_network(job, info->name);
+    if (job->card.head[0])
+        graft_log(job->context, GRAFT_LOG_REMARK, "head: %s and a dense layer to the classes, in place of the network's own",
+                  job->card.head);
     if (of_weights->has_preprocess && !o->given.input) {
         job->card.preprocess = of_weights->preprocess;
         return GRAFT_OK;

@@ -118,8 +118,10 @@ enum graft_status graft_fit_start_weights(struct graft_fit_job *job, const struc
             "%s: \"%s\" holds numbers that are none (NaN or infinity): nothing can be learnt from "
             "these weights",
             file, broken);
-    bool same;
-    const int32_t known = count_known(job, of_weights, &same);
+    bool same = false;
+    const bool other_head = strcmp(job->card.head, of_weights->head) != 0;
+    const int32_t known = other_head ? 0 : count_known(job, of_weights, &same);
+    same = !other_head && same;
     struct graft_weights_report report;
     enum graft_status status = graft_model_load_weights(job->whole, job->variables, set, !same, &report);
     if (status != GRAFT_OK)

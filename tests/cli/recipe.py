@@ -34,7 +34,7 @@ def another(kind, name, reach, was):
     if kind == "CHOICE":
         return next(value for value in reach.strip('"').split() if value != was)
     return {"stages": "all:2", "freeze": "block2", "model": "mnist_convnet", "class_weights": "1,2",
-            "stage_factors": "head=2", "lr_decay": "exp:2", "lr_groups": "head=2", "decay_factors": "bias=1", "variants": "conv2d=reference"}.get(name, "elsewhere")
+            "stage_factors": "head=2", "lr_decay": "exp:2", "head": "avg,dense:3", "lr_groups": "head=2", "decay_factors": "bias=1", "variants": "conv2d=reference"}.get(name, "elsewhere")
 
 
 class Recipe(Case):

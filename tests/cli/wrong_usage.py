@@ -21,6 +21,7 @@ class WrongUsage(Case):
             (["frozn", "frozen"], "fit", "d", "--bn", "frozn"),
             (["tst", "test"], "evaluate", "d", "d", "--split", "tst"),
             (["mx", "avg", "max"], "summary", "vgg16", "--no-top", "--pool", "mx"),
+            (["mx", "avg", "max"], "summary", "vgg16", "--pool", "mx"),
             (["conv2", "conv2d"], "conform", "--op", "conv2"),
         ):
             with self.subTest(" ".join(arguments)):
@@ -93,7 +94,6 @@ class WrongUsage(Case):
             (["head", "last"], "fit", "d", "--model", "resnet18", "--freeze", "head"),
             (["layer9", "layer3"], "fit", "d", "--model", "resnet18", "--stages", "layer9:2"),
             (["--resume", "--out"], "fit", "--resume", "r", "--out", "o"),
-            (["--pool", "--no-top"], "summary", "vgg16", "--pool", "avg"),
         ):
             with self.subTest(" ".join(arguments)):
                 self.bad(2, words, *arguments)

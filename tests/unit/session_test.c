@@ -168,6 +168,8 @@ static const char *const others[][4] = {
     {"skip_damaged", "true"},
     {"model", NULL},
     {"weights", NULL},
+    {"head", "flatten,dense:5,relu,dropout:0.3"},
+    {"pool", "max"},
     {"input", NULL},
     {"stages", "last:1:1:1e-2,block4.bn:1:1e-3"},
     {"freeze", "block4"},

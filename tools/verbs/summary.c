@@ -2,6 +2,7 @@
 /* graft summary: a network layer by layer; with a device, also the memory that it takes there. */
 #include "graft/train.h"
 #include "io/network_source.h"
+#include "model/head.h"
 #include "network.h"
 #include "output.h"
 #include "verbs.h"
@@ -12,7 +13,7 @@
 #include <sys/stat.h>
 
 struct request {
-    const char *input, *pool, *freeze;
+    const char *input, *pool, *freeze, *head;
     int64_t classes, batch;
     bool no_top, train;
     struct graft_network_source source;
@@ -165,12 +166,31 @@ static int only_weights(struct graft_command *command, const struct request *req
     struct stat facts;
     const char *const name = command->operands[0];
     if (request->input != NULL || request->classes > 0 || request->no_top || request->freeze != NULL ||
-        request->batch > 1 || request->train || command->device != NULL) {
+        request->batch > 1 || request->train || request->head != NULL || command->device != NULL) {
         return graft_command_usage(command, "%s is a file of weights: the options are for networks", name);
     }
     const bool folder = stat(name, &facts) == 0 && S_ISDIR(facts.st_mode);
     (void)snprintf(path, sizeof path, "%s%s", name, folder ? "/model.safetensors" : "");
     return graft_weights_show(command, path);
+}
+
+/* --pool without --no-top is the beginning of a head. */
+static int put_head(struct graft_command *command, struct request *request)
+{
+    char head[GRAFT_HEAD_TEXT] = "";
+    enum graft_status status = GRAFT_OK;
+    if (!request->no_top) {
+        static const char *const pools[] = {"none", "avg", "max"};
+        if (request->pool != NULL && graft_command_choice(command, "--pool", request->pool, pools, 3) < 0) {
+            return GRAFT_EXIT_USAGE;
+        }
+        status = graft_head_join(command->context, request->pool, request->head, head);
+    }
+    if (status == GRAFT_OK && head[0] != '\0') {
+        status = graft_network_source_put_head(command->context, head, &request->source);
+    }
+    return status == GRAFT_OK ? GRAFT_EXIT_GO_ON
+                              : graft_command_usage(command, "%s", graft_context_error(command->context));
 }
 
 static int run(struct graft_command *command)
@@ -181,8 +201,10 @@ static int run(struct graft_command *command)
          &request.input, 0, 0},
         {"--classes", "N", "another number of classes", GRAFT_OPTION_INTEGER, &request.classes, 1, 1000000},
         {"--no-top", NULL, "without the head", GRAFT_OPTION_FLAG, &request.no_top, 0, 0},
-        {"--pool", "KIND", "with --no-top: avg, max or none of the last feature map", GRAFT_OPTION_TEXT,
+        {"--pool", "KIND", "with --no-top or --head: avg, max or none of the last feature map", GRAFT_OPTION_TEXT,
          &request.pool, 0, 0},
+        {"--head", "LIST", "another head, as of graft fit: flatten,dense:1024,relu,dropout:0.5", GRAFT_OPTION_TEXT,
+         &request.head, 0, 0},
         {"--freeze", "STAGE", "nothing up to and with this stage is trainable", GRAFT_OPTION_TEXT,
          &request.freeze, 0, 0},
         {"--batch", "N", "pictures at a time", GRAFT_OPTION_INTEGER, &request.batch, 1, 65536},
@@ -196,8 +218,8 @@ static int run(struct graft_command *command)
     if (request.no_top && request.train) {
         return graft_command_usage(command, "--train needs the head that --no-top leaves out");
     }
-    if (request.pool != NULL && !request.no_top) {
-        return graft_command_usage(command, "--pool goes with --no-top");
+    if (request.no_top && request.head != NULL) {
+        return graft_command_usage(command, "--no-top leaves out the head that --head puts there");
     }
     if (is_weights(command->operands[0])) {
         return only_weights(command, &request);
@@ -206,7 +228,9 @@ static int run(struct graft_command *command)
     struct graft_device *device = NULL;
     const enum graft_status found =
         graft_network_source_open(command->context, command->operands[0], &request.source, NULL);
-    int code = found == GRAFT_OK ? open_model(command, &request, true, &model)
+    const int headed = found == GRAFT_OK ? put_head(command, &request) : GRAFT_EXIT_GO_ON;
+    int code = headed != GRAFT_EXIT_GO_ON ? headed
+               : found == GRAFT_OK        ? open_model(command, &request, true, &model)
                                  : graft_command_failed_name(command, found);
     if (code == GRAFT_EXIT_GO_ON && command->device != NULL) {
         code = graft_command_open_device(command, command->operands[0], request.train, &device);
@@ -228,6 +252,8 @@ const struct graft_verb graft_verb_summary = {
                 "  graft summary resnet18 --classes 10 --input 64     for other pictures and classes\n"
                 "  graft summary resnet18 --freeze layer3             what is left to train\n"
                 "  graft summary vgg16 --no-top --pool avg            as an extractor of features\n"
+                "  graft summary vgg16 --input 300 --classes 10 --head flatten,dense:1024,relu,dropout:0.5\n"
+                "                                                     with a head of one's own\n"
                 "  graft summary resnet50 --device cpu --batch 32 --train\n"
                 "                                                     and the memory that it takes\n"
                 "  graft summary net.onnx                             the network of an ONNX file\n"
