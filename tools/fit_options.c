@@ -1,18 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 #include "fit_options.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 /* The rows of the recipe as options; what the command has for every verb is kept where it keeps it. */
-static size_t fill_options(struct graft_command *command, struct graft_fit_request *r,
-                           struct graft_option options[GRAFT_RECIPE_ROWS + 2])
+static size_t fill_options(struct graft_command *command, struct graft_fit_request *r, struct graft_option *options)
 {
     const struct graft_recipe_row *row;
     size_t count = 0;
-    options[count++] = (struct graft_option){
-        "--resume", "RUN", "go on with an interrupted run", GRAFT_OPTION_TEXT, &r->options.resume, 0, 0};
-    options[count++] = (struct graft_option){
-        "--out", "RUN", "the run folder", GRAFT_OPTION_TEXT, &r->options.out, 0, 0, "runs/DATA-MODEL-N"};
     for (int i = 0; (row = graft_recipe_row(i)) != NULL; i++) {
         struct graft_option option = {.name = row->flag,
                                       .argument = row->argument,
@@ -42,6 +38,14 @@ static size_t fill_options(struct graft_command *command, struct graft_fit_reque
     return count;
 }
 
+/* "+5": so many epochs more. 0: it is something else. */
+static int more_epochs(const char *value)
+{
+    char *end = NULL;
+    const long count = value[0] == '+' ? strtol(value + 1, &end, 10) : 0;
+    return end != NULL && *end == '\0' && count > 0 && count <= 100000 ? (int)count : 0;
+}
+
 static int fill(struct graft_command *command, struct graft_fit_request *r)
 {
     struct graft_fit_options *const options = &r->options;
@@ -49,7 +53,9 @@ static int fill(struct graft_command *command, struct graft_fit_request *r)
     enum graft_status status = GRAFT_OK;
     options->recipe.data = command->operand_count > 0 ? command->operands[0] : NULL;
     for (int i = 0; (row = graft_recipe_row(i)) != NULL && status == GRAFT_OK; i++) {
-        if (r->given[i] && r->values[i] != NULL) {
+        if (r->given[i] && r->values[i] != NULL && strcmp(row->name, "epochs") == 0 && more_epochs(r->values[i]) > 0) {
+            options->more_epochs = more_epochs(r->values[i]);
+        } else if (r->given[i] && r->values[i] != NULL) {
             status = graft_recipe_set(command->context, &options->recipe, row->name, r->values[i]);
         } else if (r->given[i] && row->kind == GRAFT_RECIPE_FLAG) {
             status = graft_recipe_set(command->context, &options->recipe, row->name, "true");
@@ -68,21 +74,26 @@ static int fill(struct graft_command *command, struct graft_fit_request *r)
     if (status != GRAFT_OK) {
         return graft_command_failed(command, status);
     }
+    if (options->more_epochs > 0 && options->resume == NULL) {
+        return graft_command_usage(command, "--epochs +%d goes on with a run: name it with --resume", options->more_epochs);
+    }
     if (options->resume != NULL) {
         return options->out == NULL
                    ? GRAFT_EXIT_GO_ON
                    : graft_command_usage(command, "--resume goes on in its own folder: leave --out away");
     }
     if (command->operand_count == 0) {
-        return graft_command_usage(command, "fit needs DATA: a folder with a folder for each class");
+        return graft_command_usage(command, "%s needs DATA: a folder with a folder for each class", command->verb->name);
     }
     return GRAFT_EXIT_GO_ON;
 }
 
-int graft_fit_request_read(struct graft_command *command, struct graft_fit_request *r)
+int graft_fit_request_read(struct graft_command *command, struct graft_fit_request *r, const struct graft_option *own,
+                           size_t count)
 {
-    struct graft_option options[GRAFT_RECIPE_ROWS + 2];
-    const size_t count = fill_options(command, r, options);
+    struct graft_option options[GRAFT_RECIPE_ROWS + 8];
+    memcpy(options, own, count * sizeof *own);
+    count += fill_options(command, r, options + count);
     const int done = graft_command_begin(command, options, count);
     return done == GRAFT_EXIT_GO_ON ? fill(command, r) : done;
 }

@@ -138,6 +138,26 @@ GRAFT_API double graft_plateau_factor(const double *losses, int epochs, int pati
  * `least`, as Keras' EarlyStopping(patience, min_delta). */
 GRAFT_API bool graft_stops_early(const double *losses, int epochs, int patience, double least);
 
+struct graft_rate_point {
+    double rate, loss, smoothed; /* of a step; the loss, and its moving average of 0.98, corrected as Adam's */
+};
+
+/* The range of a test; 0: from 1e-7 to 10 in 100 steps. */
+struct graft_rate_range {
+    double from, to;
+    int64_t steps;
+};
+
+struct graft_rate_search {
+    struct graft_rate_point *points; /* [count]; owned by the search */
+    int count;
+    bool diverged;   /* it ended before its last step, at four times the least average, or at a loss that is no number */
+    /* The rate about which the average falls the fastest over the rate's logarithm, within a tenth of the steps; the first
+     * tenth is left out. NaN: it never falls. */
+    double steepest;
+    double minimum;  /* the rate where it is the lowest: a tenth of it is what people take */
+};
+
 /* ---- the fastest device for a network */
 
 struct graft_fastest_options {
@@ -215,6 +235,7 @@ struct graft_fit_options {
     const char *out;    /* run folder to be written; must not hold a run yet. NULL: runs/DATA-MODEL-N */
     const char *resume; /* run folder to be continued; of the recipe then only what may change (FREE), or
                            what is as it was */
+    int more_epochs;    /* with `resume`: another stage of so many epochs, like the last one; 0: none */
     /* NULL, or the classes in the order that they are to have: see graft_dataset_options */
     const char *const *class_names;
     int32_t class_count;
@@ -306,6 +327,17 @@ GRAFT_API void graft_session_cancel(struct graft_session *session);
 GRAFT_API GRAFT_MUST_CHECK enum graft_status graft_fit(struct graft_device *device,
                                                        const struct graft_fit_options *options,
                                                        struct graft_fit_result *result);
+/*
+ * The range test: trains the first stage of a run as graft_fit would, with a rate that rises by the same factor from step
+ * to step, and writes nothing. `range` may be NULL. Statuses of graft_session_open and graft_session_step; the caller
+ * closes the search.
+ */
+GRAFT_API GRAFT_MUST_CHECK enum graft_status graft_find_rate(struct graft_device *device,
+                                                             const struct graft_fit_options *options,
+                                                             const struct graft_rate_range *range,
+                                                             struct graft_rate_search *search);
+GRAFT_API void graft_rate_search_close(struct graft_context *context, struct graft_rate_search *search);
+
 GRAFT_API void graft_fit_result_close(struct graft_context *context, struct graft_fit_result *result);
 
 #ifdef __cplusplus

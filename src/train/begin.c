@@ -76,6 +76,25 @@ static enum graft_status find_weights(struct graft_fit_job *job)
     return path.failed ? GRAFT_ERROR_MEMORY : GRAFT_OK;
 }
 
+/* What the run has come to goes on for some epochs: a stage like the last one. */
+static enum graft_status add_stage(struct graft_fit_job *job)
+{
+    struct graft_recipe *const o = &job->options;
+    if (job->call.more_epochs > GRAFT_MAX_EPOCHS || o->stage_count == 0)
+        return graft_fail(job->context, GRAFT_ERROR_ARGUMENT, "%d more epochs of %d stages make no sense",
+                          job->call.more_epochs, o->stage_count);
+    if (o->stage_count == GRAFT_FIT_MAX_STAGES)
+        return graft_fail(job->context, GRAFT_ERROR_ARGUMENT,
+                          "%s has %d stages already, which is the most there are: begin another run with --weights %s",
+                          job->run->folder, o->stage_count, job->run->folder);
+    const struct graft_fit_stage *const last = &o->stages[o->stage_count - 1];
+    struct graft_fit_stage *const more = &o->stages[o->stage_count++];
+    *more = (struct graft_fit_stage){
+        .epochs = job->call.more_epochs, .learning_rate = last->learning_rate, .micro_batch = last->micro_batch};
+    memcpy(more->from, last->from, sizeof more->from);
+    return GRAFT_OK;
+}
+
 /* What is said of the run: by the caller, or by the run that is resumed. */
 static enum graft_status read_options(struct graft_fit_job *job)
 {
@@ -93,6 +112,8 @@ static enum graft_status read_options(struct graft_fit_job *job)
     if (status == GRAFT_OK)
         status = find_data(job, &given);
     job->resumed = job->call.resume && *job->call.resume;
+    if (status == GRAFT_OK && job->call.more_epochs != 0 && !job->resumed)
+        status = graft_fail(job->context, GRAFT_ERROR_ARGUMENT, "more epochs are for a run that is resumed");
     if (status == GRAFT_OK && job->resumed) {
         status = graft_run_claim_again(job->context, job->call.resume, &job->run);
         if (status == GRAFT_OK)
@@ -101,6 +122,8 @@ static enum graft_status read_options(struct graft_fit_job *job)
             status = check_device(job, given.given.device);
         if (status == GRAFT_OK)
             status = graft_recipe_resume(job->context, &job->options, &given);
+        if (status == GRAFT_OK && job->call.more_epochs > 0)
+            status = add_stage(job);
     } else {
         job->options = given;
     }
@@ -201,13 +224,36 @@ enum graft_status graft_fit_begin(struct graft_fit_job *job)
         status = graft_fit_resolve(job);
     if (status == GRAFT_OK && !job->resumed)
         status = graft_fit_start_weights(job, set, &of_weights);
-    if (status == GRAFT_OK && !job->resumed)
+    if (status == GRAFT_OK && !job->resumed && !job->search)
         status = claim(job);
     if (status == GRAFT_OK && job->resumed)
         status = graft_fit_load(job);
-    if (status == GRAFT_OK)
+    if (status == GRAFT_OK && job->run)
         status = graft_fit_config_write(job);
     graft_card_close(context, &of_weights);
     graft_tensor_set_close(&set);
     return status;
+}
+
+void graft_fit_end(struct graft_fit_job *job, struct graft_fit_learning *learning)
+{
+    struct graft_context *const context = job->context;
+    graft_fit_learning_close(job, learning);
+    for (int s = 0; s < GRAFT_SPLIT_COUNT; s++)
+        graft_features_close(context, &job->features[s]);
+    graft_tensor_set_close(&job->best);
+    graft_variables_close(&job->variables);
+    graft_model_close(&job->whole);
+    graft_network_source_close(&job->source);
+    graft_text_close(context, &job->graph);
+    graft_dataset_close(&job->dataset);
+    graft_card_close(context, &job->card);
+    graft_fit_config_close(job);
+    if (job->run)
+        graft_run_abandon(job->run);
+    graft_run_close(&job->run);
+    graft_release(context, job->class_weights);
+    for (int r = 0; r < GRAFT_RECIPE_ROWS; r++)
+        graft_release(context, job->texts[r]);
+    graft_release(context, job->weights_path);
 }

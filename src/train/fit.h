@@ -53,6 +53,7 @@ struct graft_fit_job {
     struct graft_recipe options; /* resolved: nothing left at "by default" */
     struct graft_fit_options call;
     struct graft_plan_options plan_options;
+    const struct graft_rate_range *search; /* NULL: a run; else steps at these rates, without a folder */
     enum graft_optimizer optimizer;
     struct graft_schedule_options schedule; /* without what depends on the stage */
     enum graft_batch_norm_mode bn;
@@ -157,6 +158,9 @@ GRAFT_MUST_CHECK enum graft_status graft_fit_learning_stops(struct graft_fit_job
 GRAFT_MUST_CHECK enum graft_status graft_fit_average_swap(struct graft_fit_job *job,
                                                           const struct graft_fit_learning *learning);
 
+/* To the next epoch, without a word on this one. */
+void graft_fit_learning_turn(struct graft_fit_job *job, struct graft_fit_learning *learning);
+
 /* ---- announce.c */
 /* Says what the stage that is open does: which parts learn at which rates, schedule, decay, steps. */
 struct graft_fit_rates;
@@ -218,6 +222,8 @@ GRAFT_MUST_CHECK enum graft_status graft_session_save_end(struct graft_session *
 /* ---- begin.c */
 /* Data, network, weights, folder: everything before the first step. */
 GRAFT_MUST_CHECK enum graft_status graft_fit_begin(struct graft_fit_job *job);
+/* And everything is closed, whatever came of it. */
+void graft_fit_end(struct graft_fit_job *job, struct graft_fit_learning *learning);
 
 /* ---- start.c */
 /* The name of a tensor that holds NaN or infinity; NULL: none does. */

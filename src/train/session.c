@@ -104,24 +104,7 @@ void graft_session_close(struct graft_session **session)
     struct graft_context *context = job->context;
     *session = NULL;
     enter(old);
-    graft_fit_learning_close(job, &old->learning);
-    for (int s = 0; s < GRAFT_SPLIT_COUNT; s++)
-        graft_features_close(context, &job->features[s]);
-    graft_tensor_set_close(&job->best);
-    graft_variables_close(&job->variables);
-    graft_model_close(&job->whole);
-    graft_network_source_close(&job->source);
-    graft_text_close(context, &job->graph);
-    graft_dataset_close(&job->dataset);
-    graft_card_close(context, &job->card);
-    graft_fit_config_close(job);
-    if (job->run)
-        graft_run_abandon(job->run);
-    graft_run_close(&job->run);
-    graft_release(context, job->class_weights);
-    for (int r = 0; r < GRAFT_RECIPE_ROWS; r++)
-        graft_release(context, job->texts[r]);
-    graft_release(context, job->weights_path);
+    graft_fit_end(job, &old->learning);
     (void)leave(old, GRAFT_OK);
     graft_release(context, old);
     graft_context_close(&context);

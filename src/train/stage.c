@@ -43,7 +43,7 @@ static void report_step(struct graft_fit_job *job, const struct graft_fit_learni
     const struct graft_run_position *const at = &job->position;
     const double seconds = graft_seconds() - learning->begin;
     const double rate = seconds > 0 ? (double)learning->seen / seconds : 0;
-    if (!job->call.progress)
+    if (!job->call.progress || job->search)
         return;
     const int64_t pictures = graft_dataset_count(job->dataset, GRAFT_SPLIT_TRAIN);
     const char *const phase = learning->source.features ? "head" : at->stage > 0 ? "fine-tuning" : "training";
@@ -66,6 +66,9 @@ static double rate_at(const struct graft_fit_job *job, const struct graft_fit_le
                       int64_t batch)
 {
     const int64_t batches = graft_fit_source_batches(&learning->source);
+    const struct graft_rate_range *const search = job->search;
+    if (search)
+        return search->from * pow(search->to / search->from, (double)job->position.number / (double)(search->steps - 1));
     struct graft_schedule_options schedule = job->schedule;
     schedule.steps = batches * learning->stage->epochs;
     schedule.epoch = batches;
@@ -92,7 +95,7 @@ static enum graft_status find_plateau(const struct graft_fit_job *job, struct gr
 {
     int count;
     learning->plateau = 1;
-    if (job->schedule.kind != GRAFT_SCHEDULE_PLATEAU)
+    if (job->schedule.kind != GRAFT_SCHEDULE_PLATEAU || job->search)
         return GRAFT_OK;
     double *const losses = losses_of_stage(job, &count);
     if (!losses)
@@ -296,6 +299,15 @@ static enum graft_status judge_average(struct graft_fit_job *job, struct graft_f
     return status;
 }
 
+void graft_fit_learning_turn(struct graft_fit_job *job, struct graft_fit_learning *learning)
+{
+    struct graft_run_position *const at = &job->position;
+    at->epoch++;
+    at->batch = at->seen = at->correct = 0;
+    at->loss_sum = at->seconds = 0;
+    learning->running = learning->over = false;
+}
+
 enum graft_status graft_fit_learning_end_epoch(struct graft_fit_job *job, struct graft_fit_learning *learning,
                                                struct graft_run_epoch *epoch)
 {
@@ -317,10 +329,7 @@ enum graft_status graft_fit_learning_end_epoch(struct graft_fit_job *job, struct
         status = graft_fit_check_outputs(job, GRAFT_SPLIT_VAL, epoch->val_loss);
     if (status != GRAFT_OK)
         return status;
-    at->epoch++;
-    at->batch = at->seen = at->correct = 0;
-    at->loss_sum = at->seconds = 0;
-    learning->running = learning->over = false;
+    graft_fit_learning_turn(job, learning);
     return GRAFT_OK;
 }
 
@@ -342,7 +351,7 @@ static enum graft_status note_parts(struct graft_fit_job *job, struct graft_fit_
                   "but not to the same bits",
                   (long long)before);
     stage->micro_batch = rows < batch ? rows : 0;
-    if (stage->micro_batch != noted) {
+    if (stage->micro_batch != noted && job->run) {
         const enum graft_status status = graft_fit_config_write(job);
         if (status != GRAFT_OK)
             return status;
@@ -364,7 +373,7 @@ static enum graft_status open_model(struct graft_fit_job *job, struct graft_fit_
     if (!*cached)
         for (int s = 0; s < GRAFT_SPLIT_COUNT; s++)
             graft_features_close(job->context, &job->features[s]);
-    learning->validates = graft_dataset_count(job->dataset, GRAFT_SPLIT_VAL) > 0;
+    learning->validates = !job->search && graft_dataset_count(job->dataset, GRAFT_SPLIT_VAL) > 0;
     if (status == GRAFT_OK && learning->validates)
         status = graft_fit_evaluator_open(job, GRAFT_SPLIT_VAL, &learning->evaluator);
     if (status == GRAFT_OK)
@@ -426,7 +435,7 @@ static enum graft_status open_parts(struct graft_fit_job *job, struct graft_fit_
                                                          job->options.batch, true, &learning->source)
                         : graft_fit_source_open_pictures(job, GRAFT_SPLIT_TRAIN, job->options.batch, true,
                                                          &learning->source);
-    if (status == GRAFT_OK)
+    if (status == GRAFT_OK && !job->search)
         graft_fit_announce(job, learning, &rates);
     graft_fit_rates_close(job, &rates);
     return status;

@@ -113,7 +113,12 @@ static int fit(struct graft_command *command, struct graft_fit_options *options)
 static int run(struct graft_command *command)
 {
     struct graft_fit_request request = {.options = {.out = NULL}};
-    const int code = graft_fit_request_read(command, &request);
+    const struct graft_option own[] = {
+        {"--resume", "RUN", "go on with an interrupted run, or with --epochs +N with a finished one", GRAFT_OPTION_TEXT,
+         &request.options.resume, 0, 0},
+        {"--out", "RUN", "the run folder", GRAFT_OPTION_TEXT, &request.options.out, 0, 0, "runs/DATA-MODEL-N"},
+    };
+    const int code = graft_fit_request_read(command, &request, own, sizeof own / sizeof own[0]);
     return code == GRAFT_EXIT_GO_ON ? fit(command, &request.options) : code;
 }
 
@@ -133,7 +138,9 @@ const struct graft_verb graft_verb_fit = {
         "  graft fit mnist --model mnist_convnet --optimizer rmsprop --epochs 5\n"
         "                                     from scratch: no weights are published for it\n"
         "  graft fit --resume runs/photos-squeezenet1_0-1\n"
-        "                                     goes on after Ctrl-C\n",
+        "                                     goes on after Ctrl-C\n"
+        "  graft fit --resume runs/photos-squeezenet1_0-1 --epochs +5\n"
+        "                                     five epochs more of what learnt last\n",
     .notes = "  Parts of --stages are head, classifier, all, a stage (layer4, block5), a layer or module as graft\n"
              "  summary names it (features.7), and last:N, the last N layers with parameters.\n"
              "  The run folder holds model.safetensors (the best epoch), last.safetensors, history.csv, "
