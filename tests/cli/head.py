@@ -54,6 +54,17 @@ class Head(Case):
         self.assertEqual(layers["head.4"]["parameters"], 1024 * 10 + 10)
         self.assertEqual(sum(layer["parameters"] for name, layer in layers.items() if name.startswith("features.")), 14714688)
         self.assertFalse([name for name in layers if name.startswith("classifier")])
+        text = self.good("summary", "vgg16", "--input", "300", "--classes", "10", "--head", "flatten,dense:1024,relu,dropout:0.5",
+                         "--freeze", "block5", "--keras")
+        for name, type_of, shape, parameters in (("vgg16", "Functional", "9, 9, 512", 14714688), ("head.0", "Flatten", "41472", 0),
+                                                 ("head.1", "Dense", "1024", 42468352), ("head.4", "Dense", "10", 10250)):
+            self.assertRegex(text, r"(?m)^ %s \(%s\) +\(None, %s\) +%d$" % (re.escape(name), type_of, shape, parameters))
+        self.assertIn("Total params: 57193290 (218.18 MB)\nTrainable params: 42478602 (162.04 MB)\n"
+                      "Non-trainable params: 14714688 (56.13 MB)\n", text)
+        # Keras counts running statistics: 25,636,712 of ResNet-50, 53,120 of them not trainable.
+        text = self.good("summary", "keras_resnet50", "--keras")
+        self.assertIn("Total params: 25636712 (97.80 MB)\nTrainable params: 25583592", text)
+        self.assertIn("Non-trainable params: 53120 ", text)
         pooled = self.summary("vgg16", "--classes", "10", "--pool", "max", "--head", "dense:1024,relu")
         self.assertEqual(pooled["parameters"], 14714688 + 512 * 1024 + 1024 + 10250)
         self.assertEqual(self.summary("resnet18", "--classes", "10", "--pool", "avg")["parameters"], 11176512 + 5130)

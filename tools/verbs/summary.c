@@ -3,6 +3,7 @@
 #include "graft/train.h"
 #include "io/network_source.h"
 #include "model/head.h"
+#include "keras_summary.h"
 #include "network.h"
 #include "output.h"
 #include "verbs.h"
@@ -15,7 +16,7 @@
 struct request {
     const char *input, *pool, *freeze, *head;
     int64_t classes, batch;
-    bool no_top, train;
+    bool no_top, train, keras;
     struct graft_network_source source;
 };
 
@@ -135,11 +136,15 @@ static int show(struct graft_command *command, const struct request *request, st
     if (command->json) {
         return graft_json_print(command, describe(model, device != NULL ? &memory : NULL));
     }
-    const char *const text = graft_model_summary(model);
+    const char *const text = request->keras ? "" : graft_model_summary(model);
     if (text == NULL) {
         return graft_command_failed(command, GRAFT_ERROR_MEMORY);
     }
-    printf("%soutput %s\n", text, graft_shape_format(output_of(model), shape, sizeof shape));
+    if (request->keras) {
+        graft_keras_summary(model, request->source.headed != NULL);
+    } else {
+        printf("%soutput %s\n", text, graft_shape_format(output_of(model), shape, sizeof shape));
+    }
     if (device != NULL) {
         printf("\nmemory on %s, batch %lld, %s\n", graft_device_get_info(device)->id, (long long)model->batch,
                request->train ? "training" : "inference");
@@ -166,7 +171,7 @@ static int only_weights(struct graft_command *command, const struct request *req
     struct stat facts;
     const char *const name = command->operands[0];
     if (request->input != NULL || request->classes > 0 || request->no_top || request->freeze != NULL ||
-        request->batch > 1 || request->train || request->head != NULL || command->device != NULL) {
+        request->batch > 1 || request->train || request->head != NULL || request->keras || command->device != NULL) {
         return graft_command_usage(command, "%s is a file of weights: the options are for networks", name);
     }
     const bool folder = stat(name, &facts) == 0 && S_ISDIR(facts.st_mode);
@@ -205,6 +210,7 @@ static int run(struct graft_command *command)
          &request.pool, 0, 0},
         {"--head", "LIST", "another head, as of graft fit: flatten,dense:1024,relu,dropout:0.5", GRAFT_OPTION_TEXT,
          &request.head, 0, 0},
+        {"--keras", NULL, "in the form of Keras' model.summary()", GRAFT_OPTION_FLAG, &request.keras, 0, 0},
         {"--freeze", "STAGE", "nothing up to and with this stage is trainable", GRAFT_OPTION_TEXT,
          &request.freeze, 0, 0},
         {"--batch", "N", "pictures at a time", GRAFT_OPTION_INTEGER, &request.batch, 1, 65536},
