@@ -233,9 +233,6 @@ static void prepare(struct graft_loader *loader, int64_t limit)
 
 static enum graft_status note_damage(struct graft_loader *loader, const struct row *row)
 {
-    if (loader->states[row->sample] & SAMPLE_DAMAGED) { /* it was drawn twice */
-        return GRAFT_OK;
-    }
     if (loader->damaged_count == loader->damaged_capacity) {
         const int64_t more = loader->damaged_capacity ? loader->damaged_capacity * 2 : 16;
         struct damage *const grown = graft_reallocate(

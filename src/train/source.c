@@ -86,18 +86,8 @@ enum graft_status graft_fit_source_start(struct graft_fit_source *source, int64_
 enum graft_status graft_fit_source_next(struct graft_fit_source *source, struct graft_fit_batch *batch)
 {
     *batch = (struct graft_fit_batch){0};
-    if (source->loader) {
-        const enum graft_status status = graft_runner_next_pictures(source->loader, batch);
-        const bool picture = status == GRAFT_ERROR_FORMAT || status == GRAFT_ERROR_UNSUPPORTED ||
-                             status == GRAFT_ERROR_IO || status == GRAFT_ERROR_NOT_FOUND;
-        struct graft_kept_error kept;
-        if (!picture)
-            return status;
-        graft_keep_error(source->context, &kept);
-        return graft_fail(source->context, status,
-                          "%s; --skip-damaged leaves such pictures out, `graft check` lists them all",
-                          kept.text);
-    }
+    if (source->loader)
+        return graft_runner_next_pictures(source->loader, batch);
     const struct graft_features *const features = source->features;
     const int64_t left = features->count - source->next;
     *batch = (struct graft_fit_batch){

@@ -284,7 +284,8 @@ static void batches_without_pictures_keep_their_place(void **state)
     strict.recipe.skip_damaged = false;
     struct graft_fit_result result;
     assert_int_not_equal(graft_fit(f->device, &strict, &result), GRAFT_OK);
-    assert_non_null(strstr(graft_context_error(f->context), "--skip-damaged"));
+    const char *const advice = strstr(graft_context_error(f->context), "--skip-damaged");
+    assert_true(advice && !strstr(advice + 1, "--skip-damaged")); /* once */
     assert_non_null(strstr(graft_context_error(f->context), "graft check"));
     for (int i = 0; i < 2; i++) {
         uint8_t pixels[SIDE * SIDE * 3];
