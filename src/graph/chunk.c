@@ -8,17 +8,16 @@
 
 #include <string.h>
 
-uint64_t graft_chunks_bytes(const struct graft_value *value, int64_t rows)
+uint64_t graft_chunks_bytes(const struct graft_chunks *chunks, const struct graft_value *value, int64_t rows)
 {
     const uint64_t bytes = graft_desc_bytes(&value->desc);
-    return rows > 0 ? bytes / (uint64_t)value->desc.shape.dim[0] * (uint64_t)rows : bytes;
+    return rows > 0 ? bytes / (uint64_t)chunks->batch * (uint64_t)rows : bytes;
 }
 
 struct chooser {
     struct graft_graph *graph;
     const int *order;
     int n_steps;
-    int64_t rows;   /* of the whole batch */
     bool *constant; /* for each value: packed once, not chunk by chunk */
     struct graft_chunks *chunks;
 };
@@ -41,28 +40,61 @@ static uint32_t batched_inputs(const struct chooser *chooser, const struct graft
     return mask;
 }
 
-/* The node's call for `rows` rows; false if its rows do not stand for themselves. */
-static bool separate(const struct chooser *chooser, const struct graft_node *node, int64_t rows,
+/* Made once, with the same rows for all pictures: a chunk takes the first of them. */
+static bool is_same_for_all(const struct chooser *chooser, int value)
+{
+    const int producer = value >= 0 ? chooser->graph->values[value].producer : -1;
+    const struct graft_node *const node = producer >= 0 ? &chooser->graph->nodes[producer] : NULL;
+    if (!node || !node->once || !graft_op_get(node->call.op)->separate)
+        return false;
+    struct graft_call call = node->call;
+    return graft_op_get(call.op)->separate(&call, 0, 1);
+}
+
+/* Rows of a picture: all inputs of the mask have as many. 0: there is no such number. */
+static int64_t rows_each(const struct chooser *chooser, const struct graft_call *call, uint32_t batched)
+{
+    const int64_t batch = chooser->chunks->batch;
+    int64_t rows = 0;
+    for (int i = 0; i < call->n_inputs; i++)
+        if (batched >> i & 1u) {
+            if (rows > 0 && call->in[i].shape.dim[0] != rows)
+                return 0;
+            rows = call->in[i].shape.dim[0];
+        }
+    return rows % batch == 0 ? rows / batch : 0;
+}
+
+/* The node's call for so many pictures; false if their rows do not stand for themselves. */
+static bool separate(const struct chooser *chooser, const struct graft_node *node, int64_t pictures,
                      struct graft_call *call)
 {
     const struct graft_op_def *const def = graft_op_get(node->call.op);
-    const uint32_t batched = batched_inputs(chooser, node);
+    const int64_t batch = chooser->chunks->batch;
+    uint32_t batched = batched_inputs(chooser, node);
     *call = node->call;
-    if (!batched || !def->separate || !def->separate(call, batched, rows) ||
+    for (int i = 0; i < call->n_inputs && batched != 0; i++)
+        batched |= (uint32_t)(node->inputs[i] >= 0 && call->in[i].shape.rank == call->out[0].shape.rank &&
+                              call->in[i].shape.dim[0] == call->out[0].shape.dim[0] &&
+                              is_same_for_all(chooser, node->inputs[i]))
+                   << i;
+    const int64_t each = rows_each(chooser, call, batched);
+    if (each == 0 || !def->separate || !def->separate(call, batched, each * pictures) ||
         (node->continues >= 0 && !is_batched(chooser, node->continues)))
         return false;
     for (int i = 0; i < call->n_inputs; i++)
         if (batched >> i & 1u)
-            call->in[i].shape.dim[0] = rows;
+            call->in[i].shape.dim[0] = each * pictures;
         else if (node->inputs[i] >= 0 && !chooser->constant[node->inputs[i]])
             return false;
     for (int i = 0; i < GRAFT_MAX_OUTPUTS; i++) {
+        struct graft_shape *const shape = &call->out[i].shape;
         if (call->out[i].dtype == GRAFT_DTYPE_NONE)
             continue;
-        if (call->out[i].shape.rank < 1 || call->out[i].shape.dim[0] != chooser->rows ||
+        if (shape->rank < 1 || shape->dim[0] < batch || shape->dim[0] % batch != 0 ||
             (node->outputs[i] >= 0 && chooser->graph->values[node->outputs[i]].sum))
             return false;
-        call->out[i].shape.dim[0] = rows;
+        shape->dim[0] = shape->dim[0] / batch * pictures;
     }
     return true;
 }
@@ -82,13 +114,13 @@ static bool find_begin(struct chooser *chooser)
     const struct graft_value *const first = &graph->values[node_at(chooser, step)->inputs[0]];
     if (first->kind != GRAFT_VALUE_INPUT || first->desc.shape.rank < 2)
         return false;
-    chooser->rows = first->desc.shape.dim[0];
+    chunks->batch = first->desc.shape.dim[0];
     for (int v = 0; v < graph->n_values; v++) {
         const struct graft_value *const value = &graph->values[v];
         chunks->batched[v] = value->kind == GRAFT_VALUE_INPUT && value->desc.shape.rank >= 2 &&
-                             value->desc.shape.dim[0] == chooser->rows;
+                             value->desc.shape.dim[0] == chunks->batch;
     }
-    return chooser->rows > 1;
+    return chunks->batch > 1;
 }
 
 /* Goes on as long as rows stand for themselves; marks what is made. */
@@ -119,9 +151,9 @@ static void traffic(const struct chooser *chooser, int step, double *weights, do
         if (value < 0)
             continue;
         if (is_batched(chooser, value))
-            *activations += (double)graft_chunks_bytes(&graph->values[value], 1);
+            *activations += (double)graft_chunks_bytes(chooser->chunks, &graph->values[value], 1);
         else
-            *weights += (double)graft_chunks_bytes(&graph->values[value], 0);
+            *weights += (double)graft_chunks_bytes(chooser->chunks, &graph->values[value], 0);
     }
 }
 
@@ -148,7 +180,7 @@ static void choose_end(struct chooser *chooser, const struct graft_device *devic
     for (int step = chunks->begin; step < chunks->end; step++) {
         double weights, activations;
         traffic(chooser, step, &weights, &activations);
-        double saved = activations * (double)chooser->rows;
+        double saved = activations * (double)chunks->batch;
         if (!device->lanes) { /* a step is work for all units, and the caches hold what it has just made */
             weights += (double)device->cache_bytes / LAUNCH_PART;
             saved = saved > cache_share(device, 1) ? saved : 0;
@@ -175,11 +207,11 @@ static void choose_rows(struct chooser *chooser, const struct graft_device *devi
         most = activations > most ? activations : most;
     }
     const int64_t fitting = (int64_t)(cache_share(device, chunks->lanes) / most);
-    int64_t rows = graft_max_i64(graft_min_i64(fitting, chooser->rows / chunks->lanes), 1);
-    while (chooser->rows % rows)
+    int64_t rows = graft_max_i64(graft_min_i64(fitting, chunks->batch / chunks->lanes), 1);
+    while (chunks->batch % rows)
         rows--;
     chunks->rows = rows;
-    chunks->count = chooser->rows / rows;
+    chunks->count = chunks->batch / rows;
 }
 
 /* Intermediates that nobody outside sees exist for a chunk only; what shares memory is of one kind. */
@@ -229,7 +261,7 @@ enum graft_status graft_chunks_open(struct graft_graph *graph, const struct graf
         return GRAFT_ERROR_MEMORY;
     }
     graft_graph_mark_constant(graph, constant);
-    struct chooser chooser = {graph, order, n_steps, 0, constant, chunks};
+    struct chooser chooser = {graph, order, n_steps, constant, chunks};
     if (device->cache_bytes > 0 && find_begin(&chooser)) {
         find_end(&chooser);
         choose_rows(&chooser, device);

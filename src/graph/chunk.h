@@ -16,7 +16,8 @@
 
 struct graft_chunks {
     int begin, end; /* steps [begin, end) run chunk by chunk; begin == end: none */
-    int64_t rows;   /* of dimension 0 in a chunk */
+    int64_t batch;  /* pictures in all: dimension 0 of a value that is in rows is a multiple of it */
+    int64_t rows;   /* pictures in a chunk */
     int64_t count;  /* of chunks */
     int lanes;      /* chunks at a time, each with memory of its own; 1: one after the other */
     bool *batched;  /* for each value: a chunk reads and writes its rows only */
@@ -37,7 +38,7 @@ static inline bool graft_chunks_has_step(const struct graft_chunks *chunks, int 
     return step >= chunks->begin && step < chunks->end;
 }
 
-/* Bytes of a value, of a chunk of it if `rows` > 0. */
-uint64_t graft_chunks_bytes(const struct graft_value *value, int64_t rows);
+/* Bytes of a value, of so many pictures of it if `rows` > 0. */
+uint64_t graft_chunks_bytes(const struct graft_chunks *chunks, const struct graft_value *value, int64_t rows);
 
 #endif

@@ -135,7 +135,7 @@ static uint64_t round_bytes(uint64_t bytes)
 
 static uint64_t value_bytes(const struct planner *planner, int value)
 {
-    return round_bytes(graft_chunks_bytes(&planner->graph->values[value],
+    return round_bytes(graft_chunks_bytes(planner->chunks, &planner->graph->values[value],
                                           planner->chunks->inner[value] ? planner->chunks->rows : 0));
 }
 

@@ -23,7 +23,8 @@ struct graft_tensor graft_plan_chunk_tensor(const struct graft_plan *plan, int v
         tensor.buffer =
             plan->buffers[GRAFT_ARENA_LANE][lane * plan->memory.n_chunks[GRAFT_ARENA_LANE] + at->chunk];
     } else {
-        tensor.offset += (uint64_t)chunk * graft_chunks_bytes(&plan->graph->values[value], chunks->rows);
+        const struct graft_value *const whole = &plan->graph->values[value];
+        tensor.offset += (uint64_t)chunk * graft_chunks_bytes(chunks, whole, chunks->rows);
     }
     return tensor;
 }

@@ -150,12 +150,11 @@ void graft_format_attention(const struct graft_call *call, char *text, size_t si
     graft_format_append(text, size, " scale %g%s", (double)a->scale, a->causal ? " causal" : "");
 }
 
-/* Images stand for themselves where bias and mask are the same for all. */
+/* Images stand for themselves where each run of them begins with the first bias and the first mask. */
 static bool separate(struct graft_call *call, uint32_t batched, int64_t rows)
 {
-    (void)rows;
     const struct graft_attention_layout l = graft_attention_layout_of(call);
-    return batched == (1u << Q | 1u << K | 1u << V) && l.biases == 1 && l.masks == 1;
+    return batched == (1u << Q | 1u << K | 1u << V) && rows % l.biases == 0 && rows % l.masks == 0;
 }
 
 const struct graft_op_def graft_op_attention = {

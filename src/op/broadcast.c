@@ -54,6 +54,12 @@ static void format(const struct graft_call *call, char *text, size_t size)
 
 static bool separate(struct graft_call *call, uint32_t batched, int64_t rows)
 {
+    struct graft_shape *const shape = &call->attributes.broadcast.shape;
+    if (batched == 0 &&
+        (graft_call_shape(call, X)->rank < shape->rank || graft_call_shape(call, X)->dim[0] == 1)) {
+        shape->dim[0] = rows; /* all rows are the same */
+        return true;
+    }
     return batched == 1u << X && graft_call_shape(call, X)->rank == call->attributes.broadcast.shape.rank &&
            graft_separate_shape(&call->attributes.broadcast.shape, call, rows);
 }

@@ -110,7 +110,8 @@ struct graft_op_def {
     /*
      * Whether each row along dimension 0 of the outputs depends only on the same row of the inputs in the
      * mask `batched` (and on the other inputs as a whole), so that `rows` of them can be computed by
-     * themselves. If so, changes attributes that hold the number of rows. NULL: no.
+     * themselves. If so, changes attributes that hold the number of rows. NULL: no. The outputs may have more
+     * rows, or fewer, for each of the inputs' (reshape); an empty mask: all rows are the same.
      */
     bool (*separate)(struct graft_call *call, uint32_t batched, int64_t rows);
     /* Appends the attributes to `text` as in " stride 2x2 groups 4"; NULL for ops without any. */

@@ -40,9 +40,15 @@ static void format(const struct graft_call *call, char *text, size_t size)
                         graft_shape_format(&call->attributes.reshape.shape, shape, sizeof shape));
 }
 
+/* Elements keep their order: the rows become as many of the new ones as have their elements. */
 static bool separate(struct graft_call *call, uint32_t batched, int64_t rows)
 {
-    return batched == 1u << X && graft_separate_shape(&call->attributes.reshape.shape, call, rows);
+    struct graft_shape *const shape = &call->attributes.reshape.shape;
+    const int64_t whole = batched == 1u << X ? graft_call_shape(call, X)->dim[0] : 0;
+    if (whole < 1 || shape->rank < 1 || shape->dim[0] * rows % whole != 0)
+        return false;
+    shape->dim[0] = shape->dim[0] * rows / whole;
+    return true;
 }
 
 const struct graft_op_def graft_op_reshape = {

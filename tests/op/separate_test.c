@@ -22,30 +22,34 @@ struct trial {
     double *out[GRAFT_MAX_OUTPUTS];
 };
 
-static size_t row_bytes(const struct graft_desc *desc)
+/* Of one of so many parts. */
+static size_t part_bytes(const struct graft_desc *desc, int64_t parts)
 {
-    return graft_desc_bytes(desc) / (size_t)desc->shape.dim[0];
+    return graft_desc_bytes(desc) / (size_t)parts;
 }
 
-/* Inputs of the mask have as many rows as the first of them. */
-static bool plausible(const struct graft_call *call, uint32_t mask)
+/* How many rows all inputs of the mask have, of which the result has a multiple; 0: they do not. */
+static int64_t rows_of(const struct graft_call *call, uint32_t mask)
 {
     int64_t rows = 0;
     for (int i = 0; i < GRAFT_MAX_INPUTS; i++) {
         if (!(mask >> i & 1u))
             continue;
         if (i >= call->n_inputs || call->in[i].dtype == GRAFT_DTYPE_NONE || call->in[i].shape.rank < 1)
-            return false;
+            return 0;
         rows = rows == 0 ? call->in[i].shape.dim[0] : rows;
         if (call->in[i].shape.dim[0] != rows)
-            return false;
+            return 0;
     }
     return rows > 1 && call->out[0].dtype != GRAFT_DTYPE_NONE && call->out[0].shape.rank > 0 &&
-           call->out[0].shape.dim[0] == rows;
+                   call->out[0].shape.dim[0] > 0 && call->out[0].shape.dim[0] % rows == 0
+               ? rows
+               : 0;
 }
 
-/* One row by itself; false if the op's shape rule does not give that row. */
-static bool row_is_equal(struct trial *trial, const struct graft_call *separated, uint32_t mask, int64_t row)
+/* One of `rows` rows by itself; false if the op's shape rule does not give that row. */
+static bool row_is_equal(struct trial *trial, const struct graft_call *separated, uint32_t mask, int64_t row,
+                         int64_t rows)
 {
     struct graft_call call = *separated;
     void *in[GRAFT_MAX_INPUTS] = {NULL};
@@ -54,7 +58,7 @@ static bool row_is_equal(struct trial *trial, const struct graft_call *separated
         const struct graft_desc *const desc = &trial->call.in[i];
         in[i] = trial->inputs.in[i];
         if (mask >> i & 1u) {
-            in[i] = (char *)in[i] + (size_t)row * row_bytes(desc);
+            in[i] = (char *)in[i] + (size_t)row * part_bytes(desc, rows);
             call.in[i].shape.dim[0] = 1;
         }
     }
@@ -64,7 +68,7 @@ static bool row_is_equal(struct trial *trial, const struct graft_call *separated
         if (whole->dtype == GRAFT_DTYPE_NONE)
             continue;
         struct graft_shape expected = whole->shape;
-        expected.dim[0] = 1;
+        expected.dim[0] /= rows;
         if (!graft_shape_equal(&expected, &call.out[o].shape))
             return false;
         out[o] = graft_heap_get(&trial->heap, (size_t)graft_shape_count(&expected) + 1, sizeof(double));
@@ -72,7 +76,7 @@ static bool row_is_equal(struct trial *trial, const struct graft_call *separated
     graft_reference_run(&call, in, out);
     for (int o = 0; o < GRAFT_MAX_OUTPUTS; o++)
         if (out[o] &&
-            memcmp(out[o], (const char *)trial->out[o] + (size_t)row * row_bytes(&trial->call.out[o]),
+            memcmp(out[o], (const char *)trial->out[o] + (size_t)row * part_bytes(&trial->call.out[o], rows),
                    graft_desc_bytes(&call.out[o])) != 0)
             return false;
     return true;
@@ -93,11 +97,12 @@ static int try_job(struct graft_context *context, const struct graft_job *job)
     graft_reference_run(&trial.call, trial.inputs.in, trial.out);
     for (uint32_t mask = 1; mask < 1u << trial.call.n_inputs; mask++) {
         struct graft_call call = trial.call;
-        if (!plausible(&trial.call, mask) || !graft_op_get(job->op)->separate(&call, mask, 1))
+        const int64_t rows = rows_of(&trial.call, mask);
+        if (rows == 0 || !graft_op_get(job->op)->separate(&call, mask, 1))
             continue;
         count++;
-        for (int64_t row = 0; row < trial.call.out[0].shape.dim[0]; row++)
-            if (!row_is_equal(&trial, &call, mask, row)) {
+        for (int64_t row = 0; row < rows; row++)
+            if (!row_is_equal(&trial, &call, mask, row, rows)) {
                 char text[256];
                 fail_msg("%s, inputs 0x%x in rows: row %lld by itself differs",
                          graft_job_format(job, text, sizeof text), (unsigned)mask, (long long)row);

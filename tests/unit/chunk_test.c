@@ -3,6 +3,7 @@
  */
 #include "base/context.h"
 #include "base/random.h"
+#include "graft/model.h"
 #include "graph/plan.h"
 #include "support/support.h"
 
@@ -27,6 +28,29 @@ static int convolution(struct graft_graph *graph, int x, const char *name, int64
                        graft_conv2d(graph, x, graft_graph_parameter(graph, name, &shape), -1, &same));
 }
 
+/* What transformers do between their products: rows that are pixels or windows of a picture, not pictures; a
+ * token that is the same for all; a mask that repeats from picture to picture. */
+static int attend(struct graft_graph *graph, int x, int64_t batch)
+{
+    const struct graft_shape maps = graft_graph_desc(graph, x)->shape;
+    const struct graft_shape vector = graft_shape_of(1, CHANNELS), token = graft_shape_of(3, 1, 1, CHANNELS),
+                             tokens = graft_shape_of(3, batch, 1, CHANNELS),
+                             lines = graft_shape_of(3, batch, SIDE * SIDE, CHANNELS),
+                             windows = graft_shape_of(4, batch * SIDE, SIDE, 2, CHANNELS / 2),
+                             masks = graft_shape_of(3, SIDE, SIDE, SIDE);
+    const struct graft_attention_attributes attention = {.scale = 0.5f};
+    const struct graft_slice_attributes behind = {.begin = {0, 1}, .size = {batch, SIDE * SIDE, CHANNELS}};
+    const int normed = graft_layer_norm(graph, x, graft_graph_parameter(graph, "gamma", &vector),
+                                        graft_graph_parameter(graph, "beta", &vector), 1, 1e-5f);
+    const int rows = graft_reshape(graph, normed, &windows);
+    const int mixed = graft_attention(graph, rows, rows, rows, -1,
+                                      graft_graph_parameter(graph, "mask", &masks), &attention);
+    const int parts[] = {graft_broadcast(graph, graft_graph_parameter(graph, "token", &token), &tokens, 1.0f),
+                         graft_reshape(graph, mixed, &lines)};
+    const int all = graft_unary(graph, GRAFT_UNARY_SIGMOID, graft_concat(graph, parts, 2, 1));
+    return graft_reshape(graph, graft_slice(graph, all, &behind), &maps);
+}
+
 /* Branches, a residual, a view, and an output in the middle, so that values of all kinds cross the chunks. */
 static struct network make_network(struct graft_graph *graph, int64_t batch)
 {
@@ -40,7 +64,7 @@ static struct network make_network(struct graft_graph *graph, int64_t batch)
     net.early = convolution(graph, a, "b", CHANNELS, CHANNELS);
     /* A view of what is an output, too. */
     const int view = graft_unary(graph, GRAFT_UNARY_TANH, graft_reshape(graph, net.early, &lines));
-    const int sum = graft_add(graph, graft_reshape(graph, view, &maps), a);
+    const int sum = attend(graph, graft_add(graph, graft_reshape(graph, view, &maps), a), batch);
     const int parts[] = {sum, convolution(graph, sum, "c", CHANNELS, CHANNELS)};
     const int wide = graft_concat(graph, parts, 2, 3);
     const int rows = graft_reshape(graph, wide, &flat);
@@ -165,7 +189,9 @@ static void try_device(const char *name, int threads, int *chunked)
         assert_near(parts.early, whole.early, batch * SIDE * SIDE * CHANNELS);
         assert_near(parts.logits, whole.logits, batch * CLASSES);
     }
-    assert_true(most >= 8); /* three convolutions, tanh between two views, sum, concatenation */
+    /* three convolutions, tanh between two views, sum, normalization and attention between views, two
+     * concatenations, sigmoid, slice and its view */
+    assert_true(most >= 17);
     graft_device_close(&device);
     graft_context_close(&context);
     assert_int_equal(atomic_load(&memory.alive), 0);
@@ -351,6 +377,57 @@ static void other_inputs_are_no_batch(void **state)
     graft_context_close(&context);
 }
 
+enum { PICTURES = 6, LOGITS = 10 };
+
+/* Steps that are taken in chunks; the logits of pictures of 64 × 64. */
+static int run_network(struct graft_device *device, const char *name, bool whole, float *logits)
+{
+    enum { COUNT = PICTURES * 64 * 64 * 3 };
+    const struct graft_model_options options = {
+        .batch = PICTURES, .height = 64, .width = 64, .classes = LOGITS};
+    const struct graft_plan_options planning = {.whole_batch = whole};
+    struct graft_model *model = NULL;
+    struct graft_variables *variables = NULL;
+    struct graft_plan *plan = NULL;
+    float *const x = malloc(COUNT * sizeof *x);
+    assert_non_null(x);
+    fill("x", COUNT, x);
+    assert_int_equal(graft_model_open(device->context, name, &options, &model), GRAFT_OK);
+    assert_int_equal(graft_variables_open(device, &variables), GRAFT_OK);
+    assert_int_equal(graft_model_initialize(model, variables, 7, 0), GRAFT_OK);
+    assert_int_equal(graft_plan_open(model->graph, device, variables, &planning, &plan), GRAFT_OK);
+    assert_int_equal(graft_plan_write(plan, model->input, x, COUNT * sizeof *x), GRAFT_OK);
+    assert_int_equal(graft_plan_run(plan, GRAFT_SEGMENT_COMPUTE), GRAFT_OK);
+    assert_int_equal(
+        graft_plan_read(plan, model->logits, logits, (uint64_t)PICTURES * LOGITS * sizeof *logits), GRAFT_OK);
+    const int steps = plan->chunks.end - plan->chunks.begin;
+    graft_plan_close(&plan);
+    graft_variables_close(&variables);
+    graft_model_close(&model);
+    free(x);
+    return steps;
+}
+
+/* Layer norm, windows that are shifted and masked, and layer scale leave the pictures to themselves. */
+static void networks_of_attention_keep_their_chunks(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"convnext_tiny", "swin_t", "swin_v2_t"};
+    const struct graft_context_options options = {.threads = 2};
+    struct graft_context *context = NULL;
+    struct graft_device *device = NULL;
+    assert_int_equal(graft_context_open(&options, &context), GRAFT_OK);
+    assert_int_equal(graft_device_open(context, "cpu", &device), GRAFT_OK);
+    for (size_t n = 0; n < sizeof names / sizeof names[0]; n++) {
+        float whole[PICTURES * LOGITS], parts[PICTURES * LOGITS];
+        assert_int_equal(run_network(device, names[n], true, whole), 0);
+        assert_true(run_network(device, names[n], false, parts) > 30);
+        assert_near(parts, whole, PICTURES * LOGITS);
+    }
+    graft_device_close(&device);
+    graft_context_close(&context);
+}
+
 /* The oracle stays as plain as it is. */
 static void reference_has_whole_batches(void **state)
 {
@@ -395,6 +472,7 @@ int main(void)
         cmocka_unit_test(a_chunk_that_fails_is_told),
         cmocka_unit_test(lanes_do_not_share_workspace),
         cmocka_unit_test(other_inputs_are_no_batch),
+        cmocka_unit_test(networks_of_attention_keep_their_chunks),
         cmocka_unit_test(reference_has_whole_batches),
         cmocka_unit_test(numbers_are_looked_at_in_whole_batches),
     };
