@@ -221,6 +221,39 @@ static void plain_rows(struct graft_call *call, const struct graft_shape *x)
     }
 }
 
+/* Rows of pictures as tokens, of heads of 40 channels at most. False: seconds would become hours. */
+static bool plain_attention(struct graft_call *call, const struct graft_shape *x)
+{
+    const int64_t width = x->dim[3] <= 40 ? x->dim[3] : x->dim[3] % 40 == 0 ? 40 : 32;
+    const int64_t heads = x->dim[3] / width, tokens = x->dim[2];
+    const struct graft_shape q = graft_shape_of(4, x->dim[0] * x->dim[1], tokens, heads, width);
+    const struct graft_shape rows = graft_shape_of(3, q.dim[0], tokens, heads);
+    const struct graft_shape bias = graft_shape_of(4, (int64_t)1, heads, tokens, tokens);
+    const bool gradient = call->op != GRAFT_OP_ATTENTION;
+    call->attributes.attention.scale = 0.25f;
+    for (int i = 0; i < (gradient ? 4 : 3); i++) {
+        give(call, i, &q);
+    }
+    for (int i = 4; i < 6 && gradient; i++) {
+        give(call, i, &rows);
+    }
+    give(call, gradient ? 6 : 3, &bias);
+    return graft_shape_count(x) < LARGE;
+}
+
+/* Rows by an index that is half as long; their gradients to a table of 50, which looks at the index 50 times.
+ */
+static bool plain_gather(struct graft_call *call, const struct graft_shape *x)
+{
+    const int64_t rows = x->dim[0] * x->dim[1] * x->dim[2], count = rows / 2 + 1;
+    const bool back = call->op == GRAFT_OP_GATHER_GRAD;
+    const struct graft_shape table = graft_shape_of(2, back ? count : rows, x->dim[3]);
+    call->attributes.gather.rows = back ? 50 : 0;
+    give(call, 0, &table);
+    give_labels(call, 1, count);
+    return !back || graft_shape_count(x) < LARGE;
+}
+
 /* Moves, choices and the like. */
 static bool plain_moves(struct graft_call *call, const struct graft_shape *x)
 {
@@ -331,6 +364,14 @@ bool graft_edge_plain(struct graft_call *call, enum graft_op op, const int64_t s
     case GRAFT_OP_CROSS_ENTROPY_GRAD:
         plain_rows(call, &x);
         return true;
+    case GRAFT_OP_ATTENTION:
+    case GRAFT_OP_ATTENTION_GRAD_QUERY:
+    case GRAFT_OP_ATTENTION_GRAD_KEY:
+    case GRAFT_OP_ATTENTION_GRAD_BIAS:
+        return plain_attention(call, &x);
+    case GRAFT_OP_GATHER:
+    case GRAFT_OP_GATHER_GRAD:
+        return plain_gather(call, &x);
     case GRAFT_OP_LRN:
     case GRAFT_OP_LRN_GRAD:
         call->attributes.lrn = (struct graft_lrn_attributes){5, 1e-2f, 0.75f, 2};

@@ -114,6 +114,22 @@ static void what_is_left_out(void **state)
     }
 }
 
+/* Of every op one call lies near the beginning of a buffer and one behind 2^31, 2^32 and 2^33 bytes. */
+static void each_op_is_far_away(void **state)
+{
+    uint32_t places[GRAFT_OP_COUNT] = {0};
+    (void)state;
+    for (int i = 0; i < reals.count; i++) {
+        const enum graft_real_place place = reals.items[i].place;
+        places[reals.items[i].call.op] |= place == GRAFT_REAL_NEAR ? 1u : 2u << (place - GRAFT_REAL_FAR_31);
+    }
+    for (int op = 0; op < GRAFT_OP_COUNT; op++) {
+        if (places[op] != 15) {
+            fail_msg("%s has no call at every place", graft_op_get((enum graft_op)op)->name);
+        }
+    }
+}
+
 /* Even so it is run if it is asked for by its name. */
 static void a_name_finds_what_is_left_out(void **state)
 {
@@ -139,6 +155,7 @@ int main(void)
         cmocka_unit_test(both_sides_of_every_threshold),
         cmocka_unit_test(each_kind_of_convolution_is_run),
         cmocka_unit_test(what_is_left_out),
+        cmocka_unit_test(each_op_is_far_away),
         cmocka_unit_test(a_name_finds_what_is_left_out),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
