@@ -145,10 +145,6 @@ static int pull_set(struct graft_command *command, const char *name)
         json_decref(files);
         return code;
     }
-    const char *const unread = graft_known_file_at(first)->unread;
-    if (unread != NULL) {
-        graft_log(command->context, GRAFT_LOG_WARNING, "%s: %s", name, unread);
-    }
     if (command->json) {
         json_t *const result = json_object();
         graft_json_add_member(result, "data", graft_json_text(name));

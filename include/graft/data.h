@@ -277,7 +277,9 @@ enum graft_dataset_kind {
     GRAFT_DATASET_NAMES = 2,   /* one flat folder, tar or zip of CLASS.NUMBER.jpg (Kaggle's cats and dogs) */
     GRAFT_DATASET_IDX = 3,     /* MNIST's files, gzip or plain */
     GRAFT_DATASET_CSV = 4,     /* a table with path and label, and perhaps split */
-    GRAFT_DATASET_MEMORY = 5   /* a program's own pictures: graft_dataset_open_source */
+    GRAFT_DATASET_MEMORY = 5,  /* a program's own pictures: graft_dataset_open_source */
+    GRAFT_DATASET_LISTS = 6,   /* a published layout with lists beside the pictures: README names them */
+    GRAFT_DATASET_CIFAR = 7    /* CIFAR-10 and CIFAR-100, binary version */
 };
 
 /* All zero: kind found out, a fifth for validation where the data has no such part, classes as found. */
@@ -300,6 +302,17 @@ struct graft_dataset_options {
     const char *column_path;
     const char *column_label;
     const char *column_split;
+    /* NULL, or parts that change places: "train=test,val=train+val". A part of the data that is named on no
+     * right side stays what it is, or is left out where its name stands on a left side. */
+    const char *parts;
+    /* NULL, or how many of each class: "1000,500,500" for train, val, test, fewer numbers for the first of
+     * them; "-" or nothing: all there are. Drawn by the seed; parts that the data lacks come from train. */
+    const char *take;
+    /* NULL, or an extended regular expression (\d is a digit) that is looked for in each picture's path behind
+     * the folder of its part; the first group in parentheses is the class. */
+    const char *class_pattern;
+    /* NULL, or which labels, of data sets that have several: "species" (Oxford-IIIT Pet), "coarse" (CIFAR-100). */
+    const char *labels;
     /* A file that a table names and that is not there stays in the list and fails when it is read, as a
      * damaged picture or member of an archive does; false: it is an error. */
     bool keep_damaged;

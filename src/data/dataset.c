@@ -26,6 +26,23 @@ static bool find_companion(const char *path, char *companion)
     return length < GRAFT_PATH_LIMIT && stat(companion, &facts) == 0 && S_ISREG(facts.st_mode);
 }
 
+/* Options that mean nothing to data of this kind are refused. */
+static enum graft_status check_uses(const struct graft_dataset *dataset)
+{
+    const struct graft_dataset_options *const options = &dataset->options;
+    const char *const kind = dataset->title ? dataset->title : graft_dataset_kind_name(dataset->kind);
+    if (options->labels && dataset->kind != GRAFT_DATASET_LISTS && dataset->kind != GRAFT_DATASET_CIFAR) {
+        return graft_fail(dataset->context, GRAFT_ERROR_ARGUMENT, "--labels %s: %s (%s) has one kind of labels",
+                          options->labels, dataset->path, kind);
+    }
+    if (options->class_pattern && !dataset->sources[0].kind->tree) {
+        return graft_fail(dataset->context, GRAFT_ERROR_ARGUMENT,
+                          "--class-pattern is for folders, tar and zip; the classes of %s (%s) stand in it", dataset->path,
+                          kind);
+    }
+    return GRAFT_OK;
+}
+
 static enum graft_status list_all(struct graft_dataset *dataset)
 {
     const struct graft_dataset_options *const options = &dataset->options;
@@ -46,7 +63,8 @@ static enum graft_status list_all(struct graft_dataset *dataset)
         }
         graft_text_close(dataset->context, &known);
     }
-    return status == GRAFT_OK ? graft_layout(dataset) : status;
+    status = status == GRAFT_OK ? graft_layout(dataset) : status;
+    return status == GRAFT_OK ? check_uses(dataset) : status;
 }
 
 static enum graft_status check_options(struct graft_context *context,
@@ -56,7 +74,7 @@ static enum graft_status check_options(struct graft_context *context,
         return graft_fail(context, GRAFT_ERROR_ARGUMENT, "a share of %g for validation; use one below 1",
                           options->val_fraction);
     }
-    if ((int)options->kind < GRAFT_DATASET_AUTO || (int)options->kind > GRAFT_DATASET_MEMORY) {
+    if ((int)options->kind < GRAFT_DATASET_AUTO || (int)options->kind > GRAFT_DATASET_CIFAR) {
         return graft_fail(context, GRAFT_ERROR_ARGUMENT, "no kind of data set has the number %d",
                           (int)options->kind);
     }
@@ -113,10 +131,8 @@ enum graft_status graft_dataset_open(struct graft_context *context, const char *
     *dataset = NULL;
     enum graft_status status = graft_known_find(context, path, &known);
     const char *const found = known.data ? known.data : path;
-    struct graft_dataset_options all = options ? *options : (struct graft_dataset_options){0};
-    all.kind = all.kind == GRAFT_DATASET_AUTO ? graft_known_kind(context, found) : all.kind;
     if (status == GRAFT_OK) {
-        status = open_dataset(context, found, NULL, &all, dataset);
+        status = open_dataset(context, found, NULL, options, dataset);
     }
     graft_text_close(context, &known);
     return status;

@@ -44,12 +44,13 @@ struct graft_source_kind {
     uint64_t (*size)(const struct graft_source *source, const struct graft_entry *entry);
 };
 
-extern const struct graft_source_kind graft_source_idx, graft_source_table, graft_source_folder,
+extern const struct graft_source_kind graft_source_idx, graft_source_table, graft_source_pulled, graft_source_folder,
     graft_source_archive, graft_source_files, graft_source_memory;
 
 struct graft_source {
     const struct graft_source_kind *kind;
     char *path;
+    bool companion;            /* belongs to the source before it: pictures in an archive beside their lists */
     uint8_t split;             /* all of it belongs to this split; GRAFT_NO_SPLIT: its folders tell */
     struct graft_file_map map; /* archive */
     uint8_t **blocks;          /* archive members or IDX pixels in memory */
@@ -89,6 +90,7 @@ struct graft_dataset {
     struct graft_context *context;
     char *path;
     enum graft_dataset_kind kind;
+    const char *title;                    /* what its kind is called, where it has a name of its own; else NULL */
     struct graft_dataset_options options; /* while it is opened */
     uint64_t memory_limit;
     struct graft_source sources[GRAFT_SOURCE_MAX];
@@ -139,6 +141,8 @@ void graft_entries_compact(struct graft_dataset *dataset);
 bool graft_path_is_clutter(const char *path);
 /* True if the name ends as those of pictures do, readable or not. */
 bool graft_path_is_picture(const char *path);
+/* True if the name ends as those of lists beside pictures do: text, tables, JSON, classes of web data sets. */
+bool graft_path_is_list(const char *path);
 /* True if the name ends as those of archives do. */
 bool graft_path_is_archive(const char *path);
 /* GRAFT_NO_SPLIT if the `length` characters are no name of a split ("train", "Test", "validation_set"). */
@@ -181,6 +185,22 @@ enum graft_status graft_layout(struct graft_dataset *dataset);
 
 /* Numbers the classes, checks them, sets validation aside, orders the entries, fills dataset->begin. */
 enum graft_status graft_classes(struct graft_dataset *dataset);
+
+/* ---- dataset_parts.c: parts that change places ---- */
+
+/* options.parts; GRAFT_ERROR_ARGUMENT with what cannot be read, or a part that the data lacks. */
+enum graft_status graft_parts_exchange(struct graft_dataset *dataset);
+
+/* ---- dataset_draw.c ---- */
+
+/* Moves pictures of each class from train to `split`: `wanted`, or if that is below 0 their share (one at least); drawn by
+ * the seed and the class's name. A class keeps one to train. */
+enum graft_status graft_set_aside(struct graft_dataset *dataset, enum graft_split split, double share,
+                                  int64_t wanted);
+/* options.take: so many of each class for each part; −1: all. */
+enum graft_status graft_take_read(const struct graft_dataset *dataset, int64_t wanted[GRAFT_SPLIT_COUNT]);
+/* Leaves just so many; GRAFT_ERROR_ARGUMENT: a class has fewer. */
+enum graft_status graft_take(struct graft_dataset *dataset, const int64_t wanted[GRAFT_SPLIT_COUNT]);
 
 /* ---- doubles.c ---- */
 

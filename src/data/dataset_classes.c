@@ -3,10 +3,8 @@
 #include "data/dataset.h"
 
 #include "base/context.h"
-#include "base/random.h"
 #include "base/text.h"
 
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -170,116 +168,6 @@ static enum graft_status number_classes(struct graft_dataset *dataset, bool give
     return status;
 }
 
-/* What is set aside for validation is drawn from. */
-struct draw {
-    int64_t *order; /* training entries by class */
-    int64_t *begin; /* of each class in order */
-    int64_t *next;  /* rings of pictures that are the same */
-    int64_t *taken; /* of each class so far */
-};
-
-static void close_draw(struct graft_context *context, struct draw *draw)
-{
-    graft_release(context, draw->order);
-    graft_release(context, draw->begin);
-    graft_release(context, draw->next);
-    graft_release(context, draw->taken);
-}
-
-/* Counting sort by class; begin[c + 1] is where class c begins while it is filled, then begin[c]. */
-static void order_by_class(const struct graft_dataset *dataset, struct draw *draw)
-{
-    int64_t *const begin = draw->begin;
-    for (int64_t i = 0; i < dataset->entry_count; i++) {
-        if (dataset->entries[i].split == GRAFT_SPLIT_TRAIN) {
-            begin[dataset->entries[i].label + 2]++;
-        }
-    }
-    for (int32_t c = 0; c < dataset->class_count; c++) {
-        begin[c + 2] += begin[c + 1];
-    }
-    for (int64_t i = 0; i < dataset->entry_count; i++) {
-        if (dataset->entries[i].split == GRAFT_SPLIT_TRAIN) {
-            draw->order[begin[dataset->entries[i].label + 1]++] = i;
-        }
-    }
-}
-
-/* Takes a picture and all that are the same, of whatever class, unless a class would lose its last one. */
-static void take(struct graft_dataset *dataset, const struct draw *draw, int64_t first)
-{
-    int64_t at = first;
-    bool all = true;
-    do {
-        draw->taken[dataset->entries[at].label]++;
-        at = draw->next[at];
-    } while (at != first);
-    do {
-        const int32_t label = dataset->entries[at].label;
-        all = all && draw->taken[label] < draw->begin[label + 1] - draw->begin[label];
-        at = draw->next[at];
-    } while (at != first);
-    do {
-        if (all) {
-            dataset->entries[at].split = GRAFT_SPLIT_VAL;
-        } else {
-            draw->taken[dataset->entries[at].label]--;
-        }
-        at = draw->next[at];
-    } while (at != first);
-}
-
-static void draw_class(struct graft_dataset *dataset, const struct draw *draw, int32_t c, double share,
-                       uint64_t seed)
-{
-    int64_t *const members = draw->order + draw->begin[c];
-    const int64_t count = draw->begin[c + 1] - draw->begin[c];
-    int64_t wanted = llround((double)count * share);
-    wanted = wanted < 1 ? 1 : wanted;
-    struct graft_random random;
-    graft_random_start(&random, seed,
-                       graft_hash_text("validation") ^ graft_hash_text(dataset->class_names[c]));
-    for (int64_t i = 0; i < count && draw->taken[c] < wanted; i++) {
-        const int64_t other = i + graft_random_below(&random, (uint32_t)(count - i));
-        const int64_t kept = members[i];
-        members[i] = members[other];
-        members[other] = kept;
-        if (dataset->entries[members[i]].split == GRAFT_SPLIT_TRAIN) {
-            take(dataset, draw, members[i]);
-        }
-    }
-}
-
-/* Puts `share` of each class's training pictures, drawn by the seed and the class's name, into validation. The
- * same picture twice stays on one side: what is measured on one must not have been learnt from the other. */
-static enum graft_status set_aside(struct graft_dataset *dataset, double share, uint64_t seed)
-{
-    struct graft_context *const context = dataset->context;
-    const size_t count = (size_t)dataset->entry_count, classes = (size_t)dataset->class_count;
-    struct draw draw = {.order = graft_allocate(context, count, sizeof *draw.order),
-                        .begin = graft_allocate(context, classes + 2, sizeof *draw.begin),
-                        .next = graft_allocate(context, count, sizeof *draw.next),
-                        .taken = graft_allocate(context, classes, sizeof *draw.taken)};
-    int64_t doubles = 0;
-    enum graft_status status = draw.order && draw.begin && draw.next && draw.taken
-                                   ? graft_doubles_find(dataset, draw.next, &doubles)
-                                   : GRAFT_ERROR_MEMORY;
-    if (status == GRAFT_OK) {
-        order_by_class(dataset, &draw);
-        for (int32_t c = 0; c < dataset->class_count; c++) {
-            draw_class(dataset, &draw, c, share, seed);
-        }
-        if (doubles > 0) {
-            graft_log(context, GRAFT_LOG_REMARK,
-                      "%s: %lld pictures are there again under another name; each stays with its double on one "
-                      "side of the split (`graft check` lists them)",
-                      dataset->path, (long long)doubles);
-        }
-    }
-    close_draw(context, &draw);
-    return status;
-}
-
 static void count_splits(struct graft_dataset *dataset)
 {
     memset(dataset->begin, 0, sizeof dataset->begin);
@@ -299,7 +187,7 @@ static void describe(const struct graft_dataset *dataset, bool drawn)
     }
     graft_log(dataset->context, GRAFT_LOG_REMARK,
               "%s: %s; %d classes; %lld pictures to train, %lld to validate%s, %lld to test", dataset->path,
-              graft_dataset_kind_name(dataset->kind), dataset->class_count, counts[GRAFT_SPLIT_TRAIN], counts[GRAFT_SPLIT_VAL],
+              dataset->title ? dataset->title : graft_dataset_kind_name(dataset->kind), dataset->class_count, counts[GRAFT_SPLIT_TRAIN], counts[GRAFT_SPLIT_VAL],
               drawn ? " (set aside by the seed)" : "", counts[GRAFT_SPLIT_TEST]);
     if (dataset->skipped_count > 0) {
         graft_log(dataset->context, GRAFT_LOG_REMARK,
@@ -353,6 +241,7 @@ enum graft_status graft_classes(struct graft_dataset *dataset)
     }
     const bool given = options->class_names != NULL;
     enum graft_status status = check_names(dataset);
+    status = status == GRAFT_OK ? graft_parts_exchange(dataset) : status;
     if (status != GRAFT_OK) {
         return status;
     }
@@ -373,16 +262,23 @@ enum graft_status graft_classes(struct graft_dataset *dataset)
     if (status != GRAFT_OK) {
         return status;
     }
+    int64_t wanted[GRAFT_SPLIT_COUNT];
     count_splits(dataset);
+    status = graft_take_read(dataset, wanted);
     const bool has_val = graft_dataset_count(dataset, GRAFT_SPLIT_VAL) > 0;
     const bool has_test = graft_dataset_count(dataset, GRAFT_SPLIT_TEST) > 0;
     const double share = options->val_fraction != 0 ? options->val_fraction : has_test ? 0 : 0.2;
-    const bool drawn = !has_val && share > 0 && graft_dataset_count(dataset, GRAFT_SPLIT_TRAIN) > 0;
-    if (drawn) {
-        status = set_aside(dataset, share, options->seed);
-        if (status != GRAFT_OK) {
-            return status;
-        }
+    const bool drawn = !has_val && (wanted[GRAFT_SPLIT_VAL] > 0 || (wanted[GRAFT_SPLIT_VAL] < 0 && share > 0)) &&
+                       graft_dataset_count(dataset, GRAFT_SPLIT_TRAIN) > 0;
+    if (status == GRAFT_OK && drawn) {
+        status = graft_set_aside(dataset, GRAFT_SPLIT_VAL, share, wanted[GRAFT_SPLIT_VAL]);
+    }
+    if (status == GRAFT_OK && !has_test && wanted[GRAFT_SPLIT_TEST] > 0) {
+        status = graft_set_aside(dataset, GRAFT_SPLIT_TEST, 0, wanted[GRAFT_SPLIT_TEST]);
+    }
+    status = status == GRAFT_OK ? graft_take(dataset, wanted) : status;
+    if (status != GRAFT_OK) {
+        return status;
     }
     graft_entries_sort(dataset);
     count_splits(dataset);

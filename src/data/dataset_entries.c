@@ -239,17 +239,28 @@ bool graft_path_is_picture(const char *path)
     return graft_picture_ending(path);
 }
 
-bool graft_path_is_archive(const char *path)
+static bool ends_in_one(const char *path, const char *const *endings, size_t count)
 {
-    static const char *const endings[] = {".zip", ".tar", ".tgz", ".gz", ".bz2", ".xz", ".zst", ".7z", ".rar"};
     const size_t length = strlen(path);
-    for (size_t i = 0; i < sizeof endings / sizeof endings[0]; i++) {
+    for (size_t i = 0; i < count; i++) {
         const size_t own = strlen(endings[i]);
         if (length > own && strcasecmp(path + length - own, endings[i]) == 0) {
             return true;
         }
     }
     return false;
+}
+
+bool graft_path_is_archive(const char *path)
+{
+    static const char *const endings[] = {".zip", ".tar", ".tgz", ".gz", ".bz2", ".xz", ".zst", ".7z", ".rar"};
+    return ends_in_one(path, endings, sizeof endings / sizeof endings[0]);
+}
+
+bool graft_path_is_list(const char *path)
+{
+    static const char *const endings[] = {".txt", ".json", ".csv", ".cls"};
+    return ends_in_one(path, endings, sizeof endings / sizeof endings[0]);
 }
 
 static bool is_separator(char c)

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Split and class of each file from its path: [ROOT/][train|val|test/]CLASS/…/picture.jpg, or
- * CLASS.NUMBER.jpg in one flat folder. Entries are ordered by source and path.
+ * Split and class of each file from its path: [ROOT/][train|val|test/]CLASS/…/picture.jpg, C/CLASS/…/picture.jpg
+ * as in Places, CLASS.NUMBER.jpg in one flat folder, or where a pattern finds the class. Entries are ordered by source and path.
  */
 #include "data/layout.h"
+#include "data/lists.h"
 
 #include "base/context.h"
 #include "base/text.h"
@@ -17,6 +18,9 @@
 size_t graft_class_in_name(const struct graft_layout *layout, const char *name)
 {
     const char *const ending = strrchr(name, '.');
+    if (layout->pattern) {
+        return graft_class_pattern_find(layout->pattern, name, &name);
+    }
     if (!ending || ending == name) {
         return 0;
     }
@@ -160,6 +164,24 @@ static bool is_copy(const struct graft_layout *layout, const struct graft_entry 
     return branch && branch->role == GRAFT_BRANCH_NESTED;
 }
 
+/* Where the class stands in the path behind the part's folder; 0: the file is not to be used. */
+static size_t find_class(const struct graft_layout *layout, const char *rest, bool flat, const char **name)
+{
+    const char *const slash = strchr(rest, '/');
+    *name = rest;
+    if (layout->pattern) {
+        return graft_class_pattern_find(layout->pattern, rest, name);
+    }
+    if (flat) {
+        return slash ? 0 : graft_class_in_name(layout, rest);
+    }
+    if (layout->nested && slash) {
+        *name = rest + 2;
+        return (size_t)(strrchr(rest, '/') - *name);
+    }
+    return slash ? (size_t)(slash - rest) : 0;
+}
+
 static enum graft_status place_files(struct graft_layout *layout, bool flat)
 {
     for (int64_t i = layout->begin; i < layout->end; i++) {
@@ -168,18 +190,15 @@ static enum graft_status place_files(struct graft_layout *layout, bool flat)
             continue;
         }
         const char *const rest = split_of(layout, entry, &entry->split);
-        const char *const slash = rest ? strchr(rest, '/') : NULL;
-        size_t length = slash ? (size_t)(slash - rest) : 0;
-        if (flat) {
-            length = rest && !slash ? graft_class_in_name(layout, rest) : 0;
-        }
+        const char *name = rest;
+        const size_t length = rest ? find_class(layout, rest, flat, &name) : 0;
         if (!rest && is_copy(layout, entry)) {
             layout->copy = entry->path;
             layout->copies++;
             continue;
         }
         const bool used = length > 0 && graft_layout_is_picture(layout, entry);
-        if (!(used ? set_class(layout, entry, rest, length) : graft_skip(layout->dataset, entry->path))) {
+        if (!(used ? set_class(layout, entry, name, length) : graft_skip(layout->dataset, entry->path))) {
             return GRAFT_ERROR_MEMORY;
         }
     }
@@ -189,6 +208,13 @@ static enum graft_status place_files(struct graft_layout *layout, bool flat)
                   layout->source->path, (long long)layout->copies, layout->copy);
     }
     return GRAFT_OK;
+}
+
+/* "b/balcony/exterior/1.jpg": a letter, a folder that begins with it, and perhaps others. */
+static bool is_lettered(const char *rest)
+{
+    return rest[0] != '/' && rest[1] == '/' &&
+           tolower((unsigned char)rest[2]) == tolower((unsigned char)rest[0]) && strchr(rest + 2, '/') != NULL;
 }
 
 static void count_forms(struct graft_layout *layout)
@@ -202,6 +228,7 @@ static void count_forms(struct graft_layout *layout)
         }
         if (strchr(rest, '/')) {
             layout->class_folders++;
+            layout->lettered += is_lettered(rest);
         } else if (graft_class_in_name(layout, rest) > 0) {
             layout->flat_named++;
         } else if (split == GRAFT_SPLIT_TRAIN) {
@@ -269,6 +296,12 @@ static enum graft_status no_pictures(const struct graft_layout *layout)
 {
     struct graft_context *const context = layout->dataset->context;
     const char *const path = layout->source->path;
+    if (layout->pattern) {
+        return graft_fail(context, GRAFT_ERROR_ARGUMENT, "%s: none of its pictures' paths has --class-pattern '%s'%s%s",
+                          path, layout->dataset->options.class_pattern,
+                          layout->dataset->skipped_count > 0 ? ", as " : "",
+                          layout->dataset->skipped_count > 0 ? layout->dataset->skipped[0] : "");
+    }
     if (layout->flat_unnamed + layout->flat_named > 0) {
         return graft_fail(context, GRAFT_ERROR_FORMAT,
                           "%s: %lld pictures lie there without class folders; make a folder for each class",
@@ -295,14 +328,15 @@ static enum graft_status lay_out_source(struct graft_layout *layout)
         return status;
     }
     count_forms(layout);
-    const bool flat = layout->kind == GRAFT_DATASET_NAMES ||
+    layout->nested = layout->lettered > 0 && layout->lettered == layout->class_folders;
+    const bool flat = layout->pattern || layout->kind == GRAFT_DATASET_NAMES ||
                       (layout->kind == GRAFT_DATASET_AUTO && layout->class_folders == 0 &&
                        layout->flat_named > 0 && layout->flat_unnamed == 0);
     if (layout->source_number == 0) {
         dataset->kind = flat ? GRAFT_DATASET_NAMES : GRAFT_DATASET_FOLDERS;
     }
     status = place_files(layout, flat);
-    if (status == GRAFT_OK && !flat && layout->class_folders > 0) {
+    if (status == GRAFT_OK && !flat && !layout->nested && layout->class_folders > 0) {
         status = check_class_folders(layout);
     }
     if (status == GRAFT_OK && layout->pictures == 0) {
@@ -332,28 +366,74 @@ static enum graft_status place_unlabelled(struct graft_layout *layout)
                                              "%s holds no pictures", layout->source->path);
 }
 
+/* A tree: by its lists if it has one of the published layouts, else by its folders. Returns the source behind it. */
+static int lay_out_tree(struct graft_dataset *dataset, int first, const struct graft_class_pattern *pattern,
+                        int64_t *begin, enum graft_status *status)
+{
+    const enum graft_dataset_kind kind = dataset->options.kind;
+    const bool unlabelled = dataset->options.unlabelled;
+    const int64_t from = *begin;
+    int next = first + 1;
+    bool listed = false;
+    while (next < dataset->source_count && dataset->sources[next].companion) {
+        next++;
+    }
+    while (*begin < dataset->entry_count && dataset->entries[*begin].source < next) {
+        (*begin)++;
+    }
+    if (!unlabelled && !pattern &&
+        (kind == GRAFT_DATASET_AUTO || kind == GRAFT_DATASET_LISTS || first > 0)) {
+        *status = graft_lists_lay_out(dataset, first, next - 1, from, *begin, &listed);
+    }
+    int64_t at = from;
+    if (unlabelled) { /* archives beside their lists are one with the folder */
+        struct graft_layout all = {
+            .dataset = dataset, .kind = kind, .source = &dataset->sources[first], .begin = from, .end = *begin};
+        *status = place_unlabelled(&all);
+        return next;
+    }
+    for (int number = first; number < next && !listed && *status == GRAFT_OK; number++) {
+        struct graft_layout layout = {.dataset = dataset,
+                                      .kind = kind,
+                                      .pattern = pattern,
+                                      .source_number = number,
+                                      .source = &dataset->sources[number],
+                                      .begin = at};
+        while (at < *begin && dataset->entries[at].source == number) {
+            at++;
+        }
+        layout.end = at;
+        *status = lay_out_source(&layout);
+        graft_release(dataset->context, layout.branches);
+    }
+    return next;
+}
+
 enum graft_status graft_layout(struct graft_dataset *dataset)
 {
-    enum graft_status status = GRAFT_OK;
+    const char *const asked = dataset->options.unlabelled ? NULL : dataset->options.class_pattern;
+    bool no_memory = false;
+    struct graft_class_pattern pattern = {.no_memory = &no_memory};
+    enum graft_status status = asked ? graft_class_pattern_open(dataset->context, asked, &pattern) : GRAFT_OK;
+    const bool compiled = asked && status == GRAFT_OK;
     graft_entries_sort(dataset);
     int64_t begin = 0;
     while (begin < dataset->entry_count && dataset->entries[begin].split != GRAFT_NO_SPLIT) {
         begin++; /* tables and IDX files have told already */
     }
-    for (int number = 0; status == GRAFT_OK && number < dataset->source_count; number++) {
-        struct graft_layout layout = {.dataset = dataset,
-                                .kind = dataset->options.kind,
-                                .source_number = number,
-                                .source = &dataset->sources[number],
-                                .begin = begin};
-        while (begin < dataset->entry_count && dataset->entries[begin].source == number) {
-            begin++;
+    for (int number = 0; status == GRAFT_OK && number < dataset->source_count;) {
+        if (dataset->sources[number].kind->tree) {
+            number = lay_out_tree(dataset, number, compiled ? &pattern : NULL, &begin, &status);
+        } else {
+            number++;
         }
-        layout.end = begin;
-        if (layout.source->kind->tree) {
-            status = dataset->options.unlabelled ? place_unlabelled(&layout) : lay_out_source(&layout);
-            graft_release(dataset->context, layout.branches);
-        }
+    }
+    if (compiled) {
+        regfree(&pattern.regex);
+    }
+    if (no_memory) {
+        status = graft_fail(dataset->context, GRAFT_ERROR_MEMORY, "%s: no memory to look for --class-pattern",
+                            dataset->path);
     }
     if (status == GRAFT_OK) {
         graft_entries_compact(dataset);

@@ -11,11 +11,9 @@
 
 /* Folder and terms of a publisher's files, as far as terms are told. */
 #define OXFORD_FLOWERS                                                                                       \
-    .folder = "https://www.robots.ox.ac.uk/~vgg/data/flowers/102/", .terms = "none told; for research", \
-    .unread = "its labels are MATLAB files (imagelabels.mat, setid.mat), which this version does not read"
+    .folder = "https://www.robots.ox.ac.uk/~vgg/data/flowers/102/", .terms = "none told; for research"
 #define OXFORD_PETS                                                                                          \
-    .folder = "https://www.robots.ox.ac.uk/~vgg/data/pets/data/", .terms = "CC-BY-SA-4.0",                   \
-    .kind = GRAFT_DATASET_NAMES
+    .folder = "https://www.robots.ox.ac.uk/~vgg/data/pets/data/", .terms = "CC-BY-SA-4.0"
 #define FOOD                                                                                                 \
     .folder = "https://data.vision.ee.ethz.ch/cvl/", .terms = "Foodspotting's pictures; for research"
 #define CIFAR                                                                                                \
@@ -59,18 +57,6 @@ bool graft_known_path(struct graft_context *context, const struct graft_known_fi
     return graft_cache_pulled_path(context, GRAFT_PULLED_DATA, file->file, path, size);
 }
 
-enum graft_dataset_kind graft_known_kind(struct graft_context *context, const char *path)
-{
-    char at[4096];
-    for (int i = 0; i < FILE_COUNT; i++) {
-        if (files[i].kind != GRAFT_DATASET_AUTO && graft_known_path(context, &files[i], at, sizeof at) &&
-            strcmp(at, path) == 0) {
-            return files[i].kind;
-        }
-    }
-    return GRAFT_DATASET_AUTO;
-}
-
 /* A link that leads nowhere is one too, and what the system does not let be looked at. */
 static bool is_path(const char *name)
 {
@@ -102,10 +88,6 @@ enum graft_status graft_known_find(struct graft_context *context, const char *na
     char *const slash = count > 1 ? strrchr(at, '/') : NULL; /* of several files: their folder */
     if (slash) {
         *slash = '\0';
-    }
-    if (files[first].unread) {
-        return graft_fail(context, GRAFT_ERROR_UNSUPPORTED, "the data set %s is here (%s), but %s", name, at,
-                          files[first].unread);
     }
     graft_text_append(context, path, "%s", at);
     return path->failed ? GRAFT_ERROR_MEMORY : GRAFT_OK;

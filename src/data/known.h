@@ -18,8 +18,6 @@ struct graft_known_file {
     const char *path;   /* behind it */
     const char *file;   /* below the folder of pulled data */
     const char *terms;
-    enum graft_dataset_kind kind; /* of the set, where it cannot be told by itself; else GRAFT_DATASET_AUTO */
-    const char *unread; /* NULL, or why this version cannot read the set */
     bool checked;       /* there are digits to check it by */
     enum graft_digest_kind digest;
     const char *digits;     /* lower case */
@@ -34,13 +32,10 @@ int graft_known_set(const char *name);
 /* Where the file is kept; nothing is made. False: there is no such folder, or the path is too long. */
 bool graft_known_path(struct graft_context *context, const struct graft_known_file *file, char *path, size_t size);
 
-/* The kind of what lies at a path, if that is a file of such a set: see above. */
-enum graft_dataset_kind graft_known_kind(struct graft_context *context, const char *path);
-
 /*
  * What to open where data of that name are asked for: appended to `path`, which stays empty where the name is a
  * path that is there, or of no data set. GRAFT_ERROR_NOT_FOUND: a set that was not pulled, or not whole;
- * GRAFT_ERROR_UNSUPPORTED: one that is not read; GRAFT_ERROR_MEMORY.
+ * GRAFT_ERROR_MEMORY.
  */
 GRAFT_MUST_CHECK enum graft_status graft_known_find(struct graft_context *context, const char *name,
                                                     struct graft_text *path);

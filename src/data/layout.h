@@ -5,6 +5,8 @@
 
 #include "data/dataset.h"
 
+#include <regex.h>
+
 /* What a folder at the first level (behind the root) is. */
 enum graft_branch_role {
     GRAFT_BRANCH_CLASS,  /* a class, or nothing at all where other folders are parts */
@@ -31,6 +33,7 @@ struct graft_branch {
 struct graft_layout {
     struct graft_dataset *dataset;
     enum graft_dataset_kind kind; /* as asked */
+    const struct graft_class_pattern *pattern; /* that tells the class of each path; NULL: none was asked for */
     int source_number;
     const struct graft_source *source;
     int64_t begin, end; /* its entries */
@@ -43,12 +46,29 @@ struct graft_layout {
     int64_t flat_named;     /* flat files named CLASS.NUMBER.jpg */
     int64_t flat_unnamed;   /* other flat pictures */
     int64_t class_folders;  /* files in class folders */
+    int64_t lettered;       /* … of them in folders as Places has them: a/abbey, b/balcony/exterior */
+    bool nested;            /* all are: the class is the path behind the letter */
     int64_t copies;         /* files that lie there once more in a nested branch … */
     const char *copy;       /* … one of them */
     const char *class_name; /* the most recent, so that it is kept once; in UTF-8 */
     const char *class_as_found; /* the same in a path … */
     size_t class_length;        /* … so many bytes */
 };
+
+/* ---- class_pattern.c ---- */
+
+struct graft_class_pattern {
+    regex_t regex;
+    bool *no_memory; /* set where a search lacked it */
+};
+
+/* GRAFT_ERROR_ARGUMENT: it cannot be read, or has not just one group. Else regfree its regex. */
+enum graft_status graft_class_pattern_open(struct graft_context *context, const char *text,
+                                           struct graft_class_pattern *pattern);
+/* Where the class stands in the path; 0: the pattern is not in it. */
+size_t graft_class_pattern_find(const struct graft_class_pattern *pattern, const char *path, const char **name);
+
+/* ---- dataset_layout.c, dataset_branches.c ---- */
 
 /* By its name, or by its first bytes. */
 bool graft_layout_is_picture(const struct graft_layout *layout, struct graft_entry *entry);

@@ -17,6 +17,8 @@
 #include <string.h>
 
 #define MEMBER_LIMIT ((int64_t)1 << 30)
+/* Texts beside the pictures are kept up to here: they may be lists that tell the classes. */
+#define LIST_LIMIT ((int64_t)1 << 26)
 
 struct listing {
     struct graft_dataset *dataset;
@@ -199,7 +201,8 @@ static enum graft_status add_file(struct listing *listing, struct archive_entry 
         return GRAFT_OK;
     }
     const bool readable = code == ARCHIVE_OK || code == ARCHIVE_WARN;
-    if (!graft_path_is_picture(entry->path) &&
+    const bool list = graft_path_is_list(entry->path) && sized && size <= LIST_LIMIT;
+    if (!graft_path_is_picture(entry->path) && !list &&
         !(readable && graft_picture_magic(first, first_offset == 0 ? first_size : 0))) {
         return code == ARCHIVE_FATAL && lacks_memory(listing) ? no_memory(listing) : GRAFT_OK;
     }

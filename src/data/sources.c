@@ -10,7 +10,8 @@
 
 /* In the order in which they are asked. */
 static const struct graft_source_kind *const graft_source_kinds[] = {
-    &graft_source_idx, &graft_source_table, &graft_source_folder, &graft_source_archive, &graft_source_memory,
+    &graft_source_idx,    &graft_source_table,   &graft_source_pulled,
+    &graft_source_folder, &graft_source_archive, &graft_source_memory,
 };
 
 #define KINDS (sizeof graft_source_kinds / sizeof graft_source_kinds[0])
@@ -18,7 +19,8 @@ static const struct graft_source_kind *const graft_source_kinds[] = {
 /* The first row of a kind. */
 static const struct graft_source_kind *of_kind(enum graft_dataset_kind kind)
 {
-    const enum graft_dataset_kind listed = kind == GRAFT_DATASET_NAMES ? GRAFT_DATASET_FOLDERS : kind;
+    const bool tree = kind == GRAFT_DATASET_NAMES || kind == GRAFT_DATASET_LISTS;
+    const enum graft_dataset_kind listed = tree ? GRAFT_DATASET_FOLDERS : kind;
     const struct graft_source_kind *found = NULL;
     for (size_t i = 0; i < KINDS && !found; i++) {
         found = graft_source_kinds[i]->kind == listed ? graft_source_kinds[i] : NULL;
@@ -26,16 +28,18 @@ static const struct graft_source_kind *of_kind(enum graft_dataset_kind kind)
     return found;
 }
 
-/* What a tree holds, folders of classes or named files, is found out by the layout. */
+/* What a tree holds, folders of classes, named files or lists, is found out by the layout. */
 static bool allowed(const struct graft_source_kind *source, enum graft_dataset_kind kind)
 {
     return kind == GRAFT_DATASET_AUTO || source->kind == kind ||
-           (source->tree && kind == GRAFT_DATASET_NAMES);
+           (source->tree && (kind == GRAFT_DATASET_NAMES || kind == GRAFT_DATASET_LISTS));
 }
 
 const char *graft_dataset_kind_name(enum graft_dataset_kind kind)
 {
-    return kind == GRAFT_DATASET_NAMES ? "classes from file names" : of_kind(kind)->name;
+    return kind == GRAFT_DATASET_NAMES   ? "classes from file names"
+           : kind == GRAFT_DATASET_LISTS ? "lists beside the pictures"
+                                         : of_kind(kind)->name;
 }
 
 enum graft_status graft_source_list(struct graft_dataset *dataset, const char *path,

@@ -12,7 +12,7 @@ enum graft_status graft_recipe_open_data(struct graft_context *context, struct g
                                          const char *const *class_names, int32_t class_count,
                                          struct graft_dataset **dataset)
 {
-    static const char *const kinds[] = {"auto", "folders", "names", "idx", "csv", "memory"};
+    static const char *const kinds[] = {"auto", "folders", "names", "idx", "csv", "memory", "lists", "cifar"};
     struct graft_dataset_options options = {
         .seed = (uint64_t)recipe->split_seed,
         .val_fraction = recipe->given.val_fraction && recipe->val_fraction == 0 ? -1 : recipe->val_fraction,
@@ -20,11 +20,15 @@ enum graft_status graft_recipe_open_data(struct graft_context *context, struct g
         .column_path = recipe->column_path,
         .column_label = recipe->column_label,
         .column_split = recipe->column_split,
+        .parts = recipe->parts,
+        .take = recipe->take,
+        .class_pattern = recipe->class_pattern,
+        .labels = recipe->labels,
         .keep_damaged = recipe->skip_damaged,
         .memory_limit = recipe->archive_limit,
         .class_names = class_names,
         .class_count = class_count};
-    for (int kind = 1; recipe->kind && kind < 6; kind++)
+    for (int kind = 1; recipe->kind && kind < (int)(sizeof kinds / sizeof kinds[0]); kind++)
         if (strcmp(kinds[kind], recipe->kind) == 0)
             options.kind = (enum graft_dataset_kind)kind;
     if (options.kind == GRAFT_DATASET_MEMORY && !source)

@@ -56,7 +56,6 @@ def files():
         ("large", "large.tar", "large.tar", "MD5_OF_FIRST_MIB", colours(6, 192)),
         ("digits", "train-images-idx3-ubyte", "digits/train-images-idx3-ubyte", "MD5", pixels),
         ("digits", "train-labels-idx1-ubyte", "digits/train-labels-idx1-ubyte", "MD5", labels),
-        ("matlab", "matlab.tar", "matlab.tar", "MD5", colours(1)),
     ]
 
 
@@ -69,6 +68,5 @@ if __name__ == "__main__":
         out.write("/* SPDX-License-Identifier: MIT */\n/* Written by known.py, which makes these files. */\n")
         out.write("/* clang-format off */\n")
         for name, there, here, kind, data in files():
-            publisher = "OXFORD_FLOWERS" if name == "matlab" else "MNIST"
-            row = (name, publisher, there, here, kind, digest(kind, data), len(data))
+            row = (name, "MNIST", there, here, kind, digest(kind, data), len(data))
             out.write('GRAFT_KNOWN_FILE("%s", %s, "%s", "%s", %s, "%s", %d)\n' % row)

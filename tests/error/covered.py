@@ -8,7 +8,7 @@ import subprocess
 import sys
 
 # Libraries: their memory is made to fail (malloc), their files are the system's.
-LIBRARIES = re.compile(r"(json|png|jpeg|WebP|_?TIFF|DGif|Gif|heif_|cairo|archive|exif|gz|uncompress|CLBlast)\w*$")
+LIBRARIES = re.compile(r"(json|png|jpeg|WebP|_?TIFF|DGif|Gif|heif_|cairo|archive|exif|Mat_|gz|uncompress|CLBlast)\w*$")
 
 # Cannot fail, or have nothing to tell when they do.
 HARMLESS = set("""
@@ -23,12 +23,12 @@ strchr strcmp strcpy strcspn strerror strlen strncasecmp strncat strncmp strncpy
 strtod strtol strtoll strtoul strtoull sysconf uselocale freelocale munmap dirfd closedir fclose fgets free fscanf sscanf
 __assert_fail nanosleep kill sigaction sigemptyset shutdown time dladdr environ __environ secure_getenv
 posix_spawn_file_actions_destroy posix_spawnattr_destroy posix_spawnattr_init posix_spawnattr_setflags
-posix_spawnattr_setsigdefault posix_spawnattr_setsigmask setsockopt
+posix_spawnattr_setsigdefault posix_spawnattr_setsigmask setsockopt regerror regfree
 """.split())
 
 # By malloc, which they use.
 THROUGH_OTHERS = {"newlocale", "posix_spawn_file_actions_init", "posix_spawn_file_actions_adddup2",
-                  "posix_spawn_file_actions_addopen"}
+                  "posix_spawn_file_actions_addopen", "regcomp", "regexec"}
 
 
 def symbols(nm, *arguments):

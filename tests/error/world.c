@@ -42,6 +42,7 @@ const struct scenario scenarios[] = {
     /* libarchive ends the process where it has no memory for a name: not made to. */
     {"archive", MEMORY | SYSTEM, {step_open_archive, step_load_data}},
     {"links, doubles", MEMORY, {step_open_links, step_open_doubles}},
+    {"lists", MEMORY | SYSTEM, {step_open_lists}},
     {"faults, idx, memory", MEMORY, {step_open_faults, step_open_idx, step_open_source}},
     {"classifier",
      MEMORY | SYSTEM | OPENCL,
@@ -209,7 +210,7 @@ static bool train(struct world *world, const char *out, bool interrupt)
 static bool make_files(struct world *world)
 {
     bool good = true;
-    char command[1024];
+    char command[2048];
     const char *const splits[] = {"train", "val"};
     (void)snprintf(command, sizeof command,
                    "mkdir -p %s/data/train/a %s/data/train/b %s/data/val/a %s/data/val/b", world->folder,
@@ -233,6 +234,11 @@ static bool make_files(struct world *world)
                    "cp -rl data/train/a links/val/a && ln -s ../train/b links/val/b && tar cf links.tar links && "
                    "cp -r data/train one && for f in one/*/*; do cp $f ${f%%.png}x.png; done && "
                    "(cat table.csv; printf 'x.png,a,train\\n,b,val\\n\"y,a,val\\n') > faults.csv && "
+                   "mkdir -p pets/images pets/annotations food/images food/meta && cp data/train/a/0.png pets/images/A_1.png && "
+                   "cp data/train/b/0.png pets/images/b_1.png && cp -r data/train/? food/images && "
+                   "printf 'A_1 1 1 1\\nb_1 2 2 1\\n' > pets/annotations/trainval.txt && "
+                   "printf '{\"a\": [\"a/0\", \"a/1\"], \"b\": [\"b/0\"]}' > food/meta/train.json && "
+                   "printf '{\"b\": [\"b/1\"]}' > food/meta/test.json && "
                    "printf '\\0\\0\\10\\3\\0\\0\\0\\4\\0\\0\\0\\2\\0\\0\\0\\2abcdefghijklmnop' > "
                    "idx/train-images-idx3-ubyte && "
                    "printf '\\0\\0\\10\\1\\0\\0\\0\\4\\0\\1\\0\\1' > idx/train-labels-idx1-ubyte",

@@ -92,6 +92,7 @@ enum graft_status step_open_data(struct world *world);
 enum graft_status step_open_table(struct world *world);
 enum graft_status step_open_archive(struct world *world);
 enum graft_status step_open_links(struct world *world);
+enum graft_status step_open_lists(struct world *world);
 enum graft_status step_open_doubles(struct world *world);
 enum graft_status step_open_faults(struct world *world);
 enum graft_status step_open_idx(struct world *world);

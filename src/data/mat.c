@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: MIT */
+#include "data/mat.h"
+
+#include "base/context.h"
+
+void graft_mat_close(struct graft_context *context, struct graft_mat *mat)
+{
+    graft_release(context, mat->numbers);
+    *mat = (struct graft_mat){0};
+}
+
+#ifdef GRAFT_HAVE_MATIO
+
+#include <errno.h>
+#include <matio.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#define FILE_LIMIT ((int64_t)1 << 28)
+#define COUNT_LIMIT ((size_t)1 << 26)
+
+/* The value at `index`; 0: no whole number from 1 on. */
+static int32_t number_at(const matvar_t *matrix, size_t index)
+{
+    double value = 0;
+    switch (matrix->class_type) {
+    case MAT_C_DOUBLE: value = ((const double *)matrix->data)[index]; break;
+    case MAT_C_SINGLE: value = (double)((const float *)matrix->data)[index]; break;
+    case MAT_C_INT8: value = ((const int8_t *)matrix->data)[index]; break;
+    case MAT_C_UINT8: value = ((const uint8_t *)matrix->data)[index]; break;
+    case MAT_C_INT16: value = ((const int16_t *)matrix->data)[index]; break;
+    case MAT_C_UINT16: value = ((const uint16_t *)matrix->data)[index]; break;
+    case MAT_C_INT32: value = ((const int32_t *)matrix->data)[index]; break;
+    case MAT_C_UINT32: value = ((const uint32_t *)matrix->data)[index]; break;
+    case MAT_C_INT64: value = (double)((const int64_t *)matrix->data)[index]; break;
+    case MAT_C_UINT64: value = (double)((const uint64_t *)matrix->data)[index]; break;
+    default: break;
+    }
+    const bool whole = value >= 1 && value <= INT32_MAX && value == (double)(int32_t)value;
+    return whole ? (int32_t)value : 0;
+}
+
+/* Bytes of a value as number_at reads it; 0: no numbers. */
+static size_t size_of_value(const matvar_t *matrix)
+{
+    static const struct {
+        enum matio_classes type;
+        size_t size;
+    } sizes[] = {{MAT_C_DOUBLE, 8}, {MAT_C_SINGLE, 4}, {MAT_C_INT8, 1},   {MAT_C_UINT8, 1}, {MAT_C_INT16, 2},
+                 {MAT_C_UINT16, 2}, {MAT_C_INT32, 4},  {MAT_C_UINT32, 4}, {MAT_C_INT64, 8}, {MAT_C_UINT64, 8}};
+    for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
+        if (sizes[i].type == matrix->class_type) {
+            return sizes[i].size;
+        }
+    }
+    return 0;
+}
+
+/* How many values, if it is a row or a column; 0: it is none, or too long. */
+static size_t length_of(const matvar_t *matrix)
+{
+    if (matrix->rank != 2 || !matrix->dims || (matrix->dims[0] != 1 && matrix->dims[1] != 1)) {
+        return 0;
+    }
+    const size_t length = matrix->dims[0] == 1 ? matrix->dims[1] : matrix->dims[0];
+    return length <= COUNT_LIMIT ? length : 0;
+}
+
+static enum graft_status take_numbers(struct graft_context *context, const char *path, const char *variable,
+                                      const matvar_t *matrix, struct graft_mat *mat)
+{
+    const size_t count = length_of(matrix), size = size_of_value(matrix);
+    if (count == 0 || size == 0 || matrix->isComplex || !matrix->data || matrix->nbytes < count * size) {
+        return graft_fail(context, GRAFT_ERROR_FORMAT, "%s: '%s' is no row or column of numbers", path, variable);
+    }
+    mat->numbers = graft_allocate_raw(context, count, sizeof *mat->numbers);
+    if (!mat->numbers) {
+        return GRAFT_ERROR_MEMORY;
+    }
+    mat->count = count;
+    for (size_t i = 0; i < count; i++) {
+        mat->numbers[i] = number_at(matrix, i);
+        if (mat->numbers[i] == 0) {
+            graft_mat_close(context, mat);
+            return graft_fail(context, GRAFT_ERROR_FORMAT, "%s, %s(%zu): whole numbers from 1 on are expected", path,
+                              variable, i + 1);
+        }
+    }
+    return GRAFT_OK;
+}
+
+static enum graft_status no_variable(struct graft_context *context, mat_t *file, const char *path,
+                                     const char *variable)
+{
+    char text[512] = "";
+    size_t count = 0, used = 0;
+    char *const *const names = Mat_GetDir(file, &count);
+    for (size_t i = 0; names && i < count && used < sizeof text; i++) {
+        const int length = snprintf(text + used, sizeof text - used, "%s%.64s", used > 0 ? ", " : "",
+                                    names[i] ? names[i] : "?");
+        used += length > 0 ? (size_t)length : 0;
+    }
+    return graft_fail(context, GRAFT_ERROR_FORMAT, "%s has no variable '%s' that can be read; it has %s", path, variable,
+                      used > 0 ? text : "none");
+}
+
+enum graft_status graft_mat_read(struct graft_context *context, const char *path, const char *variable,
+                                 struct graft_mat *mat)
+{
+    struct stat facts;
+    *mat = (struct graft_mat){0};
+    if (stat(path, &facts) != 0) {
+        return graft_fail(context, errno == ENOENT ? GRAFT_ERROR_NOT_FOUND : GRAFT_ERROR_IO, "%s cannot be opened: %s",
+                          path, strerror(errno));
+    }
+    if (facts.st_size > FILE_LIMIT) {
+        return graft_fail(context, GRAFT_ERROR_FORMAT, "%s is too large for a list of labels", path);
+    }
+    mat_t *const file = Mat_Open(path, MAT_ACC_RDONLY);
+    if (!file) {
+        return graft_fail(context, GRAFT_ERROR_FORMAT, "%s is no MATLAB file, or cannot be read; copy it again", path);
+    }
+    /* First what it is, then its values: a header may announce any size. */
+    matvar_t *const header = Mat_VarReadInfo(file, variable);
+    enum graft_status status = GRAFT_OK;
+    if (!header) {
+        status = no_variable(context, file, path, variable);
+    } else if (length_of(header) == 0 || size_of_value(header) == 0 || header->isComplex) {
+        status = graft_fail(context, GRAFT_ERROR_FORMAT, "%s: '%s' is no row or column of numbers", path, variable);
+    } else if (Mat_VarReadDataAll(file, header) != 0) {
+        status = graft_fail(context, GRAFT_ERROR_FORMAT, "%s: '%s' cannot be read; copy it again", path, variable);
+    } else {
+        status = take_numbers(context, path, variable, header, mat);
+    }
+    Mat_VarFree(header);
+    Mat_Close(file);
+    return status;
+}
+
+#else
+
+enum graft_status graft_mat_read(struct graft_context *context, const char *path, const char *variable,
+                                 struct graft_mat *mat)
+{
+    *mat = (struct graft_mat){0};
+    return graft_fail(context, GRAFT_ERROR_UNSUPPORTED,
+                      "%s: '%s' is needed, and this build cannot read MATLAB files: install libmatio-dev and build again "
+                      "(meson setup -Dmatio=enabled), or sort the pictures into a folder for each class",
+                      path, variable);
+}
+
+#endif

@@ -1,0 +1,634 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Published layouts with lists beside the pictures: small trees as their authors describe them (the README files of
+ * Oxford-IIIT Pet and Food-101, that of Tiny ImageNet in cs231n), and what is wrong with lists. Then what
+ * exchanges, takes and names parts and classes.
+ */
+#include "data_fixture.h"
+
+#include <archive.h>
+#include <archive_entry.h>
+#include <zlib.h>
+
+static void put_text(const struct fixture *f, const char *name, const char *text)
+{
+    put(f, name, text, strlen(text));
+}
+
+/* "train/a=2 val/b=1": the pictures of each part and class. */
+static const char *describe(const struct graft_dataset *set, char text[1024])
+{
+    text[0] = '\0';
+    for (int split = 0; split < GRAFT_SPLIT_COUNT; split++) {
+        for (int32_t c = 0; c < graft_dataset_class_count(set); c++) {
+            int count = 0;
+            for (int64_t i = 0; i < graft_dataset_count(set, (enum graft_split)split); i++) {
+                count += graft_dataset_label(set, (enum graft_split)split, i) == c;
+            }
+            const size_t used = strlen(text);
+            if (count > 0) {
+                snprintf(text + used, 1024 - used, "%s%s/%s=%d", used > 0 ? " " : "",
+                         graft_split_name((enum graft_split)split), graft_dataset_class_names(set)[c], count);
+            }
+        }
+    }
+    return text;
+}
+
+static void expect(struct fixture *f, const char *name, struct graft_dataset_options options,
+                   enum graft_dataset_kind kind, const char *expected)
+{
+    char text[1024];
+    options.val_fraction = options.val_fraction == 0 ? -1 : options.val_fraction;
+    struct graft_dataset *set = open_set(f, name, &options);
+    assert_string_equal(describe(set, text), expected);
+    assert_int_equal(graft_dataset_kind(set), kind);
+    graft_dataset_close(&set);
+}
+
+#define LISTS GRAFT_DATASET_LISTS
+#define USUAL ((struct graft_dataset_options){0})
+#define WITH(...) ((struct graft_dataset_options){__VA_ARGS__})
+
+/* The tree as a tar, compressed or not, or a zip, with a folder around it. */
+static void pack(const struct fixture *f, const char *const *names, int count, const char *folder,
+                 const char *target, bool zip, bool gzip)
+{
+    char path[512], inside[512];
+    struct archive *const archive = archive_write_new();
+    assert_int_equal(zip ? archive_write_set_format_zip(archive) : archive_write_set_format_ustar(archive), ARCHIVE_OK);
+    assert_int_equal(gzip ? archive_write_add_filter_gzip(archive) : ARCHIVE_OK, ARCHIVE_OK);
+    assert_int_equal(archive_write_open_filename(archive, path_in(f, target, path)), ARCHIVE_OK);
+    for (int i = 0; i < count; i++) {
+        uint8_t data[8192];
+        FILE *const file = fopen(path_in(f, names[i], path), "rb");
+        assert_non_null(file);
+        const size_t size = fread(data, 1, sizeof data, file);
+        fclose(file);
+        struct archive_entry *const item = archive_entry_new();
+        snprintf(inside, sizeof inside, "%s%s", folder, strchr(names[i], '/') + 1);
+        archive_entry_set_pathname(item, inside);
+        archive_entry_set_size(item, (la_int64_t)size);
+        archive_entry_set_filetype(item, AE_IFREG);
+        archive_entry_set_perm(item, 0644);
+        assert_int_equal(archive_write_header(archive, item), ARCHIVE_OK);
+        assert_int_equal(archive_write_data(archive, data, size), (la_ssize_t)size);
+        archive_entry_free(item);
+    }
+    assert_int_equal(archive_write_close(archive), ARCHIVE_OK);
+    archive_write_free(archive);
+}
+
+static const char *const pets_files[] = {
+    "pets/images/Abyssinian_1.jpg",   "pets/images/Abyssinian_2.jpg", "pets/images/great_pyrenees_10.jpg",
+    "pets/images/great_pyrenees_11.jpg", "pets/images/Bombay_7.jpg",  "pets/annotations/list.txt",
+    "pets/annotations/trainval.txt",  "pets/annotations/test.txt"};
+
+static void put_pets(const struct fixture *f)
+{
+    for (int i = 0; i < 5; i++) {
+        put_picture(f, pets_files[i]);
+    }
+    put_picture(f, "pets/images/unlisted_1.jpg");
+    put_text(f, "pets/annotations/list.txt",
+             "#Image CLASS-ID SPECIES BREED ID\n#ID: 1:37 Class ids\n#SPECIES: 1:Cat 2:Dog\n"
+             "Abyssinian_1 1 1 1\nAbyssinian_2 1 1 1\nBombay_7 8 1 3\ngreat_pyrenees_10 16 2 10\n"
+             "great_pyrenees_11 16 2 10\n");
+    put_text(f, "pets/annotations/trainval.txt", "Abyssinian_2 1 1 1\r\nBombay_7 8 1 3\r\ngreat_pyrenees_10 16 2 10\r\n");
+    put_text(f, "pets/annotations/test.txt", "Abyssinian_1 1 1 1\ngreat_pyrenees_11 16 2 10\n");
+}
+
+static void pets_are_read_by_breed_and_by_species(void **state)
+{
+    struct fixture *const f = *state;
+    static const char breeds[] =
+        "train/Abyssinian=1 train/Bombay=1 train/great_pyrenees=1 test/Abyssinian=1 test/great_pyrenees=1";
+    put_pets(f);
+    expect(f, "pets", USUAL, LISTS, breeds);
+    assert_non_null(strstr(f->log, "Oxford-IIIT Pet; 3 classes"));
+    assert_non_null(strstr(f->log, "1 files are left out"));
+    expect(f, "pets", WITH(.labels = "species"), LISTS, "train/cat=2 train/dog=1 test/cat=1 test/dog=1");
+    expect(f, "pets", WITH(.labels = "breed"), LISTS, breeds);
+    expect(f, "pets", WITH(.kind = LISTS), LISTS, breeds); /* as a resumed run asks */
+    expect_refusal(f, "pets", &WITH(.labels = "specis"), GRAFT_ERROR_ARGUMENT, "did you mean 'species'?");
+    expect_refusal(f, "pets", &WITH(.labels = "colour"), GRAFT_ERROR_ARGUMENT, "it has breed, species");
+    const int count = sizeof pets_files / sizeof pets_files[0];
+    pack(f, pets_files, count, "", "pets.tar", false, false);
+    pack(f, pets_files, count, "pets/", "pets.tgz", false, true);
+    pack(f, pets_files, count, "deep/er/", "pets.zip", true, false);
+    expect(f, "pets.tar", USUAL, LISTS, breeds);
+    expect(f, "pets.tgz", USUAL, LISTS, breeds);
+    expect(f, "pets.zip", WITH(.labels = "species"), LISTS, "train/cat=2 train/dog=1 test/cat=1 test/dog=1");
+    /* without the two lists of parts all are to train */
+    remove(path_in(f, "pets/annotations/trainval.txt", (char[512]){0}));
+    remove(path_in(f, "pets/annotations/test.txt", (char[512]){0}));
+    expect(f, "pets", USUAL, LISTS, "train/Abyssinian=2 train/Bombay=1 train/great_pyrenees=2");
+}
+
+/* What `graft pull --data pets` leaves. */
+static void pictures_may_lie_in_an_archive_beside_their_lists(void **state)
+{
+    struct fixture *const f = *state;
+    put_pets(f);
+    put(f, "pulled/", "", 0);
+    pack(f, pets_files, 5, "", "pulled/images.tar.gz", false, true);
+    expect_refusal(f, "pulled", NULL, GRAFT_ERROR_FORMAT, "holds no pictures, but an archive, images.tar.gz");
+    pack(f, pets_files + 5, 3, "", "pulled/annotations.tar.gz", false, true);
+    expect(f, "pulled", WITH(.labels = "species"), LISTS, "train/cat=2 train/dog=1 test/cat=1 test/dog=1");
+    struct graft_dataset *set = open_set(f, "pulled", &WITH(.unlabelled = true));
+    expect_counts(set, 5, 0, 0);
+    graft_dataset_close(&set);
+    put_picture(f, "pulled/images/Bombay_7.jpg"); /* somebody has begun to unpack it */
+    put_text(f, "pulled/annotations/trainval.txt", "Bombay_7 1 1 1\n");
+    expect_refusal(f, "pulled", NULL, GRAFT_ERROR_FORMAT, "only one class, 'Bombay'");
+}
+
+static const struct {
+    const char *row, *word;
+} wrong_pets[] = {
+    {"Abyssinian_3 1 1 1", "trainval.txt, line 2: there is no picture images/Abyssinian_3; the nearest name there is "},
+    {"Abyssinian_1", "line 2: the name of a picture, breed and species are expected"},
+    {"Abyssinian_1 1", "line 2: the name of a picture, breed and species are expected"},
+    {"Abyssinian_1 0 1 1", "'0' is no number of a breed"},
+    {"Abyssinian_1 99999999999999999999 1 1", "is no number of a breed"},
+    {"Abyssinian_1 1 3 1", "species '3' is neither 1 (cat) nor 2 (dog)"},
+    {"Abyssinian_1 1 -1 1", "species '-1' is neither"},
+    {"Abyssinian 1 1 1", "'Abyssinian' is not of the form BREED_NUMBER"},
+    {"Bombay_7 1 1 1", "Bombay_7 is of breed 1, as is 'Abyssinian' before it"},
+    {"../../etc/passwd_1 5 1 1", "there is no picture images/../../etc/passwd_1"},
+    {"Abyssinian_2 2 1 1", "stands in the lists twice"},
+};
+
+static void rows_that_are_wrong_are_named_with_file_and_line(void **state)
+{
+    struct fixture *const f = *state;
+    put_pets(f);
+    remove(path_in(f, "pets/annotations/test.txt", (char[512]){0}));
+    for (size_t i = 0; i < sizeof wrong_pets / sizeof wrong_pets[0]; i++) {
+        char text[256];
+        snprintf(text, sizeof text, "Abyssinian_2 1 1 1\n%s\n", wrong_pets[i].row);
+        if (i + 1 == sizeof wrong_pets / sizeof wrong_pets[0]) { /* another breed of the same picture */
+            snprintf(text, sizeof text, "Abyssinian_2 1 1 1\nAbyssinian_2 1 1 1\n");
+            put_text(f, "pets/annotations/test.txt", "Abyssinian_2 1 1 1\n");
+        }
+        put_text(f, "pets/annotations/trainval.txt", text);
+        expect_refusal(f, "pets", NULL, GRAFT_ERROR_FORMAT, wrong_pets[i].word);
+    }
+    put_text(f, "pets/annotations/test.txt", "");
+    put(f, "pets/annotations/trainval.txt", "a\0b", 3);
+    expect_refusal(f, "pets", NULL, GRAFT_ERROR_FORMAT, "trainval.txt is not a text");
+    put_text(f, "pets/annotations/trainval.txt", "# nothing\n\n");
+    expect_refusal(f, "pets", NULL, GRAFT_ERROR_FORMAT, "name none of its pictures");
+    /* … all of them where faults are listed, and what is not there may be kept */
+    put_text(f, "pets/annotations/trainval.txt",
+             "Abyssinian_2 1 1 1\nBombay_7 8 9 3\nBombay_7 8 1 3\nBombay_8 8 1 3\n");
+    struct graft_dataset *set = open_set(f, "pets", &WITH(.list_faults = true, .val_fraction = -1));
+    assert_int_equal(graft_dataset_fault_count(set), 2);
+    expect_counts(set, 2, 0, 0);
+    graft_dataset_close(&set);
+    put_text(f, "pets/annotations/trainval.txt", "Abyssinian_2 1 1 1\nBombay_7 8 1 3\nBombay_8 8 1 3\n");
+    set = open_set(f, "pets", &WITH(.keep_damaged = true, .val_fraction = -1));
+    expect_counts(set, 3, 0, 0);
+    graft_dataset_close(&set);
+}
+
+static void put_food(const struct fixture *f)
+{
+    static const char *const names[] = {"apple_pie/1005649", "apple_pie/1011328", "apple_pie/101251",
+                                        "baby_back_ribs/1005293", "baby_back_ribs/1007102"};
+    for (size_t i = 0; i < 5; i++) {
+        char path[512];
+        snprintf(path, sizeof path, "food-101/images/%s.jpg", names[i]);
+        put_picture(f, path);
+    }
+    put_text(f, "food-101/meta/classes.txt", "apple_pie\nbaby_back_ribs\n");
+}
+
+static void food_is_read_from_text_and_from_json(void **state)
+{
+    struct fixture *const f = *state;
+    static const char expected[] = "train/apple_pie=2 train/baby_back_ribs=1 test/apple_pie=1 test/baby_back_ribs=1";
+    put_food(f);
+    put_text(f, "food-101/meta/train.txt", "apple_pie/1005649\napple_pie/1011328\nbaby_back_ribs/1007102\n");
+    put_text(f, "food-101/meta/test.txt", "apple_pie/101251\nbaby_back_ribs/1005293");
+    expect(f, "food-101", USUAL, LISTS, expected);
+    assert_non_null(strstr(f->log, "Food-101; 2 classes"));
+    expect(f, "", USUAL, LISTS, expected); /* from the folder above */
+    static const char *const files[] = {
+        "food-101/images/apple_pie/1005649.jpg", "food-101/images/apple_pie/1011328.jpg",
+        "food-101/images/apple_pie/101251.jpg", "food-101/images/baby_back_ribs/1005293.jpg",
+        "food-101/images/baby_back_ribs/1007102.jpg", "food-101/meta/train.txt", "food-101/meta/test.txt"};
+    pack(f, files, 7, "food-101/", "food-101.tar.gz", false, true);
+    expect(f, "food-101.tar.gz", USUAL, LISTS, expected);
+    put_text(f, "food-101/meta/train.txt", "apple_pie/1005649\napple_pi/1011328\n");
+    expect_refusal(f, "food-101", NULL, GRAFT_ERROR_FORMAT,
+                   "meta/train.txt, line 2: there is no picture images/apple_pi/1011328");
+    put_text(f, "food-101/meta/train.txt", "apple_pie/1005649\n\napple_pie 7\n");
+    expect_refusal(f, "food-101", NULL, GRAFT_ERROR_FORMAT, "meta/train.txt, line 3: CLASS/NUMBER");
+    put_text(f, "food-101/meta/train.txt", "apple_pie\n");
+    expect_refusal(f, "food-101", NULL, GRAFT_ERROR_FORMAT, "line 1: CLASS/NUMBER is expected, not 'apple_pie'");
+    remove(path_in(f, "food-101/meta/train.txt", (char[512]){0}));
+    remove(path_in(f, "food-101/meta/test.txt", (char[512]){0}));
+    remove(path_in(f, "food-101.tar.gz", (char[512]){0}));
+    put_text(f, "food-101/meta/train.json",
+             "{\"apple_pie\": [\"apple_pie/1005649\", \"apple_pie/1011328\"],\n \"baby_back_ribs\": "
+             "[\"baby_back_ribs/1007102\"]}");
+    put_text(f, "food-101/meta/test.json",
+             "{\"apple_pie\": [\"apple_pie/101251\"], \"baby_back_ribs\": [\"baby_back_ribs/1005293\"]}");
+    expect(f, "food-101", USUAL, LISTS, expected);
+    static const char *const wrong[][2] = {{"[1, 2]", "an object with a list of names"},
+                                           {"{\"a\": 3}", "class 'a' has no list of names"},
+                                           {"{\"a\": [3]}", "train.json, a(1): the name of a picture is expected"},
+                                           {"{\"a\": [\n", "train.json, line 2: "},
+                                           {"{\"a\": [\"a/1\"]}", "there is no picture images/a/1"}};
+    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
+        put_text(f, "food-101/meta/train.json", wrong[i][0]);
+        expect_refusal(f, "food-101", NULL, GRAFT_ERROR_FORMAT, wrong[i][1]);
+    }
+}
+
+static void put_tiny(const struct fixture *f)
+{
+    put_picture(f, "tiny/train/n01443537/images/n01443537_0.JPEG");
+    put_picture(f, "tiny/train/n01443537/images/n01443537_1.JPEG");
+    put_picture(f, "tiny/train/n02012849/images/n02012849_0.JPEG");
+    put_picture(f, "tiny/train/n03126707/images/n03126707_0.JPEG");
+    put_picture(f, "tiny/val/images/val_0.JPEG");
+    put_picture(f, "tiny/val/images/val_1.JPEG");
+    put_picture(f, "tiny/test/images/test_0.JPEG");
+    put_text(f, "tiny/train/n01443537/n01443537_boxes.txt", "n01443537_0.JPEG\t0\t10\t63\t58\n");
+    put_text(f, "tiny/wnids.txt", "n01443537\nn02012849\nn03126707\n");
+    put_text(f, "tiny/words.txt",
+             "n00001740\tentity\nn01443537\tgoldfish, Carassius auratus\nn02012849\tcrane\nn03126707\tcrane\n");
+    put_text(f, "tiny/val/val_annotations.txt",
+             "val_0.JPEG\tn03126707\t0\t32\t44\t62\nval_1.JPEG\tn01443537\t52\t55\t57\t59\n");
+}
+
+static void tiny_imagenet_has_readable_names_and_its_validation_part(void **state)
+{
+    struct fixture *const f = *state;
+    put_tiny(f);
+    expect(f, "tiny", USUAL, LISTS,
+           "train/crane (n02012849)=1 train/crane (n03126707)=1 train/goldfish=2 val/crane (n03126707)=1 "
+           "val/goldfish=1");
+    remove(path_in(f, "tiny/words.txt", (char[512]){0}));
+    expect(f, "tiny", USUAL, LISTS, "train/n01443537=2 train/n02012849=1 train/n03126707=1 val/n01443537=1 val/n03126707=1");
+    put_text(f, "tiny/val/val_annotations.txt", "val_0.JPEG\tn03126708\t0\t32\t44\t62\n");
+    expect_refusal(f, "tiny", NULL, GRAFT_ERROR_FORMAT,
+                   "val_annotations.txt, line 1: 'n03126708' is no class: train/ has no such folder; the nearest one is "
+                   "n03126707");
+    put_text(f, "tiny/val/val_annotations.txt", "val_0.JPEG\n");
+    expect_refusal(f, "tiny", NULL, GRAFT_ERROR_FORMAT, "line 1: the name of a picture and its class are expected");
+    put_text(f, "tiny/val/val_annotations.txt", "val_7.JPEG\tn03126707\n");
+    expect_refusal(f, "tiny", NULL, GRAFT_ERROR_FORMAT,
+                   "line 1: there is no picture val/images/val_7.JPEG; the nearest name there is val_");
+    /* sorted into folders of classes since: the list alone does not make it Tiny ImageNet */
+    remove(path_in(f, "tiny/val/images/val_0.JPEG", (char[512]){0}));
+    remove(path_in(f, "tiny/val/images/val_1.JPEG", (char[512]){0}));
+    put_picture(f, "tiny/val/n01443537/val_0.JPEG");
+    remove(path_in(f, "tiny/test/images/test_0.JPEG", (char[512]){0}));
+    expect(f, "tiny", USUAL, GRAFT_DATASET_FOLDERS,
+           "train/n01443537=2 train/n02012849=1 train/n03126707=1 val/n01443537=1");
+    expect_refusal(f, "tiny", &WITH(.kind = LISTS), GRAFT_ERROR_FORMAT,
+                   "has none of the published layouts: Tiny ImageNet, Oxford-IIIT Pet, Oxford Flowers 102, Food-101");
+}
+
+/* ---- Oxford Flowers 102: MATLAB's level 5 files, as MathWorks' "MAT-File Format" describes them ---- */
+
+static size_t put_word(uint8_t *at, uint32_t word)
+{
+    for (int i = 0; i < 4; i++) {
+        at[i] = (uint8_t)(word >> 8 * i);
+    }
+    return 4;
+}
+
+/* A matrix of one row of bytes, of class double or another; returns its length. */
+static size_t put_matrix(uint8_t *data, const char *name, uint8_t kind, const uint8_t *values, uint32_t count)
+{
+    uint8_t *at = data + 8;
+    const uint32_t length = (uint32_t)strlen(name), padded = (length + 7) / 8 * 8;
+    at += put_word(at, 6); /* flags: u32 */
+    at += put_word(at, 8);
+    at += put_word(at, kind);
+    at += put_word(at, 0);
+    at += put_word(at, 5); /* dimensions: i32 */
+    at += put_word(at, 8);
+    at += put_word(at, 1);
+    at += put_word(at, count);
+    at += put_word(at, 1); /* name */
+    at += put_word(at, length);
+    memset(at, 0, padded);
+    memcpy(at, name, length);
+    at += padded;
+    at += put_word(at, 2); /* values as u8, whatever the class: what MATLAB does with small ones */
+    at += put_word(at, count);
+    memset(at, 0, (count + 7) / 8 * 8);
+    memcpy(at, values, count);
+    at += (count + 7) / 8 * 8;
+    put_word(data, 14);
+    put_word(data + 4, (uint32_t)(at - data - 8));
+    return (size_t)(at - data);
+}
+
+struct mat_file {
+    uint8_t bytes[4096];
+    size_t size;
+};
+
+static void begin_mat(struct mat_file *mat)
+{
+    memset(mat->bytes, ' ', 116);
+    memcpy(mat->bytes, "MATLAB 5.0 MAT-file", 19);
+    memset(mat->bytes + 116, 0, 8);
+    memcpy(mat->bytes + 124, "\0\1IM", 4);
+    mat->size = 128;
+}
+
+enum { DOUBLE_CLASS = 6, BYTE_CLASS = 9, CHAR_CLASS = 4 };
+
+static void add_matrix(struct mat_file *mat, const char *name, uint8_t kind, bool packed, const char *values)
+{
+    uint8_t plain[1024];
+    const size_t size = put_matrix(plain, name, kind, (const uint8_t *)values, (uint32_t)strlen(values));
+    uLongf length = sizeof mat->bytes - mat->size - 8;
+    if (packed) {
+        assert_int_equal(compress(mat->bytes + mat->size + 8, &length, plain, size), Z_OK);
+        put_word(mat->bytes + mat->size, 15);
+        put_word(mat->bytes + mat->size + 4, (uint32_t)length);
+        mat->size += 8 + length;
+    } else {
+        memcpy(mat->bytes + mat->size, plain, size);
+        mat->size += size;
+    }
+}
+
+static void put_labels(const struct fixture *f, uint8_t kind, bool packed, const char *labels)
+{
+    struct mat_file mat;
+    begin_mat(&mat);
+    add_matrix(&mat, "labels", kind, packed, labels);
+    put(f, "flowers/imagelabels.mat", mat.bytes, mat.size);
+}
+
+static void put_parts(const struct fixture *f, bool packed, const char *train, const char *val, const char *test)
+{
+    struct mat_file mat;
+    begin_mat(&mat);
+    add_matrix(&mat, "trnid", DOUBLE_CLASS, packed, train);
+    add_matrix(&mat, "valid", BYTE_CLASS, packed, val);
+    add_matrix(&mat, "tstid", DOUBLE_CLASS, packed, test);
+    put(f, "flowers/setid.mat", mat.bytes, mat.size);
+}
+
+static void put_flowers(const struct fixture *f, const char *folder)
+{
+    for (int i = 1; i <= 8; i++) {
+        char path[64];
+        snprintf(path, sizeof path, "%s/image_%05d.jpg", folder, i);
+        put_picture(f, path);
+    }
+}
+
+#ifdef GRAFT_HAVE_MATIO
+/* 8 pictures: classes 1 and 2 and, of two digits, 12. */
+static void flowers_are_read_from_their_matlab_files(void **state)
+{
+    struct fixture *const f = *state;
+    put_flowers(f, "flowers/jpg");
+    put_labels(f, DOUBLE_CLASS, true, "\1\1\1\2\2\2\14\14");
+    put_parts(f, true, "\1\4\7", "\2\5", "\3\6\10");
+    expect(f, "flowers", USUAL, LISTS,
+           "train/01=1 train/02=1 train/12=1 val/01=1 val/02=1 test/01=1 test/02=1 test/12=1");
+    assert_non_null(strstr(f->log, "Oxford Flowers 102; 3 classes"));
+    expect(f, "flowers", WITH(.parts = "train=test,val=train+val"), LISTS,
+           "train/01=1 train/02=1 train/12=1 val/01=2 val/02=2 val/12=1");
+    put_labels(f, BYTE_CLASS, false, "\1\1\1\2\2\2\14\14");
+    put_parts(f, false, "\1\4\7", "\2\5", "\3\6\10");
+    put_text(f, "flowers/cat_to_name.json", "{\"1\": \"pink primrose\", \"2\": \"hard-leaved pocket orchid\"}");
+    expect(f, "flowers", USUAL, LISTS,
+           "train/12=1 train/hard-leaved pocket orchid=1 train/pink primrose=1 val/hard-leaved pocket orchid=1 "
+           "val/pink primrose=1 test/12=1 test/hard-leaved pocket orchid=1 test/pink primrose=1");
+    remove(path_in(f, "flowers/cat_to_name.json", (char[512]){0}));
+    /* the archive as it is published, beside the two files */
+    static const char *const names[] = {"flowers/jpg/image_00001.jpg", "flowers/jpg/image_00002.jpg",
+                                        "flowers/jpg/image_00003.jpg", "flowers/jpg/image_00004.jpg",
+                                        "flowers/jpg/image_00005.jpg", "flowers/jpg/image_00006.jpg",
+                                        "flowers/jpg/image_00007.jpg", "flowers/jpg/image_00008.jpg"};
+    pack(f, names, 8, "", "flowers/102flowers.tgz", false, true);
+    for (int i = 0; i < 8; i++) {
+        remove(path_in(f, names[i], (char[512]){0}));
+    }
+    remove(path_in(f, "flowers/jpg", (char[512]){0}));
+    expect(f, "flowers", USUAL, LISTS,
+           "train/01=1 train/02=1 train/12=1 val/01=1 val/02=1 test/01=1 test/02=1 test/12=1");
+    remove(path_in(f, "flowers/setid.mat", (char[512]){0}));
+    expect(f, "flowers", USUAL, LISTS, "train/01=3 train/02=3 train/12=2");
+}
+
+static void damaged_matlab_files_are_named(void **state)
+{
+    struct fixture *const f = *state;
+    struct mat_file mat;
+    put_flowers(f, "flowers/jpg");
+    put_labels(f, DOUBLE_CLASS, true, "\1\1\1\2\2\2\3\3");
+    put_parts(f, true, "\1\4\11", "\2", "\3");
+    expect_refusal(f, "flowers", NULL, GRAFT_ERROR_FORMAT,
+                   "setid.mat, trnid(3): picture 9 lies beyond the 8 labels of imagelabels.mat");
+    put_parts(f, true, "\1\4\7", "\2\1", "\3");
+    expect_refusal(f, "flowers", NULL, GRAFT_ERROR_FORMAT, "setid.mat, valid(2): jpg/image_00001.jpg stands in the lists twice");
+    put_labels(f, DOUBLE_CLASS, true, "\1\1\1\2\2\2\3\3\3");
+    put_parts(f, true, "\1\4\11", "\2", "\3");
+    expect_refusal(f, "flowers", NULL, GRAFT_ERROR_FORMAT, "setid.mat, trnid(3): there is no picture jpg/image_00009.jpg");
+    put_labels(f, CHAR_CLASS, false, "abc");
+    expect_refusal(f, "flowers", NULL, GRAFT_ERROR_FORMAT, "'labels' is no row or column of numbers");
+    begin_mat(&mat);
+    add_matrix(&mat, "label", DOUBLE_CLASS, true, "\1\2");
+    put(f, "flowers/imagelabels.mat", mat.bytes, mat.size);
+    expect_refusal(f, "flowers", NULL, GRAFT_ERROR_FORMAT, "has no variable 'labels' that can be read; it has label");
+    put(f, "flowers/imagelabels.mat", "no such file at all", 19);
+    expect_refusal(f, "flowers", NULL, GRAFT_ERROR_FORMAT, "imagelabels.mat is no MATLAB file");
+    /* wherever it is cut */
+    begin_mat(&mat);
+    add_matrix(&mat, "labels", DOUBLE_CLASS, true, "\1\1\1\2\2\2\3\3");
+    for (size_t size = 0; size < mat.size; size += size < 128 ? 31 : 1) {
+        put(f, "flowers/imagelabels.mat", mat.bytes, size);
+        expect_refusal(f, "flowers", NULL, GRAFT_ERROR_FORMAT, "imagelabels.mat");
+    }
+}
+#else
+static void flowers_are_read_from_their_matlab_files(void **state)
+{
+    struct fixture *const f = *state;
+    put_flowers(f, "flowers/jpg");
+    put_labels(f, DOUBLE_CLASS, true, "\1\1\1\2\2\2\3\3");
+    put_parts(f, false, "\1", "\2", "\3");
+    expect_refusal(f, "flowers", NULL, GRAFT_ERROR_UNSUPPORTED, "install libmatio-dev");
+}
+
+static void damaged_matlab_files_are_named(void **state)
+{
+    (void)state;
+    skip();
+}
+#endif
+
+static void parts_change_places(void **state)
+{
+    struct fixture *const f = *state;
+    put_pictures(f, "set/train/a", 1);
+    put_pictures(f, "set/train/b", 1);
+    put_pictures(f, "set/val/a", 2);
+    put_pictures(f, "set/test/a", 3);
+    put_pictures(f, "set/test/b", 4);
+    static const struct {
+        const char *parts, *expected;
+    } good[] = {
+        {"train=test,val=train+val", "train/a=3 train/b=4 val/a=3 val/b=1"},
+        {"train=train+val", "train/a=3 train/b=1 test/a=3 test/b=4"},
+        {"test=val", "train/a=1 train/b=1 test/a=2"},
+        {"train=test,test=train", "train/a=3 train/b=4 val/a=2 test/a=1 test/b=1"},
+        {"train=train+valid+test", "train/a=6 train/b=5"},
+    };
+    for (size_t i = 0; i < sizeof good / sizeof good[0]; i++) {
+        expect(f, "set", WITH(.parts = good[i].parts), GRAFT_DATASET_FOLDERS, good[i].expected);
+    }
+    assert_non_null(strstr(f->log, "--split test=val leaves out the 7 pictures of the test part"));
+    static const char *const wrong[][2] = {
+        {"train=tets", "'tets' is no part: did you mean 'test'?"},
+        {"tran=test", "'tran' is no part: did you mean 'train'?"},
+        {"train", "'train' is no part"},
+        {"", "'' is no part"},
+        {"train=", "'' is no part"},
+        {"train=test,", "'' is no part"},
+        {"train=test+", "'' is no part"},
+        {"train=test,val=test", "the data's test part stands there twice"},
+        {"train=test,train=val", "train is said twice"},
+    };
+    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
+        expect_refusal(f, "set", &WITH(.parts = wrong[i][0]), GRAFT_ERROR_ARGUMENT, wrong[i][1]);
+    }
+    put_pictures(f, "two/a", 2);
+    put_pictures(f, "two/b", 2);
+    expect_refusal(f, "two", &WITH(.parts = "train=test"), GRAFT_ERROR_ARGUMENT,
+                   "has no test part; it has 4 pictures to train, 0 to validate, 0 to test");
+}
+
+/* What is in a part, as one number. */
+static uint64_t print_of(struct fixture *f, const char *name, struct graft_dataset_options options, int split)
+{
+    struct graft_dataset *set = open_set(f, name, &options);
+    const uint64_t print = graft_dataset_fingerprint(set, (enum graft_split)split);
+    graft_dataset_close(&set);
+    return print;
+}
+
+static void so_many_of_each_class_are_taken(void **state)
+{
+    struct fixture *const f = *state;
+    put_pictures(f, "cats/train/cat", 20);
+    put_pictures(f, "cats/train/dog", 30);
+    for (int split = 0; split < GRAFT_SPLIT_COUNT; split++) {
+        const uint64_t print = print_of(f, "cats", WITH(.take = "10,5,4", .seed = 1), split);
+        assert_true(print == print_of(f, "cats", WITH(.take = "10,5,4", .seed = 1), split));
+        assert_true(print != print_of(f, "cats", WITH(.take = "10,5,4", .seed = 2), split));
+    }
+    expect(f, "cats", WITH(.take = "10,5,4"), GRAFT_DATASET_FOLDERS,
+           "train/cat=10 train/dog=10 val/cat=5 val/dog=5 test/cat=4 test/dog=4");
+    expect(f, "cats", WITH(.take = "11,5,4"), GRAFT_DATASET_FOLDERS,
+           "train/cat=11 train/dog=11 val/cat=5 val/dog=5 test/cat=4 test/dog=4");
+    expect(f, "cats", WITH(.take = "3"), GRAFT_DATASET_FOLDERS, "train/cat=3 train/dog=3");
+    expect(f, "cats", WITH(.take = "3", .val_fraction = 0.1), GRAFT_DATASET_FOLDERS,
+           "train/cat=3 train/dog=3 val/cat=2 val/dog=3");
+    expect(f, "cats", WITH(.take = "-,2"), GRAFT_DATASET_FOLDERS, "train/cat=18 train/dog=28 val/cat=2 val/dog=2");
+    expect_refusal(f, "cats", &WITH(.take = "12,5,4"), GRAFT_ERROR_ARGUMENT,
+                   "class 'cat' has 11 pictures for the train part, --take 12,5,4 asks for 12");
+    static const char *const wrong[] = {"", "x", "1,2,3,4", "-1", "1,,2", "0", "1.5", "1,", "99999999999"};
+    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
+        expect_refusal(f, "cats", &WITH(.take = wrong[i]), GRAFT_ERROR_ARGUMENT, "up to three numbers are expected");
+    }
+    /* parts that the data has are taken from */
+    put_pictures(f, "cats/test/cat", 3);
+    put_pictures(f, "cats/test/dog", 3);
+    expect(f, "cats", WITH(.take = "15,5,2"), GRAFT_DATASET_FOLDERS,
+           "train/cat=15 train/dog=15 val/cat=5 val/dog=5 test/cat=2 test/dog=2");
+    expect(f, "cats", WITH(.take = "2,0,0"), GRAFT_DATASET_FOLDERS, "train/cat=2 train/dog=2");
+    expect_refusal(f, "cats", &WITH(.take = "2,2,4"), GRAFT_ERROR_ARGUMENT, "for the test part, --take 2,2,4 asks for 4");
+}
+
+static void a_pattern_finds_the_class_in_the_path(void **state)
+{
+    struct fixture *const f = *state;
+    static const char *const names[] = {"great_pyrenees_1.jpg", "great_pyrenees_21.jpg", "Bombay_3.jpg", "odd.jpg"};
+    for (int i = 0; i < 4; i++) {
+        char path[512];
+        snprintf(path, sizeof path, "set/%s", names[i]);
+        put_picture(f, path);
+    }
+    expect(f, "set", WITH(.class_pattern = "^(.+)_\\d+.jpg$"), GRAFT_DATASET_NAMES,
+           "train/Bombay=1 train/great_pyrenees=2");
+    assert_non_null(strstr(f->log, "1 files are left out"));
+    assert_non_null(strstr(f->log, "odd.jpg"));
+    expect(f, "set", WITH(.class_pattern = "(o)", .kind = GRAFT_DATASET_NAMES, .class_names = (const char *[]){"o", "x"},
+                          .class_count = 2),
+           GRAFT_DATASET_NAMES, "train/o=2"); /* Bombay, odd */
+    put_picture(f, "parts/train/x-1.jpg");
+    put_picture(f, "parts/train/deep/y-2.jpg");
+    put_picture(f, "parts/val/x-3.jpg");
+    expect(f, "parts", WITH(.class_pattern = "([a-z])-[0-9]"), GRAFT_DATASET_NAMES, "train/x=1 train/y=1 val/x=1");
+    static const char *const wrong[][2] = {
+        {"(", "--class-pattern '('"},
+        {"a", "has 0 groups in parentheses"},
+        {"(a)(b)", "has 2 groups in parentheses"},
+        {"(a)\\1", "references back"},
+        {"(zebra)", "none of its pictures' paths has --class-pattern '(zebra)', as "},
+    };
+    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
+        expect_refusal(f, "set", &WITH(.class_pattern = wrong[i][0]), GRAFT_ERROR_ARGUMENT, wrong[i][1]);
+    }
+    put_text(f, "table.csv", "path,label\nset/odd.jpg,a\nset/Bombay_3.jpg,b\n");
+    expect_refusal(f, "table.csv", &WITH(.class_pattern = "(a)"), GRAFT_ERROR_ARGUMENT, "is for folders, tar and zip");
+    expect_refusal(f, "table.csv", &WITH(.labels = "a"), GRAFT_ERROR_ARGUMENT, "has one kind of labels");
+}
+
+static void classes_may_be_nested_below_a_letter(void **state)
+{
+    struct fixture *const f = *state;
+    static const char *const names[] = {"a/abbey", "a/airport_terminal", "b/balcony/exterior", "b/balcony/interior"};
+    for (int i = 0; i < 4; i++) {
+        char path[64];
+        snprintf(path, sizeof path, "places/train/%s", names[i]);
+        put_pictures(f, path, i + 1);
+        snprintf(path, sizeof path, "places/val/%s", names[i]);
+        put_pictures(f, path, 1);
+        snprintf(path, sizeof path, "plain/data/%s", names[i]);
+        put_pictures(f, path, 1);
+    }
+    expect(f, "places", USUAL, GRAFT_DATASET_FOLDERS,
+           "train/abbey=1 train/airport_terminal=2 train/balcony/exterior=3 train/balcony/interior=4 val/abbey=1 "
+           "val/airport_terminal=1 val/balcony/exterior=1 val/balcony/interior=1");
+    expect(f, "plain", USUAL, GRAFT_DATASET_FOLDERS,
+           "train/abbey=1 train/airport_terminal=1 train/balcony/exterior=1 train/balcony/interior=1");
+    put_pictures(f, "plain/data/c/x", 1); /* one that is not so: letters are classes */
+    expect(f, "plain", USUAL, GRAFT_DATASET_FOLDERS, "train/a=2 train/b=2 train/c=1");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(pets_are_read_by_breed_and_by_species, open_fixture, close_fixture),
+        cmocka_unit_test_setup_teardown(pictures_may_lie_in_an_archive_beside_their_lists, open_fixture,
+                                        close_fixture),
+        cmocka_unit_test_setup_teardown(flowers_are_read_from_their_matlab_files, open_fixture, close_fixture),
+        cmocka_unit_test_setup_teardown(damaged_matlab_files_are_named, open_fixture, close_fixture),
+        cmocka_unit_test_setup_teardown(rows_that_are_wrong_are_named_with_file_and_line, open_fixture, close_fixture),
+        cmocka_unit_test_setup_teardown(food_is_read_from_text_and_from_json, open_fixture, close_fixture),
+        cmocka_unit_test_setup_teardown(tiny_imagenet_has_readable_names_and_its_validation_part, open_fixture,
+                                        close_fixture),
+        cmocka_unit_test_setup_teardown(parts_change_places, open_fixture, close_fixture),
+        cmocka_unit_test_setup_teardown(so_many_of_each_class_are_taken, open_fixture, close_fixture),
+        cmocka_unit_test_setup_teardown(a_pattern_finds_the_class_in_the_path, open_fixture, close_fixture),
+        cmocka_unit_test_setup_teardown(classes_may_be_nested_below_a_letter, open_fixture, close_fixture),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
