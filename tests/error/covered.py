@@ -21,7 +21,7 @@ pthread_cond_wait pthread_join pthread_mutex_destroy pthread_mutex_init pthread_
 pthread_self pthread_sigmask qsort sched_yield sigdelset sigfillset snprintf vsnprintf sprintf strcasecmp strcasestr
 strchr strcmp strcpy strcspn strerror strlen strncasecmp strncat strncmp strncpy strnlen strpbrk strrchr strspn strstr
 strtod strtol strtoll strtoul strtoull sysconf uselocale freelocale munmap dirfd closedir fclose fgets free fscanf sscanf
-__assert_fail nanosleep kill sigaction sigemptyset shutdown time dladdr environ __environ secure_getenv
+__assert_fail nanosleep kill sigaction sigemptyset shutdown statvfs time dladdr environ __environ secure_getenv
 posix_spawn_file_actions_destroy posix_spawnattr_destroy posix_spawnattr_init posix_spawnattr_setflags
 posix_spawnattr_setsigdefault posix_spawnattr_setsigmask setsockopt regerror regfree
 """.split())
@@ -38,9 +38,10 @@ def symbols(nm, *arguments):
 
 def plain(name):
     """The function's own name: the C library gives new standards' another one (__isoc23_strtol), _FORTIFY_SOURCE checks sizes
-    in one of its own (__snprintf_chk), and a compiler may call another that does the same."""
+    in one of its own (__snprintf_chk), large files have theirs (statvfs64), and a compiler may call another that does the same."""
     name = re.sub(r"^__isoc\d+_", "", name)
     name = re.sub(r"^__(\w+)_chk$", r"\1", name)
+    name = re.sub(r"^(\w*[a-z])64$", r"\1", name)
     return {"bcmp": "memcmp", "stpcpy": "strcpy", "__sigsetjmp": "_setjmp"}.get(name, name)
 
 

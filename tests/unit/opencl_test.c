@@ -2,6 +2,7 @@
 /* The OpenCL backend apart from its ops: what is listed, launched and refused. What is kept on
  * disk: opencl_cache_test.c. */
 #include "backend/opencl/opencl.h"
+#include "backend/opencl/program.h"
 #include "backend/opencl/upload.h"
 #include "base/context.h"
 #include "support/support.h"
@@ -156,6 +157,18 @@ static void without_a_home_there_is_a_hint(void **state)
 {
     (void)state;
     assert_int_equal(in_child(list_without_cache), 0);
+}
+
+static int find_full_folder(void)
+{
+    setenv("POCL_CACHE_DIR", "/proc", 1); /* it takes no files, and has no room for them */
+    return graft_opencl_full_folder() == NULL || strcmp(graft_opencl_full_folder(), "/proc") != 0;
+}
+
+static void a_full_disk_is_found(void **state)
+{
+    (void)state;
+    assert_int_equal(in_child(find_full_folder), 0);
 }
 
 static void codes_have_names(void **state)
@@ -564,9 +577,9 @@ static void limits_are_measured(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(
-            without_drivers_there_is_a_hint), /* first: before the loader has looked for drivers */
+        cmocka_unit_test(without_drivers_there_is_a_hint), /* before the loader has looked for drivers */
         cmocka_unit_test(without_a_home_there_is_a_hint),
+        cmocka_unit_test(a_full_disk_is_found),
         cmocka_unit_test(codes_have_names),
         cmocka_unit_test_setup_teardown(unknown_devices_are_refused, set_up, tear_down),
         cmocka_unit_test_setup_teardown(devices_are_described, set_up, tear_down),

@@ -23,10 +23,25 @@
 #include "base/text.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/statvfs.h>
 
 #define WORTH_SECONDS 0.005 /* what compiles faster is not kept */
+#define LEAST_FREE 1048576   /* bytes: a disk with less is full */
 #define MUCH_FASTER 0.6     /* less than this part of the time */
+
+const char *graft_opencl_full_folder(void)
+{
+    static const char *const names[] = {"POCL_CACHE_DIR", "XDG_CACHE_HOME", "HOME", "TMPDIR"};
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        struct statvfs space;
+        const char *const folder = getenv(names[i]);
+        if (folder != NULL && statvfs(folder, &space) == 0 && space.f_bavail * space.f_frsize < LEAST_FREE)
+            return folder;
+    }
+    return NULL;
+}
 
 /* Names the program and quotes what the log says is wrong: from the first line with "error" on, cut to fit.
  */
@@ -40,9 +55,15 @@ static enum graft_status fail_build(struct graft_opencl_device *device, const ch
         begin = log[0] != '\0' ? log : "no build log";
     while (begin > log && begin[-1] != '\n')
         begin--;
+    /* PoCL says nothing else where it cannot write. */
+    const char *const full = strstr(log, "error") == NULL ? graft_opencl_full_folder() : NULL;
     return graft_fail(device->base.context, GRAFT_ERROR_DEVICE,
-                      "program %s does not compile on %s (driver %s, options '%s'): %.1200s", source,
-                      device->base.info.name, device->base.info.driver, options, begin);
+                      "program %s does not compile on %s (driver %s, options '%s'): %.1200s%s%s%s", source,
+                      device->base.info.name, device->base.info.driver, options, begin,
+                      full != NULL ? "; nothing can be written to " : "", full != NULL ? full : "",
+                      full != NULL ? ", where drivers keep what they compile: make room, or set POCL_CACHE_DIR "
+                                     "(PoCL) or XDG_CACHE_HOME to another folder"
+                                   : "");
 }
 
 /* The build log, to be released; NULL if there is none. */

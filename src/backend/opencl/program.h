@@ -28,4 +28,8 @@ GRAFT_MUST_CHECK enum graft_status graft_opencl_build_queued(struct graft_opencl
 /* Keeps its binary on disk. */
 void graft_opencl_program_store(struct graft_opencl_device *device, const struct graft_opencl_program *entry);
 
+/* Of the folders below which drivers keep what they compile, one whose disk is full or takes nothing; NULL: there is
+ * room. */
+const char *graft_opencl_full_folder(void);
+
 #endif
