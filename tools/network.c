@@ -229,6 +229,7 @@ static int find_class(struct graft_command *command, const char *const *names, i
 int graft_class_find_list(struct graft_command *command, const char *const *names, int32_t count, const char *list,
                           int32_t *indexes, int most, int *found)
 {
+    const char *const all = list;
     int code = GRAFT_EXIT_GO_ON;
     *found = 1;
     indexes[0] = -1;
@@ -240,7 +241,8 @@ int graft_class_find_list(struct graft_command *command, const char *const *name
         const char *const comma = strchr(list, ',');
         const size_t length = comma != NULL ? (size_t)(comma - list) : strlen(list);
         if (*found == most) {
-            return graft_command_usage(command, "--class takes %d classes at most", most);
+            return graft_command_usage(command, "%d class%s can be named, not as many as in \"%s\"", most,
+                                       most > 1 ? "es" : "", all);
         }
         (void)snprintf(name, sizeof name, "%.*s", (int)length, list);
         code = find_class(command, names, count, name, &indexes[*found]);

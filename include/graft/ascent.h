@@ -25,10 +25,10 @@ struct graft_ascent_options {
     const char *layer;
     int32_t side;     /* LAYER: pixels, 16..2048; 0: 150, or as many as a place of the layer sees, but no more than the
                          network's input. Classes: unused, what the network's resizing leaves as it is */
-    int32_t steps;    /* 1..100000; 0: 500 for a class, 30 for a channel */
+    int32_t steps;    /* 1..100000; 0: 200 for a class, 30 for a channel */
     int32_t octaves;  /* 1..8; 0: 5 */
     float rate;       /* of a step, in the logarithm of p / (1 - p) of a pixel p in 0..1; 0: 0.08, channels 0.3; to 10 */
-    float variation;  /* weight of the total variation against the gradient, to 100; 0: 0.3; below 0: none */
+    float variation;  /* weight of the total variation against the gradient, to 100; 0: 0.15; below 0: none */
     float jitter;     /* pixels of a look aside; 0: a sixteenth of the side; below 0: none; to a quarter of the side */
     float blur;       /* 0..1: how much of each step's finest detail is smoothed away; 0: nothing */
     uint64_t seed;
@@ -74,6 +74,25 @@ GRAFT_API GRAFT_MUST_CHECK enum graft_status graft_ascent_run(struct graft_ascen
                                                               int32_t count, const struct graft_image *start,
                                                               graft_ascent_watch *watch, void *user,
                                                               struct graft_ideal *ideals);
+
+/* ---- kernels as they are */
+
+struct graft_kernels {
+    const char *layer; /* the network's first convolution; the classifier's own */
+    int32_t count, height, width, channels;
+    float *values; /* [count, height, width, channels]; graft_kernels_close */
+};
+
+/* Of the convolution that takes the picture: its weights are pictures themselves. GRAFT_ERROR_ARGUMENT: there is none;
+ * statuses of graft_variables_read. */
+GRAFT_API GRAFT_MUST_CHECK enum graft_status graft_kernels_read(struct graft_classifier *classifier,
+                                                                struct graft_kernels *kernels);
+GRAFT_API void graft_kernels_close(struct graft_context *context, struct graft_kernels *kernels);
+/* Kernel `index` as a picture of height × width: 0 is grey, its largest weight black or white. `picture` is the
+ * caller's (graft_image_close). GRAFT_ERROR_MEMORY. */
+GRAFT_API GRAFT_MUST_CHECK enum graft_status graft_kernels_picture(struct graft_context *context,
+                                                                   const struct graft_kernels *kernels,
+                                                                   int32_t index, struct graft_image *picture);
 
 #ifdef __cplusplus
 }

@@ -4,6 +4,7 @@
 #define GRAFT_GRAFT_H
 
 #include "graft/ascent.h"
+#include "graft/attack.h"
 #include "graft/audit.h"
 #include "graft/base.h"
 #include "graft/classifier.h"

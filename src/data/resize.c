@@ -103,6 +103,31 @@ static void fill_axis(struct axis *axis, int32_t in, int32_t out, int32_t begin,
     }
 }
 
+int32_t graft_resize_most(int32_t in, int32_t out, enum graft_filter filter)
+{
+    return filter == GRAFT_FILTER_NEAREST ? 1 : (int32_t)axis_most(in, out, filter);
+}
+
+int32_t graft_resize_taps(int32_t in, int32_t out, enum graft_filter filter, int32_t at, int32_t *from,
+                          int32_t *weights)
+{
+    int32_t taps = 1;
+    struct axis axis = {.from = from, .taps = &taps, .weight = weights};
+    if (filter == GRAFT_FILTER_NEAREST) {
+        const double step = (double)in / out;
+        double place = step * 0.5;
+        for (int32_t i = 0; i < at; i++) { /* rounded as resize_nearest does */
+            place += step;
+        }
+        *from = (int32_t)place < in ? (int32_t)place : in - 1;
+        weights[0] = 1 << GRAFT_RESIZE_BITS;
+        return 1;
+    }
+    axis.most = axis_most(in, out, filter);
+    fill_axis(&axis, in, out, at, 1, filter);
+    return taps;
+}
+
 /* Rows [first, first + rows) of the view, columns as the axis says, into `out`. */
 static void horizontal_pass(const struct graft_view *view, int32_t first, int32_t rows,
                             const struct axis *axis, int32_t columns, uint8_t *out, size_t stride)

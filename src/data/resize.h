@@ -23,4 +23,12 @@ struct graft_window {
 bool graft_resize_view(struct graft_scratch *scratch, const struct graft_view *view, enum graft_filter filter,
                        const struct graft_window *window, uint8_t *result, size_t stride);
 
+/*
+ * One axis by itself, from `in` to `out` pixels: output `at` is the sum of weights[k] × input[*from + k], k < the result,
+ * which is at most graft_resize_most. Weights have GRAFT_RESIZE_BITS fractional bits.
+ */
+int32_t graft_resize_most(int32_t in, int32_t out, enum graft_filter filter);
+int32_t graft_resize_taps(int32_t in, int32_t out, enum graft_filter filter, int32_t at, int32_t *from,
+                          int32_t *weights);
+
 #endif

@@ -61,10 +61,10 @@ static enum graft_status resolve(struct graft_ascent *ascent, const struct graft
     struct graft_ascent_options *const o = &ascent->options;
     const bool layer = has_layer(given);
     const int32_t side = ascent->height < ascent->width ? ascent->height : ascent->width;
-    o->steps = given->steps != 0 ? given->steps : layer ? 30 : 500;
+    o->steps = given->steps != 0 ? given->steps : layer ? 30 : 200;
     o->octaves = given->octaves != 0 ? given->octaves : 5;
     o->rate = given->rate != 0 ? given->rate : layer ? 0.3f : 0.08f;
-    o->variation = given->variation < 0 ? 0 : given->variation > 0 ? given->variation : 0.3f;
+    o->variation = given->variation < 0 ? 0 : given->variation > 0 ? given->variation : 0.15f;
     o->jitter = given->jitter < 0 ? 0 : given->jitter > 0 ? given->jitter : (float)side / 16;
     enum graft_status status = check_range(context, "steps: a number", o->steps, 1, 100000);
     if (status == GRAFT_OK)
@@ -150,7 +150,8 @@ static enum graft_status open_slope(struct graft_ascent *ascent, const struct gr
         .height = ascent->view_height,
         .width = ascent->view_width,
         .plan = options->classifier.plan};
-    return graft_slope_open(ascent->classifier, &slope, &ascent->slope);
+    const struct graft_slope_network network = graft_slope_of_classifier(ascent->classifier);
+    return graft_slope_open(&network, &slope, &ascent->slope);
 }
 
 enum graft_status graft_ascent_open(struct graft_device *device, const struct graft_ascent_options *options,
@@ -270,7 +271,7 @@ static void weigh(struct graft_ascent *ascent, int64_t r)
         weights[goal] = 1;
         return;
     }
-    graft_softmax_row(slope->scores + r * goals, goals, weights);
+    graft_softmax_row(slope->logits + r * goals, goals, weights);
     for (int32_t i = 0; i < goals; i++)
         weights[i] = (i == goal ? 1.0f : 0.0f) - SIBLINGS * weights[i];
 }

@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 #include "explain/slope.h"
 
+#include "backend/backend.h"
 #include "base/context.h"
 #include "explain/explain.h"
 #include "graph/graph.h"
 #include "infer/classifier.h"
 
 #include <math.h>
+
+#define LEAK 0.05f
 
 enum graft_status graft_slope_add(struct graft_graph *graph, int of, int target, const char *target_name,
                                   int *chosen, int *gradient)
@@ -77,6 +80,13 @@ static int mean_of_places(struct graft_graph *graph, int value)
     return graft_reduce(graph, value, &mean);
 }
 
+/* A small part of it. */
+static int leak_of(struct graft_graph *graph, int value)
+{
+    const struct graft_shape one = graft_shape_of(1, (int64_t)1);
+    return graft_mul(graph, value, graft_fill(graph, &one, LEAK));
+}
+
 static enum graft_status choose_goal(struct graft_slope *slope, const struct graft_slope_options *options)
 {
     const struct graft_model *const model = slope->model;
@@ -93,41 +103,58 @@ static enum graft_status choose_goal(struct graft_slope *slope, const struct gra
             return status;
         if (value != model->logits) /* what comes behind the layer is not computed */
             graft_graph_not_output(model->graph, model->logits);
-    } else if (options->goal == GRAFT_SLOPE_CLASSES) {
+    } else if (options->goal == GRAFT_SLOPE_LOG_SOFTMAX) {
+        value = graft_log_softmax(model->graph, value);
+    } else if (options->goal != GRAFT_SLOPE_LOGITS) {
         value = classes_of(model->graph, model->logits);
     }
     slope->goal = mean_of_places(model->graph, value);
+    if (options->goal == GRAFT_SLOPE_LEAKY && value != model->logits) {
+        slope->goal = graft_add(model->graph, model->logits, leak_of(model->graph, slope->goal));
+    }
     graft_graph_output(model->graph, slope->goal);
     return graft_graph_status(model->graph);
 }
 
 /* ---- opening */
 
-static enum graft_status allocate(struct graft_slope *slope)
+static enum graft_status allocate(struct graft_slope *slope, bool says)
 {
     const size_t pictures = (size_t)(slope->batch * slope->numbers), goals = (size_t)(slope->batch * slope->goals);
     slope->input = graft_allocate(slope->context, pictures, sizeof(float));
     slope->gradients = graft_allocate(slope->context, pictures, sizeof(float));
     slope->weights = graft_allocate(slope->context, goals, sizeof(float));
     slope->scores = graft_allocate(slope->context, goals, sizeof(float));
-    return slope->input && slope->gradients && slope->weights && slope->scores ? GRAFT_OK : GRAFT_ERROR_MEMORY;
+    if (says)
+        slope->logits = graft_allocate(slope->context, goals, sizeof(float));
+    return slope->input && slope->gradients && slope->weights && slope->scores && (slope->logits || !says)
+               ? GRAFT_OK
+               : GRAFT_ERROR_MEMORY;
 }
 
-enum graft_status graft_slope_open(struct graft_classifier *classifier,
+struct graft_slope_network graft_slope_of_classifier(struct graft_classifier *classifier)
+{
+    return (struct graft_slope_network){.device = classifier->device,
+                                        .network = classifier->source.network,
+                                        .variables = classifier->variables,
+                                        .classes = classifier->card.class_count};
+}
+
+enum graft_status graft_slope_open(const struct graft_slope_network *network,
                                    const struct graft_slope_options *options, struct graft_slope **slope)
 {
-    struct graft_slope *made = graft_allocate(classifier->context, 1, sizeof *made);
+    struct graft_context *const context = network->device->context;
+    struct graft_slope *made = graft_allocate(context, 1, sizeof *made);
     const struct graft_model_options model = {.batch = options->batch,
                                               .height = options->height,
                                               .width = options->width,
-                                              .classes = classifier->card.class_count};
+                                              .classes = network->classes};
     *slope = NULL;
     if (!made)
         return GRAFT_ERROR_MEMORY;
-    made->context = classifier->context;
+    made->context = context;
     made->batch = options->batch;
-    enum graft_status status =
-        graft_model_open_network(made->context, classifier->source.network, &model, &made->model);
+    enum graft_status status = graft_model_open_network(context, network->network, &model, &made->model);
     if (status == GRAFT_OK)
         status = choose_goal(made, options);
     if (status == GRAFT_OK) {
@@ -138,10 +165,10 @@ enum graft_status graft_slope_open(struct graft_classifier *classifier,
                                  &made->gradient);
     }
     if (status == GRAFT_OK)
-        status = graft_plan_open(made->model->graph, classifier->device, classifier->variables, &options->plan,
+        status = graft_plan_open(made->model->graph, network->device, network->variables, &options->plan,
                                  &made->plan);
     if (status == GRAFT_OK)
-        status = allocate(made);
+        status = allocate(made, options->goal != GRAFT_SLOPE_CHANNELS);
     if (status != GRAFT_OK)
         graft_slope_close(&made);
     *slope = made;
@@ -159,6 +186,7 @@ void graft_slope_close(struct graft_slope **slope)
     graft_release(old->context, old->gradients);
     graft_release(old->context, old->weights);
     graft_release(old->context, old->scores);
+    graft_release(old->context, old->logits);
     graft_release(old->context, old);
     *slope = NULL;
 }
@@ -176,6 +204,8 @@ enum graft_status graft_slope_run(struct graft_slope *slope)
         status = graft_plan_run(slope->plan, GRAFT_SEGMENT_COMPUTE);
     if (status == GRAFT_OK)
         status = graft_plan_read(slope->plan, slope->goal, slope->scores, goals);
+    if (status == GRAFT_OK)
+        status = slope->logits ? graft_plan_read(slope->plan, slope->model->logits, slope->logits, goals) : GRAFT_OK;
     if (status == GRAFT_OK)
         status = graft_plan_read(slope->plan, slope->gradient, slope->gradients, pictures);
     return status;

@@ -20,8 +20,20 @@ enum graft_slope_goal {
     GRAFT_SLOPE_LOGITS = 0,
     GRAFT_SLOPE_CLASSES = 1, /* as the logits, but before a mean over places of what a relu has cut off at 0:
                                 there every class has a gradient, also one that nothing speaks for yet */
-    GRAFT_SLOPE_CHANNELS = 2 /* means over its places of the channels of a layer */
+    GRAFT_SLOPE_CHANNELS = 2, /* means over its places of the channels of a layer */
+    GRAFT_SLOPE_LEAKY = 3,    /* the logits and a twentieth of CLASSES: those where nothing is cut off, but with a
+                                 gradient everywhere */
+    GRAFT_SLOPE_LOG_SOFTMAX = 4 /* their logarithms of probabilities: with -1 at its class the cross-entropy */
 };
+
+/* A network with its weights on a device; all of it must outlive the slope. */
+struct graft_slope_network {
+    struct graft_device *device;
+    const struct graft_network *network;
+    struct graft_variables *variables;
+    int64_t classes;
+};
+struct graft_slope_network graft_slope_of_classifier(struct graft_classifier *classifier);
 
 struct graft_slope_options {
     enum graft_slope_goal goal;
@@ -42,16 +54,16 @@ struct graft_slope {
     float *input;     /* [batch, numbers], normalized: written before a run */
     float *weights;   /* [batch, goals]: of the sum; written before a run */
     float *scores;    /* [batch, goals]: the goal */
+    float *logits;    /* [batch, classes]; CHANNELS: NULL */
     float *gradients; /* [batch, numbers]: d(Σ scores · weights) / d(input) */
 };
 
-/* For the classifier's network and weights, which must outlive it. Statuses of graft_model_open_network,
- * graft_slope_add, graft_plan_open. */
-GRAFT_MUST_CHECK enum graft_status graft_slope_open(struct graft_classifier *classifier,
+/* Statuses of graft_model_open_network, graft_slope_add, graft_plan_open. */
+GRAFT_MUST_CHECK enum graft_status graft_slope_open(const struct graft_slope_network *network,
                                                     const struct graft_slope_options *options,
                                                     struct graft_slope **slope);
 void graft_slope_close(struct graft_slope **slope);
-/* input, weights → scores, gradients. */
+/* input, weights → scores, logits, gradients. */
 GRAFT_MUST_CHECK enum graft_status graft_slope_run(struct graft_slope *slope);
 
 /* Pixels along a side that a place of a value depends on, by the kernels and strides of convolutions and pools before

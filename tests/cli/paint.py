@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""graft dream: pictures that are read back from their files, films, what is refused."""
+"""graft filters, dream and attack: pictures that are read back from their files, films, sheets, what is refused."""
 
 import json
 import os
@@ -20,6 +20,35 @@ class Paint(Case):
         super().setUp()
         draw_data(self.path("d"))
         self.good("fit", "d", *FIT)
+
+    def test_filters(self):
+        filters = ("filters", "r", "--device", "cpu", "--json")
+        found = json.loads(self.good(*filters))
+        self.assertEqual((found["layer"], found["file"]), ("block1.conv", "filters/block1.conv.png"))
+        self.assertEqual([channel["channel"] for channel in found["channels"]], list(range(16)))
+        self.assertEqual(size_of(self.path("filters", "block1.conv.png")), (14 + 8 * 78, 14 + 34 + 2 * 104))
+        patterns = filters + ("--layer", "block2", "--channels", "0-8,30", "--steps", "5", "--batch", "4")
+        found = json.loads(self.good(*patterns))
+        self.assertEqual([channel["channel"] for channel in found["channels"]], [*range(9), 30])
+        self.assertGreater(sum(channel["score"] > 0 for channel in found["channels"]), 5)
+        self.assertEqual(size_of(self.path("filters", "block2.png")), (14 + 8 * (32 + 14), 14 + 34 + 2 * (32 + 40)))
+        self.good(*patterns, "--out", "again", "--batch", "3")  # the same in any company
+        with open(self.path("filters", "block2.png"), "rb") as one, open(self.path("again", "block2.png"), "rb") as two:
+            self.assertEqual(one.read(), two.read())
+        self.good(*patterns, "--out", "other", "--seed", "5")
+        with open(self.path("filters", "block2.png"), "rb") as one, open(self.path("other", "block2.png"), "rb") as two:
+            self.assertNotEqual(one.read(), two.read())
+
+    def test_filters_refused(self):
+        for words, arguments in (
+            (["block22", "block2"], ["--layer", "block22"]),
+            (["no map"], ["--layer", "fc"]),
+            (["0 to 31"], ["--layer", "block2", "--channels", "30-32"]),
+            (["0-63"], ["--layer", "block2", "--channels", "3-1"]),
+            (["0-63"], ["--layer", "block2", "--channels", "a"]),
+            (["sees"], ["--layer", "block5", "--side", "20"]),
+        ):
+            self.bad(2, words, "filters", "r", *arguments)
 
     def test_dream(self):
         dream = ("dream", "r", "--device", "cpu", "--steps", "60", "--rate", "0.2")
@@ -53,6 +82,52 @@ class Paint(Case):
         with open(self.path("file"), "w"):
             pass
         self.bad(1, ["file"], "dream", "r", "--class", "red", "--steps", "1", "--out", "file/below")
+
+    def predicted(self, file):
+        return json.loads(self.good("predict", "r", file, "--device", "cpu", "--json").splitlines()[0])["top"][0]
+
+    def test_attack(self):
+        attack = ("attack", "r", "--device", "cpu", "--epsilon", "60/255")
+        line = json.loads(self.good(*attack, "d/val/red/00.png", "--json"))
+        self.assertEqual(sorted(os.listdir(self.path("attacked"))), ["00-sheet.png", "00.png"])
+        self.assertEqual(size_of(self.path("attacked", "00.png")), (40, 40))  # the picture's own size
+        self.assertTrue(line["succeeded"])
+        self.assertLessEqual(line["linf"], 60 / 255 + 1e-9)
+        self.assertNotEqual(line["before"], line["after"])
+        seen = self.predicted("attacked/00.png")
+        self.assertEqual(seen["name"], line["after"])
+        self.assertAlmostEqual(seen["probability"], line["after_probability"], places=5)
+        least = json.loads(self.good(*attack[:4], "d/val/red/00.png", "--method", "minimal", "--json"))
+        self.assertLessEqual(least["linf"], line["linf"])
+        aimed = json.loads(self.good(*attack, "d/val/red/00.png", "--target", "blue", "--out", "blue", "--json"))
+        self.assertEqual(aimed["after"], "blue")
+        *lines, table = self.good(*attack, "d/val", "--all", "--out", "all", "--norm", "l2", "--epsilon", "20",
+                                  "--json").splitlines()
+        table = json.loads(table)
+        changed = [json.loads(line) for line in lines if json.loads(line)["succeeded"]]
+        self.assertEqual((table["pictures"], table["changed"]), (len(lines), len(changed)))
+        sizes = sorted(line["l2"] for line in changed)
+        middle = (sizes[(len(sizes) - 1) // 2] + sizes[len(sizes) // 2]) / 2
+        self.assertAlmostEqual(table["median_l2"], middle, places=6)
+        self.assertFalse(any("sheet" in name for name in os.listdir(self.path("all"))))
+        self.assertIn("rate", self.good(*attack, "d/val", "--all", "--out", "all"))
+
+    def test_attack_refused(self):
+        picture = "d/val/red/00.png"
+        for words, arguments in (
+            (["no class \"rde\"", "\"red\""], ["--target", "rde"]),
+            (["1 class can be named"], ["--target", "red,blue"]),
+            (["2/255"], ["--epsilon", "much"]),
+            (["2/255"], ["--epsilon", "1/0"]),
+            (["1/255"], ["--epsilon", "0.5/255"]),
+            (["linf, l2"], ["--norm", "l1"]),
+            (["pgd, fgsm, minimal"], ["--method", "magic"]),
+        ):
+            self.bad(2, words, "attack", "r", picture, *arguments)
+        self.bad(1, ["none.png"], "attack", "r", "none.png")
+        done = self.run_graft("attack", "r", picture, "--method", "fgsm", "--epsilon", "1/255")
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("not found", done.stdout)
 
 
 main()

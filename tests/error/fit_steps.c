@@ -3,6 +3,7 @@
 #include "world.h"
 
 #include "graft/ascent.h"
+#include "graft/attack.h"
 #include "graft/explain.h"
 #include "support/support.h"
 
@@ -103,6 +104,34 @@ enum graft_status step_explain(struct world *world)
         world_hash(world, heat.map, (size_t)heat.height * (size_t)heat.width * sizeof *heat.map);
     }
     graft_explainer_close(&explainer);
+    return status;
+}
+
+/* Two radii of a picture that is made larger on its way. */
+enum graft_status step_attack(struct world *world)
+{
+    char weights[160];
+    (void)snprintf(weights, sizeof weights, "%s", world_path(world, "weights.safetensors"));
+    const struct graft_attack_options options = {
+        .classifier = {.network = "tiny_convnet", .weights = weights, .batch = 1},
+        .method = GRAFT_ATTACK_MINIMAL,
+        .epsilon = 2 / 255.0,
+        .steps = 1};
+    uint8_t pixels[24 * 20 * 3];
+    const struct graft_image picture = {24, 20, 3, pixels};
+    struct graft_attack *attack = NULL;
+    struct graft_attacked attacked;
+    for (size_t i = 0; i < sizeof pixels; i++) {
+        pixels[i] = (uint8_t)(i * 7 % 251);
+    }
+    enum graft_status status = graft_attack_open(world->device, &options, &attack);
+    if (status == GRAFT_OK) {
+        status = graft_attack_run(attack, &picture, 1, -1, &attacked);
+    }
+    if (status == GRAFT_OK) {
+        world_hash(world, attacked.pixels, sizeof pixels);
+    }
+    graft_attack_close(&attack);
     return status;
 }
 

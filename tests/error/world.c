@@ -49,6 +49,7 @@ const struct scenario scenarios[] = {
      {step_open_device, step_classifier, step_classify, step_classify_files, step_evaluate}},
     {"explain", MEMORY | OPENCL, {step_open_device, step_explain}},
     {"ascent", MEMORY | OPENCL, {step_open_device, step_ascent}},
+    {"attack", MEMORY | OPENCL, {step_open_device, step_attack}},
     {"fit", MEMORY | SYSTEM | LIBRARY | OPENCL, {step_open_device, step_fit}},
     {"resume", MEMORY | SYSTEM | LIBRARY, {step_open_device, step_resume}},
     {"plots", MEMORY | SYSTEM | LIBRARY, {step_plots}},

@@ -108,6 +108,7 @@ enum graft_status step_classify_files(struct world *world);
 enum graft_status step_evaluate(struct world *world);
 enum graft_status step_explain(struct world *world);
 enum graft_status step_ascent(struct world *world);
+enum graft_status step_attack(struct world *world);
 enum graft_status step_fit(struct world *world);
 enum graft_status step_resume(struct world *world);
 enum graft_status step_report(struct world *world);

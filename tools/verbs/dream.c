@@ -211,11 +211,11 @@ static int run(struct graft_command *command)
     const struct graft_option options[] = {
         {"--class", "NAME", "of this class; several: NAME,NAME", GRAFT_OPTION_TEXT, &request.classes, 0, 0},
         {"--start", "IMAGE", "begin with this picture; else with noise", GRAFT_OPTION_TEXT, &request.start, 0, 0},
-        {"--steps", "N", "of gradient ascent", GRAFT_OPTION_INTEGER, &request.steps, 1, 100000, .usual = "500"},
+        {"--steps", "N", "of gradient ascent", GRAFT_OPTION_INTEGER, &request.steps, 1, 100000, .usual = "200"},
         {"--octaves", "N", "sizes of detail: the picture's, half of it, a quarter ...", GRAFT_OPTION_INTEGER,
          &request.octaves, 1, 8, .usual = "5"},
         {"--variation", "X", "weight of the total variation; 0: none", GRAFT_OPTION_REAL, &request.variation, 0, 100,
-         .usual = "0.3", .given = &request.variation_given},
+         .usual = "0.15", .given = &request.variation_given},
         {"--jitter", "PIXELS", "how far aside, nearer and turned each step looks; 0: it does not",
          GRAFT_OPTION_REAL, &request.jitter, 0, 2048, .usual = "a 16th of the side", .given = &request.jitter_given},
         {"--blur", "X", "share of the finest detail that each step smoothes away", GRAFT_OPTION_REAL, &request.blur,
