@@ -24,7 +24,7 @@ class Manual(Case):
         if not FOLDER:
             raise unittest.SkipTest("this build makes no man pages")
         overview = run("help").stdout
-        cls.verbs = re.findall(r"(?m)^  ([a-z]+) +\w", overview.split("\n\n")[-2])
+        cls.verbs = re.findall(r"(?m)^  ([a-z-]+) +\w", overview.split("\n\n")[-2])
         cls.options = {verb: re.findall(r"(?m)^  (--[a-z0-9-]+)", run(verb, "--help").stdout) for verb in cls.verbs}
 
     def test_man_pages_have_all(self):

@@ -110,7 +110,7 @@ class Schedules(Case):
         for class_name, count, colour in (("many", 30, (90, 90, 90)), ("few", 2, (91, 91, 91))):
             draw_class(self.path("e/train"), class_name, colour, count, class_name, side=16)
             draw_class(self.path("e/val"), class_name, colour, 2, class_name, side=16)
-        for augment in ([], ["--augment"]):
+        for augment in ([], ["--augment", "light"]):
             shares = {}
             for how in ("shuffled", "balanced"):
                 said, rows = self.fit("r", "--batch", "32", "--stages", "all:30:1e-12", "--sampling", how, *augment, data="e")
