@@ -5,7 +5,8 @@
 #include <string.h>
 
 /* The rows of the recipe as options; what the command has for every verb is kept where it keeps it. */
-static size_t fill_options(struct graft_command *command, struct graft_fit_request *r, struct graft_option *options)
+static size_t fill_options(struct graft_command *command, struct graft_fit_request *r,
+                           struct graft_option *options)
 {
     const struct graft_recipe_row *row;
     size_t count = 0;
@@ -53,7 +54,8 @@ static int fill(struct graft_command *command, struct graft_fit_request *r)
     enum graft_status status = GRAFT_OK;
     options->recipe.data = command->operand_count > 0 ? command->operands[0] : NULL;
     for (int i = 0; (row = graft_recipe_row(i)) != NULL && status == GRAFT_OK; i++) {
-        if (r->given[i] && r->values[i] != NULL && strcmp(row->name, "epochs") == 0 && more_epochs(r->values[i]) > 0) {
+        if (r->given[i] && r->values[i] != NULL && strcmp(row->name, "epochs") == 0 &&
+            more_epochs(r->values[i]) > 0) {
             options->more_epochs = more_epochs(r->values[i]);
         } else if (r->given[i] && r->values[i] != NULL) {
             status = graft_recipe_set(command->context, &options->recipe, row->name, r->values[i]);
@@ -75,7 +77,8 @@ static int fill(struct graft_command *command, struct graft_fit_request *r)
         return graft_command_failed(command, status);
     }
     if (options->more_epochs > 0 && options->resume == NULL) {
-        return graft_command_usage(command, "--epochs +%d goes on with a run: name it with --resume", options->more_epochs);
+        return graft_command_usage(command, "--epochs +%d goes on with a run: name it with --resume",
+                                   options->more_epochs);
     }
     if (options->resume != NULL) {
         return options->out == NULL
@@ -83,13 +86,14 @@ static int fill(struct graft_command *command, struct graft_fit_request *r)
                    : graft_command_usage(command, "--resume goes on in its own folder: leave --out away");
     }
     if (command->operand_count == 0) {
-        return graft_command_usage(command, "%s needs DATA: a folder with a folder for each class", command->verb->name);
+        return graft_command_usage(command, "%s needs DATA: a folder with a folder for each class",
+                                   command->verb->name);
     }
     return GRAFT_EXIT_GO_ON;
 }
 
-int graft_fit_request_read(struct graft_command *command, struct graft_fit_request *r, const struct graft_option *own,
-                           size_t count)
+int graft_fit_request_read(struct graft_command *command, struct graft_fit_request *r,
+                           const struct graft_option *own, size_t count)
 {
     struct graft_option options[GRAFT_RECIPE_ROWS + 8];
     memcpy(options, own, count * sizeof *own);

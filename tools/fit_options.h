@@ -13,8 +13,8 @@ struct graft_fit_request {
     bool given[GRAFT_RECIPE_ROWS];
 };
 
-/* Begins the command, with options of the verb's own (at most 8), and fills request->options. GRAFT_EXIT_GO_ON or an exit
- * code. */
+/* Begins the command, with options of the verb's own (at most 8), and fills request->options.
+ * GRAFT_EXIT_GO_ON or an exit code. */
 GRAFT_MUST_CHECK int graft_fit_request_read(struct graft_command *command, struct graft_fit_request *request,
                                             const struct graft_option *own, size_t count);
 

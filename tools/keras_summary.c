@@ -4,8 +4,10 @@
 #include <stdio.h>
 #include <string.h>
 
-static const char thin[] = "_________________________________________________________________________________";
-static const char thick[] = "=================================================================================";
+static const char thin[] =
+    "_________________________________________________________________________________";
+static const char thick[] =
+    "=================================================================================";
 
 /* By how an op's name begins. */
 static const struct {
@@ -69,15 +71,16 @@ void graft_keras_summary(const struct graft_model *model, bool headed)
     const int head = headed ? model->stages[model->stage_count - 1].first_layer : 0;
     const int64_t all = count(model, 0, model->layer_count, false);
     const int64_t trainable = count(model, 0, model->layer_count, true);
-    printf("Model: \"%s\"\n%s\n %-43s %-24s %s\n%s\n", headed ? "sequential" : model->info->name, thin, "Layer (type)",
-           "Output Shape", "Param #", thick);
+    printf("Model: \"%s\"\n%s\n %-43s %-24s %s\n%s\n", headed ? "sequential" : model->info->name, thin,
+           "Layer (type)", "Output Shape", "Param #", thick);
     if (headed) {
         row(model->info->name, "Functional", &graft_graph_desc(model->graph, model->features)->shape,
             count(model, 0, head, false));
     }
     for (int i = head; i < model->layer_count; i++) {
         if (model->layers[i].value >= 0) {
-            row(model->layers[i].name, type_of(&model->layers[i]), &model->layers[i].shape, count(model, i, i + 1, false));
+            row(model->layers[i].name, type_of(&model->layers[i]), &model->layers[i].shape,
+                count(model, i, i + 1, false));
         }
     }
     printf("%s\n", thick);

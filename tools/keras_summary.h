@@ -5,7 +5,8 @@
 
 #include "graft/model.h"
 
-/* `headed`: a head of one's own; what is before it is one layer then, as an application of Keras' under a Sequential. */
+/* `headed`: a head of one's own; what is before it is one layer then, as an application of Keras' under a
+ * Sequential. */
 void graft_keras_summary(const struct graft_model *model, bool headed);
 
 #endif

@@ -57,6 +57,7 @@ void graft_balance_draw(const struct graft_balance *balance, struct graft_random
     for (int64_t i = 0; i < count; i++) {
         const int64_t class = graft_random_below(random, (uint32_t)balance->classes);
         const int64_t begin = class > 0 ? balance->ends[class - 1] : 0;
-        order[i] = balance->members[begin + graft_random_below(random, (uint32_t)(balance->ends[class] - begin))];
+        order[i] =
+            balance->members[begin + graft_random_below(random, (uint32_t)(balance->ends[class] - begin))];
     }
 }

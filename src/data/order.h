@@ -15,7 +15,8 @@ struct graft_balance {
     int64_t *ends;    /* [classes]: of each class that has pictures, in members */
     int32_t classes;  /* that have pictures */
 };
-GRAFT_MUST_CHECK enum graft_status graft_balance_open(struct graft_context *context, int64_t count, int32_t classes,
+GRAFT_MUST_CHECK enum graft_status graft_balance_open(struct graft_context *context, int64_t count,
+                                                      int32_t classes,
                                                       int32_t (*label)(const void *user, int64_t index),
                                                       const void *user, struct graft_balance *balance);
 void graft_balance_close(struct graft_context *context, struct graft_balance *balance);

@@ -30,8 +30,9 @@ struct piece {
 static const struct {
     const char *name;
     enum graft_unary kind;
-} activations[] = {{"relu", GRAFT_UNARY_RELU},   {"relu6", GRAFT_UNARY_RELU6}, {"silu", GRAFT_UNARY_SILU},
-                   {"gelu", GRAFT_UNARY_GELU},   {"tanh", GRAFT_UNARY_TANH},   {"sigmoid", GRAFT_UNARY_SIGMOID},
+} activations[] = {{"relu", GRAFT_UNARY_RELU},           {"relu6", GRAFT_UNARY_RELU6},
+                   {"silu", GRAFT_UNARY_SILU},           {"gelu", GRAFT_UNARY_GELU},
+                   {"tanh", GRAFT_UNARY_TANH},           {"sigmoid", GRAFT_UNARY_SIGMOID},
                    {"hardswish", GRAFT_UNARY_HARD_SWISH}};
 
 static bool is(const char *at, size_t length, const char *name)
@@ -50,11 +51,13 @@ static enum graft_status read_piece(struct graft_context *context, const char **
     if (is(text, length, "dense") && length < whole) {
         piece->kind = PIECE_DENSE;
         piece->units = strtol(text + length + 1, &end, 10);
-        good = end == text + whole && end > text + length + 1 && piece->units >= 1 && piece->units <= MOST_UNITS;
+        good =
+            end == text + whole && end > text + length + 1 && piece->units >= 1 && piece->units <= MOST_UNITS;
     } else if (is(text, length, "dropout") && length < whole) {
         piece->kind = PIECE_DROPOUT;
         piece->probability = (float)graft_read_number(text + length + 1, &end);
-        good = end == text + whole && end > text + length + 1 && piece->probability >= 0 && piece->probability < 1;
+        good = end == text + whole && end > text + length + 1 && piece->probability >= 0 &&
+               piece->probability < 1;
     } else if (is(text, whole, "flatten")) {
         piece->kind = PIECE_FLATTEN;
     } else if (is(text, whole, "avg") || is(text, whole, "max")) {
@@ -66,10 +69,11 @@ static enum graft_status read_piece(struct graft_context *context, const char **
         good = piece->activation != GRAFT_UNARY_NONE;
     }
     if (!good)
-        return graft_fail(context, GRAFT_ERROR_ARGUMENT,
-                          "--head is a list of avg, max, flatten, dense:UNITS, dropout:P, relu, relu6, silu, gelu, tanh, "
-                          "sigmoid and hardswish, such as flatten,dense:1024,relu,dropout:0.5; \"%.*s\" is none of these",
-                          (int)whole, text);
+        return graft_fail(
+            context, GRAFT_ERROR_ARGUMENT,
+            "--head is a list of avg, max, flatten, dense:UNITS, dropout:P, relu, relu6, silu, gelu, tanh, "
+            "sigmoid and hardswish, such as flatten,dense:1024,relu,dropout:0.5; \"%.*s\" is none of these",
+            (int)whole, text);
     *at = text + whole + (text[whole] == ',');
     return GRAFT_OK;
 }
@@ -81,16 +85,17 @@ enum graft_status graft_head_check(struct graft_context *context, const char *te
     const char *at = text;
     enum graft_status status = strlen(text) < GRAFT_HEAD_TEXT
                                    ? GRAFT_OK
-                                   : graft_fail(context, GRAFT_ERROR_ARGUMENT, "--head is longer than %d characters",
-                                                GRAFT_HEAD_TEXT - 1);
+                                   : graft_fail(context, GRAFT_ERROR_ARGUMENT,
+                                                "--head is longer than %d characters", GRAFT_HEAD_TEXT - 1);
     do {
         if (status == GRAFT_OK)
             status = read_piece(context, &at, &piece);
         if (status == GRAFT_OK && pooled && (piece.kind == PIECE_AVG || piece.kind == PIECE_MAX))
-            status = graft_fail(context, GRAFT_ERROR_ARGUMENT, "--head: %s comes where there is no map any more",
-                                piece.kind == PIECE_AVG ? "avg" : "max");
-        pooled = pooled || piece.kind == PIECE_AVG || piece.kind == PIECE_MAX || piece.kind == PIECE_FLATTEN ||
-                 piece.kind == PIECE_DENSE;
+            status =
+                graft_fail(context, GRAFT_ERROR_ARGUMENT, "--head: %s comes where there is no map any more",
+                           piece.kind == PIECE_AVG ? "avg" : "max");
+        pooled = pooled || piece.kind == PIECE_AVG || piece.kind == PIECE_MAX ||
+                 piece.kind == PIECE_FLATTEN || piece.kind == PIECE_DENSE;
     } while (status == GRAFT_OK && *at);
     return status;
 }
@@ -100,10 +105,11 @@ enum graft_status graft_head_join(struct graft_context *context, const char *poo
 {
     const bool pools = pool && *pool && strcmp(pool, "none") != 0;
     const bool lays = head && *head;
-    const int length =
-        snprintf(text, GRAFT_HEAD_TEXT, "%s%s%s", pools ? pool : "", pools && lays ? "," : "", lays ? head : "");
+    const int length = snprintf(text, GRAFT_HEAD_TEXT, "%s%s%s", pools ? pool : "", pools && lays ? "," : "",
+                                lays ? head : "");
     if (length >= GRAFT_HEAD_TEXT)
-        return graft_fail(context, GRAFT_ERROR_ARGUMENT, "--head is longer than %d characters", GRAFT_HEAD_TEXT - 8);
+        return graft_fail(context, GRAFT_ERROR_ARGUMENT, "--head is longer than %d characters",
+                          GRAFT_HEAD_TEXT - 8);
     return *text ? graft_head_check(context, text) : GRAFT_OK;
 }
 
@@ -157,9 +163,10 @@ static int build(struct graft_layers *b, int x, const void *configuration)
     (void)headed->base->build(b, x, headed->base->configuration);
     if (!b->ended) {
         if (b->status == GRAFT_OK)
-            b->status = graft_fail(b->context, GRAFT_ERROR_UNSUPPORTED,
-                                   "%s has no last feature map that a head could be laid on: leave --head out",
-                                   b->model->info->name);
+            b->status =
+                graft_fail(b->context, GRAFT_ERROR_UNSUPPORTED,
+                           "%s has no last feature map that a head could be laid on: leave --head out",
+                           b->model->info->name);
         return -1;
     }
     b->dense_init = GRAFT_INIT_DEFAULT;
@@ -175,8 +182,8 @@ static int build(struct graft_layers *b, int x, const void *configuration)
     return graft_layer_dense(b, x, name, b->model->classes);
 }
 
-enum graft_status graft_headed_open(struct graft_context *context, const struct graft_network *base, const char *text,
-                                    struct graft_headed **headed)
+enum graft_status graft_headed_open(struct graft_context *context, const struct graft_network *base,
+                                    const char *text, struct graft_headed **headed)
 {
     *headed = NULL;
     const enum graft_status status = graft_head_check(context, text);

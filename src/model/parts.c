@@ -78,7 +78,8 @@ static int find(const struct graft_model *model, const char *name)
 }
 
 /* The names that are nearest to a wrong one, and all stages. */
-static enum graft_status refuse(struct graft_context *context, const struct graft_model *model, const char *name)
+static enum graft_status refuse(struct graft_context *context, const struct graft_model *model,
+                                const char *name)
 {
     static const char *const usual[] = {"all", "head", "classifier"};
     const size_t fixed = sizeof usual / sizeof usual[0];
@@ -109,10 +110,11 @@ static enum graft_status refuse(struct graft_context *context, const struct graf
                 names[i] = NULL;
     }
     graft_release(context, names);
-    return graft_fail(context, GRAFT_ERROR_NOT_FOUND,
-                      "%s has no stage or layer \"%s\"%s; its stages are all%s; also classifier, last:N (layers), "
-                      "or layers as graft summary names them",
-                      model->info->name, name, near, stages);
+    return graft_fail(
+        context, GRAFT_ERROR_NOT_FOUND,
+        "%s has no stage or layer \"%s\"%s; its stages are all%s; also classifier, last:N (layers), "
+        "or layers as graft summary names them",
+        model->info->name, name, near, stages);
 }
 
 enum graft_status graft_model_part_find(struct graft_context *context, const struct graft_model *model,
@@ -127,7 +129,8 @@ enum graft_status graft_model_part_mark(struct graft_context *context, const str
 {
     const size_t length = strlen(name);
     const int stage = graft_model_stage_find(model, name);
-    const bool open = stage < 0 && (strcmp(name, "all") == 0 || strcmp(name, "classifier") == 0 || last_count(name) > 0);
+    const bool open =
+        stage < 0 && (strcmp(name, "all") == 0 || strcmp(name, "classifier") == 0 || last_count(name) > 0);
     int first;
     const enum graft_status status = graft_model_part_find(context, model, name, &first);
     for (int i = 0; i < model->layer_count && status == GRAFT_OK; i++)

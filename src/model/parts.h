@@ -7,7 +7,8 @@
  *   classifier   the dense layers at the end
  *   last:N       the last N layers that have parameters
  *   layer4       a stage
- *   features.7   a layer, or a module: the layers whose names begin with that and a dot (or, as Keras puts it, "_")
+ *   features.7   a layer, or a module: the layers whose names begin with that and a dot (or, as Keras puts
+ * it, "_")
  */
 #ifndef GRAFT_SRC_MODEL_PARTS_H
 #define GRAFT_SRC_MODEL_PARTS_H

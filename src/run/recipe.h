@@ -53,7 +53,8 @@ GRAFT_MUST_CHECK enum graft_status graft_recipe_unfrozen(struct graft_context *c
                                                          char *stage, size_t size);
 
 /* ---- recipe_rates.c */
-/* lr_decay: "linear:FIRST:LAST", from the head's rate to the first layer's, or "exp:BY"; what is not said is 0. */
+/* lr_decay: "linear:FIRST:LAST", from the head's rate to the first layer's, or "exp:BY"; what is not said is
+ * 0. */
 struct graft_recipe_decay {
     double first, last, by;
 };

@@ -29,11 +29,12 @@ enum graft_status graft_recipe_read_decay(struct graft_context *context, const c
             decay->last <= decay->first)
             return GRAFT_OK;
     }
-    return graft_fail(context, GRAFT_ERROR_ARGUMENT,
-                      "--lr-decay is linear:HEAD:FIRST, two rates of which the second is the smaller one, such as "
-                      "linear:1e-4:1e-7, or exp:FACTOR, by which each stage is slower than the next, such as exp:3; "
-                      "not \"%s\"",
-                      text);
+    return graft_fail(
+        context, GRAFT_ERROR_ARGUMENT,
+        "--lr-decay is linear:HEAD:FIRST, two rates of which the second is the smaller one, such as "
+        "linear:1e-4:1e-7, or exp:FACTOR, by which each stage is slower than the next, such as exp:3; "
+        "not \"%s\"",
+        text);
 }
 
 enum graft_status graft_recipe_read_part(struct graft_context *context, const char *flag, const char **text,
@@ -45,10 +46,11 @@ enum graft_status graft_recipe_read_part(struct graft_context *context, const ch
     const bool fits = at[length] == '=' && length > 0 && length < sizeof part->name;
     part->number = fits ? graft_read_number(at + length + 1, &end) : 0;
     if (!fits || end == at + length + 1 || end != at + whole || !(part->number >= 0 && part->number <= MOST))
-        return graft_fail(context, GRAFT_ERROR_ARGUMENT,
-                          "%s is NAME=NUMBER,... with stages or layers of the network and numbers from 0 to 1e6; "
-                          "\"%.*s\" is not of that form",
-                          flag, (int)whole, at);
+        return graft_fail(
+            context, GRAFT_ERROR_ARGUMENT,
+            "%s is NAME=NUMBER,... with stages or layers of the network and numbers from 0 to 1e6; "
+            "\"%.*s\" is not of that form",
+            flag, (int)whole, at);
     memcpy(part->name, at, length);
     part->name[length] = '\0';
     *text = at + whole + (at[whole] == ',' ? 1 : 0);
@@ -67,8 +69,9 @@ enum graft_status graft_recipe_check_rates(struct graft_context *context, const 
         for (const char *at = lists[i][1]; status == GRAFT_OK && at && *at;)
             status = graft_recipe_read_part(context, lists[i][0], &at, &part);
     if (status == GRAFT_OK && recipe->lr_decay && recipe->given.trunk_factor)
-        status = graft_fail(context, GRAFT_ERROR_ARGUMENT,
-                            "--lr-decay and --trunk-factor both say how slowly what is before the head learns: give "
-                            "one of them");
+        status = graft_fail(
+            context, GRAFT_ERROR_ARGUMENT,
+            "--lr-decay and --trunk-factor both say how slowly what is before the head learns: give "
+            "one of them");
     return status;
 }

@@ -9,7 +9,8 @@
 /* More of them go into a table of their own. */
 #define INLINE 8
 
-static void put_rate(const struct graft_fit_job *job, const struct graft_fit_rate *line, struct graft_text *text)
+static void put_rate(const struct graft_fit_job *job, const struct graft_fit_rate *line,
+                     struct graft_text *text)
 {
     if (line->rate > 0)
         graft_text_append(job->context, text, "%s at %.3g", line->part, line->rate);
@@ -17,8 +18,10 @@ static void put_rate(const struct graft_fit_job *job, const struct graft_fit_rat
         graft_text_append(job->context, text, "%s not at all", line->part);
 }
 
-/* "layer1 to layer4 at 1e-05, fc at 0.0001": neighbours of the same rate together. The number of these lines. */
-static int put_rates(const struct graft_fit_job *job, const struct graft_fit_rates *rates, struct graft_text *text)
+/* "layer1 to layer4 at 1e-05, fc at 0.0001": neighbours of the same rate together. The number of these lines.
+ */
+static int put_rates(const struct graft_fit_job *job, const struct graft_fit_rates *rates,
+                     struct graft_text *text)
 {
     const int stage = job->position.stage;
     struct graft_fit_rate line, first, last;
@@ -47,8 +50,8 @@ static void show_table(const struct graft_fit_job *job, const struct graft_fit_r
     struct graft_fit_rate line;
     graft_log(job->context, GRAFT_LOG_REMARK, "  %-40s %12s %14s", "learns", "parameters", "learning rate");
     for (int next = 0; graft_fit_rates_next(job, job->position.stage, rates, &next, &line);)
-        graft_log(job->context, GRAFT_LOG_REMARK, "  %-40s %12lld %14.4g", line.part, (long long)line.parameters,
-                  line.rate);
+        graft_log(job->context, GRAFT_LOG_REMARK, "  %-40s %12lld %14.4g", line.part,
+                  (long long)line.parameters, line.rate);
 }
 
 /* "not of biases and normalization", or what is said of them. */
@@ -58,8 +61,10 @@ static void put_decay(const struct graft_fit_job *job, struct graft_text *text)
     if (!(o->weight_decay > 0))
         graft_text_append(job->context, text, "; no weight decay");
     else if (o->decay_factors)
-        graft_text_append(job->context, text, "; weight decay %.3g times %s, where nothing is said not of biases and normalization",
-                          o->weight_decay, o->decay_factors);
+        graft_text_append(
+            job->context, text,
+            "; weight decay %.3g times %s, where nothing is said not of biases and normalization",
+            o->weight_decay, o->decay_factors);
     else
         graft_text_append(job->context, text, "; weight decay %.3g, not of biases and normalization",
                           o->weight_decay);
@@ -84,7 +89,8 @@ static void put_schedule(const struct graft_fit_job *job, struct graft_text *tex
         break;
     case GRAFT_SCHEDULE_STEP:
         if (o->lr_period > 0)
-            graft_text_append(context, text, ", times %.3g every %lld epochs", o->lr_gamma, (long long)o->lr_period);
+            graft_text_append(context, text, ", times %.3g every %lld epochs", o->lr_gamma,
+                              (long long)o->lr_period);
         else
             graft_text_append(context, text, ", times %.3g at 1/2 and 3/4", o->lr_gamma);
         break;
@@ -95,8 +101,8 @@ static void put_schedule(const struct graft_fit_job *job, struct graft_text *tex
         graft_text_append(context, text, ", at its peak after %.3g of the steps", o->peak);
         break;
     case GRAFT_SCHEDULE_PLATEAU:
-        graft_text_append(context, text, ", times %.3g after more than %lld epochs without a lower loss", o->lr_gamma,
-                          (long long)o->plateau);
+        graft_text_append(context, text, ", times %.3g after more than %lld epochs without a lower loss",
+                          o->lr_gamma, (long long)o->plateau);
         break;
     case GRAFT_SCHEDULE_CONSTANT:
         break;
@@ -112,7 +118,8 @@ static void put_rest(const struct graft_fit_job *job, struct graft_text *text)
     if (o->ema > 0)
         graft_text_append(job->context, text, "; a moving average of %.6g is measured and kept", o->ema);
     if (o->patience > 0)
-        graft_text_append(job->context, text, "; it ends after %lld epochs without a lower loss", (long long)o->patience);
+        graft_text_append(job->context, text, "; it ends after %lld epochs without a lower loss",
+                          (long long)o->patience);
     if (job->balanced)
         graft_text_append(job->context, text, "; classes are drawn alike");
 }

@@ -84,13 +84,15 @@ static enum graft_status add_stage(struct graft_fit_job *job)
         return graft_fail(job->context, GRAFT_ERROR_ARGUMENT, "%d more epochs of %d stages make no sense",
                           job->call.more_epochs, o->stage_count);
     if (o->stage_count == GRAFT_FIT_MAX_STAGES)
-        return graft_fail(job->context, GRAFT_ERROR_ARGUMENT,
-                          "%s has %d stages already, which is the most there are: begin another run with --weights %s",
-                          job->run->folder, o->stage_count, job->run->folder);
+        return graft_fail(
+            job->context, GRAFT_ERROR_ARGUMENT,
+            "%s has %d stages already, which is the most there are: begin another run with --weights %s",
+            job->run->folder, o->stage_count, job->run->folder);
     const struct graft_fit_stage *const last = &o->stages[o->stage_count - 1];
     struct graft_fit_stage *const more = &o->stages[o->stage_count++];
-    *more = (struct graft_fit_stage){
-        .epochs = job->call.more_epochs, .learning_rate = last->learning_rate, .micro_batch = last->micro_batch};
+    *more = (struct graft_fit_stage){.epochs = job->call.more_epochs,
+                                     .learning_rate = last->learning_rate,
+                                     .micro_batch = last->micro_batch};
     memcpy(more->from, last->from, sizeof more->from);
     return GRAFT_OK;
 }

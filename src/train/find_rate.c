@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The range test of learning rates (Smith, arXiv 1506.01186): a rate that rises from step to step, and what the loss makes
- * of it. */
+/* The range test of learning rates (Smith, arXiv 1506.01186): a rate that rises from step to step, and what
+ * the loss makes of it. */
 #include "backend/backend.h"
 #include "base/context.h"
 #include "data/dataset.h"
@@ -8,15 +8,15 @@
 
 #include <math.h>
 
-#define SMOOTHING 0.98   /* of the moving average of losses */
-#define DIVERGED 4.0     /* times the least average: it ends */
-#define LEAST_STEPS 5    /* before it may end */
+#define SMOOTHING 0.98 /* of the moving average of losses */
+#define DIVERGED 4.0   /* times the least average: it ends */
+#define LEAST_STEPS 5  /* before it may end */
 #define USUAL_FROM 1e-7
 #define USUAL_TO 10.0
 #define USUAL_STEPS 100
 
-/* The steepest fall over the logarithm of the rate, over a tenth of the steps and not among the first ones, whose average
- * is of few; and the least loss. */
+/* The steepest fall over the logarithm of the rate, over a tenth of the steps and not among the first ones,
+ * whose average is of few; and the least loss. */
 static void suggest(struct graft_rate_search *search)
 {
     const struct graft_rate_point *const p = search->points;
@@ -24,7 +24,8 @@ static void suggest(struct graft_rate_search *search)
     double steepest = 0, least = HUGE_VAL;
     search->steepest = search->minimum = (double)NAN;
     for (int i = 3 * half; i + half < search->count; i++) {
-        const double slope = (p[i + half].smoothed - p[i - half].smoothed) / log(p[i + half].rate / p[i - half].rate);
+        const double slope =
+            (p[i + half].smoothed - p[i - half].smoothed) / log(p[i + half].rate / p[i - half].rate);
         if (slope < steepest) {
             steepest = slope;
             search->steepest = p[i].rate;
@@ -106,8 +107,9 @@ enum graft_status graft_find_rate(struct graft_device *device, const struct graf
                                       .steps = range && range->steps > 0 ? range->steps : USUAL_STEPS};
     *search = (struct graft_rate_search){.count = 0};
     if (!(chosen.to > chosen.from) || chosen.steps < 2 || (options->resume && *options->resume))
-        return graft_fail(outer, GRAFT_ERROR_ARGUMENT,
-                          "rates rise from the lower to the higher one in 2 steps or more, of a run that begins anew");
+        return graft_fail(
+            outer, GRAFT_ERROR_ARGUMENT,
+            "rates rise from the lower to the higher one in 2 steps or more, of a run that begins anew");
     enum graft_status status = graft_context_fork(outer, &inner);
     if (status != GRAFT_OK)
         return status;

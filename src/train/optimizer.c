@@ -9,12 +9,10 @@
 
 static const char *const optimizer_names[] = {
     [GRAFT_SGD] = "sgd", [GRAFT_ADAM] = "adam", [GRAFT_RMSPROP] = "rmsprop", [GRAFT_ADAMW] = "adamw"};
-static const char *const schedule_names[] = {[GRAFT_SCHEDULE_COSINE] = "cosine",
-                                             [GRAFT_SCHEDULE_CONSTANT] = "constant",
-                                             [GRAFT_SCHEDULE_STEP] = "step",
-                                             [GRAFT_SCHEDULE_EXPONENTIAL] = "exponential",
-                                             [GRAFT_SCHEDULE_ONE_CYCLE] = "onecycle",
-                                             [GRAFT_SCHEDULE_PLATEAU] = "plateau"};
+static const char *const schedule_names[] = {
+    [GRAFT_SCHEDULE_COSINE] = "cosine",      [GRAFT_SCHEDULE_CONSTANT] = "constant",
+    [GRAFT_SCHEDULE_STEP] = "step",          [GRAFT_SCHEDULE_EXPONENTIAL] = "exponential",
+    [GRAFT_SCHEDULE_ONE_CYCLE] = "onecycle", [GRAFT_SCHEDULE_PLATEAU] = "plateau"};
 
 #define COUNT(array) (int)(sizeof(array) / sizeof(array)[0])
 
@@ -29,8 +27,8 @@ static int find_name(struct graft_context *context, const char *what, const char
     char list[160] = "";
     for (int i = 0; i < count; i++)
         (void)snprintf(list + strlen(list), sizeof list - strlen(list), "%s%s", i > 0 ? ", " : "", names[i]);
-    (void)graft_fail(context, GRAFT_ERROR_NOT_FOUND, "there is no %s \"%s\"; did you mean \"%s\"? (%s)", what, name,
-                     nearest ? nearest : names[0], list);
+    (void)graft_fail(context, GRAFT_ERROR_NOT_FOUND, "there is no %s \"%s\"; did you mean \"%s\"? (%s)", what,
+                     name, nearest ? nearest : names[0], list);
     return -1;
 }
 

@@ -16,8 +16,8 @@ static bool has_parameters(const struct graft_model_layer *layer)
 
 /* ---- by depth */
 
-/* Of layers before the classifier's stage: a step each, whether they have parameters or not, so that the rates of
- * VGG's features lie where they lie when a script counts its modules. */
+/* Of layers before the classifier's stage: a step each, whether they have parameters or not, so that the
+ * rates of VGG's features lie where they lie when a script counts its modules. */
 static void spread(const struct graft_model *model, const struct graft_recipe_decay *decay, double *factors)
 {
     int first;
@@ -68,8 +68,8 @@ static enum graft_status name_one(const struct naming *naming, const char *name,
 {
     const struct graft_model *const model = naming->job->whole;
     bool *const marked = graft_allocate(naming->job->context, (size_t)model->layer_count, sizeof *marked);
-    enum graft_status status = marked ? graft_model_part_mark(naming->job->context, model, name, marked)
-                                      : GRAFT_ERROR_MEMORY;
+    enum graft_status status =
+        marked ? graft_model_part_mark(naming->job->context, model, name, marked) : GRAFT_ERROR_MEMORY;
     for (int i = 0; i < model->layer_count && status == GRAFT_OK; i++) {
         naming->numbers[i] = marked[i] ? number / naming->unit : naming->numbers[i];
         naming->named[i] = naming->named[i] || marked[i];
@@ -92,7 +92,8 @@ static enum graft_status name_all(const struct naming *naming, const char *list)
 
 /* ---- together */
 
-static enum graft_status find_factors(const struct graft_fit_job *job, double rate, double *factors, bool *named)
+static enum graft_status find_factors(const struct graft_fit_job *job, double rate, double *factors,
+                                      bool *named)
 {
     const struct graft_recipe *const o = &job->options;
     const struct graft_model *const model = job->whole;
@@ -123,8 +124,8 @@ static bool normalizes(const struct graft_model_layer *layer)
 }
 
 /* "bias" and "norm" are what weight decay spares by itself; a part's name is for its weights. */
-static enum graft_status find_decays(const struct graft_fit_job *job, struct graft_fit_rates *rates, double *numbers,
-                                     bool *named)
+static enum graft_status find_decays(const struct graft_fit_job *job, struct graft_fit_rates *rates,
+                                     double *numbers, bool *named)
 {
     const struct graft_model *const model = job->whole;
     const struct naming parts = {job, "--decay-factors", 1, numbers, named};
@@ -144,14 +145,15 @@ static enum graft_status find_decays(const struct graft_fit_job *job, struct gra
     }
     for (int p = 0; p < model->parameter_count; p++) {
         const struct graft_model_parameter *const parameter = &model->parameters[p];
-        rates->decays[p] = (float)(parameter->layout != GRAFT_LAYOUT_VECTOR            ? numbers[parameter->layer]
+        rates->decays[p] = (float)(parameter->layout != GRAFT_LAYOUT_VECTOR       ? numbers[parameter->layer]
                                    : normalizes(&model->layers[parameter->layer]) ? norm
-                                                                                   : bias);
+                                                                                  : bias);
     }
     return status;
 }
 
-enum graft_status graft_fit_rates_open(const struct graft_fit_job *job, int stage, struct graft_fit_rates *rates)
+enum graft_status graft_fit_rates_open(const struct graft_fit_job *job, int stage,
+                                       struct graft_fit_rates *rates)
 {
     const struct graft_model *const model = job->whole;
     const struct graft_fit_stage *const of = &job->options.stages[stage];
@@ -190,7 +192,8 @@ void graft_fit_rates_of_part(const struct graft_fit_job *job, const struct graft
 {
     const struct graft_model *const whole = job->whole;
     for (int p = 0, w = 0; p < part->parameter_count; p++) {
-        while (w + 1 < whole->parameter_count && strcmp(whole->parameters[w].name, part->parameters[p].name) != 0)
+        while (w + 1 < whole->parameter_count &&
+               strcmp(whole->parameters[w].name, part->parameters[p].name) != 0)
             w++; /* the part's are the last of the whole's, in the same order */
         factors[p] = rates->factors[w];
         decays[p] = rates->decays[w];
@@ -228,8 +231,8 @@ static void name_line(const struct graft_model *model, int first, int last, stru
                    strcmp(begin, end) != 0 ? end : "");
 }
 
-bool graft_fit_rates_next(const struct graft_fit_job *job, int stage, const struct graft_fit_rates *rates, int *next,
-                          struct graft_fit_rate *line)
+bool graft_fit_rates_next(const struct graft_fit_job *job, int stage, const struct graft_fit_rates *rates,
+                          int *next, struct graft_fit_rate *line)
 {
     const struct graft_model *const model = job->whole;
     int first = -1, last = -1, of_first = -1;
@@ -263,8 +266,9 @@ enum graft_status graft_fit_rates_json(const struct graft_fit_job *job, struct g
         if (status != GRAFT_OK)
             return status;
         for (int next = 0; graft_fit_rates_next(job, s, &rates, &next, &line);)
-            graft_json_append(list, json_pack("{s:i,s:s,s:I,s:f}", "stage", s + 1, "part", line.part, "parameters",
-                                              (json_int_t)line.parameters, "learning_rate", line.rate));
+            graft_json_append(list,
+                              json_pack("{s:i,s:s,s:I,s:f}", "stage", s + 1, "part", line.part, "parameters",
+                                        (json_int_t)line.parameters, "learning_rate", line.rate));
         graft_fit_rates_close(job, &rates);
     }
     return GRAFT_OK;

@@ -26,9 +26,10 @@ struct graft_fit_rate {
     double rate;
 };
 /* The line that begins at layer *next, and *next behind it; 0 at first. False: there are no more. */
-bool graft_fit_rates_next(const struct graft_fit_job *job, int stage, const struct graft_fit_rates *rates, int *next,
-                          struct graft_fit_rate *line);
+bool graft_fit_rates_next(const struct graft_fit_job *job, int stage, const struct graft_fit_rates *rates,
+                          int *next, struct graft_fit_rate *line);
 /* All lines of all stages, for config.json. Statuses of graft_fit_rates_open. */
-GRAFT_MUST_CHECK enum graft_status graft_fit_rates_json(const struct graft_fit_job *job, struct graft_json *list);
+GRAFT_MUST_CHECK enum graft_status graft_fit_rates_json(const struct graft_fit_job *job,
+                                                        struct graft_json *list);
 
 #endif

@@ -126,8 +126,8 @@ enum graft_status graft_fit_choose_network(struct graft_fit_job *job, const stru
     (void)snprintf(job->card.network, sizeof job->card.network, "%s", info->name);
     say_network(job, info->name);
     if (job->card.head[0])
-        graft_log(job->context, GRAFT_LOG_REMARK, "head: %s and a dense layer to the classes, in place of the network's own",
-                  job->card.head);
+        graft_log(job->context, GRAFT_LOG_REMARK,
+                  "head: %s and a dense layer to the classes, in place of the network's own", job->card.head);
     if (of_weights->has_preprocess && !o->given.input) {
         job->card.preprocess = of_weights->preprocess;
         return GRAFT_OK;
@@ -174,17 +174,18 @@ static enum graft_status resolve_schedule(struct graft_fit_job *job)
         return status;
     const bool cosine = kind == GRAFT_SCHEDULE_COSINE, step = kind == GRAFT_SCHEDULE_STEP;
     const bool gamma = step || kind == GRAFT_SCHEDULE_EXPONENTIAL || kind == GRAFT_SCHEDULE_PLATEAU;
-    const char *const lost = !cosine && o->lr_end > 0                                             ? "--lr-end"
-                             : !cosine && o->restart > 0                                          ? "--restart"
-                             : o->restart == 0 && o->restart_factor > 1                           ? "--restart-factor"
-                             : !step && o->lr_period > 0                                          ? "--lr-period"
-                             : !gamma && !job->resumed && o->lr_gamma > 0 ? "--lr-gamma"
+    const char *const lost = !cosine && o->lr_end > 0                             ? "--lr-end"
+                             : !cosine && o->restart > 0                          ? "--restart"
+                             : o->restart == 0 && o->restart_factor > 1           ? "--restart-factor"
+                             : !step && o->lr_period > 0                          ? "--lr-period"
+                             : !gamma && !job->resumed && o->lr_gamma > 0         ? "--lr-gamma"
                              : kind != GRAFT_SCHEDULE_ONE_CYCLE && o->peak != 0.3 ? "--peak"
-                             : kind == GRAFT_SCHEDULE_ONE_CYCLE && o->warmup > 0                  ? "--warmup"
-                                                                                                  : NULL;
+                             : kind == GRAFT_SCHEDULE_ONE_CYCLE && o->warmup > 0  ? "--warmup"
+                                                                                  : NULL;
     if (lost)
-        return graft_fail(job->context, GRAFT_ERROR_ARGUMENT, "%s says nothing to the schedule %s%s: leave it out", lost,
-                          o->schedule, o->restart == 0 && o->restart_factor > 1 ? " without --restart" : "");
+        return graft_fail(job->context, GRAFT_ERROR_ARGUMENT,
+                          "%s says nothing to the schedule %s%s: leave it out", lost, o->schedule,
+                          o->restart == 0 && o->restart_factor > 1 ? " without --restart" : "");
     DECIDE(lr_gamma, kind == GRAFT_SCHEDULE_EXPONENTIAL ? 0.9 : 0.1);
     job->schedule = (struct graft_schedule_options){.kind = kind,
                                                     .warmup = o->warmup,
@@ -234,7 +235,7 @@ static enum graft_status resolve_stages(struct graft_fit_job *job)
                             : !scratch         ? 5
                             : pictures > 20000 ? 5
                                                : 30;
-        /* A decay names the rate that it begins with; where only the head learns there is nothing to decay. */
+        /* A decay names the rate that it begins with; where only the head learns nothing decays. */
         if (stage->learning_rate == 0)
             stage->learning_rate = decay.first > 0 && !head ? decay.first : s == 0 ? rate : rate / 10;
     }

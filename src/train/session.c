@@ -87,7 +87,8 @@ enum graft_status graft_session_open(struct graft_device *device, const struct g
     }
     /* A run can have been saved between a stage's last epoch and the next stage. */
     for (struct graft_run_position *at = &made->job.position;
-         at->stage < made->job.options.stage_count && at->epoch >= graft_stage_epochs(&made->job.options.stages[at->stage]);
+         at->stage < made->job.options.stage_count &&
+         at->epoch >= graft_stage_epochs(&made->job.options.stages[at->stage]);
          at->stage++)
         at->number = at->epoch = 0;
     note_position(made);

@@ -41,7 +41,8 @@ enum graft_status graft_fit_source_open_features(struct graft_fit_job *job,
     source->order = graft_allocate(job->context, (size_t)features->count, sizeof *source->order);
     source->rows = graft_allocate(job->context, (size_t)batch, sizeof *source->rows);
     source->labels = graft_allocate(job->context, (size_t)batch, sizeof *source->labels);
-    enum graft_status status = source->order && source->rows && source->labels ? GRAFT_OK : GRAFT_ERROR_MEMORY;
+    enum graft_status status =
+        source->order && source->rows && source->labels ? GRAFT_OK : GRAFT_ERROR_MEMORY;
     if (status == GRAFT_OK && training && job->balanced)
         status = graft_balance_open(job->context, features->count, job->card.class_count, label_of, features,
                                     &source->balance);

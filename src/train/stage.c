@@ -68,7 +68,8 @@ static double rate_at(const struct graft_fit_job *job, const struct graft_fit_le
     const int64_t batches = graft_fit_source_batches(&learning->source);
     const struct graft_rate_range *const search = job->search;
     if (search)
-        return search->from * pow(search->to / search->from, (double)job->position.number / (double)(search->steps - 1));
+        return search->from *
+               pow(search->to / search->from, (double)job->position.number / (double)(search->steps - 1));
     struct graft_schedule_options schedule = job->schedule;
     schedule.steps = batches * learning->stage->epochs;
     schedule.epoch = batches;
@@ -77,7 +78,8 @@ static double rate_at(const struct graft_fit_job *job, const struct graft_fit_le
            graft_schedule_factor(&schedule, job->position.epoch * batches + batch);
 }
 
-/* The losses by which epochs of the stage are judged, and their number; NULL: no memory. The caller releases them. */
+/* The losses by which epochs of the stage are judged, and their number; NULL: no memory. The caller releases
+ * them. */
 static double *losses_of_stage(const struct graft_fit_job *job, int *count)
 {
     const struct graft_run_history *const history = &job->run->history;

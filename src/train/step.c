@@ -91,7 +91,8 @@ static enum graft_status write_average(struct graft_trainer *trainer, const stru
     set_real(trainer, hyper, 0, step->number == 1 ? 1 : 1 - (double)trainer->ema);
     for (int i = 1; i < 4; i++)
         set_real(trainer, hyper, i, 1);
-    return graft_plan_write(trainer->now->plan, trainer->now->average, hyper, graft_trainer_real_bytes(trainer, 4));
+    return graft_plan_write(trainer->now->plan, trainer->now->average, hyper,
+                            graft_trainer_real_bytes(trainer, 4));
 }
 
 /* What the update depends on besides gradients. */

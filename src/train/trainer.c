@@ -181,8 +181,8 @@ static enum graft_status group_parameters(struct graft_trainer *trainer,
         trainer->factors[group] = factor;
         trainer->group_count += group == trainer->group_count;
         trainer->groups[p] = group;
-        trainer->decay_factors[p] = options->decay_factors ? options->decay_factors[p]
-                                    : model->parameters[p].layout == GRAFT_LAYOUT_VECTOR ? 0 : 1;
+        const float usual = model->parameters[p].layout == GRAFT_LAYOUT_VECTOR ? 0 : 1;
+        trainer->decay_factors[p] = options->decay_factors ? options->decay_factors[p] : usual;
     }
     return GRAFT_OK;
 }
@@ -221,9 +221,8 @@ static enum graft_status allocate(struct graft_trainer *trainer, const struct gr
             return GRAFT_ERROR_MEMORY;
         trainer->options.variants = trainer->variants;
     }
-    return trainer->host_rows && trainer->host_labels && trainer->host_weights
-               ? allocate_flights(trainer)
-               : GRAFT_ERROR_MEMORY;
+    return trainer->host_rows && trainer->host_labels && trainer->host_weights ? allocate_flights(trainer)
+                                                                               : GRAFT_ERROR_MEMORY;
 }
 
 static void close_part(const struct graft_trainer *trainer, struct graft_trainer_part *part)

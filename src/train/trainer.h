@@ -55,8 +55,8 @@ struct graft_trainer {
     struct graft_update_attributes update;
     float ema;
     /* Parameters of the same factor of the learning rate are a group. */
-    int *groups;           /* for each parameter */
-    float *factors;        /* for each group */
+    int *groups;    /* for each parameter */
+    float *factors; /* for each group */
     int group_count;
     float *decay_factors;  /* for each parameter */
     double *class_weights; /* [classes]; NULL: all 1 */

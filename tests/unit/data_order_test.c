@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Orders: permutations, and draws by class with the frequencies of PyTorch's WeightedRandomSampler with 1 / n of its class
- * as the weight of each picture. */
+/* Orders: permutations, and draws by class with the frequencies of PyTorch's WeightedRandomSampler with 1 / n
+ * of its class as the weight of each picture. */
 #include "support/support.h"
 
 #include "data/order.h"

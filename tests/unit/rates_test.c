@@ -25,7 +25,8 @@ static struct graft_model *open_network(struct graft_context *context, const cha
     return model;
 }
 
-static double rate_of(const struct graft_fit_job *job, const struct graft_fit_rates *rates, const char *parameter)
+static double rate_of(const struct graft_fit_job *job, const struct graft_fit_rates *rates,
+                      const char *parameter)
 {
     for (int p = 0; p < job->whole->parameter_count; p++)
         if (strcmp(job->whole->parameters[p].name, parameter) == 0)
@@ -34,15 +35,16 @@ static double rate_of(const struct graft_fit_job *job, const struct graft_fit_ra
     return 0;
 }
 
-static void assert_rate(const struct graft_fit_job *job, const struct graft_fit_rates *rates, const char *parameter,
-                        double wanted)
+static void assert_rate(const struct graft_fit_job *job, const struct graft_fit_rates *rates,
+                        const char *parameter, double wanted)
 {
     const double rate = rate_of(job, rates, parameter);
     if (!(fabs(rate - wanted) <= 1e-6 * wanted))
         fail_msg("%s: %.9g, not %.9g", parameter, rate, wanted);
 }
 
-/* VGG16-bn has 44 modules in `features`: 1e-7 and 2.27e-6 more for each, 1e-4 for the classifier's three layers. */
+/* VGG16-bn has 44 modules in `features`: 1e-7 and 2.27e-6 more for each, 1e-4 for the classifier's three
+ * layers. */
 static void a_step_a_layer(void **state)
 {
     static const int convolutions[] = {0, 3, 7, 10, 14, 17, 20, 24, 27, 30, 34, 37, 40}; /* torchvision's */
@@ -57,7 +59,8 @@ static void a_step_a_layer(void **state)
         char name[64];
         (void)snprintf(name, sizeof name, "features.%d.bias", convolutions[i]);
         assert_rate(&job, &rates, name, 1e-7 + convolutions[i] * step);
-        (void)snprintf(name, sizeof name, "features.%d.weight", convolutions[i] + 1); /* batch normalization */
+        (void)snprintf(name, sizeof name, "features.%d.weight",
+                       convolutions[i] + 1); /* batch normalization */
         assert_rate(&job, &rates, name, 1e-7 + (convolutions[i] + 1) * step);
     }
     assert_rate(&job, &rates, "classifier.0.weight", 1e-4);
@@ -69,8 +72,12 @@ static void a_step_a_layer(void **state)
 /* fc, layer4 … layer1, bn1, conv1: a third each. */
 static void a_factor_a_group(void **state)
 {
-    static const char *const groups[] = {"fc.weight",                 "layer4.1.conv2.weight", "layer3.0.conv1.weight",
-                                         "layer2.0.downsample.0.weight", "layer1.1.bn2.bias",     "bn1.weight",
+    static const char *const groups[] = {"fc.weight",
+                                         "layer4.1.conv2.weight",
+                                         "layer3.0.conv1.weight",
+                                         "layer2.0.downsample.0.weight",
+                                         "layer1.1.bn2.bias",
+                                         "bn1.weight",
                                          "conv1.weight"};
     struct graft_model *model = open_network(*state, "resnet18");
     struct graft_fit_job job = job_of(*state, model, 1e-3);
@@ -136,7 +143,8 @@ static void parts_have_many_names(void **state)
 /* What is trainable from a layer in the middle of a stage on: that, and all that is computed later. */
 static void networks_learn_from_a_layer_on(void **state)
 {
-    static const char *const starts[][2] = {{"vgg16", "classifier.3"}, {"resnet18", "layer4.1.conv1"},
+    static const char *const starts[][2] = {{"vgg16", "classifier.3"},
+                                            {"resnet18", "layer4.1.conv1"},
                                             {"vit_b_16", "encoder.layers.encoder_layer_11.ln_2"}};
     for (int i = 0; i < 3; i++) {
         const struct graft_model_options options = {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Learning rates of every schedule, and optimizers with clipping, groups, accumulation and averages: each step as PyTorch
- * makes it (schedule_expected.py). */
+/* Learning rates of every schedule, and optimizers with clipping, groups, accumulation and averages: each
+ * step as PyTorch makes it (schedule_expected.py). */
 #include "support/support.h"
 
 #include "graft/device.h"
@@ -12,7 +12,8 @@
 
 #define COUNT(array) (int)(sizeof(array) / sizeof(array)[0])
 
-static void assert_curve(const char *name, struct graft_schedule_options schedule, const double *wanted, int count)
+static void assert_curve(const char *name, struct graft_schedule_options schedule, const double *wanted,
+                         int count)
 {
     for (int step = 0; step < count; step++) {
         const double factor = graft_schedule_factor(&schedule, step);
@@ -28,16 +29,19 @@ static void rates_are_those_of_pytorch(void **state)
     (void)state;
     CURVE(cosine, .kind = GRAFT_SCHEDULE_COSINE, .steps = 10, .end = 0.125);
     CURVE(warm_cosine, .kind = GRAFT_SCHEDULE_COSINE, .steps = 14, .warmup = 4);
-    CURVE(restarts, .kind = GRAFT_SCHEDULE_COSINE, .steps = 30, .restart = 4, .restart_factor = 2, .end = 0.25);
+    CURVE(restarts, .kind = GRAFT_SCHEDULE_COSINE, .steps = 30, .restart = 4, .restart_factor = 2,
+          .end = 0.25);
     CURVE(even_restarts, .kind = GRAFT_SCHEDULE_COSINE, .steps = 13, .restart = 5);
     CURVE(step, .kind = GRAFT_SCHEDULE_STEP, .steps = 11, .period = 3, .gamma = 0.3);
-    CURVE(warm_step, .kind = GRAFT_SCHEDULE_STEP, .steps = 11, .warmup = 2, .epoch = 2, .period = 2, .gamma = 0.5);
+    CURVE(warm_step, .kind = GRAFT_SCHEDULE_STEP, .steps = 11, .warmup = 2, .epoch = 2, .period = 2,
+          .gamma = 0.5);
     CURVE(exponential, .kind = GRAFT_SCHEDULE_EXPONENTIAL, .steps = 8, .gamma = 0.8);
     CURVE(one_cycle, .kind = GRAFT_SCHEDULE_ONE_CYCLE, .steps = 20);
     CURVE(one_cycle_late, .kind = GRAFT_SCHEDULE_ONE_CYCLE, .steps = 13, .peak = 0.55);
     /* Several steps an epoch, which counts as a whole. */
     for (int step = 0; step < 24; step++) {
-        const struct graft_schedule_options one = {.kind = GRAFT_SCHEDULE_EXPONENTIAL, .steps = 24, .gamma = 0.8, .epoch = 3};
+        const struct graft_schedule_options one = {
+            .kind = GRAFT_SCHEDULE_EXPONENTIAL, .steps = 24, .gamma = 0.8, .epoch = 3};
         assert_true(fabs(graft_schedule_factor(&one, step) - expected_exponential[step / 3]) <= 1e-14);
     }
     /* ÷10 at 1/2 and at 3/4, and a rate that stays. */
@@ -69,7 +73,8 @@ static void plateaus_are_those_of_pytorch(void **state)
     }
 }
 
-/* The first number of epochs after which it stops, by hand from what Keras says of EarlyStopping; 0: never. */
+/* The first number of epochs after which it stops, by hand from what Keras says of EarlyStopping; 0: never.
+ */
 static void stopping_waits_for_lower_losses(void **state)
 {
     (void)state;
@@ -78,7 +83,8 @@ static void stopping_waits_for_lower_losses(void **state)
         int patience;
         double least;
         int stops;
-    } rows[] = {{1, 0, 3}, {2, 0, 6}, {3, 0, 10}, {4, 0, 0}, {2, 0.01, 4}, {4, 0.01, 6}, {5, 0.01, 0}, {0, 0, 0}};
+    } rows[] = {{1, 0, 3},    {2, 0, 6},    {3, 0, 10},   {4, 0, 0},
+                {2, 0.01, 4}, {4, 0.01, 6}, {5, 0.01, 0}, {0, 0, 0}};
     for (int r = 0; r < COUNT(rows); r++) {
         int stops = 0;
         for (int e = 1; e <= COUNT(losses) && stops == 0; e++)
@@ -113,9 +119,13 @@ static void read_some(const struct graft_variables *variables, const char *suffi
     static double weight[CLASSES * INPUTS], bias[CLASSES];
     char name[32];
     (void)snprintf(name, sizeof name, "fc.weight%s", suffix);
-    assert_int_equal(graft_variables_read((struct graft_variables *)(uintptr_t)variables, name, weight, sizeof weight), GRAFT_OK);
+    assert_int_equal(
+        graft_variables_read((struct graft_variables *)(uintptr_t)variables, name, weight, sizeof weight),
+        GRAFT_OK);
     (void)snprintf(name, sizeof name, "fc.bias%s", suffix);
-    assert_int_equal(graft_variables_read((struct graft_variables *)(uintptr_t)variables, name, bias, sizeof bias), GRAFT_OK);
+    assert_int_equal(
+        graft_variables_read((struct graft_variables *)(uintptr_t)variables, name, bias, sizeof bias),
+        GRAFT_OK);
     for (int i = 0; i < 3; i++) {
         numbers[i] = weight[i];
         numbers[3 + i] = bias[i];
@@ -127,8 +137,13 @@ static void check_steps(struct graft_context *context, const char *name, struct 
 {
     static const float factors[] = {1, 0.25f}, decays[] = {1, 0.5f};
     static double features[ROWS * INPUTS], start[CLASSES * INPUTS];
-    const struct graft_model_options of_model = {.batch = ROWS, .height = 16, .width = 16, .classes = CLASSES,
-                                                 .real = GRAFT_DTYPE_F64, .part = GRAFT_MODEL_FROM, .training = true};
+    const struct graft_model_options of_model = {.batch = ROWS,
+                                                 .height = 16,
+                                                 .width = 16,
+                                                 .classes = CLASSES,
+                                                 .real = GRAFT_DTYPE_F64,
+                                                 .part = GRAFT_MODEL_FROM,
+                                                 .training = true};
     const struct graft_schedule_options cycle = {.kind = GRAFT_SCHEDULE_ONE_CYCLE, .steps = STEPS};
     struct graft_device *device = NULL;
     struct graft_model *model = NULL;
@@ -149,8 +164,12 @@ static void check_steps(struct graft_context *context, const char *name, struct 
     assert_int_equal(graft_trainer_open(device, model, variables, &way.options, &trainer), GRAFT_OK);
     for (int number = 1; number <= STEPS; number++, wanted += 14) {
         const int32_t labels[ROWS] = {number % 3, 0, 1, (number + 1) % 3};
-        struct graft_step step = {.input = features, .labels = labels, .valid = ROWS, .number = number,
-                                  .learning_rate = 0.1 * (way.one_cycle ? graft_schedule_factor(&cycle, number - 1) : 1)};
+        struct graft_step step = {.input = features,
+                                  .labels = labels,
+                                  .valid = ROWS,
+                                  .number = number,
+                                  .learning_rate =
+                                      0.1 * (way.one_cycle ? graft_schedule_factor(&cycle, number - 1) : 1)};
         double got[14];
         fill(features, ROWS * INPUTS, number, 1);
         assert_int_equal(graft_trainer_step(trainer, &step), GRAFT_OK);
@@ -171,9 +190,11 @@ static void check_steps(struct graft_context *context, const char *name, struct 
 static void steps_are_those_of_pytorch(void **state)
 {
     const struct graft_update_attributes moments = {.beta1 = 0.875f, .beta2 = 0.96875f, .epsilon = 1e-8f};
-    struct way sgd = {{.optimizer = GRAFT_SGD, .update = {.momentum = 0.5f, .nesterov = true}, .micro_batch = 2}, false};
+    struct way sgd = {
+        {.optimizer = GRAFT_SGD, .update = {.momentum = 0.5f, .nesterov = true}, .micro_batch = 2}, false};
     struct way adam = {{.optimizer = GRAFT_ADAM, .update = moments, .clip_norm = 0.5f}, false};
-    struct way adamw = {{.optimizer = GRAFT_ADAMW, .update = moments, .clip_norm = 2, .micro_batch = 1}, true};
+    struct way adamw = {{.optimizer = GRAFT_ADAMW, .update = moments, .clip_norm = 2, .micro_batch = 1},
+                        true};
     struct way rmsprop = {{.optimizer = GRAFT_RMSPROP, .update = moments}, false};
     check_steps(*state, "sgd", sgd, expected_sgd);
     check_steps(*state, "adam", adam, expected_adam);

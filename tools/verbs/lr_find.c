@@ -24,8 +24,8 @@ struct request {
 
 static void on_progress(void *user, const struct graft_progress *progress)
 {
-    graft_command_progress(user, "%s: step %lld of %lld, loss %.4f", progress->phase, (long long)progress->done,
-                           (long long)progress->total, progress->loss);
+    graft_command_progress(user, "%s: step %lld of %lld, loss %.4f", progress->phase,
+                           (long long)progress->done, (long long)progress->total, progress->loss);
 }
 
 static enum graft_status write_table(struct graft_context *context, const char *path,
@@ -48,7 +48,8 @@ static enum graft_status write_table(struct graft_context *context, const char *
     return status;
 }
 
-static enum graft_status draw(struct graft_context *context, const char *path, const struct graft_rate_search *search)
+static enum graft_status draw(struct graft_context *context, const char *path,
+                              const struct graft_rate_search *search)
 {
     const int64_t count = search->count;
     double *const numbers = malloc(3 * (size_t)count * sizeof *numbers);
@@ -62,7 +63,8 @@ static enum graft_status draw(struct graft_context *context, const char *path, c
     }
     const struct graft_plot_line lines[] = {{"of each step", numbers, numbers + count, count},
                                             {"moving average", numbers, numbers + 2 * count, count}};
-    const struct graft_plot_mark marks[] = {{search->minimum / 10, "minimum / 10"}, {search->steepest, "steepest"}};
+    const struct graft_plot_mark marks[] = {{search->minimum / 10, "minimum / 10"},
+                                            {search->steepest, "steepest"}};
     const struct graft_plot_panel panel = {.title = "Loss while the learning rate rises",
                                            .x_label = "learning rate of the head",
                                            .y_label = "cross-entropy",
@@ -92,12 +94,14 @@ static void print(const struct graft_rate_search *search, const char *plot, cons
 
 static json_t *describe(const struct graft_rate_search *search, const char *plot, const char *table)
 {
-    return json_pack("{s:i, s:b, s:o, s:o, s:o, s:o}", "steps", search->count, "diverged", (int)search->diverged,
-                     "steepest", graft_json_real(search->steepest), "minimum", graft_json_real(search->minimum), "plot",
-                     graft_json_text(plot), "table", graft_json_text(table));
+    return json_pack("{s:i, s:b, s:o, s:o, s:o, s:o}", "steps", search->count, "diverged",
+                     (int)search->diverged, "steepest", graft_json_real(search->steepest), "minimum",
+                     graft_json_real(search->minimum), "plot", graft_json_text(plot), "table",
+                     graft_json_text(table));
 }
 
-static int finish(struct graft_command *command, const struct request *request, const struct graft_rate_search *search)
+static int finish(struct graft_command *command, const struct request *request,
+                  const struct graft_rate_search *search)
 {
     char plot[4096], table[4096];
     const char *const out = request->out != NULL ? request->out : "lr-find";
@@ -127,8 +131,10 @@ static int run(struct graft_command *command)
     const struct graft_option own[] = {
         {"--from", "RATE", "the lowest rate", GRAFT_OPTION_REAL, &request.from, 1e-12, 1e6, "1e-7"},
         {"--to", "RATE", "the highest one", GRAFT_OPTION_REAL, &request.to, 1e-12, 1e6, "10"},
-        {"--steps", "N", "training steps from the one to the other", GRAFT_OPTION_INTEGER, &request.steps, 10, 100000, "100"},
-        {"--out", "NAME", "of the plot and the table, without .png and .csv", GRAFT_OPTION_TEXT, &request.out, 0, 0, "lr-find"},
+        {"--steps", "N", "training steps from the one to the other", GRAFT_OPTION_INTEGER, &request.steps, 10,
+         100000, "100"},
+        {"--out", "NAME", "of the plot and the table, without .png and .csv", GRAFT_OPTION_TEXT, &request.out,
+         0, 0, "lr-find"},
     };
     int code = graft_fit_request_read(command, &request.fit, own, sizeof own / sizeof own[0]);
     if (code == GRAFT_EXIT_GO_ON && request.from > 0 && request.to > 0 && request.to <= request.from) {
@@ -160,8 +166,10 @@ const struct graft_verb graft_verb_lr_find = {
                 "  graft lr-find photos --model resnet18 --stages all --lr-decay exp:3\n"
                 "                                     for all layers: the options are those of graft fit\n"
                 "  graft lr-find photos --from 1e-5 --to 1 --steps 200 --out here\n",
-    .notes = "  Trains the first stage for so many steps, at a rate that rises by the same factor from one to the next,\n"
-             "  until the loss diverges. Nothing is written but plot and table. Suggested are the rate where the loss\n"
+    .notes = "  Trains the first stage for so many steps, at a rate that rises by the same factor from one "
+             "to the next,\n"
+             "  until the loss diverges. Nothing is written but plot and table. Suggested are the rate where "
+             "the loss\n"
              "  falls the fastest, and a tenth of that where it is the lowest.\n",
     .least = 0,
     .most = 1,
