@@ -95,35 +95,49 @@ static enum graft_status check_numbers(struct graft_explainer *explainer,
     return GRAFT_OK;
 }
 
-/* The map that is looked at. */
-static enum graft_status choose_layer(struct graft_explainer *explainer, const char *layer)
+static enum graft_status look_at(struct graft_explainer *explainer, const char *name, int value)
 {
     const struct graft_model *const model = explainer->model;
-    const bool named = layer && *layer;
-    int value = model->map;
-    enum graft_status status = GRAFT_OK;
-    if (named)
-        status = graft_classifier_find_output(explainer->context, model, layer, &value);
-    else if (value < 0)
-        status =
-            graft_fail(explainer->context, GRAFT_ERROR_ARGUMENT,
-                       "%s does not say which layer its last feature map is: name one (graft summary lists "
-                       "them)",
-                       model->info->name);
-    if (status != GRAFT_OK)
-        return status;
-    (void)snprintf(explainer->layer, sizeof explainer->layer, "%s",
-                   named ? layer : graft_graph_name(model->graph, value));
+    (void)snprintf(explainer->layer, sizeof explainer->layer, "%s", name);
     explainer->target = value;
     return graft_explain_grid_of(&graft_graph_desc(model->graph, value)->shape, &explainer->grid)
                ? GRAFT_OK
                : graft_fail(explainer->context, GRAFT_ERROR_ARGUMENT,
-                            "\"%s\" of %s gives no map over the picture: name a layer before it", layer,
+                            "\"%s\" of %s gives no map over the picture: name a layer before it", name,
                             model->info->name);
 }
 
+/* The map that is looked at. */
+static enum graft_status choose_layer(struct graft_explainer *explainer, const char *layer)
+{
+    const struct graft_model *const model = explainer->model;
+    if (layer && *layer) {
+        int value = -1;
+        const enum graft_status status =
+            graft_classifier_find_output(explainer->context, model, layer, &value);
+        return status == GRAFT_OK ? look_at(explainer, layer, value) : status;
+    }
+    if (model->map < 0)
+        return graft_fail(
+            explainer->context, GRAFT_ERROR_ARGUMENT,
+            "%s does not say which layer its last feature map is: name one (graft summary lists "
+            "them)",
+            model->info->name);
+    return look_at(explainer, graft_graph_name(model->graph, model->map), model->map);
+}
+
+/* Behind the last attention of a ViT the classes depend on the class token alone: what enters it is the last
+ * map that all of its places bear on. */
+static const struct graft_model_layer *before_last_attention(const struct graft_model *model)
+{
+    for (int i = model->layer_count - 1; i > 0; i--)
+        if (strcmp(model->layers[i].op, "attention") == 0)
+            return &model->layers[i - 1];
+    return NULL;
+}
+
 /* d(logit of the chosen class) / d(target), for each picture of the batch. */
-static enum graft_status add_gradient(struct graft_explainer *explainer)
+static enum graft_status add_gradient(struct graft_explainer *explainer, bool named)
 {
     struct graft_graph *const graph = explainer->model->graph;
     const int logits = explainer->model->logits;
@@ -135,6 +149,13 @@ static enum graft_status add_gradient(struct graft_explainer *explainer)
     enum graft_status status = graft_graph_status(graph);
     if (status == GRAFT_OK)
         status = graft_graph_gradient(graph, score, &explainer->target, 1, &explainer->gradient);
+    if (status == GRAFT_OK && explainer->gradient < 0 && !named) {
+        const struct graft_model_layer *const tokens = before_last_attention(explainer->model);
+        if (tokens)
+            status = look_at(explainer, tokens->name, tokens->value);
+        if (tokens && status == GRAFT_OK)
+            status = graft_graph_gradient(graph, score, &explainer->target, 1, &explainer->gradient);
+    }
     if (status == GRAFT_OK && explainer->gradient < 0)
         return graft_fail(
             explainer->context, GRAFT_ERROR_ARGUMENT,
@@ -168,7 +189,8 @@ static enum graft_status open_gradient(struct graft_explainer *explainer,
     if (looks_at_features(explainer))
         status = choose_layer(explainer, options->layer);
     if (status == GRAFT_OK)
-        status = add_gradient(explainer);
+        status =
+            add_gradient(explainer, !looks_at_features(explainer) || (options->layer && *options->layer));
     if (status == GRAFT_OK)
         status = graft_plan_open(explainer->model->graph, classifier->device, classifier->variables,
                                  &options->classifier.plan, &explainer->plan);

@@ -106,8 +106,8 @@ def main():
 
     with open(os.path.join(source, "README.md"), encoding="utf-8") as file:
         programs = re.findall(r"```c\n(.*?)```", file.read(), re.S)
-    check(len(programs) == 4, "README.md shows four programs", str(len(programs)))
-    classify, features, teach, session = range(4)
+    check(len(programs) == 5, "README.md shows five programs", str(len(programs)))
+    classify, features, explain, teach, session = range(5)
     environment = dict(os.environ, PKG_CONFIG_PATH=description, PKG_CONFIG_SYSROOT_DIR=work,
                        LD_LIBRARY_PATH=library)
     binaries = {}
@@ -162,6 +162,12 @@ def main():
         check(len(values) == len(same) == 128 and max(map(abs, values)) > 0 and
               all(abs(a - b) <= 1e-4 * max(map(abs, same)) for a, b in zip(values, same)),
               f"a program computes features of a picture of its own, {kind}", got.stdout)
+        overlay, same = os.path.join(work, f"overlay-{kind}.png"), os.path.join(work, "explained-" + kind)
+        got = run([binaries[explain, kind], run_folder, "", pictures[0], overlay], env=environment)
+        told = run([graft, "explain", run_folder, pictures[0], "--out", same, "--quiet", "--device", "cpu"])
+        check(got.returncode == 0 and got.stdout == "standing\n" and told.returncode == 0 and
+              open(overlay, "rb").read() == open(os.path.join(same, "3-overlay.png"), "rb").read(),
+              f"a program draws the heat over a picture as graft explain does, {kind}", got.stdout + told.stdout)
     # Pictures of its own: it stops by itself when the loss is low, or by Ctrl-C, and either way the run is there.
     for kind in ("shared", "static"):
         folder = os.path.join(work, "session-" + kind)
@@ -169,7 +175,7 @@ def main():
         got = run([binaries[session, kind]], env=environment, cwd=folder)
         steps = [line for line in got.stdout.splitlines() if line.startswith("epoch ")]
         stopped = bool(steps) and float(steps[-1].split()[-1]) <= 0.02 or len(steps) == 7 * 30
-        check(got.returncode == 0 and stopped, f"program 4 trains on its own pictures, {kind}", got.stdout)
+        check(got.returncode == 0 and stopped, f"program 5 trains on its own pictures, {kind}", got.stdout)
         saved = os.path.exists(os.path.join(folder, "stripes", "model.safetensors"))
         check(saved, f"program 4 saves, {kind}", " ".join(os.listdir(folder)))
     folder = os.path.join(work, "session-interrupted")
