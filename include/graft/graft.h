@@ -11,6 +11,7 @@
 #include "graft/convert.h"
 #include "graft/data.h"
 #include "graft/device.h"
+#include "graft/embed.h"
 #include "graft/explain.h"
 #include "graft/graph.h"
 #include "graft/io.h"

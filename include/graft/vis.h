@@ -148,6 +148,33 @@ GRAFT_API GRAFT_MUST_CHECK enum graft_status graft_vis_sheet(struct graft_contex
                                                              const struct graft_sheet_tile *tiles,
                                                              int32_t count, int32_t columns, int32_t side);
 
+/* ---- pictures on a plane */
+
+struct graft_plane_point {
+    double x, y;                       /* finite */
+    int32_t label;                     /* −1: none */
+    const struct graft_image *picture; /* small; NULL: a dot stands for it */
+    const char *name;                  /* for the page */
+};
+
+struct graft_plane {
+    const char *title;
+    const char *facts;                      /* a sentence below it; may be NULL */
+    const struct graft_plane_point *points; /* [count] */
+    int64_t count;
+    const char *const *class_names; /* [class_count] */
+    int32_t class_count;            /* 0: no classes are told apart */
+};
+
+/* All pictures where they lie, in frames of their class's colour, with a legend of up to 24 classes, as PNG of about
+ * side × side pixels, 400..8000. GRAFT_ERROR_ARGUMENT, GRAFT_ERROR_MEMORY, GRAFT_ERROR_IO. */
+GRAFT_API GRAFT_MUST_CHECK enum graft_status graft_vis_plane(struct graft_context *context, const char *path,
+                                                             const struct graft_plane *plane, int32_t side);
+/* The same as an HTML page, one file that loads nothing, in which one can look closer. Statuses of graft_vis_plane. */
+GRAFT_API GRAFT_MUST_CHECK enum graft_status graft_vis_plane_page(struct graft_context *context,
+                                                                  const char *path,
+                                                                  const struct graft_plane *plane);
+
 /* ---- a run */
 
 /*

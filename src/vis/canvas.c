@@ -196,3 +196,38 @@ void graft_canvas_box(struct graft_canvas *canvas, double x, double y, double wi
     cairo_rectangle(canvas->cairo, x, y, width, height);
     cairo_fill(canvas->cairo);
 }
+
+enum graft_status graft_canvas_picture(struct graft_canvas *canvas, const struct graft_image *picture, double x,
+                                       double y, double side)
+{
+    const int stride = cairo_format_stride_for_width(CAIRO_FORMAT_RGB24, picture->width);
+    uint32_t *const pixels = graft_allocate(canvas->context, (size_t)stride, (size_t)picture->height);
+    if (pixels == NULL) {
+        return GRAFT_ERROR_MEMORY;
+    }
+    for (int32_t row = 0; row < picture->height; row++) {
+        for (int32_t column = 0; column < picture->width; column++) {
+            const uint8_t *const from =
+                picture->pixels + ((int64_t)row * picture->width + column) * picture->channels;
+            const int green = picture->channels > 1, blue = 2 * green;
+            pixels[row * (stride / 4) + column] =
+                (uint32_t)from[0] << 16 | (uint32_t)from[green] << 8 | from[blue];
+        }
+    }
+    const double larger = picture->width > picture->height ? picture->width : picture->height;
+    const double scale = side / larger;
+    cairo_surface_t *const surface = cairo_image_surface_create_for_data(
+        (unsigned char *)pixels, CAIRO_FORMAT_RGB24, picture->width, picture->height, stride);
+    cairo_save(canvas->cairo);
+    cairo_translate(canvas->cairo, x + (side - scale * picture->width) / 2,
+                    y + (side - scale * picture->height) / 2);
+    cairo_scale(canvas->cairo, scale, scale);
+    cairo_set_source_surface(canvas->cairo, surface, 0, 0);
+    cairo_pattern_set_filter(cairo_get_source(canvas->cairo),
+                             scale > 3 ? CAIRO_FILTER_NEAREST : CAIRO_FILTER_GOOD);
+    cairo_paint(canvas->cairo);
+    cairo_restore(canvas->cairo);
+    cairo_surface_destroy(surface);
+    graft_release(canvas->context, pixels);
+    return GRAFT_OK;
+}

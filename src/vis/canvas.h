@@ -60,5 +60,9 @@ void graft_canvas_line(struct graft_canvas *canvas, double x0, double y0, double
                        struct graft_colour colour);
 void graft_canvas_box(struct graft_canvas *canvas, double x, double y, double width, double height,
                       struct graft_colour colour);
+/* The picture in a box with equal sides, as large as fits, without changing its shape. GRAFT_ERROR_MEMORY. */
+GRAFT_MUST_CHECK enum graft_status graft_canvas_picture(struct graft_canvas *canvas,
+                                                        const struct graft_image *picture, double x, double y,
+                                                        double side);
 
 #endif

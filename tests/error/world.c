@@ -50,10 +50,12 @@ const struct scenario scenarios[] = {
     {"explain", MEMORY | OPENCL, {step_open_device, step_explain}},
     {"ascent", MEMORY | OPENCL, {step_open_device, step_ascent}},
     {"attack", MEMORY | OPENCL, {step_open_device, step_attack}},
+    {"embed", MEMORY | OPENCL, {step_open_device, step_embed}},
     {"fit", MEMORY | SYSTEM | LIBRARY | OPENCL, {step_open_device, step_fit}},
     {"resume", MEMORY | SYSTEM | LIBRARY, {step_open_device, step_resume}},
     {"plots", MEMORY | SYSTEM | LIBRARY, {step_plots}},
     {"sheet", MEMORY | SYSTEM | LIBRARY, {step_sheet}},
+    {"plane", MEMORY | SYSTEM | LIBRARY, {step_plane}},
     {"report", MEMORY | SYSTEM | LIBRARY, {step_report}},
 };
 const int scenario_count = (int)(sizeof scenarios / sizeof scenarios[0]);

@@ -77,6 +77,10 @@ enum graft_status step_trainer(struct world *world);
 enum graft_status step_train(struct world *world);
 enum graft_status step_train_not_finite(struct world *world);
 
+/* embed_steps.c */
+enum graft_status step_embed(struct world *world);
+enum graft_status step_plane(struct world *world);
+
 /* file_steps.c */
 enum graft_status step_fill_set(struct world *world);
 enum graft_status step_save_set(struct world *world);

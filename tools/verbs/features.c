@@ -5,6 +5,7 @@
 #include "base/text.h"
 #include "columns.h"
 #include "data/fault.h"
+#include "embedded.h"
 #include "graft/io.h"
 #include "network.h"
 #include "output.h"
@@ -117,29 +118,6 @@ static int compute(struct features *job)
     return status == GRAFT_OK ? write_files(job) : graft_command_failed(job->command, status);
 }
 
-/* With classes where there are some; else without. */
-static int open_data(struct features *job)
-{
-    struct graft_context *const context = job->command->context;
-    struct graft_dataset_options options = job->request->data;
-    options.val_fraction = -1;
-    options.keep_damaged = job->request->skip_damaged;
-    enum graft_status status =
-        graft_dataset_open(context, job->command->operands[1], &options, &job->dataset);
-    if (status != GRAFT_ERROR_FORMAT) {
-        return status == GRAFT_OK ? GRAFT_EXIT_GO_ON : graft_command_failed(job->command, status);
-    }
-    struct graft_text reason = {0};
-    graft_text_append(context, &reason, "%s", graft_context_error(context));
-    options.unlabelled = true;
-    status = graft_dataset_open(context, job->command->operands[1], &options, &job->dataset);
-    if (status == GRAFT_OK) {
-        graft_command_remark(job->command, "without classes: %s", reason.data != NULL ? reason.data : "");
-    }
-    graft_text_close(context, &reason);
-    return status == GRAFT_OK ? GRAFT_EXIT_GO_ON : graft_command_failed(job->command, status);
-}
-
 static int extract(struct features *job, struct graft_device *device)
 {
     struct graft_command *const command = job->command;
@@ -152,7 +130,8 @@ static int extract(struct features *job, struct graft_device *device)
                                    graft_shape_format(&shape, text, sizeof text));
     }
     if (code == GRAFT_EXIT_GO_ON) {
-        code = open_data(job);
+        code = graft_open_pictures(command, command->operands[1], &job->request->data,
+                                   job->request->skip_damaged, &job->dataset);
     }
     if (code == GRAFT_EXIT_GO_ON) {
         code = compute(job);
