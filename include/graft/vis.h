@@ -10,7 +10,7 @@
 #ifndef GRAFT_VIS_H
 #define GRAFT_VIS_H
 
-#include "graft/train.h"
+#include "graft/classifier.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -175,6 +175,28 @@ GRAFT_API GRAFT_MUST_CHECK enum graft_status graft_vis_plane_page(struct graft_c
                                                                   const char *path,
                                                                   const struct graft_plane *plane);
 
+/* ---- pictures that say most about a network */
+
+struct graft_examples;
+
+/*
+ * Of each class of a part of a data set (GRAFT_SPLIT_COUNT: all of it) the picture that the network is surest of and is
+ * right, and the one that it is surest of and is wrong, with what speaks for the classes by Grad-CAM; of more than 20
+ * classes those with the surest mistakes. The data set's classes are in the network's order. It must outlive the
+ * examples. All pictures are run once. `options`: output and pool are unused. Statuses of graft_explainer_open and
+ * graft_classifier_dataset.
+ */
+GRAFT_API GRAFT_MUST_CHECK enum graft_status
+graft_examples_find(struct graft_device *device, const struct graft_classifier_options *options,
+                    const struct graft_dataset *dataset, enum graft_split split, struct graft_examples **examples);
+GRAFT_API void graft_examples_close(struct graft_examples **examples);
+/* One HTML file: an evaluation and, unless NULL, examples. `class_names`: [evaluation->classes]. GRAFT_ERROR_ARGUMENT (no
+ * pictures), GRAFT_ERROR_MEMORY, GRAFT_ERROR_IO. */
+GRAFT_API GRAFT_MUST_CHECK enum graft_status
+graft_vis_evaluation(struct graft_context *context, const char *path, const char *title,
+                     const struct graft_evaluation *evaluation, const char *const *class_names,
+                     const struct graft_examples *examples);
+
 /* ---- a run */
 
 /*
@@ -186,6 +208,11 @@ GRAFT_API GRAFT_MUST_CHECK enum graft_status graft_vis_plane_page(struct graft_c
  */
 GRAFT_API GRAFT_MUST_CHECK enum graft_status graft_vis_run(struct graft_context *context, const char *run,
                                                            const struct graft_evaluation *evaluation);
+/* The same with examples in the report; NULL: none. */
+GRAFT_API GRAFT_MUST_CHECK enum graft_status graft_vis_run_examples(struct graft_context *context,
+                                                                    const char *run,
+                                                                    const struct graft_evaluation *evaluation,
+                                                                    const struct graft_examples *examples);
 
 /* ---- runs beside each other */
 

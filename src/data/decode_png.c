@@ -317,6 +317,9 @@ static void write_rows(png_structp png, png_infop info, struct png_write_job *jo
     png_set_IHDR(png, info, (uint32_t)image->width, (uint32_t)image->height, 8,
                  image->channels == 3 ? PNG_COLOR_TYPE_RGB : PNG_COLOR_TYPE_GRAY, PNG_INTERLACE_NONE,
                  PNG_COMPRESSION_TYPE_DEFAULT, PNG_FILTER_TYPE_DEFAULT);
+    /* Photographs gain little from more: a tenth of the bytes, for several times the work. */
+    png_set_compression_level(png, 4);
+    png_set_filter(png, PNG_FILTER_TYPE_BASE, PNG_FILTER_UP);
     png_write_info(png, info);
     for (int32_t y = 0; y < image->height; y++) {
         png_write_row(png, image->pixels + (size_t)y * stride);

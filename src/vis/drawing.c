@@ -104,19 +104,20 @@ static enum graft_status draw_curves(struct graft_drawing *drawing)
     return status;
 }
 
-static enum graft_status draw_confusion(struct graft_drawing *drawing)
+enum graft_status graft_draw_confusion(struct graft_context *context,
+                                       const struct graft_evaluation *evaluation,
+                                       const char *const *class_names, struct graft_text *png)
 {
     char title[160];
-    const struct graft_evaluation *const evaluation = drawing->evaluation;
     (void)graft_format(title, sizeof title, "Confusion: %.2f %% of %lld pictures right",
                        100 * evaluation->top1, (long long)evaluation->images);
     const struct graft_plot_matrix matrix = {.title = title,
                                              .row_label = "true class",
                                              .column_label = "predicted class",
-                                             .names = graft_run_class_names(drawing->run),
+                                             .names = class_names,
                                              .counts = evaluation->confusion,
                                              .classes = evaluation->classes};
-    return graft_draw_matrix(drawing->run->context, &matrix, &drawing->confusion);
+    return graft_draw_matrix(context, &matrix, png);
 }
 
 static enum graft_status draw_and_save(struct graft_drawing *drawing)
@@ -125,11 +126,14 @@ static enum graft_status draw_and_save(struct graft_drawing *drawing)
     struct graft_text html = {0};
     enum graft_status status = draw_curves(drawing);
     if (status == GRAFT_OK && drawing->evaluation != NULL) {
-        status = draw_confusion(drawing);
+        status = graft_draw_confusion(run->context, drawing->evaluation, graft_run_class_names(run),
+                                      &drawing->confusion);
     }
     if (status == GRAFT_OK) {
-        graft_report_write(drawing, &html);
-        status = html.failed ? GRAFT_ERROR_MEMORY : graft_run_write(run, "curves.png", &drawing->curves);
+        status = graft_report_write(drawing, &html);
+    }
+    if (status == GRAFT_OK) {
+        status = graft_run_write(run, "curves.png", &drawing->curves);
     }
     if (status == GRAFT_OK && drawing->confusion.length > 0) {
         status = graft_run_write(run, "confusion.png", &drawing->confusion);
@@ -144,12 +148,19 @@ static enum graft_status draw_and_save(struct graft_drawing *drawing)
 enum graft_status graft_vis_run(struct graft_context *context, const char *folder,
                                 const struct graft_evaluation *evaluation)
 {
+    return graft_vis_run_examples(context, folder, evaluation, NULL);
+}
+
+enum graft_status graft_vis_run_examples(struct graft_context *context, const char *folder,
+                                         const struct graft_evaluation *evaluation,
+                                         const struct graft_examples *examples)
+{
     struct graft_run *run = NULL;
     enum graft_status status = graft_run_open(context, folder, &run);
     if (status != GRAFT_OK) {
         return status;
     }
-    struct graft_drawing drawing = {.run = run};
+    struct graft_drawing drawing = {.run = run, .examples = examples};
     drawing.evaluation = evaluation != NULL ? evaluation : graft_run_evaluation(run);
     if (drawing.evaluation != NULL && drawing.evaluation->images == 0) {
         drawing.evaluation = NULL;

@@ -32,7 +32,7 @@ static const char style[] =
     ".figures b{display:block;font-size:1.5em}.figures span{color:var(--faint);font-size:.9em}\n"
     ".pictures{display:flex;flex-wrap:wrap;gap:1em;margin:1em 0}\n"
     "figure{margin:0;background:var(--panel);border-radius:8px;padding:.6em;break-inside:avoid}\n"
-    "figcaption{font-size:.9em;max-width:22em;overflow-wrap:anywhere;padding-top:.3em}\n"
+    "figcaption{font-size:.9em;width:0;min-width:100%;overflow-wrap:anywhere;padding-top:.3em}\n"
     "figure .pair{display:flex;gap:.4em}figcaption .wrong{font-weight:600}\n"
     "summary{cursor:pointer;color:var(--accent);margin:.6em 0}button{font:inherit;padding:.2em .8em}\n"
     ":focus-visible{outline:3px solid var(--accent);outline-offset:2px}\n"

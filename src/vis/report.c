@@ -3,6 +3,7 @@
 #include "vis/drawing.h"
 
 #include "base/context.h"
+#include "base/file.h"
 #include "io/json.h"
 #include "run/run.h"
 #include "vis/page.h"
@@ -70,9 +71,9 @@ static void put_history(const struct report *report)
     graft_page_put(report->page, "</table></details>\n");
 }
 
-static void put_classes(const struct report *report)
+static void put_classes(const struct graft_page *page, const struct graft_evaluation *e,
+                        const char *const *names)
 {
-    const struct graft_evaluation *const e = report->evaluation;
     char text[256], top5[64] = "";
     if (e->classes > 5) { /* else all are among the first five */
         (void)graft_format(top5, sizeof top5, ", %.2f %% among the first five", 100 * e->top5);
@@ -80,27 +81,27 @@ static void put_classes(const struct report *report)
     (void)graft_format(text, sizeof text,
                        "<h2>Classes</h2>\n<p>%lld pictures: %.2f %% right%s, loss %.4f.</p>\n",
                        (long long)e->images, 100 * e->top1, top5, e->loss);
-    graft_page_put(report->page, text);
+    graft_page_put(page, text);
     graft_page_put(
-        report->page,
+        page,
         "<table><tr><th>class</th><th>pictures</th><th>precision</th><th>recall</th><th>F1</th></tr>\n");
     for (int32_t i = 0; i < e->classes; i++) {
-        graft_page_put(report->page, "<tr><td class=\"text\">");
-        graft_page_text(report->page, graft_run_class_names(report->run)[i]);
-        graft_page_put(report->page, "</td>");
-        graft_page_cell(report->page, "%.0f", (double)e->figures[i].images);
-        graft_page_cell(report->page, "%.2f %%", 100 * e->figures[i].precision);
-        graft_page_cell(report->page, "%.2f %%", 100 * e->figures[i].recall);
-        graft_page_cell(report->page, "%.4f", e->figures[i].f1);
-        graft_page_put(report->page, "</tr>\n");
+        graft_page_put(page, "<tr><td class=\"text\">");
+        graft_page_text(page, names[i]);
+        graft_page_put(page, "</td>");
+        graft_page_cell(page, "%.0f", (double)e->figures[i].images);
+        graft_page_cell(page, "%.2f %%", 100 * e->figures[i].precision);
+        graft_page_cell(page, "%.2f %%", 100 * e->figures[i].recall);
+        graft_page_cell(page, "%.4f", e->figures[i].f1);
+        graft_page_put(page, "</tr>\n");
     }
-    graft_page_put(report->page, "</table>\n");
+    graft_page_put(page, "</table>\n");
 }
 
 /* The pairs that are confused most often, the worst first. */
-static void put_confused(const struct report *report)
+static void put_confused(const struct graft_page *page, const struct graft_evaluation *e,
+                         const char *const *names)
 {
-    const struct graft_evaluation *const e = report->evaluation;
     int64_t worst[MOST_CONFUSED];
     int count = 0;
     for (int64_t i = 0; i < (int64_t)e->classes * e->classes; i++) {
@@ -121,18 +122,18 @@ static void put_confused(const struct report *report)
         return;
     }
     graft_page_put(
-        report->page,
+        page,
         "<h2>Most often confused</h2>\n<table><tr><th>is</th><th>is taken for</th><th>pictures</th></tr>\n");
     for (int i = 0; i < count; i++) {
-        graft_page_put(report->page, "<tr><td class=\"text\">");
-        graft_page_text(report->page, graft_run_class_names(report->run)[worst[i] / e->classes]);
-        graft_page_put(report->page, "</td><td class=\"text\">");
-        graft_page_text(report->page, graft_run_class_names(report->run)[worst[i] % e->classes]);
-        graft_page_put(report->page, "</td>");
-        graft_page_cell(report->page, "%.0f", (double)e->confusion[worst[i]]);
-        graft_page_put(report->page, "</tr>\n");
+        graft_page_put(page, "<tr><td class=\"text\">");
+        graft_page_text(page, names[worst[i] / e->classes]);
+        graft_page_put(page, "</td><td class=\"text\">");
+        graft_page_text(page, names[worst[i] % e->classes]);
+        graft_page_put(page, "</td>");
+        graft_page_cell(page, "%.0f", (double)e->confusion[worst[i]]);
+        graft_page_put(page, "</tr>\n");
     }
-    graft_page_put(report->page, "</table>\n");
+    graft_page_put(page, "</table>\n");
 }
 
 /* What learnt at which rate. */
@@ -191,20 +192,55 @@ static void put_settings(const struct report *report)
     graft_page_put(report->page, "</table>\n");
 }
 
-void graft_report_write(const struct graft_drawing *drawing, struct graft_text *html)
+static void put_evaluation(const struct graft_page *page, const struct graft_evaluation *e,
+                           const char *const *names, const struct graft_text *confusion)
+{
+    put_classes(page, e, names);
+    put_confused(page, e, names);
+    graft_page_put(page, "<h2>Confusion matrix</h2>\n");
+    graft_page_png(page, confusion, "confusion matrix");
+}
+
+enum graft_status graft_report_write(const struct graft_drawing *drawing, struct graft_text *html)
 {
     const struct graft_page page = {drawing->run->context, html};
     const struct report report = {drawing->run, drawing->evaluation, &page};
+    enum graft_status status = GRAFT_OK;
     put_head(&report);
-    graft_page_png(report.page, &drawing->curves, "curves of loss and accuracy");
+    graft_page_png(&page, &drawing->curves, "curves of loss and accuracy");
     put_history(&report);
     if (drawing->evaluation != NULL) {
-        put_classes(&report);
-        put_confused(&report);
-        graft_page_put(report.page, "<h2>Confusion matrix</h2>\n");
-        graft_page_png(report.page, &drawing->confusion, "confusion matrix");
+        put_evaluation(&page, drawing->evaluation, graft_run_class_names(drawing->run), &drawing->confusion);
+    }
+    if (drawing->examples != NULL) {
+        status = graft_examples_put(&page, drawing->examples);
     }
     put_rates(&report);
     put_settings(&report);
-    graft_page_end(report.page, NULL);
+    graft_page_end(&page, NULL);
+    return status == GRAFT_OK && html->failed ? GRAFT_ERROR_MEMORY : status;
+}
+
+enum graft_status graft_vis_evaluation(struct graft_context *context, const char *path, const char *title,
+                                       const struct graft_evaluation *evaluation,
+                                       const char *const *class_names, const struct graft_examples *examples)
+{
+    struct graft_text html = {0}, confusion = {0};
+    const struct graft_page page = {context, &html};
+    if (evaluation->images < 1) {
+        return graft_fail(context, GRAFT_ERROR_ARGUMENT, "%s: an evaluation of no pictures", path);
+    }
+    enum graft_status status = graft_draw_confusion(context, evaluation, class_names, &confusion);
+    if (status == GRAFT_OK) {
+        graft_page_begin(&page, title, title, NULL, false);
+        put_evaluation(&page, evaluation, class_names, &confusion);
+        status = examples != NULL ? graft_examples_put(&page, examples) : GRAFT_OK;
+        graft_page_end(&page, NULL);
+    }
+    if (status == GRAFT_OK) {
+        status = html.failed ? GRAFT_ERROR_MEMORY : graft_file_write(context, path, html.data, html.length);
+    }
+    graft_text_close(context, &html);
+    graft_text_close(context, &confusion);
+    return status;
 }

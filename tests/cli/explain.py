@@ -36,7 +36,7 @@ class Explain(Case):
     def test_files(self):
         line = json.loads(self.good("explain", "r", "d/val/red/00.png", "--json"))
         self.assertEqual((line["name"], line["map"]), ("red", [2, 2]))
-        self.assertEqual(sorted(os.listdir(self.path("explained"))), ["00" + end for end in ("-map.png", "-overlay.png", "-sheet.png", ".npy")])
+        self.assertEqual(sorted(os.listdir(self.path("explained"))), ["00" + end for end in ("-map.png", "-overlay.png", "-sheet.png", ".npy")] + ["index.html"])
         self.assertEqual(size_of(self.path("explained", "00-overlay.png")), (40, 40))  # the picture's own size
         self.assertEqual(size_of(self.path("explained", "00-map.png")), (32, 32))  # the input's
         shape, values = array(self.path("explained", "00.npy"))

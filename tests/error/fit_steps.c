@@ -156,6 +156,30 @@ enum graft_status step_ascent(struct world *world)
     return status;
 }
 
+/* Of each class of the data the surest pictures, on a page. */
+enum graft_status step_examples(struct world *world)
+{
+    char weights[160];
+    (void)snprintf(weights, sizeof weights, "%s", world_path(world, "weights.safetensors"));
+    const struct graft_classifier_options options = {
+        .network = "tiny_convnet", .weights = weights, .batch = 2};
+    int64_t confusion[4] = {2, 1, 0, 3};
+    struct graft_class_figures figures[2] = {{.images = 3}, {.images = 3}};
+    const struct graft_evaluation evaluation = {
+        .images = 6, .classes = 2, .confusion = confusion, .figures = figures};
+    struct graft_examples *examples = NULL;
+    enum graft_status status =
+        graft_examples_find(world->device, &options, world->dataset, GRAFT_SPLIT_COUNT, &examples);
+    const uint64_t before = world->bits;
+    if (status == GRAFT_OK) {
+        status = graft_vis_evaluation(world->context, world_path(world, "evaluation.html"), "Ants",
+                                      &evaluation, graft_dataset_class_names(world->dataset), examples);
+    }
+    world->bits = before; /* a font that is missing for once changes the picture */
+    graft_examples_close(&examples);
+    return status;
+}
+
 static enum graft_status fit(struct world *world, const struct graft_fit_options *options)
 {
     struct graft_fit_result result;

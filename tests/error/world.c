@@ -50,6 +50,7 @@ const struct scenario scenarios[] = {
     {"explain", MEMORY | OPENCL, {step_open_device, step_explain}},
     {"ascent", MEMORY | OPENCL, {step_open_device, step_ascent}},
     {"attack", MEMORY | OPENCL, {step_open_device, step_attack}},
+    {"examples", MEMORY | SYSTEM | OPENCL, {step_open_device, step_open_data, step_examples}},
     {"embed", MEMORY | OPENCL, {step_open_device, step_embed}},
     {"fit", MEMORY | SYSTEM | LIBRARY | OPENCL, {step_open_device, step_fit}},
     {"resume", MEMORY | SYSTEM | LIBRARY, {step_open_device, step_resume}},

@@ -113,6 +113,7 @@ enum graft_status step_evaluate(struct world *world);
 enum graft_status step_explain(struct world *world);
 enum graft_status step_ascent(struct world *world);
 enum graft_status step_attack(struct world *world);
+enum graft_status step_examples(struct world *world);
 enum graft_status step_fit(struct world *world);
 enum graft_status step_resume(struct world *world);
 enum graft_status step_report(struct world *world);

@@ -2,7 +2,7 @@
 /* graft evaluate: how often a network is right on pictures whose classes are known. */
 #include "data/known.h"
 #include "evaluated.h"
-#include "graft/train.h"
+#include "graft/vis.h"
 #include "network.h"
 #include "output.h"
 #include "progress.h"
@@ -22,7 +22,7 @@ struct request {
     int64_t split_seed;
     bool drawn; /* --split-seed or --val-fraction is there */
     bool skip_damaged;
-    const char *data;
+    const char *data, *report;
     struct graft_text known; /* the path of a pulled data set */
     struct graft_run *run;   /* the operand, if it is one */
     bool own;                /* the data are what the run was fitted on */
@@ -173,6 +173,30 @@ static int show(struct graft_command *command, const struct request *request,
     return status == GRAFT_OK ? code : graft_command_failed(command, status);
 }
 
+/* --report: the figures, and where the network looks. GRAFT_EXIT_DONE or an exit code. */
+static int write_report(struct graft_command *command, const struct request *request,
+                        struct graft_device *device, const struct graft_dataset *dataset,
+                        const struct graft_evaluation *evaluation, const char *const *names, int split)
+{
+    const struct graft_classifier_options options = {.network = command->operands[0],
+                                                     .weights = request->network.weights,
+                                                     .batch = request->network.batch,
+                                                     .input = (int32_t)request->network.input,
+                                                     .resize = (int32_t)request->network.resize,
+                                                     .plan = {.variants = request->network.variants}};
+    struct graft_examples *examples = NULL;
+    char title[512];
+    (void)snprintf(title, sizeof title, "%.200s on %.200s (%s)", command->operands[0], request->data,
+                   split_name(split));
+    enum graft_status status =
+        graft_examples_find(device, &options, dataset, (enum graft_split)split, &examples);
+    if (status == GRAFT_OK) {
+        status = graft_vis_evaluation(command->context, request->report, title, evaluation, names, examples);
+    }
+    graft_examples_close(&examples);
+    return status == GRAFT_OK ? GRAFT_EXIT_DONE : graft_command_failed(command, status);
+}
+
 static int evaluate(struct graft_command *command, struct request *request, struct graft_device *device)
 {
     struct graft_classifier *classifier = NULL;
@@ -203,6 +227,9 @@ static int evaluate(struct graft_command *command, struct request *request, stru
         graft_command_progress_end(command);
         code = status == GRAFT_OK ? show(command, request, &evaluation, names, split)
                                   : graft_command_failed(command, status);
+        if (code == GRAFT_EXIT_DONE && request->report != NULL) {
+            code = write_report(command, request, device, dataset, &evaluation, names, split);
+        }
     }
     graft_evaluation_close(command->context, &evaluation);
     graft_dataset_close(&dataset);
@@ -226,6 +253,9 @@ static int run(struct graft_command *command)
          9007199254740992.0, .given = &seed},
         {"--skip-damaged", NULL, "leave out pictures that cannot be read, and list them", GRAFT_OPTION_FLAG,
          &request.skip_damaged, 0, 0},
+        {"--report", "FILE",
+         "an HTML page with the figures and, of each class, the surest right and wrong picture",
+         GRAFT_OPTION_TEXT, &request.report, 0, 0},
         GRAFT_NETWORK_OPTIONS(request.network),
     };
     int code = graft_command_begin(command, options, sizeof options / sizeof options[0]);

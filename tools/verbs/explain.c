@@ -4,6 +4,7 @@
 
 #include "base/context.h"
 #include "base/text.h"
+#include "explain_page.h"
 #include "graft/io.h"
 #include "graft/vis.h"
 #include "inputs.h"
@@ -34,6 +35,7 @@ struct explain {
     int32_t class_count;
     int32_t asked[CLASS_LIMIT]; /* −1: the most probable */
     int asked_count;
+    struct graft_explain_page page;
 };
 
 /* ---- files */
@@ -153,10 +155,13 @@ static enum graft_status draw_sheet(struct explain *job, const char *name, const
     tiles[sheet->count] =
         (struct graft_sheet_tile){.caption = "what the network says", .bars = bars, .bar_count = count};
     const char *const to = path_of(job, name, NULL, "-sheet.png", &path);
-    const enum graft_status status = to != NULL ? graft_vis_sheet(job->command->context, to, NULL, tiles,
-                                                                  sheet->count + 1, sheet->count + 1, TILE)
-                                                : GRAFT_ERROR_MEMORY;
+    enum graft_status status = to != NULL ? graft_vis_sheet(job->command->context, to, NULL, tiles,
+                                                            sheet->count + 1, sheet->count + 1, TILE)
+                                          : GRAFT_ERROR_MEMORY;
     graft_text_close(job->command->context, &path);
+    if (status == GRAFT_OK) {
+        status = graft_explain_page_add(&job->page, name, tiles, sheet->count, bars, count);
+    }
     return status;
 }
 
@@ -230,6 +235,24 @@ static int open_explainer(struct explain *job, struct graft_device *device)
     return status == GRAFT_OK ? GRAFT_EXIT_GO_ON : graft_command_failed_name(job->command, status);
 }
 
+/* "OUT/index.html": all pictures. GRAFT_EXIT_GO_ON or an exit code. */
+static int write_page(struct explain *job)
+{
+    struct graft_context *const context = job->command->context;
+    struct graft_text path = {0};
+    graft_text_append(context, &path, "%s/index.html", job->request->out);
+    const enum graft_status status =
+        path.failed ? GRAFT_ERROR_MEMORY : graft_explain_page_write(&job->page, path.data);
+    graft_text_close(context, &path);
+    if (status != GRAFT_OK) {
+        return graft_command_failed(job->command, status);
+    }
+    graft_command_remark(job->command,
+                         "in %s: index.html, NAME-sheet.png, NAME-overlay.png, NAME-map.png, NAME.npy",
+                         job->request->out);
+    return GRAFT_EXIT_GO_ON;
+}
+
 static int explain(struct graft_command *command, const struct request *request, struct graft_device *device)
 {
     struct explain job = {.command = command, .request = request};
@@ -256,15 +279,19 @@ static int explain(struct graft_command *command, const struct request *request,
         const struct graft_decode_options decode = {
             .ignore_orientation =
                 graft_classifier_preprocess(graft_explainer_classifier(job.explainer))->ignore_orientation};
+        graft_explain_page_begin(&job.page, command->context, command->operands[0],
+                                 request->method != NULL ? request->method : "gradcam",
+                                 graft_explainer_layer(job.explainer));
         code = graft_inputs_pictures(command, command->operands + 1, command->operand_count - 1, &decode,
                                      explain_picture, &job, &seen);
     }
     if (code == GRAFT_EXIT_GO_ON) {
         code = seen.bad > 0 ? GRAFT_EXIT_FAILED : GRAFT_EXIT_DONE;
-        if (seen.done > seen.bad) {
-            graft_command_remark(command, "in %s: NAME-sheet.png, NAME-overlay.png, NAME-map.png, NAME.npy",
-                                 request->out);
-        }
+        const int written = seen.done > seen.bad ? write_page(&job) : GRAFT_EXIT_GO_ON;
+        code = written != GRAFT_EXIT_GO_ON ? written : code;
+    }
+    if (job.page.context != NULL) {
+        graft_explain_page_close(&job.page);
     }
     graft_class_file_close(&names);
     graft_explainer_close(&job.explainer);
@@ -311,10 +338,11 @@ const struct graft_verb graft_verb_explain = {
                 "  graft explain runs/insects-1 bee.jpg --class ants,bees\n"
                 "                                                      two classes side by side\n"
                 "  graft explain squeezenet1_0 --weights w.safetensors --method occlusion *.jpg\n",
-    .notes =
-        "  For each picture: NAME-sheet.png (the picture, the map, the map over the picture, the most "
-        "probable\n"
-        "  classes), NAME-overlay.png at the picture's own size, NAME-map.png, and NAME.npy, the bare map.\n",
+    .notes = "  For each picture: NAME-sheet.png (the picture, the map, the map over the picture, the most "
+             "probable\n"
+             "  classes), NAME-overlay.png at the picture's own size, NAME-map.png, and NAME.npy, the bare "
+             "map; for all\n"
+             "  together index.html, a page that loads nothing from elsewhere.\n",
     .least = 2,
     .most = -1,
     .cancels = true,

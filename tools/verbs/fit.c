@@ -13,6 +13,8 @@
 #include <math.h>
 #include <stdio.h>
 
+#define MOST_EXPLAINED 4000 /* pictures that are run once more for the report */
+
 struct show {
     struct graft_command *command;
     bool begun; /* the table's heading is there */
@@ -57,18 +59,58 @@ static void print_result(const struct graft_fit_result *result)
 
 static json_t *describe(const struct graft_fit_result *result)
 {
-    return json_pack("{s:o, s:i, s:o, s:o, s:o, s:o, s:o}", "run", graft_json_text(result->run), "best_epoch",
-                     result->best_epoch, "val_top1", graft_json_real(result->val_top1), "val_loss",
-                     graft_json_real(result->val_loss), "test_top1", graft_json_real(result->test_top1),
-                     "seconds", graft_json_real(result->seconds), "images_per_second",
-                     graft_json_real(result->images_per_second > 0 ? result->images_per_second : (double)NAN));
+    return json_pack(
+        "{s:o, s:i, s:o, s:o, s:o, s:o, s:o}", "run", graft_json_text(result->run), "best_epoch",
+        result->best_epoch, "val_top1", graft_json_real(result->val_top1), "val_loss",
+        graft_json_real(result->val_loss), "test_top1", graft_json_real(result->test_top1), "seconds",
+        graft_json_real(result->seconds), "images_per_second",
+        graft_json_real(result->images_per_second > 0 ? result->images_per_second : (double)NAN));
 }
 
-static int finish(struct graft_command *command, const struct graft_fit_result *result)
+/* Where the best weights look, on the part that was evaluated last. A report without it is a report too. */
+static void find_examples(struct graft_command *command, struct graft_device *device,
+                          const struct graft_fit_result *result, struct graft_dataset **dataset,
+                          struct graft_examples **examples)
 {
+    const struct graft_classifier_options options = {.network = result->run};
+    struct graft_run *run = NULL;
+    char quoted[PATH_MAX];
+    if (result->cancelled || result->evaluation.images < 1) {
+        return;
+    }
+    if (result->evaluation.images > MOST_EXPLAINED) {
+        graft_command_remark(
+            command, "of %lld pictures the report shows none; graft evaluate %s --report FILE does",
+            (long long)result->evaluation.images, graft_text_quote(result->run, quoted, sizeof quoted));
+        return;
+    }
+    enum graft_status status = graft_run_open(command->context, result->run, &run);
+    if (status == GRAFT_OK) {
+        status = graft_run_open_data(run, dataset);
+    }
+    if (status == GRAFT_OK) {
+        const bool test = graft_dataset_count(*dataset, GRAFT_SPLIT_TEST) > 0;
+        status = graft_examples_find(device, &options, *dataset, test ? GRAFT_SPLIT_TEST : GRAFT_SPLIT_VAL,
+                                     examples);
+    }
+    if (status != GRAFT_OK) {
+        graft_command_remark(command, "the report does not show where the network looks: %s",
+                             graft_context_error(command->context));
+    }
+    graft_run_close(&run);
+}
+
+static int finish(struct graft_command *command, struct graft_device *device,
+                  const struct graft_fit_result *result)
+{
+    struct graft_dataset *dataset = NULL;
+    struct graft_examples *examples = NULL;
     /* The run is safe by now; drawing it only reads. */
-    const enum graft_status drawn =
-        graft_vis_run(command->context, result->run, result->cancelled ? NULL : &result->evaluation);
+    find_examples(command, device, result, &dataset, &examples);
+    const enum graft_status drawn = graft_vis_run_examples(
+        command->context, result->run, result->cancelled ? NULL : &result->evaluation, examples);
+    graft_examples_close(&examples);
+    graft_dataset_close(&dataset);
     int code = drawn == GRAFT_OK ? GRAFT_EXIT_DONE : graft_command_failed(command, drawn);
     if (result->cancelled) {
         char quoted[PATH_MAX];
@@ -104,7 +146,8 @@ static int fit(struct graft_command *command, struct graft_fit_options *options)
     options->user = &show;
     const enum graft_status status = graft_fit(device, options, &result);
     graft_command_progress_end(command);
-    const int code = status == GRAFT_OK ? finish(command, &result) : graft_command_failed(command, status);
+    const int code =
+        status == GRAFT_OK ? finish(command, device, &result) : graft_command_failed(command, status);
     graft_fit_result_close(command->context, &result);
     graft_device_close(&device);
     return code;
