@@ -97,6 +97,48 @@ static void a_factor_a_group(void **state)
     graft_model_close(&model);
 }
 
+/* Factors of the stage's rate, rates themselves, and one for the rest; and in a part of the network the same. */
+static void rates_by_name(void **state)
+{
+    static const struct {
+        const char *parameter;
+        double usual, named, rest;
+    } rows[] = {{"fc.weight", 1e-3, 1e-3, 1e-3},         {"layer4.1.conv2.weight", 1e-4, 2e-3, 2e-3},
+                {"layer4.0.conv2.weight", 1e-4, 1e-4, 1e-8}, {"layer2.1.bn1.bias", 1e-4, 5e-4, 5e-4},
+                {"bn1.weight", 1e-4, 3e-4, 3e-4},        {"conv1.weight", 1e-4, 1e-4, 1e-8}};
+    const struct graft_model_options from = {.height = 64, .width = 64, .part = GRAFT_MODEL_FROM, .cut = "layer4"};
+    struct graft_model *model = open_network(*state, "resnet18"), *part = NULL;
+    float factors[128], decays[128];
+    assert_int_equal(graft_model_open(*state, "resnet18", &from, &part), GRAFT_OK);
+    assert_true(part->parameter_count < 128);
+    for (int way = 0; way < 3; way++) {
+        struct graft_fit_job job = job_of(*state, model, 1e-3);
+        struct graft_fit_rates rates;
+        job.options.trunk_factor = 0.1;
+        job.options.stage_factors = way > 0 ? "layer2=0.5" : NULL;
+        job.options.lr_groups = way > 0 ? "layer4.1=2e-3,bn1=3e-4" : NULL;
+        job.options.lr_rest = way > 1 ? 1e-8 : 0;
+        job.options.given.lr_rest = way > 1;
+        job.options.decay_factors = "norm=2,layer4.0=0.5";
+        assert_int_equal(graft_fit_rates_open(&job, 0, &rates), GRAFT_OK);
+        for (int r = 0; r < 6; r++)
+            assert_rate(&job, &rates, rows[r].parameter, way == 0   ? rows[r].usual
+                                                         : way == 1 ? rows[r].named
+                                                                    : rows[r].rest);
+        graft_fit_rates_of_part(&job, &rates, part, factors, decays);
+        for (int p = 0; p < part->parameter_count; p++) {
+            const char *const name = part->parameters[p].name;
+            assert_true((double)factors[p] * 1e-3 == rate_of(&job, &rates, name));
+            const bool vector = part->parameters[p].shape.rank == 1;
+            const bool bias = strcmp(name, "fc.bias") == 0, slow = strncmp(name, "layer4.0.", 9) == 0;
+            assert_true(decays[p] == (bias ? 0 : vector ? 2 : slow ? 0.5f : 1));
+        }
+        graft_fit_rates_close(&job, &rates);
+    }
+    graft_model_close(&part);
+    graft_model_close(&model);
+}
+
 /* Which layer a part begins with; NULL: there is none, and a near one is told. */
 static void parts_have_many_names(void **state)
 {
@@ -172,6 +214,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_step_a_layer),
         cmocka_unit_test(a_factor_a_group),
+        cmocka_unit_test(rates_by_name),
         cmocka_unit_test(parts_have_many_names),
         cmocka_unit_test(networks_learn_from_a_layer_on),
     };
