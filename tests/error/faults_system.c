@@ -168,6 +168,9 @@ CALL(int, unlink, (const char *path), (const char *), (path), -1, EBUSY, EACCES)
 CALL(DIR *, opendir, (const char *path), (const char *), (path), NULL, EMFILE, EACCES)
 CALL(int, flock, (int file, int operation), (int, int), (file, operation), -1, EINTR, ENOLCK)
 CALL(char *, realpath, (const char *path, char *to), (const char *, char *), (path, to), NULL, EACCES, ENOMEM)
+/* What _FORTIFY_SOURCE makes of realpath. */
+CALL(char *, __realpath_chk, (const char *path, char *to, size_t size), (const char *, char *, size_t),
+     (path, to, size), NULL, EACCES, ENOMEM)
 CALL(FILE *, fopen64, (const char *path, const char *mode), (const char *, const char *), (path, mode), NULL,
      EMFILE, EACCES)
 CALL(int, sched_getaffinity, (pid_t process, size_t size, cpu_set_t *set), (pid_t, size_t, cpu_set_t *),
