@@ -115,6 +115,8 @@ struct graft_fit_flight {
     double begin;  /* clock */
 };
 
+struct graft_adversary;
+
 /* A stage of training while it goes on. */
 struct graft_fit_learning {
     const struct graft_fit_stage *stage; /* NULL: none goes on */
@@ -122,6 +124,7 @@ struct graft_fit_learning {
     struct graft_trainer *trainer;
     struct graft_fit_source source;
     struct graft_fit_evaluator evaluator;
+    struct graft_adversary *adversary; /* NULL: pictures as they are */
     bool validates;
     int epochs_before; /* of earlier stages */
     int epochs_in_all;

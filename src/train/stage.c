@@ -5,6 +5,7 @@
 #include "base/context.h"
 #include "base/text.h"
 #include "data/dataset.h"
+#include "explain/adversary.h"
 #include "model/parts.h"
 #include "train/rates.h"
 #include "train/trainer.h"
@@ -157,6 +158,9 @@ static enum graft_status explain(struct graft_fit_job *job, struct graft_fit_lea
         graft_fit_source_start(&learning->source, learning->epochs_before + job->position.epoch, number);
     if (status == GRAFT_OK)
         status = graft_fit_source_next(&learning->source, &batch);
+    if (status == GRAFT_OK && learning->adversary && batch.valid > 0)
+        status = graft_adversary_change(learning->adversary, batch.input, batch.labels, batch.valid,
+                                        done->number - 1, &batch.input);
     step.input = batch.input;
     step.rows = batch.rows;
     step.labels = batch.labels;
@@ -221,6 +225,11 @@ static enum graft_status begin_step(struct graft_fit_job *job, struct graft_fit_
     learning->over = batch.valid == 0;
     if (learning->over)
         return GRAFT_OK;
+    if (learning->adversary)
+        status = graft_adversary_change(learning->adversary, batch.input, batch.labels, batch.valid,
+                                        at->number + learning->in_flight, &batch.input);
+    if (status != GRAFT_OK)
+        return status;
     const struct graft_step step = {.input = batch.input,
                                     .rows = batch.rows,
                                     .labels = batch.labels,
@@ -369,7 +378,7 @@ static enum graft_status open_model(struct graft_fit_job *job, struct graft_fit_
     const int stage = whole->layers[first].stage;
     const char *const cut = whole->stages[stage].name;
     enum graft_status status = GRAFT_OK;
-    *cached = stage > 0 && job->varied.count == 0;
+    *cached = stage > 0 && job->varied.count == 0 && job->options.adversarial == 0;
     if (*cached)
         status = graft_features_prepare(job, cut, cached);
     if (!*cached)
@@ -414,6 +423,21 @@ static enum graft_status open_trainer(struct graft_fit_job *job, struct graft_fi
     return status;
 }
 
+static enum graft_status open_adversary(struct graft_fit_job *job, struct graft_fit_learning *learning)
+{
+    const struct graft_slope_network network = {.device = job->device,
+                                                .network = job->source.network,
+                                                .variables = job->variables,
+                                                .classes = job->card.class_count};
+    const struct graft_adversary_options options = {.epsilon = job->options.adversarial,
+                                                    .preprocess = &job->card.preprocess,
+                                                    .batch = learning->model->batch,
+                                                    .rows = graft_trainer_micro_batch(learning->trainer),
+                                                    .seed = (uint64_t)job->options.seed,
+                                                    .plan = job->plan_options};
+    return graft_adversary_open(&network, &options, &learning->adversary);
+}
+
 static enum graft_status open_parts(struct graft_fit_job *job, struct graft_fit_learning *learning)
 {
     struct graft_fit_rates rates;
@@ -428,6 +452,8 @@ static enum graft_status open_parts(struct graft_fit_job *job, struct graft_fit_
         status = open_trainer(job, learning, &rates, cached);
     if (status == GRAFT_OK && rows % job->options.batch != 0)
         status = graft_trainer_prepare(learning->trainer, rows % job->options.batch);
+    if (status == GRAFT_OK && job->options.adversarial > 0)
+        status = open_adversary(job, learning);
     if (status == GRAFT_OK)
         status = note_parts(job, learning);
     if (status == GRAFT_OK && job->position.number == 0)
@@ -460,6 +486,7 @@ enum graft_status graft_fit_learning_open(struct graft_fit_job *job, struct graf
 
 void graft_fit_learning_close(struct graft_fit_job *job, struct graft_fit_learning *learning)
 {
+    graft_adversary_close(&learning->adversary);
     job->plan = job->validation = NULL;
     job->lent = false;
     if (learning->evaluator.model)

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""graft filters, dream and attack: pictures that are read back from their files, films, sheets, what is refused."""
+"""graft filters, dream and attack: pictures that are read back from their files, films, sheets, what is refused.
+fit --adversarial."""
 
 import json
 import os
@@ -128,6 +129,23 @@ class Paint(Case):
         done = self.run_graft("attack", "r", picture, "--method", "fgsm", "--epsilon", "1/255")
         self.assertEqual(done.returncode, 1)
         self.assertIn("not found", done.stdout)
+
+    def test_adversarial(self):
+        """Other weights, the same ones again; a head alone learns from changed pictures too."""
+        self.good("fit", "d", *FIT[:-1], "robust", "--adversarial", "0.35")
+        weights = {}
+        for run in ("r", "robust"):
+            with open(self.path(run, "model.safetensors"), "rb") as file:
+                weights[run] = file.read()
+            with open(self.path(run, "config.json")) as file:
+                self.assertEqual(json.load(file)["adversarial"], 0.35 if run == "robust" else 0)
+        self.assertNotEqual(weights["r"][-4096:], weights["robust"][-4096:])
+        self.good("fit", "d", *FIT[:-1], "again", "--adversarial", "0.35")
+        with open(self.path("robust", "model.safetensors"), "rb") as one:
+            with open(self.path("again", "model.safetensors"), "rb") as two:
+                self.assertEqual(one.read(), two.read())
+        self.good("fit", "d", *FIT[:-1], "head", "--stages", "head:1", "--weights", "r", "--adversarial", "0.35")
+        self.bad(1, ["1/255"], "fit", "d", *FIT[:-1], "none", "--adversarial", "0.001")
 
 
 main()
