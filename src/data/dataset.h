@@ -44,7 +44,7 @@ struct graft_source_kind {
     uint64_t (*size)(const struct graft_source *source, const struct graft_entry *entry);
 };
 
-extern const struct graft_source_kind graft_source_idx, graft_source_table, graft_source_pulled, graft_source_folder,
+extern const struct graft_source_kind graft_source_idx, graft_source_cifar, graft_source_table, graft_source_pulled, graft_source_folder,
     graft_source_archive, graft_source_files, graft_source_memory;
 
 struct graft_source {

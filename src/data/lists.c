@@ -22,16 +22,33 @@ static const struct graft_listed layouts[] = {
     {.name = "Oxford Flowers 102", .markers = {"imagelabels.mat", "jpg/"}, .place = graft_flowers_place},
     {.name = "Food-101", .markers = {"meta/train.txt", "images/"}, .place = graft_food_place},
     {.name = "Food-101", .markers = {"meta/train.json", "images/"}, .place = graft_food_place},
+    {.name = "ImageNet",
+     .markers = {"LOC_val_solution.csv", "ILSVRC/Data/CLS-LOC/val/."},
+     .place = graft_imagenet_place},
+    {.name = "ImageNet",
+     .markers = {"LOC_val_solution.csv", "val/.", "train/"},
+     .recognizes = graft_imagenet_recognize,
+     .place = graft_imagenet_place},
+    {.name = "ImageNet",
+     .markers = {"*_validation_ground_truth.txt", "val/.", "train/"},
+     .recognizes = graft_imagenet_recognize,
+     .place = graft_imagenet_place},
+    {.name = "ImageNet",
+     .markers = {"val.txt", "val/.", "train/"},
+     .recognizes = graft_imagenet_recognize,
+     .place = graft_imagenet_place},
+    {.name = "web data set", .recognizes = graft_shards_recognize, .place = graft_shards_place},
 };
 
 #define LAYOUTS (sizeof layouts / sizeof layouts[0])
 
-/* Does the path end in the marker, at the border of a name? */
+/* Does the path end in the marker, at the border of a name or, of "*x", anywhere? */
 static bool ends_in(const char *path, size_t length, const char *marker)
 {
-    const size_t own = strlen(marker);
-    return length >= own && memcmp(path + length - own, marker, own) == 0 &&
-           (length == own || path[length - own - 1] == '/');
+    const bool any = marker[0] == '*';
+    const size_t own = strlen(marker) - any;
+    return length >= own && memcmp(path + length - own, marker + any, own) == 0 &&
+           (any || length == own || path[length - own - 1] == '/');
 }
 
 /* Is all of the layout there? */
@@ -39,34 +56,52 @@ static bool is_whole(const struct graft_lists *lists, const struct graft_listed 
 {
     bool whole = true;
     for (int i = 0; i < GRAFT_LIST_MARKERS && layout->markers[i] && whole; i++) {
-        const bool folder = graft_text_ends(layout->markers[i], "/");
-        whole = folder ? graft_lists_holds(lists, layout->markers[i])
-                       : graft_lists_find(lists, layout->markers[i]) != NULL;
+        const char *const marker = layout->markers[i];
+        const bool folder = graft_text_ends(marker, "/") || graft_text_ends(marker, "/.");
+        whole = folder                ? graft_lists_holds(lists, marker)
+                : marker[0] == '*' ? true
+                                      : graft_lists_find(lists, marker) != NULL;
     }
-    return whole;
+    return whole && (!layout->recognizes || layout->recognizes(lists));
+}
+
+/* With the root above the file that was found: just above, or, where it may lie deeper, in any folder above. */
+static bool find_root(struct graft_lists *lists, const struct graft_listed *layout, const char *path, size_t root)
+{
+    lists->root = path ? path : "";
+    lists->root_length = root;
+    if (!layout->markers[0] || layout->markers[0][0] != '*') {
+        return (path || !layout->markers[0]) && is_whole(lists, layout);
+    }
+    lists->root_length = 0;
+    for (const char *at = path; at; at = strchr(at, '/') ? strchr(at, '/') + 1 : NULL) {
+        lists->root_length = (size_t)(at - path);
+        if (is_whole(lists, layout)) {
+            return true;
+        }
+    }
+    return false;
 }
 
 /* The first layout that is there whole; the root is where its first file lies the least deep. */
 static const struct graft_listed *recognize(struct graft_lists *lists)
 {
-    const char *roots[LAYOUTS] = {NULL};
-    size_t lengths[LAYOUTS] = {0};
+    const char *paths[LAYOUTS] = {NULL};
+    size_t roots[LAYOUTS] = {0};
     for (int64_t i = lists->begin; i < lists->end; i++) {
         const struct graft_entry *const entry = &lists->dataset->entries[i];
         const size_t length = strlen(entry->path);
         for (size_t l = 0; l < LAYOUTS && !entry->folder; l++) {
             const char *const marker = layouts[l].markers[0];
-            const size_t root = length - (length < strlen(marker) ? length : strlen(marker));
-            if (ends_in(entry->path, length, marker) && (!roots[l] || root < lengths[l])) {
-                roots[l] = entry->path;
-                lengths[l] = root;
+            if (marker && ends_in(entry->path, length, marker) &&
+                (!paths[l] || length - strlen(marker) < roots[l])) {
+                paths[l] = entry->path;
+                roots[l] = length - strlen(marker);
             }
         }
     }
     for (size_t l = 0; l < LAYOUTS; l++) {
-        lists->root = roots[l] ? roots[l] : "";
-        lists->root_length = lengths[l];
-        if (roots[l] && is_whole(lists, &layouts[l])) {
+        if (find_root(lists, &layouts[l], paths[l], roots[l])) {
             return &layouts[l];
         }
     }

@@ -25,9 +25,10 @@ struct graft_lists {
 
 struct graft_listed {
     const char *name; /* for people */
-    /* Files behind the root, all of them; "x/": pictures somewhere below it; "*x": a path that ends so, which does not
-     * tell the root. */
+    /* Files behind the root, all of them; "x/": pictures somewhere below it; "x/.": pictures in that folder itself; "*x",
+     * as the first: a file whose path ends so, somewhere below the root. None: `recognizes` tells alone. */
     const char *markers[GRAFT_LIST_MARKERS];
+    bool (*recognizes)(const struct graft_lists *lists); /* what else must be so; NULL: nothing */
     const char *labels[GRAFT_LIST_LABELS]; /* that can be asked for, the usual ones first; none: one kind */
     enum graft_status (*place)(struct graft_lists *lists);
 };
@@ -47,8 +48,13 @@ struct graft_list {
 
 enum graft_status graft_flowers_place(struct graft_lists *lists);
 enum graft_status graft_food_place(struct graft_lists *lists);
+enum graft_status graft_imagenet_place(struct graft_lists *lists);
 enum graft_status graft_pets_place(struct graft_lists *lists);
+enum graft_status graft_shards_place(struct graft_lists *lists);
 enum graft_status graft_tiny_imagenet_place(struct graft_lists *lists);
+
+bool graft_imagenet_recognize(const struct graft_lists *lists);
+bool graft_shards_recognize(const struct graft_lists *lists);
 
 /* ---- lists.c ---- */
 
@@ -61,12 +67,14 @@ enum graft_status graft_lists_lay_out(struct graft_dataset *dataset, int first, 
 
 /* The first entry of one of the sources with this path behind the root; NULL: there is none. */
 struct graft_entry *graft_lists_find(const struct graft_lists *lists, const char *path);
-/* Is there a picture somewhere below `folder` (with its slash, behind the root)? */
+/* Is there a picture somewhere below `folder` (with its slash, behind the root)? "x/.": in it itself? */
 bool graft_lists_holds(const struct graft_lists *lists, const char *folder);
 /* The path behind the root; NULL: it lies elsewhere. */
 const char *graft_lists_behind_root(const struct graft_lists *lists, const struct graft_entry *entry);
 /* Opens a list by its path behind the root. One that is not there has no text and no lines. */
 enum graft_status graft_list_open(const struct graft_lists *lists, const char *path, struct graft_list *list);
+/* The same of an entry; list->lists is set. */
+enum graft_status graft_list_read(struct graft_list *list, const struct graft_entry *entry);
 /* The next line that is neither empty nor a remark ("# …"); false at the end. */
 bool graft_list_next(struct graft_list *list);
 /* The next word of list->rest; NULL: there is none. */

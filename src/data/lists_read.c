@@ -66,14 +66,18 @@ const char *graft_lists_behind_root(const struct graft_lists *lists, const struc
 
 bool graft_lists_holds(const struct graft_lists *lists, const char *folder)
 {
-    const size_t length = strlen(folder);
+    const bool flat = graft_text_ends(folder, "/.");
+    char path[256];
+    const size_t length = strlen(folder) - flat;
+    snprintf(path, sizeof path, "%.*s", (int)length, folder);
     for (int source = lists->first; source <= lists->last; source++) {
-        for (int64_t at = position(lists, source, lists->root_length, folder); at < lists->end; at++) {
+        for (int64_t at = position(lists, source, lists->root_length, path); at < lists->end; at++) {
             const struct graft_entry *const entry = &lists->dataset->entries[at];
-            if (compare(entry, source, lists->root, lists->root_length, folder, length) != 0) {
+            if (compare(entry, source, lists->root, lists->root_length, path, length) != 0) {
                 break;
             }
-            if (!entry->folder && graft_path_is_picture(entry->path)) {
+            const bool deeper = strchr(entry->path + lists->root_length + length, '/') != NULL;
+            if (!entry->folder && graft_path_is_picture(entry->path) && !(flat && deeper)) {
                 return true;
             }
         }
@@ -102,6 +106,21 @@ static enum graft_status read_entry(struct graft_list *list, const struct graft_
     return GRAFT_OK;
 }
 
+enum graft_status graft_list_read(struct graft_list *list, const struct graft_entry *entry)
+{
+    struct graft_dataset *const dataset = list->lists->dataset;
+    graft_entry_name(dataset, entry, list->name, sizeof list->name);
+    const enum graft_status status = read_entry(list, entry);
+    if (status != GRAFT_OK) {
+        return status;
+    }
+    if (memchr(list->text, '\0', list->size)) {
+        return graft_fail(dataset->context, GRAFT_ERROR_FORMAT, "%s is not a text in UTF-8", list->name);
+    }
+    list->next = list->text + (graft_text_starts(list->text, "\xef\xbb\xbf") ? 3 : 0);
+    return GRAFT_OK;
+}
+
 enum graft_status graft_list_open(const struct graft_lists *lists, const char *path, struct graft_list *list)
 {
     list->lists = lists;
@@ -114,15 +133,7 @@ enum graft_status graft_list_open(const struct graft_lists *lists, const char *p
         snprintf(list->name, sizeof list->name, "%s", path);
         return GRAFT_OK;
     }
-    graft_entry_name(lists->dataset, entry, list->name, sizeof list->name);
-    enum graft_status status = read_entry(list, entry);
-    if (status == GRAFT_OK && memchr(list->text, '\0', list->size)) {
-        status = graft_fail(lists->dataset->context, GRAFT_ERROR_FORMAT, "%s is not a text in UTF-8", list->name);
-    }
-    if (status == GRAFT_OK) {
-        list->next = list->text + (graft_text_starts(list->text, "\xef\xbb\xbf") ? 3 : 0);
-    }
-    return status;
+    return graft_list_read(list, entry);
 }
 
 static bool is_blank(char c)

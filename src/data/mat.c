@@ -105,25 +105,34 @@ static enum graft_status no_variable(struct graft_context *context, mat_t *file,
                       used > 0 ? text : "none");
 }
 
+/* NULL with the error recorded. */
+static mat_t *open_mat(struct graft_context *context, const char *path, enum graft_status *status)
+{
+    struct stat facts;
+    mat_t *file = NULL;
+    *status = GRAFT_OK;
+    if (stat(path, &facts) != 0) {
+        *status = graft_fail(context, errno == ENOENT ? GRAFT_ERROR_NOT_FOUND : GRAFT_ERROR_IO, "%s cannot be opened: %s",
+                             path, strerror(errno));
+    } else if (facts.st_size > FILE_LIMIT) {
+        *status = graft_fail(context, GRAFT_ERROR_FORMAT, "%s is too large for a list of labels", path);
+    } else if (!(file = Mat_Open(path, MAT_ACC_RDONLY))) {
+        *status = graft_fail(context, GRAFT_ERROR_FORMAT, "%s is no MATLAB file, or cannot be read; copy it again", path);
+    }
+    return file;
+}
+
 enum graft_status graft_mat_read(struct graft_context *context, const char *path, const char *variable,
                                  struct graft_mat *mat)
 {
-    struct stat facts;
+    enum graft_status status;
     *mat = (struct graft_mat){0};
-    if (stat(path, &facts) != 0) {
-        return graft_fail(context, errno == ENOENT ? GRAFT_ERROR_NOT_FOUND : GRAFT_ERROR_IO, "%s cannot be opened: %s",
-                          path, strerror(errno));
-    }
-    if (facts.st_size > FILE_LIMIT) {
-        return graft_fail(context, GRAFT_ERROR_FORMAT, "%s is too large for a list of labels", path);
-    }
-    mat_t *const file = Mat_Open(path, MAT_ACC_RDONLY);
+    mat_t *const file = open_mat(context, path, &status);
     if (!file) {
-        return graft_fail(context, GRAFT_ERROR_FORMAT, "%s is no MATLAB file, or cannot be read; copy it again", path);
+        return status;
     }
     /* First what it is, then its values: a header may announce any size. */
     matvar_t *const header = Mat_VarReadInfo(file, variable);
-    enum graft_status status = GRAFT_OK;
     if (!header) {
         status = no_variable(context, file, path, variable);
     } else if (length_of(header) == 0 || size_of_value(header) == 0 || header->isComplex) {
@@ -138,16 +147,81 @@ enum graft_status graft_mat_read(struct graft_context *context, const char *path
     return status;
 }
 
+/* A row of characters as text; false: it is none, or longer. */
+static bool read_text(const matvar_t *matrix, char *text, size_t size)
+{
+    const size_t length = matrix && matrix->class_type == MAT_C_CHAR && matrix->data ? length_of(matrix) : 0;
+    const size_t unit = length > 0 ? (size_t)matrix->data_size : 0;
+    if (length == 0 || length >= size || (unit != 1 && unit != 2) || matrix->nbytes < length * unit) {
+        return false;
+    }
+    for (size_t i = 0; i < length; i++) {
+        const uint32_t letter =
+            unit == 1 ? ((const uint8_t *)matrix->data)[i] : ((const uint16_t *)matrix->data)[i];
+        if (letter < 0x21 || letter > 0x7e) {
+            return false;
+        }
+        text[i] = (char)letter;
+    }
+    text[length] = '\0';
+    return true;
+}
+
+enum graft_status graft_mat_synsets(struct graft_context *context, const char *path,
+                                    bool (*add)(void *user, int32_t number, const char *id), void *user)
+{
+    enum graft_status status;
+    mat_t *const file = open_mat(context, path, &status);
+    if (!file) {
+        return status;
+    }
+    matvar_t *const synsets = Mat_VarRead(file, "synsets");
+    const size_t count = synsets && synsets->class_type == MAT_C_STRUCT ? length_of(synsets) : 0;
+    if (count == 0) {
+        status = synsets ? graft_fail(context, GRAFT_ERROR_FORMAT, "%s: 'synsets' is no array of structures", path)
+                         : no_variable(context, file, path, "synsets");
+    }
+    for (size_t i = 0; i < count && status == GRAFT_OK; i++) {
+        const matvar_t *const number = Mat_VarGetStructFieldByName(synsets, "ILSVRC2012_ID", i);
+        char id[64];
+        const bool good = number && number->data && length_of(number) == 1 && size_of_value(number) > 0 &&
+                          number->nbytes >= size_of_value(number) &&
+                          read_text(Mat_VarGetStructFieldByName(synsets, "WNID", i), id, sizeof id);
+        if (!good) {
+            status = graft_fail(context, GRAFT_ERROR_FORMAT,
+                                "%s, synsets(%zu): a number in ILSVRC2012_ID and a text in WNID are expected", path, i + 1);
+        } else if (!add(user, number_at(number, 0), id)) {
+            status = GRAFT_ERROR_MEMORY;
+        }
+    }
+    Mat_VarFree(synsets);
+    Mat_Close(file);
+    return status;
+}
+
 #else
+
+static enum graft_status cannot_read(struct graft_context *context, const char *path, const char *variable)
+{
+    return graft_fail(context, GRAFT_ERROR_UNSUPPORTED,
+                      "%s: '%s' is needed, and this build cannot read MATLAB files: install libmatio-dev and build again "
+                      "(meson setup -Dmatio=enabled), or sort the pictures into a folder for each class",
+                      path, variable);
+}
 
 enum graft_status graft_mat_read(struct graft_context *context, const char *path, const char *variable,
                                  struct graft_mat *mat)
 {
     *mat = (struct graft_mat){0};
-    return graft_fail(context, GRAFT_ERROR_UNSUPPORTED,
-                      "%s: '%s' is needed, and this build cannot read MATLAB files: install libmatio-dev and build again "
-                      "(meson setup -Dmatio=enabled), or sort the pictures into a folder for each class",
-                      path, variable);
+    return cannot_read(context, path, variable);
+}
+
+enum graft_status graft_mat_synsets(struct graft_context *context, const char *path,
+                                    bool (*add)(void *user, int32_t number, const char *id), void *user)
+{
+    (void)add;
+    (void)user;
+    return cannot_read(context, path, "synsets");
 }
 
 #endif

@@ -17,6 +17,11 @@ struct graft_mat {
  */
 GRAFT_MUST_CHECK enum graft_status graft_mat_read(struct graft_context *context, const char *path,
                                                   const char *variable, struct graft_mat *mat);
+/* Calls `add` with number and ID of each element of the structure array `synsets` (fields ILSVRC2012_ID and WNID), until it
+ * returns false: GRAFT_ERROR_MEMORY. Other statuses as above. */
+GRAFT_MUST_CHECK enum graft_status graft_mat_synsets(struct graft_context *context, const char *path,
+                                                     bool (*add)(void *user, int32_t number, const char *id),
+                                                     void *user);
 void graft_mat_close(struct graft_context *context, struct graft_mat *mat);
 
 #endif

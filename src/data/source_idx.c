@@ -3,7 +3,7 @@
  * IDX files (MNIST and its relatives), gzip or plain: two zeros, a type, a number of dimensions, the dimensions as
  * u32 big-endian, then the values. Pictures are bytes: count, rows, columns, and perhaps channels; labels are
  * whole numbers. The files of one set share what stands in front of and behind train, t10k, test or val in their
- * names.
+ * names. EMNIST's pictures lie on their side: rows and columns have changed places.
  */
 #include "data/dataset.h"
 
@@ -301,7 +301,7 @@ static enum graft_status check_images(const struct idx_file *file)
 }
 
 static enum graft_status read_images(struct graft_dataset *dataset, struct graft_source *source,
-                                     uint32_t *count, const uint8_t **pixels)
+                                     uint32_t *count, uint8_t **pixels)
 {
     struct idx_file file = {.dataset = dataset, .path = source->path};
     enum graft_status status = open_file(&file);
@@ -317,6 +317,38 @@ static enum graft_status read_images(struct graft_dataset *dataset, struct graft
     }
     close_file(&file);
     return status;
+}
+
+/* EMNIST's files, by their names: "emnist-letters-train-images-idx3-ubyte". */
+static bool is_transposed(const char *name)
+{
+    return strncasecmp(name, "emnist-", strlen("emnist-")) == 0;
+}
+
+/* Rows and columns of each picture change places. [count, height, width] */
+static enum graft_status turn_upright(struct graft_dataset *dataset, struct graft_source *source, uint32_t count,
+                                      uint8_t *pixels)
+{
+    const size_t width = (size_t)source->width, height = (size_t)source->height, area = width * height;
+    uint8_t *const one = source->channels == 1 ? graft_allocate_raw(dataset->context, area, 1) : NULL;
+    if (source->channels == 1 && !one) {
+        return GRAFT_ERROR_MEMORY;
+    }
+    for (uint32_t i = 0; i < count && one; i++) {
+        uint8_t *const picture = pixels + i * area;
+        for (size_t p = 0; p < area; p++) {
+            one[p % width * height + p / width] = picture[p];
+        }
+        memcpy(picture, one, area);
+    }
+    if (one) {
+        source->width = (int32_t)height;
+        source->height = (int32_t)width;
+        graft_log(dataset->context, GRAFT_LOG_REMARK, "%s: EMNIST's pictures lie on their side; they are set upright",
+                  source->path);
+    }
+    graft_release(dataset->context, one);
+    return GRAFT_OK;
 }
 
 /* One more than the largest number of a class, of these labels or of another part. */
@@ -425,10 +457,13 @@ static enum graft_status list_split(struct graft_dataset *dataset, const char *f
         return GRAFT_ERROR_MEMORY;
     }
     uint32_t count = 0;
-    const uint8_t *pixels = NULL;
+    uint8_t *pixels = NULL;
     int32_t *labels = NULL;
     const char **names = NULL;
     enum graft_status status = read_images(dataset, source, &count, &pixels);
+    if (status == GRAFT_OK && is_transposed(name)) {
+        status = turn_upright(dataset, source, count, pixels);
+    }
     const struct graft_source *const first = &dataset->sources[0];
     if (status == GRAFT_OK && first->kind == source->kind &&
         (source->width != first->width || source->height != first->height || source->channels != first->channels)) {

@@ -7,6 +7,7 @@
 
 #include "base/context.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <sys/stat.h>
 
@@ -18,7 +19,8 @@ static const struct {
 static bool exists(const char *folder, const char *name, char path[GRAFT_PATH_LIMIT])
 {
     struct stat facts;
-    return snprintf(path, GRAFT_PATH_LIMIT, "%s/%s", folder, name) < GRAFT_PATH_LIMIT && stat(path, &facts) == 0;
+    return snprintf(path, GRAFT_PATH_LIMIT, "%s/%s", folder, name) < GRAFT_PATH_LIMIT &&
+           (stat(path, &facts) == 0 || (errno != ENOENT && errno != ENOTDIR));
 }
 
 static bool holds_set(const char *path, size_t i)
@@ -37,8 +39,7 @@ static enum graft_status list_archive(struct graft_dataset *dataset, const char 
                                       uint8_t split)
 {
     char file[GRAFT_PATH_LIMIT];
-    struct stat facts;
-    if (!graft_path_is_archive(name) || !exists(folder, name, file) || stat(file, &facts) != 0) {
+    if (!graft_path_is_archive(name) || !exists(folder, name, file)) {
         return GRAFT_OK;
     }
     const int number = dataset->source_count;

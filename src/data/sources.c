@@ -10,7 +10,7 @@
 
 /* In the order in which they are asked. */
 static const struct graft_source_kind *const graft_source_kinds[] = {
-    &graft_source_idx,    &graft_source_table,   &graft_source_pulled,
+    &graft_source_idx,    &graft_source_cifar,   &graft_source_table,  &graft_source_pulled,
     &graft_source_folder, &graft_source_archive, &graft_source_memory,
 };
 

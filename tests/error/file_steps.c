@@ -323,14 +323,27 @@ enum graft_status step_open_doubles(struct world *world)
     return open_data(world, "one");
 }
 
-/* Pets by their lists, food by its lists in JSON; classes by a pattern, so many of each. */
-enum graft_status step_open_lists(struct world *world)
+/* Pets by their lists. */
+enum graft_status step_open_pets(struct world *world)
 {
-    enum graft_status status = open_with(world, "pets", &(struct graft_dataset_options){.labels = "species"});
-    status = status == GRAFT_OK ? open_with(world, "food", &(struct graft_dataset_options){.parts = "val=test"}) : status;
-    return status == GRAFT_OK
-               ? open_with(world, "one", &(struct graft_dataset_options){.class_pattern = "([ab])/", .take = "2,1,1"})
-               : status;
+    return open_with(world, "pets", &(struct graft_dataset_options){.labels = "species"});
+}
+
+/* Food by its lists in JSON. */
+enum graft_status step_open_food(struct world *world)
+{
+    return open_with(world, "food", &(struct graft_dataset_options){.parts = "val=test"});
+}
+
+enum graft_status step_open_cifar(struct world *world)
+{
+    return open_data(world, "cifar");
+}
+
+/* Classes by a pattern, so many of each. */
+enum graft_status step_open_pattern(struct world *world)
+{
+    return open_with(world, "one", &(struct graft_dataset_options){.class_pattern = "([ab])/", .take = "2,1,1"});
 }
 
 /* A table with rows that are wrong, and a file that is not there. */

@@ -42,7 +42,7 @@ const struct scenario scenarios[] = {
     /* libarchive ends the process where it has no memory for a name: not made to. */
     {"archive", MEMORY | SYSTEM, {step_open_archive, step_load_data}},
     {"links, doubles", MEMORY, {step_open_links, step_open_doubles}},
-    {"lists", MEMORY | SYSTEM, {step_open_lists}},
+    {"lists", MEMORY | SYSTEM, {step_open_pets, step_open_food, step_open_cifar, step_open_pattern}},
     {"faults, idx, memory", MEMORY, {step_open_faults, step_open_idx, step_open_source}},
     {"classifier",
      MEMORY | SYSTEM | OPENCL,
@@ -242,7 +242,9 @@ static bool make_files(struct world *world)
                    "cp data/train/b/0.png pets/images/b_1.png && cp -r data/train/? food/images && "
                    "printf 'A_1 1 1 1\\nb_1 2 2 1\\n' > pets/annotations/trainval.txt && "
                    "printf '{\"a\": [\"a/0\", \"a/1\"], \"b\": [\"b/0\"]}' > food/meta/train.json && "
-                   "printf '{\"b\": [\"b/1\"]}' > food/meta/test.json && "
+                   "printf '{\"b\": [\"b/1\"]}' > food/meta/test.json && mkdir cifar && "
+                   "(head -c 3073 /dev/zero; printf '\\1'; head -c 3072 /dev/zero) > cifar/data_batch_1.bin && "
+                   "cp cifar/data_batch_1.bin cifar/test_batch.bin && printf 'a\\nb\\n' > cifar/batches.meta.txt && "
                    "printf '\\0\\0\\10\\3\\0\\0\\0\\4\\0\\0\\0\\2\\0\\0\\0\\2abcdefghijklmnop' > "
                    "idx/train-images-idx3-ubyte && "
                    "printf '\\0\\0\\10\\1\\0\\0\\0\\4\\0\\1\\0\\1' > idx/train-labels-idx1-ubyte",

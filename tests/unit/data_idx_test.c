@@ -54,6 +54,28 @@ static void idx_files_are_read(void **state)
     graft_dataset_close(&set);
 }
 
+/* EMNIST's rows and columns have changed places: pixel (x, y) of the upright picture is (y, x) of the file. */
+static void emnist_is_set_upright(void **state)
+{
+    struct fixture *const f = *state;
+    put_idx(f, "emnist/emnist-letters-train-images-idx3-ubyte", "emnist/emnist-letters-train-labels-idx1-ubyte", 10,
+            false);
+    struct graft_dataset *set = open_set(f, "emnist", &(struct graft_dataset_options){.val_fraction = -1});
+    for (int i = 0; i < 10; i++) { /* of 3 rows with 4 columns: now 4 rows with 3 */
+        struct graft_image image;
+        assert_int_equal(graft_dataset_read(set, GRAFT_SPLIT_TRAIN, i, NULL, &image), GRAFT_OK);
+        assert_int_equal(image.width * 10 + image.height, 34);
+        for (int y = 0; y < 4; y++) {
+            for (int x = 0; x < 3; x++) {
+                assert_int_equal(image.pixels[3 * (3 * y + x)], (12 * i + 4 * x + y) & 255);
+            }
+        }
+        graft_image_close(f->context, &image);
+    }
+    assert_non_null(strstr(f->log, "set upright"));
+    graft_dataset_close(&set);
+}
+
 static void damaged_idx_files_are_refused(void **state)
 {
     struct fixture *const f = *state;
@@ -184,6 +206,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(sets_are_not_mixed, open_fixture, close_fixture),
         cmocka_unit_test_setup_teardown(other_types_are_read_or_named, open_fixture, close_fixture),
         cmocka_unit_test_setup_teardown(labels_may_be_packed_or_absent, open_fixture, close_fixture),
+        cmocka_unit_test_setup_teardown(emnist_is_set_upright, open_fixture, close_fixture),
         cmocka_unit_test_setup_teardown(damaged_idx_files_are_refused, open_fixture, close_fixture),
     };
     return cmocka_run_group_tests_name("data_idx", tests, NULL, NULL);

@@ -290,7 +290,97 @@ static void tiny_imagenet_has_readable_names_and_its_validation_part(void **stat
     expect(f, "tiny", USUAL, GRAFT_DATASET_FOLDERS,
            "train/n01443537=2 train/n02012849=1 train/n03126707=1 val/n01443537=1");
     expect_refusal(f, "tiny", &WITH(.kind = LISTS), GRAFT_ERROR_FORMAT,
-                   "has none of the published layouts: Tiny ImageNet, Oxford-IIIT Pet, Oxford Flowers 102, Food-101");
+                   "has none of the published layouts: Tiny ImageNet, Oxford-IIIT Pet, Oxford Flowers 102, Food-101, ImageNet, web data set");
+}
+
+static void put_imagenet(const struct fixture *f, const char *base)
+{
+    static const char *const names[] = {"train/n01440764/n01440764_18.JPEG", "train/n01443537/n01443537_2.JPEG",
+                                        "train/n01443537/n01443537_3.JPEG", "val/ILSVRC2012_val_00000001.JPEG",
+                                        "val/ILSVRC2012_val_00000002.JPEG"};
+    for (int i = 0; i < 5; i++) {
+        char path[128];
+        snprintf(path, sizeof path, "%s/%s", base, names[i]);
+        put_picture(f, path);
+    }
+}
+
+/* What the development kit, Kaggle, and Caffe's lists say of the flat validation pictures. */
+static void imagenet_has_the_classes_of_its_validation_part(void **state)
+{
+    struct fixture *const f = *state;
+    put_imagenet(f, "kit");
+    put_text(f, "kit/devkit/data/ILSVRC2012_validation_ground_truth.txt", "2\n1\n");
+    expect_refusal(f, "kit", NULL, GRAFT_ERROR_FORMAT, "map_clsloc.txt or meta.mat");
+    put_text(f, "kit/devkit/data/map_clsloc.txt", "n01443537 1 goldfish\nn01440764 2 tench\n");
+    expect(f, "kit", USUAL, LISTS, "train/n01440764=1 train/n01443537=2 val/n01440764=1 val/n01443537=1");
+    put_text(f, "kit/devkit/data/words.txt", "");
+    put_text(f, "kit/words.txt", "n01440764\ttench, Tinca tinca\nn01443537\tgoldfish\n");
+    expect(f, "", USUAL, LISTS, "train/goldfish=2 train/tench=1 val/goldfish=1 val/tench=1");
+    put_text(f, "kit/devkit/data/ILSVRC2012_validation_ground_truth.txt", "2\n3\n");
+    expect_refusal(f, "kit", NULL, GRAFT_ERROR_FORMAT, "ground_truth.txt, line 2: '3' is no number of a class");
+    put_text(f, "kit/devkit/data/ILSVRC2012_validation_ground_truth.txt", "2\n1\n1\n");
+    expect_refusal(f, "kit", NULL, GRAFT_ERROR_FORMAT, "line 3: there is no picture val/ILSVRC2012_val_00000003.JPEG");
+    put_text(f, "kit/devkit/data/map_clsloc.txt", "n01443537 0 goldfish\n");
+    expect_refusal(f, "kit", NULL, GRAFT_ERROR_FORMAT, "map_clsloc.txt, line 1: an ID and its number");
+
+    put_imagenet(f, "kaggle/ILSVRC/Data/CLS-LOC");
+    put_text(f, "kaggle/LOC_synset_mapping.txt", "n01440764 tench, Tinca tinca\nn01443537 goldfish, Carassius auratus\n");
+    put_text(f, "kaggle/LOC_val_solution.csv",
+             "ImageId,PredictionString\nILSVRC2012_val_00000002,n01443537 1 2 3 4 n01443537 5 6 7 8 \n"
+             "ILSVRC2012_val_00000001,n01440764 85 1 499 272 \n");
+    expect(f, "kaggle", USUAL, LISTS, "train/goldfish=2 train/tench=1 val/goldfish=1 val/tench=1");
+
+    put_imagenet(f, "lists");
+    put_text(f, "lists/val.txt", "ILSVRC2012_val_00000001.JPEG 1\nILSVRC2012_val_00000002.JPEG 0\n");
+    expect(f, "lists", USUAL, LISTS, "train/n01440764=1 train/n01443537=2 val/n01440764=1 val/n01443537=1");
+    put_text(f, "lists/val.txt", "val/ILSVRC2012_val_00000001.JPEG n01443537\n");
+    expect(f, "lists", USUAL, LISTS, "train/n01440764=1 train/n01443537=2 val/n01443537=1");
+    put_text(f, "lists/val.txt", "ILSVRC2012_val_00000001.JPEG 2\n");
+    expect_refusal(f, "lists", NULL, GRAFT_ERROR_FORMAT, "val.txt, line 1: class 2 lies beyond the 2 folders of train/");
+    /* folders of classes in both parts: no list is asked */
+    put_pictures(f, "sorted/train/a", 1);
+    put_pictures(f, "sorted/train/b", 1);
+    put_pictures(f, "sorted/val/a", 1);
+    put_text(f, "sorted/val.txt", "nothing of the kind");
+    expect(f, "sorted", USUAL, GRAFT_DATASET_FOLDERS, "train/a=1 train/b=1 val/a=1");
+}
+
+/* A shard as webdataset writes it. */
+static void web_data_sets_are_read(void **state)
+{
+    struct fixture *const f = *state;
+    static const char *const names[] = {"w/0001.jpg", "w/0001.cls", "w/0002.jpg", "w/0002.cls", "w/0003.a.jpg",
+                                        "w/0003.jpg", "w/0003.cls"};
+    static const char *const json[] = {"j/a.jpg", "j/a.json", "j/b.jpg", "j/b.json"};
+    for (int i = 0; i < 7; i++) {
+        if (strstr(names[i], ".jpg")) {
+            put_picture(f, names[i]);
+        }
+    }
+    put_text(f, "w/0001.cls", "7");
+    put_text(f, "w/0002.cls", "3\n");
+    put_text(f, "w/0003.cls", "7");
+    pack(f, names, 7, "", "shard-000000.tar", false, false);
+    pack(f, names, 7, "", "val-000000.tar", false, false);
+    expect(f, "shard-000000.tar", USUAL, LISTS, "train/3=1 train/7=2");
+    assert_non_null(strstr(f->log, "web data set; 2 classes"));
+    expect(f, "shard-000000.tar", WITH(.val_path = path_in(f, "val-000000.tar", (char[512]){0})), LISTS,
+           "train/3=1 train/7=2 val/3=1 val/7=2");
+    put_picture(f, "j/a.jpg");
+    put_picture(f, "j/b.jpg");
+    put_text(f, "j/a.json", "{\"label\": \"cat\"}");
+    put_text(f, "j/b.json", "{\"cls\": 4}");
+    pack(f, json, 4, "", "j.tar", false, false);
+    expect(f, "j.tar", USUAL, LISTS, "train/4=1 train/cat=1");
+    put_text(f, "j/b.json", "{\"caption\": \"a cat\"}");
+    pack(f, json, 4, "", "j.tar", false, false);
+    expect_refusal(f, "j.tar", NULL, GRAFT_ERROR_FORMAT, "b.json, line 1: it has no \"cls\", \"label\" or \"class\"");
+    put_text(f, "w/0002.cls", "");
+    pack(f, names, 7, "", "empty.tar", false, false);
+    expect_refusal(f, "empty.tar", NULL, GRAFT_ERROR_FORMAT, "0002.cls, line 1: it holds no class");
+    pack(f, names, 3, "", "lacking.tar", false, false); /* not each has one: no web data set */
+    expect_refusal(f, "lacking.tar", NULL, GRAFT_ERROR_FORMAT, "lie there without class folders");
 }
 
 /* ---- Oxford Flowers 102: MATLAB's level 5 files, as MathWorks' "MAT-File Format" describes them ---- */
@@ -619,6 +709,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(pets_are_read_by_breed_and_by_species, open_fixture, close_fixture),
         cmocka_unit_test_setup_teardown(pictures_may_lie_in_an_archive_beside_their_lists, open_fixture,
                                         close_fixture),
+        cmocka_unit_test_setup_teardown(imagenet_has_the_classes_of_its_validation_part, open_fixture, close_fixture),
+        cmocka_unit_test_setup_teardown(web_data_sets_are_read, open_fixture, close_fixture),
         cmocka_unit_test_setup_teardown(flowers_are_read_from_their_matlab_files, open_fixture, close_fixture),
         cmocka_unit_test_setup_teardown(damaged_matlab_files_are_named, open_fixture, close_fixture),
         cmocka_unit_test_setup_teardown(rows_that_are_wrong_are_named_with_file_and_line, open_fixture, close_fixture),
