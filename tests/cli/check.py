@@ -7,7 +7,7 @@ import os
 import shutil
 import zipfile
 
-from command import Case, draw_class, draw_data, main
+from command import Case, draw_class, draw_data, main, png
 
 
 class Check(Case):
@@ -43,6 +43,26 @@ class Check(Case):
         self.assertEqual(found["twice"], [["d/train/blue/00.png", "d/train/blue/again.png"]])
         self.assertEqual(found["duplicates"], [["d/train/red/02.png", "d/val/red/learnt.png"]])
         self.assertEqual(found["faults"], [])
+
+    def test_near_doubles(self):
+        """A picture that is cut a little is found by what a network makes of it; the same pixels are told once."""
+        draw_data(self.path("d"), 4, 2)
+        self.copy("d/train/blue/01.png", "d/train/red/wrong.png")
+        bars = lambda x, y: (250, 250, 40) if (x // 9 + y // 14) % 2 else (x * 3 % 256, 20, y * 2 % 256)
+        png(self.path("d/train/blue/bars.png"), 90, 90, bars)
+        png(self.path("d/val/red/bars.png"), 88, 89, lambda x, y: bars(x + 1, y + 1))
+        lines = self.check(1, "d", "--near", "--above", "0.97")
+        self.assertIn("contradicting labels: d/train/blue/01.png (train, blue) and "
+                      "d/train/red/wrong.png (train, red) are the same picture", lines)
+        near = [line for line in lines if line.startswith("nearly the same")]
+        pair = "d/train/blue/bars.png (train, blue) and d/val/red/bars.png (val, red)"
+        self.assertTrue(any(line.endswith(pair) for line in near), near)
+        self.assertFalse(any("train/blue/01.png" in line and "wrong.png" in line for line in near), near)
+        self.assertIn(", %d nearly the same" % len(near), lines[-1])
+        found = self.listed(1, "d", "--near", "--above", "0.97")
+        self.assertIn(["d/train/blue/bars.png", "d/val/red/bars.png"], [pair["files"] for pair in found["near"]])
+        self.assertNotIn("near", self.listed(1, "d"))
+        self.bad(2, ["graft_smal", "graft_small"], "check", "d", "--near", "--network", "graft_smal")
 
     def test_a_double_of_one_class_is_no_failure(self):
         draw_data(self.path("d"), 3, 0)
