@@ -7,6 +7,7 @@ needed.
 
 import json
 import os
+import pty
 import random
 import signal
 import shutil
@@ -104,6 +105,14 @@ def run(*arguments, timeout=240, environment=None, **options):
         env=dict(os.environ, **(environment or {})),
         **options
     )
+
+
+def open_terminal():
+    """Both ends of one; a skip where none can be had (a root without /dev/pts)."""
+    try:
+        return pty.openpty()
+    except OSError as error:
+        raise unittest.SkipTest("no terminal can be had: %s" % error)
 
 
 class Case(unittest.TestCase):

@@ -4,7 +4,6 @@
 import csv
 import json
 import os
-import pty
 import re
 import shutil
 import signal
@@ -12,7 +11,7 @@ import struct
 import subprocess
 import time
 
-from command import GRAFT, Case, draw_data, main
+from command import GRAFT, Case, draw_data, main, open_terminal
 
 COMMON = ["--model", "tiny_convnet", "--input", "32", "--device", "cpu", "--batch", "5"]
 
@@ -99,10 +98,7 @@ class Fit(Case):
 
     def test_progress_on_a_terminal(self):
         """A line that overwrites itself, only there; with images per second and time left."""
-        try:
-            master, slave = pty.openpty()
-        except OSError as error:  # a bare container may have none
-            self.skipTest(f"no terminal can be had: {error}")
+        master, slave = open_terminal()
         with subprocess.Popen(
             [GRAFT, "fit", "d", *COMMON, "--epochs", "10"],
             cwd=self.folder,

@@ -6,7 +6,6 @@ import fcntl
 import http.server
 import json
 import os
-import pty
 import random
 import re
 import resource
@@ -19,7 +18,7 @@ import termios
 import time
 import unittest
 
-from command import DATA, GRAFT, SKIP, draw_data, main, png, run, safetensors
+from command import DATA, GRAFT, SKIP, draw_data, main, open_terminal, png, run, safetensors
 from server import DIGEST, LONG, Handler, Served
 
 
@@ -191,7 +190,7 @@ class Pull(Served):
 
     def test_progress(self):
         """On a terminal: how much, how fast, how long."""
-        master, slave = pty.openpty()
+        master, slave = open_terminal()
         fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 120, 0, 0))
         process = subprocess.Popen(
             [GRAFT, "pull", "resnet18", "--url", self.base + "/slow/own.pth", "--sha256", DIGEST],

@@ -5,14 +5,13 @@ are closed, names fit to be printed."""
 import fcntl
 import json
 import os
-import pty
 import re
 import select
 import struct
 import subprocess
 import termios
 
-from command import GRAFT, Case, draw_class, draw_data, main, png
+from command import GRAFT, Case, draw_class, draw_data, main, open_terminal, png
 
 FIT = ["--model", "mnist_convnet", "--device", "cpu", "--epochs", "2", "--batch", "2"]
 CONTROL = re.compile(rb"[\x00-\x09\x0b-\x1f\x7f]")
@@ -22,10 +21,7 @@ class Terminal(Case):
     def on_terminal(self, *arguments, columns=80, environment=None, widths=()):
         """Runs graft with stderr and stdout on a terminal; returns all that was written there. `widths`: the terminal gets
         these sizes, one after the other."""
-        try:
-            master, slave = pty.openpty()
-        except OSError as error:  # a root without /dev/pts
-            self.skipTest("no terminal can be had: %s" % error)
+        master, slave = open_terminal()
         attributes = termios.tcgetattr(slave)
         attributes[1] &= ~termios.OPOST  # bytes as they were written
         termios.tcsetattr(slave, termios.TCSANOW, attributes)
