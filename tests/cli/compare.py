@@ -45,7 +45,7 @@ class Compare(Case):
 
     def test_files(self):
         self.good("compare", "a", 'b,"|c', "--out", "x")
-        self.assertEqual(sorted(os.listdir(self.path("x"))), ["accuracy.png", "curves.png", "table.csv", "table.md"])
+        self.assertEqual(sorted(os.listdir(self.path("x"))), ["accuracy.png", "curves.png", "index.html", "table.csv", "table.md"])
         with open(self.path("x", "table.csv"), newline="") as file:
             rows = list(csv.reader(file))
         self.assertEqual([row[0] for row in rows[:3]], ["run", "a", 'b,"|c'])

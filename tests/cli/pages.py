@@ -173,7 +173,10 @@ class Pages(Case):
         self.good("explain", "r", "d/val/red/00.png", "d/val/blue/01.png", "--class", "red,blue", "--quiet")
         self.good("map", "r", "d", "--quiet", "--thumbnails", "20", "--steps", "50")
         self.good("evaluate", "r", "--report", "e.html", "--quiet")
-        self.pages = [self.path("r", "report.html"), self.path("explained", "index.html"), self.path("map.html"), self.path("e.html")]
+        self.good("fit", "d", *FIT[:-1], "r2", "--label-smoothing", "0.1")
+        self.good("compare", "r", "r2", "--quiet")
+        self.pages = [self.path("r", "report.html"), self.path("explained", "index.html"), self.path("map.html"), self.path("e.html"),
+                      self.path("compared", "index.html")]
 
     def test_whole(self):
         for path in self.pages:
@@ -203,6 +206,9 @@ class Pages(Case):
         self.assertNotIn("<script", explained)
         self.assertEqual((len(reader.images), reader.counts["section"]), (2 * 5, 2))
         self.assertEqual(len(read(self.pages[2])[1].images), 20)
+        compared, reader = read(self.pages[4])
+        self.assertEqual((len(reader.images), reader.counts["table"]), (2, 2))
+        self.assertIn("<td>label_smoothing</td><td>0</td><td>0.1</td>", compared)
         evaluated, reader = read(self.pages[3])
         self.assertIn("Where it looks", evaluated)
         self.assertGreaterEqual(len(reader.images), 1 + 2 * 2)

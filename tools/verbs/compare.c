@@ -6,6 +6,7 @@
 #include "graft/vis.h"
 #include "output.h"
 #include "verbs.h"
+#include "vis/page.h"
 
 #include <errno.h>
 #include <math.h>
@@ -15,6 +16,7 @@
 
 #define RUN_LIMIT 200
 #define STAGE_LIMIT 8
+#define DRAWING_LIMIT (64u << 20) /* bytes of a PNG */
 
 /* What is no choice but follows from the run, or lies in columns of its own. */
 static const char *const not_compared[] = {"graft",      "rates",       "fingerprints",
@@ -363,6 +365,73 @@ static enum graft_status draw(const struct compare *compare)
     return status;
 }
 
+/* The same table on a page. */
+static void put_page_table(const struct graft_page *page, const struct compare *compare,
+                           void (*fill)(const struct compare *, const json_t *, int, int, char[CELL]),
+                           const json_t *keys, int rows, int columns)
+{
+    graft_page_put(page, "<div class=\"wide\" tabindex=\"0\"><table>\n");
+    for (int row = -1; row < rows; row++) {
+        graft_page_put(page, "<tr>");
+        for (int c = 0; c < columns; c++) {
+            char cell[CELL];
+            fill(compare, keys, row, c, cell);
+            graft_page_put(page, row < 0 ? "<th>" : "<td>");
+            graft_page_text(page, cell);
+            graft_page_put(page, row < 0 ? "</th>" : "</td>");
+        }
+        graft_page_put(page, "</tr>\n");
+    }
+    graft_page_put(page, "</table></div>\n");
+}
+
+/* A drawing that was just written. */
+static enum graft_status put_drawing(const struct graft_page *page, const struct compare *compare,
+                                     const char *name, const char *alt)
+{
+    struct graft_text path = {0}, png = {0};
+    graft_text_append(page->context, &path, "%s/%s", compare->out, name);
+    enum graft_status status =
+        path.failed ? GRAFT_ERROR_MEMORY
+                    : graft_file_read(page->context, path.data, DRAWING_LIMIT, &png.data, &png.length);
+    if (status == GRAFT_OK) {
+        graft_page_png(page, &png, alt);
+    }
+    graft_release(page->context, png.data);
+    graft_text_close(page->context, &path);
+    return status;
+}
+
+/* "OUT/index.html": tables and drawings. */
+static enum graft_status write_page(const struct compare *compare, const json_t *keys)
+{
+    struct graft_context *const context = compare->command->context;
+    struct graft_text html = {0}, path = {0};
+    const struct graft_page page = {context, &html};
+    const int stages = compare->stages > 1 ? compare->stages : 0;
+    graft_page_begin(&page, "Runs beside each other", "Runs beside each other", NULL, false);
+    put_page_table(&page, compare, fill_figures, keys, compare->count, HEADS + stages);
+    enum graft_status status =
+        put_drawing(&page, compare, "accuracy.png", "bars: most right in validation, stage by stage");
+    if (status == GRAFT_OK) {
+        status = put_drawing(&page, compare, "curves.png", "curves of validation loss and accuracy");
+    }
+    if (json_array_size(keys) > 0) {
+        graft_page_put(&page, "<h2>What differs in their recipes</h2>\n");
+        put_page_table(&page, compare, fill_differences, keys, (int)json_array_size(keys),
+                       1 + compare->count);
+    }
+    graft_page_end(&page, NULL);
+    graft_text_append(context, &path, "%s/index.html", compare->out);
+    if (status == GRAFT_OK) {
+        status = html.failed || path.failed ? GRAFT_ERROR_MEMORY
+                                            : graft_file_write(context, path.data, html.data, html.length);
+    }
+    graft_text_close(context, &html);
+    graft_text_close(context, &path);
+    return status;
+}
+
 static int print_json(const struct compare *compare, const json_t *keys)
 {
     json_t *const list = json_array(), *const different = json_object();
@@ -421,11 +490,15 @@ static int compare_runs(struct compare *compare)
         if (status == GRAFT_OK) {
             status = draw(compare);
         }
+        if (status == GRAFT_OK) {
+            status = write_page(compare, keys);
+        }
         if (status != GRAFT_OK) {
             code = graft_command_failed(compare->command, status);
         } else {
             graft_command_remark(
-                compare->command, "in %s: accuracy.png, curves.png, table.md, table.csv%s", compare->out,
+                compare->command, "in %s: index.html, accuracy.png, curves.png, table.md, table.csv%s",
+                compare->out,
                 compare->count > GRAFT_PLOT_MAX_LINES ? "; curves of the first eight runs" : "");
         }
     }
@@ -483,9 +556,9 @@ const struct graft_verb graft_verb_compare = {
     .purpose = "puts runs beside each other: figures, what differs in their recipes, drawings",
     .examples = "  graft compare runs/flowers-1 runs/flowers-2\n"
                 "  graft compare runs/* --out compared\n",
-    .notes =
-        "  In the folder: accuracy.png (most right in validation, stage by stage), curves.png, table.md, "
-        "table.csv.\n",
+    .notes = "  In the folder: index.html (all of it on one page), accuracy.png (most right in validation, "
+             "stage by stage), curves.png, table.md, "
+             "table.csv.\n",
     .least = 1,
     .most = RUN_LIMIT,
     .run = run,
