@@ -5,6 +5,7 @@ README.md are compiled with pkg-config against the installed headers, linked sha
 
   programs.py SOURCE BUILD
 """
+import json
 import os
 import re
 import shutil
@@ -106,8 +107,8 @@ def main():
 
     with open(os.path.join(source, "README.md"), encoding="utf-8") as file:
         programs = re.findall(r"```c\n(.*?)```", file.read(), re.S)
-    check(len(programs) == 5, "README.md shows five programs", str(len(programs)))
-    classify, features, explain, teach, session = range(5)
+    check(len(programs) == 6, "README.md shows six programs", str(len(programs)))
+    classify, features, explain, paint, teach, session = range(6)
     environment = dict(os.environ, PKG_CONFIG_PATH=description, PKG_CONFIG_SYSROOT_DIR=work,
                        LD_LIBRARY_PATH=library)
     binaries = {}
@@ -168,6 +169,14 @@ def main():
         check(got.returncode == 0 and got.stdout == "standing\n" and told.returncode == 0 and
               open(overlay, "rb").read() == open(os.path.join(same, "3-overlay.png"), "rb").read(),
               f"a program draws the heat over a picture as graft explain does, {kind}", got.stdout + told.stdout)
+    for kind in ("shared", "static"):
+        folder = os.path.join(work, "paint-" + kind)
+        os.makedirs(folder)
+        got = run([binaries[paint, kind], run_folder, "0", pictures[0]], env=environment, cwd=folder)
+        seen = run([graft, "predict", run_folder, "dream.png", "attacked.png", "--json", "--device", "cpu"], cwd=folder)
+        names = [json.loads(line)["top"][0]["name"] for line in seen.stdout.splitlines() if line.startswith("{")]
+        check(got.returncode == 0 and "seen as asked" in got.stdout and names == ["lying", "lying"],
+              f"a program dreams and attacks, {kind}", got.stdout + seen.stdout)
     # Pictures of its own: it stops by itself when the loss is low, or by Ctrl-C, and either way the run is there.
     for kind in ("shared", "static"):
         folder = os.path.join(work, "session-" + kind)
