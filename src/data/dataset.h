@@ -14,7 +14,7 @@
 
 #include <sys/stat.h>
 
-#define GRAFT_SOURCE_MAX 8
+#define GRAFT_SOURCE_MAX 130
 #define GRAFT_NO_SPLIT 255
 /* Longer paths are refused. */
 #define GRAFT_PATH_LIMIT 4352

@@ -11,13 +11,13 @@ void graft_mat_close(struct graft_context *context, struct graft_mat *mat)
 
 #ifdef GRAFT_HAVE_MATIO
 
-#include <errno.h>
+#include "base/file.h"
+
 #include <matio.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 
-#define FILE_LIMIT ((int64_t)1 << 28)
+#define FILE_LIMIT ((size_t)1 << 28)
 #define COUNT_LIMIT ((size_t)1 << 26)
 
 /* The value at `index`; 0: no whole number from 1 on. */
@@ -105,20 +105,51 @@ static enum graft_status no_variable(struct graft_context *context, mat_t *file,
                       used > 0 ? text : "none");
 }
 
+static uint32_t word_at(const uint8_t *bytes, bool big)
+{
+    uint32_t word = 0;
+    for (int i = 0; i < 4; i++) {
+        word |= (uint32_t)bytes[i] << 8 * (big ? 3 - i : i);
+    }
+    return word;
+}
+
+/* Do the elements of a level 5 file end where the file does? Of a file that was cut libmatio reads what is not there. */
+static bool is_cut(const struct graft_file_map *map)
+{
+    if (map->size < 128) {
+        return true;
+    }
+    const uint8_t *const order = map->data + 126;
+    const bool big = order[0] == 'M' && order[1] == 'I', little = order[0] == 'I' && order[1] == 'M';
+    const uint8_t version = map->data[big ? 124 : 125];
+    uint64_t at = 128;
+    while ((big || little) && version == 1 && at < map->size) { /* version 2 is HDF5, which checks itself */
+        if (map->size - at < 8) {
+            return true;
+        }
+        at += 8 + (uint64_t)word_at(map->data + at + 4, big);
+    }
+    return at > map->size;
+}
+
 /* NULL with the error recorded. */
 static mat_t *open_mat(struct graft_context *context, const char *path, enum graft_status *status)
 {
-    struct stat facts;
+    struct graft_file_map map = {0};
     mat_t *file = NULL;
-    *status = GRAFT_OK;
-    if (stat(path, &facts) != 0) {
-        *status = graft_fail(context, errno == ENOENT ? GRAFT_ERROR_NOT_FOUND : GRAFT_ERROR_IO, "%s cannot be opened: %s",
-                             path, strerror(errno));
-    } else if (facts.st_size > FILE_LIMIT) {
+    *status = graft_file_map_open(context, path, &map);
+    if (*status != GRAFT_OK) {
+        return NULL;
+    }
+    if (map.size > FILE_LIMIT) {
         *status = graft_fail(context, GRAFT_ERROR_FORMAT, "%s is too large for a list of labels", path);
+    } else if (is_cut(&map)) {
+        *status = graft_fail(context, GRAFT_ERROR_FORMAT, "%s is no MATLAB file, or cut off; copy it again", path);
     } else if (!(file = Mat_Open(path, MAT_ACC_RDONLY))) {
         *status = graft_fail(context, GRAFT_ERROR_FORMAT, "%s is no MATLAB file, or cannot be read; copy it again", path);
     }
+    graft_file_map_close(&map);
     return file;
 }
 
@@ -176,17 +207,25 @@ enum graft_status graft_mat_synsets(struct graft_context *context, const char *p
         return status;
     }
     matvar_t *const synsets = Mat_VarRead(file, "synsets");
-    const size_t count = synsets && synsets->class_type == MAT_C_STRUCT ? length_of(synsets) : 0;
-    if (count == 0) {
+    const size_t fields = synsets && synsets->class_type == MAT_C_STRUCT ? Mat_VarGetNumberOfFields(synsets) : 0;
+    char *const *const names = fields > 0 ? Mat_VarGetStructFieldnames(synsets) : NULL;
+    matvar_t *const *const members = synsets && names ? synsets->data : NULL;
+    size_t count = members ? length_of(synsets) : 0;
+    if (count == 0 || synsets->nbytes / sizeof *members / fields < count) {
         status = synsets ? graft_fail(context, GRAFT_ERROR_FORMAT, "%s: 'synsets' is no array of structures", path)
                          : no_variable(context, file, path, "synsets");
+        count = 0;
     }
     for (size_t i = 0; i < count && status == GRAFT_OK; i++) {
-        const matvar_t *const number = Mat_VarGetStructFieldByName(synsets, "ILSVRC2012_ID", i);
+        const matvar_t *number = NULL, *text = NULL;
         char id[64];
+        for (size_t n = 0; n < fields; n++) {
+            const matvar_t *const member = members[i * fields + n];
+            number = names[n] && strcmp(names[n], "ILSVRC2012_ID") == 0 ? member : number;
+            text = names[n] && strcmp(names[n], "WNID") == 0 ? member : text;
+        }
         const bool good = number && number->data && length_of(number) == 1 && size_of_value(number) > 0 &&
-                          number->nbytes >= size_of_value(number) &&
-                          read_text(Mat_VarGetStructFieldByName(synsets, "WNID", i), id, sizeof id);
+                          number->nbytes >= size_of_value(number) && read_text(text, id, sizeof id);
         if (!good) {
             status = graft_fail(context, GRAFT_ERROR_FORMAT,
                                 "%s, synsets(%zu): a number in ILSVRC2012_ID and a text in WNID are expected", path, i + 1);

@@ -367,6 +367,15 @@ static void web_data_sets_are_read(void **state)
     assert_non_null(strstr(f->log, "web data set; 2 classes"));
     expect(f, "shard-000000.tar", WITH(.val_path = path_in(f, "val-000000.tar", (char[512]){0})), LISTS,
            "train/3=1 train/7=2 val/3=1 val/7=2");
+    /* a folder of shards, whose names tell the parts */
+    static const char *const shards[] = {"web/set-train-000000.tar", "web/set-train-000001.tar", "web/set-val-000000.tar",
+                                         "web/set-test-000000.tar"};
+    put(f, "web/", "", 0);
+    for (int i = 0; i < 4; i++) {
+        pack(f, names, i == 1 ? 2 : 7, "", shards[i], false, false);
+    }
+    put_text(f, "web/sizes.json", "{}");
+    expect(f, "web", USUAL, LISTS, "train/3=1 train/7=3 val/3=1 val/7=2 test/3=1 test/7=2");
     put_picture(f, "j/a.jpg");
     put_picture(f, "j/b.jpg");
     put_text(f, "j/a.json", "{\"label\": \"cat\"}");
@@ -481,6 +490,71 @@ static void put_flowers(const struct fixture *f, const char *folder)
 }
 
 #ifdef GRAFT_HAVE_MATIO
+/* Flags, dimensions 1 × count and an empty name of a matrix at `at`; its length is filled in by end_matrix. */
+static uint8_t *begin_matrix(uint8_t *at, uint8_t kind, uint32_t count, const char *name)
+{
+    const uint32_t words[] = {14, 0, 6, 8, kind, 0, 5, 8, 1, count, 1, (uint32_t)strlen(name)};
+    const size_t padded = (strlen(name) + 7) / 8 * 8;
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
+        at += put_word(at, words[i]);
+    }
+    memset(at, 0, padded);
+    memcpy(at, name, strlen(name));
+    return at + padded;
+}
+
+static uint8_t *add_values(uint8_t *at, uint32_t type, const void *values, uint32_t size)
+{
+    at += put_word(at, type);
+    at += put_word(at, size);
+    memset(at, 0, (size + 7) / 8 * 8);
+    memcpy(at, values, size);
+    return at + (size + 7) / 8 * 8;
+}
+
+/* meta.mat of ImageNet's development kit: an array of structures. */
+static size_t make_meta(uint8_t *data, const char *const *ids, int count)
+{
+    static const char fields[64] = "ILSVRC2012_ID\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0WNID";
+    uint8_t *at = begin_matrix(data, 2, (uint32_t)count, "synsets");
+    at += put_word(at, 4 << 16 | 5); /* a small element: length of a field's name */
+    at += put_word(at, 32);
+    at = add_values(at, 1, fields, 64);
+    for (int i = 0; i < count; i++) {
+        const uint8_t number = (uint8_t)(i + 1);
+        uint16_t letters[16];
+        for (size_t c = 0; c < strlen(ids[i]); c++) {
+            letters[c] = (uint16_t)ids[i][c];
+        }
+        uint8_t *one = at;
+        at = add_values(begin_matrix(one, DOUBLE_CLASS, 1, ""), 2, &number, 1);
+        put_word(one + 4, (uint32_t)(at - one - 8));
+        one = at;
+        at = add_values(begin_matrix(one, CHAR_CLASS, (uint32_t)strlen(ids[i]), ""), 4, letters,
+                        2 * (uint32_t)strlen(ids[i]));
+        put_word(one + 4, (uint32_t)(at - one - 8));
+    }
+    put_word(data + 4, (uint32_t)(at - data - 8));
+    return (size_t)(at - data);
+}
+
+static void the_development_kit_numbers_its_classes(void **state)
+{
+    struct fixture *const f = *state;
+    static const char *const ids[] = {"n01443537", "n01440764"};
+    struct mat_file mat;
+    put_imagenet(f, "kit");
+    put_text(f, "kit/devkit/data/ILSVRC2012_validation_ground_truth.txt", "2\n1\n");
+    begin_mat(&mat);
+    mat.size += make_meta(mat.bytes + mat.size, ids, 2);
+    put(f, "kit/devkit/data/meta.mat", mat.bytes, mat.size);
+    expect(f, "kit", USUAL, LISTS, "train/n01440764=1 train/n01443537=2 val/n01440764=1 val/n01443537=1");
+    for (size_t size = 130; size < mat.size; size += 3) { /* cut anywhere */
+        put(f, "kit/devkit/data/meta.mat", mat.bytes, size);
+        expect_refusal(f, "kit", NULL, GRAFT_ERROR_FORMAT, "");
+    }
+}
+
 /* 8 pictures: classes 1 and 2 and, of two digits, 12. */
 static void flowers_are_read_from_their_matlab_files(void **state)
 {
@@ -547,6 +621,12 @@ static void damaged_matlab_files_are_named(void **state)
     }
 }
 #else
+static void the_development_kit_numbers_its_classes(void **state)
+{
+    (void)state;
+    skip();
+}
+
 static void flowers_are_read_from_their_matlab_files(void **state)
 {
     struct fixture *const f = *state;
@@ -710,6 +790,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(pictures_may_lie_in_an_archive_beside_their_lists, open_fixture,
                                         close_fixture),
         cmocka_unit_test_setup_teardown(imagenet_has_the_classes_of_its_validation_part, open_fixture, close_fixture),
+        cmocka_unit_test_setup_teardown(the_development_kit_numbers_its_classes, open_fixture, close_fixture),
         cmocka_unit_test_setup_teardown(web_data_sets_are_read, open_fixture, close_fixture),
         cmocka_unit_test_setup_teardown(flowers_are_read_from_their_matlab_files, open_fixture, close_fixture),
         cmocka_unit_test_setup_teardown(damaged_matlab_files_are_named, open_fixture, close_fixture),
