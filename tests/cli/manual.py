@@ -55,7 +55,9 @@ class Manual(Case):
     def test_bash_completes(self):
         self.assertEqual(sorted(self.complete("graft", "")), sorted(self.verbs + ["help", "--help", "--version"]))
         self.assertEqual(self.complete("graft", "ev"), ["evaluate"])
-        self.assertEqual(sorted(self.complete("graft", "help", "f")), ["features", "fit"])
+        self.assertEqual(
+            sorted(self.complete("graft", "help", "f")), sorted(verb for verb in self.verbs if verb.startswith("f"))
+        )
         for verb in self.verbs:
             self.assertEqual(sorted(self.complete("graft", verb, "-")), sorted(self.options[verb]))
         self.assertEqual(self.complete("graft", "fit", "photos", "--model", "squeezenet1_1"), ["squeezenet1_1"])

@@ -8,7 +8,7 @@ import sys
 import time
 import unittest
 
-from command import Case, GRAFT, main
+from command import Case, GRAFT, SKIP, main, run
 
 ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
 BUILD = os.path.dirname(os.path.dirname(GRAFT))
@@ -205,4 +205,7 @@ class Program(Case):
 
 
 if __name__ == "__main__":
+    if "OpenCL" in "".join(run("--version").stdout.partition("without")[1:]):
+        print("skipped: this Graft was built without OpenCL")
+        sys.exit(SKIP)
     main()

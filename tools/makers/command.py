@@ -3,6 +3,8 @@
 import argparse
 import difflib
 import os
+import re
+import subprocess
 import sys
 
 import checks
@@ -86,6 +88,10 @@ def main(arguments):
     chosen, with_gpus = choose(parser, options.only, tools)
     if not os.access(tools.path("tools", "graft"), os.X_OK):
         parser.error(f"{build} has no tools/graft: build first, with ./tools/build, or name it with --build")
+    features = subprocess.run([tools.path("tools", "graft"), "--version"], stdout=subprocess.PIPE, text=True).stdout
+    if re.search(r"(?m)^without .*OpenCL", features):
+        print("skipped: this Graft was built without OpenCL (-Dopencl=enabled)")
+        return NOTHING
     rows = []
     if with_gpus:
         chosen += gpus(tools, rows)
