@@ -257,6 +257,18 @@ static void integrated_gradients_lead_from_black(void **state)
     }
     const double gained = logit_of(classifier, f->pixels) - logit_of(classifier, black);
     assert_true(sum >= fabs(gained) * 0.99);
+    /* Where a single place is not black nothing is left out: what it gains is what it is given. */
+    const double dark = logit_of(classifier, black);
+    for (int c = 0; c < 3; c++) {
+        black[3 * (20 * SIDE + 20) + c] = (uint8_t)(240 - 60 * c);
+    }
+    const double lit = logit_of(classifier, black) - dark;
+    assert_int_equal(graft_explain_pixels(explainer, black, CLASS, &heat), GRAFT_OK);
+    assert_true(fabs(lit) > 1e-5);
+    for (int i = 0; i < SIDE * SIDE; i++) {
+        const double own = i == 20 * SIDE + 20 ? fabs(lit) : 0;
+        assert_true(fabs((double)heat.map[i] - own) <= 0.05 * own);
+    }
     graft_explainer_close(&explainer);
     graft_device_close(&device);
     free(half);

@@ -274,6 +274,11 @@ static void the_input_lies_where_its_region_says(void **state)
         free(image.pixels);
         free(input);
     }
+    /* A picture that is smaller than the crop lies in its middle: the input begins before it. */
+    const struct graft_transforms crop = {.count = 1, .steps = {{.kind = GRAFT_TRANSFORM_CENTER_CROP}}};
+    const struct graft_preprocess padded = input_of(48, 56, 3, crop);
+    const struct graft_region around = graft_preprocess_region(&padded, 40, 44);
+    assert_true(around.left == -8 && around.top == -2 && around.across == 1 && around.down == 1);
 }
 
 int main(void)
