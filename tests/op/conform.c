@@ -14,6 +14,7 @@
 #include <string.h>
 
 #define MAX_DEVICES 64
+#define HUGE_LEAST_SECONDS 120 /* a case with tensors of gigabytes takes half a minute */
 
 struct run {
     const struct graft_conform_options *options;
@@ -336,6 +337,7 @@ static bool run_device(const struct graft_conform_options *options, const char *
     jobs.largest = options->largest;
     jobs.sample_real = options->real_sample;
     jobs.cover_real = options->real_cover;
+    jobs.leave_huge = budget > 0 && budget < HUGE_LEAST_SECONDS;
     const bool started = graft_worker_run(options, device, &jobs, told, &run, &result);
     if (!started) {
         say(options, GRAFT_CONFORM_ERROR, "no child process can be started");

@@ -132,6 +132,7 @@ struct graft_jobs {
     double largest;   /* of any job of a sample; 0: any. What only larger ones could cover is left out */
     bool sample_real; /* of real cases only those that try every variant, and what time allows */
     bool cover_real;  /* real cases that try every variant are run even if the time is up */
+    bool leave_huge;  /* of a sample those with tensors of more than 2^31 bytes, if others try as much */
     struct graft_reals *reals; /* what jobs point to */
 };
 

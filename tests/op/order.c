@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "order.h"
+#include "real.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -182,7 +183,9 @@ static int leave_large(struct entry *entries, const struct graft_jobs *jobs)
 {
     int left = 0;
     for (int i = 0; i < jobs->count; i++) {
-        if (!entries[i].taken && jobs->most_work > 0 && entries[i].cost > jobs->most_work) {
+        const struct graft_real *const real = jobs->items[i].real;
+        const bool large = jobs->most_work > 0 && entries[i].cost > jobs->most_work;
+        if (!entries[i].taken && (large || (jobs->leave_huge && real != NULL && real->preferred_only))) {
             entries[i].taken = true;
             left++;
         }
