@@ -26,6 +26,8 @@ struct request {
     struct graft_text known; /* the path of a pulled data set */
     struct graft_run *run;   /* the operand, if it is one */
     bool own;                /* the data are what the run was fitted on */
+    const char *labels;      /* of the data */
+    const char *class_pattern;
 };
 
 /* Are all classes of the data among these names? */
@@ -76,10 +78,11 @@ static int find_run(struct graft_command *command, struct request *request)
     if (request->data == NULL) {
         request->data = fitted;
     }
-    return request->own && request->drawn
+    const bool said = request->drawn || request->labels != NULL || request->class_pattern != NULL;
+    return request->own && said
                ? graft_command_usage(command,
                                      "%s was fitted on %s and knows how it split it: leave "
-                                     "--split-seed and --val-fraction away",
+                                     "--split-seed, --val-fraction, --labels and --class-pattern away",
                                      command->operands[0], request->data)
                : GRAFT_EXIT_GO_ON;
 }
@@ -97,9 +100,13 @@ static int open_data(struct graft_command *command, struct request *request, con
         if (status == GRAFT_OK || !whole || request->split == NULL) {
             return status == GRAFT_OK ? GRAFT_EXIT_GO_ON : graft_command_failed(command, status);
         }
-        request->own = false; /* all of it, whatever it was */
+        request->own = false; /* all of it, whatever it was, with the same labels */
+        options.labels = graft_run_text(request->run, "labels");
+        options.class_pattern = graft_run_text(request->run, "class_pattern");
         status = GRAFT_OK;
     }
+    options.labels = request->labels != NULL ? request->labels : options.labels;
+    options.class_pattern = request->class_pattern != NULL ? request->class_pattern : options.class_pattern;
     if (file->ids != NULL) {
         status = graft_dataset_open(command->context, request->data, &options, dataset);
         if (status == GRAFT_OK && all_known(*dataset, file->ids, file->count)) {
@@ -253,6 +260,9 @@ static int run(struct graft_command *command)
          9007199254740992.0, .given = &seed},
         {"--skip-damaged", NULL, "leave out pictures that cannot be read, and list them", GRAFT_OPTION_FLAG,
          &request.skip_damaged, 0, 0},
+        {"--labels", "NAME", "which labels, of data sets that have several", GRAFT_OPTION_TEXT, &request.labels, 0, 0},
+        {"--class-pattern", "REGEX", "its group in parentheses is the class in a picture's path", GRAFT_OPTION_TEXT,
+         &request.class_pattern, 0, 0},
         {"--report", "FILE",
          "an HTML page with the figures and, of each class, the surest right and wrong picture",
          GRAFT_OPTION_TEXT, &request.report, 0, 0},
