@@ -68,8 +68,7 @@ static int print_overview_json(void)
 
 static void print_version(void)
 {
-    printf("graft %s%s%s\nwith %s\n", GRAFT_VERSION, GRAFT_COMMIT[0] != '\0' ? ", commit " : "", GRAFT_COMMIT,
-           GRAFT_FEATURES);
+    printf("graft %s, commit %s\nwith %s\n", GRAFT_VERSION, GRAFT_COMMIT, GRAFT_FEATURES);
     if (GRAFT_FEATURES_ABSENT[0] != '\0') {
         printf("without %s\n", GRAFT_FEATURES_ABSENT);
     }
