@@ -84,8 +84,8 @@ class Shipped(Case):
 
     @needs(HYMENOPTERA)
     def test_ants_and_bees(self):
-        """A new head on what it sees, at default settings: 84.3 % were seen, 85 are aimed at; from scratch 78."""
-        self.assertGreaterEqual(self.result(HYMENOPTERA)["val_top1"], 0.82)
+        """A new head on what it sees, at default settings: 86.9 % were seen, 85 are asked for; from scratch 81."""
+        self.assertGreaterEqual(self.result(HYMENOPTERA)["val_top1"], 0.85)
 
     @needs(TINY)
     def test_its_own_classes(self):
