@@ -48,7 +48,8 @@ struct graft_case_input {
     enum graft_values values;
     struct graft_shape shape;
     const double *literal;
-    int32_t below; /* i32: values are in [0, below) */
+    int32_t below;         /* i32: values are in [0, below) */
+    int32_t literal_count; /* numbers at `literal` */
 };
 
 struct graft_case {
@@ -92,7 +93,7 @@ struct graft_case_set {
     }
 #define LITERAL(values, ...)                                                                                 \
     {                                                                                                        \
-        GRAFT_DTYPE_F32, GRAFT_VALUES_LITERAL, DIMS(__VA_ARGS__), values, 0                                  \
+        GRAFT_DTYPE_F32, GRAFT_VALUES_LITERAL, DIMS(__VA_ARGS__), values, 0, CASE_COUNT(values)              \
     }
 #define SCALAR                                                                                               \
     {                                                                                                        \

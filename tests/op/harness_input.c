@@ -139,9 +139,8 @@ static double *make_real(struct graft_heap *heap, struct graft_random *random, e
         return values;
     }
     if (input->values == GRAFT_VALUES_LITERAL) {
-        const int64_t given = graft_shape_count(&input->shape);
         for (int64_t i = 0; i < count; i++) {
-            values[i] = (double)(float)input->literal[i % given];
+            values[i] = (double)(float)input->literal[i % input->literal_count];
         }
         return values;
     }

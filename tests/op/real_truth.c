@@ -129,7 +129,7 @@ static void make_inputs(struct graft_heap *heap, struct graft_real_truth *truth)
             fill_table(model != NULL ? model->values : GRAFT_VALUES_NORMAL, table);
             truth->in[i] = draw(heap, table, count, seed);
             for (int64_t k = 0; k < count && model != NULL && model->values == GRAFT_VALUES_LITERAL; k++) {
-                ((float *)truth->in[i])[k] = (float)model->literal[k % graft_shape_count(&model->shape)];
+                ((float *)truth->in[i])[k] = (float)model->literal[k % model->literal_count];
             }
             for (int64_t k = 0; k < count && is_score(call, i); k++) {
                 ((float *)truth->in[i])[k] /= 8;
