@@ -101,7 +101,7 @@ enum graft_status graft_adversary_change(struct graft_adversary *adversary, cons
             uint8_t *const at = adversary->pixels + (first + r) * numbers;
             const int32_t label = labels[first + r];
             start(adversary, originals + (first + r) * numbers, step, first + r, at);
-            graft_slope_normalize(&adversary->preprocess, at, numbers, slope->input + r * numbers);
+            graft_slope_normalize(&adversary->preprocess, at, numbers, 1, slope->input + r * numbers);
             if (label >= 0 && label < slope->goals)
                 slope->weights[r * slope->goals + label] = -1;
         }

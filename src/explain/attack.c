@@ -298,7 +298,7 @@ static void look(void *argument, int64_t r, int thread)
         return;
     weigh(attack, row, slope->logits + r * slope->goals, slope->weights + r * slope->goals);
     attack->status[r] = graft_preprocess_image(attack->context, p, &picture, input);
-    graft_slope_normalize(p, input, slope->numbers, slope->input + r * slope->numbers);
+    graft_slope_normalize(p, input, slope->numbers, 1, slope->input + r * slope->numbers);
 }
 
 /* Seen as it is to be? Else a step, or the next radius. */

@@ -4,6 +4,8 @@
 #include "backend/backend.h"
 #include "base/context.h"
 #include "base/text.h"
+#include "explain/slope.h"
+#include "graft/run.h"
 #include "infer/classifier.h"
 
 #include <math.h>
@@ -140,12 +142,7 @@ static const struct graft_model_layer *before_last_attention(const struct graft_
 static enum graft_status add_gradient(struct graft_explainer *explainer, bool named)
 {
     struct graft_graph *const graph = explainer->model->graph;
-    const int logits = explainer->model->logits;
-    const struct graft_shape shape = graft_graph_desc(graph, logits)->shape;
-    const struct graft_reduce_attributes sum = {.kind = GRAFT_REDUCE_SUM, .axes = (1u << shape.rank) - 1};
-    graft_graph_layer(graph, "explain");
-    explainer->chosen = graft_graph_input(graph, "chosen", GRAFT_DTYPE_F32, &shape);
-    const int score = graft_reduce(graph, graft_mul(graph, logits, explainer->chosen), &sum);
+    const int score = graft_slope_score(graph, explainer->model->logits, &explainer->chosen);
     enum graft_status status = graft_graph_status(graph);
     if (status == GRAFT_OK)
         status = graft_graph_gradient(graph, score, &explainer->target, 1, &explainer->gradient);
@@ -295,29 +292,12 @@ const char *graft_explainer_layer(const struct graft_explainer *explainer)
 
 /* ---- running */
 
-static void softmax(const float *logits, int32_t count, float *probabilities)
-{
-    float most = logits[0];
-    double sum = 0;
-    for (int32_t i = 1; i < count; i++)
-        most = fmaxf(most, logits[i]);
-    for (int32_t i = 0; i < count; i++)
-        sum += exp((double)(logits[i] - most));
-    for (int32_t i = 0; i < count; i++)
-        probabilities[i] = (float)(exp((double)(logits[i] - most)) / sum);
-}
-
-/* pixels / 255, less the mean, over the deviation: the same numbers as the network's own input layer;
- * `share`: how far on the way from a black picture. */
+/* `share`: how far on the way from a black picture. */
 static void set_input(struct graft_explainer *explainer, const uint8_t *pixels, int64_t row, double share)
 {
     const struct graft_preprocess *const p = preprocess_of(explainer);
     const int64_t numbers = (int64_t)p->crop_height * p->crop_width * p->channels;
-    float *const input = explainer->input + row * numbers;
-    for (int64_t i = 0; i < numbers; i++) {
-        const int64_t c = i % p->channels;
-        input[i] = (float)((share * pixels[i] / 255 - (double)p->mean[c]) / (double)p->std[c]);
-    }
+    graft_slope_normalize(p, pixels, numbers, share, explainer->input + row * numbers);
 }
 
 static enum graft_status run_gradient(struct graft_explainer *explainer)
@@ -449,7 +429,7 @@ static enum graft_status heat_occlusion(struct graft_explainer *explainer, const
             const struct window at =
                 window_at(explainer, (int32_t)((first + r) / columns) * explainer->stride,
                           (int32_t)((first + r) % columns) * explainer->stride);
-            softmax(explainer->logits + r * classes, classes, explainer->one_hot);
+            graft_softmax_row(explainer->logits + r * classes, classes, explainer->one_hot);
             for (int32_t y = at.top; y < at.bottom; y++)
                 for (int32_t x = at.left; x < at.right; x++) {
                     explainer->map[(int64_t)y * p->crop_width + x] += whole - explainer->one_hot[chosen];
@@ -483,7 +463,7 @@ enum graft_status graft_explain_pixels(struct graft_explainer *explainer, const 
     enum graft_status status = graft_classifier_run(explainer->classifier, pixels, 1, explainer->logits);
     if (status != GRAFT_OK)
         return status;
-    softmax(explainer->logits, classes, explainer->probabilities);
+    graft_softmax_row(explainer->logits, classes, explainer->probabilities);
     status = choose_class(explainer, class_index, &chosen);
     if (status != GRAFT_OK)
         return status;

@@ -11,17 +11,22 @@
 
 #define LEAK 0.05f
 
-enum graft_status graft_slope_add(struct graft_graph *graph, int of, int target, const char *target_name,
-                                  int *chosen, int *gradient)
+int graft_slope_score(struct graft_graph *graph, int of, int *chosen)
 {
     const struct graft_desc *const desc = graft_graph_desc(graph, of);
     if (!desc)
-        return graft_graph_status(graph);
+        return -1; /* the graph's status says why */
     const struct graft_shape shape = desc->shape;
     const struct graft_reduce_attributes sum = {.kind = GRAFT_REDUCE_SUM, .axes = (1u << shape.rank) - 1};
     graft_graph_layer(graph, "explain");
     *chosen = graft_graph_input(graph, "chosen", GRAFT_DTYPE_F32, &shape);
-    const int score = graft_reduce(graph, graft_mul(graph, of, *chosen), &sum);
+    return graft_reduce(graph, graft_mul(graph, of, *chosen), &sum);
+}
+
+enum graft_status graft_slope_add(struct graft_graph *graph, int of, int target, const char *target_name,
+                                  int *chosen, int *gradient)
+{
+    const int score = graft_slope_score(graph, of, chosen);
     enum graft_status status = graft_graph_status(graph);
     if (status == GRAFT_OK)
         status = graft_graph_gradient(graph, score, &target, 1, gradient);
@@ -212,11 +217,11 @@ enum graft_status graft_slope_run(struct graft_slope *slope)
 }
 
 void graft_slope_normalize(const struct graft_preprocess *preprocess, const uint8_t *pixels, int64_t count,
-                           float *input)
+                           double share, float *input)
 {
     for (int64_t i = 0; i < count; i++) {
         const int64_t c = i % preprocess->channels;
-        input[i] = (float)(((double)pixels[i] / 255 - (double)preprocess->mean[c]) / (double)preprocess->std[c]);
+        input[i] = (float)((share * pixels[i] / 255 - (double)preprocess->mean[c]) / (double)preprocess->std[c]);
     }
 }
 

@@ -8,8 +8,10 @@
 
 #include "graft/classifier.h"
 
+/* Adds to a graph an input `chosen` of the shape of `of`, and Σ of · chosen, which is returned. */
+int graft_slope_score(struct graft_graph *graph, int of, int *chosen);
 /*
- * Adds to a graph an input `chosen` of the shape of `of`, and d(Σ of · chosen) / d(target). GRAFT_ERROR_ARGUMENT
+ * The same, and d(Σ of · chosen) / d(target). GRAFT_ERROR_ARGUMENT
  * with `target_name` where `of` does not depend on the target; GRAFT_ERROR_UNSUPPORTED names an op without a gradient
  * between them.
  */
@@ -70,8 +72,9 @@ GRAFT_MUST_CHECK enum graft_status graft_slope_run(struct graft_slope *slope);
  * it. */
 int64_t graft_slope_reach(const struct graft_graph *graph, int value);
 
-/* u8 pixels as the network takes them: / 255, less the mean, over the deviation. */
+/* u8 pixels as the network takes them: / 255, less the mean, over the deviation; `share`: how far on the way there
+ * from a black picture, 1 all of it. */
 void graft_slope_normalize(const struct graft_preprocess *preprocess, const uint8_t *pixels, int64_t count,
-                           float *input);
+                           double share, float *input);
 
 #endif
