@@ -6,55 +6,22 @@
 #include "explain/octaves.h"
 #include "explain/sample.h"
 #include "explain/slope.h"
-#include "graft/graft.h"
-#include "support/support.h"
+#include "sure_fixture.h"
 
 #include <math.h>
 
-#define CLASSES 5
-
-struct fixture {
-    char folder[128], weights[192];
-    struct graft_context *context;
-    struct graft_device *cpu;
-};
-
 static int open_fixture(void **state)
 {
-    struct fixture *const f = calloc(1, sizeof *f);
-    struct graft_model *model = NULL;
-    struct graft_variables *variables = NULL;
-    struct graft_tensor_set *set = NULL;
-    const struct graft_model_options options = {.classes = CLASSES};
-    test_folder(f->folder, sizeof f->folder);
-    snprintf(f->weights, sizeof f->weights, "%s/weights.safetensors", f->folder);
-    assert_int_equal(graft_context_open(NULL, &f->context), GRAFT_OK);
-    assert_int_equal(graft_device_open(f->context, "cpu", &f->cpu), GRAFT_OK);
-    assert_int_equal(graft_model_open(f->context, "tiny_convnet", &options, &model), GRAFT_OK);
-    assert_int_equal(graft_variables_open(f->cpu, &variables), GRAFT_OK);
-    assert_int_equal(graft_model_initialize(model, variables, 11, 0), GRAFT_OK);
-    assert_int_equal(graft_tensor_set_open(f->context, &set), GRAFT_OK);
-    assert_int_equal(graft_model_store_weights(model, variables, set), GRAFT_OK);
-    /* A head that begins is unsure of everything; this one is not. */
-    const struct graft_named_tensor *const head = graft_tensor_set_find(set, "fc.weight");
-    for (int64_t i = 0; i < graft_shape_count(&head->desc.shape); i++) {
-        ((float *)head->data)[i] *= 60;
-    }
-    assert_int_equal(graft_safetensors_save(f->context, f->weights, set), GRAFT_OK);
-    graft_tensor_set_close(&set);
-    graft_variables_close(&variables);
-    graft_model_close(&model);
+    struct sure *const f = calloc(1, sizeof *f);
+    open_sure(f);
     *state = f;
     return 0;
 }
 
 static int close_fixture(void **state)
 {
-    struct fixture *const f = *state;
-    graft_device_close(&f->cpu);
-    graft_context_close(&f->context);
-    test_folder_remove(f->folder);
-    free(f);
+    close_sure(*state);
+    free(*state);
     return 0;
 }
 
@@ -76,7 +43,7 @@ static double weighed(const float *values, int64_t count)
 /* d(Σ w · pixels) / d(octave's values): after a step at rate 0 each octave holds it in `sum`. */
 static void octaves_carry_slopes_back(void **state)
 {
-    struct fixture *const f = *state;
+    struct sure *const f = *state;
     for (int32_t channels = 1; channels <= 3; channels += 2) {
         struct graft_octaves *octaves = NULL;
         const int64_t count = (int64_t)13 * 18 * channels;
@@ -116,7 +83,7 @@ static void octaves_carry_slopes_back(void **state)
 /* A picture in, the same picture out, to the half of a level. */
 static void octaves_begin_with_a_picture(void **state)
 {
-    struct fixture *const f = *state;
+    struct sure *const f = *state;
     struct graft_octaves *octaves = NULL;
     uint8_t pixels[9 * 8 * 3];
     for (size_t i = 0; i < sizeof pixels; i++) {
@@ -202,7 +169,7 @@ static void glances_carry_slopes_back(void **state)
 /* Kernels 3, 3, pool 2, 3, 3, pool 2, 3, 3: 40 pixels (the sizes that VGG's authors give for their blocks). */
 static void a_place_sees_so_many_pixels(void **state)
 {
-    struct fixture *const f = *state;
+    struct sure *const f = *state;
     struct graft_model *model = NULL;
     assert_int_equal(graft_model_open(f->context, "vgg16", NULL, &model), GRAFT_OK);
     static const struct {
@@ -218,7 +185,7 @@ static void a_place_sees_so_many_pixels(void **state)
 
 /* ---- whole ascents */
 
-static struct graft_ascent *open(struct fixture *f, struct graft_device *device, struct graft_ascent_options options)
+static struct graft_ascent *open(struct sure *f, struct graft_device *device, struct graft_ascent_options options)
 {
     struct graft_ascent *ascent = NULL;
     options.classifier.network = "tiny_convnet";
@@ -230,21 +197,21 @@ static struct graft_ascent *open(struct fixture *f, struct graft_device *device,
 }
 
 /* Its classes' pictures, two at a time; `pixels` of the first one. */
-static void dream(struct fixture *f, struct graft_device *device, uint64_t seed, struct graft_ideal *ideals,
+static void dream(struct sure *f, struct graft_device *device, uint64_t seed, struct graft_ideal *ideals,
                   uint8_t *pixels)
 {
     static const int32_t goals[2] = {3, 1};
     struct graft_ascent *ascent = open(
         f, device, (struct graft_ascent_options){.steps = 60, .rate = 0.2f, .seed = seed, .classifier.batch = 2});
     struct graft_image picture;
-    assert_int_equal(graft_ascent_goals(ascent), CLASSES);
+    assert_int_equal(graft_ascent_goals(ascent), SURE_CLASSES);
     assert_int_equal(graft_ascent_run(ascent, goals, 2, NULL, NULL, NULL, ideals), GRAFT_OK);
     for (int r = 0; r < 2; r++) {
-        float logits[CLASSES], probabilities[CLASSES];
+        float logits[SURE_CLASSES], probabilities[SURE_CLASSES];
         struct graft_classifier *const classifier = graft_ascent_classifier(ascent);
         graft_ascent_picture(ascent, r, &picture);
         assert_int_equal(graft_classifier_image(classifier, &picture, logits), GRAFT_OK);
-        graft_softmax_row(logits, CLASSES, probabilities);
+        graft_softmax_row(logits, SURE_CLASSES, probabilities);
         assert_int_equal(ideals[r].goal, goals[r]);
         assert_true(fabsf(ideals[r].probability - probabilities[goals[r]]) < 1e-6f);
         assert_true(fabsf(ideals[r].score - logits[goals[r]]) < 1e-3f * fabsf(logits[goals[r]]) + 1e-4f);
@@ -256,7 +223,7 @@ static void dream(struct fixture *f, struct graft_device *device, uint64_t seed,
 
 static void pictures_of_classes_are_known(void **state)
 {
-    struct fixture *const f = *state;
+    struct sure *const f = *state;
     struct graft_ideal first[2], again[2], other[2];
     static uint8_t pixels[3][128 * 128 * 3];
     dream(f, f->cpu, 1, first, pixels[0]);
@@ -285,7 +252,7 @@ static void pictures_of_classes_are_known(void **state)
 /* The numbers of the file, in its order of rows, columns and channels there: [o, i, kh, kw]. */
 static void kernels_are_the_weights(void **state)
 {
-    struct fixture *const f = *state;
+    struct sure *const f = *state;
     struct graft_tensor_set *set = NULL;
     struct graft_kernels kernels;
     struct graft_image picture;
@@ -323,7 +290,7 @@ static enum graft_status count_steps(void *user, struct graft_ascent *ascent, in
     return step == 3 ? GRAFT_ERROR_CANCELLED : GRAFT_OK;
 }
 
-static void excite(struct fixture *f, struct graft_device *device, int32_t steps, float rate,
+static void excite(struct sure *f, struct graft_device *device, int32_t steps, float rate,
                    struct graft_ideal ideals[3])
 {
     static const int32_t goals[3] = {0, 5, 31};
@@ -342,7 +309,7 @@ static void excite(struct fixture *f, struct graft_device *device, int32_t steps
 /* A mean that was there before grows, and as much on every device. */
 static void channels_are_excited(void **state)
 {
-    struct fixture *const f = *state;
+    struct sure *const f = *state;
     struct graft_ideal before[3], after[3], there[3];
     excite(f, f->cpu, 1, 2e-6f, before);
     excite(f, f->cpu, 20, 0, after);
@@ -369,7 +336,7 @@ static void channels_are_excited(void **state)
 
 static void a_picture_is_where_it_begins(void **state)
 {
-    struct fixture *const f = *state;
+    struct sure *const f = *state;
     static uint8_t pixels[90 * 120 * 3];
     struct graft_ascent *ascent =
         open(f, f->cpu, (struct graft_ascent_options){.steps = 1, .rate = 2e-6f, .classifier.batch = 1});
@@ -393,7 +360,7 @@ static void a_picture_is_where_it_begins(void **state)
     assert_int_equal(graft_ascent_run(ascent, &(int32_t){2}, 1, NULL, count_steps, &seen, &ideal),
                      GRAFT_ERROR_CANCELLED);
     assert_int_equal(seen, 4);
-    assert_int_equal(graft_ascent_run(ascent, &(int32_t){CLASSES}, 1, NULL, NULL, NULL, &ideal), GRAFT_ERROR_ARGUMENT);
+    assert_int_equal(graft_ascent_run(ascent, &(int32_t){SURE_CLASSES}, 1, NULL, NULL, NULL, &ideal), GRAFT_ERROR_ARGUMENT);
     assert_int_equal(graft_ascent_run(ascent, &(int32_t){0}, 2, NULL, NULL, NULL, &ideal), GRAFT_ERROR_ARGUMENT);
     graft_ascent_close(&ascent);
 }
@@ -416,7 +383,7 @@ static void what_makes_no_sense_is_refused(void **state)
         {{.jitter = 40}, "jitter"},
         {{.blur = 1.5f}, "blur"},
     };
-    struct fixture *const f = *state;
+    struct sure *const f = *state;
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         struct graft_ascent_options options = bad[i].options;
         struct graft_ascent *ascent = (struct graft_ascent *)&options;

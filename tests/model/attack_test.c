@@ -7,48 +7,23 @@
 #include "explain/adversary.h"
 #include "explain/change.h"
 #include "explain/through.h"
-#include "graft/graft.h"
-#include "support/support.h"
+#include "sure_fixture.h"
 
 #include <math.h>
 #include <stdlib.h>
 
-#define CLASSES 5
 #define WIDTH 90
 #define HEIGHT 70
 
 struct fixture {
-    char folder[128], weights[192];
-    struct graft_context *context;
-    struct graft_device *cpu;
+    struct sure sure;
     uint8_t pixels[2][HEIGHT * WIDTH * 3];
 };
 
 static int open_fixture(void **state)
 {
     struct fixture *const f = calloc(1, sizeof *f);
-    struct graft_model *model = NULL;
-    struct graft_variables *variables = NULL;
-    struct graft_tensor_set *set = NULL;
-    const struct graft_model_options options = {.classes = CLASSES};
-    test_folder(f->folder, sizeof f->folder);
-    snprintf(f->weights, sizeof f->weights, "%s/weights.safetensors", f->folder);
-    assert_int_equal(graft_context_open(NULL, &f->context), GRAFT_OK);
-    assert_int_equal(graft_device_open(f->context, "cpu", &f->cpu), GRAFT_OK);
-    assert_int_equal(graft_model_open(f->context, "tiny_convnet", &options, &model), GRAFT_OK);
-    assert_int_equal(graft_variables_open(f->cpu, &variables), GRAFT_OK);
-    assert_int_equal(graft_model_initialize(model, variables, 11, 0), GRAFT_OK);
-    assert_int_equal(graft_tensor_set_open(f->context, &set), GRAFT_OK);
-    assert_int_equal(graft_model_store_weights(model, variables, set), GRAFT_OK);
-    /* A head that begins is unsure of everything; this one is not. */
-    const struct graft_named_tensor *const head = graft_tensor_set_find(set, "fc.weight");
-    for (int64_t i = 0; i < graft_shape_count(&head->desc.shape); i++) {
-        ((float *)head->data)[i] *= 60;
-    }
-    assert_int_equal(graft_safetensors_save(f->context, f->weights, set), GRAFT_OK);
-    graft_tensor_set_close(&set);
-    graft_variables_close(&variables);
-    graft_model_close(&model);
+    open_sure(&f->sure);
     for (int p = 0; p < 2; p++) {
         for (int i = 0; i < HEIGHT * WIDTH * 3; i++) {
             const int x = i / 3 % WIDTH, y = i / 3 / WIDTH;
@@ -62,9 +37,7 @@ static int open_fixture(void **state)
 static int close_fixture(void **state)
 {
     struct fixture *const f = *state;
-    graft_device_close(&f->cpu);
-    graft_context_close(&f->context);
-    test_folder_remove(f->folder);
+    close_sure(&f->sure);
     free(f);
     return 0;
 }
@@ -92,8 +65,8 @@ static void check_way(struct fixture *f, const struct graft_preprocess *p, int32
     for (int i = 0; i < width * height * p->channels; i++) {
         picture[i] = (uint8_t)(64 + i * 97 % 128); /* nothing is cut off behind a negative lobe */
     }
-    assert_int_equal(graft_preprocess_image(f->context, p, &image, input), GRAFT_OK);
-    assert_int_equal(graft_through_open(f->context, p, width, height, &through), GRAFT_OK);
+    assert_int_equal(graft_preprocess_image(f->sure.context, p, &image, input), GRAFT_OK);
+    assert_int_equal(graft_through_open(f->sure.context, p, width, height, &through), GRAFT_OK);
     for (int i = 0; i < count; i += 41) {
         memset(slope, 0, sizeof slope);
         slope[i] = 1;
@@ -141,7 +114,7 @@ static void changes_keep_within_their_radius(void **state)
     enum { COUNT = 3000 };
     static uint8_t original[COUNT], result[COUNT];
     struct graft_change change;
-    assert_int_equal(graft_change_open(f->context, COUNT, &change), GRAFT_OK);
+    assert_int_equal(graft_change_open(f->sure.context, COUNT, &change), GRAFT_OK);
     for (int i = 0; i < COUNT; i++) {
         original[i] = (uint8_t)(i * 89 % 256);
     }
@@ -188,10 +161,10 @@ static struct graft_attack *open(struct fixture *f, struct graft_device *device,
 {
     struct graft_attack *attack = NULL;
     options.classifier.network = "tiny_convnet";
-    options.classifier.weights = f->weights;
+    options.classifier.weights = f->sure.weights;
     options.classifier.batch = 2;
     if (graft_attack_open(device, &options, &attack) != GRAFT_OK) {
-        fail_msg("%s", graft_context_error(f->context));
+        fail_msg("%s", graft_context_error(f->sure.context));
     }
     return attack;
 }
@@ -208,13 +181,13 @@ static void run(struct fixture *f, struct graft_attack *attack, int32_t target, 
     for (int p = 0; p < 2; p++) {
         const struct graft_attacked *const a = &attacked[p];
         struct graft_image changed = images[p];
-        float logits[CLASSES], shares[CLASSES];
+        float logits[SURE_CLASSES], shares[SURE_CLASSES];
         double squares = 0, largest = 0;
         int32_t best;
         changed.pixels = (uint8_t *)a->pixels;
         assert_int_equal(graft_classifier_image(graft_attack_classifier(attack), &changed, logits), GRAFT_OK);
-        graft_softmax_row(logits, CLASSES, shares);
-        graft_top_k(logits, CLASSES, 1, &best);
+        graft_softmax_row(logits, SURE_CLASSES, shares);
+        graft_top_k(logits, SURE_CLASSES, 1, &best);
         assert_int_equal(a->after, best);
         assert_true(fabsf(a->after_share - shares[best]) < 1e-6f);
         assert_int_equal(a->succeeded, target < 0 ? best != a->before : best == target);
@@ -233,14 +206,14 @@ static void attacks_succeed_within_epsilon(void **state)
 {
     struct fixture *const f = *state;
     struct graft_attacked pgd[2], fgsm[2], l2[2];
-    struct graft_attack *attack = open(f, f->cpu, (struct graft_attack_options){.epsilon = 8 / 255.0});
+    struct graft_attack *attack = open(f, f->sure.cpu, (struct graft_attack_options){.epsilon = 8 / 255.0});
     run(f, attack, -1, 8 / 255.0, false, pgd);
     graft_attack_close(&attack);
-    attack = open(f, f->cpu, (struct graft_attack_options){.epsilon = 8.9 / 255, .method = GRAFT_ATTACK_FGSM});
+    attack = open(f, f->sure.cpu, (struct graft_attack_options){.epsilon = 8.9 / 255, .method = GRAFT_ATTACK_FGSM});
     assert_true(fabs(graft_attack_epsilon(attack) - 8 / 255.0) < 1e-9); /* whole levels */
     run(f, attack, -1, 8 / 255.0, false, fgsm);
     graft_attack_close(&attack);
-    attack = open(f, f->cpu, (struct graft_attack_options){.epsilon = 3, .norm = GRAFT_ATTACK_L2});
+    attack = open(f, f->sure.cpu, (struct graft_attack_options){.epsilon = 3, .norm = GRAFT_ATTACK_L2});
     run(f, attack, -1, 3, true, l2);
     graft_attack_close(&attack);
     for (int p = 0; p < 2; p++) {
@@ -259,7 +232,7 @@ static void minimal_is_the_least(void **state)
     for (int d = 0; d < 3; d++) {
         struct graft_device *device = NULL;
         struct graft_attacked least[2], less[2];
-        if (graft_device_open(f->context, names[d], &device) != GRAFT_OK) {
+        if (graft_device_open(f->sure.context, names[d], &device) != GRAFT_OK) {
             print_message("%s: skipped, it is not there\n", names[d]);
             continue;
         }
@@ -285,11 +258,11 @@ static void minimal_is_the_least(void **state)
     }
     struct graft_attacked l2[2];
     struct graft_attack *attack = open(
-        f, f->cpu,
+        f, f->sure.cpu,
         (struct graft_attack_options){.method = GRAFT_ATTACK_MINIMAL, .norm = GRAFT_ATTACK_L2, .steps = 10});
     run(f, attack, -1, 16, true, l2);
     graft_attack_close(&attack);
-    attack = open(f, f->cpu,
+    attack = open(f, f->sure.cpu,
                   (struct graft_attack_options){.epsilon = 0.9 * l2[0].l2, .norm = GRAFT_ATTACK_L2, .steps = 10});
     assert_true(l2[0].succeeded && l2[1].succeeded && l2[0].l2 < 16);
     struct graft_attacked less[2];
@@ -302,7 +275,7 @@ static void a_class_is_aimed_at(void **state)
 {
     struct fixture *const f = *state;
     struct graft_attacked attacked[2];
-    struct graft_attack *attack = open(f, f->cpu, (struct graft_attack_options){.epsilon = 40 / 255.0, .steps = 40});
+    struct graft_attack *attack = open(f, f->sure.cpu, (struct graft_attack_options){.epsilon = 40 / 255.0, .steps = 40});
     run(f, attack, 2, 40 / 255.0, false, attacked);
     assert_true(attacked[0].succeeded && attacked[1].succeeded && attacked[0].after == 2);
     run(f, attack, attacked[0].before, 40 / 255.0, false, attacked);
@@ -315,10 +288,10 @@ static void a_class_is_aimed_at(void **state)
 static void losses_of(struct graft_classifier *classifier, const uint8_t *pixels, const int32_t *labels, double *losses)
 {
     for (int r = 0; r < 2; r++) {
-        float logits[CLASSES];
+        float logits[SURE_CLASSES];
         double sum = 0;
         assert_int_equal(graft_classifier_run(classifier, pixels + r * 64 * 64 * 3, 1, logits), GRAFT_OK);
-        for (int i = 0; i < CLASSES; i++) {
+        for (int i = 0; i < SURE_CLASSES; i++) {
             sum += exp((double)logits[i] - (double)logits[0]);
         }
         losses[r] = log(sum) - ((double)logits[labels[r]] - (double)logits[0]);
@@ -330,7 +303,7 @@ static void batches_are_changed_uphill(void **state)
 {
     struct fixture *const f = *state;
     static uint8_t pixels[3 * 64 * 64 * 3], before[2][2 * 64 * 64 * 3];
-    struct graft_attack *attack = open(f, f->cpu, (struct graft_attack_options){0});
+    struct graft_attack *attack = open(f, f->sure.cpu, (struct graft_attack_options){0});
     struct graft_classifier *const classifier = graft_attack_classifier(attack);
     const struct graft_slope_network network = graft_slope_of_classifier(classifier);
     struct graft_adversary_options options = {
@@ -391,32 +364,32 @@ static void what_makes_no_sense_is_refused(void **state)
         struct graft_attack_options options = bad[i].options;
         struct graft_attack *attack = (struct graft_attack *)&options;
         options.classifier.network = "tiny_convnet";
-        options.classifier.weights = f->weights;
-        assert_int_equal(graft_attack_open(f->cpu, &options, &attack), GRAFT_ERROR_ARGUMENT);
+        options.classifier.weights = f->sure.weights;
+        assert_int_equal(graft_attack_open(f->sure.cpu, &options, &attack), GRAFT_ERROR_ARGUMENT);
         assert_null(attack);
-        if (!strstr(graft_context_error(f->context), bad[i].says)) {
-            fail_msg("\"%s\" does not say \"%s\"", graft_context_error(f->context), bad[i].says);
+        if (!strstr(graft_context_error(f->sure.context), bad[i].says)) {
+            fail_msg("\"%s\" does not say \"%s\"", graft_context_error(f->sure.context), bad[i].says);
         }
     }
     struct graft_attacked attacked[2];
-    struct graft_attack *attack = open(f, f->cpu, (struct graft_attack_options){0});
+    struct graft_attack *attack = open(f, f->sure.cpu, (struct graft_attack_options){0});
     const struct graft_image grey = {10, 10, 1, f->pixels[0]}, colour = {10, 10, 3, f->pixels[0]};
     assert_int_equal(graft_attack_run(attack, &grey, 1, -1, attacked), GRAFT_ERROR_ARGUMENT);
-    assert_int_equal(graft_attack_run(attack, &colour, 1, CLASSES, attacked), GRAFT_ERROR_ARGUMENT);
+    assert_int_equal(graft_attack_run(attack, &colour, 1, SURE_CLASSES, attacked), GRAFT_ERROR_ARGUMENT);
     assert_int_equal(graft_attack_run(attack, &colour, 3, -1, attacked), GRAFT_ERROR_ARGUMENT);
     assert_int_equal(graft_attack_run(attack, &colour, 1, -1, attacked), GRAFT_OK);
-    graft_context_cancel(f->context);
-    assert_int_equal(graft_attack_run(attack, &colour, 1, (attacked[0].before + 1) % CLASSES, attacked),
+    graft_context_cancel(f->sure.context);
+    assert_int_equal(graft_attack_run(attack, &colour, 1, (attacked[0].before + 1) % SURE_CLASSES, attacked),
                      GRAFT_ERROR_CANCELLED);
     graft_attack_close(&attack);
     enum graft_attack_method method;
     enum graft_attack_norm norm;
-    assert_int_equal(graft_attack_method_find(f->context, "fgsm", &method), GRAFT_OK);
+    assert_int_equal(graft_attack_method_find(f->sure.context, "fgsm", &method), GRAFT_OK);
     assert_int_equal(method, GRAFT_ATTACK_FGSM);
-    assert_int_equal(graft_attack_norm_find(f->context, "l2", &norm), GRAFT_OK);
+    assert_int_equal(graft_attack_norm_find(f->sure.context, "l2", &norm), GRAFT_OK);
     assert_int_equal(norm, GRAFT_ATTACK_L2);
-    assert_int_equal(graft_attack_method_find(f->context, "fgms", &method), GRAFT_ERROR_NOT_FOUND);
-    assert_int_equal(graft_attack_norm_find(f->context, "l1", &norm), GRAFT_ERROR_NOT_FOUND);
+    assert_int_equal(graft_attack_method_find(f->sure.context, "fgms", &method), GRAFT_ERROR_NOT_FOUND);
+    assert_int_equal(graft_attack_norm_find(f->sure.context, "l1", &norm), GRAFT_ERROR_NOT_FOUND);
 }
 
 int main(void)
