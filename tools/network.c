@@ -53,21 +53,28 @@ static int check_network(struct graft_command *command, const struct graft_netwo
                                        published ? info->name : "");
 }
 
+struct graft_classifier_options graft_network_classifier(const struct graft_command *command,
+                                                         const struct graft_network_options *options)
+{
+    return (struct graft_classifier_options){.network = command->operands[0],
+                                             .weights = options->weights,
+                                             .batch = options->batch,
+                                             .output = options->output,
+                                             .pool = options->pool,
+                                             .input = (int32_t)options->input,
+                                             .resize = (int32_t)options->resize,
+                                             .orientation = options->orientation,
+                                             .plan = {.variants = options->variants}};
+}
+
 int graft_network_open(struct graft_command *command, struct graft_device *device,
                        const struct graft_network_options *options, struct graft_classifier **classifier)
 {
     const int64_t asked = options->batch > 0 ? options->batch : USUAL_BATCH;
     const int64_t most = options->most_rows > 0 ? options->most_rows : asked;
     graft_context_limit_memory(command->context, options->memory);
-    const struct graft_classifier_options settings = {.network = command->operands[0],
-                                                      .weights = options->weights,
-                                                      .batch = asked < most ? asked : most,
-                                                      .output = options->output,
-                                                      .pool = options->pool,
-                                                      .input = (int32_t)options->input,
-                                                      .resize = (int32_t)options->resize,
-                                                      .orientation = options->orientation,
-                                                      .plan = {.variants = options->variants}};
+    struct graft_classifier_options settings = graft_network_classifier(command, options);
+    settings.batch = asked < most ? asked : most;
     const enum graft_status status = graft_classifier_open(device, &settings, classifier);
     const int code = status == GRAFT_OK ? GRAFT_EXIT_GO_ON : graft_command_failed(command, status);
     return status == GRAFT_ERROR_ARGUMENT ? GRAFT_EXIT_USAGE : code;
@@ -193,6 +200,20 @@ void graft_class_file_close(struct graft_class_file *names)
     free(names->names);
     free(names->ids);
     *names = (struct graft_class_file){0};
+}
+
+int graft_network_names(struct graft_command *command, const struct graft_network_options *options,
+                        const struct graft_classifier *classifier, struct graft_class_file *file,
+                        const char *const **names)
+{
+    *names = graft_classifier_class_names(classifier);
+    if (options->names == NULL) {
+        return GRAFT_EXIT_GO_ON;
+    }
+    const int code =
+        graft_class_file_read(command, options->names, graft_classifier_class_count(classifier), file);
+    *names = (const char *const *)file->names;
+    return code;
 }
 
 static bool has_class(const char *const *names, int32_t count, const char *name, int32_t *index)

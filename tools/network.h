@@ -77,6 +77,9 @@ struct graft_class_file {
 GRAFT_MUST_CHECK int graft_network_device(struct graft_command *command,
                                           const struct graft_network_options *options,
                                           struct graft_device **device);
+/* What they say of the first operand's network, for whoever opens it. */
+struct graft_classifier_options graft_network_classifier(const struct graft_command *command,
+                                                         const struct graft_network_options *options);
 /* Opens the network. GRAFT_EXIT_GO_ON or an exit code. */
 GRAFT_MUST_CHECK int graft_network_open(struct graft_command *command, struct graft_device *device,
                                         const struct graft_network_options *options,
@@ -90,6 +93,11 @@ void graft_network_of_run(const char *run, const char *key, char *text, size_t s
 GRAFT_MUST_CHECK int graft_class_file_read(struct graft_command *command, const char *path, int32_t count,
                                            struct graft_class_file *names);
 void graft_class_file_close(struct graft_class_file *names);
+/* The names of the network's classes: those of --names, which `file` keeps, else its own. GRAFT_EXIT_GO_ON or an exit
+ * code. */
+GRAFT_MUST_CHECK int graft_network_names(struct graft_command *command, const struct graft_network_options *options,
+                                         const struct graft_classifier *classifier, struct graft_class_file *file,
+                                         const char *const **names);
 
 /*
  * Classes by name, or by number: "ants,bees" into indexes; a class whose name has a comma is named alone. `list` NULL:

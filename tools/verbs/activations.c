@@ -197,11 +197,8 @@ static int show(struct graft_command *command, const struct request *request, st
     const char *names[LAYER_LIMIT];
     int count = 0;
     struct graft_inputs_count seen = {0};
-    const struct graft_classifier_options options = {.network = command->operands[0],
-                                                     .weights = request->network.weights,
-                                                     .input = (int32_t)request->network.input,
-                                                     .resize = (int32_t)request->network.resize,
-                                                     .plan = {.variants = request->network.variants}};
+    struct graft_classifier_options options = graft_network_classifier(command, &request->network);
+    options.batch = 0; /* a picture at a time */
     int code = split_layers(command, request->layers, texts, names, &count);
     if (code == GRAFT_EXIT_GO_ON) {
         graft_context_limit_memory(command->context, request->network.memory);

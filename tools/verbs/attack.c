@@ -371,13 +371,10 @@ static int open_attack(struct attack *job, struct graft_device *device)
     const struct graft_network_options *const network = &request->network;
     const int64_t few = graft_inputs_files(job->command->operands + 1, job->command->operand_count - 1);
     struct graft_attack_options options = {
-        .classifier = {.network = job->command->operands[0],
-                       .weights = network->weights,
-                       .batch = network->batch > 0 ? network->batch : few > 0 && few < 8 ? few : 8,
-                       .input = (int32_t)network->input,
-                       .resize = (int32_t)network->resize,
-                       .plan = {.variants = network->variants}},
-        .steps = (int32_t)request->steps};
+        .classifier = graft_network_classifier(job->command, network), .steps = (int32_t)request->steps};
+    if (network->batch == 0) {
+        options.classifier.batch = few > 0 && few < 8 ? few : 8;
+    }
     const int code = read_epsilon(job->command, request->epsilon, &options.epsilon);
     enum graft_status status = GRAFT_OK;
     if (code != GRAFT_EXIT_GO_ON) {
@@ -405,11 +402,7 @@ static int attack(struct graft_command *command, const struct request *request, 
     if (code == GRAFT_EXIT_GO_ON) {
         struct graft_classifier *const classifier = graft_attack_classifier(job.attack);
         job.class_count = graft_classifier_class_count(classifier);
-        job.names = graft_classifier_class_names(classifier);
-        if (request->network.names != NULL) {
-            code = graft_class_file_read(command, request->network.names, job.class_count, &names);
-            job.names = (const char *const *)names.names;
-        }
+        code = graft_network_names(command, &request->network, classifier, &names, &job.names);
         if (code == GRAFT_EXIT_GO_ON) {
             code = graft_class_find_list(command, job.names, job.class_count, request->target, &job.target,
                                          1, &found);

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* graft dream: the ideal picture of a class. */
+#include "ascending.h"
 #include "base/context.h"
 #include "base/text.h"
-#include "graft/ascent.h"
 #include "graft/run.h"
-#include "network.h"
 #include "output.h"
 #include "verbs.h"
 
@@ -17,10 +16,9 @@
 
 struct request {
     struct graft_network_options network;
+    struct graft_ascending_options ascent;
     const char *classes, *start, *out;
-    int64_t steps, octaves, film;
-    double rate, variation, jitter, blur;
-    bool variation_given, jitter_given;
+    int64_t film;
 };
 
 struct dream {
@@ -159,20 +157,8 @@ static int dream_all(struct dream *job)
 static int open_ascent(struct dream *job, struct graft_device *device)
 {
     const struct request *const request = job->request;
-    const struct graft_ascent_options options = {
-        .classifier = {.network = job->command->operands[0],
-                       .weights = request->network.weights,
-                       .batch = request->network.batch,
-                       .input = (int32_t)request->network.input,
-                       .resize = (int32_t)request->network.resize,
-                       .plan = {.variants = request->network.variants}},
-        .steps = (int32_t)request->steps,
-        .octaves = (int32_t)request->octaves,
-        .rate = (float)request->rate,
-        .variation = (float)(request->variation_given && request->variation == 0 ? -1 : request->variation),
-        .jitter = (float)(request->jitter_given && request->jitter == 0 ? -1 : request->jitter),
-        .blur = (float)request->blur,
-        .seed = (uint64_t)job->command->seed};
+    const struct graft_ascent_options options =
+        graft_ascending_settings(job->command, &request->network, &request->ascent);
     graft_context_limit_memory(job->command->context, request->network.memory);
     const enum graft_status status = graft_ascent_open(device, &options, &job->ascent);
     return status == GRAFT_OK ? GRAFT_EXIT_GO_ON : graft_command_failed_name(job->command, status);
@@ -186,11 +172,7 @@ static int dream(struct graft_command *command, const struct request *request, s
     if (code == GRAFT_EXIT_GO_ON) {
         struct graft_classifier *const classifier = graft_ascent_classifier(job.ascent);
         const int32_t count = graft_classifier_class_count(classifier);
-        job.names = graft_classifier_class_names(classifier);
-        if (request->network.names != NULL) {
-            code = graft_class_file_read(command, request->network.names, count, &names);
-            job.names = (const char *const *)names.names;
-        }
+        code = graft_network_names(command, &request->network, classifier, &names, &job.names);
         if (code == GRAFT_EXIT_GO_ON) {
             code = graft_class_find_list(command, job.names, count, request->classes, job.asked, CLASS_LIMIT,
                                          &job.asked_count);
@@ -211,16 +193,7 @@ static int run(struct graft_command *command)
     const struct graft_option options[] = {
         {"--class", "NAME", "of this class; several: NAME,NAME", GRAFT_OPTION_TEXT, &request.classes, 0, 0},
         {"--start", "IMAGE", "begin with this picture; else with noise", GRAFT_OPTION_TEXT, &request.start, 0, 0},
-        {"--steps", "N", "of gradient ascent", GRAFT_OPTION_INTEGER, &request.steps, 1, 100000, .usual = "200"},
-        {"--octaves", "N", "sizes of detail: the picture's, half of it, a quarter ...", GRAFT_OPTION_INTEGER,
-         &request.octaves, 1, 8, .usual = "5"},
-        {"--variation", "X", "weight of the total variation; 0: none", GRAFT_OPTION_REAL, &request.variation, 0, 100,
-         .usual = "0.15", .given = &request.variation_given},
-        {"--jitter", "PIXELS", "how far aside, nearer and turned each step looks; 0: it does not",
-         GRAFT_OPTION_REAL, &request.jitter, 0, 2048, .usual = "a 16th of the side", .given = &request.jitter_given},
-        {"--blur", "X", "share of the finest detail that each step smoothes away", GRAFT_OPTION_REAL, &request.blur,
-         0, 1, .usual = "0"},
-        {"--rate", "X", "how far a step goes", GRAFT_OPTION_REAL, &request.rate, 1e-6, 10, .usual = "0.08"},
+        GRAFT_ASCENDING_OPTIONS(request.ascent, "200", "0.08"),
         {"--film", "N", "a numbered PNG after every N steps", GRAFT_OPTION_INTEGER, &request.film, 1, 100000},
         {"--out", "FOLDER", "where the pictures go", GRAFT_OPTION_TEXT, &request.out, 0, 0, .usual = "dreams"},
         GRAFT_NETWORK_OPTIONS(request.network),

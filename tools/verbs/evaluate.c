@@ -185,12 +185,7 @@ static int write_report(struct graft_command *command, const struct request *req
                         struct graft_device *device, const struct graft_dataset *dataset,
                         const struct graft_evaluation *evaluation, const char *const *names, int split)
 {
-    const struct graft_classifier_options options = {.network = command->operands[0],
-                                                     .weights = request->network.weights,
-                                                     .batch = request->network.batch,
-                                                     .input = (int32_t)request->network.input,
-                                                     .resize = (int32_t)request->network.resize,
-                                                     .plan = {.variants = request->network.variants}};
+    const struct graft_classifier_options options = graft_network_classifier(command, &request->network);
     struct graft_examples *examples = NULL;
     char title[512];
     (void)snprintf(title, sizeof title, "%.200s on %.200s (%s)", command->operands[0], request->data,
@@ -213,13 +208,10 @@ static int evaluate(struct graft_command *command, struct request *request, stru
     int split = GRAFT_SPLIT_TEST;
     const char *const *names = NULL;
     int code = graft_network_open(command, device, &request->network, &classifier);
-    if (code == GRAFT_EXIT_GO_ON && request->network.names != NULL) {
-        code = graft_class_file_read(command, request->network.names,
-                                     graft_classifier_class_count(classifier), &file);
+    if (code == GRAFT_EXIT_GO_ON) {
+        code = graft_network_names(command, &request->network, classifier, &file, &names);
     }
     if (code == GRAFT_EXIT_GO_ON) {
-        names =
-            file.names != NULL ? (const char *const *)file.names : graft_classifier_class_names(classifier);
         file.count = graft_classifier_class_count(classifier);
         code = open_data(command, request, names, &file, &dataset);
     }

@@ -213,12 +213,8 @@ static int explain_picture(void *user, const char *name, const struct graft_imag
 static int open_explainer(struct explain *job, struct graft_device *device)
 {
     const struct request *const request = job->request;
-    struct graft_explainer_options options = {.classifier = {.network = job->command->operands[0],
-                                                             .weights = request->network.weights,
-                                                             .batch = request->network.batch,
-                                                             .input = (int32_t)request->network.input,
-                                                             .resize = (int32_t)request->network.resize,
-                                                             .plan = {.variants = request->network.variants}},
+    struct graft_explainer_options options = {.classifier =
+                                                  graft_network_classifier(job->command, &request->network),
                                               .layer = request->layer,
                                               .steps = (int32_t)request->steps,
                                               .window = (int32_t)request->window,
@@ -262,11 +258,7 @@ static int explain(struct graft_command *command, const struct request *request,
     if (code == GRAFT_EXIT_GO_ON) {
         struct graft_classifier *const classifier = graft_explainer_classifier(job.explainer);
         job.class_count = graft_classifier_class_count(classifier);
-        job.names = graft_classifier_class_names(classifier);
-        if (request->network.names != NULL) {
-            code = graft_class_file_read(command, request->network.names, job.class_count, &names);
-            job.names = (const char *const *)names.names;
-        }
+        code = graft_network_names(command, &request->network, classifier, &names, &job.names);
     }
     if (code == GRAFT_EXIT_GO_ON) {
         code = graft_class_find_list(command, job.names, job.class_count, request->classes, job.asked, CLASS_LIMIT,

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* graft filters: the pattern that excites each channel of a layer most. */
+#include "ascending.h"
 #include "base/context.h"
 #include "base/text.h"
-#include "graft/ascent.h"
 #include "graft/vis.h"
-#include "network.h"
 #include "output.h"
 #include "verbs.h"
 
@@ -21,10 +20,9 @@
 
 struct request {
     struct graft_network_options network;
+    struct graft_ascending_options ascent;
     const char *layer, *channels, *out;
-    int64_t side, steps, octaves;
-    double rate, variation, jitter, blur;
-    bool variation_given, jitter_given;
+    int64_t side;
 };
 
 struct filters {
@@ -194,11 +192,8 @@ static int try_kernels(struct filters *job, struct graft_device *device, bool *d
     const struct request *const request = job->request;
     struct graft_classifier *classifier = NULL;
     struct graft_kernels kernels = {0};
-    const struct graft_classifier_options options = {.network = job->command->operands[0],
-                                                     .weights = request->network.weights,
-                                                     .batch = 1,
-                                                     .input = (int32_t)request->network.input,
-                                                     .plan = {.variants = request->network.variants}};
+    struct graft_classifier_options options = graft_network_classifier(job->command, &request->network);
+    options.batch = 1;
     enum graft_status status = graft_classifier_open(device, &options, &classifier);
     int code = GRAFT_EXIT_GO_ON;
     if (status == GRAFT_OK) {
@@ -228,21 +223,9 @@ static int filters(struct graft_command *command, const struct request *request,
     graft_context_limit_memory(command->context, request->network.memory);
     int code = try_kernels(job, device, &done);
     if (!done) {
-        const struct graft_ascent_options options = {
-            .classifier = {.network = command->operands[0],
-                           .weights = request->network.weights,
-                           .batch = request->network.batch,
-                           .input = (int32_t)request->network.input,
-                           .plan = {.variants = request->network.variants}},
-            .layer = request->layer,
-            .side = (int32_t)request->side,
-            .steps = (int32_t)request->steps,
-            .octaves = (int32_t)request->octaves,
-            .rate = (float)request->rate,
-            .variation = (float)(request->variation_given && request->variation == 0 ? -1 : request->variation),
-            .jitter = (float)(request->jitter_given && request->jitter == 0 ? -1 : request->jitter),
-            .blur = (float)request->blur,
-            .seed = (uint64_t)command->seed};
+        struct graft_ascent_options options = graft_ascending_settings(command, &request->network, &request->ascent);
+        options.layer = request->layer;
+        options.side = (int32_t)request->side;
         const enum graft_status status = graft_ascent_open(device, &options, &job->ascent);
         code = status == GRAFT_OK
                    ? draw_patterns(job, graft_classifier_model(graft_ascent_classifier(job->ascent))->info->name)
@@ -267,16 +250,7 @@ static int run(struct graft_command *command)
          .usual = "the first 64"},
         {"--side", "PIXELS", "of a pattern", GRAFT_OPTION_INTEGER, &request.side, 16, 2048,
          .usual = "150, or as a place of the layer sees"},
-        {"--steps", "N", "of gradient ascent", GRAFT_OPTION_INTEGER, &request.steps, 1, 100000, .usual = "30"},
-        {"--octaves", "N", "sizes of detail: the picture's, half of it, a quarter ...", GRAFT_OPTION_INTEGER,
-         &request.octaves, 1, 8, .usual = "5"},
-        {"--variation", "X", "weight of the total variation; 0: none", GRAFT_OPTION_REAL, &request.variation, 0, 100,
-         .usual = "0.15", .given = &request.variation_given},
-        {"--jitter", "PIXELS", "how far aside, nearer and turned each step looks; 0: it does not",
-         GRAFT_OPTION_REAL, &request.jitter, 0, 2048, .usual = "a 16th of the side", .given = &request.jitter_given},
-        {"--blur", "X", "share of the finest detail that each step smoothes away", GRAFT_OPTION_REAL, &request.blur,
-         0, 1, .usual = "0"},
-        {"--rate", "X", "how far a step goes", GRAFT_OPTION_REAL, &request.rate, 1e-6, 10, .usual = "0.3"},
+        GRAFT_ASCENDING_OPTIONS(request.ascent, "30", "0.3"),
         {"--out", "FOLDER", "where the sheets go", GRAFT_OPTION_TEXT, &request.out, 0, 0, .usual = "filters"},
         GRAFT_NETWORK_OPTIONS(request.network),
     };

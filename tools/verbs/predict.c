@@ -89,18 +89,15 @@ static int predict(struct graft_command *command, const struct request *request,
     int64_t failed = 0;
     int code = graft_network_open(command, device, &request->network, &job.classifier);
     const int32_t classes = code == GRAFT_EXIT_GO_ON ? graft_classifier_class_count(job.classifier) : 0;
-    if (code == GRAFT_EXIT_GO_ON && request->network.names != NULL) {
-        code = graft_class_file_read(command, request->network.names, classes, &names);
+    if (code == GRAFT_EXIT_GO_ON) {
+        job.rows = (struct graft_rows){.command = command,
+                                       .classes = classes,
+                                       .top = request->top < classes ? (int32_t)request->top : classes,
+                                       .logits = request->logits,
+                                       .csv_path = request->csv};
+        code = graft_network_names(command, &request->network, job.classifier, &names, &job.rows.names);
     }
     if (code == GRAFT_EXIT_GO_ON) {
-        job.rows =
-            (struct graft_rows){.command = command,
-                                .names = names.count > 0 ? (const char *const *)names.names
-                                                         : graft_classifier_class_names(job.classifier),
-                                .classes = classes,
-                                .top = request->top < classes ? (int32_t)request->top : classes,
-                                .logits = request->logits,
-                                .csv_path = request->csv};
         code = graft_rows_open(&job.rows);
     }
     if (code == GRAFT_EXIT_GO_ON) {
