@@ -22,23 +22,25 @@
 static const char *const not_compared[] = {"graft",      "rates",       "fingerprints",
                                            "preprocess", "device_name", "classes"};
 
+/* Of a run. */
+struct figures {
+    const char *network;
+    int epochs, best; /* best: −1, or the number of the epoch */
+    double top1, loss, seconds;
+    double learnt; /* parameters in the last stage */
+};
+
 struct compare {
     struct graft_command *command;
     const char *out;
     struct graft_run *runs[RUN_LIMIT];
     const char *names[RUN_LIMIT];
     json_t *recipes[RUN_LIMIT];
+    struct figures figures[RUN_LIMIT];
     int count, stages;
 };
 
 /* ---- figures of a run */
-
-struct figures {
-    const char *network;
-    int epochs, best; /* best: −1, or the number of the epoch */
-    double top1, loss, seconds;
-    double learnt; /* parameters in all stages' last one */
-};
 
 static struct figures figures_of(const struct compare *compare, int r)
 {
@@ -214,32 +216,32 @@ static const char *const heads[] = {"run",        "network", "right, %",        
 
 static void cell_of(const struct compare *compare, int r, int column, char cell[CELL])
 {
-    const struct figures f = figures_of(compare, r);
+    const struct figures *const f = &compare->figures[r];
     char shown[GRAFT_NAME_SHOWN], number[32];
     switch (column) {
     case 0:
         (void)snprintf(cell, CELL, "%s", graft_show_name(compare->names[r], shown));
         break;
     case 1:
-        (void)snprintf(cell, CELL, "%s", f.network != NULL ? graft_show_name(f.network, shown) : "-");
+        (void)snprintf(cell, CELL, "%s", f->network != NULL ? graft_show_name(f->network, shown) : "-");
         break;
     case 2:
-        percent(cell, f.top1);
+        percent(cell, f->top1);
         break;
     case 3:
-        (void)graft_format(cell, CELL, isnan(f.loss) ? "-" : "%.4f", f.loss);
+        (void)graft_format(cell, CELL, isnan(f->loss) ? "-" : "%.4f", f->loss);
         break;
     case 4:
-        (void)snprintf(cell, CELL, f.best < 0 ? "-" : "%d", f.best);
+        (void)snprintf(cell, CELL, f->best < 0 ? "-" : "%d", f->best);
         break;
     case 5:
-        (void)snprintf(cell, CELL, "%d", f.epochs);
+        (void)snprintf(cell, CELL, "%d", f->epochs);
         break;
     case 6:
-        (void)snprintf(cell, CELL, "%s", f.learnt > 0 ? graft_show_count((int64_t)f.learnt, number) : "-");
+        (void)snprintf(cell, CELL, "%s", f->learnt > 0 ? graft_show_count((int64_t)f->learnt, number) : "-");
         break;
     case 7:
-        (void)graft_format(cell, CELL, "%.1f", f.seconds);
+        (void)graft_format(cell, CELL, "%.1f", f->seconds);
         break;
     default:
         percent(cell, graft_run_stage_top1(compare->runs[r], column - HEADS));
@@ -436,18 +438,18 @@ static int print_json(const struct compare *compare, const json_t *keys)
 {
     json_t *const list = json_array(), *const different = json_object();
     for (int r = 0; r < compare->count; r++) {
-        const struct figures f = figures_of(compare, r);
+        const struct figures *const f = &compare->figures[r];
         json_t *const stages = json_array();
         for (int s = 0; s < compare->stages; s++) {
             graft_json_add_item(stages, graft_json_real(graft_run_stage_top1(compare->runs[r], s)));
         }
         graft_json_add_item(list, json_pack("{s:o, s:o, s:o, s:o, s:i, s:i, s:o, s:o, s:o}", "run",
                                             graft_json_text(compare->names[r]), "network",
-                                            f.network != NULL ? graft_json_text(f.network) : json_null(),
-                                            "val_top1", graft_json_real(f.top1), "val_loss",
-                                            graft_json_real(f.loss), "best_epoch", f.best, "epochs", f.epochs,
-                                            "parameters_learnt", graft_json_real(f.learnt), "seconds",
-                                            graft_json_real(f.seconds), "stage_top1", stages));
+                                            f->network != NULL ? graft_json_text(f->network) : json_null(),
+                                            "val_top1", graft_json_real(f->top1), "val_loss",
+                                            graft_json_real(f->loss), "best_epoch", f->best, "epochs",
+                                            f->epochs, "parameters_learnt", graft_json_real(f->learnt),
+                                            "seconds", graft_json_real(f->seconds), "stage_top1", stages));
     }
     for (size_t i = 0; i < json_array_size(keys); i++) {
         const char *const key = json_string_value(json_array_get(keys, i));
@@ -521,6 +523,7 @@ static int open_runs(struct compare *compare)
         if (compare->recipes[r] == NULL) {
             return graft_command_failed(command, GRAFT_ERROR_MEMORY);
         }
+        compare->figures[r] = figures_of(compare, r);
         int stages = 0;
         while (stages < STAGE_LIMIT && graft_run_stage(compare->runs[r], stages) != NULL) {
             stages++;
