@@ -31,10 +31,9 @@ struct item {
 
 static const struct item items[] = {
     {"crop",
-     {.kind = GRAFT_TRANSFORM_RANDOM_CROP,
-      .random_crop = {{0.08f, 1}, {3.0f / 4, 4.0f / 3}, GRAFT_FILTER_BILINEAR}},
+     {.kind = GRAFT_TRANSFORM_RANDOM_CROP},
      2,
-     {0, 1}},
+     {0, 1}}, /* with the numbers of graft_augment_default */
     {"flip", {.kind = GRAFT_TRANSFORM_FLIP, .flip = {0.5f}}, 1, {0}},
     {"rotate", {.kind = GRAFT_TRANSFORM_ROTATE, .turn = {.amount = 15}}, 1, {0}},
     {"shift", {.kind = GRAFT_TRANSFORM_SHIFT, .turn = {.amount = 0.1f}}, 1, {0}},
@@ -211,8 +210,7 @@ static enum graft_status read_item(struct parser *parser)
         if (strcmp(name, items[i].name) == 0) {
             struct graft_transform step = items[i].step;
             if (step.kind == GRAFT_TRANSFORM_RANDOM_CROP) {
-                step.random_crop.filter =
-                    graft_augment_default(parser->preprocess).steps[0].random_crop.filter;
+                step = graft_augment_default(parser->preprocess).steps[0];
                 parser->has_crop = true;
             }
             const enum graft_status status =
