@@ -2,7 +2,10 @@
 /* Maps of heat out of features and their gradients. Sums are in f64: what is summed changes its sign. */
 #include "explain/explain.h"
 
+#include "explain/octaves.h"
+
 #include <math.h>
+#include <string.h>
 
 bool graft_explain_grid_of(const struct graft_shape *shape, struct graft_explain_grid *grid)
 {
@@ -69,28 +72,12 @@ float graft_heat_largest(const float *map, int64_t count)
     return largest;
 }
 
-/* Between which two places the middle of pixel `at` lies, and how far from the first. */
-static void between(int32_t at, int32_t from, int32_t to, int32_t *first, int32_t *second, float *part)
-{
-    const double place = fmax(((double)at + 0.5) * from / to - 0.5, 0);
-    *first = (int32_t)place < from - 1 ? (int32_t)place : from - 1;
-    *second = *first + 1 < from ? *first + 1 : *first;
-    *part = (float)(place - *first);
-}
-
 void graft_heat_enlarge(const float *map, int32_t height, int32_t width, float factor, int32_t to_height,
                         int32_t to_width, float *pixels)
 {
-    for (int32_t y = 0; y < to_height; y++) {
-        int32_t top, bottom, left, right;
-        float down, across;
-        between(y, height, to_height, &top, &bottom, &down);
-        const float *const above = map + (int64_t)top * width, *const below = map + (int64_t)bottom * width;
-        for (int32_t x = 0; x < to_width; x++) {
-            between(x, width, to_width, &left, &right, &across);
-            const float high = above[left] + across * (above[right] - above[left]);
-            const float low = below[left] + across * (below[right] - below[left]);
-            pixels[(int64_t)y * to_width + x] = factor * (high + down * (low - high));
-        }
-    }
+    const int64_t count = (int64_t)to_height * to_width;
+    memset(pixels, 0, (size_t)count * sizeof *pixels);
+    graft_enlarge_add(map, height, width, to_height, to_width, 1, pixels);
+    for (int64_t i = 0; i < count; i++)
+        pixels[i] *= factor;
 }
