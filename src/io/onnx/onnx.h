@@ -17,6 +17,8 @@ struct graft_onnx_text {
     size_t length;
 };
 bool graft_onnx_is(struct graft_onnx_text text, const char *other);
+/* A StringStringEntryProto; what it lacks is empty. */
+void graft_onnx_read_entry(struct graft_protobuf message, struct graft_onnx_text *key, struct graft_onnx_text *value);
 
 enum graft_onnx_kind {
     GRAFT_ONNX_REAL = 0,

@@ -12,15 +12,8 @@ static const char *const keys[] = {"graft.classes", "graft.preprocess"};
 enum graft_status graft_onnx_read_metadata(struct graft_onnx *onnx, struct graft_protobuf message,
                                            struct graft_tensor_set *set)
 {
-    struct graft_protobuf_field field;
-    struct graft_onnx_text key = {"", 0}, value = {"", 0};
-    while (graft_protobuf_next(&message, &field)) {
-        const struct graft_onnx_text text = {(const char *)field.data, field.size};
-        if (field.wire == 2 && field.number == 1)
-            key = text;
-        if (field.wire == 2 && field.number == 2)
-            value = text;
-    }
+    struct graft_onnx_text key, value;
+    graft_onnx_read_entry(message, &key, &value);
     for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) {
         if (!graft_onnx_is(key, keys[i]))
             continue;

@@ -19,6 +19,19 @@ bool graft_onnx_is(struct graft_onnx_text text, const char *other)
     return text.length == strlen(other) && memcmp(text.data, other, text.length) == 0;
 }
 
+void graft_onnx_read_entry(struct graft_protobuf message, struct graft_onnx_text *key, struct graft_onnx_text *value)
+{
+    struct graft_protobuf_field field;
+    *key = *value = (struct graft_onnx_text){"", 0};
+    while (graft_protobuf_next(&message, &field)) {
+        const struct graft_onnx_text text = {(const char *)field.data, field.size};
+        if (field.wire == 2 && field.number == 1)
+            *key = text;
+        if (field.wire == 2 && field.number == 2)
+            *value = text;
+    }
+}
+
 static enum graft_status fail(const struct graft_onnx *onnx, enum graft_status status, const char *what,
                               const char *format, va_list arguments)
 {

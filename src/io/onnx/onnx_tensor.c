@@ -63,15 +63,8 @@ static uint64_t parse_count(struct proto *proto, struct graft_onnx_text text)
 /* StringStringEntryProto of external_data. */
 static void read_entry(struct proto *proto, struct graft_protobuf message)
 {
-    struct graft_protobuf_field field;
-    struct graft_onnx_text key = {"", 0}, value = {"", 0};
-    while (graft_protobuf_next(&message, &field)) {
-        const struct graft_onnx_text text = {(const char *)field.data, field.size};
-        if (field.wire == 2 && field.number == 1)
-            key = text;
-        if (field.wire == 2 && field.number == 2)
-            value = text;
-    }
+    struct graft_onnx_text key, value;
+    graft_onnx_read_entry(message, &key, &value);
     if (graft_onnx_is(key, "location"))
         proto->location = value;
     if (graft_onnx_is(key, "offset"))
