@@ -40,12 +40,7 @@ int graft_zoo_convnext(struct graft_layers *b, int x, const void *configuration)
     for (int stage = 0; stage < 4; ++stage)
         blocks += config->blocks[stage];
     b->conv_init = b->dense_init = GRAFT_INIT_TRANSFORMER;
-    x = graft_layers_stage(b, x, "stem");
-    graft_layers_scope(b, "features.0");
-    x = graft_layer_conv(
-        b, x, "0",
-        (struct graft_conv){.channels = config->channels, .kernel = {4, 4}, .stride = 4, .bias = true});
-    x = graft_layer_layer_norm(b, x, "1", epsilon);
+    x = graft_layers_patches(b, x, config->channels, "1", epsilon);
     for (int stage = 0; stage < 4; ++stage) {
         char name[16];
         (void)snprintf(name, sizeof name, "stage%d", stage + 1);
