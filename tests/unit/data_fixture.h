@@ -123,4 +123,24 @@ static inline void expect_counts(const struct graft_dataset *set, int train, int
     assert_int_equal(graft_dataset_count(set, GRAFT_SPLIT_TEST), test);
 }
 
+/* "train/a=2 val/b=1": the pictures of each part and class. */
+static inline const char *describe(const struct graft_dataset *set, char text[1024])
+{
+    text[0] = '\0';
+    for (int split = 0; split < GRAFT_SPLIT_COUNT; split++) {
+        for (int32_t c = 0; c < graft_dataset_class_count(set); c++) {
+            int count = 0;
+            for (int64_t i = 0; i < graft_dataset_count(set, (enum graft_split)split); i++) {
+                count += graft_dataset_label(set, (enum graft_split)split, i) == c;
+            }
+            const size_t used = strlen(text);
+            if (count > 0) {
+                snprintf(text + used, 1024 - used, "%s%s/%s=%d", used > 0 ? " " : "",
+                         graft_split_name((enum graft_split)split), graft_dataset_class_names(set)[c], count);
+            }
+        }
+    }
+    return text;
+}
+
 #endif

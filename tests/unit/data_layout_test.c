@@ -4,25 +4,6 @@
 
 #include <unistd.h>
 
-/* "train/a=2 val/b=1": the pictures of each part and class. */
-static void describe(const struct graft_dataset *set, char *text, size_t size)
-{
-    text[0] = '\0';
-    for (int split = 0; split < GRAFT_SPLIT_COUNT; split++) {
-        for (int32_t c = 0; c < graft_dataset_class_count(set); c++) {
-            int count = 0;
-            for (int64_t i = 0; i < graft_dataset_count(set, (enum graft_split)split); i++) {
-                count += graft_dataset_label(set, (enum graft_split)split, i) == c;
-            }
-            const size_t used = strlen(text);
-            if (count > 0) {
-                snprintf(text + used, size - used, "%s%s/%s=%d", used > 0 ? " " : "",
-                         graft_split_name((enum graft_split)split), graft_dataset_class_names(set)[c], count);
-            }
-        }
-    }
-}
-
 /* Writes a picture for each of the names, which are separated by blanks; one that ends in '/' is an empty folder,
  * in '!' (taken off) a text. */
 static void put_all(const struct fixture *f, const char *folder, const char *names)
@@ -105,7 +86,7 @@ static void layouts_are_recognized(void **state)
         snprintf(folder, sizeof folder, "set%zu", i);
         put_all(f, folder, layouts[i].files);
         struct graft_dataset *set = open_set(f, folder, &options);
-        describe(set, found, sizeof found);
+        describe(set, found);
         if (strcmp(found, layouts[i].expected) != 0) {
             fail_msg("%s: %s, not %s", layouts[i].files, found, layouts[i].expected);
         }
@@ -143,7 +124,7 @@ static void link_to(const struct fixture *f, const char *name, const char *targe
 static void links_are_followed_once(void **state)
 {
     struct fixture *const f = *state;
-    char found[256];
+    char found[1024];
     put_all(f, "store", "a/0.jpg a/1.jpg b/0.jpg");
     put_all(f, "shared", "a/7.jpg b/7.jpg");
     put(f, "set/train/b/", "", 0);
@@ -156,7 +137,7 @@ static void links_are_followed_once(void **state)
     link_to(f, "set/train/b/gone.jpg", "/nowhere/x.jpg");
     link_to(f, "set/train/gone", "/nowhere");
     struct graft_dataset *set = open_set(f, "set", NULL);
-    describe(set, found, sizeof found);
+    describe(set, found);
     assert_string_equal(found, "train/a=2 train/b=1 val/a=1 val/b=1");
     assert_non_null(strstr(f->log, "train/loop leads back into a folder above it"));
     assert_non_null(strstr(f->log, "train/b/above leads back into a folder above it"));
@@ -169,12 +150,12 @@ static void classes_from_names_with_underscores(void **state)
 {
     struct fixture *const f = *state;
     const struct graft_dataset_options names = {.kind = GRAFT_DATASET_NAMES, .val_fraction = -1};
-    char text[512];
+    char text[1024];
     put_all(f, "pets", "images/Abyssinian_1.jpg images/Abyssinian_12.jpg images/basset_hound_3.jpg "
                        "images/Abyssinian_100.mat!");
     put_all(f, "camera", "IMG_1.jpg DSC_2.jpg");
     struct graft_dataset *set = open_set(f, "pets", &names);
-    describe(set, text, sizeof text);
+    describe(set, text);
     assert_string_equal(text, "train/Abyssinian=2 train/basset_hound=1");
     assert_int_equal(graft_dataset_kind(set), GRAFT_DATASET_NAMES);
     graft_dataset_close(&set);
@@ -186,7 +167,7 @@ static void classes_from_names_with_underscores(void **state)
 static void parts_without_classes_are_left_out(void **state)
 {
     struct fixture *const f = *state;
-    char text[512];
+    char text[1024];
     put_pictures(f, "tiny/train/n1/images", 2);
     put_pictures(f, "tiny/train/n2/images", 2);
     put_pictures(f, "tiny/val/images", 1);
@@ -195,13 +176,13 @@ static void parts_without_classes_are_left_out(void **state)
     put_all(f, "two", "train/a/0.jpg train/b/0.jpg test/images/0.jpg test/a/0.jpg");
     put_all(f, "other", "train/a/0.jpg train/b/0.jpg test/c/0.jpg");
     struct graft_dataset *set = open_set(f, "tiny", &(struct graft_dataset_options){.val_fraction = 0.5});
-    describe(set, text, sizeof text);
+    describe(set, text);
     assert_string_equal(text, "train/n1=1 train/n2=1 val/n1=1 val/n2=1");
     assert_non_null(strstr(f->log, "the val part lie all in 'images' and have no classes: it is left out"));
     assert_non_null(strstr(f->log, "the test part lie all in 'images'"));
     graft_dataset_close(&set);
     set = open_set(f, "class", NULL); /* a class may be called so */
-    describe(set, text, sizeof text);
+    describe(set, text);
     assert_string_equal(text, "train/b=1 train/images=1 test/images=1");
     graft_dataset_close(&set);
     expect_refusal(f, "two", NULL, GRAFT_ERROR_FORMAT, "is unknown in the training part");
