@@ -48,11 +48,15 @@ CHANGES = {
     "solarize": ImageOps.solarize,
     "autocontrast": lambda image, x: ImageOps.autocontrast(image),
     "equalize": lambda image, x: ImageOps.equalize(image),
+    # A mean that is rounded up.
+    "contrast_inverted": lambda image, x: ImageEnhance.Contrast(ImageOps.invert(image)).enhance(x),
+    # Many pixels in the last bin, which does not count towards the step.
+    "equalize_above": lambda image, x: ImageOps.equalize(image.point([255 if v > x else v for v in range(256)] * len(image.getbands()))),
     "affine": lambda image, x: image.transform((29, 31), Image.AFFINE, MATRIX, Image.BILINEAR),
 }
-CASES = """brightness 0.3, brightness 1.7, contrast 0.25, contrast 1.9, saturation 0, saturation 1.5, sharpness 0, sharpness 0.4,
+CASES = """brightness 0.3, brightness 1.7, contrast 0.25, contrast 1.9, contrast_inverted 0.25, saturation 0, saturation 1.5, sharpness 0, sharpness 0.4,
 sharpness 1.9, hue 0.1, hue -0.5, hue 0.37, gray 0, posterize 2, posterize 5, solarize 128, solarize 42.5, autocontrast 0,
-equalize 0, affine 0""".replace("\n", " ").split(", ")
+equalize 0, equalize_above 60, affine 0""".replace("\n", " ").split(", ")
 
 
 def blurred(pixels, deviation, reach):

@@ -14,6 +14,7 @@ static const struct {
     {"brightness", 1.7, {0xd7dd96bcbf8d47e6, 0x1d78c64b5901c7c2}},
     {"contrast", 0.25, {0x56e15a3fb8b0e405, 0x8c772c2cd996a051}},
     {"contrast", 1.9, {0xc8ccaf0c12131550, 0x29e497f55d4d2f9b}},
+    {"contrast_inverted", 0.25, {0x85d267f318d8adad, 0xcdd04706743b1f8c}},
     {"saturation", 0, {0xce45e6cb304d9de8, 0x763195b95c5c837c}},
     {"saturation", 1.5, {0xce45e6cb304d9de8, 0x0b8dce97f21b0732}},
     {"sharpness", 0, {0xcf4c847f3448f695, 0xd45c238b9a5e834f}},
@@ -29,6 +30,7 @@ static const struct {
     {"solarize", 42.5, {0xe5118af4b3e1eba3, 0x12d6a930645c76cf}},
     {"autocontrast", 0, {0x6575522e887c03e8, 0x291b18ca9fdd0b00}},
     {"equalize", 0, {0x2ef5b7c9c0785dda, 0xd52161f289b048c8}},
+    {"equalize_above", 60, {0x393864614afa50bc, 0xa3f031b36e0d7f5f}},
     {"affine", 0, {0xc5c92f0fd60bcb13, 0x692364906381726d}},
 };
 static const double expected_blur[] = {

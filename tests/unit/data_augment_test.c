@@ -44,6 +44,9 @@ static void change(const char *name, double amount, struct graft_pixels *p)
         graft_pixels_brightness(p, (float)amount);
     } else if (strcmp(name, "contrast") == 0) {
         graft_pixels_contrast(p, (float)amount);
+    } else if (strcmp(name, "contrast_inverted") == 0) {
+        graft_pixels_solarize(p, 0);
+        graft_pixels_contrast(p, (float)amount);
     } else if (strcmp(name, "saturation") == 0) {
         graft_pixels_saturation(p, (float)amount);
     } else if (strcmp(name, "sharpness") == 0) {
@@ -59,6 +62,11 @@ static void change(const char *name, double amount, struct graft_pixels *p)
     } else if (strcmp(name, "autocontrast") == 0) {
         graft_pixels_autocontrast(p);
     } else if (strcmp(name, "equalize") == 0) {
+        graft_pixels_equalize(p);
+    } else if (strcmp(name, "equalize_above") == 0) { /* much in the last bin */
+        for (int32_t i = 0; i < p->width * p->height * p->channels; i++) {
+            p->data[i] = p->data[i] > amount ? 255 : p->data[i];
+        }
         graft_pixels_equalize(p);
     } else {
         assert_string_equal(name, "affine");
@@ -258,7 +266,7 @@ static void amounts_are_those_asked_for(void **state)
         assert_true(erased > 0.1 * WIDTH * HEIGHT * 0.85 && erased < 0.2 * WIDTH * HEIGHT * 1.15);
     }
     /* A white spot in the middle, moved by up to a tenth of either side, is found there. */
-    int32_t most[2] = {0, 0};
+    int32_t most[2] = {0, 0}, opposite = 0;
     memset(data, 0, sizeof data);
     data[HEIGHT / 2 * WIDTH + WIDTH / 2] = 255;
     for (int64_t sample = 0; sample < 200; sample++) {
@@ -267,10 +275,13 @@ static void amounts_are_those_asked_for(void **state)
         for (int i = 0; i < WIDTH * HEIGHT; i++) {
             brightest = result[i] > result[brightest] ? i : brightest;
         }
-        const int32_t x = abs(brightest % WIDTH - WIDTH / 2), y = abs(brightest / WIDTH - HEIGHT / 2);
+        const int32_t right = brightest % WIDTH - WIDTH / 2, below = brightest / WIDTH - HEIGHT / 2;
+        const int32_t x = abs(right), y = abs(below);
+        opposite += right * below < 0;
         most[0] = x > most[0] ? x : most[0];
         most[1] = y > most[1] ? y : most[1];
     }
+    assert_in_range(opposite, 50, 130); /* both ways by themselves: about 200 · ½ · 0.86 · 0.78 */
     assert_in_range(most[0], 6, 8); /* 0.2 × 37 = 7.4 */
     assert_in_range(most[1], 4, 5); /* 0.2 × 23 = 4.6 */
 }
