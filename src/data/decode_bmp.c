@@ -9,6 +9,8 @@
 
 #define FILE_HEADER 14
 #define PALETTE_LIMIT 65536
+#define RUNS_FREE_PIXELS (UINT64_C(16) << 20)
+#define RUNS_PIXELS_PER_BYTE 344 /* 3 bytes each: a deflated byte becomes 1032 at most */
 
 enum bmp_compression { BMP_ROWS = 0, BMP_RLE8 = 1, BMP_RLE4 = 2, BMP_MASKS = 3 };
 
@@ -235,6 +237,15 @@ static bool has_rows(const struct bmp *bmp)
     return bmp->pixels <= size && size - bmp->pixels >= stride * (bmp->height - 1) + row;
 }
 
+/* Whether run lengths of so many bytes may be meant for such a picture. A run puts 128 pixels a byte at most,
+ * but escapes leave whole rows out: without a bound a hundred bytes would ask for half a gigabyte. No more is
+ * taken than a PNG of this size might ask for, or 48 MiB. */
+static bool may_be_runs(const struct bmp *bmp)
+{
+    const uint64_t pixels = bmp->width * bmp->height;
+    return pixels <= RUNS_FREE_PIXELS || pixels / RUNS_PIXELS_PER_BYTE <= bmp->decoding->size;
+}
+
 static void read_rows(struct bmp *bmp)
 {
     const uint64_t stride = (bmp->width * bmp->bits + 31) / 32 * 4;
@@ -353,6 +364,12 @@ enum graft_status graft_decode_bmp(struct graft_decoding *decoding)
     const bool runs = bmp.compression == BMP_RLE8 || bmp.compression == BMP_RLE4;
     if (!runs && !has_rows(&bmp)) {
         return truncated(&bmp);
+    }
+    if (runs && !may_be_runs(&bmp)) {
+        return graft_fault_set(
+            decoding->fault, GRAFT_ERROR_FORMAT, decoding->name,
+            "damaged BMP: %zu bytes of run lengths cannot hold %llu × %llu pixels; replace it",
+            decoding->size, (unsigned long long)bmp.width, (unsigned long long)bmp.height);
     }
     bmp.rgb = graft_decoding_pixels(decoding, bmp.width, bmp.height, 3, bmp.masks[3] ? 4 : 3);
     if (!bmp.rgb) {

@@ -67,6 +67,28 @@ static void short_run_lengths_are_damaged(void **state)
     free(copy);
 }
 
+/* Escapes leave rows out, so a file is asked for its size before memory is taken: 16 Mi pixels, or 344 a
+ * byte. */
+static void few_run_lengths_make_no_huge_picture(void **state)
+{
+    struct graft_context *const context = *state;
+    const struct expected_picture *const picture = expected_file("bmp/rle4_0");
+    const size_t padded = 65536; /* zeros behind the runs, ends of rows */
+    uint8_t *const copy = calloc(padded, 1);
+    memcpy(copy, picture->data, picture->size);
+    little_endian(copy + 18, 4096);
+    little_endian(copy + 22, 4096);
+    expect_failure(context, copy, picture->size, GRAFT_ERROR_FORMAT, "run lengths end");
+    little_endian(copy + 22, 4097);
+    expect_failure(context, copy, picture->size, GRAFT_ERROR_FORMAT, "cannot hold 4096 × 4097 pixels");
+    little_endian(copy + 18, 512);
+    little_endian(copy + 22, 44031); /* 343.99 a byte: each row wants an end of two bytes */
+    expect_failure(context, copy, padded, GRAFT_ERROR_FORMAT, "run lengths end");
+    little_endian(copy + 22, 44160);
+    expect_failure(context, copy, padded, GRAFT_ERROR_FORMAT, "cannot hold");
+    free(copy);
+}
+
 static void mutated_files_do_no_harm(void **state)
 {
     (void)state;
@@ -86,6 +108,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(bmp_pixels_are_pillows, open_context, close_context),
         cmocka_unit_test_setup_teardown(hostile_headers_are_refused, open_context, close_context),
         cmocka_unit_test_setup_teardown(short_run_lengths_are_damaged, open_context, close_context),
+        cmocka_unit_test_setup_teardown(few_run_lengths_make_no_huge_picture, open_context, close_context),
         cmocka_unit_test(mutated_files_do_no_harm),
         cmocka_unit_test(failing_memory_is_an_error),
     };
