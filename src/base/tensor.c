@@ -4,9 +4,6 @@
 
 #include "base/size.h"
 
-#include <inttypes.h>
-#include <stdio.h>
-
 size_t graft_dtype_size(enum graft_dtype dtype)
 {
     switch (dtype) {
@@ -81,20 +78,41 @@ bool graft_shape_check(const struct graft_shape *shape)
     return true;
 }
 
+/* Behind the `at` bytes of `text`, as far as there is room. Returns the length. */
+static size_t append(char *text, size_t size, size_t at, const char *more)
+{
+    while (at + 1 < size && *more != '\0') {
+        text[at++] = *more++;
+    }
+    text[at] = '\0';
+    return at;
+}
+
+/* By hand: a plan formats thousands of shapes, and snprintf would take most of its time. */
 char *graft_shape_format(const struct graft_shape *shape, char *text, size_t size)
 {
     size_t at = 0;
     if (size == 0) {
         return text;
     }
-    text[0] = '\0';
-    for (int i = 0; i < shape->rank && i < GRAFT_MAX_RANK && at < size; i++) {
-        const int length = snprintf(text + at, size - at, "%s%" PRId64, i == 0 ? "[" : ", ", shape->dim[i]);
-        at += (size_t)length;
+    at = append(text, size, at, "[");
+    for (int i = 0; i < shape->rank && i < GRAFT_MAX_RANK; i++) {
+        char digits[24];
+        char *first = digits + sizeof digits;
+        const int64_t number = shape->dim[i];
+        uint64_t rest = number < 0 ? 0 - (uint64_t)number : (uint64_t)number;
+        *--first = '\0';
+        do {
+            *--first = (char)('0' + rest % 10);
+            rest /= 10;
+        } while (rest > 0);
+        if (number < 0) {
+            *--first = '-';
+        }
+        at = append(text, size, at, i > 0 ? ", " : "");
+        at = append(text, size, at, first);
     }
-    if (at < size) {
-        snprintf(text + at, size - at, "%s", shape->rank <= 0 ? "[]" : "]");
-    }
+    append(text, size, at, "]");
     return text;
 }
 

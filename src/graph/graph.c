@@ -2,6 +2,7 @@
 #include "graph/graph.h"
 
 #include "base/context.h"
+#include "base/random.h"
 #include "base/size.h"
 
 #include <stdio.h>
@@ -52,6 +53,8 @@ void graft_graph_close(struct graft_graph **graph)
     graft_release(old->context, old->values);
     graft_release(old->context, old->nodes);
     graft_release(old->context, old->layers);
+    graft_release(old->context, old->value_names.places);
+    graft_release(old->context, old->layer_names.places);
     graft_release(old->context, old);
     *graph = NULL;
 }
@@ -94,6 +97,49 @@ static bool grow(struct graft_graph *graph, void **array, int count, int *capaci
     return true;
 }
 
+static const char *value_name(const struct graft_graph *graph, int index)
+{
+    return graph->values[index].name;
+}
+
+static const char *layer_name(const struct graft_graph *graph, int index)
+{
+    return graph->layers[index];
+}
+
+/* The place of the name, or the free one where it belongs; the table is not empty. */
+static int *find_name(const struct graft_graph *graph, const struct graft_name_table *table, const char *name,
+                      const char *(*name_of)(const struct graft_graph *graph, int index))
+{
+    uint32_t at = (uint32_t)graft_hash_text(name);
+    for (;; at++) {
+        int *const place = &table->places[at & ((uint32_t)table->size - 1)];
+        if (*place == 0 || strcmp(name_of(graph, *place - 1), name) == 0)
+            return place;
+    }
+}
+
+/* The same with room for one more name; NULL (with the graph's status set) if there is no memory. */
+static int *reserve_name(struct graft_graph *graph, struct graft_name_table *table, const char *name,
+                         const char *(*name_of)(const struct graft_graph *graph, int index))
+{
+    if (2 * (table->count + 1) > table->size) {
+        const struct graft_name_table old = *table;
+        table->size = old.size > 0 ? 2 * old.size : 64;
+        table->places = graft_allocate(graph->context, (size_t)table->size, sizeof *table->places);
+        if (!table->places) {
+            *table = old;
+            (void)graft_graph_fail(graph, GRAFT_ERROR_MEMORY);
+            return NULL;
+        }
+        for (int i = 0; i < old.size; i++)
+            if (old.places[i] > 0)
+                *find_name(graph, table, name_of(graph, old.places[i] - 1), name_of) = old.places[i];
+        graft_release(graph->context, old.places);
+    }
+    return find_name(graph, table, name, name_of);
+}
+
 int graft_graph_add_value(struct graft_graph *graph, const struct graft_desc *desc, int producer)
 {
     if (!grow(graph, (void **)&graph->values, graph->n_values, &graph->value_capacity, sizeof *graph->values))
@@ -113,11 +159,13 @@ static int add_named(struct graft_graph *graph, enum graft_value_kind kind, cons
         return graft_graph_fail(graph, graft_fail(graph->context, GRAFT_ERROR_ARGUMENT,
                                                   "value \"%s\": no name, or a shape or dtype that cannot be",
                                                   name ? name : ""));
-    for (int i = 0; i < graph->n_values && kind != GRAFT_VALUE_CONSTANT; i++)
-        if (graph->values[i].name && graph->values[i].kind != GRAFT_VALUE_CONSTANT &&
-            strcmp(graph->values[i].name, name) == 0)
-            return graft_graph_fail(graph, graft_fail(graph->context, GRAFT_ERROR_ARGUMENT,
-                                                      "the graph has a value named \"%s\" already", name));
+    int *const place =
+        kind != GRAFT_VALUE_CONSTANT ? reserve_name(graph, &graph->value_names, name, value_name) : NULL;
+    if (graph->status != GRAFT_OK)
+        return -1;
+    if (place && *place != 0)
+        return graft_graph_fail(graph, graft_fail(graph->context, GRAFT_ERROR_ARGUMENT,
+                                                  "the graph has a value named \"%s\" already", name));
     char *const copy = graft_duplicate_text(graph->context, name);
     if (!copy)
         return graft_graph_fail(graph, GRAFT_ERROR_MEMORY);
@@ -129,6 +177,10 @@ static int add_named(struct graft_graph *graph, enum graft_value_kind kind, cons
     }
     graph->values[value].kind = kind;
     graph->values[value].name = copy;
+    if (place) {
+        *place = value + 1;
+        graph->value_names.count++;
+    }
     return value;
 }
 
@@ -227,11 +279,13 @@ int graft_graph_find(const struct graft_graph *graph, const char *name)
 
 void graft_graph_layer(struct graft_graph *graph, const char *name)
 {
-    for (int i = graph->n_layers - 1; i >= 0; i--)
-        if (strcmp(graph->layers[i], name) == 0) {
-            graph->layer = i;
-            return;
-        }
+    int *const place = reserve_name(graph, &graph->layer_names, name, layer_name);
+    if (!place)
+        return;
+    if (*place != 0) {
+        graph->layer = *place - 1;
+        return;
+    }
     if (!grow(graph, (void **)&graph->layers, graph->n_layers, &graph->layer_capacity, sizeof *graph->layers))
         return;
     char *const copy = graft_duplicate_text(graph->context, name);
@@ -241,6 +295,8 @@ void graft_graph_layer(struct graft_graph *graph, const char *name)
     }
     graph->layers[graph->n_layers] = copy;
     graph->layer = graph->n_layers++;
+    *place = graph->n_layers;
+    graph->layer_names.count++;
 }
 
 void graft_graph_segment(struct graft_graph *graph, enum graft_segment segment)
@@ -340,7 +396,13 @@ enum graft_status graft_graph_copy(const struct graft_graph *graph, struct graft
     if (status != GRAFT_OK)
         return status;
     struct graft_graph *const made = *copy;
-    for (int i = 0; i < graph->n_layers; i++)
+    made->values = graft_allocate(made->context, (size_t)graph->n_values, sizeof *made->values);
+    made->nodes = graft_allocate_raw(made->context, (size_t)graph->n_nodes, sizeof *made->nodes);
+    made->value_capacity = made->values ? graph->n_values : 0;
+    made->node_capacity = made->nodes ? graph->n_nodes : 0;
+    if (!made->values || !made->nodes)
+        made->status = GRAFT_ERROR_MEMORY;
+    for (int i = 0; i < graph->n_layers && made->status == GRAFT_OK; i++)
         graft_graph_layer(made, graph->layers[i]);
     for (int i = 0; i < graph->n_values && made->status == GRAFT_OK; i++) {
         const struct graft_value *const from = &graph->values[i];
@@ -359,9 +421,18 @@ enum graft_status graft_graph_copy(const struct graft_graph *graph, struct graft
         if ((from->name && !to->name) || (from->data && !to->data))
             made->status = GRAFT_ERROR_MEMORY;
     }
-    for (int i = 0; i < graph->n_nodes && made->status == GRAFT_OK; i++)
-        if (grow(made, (void **)&made->nodes, made->n_nodes, &made->node_capacity, sizeof *made->nodes))
-            made->nodes[made->n_nodes++] = graph->nodes[i];
+    for (; made->n_nodes < graph->n_nodes && made->status == GRAFT_OK; made->n_nodes++)
+        made->nodes[made->n_nodes] = graph->nodes[made->n_nodes];
+    const struct graft_name_table *const names = &graph->value_names; /* values have the same numbers */
+    if (made->status == GRAFT_OK && names->size > 0) {
+        made->value_names = *names;
+        made->value_names.places =
+            graft_allocate_raw(made->context, (size_t)names->size, sizeof *names->places);
+        if (made->value_names.places)
+            memcpy(made->value_names.places, names->places, (size_t)names->size * sizeof *names->places);
+        else
+            made->status = GRAFT_ERROR_MEMORY;
+    }
     status = made->status;
     if (status != GRAFT_OK)
         graft_graph_close(copy);

@@ -29,6 +29,13 @@ struct graft_node {
     bool once;     /* depends on nothing that changes from run to run: run when variables have changed */
 };
 
+/* Where names are, by their hashes: 1 + an index, 0: free. */
+struct graft_name_table {
+    int *places;
+    int size; /* a power of 2, at least twice as many as are taken; 0: none yet */
+    int count;
+};
+
 struct graft_graph {
     struct graft_emitter emitter; /* first: gradient rules get a pointer to it */
     struct graft_context *context;
@@ -43,6 +50,8 @@ struct graft_graph {
     char **layers;
     int n_layers;
     int layer_capacity;
+    struct graft_name_table value_names; /* but constants' */
+    struct graft_name_table layer_names;
     int layer; /* of nodes added now; -1 */
     enum graft_segment segment;
 };

@@ -100,6 +100,8 @@ static enum graft_status finish_key(struct graft_plan *plan, struct graft_plan_s
         uint32_t bits;
     } marks[] = {{" constant inputs", call->constant}, {" added to outputs", call->accumulate}};
     struct graft_text text = {0};
+    if (call->constant == 0 && call->accumulate == 0)
+        return GRAFT_OK;
     graft_text_append(plan->context, &text, "%s", step->key);
     for (int m = 0; m < 2; m++) {
         for (int i = 0; i < 32; i++) {
@@ -160,7 +162,9 @@ static enum graft_status choose_variants(struct graft_plan *plan, uint64_t *work
         struct graft_plan_step *const step = &plan->steps[s];
         struct graft_node *const node = step->node;
         char text[GRAFT_CALL_TEXT];
-        step->text = graft_duplicate_text(plan->context, graft_call_format(&node->call, text, sizeof text));
+        const bool whole = !graft_chunks_has_step(&plan->chunks, s); /* its call is the one of the key */
+        step->text = graft_duplicate_text(
+            plan->context, whole ? step->key : graft_call_format(&node->call, text, sizeof text));
         if (!step->text)
             status = GRAFT_ERROR_MEMORY;
         step->info.name = "alias";

@@ -20,6 +20,18 @@ void graft_format_append(char *text, size_t size, const char *format, ...)
     va_end(arguments);
 }
 
+/* Plain text: most of what a call is written of. */
+static void append_text(char *text, size_t size, const char *more)
+{
+    size_t used = strnlen(text, size);
+    while (used + 1 < size && *more != '\0') {
+        text[used++] = *more++;
+    }
+    if (used < size) {
+        text[used] = '\0';
+    }
+}
+
 void graft_format_activation(enum graft_unary kind, char *text, size_t size)
 {
     if (kind != GRAFT_UNARY_NONE) {
@@ -116,9 +128,11 @@ static void append_inputs(const struct graft_call *call, char *text, size_t size
         }
         const char *const name = def->input_names[i] != NULL ? def->input_names[i] : "input";
         const bool plain = desc->dtype == GRAFT_DTYPE_F32;
-        graft_format_append(text, size, " %s%s%s%s", name, plain ? "" : " ",
-                            plain ? "" : graft_dtype_name(desc->dtype),
-                            graft_shape_format(&desc->shape, shape, sizeof shape));
+        append_text(text, size, " ");
+        append_text(text, size, name);
+        append_text(text, size, plain ? "" : " ");
+        append_text(text, size, plain ? "" : graft_dtype_name(desc->dtype));
+        append_text(text, size, graft_shape_format(&desc->shape, shape, sizeof shape));
     }
 }
 
@@ -134,16 +148,17 @@ char *graft_call_format(const struct graft_call *call, char *text, size_t size)
         return text;
     }
     char shape[160];
-    graft_format_append(text, size, "%s", def->name);
+    append_text(text, size, def->name);
     append_inputs(call, text, size);
     if (def->format != NULL) {
         def->format(call, text, size);
     }
     for (int i = 0; i < def->n_outputs; i++) {
-        graft_format_append(text, size, "%s %s", i == 0 ? " ->" : ",",
-                            call->out[i].dtype == GRAFT_DTYPE_NONE
-                                ? "none"
-                                : graft_shape_format(&call->out[i].shape, shape, sizeof shape));
+        append_text(text, size, i == 0 ? " -> " : ", ");
+        append_text(text, size,
+                    call->out[i].dtype == GRAFT_DTYPE_NONE
+                        ? "none"
+                        : graft_shape_format(&call->out[i].shape, shape, sizeof shape));
     }
     return text;
 }

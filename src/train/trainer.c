@@ -284,9 +284,10 @@ static enum graft_status attempt(void *user, int64_t rows, struct graft_micro_si
         return status;
     const struct graft_plan *const plan = part->plan;
     const uint64_t reserve = opening->options->reserve;
+    const bool deferred = opening->options->plan.deferred; /* what is free now says nothing then */
     size->need = graft_plan_need(plan);
-    size->room = graft_plan_room(plan, reserve);
-    size->fits = graft_plan_fits(plan, reserve) || opening->options->plan.deferred;
+    size->room = deferred ? size->need : graft_plan_room(plan, reserve);
+    size->fits = deferred || graft_plan_fits(plan, reserve);
     if (rows == opening->trainer->model->batch)
         opening->whole_need = size->need;
     return GRAFT_OK;

@@ -60,6 +60,9 @@ static void shapes_are_counted_compared_and_checked(void **state)
     other.dim[3] = 224;
     assert_true(graft_shape_equal(&shape, &other));
     assert_string_equal(graft_shape_format(&shape, text, 6), "[2, 3");
+    other = graft_shape_of(4, INT64_MIN, (int64_t)0, (int64_t)-12, INT64_MAX);
+    assert_string_equal(graft_shape_format(&other, text, sizeof text),
+                        "[-9223372036854775808, 0, -12, 9223372036854775807]");
 
     shape = graft_shape_of(2, INT64_C(1) << 30, INT64_C(1) << 29); /* exactly 2^62 bytes of f64 */
     assert_true(graft_shape_check(&shape));

@@ -529,8 +529,16 @@ static void reports_mistakes(void **state)
 
     assert_int_equal(graft_graph_open(f.context, GRAFT_DTYPE_I32, &f.graph), GRAFT_ERROR_ARGUMENT);
     assert_int_equal(graft_graph_open(f.context, GRAFT_DTYPE_F32, &f.graph), GRAFT_OK);
-    assert_true(graft_graph_input(f.graph, "x", GRAFT_DTYPE_F32, &shape) >= 0);
-    assert_int_equal(graft_graph_parameter(f.graph, "x", &shape), -1); /* the name is taken */
+    for (int i = 0; i < 300; i++) {
+        char name[16];
+        (void)snprintf(name, sizeof name, "x%d", i);
+        graft_graph_layer(f.graph, name);
+        assert_int_equal(graft_graph_input(f.graph, name, GRAFT_DTYPE_F32, &shape), i);
+        assert_int_equal(f.graph->layer, i);
+    }
+    graft_graph_layer(f.graph, "x17");
+    assert_int_equal(f.graph->layer, 17);
+    assert_int_equal(graft_graph_parameter(f.graph, "x17", &shape), -1); /* the name is taken */
     close_fixture(&f);
 
     open_fixture(&f, "reference", GRAFT_DTYPE_F32);
