@@ -2,6 +2,7 @@
 /* The suite as a whole: devices, counting, coverage, the lines that are told. */
 #include "conform.h"
 #include "harness.h"
+#include "real.h"
 #include "tolerance.h"
 #include "worker.h"
 #include "base/clock.h"
@@ -420,9 +421,13 @@ static double share_of_time(const struct graft_conform_options *options, double 
 }
 
 /* All devices, one after the other. */
-static void run_every_device(const struct graft_conform_options *options,
-                             struct graft_conform_reports *reports, bool *broken)
+static void run_every_device(const struct graft_conform_options *given, struct graft_conform_reports *reports,
+                             bool *broken)
 {
+    struct graft_conform_options with_reals = *given;
+    const struct graft_conform_options *const options = &with_reals;
+    struct graft_reals reals = {0};
+    char error[300];
     static const struct graft_device_info none;
     const double start = graft_seconds();
     struct graft_device_info *const devices = calloc(MAX_DEVICES, sizeof *devices);
@@ -434,6 +439,10 @@ static void run_every_device(const struct graft_conform_options *options,
     } else if (hint[0] != '\0') {
         say(options, GRAFT_CONFORM_REMARK, "%s", hint);
     }
+    if (given->reals == NULL && graft_jobs_want_real(options) &&
+        graft_reals_open(&reals, error, sizeof error)) { /* else each device says why not */
+        with_reals.reals = &reals;
+    }
     for (int i = 0; i < count; i++) {
         char id[sizeof none.id];
         snprintf(id, sizeof id, "%s", devices[i].id);
@@ -442,6 +451,7 @@ static void run_every_device(const struct graft_conform_options *options,
             *broken = true; /* it was in the list a moment ago */
         }
     }
+    graft_reals_close(&reals);
     free(devices);
 }
 

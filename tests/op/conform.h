@@ -44,6 +44,8 @@ enum graft_conform_sizes {
     GRAFT_CONFORM_BOTH = 2
 };
 
+struct graft_reals;
+
 struct graft_conform_options {
     const char *device;  /* NULL: every device */
     const char *op;      /* NULL: all; else the op's name */
@@ -73,6 +75,8 @@ struct graft_conform_options {
     double most_work;
     /* 0: none. Else no case of a sample is larger: variants that only larger ones could try are left out. */
     double largest;
+    struct graft_reals
+        *reals; /* NULL: they are made. One list, not changed by what runs, does for many devices */
     void (*progress)(void *user, const struct graft_conform_progress *progress); /* often. May be NULL */
     /* One line of text without newline. May be NULL. */
     void (*line)(void *user, enum graft_conform_line kind, const char *text);

@@ -135,6 +135,7 @@ struct graft_jobs {
     bool cover_real;  /* real cases that try every variant are run even if the time is up */
     bool leave_huge;  /* of a sample those with tensors of more than 2^31 bytes, if others try as much */
     struct graft_reals *reals; /* what jobs point to */
+    bool borrowed;             /* options->reals: closed by who made it */
 };
 
 const struct graft_case_set *graft_case_set_of(enum graft_op op);
@@ -143,6 +144,8 @@ const struct graft_case *graft_job_case(const struct graft_job *job);
 uint32_t graft_job_accumulate(const struct graft_job *job);
 /* "conv2d/g3_s2_p1/exact+accumulate" */
 char *graft_job_format(const struct graft_job *job, char *text, size_t size);
+/* Whether the options ask for real cases at all: making them takes a second. */
+bool graft_jobs_want_real(const struct graft_conform_options *options);
 /* All jobs that pass the filters; gradient jobs only if `gradients`; real ones of any size, or (small_real)
  * only those that the reference's loops can do in seconds. False with a text. */
 bool graft_jobs_open(const struct graft_conform_options *options, bool gradients, bool small_real,

@@ -124,8 +124,9 @@ static bool is_for_oracle(const struct graft_call *call)
 static bool append_real(struct graft_jobs *jobs, const struct graft_conform_options *options, bool small_real,
                         char *error, size_t error_size)
 {
-    jobs->reals = calloc(1, sizeof *jobs->reals);
-    if (jobs->reals == NULL || !graft_reals_open(jobs->reals, error, error_size)) {
+    jobs->borrowed = options->reals != NULL;
+    jobs->reals = jobs->borrowed ? options->reals : calloc(1, sizeof *jobs->reals);
+    if (jobs->reals == NULL || (!jobs->borrowed && !graft_reals_open(jobs->reals, error, error_size))) {
         return false;
     }
     /* What is asked for by its name may be any network's. */
@@ -143,12 +144,30 @@ static bool append_real(struct graft_jobs *jobs, const struct graft_conform_opti
     return true;
 }
 
-/* A filter by a small case's whole name asks for no real ones, whose making takes a second. */
-static bool names_small(const struct graft_conform_options *options)
+/* The filter names a small case ("conv2d/k3_p1") or a tier that only small ones have. */
+static bool names_small(const char *filter)
 {
-    const char *const slash = options->test != NULL ? strrchr(options->test, '/') : NULL;
-    return slash != NULL && (strncmp(slash, "/exact", 6) == 0 || strncmp(slash, "/rounding", 9) == 0 ||
-                             strcmp(slash, "/gradient") == 0);
+    char name[160];
+    const char *const slash = strrchr(filter, '/');
+    if (slash == NULL || strncmp(slash, "/exact", 6) == 0 || strncmp(slash, "/rounding", 9) == 0 ||
+        strcmp(slash, "/gradient") == 0) {
+        return slash != NULL;
+    }
+    for (int op = 0; op < GRAFT_OP_COUNT; op++) {
+        const struct graft_case_set *const set = graft_case_set_of((enum graft_op)op);
+        for (int i = 0; i < set->count; i++) {
+            snprintf(name, sizeof name, "%s/%s", graft_op_get((enum graft_op)op)->name, set->cases[i].name);
+            if (strcmp(name, filter) == 0) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+bool graft_jobs_want_real(const struct graft_conform_options *options)
+{
+    return options->sizes != GRAFT_CONFORM_SMALL && (options->test == NULL || !names_small(options->test));
 }
 
 bool graft_jobs_open(const struct graft_conform_options *options, bool gradients, bool small_real,
@@ -156,9 +175,8 @@ bool graft_jobs_open(const struct graft_conform_options *options, bool gradients
 {
     *jobs = (struct graft_jobs){NULL, 0};
     snprintf(error, error_size, "no memory for the list of cases");
-    const bool real = options->sizes != GRAFT_CONFORM_SMALL && !names_small(options);
     if ((options->sizes == GRAFT_CONFORM_REAL || append_small(jobs, options, gradients)) &&
-        (!real || append_real(jobs, options, small_real, error, error_size))) {
+        (!graft_jobs_want_real(options) || append_real(jobs, options, small_real, error, error_size))) {
         return true;
     }
     graft_jobs_close(jobs);
@@ -167,10 +185,10 @@ bool graft_jobs_open(const struct graft_conform_options *options, bool gradients
 
 void graft_jobs_close(struct graft_jobs *jobs)
 {
-    if (jobs->reals != NULL) {
+    if (jobs->reals != NULL && !jobs->borrowed) {
         graft_reals_close(jobs->reals);
+        free(jobs->reals);
     }
-    free(jobs->reals);
     free(jobs->items);
     *jobs = (struct graft_jobs){NULL, 0};
 }

@@ -27,7 +27,9 @@ enum graft_real_place {
 struct graft_real {
     struct graft_call call; /* f32, shapes inferred, accumulate and constant as planned */
     enum graft_real_place place;
-    bool edge;      /* of real_edges.c; else some network's */
+    bool edge;     /* of real_edges.c; else some network's */
+    uint64_t kind; /* as real_kinds.c tells calls apart */
+    double cost;   /* graft_real_cost */
     /* real_kinds.c, for a run that ends in minutes: */
     bool repeats;        /* a smaller call shows as much: left out */
     bool preferred_only; /* run on the variant that the device prefers, not on each */
@@ -44,6 +46,7 @@ struct graft_reals {
     int count;
     int *places; /* while they are collected: 1 + the index of an item, or 0, found by the hash of op and name */
     uint32_t place_count; /* a power of 2, more than twice as many as items */
+    uint64_t *calls;      /* hashes of the bytes of calls that were seen: most come again in another plan */
 };
 
 /*
@@ -59,6 +62,8 @@ bool graft_reals_add(struct graft_reals *reals, const struct graft_call *call, e
 /* All that decides how a call is computed and its description does not say. */
 #define GRAFT_REAL_TEXT (GRAFT_CALL_TEXT + 64)
 void graft_real_append_flags(const struct graft_call *call, char text[GRAFT_REAL_TEXT]);
+/* Of a call's text without these. */
+uint64_t graft_real_kind(const struct graft_call *call, const char *text);
 /* Marks what a run of minutes leaves out; the items are sorted. False: out of memory. */
 bool graft_reals_mark(struct graft_reals *reals);
 

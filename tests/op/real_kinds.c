@@ -54,11 +54,9 @@ static void classify(const char *text, char *kind)
     *kind = '\0';
 }
 
-static uint64_t kind_of(const struct graft_call *call)
+uint64_t graft_real_kind(const struct graft_call *call, const char *text)
 {
-    char text[GRAFT_REAL_TEXT];
     char kind[GRAFT_REAL_TEXT];
-    graft_call_format(call, text, GRAFT_CALL_TEXT);
     classify(text, kind);
     graft_real_append_flags(call, kind);
     return graft_hash_text(kind);
@@ -112,7 +110,7 @@ bool graft_reals_mark(struct graft_reals *reals)
     for (int i = 0; seen.numbers != NULL && i < reals->count; i++) {
         struct graft_real *const real = &reals->items[i];
         const bool far = real->place != GRAFT_REAL_NEAR; /* shows what lies there, not what it computes */
-        const bool kind = !far && note(&seen, kind_of(&real->call));
+        const bool kind = !far && note(&seen, real->kind);
         const bool sides = !far && note(&seen, sides_of(&real->call));
         real->repeats = !real->edge && !kind && !sides;
         real->preferred_only = is_huge(&real->call);

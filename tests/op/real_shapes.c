@@ -33,14 +33,18 @@ void graft_real_append_flags(const struct graft_call *call, char text[GRAFT_REAL
     snprintf(text + used, GRAFT_REAL_TEXT - used, " %x %x %x", call->constant, call->accumulate, absent);
 }
 
-/* All that decides how the call is computed, as text. */
-static void name_call(const struct graft_call *call, enum graft_real_place place, char *name, size_t size)
+/* Out of all that decides how the call is computed, as text. */
+static void name_call(struct graft_real *real)
 {
+    const struct graft_call *const call = &real->call;
+    char *const name = real->name;
+    const size_t size = sizeof real->name;
     char text[GRAFT_REAL_TEXT];
     graft_call_format(call, text, GRAFT_CALL_TEXT);
+    real->kind = graft_real_kind(call, text);
     graft_real_append_flags(call, text);
     const size_t used = strlen(text);
-    snprintf(text + used, sizeof text - used, " %d", (int)place);
+    snprintf(text + used, sizeof text - used, " %d", (int)real->place);
     name[0] = '\0';
     for (int i = 0, named = 0; i < call->n_inputs && named < 2; i++) {
         if (call->in[i].dtype != GRAFT_DTYPE_NONE) {
@@ -82,8 +86,15 @@ static bool grow(struct graft_reals *reals)
     if (places == NULL) {
         return false;
     }
+    uint64_t *const calls = calloc(wanted, sizeof *calls); /* what it forgets is formatted once more */
+    if (calls == NULL) {
+        free(places);
+        return false;
+    }
     free(reals->places);
+    free(reals->calls);
     reals->places = places;
+    reals->calls = calls;
     reals->place_count = wanted;
     for (int i = 0; i < reals->count; i++) {
         places[find_place(reals, &items[i])] = i + 1;
@@ -103,17 +114,41 @@ static void plain_activation(struct graft_call *call)
     }
 }
 
+/* Whether the same call was added before, by its bytes. A call that is not recognized because of bytes
+ * between its members is found by its text. */
+static bool is_known(struct graft_reals *reals, const struct graft_call *call, enum graft_real_place place)
+{
+    const unsigned char *const bytes = (const unsigned char *)call;
+    uint64_t hash = (uint64_t)place;
+    _Static_assert(sizeof *call % sizeof hash == 0, "words");
+    for (size_t at = 0; at < sizeof *call; at += sizeof hash) {
+        uint64_t word;
+        memcpy(&word, bytes + at, sizeof word);
+        hash = (hash ^ word) * UINT64_C(0x9E3779B97F4A7C15);
+        hash ^= hash >> 32;
+    }
+    hash |= 1u;
+    uint64_t *const own = &reals->calls[hash >> 32 & (reals->place_count - 1)];
+    const bool known = *own == hash;
+    *own = hash;
+    return known;
+}
+
 bool graft_reals_add(struct graft_reals *reals, const struct graft_call *call, enum graft_real_place place,
                      bool edge)
 {
-    struct graft_real real = {.call = *call, .place = place, .edge = edge};
-    plain_activation(&real.call);
-    name_call(&real.call, place, real.name, sizeof real.name);
     if (!grow(reals)) {
         return false;
     }
+    if (is_known(reals, call, place)) {
+        return true;
+    }
+    struct graft_real real = {.call = *call, .place = place, .edge = edge};
+    plain_activation(&real.call);
+    name_call(&real);
     int *const own = &reals->places[find_place(reals, &real)];
     if (*own == 0) {
+        real.cost = graft_real_cost(&real.call);
         reals->items[reals->count++] = real;
         *own = reals->count;
     }
@@ -190,8 +225,7 @@ static int compare_ops(const void *a, const void *b)
     if (x->call.op != y->call.op) {
         return (int)x->call.op - (int)y->call.op;
     }
-    const double difference = graft_real_cost(&x->call) - graft_real_cost(&y->call);
-    return difference != 0 ? (difference > 0) - (difference < 0) : strcmp(x->name, y->name);
+    return x->cost != y->cost ? (x->cost > y->cost) - (x->cost < y->cost) : strcmp(x->name, y->name);
 }
 
 bool graft_reals_open(struct graft_reals *reals, char *error, size_t error_size)
@@ -221,5 +255,6 @@ void graft_reals_close(struct graft_reals *reals)
 {
     free(reals->items);
     free(reals->places);
+    free(reals->calls);
     *reals = (struct graft_reals){0};
 }

@@ -149,6 +149,28 @@ static void a_name_finds_what_is_left_out(void **state)
     graft_jobs_close(&jobs);
 }
 
+/* A filter that asks for small cases alone does not wait for the list of real ones; a list that is there is
+ * taken. */
+static void real_cases_are_made_when_they_are_asked_for(void **state)
+{
+    static const struct {
+        const char *filter;
+        bool real;
+    } asked[] = {{"conv2d/k3_p1", false}, {"conv2d/*/exact", false}, {"conv2d/k3*", true}, {"conv2d", true}};
+    char error[300];
+    (void)state;
+    for (size_t i = 0; i < sizeof asked / sizeof asked[0]; i++) {
+        const struct graft_conform_options options = {
+            .sizes = GRAFT_CONFORM_BOTH, .test = asked[i].filter, .reals = &reals};
+        struct graft_jobs jobs;
+        assert_true(graft_jobs_open(&options, false, false, &jobs, error, sizeof error));
+        assert_true(jobs.count > 0);
+        assert_ptr_equal(jobs.reals, asked[i].real ? &reals : NULL);
+        graft_jobs_close(&jobs);
+    }
+    assert_true(reals.count > 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -157,6 +179,7 @@ int main(void)
         cmocka_unit_test(what_is_left_out),
         cmocka_unit_test(each_op_is_far_away),
         cmocka_unit_test(a_name_finds_what_is_left_out),
+        cmocka_unit_test(real_cases_are_made_when_they_are_asked_for),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }
