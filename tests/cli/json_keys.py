@@ -170,6 +170,19 @@ class Json(Case):
         for line in self.good("bench", "--op", "fill", "--device", "cpu", "--json").splitlines():
             self.assertEqual(list(json.loads(line)), ["device", "case", "variant", "microseconds", "gflops"])
 
+    def test_bench_of_data(self):
+        """Preparing is decoding and more; lists of steps are read as fit reads them."""
+        draw_data(self.path("d"), 2, 8)
+        result = self.one("bench", "--data", "d", "--augment", "light", "--seconds", "0", "--input", "64")
+        self.assertEqual(list(result), ["decoded_per_second", "prepared_per_second"])
+        self.assertGreater(min(result.values()), 0)
+        self.bad(2, ["--augment", "--data"], "bench", "--model", "mnist_convnet", "--augment", "light")
+        self.bad(2, ["one of --model, --op and --data"], "bench", "--data", "d", "--op", "fill")
+        self.bad(2, ["crop", "sharpn"], "bench", "--data", "d", "--augment", "crop:0.5-1,sharpn")
+        self.bad(1, ["nowhere"], "bench", "--data", "nowhere")
+        with open(self.path("d/train/red/empty.jpg"), "wb"):
+            self.bad(1, ["d has pictures that cannot be read", "graft check"], "bench", "--data", "d", "--seconds", "0")
+
     def profile_adds_up(self, result):
         """Kernels are the layers, summed; each is held against the limit that it meets first."""
         limits, kernels = result["limits"], result["kernels"]

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* graft bench: how fast a network runs or trains on a device, and where the time goes. */
+/* graft bench: how fast a network runs or trains on a device, and where the time goes; an op; a data set. */
 #include "base/clock.h"
 #include "base/context.h"
+#include "bench_data.h"
 #include "graft/train.h"
 #include "output.h"
 #include "profile.h"
@@ -16,7 +17,7 @@
 #define MAX_ROUNDS 10000
 
 struct request {
-    const char *model, *op, *variants;
+    const char *model, *op, *data, *augment, *variants;
     int64_t batch, input, rounds;
     double seconds;
     uint64_t memory;
@@ -205,6 +206,10 @@ static int run(struct graft_command *command)
         {"--model", "MODEL", "the network, with random weights", GRAFT_OPTION_TEXT, &request.model, 0, 0},
         {"--op", "OP", "an op instead: its conformance cases are checked and timed", GRAFT_OPTION_TEXT,
          &request.op, 0, 0},
+        {"--data", "DATA", "a data set instead: how fast its pictures are decoded and prepared",
+         GRAFT_OPTION_TEXT, &request.data, 0, 0},
+        {"--augment", "LIST", "with --data: prepared as `fit --augment LIST` does", GRAFT_OPTION_TEXT,
+         &request.augment, 0, 0},
         {"--batch", "N", "pictures at a time", GRAFT_OPTION_INTEGER, &request.batch, 1, 65536},
         {"--input", "SIDE", "side of the pictures", GRAFT_OPTION_INTEGER, &request.input, 1, 8192},
         {"--train", NULL, "training steps instead of inference", GRAFT_OPTION_FLAG, &request.train, 0, 0},
@@ -226,8 +231,11 @@ static int run(struct graft_command *command)
     if (done != GRAFT_EXIT_GO_ON) {
         return done;
     }
-    if ((request.model != NULL) == (request.op != NULL)) {
-        return graft_command_usage(command, "bench takes either --model or --op");
+    if ((request.model != NULL) + (request.op != NULL) + (request.data != NULL) != 1) {
+        return graft_command_usage(command, "bench takes one of --model, --op and --data");
+    }
+    if (request.augment != NULL && request.data == NULL) {
+        return graft_command_usage(command, "--augment varies the pictures of --data, which is not given");
     }
     if (request.tune && (request.op != NULL || request.variants != NULL)) {
         return graft_command_usage(command, "--tune measures all kernels of a --model: not with %s",
@@ -236,6 +244,10 @@ static int run(struct graft_command *command)
     if (request.op != NULL) {
         return graft_command_bench_op(command, request.op);
     }
+    if (request.data != NULL) {
+        const struct graft_bench_data data = {request.data, request.augment, request.input, request.seconds};
+        return graft_command_bench_data(command, &data);
+    }
     const enum graft_status status = graft_model_find(command->context, request.model, &info);
     return status == GRAFT_OK ? run_devices(command, &request) : graft_command_failed_name(command, status);
 }
@@ -243,7 +255,8 @@ static int run(struct graft_command *command)
 const struct graft_verb graft_verb_bench = {
     .name = "bench",
     .operands = "",
-    .purpose = "measures images per second, GFLOP/s and memory of a network or an op",
+    .purpose =
+        "measures images per second, GFLOP/s and memory of a network or an op, or how fast data is read",
     .examples =
         "  graft bench --model resnet18                       one picture at a time\n"
         "  graft bench --model resnet18 --batch 16 --device cpu,opencl:0\n"
@@ -254,7 +267,8 @@ const struct graft_verb graft_verb_bench = {
         "what limit\n"
         "  graft bench --model resnet18 --batch 16 --device opencl:0 --tune\n"
         "                                                     kernels chosen by measurement, and kept\n"
-        "  graft bench --op conv2d --device cpu               an op, case by case\n",
+        "  graft bench --op conv2d --device cpu               an op, case by case\n"
+        "  graft bench --data photos --augment imagenet       pictures a second, without a network\n",
     .cancels = true,
     .run = run,
 };
