@@ -195,6 +195,19 @@ struct graft_transforms {
     struct graft_transform steps[GRAFT_TRANSFORM_LIMIT];
 };
 
+/*
+ * What is done to whole batches of training pictures, each with another of its batch: mixup (Zhang et al. 2018) lays them
+ * over each other, CutMix (Yun et al. 2019) puts a rectangle of the other one into it. The share of a picture's own
+ * pixels is drawn from the distribution Beta(alpha, alpha), once for a batch; with both, one of them is drawn for each
+ * batch. As torchvision.transforms.v2.MixUp and CutMix. 0: never.
+ */
+struct graft_mix {
+    float mixup;
+    float cutmix;
+};
+#define GRAFT_MIX_LEAST 0.001 /* of an alpha */
+#define GRAFT_MIX_MOST 1000.0
+
 /* "resize", "center_crop" …; NULL for a number that is none. */
 GRAFT_API const char *graft_transform_name(enum graft_transform_kind kind);
 
@@ -249,13 +262,15 @@ GRAFT_API struct graft_transforms graft_augment_default(const struct graft_prepr
 /*
  * The steps that a text names, one after the other: a preset (light, imagenet, keras, trivial, rand) or a
  * list as "crop:0.5-1,flip,rotate:40,color:0.4,0.4,0.4,0.1,fill:reflect". A list without a crop begins with
- * the steps of preprocessing. `fill` is for the whole list. GRAFT_ERROR_ARGUMENT: what cannot be read, and
- * its place in the list. README says what each name takes.
+ * the steps of preprocessing. `fill` is for the whole list; so are mixup and cutmix, which go into *mix (NULL: they are
+ * refused). Where nothing else stands there, the steps are those of preprocessing. GRAFT_ERROR_ARGUMENT: what cannot be
+ * read, and its place in the list. README says what each name takes.
  */
 GRAFT_API GRAFT_MUST_CHECK enum graft_status graft_augment_parse(struct graft_context *context,
                                                                  const char *text,
                                                                  const struct graft_preprocess *preprocess,
-                                                                 struct graft_transforms *transforms);
+                                                                 struct graft_transforms *transforms,
+                                                                 struct graft_mix *mix);
 
 /* One picture through other steps, as of the loader; `transforms` NULL: those of preprocessing. */
 GRAFT_API GRAFT_MUST_CHECK enum graft_status
@@ -426,6 +441,7 @@ struct graft_loader_options {
     bool balanced;
     uint64_t seed; /* of order and random steps */
     const struct graft_transforms *transforms; /* copied; NULL: those of preprocessing */
+    struct graft_mix mix; /* drawn from (seed, epoch, batch); not with look or keep_damaged */
     /* A picture that cannot be decoded is left out, logged once and listed; false: it is an error, unless it
      * was read before and its file is gone. */
     bool skip_damaged;
@@ -452,6 +468,7 @@ struct graft_batch {
     const int32_t *labels;          /* [batch] */
     const int64_t *samples;         /* [batch], index within the split */
     const struct graft_note *notes; /* [valid] */
+    double share; /* of the row's own picture in it: the rest is of the row before it, in row 0 of row valid − 1. 1: not mixed */
     int32_t valid;  /* rows 0..valid − 1 are this batch's samples; later rows repeat them from row 0 on */
     int64_t number; /* from 0 within the epoch */
 };

@@ -17,8 +17,19 @@ extern "C" {
 
 /* ---- one training step */
 
+/* What is learnt by: the mean over the rows of PyTorch's function of that name. */
+enum graft_loss {
+    GRAFT_LOSS_CROSS_ENTROPY = 0, /* of labels: CrossEntropyLoss with indices of classes */
+    GRAFT_LOSS_SOFT = 1,          /* of targets, shares of the classes: CrossEntropyLoss with probabilities */
+    GRAFT_LOSS_SIGMOID = 2,       /* of targets in 0..1, each class by itself: BCEWithLogitsLoss */
+    GRAFT_LOSS_L2 = 3,            /* of targets, numbers: MSELoss */
+    GRAFT_LOSS_L1 = 4,            /* L1Loss */
+    GRAFT_LOSS_HUBER = 5          /* HuberLoss with delta 1 */
+};
+
 struct graft_trainer_options {
     enum graft_optimizer optimizer;
+    enum graft_loss loss;
     struct graft_update_attributes
         update; /* all zero: the optimizer's usual values; for others begin with graft_update_defaults */
     /* > 0: gradients of all parameters together are scaled to a norm of at most this, as
@@ -27,8 +38,8 @@ struct graft_trainer_options {
     /* > 0: the variable "<parameter>.ema" is a moving average of each parameter that is trained: after the first step
      * the parameter, then ema × itself + (1 − ema) × the parameter, as of torch.optim.swa_utils */
     float ema;
-    float label_smoothing;
-    const float *class_weights; /* [model->classes], each > 0, copied; NULL: 1 for all */
+    float label_smoothing;      /* of CROSS_ENTROPY, SOFT and SIGMOID */
+    const float *class_weights; /* [model->classes], each > 0, copied; NULL: 1 for all. Of CROSS_ENTROPY and SOFT */
     const float *factors; /* [model->parameter_count] of the learning rate, copied; NULL: 1 for all */
     /* [model->parameter_count] of the weight decay, copied; NULL: 1 for weights, 0 for biases and what
      * normalization learns */
@@ -75,14 +86,15 @@ struct graft_step {
     /* in */
     const void *input;       /* the model's input: the whole batch, rows beyond `valid` are ignored */
     const void *const *rows; /* or instead of it [batch]: where each picture lies; NULL: `input` counts */
-    const int32_t *labels;   /* [batch] */
+    const int32_t *labels;   /* [batch]; or, for losses of targets: */
+    const float *targets;    /* [batch, model->classes] */
     int64_t valid;           /* 1..batch */
     double learning_rate;
     int64_t number; /* from 1: bias correction of adam, dropout */
     bool no_update; /* compute loss and gradients only */
     /* out */
     double loss;          /* mean over the valid rows, weighted by class_weights as PyTorch does it */
-    int64_t correct;      /* rows whose largest logit is the label's */
+    int64_t correct;      /* rows whose largest logit is the label's, or that of the largest share; 0 with other losses */
     double gradient_norm; /* with clip_norm, after an update: of all gradients together, before clipping; else
                              0 */
 };

@@ -3,6 +3,7 @@
  * "crop:0.5-1,flip,rotate:40,color:0.4,0.4,0.4,0.1,fill:reflect". */
 #include "base/context.h"
 #include "base/text.h"
+#include "data/mix.h"
 #include "data/transform.h"
 
 #include <math.h>
@@ -46,6 +47,16 @@ static const struct item items[] = {
     {"trivial", {.kind = GRAFT_TRANSFORM_TRIVIAL}, 0, {0}},
     {"rand", {.kind = GRAFT_TRANSFORM_RAND, .policy = {.count = 2, .magnitude = 9}}, 2, {0, 1}},
 };
+/* What is done to whole batches. */
+static const struct {
+    const char *name;
+    size_t offset; /* of the alpha in struct graft_mix */
+    float usual;
+} mixes[] = {
+    {"mixup", offsetof(struct graft_mix, mixup), 0.2f},
+    {"cutmix", offsetof(struct graft_mix, cutmix), 1},
+};
+#define MIXES (sizeof mixes / sizeof mixes[0])
 #define ITEMS (sizeof items / sizeof items[0])
 #define PRESETS (sizeof presets / sizeof presets[0])
 
@@ -55,6 +66,7 @@ struct parser {
     const char *at;
     const struct graft_preprocess *preprocess;
     struct graft_transforms *transforms;
+    struct graft_mix *mix; /* NULL: nothing is mixed */
     enum graft_fill fill;
     bool has_crop;
 };
@@ -81,7 +93,8 @@ static const char *read_name(struct parser *parser, char name[PART_SIZE])
 
 static enum graft_status unknown(const struct parser *parser, const char *at, const char *name)
 {
-    const char *names[ITEMS + PRESETS + 1];
+    const char *names[ITEMS + PRESETS + 1 + MIXES];
+    const size_t count = ITEMS + PRESETS + 1 + (parser->mix ? MIXES : 0);
     char problem[256], shown[PART_SIZE];
     for (size_t i = 0; i < ITEMS; i++) {
         names[i] = items[i].name;
@@ -90,9 +103,12 @@ static enum graft_status unknown(const struct parser *parser, const char *at, co
         names[ITEMS + i] = presets[i].name;
     }
     names[ITEMS + PRESETS] = "fill";
-    const char *const nearest = graft_text_nearest(name, names, ITEMS + PRESETS + 1);
+    for (size_t i = 0; i < MIXES; i++) {
+        names[ITEMS + PRESETS + 1 + i] = mixes[i].name;
+    }
+    const char *const nearest = graft_text_nearest(name, names, count);
     struct graft_text all = {0};
-    for (size_t i = 0; !nearest && i <= ITEMS + PRESETS; i++) {
+    for (size_t i = 0; !nearest && i < count; i++) {
         graft_text_append(parser->context, &all, "%s%s", i > 0 ? ", " : "", names[i]);
     }
     (void)graft_format(problem, sizeof problem,
@@ -189,12 +205,42 @@ static enum graft_status read_fill(struct parser *parser, const char *at)
     return fail(parser, at, "the fill is constant, nearest, reflect or wrap");
 }
 
+/* mixup:0.2, cutmix:1 */
+static enum graft_status read_mix(struct parser *parser, const char *at, size_t which)
+{
+    char *const to = (char *)parser->mix + mixes[which].offset;
+    float alpha = mixes[which].usual, before;
+    memcpy(&before, to, sizeof before);
+    if (before != 0) {
+        return fail(parser, at, "that stands there already");
+    }
+    if (*parser->at == ':') {
+        const char *const begin = parser->at + 1;
+        char *end;
+        alpha = (float)graft_read_number(begin, &end);
+        if (end == begin) {
+            return fail(parser, begin, "a number is expected");
+        }
+        if (!((double)alpha >= GRAFT_MIX_LEAST && (double)alpha <= GRAFT_MIX_MOST)) {
+            return fail(parser, begin, "alpha is from 0.001 to 1000");
+        }
+        parser->at = end;
+    }
+    memcpy(to, &alpha, sizeof alpha);
+    return GRAFT_OK;
+}
+
 static enum graft_status read_item(struct parser *parser)
 {
     char name[PART_SIZE];
     const char *const at = read_name(parser, name);
     if (strcmp(name, "fill") == 0) {
         return read_fill(parser, at);
+    }
+    for (size_t i = 0; i < MIXES && parser->mix; i++) {
+        if (strcmp(name, mixes[i].name) == 0) {
+            return read_mix(parser, at, i);
+        }
     }
     for (size_t i = 0; i < PRESETS; i++) {
         if (strcmp(name, presets[i].name) == 0) {
@@ -250,11 +296,14 @@ static void fill_all(struct graft_transforms *transforms, enum graft_fill fill)
 
 enum graft_status graft_augment_parse(struct graft_context *context, const char *text,
                                       const struct graft_preprocess *preprocess,
-                                      struct graft_transforms *transforms)
+                                      struct graft_transforms *transforms, struct graft_mix *mix)
 {
     struct graft_transforms own = {0};
-    struct parser parser = {context, text, text, preprocess, &own, GRAFT_FILL_CONSTANT, false};
+    struct parser parser = {context, text, text, preprocess, &own, mix, GRAFT_FILL_CONSTANT, false};
     *transforms = (struct graft_transforms){0};
+    if (mix) {
+        *mix = (struct graft_mix){0};
+    }
     enum graft_status status = parse_list(&parser);
     if (status != GRAFT_OK) {
         return status;

@@ -10,6 +10,7 @@
 #include "base/pool.h"
 #include "base/random.h"
 #include "base/size.h"
+#include "data/mix.h"
 #include "data/order.h"
 #include "data/preprocess.h"
 
@@ -75,6 +76,7 @@ struct graft_loader {
     struct graft_balance balance;
     uint8_t *states;  /* [count] of enum sample_state */
     uint8_t *kept;    /* [count, h, w, c] or NULL */
+    uint8_t *spare_row; /* of mixing; NULL: nothing is mixed */
 
     pthread_mutex_t lock; /* of the spare scratch memory */
     bool lock_ready;
@@ -312,8 +314,8 @@ static void await(struct graft_loader *loader, struct slot *slot)
     }
 }
 
-/* Closes the gaps of rows that are left out, and repeats rows at the end. */
-static enum graft_status finish(struct graft_loader *loader, struct slot *slot, int32_t *valid)
+/* Closes the gaps of rows that are left out, mixes rows, and repeats them at the end. */
+static enum graft_status finish(struct graft_loader *loader, struct slot *slot, struct graft_batch *batch)
 {
     enum graft_status status = GRAFT_OK;
     int32_t count = 0;
@@ -336,6 +338,9 @@ static enum graft_status finish(struct graft_loader *loader, struct slot *slot, 
         slot->notes[count] = (struct graft_note){row->status, row->message};
         count++;
     }
+    const struct graft_draw draw = {loader->options.seed, loader->epoch, batch->number};
+    batch->share = graft_mix_batch(&loader->options.mix, &draw, &loader->preprocess, slot->pixels, count,
+                                   loader->spare_row);
     for (int32_t i = count; count > 0 && i < loader->options.batch; i++) {
         const int32_t from = i - count; /* filled already: goes round */
         memcpy(slot->pixels + (size_t)i * loader->sample_size,
@@ -343,7 +348,7 @@ static enum graft_status finish(struct graft_loader *loader, struct slot *slot, 
         slot->samples[i] = slot->samples[from];
         slot->labels[i] = slot->labels[from];
     }
-    *valid = count;
+    batch->valid = status == GRAFT_OK ? count : 0;
     return status;
 }
 
@@ -357,23 +362,17 @@ enum graft_status graft_loader_next(struct graft_loader *loader, struct graft_ba
         /* The slot of the batch before is free now. */
         prepare(loader, loader->next + loader->slot_count);
         struct slot *const slot = &loader->slots[loader->next % loader->slot_count];
-        int32_t valid = 0;
-        const enum graft_status status = finish(loader, slot, &valid);
-        const int64_t number = loader->next++;
-        if (status != GRAFT_OK) {
+        *batch = (struct graft_batch){.pixels = loader->options.look ? NULL : slot->pixels,
+                                      .labels = slot->labels,
+                                      .samples = slot->samples,
+                                      .notes = slot->notes,
+                                      .number = loader->next++};
+        const enum graft_status status = finish(loader, slot, batch);
+        if (status != GRAFT_OK || batch->valid > 0) {
             return status;
         }
-        if (valid > 0) {
-            *batch = (struct graft_batch){.pixels = loader->options.look ? NULL : slot->pixels,
-                                          .labels = slot->labels,
-                                          .samples = slot->samples,
-                                          .notes = slot->notes,
-                                          .valid = valid,
-                                          .number = number};
-            return GRAFT_OK;
-        }
     }
-    batch->number = loader->batches;
+    *batch = (struct graft_batch){.share = 1, .number = loader->batches};
     return GRAFT_OK;
 }
 
@@ -436,6 +435,9 @@ static enum graft_status check_options(struct graft_context *context, const stru
     if (status == GRAFT_OK && options->transforms) {
         status = graft_transforms_check(context, options->transforms);
     }
+    if (status == GRAFT_OK) {
+        status = graft_mix_check(context, &options->mix, !options->look && !options->keep_damaged);
+    }
     if (status != GRAFT_OK) {
         return status;
     }
@@ -478,7 +480,9 @@ static enum graft_status allocate_all(struct graft_loader *loader)
     loader->order = graft_allocate(context, (size_t)loader->count, sizeof *loader->order);
     loader->states = graft_allocate(context, (size_t)loader->count, 1);
     loader->slots = graft_allocate(context, (size_t)loader->slot_count, sizeof *loader->slots);
-    if (!loader->order || !loader->states || !loader->slots) {
+    const bool mixes = graft_mixes(&loader->options.mix);
+    loader->spare_row = mixes ? graft_allocate_raw(context, loader->sample_size, 1) : NULL;
+    if (!loader->order || !loader->states || !loader->slots || (mixes && !loader->spare_row)) {
         return GRAFT_ERROR_MEMORY;
     }
     for (int32_t i = 0; i < loader->slot_count; i++) {
@@ -589,6 +593,7 @@ void graft_loader_close(struct graft_loader **loader)
     graft_balance_close(context, &closed->balance);
     graft_release(context, closed->states);
     graft_release(context, closed->kept);
+    graft_release(context, closed->spare_row);
     graft_release(context, closed);
     *loader = NULL;
 }

@@ -137,6 +137,7 @@ enum graft_status graft_runner_next_pictures(void *loader, struct graft_fit_batc
     if (status == GRAFT_OK) {
         *batch = (struct graft_fit_batch){.input = loaded.pixels,
                                           .labels = loaded.labels,
+                                          .share = loaded.share,
                                           .samples = loaded.samples,
                                           .notes = loaded.notes,
                                           .valid = loaded.valid,

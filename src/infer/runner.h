@@ -14,6 +14,8 @@ struct graft_fit_batch {
     const void *input;       /* all rows; or */
     const void *const *rows; /* where each of them lies */
     const int32_t *labels;
+    const float *targets;           /* of training, where the loss takes these; else NULL */
+    double share;                   /* as in graft_batch */
     const int64_t *samples;         /* NULL: not known */
     const struct graft_note *notes; /* NULL: nothing to say */
     int64_t valid;                  /* 0: the epoch is over */

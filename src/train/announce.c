@@ -2,6 +2,7 @@
 /* What a stage of training is about to do, in a line of the log. */
 #include "base/context.h"
 #include "base/text.h"
+#include "data/mix.h"
 #include "train/rates.h"
 
 #include <string.h>
@@ -122,6 +123,10 @@ static void put_rest(const struct graft_fit_job *job, struct graft_text *text)
                           (long long)o->patience);
     if (job->balanced)
         graft_text_append(job->context, text, "; classes are drawn alike");
+    if (graft_mixes(&job->mix))
+        graft_text_append(job->context, text,
+                          "; training loss and accuracy are of mixed pictures, where the class of the larger share is "
+                          "the right one");
 }
 
 void graft_fit_announce(const struct graft_fit_job *job, const struct graft_fit_learning *learning,

@@ -37,6 +37,8 @@ struct graft_fit_source {
     int64_t next;                 /* row of order */
     const void **rows;
     int32_t *labels;
+    int64_t classes;
+    float *targets; /* [batch, classes]; NULL: the loss takes labels */
 };
 
 /* The network, or what follows the cached features, for inference on one split. */
@@ -62,6 +64,8 @@ struct graft_fit_job {
     bool late;            /* steps are begun before the results of the one before are there */
     float *class_weights; /* [classes]; NULL: none */
     struct graft_transforms varied; /* of training pictures; count 0: as preprocessing has them */
+    struct graft_mix mix;           /* likewise, of their batches */
+    enum graft_loss loss;
     struct graft_dataset *dataset;
     char fingerprints[GRAFT_SPLIT_COUNT][20]; /* of the data as the run found them */
     struct graft_card card;

@@ -2,6 +2,7 @@
 /* What is not given of a recipe, by the network, the weights and the data. */
 #include "backend/backend.h"
 #include "base/context.h"
+#include "data/mix.h"
 #include "io/pulled.h"
 #include "model/published.h"
 #include "train/fit.h"
@@ -242,6 +243,22 @@ static enum graft_status resolve_stages(struct graft_fit_job *job)
     return GRAFT_OK;
 }
 
+/* How training pictures are varied; mixed ones have shares of classes for their labels. */
+static enum graft_status resolve_augment(struct graft_fit_job *job)
+{
+    const struct graft_recipe *const o = &job->options;
+    const enum graft_status status =
+        graft_augment_parse(job->context, o->augment, &job->card.preprocess, &job->varied, &job->mix);
+    if (status != GRAFT_OK || !graft_mixes(&job->mix))
+        return status;
+    if (o->adversarial > 0)
+        return graft_fail(job->context, GRAFT_ERROR_ARGUMENT,
+                          "--adversarial changes pictures against their one class, and mixup and cutmix give them two: "
+                          "leave one of them out");
+    job->loss = GRAFT_LOSS_SOFT;
+    return GRAFT_OK;
+}
+
 enum graft_status graft_fit_resolve(struct graft_fit_job *job)
 {
     struct graft_recipe *const o = &job->options;
@@ -261,7 +278,7 @@ enum graft_status graft_fit_resolve(struct graft_fit_job *job)
     if (status == GRAFT_OK)
         status = resolve_schedule(job);
     if (status == GRAFT_OK && strcmp(o->augment, "none") != 0)
-        status = graft_augment_parse(job->context, o->augment, &job->card.preprocess, &job->varied);
+        status = resolve_augment(job);
     if (status != GRAFT_OK)
         return status;
     if (!o->given.model)

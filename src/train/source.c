@@ -3,8 +3,20 @@
 #include "base/context.h"
 #include "base/random.h"
 #include "train/fit.h"
+#include "train/loss.h"
 
 #include <string.h>
+
+/* Memory for what training learns besides labels. */
+static enum graft_status open_targets(const struct graft_fit_job *job, bool training, struct graft_fit_source *source)
+{
+    if (!training || graft_loss_kind(job->loss)->labels)
+        return GRAFT_OK;
+    source->classes = job->card.class_count;
+    source->targets = graft_allocate(job->context, (size_t)source->batch,
+                                     (size_t)source->classes * sizeof *source->targets);
+    return source->targets ? GRAFT_OK : GRAFT_ERROR_MEMORY;
+}
 
 enum graft_status graft_fit_source_open_pictures(struct graft_fit_job *job, enum graft_split split,
                                                  int64_t batch, bool training,
@@ -17,11 +29,17 @@ enum graft_status graft_fit_source_open_pictures(struct graft_fit_job *job, enum
                                                  .seed = (uint64_t)job->options.seed,
                                                  .transforms =
                                                      training && job->varied.count > 0 ? &job->varied : NULL,
+                                                 .mix = training ? job->mix : (struct graft_mix){0},
                                                  .skip_damaged = job->options.skip_damaged,
                                                  .ahead = graft_fit_ahead(job, batch),
                                                  .keep_limit = training ? graft_fit_keep_limit(job) : 0};
     *source = (struct graft_fit_source){.context = job->context, .batch = batch, .shuffle = training};
-    return graft_loader_open(job->context, job->dataset, &job->card.preprocess, &options, &source->loader);
+    enum graft_status status = open_targets(job, training, source);
+    if (status == GRAFT_OK)
+        status = graft_loader_open(job->context, job->dataset, &job->card.preprocess, &options, &source->loader);
+    if (status != GRAFT_OK)
+        graft_fit_source_close(source);
+    return status;
 }
 
 static int32_t label_of(const void *user, int64_t index)
@@ -58,6 +76,7 @@ void graft_fit_source_close(struct graft_fit_source *source)
     graft_balance_close(source->context, &source->balance);
     graft_release(source->context, source->rows);
     graft_release(source->context, source->labels);
+    graft_release(source->context, source->targets);
     *source = (struct graft_fit_source){.context = source->context};
 }
 
@@ -84,11 +103,29 @@ enum graft_status graft_fit_source_start(struct graft_fit_source *source, int64_
     return GRAFT_OK;
 }
 
+/* Each class's share in a picture that was mixed with the one before it. */
+static void set_targets(struct graft_fit_source *source, struct graft_fit_batch *batch)
+{
+    if (!source->targets)
+        return;
+    memset(source->targets, 0, (size_t)(source->batch * source->classes) * sizeof *source->targets);
+    for (int64_t row = 0; row < batch->valid; row++) {
+        float *const shares = source->targets + row * source->classes;
+        shares[batch->labels[row]] += (float)batch->share;
+        shares[batch->labels[row > 0 ? row - 1 : batch->valid - 1]] += (float)(1 - batch->share);
+    }
+    batch->targets = source->targets;
+}
+
 enum graft_status graft_fit_source_next(struct graft_fit_source *source, struct graft_fit_batch *batch)
 {
     *batch = (struct graft_fit_batch){0};
-    if (source->loader)
-        return graft_runner_next_pictures(source->loader, batch);
+    if (source->loader) {
+        const enum graft_status status = graft_runner_next_pictures(source->loader, batch);
+        if (status == GRAFT_OK)
+            set_targets(source, batch);
+        return status;
+    }
     const struct graft_features *const features = source->features;
     const int64_t left = features->count - source->next;
     *batch = (struct graft_fit_batch){

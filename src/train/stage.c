@@ -5,6 +5,7 @@
 #include "base/context.h"
 #include "base/text.h"
 #include "data/dataset.h"
+#include "data/mix.h"
 #include "explain/adversary.h"
 #include "model/parts.h"
 #include "train/rates.h"
@@ -164,6 +165,7 @@ static enum graft_status explain(struct graft_fit_job *job, struct graft_fit_lea
     step.input = batch.input;
     step.rows = batch.rows;
     step.labels = batch.labels;
+    step.targets = batch.targets;
     graft_restore_error(job->context, &kept);
     return status == GRAFT_OK && batch.number == number && batch.valid == step.valid
                ? graft_trainer_explain(learning->trainer, &step)
@@ -233,6 +235,7 @@ static enum graft_status begin_step(struct graft_fit_job *job, struct graft_fit_
     const struct graft_step step = {.input = batch.input,
                                     .rows = batch.rows,
                                     .labels = batch.labels,
+                                    .targets = batch.targets,
                                     .valid = batch.valid,
                                     .number = at->number + learning->in_flight + 1,
                                     .learning_rate = rate_at(job, learning, batch.number)};
@@ -378,7 +381,7 @@ static enum graft_status open_model(struct graft_fit_job *job, struct graft_fit_
     const int stage = whole->layers[first].stage;
     const char *const cut = whole->stages[stage].name;
     enum graft_status status = GRAFT_OK;
-    *cached = stage > 0 && job->varied.count == 0 && job->options.adversarial == 0;
+    *cached = stage > 0 && job->varied.count == 0 && !graft_mixes(&job->mix) && job->options.adversarial == 0;
     if (*cached)
         status = graft_features_prepare(job, cut, cached);
     if (!*cached)
@@ -402,6 +405,7 @@ static enum graft_status open_trainer(struct graft_fit_job *job, struct graft_fi
         return GRAFT_ERROR_MEMORY;
     graft_fit_rates_of_part(job, rates, learning->model, numbers, numbers + count);
     struct graft_trainer_options options = {.optimizer = job->optimizer,
+                                            .loss = job->loss,
                                             .update = graft_update_defaults(job->optimizer),
                                             .clip_norm = (float)job->options.clip_norm,
                                             .ema = (float)job->options.ema,

@@ -27,7 +27,7 @@ static void set_real(const struct graft_trainer *trainer, void *data, int64_t in
 /* Σ class weights of the valid rows. A label that is no class counts 1: its loss is NaN and will be told. */
 static double loss_divisor(const struct graft_trainer *trainer, const struct graft_step *step)
 {
-    if (!trainer->class_weights)
+    if (!trainer->class_weights || !trainer->loss->labels) /* of shares PyTorch takes the mean over the rows */
         return (double)step->valid;
     double sum = 0;
     for (int64_t row = 0; row < step->valid; row++) {
@@ -35,6 +35,16 @@ static double loss_divisor(const struct graft_trainer *trainer, const struct gra
         sum += label >= 0 && label < trainer->model->classes ? trainer->class_weights[label] : 1;
     }
     return sum;
+}
+
+/* Row `row` of a part's targets is row `at` of the batch's. */
+static void set_targets(const struct graft_trainer *trainer, const struct graft_step *step, int64_t row, int64_t at)
+{
+    const int64_t classes = trainer->model->classes, width = classes * trainer->loss->columns;
+    trainer->loss->write(step->targets + at * classes, classes, trainer->class_weights,
+                         (double)trainer->label_smoothing, trainer->host_target);
+    for (int64_t i = 0; i < width; i++)
+        set_real(trainer, trainer->host_targets, row * width + i, trainer->host_target[i]);
 }
 
 /* Input and labels of the part that begins at row `first`: where the batch ends within it, its rows are
@@ -46,21 +56,28 @@ static enum graft_status write_batch(const struct graft_trainer *trainer, struct
     const int64_t rows = part->batch, left = trainer->model->batch - first;
     const uint64_t bytes = graft_desc_bytes(graft_graph_desc(part->graph, part->input));
     const uint64_t row_bytes = bytes / (uint64_t)rows;
-    const int32_t *labels = step->labels + first;
+    const void *labels = trainer->loss->labels ? step->labels + first : NULL;
+    uint64_t label_bytes = (uint64_t)rows * sizeof(int32_t);
     for (int64_t row = 0; row < rows; row++) {
         const int64_t at = first + (row < left ? row : row % left);
         trainer->host_rows[row] =
             step->rows ? step->rows[at] : (const uint8_t *)step->input + (uint64_t)at * row_bytes;
-        if (rows > left)
+        if (!trainer->loss->labels)
+            set_targets(trainer, step, row, at);
+        else if (rows > left)
             trainer->host_labels[row] = step->labels[at];
     }
-    if (rows > left)
+    if (!trainer->loss->labels) {
+        labels = trainer->host_targets;
+        label_bytes = graft_trainer_real_bytes(trainer, rows * trainer->model->classes * trainer->loss->columns);
+    } else if (rows > left) {
         labels = trainer->host_labels;
+    }
     const enum graft_status status = step->rows || rows > left
                                          ? graft_plan_write_rows(plan, part->input, trainer->host_rows, rows)
                                          : graft_plan_write(plan, part->input, trainer->host_rows[0], bytes);
     return status == GRAFT_OK
-               ? graft_plan_write(plan, trainer->now->labels, labels, (uint64_t)rows * sizeof(int32_t))
+               ? graft_plan_write(plan, trainer->now->labels, labels, label_bytes)
                : status;
 }
 
@@ -147,7 +164,7 @@ static void sum_results(const struct graft_trainer *trainer, const struct graft_
             if (get_real(trainer, flight->logits, row * classes + c) >
                 get_real(trainer, flight->logits, row * classes + best))
                 best = c;
-        step->correct += best == flight->labels[row];
+        step->correct += trainer->loss->tells_class && best == flight->labels[row];
         step->loss += get_real(trainer, flight->losses, row) / flight->divisor;
     }
 }
@@ -226,6 +243,19 @@ static enum graft_status queue_step(struct graft_trainer *trainer, struct graft_
     return status == GRAFT_OK && !step->no_update ? update(trainer, flight) : status;
 }
 
+/* By which rows are right when their results come. */
+static void keep_labels(const struct graft_trainer *trainer, const struct graft_step *step, int32_t *labels)
+{
+    const int64_t classes = trainer->model->classes;
+    for (int64_t row = 0; row < step->valid; row++) {
+        const float *const targets = trainer->loss->labels ? NULL : step->targets + row * classes;
+        int32_t label = targets ? 0 : step->labels[row];
+        for (int32_t c = 1; targets && c < classes; c++)
+            label = targets[c] > targets[label] ? c : label;
+        labels[row] = label;
+    }
+}
+
 enum graft_status graft_trainer_begin(struct graft_trainer *trainer, const struct graft_step *step)
 {
     if (step->valid < 1 || step->valid > trainer->model->batch || step->number < 1)
@@ -243,10 +273,11 @@ enum graft_status graft_trainer_begin(struct graft_trainer *trainer, const struc
     flight->step = *step;
     flight->divisor = loss_divisor(trainer, step);
     flight->ticket = 0;
-    memcpy(flight->labels, step->labels, (size_t)step->valid * sizeof *step->labels);
+    keep_labels(trainer, step, flight->labels);
     status = queue_step(trainer, flight);
     flight->step.input = flight->step.rows = NULL;
     flight->step.labels = flight->labels;
+    flight->step.targets = NULL;
     if (status == GRAFT_OK) {
         trainer->in_flight++;
     } else {

@@ -16,21 +16,36 @@
 #include <stdio.h>
 #include <string.h>
 
-/* loss = Σ row_weight · cross-entropy: partial batches and micro-batches need no other plan. */
+/* An input of labels or targets, and the loss of each row. */
+static void add_losses(const struct graft_trainer *trainer, struct graft_trainer_part *part, float label_smoothing)
+{
+    struct graft_graph *const graph = part->model->graph;
+    const struct graft_shape rows = graft_shape_of(1, part->model->batch);
+    const struct graft_shape classes = graft_shape_of(1, part->model->classes);
+    if (!trainer->loss->labels) {
+        const struct graft_shape cells =
+            graft_shape_of(2, part->model->batch * part->model->classes, trainer->loss->columns);
+        part->labels = graft_graph_input(graph, "targets", graft_graph_real(graph), &cells);
+        part->losses = trainer->loss->add(graph, part->model->logits, part->labels);
+        return;
+    }
+    const int class_weights = trainer->class_weights ? graft_graph_constant(graph, "class_weights", &classes,
+                                                                            trainer->class_weights)
+                                                     : -1;
+    part->labels = graft_graph_input(graph, "labels", GRAFT_DTYPE_I32, &rows);
+    part->losses =
+        graft_cross_entropy(graph, part->model->logits, part->labels, class_weights, label_smoothing);
+}
+
+/* loss = Σ row_weight · losses: partial batches and micro-batches need no other plan. */
 static int add_loss(const struct graft_trainer *trainer, struct graft_trainer_part *part,
                     float label_smoothing)
 {
     struct graft_graph *const graph = part->model->graph;
     const struct graft_shape rows = graft_shape_of(1, part->model->batch);
-    const struct graft_shape classes = graft_shape_of(1, part->model->classes);
     graft_graph_layer(graph, "loss");
-    const int class_weights = trainer->class_weights ? graft_graph_constant(graph, "class_weights", &classes,
-                                                                            trainer->class_weights)
-                                                     : -1;
-    part->labels = graft_graph_input(graph, "labels", GRAFT_DTYPE_I32, &rows);
     part->row_weights = graft_graph_input(graph, "row_weights", graft_graph_real(graph), &rows);
-    part->losses =
-        graft_cross_entropy(graph, part->model->logits, part->labels, class_weights, label_smoothing);
+    add_losses(trainer, part, label_smoothing);
     graft_graph_output(graph, part->losses);
     graft_graph_output(graph, part->model->logits);
     const struct graft_reduce_attributes sum = {.kind = GRAFT_REDUCE_SUM, .axes = 1u};
@@ -187,11 +202,31 @@ static enum graft_status group_parameters(struct graft_trainer *trainer,
     return GRAFT_OK;
 }
 
+/* Memory for targets, where the loss takes these. */
+static enum graft_status choose_loss(struct graft_trainer *trainer, const struct graft_trainer_options *options)
+{
+    const size_t batch = (size_t)trainer->model->batch, classes = (size_t)trainer->model->classes;
+    trainer->loss = graft_loss_kind(options->loss);
+    if (!trainer->loss)
+        return graft_fail(trainer->context, GRAFT_ERROR_ARGUMENT, "there is no loss of number %d", (int)options->loss);
+    if (options->class_weights && !trainer->loss->tells_class)
+        return graft_fail(trainer->context, GRAFT_ERROR_ARGUMENT, "the loss %s takes no weights of classes",
+                          trainer->loss->name);
+    if (trainer->loss->labels)
+        return GRAFT_OK;
+    const size_t width = classes * (size_t)trainer->loss->columns;
+    trainer->host_targets = graft_allocate(trainer->context, batch, width * graft_trainer_real_bytes(trainer, 1));
+    trainer->host_target = graft_allocate(trainer->context, width, sizeof *trainer->host_target);
+    return trainer->host_targets && trainer->host_target ? GRAFT_OK : GRAFT_ERROR_MEMORY;
+}
+
 static enum graft_status allocate(struct graft_trainer *trainer, const struct graft_trainer_options *options)
 {
     struct graft_context *const context = trainer->context;
     const struct graft_model *const model = trainer->model;
-    enum graft_status status = group_parameters(trainer, options);
+    enum graft_status status = choose_loss(trainer, options);
+    if (status == GRAFT_OK)
+        status = group_parameters(trainer, options);
     if (status != GRAFT_OK)
         return status;
     trainer->host_weights = graft_allocate(context, (size_t)model->batch, sizeof(double));
@@ -388,6 +423,8 @@ void graft_trainer_close(struct graft_trainer **trainer)
     graft_release(old->context, old->class_weights);
     graft_release(old->context, old->host_rows);
     graft_release(old->context, old->host_labels);
+    graft_release(old->context, old->host_targets);
+    graft_release(old->context, old->host_target);
     graft_release(old->context, old->host_weights);
     for (int i = 0; i < GRAFT_TRAINER_FLIGHTS; i++) {
         graft_release(old->context, old->flights[i].labels);

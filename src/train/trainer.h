@@ -4,13 +4,14 @@
 #define GRAFT_SRC_TRAIN_TRAINER_H
 
 #include "graft/train.h"
+#include "train/loss.h"
 
 /* The graph of one run: `model->batch` rows. Value ids are of model->graph. */
 struct graft_trainer_part {
     struct graft_model *model;
     bool own;        /* opened here, with fewer rows than the caller's */
     bool summed;     /* several runs make up a step: their gradients are added up */
-    int labels;      /* i32 [rows] */
+    int labels;      /* i32 [rows]; of losses of targets: real [rows · classes, loss->columns] */
     int row_weights; /* real [rows]: 1 / Σ class weights of the whole batch's valid rows, else 0 */
     int losses;      /* real [rows] */
     int total;       /* real, one number: Σ losses · row_weights of the whole batch */
@@ -24,7 +25,7 @@ struct graft_trainer_part {
 /* A step that was begun: what is needed when its results are there. */
 struct graft_trainer_flight {
     struct graft_step step; /* input and rows are the caller's, and may be gone */
-    int32_t *labels;        /* [batch] */
+    int32_t *labels;        /* [batch]; of targets that of the largest */
     double divisor;         /* of the losses */
     void *losses;           /* real [2 × batch]: whole parts, of which the last may reach beyond the batch */
     void *logits;           /* real [2 × batch, classes] */
@@ -48,6 +49,7 @@ struct graft_trainer {
     struct graft_trainer_part *now;
     bool statistics;
     bool keep_gradients;
+    const struct graft_loss_kind *loss;
     float label_smoothing;
     struct graft_plan_options options; /* of plans; … */
     char *variants;                    /* … owns a text */
@@ -63,6 +65,8 @@ struct graft_trainer {
     /* one run's inputs where rows are repeated */
     const void **host_rows; /* [rows of a part] */
     int32_t *host_labels;
+    void *host_targets;  /* real [batch · classes, loss->columns]; NULL: the loss takes labels */
+    double *host_target; /* of one row */
     void *host_weights;
     struct graft_trainer_flight flights[GRAFT_TRAINER_FLIGHTS]; /* a ring */
     int first, in_flight;

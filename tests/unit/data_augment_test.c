@@ -190,7 +190,7 @@ static void run(struct graft_context *context, const char *list, int32_t channel
     uint8_t copy[WIDTH * HEIGHT * 3];
     memcpy(copy, data, (size_t)(WIDTH * HEIGHT * channels));
     const struct graft_image image = {.width = WIDTH, .height = HEIGHT, .channels = channels, .pixels = copy};
-    assert_int_equal(graft_augment_parse(context, list, &preprocess, &transforms), GRAFT_OK);
+    assert_int_equal(graft_augment_parse(context, list, &preprocess, &transforms, NULL), GRAFT_OK);
     assert_int_equal(graft_transform_image(context, &preprocess, &transforms, 5, 1, sample, &image, result),
                      GRAFT_OK);
     assert_memory_equal(copy, data, (size_t)(WIDTH * HEIGHT * channels)); /* the source is not written */
@@ -294,7 +294,7 @@ static void lists_are_read(void **state)
     p.transforms = graft_transforms_usual(40, GRAFT_FILTER_BICUBIC);
     assert_int_equal(graft_augment_parse(context,
                                          "crop:0.5-1,flip,rotate:40,color:0.4,0.3,0.2,0.1,fill:wrap,rand:3,7",
-                                         &p, &t),
+                                         &p, &t, NULL),
                      GRAFT_OK);
     assert_int_equal(t.count, 5);
     assert_true(t.steps[0].kind == GRAFT_TRANSFORM_RANDOM_CROP && t.steps[0].random_crop.scale[0] == 0.5f &&
@@ -306,8 +306,17 @@ static void lists_are_read(void **state)
     assert_true(t.steps[3].jitter.brightness == 0.4f && t.steps[3].jitter.hue == 0.1f);
     assert_true(t.steps[4].policy.count == 3 && t.steps[4].policy.magnitude == 7 &&
                 t.steps[4].policy.fill == GRAFT_FILL_WRAP);
+    /* What is done to batches stands beside them; by itself it leaves the network's own steps. */
+    struct graft_mix mix;
+    assert_int_equal(graft_augment_parse(context, "light,mixup:0.4,cutmix", &p, &t, &mix), GRAFT_OK);
+    assert_true(t.count == 4 && mix.mixup == 0.4f && mix.cutmix == 1);
+    assert_int_equal(graft_augment_parse(context, "mixup", &p, &t, &mix), GRAFT_OK);
+    assert_true(t.count == 2 && t.steps[0].kind == GRAFT_TRANSFORM_RESIZE && mix.mixup == 0.2f && mix.cutmix == 0);
+    assert_int_equal(graft_augment_parse(context, "flip", &p, &t, &mix), GRAFT_OK);
+    assert_true(mix.mixup == 0 && mix.cutmix == 0);
+    assert_int_equal(graft_augment_parse(context, "mixup", &p, &t, NULL), GRAFT_ERROR_ARGUMENT);
     /* Without a crop the network's own steps come first; presets are parts of lists. */
-    assert_int_equal(graft_augment_parse(context, "keras,blur", &p, &t), GRAFT_OK);
+    assert_int_equal(graft_augment_parse(context, "keras,blur", &p, &t, NULL), GRAFT_OK);
     assert_int_equal(t.count, 2 + 5 + 1);
     assert_true(t.steps[0].kind == GRAFT_TRANSFORM_RESIZE && t.steps[1].kind == GRAFT_TRANSFORM_CENTER_CROP);
     assert_true(t.steps[3].turn.fill == GRAFT_FILL_NEAREST && t.steps[7].kind == GRAFT_TRANSFORM_BLUR);
@@ -337,6 +346,12 @@ static void what_cannot_be_read_is_named_with_its_place(void **state)
         {"blur:0.1-9", "highest <= 5"},
         {"color:0.1,0.1,0.1,0.6", "hue is 0.6"},
         {"flip:-0.1", "character 1"},
+        {"mixup:", "character 7: a number is expected"},
+        {"flip,mixup:0", "character 12: alpha is from 0.001 to 1000"},
+        {"cutmix:nan", "character 8: alpha"},
+        {"mixup:0.2,0.4", "character 11: there is no '0.4'"},
+        {"mixup,flip,mixup:1", "character 12: that stands there already"},
+        {"flip,mixip", "did you mean 'mixup'"},
         {"fill", "fill:constant"},
         {"fill:black", "character 6: the fill is constant"},
         {"flip,flip,flip,flip,flip,flip,flip,flip,flip,flip,flip,flip,flip,flip,flip,flip,flip", "too many"},
@@ -345,7 +360,8 @@ static void what_cannot_be_read_is_named_with_its_place(void **state)
     const struct graft_preprocess p = input_of(24, 32, 3);
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         struct graft_transforms t;
-        assert_int_equal(graft_augment_parse(*state, cases[i][0], &p, &t), GRAFT_ERROR_ARGUMENT);
+        struct graft_mix mix;
+        assert_int_equal(graft_augment_parse(*state, cases[i][0], &p, &t, &mix), GRAFT_ERROR_ARGUMENT);
         if (!strstr(graft_context_error(*state), cases[i][1])) {
             fail_msg("'%s': %s", cases[i][0], graft_context_error(*state));
         }

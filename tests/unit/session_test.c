@@ -250,6 +250,9 @@ static void every_option_survives_every_step(void **state)
     struct graft_recipe scratch = usual(f);
     scratch.weights = NULL;
     interrupt_everywhere(f, &scratch, "from scratch");
+    struct graft_recipe mixed = usual(f);
+    mixed.augment = "mixup:0.4,cutmix";
+    interrupt_everywhere(f, &mixed, "mixed pictures");
 }
 
 /* One picture a batch, two of eight unreadable: the batches without a valid picture are passed over, and the

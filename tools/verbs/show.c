@@ -4,6 +4,7 @@
 #include "base/context.h"
 #include "base/random.h"
 #include "columns.h"
+#include "data/mix.h"
 #include "graft/vis.h"
 #include "output.h"
 #include "verbs.h"
@@ -28,6 +29,7 @@ struct show {
     enum graft_split split;
     struct graft_preprocess preprocess;
     struct graft_transforms varied;
+    struct graft_mix mix;
     /* Of the sheet. */
     struct graft_image *images;
     struct graft_sheet_tile *tiles;
@@ -136,6 +138,33 @@ static enum graft_status add_picture(struct show *show, int64_t sample)
     return status;
 }
 
+/* The pictures of each epoch are a batch: each with the one above it, the first with the last. */
+static enum graft_status mix_rows(struct show *show)
+{
+    const int32_t rows = show->tile_count / COLUMNS, side = show->preprocess.crop_width;
+    const size_t size = (size_t)side * (size_t)side * 3;
+    uint8_t *const last =
+        graft_mixes(&show->mix) && rows > 0 ? graft_allocate_raw(show->command->context, size, 1) : NULL;
+    if (last == NULL) {
+        return graft_mixes(&show->mix) && rows > 0 ? GRAFT_ERROR_MEMORY : GRAFT_OK;
+    }
+    for (int32_t column = 1; column < COLUMNS; column++) {
+        const struct graft_draw draw = {(uint64_t)show->command->seed, column, 0};
+        struct graft_mixture mixture;
+        graft_mixture_draw(&show->mix, &draw, side, side, &mixture);
+        memcpy(last, show->images[(rows - 1) * COLUMNS + column].pixels, size);
+        for (int32_t row = rows - 1; row >= 0; row--) {
+            const int32_t i = row * COLUMNS + column;
+            graft_mixture_apply(&mixture, show->images[i].pixels, row > 0 ? show->images[i - COLUMNS].pixels : last,
+                                side, side, 3);
+            (void)snprintf(show->captions[i], sizeof show->captions[i], "epoch %d: %.0f %% its own", (int)column,
+                           100 * mixture.share);
+        }
+    }
+    graft_release(show->command->context, last);
+    return GRAFT_OK;
+}
+
 static enum graft_status add_pictures(struct show *show, int64_t of)
 {
     struct graft_context *const context = show->command->context;
@@ -192,6 +221,9 @@ static enum graft_status draw(struct show *show)
     enum graft_status status = show->images != NULL && show->tiles != NULL && show->captions != NULL
                                    ? add_pictures(show, of)
                                    : GRAFT_ERROR_MEMORY;
+    if (status == GRAFT_OK) {
+        status = mix_rows(show);
+    }
     (void)snprintf(title, sizeof title, "%s, %s: %lld pictures, %d classes%s%s",
                    graft_show_name(show->command->operands[0], shown[0]), graft_split_name(show->split),
                    (long long)pictures, (int)graft_dataset_class_count(show->dataset),
@@ -224,7 +256,7 @@ static int show_data(struct show *show)
     enum graft_status status =
         request->augment == NULL
             ? GRAFT_OK
-            : graft_augment_parse(show->command->context, request->augment, &show->preprocess, &show->varied);
+            : graft_augment_parse(show->command->context, request->augment, &show->preprocess, &show->varied, &show->mix);
     if (status == GRAFT_OK) {
         status = draw(show);
     }
