@@ -26,6 +26,7 @@ struct bench_data {
     struct graft_dataset *dataset;
     struct graft_preprocess preprocess;
     struct graft_transforms varied;
+    struct graft_mix mix;
 };
 
 static void look(void *user, int64_t sample, const struct graft_image *picture)
@@ -42,6 +43,7 @@ static enum graft_status measure(const struct bench_data *bench, bool decode_onl
                                                  .batch = BATCH,
                                                  .seed = (uint64_t)bench->command->seed,
                                                  .transforms = &bench->varied,
+                                                 .mix = decode_only ? (struct graft_mix){0} : bench->mix,
                                                  .keep_damaged = true,
                                                  .look = decode_only ? look : NULL};
     struct graft_loader *loader = NULL;
@@ -97,7 +99,8 @@ static enum graft_status prepare(struct bench_data *bench)
     bench->varied = bench->preprocess.transforms;
     return bench->request->augment == NULL
                ? GRAFT_OK
-               : graft_augment_parse(context, bench->request->augment, &bench->preprocess, &bench->varied);
+               : graft_augment_parse(context, bench->request->augment, &bench->preprocess, &bench->varied,
+                                     &bench->mix);
 }
 
 int graft_command_bench_data(struct graft_command *command, const struct graft_bench_data *request)

@@ -441,7 +441,7 @@ struct graft_loader_options {
     bool balanced;
     uint64_t seed; /* of order and random steps */
     const struct graft_transforms *transforms; /* copied; NULL: those of preprocessing */
-    struct graft_mix mix; /* drawn from (seed, epoch, batch); not with look or keep_damaged */
+    struct graft_mix mix; /* drawn from (seed, epoch, batch); not with look */
     /* A picture that cannot be decoded is left out, logged once and listed; false: it is an error, unless it
      * was read before and its file is gone. */
     bool skip_damaged;

@@ -436,7 +436,7 @@ static enum graft_status check_options(struct graft_context *context, const stru
         status = graft_transforms_check(context, options->transforms);
     }
     if (status == GRAFT_OK) {
-        status = graft_mix_check(context, &options->mix, !options->look && !options->keep_damaged);
+        status = graft_mix_check(context, &options->mix, !options->look);
     }
     if (status != GRAFT_OK) {
         return status;

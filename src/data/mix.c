@@ -111,7 +111,7 @@ double graft_mix_batch(const struct graft_mix *mix, const struct graft_draw *dra
     return mixture.share;
 }
 
-enum graft_status graft_mix_check(struct graft_context *context, const struct graft_mix *mix, bool all_there)
+enum graft_status graft_mix_check(struct graft_context *context, const struct graft_mix *mix, bool pixels)
 {
     const float alphas[] = {mix->mixup, mix->cutmix};
     for (int i = 0; i < 2; i++) {
@@ -121,8 +121,7 @@ enum graft_status graft_mix_check(struct graft_context *context, const struct gr
                               i == 0 ? "mixup" : "cutmix", alpha, GRAFT_MIX_LEAST, GRAFT_MIX_MOST);
         }
     }
-    return all_there || !graft_mixes(mix)
+    return pixels || !graft_mixes(mix)
                ? GRAFT_OK
-               : graft_fail(context, GRAFT_ERROR_ARGUMENT,
-                            "pictures are mixed with others of their batch: all of them must be there");
+               : graft_fail(context, GRAFT_ERROR_ARGUMENT, "pictures that are only looked at cannot be mixed");
 }

@@ -29,9 +29,9 @@ double graft_mix_batch(const struct graft_mix *mix, const struct graft_draw *dra
                        const struct graft_preprocess *preprocess, uint8_t *rows, int64_t count, uint8_t *spare);
 /* Beta(alpha, alpha), for alpha from GRAFT_MIX_LEAST to GRAFT_MIX_MOST. */
 double graft_random_beta(struct graft_random *random, double alpha);
-/* GRAFT_ERROR_ARGUMENT: a number that is no such alpha, nor 0; or pictures that are not all there are to be mixed. */
+/* GRAFT_ERROR_ARGUMENT: a number that is no such alpha, nor 0; or there are no pixels to be mixed. */
 GRAFT_MUST_CHECK enum graft_status graft_mix_check(struct graft_context *context, const struct graft_mix *mix,
-                                                   bool all_there);
+                                                   bool pixels);
 
 static inline bool graft_mixes(const struct graft_mix *mix)
 {
