@@ -17,7 +17,11 @@ void graft_conform_verdict(const struct graft_conform_report *report, char *text
         snprintf(text, size, "%s computes WRONG: %d of %d cases, in %s", report->info.id, report->failed,
                  report->ran, ops);
     } else if (report->ran == 0) {
-        snprintf(text, size, "%s: nothing was run", report->info.id);
+        snprintf(text, size, "%s: nothing was run%s", report->info.id,
+                 report->interrupted ? ": interrupted" : "");
+    } else if (report->interrupted) {
+        snprintf(text, size, "%s: interrupted after %d of %d cases, all within the bounds", report->info.id,
+                 report->ran, report->cases);
     } else {
         snprintf(text, size, "%s computes right: %d of %d cases within the bounds", report->info.id,
                  report->passed, report->ran);
@@ -111,23 +115,27 @@ static void print_unsupported(const struct graft_conform_report *report)
     }
 }
 
-/* Variants that the time did not reach in real sizes. */
-static void print_left(const struct graft_conform_report *report)
+/* Variants that were not reached, in real sizes (`real`) or at all. */
+static void print_left(const struct graft_conform_report *report, bool real)
 {
     enum { MOST = 8 };
     int count = 0;
     const char *reason = "";
     for (int i = 0; i < report->n_coverage; i++) {
-        count += report->coverage[i].left_real;
-        reason = report->coverage[i].left_real ? report->coverage[i].reason : reason;
+        const struct graft_conform_coverage *const row = &report->coverage[i];
+        if (real ? row->left_real : row->left_small) {
+            count++;
+            reason = row->reason;
+        }
     }
     if (count == 0) {
         return;
     }
-    printf("  not tried in real sizes (%d of %d variants):", count, report->n_coverage);
+    printf("  not tried in %s sizes (%d of %d variants):", real ? "real" : "small", count,
+           report->n_coverage);
     for (int i = 0, shown = 0; i < report->n_coverage && shown < MOST; i++) {
         const struct graft_conform_coverage *const row = &report->coverage[i];
-        if (row->left_real) {
+        if (real ? row->left_real : row->left_small) {
             printf("%s %s %s", shown++ > 0 ? "," : "", row->op, row->variant);
         }
     }
@@ -155,13 +163,15 @@ static void print_verdict(const struct graft_conform_report *report, bool page)
         }
     }
     print_unsupported(report);
-    print_left(report);
+    print_left(report, false);
+    print_left(report, true);
 }
 
 void graft_conform_print(const struct graft_conform_reports *reports, bool page)
 {
     bool complete = true;
     bool left = false;
+    bool interrupted = false;
     char share[32];
     char time[32];
     if (reports->count == 0) {
@@ -176,6 +186,7 @@ void graft_conform_print(const struct graft_conform_reports *reports, bool page)
                report->passed, report->failed, report->unsupported, share,
                graft_show_duration(report->seconds, time));
         complete = complete && report->complete;
+        interrupted = interrupted || report->interrupted;
         for (int k = 0; k < report->n_coverage; k++) {
             left = left || report->coverage[k].left_real;
         }
@@ -184,7 +195,9 @@ void graft_conform_print(const struct graft_conform_reports *reports, bool page)
     for (int i = 0; i < reports->count; i++) {
         print_verdict(&reports->items[i], page);
     }
-    if (!complete) {
+    if (interrupted) {
+        printf("Interrupted: what had not begun was not run.\n");
+    } else if (!complete) {
         printf("A sample was run: every op in every variant that cases of the size allowed try%s, then what "
                "time allowed. All cases: graft conform --full\n",
                left ? ", but for those in real sizes named above" : "");
@@ -263,12 +276,12 @@ json_t *graft_conform_json(const struct graft_conform_report *report)
                   report->unsupported, "skipped", report->skipped, "worst", worst_json(report));
     if (json_object_update_new(
             all,
-            json_pack("{s:i, s:b, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "cases", report->cases,
-                      "complete", (int)report->complete, "verdict", graft_json_text(verdict), "name",
-                      graft_json_text(report->info.name), "platform", graft_json_text(report->info.platform),
-                      "driver", graft_json_text(report->info.driver), "seconds",
-                      graft_json_real(report->seconds), "ops", ops_json(report), "unsupported_reasons",
-                      reasons_json(report), "failures", failures_json(report))) != 0) {
+            json_pack("{s:i, s:b, s:b, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "cases", report->cases,
+                      "complete", (int)report->complete, "interrupted", (int)report->interrupted, "verdict",
+                      graft_json_text(verdict), "name", graft_json_text(report->info.name), "platform",
+                      graft_json_text(report->info.platform), "driver", graft_json_text(report->info.driver),
+                      "seconds", graft_json_real(report->seconds), "ops", ops_json(report),
+                      "unsupported_reasons", reasons_json(report), "failures", failures_json(report))) != 0) {
         json_decref(all);
         return NULL;
     }

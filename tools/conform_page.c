@@ -358,7 +358,10 @@ static void put_summary(struct page *page, const struct graft_conform_report *re
     snprintf(text, sizeof text, "%d", report->unsupported);
     put_figure(page, text, "cannot be done on it");
     snprintf(text, sizeof text, "%d of %d", report->ran, report->cases);
-    put_figure(page, text, report->complete ? "cases run" : "cases run: a sample");
+    put_figure(page, text,
+               report->complete      ? "cases run"
+               : report->interrupted ? "cases run: interrupted"
+                                     : "cases run: a sample");
     graft_conform_show_worst(report, memory[0]);
     put_figure(page, memory[0], "the largest error, by its bound");
     put(page, "</div>\n");

@@ -5,10 +5,12 @@ import html.parser
 import json
 import os
 import re
+import signal
+import subprocess
 import time
 import unittest
 
-from command import Case, has_device, main
+from command import GRAFT, Case, has_device, main
 
 LAYER = os.environ.get("GRAFT_TEST_LAYER")
 VOID = ("meta", "br", "hr", "img")
@@ -75,6 +77,48 @@ class Conform(Case):
         first = worst(5)
         self.assertEqual(first, worst(5))
         self.assertFalse(first[2])
+
+    def interrupt(self, number, *options):
+        """Ends it by a signal after its first line of progress. Returns stdout and stderr."""
+        process = subprocess.Popen(
+            [GRAFT, "conform", "--sizes", "small", "--progress", "0.01", *options],
+            cwd=self.folder,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        first = process.stderr.readline()
+        self.assertRegex(first, r"^cpu: \d+ of \d+ cases, 0 failed: \w+$")
+        process.send_signal(number)
+        out, error = process.communicate(timeout=240)  # which ends when the child has closed its side, too
+        self.assertEqual(process.returncode, 130, error)
+        return out, error
+
+    def test_interrupted(self):
+        """What ran is told, and what did not."""
+        out, error = self.interrupt(signal.SIGINT, "--device", "cpu,reference", "--report", "page.html")
+        ran, cases = map(int, re.search(r"^cpu: interrupted after (\d+) of (\d+) cases, all within", out, re.M).groups())
+        self.assertGreater(ran, 0)
+        self.assertGreater(cases, ran)
+        self.assertRegex(out, r"(?m)^cpu +%d +%d +%d +0 " % (ran, cases, ran))
+        self.assertRegex(out, r"not tried in small sizes \(\d+ of \d+ variants\): .*: left out: interrupted")
+        self.assertIn("Interrupted:", out)
+        self.assertNotIn("computes right", out)
+        self.assertIn("reference: nothing was run: interrupted", error)
+        self.assertIn("interrupted after %d of %d" % (ran, cases), self.page("page.html").text())
+
+    def test_interrupted_json(self):
+        report = json.loads(self.interrupt(signal.SIGTERM, "--device", "cpu", "--json")[0])
+        self.assertEqual((report["interrupted"], report["complete"]), (True, False))
+        self.assertIn("interrupted after %d of %d" % (report["ran"], report["cases"]), report["verdict"])
+        self.assertIn("left out: interrupted", {row["reason"] for row in report["ops"]})
+
+    def test_progress_in_a_log(self):
+        """Sparse: nothing in a run of seconds, unless asked for."""
+        options = ("conform", "--device", "cpu", "--op", "fill", "--sizes", "small")
+        self.assertNotIn("cases, 0 failed", self.run_graft(*options).stderr)
+        self.assertIn("cases, 0 failed", self.run_graft(*options, "--progress", "0.0001").stderr)
+        self.assertNotIn("cases, 0 failed", self.run_graft(*options, "--progress", "0.0001", "--quiet").stderr)
 
     def test_usage(self):
         self.bad(2, ["--full", "--seconds"], "conform", "--full", "--seconds", "3")

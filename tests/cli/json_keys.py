@@ -278,7 +278,7 @@ class Json(Case):
             self.assertEqual(
                 list(report),
                 ["device", "ran", "passed", "failed", "unsupported", "skipped", "worst"]
-                + ["cases", "complete", "verdict", "name", "platform", "driver", "seconds"]
+                + ["cases", "complete", "interrupted", "verdict", "name", "platform", "driver", "seconds"]
                 + ["ops", "unsupported_reasons", "failures"],
             )
             self.assertEqual((report["cases"], report["complete"]), (report["ran"], True))

@@ -86,7 +86,7 @@ static void note_left(struct run *run, const struct graft_job *job, const struct
 {
     struct graft_conform_coverage *const row = coverage_of(run, job->op, verdict->variant);
     if (row != NULL) {
-        row->left_real = job->tier == GRAFT_TIER_REAL;
+        *(job->tier == GRAFT_TIER_REAL ? &row->left_real : &row->left_small) = true;
         snprintf(row->reason, sizeof row->reason, "%.199s", verdict->text);
     }
 }
@@ -343,6 +343,8 @@ static bool run_device(const struct graft_conform_options *options, const char *
     if (!started) {
         say(options, GRAFT_CONFORM_ERROR, "no child process can be started");
         *broken = true;
+    } else if (result.open_status != GRAFT_OK && result.interrupted) {
+        say(options, GRAFT_CONFORM_REMARK, "%s: nothing was run: interrupted while it was opened", device);
     } else if (result.open_status != GRAFT_OK) {
         say(options, GRAFT_CONFORM_ERROR, "%s: %s", device, result.error);
         *broken = *broken || result.open_status != GRAFT_ERROR_NOT_FOUND;
@@ -351,8 +353,10 @@ static bool run_device(const struct graft_conform_options *options, const char *
         finish_job(&run);
         report->info = result.info;
         report->complete = result.complete;
+        report->interrupted = result.interrupted;
         report->cases = report->complete || result.cases < report->ran ? report->ran : result.cases;
-        if (options->op == NULL && options->test == NULL && options->variant == NULL) {
+        if (options->op == NULL && options->test == NULL && options->variant == NULL &&
+            !report->interrupted) {
             check_coverage(&run);
         }
         report->seconds = graft_seconds() - start;
@@ -360,6 +364,11 @@ static bool run_device(const struct graft_conform_options *options, const char *
     }
     graft_jobs_close(&jobs);
     return !started || result.open_status == GRAFT_OK;
+}
+
+static bool is_stopped(const struct graft_conform_options *options)
+{
+    return options->stop != NULL && options->stop(options->user);
 }
 
 static enum graft_conform_exit check_names(const struct graft_conform_options *options)
@@ -447,6 +456,10 @@ static void run_every_device(const struct graft_conform_options *given, struct g
         char id[sizeof none.id];
         snprintf(id, sizeof id, "%s", devices[i].id);
         const double budget = share_of_time(options, start, &devices[i], count - i);
+        if (is_stopped(options)) {
+            say(options, GRAFT_CONFORM_REMARK, "%s: nothing was run: interrupted", id);
+            continue;
+        }
         if (strcmp(id, "auto") != 0 && !run_device(options, id, budget, reports, broken)) {
             *broken = true; /* it was in the list a moment ago */
         }
@@ -477,6 +490,9 @@ enum graft_conform_exit graft_conform(const struct graft_conform_options *option
     for (int i = 0; i < reports->count; i++) {
         ran += reports->items[i].ran;
         failed += reports->items[i].failed;
+    }
+    if (!broken && failed == 0 && is_stopped(options)) {
+        return GRAFT_CONFORM_INTERRUPTED;
     }
     if (options->min_cases > 0 && ran < options->min_cases) {
         say(options, GRAFT_CONFORM_ERROR, "%d cases ran, fewer than the %d that --min-cases demands", ran,

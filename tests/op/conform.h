@@ -17,7 +17,8 @@ enum graft_conform_exit {
     GRAFT_CONFORM_PASSED = 0,
     GRAFT_CONFORM_FAILED = 1,
     GRAFT_CONFORM_USAGE = 2,
-    GRAFT_CONFORM_NOTHING = 77 /* no device, or no case fits the filters */
+    GRAFT_CONFORM_NOTHING = 77,     /* no device, or no case fits the filters */
+    GRAFT_CONFORM_INTERRUPTED = 130 /* by `stop`, before anything has failed */
 };
 
 enum graft_conform_line {
@@ -77,6 +78,7 @@ struct graft_conform_options {
     double largest;
     struct graft_reals
         *reals; /* NULL: they are made. One list, not changed by what runs, does for many devices */
+    bool (*stop)(void *user); /* asked often; true: the suite ends, and says how far it came. May be NULL */
     void (*progress)(void *user, const struct graft_conform_progress *progress); /* often. May be NULL */
     /* One line of text without newline. May be NULL. */
     void (*line)(void *user, enum graft_conform_line kind, const char *text);
@@ -126,7 +128,8 @@ struct graft_conform_coverage {
     int failed;
     int refused;      /* calls that the variant cannot do */
     char reason[200]; /* the first refusal, or why no case of it was run */
-    bool left_real;   /* no case of real sizes was run, for this reason */
+    bool left_small;  /* no case of small sizes was run, for this reason */
+    bool left_real;   /* … of real sizes */
     double worst;     /* share of the tolerance, of cases that passed */
     double seconds;   /* of its cases, the truth and building of kernels included */
 };
@@ -149,6 +152,7 @@ struct graft_conform_report {
     int cases; /* that the device can run, all in all: more than `ran` where time or most_work left some out
                 */
     bool complete; /* nothing was left out by time or most_work */
+    bool interrupted; /* `stop` ended it */
     double seconds;
 };
 

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 #include "worker.h"
+#include "hear.h"
 #include "order.h"
 #include "real.h"
 #include "base/clock.h"
 #include "base/system.h"
 
 #include <errno.h>
-#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,66 +19,6 @@
 #define MOST_SPENT 4.0 /* seconds of the processor for a real case: two seconds of two cores … */
 #define FASTER 4       /* … and of a variant that is so many times slower than another … */
 #define MOST_SPENT_SLOWLY 0.1
-
-/* Through the pipe go a header and its body; both sides are the same program. */
-enum kind { KIND_DEVICE = 1, KIND_MESSAGE = 2, KIND_END = 3, KIND_INFO = 4 };
-
-struct header {
-    enum kind kind;
-    uint32_t bytes;
-};
-
-static bool write_all(int descriptor, const void *data, size_t size)
-{
-    const char *bytes = data;
-    while (size > 0) {
-        const ssize_t written = write(descriptor, bytes, size);
-        if (written < 0 && errno == EINTR) {
-            continue;
-        }
-        if (written <= 0) {
-            return false;
-        }
-        bytes += written;
-        size -= (size_t)written;
-    }
-    return true;
-}
-
-static void tell(int pipe_end, enum kind kind, const void *body, size_t bytes)
-{
-    const struct header header = {kind, (uint32_t)bytes};
-    if (!write_all(pipe_end, &header, sizeof header) || !write_all(pipe_end, body, bytes)) {
-        _exit(1); /* nobody listens any more */
-    }
-}
-
-/* False at the end of the stream, after `seconds` without news (*late), or when the pipe breaks. */
-static bool read_all(int descriptor, void *data, size_t size, int seconds, bool *late)
-{
-    char *bytes = data;
-    while (size > 0) {
-        struct pollfd waiting = {descriptor, POLLIN, 0};
-        const int ready = poll(&waiting, 1, seconds * 1000);
-        if (ready < 0 && errno == EINTR) {
-            continue;
-        }
-        if (ready == 0) {
-            *late = true;
-            return false;
-        }
-        const ssize_t got = read(descriptor, bytes, size);
-        if (got < 0 && errno == EINTR) {
-            continue;
-        }
-        if (got <= 0) {
-            return false;
-        }
-        bytes += got;
-        size -= (size_t)got;
-    }
-    return true;
-}
 
 /* ---- in the child ---- */
 
@@ -94,6 +34,7 @@ struct child {
     int position;
     const struct graft_jobs *jobs;
     int pipe_end;
+    int leash; /* loose: stop */
     struct graft_device *device;
     struct graft_device *single;
     struct rate (*rates)[64];  /* [ops][variants] */
@@ -103,7 +44,7 @@ struct child {
 static void tell_message(const struct child *child, int job, int variant, const struct graft_verdict *verdict)
 {
     const struct graft_message message = {job, child->position, variant, *verdict};
-    tell(child->pipe_end, KIND_MESSAGE, &message, sizeof message);
+    graft_tell(child->pipe_end, GRAFT_TOLD_MESSAGE, &message, sizeof message);
 }
 
 /* The name of a variant, "" beyond the last. */
@@ -153,7 +94,8 @@ static bool is_slow(const struct rate rates[64], int variant, const struct graft
 
 static bool is_time_up(const struct child *child)
 {
-    return child->position >= child->order.must && graft_seconds() >= child->jobs->until;
+    return graft_leash_is_loose(child->leash) ||
+           (child->position >= child->order.must && graft_seconds() >= child->jobs->until);
 }
 
 /* False if the time was up before the last one. */
@@ -283,6 +225,7 @@ static void tell_left(struct child *child)
 static void tell_late(struct child *child, int first)
 {
     const struct graft_order *const order = &child->order;
+    const bool stopped = graft_leash_is_loose(child->leash);
     for (int i = 0; i < order->count; i++) {
         const int index = order->jobs[i];
         const struct graft_job *const job = &child->jobs->items[index];
@@ -293,10 +236,9 @@ static void tell_late(struct child *child, int first)
             continue;
         }
         for (int variant = 0; variant < 64; variant++) {
-            struct graft_verdict verdict = {
-                .outcome = GRAFT_OUTCOME_LEFT,
-                .text = "left out: the time of --seconds was up",
-            };
+            struct graft_verdict verdict = {.outcome = GRAFT_OUTCOME_LEFT};
+            snprintf(verdict.text, sizeof verdict.text, "left out: %s",
+                     stopped ? "interrupted" : "the time of --seconds was up");
             if (!((order->can[index] & ~*tried) >> variant & 1u) ||
                 graft_job_call(child->device->context, job, &call) != GRAFT_OK) {
                 continue;
@@ -324,12 +266,16 @@ static bool run_jobs(struct child *child, int first, int first_variant)
 }
 
 static void work(const struct graft_conform_options *options, const char *which,
-                 const struct graft_jobs *jobs, int first, int first_variant, int pipe_end)
+                 const struct graft_jobs *jobs, int first, int first_variant, int pipe_end, int leash)
 {
     static struct rate rates[GRAFT_OP_COUNT][64]; /* this process is a child of its own */
     uint64_t tried[GRAFT_OP_COUNT][2] = {{0}};
-    struct child child = {
-        .options = options, .jobs = jobs, .pipe_end = pipe_end, .rates = rates, .tried = tried};
+    struct child child = {.options = options,
+                          .jobs = jobs,
+                          .pipe_end = pipe_end,
+                          .leash = leash,
+                          .rates = rates,
+                          .tried = tried};
     struct graft_context *context = NULL;
     struct graft_context *single_context = NULL;
     struct graft_worker_result result = {.open_status = GRAFT_OK};
@@ -353,13 +299,13 @@ static void work(const struct graft_conform_options *options, const char *which,
         }
         result.cases = child.order.cases;
     }
-    tell(pipe_end, KIND_DEVICE, &result, sizeof result);
+    graft_tell(pipe_end, GRAFT_TOLD_DEVICE, &result, sizeof result);
     if (result.open_status == GRAFT_OK) {
         result.complete = run_jobs(&child, first, first_variant) && child.order.count == jobs->count;
         tell_left(&child);
-        tell(pipe_end, KIND_DEVICE, &result, sizeof result);
+        graft_tell(pipe_end, GRAFT_TOLD_DEVICE, &result, sizeof result);
     }
-    tell(pipe_end, KIND_END, "", 0);
+    graft_tell(pipe_end, GRAFT_TOLD_END, "", 0);
     graft_order_close(&child.order);
     graft_device_close(&child.single);
     graft_device_close(&child.device);
@@ -370,33 +316,30 @@ static void work(const struct graft_conform_options *options, const char *which,
 /* ---- in the parent ---- */
 
 struct listener {
-    int descriptor;
-    int timeout;
+    struct graft_ear ear;
     struct graft_worker_result *result;
     void (*told)(void *user, const struct graft_message *message);
     void *user;
     struct graft_message last; /* the trial under way, or the last one that ended */
     bool ended;
-    bool late;
 };
 
 static void listen_to(struct listener *listener)
 {
-    struct header header;
-    while (read_all(listener->descriptor, &header, sizeof header, listener->timeout, &listener->late)) {
-        if (header.kind == KIND_END) {
+    struct graft_told_header header;
+    while (graft_hear(&listener->ear, &header, sizeof header)) {
+        if (header.kind == GRAFT_TOLD_END) {
             listener->ended = true; /* what remains is to close the device */
             continue;
         }
-        if (header.kind == KIND_DEVICE) {
-            if (!read_all(listener->descriptor, listener->result, sizeof *listener->result, listener->timeout,
-                          &listener->late)) {
+        if (header.kind == GRAFT_TOLD_DEVICE) {
+            if (!graft_hear(&listener->ear, listener->result, sizeof *listener->result)) {
                 return;
             }
             continue;
         }
         struct graft_message message;
-        if (!read_all(listener->descriptor, &message, sizeof message, listener->timeout, &listener->late)) {
+        if (!graft_hear(&listener->ear, &message, sizeof message)) {
             return;
         }
         listener->last = message;
@@ -424,28 +367,42 @@ static bool run_child(const struct graft_conform_options *options, const char *d
                       const struct graft_jobs *jobs, int first, int first_variant, struct listener *listener,
                       char *end, size_t end_size)
 {
-    int ends[2];
+    int ends[2], leash[2];
     if (pipe(ends) != 0) {
+        return false;
+    }
+    if (pipe(leash) != 0) {
+        close(ends[0]);
+        close(ends[1]);
         return false;
     }
     fflush(NULL);
     const pid_t child = fork();
     if (child == 0) {
         close(ends[0]);
+        close(leash[1]);
         signal(SIGPIPE, SIG_DFL);
-        work(options, device, jobs, first, first_variant, ends[1]);
+        signal(SIGINT, SIG_IGN); /* a terminal sends it to both: the parent ends us by the leash */
+        signal(SIGTERM, SIG_DFL);
+        signal(SIGHUP, SIG_DFL);
+        work(options, device, jobs, first, first_variant, ends[1], leash[0]);
         _exit(0); /* not exit: the parent's exit handlers and buffers are not ours */
     }
     close(ends[1]);
+    close(leash[0]);
+    listener->ear.descriptor = ends[0];
+    listener->ear.leash = leash[1];
+    if (child >= 0) {
+        listen_to(listener);
+    }
+    close(ends[0]);
+    if (listener->ear.leash >= 0) {
+        close(listener->ear.leash);
+    }
     if (child < 0) {
-        close(ends[0]);
         return false;
     }
-    listener->descriptor = ends[0];
-    listener->ended = listener->late = false;
-    listen_to(listener);
-    close(ends[0]);
-    if (listener->late) {
+    if (listener->ear.late) {
         kill(child, SIGKILL);
     }
     int status = 0;
@@ -454,7 +411,7 @@ static bool run_child(const struct graft_conform_options *options, const char *d
     const bool clean = listener->ended && WIFEXITED(status) && WEXITSTATUS(status) == 0;
     end[0] = '\0';
     if (!clean) {
-        describe_end(status, listener->late, listener->timeout, end, end_size);
+        describe_end(status, listener->ear.late, listener->ear.timeout, end, end_size);
     }
     return true;
 }
@@ -467,14 +424,24 @@ bool graft_worker_run(const struct graft_conform_options *options, const char *d
     int position = 0;
     int variant = 0;
     for (;;) {
-        struct listener listener = {.result = result, .told = told, .user = user};
+        const int timeout = options->timeout_seconds > 0 ? options->timeout_seconds : DEFAULT_TIMEOUT_SECONDS;
+        struct listener listener = {
+            .ear = {.timeout = timeout, .stop = options->stop, .user = options->user},
+            .result = result,
+            .told = told,
+            .user = user,
+        };
         char end[160];
-        listener.timeout = options->timeout_seconds > 0 ? options->timeout_seconds : DEFAULT_TIMEOUT_SECONDS;
         /* Blamed if nothing is heard: */
         listener.last = (struct graft_message){.job = position, .position = position, .variant = -1};
         *result = (struct graft_worker_result){.open_status = GRAFT_ERROR_DEVICE};
         if (!run_child(options, device, jobs, position, variant, &listener, end, sizeof end)) {
             return false;
+        }
+        result->interrupted = listener.ear.stopped_at > 0 && (listener.ear.late || !result->complete);
+        if (result->interrupted && listener.ear.late) {
+            result->complete = false;
+            return true;
         }
         if (end[0] == '\0' || result->open_status != GRAFT_OK) {
             if (end[0] != '\0') {
@@ -516,27 +483,24 @@ int graft_worker_list(struct graft_device_info *devices, int capacity, char *hin
             _exit(1);
         }
         for (int i = 0; i < list->count; i++) {
-            tell(ends[1], KIND_INFO, &list->devices[i], sizeof list->devices[i]);
+            graft_tell(ends[1], GRAFT_TOLD_INFO, &list->devices[i], sizeof list->devices[i]);
         }
-        tell(ends[1], KIND_END, list->hint, sizeof list->hint);
+        graft_tell(ends[1], GRAFT_TOLD_END, list->hint, sizeof list->hint);
         _exit(0);
     }
     close(ends[1]);
     int count = child < 0 ? -1 : 0;
     bool ended = false;
-    bool late = false;
-    struct header header;
-    while (count >= 0 && !ended &&
-           read_all(ends[0], &header, sizeof header, DEFAULT_TIMEOUT_SECONDS, &late)) {
+    struct graft_ear ear = {.descriptor = ends[0], .timeout = DEFAULT_TIMEOUT_SECONDS, .leash = -1};
+    struct graft_told_header header;
+    while (count >= 0 && !ended && graft_hear(&ear, &header, sizeof header)) {
         struct graft_device_info info;
         char text[512] = "";
-        if (header.kind == KIND_INFO &&
-            read_all(ends[0], &info, sizeof info, DEFAULT_TIMEOUT_SECONDS, &late)) {
+        if (header.kind == GRAFT_TOLD_INFO && graft_hear(&ear, &info, sizeof info)) {
             if (count < capacity) {
                 devices[count++] = info;
             }
-        } else if (header.kind == KIND_END &&
-                   read_all(ends[0], text, sizeof text, DEFAULT_TIMEOUT_SECONDS, &late)) {
+        } else if (header.kind == GRAFT_TOLD_END && graft_hear(&ear, text, sizeof text)) {
             text[sizeof text - 1] = '\0';
             snprintf(hint, hint_size, "%s", text);
             ended = true;
@@ -544,7 +508,7 @@ int graft_worker_list(struct graft_device_info *devices, int capacity, char *hin
     }
     close(ends[0]);
     if (child > 0) {
-        if (late) {
+        if (ear.late) {
             kill(child, SIGKILL);
         }
         while (waitpid(child, NULL, 0) < 0 && errno == EINTR) {

@@ -19,6 +19,7 @@ struct graft_worker_result {
     struct graft_device_info info;
     int cases;     /* as in struct graft_order */
     bool complete; /* the time was not up before the last job */
+    bool interrupted; /* options->stop ended it */
 };
 
 /*

@@ -10,11 +10,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define USUAL_SECONDS 60 /* of a run without flags, all devices together */
+#define USUAL_SECONDS 60    /* of a run without flags, all devices together */
+#define PROGRESS_SECONDS 60 /* between lines of progress in a log */
 
 struct show {
     struct graft_command *command;
-    bool failed; /* an error was told: what follows from it is a remark */
+    bool failed;           /* an error was told: what follows from it is a remark */
+    double progress_every; /* seconds, where stderr is no terminal; 0: never */
+    double progress_next;  /* of the device's seconds */
     char errors[1500];
     struct graft_conform_reports reports; /* of all devices */
 };
@@ -59,17 +62,31 @@ static void on_line(void *user, enum graft_conform_line kind, const char *text)
 
 static void on_timing(void *user, enum graft_conform_line kind, const char *text);
 
+static bool is_cancelled(void *user)
+{
+    return graft_context_cancelled(((const struct show *)user)->command->context);
+}
+
 static void on_progress(void *user, const struct graft_conform_progress *progress)
 {
+    struct show *const show = user;
     char left[64] = "";
+    char text[200];
     char time[32];
     if (progress->budget > progress->seconds) {
         snprintf(left, sizeof left, ", %s left",
                  graft_show_duration(progress->budget - progress->seconds, time));
     }
-    graft_command_progress(((struct show *)user)->command, "%s: %d of %d cases, %d failed%s: %s",
-                           progress->device, progress->ran, progress->cases, progress->failed, left,
-                           progress->op);
+    snprintf(text, sizeof text, "%s: %d of %d cases, %d failed%s: %s", progress->device, progress->ran,
+             progress->cases, progress->failed, left, progress->op);
+    graft_command_progress(show->command, "%s", text);
+    if (progress->seconds < show->progress_next - show->progress_every) { /* another device */
+        show->progress_next = show->progress_every;
+    }
+    if (!show->command->terminal && show->progress_every > 0 && progress->seconds >= show->progress_next) {
+        show->progress_next = progress->seconds + show->progress_every;
+        graft_command_remark(show->command, "%s", text);
+    }
 }
 
 /* Puts the reports behind those of earlier devices. False: out of memory. */
@@ -116,10 +133,11 @@ static int run_device(struct graft_command *command, const struct graft_conform_
     return code;
 }
 
-/* The worse of two: failed, wrong usage, done, nothing run. */
+/* The worse of two: failed, interrupted, wrong usage, done, nothing run. */
 static int worse(int a, int b)
 {
-    static const int order[] = {GRAFT_EXIT_FAILED, GRAFT_EXIT_USAGE, GRAFT_EXIT_DONE, GRAFT_EXIT_NOTHING};
+    static const int order[] = {GRAFT_EXIT_FAILED, GRAFT_EXIT_INTERRUPTED, GRAFT_EXIT_USAGE, GRAFT_EXIT_DONE,
+                                GRAFT_EXIT_NOTHING};
     for (size_t i = 0; i < sizeof order / sizeof order[0]; i++) {
         if (a == order[i] || b == order[i]) {
             return order[i];
@@ -140,6 +158,10 @@ static int run_devices(struct graft_command *command, struct graft_conform_optio
         const int next = graft_command_next_device(command, &rest, device, sizeof device);
         if (next != GRAFT_EXIT_GO_ON) {
             return next;
+        }
+        if (is_cancelled(request->user)) {
+            graft_command_remark(command, "%s: nothing was run: interrupted", device);
+            continue;
         }
         request->device = device;
         ((struct show *)request->user)->failed = false;
@@ -171,6 +193,7 @@ int graft_command_bench_op(struct graft_command *command, const char *op)
         .op = op, .bench = true, .seed = (uint64_t)command->seed, .threads = (int)command->threads};
     struct show show = {.command = command};
     request.line = on_timing;
+    request.stop = is_cancelled;
     request.user = &show;
     const int code = run_devices(command, &request);
     graft_conform_reports_close(&show.reports);
@@ -223,8 +246,9 @@ static int conclude(struct graft_command *command, const struct show *show, cons
 
 static int run(struct graft_command *command)
 {
-    struct show show = {.command = command};
-    struct graft_conform_options request = {.line = on_line, .progress = on_progress, .user = &show};
+    struct show show = {.command = command, .progress_every = PROGRESS_SECONDS};
+    struct graft_conform_options request = {
+        .line = on_line, .progress = on_progress, .stop = is_cancelled, .user = &show};
     const char *page = NULL;
     const char *sizes = NULL;
     bool full = false;
@@ -250,6 +274,8 @@ static int run(struct graft_command *command)
         {"--report", "FILE", "write a page (HTML) to send to a maker", GRAFT_OPTION_TEXT, &page, 0, 0},
         {"--list", NULL, "name the cases, run none", GRAFT_OPTION_FLAG, &request.list, 0, 0},
         {"--bench", NULL, "time each case that has passed", GRAFT_OPTION_FLAG, &request.bench, 0, 0},
+        {"--progress", "SECONDS", "between lines of progress in a log; 0: none; 60", GRAFT_OPTION_REAL,
+         &show.progress_every, 0, 1e6},
         {"--min-cases", "N", "fail if fewer cases ran", GRAFT_OPTION_INTEGER, &least_cases, 0, 1e9},
         {"--timeout", "SECONDS", "of one case; 0: 300", GRAFT_OPTION_INTEGER, &timeout, 0, 1e6},
     };
@@ -257,6 +283,7 @@ static int run(struct graft_command *command)
     if (done != GRAFT_EXIT_GO_ON) {
         return done;
     }
+    show.progress_next = show.progress_every;
     request.seed = (uint64_t)command->seed;
     request.threads = (int)command->threads;
     request.min_cases = (int)least_cases;
@@ -302,12 +329,17 @@ const struct graft_verb graft_verb_conform = {
         "  graft conform --list --op matmul           the cases by name\n"
         "  graft conform --bench --op conv2d --device cpu\n"
         "                                             and how fast each is\n",
-    .notes = "  A run of limited time tries every op in every variant first, then more as --seed shuffles "
-             "them.\n"
-             "  Small sizes come first and take seconds, whatever the limit; variants that it did not reach in "
-             "real\n"
-             "  sizes are named.\n"
-             "  Without any device or case to run the exit code is 77. A failure prints the line that runs "
-             "it again.\n",
+    .notes =
+        "  A run of limited time tries every op in every variant first, then more as --seed shuffles "
+        "them.\n"
+        "  Small sizes come first and take seconds, whatever the limit; variants that it did not reach in "
+        "real\n"
+        "  sizes are named.\n"
+        "  Without any device or case to run the exit code is 77. A failure prints the line that runs "
+        "it again.\n"
+        "  Ctrl-C ends it after the case under way, with the table of what ran; the exit code is 130 then, "
+        "or 1\n"
+        "  if a case has failed.\n",
+    .cancels = true,
     .run = run,
 };
