@@ -16,6 +16,13 @@ static const struct graft_case cases[] = {
      .in = {REAL(1, 38, 42, 17), REAL(17, 3, 3, 16)}},
     {"tiles_shifted", CONVOLUTION_ATTRIBUTES(1, 1, 1, 1, 1, 2, 1, 2, 1, .size = {9, 7}),
      .in = {REAL(1, 10, 8, 17), REAL(17, 3, 3, 16)}},
+    /* To pictures, in several bands of rows, over strides that filters reach across and not */
+    {"bands_c3", CONVOLUTION_ATTRIBUTES(1, 1, 1, 1, 1, 1, 1, 1, 1, .size = {61, 152}),
+     .in = {REAL(1, 61, 152, 17), REAL(17, 3, 3, 3)}},
+    {"bands_c4_k7", CONVOLUTION_ATTRIBUTES(2, 2, 1, 1, 3, 3, 3, 3, 1, .size = {51, 101}),
+     .in = {REAL(2, 26, 51, 9), REAL(9, 7, 7, 4)}},
+    {"bands_c2_s4", CONVOLUTION_ATTRIBUTES(4, 3, 1, 1, 0, 0, 1, 0, 1, .size = {331, 90}),
+     .in = {REAL(1, 83, 30, 5), REAL(5, 2, 4, 2)}},
     {"special", CONVOLUTION_ATTRIBUTES(2, 2, 1, 1, 1, 1, 1, 1, 1, .size = {9, 9}),
      .in = {REAL_OF(SPECIAL, 1, 5, 5, 3), REAL(3, 3, 3, 7)}, .tiers = GRAFT_TIER_ROUNDING},
 };

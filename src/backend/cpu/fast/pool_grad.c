@@ -18,6 +18,7 @@ struct max_window {
     int64_t rows, pixels; /* of the window */
     int64_t begin, end;   /* its rows that lie in the band */
     int64_t row, pixel;   /* floats from row to row and pixel to pixel */
+    bool alone;           /* nothing else is added to its elements */
 };
 
 /* Adds dy at the window's maximum, for `count` channels from c on; rows and pixels are constants where the
@@ -41,7 +42,8 @@ FAST_INLINE void scatter(const struct max_window *w, int64_t rows, int64_t pixel
         tap = (int32_t)(i * pixels);
         for (int64_t j = 0; j < pixels; j++, tap++) {
             float *const to = w->dx + c + i * w->row + j * w->pixel;
-            vec_store_count(to, vec_load_count(to, count) + (vec)((vec_int)gradient & (at == tap)), count);
+            const vec part = (vec)((vec_int)gradient & (at == tap));
+            vec_store_count(to, w->alone ? part : vec_load_count(to, count) + part, count);
         }
     }
 }
@@ -82,7 +84,9 @@ static void max_item(void *argument, int64_t item, int thread)
     const int64_t image = item / grad->bands;
     const int64_t begin = item % grad->bands * grad->rows;
     const int64_t end = graft_min_i64(begin + grad->rows, in->dim[1]);
-    struct max_window w = {.row = in->dim[2] * channels, .pixel = channels};
+    const bool apart = a->adaptive[0] == 0 && a->stride[0] >= a->kernel[0] && a->stride[1] >= a->kernel[1];
+    struct max_window w = {
+        .row = in->dim[2] * channels, .pixel = channels, .alone = apart && !fast_accumulates(call, 0)};
     const float *const x = (const float *)grad->args->in[0] + image * in->dim[1] * w.row;
     float *const dx = (float *)grad->args->out[0] + image * in->dim[1] * w.row;
     if (!fast_accumulates(call, 0))

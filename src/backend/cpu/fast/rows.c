@@ -47,6 +47,7 @@ VARIANT(conv2d_winograd4)
 VARIANT(conv2d_gemm)
 VARIANT(conv2d_grad_input_depthwise)
 VARIANT(conv2d_grad_input_winograd4)
+VARIANT(conv2d_grad_input_taps)
 VARIANT(conv2d_grad_input_gemm)
 VARIANT(conv2d_grad_weight_depthwise)
 VARIANT(conv2d_grad_weight_winograd4)
@@ -91,7 +92,8 @@ VARIANT(rmsprop_vector)
 ROW(conv2d, ENTRY(conv2d_depthwise, "depthwise"), ENTRY(conv2d_winograd4, "winograd4"),
     ENTRY(conv2d_gemm, "gemm"))
 ROW(conv2d_grad_input, ENTRY(conv2d_grad_input_depthwise, "depthwise"),
-    ENTRY(conv2d_grad_input_winograd4, "winograd4"), ENTRY(conv2d_grad_input_gemm, "gemm"))
+    ENTRY(conv2d_grad_input_winograd4, "winograd4"), ENTRY(conv2d_grad_input_taps, "taps"),
+    ENTRY(conv2d_grad_input_gemm, "gemm"))
 ROW(conv2d_grad_weight, ENTRY(conv2d_grad_weight_depthwise, "depthwise"),
     ENTRY(conv2d_grad_weight_winograd4, "winograd4"), ENTRY(conv2d_grad_weight_gemm, "gemm"))
 ROW(matmul, ENTRY(matmul_gemm, "gemm"))
