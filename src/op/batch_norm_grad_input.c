@@ -30,6 +30,13 @@ static void work(const struct graft_call *call, struct graft_work *work)
     graft_work_elementwise(call, call->attributes.batch_norm.training ? 6 : 1, work);
 }
 
+static bool separate(struct graft_call *call, uint32_t batched, int64_t rows)
+{
+    (void)rows;
+    return !call->attributes.batch_norm.training && batched == (1u << X | 1u << DY) &&
+           graft_call_shape(call, X)->rank >= 2;
+}
+
 const struct graft_op_def graft_op_batch_norm_grad_input = {
     .name = "batch_norm_grad_input",
     .input_names = {"x", "dy", "gamma", "mean", "var", "dgamma", "dbeta"},
@@ -40,6 +47,7 @@ const struct graft_op_def graft_op_batch_norm_grad_input = {
     .in_place = 1u << DY,
     .accumulates = true,
     .infer = infer,
+    .separate = separate,
     .work = work,
     .format = graft_format_batch_norm,
 };

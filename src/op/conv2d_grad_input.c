@@ -47,6 +47,7 @@ const struct graft_op_def graft_op_conv2d_grad_input = {
     .n_outputs = 1,
     .accumulates = true,
     .infer = infer,
+    .separate = graft_separate_x,
     .work = work,
     .format = graft_format_conv2d,
 };

@@ -36,6 +36,7 @@ const struct graft_op_def graft_op_max_pool_grad = {
     .n_outputs = 1,
     .accumulates = true,
     .infer = infer,
+    .separate = graft_separate_all,
     .work = work,
     .format = graft_format_pool,
 };

@@ -29,6 +29,13 @@ static void work(const struct graft_call *call, struct graft_work *work)
     graft_work_elementwise(call, 1, work);
 }
 
+static bool separate(struct graft_call *call, uint32_t batched, int64_t rows)
+{
+    const uint32_t there = (uint32_t)graft_call_has(call, X) << X | (uint32_t)graft_call_has(call, Y) << Y | 1u << DY;
+    (void)rows;
+    return batched == there && graft_call_shape(call, DY)->rank >= 2;
+}
+
 const struct graft_op_def graft_op_unary_grad = {
     .name = "unary_grad",
     .input_names = {"x", "y", "dy"},
@@ -39,6 +46,7 @@ const struct graft_op_def graft_op_unary_grad = {
     .in_place = 1u << DY,
     .accumulates = true,
     .infer = infer,
+    .separate = separate,
     .work = work,
     .format = graft_format_unary,
 };

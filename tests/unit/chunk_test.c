@@ -428,6 +428,83 @@ static void networks_of_attention_keep_their_chunks(void **state)
     graft_context_close(&context);
 }
 
+enum { WIDE = 21, PAINTED = 6 };
+
+/* d(Σ c · means of maps) / d(pictures) through all that convolutional networks are made of; how many of the plan's steps
+ * were in chunks. */
+static int run_gradient(struct graft_device *device, bool whole, float *slope)
+{
+    static float data[PAINTED * WIDE * WIDE * 3];
+    const struct graft_pool_attributes most = {.kernel = {2, 2}, .stride = {2, 2}},
+                                       mean = {.kernel = {3, 3}, .stride = {1, 1}, .pad = {1, 1, 1, 1}};
+    const struct graft_shape input = graft_shape_of(4, PAINTED, WIDE, WIDE, 3), vector = graft_shape_of(1, CHANNELS),
+                             chosen = graft_shape_of(2, PAINTED, CHANNELS);
+    const struct graft_reduce_attributes sum = {.kind = GRAFT_REDUCE_SUM, .axes = 3};
+    const struct graft_plan_options options = {.whole_batch = whole};
+    struct graft_graph *graph = NULL;
+    struct graft_variables *variables = NULL;
+    struct graft_plan *plan = NULL;
+    int gradient = -1;
+    assert_int_equal(graft_graph_open(device->context, GRAFT_DTYPE_F32, &graph), GRAFT_OK);
+    const int x = graft_graph_input(graph, "x", GRAFT_DTYPE_F32, &input);
+    const int c = graft_graph_input(graph, "c", GRAFT_DTYPE_F32, &chosen);
+    int map = graft_avg_pool(graph, convolution(graph, x, "a", 3, CHANNELS), &mean);
+    map = graft_batch_norm(graph, map, graft_graph_parameter(graph, "gamma", &vector),
+                           graft_graph_parameter(graph, "beta", &vector), graft_graph_parameter(graph, "mean", &vector),
+                           graft_graph_state(graph, "variance", &vector, 0.7), 1e-5f);
+    map = graft_max_pool(graph, graft_unary(graph, GRAFT_UNARY_SIGMOID, map), &most);
+    const int parts[] = {map, convolution(graph, map, "b", CHANNELS, CHANNELS)};
+    const int last = convolution(graph, graft_concat(graph, parts, 2, 3), "d", 2 * CHANNELS, CHANNELS);
+    const int score = graft_reduce(graph, graft_mul(graph, graft_global_avg_pool(graph, last), c), &sum);
+    assert_int_equal(graft_graph_status(graph), GRAFT_OK);
+    assert_int_equal(graft_graph_gradient(graph, score, &x, 1, &gradient), GRAFT_OK);
+    graft_graph_output(graph, gradient);
+    assert_int_equal(graft_variables_open(device, &variables), GRAFT_OK);
+    assert_int_equal(graft_plan_open(graph, device, variables, &options, &plan), GRAFT_OK);
+    for (int i = 0; i < graft_variables_count(variables); i++) {
+        struct graft_desc desc;
+        enum graft_value_kind kind;
+        const char *const name = graft_variables_at(variables, i, &desc, &kind);
+        fill(name, graft_shape_count(&desc.shape), data);
+        if (kind == GRAFT_VALUE_PARAMETER)
+            assert_int_equal(graft_variables_write(variables, name, data, graft_desc_bytes(&desc)), GRAFT_OK);
+    }
+    fill("x", graft_shape_count(&input), data);
+    assert_int_equal(graft_plan_write(plan, x, data, sizeof data), GRAFT_OK);
+    fill("c", graft_shape_count(&chosen), data);
+    assert_int_equal(graft_plan_write(plan, c, data, PAINTED * CHANNELS * sizeof *data), GRAFT_OK);
+    assert_int_equal(graft_plan_run(plan, GRAFT_SEGMENT_COMPUTE), GRAFT_OK);
+    assert_int_equal(graft_plan_read(plan, gradient, slope, sizeof data), GRAFT_OK);
+    const int steps = plan->chunks.end - plan->chunks.begin;
+    assert_true(whole || plan->chunks.end == plan->n_steps);
+    graft_plan_close(&plan);
+    graft_variables_close(&variables);
+    graft_graph_close(&graph);
+    return steps;
+}
+
+/* A gradient to the pictures goes back through its chunk's own activations. */
+static void gradients_to_pictures_keep_their_chunks(void **state)
+{
+    (void)state;
+    static float whole[PAINTED * WIDE * WIDE * 3], parts[PAINTED * WIDE * WIDE * 3];
+    const struct graft_context_options options = {.threads = 2};
+    struct graft_context *context = NULL;
+    struct graft_device *device = NULL;
+    assert_int_equal(graft_context_open(&options, &context), GRAFT_OK);
+    assert_int_equal(graft_device_open(context, "cpu", &device), GRAFT_OK);
+    device->cache_bytes = 1;
+    assert_int_equal(run_gradient(device, true, whole), 0);
+    assert_true(run_gradient(device, false, parts) >= 16);
+    assert_near(parts, whole, PAINTED * WIDE * WIDE * 3);
+    double size = 0;
+    for (int i = 0; i < PAINTED * WIDE * WIDE * 3; i++)
+        size += fabs((double)whole[i]);
+    assert_true(size > 1e-2);
+    graft_device_close(&device);
+    graft_context_close(&context);
+}
+
 /* The oracle stays as plain as it is. */
 static void reference_has_whole_batches(void **state)
 {
@@ -473,6 +550,7 @@ int main(void)
         cmocka_unit_test(lanes_do_not_share_workspace),
         cmocka_unit_test(other_inputs_are_no_batch),
         cmocka_unit_test(networks_of_attention_keep_their_chunks),
+        cmocka_unit_test(gradients_to_pictures_keep_their_chunks),
         cmocka_unit_test(reference_has_whole_batches),
         cmocka_unit_test(numbers_are_looked_at_in_whole_batches),
     };
