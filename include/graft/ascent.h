@@ -17,7 +17,7 @@
 extern "C" {
 #endif
 
-/* All zero but the network: as is usual. */
+/* All zero but the network: as is usual. Its texts must outlive the ascent. */
 struct graft_ascent_options {
     struct graft_classifier_options classifier; /* batch: pictures at a time, 0: 8; output, pool: unused */
     /* NULL or "": pictures of classes. Else of the channels of this layer or stage, whose result must be a map

@@ -35,7 +35,9 @@ struct graft_ascent {
     int32_t height, width, channels;           /* of the pictures */
     int32_t view_height, view_width;           /* of the network's input */
     int32_t step;
-    struct row *rows; /* [batch] */
+    int32_t batch, goals; /* pictures at a time; classes or channels */
+    int32_t *picked;      /* LAYER: [batch], the channels that the slope is of */
+    struct row *rows;     /* [batch] */
     uint8_t *picture;
 };
 
@@ -125,10 +127,10 @@ static enum graft_status open_rows(struct graft_ascent *ascent)
     struct graft_context *const context = ascent->context;
     const size_t places = (size_t)ascent->height * (size_t)ascent->width;
     const size_t bytes = (size_t)ascent->channels * sizeof(float);
-    ascent->rows = graft_allocate(context, (size_t)ascent->slope->batch, sizeof *ascent->rows);
+    ascent->rows = graft_allocate(context, (size_t)ascent->batch, sizeof *ascent->rows);
     ascent->picture = graft_allocate(context, places, (size_t)ascent->channels);
     enum graft_status status = ascent->rows && ascent->picture ? GRAFT_OK : GRAFT_ERROR_MEMORY;
-    for (int64_t r = 0; r < ascent->slope->batch && status == GRAFT_OK; r++) {
+    for (int32_t r = 0; r < ascent->batch && status == GRAFT_OK; r++) {
         struct row *const row = &ascent->rows[r];
         row->slope = graft_allocate(context, places, bytes);
         row->smooth = graft_allocate(context, places, bytes);
@@ -140,18 +142,36 @@ static enum graft_status open_rows(struct graft_ascent *ascent)
     return status;
 }
 
-static enum graft_status open_slope(struct graft_ascent *ascent, const struct graft_ascent_options *options)
+static enum graft_status open_slope(struct graft_ascent *ascent)
 {
-    const bool layer = has_layer(options);
-    const struct graft_slope_options slope = {
-        .goal = layer ? GRAFT_SLOPE_CHANNELS : GRAFT_SLOPE_CLASSES,
-        .layer = options->layer,
-        .batch = options->classifier.batch > 0 ? options->classifier.batch : layer ? 8 : 1,
-        .height = ascent->view_height,
-        .width = ascent->view_width,
-        .plan = options->classifier.plan};
+    const bool layer = has_layer(&ascent->options);
+    const struct graft_slope_options slope = {.goal = layer ? GRAFT_SLOPE_CHANNELS : GRAFT_SLOPE_CLASSES,
+                                              .layer = ascent->options.layer,
+                                              .channels = ascent->picked,
+                                              .batch = ascent->batch,
+                                              .height = ascent->view_height,
+                                              .width = ascent->view_width,
+                                              .plan = ascent->options.classifier.plan};
     const struct graft_slope_network network = graft_slope_of_classifier(ascent->classifier);
-    return graft_slope_open(&network, &slope, &ascent->slope);
+    const enum graft_status status = graft_slope_open(&network, &slope, &ascent->slope);
+    if (status == GRAFT_OK)
+        ascent->goals = (int32_t)(layer ? ascent->slope->channels : ascent->slope->goals);
+    return status;
+}
+
+/* Other channels are another plan. */
+static enum graft_status open_slope_of(struct graft_ascent *ascent, const int32_t *goals, int32_t count)
+{
+    bool same = ascent->slope != NULL;
+    for (int32_t r = 0; r < ascent->batch && has_layer(&ascent->options); r++) {
+        const int32_t channel = goals[r < count ? r : 0];
+        same = same && ascent->picked[r] == channel;
+        ascent->picked[r] = channel;
+    }
+    if (same)
+        return GRAFT_OK;
+    graft_slope_close(&ascent->slope);
+    return open_slope(ascent);
 }
 
 enum graft_status graft_ascent_open(struct graft_device *device, const struct graft_ascent_options *options,
@@ -165,9 +185,12 @@ enum graft_status graft_ascent_open(struct graft_device *device, const struct gr
         return GRAFT_ERROR_MEMORY;
     made->context = context;
     made->options = *options;
+    made->batch = (int32_t)(classifier.batch > 0 ? classifier.batch : has_layer(options) ? 8 : 1);
+    made->picked = graft_allocate(context, (size_t)made->batch, sizeof *made->picked);
     classifier.output = NULL;
     classifier.batch = 1;
-    enum graft_status status = graft_classifier_open(device, &classifier, &made->classifier);
+    enum graft_status status =
+        made->picked ? graft_classifier_open(device, &classifier, &made->classifier) : GRAFT_ERROR_MEMORY;
     if (status == GRAFT_OK) {
         made->channels = made->classifier->card.preprocess.channels;
         if (has_layer(options))
@@ -178,7 +201,7 @@ enum graft_status graft_ascent_open(struct graft_device *device, const struct gr
     if (status == GRAFT_OK)
         status = resolve(made, options);
     if (status == GRAFT_OK)
-        status = open_slope(made, options);
+        status = open_slope(made);
     if (status == GRAFT_OK)
         status = open_rows(made);
     if (status == GRAFT_OK)
@@ -194,12 +217,13 @@ void graft_ascent_close(struct graft_ascent **ascent)
     struct graft_ascent *const old = *ascent;
     if (!old)
         return;
-    for (int64_t r = 0; old->rows && r < old->slope->batch; r++) {
+    for (int32_t r = 0; old->rows && r < old->batch; r++) {
         graft_octaves_close(&old->rows[r].octaves);
         graft_release(old->context, old->rows[r].slope);
         graft_release(old->context, old->rows[r].smooth);
     }
     graft_release(old->context, old->rows);
+    graft_release(old->context, old->picked);
     graft_release(old->context, old->picture);
     graft_slope_close(&old->slope);
     graft_classifier_close(&old->classifier);
@@ -214,12 +238,12 @@ struct graft_classifier *graft_ascent_classifier(struct graft_ascent *ascent)
 
 int32_t graft_ascent_goals(const struct graft_ascent *ascent)
 {
-    return (int32_t)ascent->slope->goals;
+    return ascent->goals;
 }
 
 int32_t graft_ascent_batch(const struct graft_ascent *ascent)
 {
-    return (int32_t)ascent->slope->batch;
+    return ascent->batch;
 }
 
 int32_t graft_ascent_steps(const struct graft_ascent *ascent)
@@ -259,12 +283,19 @@ static int first_octave(const struct graft_ascent *ascent, const struct graft_oc
     return waiting < 0 ? 0 : waiting < octaves->count ? waiting : octaves->count - 1;
 }
 
+/* Among the numbers that the slope has for a picture. */
+static int64_t place_of_goal(const struct graft_ascent *ascent, int64_t r)
+{
+    return has_layer(&ascent->options) ? r : ascent->rows[r].goal;
+}
+
 /* What is made large: a channel; or a class, less what comes near to it by the step before, so that a picture is not
  * as much one of its siblings. */
 static void weigh(struct graft_ascent *ascent, int64_t r)
 {
     struct graft_slope *const slope = ascent->slope;
-    const int32_t goals = (int32_t)slope->goals, goal = ascent->rows[r].goal;
+    const int32_t goals = (int32_t)slope->goals;
+    const int64_t goal = place_of_goal(ascent, r);
     float *const weights = slope->weights + r * goals;
     if (has_layer(&ascent->options) || ascent->step == 0) {
         memset(weights, 0, (size_t)goals * sizeof *weights);
@@ -348,17 +379,20 @@ static void climb(void *argument, int64_t r, int thread)
 static enum graft_status begin(struct graft_ascent *ascent, const int32_t *goals, int32_t count,
                                const struct graft_image *start)
 {
-    struct graft_slope *const slope = ascent->slope;
-    if (count < 1 || count > slope->batch)
-        return graft_fail(ascent->context, GRAFT_ERROR_ARGUMENT, "%d pictures at a time; use 1 to %lld", count,
-                          (long long)slope->batch);
-    memset(slope->weights, 0, (size_t)(slope->batch * slope->goals) * sizeof *slope->weights);
+    if (count < 1 || count > ascent->batch)
+        return graft_fail(ascent->context, GRAFT_ERROR_ARGUMENT, "%d pictures at a time; use 1 to %d", count,
+                          ascent->batch);
     for (int32_t r = 0; r < count; r++) {
-        if (goals[r] < 0 || goals[r] >= slope->goals)
-            return graft_fail(ascent->context, GRAFT_ERROR_ARGUMENT, "%s %d; there are %lld, from 0",
-                              has_layer(&ascent->options) ? "channel" : "class", goals[r], (long long)slope->goals);
+        if (goals[r] < 0 || goals[r] >= ascent->goals)
+            return graft_fail(ascent->context, GRAFT_ERROR_ARGUMENT, "%s %d; there are %d, from 0",
+                              has_layer(&ascent->options) ? "channel" : "class", goals[r], ascent->goals);
         ascent->rows[r].goal = goals[r];
     }
+    enum graft_status status = open_slope_of(ascent, goals, count);
+    if (status != GRAFT_OK)
+        return status;
+    struct graft_slope *const slope = ascent->slope;
+    memset(slope->weights, 0, (size_t)(slope->batch * slope->goals) * sizeof *slope->weights);
     if (!start) {
         for (int32_t r = 0; r < count; r++)
             graft_octaves_noise(ascent->rows[r].octaves, ascent->options.seed, (uint64_t)goals[r] << 32, START);
@@ -369,7 +403,7 @@ static enum graft_status begin(struct graft_ascent *ascent, const int32_t *goals
     p.crop_width = ascent->width;
     p.transforms =
         graft_transforms_usual(ascent->height < ascent->width ? ascent->width : ascent->height, GRAFT_FILTER_BILINEAR);
-    const enum graft_status status = graft_preprocess_image(ascent->context, &p, start, ascent->picture);
+    status = graft_preprocess_image(ascent->context, &p, start, ascent->picture);
     for (int32_t r = 0; r < count && status == GRAFT_OK; r++)
         graft_octaves_picture(ascent->rows[r].octaves, ascent->picture);
     return status;
@@ -412,7 +446,7 @@ static enum graft_status judge(struct graft_ascent *ascent, int32_t count, struc
     if (status == GRAFT_OK)
         status = graft_slope_run(slope);
     for (int32_t r = 0; r < count && status == GRAFT_OK; r++)
-        ideals[r].score = slope->scores[r * slope->goals + ideals[r].goal];
+        ideals[r].score = slope->scores[r * slope->goals + place_of_goal(ascent, r)];
     return status;
 }
 

@@ -4,6 +4,7 @@
 #include "backend/backend.h"
 #include "base/context.h"
 #include "explain/explain.h"
+#include "explain/pick.h"
 #include "graph/graph.h"
 #include "infer/classifier.h"
 
@@ -73,18 +74,6 @@ static int classes_of(const struct graft_graph *graph, int logits)
     return map && map->shape.rank == 4 && map->shape.dim[3] == classes ? before : logits;
 }
 
-/* [n, …, c] → the mean over all but the first and last dimension: [n, c] */
-static int mean_of_places(struct graft_graph *graph, int value)
-{
-    const struct graft_desc *const desc = graft_graph_desc(graph, value);
-    if (!desc || desc->shape.rank < 3)
-        return value;
-    struct graft_reduce_attributes mean = {.kind = GRAFT_REDUCE_MEAN};
-    for (int32_t axis = 1; axis < desc->shape.rank - 1; axis++)
-        mean.axes |= 1u << axis;
-    return graft_reduce(graph, value, &mean);
-}
-
 /* A small part of it. */
 static int leak_of(struct graft_graph *graph, int value)
 {
@@ -92,31 +81,47 @@ static int leak_of(struct graft_graph *graph, int value)
     return graft_mul(graph, value, graft_fill(graph, &one, LEAK));
 }
 
+/* Of a layer, a channel for each picture. */
+static enum graft_status choose_channels(struct graft_slope *slope, const struct graft_slope_options *options)
+{
+    const struct graft_model *const model = slope->model;
+    struct graft_explain_grid grid;
+    int value = -1;
+    const enum graft_status status =
+        graft_classifier_find_output(slope->context, model, options->layer, &value);
+    if (status != GRAFT_OK)
+        return status;
+    if (!graft_explain_grid_of(&graft_graph_desc(model->graph, value)->shape, &grid))
+        return graft_fail(slope->context, GRAFT_ERROR_ARGUMENT,
+                          "\"%s\" of %s gives no map over the picture: name a layer before it", options->layer,
+                          model->info->name);
+    slope->channels = grid.channels;
+    for (int64_t r = 0; r < slope->batch; r++)
+        if (options->channels[r] < 0 || options->channels[r] >= slope->channels)
+            return graft_fail(slope->context, GRAFT_ERROR_ARGUMENT, "channel %d; there are %lld, from 0",
+                              options->channels[r], (long long)slope->channels);
+    graft_graph_not_output(model->graph, model->logits); /* what comes behind the layer is not computed */
+    slope->goal = graft_pick_means(model->graph, value, options->channels, slope->batch);
+    return graft_graph_status(model->graph);
+}
+
 static enum graft_status choose_goal(struct graft_slope *slope, const struct graft_slope_options *options)
 {
     const struct graft_model *const model = slope->model;
     int value = model->logits;
-    struct graft_explain_grid grid;
-    enum graft_status status = GRAFT_OK;
     if (options->goal == GRAFT_SLOPE_CHANNELS) {
-        status = graft_classifier_find_output(slope->context, model, options->layer, &value);
-        if (status == GRAFT_OK && !graft_explain_grid_of(&graft_graph_desc(model->graph, value)->shape, &grid))
-            status = graft_fail(slope->context, GRAFT_ERROR_ARGUMENT,
-                                "\"%s\" of %s gives no map over the picture: name a layer before it",
-                                options->layer, model->info->name);
+        const enum graft_status status = choose_channels(slope, options);
         if (status != GRAFT_OK)
             return status;
-        if (value != model->logits) /* what comes behind the layer is not computed */
-            graft_graph_not_output(model->graph, model->logits);
-    } else if (options->goal == GRAFT_SLOPE_LOG_SOFTMAX) {
-        value = graft_log_softmax(model->graph, value);
-    } else if (options->goal != GRAFT_SLOPE_LOGITS) {
-        value = classes_of(model->graph, model->logits);
+    } else {
+        if (options->goal == GRAFT_SLOPE_LOG_SOFTMAX)
+            value = graft_log_softmax(model->graph, value);
+        else if (options->goal != GRAFT_SLOPE_LOGITS)
+            value = classes_of(model->graph, model->logits);
+        slope->goal = graft_mean_of_places(model->graph, value);
     }
-    slope->goal = mean_of_places(model->graph, value);
-    if (options->goal == GRAFT_SLOPE_LEAKY && value != model->logits) {
+    if (options->goal == GRAFT_SLOPE_LEAKY && value != model->logits)
         slope->goal = graft_add(model->graph, model->logits, leak_of(model->graph, slope->goal));
-    }
     graft_graph_output(model->graph, slope->goal);
     return graft_graph_status(model->graph);
 }

@@ -22,7 +22,7 @@ enum graft_slope_goal {
     GRAFT_SLOPE_LOGITS = 0,
     GRAFT_SLOPE_CLASSES = 1, /* as the logits, but before a mean over places of what a relu has cut off at 0:
                                 there every class has a gradient, also one that nothing speaks for yet */
-    GRAFT_SLOPE_CHANNELS = 2, /* means over its places of the channels of a layer */
+    GRAFT_SLOPE_CHANNELS = 2, /* means over its places of some channels of a layer: as many as there are pictures */
     GRAFT_SLOPE_LEAKY = 3,    /* the logits and a twentieth of CLASSES: those where nothing is cut off, but with a
                                  gradient everywhere */
     GRAFT_SLOPE_LOG_SOFTMAX = 4 /* their logarithms of probabilities: with -1 at its class the cross-entropy */
@@ -39,7 +39,8 @@ struct graft_slope_network graft_slope_of_classifier(struct graft_classifier *cl
 
 struct graft_slope_options {
     enum graft_slope_goal goal;
-    const char *layer; /* CHANNELS: a layer or stage */
+    const char *layer;       /* CHANNELS: a layer or stage */
+    const int32_t *channels; /* CHANNELS: [batch], of the layer's; what other channels say is not computed */
     int64_t batch;
     int32_t height, width; /* of the pictures */
     struct graft_plan_options plan;
@@ -50,7 +51,8 @@ struct graft_slope {
     struct graft_model *model;
     struct graft_plan *plan;
     int goal, chosen, gradient; /* values */
-    int64_t batch, goals;       /* pictures; numbers of the goal for each */
+    int64_t batch, goals;       /* pictures; numbers of the goal for each: classes, or as many channels as pictures */
+    int64_t channels;           /* CHANNELS: those that the layer has */
     int64_t numbers;            /* of a picture */
     /* Memory of a batch, the slope's own: */
     float *input;     /* [batch, numbers], normalized: written before a run */

@@ -4,6 +4,7 @@
  * differences; pictures of a class are known as that class, the same for a seed, alike on all devices.
  */
 #include "explain/octaves.h"
+#include "explain/pick.h"
 #include "explain/sample.h"
 #include "explain/slope.h"
 #include "sure_fixture.h"
@@ -306,6 +307,74 @@ static void excite(struct sure *f, struct graft_device *device, int32_t steps, f
     graft_ascent_close(&ascent);
 }
 
+/*
+ * Means of some channels, also of one twice, are those of the whole map: where only these filters are computed (a
+ * convolution with batch normalization, relu and pooling behind it) and where all are (a sum of two maps).
+ */
+static void channels_are_picked(void **state)
+{
+    enum { SIDE = 12, COUNT = 4, CHANNELS = 10 };
+    static const int32_t picked[COUNT] = {7, 0, 7, 9};
+    struct sure *const f = *state;
+    for (int sums = 0; sums < 2; sums++) {
+        static float data[COUNT * SIDE * SIDE * 3 + CHANNELS * 27];
+        const struct graft_shape input = graft_shape_of(4, COUNT, SIDE, SIDE, 3), vector = graft_shape_of(1, CHANNELS),
+                                 filters = graft_shape_of(4, CHANNELS, 3, 3, 3);
+        const struct graft_conv2d_attributes convolution = {
+            .stride = {1, 1}, .dilation = {1, 1}, .pad = {1, 1, 1, 1}, .groups = 1};
+        const struct graft_pool_attributes pool = {.kernel = {2, 2}, .stride = {2, 2}};
+        struct graft_graph *graph = NULL;
+        struct graft_variables *variables = NULL;
+        struct graft_plan *plan = NULL;
+        float all[COUNT * CHANNELS], some[COUNT * COUNT];
+        assert_int_equal(graft_graph_open(f->context, GRAFT_DTYPE_F32, &graph), GRAFT_OK);
+        const int x = graft_graph_input(graph, "x", GRAFT_DTYPE_F32, &input);
+        int map = graft_conv2d(graph, x, graft_graph_parameter(graph, "w", &filters),
+                               graft_graph_parameter(graph, "bias", &vector), &convolution);
+        map = graft_batch_norm(graph, map, graft_graph_parameter(graph, "gamma", &vector),
+                               graft_graph_parameter(graph, "beta", &vector),
+                               graft_graph_parameter(graph, "mean", &vector),
+                               graft_graph_state(graph, "variance", &vector, 0.5), 1e-5f);
+        if (sums)
+            map = graft_add(graph, map, graft_unary(graph, GRAFT_UNARY_TANH, map));
+        map = graft_max_pool(graph, graft_unary(graph, GRAFT_UNARY_RELU, map), &pool);
+        const int means = graft_mean_of_places(graph, map), few = graft_pick_means(graph, map, picked, COUNT);
+        graft_graph_output(graph, means);
+        graft_graph_output(graph, few);
+        assert_int_equal(graft_graph_status(graph), GRAFT_OK);
+        assert_int_equal(graft_variables_open(f->cpu, &variables), GRAFT_OK);
+        assert_int_equal(graft_plan_open(graph, f->cpu, variables, NULL, &plan), GRAFT_OK);
+        for (int i = 0; i < (int)(sizeof data / sizeof *data); i++) {
+            data[i] = (float)number(i);
+        }
+        static const char *const names[] = {"w", "bias", "gamma", "beta", "mean"};
+        for (int i = 0; i < 5; i++) {
+            const uint64_t bytes = (i == 0 ? CHANNELS * 27 : CHANNELS) * sizeof(float);
+            assert_int_equal(graft_variables_write(variables, names[i], data + i, bytes), GRAFT_OK);
+        }
+        assert_int_equal(graft_plan_write(plan, x, data + 9, COUNT * SIDE * SIDE * 3 * sizeof *data), GRAFT_OK);
+        assert_int_equal(graft_plan_run(plan, GRAFT_SEGMENT_COMPUTE), GRAFT_OK);
+        assert_int_equal(graft_plan_read(plan, means, all, sizeof all), GRAFT_OK);
+        assert_int_equal(graft_plan_read(plan, few, some, sizeof some), GRAFT_OK);
+        for (int r = 0; r < COUNT; r++) {
+            for (int k = 0; k < COUNT; k++) {
+                assert_true(fabsf(some[r * COUNT + k] - all[r * CHANNELS + picked[k]]) < 1e-5f);
+            }
+            assert_true(some[r * COUNT + 3] != some[r * COUNT]);
+        }
+        bool narrow = false;
+        for (int i = 0; i < graft_plan_node_count(plan); i++) {
+            struct graft_plan_node node;
+            graft_plan_node_at(plan, i, &node);
+            narrow = narrow || (strcmp(node.op, "conv2d") == 0 && strstr(node.call, "w[4, 3, 3, 3]"));
+        }
+        assert_int_equal(narrow, !sums);
+        graft_plan_close(&plan);
+        graft_variables_close(&variables);
+        graft_graph_close(&graph);
+    }
+}
+
 /* A mean that was there before grows, and as much on every device. */
 static void channels_are_excited(void **state)
 {
@@ -403,7 +472,8 @@ int main(void)
         cmocka_unit_test(octaves_carry_slopes_back),     cmocka_unit_test(octaves_begin_with_a_picture),
         cmocka_unit_test(variation_has_its_slope),       cmocka_unit_test(glances_carry_slopes_back),
         cmocka_unit_test(a_place_sees_so_many_pixels),   cmocka_unit_test(pictures_of_classes_are_known),
-        cmocka_unit_test(channels_are_excited),          cmocka_unit_test(kernels_are_the_weights),
+        cmocka_unit_test(channels_are_picked),           cmocka_unit_test(channels_are_excited),
+        cmocka_unit_test(kernels_are_the_weights),
         cmocka_unit_test(a_picture_is_where_it_begins),
         cmocka_unit_test(what_makes_no_sense_is_refused),
     };

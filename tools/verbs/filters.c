@@ -186,51 +186,54 @@ static int draw_kernels(struct filters *job, struct graft_classifier *classifier
     return code == GRAFT_EXIT_GO_ON ? write_sheet(job, kernels->layer, title, captions, KERNEL_TILE) : code;
 }
 
-/* Where no layer is named, or the first. *done: no ascent is needed. */
-static int try_kernels(struct filters *job, struct graft_device *device, bool *done)
+/* Where no layer is named. */
+static int draw_first(struct filters *job, struct graft_device *device)
 {
-    const struct request *const request = job->request;
     struct graft_classifier *classifier = NULL;
     struct graft_kernels kernels = {0};
-    struct graft_classifier_options options = graft_network_classifier(job->command, &request->network);
+    struct graft_classifier_options options = graft_network_classifier(job->command, &job->request->network);
     options.batch = 1;
     enum graft_status status = graft_classifier_open(device, &options, &classifier);
-    int code = GRAFT_EXIT_GO_ON;
     if (status == GRAFT_OK) {
         status = graft_kernels_read(classifier, &kernels);
     }
-    *done = request->layer == NULL || (status == GRAFT_OK && strcmp(request->layer, kernels.layer) == 0);
-    if (*done) {
-        code = status == GRAFT_OK ? draw_kernels(job, classifier, &kernels)
-                                  : graft_command_failed_name(job->command, status);
-    } else if (classifier == NULL) {
-        *done = true;
-        code = graft_command_failed_name(job->command, status);
-    }
+    const int code = status == GRAFT_OK ? draw_kernels(job, classifier, &kernels)
+                                        : graft_command_failed_name(job->command, status);
     graft_kernels_close(job->command->context, &kernels);
     graft_classifier_close(&classifier);
+    return code;
+}
+
+/* The first layer needs no ascent: its kernels are pictures. */
+static int draw_layer(struct filters *job, struct graft_device *device)
+{
+    const struct request *const request = job->request;
+    struct graft_kernels kernels = {0};
+    struct graft_ascent_options options = graft_ascending_settings(job->command, &request->network, &request->ascent);
+    options.layer = request->layer;
+    options.side = (int32_t)request->side;
+    const enum graft_status status = graft_ascent_open(device, &options, &job->ascent);
+    if (status != GRAFT_OK) {
+        return graft_command_failed_name(job->command, status);
+    }
+    struct graft_classifier *const classifier = graft_ascent_classifier(job->ascent);
+    const bool first =
+        graft_kernels_read(classifier, &kernels) == GRAFT_OK && strcmp(request->layer, kernels.layer) == 0;
+    const int code = first ? draw_kernels(job, classifier, &kernels)
+                           : draw_patterns(job, graft_classifier_model(classifier)->info->name);
+    graft_kernels_close(job->command->context, &kernels);
     return code;
 }
 
 static int filters(struct graft_command *command, const struct request *request, struct graft_device *device)
 {
     struct filters *const job = calloc(1, sizeof *job);
-    bool done = false;
     if (job == NULL) {
         return graft_command_error(command, "not enough memory for the sheet");
     }
     *job = (struct filters){.command = command, .request = request};
     graft_context_limit_memory(command->context, request->network.memory);
-    int code = try_kernels(job, device, &done);
-    if (!done) {
-        struct graft_ascent_options options = graft_ascending_settings(command, &request->network, &request->ascent);
-        options.layer = request->layer;
-        options.side = (int32_t)request->side;
-        const enum graft_status status = graft_ascent_open(device, &options, &job->ascent);
-        code = status == GRAFT_OK
-                   ? draw_patterns(job, graft_classifier_model(graft_ascent_classifier(job->ascent))->info->name)
-                   : graft_command_failed_name(command, status);
-    }
+    const int code = request->layer == NULL ? draw_first(job, device) : draw_layer(job, device);
     for (int32_t i = 0; i < job->count; i++) {
         graft_image_close(command->context, &job->pictures[i]);
     }
