@@ -9,11 +9,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define STAYS (-1)
+
 /* What is drawn from. */
 struct draw {
     int64_t *order; /* a part's entries by class */
     int64_t *begin; /* of each class in order */
-    int64_t *next;  /* rings of pictures that are the same */
+    int64_t *next;  /* rings of pictures that are the same; STAYS: tried, and left where it is */
     int64_t *taken; /* of each class so far */
 };
 
@@ -44,7 +46,8 @@ static void order_by_class(const struct graft_dataset *dataset, uint8_t split, s
     }
 }
 
-/* Takes a picture and all that are the same, of whatever class, unless a class would lose its last one. */
+/* Takes a picture and all that are the same, of whatever class, unless a class would lose its last one: then
+ * none of them is tried again, as classes only get smaller (n equal pictures would take n² steps). */
 static void take(struct graft_dataset *dataset, const struct draw *draw, int64_t first, uint8_t split)
 {
     int64_t at = first;
@@ -59,12 +62,14 @@ static void take(struct graft_dataset *dataset, const struct draw *draw, int64_t
         at = draw->next[at];
     } while (at != first);
     do {
+        const int64_t next = draw->next[at];
         if (all) {
             dataset->entries[at].split = split;
         } else {
             draw->taken[dataset->entries[at].label]--;
+            draw->next[at] = STAYS;
         }
-        at = draw->next[at];
+        at = next;
     } while (at != first);
 }
 
@@ -89,7 +94,7 @@ static void draw_class(struct graft_dataset *dataset, const struct draw *draw, i
                            graft_hash_text(dataset->class_names[c]));
     for (int64_t i = 0; i < count && draw->taken[c] < wanted; i++) {
         const int64_t member = draw_member(&random, members, count, i);
-        if (dataset->entries[member].split == GRAFT_SPLIT_TRAIN) {
+        if (dataset->entries[member].split == GRAFT_SPLIT_TRAIN && draw->next[member] != STAYS) {
             take(dataset, draw, member, split);
         }
     }
