@@ -276,10 +276,27 @@ static void put(const struct bmp *bmp, struct bmp_runs *runs, uint8_t index)
     }
 }
 
+/* By doubling what is there: a skip may be as large as the picture. */
+static void fill(uint8_t *out, const uint8_t colour[3], uint64_t count)
+{
+    memcpy(out, colour, 3);
+    for (uint64_t done = 1; done < count;) {
+        const uint64_t more = done < count - done ? done : count - done;
+        memcpy(out + 3 * done, out, 3 * more);
+        done += more;
+    }
+}
+
 static void put_zeros(const struct bmp *bmp, struct bmp_runs *runs, uint64_t count)
 {
-    for (uint64_t i = 0; i < count && runs->at < runs->end; i++) {
-        put(bmp, runs, 0);
+    const uint64_t left = runs->end - runs->at;
+    count = count < left ? count : left;
+    while (count > 0) {
+        const uint64_t x = runs->at % bmp->width;
+        const uint64_t pixels = count < bmp->width - x ? count : bmp->width - x;
+        fill(row_of(bmp, runs->at / bmp->width, 3) + 3 * x, bmp->palette[0], pixels);
+        runs->at += pixels;
+        count -= pixels;
     }
 }
 
