@@ -211,6 +211,31 @@ static void quantized_networks_are_refused(void **state)
     }
 }
 
+/* A node without the input that it works on makes nothing; fuzzing found it named as a lack of memory. */
+static void nodes_without_inputs_are_refused(void **state)
+{
+    static const char *const ops[] = {"HardSigmoid", "Relu", "Clip", "Conv", "MaxPool", "BatchNormalization", "Resize"};
+    (void)state;
+    for (size_t i = 0; i < sizeof ops / sizeof ops[0]; i++) {
+        struct graft_network_source source;
+        struct graft_model *model = NULL;
+        struct onnx_writer writer = begin();
+        onnx_add_node(&writer, ops[i], "", "nothing", "");
+        onnx_add_node(&writer, "Add", "map nothing", "sum", "");
+        const char *const path = end(&writer, "sum");
+        enum graft_status status = graft_network_source_open(context, path, &source, NULL);
+        if (status == GRAFT_OK)
+            status = graft_model_open_network(context, source.network, NULL, &model);
+        if (status != GRAFT_ERROR_UNSUPPORTED && status != GRAFT_ERROR_FORMAT)
+            fail_msg("%s: %s: %s", ops[i], graft_status_name(status), graft_context_error(context));
+        assert_non_null(strstr(graft_context_error(context), ops[i]));
+        assert_non_null(strstr(graft_context_error(context), "made.onnx"));
+        graft_model_close(&model);
+        graft_network_source_close(&source);
+        (void)unlink(path);
+    }
+}
+
 /* Exporters keep equal tensors once: two layers cannot both follow their batches with one mean. */
 static void shared_statistics_are_not_trained(void **state)
 {
@@ -336,6 +361,7 @@ int main(void)
         cmocka_unit_test(weights_that_nodes_make_are_trained),
         cmocka_unit_test(every_failing_allocation_is_reported),
         cmocka_unit_test(quantized_networks_are_refused),
+        cmocka_unit_test(nodes_without_inputs_are_refused),
         cmocka_unit_test(shared_statistics_are_not_trained),
         cmocka_unit_test(random_damage_of_a_graph_is_survived),
         cmocka_unit_test(tensors_of_other_types_are_left_out),

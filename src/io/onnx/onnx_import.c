@@ -113,7 +113,9 @@ static bool run_node(struct graft_onnx_import *import)
     graft_onnx_op *const op = find_op(import->node->op);
     if (!op)
         return graft_onnx_refuse(import, "this op is not read");
-    return op(import) && graft_graph_status(import->b->graph) == GRAFT_OK && note_layer(import);
+    const bool made = op(import), well = !import->b->failed && graft_graph_status(import->b->graph) == GRAFT_OK;
+    return made || !well ? made && well && note_layer(import)
+                         : graft_onnx_refuse(import, "an input that it needs is left out");
 }
 
 /* ---- stages */
@@ -254,6 +256,8 @@ static int get_logits(struct graft_onnx_import *import)
 {
     const struct graft_onnx_value *const value = &import->values[import->onnx->output];
     const struct graft_model *const model = import->b->model;
+    if (value->host)
+        (void)graft_onnx_refuse(import, "the output is a constant, not made from the picture");
     if (value->host || value->id < 0)
         return -1;
     const int id = graft_onnx_ordered(import, value);
