@@ -143,6 +143,9 @@ enum graft_status graft_keras_parse_zip(struct graft_context *context, const cha
     if (status == GRAFT_OK && text)
         status = graft_json_read(context, (const char *)text, (size_t)zip.members[described].size, 0, path,
                                  &config, &error);
+    if (status == GRAFT_ERROR_FORMAT && text)
+        status = graft_fail(context, status, "'%s' is damaged: config.json in it, line %d: %s; save it again", path,
+                            error.line, error.text);
     if (status == GRAFT_OK)
         status = graft_zip_read_one(&zip, member, &weights);
     if (status == GRAFT_OK)

@@ -129,8 +129,7 @@ static enum graft_status enter(struct walk *walk, const char *path, const json_t
         if (length < 0 || length >= PATH_SIZE || !graft_hdf5_exists(walk->file, inner))
             continue;
         if (walk->depth == DEPTH)
-            return graft_fail(walk->context, GRAFT_ERROR_FORMAT, "%s: networks lie in one another too deep",
-                              inner);
+            return graft_hdf5_damaged(walk->file, inner, "is a network too deep within other networks");
         struct level *const level = &walk->levels[walk->depth];
         *level = (struct level){.config = json_object_get(json_object_get(config, "config"), "layers")};
         (void)snprintf(level->path, sizeof level->path, "%s", inner);

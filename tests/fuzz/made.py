@@ -24,6 +24,13 @@ TINY_KERAS = {
 }
 
 
+def put_member(archive, name, data):
+    """Always of the same time: seeds are the same bytes each time."""
+    member = zipfile.ZipInfo(name)
+    member.compress_type = archive.compression
+    archive.writestr(member, data)
+
+
 def keras():
     """Plain and deflated, with weights and without."""
     weights = list(made_hdf5.files())
@@ -31,9 +38,9 @@ def keras():
         for data in (weights[2], weights[3], b"\x89HDF\r\n\x1a\n" + bytes(120)):
             file = io.BytesIO()
             with zipfile.ZipFile(file, "w", compression) as archive:
-                archive.writestr("metadata.json", json.dumps({"keras_version": "3.8.0"}))
-                archive.writestr("config.json", json.dumps(TINY_KERAS))
-                archive.writestr("model.weights.h5", data)
+                put_member(archive, "metadata.json", json.dumps({"keras_version": "3.8.0"}))
+                put_member(archive, "config.json", json.dumps(TINY_KERAS))
+                put_member(archive, "model.weights.h5", data)
             yield file.getvalue()
 
 

@@ -11,6 +11,8 @@
 
 #include "parse_damaged.h"
 
+#include <archive.h>
+#include <archive_entry.h>
 #include <zlib.h>
 
 struct bytes {
@@ -264,6 +266,55 @@ static void what_is_wrong_is_said(void **state)
     assert_null(set);
 }
 
+/* A network that is its own member, as fuzzing made one: the refusal names the file. */
+static void networks_within_networks_end(void **state)
+{
+    struct graft_context *const context = *state;
+    static struct bytes file;
+    struct bytes inner = {.size = 0}, root = {.size = 0};
+    struct graft_tensor_set *set = NULL;
+    make_file(&file, put_contiguous);
+    put_link(&inner, "layers", file.size);
+    const uint64_t address = put_header(&file, &inner);
+    put_link(&root, "layers", address);
+    const uint64_t top = put_header(&file, &root);
+    memcpy(file.data + 36, &top, 8);
+    assert_int_equal(graft_keras_parse(context, "made.h5", file.data, file.size, &set), GRAFT_ERROR_FORMAT);
+    assert_non_null(strstr(graft_context_error(context), "'made.h5'"));
+    assert_non_null(strstr(graft_context_error(context), "too deep"));
+    assert_null(set);
+}
+
+static void add_member(struct archive *archive, const char *name, const void *data, size_t size)
+{
+    struct archive_entry *const entry = archive_entry_new();
+    archive_entry_set_pathname(entry, name);
+    archive_entry_set_size(entry, (int64_t)size);
+    archive_entry_set_filetype(entry, AE_IFREG);
+    assert_int_equal(archive_write_header(archive, entry), ARCHIVE_OK);
+    assert_int_equal(archive_write_data(archive, data, size), (la_ssize_t)size);
+    archive_entry_free(entry);
+}
+
+/* .keras: a config.json that is none. */
+static void an_archive_with_a_damaged_config_is_named(void **state)
+{
+    struct graft_context *const context = *state;
+    static struct bytes file, zip;
+    struct graft_tensor_set *set = NULL;
+    struct archive *const archive = archive_write_new();
+    make_file(&file, put_contiguous);
+    assert_int_equal(archive_write_set_format_zip(archive), ARCHIVE_OK);
+    assert_int_equal(archive_write_open_memory(archive, zip.data, sizeof zip.data, &zip.size), ARCHIVE_OK);
+    add_member(archive, "config.json", "{\"config\":\n[1,,]}", 18);
+    add_member(archive, "model.weights.h5", file.data, file.size);
+    assert_int_equal(archive_write_close(archive), ARCHIVE_OK);
+    archive_write_free(archive);
+    assert_int_equal(graft_keras_parse_zip(context, "made.keras", zip.data, zip.size, &set), GRAFT_ERROR_FORMAT);
+    assert_non_null(strstr(graft_context_error(context), "'made.keras' is damaged: config.json in it, line 2: "));
+    assert_null(set);
+}
+
 static void every_failing_allocation_is_reported(void **state)
 {
     static struct bytes file;
@@ -324,6 +375,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(weights_are_read_from_each_storage, test_open_context,
                                         test_close_context),
         cmocka_unit_test_setup_teardown(what_is_wrong_is_said, test_open_context, test_close_context),
+        cmocka_unit_test_setup_teardown(networks_within_networks_end, test_open_context, test_close_context),
+        cmocka_unit_test_setup_teardown(an_archive_with_a_damaged_config_is_named, test_open_context,
+                                        test_close_context),
         cmocka_unit_test(every_failing_allocation_is_reported),
         cmocka_unit_test(random_damage_is_survived),
     };
