@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Seeds: unit/data_bmp_test */
+/* At most 512 bytes. Seeds: unit/data_bmp_test */
 #include "picture.h"
 
 static bool takes(const uint8_t *data, size_t size)

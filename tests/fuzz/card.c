@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The card of weights: network, classes and preprocessing, a line each. Seeds: made.py */
+/* The card of weights: network, classes and preprocessing, a line each. At most 1024 bytes. Seeds: made.py */
 #include "fuzz.h"
 #include "run/card.h"
 

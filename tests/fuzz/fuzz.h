@@ -2,7 +2,8 @@
 /*
  * A fuzz target is a file here that fills `fuzz_target`; harness.c gives it libFuzzer's bytes and holds it to
  * what every reader owes: an answer within FUZZ_SECONDS and the bound of memory, a refusal of one line that
- * names the file, nothing left behind. A line "Seeds:" in the target's first comment says what tools/fuzz
+ * names the file, nothing left behind. The target's first comment says "At most N bytes": long enough for all
+ * that the format has, short enough for ten thousand executions a second; and "Seeds:", what tools/fuzz
  * begins with: folders of the test data, tests that make files (GRAFT_TEST_SEEDS), made.py.
  */
 #ifndef GRAFT_TESTS_FUZZ_H
@@ -25,8 +26,8 @@ struct fuzz_target {
 };
 extern const struct fuzz_target fuzz_target;
 
-/* For readers that want a path: writes a file of that name into the target's folder. Valid until the next call;
- * the folder stays, with all files of earlier calls. */
+/* For readers that want a path: a file of that name in the target's folder, with these bytes. It stays, and
+ * so do those of earlier calls; a target has 16 at most. */
 const char *fuzz_file(const char *name, const uint8_t *data, size_t size);
 const char *fuzz_folder(void);
 

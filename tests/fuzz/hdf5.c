@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Keras' .h5 and .weights.h5. Seeds: unit/hdf5_test made.py ../shared/weights/keras */
+/* Keras' .h5 and .weights.h5. At most 4096 bytes. Seeds: unit/hdf5_test made.py ../shared/weights/keras */
 #include "io/keras.h"
 #include "tensors.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* IDX files, plain or gzip: the bytes are the pictures' or, with one dimension, the labels'; the other file fits
- * what they announce. Seeds: unit/data_idx_test made.py */
+ * what they announce. At most 512 bytes. Seeds: unit/data_idx_test made.py */
 #include "fuzz.h"
 #include "graft/data.h"
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Archives of Keras 3. Seeds: made.py ../shared/weights/keras */
+/* Archives of Keras 3. At most 4096 bytes. Seeds: made.py ../shared/weights/keras */
 #include "io/keras.h"
 #include "io/zip.h"
 #include "tensors.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Seeds: unit/io_test */
+/* At most 512 bytes. Seeds: unit/io_test */
 #include "fuzz.h"
 #include "graft/io.h"
 

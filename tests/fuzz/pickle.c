@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The pickle alone, of whatever container, and the tensors that its result names.
- * Seeds: unit/pytorch_test:data.pkl ../shared/weights/torch:data.pkl */
+ * At most 1024 bytes. Seeds: unit/pytorch_test:data.pkl ../shared/weights/torch:data.pkl */
 #include "base/context.h"
 #include "fuzz.h"
 #include "io/pytorch.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Seeds: unit/pytorch_test ../shared/weights/torch */
+/* At most 4096 bytes. Seeds: unit/pytorch_test ../shared/weights/torch */
 #include "io/pytorch.h"
 #include "io/zip.h"
 #include "tensors.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* A run folder: config.json, history.csv, evaluation.json and state.safetensors, in this order, with zeros
- * between them; then its recipe as a resumed run reads it. Seeds: made.py */
+ * between them; then its recipe as a resumed run reads it. At most 4096 bytes. Seeds: made.py */
 #include "fuzz.h"
 #include "io/json.h"
 #include "run/recipe.h"

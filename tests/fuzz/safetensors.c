@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Seeds: unit/safetensors_test */
+/* At most 1024 bytes. Seeds: unit/safetensors_test */
 #include "io/safetensors.h"
 #include "tensors.h"
 
