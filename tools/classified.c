@@ -60,7 +60,8 @@ static void print_picture(const struct graft_rows *rows, const char *name,
     }
 }
 
-/* ---- CSV: file, class and probability of each rank, error, logits */
+/* ---- CSV: file; what it is, what is said, and the probability of what it is; class and probability of each
+ * rank; error; logits; probabilities */
 
 static enum graft_status end_row(struct graft_rows *rows)
 {
@@ -81,6 +82,11 @@ static enum graft_status write_heading(struct graft_rows *rows)
 {
     struct graft_context *const context = rows->command->context;
     graft_csv_text(context, &rows->text, "file");
+    if (rows->truth) {
+        graft_csv_text(context, &rows->text, "truth");
+        graft_csv_text(context, &rows->text, "predicted");
+        graft_csv_text(context, &rows->text, "probability_of_truth");
+    }
     for (int32_t k = 0; k < rows->top; k++) {
         char column[48];
         snprintf(column, sizeof column, k == 0 ? "class" : "class_%d", (int)k + 1);
@@ -89,7 +95,7 @@ static enum graft_status write_heading(struct graft_rows *rows)
         graft_csv_text(context, &rows->text, column);
     }
     graft_csv_text(context, &rows->text, "error");
-    for (int32_t i = 0; rows->logits && i < rows->classes; i++) {
+    for (int32_t i = 0; (rows->logits || rows->probabilities_of_all) && i < rows->classes; i++) {
         graft_csv_text(context, &rows->text, rows->names[i]);
     }
     return end_row(rows);
@@ -101,6 +107,11 @@ static enum graft_status write_row(struct graft_rows *rows, const char *name,
     struct graft_context *const context = rows->command->context;
     const bool read = picture->values != NULL;
     graft_csv_text(context, &rows->text, name);
+    if (rows->truth && read) {
+        graft_csv_text(context, &rows->text, rows->names[picture->label]);
+        graft_csv_text(context, &rows->text, rows->names[rows->order[0]]);
+        graft_csv_number(context, &rows->text, (double)rows->probabilities[picture->label]);
+    }
     for (int32_t k = 0; k < rows->top; k++) {
         graft_csv_text(context, &rows->text, read ? rows->names[rows->order[k]] : "");
         if (read) {
@@ -116,6 +127,9 @@ static enum graft_status write_row(struct graft_rows *rows, const char *name,
         } else {
             graft_csv_text(context, &rows->text, "");
         }
+    }
+    for (int32_t i = 0; rows->probabilities_of_all && read && i < rows->classes; i++) {
+        graft_csv_number(context, &rows->text, (double)rows->probabilities[i]);
     }
     return end_row(rows);
 }

@@ -14,8 +14,10 @@ struct graft_rows {
     const char *const *names; /* [classes] */
     int32_t classes, top;
     bool logits;
+    bool probabilities_of_all; /* of every class, in the table */
+    bool truth;                /* the data know the classes: what it is, what is said, and what that got */
     const char *csv_path; /* NULL: no table; "-": on stdout */
-    float *probabilities; /* [classes] */
+    float *probabilities;     /* [classes] */
     int32_t *order;       /* [classes] */
     FILE *csv;
     struct graft_text text; /* of a row of the table */

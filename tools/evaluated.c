@@ -35,12 +35,53 @@ static json_t *describe_confusion(const struct graft_evaluation *evaluation)
     return rows;
 }
 
-json_t *graft_evaluated_json(const struct graft_evaluation *evaluation, const char *const *names)
+static json_t *describe_calibration(const struct graft_calibration *calibration)
 {
-    return json_pack("{s:I, s:o, s:o, s:o, s:o, s:o}", "images", (json_int_t)evaluation->images, "loss",
-                     graft_json_real(evaluation->loss), "top1", graft_json_real(evaluation->top1), "top5",
-                     graft_json_real(evaluation->top5), "classes", describe_classes(evaluation, names),
-                     "confusion", describe_confusion(evaluation));
+    json_t *const bins = json_array();
+    for (int b = 0; b < GRAFT_CALIBRATION_BINS; b++) {
+        const struct graft_calibration_bin *const bin = &calibration->bins[b];
+        graft_json_add_item(bins, json_pack("{s:I, s:o, s:o}", "images", (json_int_t)bin->images,
+                                            "confidence", graft_json_real(bin->confidence), "accuracy",
+                                            graft_json_real(bin->accuracy)));
+    }
+    return json_pack("{s:o, s:o, s:o}", "error", graft_json_real(calibration->error), "largest",
+                     graft_json_real(calibration->largest), "bins", bins);
+}
+
+static json_t *describe_ranking(const struct graft_evaluated *evaluated)
+{
+    json_t *const precisions = json_object();
+    for (int c = 0; c < 2; c++) {
+        graft_json_add_member(precisions, evaluated->names[c],
+                              graft_json_real(evaluated->rankings[c].average_precision));
+    }
+    return json_pack("{s:o, s:o}", "roc_auc", graft_json_real(evaluated->rankings[1].auc),
+                     "average_precision", precisions);
+}
+
+static json_t *describe_coverage(const struct graft_coverage *coverage)
+{
+    return json_pack("{s:o, s:I, s:o, s:o}", "confidence", graft_json_real(coverage->threshold), "images",
+                     (json_int_t)coverage->sure, "coverage", graft_json_real(coverage->coverage), "top1",
+                     graft_json_real(coverage->accuracy));
+}
+
+json_t *graft_evaluated_json(const struct graft_evaluated *evaluated)
+{
+    const struct graft_evaluation *const evaluation = evaluated->evaluation;
+    json_t *const document =
+        json_pack("{s:I, s:o, s:o, s:o, s:o, s:o, s:o}", "images", (json_int_t)evaluation->images, "loss",
+                  graft_json_real(evaluation->loss), "top1", graft_json_real(evaluation->top1), "top5",
+                  graft_json_real(evaluation->top5), "classes",
+                  describe_classes(evaluation, evaluated->names), "confusion", describe_confusion(evaluation),
+                  "calibration", describe_calibration(evaluated->calibration));
+    if (document != NULL && evaluated->rankings != NULL) {
+        graft_json_add_member(document, "ranking", describe_ranking(evaluated));
+    }
+    if (document != NULL && evaluated->coverage != NULL) {
+        graft_json_add_member(document, "threshold", describe_coverage(evaluated->coverage));
+    }
+    return document;
 }
 
 /* Rows: what it is; columns: what the network says. */
@@ -61,8 +102,32 @@ static void print_confusion(const struct graft_evaluation *evaluation, const cha
     }
 }
 
-void graft_evaluated_print(const struct graft_evaluation *evaluation, const char *const *names)
+static void print_certainty(const struct graft_evaluated *evaluated)
 {
+    const struct graft_coverage *const at = evaluated->coverage;
+    char shown[GRAFT_NAME_SHOWN];
+    printf("\ncalibration error %.2f %% (ECE, 15 bins), largest of a bin %.2f %%\n",
+           100 * evaluated->calibration->error, 100 * evaluated->calibration->largest);
+    if (evaluated->rankings != NULL) {
+        printf("area under the ROC curve %.4f; average precision of %s %.4f", evaluated->rankings[1].auc,
+               graft_show_name(evaluated->names[1], shown), evaluated->rankings[1].average_precision);
+        printf(", of %s %.4f\n", graft_show_name(evaluated->names[0], shown),
+               evaluated->rankings[0].average_precision);
+    }
+    if (at != NULL) {
+        printf("with a confidence of %g or more: %lld of %lld pictures (%.2f %%)", at->threshold,
+               (long long)at->sure, (long long)at->images, 100 * at->coverage);
+        if (at->sure > 0) {
+            printf(", %.2f %% of them right", 100 * at->accuracy);
+        }
+        printf("; unsure are %lld\n", (long long)(at->images - at->sure));
+    }
+}
+
+void graft_evaluated_print(const struct graft_evaluated *evaluated)
+{
+    const struct graft_evaluation *const evaluation = evaluated->evaluation;
+    const char *const *const names = evaluated->names;
     char shown[GRAFT_NAME_SHOWN];
     char top5[32] = "";
     if (evaluation->classes > 5) { /* else it is all of them */
@@ -79,4 +144,5 @@ void graft_evaluated_print(const struct graft_evaluation *evaluation, const char
     if (evaluation->classes <= WIDEST_CONFUSION) {
         print_confusion(evaluation, names);
     }
+    print_certainty(evaluated);
 }

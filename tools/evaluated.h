@@ -7,8 +7,16 @@
 
 #include <jansson.h>
 
-/* `names`: [classes]. */
-json_t *graft_evaluated_json(const struct graft_evaluation *evaluation, const char *const *names);
-void graft_evaluated_print(const struct graft_evaluation *evaluation, const char *const *names);
+/* What came of it. */
+struct graft_evaluated {
+    const struct graft_evaluation *evaluation;
+    const char *const *names; /* [classes] */
+    const struct graft_calibration *calibration;
+    const struct graft_ranking *rankings;  /* [2], of both classes; NULL: there are not two */
+    const struct graft_coverage *coverage; /* NULL: no threshold */
+};
+
+json_t *graft_evaluated_json(const struct graft_evaluated *evaluated);
+void graft_evaluated_print(const struct graft_evaluated *evaluated);
 
 #endif

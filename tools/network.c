@@ -64,14 +64,31 @@ struct graft_classifier_options graft_network_classifier(const struct graft_comm
                                              .input = (int32_t)options->input,
                                              .resize = (int32_t)options->resize,
                                              .orientation = options->orientation,
+                                             .views = options->views,
                                              .plan = {.variants = options->variants}};
+}
+
+int graft_network_views(struct graft_command *command, struct graft_network_options *options)
+{
+    const char *names[GRAFT_VIEWS_COUNT - 1];
+    if (options->tta == NULL) {
+        return GRAFT_EXIT_GO_ON;
+    }
+    for (int i = 1; i < GRAFT_VIEWS_COUNT; i++) {
+        names[i - 1] = graft_views_name((enum graft_views)i);
+    }
+    const int found = graft_command_choice(command, "--tta", options->tta, names, GRAFT_VIEWS_COUNT - 1);
+    options->views = found < 0 ? GRAFT_VIEWS_ONE : (enum graft_views)(found + 1);
+    return found < 0 ? GRAFT_EXIT_USAGE : GRAFT_EXIT_GO_ON;
 }
 
 int graft_network_open(struct graft_command *command, struct graft_device *device,
                        const struct graft_network_options *options, struct graft_classifier **classifier)
 {
-    const int64_t asked = options->batch > 0 ? options->batch : USUAL_BATCH;
-    const int64_t most = options->most_rows > 0 ? options->most_rows : asked;
+    const int64_t views = graft_views_count(options->views);
+    const int64_t usual = (USUAL_BATCH + views - 1) / views * views; /* whole pictures */
+    const int64_t asked = options->batch > 0 ? options->batch : usual;
+    const int64_t most = options->most_rows > 0 ? options->most_rows * views : asked;
     graft_context_limit_memory(command->context, options->memory);
     struct graft_classifier_options settings = graft_network_classifier(command, options);
     settings.batch = asked < most ? asked : most;

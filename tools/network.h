@@ -17,6 +17,8 @@ struct graft_network_options {
     const char *output; /* see graft_classifier_options */
     enum graft_model_pool pool;
     enum graft_orientation orientation;
+    enum graft_views views;
+    const char *tta; /* as it is given: graft_network_views */
 };
 
 /* Rows for the verb's table. */
@@ -65,6 +67,15 @@ struct graft_network_options {
          &(o).variants,                                                                                      \
          0,                                                                                                  \
          0}
+
+/* For verbs that see pictures in several ways. */
+#define GRAFT_TTA_OPTION(o)                                                                                  \
+    {                                                                                                        \
+        "--tta", "VIEWS", "the mean over several views of each picture: flip, five or ten crops",            \
+            GRAFT_OPTION_TEXT, &(o).tta, 0, 0                                                                \
+    }
+/* What it says. GRAFT_EXIT_GO_ON or GRAFT_EXIT_USAGE. */
+GRAFT_MUST_CHECK int graft_network_views(struct graft_command *command, struct graft_network_options *options);
 
 struct graft_class_file {
     int32_t count;

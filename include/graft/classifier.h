@@ -18,6 +18,20 @@ enum graft_orientation {
     GRAFT_ORIENTATION_IGNORE = 2 /* pictures are taken as they are stored */
 };
 
+/* In how many ways each picture of many is seen; what is handed out then is the logarithm of the mean
+ * probability of all, which is as good as logits: test-time augmentation. */
+enum graft_views {
+    GRAFT_VIEWS_ONE = 0,
+    GRAFT_VIEWS_FLIP = 1, /* as it is; left and right changed */
+    GRAFT_VIEWS_FIVE = 2, /* corners and middle of the resized picture: torchvision's FiveCrop */
+    GRAFT_VIEWS_TEN = 3   /* these, and those of the flipped picture: its TenCrop */
+};
+#define GRAFT_VIEWS_COUNT 4
+/* "one", "flip", "five", "ten"; NULL for a number that is none. */
+GRAFT_API const char *graft_views_name(enum graft_views views);
+/* How many they are. */
+GRAFT_API int32_t graft_views_count(enum graft_views views);
+
 struct graft_classifier_options {
     const char *network; /* name of a network, a run folder that graft_fit has written, or an ONNX file */
     const char *weights; /* file; with a network's name. NULL or "": of a run folder its own, of a
@@ -31,6 +45,7 @@ struct graft_classifier_options {
     int32_t input;  /* side of the input; 0: as the weights or the network say. Resizing follows it … */
     int32_t resize; /* … unless this is the short side; 0: not given */
     enum graft_orientation orientation;
+    enum graft_views views; /* of data sets and files; with logits as the output */
     struct graft_plan_options plan;
 };
 
@@ -84,7 +99,8 @@ GRAFT_API GRAFT_MUST_CHECK enum graft_status graft_classifier_run(struct graft_c
 
 /* What came of one picture of many. Texts and values are valid during the call only. */
 struct graft_classified {
-    int64_t index;            /* in the part of the data set, or in the list of files */
+    enum graft_split split;
+    int64_t index;            /* in this part of the data set, or in the list of files */
     int32_t label;            /* class of the data set; -1: not known */
     enum graft_status status; /* GRAFT_OK, or why there are no values */
     const char *note; /* NULL, or "NAME: what is wrong"; with GRAFT_OK its file is suspect, but was decoded */
@@ -108,12 +124,20 @@ GRAFT_API GRAFT_MUST_CHECK enum graft_status graft_classifier_files(struct graft
                                                                     graft_classified_function *function,
                                                                     void *user);
 
-/* Evaluates on a split of a data set (GRAFT_SPLIT_COUNT: on all of it) whose classes are in the classifier's
- * order. */
+struct graft_evaluate_options {
+    enum graft_split split; /* GRAFT_SPLIT_COUNT: all of the data */
+    bool skip_damaged; /* pictures that cannot be read are left out and told; false: the first one ends it */
+    struct graft_predictions
+        *predictions; /* NULL, or what is said of each picture is added; the caller closes it */
+    graft_classified_function *each; /* NULL, or called with each picture that was read */
+    void *each_user;
+    graft_progress_function *progress; /* may be NULL */
+    void *progress_user;
+};
+/* Evaluates on data whose classes are in the classifier's order. `options` NULL: all zero. */
 GRAFT_API GRAFT_MUST_CHECK enum graft_status
 graft_classifier_evaluate(struct graft_classifier *classifier, const struct graft_dataset *dataset,
-                          enum graft_split split, bool skip_damaged, graft_progress_function *progress,
-                          void *user, struct graft_evaluation *evaluation);
+                          const struct graft_evaluate_options *options, struct graft_evaluation *evaluation);
 
 #ifdef __cplusplus
 }

@@ -96,7 +96,8 @@ enum graft_transform_kind {
     GRAFT_TRANSFORM_BLUR = 10,
     GRAFT_TRANSFORM_ERASE = 11,
     GRAFT_TRANSFORM_TRIVIAL = 12,
-    GRAFT_TRANSFORM_RAND = 13
+    GRAFT_TRANSFORM_RAND = 13,
+    GRAFT_TRANSFORM_CORNER_CROP = 14 /* to the input's size, as of torchvision's FiveCrop */
 };
 
 /* What is shown where nothing of the picture is: black; the nearest edge pixel; the picture mirrored; the
@@ -172,6 +173,11 @@ struct graft_policy_step {
     enum graft_fill fill;
 };
 
+/* Never of a network's own preprocessing. An axis that is too short is padded as by CENTER_CROP. */
+struct graft_corner_step {
+    int32_t corner; /* 0: top left, 1: top right, 2: bottom left, 3: bottom right */
+};
+
 struct graft_transform {
     enum graft_transform_kind kind;
     union {
@@ -184,6 +190,7 @@ struct graft_transform {
         struct graft_blur_step blur;
         struct graft_erase_step erase;
         struct graft_policy_step policy; /* TRIVIAL, RAND */
+        struct graft_corner_step corner;
     };
 };
 
@@ -441,6 +448,10 @@ struct graft_loader_options {
     bool balanced;
     uint64_t seed; /* of order and random steps */
     const struct graft_transforms *transforms; /* copied; NULL: those of preprocessing */
+    /* In place of them: each picture in so many ways, one behind the other where else it is once. They stay the
+     * caller's. */
+    const struct graft_transforms *views;
+    int32_t view_count; /* 0: none */
     struct graft_mix mix; /* drawn from (seed, epoch, batch); not with look */
     /* A picture that cannot be decoded is left out, logged once and listed; false: it is an error, unless it
      * was read before and its file is gone. */
@@ -464,7 +475,7 @@ struct graft_note {
 };
 
 struct graft_batch {
-    const uint8_t *pixels;          /* [batch, crop_height, crop_width, channels], aligned to 64 bytes */
+    const uint8_t *pixels;          /* [batch, views or 1, crop_height, crop_width, channels], aligned to 64 bytes */
     const int32_t *labels;          /* [batch] */
     const int64_t *samples;         /* [batch], index within the split */
     const struct graft_note *notes; /* [valid] */

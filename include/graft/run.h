@@ -46,6 +46,82 @@ GRAFT_API void graft_evaluation_add(struct graft_evaluation *evaluation, const f
                                     const int32_t *labels, int64_t rows);
 GRAFT_API void graft_evaluation_finish(struct graft_evaluation *evaluation);
 
+/* ---- what is said of each picture, and whether its certainty can be relied on */
+
+struct graft_prediction {
+    int32_t split; /* enum graft_split */
+    int32_t label; /* the true class */
+    int32_t predicted;
+    int64_t index;     /* in that part of the data */
+    double loss;       /* −log of the probability of the label */
+    double truth;      /* that probability */
+    double confidence; /* the largest: of the predicted class */
+    double second;     /* the next */
+    double last;       /* of the last class: with two classes, what they are told apart by */
+};
+
+/* Zero it before the first. */
+struct graft_predictions {
+    struct graft_prediction *items; /* [count] */
+    int64_t count, capacity;
+    int32_t classes;
+};
+
+/* GRAFT_ERROR_MEMORY. */
+GRAFT_API GRAFT_MUST_CHECK enum graft_status graft_predictions_add(struct graft_context *context,
+                                                                   struct graft_predictions *predictions,
+                                                                   const float *logits, int32_t classes,
+                                                                   int32_t label, int split, int64_t index);
+GRAFT_API void graft_predictions_close(struct graft_context *context, struct graft_predictions *predictions);
+
+/*
+ * Calibration after Guo et al. 2017 ("On Calibration of Modern Neural Networks"): bin m of M = 15 holds the
+ * pictures whose confidence lies in ((m − 1) / M, m / M]; the expected calibration error is Σ (pictures of
+ * the bin / all) · |accuracy − mean confidence|.
+ */
+#define GRAFT_CALIBRATION_BINS 15
+struct graft_calibration {
+    struct graft_calibration_bin {
+        int64_t images;
+        double confidence, accuracy; /* means; NaN without pictures */
+    } bins[GRAFT_CALIBRATION_BINS];
+    double error;   /* expected: ECE; NaN without pictures */
+    double largest; /* of a bin: MCE */
+};
+GRAFT_API void graft_calibrate(const struct graft_predictions *predictions,
+                               struct graft_calibration *calibration);
+
+/* Where a picture of less than this confidence counts as unsure. */
+struct graft_coverage {
+    double threshold;
+    int64_t images, sure;
+    double coverage; /* sure / images */
+    double accuracy; /* of the sure; NaN: none are */
+};
+GRAFT_API struct graft_coverage graft_coverage_at(const struct graft_predictions *predictions,
+                                                  double threshold);
+
+/*
+ * Two classes ranked by the probability of one: each point takes all pictures of at least some score for that
+ * class, from none to all; equal scores go together. Areas and average precision are defined as
+ * scikit-learn's roc_auc_score (trapezoids) and average_precision_score (Σ (recall − the recall before) ·
+ * precision).
+ */
+struct graft_ranking {
+    int32_t positive;
+    int64_t count;            /* points */
+    double *false_positive;   /* [count] rate: of the other class */
+    double *recall;           /* [count] the rate of true positives */
+    double *precision;        /* [count]; 1 at the first, where nothing is taken */
+    double auc;               /* area under recall over false_positive; NaN: a class has no pictures */
+    double average_precision; /* NaN: the class has no pictures */
+};
+/* `positive`: 0 or 1. GRAFT_ERROR_ARGUMENT: not two classes; GRAFT_ERROR_MEMORY. */
+GRAFT_API GRAFT_MUST_CHECK enum graft_status graft_rank(struct graft_context *context,
+                                                        const struct graft_predictions *predictions,
+                                                        int32_t positive, struct graft_ranking *ranking);
+GRAFT_API void graft_ranking_close(struct graft_context *context, struct graft_ranking *ranking);
+
 /* ---- reading a run */
 
 struct graft_run_epoch {

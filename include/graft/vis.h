@@ -182,13 +182,15 @@ struct graft_examples;
 /*
  * Of each class of a part of a data set (GRAFT_SPLIT_COUNT: all of it) the picture that the network is surest of and is
  * right, and the one that it is surest of and is wrong, with what speaks for the classes by Grad-CAM; of more than 20
- * classes those with the surest mistakes. The data set's classes are in the network's order. It must outlive the
- * examples. All pictures are run once. `options`: output and pool are unused. Statuses of graft_explainer_open and
- * graft_classifier_dataset.
+ * classes those with the surest mistakes. Besides: the pictures with the largest loss, the surest mistakes, those most in
+ * doubt, and of the same classes the best and the worst. The data set's classes are in the network's order. It must
+ * outlive the examples. `predictions`: what the network says of all these pictures, copied; NULL: they are run once.
+ * `options`: output and pool are unused. Statuses of graft_explainer_open and graft_classifier_dataset.
  */
 GRAFT_API GRAFT_MUST_CHECK enum graft_status
 graft_examples_find(struct graft_device *device, const struct graft_classifier_options *options,
-                    const struct graft_dataset *dataset, enum graft_split split, struct graft_examples **examples);
+                    const struct graft_dataset *dataset, enum graft_split split,
+                    const struct graft_predictions *predictions, struct graft_examples **examples);
 GRAFT_API void graft_examples_close(struct graft_examples **examples);
 /* One HTML file: an evaluation and, unless NULL, examples. `class_names`: [evaluation->classes]. GRAFT_ERROR_ARGUMENT (no
  * pictures), GRAFT_ERROR_MEMORY, GRAFT_ERROR_IO. */

@@ -51,8 +51,7 @@ struct damage {
 /* Bits. */
 enum sample_state { SAMPLE_KEPT = 1, SAMPLE_DAMAGED = 2, SAMPLE_SUSPECT = 4, SAMPLE_READ = 8 };
 
-/* After so many suspect files it is enough to say that there are more. */
-#define REMARKS 10
+#define REMARKS 10 /* on suspect files: after so many it is enough to say that there are more */
 
 struct graft_loader {
     struct graft_context *context;
@@ -61,11 +60,12 @@ struct graft_loader {
     struct graft_preprocess preprocess;
     struct graft_loader_options options;
     struct graft_transforms transforms;
-    bool random;        /* some step of these is */
-    int64_t count;      /* samples of the split */
-    int64_t batches;    /* of an epoch */
-    size_t sample_size; /* bytes of a preprocessed picture */
-    bool as_stored;     /* pictures of the data set are used as they lie there */
+    bool random;         /* some step of these is */
+    int64_t count;       /* samples of the split */
+    int64_t batches;     /* of an epoch */
+    size_t picture_size; /* bytes of a preprocessed picture */
+    size_t sample_size;  /* of one in all its views */
+    bool as_stored;      /* pictures of the data set are used as they lie there */
 
     struct slot *slots; /* ahead + 1: the consumer holds one */
     int32_t slot_count;
@@ -81,20 +81,15 @@ struct graft_loader {
     pthread_mutex_t lock; /* of the spare scratch memory */
     bool lock_ready;
     struct spare_scratch *spare;
-
     struct damage *damaged; /* by sample */
-    int64_t damaged_count;
-    int64_t damaged_capacity;
-    int64_t suspect_count;
+    int64_t damaged_count, damaged_capacity, suspect_count;
 };
 
 static struct spare_scratch *take_scratch(struct graft_loader *loader)
 {
     pthread_mutex_lock(&loader->lock);
     struct spare_scratch *taken = loader->spare;
-    if (taken) {
-        loader->spare = taken->next;
-    }
+    loader->spare = taken ? taken->next : NULL;
     pthread_mutex_unlock(&loader->lock);
     if (!taken) {
         taken = graft_allocate(loader->context, 1, sizeof *taken);
@@ -144,8 +139,11 @@ static enum graft_status fill_row(struct row *row, struct graft_scratch *scratch
         return show_row(row, scratch, &view, fault);
     }
     const struct graft_draw draw = {loader->options.seed, loader->epoch, row->draw};
-    const bool done =
-        graft_transforms_run(scratch, &loader->preprocess, &loader->transforms, &draw, &view, row->target);
+    bool done = true;
+    for (int32_t v = 0; done && v < loader->options.view_count; v++) {
+        done = graft_transforms_run(scratch, &loader->preprocess, &loader->options.views[v], &draw, &view,
+                                    row->target + (size_t)v * loader->picture_size);
+    }
     if (!done) {
         return graft_fault_set(fault, GRAFT_ERROR_MEMORY, NULL,
                                "no memory to resize a picture of %d × %d pixels", view.width, view.height);
@@ -199,12 +197,10 @@ static void prepare_row(struct graft_loader *loader, struct row *row)
         row->status = GRAFT_ERROR_FORMAT;
         return;
     }
-    const uint8_t *source = NULL;
-    if (loader->as_stored) {
-        source = graft_dataset_entry(loader->dataset, loader->options.split, row->sample)->data;
-    } else if (loader->states[row->sample] & SAMPLE_KEPT) {
-        source = loader->kept + (size_t)row->sample * loader->sample_size;
-    }
+    const uint8_t *const source =
+        loader->as_stored ? graft_dataset_entry(loader->dataset, loader->options.split, row->sample)->data
+        : loader->states[row->sample] & SAMPLE_KEPT ? loader->kept + (size_t)row->sample * loader->sample_size
+                                                    : NULL;
     if (source) {
         memcpy(row->target, source, loader->sample_size);
         return;
@@ -262,7 +258,7 @@ static enum graft_status note_damage(struct graft_loader *loader, const struct r
 /* A suspect file is used, and named once. */
 static void note_suspect(struct graft_loader *loader, const struct row *row)
 {
-    if (loader->options.keep_damaged || loader->states[row->sample] & SAMPLE_SUSPECT) {
+    if (!row->message || loader->options.keep_damaged || loader->states[row->sample] & SAMPLE_SUSPECT) {
         return;
     }
     loader->states[row->sample] |= SAMPLE_SUSPECT;
@@ -280,9 +276,7 @@ static enum graft_status judge(struct graft_loader *loader, const struct row *ro
     *kept = true;
     if (row->status == GRAFT_OK) {
         loader->states[row->sample] |= SAMPLE_READ;
-        if (row->message) {
-            note_suspect(loader, row);
-        }
+        note_suspect(loader, row);
         return GRAFT_OK;
     }
     if (loader->options.keep_damaged && row->status != GRAFT_ERROR_MEMORY) {
@@ -293,7 +287,8 @@ static enum graft_status judge(struct graft_loader *loader, const struct row *ro
     if (loader->states[row->sample] & SAMPLE_DAMAGED) {
         return GRAFT_OK;
     }
-    /* A file that was there in an earlier epoch and has gone is one lost picture, not the end of a training. */
+    /* A file that was there in an earlier epoch and has gone is one lost picture, not the end of a training.
+     */
     const bool gone = row->status == GRAFT_ERROR_NOT_FOUND && loader->states[row->sample] & SAMPLE_READ;
     if (gone || (loader->options.skip_damaged && row->status != GRAFT_ERROR_MEMORY)) {
         return note_damage(loader, row);
@@ -438,6 +433,9 @@ static enum graft_status check_options(struct graft_context *context, const stru
     if (status == GRAFT_OK) {
         status = graft_mix_check(context, &options->mix, !options->look);
     }
+    for (int32_t v = 0; v < options->view_count && status == GRAFT_OK; v++) {
+        status = graft_transforms_check(context, &options->views[v]);
+    }
     if (status != GRAFT_OK) {
         return status;
     }
@@ -498,8 +496,8 @@ static enum graft_status allocate_all(struct graft_loader *loader)
     }
     if (loader->options.balanced) {
         const enum graft_status status =
-            graft_balance_open(context, loader->count, graft_dataset_class_count(loader->dataset), label_of, loader,
-                               &loader->balance);
+            graft_balance_open(context, loader->count, graft_dataset_class_count(loader->dataset), label_of,
+                               loader, &loader->balance);
         if (status != GRAFT_OK) {
             return status;
         }
@@ -535,12 +533,15 @@ enum graft_status graft_loader_open(struct graft_context *context, const struct 
     opened->options = *options;
     opened->transforms = options->transforms ? *options->transforms : opened->preprocess.transforms;
     opened->options.transforms = NULL;
-    opened->random = graft_transforms_random(&opened->transforms);
+    opened->random = options->view_count > 0 || graft_transforms_random(&opened->transforms);
+    opened->options.views = options->view_count > 0 ? options->views : &opened->transforms;
+    opened->options.view_count = options->view_count > 0 ? options->view_count : 1;
     opened->count = graft_dataset_count(dataset, options->split);
     opened->batches = graft_ceil_div(opened->count, options->batch);
-    opened->sample_size = (size_t)opened->preprocess.crop_height * (size_t)opened->preprocess.crop_width *
-                          (size_t)opened->preprocess.channels;
-    opened->as_stored = !options->look && fits_as_stored(opened);
+    opened->picture_size = (size_t)opened->preprocess.crop_height * (size_t)opened->preprocess.crop_width *
+                           (size_t)opened->preprocess.channels;
+    opened->sample_size = opened->picture_size * (size_t)opened->options.view_count;
+    opened->as_stored = !options->look && options->view_count == 0 && fits_as_stored(opened);
     opened->slot_count = (int32_t)graft_min_i64(opened->batches, options->ahead ? options->ahead : 3) + 1;
     opened->pool = graft_context_pool(context);
     status = opened->pool ? allocate_all(opened) : GRAFT_ERROR_MEMORY;

@@ -21,6 +21,7 @@ static const struct graft_transform_row *const rows[] = {
     [GRAFT_TRANSFORM_ERASE] = &graft_transform_erase,
     [GRAFT_TRANSFORM_TRIVIAL] = &graft_transform_trivial,
     [GRAFT_TRANSFORM_RAND] = &graft_transform_rand,
+    [GRAFT_TRANSFORM_CORNER_CROP] = &graft_transform_corner_crop,
 };
 #define KINDS ((int)(sizeof rows / sizeof rows[0]))
 
@@ -90,6 +91,7 @@ static bool makes_size(const struct graft_transform *step, bool fits)
     case GRAFT_TRANSFORM_RESIZE:
         return step->resize.short_side == 0;
     case GRAFT_TRANSFORM_CENTER_CROP:
+    case GRAFT_TRANSFORM_CORNER_CROP:
     case GRAFT_TRANSFORM_RANDOM_CROP:
         return true;
     default:
@@ -160,6 +162,20 @@ void graft_picture_resize(struct graft_picture *picture, int32_t height, int32_t
     picture->filter = filter;
     picture->down = (struct graft_placement){.count = height};
     picture->across = (struct graft_placement){.count = width};
+}
+
+bool graft_picture_whole(struct graft_picture *picture)
+{
+    const bool whole = picture->frame_height == picture->height && picture->frame_width == picture->width;
+    return whole || graft_picture_settle(picture);
+}
+
+void graft_picture_crop(struct graft_picture *picture, struct graft_placement down, struct graft_placement across)
+{
+    picture->frame_height = picture->preprocess->crop_height;
+    picture->frame_width = picture->preprocess->crop_width;
+    picture->down = down;
+    picture->across = across;
 }
 
 bool graft_picture_settled(const struct graft_picture *picture)

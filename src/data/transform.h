@@ -42,7 +42,8 @@ struct graft_transform_row {
 extern const struct graft_transform_row graft_transform_resize, graft_transform_center_crop,
     graft_transform_random_crop, graft_transform_flip, graft_transform_jitter, graft_transform_rotate,
     graft_transform_shift, graft_transform_shear, graft_transform_zoom, graft_transform_gray,
-    graft_transform_blur, graft_transform_erase, graft_transform_trivial, graft_transform_rand;
+    graft_transform_blur, graft_transform_erase, graft_transform_trivial, graft_transform_rand,
+    graft_transform_corner_crop;
 
 /* NULL for a number that is none. */
 const struct graft_transform_row *graft_transform_row(enum graft_transform_kind kind);
@@ -89,6 +90,10 @@ bool graft_picture_settled(const struct graft_picture *picture);
 /* Becomes height × width, all of which is needed. */
 void graft_picture_resize(struct graft_picture *picture, int32_t height, int32_t width,
                           enum graft_filter filter);
+/* Where a crop waits it is computed, so that another can be taken of the picture. False: no memory. */
+bool graft_picture_whole(struct graft_picture *picture);
+/* What is needed of a whole picture: the input's size, from there. */
+void graft_picture_crop(struct graft_picture *picture, struct graft_placement down, struct graft_placement across);
 /* Of a settled picture. */
 struct graft_pixels graft_picture_pixels(const struct graft_picture *picture);
 /*

@@ -17,14 +17,11 @@ static bool apply(struct graft_picture *picture, const struct graft_transform *s
 {
     const struct graft_preprocess *const p = picture->preprocess;
     (void)step;
-    const bool whole = picture->frame_height == picture->height && picture->frame_width == picture->width;
-    if (!whole && !graft_picture_settle(picture)) {
+    if (!graft_picture_whole(picture)) {
         return false;
     }
-    picture->frame_height = p->crop_height;
-    picture->frame_width = p->crop_width;
-    picture->down = graft_center_place(picture->height, p->crop_height);
-    picture->across = graft_center_place(picture->width, p->crop_width);
+    graft_picture_crop(picture, graft_center_place(picture->height, p->crop_height),
+                       graft_center_place(picture->width, p->crop_width));
     return true;
 }
 

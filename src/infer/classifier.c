@@ -7,6 +7,7 @@
 #include "base/text.h"
 #include "graft/weights.h"
 #include "infer/inference.h"
+#include "infer/views.h"
 #include "io/pulled.h"
 #include "model/published.h"
 
@@ -14,6 +15,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+
+#define USUAL_BATCH 16
 
 static bool is_folder(const char *path)
 {
@@ -154,7 +157,9 @@ static enum graft_status open_model(struct graft_classifier *classifier,
         status = choose_preprocess(classifier, graft_network_info(classifier->source.network), file, options);
     if (status != GRAFT_OK)
         return status;
-    const struct graft_model_options model = {.batch = options->batch > 0 ? options->batch : 16,
+    const int64_t views = graft_views_count(options->views);
+    const int64_t usual = (USUAL_BATCH + views - 1) / views * views; /* whole pictures */
+    const struct graft_model_options model = {.batch = options->batch > 0 ? options->batch : usual,
                                               .height = card->preprocess.crop_height,
                                               .width = card->preprocess.crop_width,
                                               .classes = classes,
@@ -228,6 +233,11 @@ static enum graft_status choose_output(struct graft_classifier *classifier,
                         : GRAFT_OK;
     if (status != GRAFT_OK)
         return status;
+    if (options->views != GRAFT_VIEWS_ONE && value != model->logits)
+        return graft_fail(classifier->context, GRAFT_ERROR_ARGUMENT,
+                          "what \"%s\" gives is of one view of a picture; several are for the classes alone",
+                          options->output);
+    classifier->views = options->views;
     classifier->output = value;
     classifier->shape = graft_graph_desc(model->graph, value)->shape;
     classifier->pool = classifier->shape.rank == 4 ? options->pool : GRAFT_MODEL_POOL_NONE;

@@ -17,6 +17,7 @@ struct graft_classifier {
     int output;                 /* the value that is handed out */
     struct graft_shape shape;   /* of it, with the batch */
     enum graft_model_pool pool; /* NONE where it is no map */
+    enum graft_views views;     /* of many pictures */
     int64_t width;              /* numbers of a picture after pooling */
     uint8_t *pixels;            /* one batch */
     float *values;              /* one batch as the network gives it, and one pooled row */

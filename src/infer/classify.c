@@ -8,6 +8,7 @@
 #include "data/fault.h"
 #include "graft/weights.h"
 #include "infer/runner.h"
+#include "infer/views.h"
 
 #include <math.h>
 #include <string.h>
@@ -137,14 +138,30 @@ struct run {
     struct graft_classifier *classifier;
     graft_classified_function *function;
     void *user;
+    enum graft_split split;
+    int32_t views; /* rows of a picture; 1: as they come */
+    int32_t seen;  /* of them */
+    double *sums;  /* [classes] of probabilities, with several views */
 };
+
+/* A row of a picture's views: the last one makes the picture's. */
+static void add_view(struct run *run, float *shaped)
+{
+    const int32_t classes = (int32_t)run->classifier->width;
+    if (run->seen == 0)
+        memset(run->sums, 0, (size_t)classes * sizeof *run->sums);
+    graft_views_add(shaped, classes, run->sums);
+    if (run->seen + 1 == run->views)
+        graft_views_mean(run->sums, classes, run->views, shaped);
+}
 
 static enum graft_status take(void *user, const struct graft_runner_row *row)
 {
-    const struct run *const run = user;
+    struct run *const run = user;
     struct graft_classifier *const classifier = run->classifier;
     float *const shaped = classifier->values + graft_shape_count(&classifier->shape);
-    const struct graft_classified classified = {.index = row->sample,
+    const struct graft_classified classified = {.split = run->split,
+                                                .index = row->sample,
                                                 .label = row->label,
                                                 .status = row->note.status,
                                                 .note = row->note.text,
@@ -154,32 +171,67 @@ static enum graft_status take(void *user, const struct graft_runner_row *row)
         const enum graft_status status = check_finite(classifier, shaped, classifier->width);
         if (status != GRAFT_OK)
             return status;
+        if (run->views > 1)
+            add_view(run, shaped);
     }
-    return run->function(run->user, &classified);
+    run->seen = (run->seen + 1) % run->views;
+    return run->seen == 0 ? run->function(run->user, &classified) : GRAFT_OK;
+}
+
+static enum graft_status run_once(const struct graft_dataset *dataset, struct graft_runner *runner,
+                                  const struct run *run)
+{
+    struct graft_classifier *const classifier = run->classifier;
+    const struct graft_loader_options options = {
+        .split = run->split, .batch = (int32_t)classifier->model->batch, .keep_damaged = true};
+    struct graft_loader *loader = NULL;
+    enum graft_status status =
+        graft_loader_open(classifier->context, dataset, &classifier->card.preprocess, &options, &loader);
+    runner->next = graft_runner_next_pictures;
+    runner->source = loader;
+    if (status == GRAFT_OK)
+        status = graft_runner_run(runner);
+    graft_loader_close(&loader);
+    return status;
+}
+
+static enum graft_status run_views(const struct graft_dataset *dataset, struct graft_runner *runner,
+                                   struct run *run)
+{
+    struct graft_classifier *const classifier = run->classifier;
+    struct graft_views_source source;
+    run->sums = graft_allocate(classifier->context, (size_t)classifier->width, sizeof *run->sums);
+    if (!run->sums)
+        return GRAFT_ERROR_MEMORY;
+    enum graft_status status =
+        graft_views_open(classifier->context, dataset, &classifier->card.preprocess, run->split,
+                         classifier->views, classifier->model->batch, &source);
+    if (status == GRAFT_OK) {
+        runner->next = graft_views_next;
+        runner->source = &source;
+        status = graft_runner_run(runner);
+        graft_views_close(&source);
+    }
+    graft_release(classifier->context, run->sums);
+    return status;
 }
 
 enum graft_status graft_classifier_dataset(struct graft_classifier *classifier,
                                            const struct graft_dataset *dataset, enum graft_split split,
                                            graft_classified_function *function, void *user)
 {
-    struct run run = {classifier, function, user};
+    struct run run = {.classifier = classifier,
+                      .function = function,
+                      .user = user,
+                      .split = split,
+                      .views = graft_views_count(classifier->views)};
     struct graft_runner runner = {.context = classifier->context,
                                   .model = classifier->model,
                                   .plan = classifier->plan,
                                   .value = classifier->output,
-                                  .next = graft_runner_next_pictures,
                                   .take = take,
                                   .user = &run};
-    const struct graft_loader_options options = {
-        .split = split, .batch = (int32_t)classifier->model->batch, .keep_damaged = true};
-    struct graft_loader *loader = NULL;
-    enum graft_status status =
-        graft_loader_open(classifier->context, dataset, &classifier->card.preprocess, &options, &loader);
-    runner.source = loader;
-    if (status == GRAFT_OK)
-        status = graft_runner_run(&runner);
-    graft_loader_close(&loader);
-    return status;
+    return run.views > 1 ? run_views(dataset, &runner, &run) : run_once(dataset, &runner, &run);
 }
 
 enum graft_status graft_classifier_files(struct graft_classifier *classifier, const char *const *paths,
@@ -198,10 +250,8 @@ enum graft_status graft_classifier_files(struct graft_classifier *classifier, co
 struct measure {
     struct graft_context *context;
     struct graft_evaluation *evaluation;
+    const struct graft_evaluate_options *options;
     int64_t total;
-    bool skip_damaged;
-    graft_progress_function *progress;
-    void *user;
     double begin;
 };
 
@@ -215,53 +265,74 @@ static void show_progress(const struct measure *measure)
                                  .accuracy = (double)NAN};
     now.images_per_second = (double)now.done / seconds;
     now.seconds_left = (double)(now.total - now.done) / now.images_per_second;
-    measure->progress(measure->user, &now);
+    measure->options->progress(measure->options->progress_user, &now);
 }
 
 static enum graft_status add_picture(void *user, const struct graft_classified *classified)
 {
-    struct measure *const measure = user;
-    if (classified->status != GRAFT_OK && !measure->skip_damaged)
+    const struct measure *const measure = user;
+    const struct graft_evaluate_options *const options = measure->options;
+    const bool read = classified->status == GRAFT_OK;
+    enum graft_status status = GRAFT_OK;
+    if (!read && !options->skip_damaged)
         return graft_fail(measure->context, classified->status, "%s" GRAFT_DAMAGED_ADVICE, classified->note);
     if (classified->note)
-        graft_log(measure->context, GRAFT_LOG_WARNING, "%s: %s",
-                  classified->status == GRAFT_OK ? "suspect" : "left out", classified->note);
-    if (classified->status == GRAFT_OK)
+        graft_log(measure->context, GRAFT_LOG_WARNING, "%s: %s", read ? "suspect" : "left out",
+                  classified->note);
+    if (read) {
         graft_evaluation_add(measure->evaluation, classified->values, &classified->label, 1);
-    if (measure->progress)
+        if (options->predictions)
+            status = graft_predictions_add(measure->context, options->predictions, classified->values,
+                                           measure->evaluation->classes, classified->label,
+                                           (int)classified->split, classified->index);
+        if (status == GRAFT_OK && options->each)
+            status = options->each(options->each_user, classified);
+    }
+    if (options->progress)
         show_progress(measure);
+    return status;
+}
+
+static enum graft_status check_evaluable(const struct graft_classifier *classifier,
+                                         const struct graft_dataset *dataset)
+{
+    const int32_t classes = classifier->card.class_count;
+    if (graft_dataset_class_count(dataset) != classes)
+        return graft_fail(classifier->context, GRAFT_ERROR_ARGUMENT,
+                          "the data has %d classes, the network %d", graft_dataset_class_count(dataset),
+                          classes);
+    if (classifier->output != classifier->model->logits)
+        return graft_fail(
+            classifier->context, GRAFT_ERROR_ARGUMENT,
+            "a classifier that was opened for another output than the logits cannot be evaluated");
     return GRAFT_OK;
 }
 
 enum graft_status graft_classifier_evaluate(struct graft_classifier *classifier,
-                                            const struct graft_dataset *dataset, enum graft_split split,
-                                            bool skip_damaged, graft_progress_function *progress, void *user,
+                                            const struct graft_dataset *dataset,
+                                            const struct graft_evaluate_options *options,
                                             struct graft_evaluation *evaluation)
 {
+    static const struct graft_evaluate_options none;
     struct graft_context *const context = classifier->context;
-    const int32_t classes = classifier->card.class_count;
     struct measure measure = {.context = context,
                               .evaluation = evaluation,
-                              .skip_damaged = skip_damaged,
-                              .progress = progress,
-                              .user = user,
+                              .options = options ? options : &none,
                               .begin = graft_seconds()};
+    const enum graft_split split = measure.options->split;
     const int first = split == GRAFT_SPLIT_COUNT ? 0 : (int)split;
     const int end = split == GRAFT_SPLIT_COUNT ? GRAFT_SPLIT_COUNT : first + 1;
+    *evaluation = (struct graft_evaluation){0};
+    enum graft_status status = check_evaluable(classifier, dataset);
+    if (status != GRAFT_OK)
+        return status;
     for (int s = first; s < end; s++)
         measure.total += graft_dataset_count(dataset, (enum graft_split)s);
-    *evaluation = (struct graft_evaluation){0};
-    if (graft_dataset_class_count(dataset) != classes)
-        return graft_fail(context, GRAFT_ERROR_ARGUMENT, "the data has %d classes, the network %d",
-                          graft_dataset_class_count(dataset), classes);
-    if (classifier->output != classifier->model->logits)
-        return graft_fail(
-            context, GRAFT_ERROR_ARGUMENT,
-            "a classifier that was opened for another output than the logits cannot be evaluated");
-    enum graft_status status = graft_evaluation_open(context, classes, evaluation);
+    status = graft_evaluation_open(context, classifier->card.class_count, evaluation);
     for (int s = first; s < end && status == GRAFT_OK; s++)
         if (graft_dataset_count(dataset, (enum graft_split)s) > 0)
-            status = graft_classifier_dataset(classifier, dataset, (enum graft_split)s, add_picture, &measure);
+            status =
+                graft_classifier_dataset(classifier, dataset, (enum graft_split)s, add_picture, &measure);
     if (status == GRAFT_OK && evaluation->images == 0)
         status = graft_dataset_unreadable(dataset, split);
     if (status == GRAFT_OK) {

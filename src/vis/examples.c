@@ -21,72 +21,63 @@ struct candidate {
 
 struct search {
     struct graft_context *context;
-    enum graft_split split;
     int32_t classes;
+    struct graft_predictions *predictions;
     struct candidate *right, *wrong; /* [classes] the surest of each kind, by the true class */
 };
-
-/* The softmax of logits at two places. */
-static void shares(const float *logits, int32_t classes, struct candidate *candidate, int32_t label)
-{
-    double sum = 0;
-    for (int32_t c = 0; c < classes; c++)
-        sum += exp((double)(logits[c] - logits[candidate->predicted]));
-    candidate->predicted_share = 1 / sum;
-    candidate->label_share = exp((double)(logits[label] - logits[candidate->predicted])) / sum;
-}
 
 static enum graft_status look(void *user, const struct graft_classified *picture)
 {
     const struct search *const search = user;
-    struct candidate found = {search->split, picture->index, 0, 0, 0};
     if (!picture->values && picture->status == GRAFT_ERROR_MEMORY)
         return graft_fail(search->context, picture->status, "%s", picture->note);
     if (!picture->values || picture->label < 0)
         return GRAFT_OK; /* evaluating has said what is wrong with it */
-    graft_top_k(picture->values, search->classes, 1, &found.predicted);
-    shares(picture->values, search->classes, &found, picture->label);
-    struct candidate *const best =
-        &(found.predicted == picture->label ? search->right : search->wrong)[picture->label];
-    if (best->index < 0 || found.predicted_share > best->predicted_share)
-        *best = found;
-    return GRAFT_OK;
+    return graft_predictions_add(search->context, search->predictions, picture->values, search->classes,
+                                 picture->label, (int)picture->split, picture->index);
 }
 
-static enum graft_status search_all(struct search *search, struct graft_device *device,
-                                    const struct graft_classifier_options *options,
-                                    const struct graft_dataset *dataset, enum graft_split split)
+static enum graft_status run_all(struct search *search, struct graft_device *device,
+                                 const struct graft_classifier_options *options,
+                                 const struct graft_dataset *dataset, enum graft_split split)
 {
     struct graft_classifier *classifier = NULL;
     enum graft_status status = graft_classifier_open(device, options, &classifier);
-    for (int s = 0; s < GRAFT_SPLIT_COUNT && status == GRAFT_OK; s++) {
-        search->split = (enum graft_split)s;
-        if ((split == GRAFT_SPLIT_COUNT || split == search->split) &&
-            graft_dataset_count(dataset, search->split) > 0)
-            status = graft_classifier_dataset(classifier, dataset, search->split, look, search);
-    }
+    for (int s = 0; s < GRAFT_SPLIT_COUNT && status == GRAFT_OK; s++)
+        if ((split == GRAFT_SPLIT_COUNT || split == (enum graft_split)s) &&
+            graft_dataset_count(dataset, (enum graft_split)s) > 0)
+            status = graft_classifier_dataset(classifier, dataset, (enum graft_split)s, look, search);
     graft_classifier_close(&classifier);
     return status;
 }
 
-/* ---- explaining */
-
-static enum graft_status make_smaller(struct graft_context *context, struct graft_image *image)
+static enum graft_status copy_all(const struct search *search, const struct graft_predictions *predictions)
 {
-    const int32_t larger = image->width > image->height ? image->width : image->height;
-    struct graft_image small = {0};
-    if (larger <= GRAFT_EXAMPLE_SIDE)
-        return GRAFT_OK;
-    const int32_t width = (int32_t)((int64_t)image->width * GRAFT_EXAMPLE_SIDE / larger),
-                  height = (int32_t)((int64_t)image->height * GRAFT_EXAMPLE_SIDE / larger);
-    const enum graft_status status = graft_image_resize(
-        context, image, GRAFT_FILTER_BILINEAR, width > 0 ? width : 1, height > 0 ? height : 1, &small);
-    if (status == GRAFT_OK) {
-        graft_image_close(context, image);
-        *image = small;
-    }
-    return status;
+    const size_t count = (size_t)predictions->count;
+    struct graft_prediction *const items = graft_allocate(search->context, count + 1, sizeof *items);
+    if (!items)
+        return GRAFT_ERROR_MEMORY;
+    memcpy(items, predictions->items, count * sizeof *items);
+    *search->predictions = (struct graft_predictions){.items = items,
+                                                      .count = predictions->count,
+                                                      .capacity = predictions->count + 1,
+                                                      .classes = search->classes};
+    return GRAFT_OK;
 }
+
+static void find_surest(const struct search *search)
+{
+    for (int64_t i = 0; i < search->predictions->count; i++) {
+        const struct graft_prediction *const one = &search->predictions->items[i];
+        struct candidate *const best =
+            &(one->predicted == one->label ? search->right : search->wrong)[one->label];
+        if (best->index < 0 || one->confidence > best->predicted_share)
+            *best = (struct candidate){(enum graft_split)one->split, one->index, one->predicted, one->truth,
+                                       one->confidence};
+    }
+}
+
+/* ---- explaining */
 
 static enum graft_status explain(struct graft_examples *examples, struct graft_explainer *explainer,
                                  const struct graft_dataset *dataset, const struct candidate *found,
@@ -118,9 +109,9 @@ static enum graft_status explain(struct graft_examples *examples, struct graft_e
             status = graft_vis_overlay(context, &item->picture, &region, heat.pixels, p->crop_width,
                                        p->crop_height, &item->overlays[i]);
         if (status == GRAFT_OK)
-            status = make_smaller(context, &item->overlays[i]);
+            status = graft_page_shrink(context, &item->overlays[i], GRAFT_EXAMPLE_SIDE);
     }
-    return status == GRAFT_OK ? make_smaller(context, &item->picture) : status;
+    return status == GRAFT_OK ? graft_page_shrink(context, &item->picture, GRAFT_EXAMPLE_SIDE) : status;
 }
 
 /* Where there are too many classes, those with the surest mistakes. */
@@ -140,8 +131,10 @@ static enum graft_status explain_all(struct graft_examples *examples, const stru
                                      const struct graft_classifier_options *options,
                                      const struct graft_dataset *dataset)
 {
-    const struct graft_explainer_options settings = {.classifier = *options};
+    struct graft_explainer_options settings = {.classifier = *options};
     struct graft_explainer *explainer = NULL;
+    int32_t shown_classes[MOST_CLASSES], shown_count = 0;
+    settings.classifier.views = GRAFT_VIEWS_ONE;
     enum graft_status status = graft_explainer_open(device, &settings, &explainer);
     if (status == GRAFT_OK)
         (void)snprintf(examples->layer, sizeof examples->layer, "%s", graft_explainer_layer(explainer));
@@ -149,9 +142,18 @@ static enum graft_status explain_all(struct graft_examples *examples, const stru
         const struct candidate *const kinds[2] = {&search->right[c], &search->wrong[c]};
         const bool shown = is_shown(search, c);
         examples->left_out += !shown;
+        if (shown)
+            shown_classes[shown_count++] = c;
         for (int k = 0; k < 2 && shown && status == GRAFT_OK; k++)
             if (kinds[k]->index >= 0)
                 status = explain(examples, explainer, dataset, kinds[k], c);
+    }
+    if (status == GRAFT_OK) {
+        const struct graft_preprocess *const p =
+            graft_classifier_preprocess(graft_explainer_classifier(explainer));
+        const struct graft_decode_options decode = {.ignore_orientation = p->ignore_orientation};
+        status = graft_album_open(examples->context, dataset, &examples->predictions, shown_classes,
+                                  shown_count, &decode, &examples->album);
     }
     graft_explainer_close(&explainer);
     return status;
@@ -160,6 +162,7 @@ static enum graft_status explain_all(struct graft_examples *examples, const stru
 enum graft_status graft_examples_find(struct graft_device *device,
                                       const struct graft_classifier_options *options,
                                       const struct graft_dataset *dataset, enum graft_split split,
+                                      const struct graft_predictions *predictions,
                                       struct graft_examples **examples)
 {
     struct graft_context *const context = device->context;
@@ -169,6 +172,7 @@ enum graft_status graft_examples_find(struct graft_device *device,
     *examples = made;
     if (!made)
         return GRAFT_ERROR_MEMORY;
+    search.predictions = &made->predictions;
     made->context = context;
     made->class_names = graft_dataset_class_names(dataset);
     made->items = graft_allocate(context, 2 * MOST_CLASSES, sizeof *made->items);
@@ -178,7 +182,10 @@ enum graft_status graft_examples_find(struct graft_device *device,
     for (int32_t c = 0; c < search.classes && status == GRAFT_OK; c++)
         search.right[c].index = search.wrong[c].index = -1;
     if (status == GRAFT_OK)
-        status = search_all(&search, device, options, dataset, split);
+        status =
+            predictions ? copy_all(&search, predictions) : run_all(&search, device, options, dataset, split);
+    if (status == GRAFT_OK)
+        find_surest(&search);
     if (status == GRAFT_OK)
         status = explain_all(made, &search, device, options, dataset);
     graft_release(context, search.right);
@@ -200,6 +207,8 @@ void graft_examples_close(struct graft_examples **examples)
             graft_image_close(old->context, &old->items[i].overlays[k]);
     }
     graft_release(old->context, old->items);
+    graft_album_close(&old->album);
+    graft_predictions_close(old->context, &old->predictions);
     graft_release(old->context, old);
     *examples = NULL;
 }

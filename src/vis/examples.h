@@ -4,7 +4,7 @@
 #ifndef GRAFT_SRC_VIS_EXAMPLES_H
 #define GRAFT_SRC_VIS_EXAMPLES_H
 
-#include "vis/page.h"
+#include "vis/album.h"
 
 #define GRAFT_EXAMPLE_SIDE 240 /* pixels of a picture on the page */
 
@@ -23,9 +23,11 @@ struct graft_examples {
     const char *const *class_names;
     int32_t left_out; /* classes that are not shown */
     char layer[GRAFT_MODEL_NAME_SIZE];
+    struct graft_predictions predictions; /* of all pictures */
+    struct graft_album album;
 };
 
-/* A section of a page. GRAFT_ERROR_MEMORY. */
+/* Sections of a page. GRAFT_ERROR_MEMORY. */
 GRAFT_MUST_CHECK enum graft_status graft_examples_put(const struct graft_page *page,
                                                       const struct graft_examples *examples);
 

@@ -2,6 +2,8 @@
 /* Examples as a section of a page. */
 #include "vis/examples.h"
 
+#include "vis/reliability.h"
+
 #include <stdio.h>
 
 static enum graft_status put_example(const struct graft_page *page, const struct graft_examples *examples,
@@ -37,7 +39,7 @@ static enum graft_status put_example(const struct graft_page *page, const struct
     return status;
 }
 
-enum graft_status graft_examples_put(const struct graft_page *page, const struct graft_examples *examples)
+static enum graft_status put_looks(const struct graft_page *page, const struct graft_examples *examples)
 {
     enum graft_status status = GRAFT_OK;
     graft_page_put(
@@ -53,4 +55,12 @@ enum graft_status graft_examples_put(const struct graft_page *page, const struct
                           "<p class=\"sub\">The other %d classes have mistakes that are less sure.</p>\n",
                           examples->left_out);
     return status;
+}
+
+enum graft_status graft_examples_put(const struct graft_page *page, const struct graft_examples *examples)
+{
+    enum graft_status status = graft_reliability_put(page, &examples->predictions, examples->class_names);
+    if (status == GRAFT_OK)
+        status = graft_album_put(page, &examples->album, examples->class_names);
+    return status == GRAFT_OK ? put_looks(page, examples) : status;
 }

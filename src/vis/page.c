@@ -33,6 +33,8 @@ static const char style[] =
     ".pictures{display:flex;flex-wrap:wrap;gap:1em;margin:1em 0}\n"
     "figure{margin:0;background:var(--panel);border-radius:8px;padding:.6em;break-inside:avoid}\n"
     "figcaption{font-size:.9em;width:0;min-width:100%;overflow-wrap:anywhere;padding-top:.3em}\n"
+    ".small figure{padding:.4em;width:150px}.small figcaption{font-size:.8em;line-height:1.35}h3{font-size:1em;"
+    "margin:1.4em 0 0}h3+p.sub,.pictures+p.sub{margin:.2em 0}.small{gap:.6em;margin:.4em 0 1em}\n"
     "figure .pair{display:flex;gap:.4em}figcaption .wrong{font-weight:600}\n"
     "summary{cursor:pointer;color:var(--accent);margin:.6em 0}button{font:inherit;padding:.2em .8em}\n"
     ":focus-visible{outline:3px solid var(--accent);outline-offset:2px}\n"
@@ -161,6 +163,24 @@ void graft_page_png(const struct graft_page *page, const struct graft_text *png,
     graft_page_put(page, "\" src=\"");
     graft_page_data(page, "png", png);
     graft_page_put(page, "\">\n");
+}
+
+enum graft_status graft_page_shrink(struct graft_context *context, struct graft_image *image, int32_t side)
+{
+    const int32_t larger = image->width > image->height ? image->width : image->height;
+    struct graft_image small = {0};
+    if (larger <= side) {
+        return GRAFT_OK;
+    }
+    const int32_t width = (int32_t)((int64_t)image->width * side / larger),
+                  height = (int32_t)((int64_t)image->height * side / larger);
+    const enum graft_status status = graft_image_resize(
+        context, image, GRAFT_FILTER_BILINEAR, width > 0 ? width : 1, height > 0 ? height : 1, &small);
+    if (status == GRAFT_OK) {
+        graft_image_close(context, image);
+        *image = small;
+    }
+    return status;
 }
 
 enum graft_status graft_page_picture(const struct graft_page *page, const struct graft_image *image,

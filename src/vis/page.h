@@ -36,6 +36,9 @@ void graft_page_figure(const struct graft_page *page, const char *format, double
 void graft_page_data(const struct graft_page *page, const char *type, const struct graft_text *bytes);
 /* An image that is PNG already; `alt` is a text. */
 void graft_page_png(const struct graft_page *page, const struct graft_text *png, const char *alt);
+/* Makes a picture smaller in place, if its longer side is above `side` pixels. GRAFT_ERROR_MEMORY. */
+GRAFT_MUST_CHECK enum graft_status graft_page_shrink(struct graft_context *context, struct graft_image *image,
+                                                     int32_t side);
 /* A picture made smaller to `side` pixels, as JPEG; `attributes` are markup, or NULL. GRAFT_ERROR_MEMORY. */
 GRAFT_MUST_CHECK enum graft_status graft_page_picture(const struct graft_page *page,
                                                       const struct graft_image *image, int32_t side,

@@ -330,7 +330,11 @@ class Json(Case):
                     entry["probability"], math.exp(found["logits"][entry["index"]] - largest) / sums, places=6
                 )
         evaluation = self.one("evaluate", run, "colours", "--device", "cpu")
-        self.assertEqual(list(evaluation), ["images", "loss", "top1", "top5", "classes", "confusion"])
+        self.assertEqual(
+            list(evaluation), ["images", "loss", "top1", "top5", "classes", "confusion", "calibration", "ranking"]
+        )
+        self.assertEqual(list(evaluation["calibration"]), ["error", "largest", "bins"])
+        self.assertEqual(list(evaluation["ranking"]), ["roc_auc", "average_precision"])
         self.assertEqual(evaluation["images"], 8)
         self.assertAlmostEqual(evaluation["top1"], result["val_top1"], places=6)
         self.assertAlmostEqual(evaluation["loss"], result["val_loss"], places=6)

@@ -64,18 +64,20 @@ enum graft_status step_classify_files(struct world *world)
 enum graft_status step_evaluate(struct world *world)
 {
     struct graft_evaluation evaluation = {0};
+    struct graft_predictions predictions = {0};
     enum graft_status status = GRAFT_OK;
     if (world->dataset == NULL) {
         status = graft_dataset_open(world->context, world_path(world, "data"), NULL, &world->dataset);
     }
     if (status == GRAFT_OK) {
-        status = graft_classifier_evaluate(world->classifier, world->dataset, GRAFT_SPLIT_VAL, false, NULL,
-                                           NULL, &evaluation);
+        const struct graft_evaluate_options options = {.split = GRAFT_SPLIT_VAL, .predictions = &predictions};
+        status = graft_classifier_evaluate(world->classifier, world->dataset, &options, &evaluation);
     }
     if (status == GRAFT_OK) {
         world_hash(world, &evaluation.loss, sizeof evaluation.loss);
         world_hash(world, evaluation.confusion, 4 * sizeof *evaluation.confusion);
     }
+    graft_predictions_close(world->context, &predictions);
     graft_evaluation_close(world->context, &evaluation);
     return status;
 }
@@ -169,7 +171,7 @@ enum graft_status step_examples(struct world *world)
         .images = 6, .classes = 2, .confusion = confusion, .figures = figures};
     struct graft_examples *examples = NULL;
     enum graft_status status =
-        graft_examples_find(world->device, &options, world->dataset, GRAFT_SPLIT_COUNT, &examples);
+        graft_examples_find(world->device, &options, world->dataset, GRAFT_SPLIT_COUNT, NULL, &examples);
     const uint64_t before = world->bits;
     if (status == GRAFT_OK) {
         status = graft_vis_evaluation(world->context, world_path(world, "evaluation.html"), "Ants",

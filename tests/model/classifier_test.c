@@ -280,8 +280,7 @@ static void maps_are_pooled(void **state)
     const char *const paths[] = {f->paths[0]};
     assert_int_equal(graft_dataset_open_files(f->context, paths, 1, &files), GRAFT_OK);
     assert_int_not_equal(
-        graft_classifier_evaluate(features, files, GRAFT_SPLIT_TRAIN, false, NULL, NULL, &evaluation),
-        GRAFT_OK);
+        graft_classifier_evaluate(features, files, NULL, &evaluation), GRAFT_OK);
     graft_dataset_close(&files);
     graft_classifier_close(&map);
     graft_classifier_close(&mean);

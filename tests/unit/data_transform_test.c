@@ -93,6 +93,32 @@ static void steps_act_in_their_order(void **state)
     }
 }
 
+/* Corners are those of the resized picture, in torchvision's order; an axis that is too short has no corners. */
+static void corners_are_cut(void **state)
+{
+    struct graft_context *const context = *state;
+    struct graft_image source = drawn(10, 7, 3);
+    const struct graft_preprocess plain = input_of(4, 5, 3, (struct graft_transforms){.count = 1, .steps = {middle}});
+    for (int32_t corner = 0; corner < 4; corner++) {
+        const struct graft_transforms cut = {
+            .count = 1, .steps = {{.kind = GRAFT_TRANSFORM_CORNER_CROP, .corner = {corner}}}};
+        const int32_t top = corner >= 2 ? 7 - 4 : 0, left = corner == 1 || corner == 3 ? 10 - 5 : 0;
+        uint8_t result[4 * 5 * 3];
+        assert_int_equal(graft_transform_image(context, &plain, &cut, 0, 0, 0, &source, result), GRAFT_OK);
+        for (int32_t y = 0; y < 4; y++)
+            assert_memory_equal(result + y * 15, source.pixels + ((top + y) * 10 + left) * 3, 15);
+    }
+    const struct graft_preprocess tall = input_of(9, 5, 3, (struct graft_transforms){.count = 1, .steps = {middle}});
+    const struct graft_transforms last = {.count = 1,
+                                          .steps = {{.kind = GRAFT_TRANSFORM_CORNER_CROP, .corner = {3}}}};
+    uint8_t result[9 * 5 * 3];
+    static const uint8_t nothing[15];
+    assert_int_equal(graft_transform_image(context, &tall, &last, 0, 0, 0, &source, result), GRAFT_OK);
+    for (int32_t y = 0; y < 9; y++)
+        assert_memory_equal(result + y * 15, y < 1 || y > 7 ? nothing : source.pixels + ((y - 1) * 10 + 5) * 3, 15);
+    free(source.pixels);
+}
+
 /* A crop of what was padded, a second resize, a crop at random behind a resize: each works on what the steps
  * before it have made, and memory of the result is not overwritten while it is read. */
 static void later_steps_work_on_what_there_is(void **state)
@@ -285,6 +311,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(steps_act_in_their_order, open_context, close_context),
+        cmocka_unit_test_setup_teardown(corners_are_cut, open_context, close_context),
         cmocka_unit_test_setup_teardown(later_steps_work_on_what_there_is, open_context, close_context),
         cmocka_unit_test_setup_teardown(the_input_lies_where_its_region_says, open_context, close_context),
         cmocka_unit_test_setup_teardown(json_goes_both_ways, open_context, close_context),

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* graft evaluate: how often a network is right on pictures whose classes are known. */
+#include "classified.h"
 #include "data/known.h"
 #include "evaluated.h"
 #include "graft/vis.h"
@@ -23,6 +24,11 @@ struct request {
     bool drawn; /* --split-seed or --val-fraction is there */
     bool skip_damaged;
     const char *data, *report;
+    double threshold;
+    bool thresholded;        /* --threshold is there */
+    const char *predictions; /* a table to be written */
+    int64_t top;
+    bool probabilities;
     struct graft_text known; /* the path of a pulled data set */
     struct graft_run *run;   /* the operand, if it is one */
     bool own;                /* the data are what the run was fitted on */
@@ -164,76 +170,146 @@ static int choose_split(struct graft_command *command, const struct request *req
     return GRAFT_EXIT_GO_ON;
 }
 
-static int show(struct graft_command *command, const struct request *request,
-                const struct graft_evaluation *evaluation, const char *const *names, int split)
+/* What an evaluation is made of, and what comes of it. */
+struct work {
+    struct graft_command *command;
+    const struct request *request;
+    struct graft_device *device;
+    struct graft_classifier *classifier;
+    struct graft_dataset *dataset;
+    struct graft_class_file file;
+    const char *const *names;
+    int split;
+    struct graft_rows rows;
+    struct graft_evaluation evaluation;
+    struct graft_predictions predictions;
+    struct graft_ranking rankings[2];
+};
+
+static int show(struct work *work)
 {
-    /* Pictures that it has learnt from say nothing that should stay with the run. */
-    const bool kept = request->own && split != ALL && split != GRAFT_SPLIT_TRAIN;
-    const enum graft_status status =
-        kept ? graft_run_write_evaluation(request->run, evaluation, split_name(split)) : GRAFT_OK;
-    int code = GRAFT_EXIT_DONE;
-    if (command->json) {
-        code = graft_json_print(command, graft_evaluated_json(evaluation, names));
-    } else {
-        graft_evaluated_print(evaluation, names);
+    struct graft_command *const command = work->command;
+    const struct request *const request = work->request;
+    struct graft_context *const context = command->context;
+    struct graft_calibration calibration;
+    const struct graft_coverage coverage = graft_coverage_at(&work->predictions, request->threshold);
+    struct graft_evaluated evaluated = {.evaluation = &work->evaluation,
+                                        .names = work->names,
+                                        .calibration = &calibration,
+                                        .coverage = request->thresholded ? &coverage : NULL};
+    /* Pictures that it has learnt from say nothing that should stay with the run; nor does what other runs
+     * are not compared by. */
+    const bool kept = request->own && work->split != ALL && work->split != GRAFT_SPLIT_TRAIN &&
+                      request->network.views == GRAFT_VIEWS_ONE;
+    graft_calibrate(&work->predictions, &calibration);
+    enum graft_status status =
+        kept ? graft_run_write_evaluation(request->run, &work->evaluation, split_name(work->split))
+             : GRAFT_OK;
+    for (int c = 0; c < 2 && work->predictions.classes == 2 && status == GRAFT_OK; c++) {
+        status = graft_rank(context, &work->predictions, c, &work->rankings[c]);
+        evaluated.rankings = work->rankings;
     }
-    return status == GRAFT_OK ? code : graft_command_failed(command, status);
+    if (status != GRAFT_OK) {
+        return graft_command_failed(command, status);
+    }
+    if (command->json) {
+        return graft_json_print(command, graft_evaluated_json(&evaluated));
+    }
+    graft_evaluated_print(&evaluated);
+    return GRAFT_EXIT_DONE;
 }
 
-/* --report: the figures, and where the network looks. GRAFT_EXIT_DONE or an exit code. */
-static int write_report(struct graft_command *command, const struct request *request,
-                        struct graft_device *device, const struct graft_dataset *dataset,
-                        const struct graft_evaluation *evaluation, const char *const *names, int split)
+/* --report: the figures, the pictures that say most, and where the network looks. GRAFT_EXIT_DONE or an exit
+ * code. */
+static int write_report(struct work *work)
 {
-    const struct graft_classifier_options options = graft_network_classifier(command, &request->network);
+    struct graft_command *const command = work->command;
+    const struct graft_classifier_options options =
+        graft_network_classifier(command, &work->request->network);
     struct graft_examples *examples = NULL;
     char title[512];
-    (void)snprintf(title, sizeof title, "%.200s on %.200s (%s)", command->operands[0], request->data,
-                   split_name(split));
-    enum graft_status status =
-        graft_examples_find(device, &options, dataset, (enum graft_split)split, &examples);
+    (void)snprintf(title, sizeof title, "%.200s on %.200s (%s)", command->operands[0], work->request->data,
+                   split_name(work->split));
+    enum graft_status status = graft_examples_find(
+        work->device, &options, work->dataset, (enum graft_split)work->split, &work->predictions, &examples);
     if (status == GRAFT_OK) {
-        status = graft_vis_evaluation(command->context, request->report, title, evaluation, names, examples);
+        status = graft_vis_evaluation(command->context, work->request->report, title, &work->evaluation,
+                                      work->names, examples);
     }
     graft_examples_close(&examples);
     return status == GRAFT_OK ? GRAFT_EXIT_DONE : graft_command_failed(command, status);
 }
 
+static enum graft_status take(void *user, const struct graft_classified *picture)
+{
+    struct work *const work = user;
+    char name[GRAFT_NAME_SHOWN];
+    graft_dataset_sample_name(work->dataset, picture->split, picture->index, name, sizeof name);
+    return graft_rows_add(&work->rows, name, picture);
+}
+
+static int measure(struct work *work)
+{
+    struct graft_command *const command = work->command;
+    const struct request *const request = work->request;
+    const int32_t classes = work->file.count;
+    const struct graft_evaluate_options options = {
+        .split = (enum graft_split)work->split,
+        .skip_damaged =
+            request->skip_damaged || (request->own && graft_run_number(request->run, "skip_damaged", 0) > 0),
+        .predictions = &work->predictions,
+        .each = request->predictions != NULL ? take : NULL,
+        .each_user = work,
+        .progress = graft_show_progress,
+        .progress_user = command};
+    work->rows = (struct graft_rows){.command = command,
+                                     .names = work->names,
+                                     .classes = classes,
+                                     .top = request->top < classes ? (int32_t)request->top : classes,
+                                     .probabilities_of_all = request->probabilities,
+                                     .truth = true,
+                                     .csv_path = request->predictions};
+    int code = request->predictions != NULL ? graft_rows_open(&work->rows) : GRAFT_EXIT_GO_ON;
+    if (code == GRAFT_EXIT_GO_ON) {
+        const enum graft_status status =
+            graft_classifier_evaluate(work->classifier, work->dataset, &options, &work->evaluation);
+        graft_command_progress_end(command);
+        code = status == GRAFT_OK ? GRAFT_EXIT_GO_ON : graft_command_failed(command, status);
+    }
+    return graft_rows_close(&work->rows, code);
+}
+
 static int evaluate(struct graft_command *command, struct request *request, struct graft_device *device)
 {
-    struct graft_classifier *classifier = NULL;
-    struct graft_dataset *dataset = NULL;
-    struct graft_class_file file = {0};
-    struct graft_evaluation evaluation = {0};
-    int split = GRAFT_SPLIT_TEST;
-    const char *const *names = NULL;
-    int code = graft_network_open(command, device, &request->network, &classifier);
+    struct work work = {
+        .command = command, .request = request, .device = device, .rows = {.command = command}};
+    int code = graft_network_open(command, device, &request->network, &work.classifier);
     if (code == GRAFT_EXIT_GO_ON) {
-        code = graft_network_names(command, &request->network, classifier, &file, &names);
+        code = graft_network_names(command, &request->network, work.classifier, &work.file, &work.names);
     }
     if (code == GRAFT_EXIT_GO_ON) {
-        file.count = graft_classifier_class_count(classifier);
-        code = open_data(command, request, names, &file, &dataset);
+        work.file.count = graft_classifier_class_count(work.classifier);
+        code = open_data(command, request, work.names, &work.file, &work.dataset);
     }
     if (code == GRAFT_EXIT_GO_ON) {
-        code = choose_split(command, request, dataset, &split);
+        code = choose_split(command, request, work.dataset, &work.split);
     }
     if (code == GRAFT_EXIT_GO_ON) {
-        const bool skip =
-            request->skip_damaged || (request->own && graft_run_number(request->run, "skip_damaged", 0) > 0);
-        const enum graft_status status = graft_classifier_evaluate(
-            classifier, dataset, (enum graft_split)split, skip, graft_show_progress, command, &evaluation);
-        graft_command_progress_end(command);
-        code = status == GRAFT_OK ? show(command, request, &evaluation, names, split)
-                                  : graft_command_failed(command, status);
+        code = measure(&work);
+    }
+    if (code == GRAFT_EXIT_GO_ON) {
+        code = show(&work);
         if (code == GRAFT_EXIT_DONE && request->report != NULL) {
-            code = write_report(command, request, device, dataset, &evaluation, names, split);
+            code = write_report(&work);
         }
     }
-    graft_evaluation_close(command->context, &evaluation);
-    graft_dataset_close(&dataset);
-    graft_class_file_close(&file);
-    graft_classifier_close(&classifier);
+    graft_ranking_close(command->context, &work.rankings[0]);
+    graft_ranking_close(command->context, &work.rankings[1]);
+    graft_predictions_close(command->context, &work.predictions);
+    graft_evaluation_close(command->context, &work.evaluation);
+    graft_dataset_close(&work.dataset);
+    graft_class_file_close(&work.file);
+    graft_classifier_close(&work.classifier);
     return code;
 }
 
@@ -241,7 +317,8 @@ static int run(struct graft_command *command)
 {
     static const char *const splits[] = {"train", "val", "test", "all"};
     bool seed = false, fraction = false;
-    struct request request = {0};
+    struct request request = {.top = 5};
+    bool top = false;
     struct graft_device *device = NULL;
     const struct graft_option options[] = {
         {"--split", "PART", "train, val, test or all; else test, val or all, whichever there are first",
@@ -252,18 +329,39 @@ static int run(struct graft_command *command)
          9007199254740992.0, .given = &seed},
         {"--skip-damaged", NULL, "leave out pictures that cannot be read, and list them", GRAFT_OPTION_FLAG,
          &request.skip_damaged, 0, 0},
-        {"--labels", "NAME", "which labels, of data sets that have several", GRAFT_OPTION_TEXT, &request.labels, 0, 0},
-        {"--class-pattern", "REGEX", "its group in parentheses is the class in a picture's path", GRAFT_OPTION_TEXT,
-         &request.class_pattern, 0, 0},
+        {"--labels", "NAME", "which labels, of data sets that have several", GRAFT_OPTION_TEXT,
+         &request.labels, 0, 0},
+        {"--class-pattern", "REGEX", "its group in parentheses is the class in a picture's path",
+         GRAFT_OPTION_TEXT, &request.class_pattern, 0, 0},
         {"--report", "FILE",
-         "an HTML page with the figures and, of each class, the surest right and wrong picture",
+         "an HTML page: figures, calibration, the pictures with the largest loss, and where it looks",
          GRAFT_OPTION_TEXT, &request.report, 0, 0},
+        {"--predictions", "FILE", "a table (CSV): each picture's class, what is said, and how probable",
+         GRAFT_OPTION_TEXT, &request.predictions, 0, 0},
+        {"--top", "K", "in this table: the K most probable classes", GRAFT_OPTION_INTEGER, &request.top, 1,
+         1000000, .usual = "5", .given = &top},
+        {"--probabilities", NULL, "in this table: those of all classes too", GRAFT_OPTION_FLAG,
+         &request.probabilities, 0, 0},
+        {"--threshold", "X", "less confidence than this is unsure: how many are left, how many of them right",
+         GRAFT_OPTION_REAL, &request.threshold, 0, 1, .given = &request.thresholded},
+        GRAFT_TTA_OPTION(request.network),
         GRAFT_NETWORK_OPTIONS(request.network),
     };
     int code = graft_command_begin(command, options, sizeof options / sizeof options[0]);
     if (code == GRAFT_EXIT_GO_ON && request.split != NULL &&
         graft_command_choice(command, "--split", request.split, splits, 4) < 0) {
         return GRAFT_EXIT_USAGE;
+    }
+    if (code == GRAFT_EXIT_GO_ON && request.predictions == NULL && (top || request.probabilities)) {
+        return graft_command_usage(command,
+                                   "--top and --probabilities are of the table: name it with --predictions");
+    }
+    if (code == GRAFT_EXIT_GO_ON && request.predictions != NULL && strcmp(request.predictions, "-") == 0) {
+        return graft_command_usage(command,
+                                   "the figures go to standard output: name a file for --predictions");
+    }
+    if (code == GRAFT_EXIT_GO_ON) {
+        code = graft_network_views(command, &request.network);
     }
     if (code == GRAFT_EXIT_GO_ON) {
         request.drawn = seed || fraction;
@@ -291,7 +389,10 @@ const struct graft_verb graft_verb_evaluate = {
         "  graft evaluate runs/flowers-1 --split all          on all of them, those it has learnt from too\n"
         "  graft evaluate runs/flowers-1 other-flowers        on all of a folder with a folder per class\n"
         "  graft evaluate squeezenet1_0 --weights squeezenet1_0.safetensors --names classes.txt photos\n"
-        "                                                     published weights\n",
+        "                                                     published weights\n"
+        "  graft evaluate runs/flowers-1 --tta ten --predictions table.csv --threshold 0.9\n"
+        "                                                     the mean over ten crops; a row for each "
+        "picture\n",
     .notes =
         "  A run knows the data that it was fitted on and how it was split; what its test or validation\n"
         "  pictures say is kept in the run folder, in evaluation.json.\n",

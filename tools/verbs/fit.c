@@ -91,7 +91,7 @@ static void find_examples(struct graft_command *command, struct graft_device *de
     if (status == GRAFT_OK) {
         const bool test = graft_dataset_count(*dataset, GRAFT_SPLIT_TEST) > 0;
         status = graft_examples_find(device, &options, *dataset, test ? GRAFT_SPLIT_TEST : GRAFT_SPLIT_VAL,
-                                     examples);
+                                     NULL, examples);
     }
     if (status != GRAFT_OK) {
         graft_command_remark(command, "the report does not show where the network looks: %s",

@@ -124,6 +124,7 @@ static int run(struct graft_command *command)
          &request.csv, 0, 0},
         {"--orientation", "MODE", "apply or ignore the EXIF orientation; see above", GRAFT_OPTION_TEXT,
          &orientation, 0, 0},
+        GRAFT_TTA_OPTION(request.network),
         GRAFT_NETWORK_OPTIONS(request.network),
     };
     int code = graft_command_begin(command, options, sizeof options / sizeof options[0]);
@@ -136,6 +137,10 @@ static int run(struct graft_command *command)
             return GRAFT_EXIT_USAGE;
         }
         request.network.orientation = (enum graft_orientation)mode;
+    }
+    code = graft_network_views(command, &request.network);
+    if (code != GRAFT_EXIT_GO_ON) {
+        return code;
     }
     if (command->json && request.csv != NULL) {
         return graft_command_usage(command, "--json and --csv are two forms of the same: give one of them");
