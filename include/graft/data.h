@@ -466,6 +466,10 @@ struct graft_loader_options {
      * random. 0: none (IDX pictures of the right size never need it). */
     uint64_t keep_limit;
     int32_t ahead; /* batches being prepared at a time, 1..64; 0: 3 */
+    /* parts > 1: several loaders of the same data, each with its own number, share the work. With shuffle each gets its
+     * part of every batch, of `batch` pictures in all; a part can be empty: the epoch is over when batch->number is
+     * graft_loader_batches. Without shuffle each gets the batches of its part of the pictures, which must not be empty. */
+    int32_t part, parts;
 };
 
 /* What there is to say about a row. */

@@ -18,6 +18,7 @@
 #include "graft/model.h"
 #include "graft/onnx.h"
 #include "graft/op.h"
+#include "graft/ranks.h"
 #include "graft/run.h"
 #include "graft/tensor.h"
 #include "graft/train.h"

@@ -49,4 +49,13 @@ static inline int64_t graft_max_i64(int64_t a, int64_t b)
     return a > b ? a : b;
 }
 
+/* Number `part` of `parts` of `count` things, from *first on; the first parts have one more where it does not come out
+ * even. No part of fewer things is larger. */
+static inline int64_t graft_part_of(int64_t count, int part, int parts, int64_t *first)
+{
+    const int64_t each = count / parts, rest = count % parts;
+    *first = each * part + graft_min_i64(part, rest);
+    return each + (part < rest);
+}
+
 #endif

@@ -210,6 +210,12 @@ enum graft_status graft_doubles_find(struct graft_dataset *dataset, int64_t *nex
 
 /* ---- For the loader ---- */
 
+/* Whether it can do what is asked for. GRAFT_ERROR_ARGUMENT. */
+GRAFT_MUST_CHECK enum graft_status graft_loader_check(struct graft_context *context,
+                                                      const struct graft_dataset *dataset,
+                                                      const struct graft_preprocess *preprocess,
+                                                      const struct graft_loader_options *options);
+
 const struct graft_entry *graft_dataset_entry(const struct graft_dataset *dataset, enum graft_split split,
                                               int64_t index);
 

@@ -61,8 +61,12 @@ struct graft_loader {
     struct graft_loader_options options;
     struct graft_transforms transforms;
     bool random;         /* some step of these is */
-    int64_t count;       /* samples of the split */
+    int64_t samples;     /* of the split */
+    int64_t first;       /* sample, where the split is shared, … */
+    int64_t count;       /* … and how many from there on; of an epoch */
     int64_t batches;     /* of an epoch */
+    int part, parts;     /* of each batch */
+    int32_t capacity;    /* rows of a batch that are this loader's */
     size_t picture_size; /* bytes of a preprocessed picture */
     size_t sample_size;  /* of one in all its views */
     bool as_stored;      /* pictures of the data set are used as they lie there */
@@ -74,8 +78,8 @@ struct graft_loader {
     int64_t prepared; /* batches below this have been handed to the pool */
     int64_t *order;   /* [count] */
     struct graft_balance balance;
-    uint8_t *states;  /* [count] of enum sample_state */
-    uint8_t *kept;    /* [count, h, w, c] or NULL */
+    uint8_t *states;  /* [samples] of enum sample_state */
+    uint8_t *kept;    /* [samples, h, w, c] or NULL */
     uint8_t *spare_row; /* of mixing; NULL: nothing is mixed */
 
     pthread_mutex_t lock; /* of the spare scratch memory */
@@ -182,7 +186,7 @@ static void clear_row(const struct graft_loader *loader, struct row *row)
 /* Takes back or waits for what is under way in a slot. */
 static void drain(struct graft_loader *loader, struct slot *slot)
 {
-    for (int32_t i = 0; i < loader->options.batch; i++) {
+    for (int32_t i = 0; i < loader->capacity; i++) {
         if (slot->rows[i].submitted) {
             graft_pool_withdraw(loader->pool, &slot->rows[i].task);
         }
@@ -215,8 +219,10 @@ static void prepare(struct graft_loader *loader, int64_t limit)
 {
     for (; loader->prepared < loader->batches && loader->prepared < limit; loader->prepared++) {
         struct slot *const slot = &loader->slots[loader->prepared % loader->slot_count];
-        const int64_t first = loader->prepared * loader->options.batch;
-        slot->count = (int32_t)graft_min_i64(loader->options.batch, loader->count - first);
+        int64_t first = loader->prepared * loader->options.batch, before;
+        slot->count = (int32_t)graft_part_of(graft_min_i64(loader->options.batch, loader->count - first), loader->part,
+                                             loader->parts, &before);
+        first += before;
         for (int32_t i = 0; i < slot->count; i++) {
             struct row *const row = &slot->rows[i];
             row->loader = loader;
@@ -336,7 +342,7 @@ static enum graft_status finish(struct graft_loader *loader, struct slot *slot, 
     const struct graft_draw draw = {loader->options.seed, loader->epoch, batch->number};
     batch->share = graft_mix_batch(&loader->options.mix, &draw, &loader->preprocess, slot->pixels, count,
                                    loader->spare_row);
-    for (int32_t i = count; count > 0 && i < loader->options.batch; i++) {
+    for (int32_t i = count; count > 0 && i < loader->capacity; i++) {
         const int32_t from = i - count; /* filled already: goes round */
         memcpy(slot->pixels + (size_t)i * loader->sample_size,
                slot->pixels + (size_t)from * loader->sample_size, loader->sample_size);
@@ -363,7 +369,7 @@ enum graft_status graft_loader_next(struct graft_loader *loader, struct graft_ba
                                       .notes = slot->notes,
                                       .number = loader->next++};
         const enum graft_status status = finish(loader, slot, batch);
-        if (status != GRAFT_OK || batch->valid > 0) {
+        if (status != GRAFT_OK || batch->valid > 0 || loader->parts > 1) {
             return status;
         }
     }
@@ -382,7 +388,7 @@ static void make_order(struct graft_loader *loader)
     const uint64_t mixed = (uint64_t)loader->epoch * UINT64_C(0x9E3779B97F4A7C15);
     graft_random_start(&random, loader->options.seed, graft_hash_text("order") ^ mixed);
     for (int64_t i = 0; i < loader->count && !loader->options.shuffle; i++) {
-        loader->order[i] = i;
+        loader->order[i] = loader->first + i;
     }
     if (loader->options.shuffle && loader->balance.classes > 0) {
         graft_balance_draw(&loader->balance, &random, loader->order, loader->count);
@@ -422,40 +428,6 @@ const char *graft_loader_damaged(const struct graft_loader *loader, int64_t inde
     return loader->damaged[index].message;
 }
 
-static enum graft_status check_options(struct graft_context *context, const struct graft_dataset *dataset,
-                                       const struct graft_preprocess *preprocess,
-                                       const struct graft_loader_options *options)
-{
-    enum graft_status status = options->look ? GRAFT_OK : graft_preprocess_check(context, preprocess);
-    if (status == GRAFT_OK && options->transforms) {
-        status = graft_transforms_check(context, options->transforms);
-    }
-    if (status == GRAFT_OK) {
-        status = graft_mix_check(context, &options->mix, !options->look);
-    }
-    for (int32_t v = 0; v < options->view_count && status == GRAFT_OK; v++) {
-        status = graft_transforms_check(context, &options->views[v]);
-    }
-    if (status != GRAFT_OK) {
-        return status;
-    }
-    if ((int)options->split < 0 || (int)options->split >= GRAFT_SPLIT_COUNT) {
-        return graft_fail(context, GRAFT_ERROR_ARGUMENT, "no split has the number %d", (int)options->split);
-    }
-    if (options->batch < 1 || options->batch > 65536) {
-        return graft_fail(context, GRAFT_ERROR_ARGUMENT, "a batch of %d pictures; use 1 to 65536",
-                          options->batch);
-    }
-    if (options->ahead < 0 || options->ahead > 64) {
-        return graft_fail(context, GRAFT_ERROR_ARGUMENT, "%d batches ahead; use 1 to 64", options->ahead);
-    }
-    if (graft_dataset_count(dataset, options->split) == 0) {
-        return graft_fail(context, GRAFT_ERROR_ARGUMENT, "%s has no %s pictures", dataset->path,
-                          graft_split_name(options->split));
-    }
-    return GRAFT_OK;
-}
-
 /* Are the pictures of the data set just what preprocessing would make of them? */
 static bool fits_as_stored(const struct graft_loader *loader)
 {
@@ -474,9 +446,9 @@ static int32_t label_of(const void *user, int64_t index)
 static enum graft_status allocate_all(struct graft_loader *loader)
 {
     struct graft_context *const context = loader->context;
-    const size_t batch = (size_t)loader->options.batch;
+    const size_t batch = (size_t)loader->capacity;
     loader->order = graft_allocate(context, (size_t)loader->count, sizeof *loader->order);
-    loader->states = graft_allocate(context, (size_t)loader->count, 1);
+    loader->states = graft_allocate(context, (size_t)loader->samples, 1);
     loader->slots = graft_allocate(context, (size_t)loader->slot_count, sizeof *loader->slots);
     const bool mixes = graft_mixes(&loader->options.mix);
     loader->spare_row = mixes ? graft_allocate_raw(context, loader->sample_size, 1) : NULL;
@@ -504,7 +476,7 @@ static enum graft_status allocate_all(struct graft_loader *loader)
     }
     size_t total = 0; /* a picture that is drawn twice would be written by two tasks */
     if (!loader->random && !loader->as_stored && !loader->options.look && !loader->options.balanced &&
-        graft_multiply_size((size_t)loader->count, loader->sample_size, &total) &&
+        graft_multiply_size((size_t)loader->samples, loader->sample_size, &total) &&
         total <= loader->options.keep_limit) {
         loader->kept = graft_allocate_raw(context, total, 1);
         if (!loader->kept) {
@@ -514,12 +486,28 @@ static enum graft_status allocate_all(struct graft_loader *loader)
     return GRAFT_OK;
 }
 
+/* Which pictures, and which rows of a batch, are this loader's. */
+static void share(struct graft_loader *loader)
+{
+    const struct graft_loader_options *const options = &loader->options;
+    const int parts = options->parts > 1 ? options->parts : 1;
+    loader->samples = loader->count = graft_dataset_count(loader->dataset, options->split);
+    loader->parts = options->shuffle ? parts : 1;
+    loader->part = options->shuffle ? options->part : 0;
+    if (!options->shuffle) {
+        loader->count = graft_part_of(loader->samples, options->part, parts, &loader->first);
+    }
+    int64_t before;
+    loader->capacity = (int32_t)graft_part_of(options->batch, loader->part, loader->parts, &before);
+    loader->batches = graft_ceil_div(loader->count, options->batch);
+}
+
 enum graft_status graft_loader_open(struct graft_context *context, const struct graft_dataset *dataset,
                                     const struct graft_preprocess *preprocess,
                                     const struct graft_loader_options *options, struct graft_loader **loader)
 {
     *loader = NULL;
-    enum graft_status status = check_options(context, dataset, preprocess, options);
+    enum graft_status status = graft_loader_check(context, dataset, preprocess, options);
     if (status != GRAFT_OK) {
         return status;
     }
@@ -536,8 +524,7 @@ enum graft_status graft_loader_open(struct graft_context *context, const struct 
     opened->random = options->view_count > 0 || graft_transforms_random(&opened->transforms);
     opened->options.views = options->view_count > 0 ? options->views : &opened->transforms;
     opened->options.view_count = options->view_count > 0 ? options->view_count : 1;
-    opened->count = graft_dataset_count(dataset, options->split);
-    opened->batches = graft_ceil_div(opened->count, options->batch);
+    share(opened);
     opened->picture_size = (size_t)opened->preprocess.crop_height * (size_t)opened->preprocess.crop_width *
                            (size_t)opened->preprocess.channels;
     opened->sample_size = opened->picture_size * (size_t)opened->options.view_count;

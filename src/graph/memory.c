@@ -190,12 +190,16 @@ static void make_storages(struct planner *planner, const uint64_t *workspaces)
     }
 }
 
-/* Large ones first, then in order of their beginning: the classic offline greedy placement. */
+/* Large ones first, then in order of their beginning: the classic offline greedy placement. Sums lie as they become
+ * ready, so that the front of them can be sent while the rest is computed. */
 static int compare_storages(const void *a, const void *b)
 {
     const struct graft_storage *const x = *(const struct graft_storage *const *)a;
     const struct graft_storage *const y = *(const struct graft_storage *const *)b;
-    if (x->bytes != y->bytes)
+    const bool sums = x->arena == GRAFT_ARENA_SUM && y->arena == GRAFT_ARENA_SUM;
+    if (x->arena != y->arena && (x->arena == GRAFT_ARENA_SUM || y->arena == GRAFT_ARENA_SUM))
+        return x->arena == GRAFT_ARENA_SUM ? -1 : 1;
+    if (!sums && x->bytes != y->bytes)
         return x->bytes > y->bytes ? -1 : 1;
     if (x->first != y->first)
         return x->first < y->first ? -1 : 1;

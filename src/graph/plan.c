@@ -224,6 +224,8 @@ static enum graft_status plan_memory(struct graft_plan *plan, const int *order)
                                    !plan->options.no_in_place && !plan->options.keep_all,
                                    plan->device->info.max_allocation_bytes, &plan->memory);
     graft_release(plan->context, workspaces);
+    if (status == GRAFT_OK)
+        status = graft_plan_order_sums(plan);
     for (int arena = 0; arena < GRAFT_ARENA_COUNT && status == GRAFT_OK; arena++) {
         plan->buffers[arena] = graft_allocate(plan->context, (size_t)graft_plan_buffer_count(plan, arena) + 1,
                                               sizeof(struct graft_buffer *));
@@ -297,6 +299,7 @@ void graft_plan_close(struct graft_plan **plan)
     graft_memory_close(old->context, &old->memory);
     graft_graph_close(&old->graph);
     graft_release(old->context, old->steps);
+    graft_release(old->context, old->ready);
     graft_release(old->context, old->variants);
     graft_release(old->context, old);
     *plan = NULL;

@@ -49,6 +49,7 @@ struct graft_plan {
     bool acquired;    /* buffers and kernels are there */
     uint64_t version; /* of the variables when weights were packed last; 0: never */
     uint64_t lost;    /* of the device at that time */
+    uint64_t *ready;  /* [n_steps]: bytes of the sums, from their front on, that are final behind a step; NULL: no sums */
     bool mutates[2];  /* the segment changes variables */
     void *numbers;    /* host memory for check_numbers */
     uint64_t numbers_bytes;
@@ -80,6 +81,22 @@ GRAFT_MUST_CHECK enum graft_status graft_plan_fetch(struct graft_plan *plan, int
 
 /* Chunks of memory of an arena, those of all lanes counted. */
 int graft_plan_buffer_count(const struct graft_plan *plan, int arena);
+
+/* ---- run_sums.c: the values of graft_graph_sum as one range of bytes, in the order in which a run finishes them */
+GRAFT_MUST_CHECK enum graft_status graft_plan_order_sums(struct graft_plan *plan);
+uint64_t graft_plan_sum_bytes(const struct graft_plan *plan);
+/* A number for which value lies where in it. */
+uint64_t graft_plan_sum_layout(const struct graft_plan *plan);
+/* As the backend's buffer_fetch and buffer_write, of a part of it. */
+GRAFT_MUST_CHECK enum graft_status graft_plan_fetch_sums(struct graft_plan *plan, uint64_t begin, void *to,
+                                                         uint64_t bytes, uint64_t *ticket);
+GRAFT_MUST_CHECK enum graft_status graft_plan_write_sums(struct graft_plan *plan, uint64_t begin, const void *from,
+                                                         uint64_t bytes);
+/* As graft_plan_run, of the compute segment: `ready` is called when steps that make more of the sums final, `bytes` from the
+ * front on, have been queued. */
+GRAFT_MUST_CHECK enum graft_status graft_plan_run_sums(struct graft_plan *plan,
+                                                       enum graft_status (*ready)(void *user, uint64_t bytes),
+                                                       void *user);
 
 /* Runs a step with its tensors as they are planned, or with other ones. */
 enum graft_status graft_plan_run_step(struct graft_plan *plan, const struct graft_plan_step *step);

@@ -104,7 +104,24 @@ static enum graft_status begin(struct graft_plan *plan, enum graft_segment segme
     return graft_plan_refresh(plan);
 }
 
-enum graft_status graft_plan_run(struct graft_plan *plan, enum graft_segment segment)
+/* Who is told how much of the sums is final; `ready` NULL: nobody. */
+struct watcher {
+    enum graft_status (*ready)(void *user, uint64_t bytes);
+    void *user;
+    uint64_t told;
+};
+
+static enum graft_status tell(const struct graft_plan *plan, struct watcher *watcher, int step)
+{
+    const bool inside = graft_chunks_has_step(&plan->chunks, step); /* then all steps there are done */
+    const uint64_t bytes = watcher->ready ? plan->ready[inside ? plan->chunks.end - 1 : step] : 0;
+    if (bytes <= watcher->told)
+        return GRAFT_OK;
+    watcher->told = bytes;
+    return watcher->ready(watcher->user, bytes);
+}
+
+static enum graft_status run(struct graft_plan *plan, enum graft_segment segment, struct watcher *watcher)
 {
     enum graft_status status = begin(plan, segment);
     for (int s = 0; s < plan->n_steps && status == GRAFT_OK; s++) {
@@ -114,9 +131,24 @@ enum graft_status graft_plan_run(struct graft_plan *plan, enum graft_segment seg
             status = graft_plan_run_step(plan, &plan->steps[s]);
         else if (s == plan->chunks.begin)
             status = graft_plan_run_chunks(plan, false);
+        if (status == GRAFT_OK)
+            status = tell(plan, watcher, s);
     }
     note_changes(plan, segment);
     return status;
+}
+
+enum graft_status graft_plan_run(struct graft_plan *plan, enum graft_segment segment)
+{
+    struct watcher nobody = {.ready = NULL};
+    return run(plan, segment, &nobody);
+}
+
+enum graft_status graft_plan_run_sums(struct graft_plan *plan, enum graft_status (*ready)(void *user, uint64_t bytes),
+                                      void *user)
+{
+    struct watcher watcher = {.ready = plan->ready ? ready : NULL, .user = user};
+    return run(plan, GRAFT_SEGMENT_COMPUTE, &watcher);
 }
 
 enum graft_status graft_plan_profile(struct graft_plan *plan, enum graft_segment segment)

@@ -501,6 +501,10 @@ static void requests_are_checked_and_work_is_cancelled(void **state)
                                                  {.batch = 1 << 20},
                                                  {.batch = 1, .ahead = 99},
                                                  {.batch = 1, .split = GRAFT_SPLIT_TEST},
+                                                 {.batch = 4, .part = 2, .parts = 2},
+                                                 {.batch = 4, .part = -1, .parts = 2},
+                                                 {.batch = 4, .parts = 60},
+                                                 {.batch = 4, .shuffle = true, .parts = 5},
                                                  {.batch = 1, .split = (enum graft_split)3}};
     for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
         assert_int_equal(graft_loader_open(o.context, o.dataset, &preprocess, &wrong[i], &other),

@@ -86,6 +86,61 @@ static void sums_are_measured_apart(void **state)
     assert_string_not_equal(adds->key, writes->key);
 }
 
+/* What is told while a plan runs. */
+struct front {
+    struct graft_plan *plan;
+    int calls;
+    uint64_t bytes;
+    char seen[8 * SIDE * SIDE * sizeof(float)]; /* of the sums, as they were when they were told to be final */
+};
+
+static enum graft_status note_front(void *user, uint64_t bytes)
+{
+    struct front *const front = user;
+    uint64_t ticket;
+    assert_true(bytes > front->bytes && bytes <= sizeof front->seen);
+    const uint64_t begin = front->bytes;
+    front->calls++;
+    front->bytes = bytes;
+    return graft_plan_fetch_sums(front->plan, begin, front->seen + begin, bytes - begin, &ticket);
+}
+
+/* Sums lie in the order in which a run finishes them, whatever their sizes, and are handed on as soon as they are final. */
+static void the_front_of_sums_is_final(void **state)
+{
+    struct fixture *const f = *state;
+    static struct front front;
+    static float values[3][SIDE * SIDE], all[SIDE * SIDE];
+    const int a = matrix_input(f, "a"), b = matrix_input(f, "b");
+    const int y = product(f, a, b), z = product(f, y, b);
+    const int sums[] = {graft_graph_sum(f->graph, total(f, y)), graft_graph_sum(f->graph, z),
+                        graft_graph_sum(f->graph, total(f, product(f, z, b)))};
+    for (int i = 0; i < 3; i++)
+        graft_graph_output(f->graph, sums[i]);
+    open_plan(f, NULL);
+    for (int i = 0; i < SIDE * SIDE; i++)
+        all[i] = 0.01f * (float)(i % 17);
+    assert_int_equal(graft_plan_write(f->plan, a, all, sizeof all), GRAFT_OK);
+    assert_int_equal(graft_plan_write(f->plan, b, all, sizeof all), GRAFT_OK);
+    assert_int_equal(graft_plan_clear(f->plan), GRAFT_OK);
+    front = (struct front){.plan = f->plan};
+    assert_int_equal(graft_plan_run_sums(f->plan, note_front, &front), GRAFT_OK);
+    assert_int_equal(front.calls, 3);
+    assert_int_equal(front.bytes, graft_plan_sum_bytes(f->plan));
+    assert_int_equal(front.bytes, 64 + sizeof all + 64);
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(graft_plan_read(f->plan, sums[i], values[i], i == 1 ? sizeof all : sizeof(float)), GRAFT_OK);
+    assert_true(values[0][0] > 0 && values[1][0] > 0 && values[2][0] > 0);
+    assert_memory_equal(front.seen, values[0], sizeof(float));
+    assert_memory_equal(front.seen + 64, values[1], sizeof all);
+    assert_memory_equal(front.seen + 64 + sizeof all, values[2], sizeof(float));
+    /* And back. */
+    values[0][0] = 7;
+    assert_int_equal(graft_plan_write_sums(f->plan, 64 + sizeof all, values[0], sizeof(float)), GRAFT_OK);
+    assert_int_equal(graft_plan_read(f->plan, sums[2], values[2], sizeof(float)), GRAFT_OK);
+    assert_true(values[2][0] == 7);
+}
+
 /* Only the second output of a node is read. */
 static void unread_outputs_are_not_made(void **state)
 {
@@ -169,7 +224,7 @@ int main(void)
         TEST(unchanging_weights_are_packed),      TEST(sums_are_measured_apart),
         TEST(unread_outputs_are_not_made),        TEST(segments_go_on_after_gradients),
         TEST(a_way_through_statistics_is_told),   TEST(bytes_have_no_gradient),
-        TEST(values_that_are_not_there_are_told),
+        TEST(values_that_are_not_there_are_told), TEST(the_front_of_sums_is_final),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
