@@ -4,10 +4,12 @@
 
 #include "base/clock.h"
 #include "base/text.h"
+#include "graft/ranks.h"
 #include "graft/train.h"
 #include "io/network_source.h"
 #include "options.h"
 #include "terminal.h"
+#include "together.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -23,6 +25,7 @@
 /* A signal handler has no argument: the one place where the program keeps something outside of the command.
  */
 static struct graft_context *volatile interrupted_context;
+static volatile sig_atomic_t interrupted_silently;
 
 static void on_interrupt(int signal_number)
 {
@@ -33,7 +36,7 @@ static void on_interrupt(int signal_number)
         _exit(GRAFT_EXIT_INTERRUPTED);
     }
     graft_context_cancel(context);
-    const ssize_t ignored = write(STDERR_FILENO, said, sizeof said - 1);
+    const ssize_t ignored = interrupted_silently ? 0 : write(STDERR_FILENO, said, sizeof said - 1);
     (void)ignored;
 }
 
@@ -62,11 +65,20 @@ static void clear_line(struct graft_command *command)
     }
 }
 
+static const char warning[] = "warning: ";
+
 /* One line on stderr, whatever the text has in it. */
 static void say(struct graft_command *command, const char *prefix, const char *text, const char *suffix)
 {
-    char raw[TEXT_SIZE], line[TEXT_SIZE];
-    snprintf(raw, sizeof raw, "%s%s%s", prefix, text, suffix);
+    char raw[TEXT_SIZE], line[TEXT_SIZE], who[32] = "";
+    if (command->rank > 0 && strcmp(prefix, warning) != 0) { /* the first process says it */
+        snprintf(command->said, sizeof command->said, "%s%s", text, suffix);
+        return;
+    }
+    if (command->rank > 0) {
+        snprintf(who, sizeof who, "rank %d: ", command->rank);
+    }
+    snprintf(raw, sizeof raw, "%s%s%s%s", who, prefix, text, suffix);
     (void)graft_text_show(raw, line, sizeof line);
     pthread_mutex_lock(&command->lock);
     clear_line(command);
@@ -84,7 +96,7 @@ static void on_log(void *user, enum graft_log_level level, const char *text)
     } else if (level == GRAFT_LOG_PROGRESS) {
         graft_command_progress_end(command);
     } else if (level == GRAFT_LOG_WARNING || !command->quiet) {
-        say(command, level == GRAFT_LOG_WARNING ? "warning: " : "", text, "");
+        say(command, level == GRAFT_LOG_WARNING ? warning : "", text, "");
     }
 }
 
@@ -96,13 +108,18 @@ int graft_command_begin(struct graft_command *command, const struct graft_option
     if (done != GRAFT_EXIT_GO_ON) {
         return done;
     }
+    int threads = (int)command->threads, shared = 0;
+    if (command->ranks != NULL && graft_ranks_threads(command->ranks, &shared) != GRAFT_OK) {
+        return graft_command_error(command, "%s", graft_context_error(command->together));
+    }
     const struct graft_context_options settings = {
-        .log = on_log, .log_user = command, .threads = (int)command->threads};
+        .log = on_log, .log_user = command, .threads = threads > 0 ? threads : shared};
     const enum graft_status status = graft_context_open(&settings, &command->context);
     if (status != GRAFT_OK) {
         return graft_command_error(command, "the library does not start: %s", graft_status_name(status));
     }
     if (command->verb->cancels) {
+        interrupted_silently = command->rank > 0;
         take_interrupts(command->context);
     }
     return GRAFT_EXIT_GO_ON;
@@ -144,6 +161,7 @@ int graft_command_end(struct graft_command *command, int code)
         }
     }
     interrupted_context = NULL;
+    graft_together_end(command, code);
     graft_context_close(&command->context);
     free(command->operands);
     command->operands = NULL;

@@ -67,6 +67,11 @@ struct graft_command {
     int64_t threads;
     int64_t seed;
     struct graft_context *context;
+    /* processes that were started together: see together.h */
+    struct graft_ranks *ranks; /* NULL: this one is alone */
+    struct graft_context *together;
+    int rank;
+    char said[512]; /* the latest error of one that does not speak itself */
     /* the line of progress on the terminal */
     pthread_mutex_t lock;
     bool terminal, line_shown;

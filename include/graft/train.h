@@ -8,6 +8,7 @@
 
 #include "graft/data.h"
 #include "graft/model.h"
+#include "graft/ranks.h"
 #include "graft/recipe.h"
 #include "graft/run.h"
 
@@ -49,6 +50,9 @@ struct graft_trainer_options {
                             it */
     uint64_t reserve;    /* bytes of memory to be left free for what comes later */
     struct graft_plan_options plan; /* deferred: sizes only, of the whole batch; no step can be made */
+    /* NULL, or those that share each batch: the model's batch is this rank's part. For sessions, which see to it that all
+     * make the same steps. */
+    struct graft_ranks *ranks;
 };
 
 /* momentum 0.9 (sgd); beta 0.9, 0.999, epsilon 1e-8 (adam, adamw; this with weight decay 0.01); alpha 0.99,
@@ -254,6 +258,9 @@ struct graft_fit_options {
     /* NULL, or pictures of the program's own in place of recipe.data. What it gives for a picture must not
      * change: a run that is resumed compares names and labels. */
     const struct graft_picture_source *source;
+    /* NULL, or those who train together, each with a part of every batch; it must outlive the session. All of them do the
+     * same, and the first one writes the run folder. */
+    struct graft_ranks *ranks;
     graft_progress_function *progress;
     /* NULL, or called after each training step; false stops there, as graft_session_cancel does */
     bool (*step_done)(void *user, const struct graft_session_position *position);

@@ -74,6 +74,11 @@ static enum graft_status take_recipe(struct graft_run *run, char *text, size_t s
     return status == GRAFT_OK ? find_classes(run, path) : status;
 }
 
+enum graft_status graft_run_take_recipe(struct graft_run *run, char *text)
+{
+    return take_recipe(run, text, strlen(text), RECIPE);
+}
+
 enum graft_status graft_run_read_recipe(struct graft_run *run)
 {
     struct graft_text path = {0};

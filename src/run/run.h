@@ -74,6 +74,8 @@ GRAFT_MUST_CHECK enum graft_status graft_run_write(const struct graft_run *run, 
 GRAFT_MUST_CHECK enum graft_status graft_run_new(struct graft_context *context, const char *folder,
                                                  struct graft_run **run);
 GRAFT_MUST_CHECK enum graft_status graft_run_read_recipe(struct graft_run *run);
+/* The recipe of a folder that is somewhere else; `text` is taken over. */
+GRAFT_MUST_CHECK enum graft_status graft_run_take_recipe(struct graft_run *run, char *text);
 /* Writes config.json; `text` is the recipe as JSON. */
 GRAFT_MUST_CHECK enum graft_status graft_run_write_recipe(struct graft_run *run, const char *text,
                                                           size_t size);

@@ -4,7 +4,7 @@
 #include "base/text.h"
 #include "data/known.h"
 #include "graft/device.h"
-#include "train/fit.h"
+#include "train/share.h"
 
 #include <string.h>
 #include <sys/stat.h>
@@ -97,6 +97,22 @@ static enum graft_status add_stage(struct graft_fit_job *job)
     return GRAFT_OK;
 }
 
+/* The folder of a run that goes on; other ranks than the first are told what is in it. */
+static enum graft_status claim_again(struct graft_fit_job *job)
+{
+    char *text = NULL;
+    enum graft_status status = graft_fit_writes(job)
+                                   ? graft_run_claim_again(job->context, job->call.resume, &job->run)
+                                   : graft_run_new(job->context, job->call.resume, &job->run);
+    if (status != GRAFT_OK || !job->ranks)
+        return status;
+    status = graft_fit_spread_text(job, job->run->recipe, &text);
+    if (status == GRAFT_OK && !graft_fit_writes(job))
+        return graft_run_take_recipe(job->run, text);
+    graft_release(job->context, text);
+    return status;
+}
+
 /* What is said of the run: by the caller, or by the run that is resumed. */
 static enum graft_status read_options(struct graft_fit_job *job)
 {
@@ -117,7 +133,7 @@ static enum graft_status read_options(struct graft_fit_job *job)
     if (status == GRAFT_OK && job->call.more_epochs != 0 && !job->resumed)
         status = graft_fail(job->context, GRAFT_ERROR_ARGUMENT, "more epochs are for a run that is resumed");
     if (status == GRAFT_OK && job->resumed) {
-        status = graft_run_claim_again(job->context, job->call.resume, &job->run);
+        status = claim_again(job);
         if (status == GRAFT_OK)
             status = graft_fit_config_read(job);
         if (status == GRAFT_OK)
@@ -187,10 +203,17 @@ static enum graft_status load_weights(struct graft_fit_job *job, struct graft_te
 static enum graft_status claim(struct graft_fit_job *job)
 {
     const struct graft_run_wish wish = {job->call.out, job->options.data, job->call.recipe.model};
-    enum graft_status status = graft_run_claim(job->context, &wish, &job->run);
-    if (status == GRAFT_OK && job->graph.length > 0)
+    char *folder = NULL;
+    enum graft_status status =
+        graft_fit_writes(job) ? graft_run_claim(job->context, &wish, &job->run) : GRAFT_OK;
+    if (status == GRAFT_OK && graft_fit_writes(job) && job->graph.length > 0)
         status = graft_run_write(job->run, GRAFT_CARD_GRAPH, &job->graph);
     graft_text_close(job->context, &job->graph);
+    if (status == GRAFT_OK && job->ranks)
+        status = graft_fit_spread_text(job, job->run ? job->run->folder : NULL, &folder);
+    if (status == GRAFT_OK && !job->run)
+        status = graft_run_new(job->context, folder, &job->run);
+    graft_release(job->context, folder);
     return status;
 }
 
@@ -226,10 +249,16 @@ enum graft_status graft_fit_begin(struct graft_fit_job *job)
         status = graft_fit_resolve(job);
     if (status == GRAFT_OK && !job->resumed)
         status = graft_fit_start_weights(job, set, &of_weights);
+    if (status == GRAFT_OK)
+        status = graft_fit_check_ranks(job);
     if (status == GRAFT_OK && !job->resumed && !job->search)
         status = claim(job);
-    if (status == GRAFT_OK && job->resumed)
+    if (status == GRAFT_OK && job->resumed && graft_fit_writes(job))
         status = graft_fit_load(job);
+    if (status == GRAFT_OK && job->resumed && job->ranks)
+        status = graft_fit_spread_position(job);
+    if (status == GRAFT_OK)
+        status = graft_fit_spread_variables(job);
     if (status == GRAFT_OK && job->run)
         status = graft_fit_config_write(job);
     graft_card_close(context, &of_weights);

@@ -4,12 +4,15 @@
 #include "data/preprocess_json.h"
 #include "graft/device.h"
 #include "train/rates.h"
+#include "train/share.h"
 
 #include <stdio.h>
 #include <string.h>
 
 enum graft_status graft_fit_config_write(struct graft_fit_job *job)
 {
+    if (!graft_fit_writes(job))
+        return GRAFT_OK;
     struct graft_json config = graft_json_object(), classes = graft_json_array();
     struct graft_json images = graft_json_object(), prints = graft_json_object();
     struct graft_json preprocess = graft_preprocess_json(&job->card.preprocess);

@@ -5,7 +5,7 @@
 #include "base/context.h"
 #include "data/dataset.h"
 #include "graph/plan.h"
-#include "train/fit.h"
+#include "train/share.h"
 #include "infer/inference.h"
 
 #include <math.h>
@@ -73,6 +73,8 @@ struct validation {
     struct graft_fit_job *job;
     struct graft_fit_evaluator *evaluator;
     struct graft_evaluation *evaluation;
+    struct graft_fit_rows rows;
+    int64_t done;
     double begin;
 };
 
@@ -81,10 +83,20 @@ static enum graft_status next_batch(void *source, struct graft_fit_batch *batch)
     return graft_fit_source_next(source, batch);
 }
 
-static enum graft_status take_row(void *user, const struct graft_runner_row *row)
+static void judge_row(void *user, const void *values, int32_t label)
 {
     const struct validation *const validation = user;
-    graft_evaluation_add(validation->evaluation, row->values, &row->label, 1);
+    graft_evaluation_add(validation->evaluation, values, &label, 1);
+}
+
+static enum graft_status take_row(void *user, const struct graft_runner_row *row)
+{
+    struct validation *const validation = user;
+    validation->done++;
+    if (validation->rows.shared)
+        graft_fit_rows_add(&validation->rows, row->values, row->label);
+    else
+        judge_row(user, row->values, row->label);
     return GRAFT_OK;
 }
 
@@ -94,7 +106,7 @@ static void show_progress(void *user)
     const struct graft_fit_job *const job = validation->job;
     struct graft_progress now = {.phase = "validation",
                                  .stage = job->position.stage,
-                                 .done = validation->evaluation->images,
+                                 .done = validation->done * graft_ranks_count(job->ranks),
                                  .total = graft_dataset_count(job->dataset, validation->evaluator->split),
                                  .seconds_left = -1,
                                  .loss = (double)NAN,
@@ -117,7 +129,8 @@ enum graft_status graft_fit_evaluator_run(struct graft_fit_job *job, struct graf
                                           struct graft_evaluation *evaluation)
 {
     const struct graft_model *const model = evaluator->model;
-    struct validation validation = {job, evaluator, evaluation, graft_seconds()};
+    struct validation validation = {
+        .job = job, .evaluator = evaluator, .evaluation = evaluation, .begin = graft_seconds()};
     const bool shown = job->call.progress && !evaluator->source.features;
     const struct graft_runner runner = {.context = job->context,
                                         .model = model,
@@ -130,6 +143,9 @@ enum graft_status graft_fit_evaluator_run(struct graft_fit_job *job, struct graf
                                         .user = &validation};
     *evaluation = (struct graft_evaluation){0};
     enum graft_status status = graft_evaluation_open(job->context, (int32_t)model->classes, evaluation);
+    if (status == GRAFT_OK)
+        status = graft_fit_rows_open(job, evaluator->split, graft_desc_bytes(graft_graph_desc(model->graph, model->logits)) /
+                                                                (uint64_t)model->batch, &validation.rows);
     if (!evaluator->plan->acquired)
         graft_fit_make_room(job, graft_plan_need(evaluator->plan) + graft_fit_reserve(job, true));
     if (status == GRAFT_OK)
@@ -138,6 +154,9 @@ enum graft_status graft_fit_evaluator_run(struct graft_fit_job *job, struct graf
         status = graft_fit_source_start(&evaluator->source, 0, 0);
     if (status == GRAFT_OK)
         status = graft_runner_run(&runner);
+    if (status == GRAFT_OK)
+        status = graft_fit_rows_share(job, &validation.rows, judge_row, &validation);
+    graft_fit_rows_close(job, &validation.rows);
     if (status == GRAFT_OK && evaluation->images == 0)
         status = graft_dataset_unreadable(job->dataset, evaluator->split);
     if (status == GRAFT_OK)

@@ -3,7 +3,7 @@
 #include "base/clock.h"
 #include "base/context.h"
 #include "base/size.h"
-#include "train/fit.h"
+#include "train/share.h"
 #include "infer/inference.h"
 
 #include <math.h>
@@ -81,6 +81,7 @@ static void report(const struct graft_fit_job *job, int64_t done, int64_t total,
 struct computation {
     struct graft_fit_job *job;
     struct graft_features *features;
+    struct graft_fit_rows rows;
     int64_t *done; /* pictures of all splits */
     int64_t total;
     double begin;
@@ -91,15 +92,23 @@ static enum graft_status next_batch(void *source, struct graft_fit_batch *batch)
     return graft_fit_source_next(source, batch);
 }
 
-static enum graft_status take_row(void *user, const struct graft_runner_row *row)
+static void keep_row(void *user, const void *values, int32_t label)
 {
     const struct computation *const computation = user;
     struct graft_features *const features = computation->features;
-    features->labels[features->count] = row->label;
-    memcpy(features->rows + (uint64_t)features->count * features->row_bytes, row->values,
-           (size_t)features->row_bytes);
+    features->labels[features->count] = label;
+    memcpy(features->rows + (uint64_t)features->count * features->row_bytes, values, (size_t)features->row_bytes);
     features->count++;
-    ++*computation->done;
+}
+
+static enum graft_status take_row(void *user, const struct graft_runner_row *row)
+{
+    struct computation *const computation = user;
+    if (computation->rows.shared)
+        graft_fit_rows_add(&computation->rows, row->values, row->label);
+    else
+        keep_row(user, row->values, row->label);
+    *computation->done += computation->rows.shared ? graft_ranks_count(computation->job->ranks) : 1;
     return GRAFT_OK;
 }
 
@@ -134,7 +143,12 @@ static enum graft_status compute(struct trunk *trunk, enum graft_split split, st
                                         .batch_done = report_batch,
                                         .user = computation};
     if (status == GRAFT_OK)
+        status = graft_fit_rows_open(job, split, features->row_bytes, &computation->rows);
+    if (status == GRAFT_OK)
         status = graft_runner_run(&runner);
+    if (status == GRAFT_OK)
+        status = graft_fit_rows_share(job, &computation->rows, keep_row, computation);
+    graft_fit_rows_close(job, &computation->rows);
     graft_fit_source_close(&source);
     return status;
 }
@@ -158,11 +172,12 @@ enum graft_status graft_features_prepare(struct graft_fit_job *job, const char *
         const uint64_t limit = limit_of(job);
         uint64_t need = 0;
         *cached = graft_multiply_u64(row, (uint64_t)pictures, &need) && need <= limit;
+        status = graft_fit_agree(job, cached);
         const double begin = graft_seconds();
         int64_t done = 0;
-        if (*cached)
+        if (status == GRAFT_OK && *cached)
             status = plan_trunk(job, &trunk, need);
-        else
+        else if (status == GRAFT_OK)
             graft_log(job->context, GRAFT_LOG_REMARK,
                       "the features of %lld pictures before stage %s need %.0f MiB, more than the %.0f MiB "
                       "allowed: "
@@ -170,7 +185,11 @@ enum graft_status graft_features_prepare(struct graft_fit_job *job, const char *
                       (long long)pictures, cut, (double)need / 1048576, (double)limit / 1048576);
         for (int s = 0; s < 2 && status == GRAFT_OK && *cached; s++)
             if (graft_dataset_count(job->dataset, splits[s]) > 0) {
-                struct computation computation = {job, &job->features[splits[s]], &done, pictures, begin};
+                struct computation computation = {.job = job,
+                                                  .features = &job->features[splits[s]],
+                                                  .done = &done,
+                                                  .total = pictures,
+                                                  .begin = begin};
                 status = compute(&trunk, splits[s], &computation);
             }
     }

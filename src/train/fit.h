@@ -31,10 +31,11 @@ struct graft_fit_source {
     const struct graft_features *features;
     int64_t batch;
     bool shuffle;
+    int part, parts; /* of ranks that share: of each batch with shuffle, else of all rows */
     uint64_t seed;
     int64_t *order;
     struct graft_balance balance; /* to draw from, where classes are to come alike */
-    int64_t next;                 /* row of order */
+    int64_t next, end;            /* rows of order */
     const void **rows;
     int32_t *labels;
     int64_t classes;
@@ -59,6 +60,7 @@ struct graft_fit_job {
     enum graft_optimizer optimizer;
     struct graft_schedule_options schedule; /* without what depends on the stage */
     enum graft_batch_norm_mode bn;
+    struct graft_ranks *ranks; /* who train together; NULL: this process alone */
     bool balanced; /* classes come alike */
     bool resumed;
     bool late;            /* steps are begun before the results of the one before are there */
@@ -116,6 +118,7 @@ void graft_features_close(struct graft_context *context, struct graft_features *
 /* A step that was begun. */
 struct graft_fit_flight {
     int64_t batch; /* the loader's number */
+    int64_t valid; /* rows of all ranks */
     double begin;  /* clock */
 };
 

@@ -4,7 +4,7 @@
 #include "base/clock.h"
 #include "base/context.h"
 #include "graft/weights.h"
-#include "train/fit.h"
+#include "train/share.h"
 
 #include <string.h>
 
@@ -24,6 +24,8 @@ static enum graft_status snapshot(struct graft_fit_job *job, struct graft_tensor
 enum graft_status graft_fit_keep_best(struct graft_fit_job *job)
 {
     struct graft_tensor_set *set = NULL;
+    if (!graft_fit_writes(job))
+        return GRAFT_OK;
     graft_fit_make_room_on_host(job, graft_fit_save_bytes(job));
     enum graft_status status = snapshot(job, &set);
     const char *const broken = status == GRAFT_OK ? graft_fit_not_finite(set) : NULL;
@@ -79,6 +81,8 @@ enum graft_status graft_fit_save(struct graft_fit_job *job)
 {
     struct graft_tensor_set *last = NULL;
     const double begin = graft_seconds();
+    if (!graft_fit_writes(job))
+        return GRAFT_OK;
     enum graft_status status = save_best(job);
     graft_fit_make_room_on_host(job, graft_fit_save_bytes(job));
     if (status == GRAFT_OK)
@@ -97,6 +101,8 @@ enum graft_status graft_fit_save_end(struct graft_fit_job *job, enum graft_statu
 {
     const struct graft_run_history *const history = &job->run->history;
     struct graft_kept_error kept;
+    if (!graft_fit_writes(job))
+        return status == GRAFT_ERROR_CANCELLED ? GRAFT_OK : status;
     if (status == GRAFT_ERROR_CANCELLED)
         status = job->best ? GRAFT_OK : graft_fit_keep_best(job);
     if (status == GRAFT_OK)

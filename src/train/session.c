@@ -4,7 +4,7 @@
 #include "base/clock.h"
 #include "base/context.h"
 #include "graft/weights.h"
-#include "train/fit.h"
+#include "train/share.h"
 
 #include <math.h>
 #include <stddef.h>
@@ -28,6 +28,8 @@ static void enter(struct graft_session *session)
 
 static enum graft_status leave(struct graft_session *session, enum graft_status status)
 {
+    if (status != GRAFT_OK) /* the other ranks must not wait for this one */
+        graft_ranks_fail(session->job.ranks, status, graft_context_error(session->job.context));
     session->job.device->context = session->outer;
     return status;
 }
@@ -77,6 +79,8 @@ enum graft_status graft_session_open(struct graft_device *device, const struct g
     made->outer = outer;
     made->job = (struct graft_fit_job){.context = inner, .device = device, .call = *options};
     made->job.begin = made->job.last_saved = graft_seconds();
+    made->job.ranks = options->ranks;
+    graft_ranks_use(made->job.ranks, inner);
     enter(made);
     status = leave(made, graft_fit_begin(&made->job));
     if (status != GRAFT_OK) {
@@ -106,6 +110,7 @@ void graft_session_close(struct graft_session **session)
     *session = NULL;
     enter(old);
     graft_fit_end(job, &old->learning);
+    graft_ranks_use(job->ranks, NULL);
     (void)leave(old, GRAFT_OK);
     graft_release(context, old);
     graft_context_close(&context);
@@ -234,12 +239,16 @@ static enum graft_status evaluate_best(struct graft_fit_job *job, struct graft_f
     const bool test = graft_dataset_count(job->dataset, GRAFT_SPLIT_TEST) > 0;
     const bool val = graft_dataset_count(job->dataset, GRAFT_SPLIT_VAL) > 0;
     result->evaluated = test ? GRAFT_SPLIT_TEST : val ? GRAFT_SPLIT_VAL : GRAFT_SPLIT_TRAIN;
-    enum graft_status status = graft_model_load_weights(job->whole, job->variables, job->best, false, NULL);
+    enum graft_status status = graft_fit_writes(job) ? graft_model_load_weights(job->whole, job->variables, job->best,
+                                                                                false, NULL)
+                                                     : GRAFT_OK;
+    if (status == GRAFT_OK)
+        status = graft_fit_spread_variables(job);
     if (status == GRAFT_OK)
         status = graft_fit_evaluate(job, result->evaluated, &result->evaluation);
     if (status == GRAFT_OK)
         status = graft_fit_check_outputs(job, result->evaluated, result->evaluation.loss);
-    if (status == GRAFT_OK)
+    if (status == GRAFT_OK && graft_fit_writes(job))
         status =
             graft_run_write_evaluation(job->run, &result->evaluation, graft_split_name(result->evaluated));
     if (status == GRAFT_OK && test)

@@ -2,8 +2,9 @@
 /* Batches for training and evaluation, from pictures or from cached features. */
 #include "base/context.h"
 #include "base/random.h"
-#include "train/fit.h"
+#include "base/size.h"
 #include "train/loss.h"
+#include "train/share.h"
 
 #include <string.h>
 
@@ -22,6 +23,8 @@ enum graft_status graft_fit_source_open_pictures(struct graft_fit_job *job, enum
                                                  int64_t batch, bool training,
                                                  struct graft_fit_source *source)
 {
+    const int64_t pictures = graft_dataset_count(job->dataset, split);
+    const int parts = training ? graft_ranks_count(job->ranks) : graft_fit_parts(job, pictures);
     const struct graft_loader_options options = {.split = split,
                                                  .batch = (int32_t)batch,
                                                  .shuffle = training,
@@ -32,7 +35,9 @@ enum graft_status graft_fit_source_open_pictures(struct graft_fit_job *job, enum
                                                  .mix = training ? job->mix : (struct graft_mix){0},
                                                  .skip_damaged = job->options.skip_damaged,
                                                  .ahead = graft_fit_ahead(job, batch),
-                                                 .keep_limit = training ? graft_fit_keep_limit(job) : 0};
+                                                 .keep_limit = training ? graft_fit_keep_limit(job) : 0,
+                                                 .part = parts > 1 ? graft_ranks_number(job->ranks) : 0,
+                                                 .parts = parts};
     *source = (struct graft_fit_source){.context = job->context, .batch = batch, .shuffle = training};
     enum graft_status status = open_targets(job, training, source);
     if (status == GRAFT_OK)
@@ -55,7 +60,10 @@ enum graft_status graft_fit_source_open_features(struct graft_fit_job *job,
                                         .features = features,
                                         .batch = batch,
                                         .shuffle = training,
+                                        .parts = training ? graft_ranks_count(job->ranks)
+                                                          : graft_fit_parts(job, features->count),
                                         .seed = (uint64_t)job->options.seed};
+    source->part = graft_ranks_number(job->ranks) % source->parts;
     source->order = graft_allocate(job->context, (size_t)features->count, sizeof *source->order);
     source->rows = graft_allocate(job->context, (size_t)batch, sizeof *source->rows);
     source->labels = graft_allocate(job->context, (size_t)batch, sizeof *source->labels);
@@ -99,7 +107,10 @@ enum graft_status graft_fit_source_start(struct graft_fit_source *source, int64_
         graft_balance_draw(&source->balance, &random, source->order, count);
     else if (source->shuffle)
         graft_order_shuffle(&random, source->order, count);
-    source->next = first_batch * source->batch;
+    int64_t first = 0;
+    source->end = source->shuffle ? count : graft_part_of(count, source->part, source->parts, &first);
+    source->end += first;
+    source->next = first + first_batch * source->batch;
     return GRAFT_OK;
 }
 
@@ -127,17 +138,18 @@ enum graft_status graft_fit_source_next(struct graft_fit_source *source, struct 
         return status;
     }
     const struct graft_features *const features = source->features;
-    const int64_t left = features->count - source->next;
+    const int64_t here = graft_min_i64(source->batch, source->end - source->next);
+    int64_t first = 0;
     *batch = (struct graft_fit_batch){
-        .rows = source->rows, .labels = source->labels, .number = source->next / source->batch};
-    if (left <= 0)
+        .rows = source->rows, .labels = source->labels, .number = graft_ceil_div(source->next, source->batch)};
+    if (here <= 0)
         return GRAFT_OK;
-    batch->valid = left < source->batch ? left : source->batch;
-    for (int64_t row = 0; row < source->batch; row++) {
-        const int64_t from = source->order[source->next + row % batch->valid];
+    batch->valid = source->shuffle ? graft_part_of(here, source->part, source->parts, &first) : here;
+    for (int64_t row = 0; row < source->batch && batch->valid > 0; row++) {
+        const int64_t from = source->order[source->next + first + row % batch->valid];
         source->rows[row] = features->rows + (uint64_t)from * features->row_bytes;
         source->labels[row] = features->labels[from];
     }
-    source->next += batch->valid;
+    source->next += here;
     return GRAFT_OK;
 }

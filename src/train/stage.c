@@ -3,12 +3,14 @@
 #include "backend/backend.h"
 #include "base/clock.h"
 #include "base/context.h"
+#include "base/size.h"
 #include "base/text.h"
 #include "data/dataset.h"
 #include "data/mix.h"
 #include "explain/adversary.h"
 #include "model/parts.h"
 #include "train/rates.h"
+#include "train/share.h"
 #include "train/trainer.h"
 
 #include <math.h>
@@ -185,16 +187,16 @@ static enum graft_status end_step(struct graft_fit_job *job, struct graft_fit_le
         return status == GRAFT_ERROR_NUMERIC ? explain(job, learning, &step, flight.batch) : status;
     at->number++;
     at->batch = flight.batch + 1; /* the loader's number: it passes over batches without a valid picture */
-    at->loss_sum += step.loss * (double)step.valid;
+    at->loss_sum += step.loss * (double)flight.valid;
     at->correct += step.correct;
-    at->seen += step.valid;
+    at->seen += flight.valid;
     job->steps++;
-    learning->seen += step.valid;
+    learning->seen += flight.valid;
     learning->loss = step.loss;
     learning->learning_rate = step.learning_rate;
     const double now = graft_seconds();
     if (!learning->source.features) { /* else it is no rate of pictures */
-        at->trained += step.valid;
+        at->trained += flight.valid;
         at->train_seconds += now - fmax(flight.begin, learning->ended); /* steps overlap */
     }
     learning->ended = now;
@@ -212,21 +214,51 @@ static enum graft_status end_steps(struct graft_fit_job *job, struct graft_fit_l
     return status;
 }
 
+/* The next batch that any rank has a picture of; *valid: those of all. An interruption of one ends the step of all. */
+static enum graft_status next_shared(struct graft_fit_job *job, struct graft_fit_learning *learning,
+                                     struct graft_fit_batch *batch, int64_t *valid)
+{
+    enum graft_status status = GRAFT_OK;
+    for (*valid = 0; status == GRAFT_OK && *valid == 0;) {
+        status = graft_fit_source_next(&learning->source, batch);
+        const bool stops = status == GRAFT_ERROR_CANCELLED || graft_context_cancelled(job->context);
+        if (status != GRAFT_OK && !stops)
+            return status;
+        learning->over = !stops && batch->number == graft_fit_source_batches(&learning->source);
+        if (learning->over)
+            return GRAFT_OK;
+        const struct graft_step step = {.labels = batch->labels, .valid = stops ? 0 : batch->valid};
+        status = graft_fit_share_step(job, learning, &step, batch->number, stops);
+        *valid = learning->trainer->whole.valid;
+    }
+    return status;
+}
+
+static enum graft_status next_batch(struct graft_fit_job *job, struct graft_fit_learning *learning,
+                                    struct graft_fit_batch *batch, int64_t *valid)
+{
+    *batch = (struct graft_fit_batch){0};
+    if (job->ranks)
+        return next_shared(job, learning, batch, valid);
+    const enum graft_status status = graft_fit_source_next(&learning->source, batch);
+    *valid = batch->valid;
+    learning->over = status == GRAFT_OK && batch->valid == 0;
+    return status;
+}
+
 static enum graft_status begin_step(struct graft_fit_job *job, struct graft_fit_learning *learning)
 {
     struct graft_run_position *const at = &job->position;
     const double begin = graft_seconds();
     struct graft_fit_batch batch;
+    int64_t valid = 0;
     enum graft_status status = graft_fit_take_back(job);
     if (status == GRAFT_OK && !learning->running)
         status = begin_epoch(job, learning);
     if (status == GRAFT_OK)
-        status = graft_fit_source_next(&learning->source, &batch);
-    if (status != GRAFT_OK)
+        status = next_batch(job, learning, &batch, &valid);
+    if (status != GRAFT_OK || learning->over)
         return status;
-    learning->over = batch.valid == 0;
-    if (learning->over)
-        return GRAFT_OK;
     if (learning->adversary)
         status = graft_adversary_change(learning->adversary, batch.input, batch.labels, batch.valid,
                                         at->number + learning->in_flight, &batch.input);
@@ -243,7 +275,7 @@ static enum graft_status begin_step(struct graft_fit_job *job, struct graft_fit_
     if (status != GRAFT_OK)
         return status;
     learning->flights[learning->in_flight++] =
-        (struct graft_fit_flight){.batch = batch.number, .begin = begin};
+        (struct graft_fit_flight){.batch = batch.number, .valid = valid, .begin = begin};
     learning->over = batch.number + 1 == graft_fit_source_batches(&learning->source);
     return GRAFT_OK;
 }
@@ -252,7 +284,7 @@ enum graft_status graft_fit_learning_step(struct graft_fit_job *job, struct graf
 {
     struct graft_kept_error kept;
     enum graft_status status = GRAFT_OK;
-    if (graft_context_cancelled(job->context))
+    if (!job->ranks && graft_context_cancelled(job->context)) /* ranks end together */
         status = graft_fail(job->context, GRAFT_ERROR_CANCELLED, "cancelled in epoch %d",
                             learning->epochs_before + job->position.epoch + 1);
     if (status == GRAFT_OK)
@@ -384,6 +416,9 @@ static enum graft_status open_model(struct graft_fit_job *job, struct graft_fit_
     *cached = stage > 0 && job->varied.count == 0 && !graft_mixes(&job->mix) && job->options.adversarial == 0;
     if (*cached)
         status = graft_features_prepare(job, cut, cached);
+    int64_t before;
+    const int64_t batch =
+        graft_part_of(job->options.batch, graft_ranks_number(job->ranks), graft_ranks_count(job->ranks), &before);
     if (!*cached)
         for (int s = 0; s < GRAFT_SPLIT_COUNT; s++)
             graft_features_close(job->context, &job->features[s]);
@@ -391,7 +426,7 @@ static enum graft_status open_model(struct graft_fit_job *job, struct graft_fit_
     if (status == GRAFT_OK && learning->validates)
         status = graft_fit_evaluator_open(job, GRAFT_SPLIT_VAL, &learning->evaluator);
     if (status == GRAFT_OK)
-        status = graft_fit_open_part(job, job->options.batch, *cached ? cut : NULL, true,
+        status = graft_fit_open_part(job, batch, *cached ? cut : NULL, true,
                                      graft_model_part_start(whole, first), &learning->model);
     return status;
 }
@@ -415,7 +450,8 @@ static enum graft_status open_trainer(struct graft_fit_job *job, struct graft_fi
                                             .decay_factors = numbers + count,
                                             .micro_batch = learning->stage->micro_batch,
                                             .reserve = graft_fit_reserve(job, cached),
-                                            .plan = job->plan_options};
+                                            .plan = job->plan_options,
+                                            .ranks = job->ranks};
     options.update.weight_decay = (float)job->options.weight_decay;
     if (job->optimizer == GRAFT_SGD) {
         options.update.momentum = (float)job->options.momentum;
@@ -454,14 +490,19 @@ static enum graft_status open_parts(struct graft_fit_job *job, struct graft_fit_
                                 : graft_dataset_count(job->dataset, GRAFT_SPLIT_TRAIN);
     if (status == GRAFT_OK)
         status = open_trainer(job, learning, &rates, cached);
-    if (status == GRAFT_OK && rows % job->options.batch != 0)
-        status = graft_trainer_prepare(learning->trainer, rows % job->options.batch);
+    int64_t before;
+    const int64_t last = graft_part_of(rows % job->options.batch, graft_ranks_number(job->ranks),
+                                       graft_ranks_count(job->ranks), &before);
+    if (status == GRAFT_OK && last != 0)
+        status = graft_trainer_prepare(learning->trainer, last);
     if (status == GRAFT_OK && job->options.adversarial > 0)
         status = open_adversary(job, learning);
     if (status == GRAFT_OK)
         status = note_parts(job, learning);
     if (status == GRAFT_OK && job->position.number == 0)
         status = reset_optimizer(job);
+    if (status == GRAFT_OK && job->resumed && job->position.number > 0)
+        status = graft_fit_spread_variables(job);
     if (status == GRAFT_OK)
         status = cached ? graft_fit_source_open_features(job, &job->features[GRAFT_SPLIT_TRAIN],
                                                          job->options.batch, true, &learning->source)

@@ -24,8 +24,8 @@ static void set_real(const struct graft_trainer *trainer, void *data, int64_t in
         ((float *)data)[index] = (float)value;
 }
 
-/* Σ class weights of the valid rows. A label that is no class counts 1: its loss is NaN and will be told. */
-static double loss_divisor(const struct graft_trainer *trainer, const struct graft_step *step)
+/* A label that is no class counts 1: its loss is NaN and will be told. */
+double graft_trainer_divisor(const struct graft_trainer *trainer, const struct graft_step *step)
 {
     if (!trainer->class_weights || !trainer->loss->labels) /* of shares PyTorch takes the mean over the rows */
         return (double)step->valid;
@@ -35,6 +35,11 @@ static double loss_divisor(const struct graft_trainer *trainer, const struct gra
         sum += label >= 0 && label < trainer->model->classes ? trainer->class_weights[label] : 1;
     }
     return sum;
+}
+
+static double divisor_of(const struct graft_trainer *trainer, const struct graft_step *step)
+{
+    return trainer->ranks ? trainer->whole.divisor : graft_trainer_divisor(trainer, step);
 }
 
 /* Row `row` of a part's targets is row `at` of the batch's. */
@@ -95,7 +100,7 @@ static enum graft_status write_inputs(struct graft_trainer *trainer, struct graf
         status = graft_plan_write(plan, part->row_weights, trainer->host_weights,
                                   graft_trainer_real_bytes(trainer, rows));
     if (status == GRAFT_OK && model->step >= 0) {
-        const int32_t numbers[2] = {(int32_t)step->number, (int32_t)first};
+        const int32_t numbers[2] = {(int32_t)step->number, (int32_t)(first + trainer->whole.before)};
         status = graft_plan_write(plan, model->step, numbers, sizeof numbers);
     }
     return status;
@@ -197,7 +202,7 @@ enum graft_status graft_trainer_explain(struct graft_trainer *trainer, const str
         status = graft_plan_clear(plan);
     const int64_t rows = graft_trainer_rows(trainer);
     for (int64_t first = find_part(trainer, step); first < step->valid && status == GRAFT_OK; first += rows) {
-        status = write_inputs(trainer, plan, step, loss_divisor(trainer, step), first);
+        status = write_inputs(trainer, plan, step, divisor_of(trainer, step), first);
         if (status == GRAFT_OK)
             status = graft_plan_run(plan, GRAFT_SEGMENT_COMPUTE);
     }
@@ -233,10 +238,13 @@ static enum graft_status queue_step(struct graft_trainer *trainer, struct graft_
     for (int64_t first = 0; first < step->valid && status == GRAFT_OK; first += rows) {
         status = write_inputs(trainer, plan, step, flight->divisor, first);
         if (status == GRAFT_OK)
-            status = graft_plan_run(plan, GRAFT_SEGMENT_COMPUTE);
+            status = trainer->ranks && first + rows >= step->valid ? graft_trainer_reduction_run(trainer, true)
+                                                                   : graft_plan_run(plan, GRAFT_SEGMENT_COMPUTE);
         if (status == GRAFT_OK)
             status = fetch_part(trainer, flight, first);
     }
+    if (status == GRAFT_OK && step->valid == 0)
+        status = graft_trainer_reduction_run(trainer, false);
     if (status == GRAFT_OK)
         status = graft_plan_fetch(plan, trainer->now->total, flight->total,
                                   graft_trainer_real_bytes(trainer, 1), &flight->ticket);
@@ -258,7 +266,7 @@ static void keep_labels(const struct graft_trainer *trainer, const struct graft_
 
 enum graft_status graft_trainer_begin(struct graft_trainer *trainer, const struct graft_step *step)
 {
-    if (step->valid < 1 || step->valid > trainer->model->batch || step->number < 1)
+    if (step->valid < (trainer->ranks ? 0 : 1) || step->valid > trainer->model->batch || step->number < 1)
         return graft_fail(trainer->context, GRAFT_ERROR_ARGUMENT,
                           "a step has 1..%lld valid rows and a number from 1, not %lld and %lld",
                           (long long)trainer->model->batch, (long long)step->valid, (long long)step->number);
@@ -271,7 +279,7 @@ enum graft_status graft_trainer_begin(struct graft_trainer *trainer, const struc
     if (status != GRAFT_OK)
         return status;
     flight->step = *step;
-    flight->divisor = loss_divisor(trainer, step);
+    flight->divisor = divisor_of(trainer, step);
     flight->ticket = 0;
     keep_labels(trainer, step, flight->labels);
     status = queue_step(trainer, flight);
@@ -305,6 +313,9 @@ enum graft_status graft_trainer_end(struct graft_trainer *trainer, struct graft_
     if (status != GRAFT_OK)
         return status;
     sum_results(trainer, flight, step);
+    const enum graft_status all = trainer->ranks ? graft_trainer_reduction_results(trainer, step) : GRAFT_OK;
+    if (all != GRAFT_OK)
+        return all;
     const bool clips = trainer->update.max_norm > 0 && !step->no_update;
     step->gradient_norm = clips ? sqrt(get_real(trainer, flight->squares, 0)) : 0;
     const bool counts = isfinite(step->loss) && isfinite(get_real(trainer, flight->total, 0));

@@ -314,7 +314,8 @@ static enum graft_status attempt(void *user, int64_t rows, struct graft_micro_si
     const enum graft_status status =
         part->plan && part->model->batch == rows
             ? GRAFT_OK
-            : open_part(opening->trainer, part, rows, rows < opening->trainer->model->batch);
+            : open_part(opening->trainer, part, rows,
+                        rows < opening->trainer->model->batch || opening->options->ranks);
     if (status != GRAFT_OK)
         return status;
     const struct graft_plan *const plan = part->plan;
@@ -362,7 +363,7 @@ static enum graft_status choose_part(struct opening *opening)
                                      ? "not even one picture at a time fits: allow more memory, or use "
                                        "smaller pictures or a smaller network"
                                      : "allow more memory, or use smaller pictures or a smaller network");
-    if (trainer->part.summed)
+    if (rows < batch)
         tell_parts(opening, trainer->statistics);
     return opening->options->plan.deferred ? GRAFT_OK : graft_plan_acquire(trainer->part.plan);
 }
@@ -398,10 +399,13 @@ enum graft_status graft_trainer_open(struct graft_device *device, struct graft_m
         made->update = graft_update_defaults(options->optimizer);
     made->update.max_norm = options->clip_norm;
     made->ema = options->ema;
+    made->ranks = options->ranks;
     enum graft_status status = allocate(made, options);
     struct opening opening = {.trainer = made, .options = options};
     if (status == GRAFT_OK)
         status = choose_part(&opening);
+    if (status == GRAFT_OK && made->ranks)
+        status = graft_trainer_reduction_open(made);
     if (status != GRAFT_OK)
         graft_trainer_close(&made);
     *trainer = made;
@@ -414,6 +418,7 @@ void graft_trainer_close(struct graft_trainer **trainer)
     if (!old)
         return;
     graft_trainer_forget(old);
+    graft_trainer_reduction_close(old);
     close_part(old, &old->part);
     close_part(old, &old->partial);
     graft_release(old->context, old->variants);
@@ -461,7 +466,7 @@ enum graft_status graft_trainer_prepare(struct graft_trainer *trainer, int64_t v
         runs++;
     const int64_t rows = graft_ceil_div(valid, runs <= 2 * least ? runs : least);
     trainer->partial_valid = 0;
-    const enum graft_status status = open_part(trainer, &trainer->partial, rows, rows < valid);
+    const enum graft_status status = open_part(trainer, &trainer->partial, rows, rows < valid || trainer->ranks);
     if (status != GRAFT_OK) {
         close_part(trainer, &trainer->partial);
         return graft_fail_prefix(trainer->context, status, "a batch of only %lld pictures", (long long)valid);

@@ -4,6 +4,7 @@
 #define GRAFT_SRC_TRAIN_TRAINER_H
 
 #include "graft/train.h"
+#include "ranks/ranks.h"
 #include "train/loss.h"
 
 /* The graph of one run: `model->batch` rows. Value ids are of model->graph. */
@@ -35,6 +36,24 @@ struct graft_trainer_flight {
 };
 
 #define GRAFT_TRAINER_FLIGHTS 2
+
+/* What a step is a part of, where ranks share a batch. */
+struct graft_trainer_whole {
+    int64_t before; /* valid rows of the ranks before this one */
+    int64_t valid;  /* of all ranks */
+    double divisor; /* of all ranks' losses: see graft_trainer_divisor */
+};
+
+/* What goes to the other ranks, in the host's memory. */
+struct graft_trainer_reduction {
+    char *sums; /* all sums of the plan, cut into pieces that are exchanged one by one */
+    uint64_t bytes;
+    struct graft_ranks_job *jobs; /* [pieces] */
+    uint64_t *tickets;            /* likewise: of what is on its way from the device */
+    int pieces, fetched, begun;
+    char *statistics; /* running ones, of all layers */
+    uint64_t statistics_bytes;
+};
 
 struct graft_trainer {
     struct graft_context *context;
@@ -71,6 +90,9 @@ struct graft_trainer {
     struct graft_trainer_flight flights[GRAFT_TRAINER_FLIGHTS]; /* a ring */
     int first, in_flight;
     int last; /* the one whose results were taken last */
+    struct graft_ranks *ranks; /* NULL: this one has the whole batch */
+    struct graft_trainer_whole whole; /* of the step to come */
+    struct graft_trainer_reduction reduction;
 };
 
 /* The graph's real numbers in host memory. */
@@ -104,6 +126,20 @@ GRAFT_MUST_CHECK enum graft_status graft_trainer_explain(struct graft_trainer *t
                                                          const struct graft_step *step);
 /* Waits for what is under way, and forgets it. */
 void graft_trainer_forget(struct graft_trainer *trainer);
+
+/* Σ class weights of the valid rows: what the losses of a batch are divided by. */
+double graft_trainer_divisor(const struct graft_trainer *trainer, const struct graft_step *step);
+
+/* ---- reduce.c: gradients of all ranks are added up between the two segments of a step */
+/* Of a trainer with ranks: a step's rows, which may be none, are this rank's part of a batch; before each step ->whole says of
+ * what. All ranks do the same. */
+GRAFT_MUST_CHECK enum graft_status graft_trainer_reduction_open(struct graft_trainer *trainer);
+void graft_trainer_reduction_close(struct graft_trainer *trainer);
+/* Runs the compute segment (`computes`; else this rank has nothing to add), and puts the sums of all ranks in place of what it
+ * has made; they are under way while the rest is computed. After a failure the other ranks know. */
+GRAFT_MUST_CHECK enum graft_status graft_trainer_reduction_run(struct graft_trainer *trainer, bool computes);
+/* Loss and number of right rows become those of all ranks. */
+GRAFT_MUST_CHECK enum graft_status graft_trainer_reduction_results(struct graft_trainer *trainer, struct graft_step *step);
 
 /* Plans for batches of so many valid rows, so that what cannot be is told before the first step. */
 GRAFT_MUST_CHECK enum graft_status graft_trainer_prepare(struct graft_trainer *trainer, int64_t valid);

@@ -7,6 +7,7 @@
 #include "network.h"
 #include "output.h"
 #include "progress.h"
+#include "together.h"
 #include "verbs.h"
 
 #include <limits.h>
@@ -103,6 +104,9 @@ static void find_examples(struct graft_command *command, struct graft_device *de
 static int finish(struct graft_command *command, struct graft_device *device,
                   const struct graft_fit_result *result)
 {
+    if (command->rank > 0) {
+        return result->cancelled ? GRAFT_EXIT_INTERRUPTED : GRAFT_EXIT_DONE;
+    }
     struct graft_dataset *dataset = NULL;
     struct graft_examples *examples = NULL;
     /* The run is safe by now; drawing it only reads. */
@@ -132,18 +136,25 @@ static int fit(struct graft_command *command, struct graft_fit_options *options)
     struct show show = {.command = command};
     struct graft_device *device = NULL;
     struct graft_fit_result result;
-    char device_of_run[64] = "";
+    char device_of_run[64] = "", own[64];
     if (options->resume != NULL && command->device == NULL) {
         graft_network_of_run(options->resume, "device", device_of_run, sizeof device_of_run);
         command->device = device_of_run[0] != '\0' ? device_of_run : NULL;
+    }
+    const int chosen = graft_together_device(command, own);
+    if (chosen != GRAFT_EXIT_GO_ON) {
+        return chosen;
     }
     const int opened = graft_command_open_device(command, options->recipe.model, true, &device);
     if (opened != GRAFT_EXIT_GO_ON) {
         return opened;
     }
-    options->progress = on_progress;
-    options->epoch_done = on_epoch;
-    options->user = &show;
+    options->ranks = command->ranks;
+    if (command->rank == 0) {
+        options->progress = on_progress;
+        options->epoch_done = on_epoch;
+        options->user = &show;
+    }
     const enum graft_status status = graft_fit(device, options, &result);
     graft_command_progress_end(command);
     const int code =
@@ -161,7 +172,10 @@ static int run(struct graft_command *command)
          &request.options.resume, 0, 0},
         {"--out", "RUN", "the run folder", GRAFT_OPTION_TEXT, &request.options.out, 0, 0, "runs/DATA-MODEL-N"},
     };
-    const int code = graft_fit_request_read(command, &request, own, sizeof own / sizeof own[0]);
+    int code = graft_together_begin(command);
+    if (code == GRAFT_EXIT_GO_ON) {
+        code = graft_fit_request_read(command, &request, own, sizeof own / sizeof own[0]);
+    }
     return code == GRAFT_EXIT_GO_ON ? fit(command, &request.options) : code;
 }
 
