@@ -104,7 +104,9 @@ def write(cells, options, out):
     date = datetime.date.today().isoformat()
     where = "on the device" if options.gpu else "of the process"
     lines = [] if not options.rehearse else ["A rehearsal without a GPU: the figures mean nothing.", ""]
-    lines += [f"Measured {date} on {machine()}, {options.threads} threads, f32, {options.side}×{options.side} pictures. "
+    sides = sorted({cell.work.side for cell in cells})
+    shown = " and ".join(f"{side}×{side}" for side in sides)
+    lines += [f"Measured {date} on {machine()}, {options.threads} threads, f32, {shown} pictures. "
              f"Images per second: median (best) of {options.rounds} turns of {options.seconds} s, engines in turn; peak "
              f"memory {where}. Of an engine's memory formats the faster one. Training steps: forward, backward, "
              "Adam on all parameters, batch normalization training.", ""]

@@ -16,7 +16,9 @@ def torch_network(name):
     import torchvision
 
     torch.manual_seed(1)
-    return torch, getattr(torchvision.models, name)(weights=None)
+    # Without Inception's auxiliary classifiers, which Graft's training leaves out, and its slow initial values.
+    own = {"aux_logits": False, "init_weights": False} if name in ("inception_v3", "googlenet") else {}
+    return torch, getattr(torchvision.models, name)(weights=None, **own)
 
 
 def torch_engine(engine, name, mode, batch, side, threads):

@@ -21,39 +21,53 @@ FAST_INLINE vec vec_abs(vec x)
     return (vec)((vec_int)x & 0x7FFFFFFF);
 }
 
-/* 2^n for n in [−126, 127]. */
-FAST_INLINE vec vec_power_of_two(vec_int n)
-{
-    return (vec)((n + 127) << 23);
-}
-
-/*
- * exp(x + low), |low| far below |x|: e^x = 2^n · e^r, |r| ≤ ln 2 / 2; e^r = 1 + r + r²·P(r), error 3.1e-9.
- * Two factors for 2^n, so that overflow and subnormal results come by themselves.
- */
-FAST_INLINE vec vec_exp_sum(vec x, vec low)
+/* x = n · ln 2 + *r, n whole, |*r| ≤ ln 2 / 2, for |x| below 2^15. */
+FAST_INLINE vec vec_reduce_exp(vec x, vec *r)
 {
     const float whole = 0x1.8p23f; /* floats near it have no fraction */
-    x = vec_select(x < vec_set(-106), vec_set(-106), x);
-    x = vec_select(x > vec_set(89), vec_set(89), x);
-    const vec shifted = x * 1.44269504089f + whole;
-    const vec n = shifted - whole;
-    const vec_int power = (vec_int)shifted - (vec_int)vec_set(whole);
-    vec r = x - n * FUNCTION_LN2_HIGH;
-    r = r - n * FUNCTION_LN2_LOW + low;
+    const vec n = (x * 1.44269504089f + whole) - whole;
+    *r = (x - n * FUNCTION_LN2_HIGH) - n * FUNCTION_LN2_LOW;
+    return n;
+}
+
+/* 2^n · e^r; e^r = 1 + r + r²·P(r), error 3.1e-9. */
+FAST_INLINE vec vec_join_exp(vec n, vec r)
+{
     vec p = vec_set(1.3814476e-3f);
     p = p * r + 8.3687806e-3f;
     p = p * r + 4.1668394e-2f;
     p = p * r + 1.66665201e-1f;
     p = p * r + 4.99999934e-1f;
-    const vec value = 1 + (r + r * r * p);
-    const vec_int half = power >> 1;
-    return value * vec_power_of_two(half) * vec_power_of_two(power - half);
+    return vec_scale(1 + (r + r * r * p), n);
+}
+
+/* Overflow and subnormal results come by themselves; far out they stay as they are. */
+FAST_INLINE vec vec_exp_range(vec x)
+{
+    return vec_min(vec_set(89), vec_max(vec_set(-106), x));
 }
 
 FAST_INLINE vec vec_exp(vec x)
 {
-    return vec_exp_sum(x, (vec){0});
+    vec r;
+    const vec n = vec_reduce_exp(vec_exp_range(x), &r);
+    return vec_join_exp(n, r);
+}
+
+/* exp(x + low), |low| far below |x|. */
+FAST_INLINE vec vec_exp_sum(vec x, vec low)
+{
+    vec r;
+    const vec n = vec_reduce_exp(vec_exp_range(x), &r);
+    return vec_join_exp(n, r + low);
+}
+
+/* e^−|x| */
+FAST_INLINE vec vec_exp_decay(vec x)
+{
+    vec r;
+    const vec n = vec_reduce_exp(vec_max(vec_set(-106), (vec)((vec_int)x | INT32_MIN)), &r);
+    return vec_join_exp(n, r);
 }
 
 /* x = 2^n · (1 + f), 1 + f in [√½, √2): log(1 + f) = f − f²/2 + f³·P(f), error 7.5e-10. */
@@ -102,12 +116,11 @@ FAST_INLINE vec vec_tanh(vec x)
 /* 1 / (1 + e^−x) and, in *rest, 1 / (1 + e^x), neither by a difference. */
 FAST_INLINE vec vec_sigmoid(vec x, vec *rest)
 {
-    const vec e = vec_exp(-vec_abs(x));
-    const vec large = 1 / (1 + e);
-    const vec small = e / (1 + e);
-    const vec_int below = (x < vec_set(0));
-    *rest = vec_select(below, large, small);
-    return vec_select(below, small, large);
+    const vec zero = {0}, one = vec_set(1);
+    const vec e = vec_exp_decay(x);
+    const vec sum = 1 + e;
+    *rest = vec_if_less(x, zero, one, e) / sum; /* a division that falls away where nobody asks for it */
+    return vec_if_less(x, zero, e, one) / sum;
 }
 
 /*

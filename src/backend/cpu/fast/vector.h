@@ -116,6 +116,58 @@ FAST_INLINE vec vec_select(vec_int mask, vec a, vec b)
     return (vec)(((vec_int)a & mask) | ((vec_int)b & ~mask));
 }
 
+/* a < b ? yes : no, lane by lane. */
+FAST_INLINE vec vec_if_less(vec a, vec b, vec yes, vec no)
+{
+#if defined(__AVX512F__)
+    return _mm512_mask_blend_ps(_mm512_cmp_ps_mask(a, b, _CMP_LT_OQ), no, yes);
+#elif defined(__AVX2__)
+    return _mm256_blendv_ps(no, yes, _mm256_cmp_ps(a, b, _CMP_LT_OQ));
+#else
+    return vec_select(a < b, yes, no);
+#endif
+}
+
+/* The larger and the smaller; b where one of them is NaN. */
+FAST_INLINE vec vec_max(vec a, vec b)
+{
+#if defined(__AVX512F__)
+    return _mm512_max_ps(a, b);
+#elif defined(__AVX2__)
+    return _mm256_max_ps(a, b);
+#elif defined(__SSE2__)
+    return _mm_max_ps(a, b);
+#else
+    return vec_select(a > b, a, b);
+#endif
+}
+
+FAST_INLINE vec vec_min(vec a, vec b)
+{
+#if defined(__AVX512F__)
+    return _mm512_min_ps(a, b);
+#elif defined(__AVX2__)
+    return _mm256_min_ps(a, b);
+#elif defined(__SSE2__)
+    return _mm_min_ps(a, b);
+#else
+    return vec_select(a < b, a, b);
+#endif
+}
+
+/* x · 2^n, rounded once, for 0.5 ≤ x ≤ 2 and whole n in [−252, 254]. */
+FAST_INLINE vec vec_scale(vec x, vec n)
+{
+#if defined(__AVX512F__)
+    return _mm512_scalef_ps(x, n);
+#else
+    /* Two factors: one alone might be no float. The first product is exact. */
+    const vec_int power = __builtin_convertvector(n, vec_int);
+    const vec_int half = power >> 1;
+    return x * (vec)((half + 127) << 23) * (vec)((power - half + 127) << 23);
+#endif
+}
+
 FAST_INLINE vec vec_sqrt(vec x)
 {
 #if defined(__AVX512F__)
