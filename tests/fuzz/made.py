@@ -62,6 +62,21 @@ def csv():
     yield "\ufeffimage,category\nä.png,Käfer\n".encode()
 
 
+def lists():
+    """The first byte is the layout's number in lists.c."""
+    yield b"\0# name breed species\nA_1 1 1 1\nb_2 2 2 1\n"
+    yield b"\1a/1\nb/2\n"
+    yield b'\2{"a": ["a/1"], "b": ["b/2"]}'
+    yield b"\3val_0.JPEG\tn1\t0\t32\t44\t62\n"
+    yield b"\4n1\tant, Formica\nn2\tbee\n"
+    yield b"\0051.JPEG 1\n1.JPEG n2\n"
+    yield b"\6ImageId,PredictionString\n1,n2 1 2 3 4\n"
+    yield b"\0071\n2\n"
+    yield b"\x08n1 1 ant\nn2 2 bee\n"
+    yield b"\t\1\0\2"
+    yield b'\n{"cls": 0, "label": "ant"}'
+
+
 def idx():
     pictures = struct.pack(">IIII", 0x803, 2, 2, 3) + bytes(range(12))
     yield pictures
