@@ -92,6 +92,22 @@ def write_residual(path):
     graph.write(path, [0, 3, 32, 32], graph.node("Flatten", graph.node("GlobalAveragePool", x)), [0, 6])
 
 
+def write_quantized(path):
+    """What computes with integers and gives f32: a convolution on bytes, then a dense layer of f32."""
+    graph = Graph()
+    graph.weight("step", [], struct.pack("<f", 0.02))
+    graph.integers("zero", [0])
+    graph.weight("kernel", [4, 3, 3, 3], drawn("kernel", 108))
+    graph.weight("fc.weight", [7, 4], drawn("fc", 28))
+    graph.weight("fc.bias", [7], drawn("bias", 7))
+    x = graph.node("QuantizeLinear", "x", "step", "zero")
+    x = graph.node("QLinearConv", x, "step", "zero", "kernel", "step", "zero", "step", "zero", kernel_shape=[3, 3])
+    x = graph.node("DequantizeLinear", x, "step", "zero")
+    x = graph.node("Flatten", graph.node("GlobalAveragePool", x), axis=1)
+    x = graph.node("Gemm", x, "fc.weight", "fc.bias", transB=1)
+    graph.write(path, [0, 3, 0, 0], x, [0, 7])
+
+
 def tensors(path):
     """name → bytes, as formats.md describes safetensors."""
     with open(path, "rb") as file:
@@ -271,6 +287,30 @@ class Onnx(Case):
         self.assertFalse(os.path.exists(self.path("n")))
         # Who asks for no other classes gets what they give.
         self.good("features", "sum.onnx", "d/val", "--input", "32", "--out", "f.npy")
+
+    def test_quantized(self):
+        """No verb takes a network that computes with integers; all say so alike, in a sentence with the way out."""
+        write_quantized(self.path("q.onnx"))
+        picture = os.path.join("d", "val", "red", sorted(os.listdir(self.path("d", "val", "red")))[0])
+        said = set()
+        for arguments in (
+            ("fit", "d", "--model", "q.onnx", "--out", "n"),
+            ("predict", "q.onnx", picture),
+            ("features", "q.onnx", "d/val", "--out", "n.npy"),
+            ("similar", "q.onnx", "d/val"),
+            ("map", "q.onnx", "d/val", "--out", "n"),
+            ("explain", "q.onnx", picture, "--out", "n"),
+            ("activations", "q.onnx", picture, "--out", "n.png"),
+            ("filters", "q.onnx", "--out", "n.png"),
+            ("dream", "q.onnx", "--class", "1", "--out", "n.png"),
+            ("attack", "q.onnx", picture, "--out", "n"),
+            ("convert", "q.onnx", "n.safetensors"),
+            ("summary", "q.onnx"),
+        ):
+            said.add(self.bad(1, ["'q.onnx'", "is quantized: Quanti", "export the network in f32"], *arguments))
+        self.assertEqual(len(said), 1, said)
+        for name in ("n", "n.png", "n.npy", "n.safetensors"):
+            self.assertFalse(os.path.exists(self.path(name)), name)
 
 
 if __name__ == "__main__":
