@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The context's fields: for context.c, cache.c and status.c only. */
+/* The context's fields: for context.c, cache.c, log_hold.c and status.c only. */
 #ifndef GRAFT_SRC_BASE_CONTEXT_STATE_H
 #define GRAFT_SRC_BASE_CONTEXT_STATE_H
 

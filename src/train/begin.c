@@ -235,6 +235,8 @@ enum graft_status graft_fit_begin(struct graft_fit_job *job)
     enum graft_status status = read_options(job);
     if (status == GRAFT_OK && job->options.memory_limit > 0)
         graft_context_limit_memory(context, job->options.memory_limit);
+    if (status == GRAFT_OK && !job->resumed)
+        graft_log_hold(context, &job->held);
     if (status == GRAFT_OK)
         status = open_data(job);
     if (status == GRAFT_OK && !job->resumed)
@@ -243,6 +245,8 @@ enum graft_status graft_fit_begin(struct graft_fit_job *job)
         status = load_weights(job, &set, &of_weights);
     if (status == GRAFT_OK)
         status = job->resumed ? find_network_again(job) : graft_fit_choose_network(job, &of_weights);
+    graft_log_end_hold(&job->held);
+    graft_log_tell_held(context, &job->held);
     if (status == GRAFT_OK)
         status = open_network(job);
     if (status == GRAFT_OK)

@@ -3,6 +3,7 @@
 #ifndef GRAFT_SRC_TRAIN_FIT_H
 #define GRAFT_SRC_TRAIN_FIT_H
 
+#include "base/log_hold.h"
 #include "data/order.h"
 #include "graft/io.h"
 #include "graft/train.h"
@@ -88,6 +89,7 @@ struct graft_fit_job {
     char *texts[GRAFT_RECIPE_ROWS]; /* of the options, as the caller gave them */
     char *weights_path;             /* of a run whose weights are taken */
     void *config;                   /* of a resumed run: holds the texts that options point to */
+    struct graft_log_hold held; /* what is said of the data, until the network is named */
     struct graft_text graph; /* of the network, for the folder of a new run; empty: its name is enough */
 };
 

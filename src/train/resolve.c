@@ -71,13 +71,15 @@ enum graft_status graft_fit_choose_weights(struct graft_fit_job *job)
     return GRAFT_OK;
 }
 
-/* Which network, which weights, why, and how to get better ones. */
-static void say_network(const struct graft_fit_job *job, const char *network)
+/* Which network, which weights, why, and how to get better ones: before all that was said of the data, which the
+ * choice may depend on. */
+static void say_network(struct graft_fit_job *job, const char *network)
 {
     const struct graft_recipe *const o = &job->options;
     const struct graft_recipe *const asked = &job->call.recipe;
     const bool published = graft_published_first(network) != NULL;
     const bool brought = asked->model && graft_network_is_file(asked->model); /* the weights come with it */
+    graft_log_end_hold(&job->held);
     const char *const why = asked->model ? "" : o->weights && asked->weights ? ", as the weights say" : NULL;
     if (o->weights && strcmp(network, GRAFT_SHIPPED_NETWORK) == 0 && !asked->weights)
         graft_log(job->context, GRAFT_LOG_REMARK,
@@ -93,6 +95,7 @@ static void say_network(const struct graft_fit_job *job, const char *network)
                   : are_digits(job) ? ", which suits grey pictures of 28x28"
                                     : ", small enough to learn everything from your pictures",
                   published ? "; pretrained weights: graft pull " : "", published ? network : "");
+    graft_log_tell_held(job->context, &job->held);
 }
 
 /* The network: named by the user, by the weights, or by the kind of the data. */

@@ -37,6 +37,9 @@ class Shipped(Case):
         done = self.fit("d", "--epochs", "2", "--out", "r")
         lines = [line for line in done.stderr.splitlines() if line.startswith("network: ")]
         self.assertEqual(len(lines), 1, done.stderr)
+        said = done.stderr.splitlines()
+        self.assertEqual(said[0], lines[0], done.stderr)  # though the data is read before
+        self.assertIn("2 classes", said[1])
         for word in ("graft_small", "ships with Graft", "none was named", "graft pull"):
             self.assertIn(word, lines[0])
         with open(self.path("r", "config.json")) as file:
@@ -53,10 +56,21 @@ class Shipped(Case):
             (["--model", "graft_small", "--weights", "none", "--input", "64"], ["graft_small", "from scratch"]),
         ):
             said = self.fit("d", "--epochs", "1", *arguments).stderr
-            line = next(line for line in said.splitlines() if line.startswith("network: "))
+            line = said.splitlines()[0]
+            self.assertTrue(line.startswith("network: "), said)
             for word in words:
                 self.assertIn(word, line)
             self.assertNotIn("pretrained, since", line)
+
+    def test_what_was_said_of_the_data_is_not_lost(self):
+        """Where no network can be chosen, since the weights are damaged."""
+        draw_data(self.path("d"), 2, 1)
+        with open(self.path("w.safetensors"), "w") as file:
+            file.write("none")
+        done = self.run_graft("fit", "d", "--weights", "w.safetensors", *DEVICE)
+        self.assertEqual(done.returncode, 1, done.stderr)
+        self.assertIn("2 classes", done.stderr.splitlines()[0])
+        self.assertNotIn("network: ", done.stderr)
 
     def test_by_name(self):
         draw_data(self.path("d"), 1, 1)
