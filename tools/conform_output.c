@@ -163,6 +163,12 @@ static void print_verdict(const struct graft_conform_report *report, bool page)
         }
     }
     print_unsupported(report);
+    if (report->left_slow > 0) {
+        printf("  not run: %d time%s a kernel on a call of real size that would take it seconds of the "
+               "processor, "
+               "or a tenth\n  of one where others are four times as fast; it ran smaller ones\n",
+               report->left_slow, plural(report->left_slow));
+    }
     print_left(report, false);
     print_left(report, true);
 }
@@ -270,10 +276,10 @@ json_t *graft_conform_json(const struct graft_conform_report *report)
 {
     char verdict[900];
     graft_conform_verdict(report, verdict, sizeof verdict);
-    json_t *const all =
-        json_pack("{s:o, s:i, s:i, s:i, s:i, s:i, s:o}", "device", graft_json_text(report->info.id), "ran",
-                  report->ran, "passed", report->passed, "failed", report->failed, "unsupported",
-                  report->unsupported, "skipped", report->skipped, "worst", worst_json(report));
+    json_t *const all = json_pack(
+        "{s:o, s:i, s:i, s:i, s:i, s:i, s:i, s:o}", "device", graft_json_text(report->info.id), "ran",
+        report->ran, "passed", report->passed, "failed", report->failed, "unsupported", report->unsupported,
+        "skipped", report->skipped, "left_slow", report->left_slow, "worst", worst_json(report));
     if (json_object_update_new(
             all,
             json_pack("{s:i, s:b, s:b, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "cases", report->cases,

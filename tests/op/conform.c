@@ -233,6 +233,7 @@ static void told(void *user, const struct graft_message *message)
         run->last_done = true;
         break;
     case GRAFT_OUTCOME_REFUSED:
+        report->left_slow += verdict->slow;
         snprintf(run->last_reason, sizeof run->last_reason, "%.199s", verdict->text);
         if (row != NULL && row->refused++ == 0) {
             snprintf(row->reason, sizeof row->reason, "%.199s", verdict->text);

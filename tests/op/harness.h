@@ -248,6 +248,7 @@ struct graft_verdict {
     double share;   /* the largest error in tolerances */
     double seconds; /* bench: of one run; else 0 */
     double spent;   /* real cases: of the processor, in the fastest run of the kernel */
+    bool slow;      /* a real case that was refused because it would take too long */
     double flops;
     char text[700];
     struct graft_conform_difference difference;

@@ -75,6 +75,8 @@ struct graft_real_truth;
 bool graft_real_truth_make(struct graft_heap *heap, struct graft_context *context,
                            const struct graft_job *job, uint64_t seed, struct graft_truth *truth, char *error,
                            size_t error_size);
+/* Gives back the device's memory that running variants has taken; the heap has the rest. */
+void graft_real_truth_close(const struct graft_truth *truth);
 /* The backend's check; GRAFT_ERROR_UNSUPPORTED also where no buffer of the device holds the case. */
 GRAFT_MUST_CHECK enum graft_status graft_real_check(struct graft_device *device, const struct graft_job *job,
                                                     int variant, struct graft_variant_info *info);

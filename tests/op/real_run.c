@@ -29,13 +29,23 @@ struct slot {
     struct graft_tensor tensor;
 };
 
+/* Tensors of the case in buffers of the device. Operands stay where they are for all variants. */
 struct scene {
     struct graft_device *device;
     const struct graft_real_truth *truth;
     struct slot slots[SLOTS]; /* inputs, outputs, workspace */
-    int n_images;
-    uint64_t image_bytes[SLOTS];
-    struct graft_buffer *image[SLOTS];
+    int n_images;             /* the first is the workspace's */
+    uint64_t image_bytes[SLOTS + 1];
+    struct graft_buffer *image[SLOTS + 1];
+    uint64_t workspace_room; /* bytes of the workspace's image that is open; 0: none */
+    bool ready;              /* images are open, operands and guards are as they should be */
+};
+
+/* Kept from variant to variant: getting and touching memory takes as long as computing. */
+struct graft_real_stage {
+    struct scene scenes[2];    /* aligned, at odd offsets */
+    float *results[WORKSPACE]; /* host memory for what is read */
+    uint8_t *part;             /* PART bytes */
 };
 
 bool graft_real_differs(const struct graft_call *call, bool input, int tensor,
@@ -68,14 +78,15 @@ static const struct graft_desc *desc_of(const struct graft_call *call, int slot)
     return slot < GRAFT_MAX_INPUTS ? &call->in[slot] : &call->out[slot - GRAFT_MAX_INPUTS];
 }
 
-/* Everything in one buffer, or each in one of its own where that is too large for the device. */
+/* Operands in one buffer, or each in one of its own where that is too large for the device; the workspace in
+ * another one. */
 static void place(struct scene *scene, const struct graft_variant_info *info, enum graft_real_place far,
                   bool odd, bool apart)
 {
     const struct graft_call *const call = &scene->truth->call;
     const uint64_t begin = far == GRAFT_REAL_NEAR ? 0 : (uint64_t)1 << (int)far;
-    scene->n_images = apart ? 0 : 1;
-    scene->image_bytes[0] = begin;
+    scene->n_images = apart ? 1 : 2;
+    scene->image_bytes[0] = scene->image_bytes[1] = begin;
     for (int s = 0; s < SLOTS; s++) {
         struct slot *const slot = &scene->slots[s];
         size_t element = 0;
@@ -91,10 +102,10 @@ static void place(struct scene *scene, const struct graft_variant_info *info, en
         if (!slot->present) {
             continue;
         }
-        if (apart) {
+        if (apart && s != WORKSPACE) {
             scene->image_bytes[scene->n_images++] = begin;
         }
-        slot->image = scene->n_images - 1;
+        slot->image = s == WORKSPACE ? 0 : scene->n_images - 1;
         uint64_t *const end = &scene->image_bytes[slot->image];
         slot->offset = graft_round_up(*end, 64) + GUARD + (odd ? element * (uint64_t)(2 * s + 1) : 0);
         *end = slot->offset + slot->bytes + GUARD;
@@ -122,10 +133,28 @@ static bool place_somehow(struct scene *scene, const struct graft_variant_info *
     return fits(scene);
 }
 
+static void release_workspace(struct scene *scene)
+{
+    graft_buffer_close(scene->device, &scene->image[0], scene->workspace_room);
+    scene->workspace_room = 0;
+}
+
 static void release(struct scene *scene)
 {
-    for (int i = 0; i < scene->n_images; i++) {
+    for (int i = 1; i < scene->n_images; i++) {
         graft_buffer_close(scene->device, &scene->image[i], scene->image_bytes[i]);
+    }
+    release_workspace(scene);
+    scene->ready = false;
+}
+
+void graft_real_truth_close(const struct graft_truth *truth)
+{
+    struct graft_real_stage *const stage = truth->real != NULL ? truth->real->stage : NULL;
+    for (int odd = 0; odd < 2 && stage != NULL; odd++) {
+        if (stage->scenes[odd].device != NULL) {
+            release(&stage->scenes[odd]);
+        }
     }
 }
 
@@ -136,32 +165,58 @@ static const void *contents(const struct graft_real_truth *truth, int slot)
                                    : NULL;
 }
 
+static bool is_written(const struct graft_call *call, int slot)
+{
+    return slot >= GRAFT_MAX_INPUTS || (graft_op_get(call->op)->mutates >> slot & 1u);
+}
+
+static enum graft_status write_guards(struct scene *scene, const struct slot *slot)
+{
+    const struct graft_backend *const backend = scene->device->backend;
+    const struct graft_tensor before = {slot->tensor.buffer, slot->offset - GUARD};
+    const struct graft_tensor after = {slot->tensor.buffer, slot->offset + slot->bytes};
+    const enum graft_status status = backend->buffer_fill(scene->device, before, GUARD_BYTE, GUARD);
+    return status == GRAFT_OK ? backend->buffer_fill(scene->device, after, GUARD_BYTE, GUARD) : status;
+}
+
+static enum graft_status open_images(struct scene *scene)
+{
+    enum graft_status status = GRAFT_OK;
+    for (int i = 1; i < scene->n_images && status == GRAFT_OK && !scene->ready; i++) {
+        status = graft_buffer_open(scene->device, scene->image_bytes[i], &scene->image[i]);
+    }
+    if (scene->slots[WORKSPACE].present && scene->workspace_room < scene->image_bytes[0] &&
+        status == GRAFT_OK) {
+        release_workspace(scene);
+        status = graft_buffer_open(scene->device, scene->image_bytes[0], &scene->image[0]);
+        scene->workspace_room = status == GRAFT_OK ? scene->image_bytes[0] : 0;
+    }
+    return status;
+}
+
+/* What is written by kernels anew for each; the rest once. */
 static enum graft_status fill(struct scene *scene)
 {
     const struct graft_backend *const backend = scene->device->backend;
-    enum graft_status status = GRAFT_OK;
-    for (int i = 0; i < scene->n_images && status == GRAFT_OK; i++) {
-        status = graft_buffer_open(scene->device, scene->image_bytes[i], &scene->image[i]);
-    }
+    enum graft_status status = open_images(scene);
     for (int s = 0; s < SLOTS && status == GRAFT_OK; s++) {
         struct slot *const slot = &scene->slots[s];
         if (!slot->present) {
             continue;
         }
         slot->tensor = (struct graft_tensor){scene->image[slot->image], slot->offset};
-        const struct graft_tensor before = {slot->tensor.buffer, slot->offset - GUARD};
-        const struct graft_tensor after = {slot->tensor.buffer, slot->offset + slot->bytes};
-        status = backend->buffer_fill(scene->device, before, GUARD_BYTE, GUARD);
-        if (status == GRAFT_OK) {
-            status = backend->buffer_fill(scene->device, after, GUARD_BYTE, GUARD);
+        if (!scene->ready || s == WORKSPACE) {
+            status = write_guards(scene, slot);
         }
         const void *const values = contents(scene->truth, s);
-        if (status == GRAFT_OK && slot->bytes > 0) {
+        const bool anew = !scene->ready || is_written(&scene->truth->call, s);
+        if (status == GRAFT_OK && slot->bytes > 0 && anew) {
             status = values != NULL
                          ? backend->buffer_write(scene->device, slot->tensor, values, slot->bytes)
                          : backend->buffer_fill(scene->device, slot->tensor, POISON_BYTE, slot->bytes);
         }
     }
+    scene->ready = status == GRAFT_OK;
     return status;
 }
 
@@ -170,16 +225,19 @@ static enum graft_status fill(struct scene *scene)
 static enum graft_status read_results(const struct scene *scene, struct graft_heap *heap,
                                       struct graft_real_results *got)
 {
+    struct graft_real_stage *const stage = scene->truth->stage;
     const struct graft_call *const call = &scene->truth->call;
     enum graft_status status = GRAFT_OK;
     *got = (struct graft_real_results){{NULL}, {NULL}};
     for (int s = 0; s < WORKSPACE && status == GRAFT_OK; s++) {
         const struct slot *const slot = &scene->slots[s];
-        const bool written = s >= GRAFT_MAX_INPUTS || (graft_op_get(call->op)->mutates >> s & 1u);
-        if (!slot->present || !written || slot->bytes == 0) {
+        if (!slot->present || !is_written(call, s) || slot->bytes == 0) {
             continue;
         }
-        float *const values = graft_heap_get(heap, slot->bytes / sizeof(float), sizeof(float));
+        if (stage->results[s] == NULL) {
+            stage->results[s] = graft_heap_get(heap, slot->bytes / sizeof(float), sizeof(float));
+        }
+        float *const values = stage->results[s];
         *(s < GRAFT_MAX_INPUTS ? &got->in[s] : &got->out[s - GRAFT_MAX_INPUTS]) = values;
         status = scene->device->backend->buffer_read(scene->device, values, slot->tensor, slot->bytes);
     }
@@ -205,7 +263,8 @@ static bool unchanged(const struct scene *scene, struct graft_heap *heap, char *
 {
     const struct graft_backend *const backend = scene->device->backend;
     const struct graft_call *const call = &scene->truth->call;
-    uint8_t *const part = graft_heap_get(heap, PART, 1);
+    struct graft_real_stage *const stage = scene->truth->stage;
+    stage->part = stage->part != NULL ? stage->part : graft_heap_get(heap, PART, 1);
     for (int s = 0; s < SLOTS; s++) {
         const struct slot *const slot = &scene->slots[s];
         const char *const kind = s == WORKSPACE ? "workspace" : s < GRAFT_MAX_INPUTS ? "input" : "output";
@@ -229,8 +288,8 @@ static bool unchanged(const struct scene *scene, struct graft_heap *heap, char *
                 return false;
             }
         }
-        if (s < GRAFT_MAX_INPUTS && !(graft_op_get(call->op)->mutates >> s & 1u) && slot->bytes > 0) {
-            if (!input_unchanged(scene, s, part)) {
+        if (s < GRAFT_MAX_INPUTS && !is_written(call, s) && slot->bytes > 0) {
+            if (!input_unchanged(scene, s, stage->part)) {
                 snprintf(text, size, "input %d was changed", number);
                 return false;
             }
@@ -364,25 +423,27 @@ static enum graft_status run_kernel(struct scene *scene, struct graft_kernel *ke
 static bool run_place(const struct graft_trial *trial, struct graft_kernel *kernel,
                       const struct graft_variant_info *info, bool odd, struct graft_verdict *verdict)
 {
-    struct graft_heap heap = {NULL, 0, 0};
-    struct scene scene = {.device = trial->device, .truth = trial->truth->real};
+    struct graft_heap heap = {NULL, 0, 0}; /* what the variant needs; trial->heap is the case's */
+    struct scene *const scene = &trial->truth->real->stage->scenes[odd];
     struct graft_real_results got;
     char text[500];
-    place_somehow(&scene, info, trial->job->real->place, odd);
-    enum graft_status status = fill(&scene);
-    status = status == GRAFT_OK ? run_kernel(&scene, kernel, &verdict->spent) : status;
-    status = status == GRAFT_OK ? read_results(&scene, &heap, &got) : status;
+    scene->device = trial->device;
+    scene->truth = trial->truth->real;
+    place_somehow(scene, info, trial->job->real->place, odd);
+    enum graft_status status = fill(scene);
+    status = status == GRAFT_OK ? run_kernel(scene, kernel, &verdict->spent) : status;
+    status = status == GRAFT_OK ? read_results(scene, trial->heap, &got) : status;
     bool good = status == GRAFT_OK;
     if (!good) {
         snprintf(text, sizeof text, "%s: %s", graft_status_name(status),
                  graft_context_error(trial->device->context));
     } else {
         good = compare_all(trial, &heap, &got, verdict, text, sizeof text) &&
-               unchanged(&scene, &heap, text, sizeof text);
+               unchanged(scene, trial->heap, text, sizeof text);
     }
-    release(&scene);
     graft_heap_close(&heap);
     if (!good) {
+        release(scene); /* whatever it has written */
         verdict->outcome = GRAFT_OUTCOME_FAILED;
         snprintf(verdict->text, sizeof verdict->text, "%s: %s", odd ? "odd offsets" : "plain", text);
     }
@@ -447,6 +508,8 @@ bool graft_real_run(const struct graft_trial *trial, struct graft_verdict *verdi
     struct graft_device *const device = trial->device;
     struct graft_variant_info info = {.name = ""};
     struct scene scene = {.device = device, .truth = trial->truth->real};
+    struct graft_real_truth *const real = trial->truth->real;
+    real->stage = real->stage != NULL ? real->stage : graft_heap_get(trial->heap, 1, sizeof *real->stage);
     *verdict = (struct graft_verdict){.outcome = GRAFT_OUTCOME_PASSED};
     const enum graft_status status = graft_real_check(device, trial->job, trial->variant, &info);
     if (status == GRAFT_ERROR_NOT_FOUND) {
@@ -468,8 +531,8 @@ bool graft_real_run(const struct graft_trial *trial, struct graft_verdict *verdi
     }
     place_somehow(&scene, &info, trial->job->real->place, true);
     const bool both = bytes_of(&scene) <= BOTH_BYTES && trial->job->real->place == GRAFT_REAL_NEAR;
-    const bool odd = (graft_hash_text(trial->job->real->name) + (uint64_t)trial->variant) % 2 != 0 ||
-                     trial->job->real->place != GRAFT_REAL_NEAR;
+    const bool odd =
+        graft_hash_text(trial->job->real->name) % 2 != 0 || trial->job->real->place != GRAFT_REAL_NEAR;
     if (run_place(trial, kernel, &info, odd, verdict) && both) {
         run_place(trial, kernel, &info, !odd, verdict);
     }

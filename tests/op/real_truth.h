@@ -19,6 +19,7 @@ struct graft_real_truth {
     int64_t sample[GRAFT_REAL_SAMPLES]; /* outputs of products summed up as the definition says */
     double sum[GRAFT_REAL_SAMPLES];
     float *wanted[GRAFT_MAX_OUTPUTS]; /* all elements, of what is exact; else NULL */
+    struct graft_real_stage *stage;   /* real_run.c: the device's memory with the case; NULL: none yet */
 };
 
 /* What a device computed: outputs and mutated inputs, NULL where there is none. */

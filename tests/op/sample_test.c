@@ -3,6 +3,7 @@
 #include "conform.h"
 #include "harness.h"
 #include "order.h"
+#include "pace.h"
 #include "real.h"
 
 #include <setjmp.h>
@@ -352,6 +353,46 @@ static void what_is_left_out_says_why(void **state)
     graft_conform_reports_close(&reports);
 }
 
+/* A variant that needs 50 ns for what another does in 1 ns is given cases of a tenth of a second, and told
+ * so; what it does well with other filters does not count. */
+static void slow_variants_are_left_out(void **state)
+{
+    static struct graft_paces paces;
+    struct graft_real dense = {.cost = 1e6}, thin = {.cost = 1e6}, large = {.cost = 3e6},
+                      tiny = {.cost = 1e3};
+    double expected = 0, times = 0;
+    (void)state;
+    dense.call.op = GRAFT_OP_CONV2D;
+    dense.call.attributes.conv2d.groups = 1;
+    dense.call.in[0].shape = graft_shape_of(4, 1, 8, 8, 64);
+    dense.call.in[1].shape = graft_shape_of(4, 64, 3, 3, 64);
+    dense.call.out[0].shape = graft_shape_of(4, 1, 8, 8, 64);
+    thin.call = large.call = tiny.call = dense.call;
+    thin.call.attributes.conv2d.groups = 64;
+    thin.call.in[1].shape.dim[3] = 1;
+    for (int i = 0; i < 2; i++) {
+        assert_false(graft_pace_is_slow(&paces, &large, 3, &expected, &times)); /* nothing is known */
+        graft_pace_note(&paces, &dense, 3, 0.05);
+        graft_pace_note(&paces, &tiny, 3, 1e-3); /* says nothing */
+        assert_false(
+            graft_pace_is_slow(&paces, &large, 3, &expected, &times)); /* it may be the fastest one */
+        graft_pace_note(&paces, &dense, 1, 1e-3);
+        graft_pace_note(&paces, &thin, 3, 1e-3);
+    }
+    assert_false(graft_pace_is_slow(&paces, &dense, 3, &expected, &times));
+    assert_true(graft_pace_is_slow(&paces, &large, 3, &expected, &times));
+    assert_true(expected > 0.149 && expected < 0.151 && times > 49 && times < 51);
+    assert_false(graft_pace_is_slow(&paces, &large, 1, &expected, &times));
+    large.cost = 4.1e9; /* too much for the fastest, too */
+    assert_true(graft_pace_is_slow(&paces, &large, 1, &expected, &times));
+    large.call = thin.call;
+    large.cost = 3e6;
+    assert_false(graft_pace_is_slow(&paces, &large, 3, &expected, &times));
+    graft_pace_note(&paces, &thin, 3, 9); /* the last one counts most */
+    graft_pace_note(&paces, &thin, 3, 9);
+    assert_true(graft_pace_is_slow(&paces, &large, 3, &expected, &times));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -363,6 +404,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(the_seed_decides_the_rest, set_up, tear_down),
         cmocka_unit_test_setup_teardown(what_tries_everything_is_not_empty, set_up, tear_down),
         cmocka_unit_test_setup_teardown(small_cases_try_everything_too, set_up, tear_down),
+        cmocka_unit_test(slow_variants_are_left_out),
         cmocka_unit_test_setup_teardown(real_cases_look_at_the_clock, set_up, tear_down),
         cmocka_unit_test_setup_teardown(without_a_limit_the_order_is_the_list, set_up, tear_down),
     };

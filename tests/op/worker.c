@@ -2,6 +2,7 @@
 #include "worker.h"
 #include "hear.h"
 #include "order.h"
+#include "pace.h"
 #include "real.h"
 #include "base/clock.h"
 #include "base/system.h"
@@ -15,18 +16,8 @@
 #include <unistd.h>
 
 #define DEFAULT_TIMEOUT_SECONDS 300
-#define RATED_COST 5e7
-#define MOST_SPENT 4.0 /* seconds of the processor for a real case: two seconds of two cores … */
-#define FASTER 4       /* … and of a variant that is so many times slower than another … */
-#define MOST_SPENT_SLOWLY 0.1
 
 /* ---- in the child ---- */
-
-/* What a variant does a second of the processor's, in real cases. */
-struct rate {
-    int samples;
-    double best; /* graft_real_cost / second */
-};
 
 struct child {
     const struct graft_conform_options *options;
@@ -37,8 +28,8 @@ struct child {
     int leash; /* loose: stop */
     struct graft_device *device;
     struct graft_device *single;
-    struct rate (*rates)[64];  /* [ops][variants] */
-    uint64_t (*tried)[2]; /* [ops][small, real]: variants that were run */
+    struct graft_paces *paces; /* [ops] */
+    uint64_t (*tried)[2];      /* [ops][small, real]: variants that were run */
 };
 
 static void tell_message(const struct child *child, int job, int variant, const struct graft_verdict *verdict)
@@ -58,37 +49,18 @@ static void name_variant(struct graft_device *device, const struct graft_call *c
     snprintf(name, size, "%s", info.name);
 }
 
-/* Small ones say little of large ones. */
-static void note_rate(struct rate *rate, const struct graft_job *job, double spent)
-{
-    const double cost = graft_real_cost(&job->real->call);
-    if (spent > 0 && cost >= RATED_COST) {
-        rate->samples++;
-        rate->best = cost / spent > rate->best ? cost / spent : rate->best;
-    }
-}
-
-/*
- * Kernels for another kind of device take minutes for what others do in a second: their larger cases are left
- * out. Time of the processor, not of the clock: the device computes on it, or is not slow in this sense.
- */
-static bool is_slow(const struct rate rates[64], int variant, const struct graft_job *job,
+static bool is_slow(const struct child *child, int variant, const struct graft_job *job,
                     struct graft_verdict *verdict)
 {
-    const double cost = graft_real_cost(&job->real->call);
-    const double expected = rates[variant].samples >= 3 ? cost / rates[variant].best : 0;
-    double best = 0;
-    for (int i = 0; i < 64; i++) {
-        best = rates[i].samples >= 3 && rates[i].best > best ? rates[i].best : best;
-    }
-    const bool others_are_faster = best > FASTER * rates[variant].best;
-    if (expected <= (others_are_faster ? MOST_SPENT_SLOWLY : MOST_SPENT)) {
+    double expected = 0, times = 0;
+    if (!graft_pace_is_slow(&child->paces[job->op], job->real, variant, &expected, &times)) {
         return false;
     }
     verdict->outcome = GRAFT_OUTCOME_REFUSED;
+    verdict->slow = true;
     snprintf(verdict->text, sizeof verdict->text,
              "left out: it would take about %.1f s of the processor, %.0f times as long as others", expected,
-             best / rates[variant].best);
+             times);
     return true;
 }
 
@@ -128,7 +100,7 @@ static bool run_variants(const struct child *child, int index, int first, struct
             .seed = options->seed,
             .bench = options->bench,
         };
-        if (job->real != NULL && is_slow(child->rates[job->op], variant, job, &verdict)) {
+        if (job->real != NULL && is_slow(child, variant, job, &verdict)) {
             tell_message(child, index, variant, &verdict);
             continue;
         }
@@ -136,7 +108,7 @@ static bool run_variants(const struct child *child, int index, int first, struct
             break;
         }
         if (job->real != NULL) {
-            note_rate(&child->rates[job->op][variant], job, verdict.spent);
+            graft_pace_note(&child->paces[job->op], job->real, variant, verdict.spent);
         }
         child->tried[job->op][job->real != NULL] |= (uint64_t)1 << variant;
         tell_message(child, index, variant, &verdict);
@@ -195,6 +167,7 @@ static bool run_job(const struct child *child, int index, int first_variant)
         tell_message(child, index, -1, &verdict);
     } else {
         whole = run_variants(child, index, first_variant, &truth, &heap);
+        graft_real_truth_close(&truth);
     }
     graft_heap_close(&heap);
     return whole;
@@ -268,13 +241,13 @@ static bool run_jobs(struct child *child, int first, int first_variant)
 static void work(const struct graft_conform_options *options, const char *which,
                  const struct graft_jobs *jobs, int first, int first_variant, int pipe_end, int leash)
 {
-    static struct rate rates[GRAFT_OP_COUNT][64]; /* this process is a child of its own */
+    static struct graft_paces paces[GRAFT_OP_COUNT]; /* this process is a child of its own */
     uint64_t tried[GRAFT_OP_COUNT][2] = {{0}};
     struct child child = {.options = options,
                           .jobs = jobs,
                           .pipe_end = pipe_end,
                           .leash = leash,
-                          .rates = rates,
+                          .paces = paces,
                           .tried = tried};
     struct graft_context *context = NULL;
     struct graft_context *single_context = NULL;
