@@ -16,6 +16,25 @@ def size_of(path):
         return struct.unpack(">II", file.read(24)[16:])
 
 
+def animation(path):
+    """An animated WebP by its container (RIFF): (width, height), loops (0: endless), milliseconds of each frame."""
+    with open(path, "rb") as file:
+        data = file.read()
+    assert data[:4] == b"RIFF" and data[8:12] == b"WEBP" and struct.unpack("<I", data[4:8])[0] == len(data) - 8
+    at, canvas, loops, times = 12, None, None, []
+    while at < len(data):
+        kind, size = data[at:at + 4], struct.unpack("<I", data[at + 4:at + 8])[0]
+        body = data[at + 8:at + 8 + size]
+        if kind == b"VP8X":
+            canvas = tuple(1 + int.from_bytes(body[i:i + 3], "little") for i in (4, 7))
+        elif kind == b"ANIM":
+            loops = struct.unpack("<H", body[4:6])[0]
+        elif kind == b"ANMF":
+            times.append(int.from_bytes(body[12:15], "little"))
+        at += 8 + size + size % 2
+    return canvas, loops, times
+
+
 class Paint(Case):
     def setUp(self):
         super().setUp()
@@ -71,8 +90,33 @@ class Paint(Case):
         with open(self.path("again", "red.png"), "rb") as one, open(self.path("from", "red.png"), "rb") as other:
             self.assertNotEqual(one.read(), other.read())
 
+    def test_film(self):
+        """An animation: its canvas, its frames and how long each is shown, endless; the first one is read back."""
+        self.good("dream", "r", "--device", "cpu", "--class", "red", "--steps", "150", "--film", "way.webp", "--quiet")
+        canvas, loops, times = animation(self.path("way.webp"))
+        self.assertEqual(canvas, size_of(self.path("dreams", "red.png")))
+        self.assertEqual(loops, 0)
+        self.assertLessEqual(len(times), 76)  # every other step, the beginning, the end; frames alike are one
+        self.assertGreater(len(times), 40)
+        self.assertEqual((sum(times), times[-1]), (75 * 60 + 2000, 2000))
+        self.assertEqual(os.listdir(self.path("dreams")), ["red.png"])
+        self.assertIn("name", self.predicted("way.webp"))
+        try:
+            from PIL import Image
+        except ImportError:
+            return
+        with Image.open(self.path("way.webp")) as film:
+            self.assertEqual((film.size, film.n_frames, film.info["loop"]), (canvas, len(times), 0))
+            film.seek(film.n_frames - 1)
+            with Image.open(self.path("dreams", "red.png")) as last:
+                off = [abs(a - b) for a, b in zip(film.convert("RGB").tobytes(), last.convert("RGB").tobytes())]
+                self.assertLess(sum(off) / len(off), 12)
+
     def test_dream_refused(self):
         for words, arguments in (
+            (["webp"], ["--class", "red", "--film", "way.gif"]),
+            (["webp"], ["--class", "red", "--film", "0"]),
+            (["one class"], ["--class", "red,blue", "--film", "way.webp"]),
             (["--class"], []),
             (["no class \"rde\"", "\"red\""], ["--class", "rde"]),
             (["octaves"], ["--class", "red", "--octaves", "9"]),

@@ -3,12 +3,14 @@
 #include "ascending.h"
 #include "base/context.h"
 #include "base/text.h"
+#include "data/film.h"
 #include "graft/run.h"
 #include "output.h"
 #include "verbs.h"
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -17,9 +19,12 @@
 struct request {
     struct graft_network_options network;
     struct graft_ascending_options ascent;
-    const char *classes, *start, *out;
-    int64_t film;
+    const char *classes, *start, *out, *film;
 };
+
+#define FILM_FRAMES 100 /* of an animation, at most */
+#define FILM_MILLISECONDS 60
+#define FILM_LAST_MILLISECONDS 2000
 
 struct dream {
     struct graft_command *command;
@@ -30,7 +35,9 @@ struct dream {
     int asked_count;
     int first; /* of those that are made now */
     int32_t rows;
-    float *logits; /* and probabilities */
+    int32_t every;           /* steps from one picture of the film to the next; 0: there is no film */
+    struct graft_film *film; /* an animation; NULL: its pictures are files */
+    float *logits;           /* and probabilities */
     bool missed;
 };
 
@@ -53,19 +60,31 @@ static enum graft_status write_picture(struct dream *job, int32_t row, int32_t f
     return graft_image_write_png(context, path->data, &picture);
 }
 
+/* The film: how it was after so many steps. */
+static enum graft_status add_frame(struct dream *job, int32_t row, int32_t step)
+{
+    const bool last = step == graft_ascent_steps(job->ascent);
+    struct graft_image picture;
+    struct graft_text path = {0};
+    if (job->film != NULL) {
+        graft_ascent_picture(job->ascent, row, &picture);
+        return graft_film_add(job->film, &picture, last ? FILM_LAST_MILLISECONDS : FILM_MILLISECONDS);
+    }
+    const enum graft_status status = write_picture(job, row, step / job->every, &path);
+    graft_text_close(job->command->context, &path);
+    return status;
+}
+
 static enum graft_status watch(void *user, struct graft_ascent *ascent, int32_t step)
 {
     struct dream *const job = user;
-    const int64_t film = job->request->film;
+    const int32_t steps = graft_ascent_steps(ascent);
+    const bool shown = job->every > 0 && (step % job->every == 0 || (job->film != NULL && step == steps));
     enum graft_status status = GRAFT_OK;
     graft_command_progress(job->command, "%s%s: step %d of %d", job->names[job->asked[job->first]],
-                           job->rows > 1 ? " …" : "", (int)step, (int)graft_ascent_steps(ascent));
-    for (int32_t r = 0; film > 0 && r < job->rows && status == GRAFT_OK; r++) {
-        struct graft_text path = {0};
-        if (step % film == 0) {
-            status = write_picture(job, r, (int32_t)(step / film), &path);
-        }
-        graft_text_close(job->command->context, &path);
+                           job->rows > 1 ? " …" : "", (int)step, (int)steps);
+    for (int32_t r = 0; shown && r < job->rows && status == GRAFT_OK; r++) {
+        status = add_frame(job, r, step);
     }
     return status;
 }
@@ -121,6 +140,50 @@ static int dream_some(struct dream *job, const struct graft_image *start)
     return code;
 }
 
+/* --film: a number, or the file of an animation. GRAFT_EXIT_GO_ON or an exit code. */
+static int open_film(struct dream *job)
+{
+    const char *const film = job->request->film;
+    const char *const ending = film != NULL ? strrchr(film, '.') : NULL;
+    const int32_t steps = graft_ascent_steps(job->ascent);
+    struct graft_image picture;
+    char *end = NULL;
+    if (film == NULL) {
+        return GRAFT_EXIT_GO_ON;
+    }
+    const long number = strtol(film, &end, 10);
+    if (end != film && *end == '\0' && number >= 1 && number <= 100000) {
+        job->every = (int32_t)number;
+        return GRAFT_EXIT_GO_ON;
+    }
+    if (ending == NULL || strcmp(ending, ".webp") != 0) {
+        return graft_command_usage(job->command,
+                                   "--film is a number of steps, or an animation's file that ends in .webp; not \"%s\"",
+                                   film);
+    }
+    if (job->asked_count > 1) {
+        return graft_command_usage(job->command, "an animation shows one class: name one, or take --film N");
+    }
+    job->every = (steps + FILM_FRAMES - 1) / FILM_FRAMES;
+    graft_ascent_picture(job->ascent, 0, &picture);
+    const enum graft_status status =
+        graft_film_open(job->command->context, picture.width, picture.height, &job->film);
+    return status == GRAFT_OK ? GRAFT_EXIT_GO_ON : graft_command_failed(job->command, status);
+}
+
+static int save_film(struct dream *job)
+{
+    const enum graft_status status =
+        job->film != NULL ? graft_film_save(job->film, job->request->film) : GRAFT_OK;
+    if (status != GRAFT_OK) {
+        return graft_command_failed(job->command, status);
+    }
+    if (job->film != NULL) {
+        graft_command_remark(job->command, "the way there: %s", job->request->film);
+    }
+    return GRAFT_EXIT_DONE;
+}
+
 static int dream_all(struct dream *job)
 {
     struct graft_context *const context = job->command->context;
@@ -147,6 +210,9 @@ static int dream_all(struct dream *job)
         const int left = job->asked_count - job->first, most = (int)graft_ascent_batch(job->ascent);
         job->rows = left < most ? left : most;
         code = dream_some(job, request->start != NULL ? &start : NULL);
+    }
+    if (code == GRAFT_EXIT_DONE) {
+        code = save_film(job);
     }
     graft_command_progress_end(job->command);
     graft_release(context, job->logits);
@@ -179,8 +245,12 @@ static int dream(struct graft_command *command, const struct request *request, s
         }
     }
     if (code == GRAFT_EXIT_GO_ON) {
+        code = open_film(&job);
+    }
+    if (code == GRAFT_EXIT_GO_ON) {
         code = dream_all(&job);
     }
+    graft_film_close(&job.film);
     graft_class_file_close(&names);
     graft_ascent_close(&job.ascent);
     return code;
@@ -194,7 +264,8 @@ static int run(struct graft_command *command)
         {"--class", "NAME", "of this class; several: NAME,NAME", GRAFT_OPTION_TEXT, &request.classes, 0, 0},
         {"--start", "IMAGE", "begin with this picture; else with noise", GRAFT_OPTION_TEXT, &request.start, 0, 0},
         GRAFT_ASCENDING_OPTIONS(request.ascent, "200", "0.08"),
-        {"--film", "N", "a numbered PNG after every N steps", GRAFT_OPTION_INTEGER, &request.film, 1, 100000},
+        {"--film", "N|FILE", "the way there: a numbered PNG after every N steps, or FILE.webp, an animation",
+         GRAFT_OPTION_TEXT, &request.film, 0, 0},
         {"--out", "FOLDER", "where the pictures go", GRAFT_OPTION_TEXT, &request.out, 0, 0, .usual = "dreams"},
         GRAFT_NETWORK_OPTIONS(request.network),
     };
@@ -218,7 +289,7 @@ const struct graft_verb graft_verb_dream = {
     .purpose = "draws the ideal picture of a class",
     .examples = "  graft dream runs/insects-1 --class bees\n"
                 "  graft dream squeezenet1_0 --class zebra,goldfish --names imagenet-classes.txt --batch 2\n"
-                "  graft dream runs/insects-1 --class bees --start ant.jpg --film 10\n",
+                "  graft dream runs/insects-1 --class bees --start ant.jpg --film way.webp\n",
     .notes = "  Gradient ascent on the class's logit. What is printed is what the network says of the PNG, read back\n"
              "  from its file; the exit code is 1 where it sees another class. Without octaves, jitter and variation\n"
              "  (--octaves 1 --jitter 0 --variation 0) what the network likes best looks like noise.\n",
