@@ -88,6 +88,39 @@ static void say(struct graft_command *command, const char *prefix, const char *t
     pthread_mutex_unlock(&command->lock);
 }
 
+void graft_command_let_wait(struct graft_command *command)
+{
+    command->waits = true;
+}
+
+void graft_command_opened(struct graft_command *command)
+{
+    command->waits = false;
+}
+
+void graft_command_tell_waiting(struct graft_command *command)
+{
+    char *rest = command->waiting, *line;
+    while ((line = strsep(&rest, "\n")) != NULL) {
+        if (line[0] != '\0') {
+            say(command, "", line, "");
+        }
+    }
+    if (command->waiting[0] != '\0') { /* others may log at the same time, once there is nothing */
+        command->waiting[0] = '\0';
+    }
+}
+
+static bool keep_waiting(struct graft_command *command, const char *text)
+{
+    const size_t used = strlen(command->waiting), left = sizeof command->waiting - used;
+    if (!command->waits || strlen(text) + 2 > left) {
+        return false;
+    }
+    snprintf(command->waiting + used, left, "%s\n", text);
+    return true;
+}
+
 static void on_log(void *user, enum graft_log_level level, const char *text)
 {
     struct graft_command *const command = user;
@@ -95,8 +128,11 @@ static void on_log(void *user, enum graft_log_level level, const char *text)
         graft_command_progress(command, "%s", text);
     } else if (level == GRAFT_LOG_PROGRESS) {
         graft_command_progress_end(command);
-    } else if (level == GRAFT_LOG_WARNING || !command->quiet) {
-        say(command, level == GRAFT_LOG_WARNING ? warning : "", text, "");
+    } else if (level == GRAFT_LOG_WARNING) {
+        say(command, warning, text, "");
+    } else if (!command->quiet && !keep_waiting(command, text)) {
+        say(command, "", text, "");
+        graft_command_tell_waiting(command);
     }
 }
 

@@ -75,6 +75,9 @@ struct graft_command {
     /* the line of progress on the terminal */
     pthread_mutex_t lock;
     bool terminal, line_shown;
+    /* remarks that are told behind the next one */
+    bool waits;
+    char waiting[512];
     double line_time;
 };
 
@@ -84,6 +87,11 @@ struct graft_command {
  */
 GRAFT_MUST_CHECK int graft_command_begin(struct graft_command *command, const struct graft_option *options,
                                          size_t count);
+/* Remarks wait from now on until graft_command_opened, and then for one to stand before them: that on the device for that
+ * on the network. graft_command_tell_waiting: no other will come. */
+void graft_command_let_wait(struct graft_command *command);
+void graft_command_opened(struct graft_command *command);
+void graft_command_tell_waiting(struct graft_command *command);
 /* Notes whether printing went well, while errno is known. */
 void graft_command_printed(struct graft_command *command, bool done);
 /* Hands to stdout what was printed so far. False: it cannot be written, and going on makes no sense. */

@@ -44,6 +44,13 @@ class Shipped(Case):
             self.assertIn(word, lines[0])
         with open(self.path("r", "config.json")) as file:
             self.assertEqual(json.load(file)["network"], "graft_small")
+        said = self.run_graft("fit", "d", "--epochs", "1", "--out", "auto").stderr.splitlines()
+        self.assertEqual(said[0], lines[0])
+        self.assertIn("device auto: ", said[1])
+        self.assertIn("2 classes", said[2])
+        said = self.run_graft("fit", "nowhere").stderr.splitlines()
+        self.assertIn("device auto: ", said[0])
+        self.assertEqual(len(said), 2, said)
         self.good("predict", "r", "d/val/red/00.png", *DEVICE)
         self.good("fit", "--resume", "r", *DEVICE)
 

@@ -145,7 +145,11 @@ static int fit(struct graft_command *command, struct graft_fit_options *options)
     if (chosen != GRAFT_EXIT_GO_ON) {
         return chosen;
     }
+    if (options->resume == NULL) {
+        graft_command_let_wait(command);
+    }
     const int opened = graft_command_open_device(command, options->recipe.model, true, &device);
+    graft_command_opened(command);
     if (opened != GRAFT_EXIT_GO_ON) {
         return opened;
     }
@@ -157,6 +161,7 @@ static int fit(struct graft_command *command, struct graft_fit_options *options)
     }
     const enum graft_status status = graft_fit(device, options, &result);
     graft_command_progress_end(command);
+    graft_command_tell_waiting(command);
     const int code =
         status == GRAFT_OK ? finish(command, device, &result) : graft_command_failed(command, status);
     graft_fit_result_close(command->context, &result);
