@@ -137,6 +137,26 @@ int graft_text_distance(const char *a, const char *b)
     return table[a_length][b_length];
 }
 
+/* The first name whose beginning is the nearest: "squeezent" is meant as the first squeezenet there is. */
+static const char *nearest_beginning(const char *name, size_t length, int limit, const char *const *names,
+                                     size_t count)
+{
+    char beginning[LONGEST_NAME + 1];
+    int best = limit + 1;
+    const char *nearest = NULL;
+    for (size_t i = 0; i < count && length >= 5; i++) {
+        for (size_t part = length - 1; names[i] != NULL && part <= length + 1 && part <= LONGEST_NAME; part++) {
+            (void)snprintf(beginning, part + 1, "%s", names[i]);
+            const int distance = graft_text_distance(name, beginning);
+            if (distance < best) {
+                best = distance;
+                nearest = names[i];
+            }
+        }
+    }
+    return nearest;
+}
+
 const char *graft_text_nearest(const char *name, const char *const *names, size_t count)
 {
     /* About a third of the letters may be wrong; a beginning of a name stands for it if nothing is nearer. */
@@ -156,7 +176,7 @@ const char *graft_text_nearest(const char *name, const char *const *names, size_
             nearest = names[i];
         }
     }
-    return nearest;
+    return nearest != NULL ? nearest : nearest_beginning(name, length, limit, names, count);
 }
 
 /* The character at `text` and its length; 0 if it is no UTF-8. */

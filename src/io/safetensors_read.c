@@ -111,7 +111,8 @@ static enum graft_status parse_header(struct reader *reader, const uint8_t *data
     }
     if (length > GRAFT_SAFETENSORS_HEADER_LIMIT) {
         return damaged(reader,
-                       "byte 0: a header of %" PRIu64 " bytes is announced, above the limit of %" PRIu64,
+                       "its first bytes are those of none of the files of weights that are read, or those of a "
+                       "header of %" PRIu64 " bytes, above the limit of %" PRIu64,
                        length, GRAFT_SAFETENSORS_HEADER_LIMIT);
     }
     if (length > size - 8) {

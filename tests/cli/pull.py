@@ -261,7 +261,9 @@ class Pull(Served):
             (["name of a file"], ["resnet18", "--url", "http://127.0.0.1/resnet18.json"]),
             (["hexadecimal"], ["resnet18", "--url", "http://127.0.0.1/a.pth", "--sha256", "xyz"]),
             (["of one network"], ["resnet18", "resnet34", "--sha256", DIGEST]),
-            (["leave the names out"], ["--list", "resnet18"]),
+            (["leave the names out"], ["--data", "--list", "mnist"]),
+            (["no weights are published", "'nothing'"], ["--list", "nothing"]),
+            (["ships with Graft", "nothing to fetch"], ["graft_small"]),
             (["which data set", "--data --list"], ["--data"]),
             (["of a network's weights"], ["--data", "pets", "--entry", "X"]),
             (["pets", "food101"], ["--data", "pest"]),
@@ -394,6 +396,8 @@ class Use(Served):
         sources = {line[table[0].index("source") :].split()[0] for line in table[1:]}
         self.assertEqual(sources, {model["source"] for model in models.values()})
         self.assertEqual(len(self.good("pull", "--list").splitlines()), len(rows) + 1)
+        some = json.loads(self.good("pull", "--list", "resnet18", "alexnet", "--json"))
+        self.assertEqual({row["network"] for row in some}, {"resnet18", "alexnet"})
 
     def test_list_is_as_published(self):
         path = os.path.join(DATA, "zoo", "torchvision-weights.json")

@@ -95,6 +95,8 @@ static void the_nearest_name_is_proposed(void **state)
     assert_string_equal(graft_text_nearest("vgg61", names, count), "vgg16");
     assert_string_equal(graft_text_nearest("ift", names, count), "fit");
     assert_string_equal(graft_text_nearest("mobi", names, count), "mobilenet_v2");
+    assert_string_equal(graft_text_nearest("squeezent", names, count), "squeezenet1_0");
+    assert_string_equal(graft_text_nearest("moblienet", names, count), "mobilenet_v2");
     assert_null(graft_text_nearest("banana", names, count));
     assert_null(graft_text_nearest("", names, count));
     assert_null(graft_text_nearest("resnet18", names, 0));

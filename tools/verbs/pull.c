@@ -110,14 +110,32 @@ static const char *show_number(double number, int digits, char text[16])
     return number > 0 ? text : "-";
 }
 
+/* Without names all; a part of a name will do. */
+static bool is_listed(const struct graft_command *command, const struct graft_published *p)
+{
+    bool listed = command->operand_count == 0;
+    for (int i = 0; i < command->operand_count; i++) {
+        listed = listed || strstr(p->network, command->operands[i]) != NULL;
+    }
+    return listed;
+}
+
 static int list(struct graft_command *command)
 {
     char path[PATH_MAX], numbers[2][16], pictures[48];
     json_t *const document = command->json ? json_array() : NULL;
-    int width = 0;
+    int width = 0, count = 0;
     for (int i = 0; graft_published_at(i) != NULL; i++) {
         const int length = (int)strlen(graft_published_at(i)->network);
         width = length > width ? length : width;
+        count += is_listed(command, graft_published_at(i));
+    }
+    if (count == 0) {
+        json_decref(document);
+        return graft_command_usage(command,
+                                   "no weights are published for a network called '%s': `graft pull --list` "
+                                   "shows those for which there are",
+                                   command->operands[0]);
     }
     if (!command->json) {
         printf("%-*s  %-14s %8s %7s  %-18s  %-4s  %s\n", width, "network", "entry", "MiB", "top 1",
@@ -125,6 +143,9 @@ static int list(struct graft_command *command)
     }
     for (int i = 0; graft_published_at(i) != NULL; i++) {
         const struct graft_published *const p = graft_published_at(i);
+        if (!is_listed(command, p)) {
+            continue;
+        }
         if (command->json) {
             graft_json_add_item(document, describe(command, p));
             continue;
@@ -161,7 +182,9 @@ static const struct graft_published *choose(struct graft_command *command, const
         *code = chosen >= 0 ? GRAFT_EXIT_GO_ON : GRAFT_EXIT_USAGE;
         return chosen >= 0 ? rows[chosen] : NULL;
     }
-    if (first == NULL && request->url == NULL) {
+    if (first == NULL && request->url == NULL && strcmp(network, GRAFT_SHIPPED_NETWORK) == 0) {
+        *code = graft_command_usage(command, "%s ships with Graft: there is nothing to fetch", network);
+    } else if (first == NULL && request->url == NULL) {
         *code = graft_command_usage(command,
                                     "no weights are published for %s: `graft pull --list` shows those for "
                                     "which there are; --url takes a file from elsewhere",
@@ -360,8 +383,8 @@ static int run(struct graft_command *command)
         return code;
     }
     if (request.list) {
-        return command->operand_count > 0
-                   ? graft_command_usage(command, "--list shows all of them: leave the names out")
+        return request.data && command->operand_count > 0
+                   ? graft_command_usage(command, "--data --list shows all of them: leave the names out")
                : request.data ? graft_pull_data_list(command)
                               : list(command);
     }
@@ -395,7 +418,7 @@ const struct graft_verb graft_verb_pull = {
         "  graft pull resnet50                  the publisher's default; fit and predict then take it\n"
         "  graft pull resnet50 --entry IMAGENET1K_V1\n"
         "                                       another one of those that are published\n"
-        "  graft pull --list                    all that can be had\n"
+        "  graft pull --list                    all that can be had; graft pull --list resnet: some of it\n"
         "  graft pull resnet18 --url https://host/own.pth --sha256 0123abcd\n"
         "                                       a file from elsewhere\n"
         "  graft pull --data cifar10            a data set; graft fit cifar10 then takes it\n"
