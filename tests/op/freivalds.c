@@ -27,8 +27,8 @@ static void run_item(void *argument, int64_t item, int thread)
     loop->run(loop->user, item * loop->each, graft_min_i64((item + 1) * loop->each, loop->count));
 }
 
-static void spread(struct graft_pool *pool, int64_t count, int64_t each,
-                   void (*run)(void *user, int64_t first, int64_t end), void *user)
+void graft_spread(struct graft_pool *pool, int64_t count, int64_t each,
+                  void (*run)(void *user, int64_t first, int64_t end), void *user)
 {
     struct loop loop = {run, user, count, each};
     if (pool != NULL) {
@@ -89,7 +89,7 @@ static uint64_t *join_images(struct graft_heap *heap, struct graft_pool *pool, c
 {
     struct joining joining = {values, image, images, elements, NULL};
     joining.sums = graft_heap_get(heap, (size_t)elements, sizeof(uint64_t));
-    spread(pool, elements, ITEM_ELEMENTS, join_range, &joining);
+    graft_spread(pool, elements, ITEM_ELEMENTS, join_range, &joining);
     return joining.sums;
 }
 
@@ -149,7 +149,7 @@ static void want_conv2d(struct graft_heap *heap, struct graft_freivalds *check)
     }
     v.taps = taps;
     v.joined = join_images(heap, check->pool, product->in[0], check->image, g->n, g->h * g->w * g->c);
-    spread(check->pool, g->oh * g->ow, ITEM_PLACES, convolve_range, &v);
+    graft_spread(check->pool, g->oh * g->ow, ITEM_PLACES, convolve_range, &v);
 }
 
 static void want_grad_input(struct graft_heap *heap, struct graft_freivalds *check)
@@ -168,7 +168,7 @@ static void want_grad_input(struct graft_heap *heap, struct graft_freivalds *che
     }
     v.taps = taps;
     v.joined = join_images(heap, check->pool, product->in[0], check->image, g->n, g->oh * g->ow * g->o);
-    spread(check->pool, g->h * g->w, ITEM_PLACES, convolve_back_range, &v);
+    graft_spread(check->pool, g->h * g->w, ITEM_PLACES, convolve_back_range, &v);
 }
 
 /* [rows, groups × each] → [rows, groups], weighted sums of each group. */
@@ -194,8 +194,8 @@ static uint64_t *join_groups(struct graft_heap *heap, struct graft_pool *pool, s
                              int64_t rows)
 {
     s.sums = graft_heap_get(heap, (size_t)(rows * s.groups), sizeof(uint64_t));
-    spread(pool, rows, graft_max_i64(ITEM_ELEMENTS / graft_max_i64(s.groups * s.each, 1), 1), group_range,
-           &s);
+    graft_spread(pool, rows, graft_max_i64(ITEM_ELEMENTS / graft_max_i64(s.groups * s.each, 1), 1),
+                 group_range, &s);
     return s.sums;
 }
 
@@ -235,7 +235,7 @@ static void want_grad_weight(struct graft_heap *heap, struct graft_freivalds *ch
     s.dy = join_groups(heap, check->pool,
                        (struct grouping){product->in[1], check->image, g->groups, g->o_each, false, 1, NULL},
                        g->n * g->oh * g->ow);
-    spread(check->pool, g->kh * g->kw, 1, correlate_range, &s);
+    graft_spread(check->pool, g->kh * g->kw, 1, correlate_range, &s);
 }
 
 struct multiplying {
@@ -283,7 +283,7 @@ static void want_matmul(struct graft_heap *heap, struct graft_freivalds *check)
                              factors * s->k);
     }
     p.joined = joined;
-    spread(check->pool, s->batches * s->m, ITEM_PLACES, multiply_range, &p);
+    graft_spread(check->pool, s->batches * s->m, ITEM_PLACES, multiply_range, &p);
 }
 
 /* ---- the result ---- */
@@ -326,7 +326,8 @@ static void project(const struct graft_freivalds *check, const float *values, fl
 {
     struct projecting p = {check, values, limit, sums, strange};
     const int64_t per_place = graft_max_i64(check->form.images * check->form.channels, 1);
-    spread(check->pool, check->form.places, graft_max_i64(ITEM_ELEMENTS / per_place, 1), project_range, &p);
+    graft_spread(check->pool, check->form.places, graft_max_i64(ITEM_ELEMENTS / per_place, 1), project_range,
+                 &p);
 }
 
 static uint64_t *draw(struct graft_heap *heap, int64_t count, uint64_t seed)

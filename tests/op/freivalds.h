@@ -17,6 +17,10 @@
 
 struct graft_pool;
 
+/* Calls run for parts of 0..count, of `each` and less, in the threads of the pool (NULL: in this one). */
+void graft_spread(struct graft_pool *pool, int64_t count, int64_t each,
+                  void (*run)(void *user, int64_t first, int64_t end), void *user);
+
 struct graft_freivalds {
     const struct graft_product *product;
     struct graft_product_form form;

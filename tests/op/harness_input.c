@@ -4,6 +4,7 @@
 #include "harness.h"
 #include "base/random.h"
 
+#include <malloc.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,6 +14,7 @@
 
 #define LARGE_BLOCK ((size_t)64 << 20)
 #define HUGE_PAGE ((size_t)2 << 20)
+#define KEPT_BYTES (1 << 30) /* by malloc, for the next job */
 
 void *graft_heap_get(struct graft_heap *heap, size_t count, size_t size)
 {
@@ -36,6 +38,7 @@ void *graft_heap_get(struct graft_heap *heap, size_t count, size_t size)
         (void)madvise(aligned, count * size - (size_t)(aligned - (char *)block), MADV_HUGEPAGE);
     }
     heap->blocks[heap->count++] = block;
+    heap->bytes += count * size;
     return block;
 }
 
@@ -45,7 +48,20 @@ void graft_heap_close(struct graft_heap *heap)
         free(heap->blocks[i]);
     }
     free(heap->blocks);
+#ifdef __GLIBC__
+    if (heap->bytes > KEPT_BYTES) {
+        (void)malloc_trim(0); /* gaps between blocks, too */
+    }
+#endif
     *heap = (struct graft_heap){NULL, 0, 0};
+}
+
+void graft_heap_keep_memory(void)
+{
+#ifdef __GLIBC__
+    (void)mallopt(M_MMAP_MAX, 0);
+    (void)mallopt(M_TRIM_THRESHOLD, KEPT_BYTES);
+#endif
 }
 
 static double between(struct graft_random *random, int lowest, int highest)

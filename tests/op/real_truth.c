@@ -13,6 +13,7 @@
 #define EXACT_SUM 0x1p22    /* of |a·b|: partial sums stay whole numbers, a quarter of them too */
 #define DEVIATIONS 12       /* no sum of random products is that far from 0 */
 #define CLIPPED_CHANNELS 16 /* one in so many */
+#define DRAWN_AT_ONCE 65536 /* × 16 values */
 
 /* ---- values ---- */
 
@@ -62,17 +63,32 @@ static void fill_table_even(int amplitude, int exponent, float table[16])
     }
 }
 
-static float *draw(struct graft_heap *heap, const float table[16], int64_t count, uint64_t seed)
+struct drawing {
+    const float *table;
+    float *values;
+    int64_t count;
+    uint64_t start;
+};
+
+/* Numbers of 16 values each, so that a part does not depend on who draws the others. */
+static void draw_range(void *user, int64_t first, int64_t end)
 {
-    float *const values = graft_heap_get(heap, (size_t)count, sizeof *values);
-    const uint64_t start = graft_real_mix(seed);
-    for (int64_t i = 0; i < count; i += 16) {
-        uint64_t bits = graft_real_mix(start + (uint64_t)i);
-        for (int64_t k = i; k < count && k < i + 16; k++, bits >>= 4) {
-            values[k] = table[bits & 15];
+    const struct drawing *const d = user;
+    for (int64_t i = 16 * first; i < 16 * end; i += 16) {
+        uint64_t bits = graft_real_mix(d->start + (uint64_t)i);
+        for (int64_t k = i; k < d->count && k < i + 16; k++, bits >>= 4) {
+            d->values[k] = d->table[bits & 15];
         }
     }
-    return values;
+}
+
+static float *draw(struct graft_heap *heap, struct graft_pool *pool, const float table[16], int64_t count,
+                   uint64_t seed)
+{
+    struct drawing drawing = {table, graft_heap_get(heap, (size_t)count, sizeof(float)), count,
+                              graft_real_mix(seed)};
+    graft_spread(pool, (count + 15) / 16, DRAWN_AT_ONCE, draw_range, &drawing);
+    return drawing.values;
 }
 
 static void *draw_whole(struct graft_heap *heap, const struct graft_desc *desc, uint32_t below, uint64_t seed)
@@ -108,7 +124,7 @@ static bool is_score(const struct graft_call *call, int input)
                          call->op == GRAFT_OP_ATTENTION_GRAD_KEY || call->op == GRAFT_OP_ATTENTION_GRAD_BIAS);
 }
 
-static void make_inputs(struct graft_heap *heap, struct graft_real_truth *truth)
+static void make_inputs(struct graft_heap *heap, struct graft_pool *pool, struct graft_real_truth *truth)
 {
     const struct graft_call *const call = &truth->call;
     for (int i = 0; i < call->n_inputs; i++) {
@@ -127,7 +143,7 @@ static void make_inputs(struct graft_heap *heap, struct graft_real_truth *truth)
             break;
         default:
             fill_table(model != NULL ? model->values : GRAFT_VALUES_NORMAL, table);
-            truth->in[i] = draw(heap, table, count, seed);
+            truth->in[i] = draw(heap, pool, table, count, seed);
             for (int64_t k = 0; k < count && model != NULL && model->values == GRAFT_VALUES_LITERAL; k++) {
                 ((float *)truth->in[i])[k] = (float)model->literal[k % model->literal_count];
             }
@@ -182,7 +198,7 @@ static void scale(float *values, int64_t count, int exponent)
     }
 }
 
-static const char *make_product(struct graft_heap *heap, struct graft_context *context,
+static const char *make_product(struct graft_heap *heap, struct graft_pool *pool,
                                 struct graft_real_truth *truth)
 {
     const struct graft_call *const call = &truth->call;
@@ -200,7 +216,7 @@ static const char *make_product(struct graft_heap *heap, struct graft_context *c
     for (int i = 0; i < call->n_inputs; i++) {
         if (call->in[i].dtype != GRAFT_DTYPE_NONE) {
             const int64_t count = graft_shape_count(&call->in[i].shape);
-            truth->in[i] = draw(heap, table, count, truth->seed + 101 * (uint64_t)(i + 1));
+            truth->in[i] = draw(heap, pool, table, count, truth->seed + 101 * (uint64_t)(i + 1));
         }
     }
     const char *const reason = plan_activation(heap, truth, amplitude);
@@ -215,7 +231,7 @@ static const char *make_product(struct graft_heap *heap, struct graft_context *c
     for (int i = 0; i < call->n_inputs; i++) {
         product->in[i] = truth->in[i];
     }
-    graft_freivalds_open(heap, graft_context_pool(context), product, truth->seed + 9, &truth->check);
+    graft_freivalds_open(heap, pool, product, truth->seed + 9, &truth->check);
     const int64_t count = graft_shape_count(&call->out[0].shape);
     for (int i = 0; i < GRAFT_REAL_SAMPLES; i++) {
         const uint64_t word = graft_real_mix(truth->seed + 1000 + (uint64_t)i);
@@ -303,6 +319,7 @@ bool graft_real_truth_make(struct graft_heap *heap, struct graft_context *contex
                            char *error, size_t error_size)
 {
     struct graft_real_truth *const truth = graft_heap_get(heap, 1, sizeof *truth);
+    struct graft_pool *const pool = graft_context_pool(context);
     char name[200];
     snprintf(name, sizeof name, "%s/%s", graft_op_get(job->op)->name, job->real->name);
     truth->call = job->real->call;
@@ -312,16 +329,16 @@ bool graft_real_truth_make(struct graft_heap *heap, struct graft_context *contex
         if (truth->call.accumulate >> i & 1u) {
             float table[16];
             fill_table(GRAFT_VALUES_NORMAL, table);
-            truth->prior[i] = draw(heap, table, graft_shape_count(&truth->call.out[i].shape),
+            truth->prior[i] = draw(heap, pool, table, graft_shape_count(&truth->call.out[i].shape),
                                    truth->seed + 7 + (uint64_t)i);
         }
     }
     truth->is_product = graft_product_is(truth->call.op);
     const char *reason = NULL;
     if (truth->is_product) {
-        reason = make_product(heap, context, truth);
+        reason = make_product(heap, pool, truth);
     } else {
-        make_inputs(heap, truth);
+        make_inputs(heap, pool, truth);
         reason = is_exact(&truth->call)              ? make_exact(heap, truth)
                  : graft_real_slice_is(&truth->call) ? NULL
                                                      : "no slice of it stands for itself";

@@ -254,6 +254,7 @@ static void work(const struct graft_conform_options *options, const char *which,
     struct graft_worker_result result = {.open_status = GRAFT_OK};
     const struct graft_context_options many = {.threads = options->threads > 0 ? options->threads : 2};
     const struct graft_context_options one = {.threads = 1};
+    graft_heap_keep_memory();
     result.open_status = graft_context_open(&many, &context);
     if (result.open_status == GRAFT_OK) {
         result.open_status = graft_device_open(context, which, &child.device);
