@@ -53,6 +53,7 @@ struct graft_trainer_options {
     /* NULL, or those that share each batch: the model's batch is this rank's part. For sessions, which see to it that all
      * make the same steps. */
     struct graft_ranks *ranks;
+    bool sync_statistics; /* with ranks: normalization that learns takes its statistics from the rows of all of them */
 };
 
 /* momentum 0.9 (sgd); beta 0.9, 0.999, epsilon 1e-8 (adam, adamw; this with weight decay 0.01); alpha 0.99,

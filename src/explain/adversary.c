@@ -73,13 +73,11 @@ static uint8_t within(int value, int original, int levels)
 }
 
 /* Somewhere within epsilon of the original. */
-static void start(const struct graft_adversary *adversary, const uint8_t *original, int64_t step, int64_t row,
-                  uint8_t *pixels)
+static void start(const struct graft_adversary *adversary, const uint8_t *original, int64_t row, uint8_t *pixels)
 {
     struct graft_random random;
     const uint32_t places = 2 * (uint32_t)adversary->levels + 1;
-    graft_random_start(&random, adversary->seed,
-                       graft_hash_text("adversary") + (uint64_t)step * (uint64_t)adversary->batch + (uint64_t)row);
+    graft_random_start(&random, adversary->seed, graft_hash_text("adversary") + (uint64_t)row);
     for (int64_t i = 0; i < adversary->slope->numbers; i++) {
         const int by = (int)graft_random_below(&random, places) - adversary->levels;
         pixels[i] = within(original[i] + by, original[i], adversary->levels);
@@ -87,7 +85,7 @@ static void start(const struct graft_adversary *adversary, const uint8_t *origin
 }
 
 enum graft_status graft_adversary_change(struct graft_adversary *adversary, const void *pixels,
-                                         const int32_t *labels, int64_t valid, int64_t step, const void **changed)
+                                         const int32_t *labels, int64_t valid, int64_t before, const void **changed)
 {
     struct graft_slope *const slope = adversary->slope;
     const int64_t numbers = slope->numbers;
@@ -100,7 +98,7 @@ enum graft_status graft_adversary_change(struct graft_adversary *adversary, cons
         for (int64_t r = 0; r < rows; r++) {
             uint8_t *const at = adversary->pixels + (first + r) * numbers;
             const int32_t label = labels[first + r];
-            start(adversary, originals + (first + r) * numbers, step, first + r, at);
+            start(adversary, originals + (first + r) * numbers, before + first + r, at);
             graft_slope_normalize(&adversary->preprocess, at, numbers, 1, slope->input + r * numbers);
             if (label >= 0 && label < slope->goals)
                 slope->weights[r * slope->goals + label] = -1;

@@ -26,9 +26,9 @@ GRAFT_MUST_CHECK enum graft_status graft_adversary_open(const struct graft_slope
                                                         struct graft_adversary **adversary);
 void graft_adversary_close(struct graft_adversary **adversary);
 /* pixels u8 [batch, h, w, c], labels [batch], of which the first `valid` count, → *changed, the same shape, the
- * adversary's own and valid until its next call. `step`: its number, for the random start. */
+ * adversary's own and valid until its next call. `before`: rows of all steps before these, for the random start. */
 GRAFT_MUST_CHECK enum graft_status graft_adversary_change(struct graft_adversary *adversary, const void *pixels,
-                                                          const int32_t *labels, int64_t valid, int64_t step,
+                                                          const int32_t *labels, int64_t valid, int64_t before,
                                                           const void **changed);
 
 #endif

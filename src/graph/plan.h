@@ -92,11 +92,16 @@ GRAFT_MUST_CHECK enum graft_status graft_plan_fetch_sums(struct graft_plan *plan
                                                          uint64_t bytes, uint64_t *ticket);
 GRAFT_MUST_CHECK enum graft_status graft_plan_write_sums(struct graft_plan *plan, uint64_t begin, const void *from,
                                                          uint64_t bytes);
-/* As graft_plan_run, of the compute segment: `ready` is called when steps that make more of the sums final, `bytes` from the
- * front on, have been queued. */
-GRAFT_MUST_CHECK enum graft_status graft_plan_run_sums(struct graft_plan *plan,
-                                                       enum graft_status (*ready)(void *user, uint64_t bytes),
-                                                       void *user);
+/* Who is told of a run as it goes on. */
+struct graft_plan_watcher {
+    /* A step has been queued that makes more of the sums final: `bytes` from the front on. */
+    enum graft_status (*ready)(void *user, uint64_t bytes);
+    enum graft_status (*made)(void *user, int step); /* NULL, or of every step before the next one is queued */
+    void *user;
+    uint64_t told;
+};
+/* As graft_plan_run, of the compute segment. */
+GRAFT_MUST_CHECK enum graft_status graft_plan_run_sums(struct graft_plan *plan, struct graft_plan_watcher watcher);
 
 /* Runs a step with its tensors as they are planned, or with other ones. */
 enum graft_status graft_plan_run_step(struct graft_plan *plan, const struct graft_plan_step *step);

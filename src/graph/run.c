@@ -104,15 +104,11 @@ static enum graft_status begin(struct graft_plan *plan, enum graft_segment segme
     return graft_plan_refresh(plan);
 }
 
-/* Who is told how much of the sums is final; `ready` NULL: nobody. */
-struct watcher {
-    enum graft_status (*ready)(void *user, uint64_t bytes);
-    void *user;
-    uint64_t told;
-};
-
-static enum graft_status tell(const struct graft_plan *plan, struct watcher *watcher, int step)
+static enum graft_status tell(const struct graft_plan *plan, struct graft_plan_watcher *watcher, int step)
 {
+    const enum graft_status status = watcher->made ? watcher->made(watcher->user, step) : GRAFT_OK;
+    if (status != GRAFT_OK)
+        return status;
     const bool inside = graft_chunks_has_step(&plan->chunks, step); /* then all steps there are done */
     const uint64_t bytes = watcher->ready ? plan->ready[inside ? plan->chunks.end - 1 : step] : 0;
     if (bytes <= watcher->told)
@@ -121,7 +117,7 @@ static enum graft_status tell(const struct graft_plan *plan, struct watcher *wat
     return watcher->ready(watcher->user, bytes);
 }
 
-static enum graft_status run(struct graft_plan *plan, enum graft_segment segment, struct watcher *watcher)
+static enum graft_status run(struct graft_plan *plan, enum graft_segment segment, struct graft_plan_watcher *watcher)
 {
     enum graft_status status = begin(plan, segment);
     for (int s = 0; s < plan->n_steps && status == GRAFT_OK; s++) {
@@ -140,14 +136,13 @@ static enum graft_status run(struct graft_plan *plan, enum graft_segment segment
 
 enum graft_status graft_plan_run(struct graft_plan *plan, enum graft_segment segment)
 {
-    struct watcher nobody = {.ready = NULL};
+    struct graft_plan_watcher nobody = {.ready = NULL};
     return run(plan, segment, &nobody);
 }
 
-enum graft_status graft_plan_run_sums(struct graft_plan *plan, enum graft_status (*ready)(void *user, uint64_t bytes),
-                                      void *user)
+enum graft_status graft_plan_run_sums(struct graft_plan *plan, struct graft_plan_watcher watcher)
 {
-    struct watcher watcher = {.ready = plan->ready ? ready : NULL, .user = user};
+    watcher.ready = plan->ready ? watcher.ready : NULL;
     return run(plan, GRAFT_SEGMENT_COMPUTE, &watcher);
 }
 

@@ -23,11 +23,12 @@ static int read_number(const char *name)
 
 int graft_ranks_launched(int *rank)
 {
-    /* Open MPI's, those of MPICH and its kin, and a program's own. */
+    /* Open MPI's, those of MPICH and its kin, Slurm's with PMIx, and a program's own. */
     static const struct {
         const char *count, *rank;
     } names[] = {{"OMPI_COMM_WORLD_SIZE", "OMPI_COMM_WORLD_RANK"},
                  {"PMI_SIZE", "PMI_RANK"},
+                 {"SLURM_NTASKS", "PMIX_RANK"},
                  {"GRAFT_RANKS", "GRAFT_RANK"}};
     *rank = 0;
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {

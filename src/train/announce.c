@@ -143,6 +143,11 @@ void graft_fit_announce(const struct graft_fit_job *job, const struct graft_fit_
     put_schedule(job, &text);
     put_decay(job, &text);
     put_rest(job, &text);
+    if (job->ranks)
+        graft_text_append(job->context, &text, "; %d ranks%s", graft_ranks_count(job->ranks),
+                          job->bn != GRAFT_BATCH_NORM_TRAIN ? ""
+                          : o->bn_sync                      ? ", batch normalization over the whole batch"
+                                                            : ", batch normalization over each one's part of the batch");
     graft_text_append(job->context, &text, "; %lld pictures a step, %lld steps an epoch", (long long)o->batch,
                       (long long)graft_fit_source_batches(&learning->source));
     if (!text.failed)

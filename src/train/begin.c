@@ -33,7 +33,8 @@ static enum graft_status check_device(struct graft_fit_job *job, bool asked)
     const struct graft_device_info *const here = graft_device_get_info(job->device);
     const char *const id = job->options.device ? job->options.device : "";
     const char *const name = json_string_value(json_object_get(job->config, "device_name"));
-    const bool same = strcmp(id, here->id) == 0;
+    const bool numbered = strcmp(id, GRAFT_DEVICE_OF_RANK) == 0 && graft_text_starts(here->id, "opencl:");
+    const bool same = numbered || strcmp(id, here->id) == 0;
     if (!same && !asked)
         return graft_fail(
             job->context, GRAFT_ERROR_ARGUMENT,

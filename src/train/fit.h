@@ -13,6 +13,9 @@
 #include "run/recipe.h"
 #include "infer/runner.h"
 
+/* For ranks: each computes on the OpenCL device of its number on its machine. */
+#define GRAFT_DEVICE_OF_RANK "opencl:rank"
+
 /* Features of a frozen trunk (or nothing), computed once: [count, row]. */
 struct graft_features {
     char *cut; /* stage that they enter */

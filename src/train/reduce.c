@@ -52,11 +52,13 @@ enum graft_status graft_trainer_reduction_open(struct graft_trainer *trainer)
     reduction->tickets = graft_allocate(context, (size_t)reduction->pieces, sizeof *reduction->tickets);
     reduction->statistics = graft_allocate_raw(context, 1, (size_t)reduction->statistics_bytes);
     const bool there = reduction->sums && reduction->jobs && reduction->tickets && reduction->statistics;
-    return there ? check_layout(trainer) : GRAFT_ERROR_MEMORY;
+    const enum graft_status status = !there ? GRAFT_ERROR_MEMORY : trainer->sync ? graft_trainer_sync_open(trainer) : GRAFT_OK;
+    return status == GRAFT_OK ? check_layout(trainer) : status;
 }
 
 void graft_trainer_reduction_close(struct graft_trainer *trainer)
 {
+    graft_trainer_sync_close(trainer);
     graft_release(trainer->context, trainer->reduction.sums);
     graft_release(trainer->context, trainer->reduction.jobs);
     graft_release(trainer->context, trainer->reduction.tickets);
@@ -166,7 +168,9 @@ enum graft_status graft_trainer_reduction_run(struct graft_trainer *trainer, boo
 {
     struct graft_trainer_reduction *const reduction = &trainer->reduction;
     reduction->fetched = reduction->begun = 0;
-    enum graft_status status = computes ? graft_plan_run_sums(trainer->now->plan, take_sums, trainer)
+    const struct graft_plan_watcher watcher = {
+        .ready = take_sums, .made = trainer->sync ? graft_trainer_sync_step : NULL, .user = trainer};
+    enum graft_status status = computes ? graft_plan_run_sums(trainer->now->plan, watcher)
                                         : take_sums(trainer, reduction->bytes);
     if (status == GRAFT_OK)
         status = finish_pieces(trainer);

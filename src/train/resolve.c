@@ -208,6 +208,9 @@ static enum graft_status resolve_batch_norm(struct graft_fit_job *job)
     const bool scratch = !o->weights;
     DECIDE(bn, scratch ? "train" : "frozen");
     job->bn = strcmp(o->bn, "train") == 0 ? GRAFT_BATCH_NORM_TRAIN : GRAFT_BATCH_NORM_FROZEN;
+    if (o->bn_sync && job->bn == GRAFT_BATCH_NORM_FROZEN)
+        return graft_fail(job->context, GRAFT_ERROR_ARGUMENT,
+                          "--bn-sync is for statistics that are trained, and these are frozen: add --bn train, or leave it out");
     return scratch && job->bn == GRAFT_BATCH_NORM_FROZEN
                ? graft_fail(job->context, GRAFT_ERROR_ARGUMENT,
                             "--bn frozen keeps the statistics of pretrained weights, and there are none: "
@@ -298,7 +301,8 @@ enum graft_status graft_fit_resolve(struct graft_fit_job *job)
     for (int s = 0; s < o->stage_count; s++) /* a stage that has begun has noted what it does */
         if (o->given.micro_batch && o->micro_batch < o->batch && o->stages[s].micro_batch == 0)
             o->stages[s].micro_batch = o->micro_batch;
-    o->device = job->device->info.id;
+    if (!job->ranks || !o->device || strcmp(o->device, GRAFT_DEVICE_OF_RANK) != 0)
+        o->device = job->device->info.id;
     o->given.device = true;
     o->threads = graft_context_threads(job->context);
     o->given.threads = true;

@@ -147,6 +147,12 @@ static enum graft_status begin_epoch(struct graft_fit_job *job, struct graft_fit
     return graft_fit_source_start(&learning->source, learning->epochs_before + at->epoch, at->batch);
 }
 
+/* Rows of all steps before this rank's part of the next one, after so many of them. */
+static int64_t rows_before(const struct graft_fit_job *job, const struct graft_fit_learning *learning, int64_t steps)
+{
+    return steps * job->options.batch + learning->trainer->whole.before;
+}
+
 /* The batch of a step again, as it was: the trainer looks for the layer that made NaN or Inf. */
 static enum graft_status explain(struct graft_fit_job *job, struct graft_fit_learning *learning,
                                  const struct graft_step *done, int64_t number)
@@ -163,7 +169,7 @@ static enum graft_status explain(struct graft_fit_job *job, struct graft_fit_lea
         status = graft_fit_source_next(&learning->source, &batch);
     if (status == GRAFT_OK && learning->adversary && batch.valid > 0)
         status = graft_adversary_change(learning->adversary, batch.input, batch.labels, batch.valid,
-                                        done->number - 1, &batch.input);
+                                        rows_before(job, learning, done->number - 1), &batch.input);
     step.input = batch.input;
     step.rows = batch.rows;
     step.labels = batch.labels;
@@ -261,7 +267,7 @@ static enum graft_status begin_step(struct graft_fit_job *job, struct graft_fit_
         return status;
     if (learning->adversary)
         status = graft_adversary_change(learning->adversary, batch.input, batch.labels, batch.valid,
-                                        at->number + learning->in_flight, &batch.input);
+                                        rows_before(job, learning, at->number + learning->in_flight), &batch.input);
     if (status != GRAFT_OK)
         return status;
     const struct graft_step step = {.input = batch.input,
@@ -451,7 +457,8 @@ static enum graft_status open_trainer(struct graft_fit_job *job, struct graft_fi
                                             .micro_batch = learning->stage->micro_batch,
                                             .reserve = graft_fit_reserve(job, cached),
                                             .plan = job->plan_options,
-                                            .ranks = job->ranks};
+                                            .ranks = job->ranks,
+                                            .sync_statistics = job->options.bn_sync};
     options.update.weight_decay = (float)job->options.weight_decay;
     if (job->optimizer == GRAFT_SGD) {
         options.update.momentum = (float)job->options.momentum;
@@ -523,7 +530,10 @@ enum graft_status graft_fit_learning_open(struct graft_fit_job *job, struct graf
         learning->epochs_before += s < now ? graft_stage_epochs(&job->options.stages[s]) : 0;
         learning->epochs_in_all += graft_stage_epochs(&job->options.stages[s]);
     }
-    const enum graft_status status = open_parts(job, learning);
+    /* When results are waited for is part of what all ranks do in the same order. */
+    enum graft_status status = graft_fit_agree(job, &job->late);
+    if (status == GRAFT_OK)
+        status = open_parts(job, learning);
     if (status != GRAFT_OK)
         graft_fit_learning_close(job, learning);
     return status;

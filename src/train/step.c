@@ -229,6 +229,17 @@ static enum graft_status update(struct graft_trainer *trainer, struct graft_trai
                : status;
 }
 
+/* A rank without a row adds nothing; where layers meet over all ranks it goes along, with rows that count nowhere. */
+static enum graft_status run_empty(struct graft_trainer *trainer, const struct graft_step *step)
+{
+    const void *const nothing = trainer->reduction.nothing;
+    const struct graft_step empty = {.input = nothing, .labels = nothing, .targets = nothing, .number = step->number};
+    if (!trainer->sync)
+        return graft_trainer_reduction_run(trainer, false);
+    const enum graft_status status = write_inputs(trainer, trainer->now->plan, &empty, 1, 0);
+    return status == GRAFT_OK ? graft_trainer_reduction_run(trainer, true) : status;
+}
+
 static enum graft_status queue_step(struct graft_trainer *trainer, struct graft_trainer_flight *flight)
 {
     const struct graft_step *const step = &flight->step;
@@ -244,7 +255,7 @@ static enum graft_status queue_step(struct graft_trainer *trainer, struct graft_
             status = fetch_part(trainer, flight, first);
     }
     if (status == GRAFT_OK && step->valid == 0)
-        status = graft_trainer_reduction_run(trainer, false);
+        status = run_empty(trainer, step);
     if (status == GRAFT_OK)
         status = graft_plan_fetch(plan, trainer->now->total, flight->total,
                                   graft_trainer_real_bytes(trainer, 1), &flight->ticket);
@@ -280,6 +291,7 @@ enum graft_status graft_trainer_begin(struct graft_trainer *trainer, const struc
         return status;
     flight->step = *step;
     flight->divisor = divisor_of(trainer, step);
+    trainer->reduction.empty = step->valid == 0;
     flight->ticket = 0;
     keep_labels(trainer, step, flight->labels);
     status = queue_step(trainer, flight);

@@ -246,6 +246,7 @@ static enum graft_status allocate(struct graft_trainer *trainer, const struct gr
     trainer->host_rows = graft_allocate(context, (size_t)model->batch, sizeof *trainer->host_rows);
     trainer->host_labels = graft_allocate(context, (size_t)model->batch, sizeof *trainer->host_labels);
     trainer->statistics = trains_statistics(model);
+    trainer->sync = trainer->sync && trainer->statistics;
     trainer->keep_gradients = options->keep_gradients;
     trainer->label_smoothing = options->label_smoothing;
     trainer->options = options->plan;
@@ -400,6 +401,7 @@ enum graft_status graft_trainer_open(struct graft_device *device, struct graft_m
     made->update.max_norm = options->clip_norm;
     made->ema = options->ema;
     made->ranks = options->ranks;
+    made->sync = options->ranks && options->sync_statistics;
     enum graft_status status = allocate(made, options);
     struct opening opening = {.trainer = made, .options = options};
     if (status == GRAFT_OK)

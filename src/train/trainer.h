@@ -53,6 +53,12 @@ struct graft_trainer_reduction {
     int pieces, fetched, begun;
     char *statistics; /* running ones, of all layers */
     uint64_t statistics_bytes;
+    /* Where normalization goes over the rows of all ranks: */
+    double *mine;  /* [1 + ranks][row]: what one layer has, of this rank and of each */
+    uint64_t row;
+    void *numbers; /* of a layer, in the graph's type */
+    void *nothing; /* input and targets of a rank that has no row */
+    bool empty;    /* it has none */
 };
 
 struct graft_trainer {
@@ -67,6 +73,7 @@ struct graft_trainer {
     int64_t partial_valid; /* the rows that it is for; 0: none yet */
     struct graft_trainer_part *now;
     bool statistics;
+    bool sync; /* of the rows of all ranks */
     bool keep_gradients;
     const struct graft_loss_kind *loss;
     float label_smoothing;
@@ -140,6 +147,12 @@ void graft_trainer_reduction_close(struct graft_trainer *trainer);
 GRAFT_MUST_CHECK enum graft_status graft_trainer_reduction_run(struct graft_trainer *trainer, bool computes);
 /* Loss and number of right rows become those of all ranks. */
 GRAFT_MUST_CHECK enum graft_status graft_trainer_reduction_results(struct graft_trainer *trainer, struct graft_step *step);
+
+/* ---- sync.c: statistics of normalization over the rows of all ranks */
+GRAFT_MUST_CHECK enum graft_status graft_trainer_sync_open(struct graft_trainer *trainer);
+void graft_trainer_sync_close(struct graft_trainer *trainer);
+/* See graft_plan_watcher; `user`: the trainer. */
+GRAFT_MUST_CHECK enum graft_status graft_trainer_sync_step(void *user, int step);
 
 /* Plans for batches of so many valid rows, so that what cannot be is told before the first step. */
 GRAFT_MUST_CHECK enum graft_status graft_trainer_prepare(struct graft_trainer *trainer, int64_t valid);

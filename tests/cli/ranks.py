@@ -9,6 +9,7 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
 import tempfile
 import time
 
@@ -84,6 +85,12 @@ class Ranks(Case):
                 self.assert_same_course(name + "1", out)
             self.together(*self.LEARN, *more, "--out", name + "again", ranks=3)
             self.assert_same_bits(name + "3", name + "again")
+        # Against pictures made to deceive it; more than one piece of gradients (4 MiB).
+        for name, more in (("deceived", ["--adversarial", "0.0157", "--stages", "all:2"]),
+                           ("large", ["--model", "squeezenet1_0", "--weights", "none", "--bn", "train", "--stages", "all:2", "--lr", "1e-3"])):
+            self.good(*self.LEARN, *more, "--out", name + "1")
+            self.together(*self.LEARN, *more, "--out", name + "2")
+            self.assert_same_course(name + "1", name + "2")
         with open(self.path("plain1", "evaluation.json")) as one, open(self.path("plain3", "evaluation.json")) as three:
             one, three = json.load(one), json.load(three)
         self.assertEqual(one["confusion"], three["confusion"])
@@ -96,6 +103,39 @@ class Ranks(Case):
         self.together(*learn, "--out", "cut", "--patience", "1", "--min-change", "1e6")
         self.assertLess(len(self.history("cut")), 4)
         self.assertEqual(self.history("whole")[0]["val_loss"], self.history("cut")[0]["val_loss"])
+
+    def test_statistics_of_the_whole_batch(self):
+        """--bn-sync: forward, backward and running statistics are those of one process; ranks without a picture go along."""
+        learn = ["fit", "d", *FIT, "--bn", "train", "--epochs", "2", "--lr", "1e-4", "--optimizer", "sgd"]
+        self.good(*learn, "--out", "b1")
+        for ranks in 2, 3, 5:
+            said = self.together(*learn, "--bn-sync", "--out", "b%d" % ranks, ranks=ranks)[1]
+            self.assertIn("; %d ranks, batch normalization over the whole batch" % ranks, said)
+            self.assert_same_course("b1", "b%d" % ranks)
+            one, other = (tensors(self.path(run, "last.safetensors")) for run in ("b1", "b%d" % ranks))
+            for name, data in one.items():
+                values, others = memoryview(data).cast("f"), memoryview(other[name]).cast("f")
+                largest = max(map(abs, values))
+                self.assertLess(max(abs(a - b) for a, b in zip(values, others)), 1e-5 * largest + 1e-9, (ranks, name))
+        # Of its own part they are others.
+        said = self.together(*learn, "--out", "own")[1]
+        self.assertIn("; 2 ranks, batch normalization over each one's part of the batch", said)
+        self.assertNotEqual(self.history("own")[-1]["val_loss"], self.history("b2")[-1]["val_loss"])
+        self.failed(["--bn-sync", "cut", "--micro-batch"], *learn, "--bn-sync", "--micro-batch", "2", "--out", "x")
+        self.bad(1, ["--bn-sync is for statistics that are trained"], *self.LEARN, "--bn-sync")
+
+    def test_traffic(self):
+        """The table in README.md is what tools/traffic makes."""
+        root = os.path.join(os.path.dirname(__file__), "..", "..")
+        with open(os.path.join(root, "README.md")) as file:
+            lines = file.read().splitlines()
+        begin = lines.index("| network | MB a step, two ranks | many | 1 Gbit/s | 10 Gbit/s | 100 Gbit/s | images/s a rank |")
+        table = lines[begin:lines.index("", begin)]
+        names = [line.split("|")[1].strip() for line in table[2:]]
+        made = subprocess.run([sys.executable, os.path.join(root, "tools", "traffic"), *names], stdout=subprocess.PIPE, text=True,
+                              env=dict(os.environ, GRAFT=GRAFT), check=True, timeout=60).stdout.splitlines()
+        self.assertEqual(made, table)
+        self.assertIn("| resnet18 | 46.8 | 93.5 | 748 ms | 74.8 ms | 7.48 ms | 285 |", made)  # 11,689,512 parameters
 
     def test_interrupted_and_resumed(self):
         """Ctrl-C, wherever it comes: all end, the first one has saved, and the run goes on to the same bits; with another number

@@ -318,7 +318,7 @@ static void batches_are_changed_uphill(void **state)
         assert_int_equal(graft_adversary_open(&network, &options, &adversary), GRAFT_OK);
         const void *changed = NULL;
         double plain[2], larger[2];
-        assert_int_equal(graft_adversary_change(adversary, pixels, labels, 2, 7, &changed), GRAFT_OK);
+        assert_int_equal(graft_adversary_change(adversary, pixels, labels, 2, 14, &changed), GRAFT_OK);
         const uint8_t *const now = changed;
         int largest = 0, at_edge = 0;
         for (int i = 0; i < 2 * 64 * 64 * 3; i++) {
@@ -333,7 +333,7 @@ static void batches_are_changed_uphill(void **state)
         losses_of(classifier, now, labels, larger);
         assert_true(larger[0] > plain[0] && larger[1] > plain[1]);
         memcpy(before[rows - 1], now, sizeof before[0]);
-        assert_int_equal(graft_adversary_change(adversary, pixels, labels, 2, 8, &changed), GRAFT_OK);
+        assert_int_equal(graft_adversary_change(adversary, pixels, labels, 2, 16, &changed), GRAFT_OK);
         assert_memory_not_equal(before[rows - 1], changed, sizeof before[0]);
         graft_adversary_close(&adversary);
     }

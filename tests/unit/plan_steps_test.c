@@ -124,7 +124,8 @@ static void the_front_of_sums_is_final(void **state)
     assert_int_equal(graft_plan_write(f->plan, b, all, sizeof all), GRAFT_OK);
     assert_int_equal(graft_plan_clear(f->plan), GRAFT_OK);
     front = (struct front){.plan = f->plan};
-    assert_int_equal(graft_plan_run_sums(f->plan, note_front, &front), GRAFT_OK);
+    assert_int_equal(graft_plan_run_sums(f->plan, (struct graft_plan_watcher){.ready = note_front, .user = &front}),
+                     GRAFT_OK);
     assert_int_equal(front.calls, 3);
     assert_int_equal(front.bytes, graft_plan_sum_bytes(f->plan));
     assert_int_equal(front.bytes, 64 + sizeof all + 64);

@@ -209,6 +209,7 @@ static const char *const others[][4] = {
     {"warmup", "3"},
     {"dropout", "0.4"},
     {"bn", "train"},
+    {"bn_sync", "true", "bn", "train"},
     {"augment", "light"},
     {"seed", "11"},
     {"features_limit", "1"},

@@ -13,6 +13,7 @@
 #include <limits.h>
 #include <math.h>
 #include <stdio.h>
+#include <string.h>
 
 #define MOST_EXPLAINED 4000 /* pictures that are run once more for the report */
 
@@ -140,6 +141,9 @@ static int fit(struct graft_command *command, struct graft_fit_options *options)
     if (options->resume != NULL && command->device == NULL) {
         graft_network_of_run(options->resume, "device", device_of_run, sizeof device_of_run);
         command->device = device_of_run[0] != '\0' ? device_of_run : NULL;
+        if (command->ranks == NULL && strcmp(device_of_run, "opencl:rank") == 0) {
+            command->device = "opencl:0"; /* one goes on alone */
+        }
     }
     const int chosen = graft_together_device(command, own);
     if (chosen != GRAFT_EXIT_GO_ON) {
