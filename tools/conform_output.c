@@ -163,6 +163,14 @@ static void print_verdict(const struct graft_conform_report *report, bool page)
         }
     }
     print_unsupported(report);
+    if (report->real_calls > 0) {
+        printf("  real sizes: %d call%s, the smallest of each kind", report->real_calls,
+               plural(report->real_calls));
+        if (report->real_repeats > 0) {
+            printf("; %d more of networks repeat these (--every-network)", report->real_repeats);
+        }
+        printf("\n");
+    }
     if (report->left_slow > 0) {
         printf("  not run: %d time%s a kernel on a call of real size that would take it seconds of the "
                "processor, "
@@ -277,9 +285,10 @@ json_t *graft_conform_json(const struct graft_conform_report *report)
     char verdict[900];
     graft_conform_verdict(report, verdict, sizeof verdict);
     json_t *const all = json_pack(
-        "{s:o, s:i, s:i, s:i, s:i, s:i, s:i, s:o}", "device", graft_json_text(report->info.id), "ran",
+        "{s:o, s:i, s:i, s:i, s:i, s:i, s:i, s:i, s:i, s:o}", "device", graft_json_text(report->info.id), "ran",
         report->ran, "passed", report->passed, "failed", report->failed, "unsupported", report->unsupported,
-        "skipped", report->skipped, "left_slow", report->left_slow, "worst", worst_json(report));
+        "skipped", report->skipped, "real_calls", report->real_calls, "real_repeats", report->real_repeats,
+        "left_slow", report->left_slow, "worst", worst_json(report));
     if (json_object_update_new(
             all,
             json_pack("{s:i, s:b, s:b, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "cases", report->cases,

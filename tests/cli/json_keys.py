@@ -277,7 +277,7 @@ class Json(Case):
             report = json.loads(line)
             self.assertEqual(
                 list(report),
-                ["device", "ran", "passed", "failed", "unsupported", "skipped", "left_slow", "worst"]
+                ["device", "ran", "passed", "failed", "unsupported", "skipped", "real_calls", "real_repeats", "left_slow", "worst"]
                 + ["cases", "complete", "interrupted", "verdict", "name", "platform", "driver", "seconds"]
                 + ["ops", "unsupported_reasons", "failures"],
             )

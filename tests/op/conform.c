@@ -355,6 +355,8 @@ static bool run_device(const struct graft_conform_options *options, const char *
         report->info = result.info;
         report->complete = result.complete;
         report->interrupted = result.interrupted;
+        report->real_calls = jobs.real_calls;
+        report->real_repeats = jobs.real_repeats;
         report->cases = report->complete || result.cases < report->ran ? report->ran : result.cases;
         if (options->op == NULL && options->test == NULL && options->variant == NULL &&
             !report->interrupted) {

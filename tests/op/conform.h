@@ -141,7 +141,9 @@ struct graft_conform_report {
     int failed;
     int unsupported; /* cases that no variant of the device can do */
     int skipped;     /* tiers that an algorithm does not have */
-    int left_slow;   /* real cases × variants that would have taken too long, where others ran */
+    int real_calls;  /* of real sizes in the list … */
+    int real_repeats; /* … and that are not, because a smaller one of the kind is: --every-network */
+    int left_slow;    /* real cases × variants that would have taken too long, where others ran */
     int n_worst;
     struct graft_conform_worst worst[GRAFT_CONFORM_WORST]; /* by share, descending */
     int n_coverage;

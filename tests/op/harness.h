@@ -134,6 +134,8 @@ struct graft_jobs {
     bool sample_real; /* of real cases only those that try every variant, and what time allows */
     bool cover_real;  /* real cases that try every variant are run even if the time is up */
     bool leave_huge;  /* of a sample those with tensors of more than 2^31 bytes, if others try as much */
+    int real_calls;   /* of real sizes among the jobs … */
+    int real_repeats; /* … and those that were left out because a smaller one shows as much */
     struct graft_reals *reals; /* what jobs point to */
     bool borrowed;             /* options->reals: closed by who made it */
 };

@@ -136,10 +136,15 @@ static bool append_real(struct graft_jobs *jobs, const struct graft_conform_opti
         real->preferred_only = real->preferred_only && !all && options->variant == NULL;
         const struct graft_job job = {.op = real->call.op, .tier = GRAFT_TIER_REAL, .real = real};
         const bool wanted =
-            options->op == NULL || strcmp(options->op, graft_op_get(real->call.op)->name) == 0;
-        if (wanted && (!real->repeats || all) && (!small_real || is_for_oracle(&real->call)) && !append(jobs, options, job)) {
+            (options->op == NULL || strcmp(options->op, graft_op_get(real->call.op)->name) == 0) &&
+            (!small_real || is_for_oracle(&real->call));
+        const bool repeats = real->repeats && !all;
+        const int before = jobs->count;
+        if (wanted && !repeats && !append(jobs, options, job)) {
             return false;
         }
+        jobs->real_calls += jobs->count > before;
+        jobs->real_repeats += wanted && repeats;
     }
     return true;
 }

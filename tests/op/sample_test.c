@@ -209,6 +209,8 @@ static void real_cases_look_at_the_clock(void **state)
     uint64_t tried[GRAFT_OP_COUNT] = {0};
     double before = 0;
     assert_true(graft_jobs_open(&real, false, true, &jobs, error, sizeof error));
+    assert_int_equal(jobs.real_calls, jobs.count);
+    assert_in_range(jobs.real_repeats, 10 * jobs.count / 4, jobs.reals->count - jobs.count);
     jobs.until = 1;
     assert_true(graft_order_open(f->device, &jobs, 1, &order));
     jobs.cover_real = true;
