@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * dx[n, h, w, c] = sum of dy[n, oh, ow, c] / divisor over the windows that hold the place; += if accumulate.
- * A row is one place of dx, inner = c. Required -D: those of simple.h. `shape` and `window` as in window.h.
+ * A row is one place of dx, inner = c; pitch: floats from place to place of dy. Required -D: those of
+ * simple.h. `shape` and `window` as in window.h.
  */
 #include "simple.h"
 #include "window.h"
 
 KERNEL void avg_pool_grad(global float *dx, const ulong dx_at, const global float *dy, const ulong dy_at,
                           const int4 shape, const int8 window, const int adaptive, const int include_pad,
-                          const int accumulate, const int rows, const int inner, const int blocks,
-                          const int rows_each)
+                          const int accumulate, const int pitch, const int rows, const int inner,
+                          const int blocks, const int rows_each)
 {
     ROWS_OF(row_begin, row_end, rows, blocks, rows_each);
     COLUMNS_OF(column, column_end, inner, blocks, FEW);
@@ -28,7 +29,7 @@ KERNEL void avg_pool_grad(global float *dx, const ulong dx_at, const global floa
                 for (int ox = xs.x; ox < xs.y; ox++) {
                     const int wide = window_count(ox, shape.s1, shape.s3, window.s1, window.s3, window.s6,
                                                   window.s7, adaptive, include_pad);
-                    const int at = ((image * shape.s2 + oy) * shape.s3 + ox) * inner + i;
+                    const int at = ((image * shape.s2 + oy) * shape.s3 + ox) * pitch + i;
                     sum += load_some(dy + at, n) / (real)(convert_float(high * wide));
                 }
             }

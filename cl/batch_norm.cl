@@ -2,7 +2,7 @@
 /*
  * y[.., c] = activation((x − mean[c]) × gamma[c] / sqrt(var[c] + epsilon) + beta[c] + residual), the residual
  * if there is one. A work-item keeps the numbers of KEPT vectors of channels and goes through rows_each rows.
- * y may be x or residual. Required -D: those of simple.h.
+ * y may be x or residual. pitch: floats from row to row of x, residual and y. Required -D: those of simple.h.
  */
 #include "simple.h"
 
@@ -11,8 +11,8 @@ KERNEL void batch_norm(global float *y, const ulong y_at, const global float *x,
                        const ulong beta_at, const global float *mean, const ulong mean_at,
                        const global float *var, const ulong var_at, const global float *residual,
                        const ulong residual_at, const int has_residual, const int activation,
-                       const float epsilon, const int rows, const int inner, const int blocks,
-                       const int rows_each)
+                       const float epsilon, const int4 pitch, const int rows, const int inner,
+                       const int blocks, const int rows_each)
 {
     ROWS_OF(row_begin, row_end, rows, blocks, rows_each);
     COLUMNS_OF(column, column_end, inner, blocks, KEPT);
@@ -28,12 +28,12 @@ KERNEL void batch_norm(global float *y, const ulong y_at, const global float *x,
     }
     for (int row = row_begin; row < row_end; row++)
         for (int s = 0; s < KEPT; s++) {
-            const int n = min(column_end - column - s * VEC, VEC), at = row * inner + column + s * VEC;
+            const int n = min(column_end - column - s * VEC, VEC), at = column + s * VEC;
             if (n <= 0)
                 break;
-            real value = (load_some(x + x_at + at, n) - centre[s]) * scale[s] + shift[s];
+            real value = (load_some(x + x_at + (row * pitch.s0 + at), n) - centre[s]) * scale[s] + shift[s];
             if (has_residual)
-                value += load_some(residual + residual_at + at, n);
-            store_some(ACTIVATE(activation, real, value), y + y_at + at, n);
+                value += load_some(residual + residual_at + (row * pitch.s1 + at), n);
+            store_some(ACTIVATE(activation, real, value), y + y_at + (row * pitch.s2 + at), n);
         }
 }

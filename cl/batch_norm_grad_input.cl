@@ -3,6 +3,7 @@
  * With s = gamma / sqrt(var + epsilon): dx = s × dy, or in training, of `count` rows,
  * dx = s × (dy − dbeta / count − (x − mean) × dgamma / (count × sqrt(var + epsilon))); += if accumulate.
  * A work-item keeps the numbers of KEPT vectors of channels and goes through rows_each rows. dx may be dy.
+ * pitch: floats from row to row of x, dy and dx.
  * Required -D: those of simple.h.
  */
 #include "simple.h"
@@ -13,8 +14,8 @@ KERNEL void batch_norm_grad_input(global float *dx, const ulong dx_at, const glo
                                   const ulong mean_at, const global float *var, const ulong var_at,
                                   const global float *dgamma, const ulong dgamma_at,
                                   const global float *dbeta, const ulong dbeta_at, const int training,
-                                  const float epsilon, const int accumulate, const int rows, const int inner,
-                                  const int blocks, const int rows_each)
+                                  const float epsilon, const int accumulate, const int4 pitch, const int rows,
+                                  const int inner, const int blocks, const int rows_each)
 {
     ROWS_OF(row_begin, row_end, rows, blocks, rows_each);
     COLUMNS_OF(column, column_end, inner, blocks, KEPT);
@@ -34,12 +35,13 @@ KERNEL void batch_norm_grad_input(global float *dx, const ulong dx_at, const glo
     }
     for (int row = row_begin; row < row_end; row++)
         for (int s = 0; s < KEPT; s++) {
-            const int n = min(column_end - column - s * VEC, VEC), at = row * inner + column + s * VEC;
+            const int n = min(column_end - column - s * VEC, VEC), at = column + s * VEC;
             if (n <= 0)
                 break;
-            real value = load_some(dy + dy_at + at, n);
+            real value = load_some(dy + dy_at + (row * pitch.s1 + at), n);
             if (training)
-                value -= mean_gradient[s] + (load_some(x + x_at + at, n) - centre[s]) * slope[s];
-            store_result(scale[s] * value, dx + dx_at + at, n, accumulate);
+                value -= mean_gradient[s] +
+                         (load_some(x + x_at + (row * pitch.s0 + at), n) - centre[s]) * slope[s];
+            store_result(scale[s] * value, dx + dx_at + (row * pitch.s2 + at), n, accumulate);
         }
 }

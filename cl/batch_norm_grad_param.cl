@@ -3,15 +3,16 @@
  * dgamma[c] = sum of dy × (x − mean[c]) / sqrt(var[c] + epsilon), dbeta[c] = sum of dy, over x[rows, c],
  * dy[rows, c]. batch_norm_grad_param writes the sums of a chunk of rows (without the root) to
  * part[2][chunk][c]; batch_norm_grad_param_combine adds the chunks in order; += if accumulate. Required -D:
- * those of simple.h. Work-group rule: that of columns.h; combine: any.
+ * those of simple.h. pitch: floats from row to row of x and of dy. Work-group rule: that of columns.h;
+ * combine: any.
  */
 #include "columns.h"
 
 KERNEL void batch_norm_grad_param(global float *part, const ulong part_at, const global float *x,
                                   const ulong x_at, const global float *dy, const ulong dy_at,
-                                  const global float *mean, const ulong mean_at, const int rows,
-                                  const int inner, const int blocks, const int chunks, const int rows_each,
-                                  const int columns)
+                                  const global float *mean, const ulong mean_at, const int2 pitch,
+                                  const int rows, const int inner, const int blocks, const int chunks,
+                                  const int rows_each, const int columns)
 {
     LANE_MEMORY(memory);
     const int group = (int)get_group_id(0);
@@ -30,9 +31,9 @@ KERNEL void batch_norm_grad_param(global float *part, const ulong part_at, const
             product[u] = sum[u] = (real)(0.0f);
         for (; row < stop; row += lanes)
             for (EACH_VECTOR(u, column, inner)) {
-                const int n = COLUMNS_IN(u, column, inner), at = row * inner + u * VEC;
-                const real gradient = load_some(dy + at, n);
-                product[u] += gradient * (load_some(x + at, n) - centre[u]);
+                const int n = COLUMNS_IN(u, column, inner);
+                const real gradient = load_some(dy + (row * pitch.s1 + u * VEC), n);
+                product[u] += gradient * (load_some(x + (row * pitch.s0 + u * VEC), n) - centre[u]);
                 sum[u] += gradient;
             }
         for (int u = 0; u < SUMMED; u++) {

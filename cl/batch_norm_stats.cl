@@ -3,8 +3,8 @@
  * mean[c] and var[c] (biased) of x[rows, c]. batch_norm_stats writes sum and sum of squared distances from
  * the mean of a chunk of rows to part[2][chunk][c]; batch_norm_stats_combine merges the chunks in order
  * (Chan, Golub, LeVeque: "Updating formulae and a pairwise algorithm for computing sample variances", 1979),
- * so x is read once from memory and nothing cancels. Required -D: those of simple.h. Work-group rule: that of
- * columns.h; combine: any.
+ * so x is read once from memory and nothing cancels. pitch: floats from row to row of x. Required -D: those
+ * of simple.h. Work-group rule: that of columns.h; combine: any.
  */
 #include "columns.h"
 
@@ -18,17 +18,17 @@ int rows_of_lane(const int first, const int end, const int lanes)
 /* Adds rows [row, stop) of one vector of columns, small enough to stay in cache for their second reading, to
  * the sum and the squared distances of the `seen` rows before. */
 void add_block(real *total, real *squares, const float seen, const global float *x, const int row,
-               const int stop, const int lanes, const int inner, const int n);
+               const int stop, const int lanes, const int pitch, const int n);
 void add_block(real *total, real *squares, const float seen, const global float *x, const int row,
-               const int stop, const int lanes, const int inner, const int n)
+               const int stop, const int lanes, const int pitch, const int n)
 {
     const float count = convert_float(rows_of_lane(row, stop, lanes));
     real sum = (real)(0.0f), distances = (real)(0.0f);
     for (int r = row; r < stop; r += lanes)
-        sum += load_some(x + r * inner, n);
+        sum += load_some(x + r * pitch, n);
     const real centre = sum / (real)(count);
     for (int r = row; r < stop; r += lanes) {
-        const real distance = load_some(x + r * inner, n) - centre;
+        const real distance = load_some(x + r * pitch, n) - centre;
         distances += distance * distance;
     }
     if (seen > 0.0f) {
@@ -40,8 +40,8 @@ void add_block(real *total, real *squares, const float seen, const global float 
 }
 
 KERNEL void batch_norm_stats(global float *part, const ulong part_at, const global float *x, const ulong x_at,
-                             const int rows, const int inner, const int blocks, const int chunks,
-                             const int rows_each, const int columns)
+                             const int pitch, const int rows, const int inner, const int blocks,
+                             const int chunks, const int rows_each, const int columns)
 {
     LANE_MEMORY(memory);
 #if LANES > 1
@@ -58,7 +58,7 @@ KERNEL void batch_norm_stats(global float *part, const ulong part_at, const glob
     for (int row = begin + LANE(columns); row < end; row += BLOCK_ROWS * lanes) {
         const int stop = min(row + BLOCK_ROWS * lanes, end);
         for (EACH_VECTOR(u, column, inner))
-            add_block(&total[u], &squares[u], seen, x + u * VEC, row, stop, lanes, inner,
+            add_block(&total[u], &squares[u], seen, x + u * VEC, row, stop, lanes, pitch,
                       COLUMNS_IN(u, column, inner));
         seen += convert_float(rows_of_lane(row, stop, lanes));
     }

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * One input of a concatenation: y[row, at + i] = x[row, i], rows of `pitch` elements in y. x is [rows,
- * inner]. Required -D: those of simple.h.
+ * One input of a concatenation: y[row, at + i] = x[row, i], rows of pitch.s0 elements in x and of
+ * pitch.s1 in y. x is [rows, inner]. Required -D: those of simple.h.
  */
 #include "simple.h"
 
 KERNEL void concat(global float *y, const ulong y_at, const global float *x, const ulong x_at,
-                   const int pitch, const int rows, const int inner, const int blocks, const int rows_each)
+                   const int2 pitch, const int rows, const int inner, const int blocks, const int rows_each)
 {
     ROWS_OF(row_begin, row_end, rows, blocks, rows_each);
     COLUMNS_OF(column, column_end, inner, blocks, SPAN);
@@ -15,6 +15,6 @@ KERNEL void concat(global float *y, const ulong y_at, const global float *x, con
     for (int row = row_begin; row < row_end; row++)
         for (int i = column; i < column_end; i += VEC) {
             const int n = min(column_end - i, VEC);
-            store_some(load_some(x + (row * inner + i), n), y + (row * pitch + i), n);
+            store_some(load_some(x + (row * pitch.s0 + i), n), y + (row * pitch.s1 + i), n);
         }
 }

@@ -3,8 +3,8 @@
  * max_pool_index: index[n, oh, ow, c] = place (iy × w + ix) of the first largest element of each window; NaN
  * wins. max_pool_grad: dx[n, h, w, c] = sum of dy over the windows whose index names the place; += if
  * accumulate. A row is one place of index or of dx, inner = c; where vectors are written out a work-item
- * takes LINE of them side by side and the places of a line. Required -D: those of simple.h. `shape` and
- * `window` as in window.h.
+ * takes LINE of them side by side and the places of a line. pitch: floats from place to place of x, of dy.
+ * Required -D: those of simple.h. `shape` and `window` as in window.h.
  */
 #include "simple.h"
 #include "window.h"
@@ -14,8 +14,8 @@
 
 /* Indices travel as floats' bits. */
 KERNEL void max_pool_index(global float *index, const ulong index_at, const global float *x, const ulong x_at,
-                           const int4 shape, const int8 window, const int rows, const int inner,
-                           const int blocks, const int rows_each)
+                           const int4 shape, const int8 window, const int pitch, const int rows,
+                           const int inner, const int blocks, const int rows_each)
 {
     ROWS_OF(row_begin, row_end, rows, blocks, rows_each);
     COLUMNS_OF(column, column_end, inner, blocks, LINE);
@@ -28,12 +28,12 @@ KERNEL void max_pool_index(global float *index, const ulong index_at, const glob
         const int2 xs = window_of(ox, shape.s1, shape.s3, window.s1, window.s3, window.s6, 0);
         for (int i = column; i < column_end; i += VEC) {
             const int n = min(column_end - i, VEC);
-            const global float *const from = x + (image * shape.s0 * shape.s1 * inner + i);
-            real best = load_some(from + (ys.x * shape.s1 + xs.x) * inner, n);
+            const global float *const from = x + (image * shape.s0 * shape.s1 * pitch + i);
+            real best = load_some(from + (ys.x * shape.s1 + xs.x) * pitch, n);
             integer where = (integer)(ys.x * shape.s1 + xs.x);
             for (int iy = ys.x; iy < ys.y; iy++)
                 for (int ix = xs.x; ix < xs.y; ix++) {
-                    const real v = load_some(from + (iy * shape.s1 + ix) * inner, n);
+                    const real v = load_some(from + (iy * shape.s1 + ix) * pitch, n);
                     const integer better = (best == best) & ((v > best) | (v != v));
                     best = better ? v : best;
                     where = better ? (integer)(iy * shape.s1 + ix) : where;
@@ -47,20 +47,20 @@ KERNEL void max_pool_index(global float *index, const ulong index_at, const glob
     }
 }
 
-/* dx[column …] = or += what the windows at at[0 … count) give to place `here`. */
+/* dx[column …] = or += what the windows number at[0 … count) give to place `here`. */
 void max_pool_add(global float *dx, const global float *dy, const global float *index, const int *at,
-                  const int count, const int here, const int column, const int column_end,
-                  const int accumulate);
+                  const int count, const int here, const int inner, const int pitch, const int column,
+                  const int column_end, const int accumulate);
 void max_pool_add(global float *dx, const global float *dy, const global float *index, const int *at,
-                  const int count, const int here, const int column, const int column_end,
-                  const int accumulate)
+                  const int count, const int here, const int inner, const int pitch, const int column,
+                  const int column_end, const int accumulate)
 {
     for (int i = column; i < column_end; i += VEC) {
         const int n = min(column_end - i, VEC);
         real sum = (real)(0.0f);
         for (int w = 0; w < count; w++) {
-            const integer mine = AS_INTEGER(load_some(index + at[w] + i, n)) == (integer)(here);
-            sum += mine ? load_some(dy + at[w] + i, n) : (real)(0.0f);
+            const integer mine = AS_INTEGER(load_some(index + (at[w] * inner + i), n)) == (integer)(here);
+            sum += mine ? load_some(dy + (at[w] * pitch + i), n) : (real)(0.0f);
         }
         store_result(sum, dx + i, n, accumulate);
     }
@@ -68,8 +68,8 @@ void max_pool_add(global float *dx, const global float *dy, const global float *
 
 KERNEL void max_pool_grad(global float *dx, const ulong dx_at, const global float *dy, const ulong dy_at,
                           const global float *index, const ulong index_at, const int4 shape,
-                          const int8 window, const int accumulate, const int rows, const int inner,
-                          const int blocks, const int rows_each)
+                          const int8 window, const int accumulate, const int pitch, const int rows,
+                          const int inner, const int blocks, const int rows_each)
 {
     ROWS_OF(row_begin, row_end, rows, blocks, rows_each);
     COLUMNS_OF(column, column_end, inner, blocks, LINE);
@@ -88,15 +88,15 @@ KERNEL void max_pool_grad(global float *dx, const ulong dx_at, const global floa
         for (int oy = ys.x; oy < ys.y; oy++)
             for (int ox = xs.x; ox < xs.y; ox++) {
                 if (count == AT_ONCE) {
-                    max_pool_add(dx + row * inner, dy, index, at, count, iy * shape.s1 + ix, column,
-                                 column_end, adds);
+                    max_pool_add(dx + row * inner, dy, index, at, count, iy * shape.s1 + ix, inner, pitch,
+                                 column, column_end, adds);
                     count = 0;
                     adds = 1;
                 }
-                at[count++] = ((image * shape.s2 + oy) * shape.s3 + ox) * inner;
+                at[count++] = (image * shape.s2 + oy) * shape.s3 + ox;
             }
         if (count > 0 || !adds)
-            max_pool_add(dx + row * inner, dy, index, at, count, iy * shape.s1 + ix, column, column_end,
-                         adds);
+            max_pool_add(dx + row * inner, dy, index, at, count, iy * shape.s1 + ix, inner, pitch, column,
+                         column_end, adds);
     }
 }

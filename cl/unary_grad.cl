@@ -39,6 +39,26 @@ real unary_slope(const int kind, const real s, const real dy, const float first,
     return dy;
 }
 
+/* The same of [rows, inner] where rows lie apart; pitch: floats from row to row of s, dy and dx. */
+KERNEL void unary_grad_rows(global float *dx, const ulong dx_at, const global float *s, const ulong s_at,
+                            const global float *dy, const ulong dy_at, const int kind, const float first,
+                            const float second, const int accumulate, const int4 pitch, const int rows,
+                            const int inner, const int blocks, const int rows_each)
+{
+    ROWS_OF(row_begin, row_end, rows, blocks, rows_each);
+    COLUMNS_OF(column, column_end, inner, blocks, SPAN);
+    dx += dx_at;
+    s += s_at;
+    dy += dy_at;
+    for (int row = row_begin; row < row_end; row++)
+        for (int i = column; i < column_end; i += VEC) {
+            const int n = min(column_end - i, VEC);
+            const real value = unary_slope(kind, load_some(s + (row * pitch.s0 + i), n),
+                                           load_some(dy + (row * pitch.s1 + i), n), first, second);
+            store_result(value, dx + (row * pitch.s2 + i), n, accumulate);
+        }
+}
+
 KERNEL void unary_grad(global float *dx, const ulong dx_at, const global float *s, const ulong s_at,
                        const global float *dy, const ulong dy_at, const int kind, const float first,
                        const float second, const int accumulate, const int count)

@@ -82,9 +82,9 @@ static inline struct block block_of(const struct winograd *w, const struct item_
 /* Tile w.first + t goes to to[t × w.in_pitch]. Items: VEC=1: channels, tiles; else 1, blocks of `each` tiles.
  */
 KERNEL void winograd_input(global const float *x, const ulong x_at, global float *to, const ulong to_at,
-                           const int16 numbers, const int each, ITEM_ARGUMENTS)
+                           const int16 numbers, const int2 pixels, const int each, ITEM_ARGUMENTS)
 {
-    const struct winograd w = winograd_of(numbers);
+    const struct winograd w = winograd_of(numbers, pixels);
     for (ITEM_LOOP(at)) {
         const struct block b = block_of(&w, &at, each, w.channels);
         if (b.from >= w.channels)
@@ -98,10 +98,10 @@ KERNEL void winograd_input(global const float *x, const ulong x_at, global float
 /* Items: VEC=1: filters, tiles; else 1, blocks of `each` tiles. */
 KERNEL void winograd_output(global const float *from, const ulong from_at, global const float *bias,
                             const ulong bias_at, global const float *residual, const ulong residual_at,
-                            global float *y, const ulong y_at, const int16 numbers, const int flags,
-                            const int each, ITEM_ARGUMENTS)
+                            global float *y, const ulong y_at, const int16 numbers, const int2 pixels,
+                            const int flags, const int each, ITEM_ARGUMENTS)
 {
-    const struct winograd w = winograd_of(numbers);
+    const struct winograd w = winograd_of(numbers, pixels);
     const struct winograd_finish finish = {flags, bias + bias_at, residual + residual_at, y + y_at};
     for (ITEM_LOOP(at)) {
         const struct block b = block_of(&w, &at, each, w.filters);
@@ -116,9 +116,9 @@ KERNEL void winograd_output(global const float *from, const ulong from_at, globa
 /* Tile w.first + t goes to to[t × w.out_pitch]. Items: VEC=1: filters, tiles; else 1, blocks of `each` tiles.
  */
 KERNEL void winograd_gradient(global const float *dy, const ulong dy_at, global float *to, const ulong to_at,
-                              const int16 numbers, const int each, ITEM_ARGUMENTS)
+                              const int16 numbers, const int2 pixels, const int each, ITEM_ARGUMENTS)
 {
-    const struct winograd w = winograd_of(numbers);
+    const struct winograd w = winograd_of(numbers, pixels);
     for (ITEM_LOOP(at)) {
         const struct block b = block_of(&w, &at, each, w.filters);
         if (b.from >= w.filters)

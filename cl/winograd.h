@@ -34,7 +34,7 @@
 #endif
 #define WINOGRAD_UNROLL _Pragma("unroll")
 
-/* In the order of the int16 that kernels get. Host side: struct numbers in winograd.c. */
+/* In the order of the int16 and the int2 that kernels get. Host side: struct graft_winograd_numbers. */
 struct winograd {
     int height, width, channels;      /* of x; backward of dy */
     int to_height, to_width, filters; /* of y; backward of dx */
@@ -43,12 +43,13 @@ struct winograd {
     int first, end;                   /* tiles of this launch */
     int in_point, in_pitch;           /* transformed patches: floats between points, between tiles */
     int out_point, out_pitch;         /* products likewise */
+    int x_pixel, y_pixel;             /* floats from pixel to pixel of x and of y */
 };
 
-static inline struct winograd winograd_of(const int16 p)
+static inline struct winograd winograd_of(const int16 p, const int2 q)
 {
-    const struct winograd w = {p.s0, p.s1, p.s2, p.s3, p.s4, p.s5, p.s6, p.s7,
-                               p.s8, p.s9, p.sa, p.sb, p.sc, p.sd, p.se, p.sf};
+    const struct winograd w = {p.s0, p.s1, p.s2, p.s3, p.s4, p.s5, p.s6, p.s7, p.s8,
+                               p.s9, p.sa, p.sb, p.sc, p.sd, p.se, p.sf, q.s0, q.s1};
     return w;
 }
 
@@ -137,7 +138,7 @@ static inline void winograd_patch(const struct winograd *w, global const float *
         {
             const bool there =
                 inside || ((uint)(y0 + i) < (uint)w->height && (uint)(x0 + j) < (uint)w->width);
-            d[i] = there ? load_some(x + from + ((long)i * w->width + j) * w->channels, n_c) : (real)(0.0f);
+            d[i] = there ? load_some(x + from + ((long)i * w->width + j) * w->x_pixel, n_c) : (real)(0.0f);
         }
         winograd_patch_line(d, columns[j]);
     }
@@ -157,7 +158,7 @@ static inline void winograd_input_tile(const struct winograd *w, global const fl
 {
     const struct winograd_place place = winograd_locate(w, tile);
     const int y0 = place.y + w->base_y, x0 = place.x + w->base_x;
-    const long from = (((long)place.n * w->height + y0) * w->width + x0) * w->channels;
+    const long from = (((long)place.n * w->height + y0) * w->width + x0) * w->x_pixel;
     const bool inside =
         y0 >= 0 && x0 >= 0 && y0 + WINOGRAD_PATCH <= w->height && x0 + WINOGRAD_PATCH <= w->width;
     int c = c_first;
@@ -176,7 +177,7 @@ static inline void winograd_gradient_tile(const struct winograd *w, global const
                                           const int o_first, const int o_end, global float *to)
 {
     const struct winograd_place place = winograd_locate(w, tile);
-    const long from = (((long)place.n * w->to_height + place.y) * w->to_width + place.x) * w->filters;
+    const long from = (((long)place.n * w->to_height + place.y) * w->to_width + place.x) * w->y_pixel;
     for (int o = o_first; o < o_end; o += VEC) {
         const int n_o = min(VEC, o_end - o);
         real columns[WINOGRAD_TILE][WINOGRAD_PATCH]; /* [x][y] */
@@ -186,7 +187,7 @@ static inline void winograd_gradient_tile(const struct winograd *w, global const
             WINOGRAD_UNROLL for (int i = 0; i < WINOGRAD_TILE; ++i)
             {
                 const bool there = place.y + i < w->to_height && place.x + j < w->to_width;
-                y[i] = there ? load_some(dy + from + ((long)i * w->to_width + j) * w->filters + o, n_o)
+                y[i] = there ? load_some(dy + from + ((long)i * w->to_width + j) * w->y_pixel + o, n_o)
                              : (real)(0.0f);
             }
             winograd_gradient_line(y, columns[j]);
@@ -233,10 +234,10 @@ static inline void winograd_outputs(const struct winograd *w, global const float
         WINOGRAD_UNROLL for (int j = 0; j < WINOGRAD_PATCH; ++j) m[j] = columns[j][i];
         winograd_sums_line(m, r);
         const long at =
-            (((long)place.n * w->to_height + place.y + i) * w->to_width + place.x) * w->filters + o;
+            (((long)place.n * w->to_height + place.y + i) * w->to_width + place.x) * w->y_pixel + o;
         WINOGRAD_UNROLL for (int j = 0; j < WINOGRAD_TILE; ++j) if (place.x + j < w->to_width)
         {
-            const long to = at + (long)j * w->filters;
+            const long to = at + (long)j * w->y_pixel;
             real sum = r[j] + bias;
             if (finish->flags & 2)
                 sum += load_some(finish->residual + to, n_c);

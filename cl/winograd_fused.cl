@@ -73,9 +73,10 @@ KERNEL void winograd_fused(global const float *x, const ulong x_at, global const
                            const ulong filters_at, global const float *bias, const ulong bias_at,
                            global const float *residual, const ulong residual_at, global float *y,
                            const ulong y_at, global float *scratch, const ulong scratch_at, const ulong slice,
-                           const int16 numbers, const int flags, const int block, ITEM_ARGUMENTS)
+                           const int16 numbers, const int2 pixels, const int flags, const int block,
+                           ITEM_ARGUMENTS)
 {
-    const struct winograd w = winograd_of(numbers);
+    const struct winograd w = winograd_of(numbers, pixels);
     const struct winograd_finish finish = {flags, bias + bias_at, residual + residual_at, y + y_at};
     const long point = (long)(w.filters + COLUMNS - 1) / COLUMNS * COLUMNS * w.channels;
     global float *in = scratch + scratch_at + get_global_id(0) * slice;
@@ -145,9 +146,9 @@ static inline void fused_sums(const struct winograd *w, global const float *in, 
 KERNEL void winograd_fused_weights(global const float *x, const ulong x_at, global const float *dy,
                                    const ulong dy_at, global float *scratch, const ulong scratch_at,
                                    const ulong slice, global float *sums, const ulong sums_at,
-                                   const int16 numbers, const int4 sizes)
+                                   const int16 numbers, const int2 pixels, const int4 sizes)
 {
-    const struct winograd w = winograd_of(numbers);
+    const struct winograd w = winograd_of(numbers, pixels);
     const int part = (int)get_global_id(0), block = sizes.s0, pitch = sizes.s2;
     const int begin = part * sizes.s1 * block, end = min(begin + sizes.s1 * block, w.end);
     const long point = (long)((w.filters + ROWS - 1) / ROWS * ROWS) * pitch;

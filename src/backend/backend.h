@@ -70,9 +70,27 @@ struct graft_variant_info {
     /* How many multiplications of the op's definition one of its own stands for; 0: 1. HUGE_VAL where the
      * device's limit of multiply-adds is not its limit. */
     double saving;
+    /* Bit i: input (output) i may be a view, with rows that lie apart (call.in_pitch, call.out_pitch); others
+     * are refused for all variants alike. */
+    uint32_t pitched_inputs, pitched_outputs;
     bool spare; /* it can do the call, but a later variant suits it better: taken if forced, or if measured to
                    be faster, or if there is no other */
 };
+
+/* NULL, or why a variant that has told what it can do is not to be given the call: for the backends' check.
+ */
+static inline const char *graft_variant_refuses_pitch(const struct graft_call *call,
+                                                      const struct graft_variant_info *info)
+{
+    const uint32_t inputs = info->pitched_inputs | graft_op_get(call->op)->shape_only;
+    for (int i = 0; i < GRAFT_MAX_INPUTS; i++)
+        if (call->in_pitch[i] && !(inputs >> i & 1u))
+            return "it reads tensors whose rows lie one behind the other, and this one is a view";
+    for (int i = 0; i < GRAFT_MAX_OUTPUTS; i++)
+        if (call->out_pitch[i] && !(info->pitched_outputs >> i & 1u))
+            return "it writes tensors whose rows lie one behind the other, and this one is a view";
+    return NULL;
+}
 
 struct graft_backend {
     const char *name; /* "reference", "cpu", "opencl" */

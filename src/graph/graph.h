@@ -80,6 +80,7 @@ void graft_graph_count_uses(const struct graft_graph *graph, int *uses);
  * fold_batch_norm: conv2d → batch_norm with constant statistics becomes one conv2d with folded weights.
  * fuse: an addition (of a value of the same shape) and an activation move into the node before them.
  * hoist: nodes that depend on unchanging values only get `once`.
+ * join: pad(a) + pad(b) that fill each other's gap become concat(a, b): so does the gradient of slices.
  * accumulate: y = a + b becomes "b's node adds to a's memory" where its op can; a sum over runs takes what
  * its node adds straight from the op that makes it, where that op can.
  */
@@ -87,6 +88,7 @@ void graft_pass_prune(struct graft_graph *graph);
 void graft_pass_fold_batch_norm(struct graft_graph *graph);
 void graft_pass_fuse(struct graft_graph *graph);
 void graft_pass_hoist(struct graft_graph *graph);
+void graft_pass_join(struct graft_graph *graph);
 void graft_pass_accumulate(struct graft_graph *graph);
 
 /* True for values that no living node changes: constants, unmutated variables, results of `once` nodes.

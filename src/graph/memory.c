@@ -22,6 +22,8 @@ struct planner {
 
 bool graft_memory_is_alias(const struct graft_graph *graph, const struct graft_node *node)
 {
+    if (node->call.placed)
+        return node->call.placed == (1u << node->call.n_inputs) - 1;
     if (node->call.op != GRAFT_OP_RESHAPE || node->call.accumulate)
         return false;
     const enum graft_value_kind kind = graph->values[node->inputs[0]].kind;
@@ -57,11 +59,38 @@ static void find_uses(struct planner *planner, const int *order)
     }
 }
 
-/* `value` shares the memory of `root` from `step` on. */
-static void merge(struct planner *planner, int value, int root)
+/* `value` lies where `other` does, `column` elements further on in each row. */
+static void merge(struct planner *planner, int value, int other, int64_t column)
 {
-    planner->memory->root[value] = root;
-    note_use(planner, root, planner->last_use[value]);
+    struct graft_memory *const memory = planner->memory;
+    memory->root[value] = memory->root[other];
+    memory->column[value] = memory->column[other] + column;
+    note_use(planner, memory->root[value], planner->last_use[value]);
+}
+
+/* What a concatenation has in its place lives in its output: the last of a chain first, so that each finds
+ * where that lies. */
+static void place_parts(struct planner *planner, const int *order)
+{
+    for (int step = planner->n_steps - 1; step >= 0; step--) {
+        const struct graft_node *const node = &planner->graph->nodes[order[step]];
+        int64_t column = 0;
+        for (int i = 0; i < node->call.n_inputs && node->call.op == GRAFT_OP_CONCAT; i++) {
+            if (node->call.placed >> i & 1u)
+                merge(planner, node->inputs[i], node->outputs[0], column);
+            column += graft_shape_width(&node->call.in[i].shape);
+        }
+    }
+}
+
+static void note_pitches(struct planner *planner, const int *order)
+{
+    for (int step = 0; step < planner->n_steps; step++) {
+        const struct graft_node *const node = &planner->graph->nodes[order[step]];
+        for (int i = 0; i < GRAFT_MAX_OUTPUTS; i++)
+            if (node->outputs[i] >= 0)
+                planner->memory->pitch[node->outputs[i]] = node->call.out_pitch[i];
+    }
 }
 
 /* The input whose memory output 0 of the node may take over, or -1. */
@@ -70,7 +99,7 @@ static int dying_input(const struct planner *planner, const struct graft_node *n
     const struct graft_graph *const graph = planner->graph;
     const uint32_t allowed = graft_op_get(node->call.op)->in_place;
     for (int i = 0; i < node->call.n_inputs; i++) {
-        if (!(allowed >> i & 1u) || node->inputs[i] < 0)
+        if (!(allowed >> i & 1u) || node->inputs[i] < 0 || planner->memory->pitch[node->inputs[i]])
             continue;
         const int root = planner->memory->root[node->inputs[i]];
         const struct graft_value *const value = &graph->values[root];
@@ -98,20 +127,27 @@ static void find_roots(struct planner *planner, const int *order)
         const int output = node->outputs[0];
         const bool wanted =
             output >= 0 && node->call.out[0].dtype != GRAFT_DTYPE_NONE; /* the second may be */
-        int root = -1;
-        if (!wanted)
-            root = -1;
+        int other = -1;
+        int64_t column = 0;
+        if (!wanted || planner->memory->root[output] != output) /* nothing to place, or placed by a concat */
+            other = -1;
         else if (node->continues >= 0)
-            root = planner->memory->root[node->continues];
-        else if (graft_memory_is_alias(graph, node))
-            root = planner->memory->root[node->inputs[0]];
+            other = node->continues;
+        else if (node->call.op == GRAFT_OP_SLICE && node->call.placed) {
+            other = node->inputs[0];
+            column = node->call.attributes.slice.begin[node->call.in[0].shape.rank - 1];
+        } else if (node->call.op != GRAFT_OP_CONCAT && graft_memory_is_alias(graph, node))
+            other = node->inputs[0];
         else if (planner->in_place && !node->once && !node->call.accumulate)
-            root = dying_input(planner, node, step);
-        if (root >= 0)
-            merge(planner, output, root);
-        for (int i = 0; i < GRAFT_MAX_OUTPUTS; i++)
-            if (node->outputs[i] >= 0 && planner->memory->root[node->outputs[i]] == node->outputs[i])
-                planner->first[node->outputs[i]] = step;
+            other = dying_input(planner, node, step);
+        if (other >= 0)
+            merge(planner, output, other, column);
+        for (int i = 0; i < GRAFT_MAX_OUTPUTS; i++) {
+            int *const first =
+                node->outputs[i] >= 0 ? &planner->first[planner->memory->root[node->outputs[i]]] : NULL;
+            if (first && *first < 0)
+                *first = step;
+        }
     }
 }
 
@@ -174,7 +210,7 @@ static void make_storages(struct planner *planner, const uint64_t *workspaces)
     for (int v = 0; v < graph->n_values; v++) {
         memory->storage[v] = memory->storage[memory->root[v]];
         if (graph->values[v].kind == GRAFT_VALUE_INTERMEDIATE && memory->storage[v] >= 0 &&
-            is_activation(memory->storages[memory->storage[v]].arena))
+            !memory->pitch[v] && is_activation(memory->storages[memory->storage[v]].arena))
             memory->bytes_without_reuse += value_bytes(planner, v);
     }
     for (int step = 0; step < planner->n_steps; step++) {
@@ -288,13 +324,17 @@ enum graft_status graft_memory_open(const struct graft_graph *graph, const int *
     planner.last_use = graft_allocate(context, n_values, sizeof(int));
     planner.first = graft_allocate(context, n_values, sizeof(int));
     memory->root = graft_allocate(context, n_values, sizeof(int));
+    memory->column = graft_allocate(context, n_values, sizeof(int64_t));
+    memory->pitch = graft_allocate(context, n_values, sizeof(int64_t));
     memory->storage = graft_allocate(context, n_values, sizeof(int));
     memory->workspace = graft_allocate(context, (size_t)n_steps, sizeof(int));
     memory->storages = graft_allocate(context, n_values + (size_t)n_steps, sizeof *memory->storages);
     enum graft_status status = GRAFT_ERROR_MEMORY;
-    if (planner.last_use && planner.first && memory->root && memory->storage && memory->workspace &&
-        memory->storages) {
+    if (planner.last_use && planner.first && memory->root && memory->column && memory->pitch &&
+        memory->storage && memory->workspace && memory->storages) {
         find_uses(&planner, order);
+        note_pitches(&planner, order);
+        place_parts(&planner, order);
         find_roots(&planner, order);
         make_storages(&planner, workspaces);
         status = place_all(context, memory, chunk_limit);
@@ -309,6 +349,8 @@ enum graft_status graft_memory_open(const struct graft_graph *graph, const int *
 void graft_memory_close(struct graft_context *context, struct graft_memory *memory)
 {
     graft_release(context, memory->root);
+    graft_release(context, memory->column);
+    graft_release(context, memory->pitch);
     graft_release(context, memory->storage);
     graft_release(context, memory->workspace);
     graft_release(context, memory->storages);

@@ -27,9 +27,11 @@ struct graft_storage {
 };
 
 struct graft_memory {
-    int *root;      /* for each value: the value whose memory it shares (itself, if its own) */
-    int *storage;   /* for each value: index of the root's storage; -1: a variable, or not planned */
-    int *workspace; /* for each step: index of its workspace's storage; -1 */
+    int *root;       /* for each value: the value whose memory it shares (itself, if its own) */
+    int64_t *column; /* for each value: where its first row begins in the root's, in elements */
+    int64_t *pitch;  /* for each value: elements from row to row; 0: its rows lie one behind the other */
+    int *storage;    /* for each value: index of the root's storage; -1: a variable, or not planned */
+    int *workspace;  /* for each step: index of its workspace's storage; -1 */
     struct graft_storage *storages;
     int n_storages;
     uint64_t *chunk_bytes[GRAFT_ARENA_COUNT];
@@ -50,7 +52,8 @@ GRAFT_MUST_CHECK enum graft_status graft_memory_open(const struct graft_graph *g
                                                      uint64_t chunk_limit, struct graft_memory *memory);
 void graft_memory_close(struct graft_context *context, struct graft_memory *memory);
 
-/* A reshape that is an alias and needs no kernel. */
+/* A reshape that is an alias, a concat or slice of which everything lies in its place: they need no kernel.
+ */
 bool graft_memory_is_alias(const struct graft_graph *graph, const struct graft_node *node);
 
 #endif

@@ -2,6 +2,7 @@
 /* Planning: passes, variants, places in memory. */
 #include "graph/order.h"
 #include "graph/plan.h"
+#include "graph/view.h"
 
 #include "backend/tuning.h"
 #include "base/context.h"
@@ -63,6 +64,8 @@ static enum graft_status run_passes(struct graft_plan *plan)
         graft_pass_fuse(graph);
     if (graph->status == GRAFT_OK)
         graft_pass_hoist(graph);
+    if (fusion && graph->status == GRAFT_OK)
+        graft_pass_join(graph);
     if (fusion && graph->status == GRAFT_OK)
         graft_pass_accumulate(graph);
     return graph->status;
@@ -149,8 +152,8 @@ static void tell_tuned(const struct graft_plan *plan)
               plan->device->info.id, tuned, plan->n_steps);
 }
 
-/* Which inputs may be packed; which variant runs; what it needs. */
-static enum graft_status choose_variants(struct graft_plan *plan, uint64_t *workspaces)
+/* Which inputs may be packed; which variant runs; the call as text. */
+static enum graft_status choose_variants(struct graft_plan *plan)
 {
     struct graft_graph *const graph = plan->graph;
     bool *const constant = graft_allocate(plan->context, (size_t)graph->n_values, sizeof *constant);
@@ -180,15 +183,23 @@ static enum graft_status choose_variants(struct graft_plan *plan, uint64_t *work
             status =
                 graft_fail_prefix(plan->context, status, "layer %s on %s",
                                   node->layer >= 0 ? graph->layers[node->layer] : "-", plan->device->info.id);
-        workspaces[s] = step->info.workspace_bytes;
-        plan->books.prepared += step->info.prepared_bytes;
-        if (plan->books.workspace < step->info.workspace_bytes)
-            plan->books.workspace = step->info.workspace_bytes;
     }
     graft_release(plan->context, constant);
     if (status == GRAFT_OK)
         tell_tuned(plan);
     return status;
+}
+
+/* What the variants need. */
+static void note_needs(struct graft_plan *plan, uint64_t *workspaces)
+{
+    for (int s = 0; s < plan->n_steps; s++) {
+        struct graft_plan_step *const step = &plan->steps[s];
+        workspaces[s] = step->info.workspace_bytes;
+        plan->books.prepared += step->info.prepared_bytes;
+        if (plan->books.workspace < step->info.workspace_bytes)
+            plan->books.workspace = step->info.workspace_bytes;
+    }
 }
 
 /* Where every intermediate is looked at, the whole batch goes from step to step. */
@@ -218,10 +229,13 @@ static enum graft_status plan_memory(struct graft_plan *plan, const int *order)
         return GRAFT_ERROR_MEMORY;
     enum graft_status status = make_chunks(plan, order);
     if (status == GRAFT_OK)
-        status = choose_variants(plan, workspaces);
+        status = choose_variants(plan);
+    const bool shares = !plan->options.no_in_place && !plan->options.keep_all;
+    if (status == GRAFT_OK && shares && !plan->options.check_numbers)
+        status = graft_views_make(plan);
+    note_needs(plan, workspaces);
     if (status == GRAFT_OK)
-        status = graft_memory_open(plan->graph, order, plan->n_steps, workspaces, &plan->chunks,
-                                   !plan->options.no_in_place && !plan->options.keep_all,
+        status = graft_memory_open(plan->graph, order, plan->n_steps, workspaces, &plan->chunks, shares,
                                    plan->device->info.max_allocation_bytes, &plan->memory);
     graft_release(plan->context, workspaces);
     if (status == GRAFT_OK)

@@ -216,7 +216,9 @@ struct graft_tensor graft_plan_tensor(const struct graft_plan *plan, int value)
     if (storage < 0)
         return none;
     const struct graft_storage *const at = &plan->memory.storages[storage];
-    return (struct graft_tensor){plan->buffers[at->arena][at->chunk], at->offset};
+    const uint64_t column =
+        (uint64_t)plan->memory.column[value] * graft_dtype_size(plan->graph->values[value].desc.dtype);
+    return (struct graft_tensor){plan->buffers[at->arena][at->chunk], at->offset + column};
 }
 
 static enum graft_status write_constants(struct graft_plan *plan)

@@ -24,7 +24,11 @@ struct graft_tensor graft_plan_chunk_tensor(const struct graft_plan *plan, int v
             plan->buffers[GRAFT_ARENA_LANE][lane * plan->memory.n_chunks[GRAFT_ARENA_LANE] + at->chunk];
     } else {
         const struct graft_value *const whole = &plan->graph->values[value];
-        tensor.offset += (uint64_t)chunk * graft_chunks_bytes(chunks, whole, chunks->rows);
+        uint64_t bytes = graft_chunks_bytes(chunks, whole, chunks->rows);
+        if (plan->memory.pitch[value])
+            bytes =
+                bytes / (uint64_t)graft_shape_width(&whole->desc.shape) * (uint64_t)plan->memory.pitch[value];
+        tensor.offset += (uint64_t)chunk * bytes;
     }
     return tensor;
 }

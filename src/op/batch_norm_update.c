@@ -62,6 +62,7 @@ const struct graft_op_def graft_op_batch_norm_update = {
     .max_inputs = 5,
     .n_outputs = 0,
     .mutates = 1u << RUNNING_MEAN | 1u << RUNNING_VAR,
+    .shape_only = 1u << X,
     .infer = infer,
     .work = work,
     .format = format,

@@ -45,6 +45,17 @@ static void gradient(struct graft_gradient *g)
     }
 }
 
+/* What lies in its place is neither read nor written. */
+static void work(const struct graft_call *call, struct graft_work *work)
+{
+    graft_work_copy(call, work);
+    for (int i = 0; i < call->n_inputs; i++) {
+        if (call->placed >> i & 1u) {
+            work->bytes -= 2 * (double)graft_desc_bytes(&call->in[i]);
+        }
+    }
+}
+
 static void format(const struct graft_call *call, char *text, size_t size)
 {
     graft_format_append(text, size, " axis %d", call->attributes.concat.axis);
@@ -64,6 +75,6 @@ const struct graft_op_def graft_op_concat = {
     .infer = infer,
     .separate = separate,
     .gradient = gradient,
-    .work = graft_work_copy,
+    .work = work,
     .format = format,
 };

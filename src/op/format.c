@@ -4,6 +4,7 @@
 
 #include "base/text.h"
 
+#include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -116,6 +117,13 @@ void graft_format_update(const struct graft_call *call, char *text, size_t size)
     }
 }
 
+static void append_pitch(int64_t pitch, char *text, size_t size)
+{
+    if (pitch > 0) {
+        graft_format_append(text, size, " pitch %" PRId64, pitch);
+    }
+}
+
 /* " x[2, 8, 8, 3] w[…]": real tensors without their dtype, unless it is f64. */
 static void append_inputs(const struct graft_call *call, char *text, size_t size)
 {
@@ -133,6 +141,7 @@ static void append_inputs(const struct graft_call *call, char *text, size_t size
         append_text(text, size, plain ? "" : " ");
         append_text(text, size, plain ? "" : graft_dtype_name(desc->dtype));
         append_text(text, size, graft_shape_format(&desc->shape, shape, sizeof shape));
+        append_pitch(call->in_pitch[i], text, size);
     }
 }
 
@@ -159,6 +168,7 @@ char *graft_call_format(const struct graft_call *call, char *text, size_t size)
                     call->out[i].dtype == GRAFT_DTYPE_NONE
                         ? "none"
                         : graft_shape_format(&call->out[i].shape, shape, sizeof shape));
+        append_pitch(call->out_pitch[i], text, size);
     }
     return text;
 }

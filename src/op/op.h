@@ -57,7 +57,29 @@ struct graft_call {
         constant; /* bit i: in[i] changes only between runs, announced by kernel_prepare: may be packed */
     enum graft_dtype
         real; /* F32, or F64 on the reference device: the dtype of all real tensors of this call */
+    /* Elements from row to row (of the last dimension) of a tensor that is a view of some columns of a wider
+     * one; 0: its rows lie one behind the other. */
+    int64_t in_pitch[GRAFT_MAX_INPUTS];
+    int64_t out_pitch[GRAFT_MAX_OUTPUTS];
+    uint32_t placed; /* concat, bit i: in[i] lies in its place in y; slice, bit 0: y lies in x. Not copied */
 };
+
+/* The last dimension, 1 of a scalar: elements of a row. */
+static inline int64_t graft_shape_width(const struct graft_shape *shape)
+{
+    return shape->rank > 0 ? shape->dim[shape->rank - 1] : 1;
+}
+
+/* Elements from row to row of an input or output, in any case. */
+static inline int64_t graft_call_in_pitch(const struct graft_call *call, int input)
+{
+    return call->in_pitch[input] ? call->in_pitch[input] : graft_shape_width(&call->in[input].shape);
+}
+
+static inline int64_t graft_call_out_pitch(const struct graft_call *call, int output)
+{
+    return call->out_pitch[output] ? call->out_pitch[output] : graft_shape_width(&call->out[output].shape);
+}
 
 struct graft_work {
     double flops; /* additions + multiplications */
@@ -94,13 +116,14 @@ struct graft_op_def {
     int min_inputs;
     int max_inputs;
     int n_outputs;
-    uint32_t optional;  /* bit i: input i may be absent (-1) */
-    uint32_t mutates;   /* bit i: input i is changed in place */
-    uint32_t in_place;  /* bit i: output 0 may share the memory of input i if shapes and dtypes are equal */
-    bool accumulates;   /* understands call.accumulate */
-    bool fuses_unary;   /* has an activation in its attributes (set by graft_op_set_activation) … */
-    size_t activation;  /* … at so many bytes of the union */
-    int residual_input; /* input index of the fused addition, 0 if there is none */
+    uint32_t optional;   /* bit i: input i may be absent (-1) */
+    uint32_t shape_only; /* bit i: of input i the shape is looked at, not what it holds */
+    uint32_t mutates;    /* bit i: input i is changed in place */
+    uint32_t in_place;   /* bit i: output 0 may share the memory of input i if shapes and dtypes are equal */
+    bool accumulates;    /* understands call.accumulate */
+    bool fuses_unary;    /* has an activation in its attributes (set by graft_op_set_activation) … */
+    size_t activation;   /* … at so many bytes of the union */
+    int residual_input;  /* input index of the fused addition, 0 if there is none */
     /* Checks inputs and attributes; sets call->out[] of all outputs. Failures name op, shapes and attribute.
      */
     enum graft_status (*infer)(struct graft_context *context, struct graft_call *call);

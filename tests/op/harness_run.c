@@ -157,6 +157,65 @@ static bool run_single(const struct attempt *attempt, float *const *first)
     return good;
 }
 
+/* Sets a pitch, another for each tensor, where the variant says that it may be a view; `only` ≥ 0: of the
+ * claimed ones that alone. Returns how many are claimed. */
+static int make_views(const struct graft_variant_info *info, int only, struct graft_call *call)
+{
+    int claimed = 0;
+    for (int i = 0; i < GRAFT_MAX_INPUTS + GRAFT_MAX_OUTPUTS; i++) {
+        const int output = i - GRAFT_MAX_INPUTS;
+        const struct graft_desc *const desc = output < 0 ? &call->in[i] : &call->out[output];
+        const uint32_t bits = output < 0 ? info->pitched_inputs >> i : info->pitched_outputs >> output;
+        if (!(bits & 1u) || desc->dtype == GRAFT_DTYPE_NONE || desc->shape.rank == 0 ||
+            graft_shape_count(&desc->shape) == 0 || (output < 0 && i >= call->n_inputs)) {
+            continue;
+        }
+        if (only < 0 || only == claimed) {
+            *(output < 0 ? &call->in_pitch[i] : &call->out_pitch[output]) =
+                graft_shape_width(&desc->shape) + 3 + 2 * i;
+        }
+        claimed++;
+    }
+    return claimed;
+}
+
+/* The same as views of wider tensors, wherever the variant takes them: between rows nothing may change. */
+static bool run_views(const struct attempt *attempt, float *const *first, int only)
+{
+    struct attempt views = *attempt;
+    const struct graft_backend *const backend = views.device->backend;
+    float *got[GRAFT_MAX_RESULTS] = {NULL};
+    if (make_views(&attempt->info, only, &views.call) == 0) {
+        return true;
+    }
+    views.kernel = NULL;
+    if (backend->check(views.device, &views.call, views.trial->variant, &views.info) != GRAFT_OK ||
+        backend->kernel_open(views.device, &views.call, views.trial->variant, &views.kernel) != GRAFT_OK) {
+        views.verdict->outcome = GRAFT_OUTCOME_FAILED;
+        snprintf(views.verdict->text, sizeof views.verdict->text,
+                 "says that tensors may be views, but then: %s", graft_context_error(views.device->context));
+        return false;
+    }
+    const bool good = run_layout(&views, &(struct graft_layout){GRAFT_PLACING_ODD, 0, -1},
+                                 only < 0 ? "views" : "one view", got) &&
+                      demand_same(&views, first, got, "as views");
+    backend->kernel_close(views.device, views.kernel);
+    return good;
+}
+
+/* In one of the tiers is enough: all tensors as views, and one of them, by turns. */
+static bool run_all_views(const struct attempt *attempt, float *const *first)
+{
+    const struct graft_job *const job = attempt->trial->job;
+    struct graft_call call = attempt->call;
+    const int claimed = make_views(&attempt->info, -1, &call);
+    const bool exact = graft_tolerance_has_exact(job->op) && graft_variant_has_exact(attempt->info.name);
+    if (claimed == 0 || attempt->call.constant != 0 || exact != (job->tier == GRAFT_TIER_EXACT)) {
+        return true;
+    }
+    return run_views(attempt, first, -1) && (claimed == 1 || run_views(attempt, first, job->index % claimed));
+}
+
 static bool run_all_layouts(const struct attempt *attempt)
 {
     float *first[GRAFT_MAX_RESULTS] = {NULL};
@@ -174,7 +233,7 @@ static bool run_all_layouts(const struct attempt *attempt)
         !run_aliased(attempt, got)) {
         return false;
     }
-    return attempt->trial->single == NULL || run_single(attempt, first);
+    return run_all_views(attempt, first) && (attempt->trial->single == NULL || run_single(attempt, first));
 }
 
 static void run_kernel(struct attempt *attempt)

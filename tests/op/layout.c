@@ -19,6 +19,7 @@ struct slot {
     int image;
     uint64_t offset;
     uint64_t bytes;
+    uint64_t row, step; /* bytes of a row, and from row to row: more where the tensor is a view */
 };
 
 struct image {
@@ -59,6 +60,36 @@ static const struct graft_desc *slot_desc(const struct graft_call *call, int slo
     return slot < GRAFT_MAX_INPUTS ? &call->in[slot] : &call->out[slot - GRAFT_MAX_INPUTS];
 }
 
+/* Bytes from row to row, where the tensor is a view; else 0. */
+static uint64_t view_step(const struct graft_call *call, int slot)
+{
+    const int64_t pitch =
+        slot < GRAFT_MAX_INPUTS ? call->in_pitch[slot] : call->out_pitch[slot - GRAFT_MAX_INPUTS];
+    return (uint64_t)pitch * graft_dtype_size(slot_desc(call, slot)->dtype);
+}
+
+/* How far a tensor reaches. A row of one that is no view is all of it. */
+static void measure(const struct graft_call *call, int slot, struct slot *to)
+{
+    const struct graft_desc *const desc = slot_desc(call, slot);
+    const uint64_t step = view_step(call, slot), bytes = graft_desc_bytes(desc);
+    to->bytes = to->row = to->step = bytes;
+    if (step > 0 && bytes > 0) {
+        to->row = (uint64_t)graft_shape_width(&desc->shape) * graft_dtype_size(desc->dtype);
+        to->step = step;
+        to->bytes = (bytes / to->row - 1) * step + to->row;
+    }
+}
+
+/* Between an image, where rows lie apart, and the bytes of a tensor. */
+static void copy_rows(const struct slot *slot, uint8_t *image, uint8_t *bytes, bool out)
+{
+    for (uint64_t at = 0; at < slot->bytes; at += slot->step, bytes += slot->row) {
+        uint8_t *const there = image + slot->offset + at;
+        memcpy(out ? bytes : there, out ? there : bytes, slot->row);
+    }
+}
+
 /* Bytes, presence and place of each slot; sizes of the images. */
 static void place(struct scene *scene, const struct graft_variant_info *info,
                   const struct graft_layout *layout)
@@ -68,14 +99,16 @@ static void place(struct scene *scene, const struct graft_variant_info *info,
         struct slot *const slot = &scene->slots[s];
         size_t element = 64;
         if (s == WORKSPACE) {
-            slot->bytes = info->workspace_bytes;
+            slot->bytes = slot->row = slot->step = info->workspace_bytes;
             slot->present = slot->bytes > 0;
             slot->written = true;
         } else {
             const struct graft_desc *const desc = slot_desc(scene->call, s);
             const bool listed = s >= GRAFT_MAX_INPUTS || s < scene->call->n_inputs;
             slot->present = listed && desc->dtype != GRAFT_DTYPE_NONE;
-            slot->bytes = slot->present ? graft_desc_bytes(desc) : 0;
+            slot->bytes = 0;
+            if (slot->present)
+                measure(scene->call, s, slot);
             slot->written = s >= GRAFT_MAX_INPUTS || (def->mutates >> s & 1u);
             element = graft_dtype_size(desc->dtype);
         }
@@ -118,20 +151,21 @@ static void fill_pattern(uint8_t *bytes, uint64_t size, uint32_t pattern)
     }
 }
 
-static void fill_contents(struct scene *scene, const struct graft_truth *truth)
+static void fill_contents(struct scene *scene, struct graft_heap *heap, const struct graft_truth *truth)
 {
     for (int s = 0; s < WORKSPACE; s++) {
         const struct slot *const slot = &scene->slots[s];
         if (!slot->present) {
             continue;
         }
-        uint8_t *const bytes = scene->images[slot->image].before + slot->offset;
         const int output = s - GRAFT_MAX_INPUTS;
-        if (output < 0) {
-            graft_to_device(&scene->call->in[s], truth->inputs.in[s], bytes);
-        } else if (truth->prior[output] != NULL) {
-            graft_to_device(&scene->call->out[output], truth->prior[output], bytes);
+        const void *const values = output < 0 ? truth->inputs.in[s] : (const void *)truth->prior[output];
+        if (values == NULL || slot->bytes == 0) {
+            continue;
         }
+        uint8_t *const bytes = graft_heap_get(heap, slot->bytes, 1);
+        graft_to_device(slot_desc(scene->call, s), values, bytes);
+        copy_rows(slot, scene->images[slot->image].before, bytes, false);
     }
 }
 
@@ -150,7 +184,7 @@ static enum graft_status upload(struct scene *scene, struct graft_heap *heap, co
         image->after = graft_heap_get(heap, image->size, 1);
         fill_pattern(image->before, image->size, image->poison);
     }
-    fill_contents(scene, truth);
+    fill_contents(scene, heap, truth);
     for (int i = 0; i < scene->n_images; i++) {
         struct image *const image = &scene->images[i];
         enum graft_status status = graft_buffer_open(scene->device, image->size, &image->buffer);
@@ -229,7 +263,10 @@ static void describe_place(const struct scene *scene, int image, uint64_t at, ch
                              : nearest < GRAFT_MAX_INPUTS ? "input"
                                                           : "output";
     const int number = nearest < GRAFT_MAX_INPUTS ? nearest : nearest - GRAFT_MAX_INPUTS;
-    if (best == 0) {
+    if (best == 0 && slot->written) {
+        snprintf(text, size, "wrote between the rows of %s %d, at byte %" PRIu64 " of %" PRIu64, kind, number,
+                 at - slot->offset, slot->bytes);
+    } else if (best == 0) {
         snprintf(text, size, "%s %d was changed at byte %" PRIu64 " of %" PRIu64, kind, number,
                  at - slot->offset, slot->bytes);
     } else {
@@ -245,8 +282,9 @@ static bool unchanged(const struct scene *scene, char *text, size_t size)
         const struct image *const image = &scene->images[i];
         for (int s = 0; s < SLOTS; s++) {
             const struct slot *const slot = &scene->slots[s];
-            if (slot->present && slot->written && slot->image == i) {
-                memcpy(image->before + slot->offset, image->after + slot->offset, slot->bytes);
+            for (uint64_t at = 0; slot->present && slot->written && slot->image == i && at < slot->bytes;
+                 at += slot->step) {
+                memcpy(image->before + slot->offset + at, image->after + slot->offset + at, slot->row);
             }
         }
         for (uint64_t at = 0; at < image->size; at++) {
@@ -288,7 +326,7 @@ static void take_results(const struct scene *scene, struct graft_heap *heap, con
         const struct slot *const slot =
             &scene->slots[result->input ? result->index : GRAFT_MAX_INPUTS + result->index];
         got[r] = graft_heap_get(heap, (size_t)result->count, sizeof(float));
-        memcpy(got[r], scene->images[slot->image].after + slot->offset, slot->bytes);
+        copy_rows(slot, scene->images[slot->image].after, (uint8_t *)got[r], true);
     }
 }
 

@@ -208,14 +208,18 @@ static enum graft_status check(struct graft_device *device, const struct graft_c
         find_variant(cpu_of(device), call->op, variant, &is_reference);
     if (is_reference) {
         info->name = "reference";
-        return GRAFT_OK;
+        info->reason = graft_variant_refuses_pitch(call, info);
+        return info->reason == NULL
+                   ? GRAFT_OK
+                   : graft_fail(device->context, GRAFT_ERROR_UNSUPPORTED, "%s", info->reason);
     }
     if (fast == NULL) {
         return graft_fail(device->context, GRAFT_ERROR_NOT_FOUND, "%s has no variant number %d of %s",
                           device->info.id, variant, graft_op_get(call->op)->name);
     }
-    const char *const reason =
+    const char *reason =
         call->real == GRAFT_DTYPE_F32 ? fast->check(cpu_of(device), call, info) : "it computes f32 only";
+    reason = reason == NULL ? graft_variant_refuses_pitch(call, info) : reason;
     info->name = fast->name;
     info->reason = reason;
     return reason == NULL ? GRAFT_OK : graft_fail(device->context, GRAFT_ERROR_UNSUPPORTED, "%s", reason);

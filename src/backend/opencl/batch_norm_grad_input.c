@@ -15,6 +15,17 @@ static struct graft_opencl_flat sizes(const struct graft_opencl_device *device,
     return flat;
 }
 
+/* Tensors may be views. */
+static const char *check(const struct graft_opencl_device *device, const struct graft_call *call,
+                         struct graft_variant_info *info)
+{
+    (void)device;
+    (void)call;
+    info->pitched_inputs = 1u << X | 1u << DY;
+    info->pitched_outputs = 1u;
+    return NULL;
+}
+
 static enum graft_status open(struct graft_opencl_device *device, struct graft_opencl_kernel *kernel)
 {
     return graft_opencl_simple_add(device, kernel, "batch_norm_grad_input");
@@ -38,8 +49,13 @@ static enum graft_status run(struct graft_opencl_device *device, struct graft_op
     graft_opencl_arg_int(&args, norm->training);
     graft_opencl_arg_float(&args, norm->epsilon);
     graft_opencl_arg_int(&args, graft_opencl_accumulates(kernel, 0));
+    graft_opencl_arg_pitches(&args,
+                             (const int64_t[]){graft_call_in_pitch(&kernel->call, X),
+                                               graft_call_in_pitch(&kernel->call, DY),
+                                               graft_call_out_pitch(&kernel->call, 0)},
+                             3);
     graft_opencl_arg_grid(&args, &grid);
     return graft_opencl_launch(device, kernel, 0, &args, &range);
 }
 
-GRAFT_OPENCL_FLAT_VARIANTS(batch_norm_grad_input, graft_opencl_check_none, open, run);
+GRAFT_OPENCL_FLAT_VARIANTS(batch_norm_grad_input, check, open, run);

@@ -23,6 +23,9 @@ static enum graft_status run(struct graft_opencl_device *device, struct graft_op
     graft_opencl_arg_tensor(device, &args, in[X], sizeof(float));
     graft_opencl_arg_tensor(device, &args, in[DY], sizeof(float));
     graft_opencl_arg_tensor(device, &args, in[MEAN], sizeof(float));
+    graft_opencl_arg_pitches(
+        &args,
+        (const int64_t[]){graft_call_in_pitch(&kernel->call, X), graft_call_in_pitch(&kernel->call, DY)}, 2);
     graft_opencl_arg_columns(&args, &columns);
     const enum graft_status status = graft_opencl_launch(device, kernel, SUMS, &args, &range);
     if (status != GRAFT_OK)

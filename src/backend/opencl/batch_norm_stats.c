@@ -20,6 +20,7 @@ static enum graft_status run(struct graft_opencl_device *device, struct graft_op
     struct graft_opencl_args args = {0};
     graft_opencl_arg_tensor(device, &args, workspace, sizeof(float));
     graft_opencl_arg_tensor(device, &args, in[X], sizeof(float));
+    graft_opencl_arg_int(&args, graft_call_in_pitch(&kernel->call, X));
     graft_opencl_arg_columns(&args, &columns);
     const enum graft_status status = graft_opencl_launch(device, kernel, SUMS, &args, &range);
     if (status != GRAFT_OK)

@@ -84,6 +84,9 @@ static const char *check(const struct graft_opencl_device *device, const struct 
 {
     const struct graft_opencl_columns columns = graft_opencl_columns_of(device, call, family);
     info->workspace_bytes = (uint64_t)(2 * columns.chunks * columns.inner) * sizeof(float);
+    info->pitched_inputs = call->op == GRAFT_OP_BATCH_NORM_STATS        ? 1u
+                           : call->op == GRAFT_OP_BATCH_NORM_GRAD_PARAM ? 3u
+                                                                        : 0;
     return NULL;
 }
 

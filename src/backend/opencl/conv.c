@@ -10,6 +10,8 @@ void graft_conv_gather(const struct graft_conv *conv, struct graft_gather *gathe
     gather->columns = conv->group_filters;
     gather->group = gather->run = conv->group_channels;
     gather->packed = conv->kernel_y * conv->kernel_x * conv->group_channels;
+    gather->pixel = conv->x_pixel;
+    gather->leading = conv->y_pixel;
     if (graft_conv_is_dense(conv))
         return;
     gather->taps_y = conv->kernel_y;
@@ -82,6 +84,8 @@ bool graft_conv_phase(const struct graft_conv *conv, int32_t phase, struct graft
         graft_gather_dense(gather, conv->to_pixels, conv->filters, conv->channels);
         gather->columns = conv->group_channels;
         gather->group = gather->run = gather->packed = conv->group_filters;
+        gather->pixel = conv->y_pixel;
+        gather->leading = conv->x_pixel;
         return true;
     }
     const int32_t phases_x = axis_phases(conv->width, conv->stride_x);
@@ -106,7 +110,7 @@ bool graft_conv_phase(const struct graft_conv *conv, int32_t phase, struct graft
                                     .tap_x = x.tap,
                                     .height = conv->to_height,
                                     .width = conv->to_width,
-                                    .pixel = conv->filters,
+                                    .pixel = conv->y_pixel,
                                     .group = conv->group_filters,
                                     .first_tap = y.first * conv->kernel_x + x.first,
                                     .tap_row = y.step * conv->kernel_x,
@@ -117,7 +121,7 @@ bool graft_conv_phase(const struct graft_conv *conv, int32_t phase, struct graft
                                     .to_step_x = conv->stride_x,
                                     .to_base_y = phase_y,
                                     .to_base_x = phase_x,
-                                    .leading = conv->channels,
+                                    .leading = conv->x_pixel,
                                     .packed = conv->kernel_y * conv->kernel_x * conv->group_filters};
     return reached;
 }

@@ -12,11 +12,13 @@ struct graft_conv {
     int32_t kernel_y, kernel_x;
     int32_t stride_y, stride_x, dilation_y, dilation_x, top, left;
     int32_t groups, group_channels, group_filters;
-    int64_t to_pixels; /* images × to_height × to_width */
+    int32_t x_pixel, y_pixel; /* floats from pixel to pixel: more than the channels of a view */
+    int64_t to_pixels;        /* images × to_height × to_width */
 };
 
 static inline struct graft_conv graft_conv_make(const struct graft_call *call, const struct graft_shape *x,
-                                                const struct graft_shape *w, const struct graft_shape *y)
+                                                int64_t x_pixel, const struct graft_shape *w,
+                                                const struct graft_shape *y, int64_t y_pixel)
 {
     const struct graft_conv2d_attributes *a = &call->attributes.conv2d;
     return (struct graft_conv){
@@ -38,23 +40,28 @@ static inline struct graft_conv graft_conv_make(const struct graft_call *call, c
         .groups = a->groups,
         .group_channels = (int32_t)(x->dim[3] / a->groups),
         .group_filters = (int32_t)(y->dim[3] / a->groups),
+        .x_pixel = (int32_t)x_pixel,
+        .y_pixel = (int32_t)y_pixel,
         .to_pixels = y->dim[0] * y->dim[1] * y->dim[2],
     };
 }
 
 static inline struct graft_conv graft_conv_forward(const struct graft_call *call)
 {
-    return graft_conv_make(call, &call->in[0].shape, &call->in[1].shape, &call->out[0].shape);
+    return graft_conv_make(call, &call->in[0].shape, graft_call_in_pitch(call, 0), &call->in[1].shape,
+                           &call->out[0].shape, graft_call_out_pitch(call, 0));
 }
 
 static inline struct graft_conv graft_conv_grad_input(const struct graft_call *call)
 {
-    return graft_conv_make(call, &call->out[0].shape, &call->in[1].shape, &call->in[0].shape);
+    return graft_conv_make(call, &call->out[0].shape, graft_call_out_pitch(call, 0), &call->in[1].shape,
+                           &call->in[0].shape, graft_call_in_pitch(call, 0));
 }
 
 static inline struct graft_conv graft_conv_grad_weight(const struct graft_call *call)
 {
-    return graft_conv_make(call, &call->in[0].shape, &call->out[0].shape, &call->in[1].shape);
+    return graft_conv_make(call, &call->in[0].shape, graft_call_in_pitch(call, 0), &call->out[0].shape,
+                           &call->in[1].shape, graft_call_in_pitch(call, 1));
 }
 
 /* Of any of the three. */

@@ -66,9 +66,9 @@ static struct plan make_plan(const struct graft_opencl_device *device, const str
                               .tap_x = conv->dilation_x,
                               .height = conv->height,
                               .width = conv->width,
-                              .pixel = conv->channels,
+                              .pixel = conv->x_pixel,
                               .column = 1,
-                              .a_pixel = conv->filters,
+                              .a_pixel = conv->y_pixel,
                               .a_group = conv->group_filters,
                               .b_group = conv->group_channels,
                               .leading = conv->kernel_y * conv->kernel_x * conv->group_channels,
@@ -101,6 +101,7 @@ static const char *tile_check(const struct graft_opencl_device *device, const st
 {
     const struct graft_conv conv = graft_conv_grad_weight(call);
     info->workspace_bytes = make_plan(device, &conv, true).parts_bytes;
+    info->pitched_inputs = 1u << X | 1u << DY;
     return graft_conv_limits(&conv);
 }
 
@@ -112,6 +113,7 @@ static const char *local_check(const struct graft_opencl_device *device, const s
     if (reason != NULL)
         return reason;
     info->workspace_bytes = make_plan(device, &conv, false).parts_bytes;
+    info->pitched_inputs = 1u << X | 1u << DY;
     return graft_local_reason(device);
 }
 

@@ -51,6 +51,13 @@ static void place(const struct graft_call *call, uint64_t bytes, struct graft_va
         info->workspace_bytes = bytes;
 }
 
+/* What the matrix products and Winograd's algorithm read and write as views: a residual lies as y does. */
+static void tell_pitches(const struct graft_call *call, struct graft_variant_info *info)
+{
+    info->pitched_inputs = 1u;
+    info->pitched_outputs = is_backward(call) || call->in[RESIDUAL].dtype == GRAFT_DTYPE_NONE;
+}
+
 static struct graft_products products_of(const struct graft_opencl_kernel *kernel,
                                          const struct graft_conv *conv, const struct graft_tensor *in,
                                          const struct graft_tensor *out, struct graft_tensor w)
@@ -94,6 +101,7 @@ static const char *tile_check(const struct graft_opencl_device *device, const st
     const struct graft_conv conv = graft_conv_of(call);
     const struct graft_gemm_pack pack = pack_of(call, &conv);
     place(call, graft_gemm_packed_floats(device, &pack) * sizeof(float), info);
+    tell_pitches(call, info);
     return graft_conv_limits(&conv);
 }
 
@@ -145,9 +153,9 @@ static enum graft_status tile_run(struct graft_opencl_device *device, struct gra
 static const char *local_check(const struct graft_opencl_device *device, const struct graft_call *call,
                                struct graft_variant_info *info)
 {
-    (void)info;
     const struct graft_conv conv = graft_conv_of(call);
     const char *reason = graft_local_reason(device);
+    tell_pitches(call, info);
     return reason != NULL ? reason : graft_conv_limits(&conv);
 }
 
@@ -156,6 +164,7 @@ static const char *local_wide_check(const struct graft_opencl_device *device, co
 {
     const struct graft_conv conv = graft_conv_of(call);
     const char *const reason = graft_conv_limits(&conv);
+    tell_pitches(call, info);
     if (reason != NULL)
         return reason;
     const int64_t pixels =

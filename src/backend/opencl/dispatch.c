@@ -69,6 +69,8 @@ enum graft_status graft_opencl_check(struct graft_device *base, const struct gra
             "longer";
     if (reason == NULL)
         reason = variant->check(device, call, info);
+    if (reason == NULL)
+        reason = graft_variant_refuses_pitch(call, info);
     if (reason == NULL && variant->prove != NULL) {
         const enum graft_status status = variant->prove(device, variant, &reason);
         if (status != GRAFT_OK)

@@ -114,6 +114,14 @@ const char *graft_opencl_check_none(const struct graft_opencl_device *device, co
     return NULL;
 }
 
+void graft_opencl_arg_pitches(struct graft_opencl_args *args, const int64_t *pitches, int count)
+{
+    int32_t values[4] = {0};
+    for (int i = 0; i < count; i++)
+        values[i] = (int32_t)pitches[i];
+    graft_opencl_arg_ints(args, values, count == 2 ? 2 : 4);
+}
+
 int64_t graft_opencl_count_in(const struct graft_opencl_kernel *kernel, int i)
 {
     return graft_shape_count(&kernel->call.in[i].shape);

@@ -72,6 +72,9 @@ void graft_opencl_arg_grid(struct graft_opencl_args *args, const struct graft_op
 const char *graft_opencl_check_none(const struct graft_opencl_device *device, const struct graft_call *call,
                                     struct graft_variant_info *info);
 
+/* An argument, int2 or int4: floats from row to row of tensors (graft_call_in_pitch), 2 to 4 of them. */
+void graft_opencl_arg_pitches(struct graft_opencl_args *args, const int64_t *pitches, int count);
+
 /* Elements of input or output i. */
 int64_t graft_opencl_count_in(const struct graft_opencl_kernel *kernel, int i);
 int64_t graft_opencl_count_out(const struct graft_opencl_kernel *kernel, int i);

@@ -28,6 +28,7 @@ static const char *check(const struct graft_opencl_device *device, const struct 
 {
     (void)device;
     info->workspace_bytes = (uint64_t)graft_shape_count(&call->in[1].shape) * sizeof(int32_t);
+    info->pitched_inputs = 3u;
     return NULL;
 }
 
@@ -48,6 +49,7 @@ static enum graft_status run(struct graft_opencl_device *device, struct graft_op
     graft_opencl_arg_tensor(device, &args, workspace, sizeof(float));
     graft_opencl_arg_tensor(device, &args, in[0], sizeof(float));
     graft_opencl_arg_window(&args, pool, x, y);
+    graft_opencl_arg_int(&args, graft_call_in_pitch(&kernel->call, 0));
     const enum graft_status status = launch(device, kernel, INDEX, &args, y);
     if (status != GRAFT_OK)
         return status;
@@ -57,6 +59,7 @@ static enum graft_status run(struct graft_opencl_device *device, struct graft_op
     graft_opencl_arg_tensor(device, &args, workspace, sizeof(float));
     graft_opencl_arg_window(&args, pool, x, y);
     graft_opencl_arg_int(&args, graft_opencl_accumulates(kernel, 0));
+    graft_opencl_arg_int(&args, graft_call_in_pitch(&kernel->call, 1));
     return launch(device, kernel, GATHER, &args, x);
 }
 

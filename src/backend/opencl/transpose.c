@@ -108,9 +108,10 @@ static enum graft_status open_view(struct graft_opencl_device *device, struct gr
     struct state *state = graft_opencl_state(device, kernel, sizeof(*state));
     if (state == NULL)
         return GRAFT_ERROR_MEMORY;
-    int64_t strides[1][GRAFT_MAX_RANK];
+    int64_t strides[2][GRAFT_MAX_RANK];
     find_strides(&kernel->call, strides[0]);
-    graft_opencl_strided_make(&state->strided, &kernel->call.out[0].shape, 1, strides);
+    graft_steps_of(&kernel->call.out[0].shape, strides[1]);
+    graft_opencl_strided_make(&state->strided, &kernel->call.out[0].shape, 2, strides);
     state->flat = graft_opencl_flat_sizes(device, kernel->variant->family);
     state->grid = graft_opencl_grid_make(&state->flat, state->strided.rows, state->strided.inner, 1);
     return graft_opencl_simple_add(device, kernel, "slice");
@@ -130,6 +131,7 @@ static enum graft_status run_view(struct graft_opencl_device *device, struct gra
     graft_opencl_arg_int(&args, state->strided.outer);
     graft_opencl_arg_ints(&args, state->strided.dim, 8);
     graft_opencl_arg_ints(&args, state->strided.stride[0], 8);
+    graft_opencl_arg_ints(&args, state->strided.stride[1], 8);
     graft_opencl_arg_grid(&args, &state->grid);
     return graft_opencl_launch(device, kernel, 0, &args, &range);
 }

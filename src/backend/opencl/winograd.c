@@ -21,7 +21,7 @@
 enum { X, W, BIAS, RESIDUAL };
 enum { FILTERS, FUSED, INPUT = FUSED, PRODUCT, OUTPUT };
 
-_Static_assert(sizeof(struct graft_winograd_numbers) == 16 * sizeof(int32_t), "an int16");
+_Static_assert(sizeof(struct graft_winograd_numbers) == 18 * sizeof(int32_t), "an int16 and an int2");
 
 struct plan {
     struct graft_winograd_numbers n;
@@ -38,9 +38,10 @@ struct plan {
 
 void graft_winograd_arg_numbers(struct graft_opencl_args *args, const struct graft_winograd_numbers *numbers)
 {
-    int32_t vector[16];
+    int32_t vector[18];
     memcpy(vector, numbers, sizeof(vector));
     graft_opencl_arg_ints(args, vector, 16);
+    graft_opencl_arg_ints(args, vector + 16, 2);
 }
 
 int32_t graft_winograd_pitch(int64_t channels, int64_t vector)
@@ -113,7 +114,9 @@ static void describe(struct plan *plan, const struct graft_call *call)
                                               .base_y = plan->backward ? a->pad[0] - 2 : -a->pad[0],
                                               .base_x = plan->backward ? a->pad[2] - 2 : -a->pad[2],
                                               .tiles_y = (int32_t)graft_ceil_div(y->dim[1], TILE),
-                                              .tiles_x = (int32_t)graft_ceil_div(y->dim[2], TILE)};
+                                              .tiles_x = (int32_t)graft_ceil_div(y->dim[2], TILE),
+                                              .x_pixel = (int32_t)graft_call_in_pitch(call, X),
+                                              .y_pixel = (int32_t)graft_call_out_pitch(call, 0)};
     plan->tiles = x->dim[0] * plan->n.tiles_y * plan->n.tiles_x;
 }
 
@@ -195,6 +198,8 @@ static const char *check(const struct graft_opencl_device *device, const struct 
         return "its filters would have 2^31 elements or more";
     info->prepared_bytes = plan.prepared ? plan.packed_bytes : 0;
     info->saving = GRAFT_WINOGRAD_SAVING;
+    info->pitched_inputs = 1u;
+    info->pitched_outputs = plan.backward || call->in[RESIDUAL].dtype == GRAFT_DTYPE_NONE;
     info->workspace_bytes =
         (plan.prepared ? 0 : plan.packed_bytes) +
         (plan.fused ? plan.slice * plan.slices * sizeof(float) : plan.input_bytes + plan.output_bytes);

@@ -27,6 +27,7 @@ struct graft_winograd_numbers {
     int32_t first, end;
     int32_t in_point, in_pitch;
     int32_t out_point, out_pitch;
+    int32_t x_pixel, y_pixel; /* an int2 of its own */
 };
 void graft_winograd_arg_numbers(struct graft_opencl_args *args, const struct graft_winograd_numbers *numbers);
 /* Floats from tile to tile. */

@@ -47,6 +47,8 @@ static void describe(struct plan *plan, const struct graft_call *call)
         .tiles_x = (int32_t)graft_ceil_div(dy->dim[2], GRAFT_WINOGRAD_TILE),
         .in_pitch = graft_winograd_pitch(x->dim[3], vector),
         .out_pitch = graft_winograd_pitch(dy->dim[3], vector),
+        .x_pixel = (int32_t)graft_call_in_pitch(call, X),
+        .y_pixel = (int32_t)graft_call_in_pitch(call, DY),
     };
     plan->tiles = x->dim[0] * plan->n.tiles_y * plan->n.tiles_x;
     plan->pitch = (int32_t)graft_round_up((uint64_t)x->dim[3], (uint64_t)vector);
@@ -109,6 +111,7 @@ static const char *check(const struct graft_opencl_device *device, const struct 
     if (plan.sums_bytes / sizeof(float) > INT32_MAX)
         return "its sums would have 2^31 elements or more";
     info->saving = GRAFT_WINOGRAD_SAVING;
+    info->pitched_inputs = 1u << X | 1u << DY;
     info->workspace_bytes = plan.input_bytes + plan.output_bytes + plan.sums_bytes;
     return NULL;
 }

@@ -57,13 +57,14 @@ static void norm_item(void *argument, int64_t item, int thread)
     const float *const mean = args->in[3];
     const int64_t end = graft_min_i64((item + 1) * n->item_rows, n->rows);
     for (int64_t row = item * n->item_rows; row < end; row++) {
-        const float *const x = (const float *)args->in[0] + row * channels;
-        float *const y = (float *)args->out[0] + row * channels;
+        const float *const x = (const float *)args->in[0] + row * graft_call_in_pitch(args->call, 0);
+        float *const y = (float *)args->out[0] + row * graft_call_out_pitch(args->call, 0);
         if (args->in[5]) {
-            const float *const residual = (const float *)args->in[5] + row * channels;
+            const float *const residual =
+                (const float *)args->in[5] + row * graft_call_in_pitch(args->call, 5);
             FAST_INDEPENDENT /* y may be x or residual */
-            for (int64_t c = 0; c < channels; c++)
-                y[c] = fast_activate(activation, (x[c] - mean[c]) * scale[c] + beta[c] + residual[c]);
+                for (int64_t c = 0; c < channels; c++) y[c] =
+                    fast_activate(activation, (x[c] - mean[c]) * scale[c] + beta[c] + residual[c]);
         } else {
             FAST_INDEPENDENT
             for (int64_t c = 0; c < channels; c++)
@@ -96,12 +97,13 @@ static void grad_item(void *argument, int64_t item, int thread)
     const float *const slope = n->slope;
     const int64_t end = graft_min_i64((item + 1) * n->item_rows, n->rows);
     for (int64_t row = item * n->item_rows; row < end; row++) {
-        const float *const x = (const float *)args->in[0] + row * channels;
-        const float *const dy = (const float *)args->in[1] + row * channels;
-        float *const dx = (float *)args->out[0] + row * channels;
+        const float *const x = (const float *)args->in[0] + row * graft_call_in_pitch(args->call, 0);
+        const float *const dy = (const float *)args->in[1] + row * graft_call_in_pitch(args->call, 1);
+        float *const dx = (float *)args->out[0] + row * graft_call_out_pitch(args->call, 0);
         if (training) {
             FAST_INDEPENDENT /* dx may be dy */
-            for (int64_t c = 0; c < channels; c++) {
+                for (int64_t c = 0; c < channels; c++)
+            {
                 const float value = scale[c] * (dy[c] - shift[c] - (x[c] - mean[c]) * slope[c]);
                 dx[c] = accumulate ? dx[c] + value : value;
             }
@@ -136,6 +138,8 @@ static const char *check(const struct graft_cpu_device *device, const struct gra
     const struct graft_shape *const x = &call->in[0].shape;
     info->workspace_bytes = (uint64_t)x->dim[x->rank - 1] * 3 * sizeof(float);
     info->prepared_bytes = 0;
+    info->pitched_inputs = call->op == GRAFT_OP_BATCH_NORM ? 1u | 1u << 5 : 3u;
+    info->pitched_outputs = 1u;
     return fast_need_f32(call);
 }
 

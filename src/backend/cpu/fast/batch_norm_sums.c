@@ -49,17 +49,18 @@ FAST_INLINE void stats_block(const struct sums *s, int64_t chunk, const float *x
                              const int vectors, int count)
 {
     const int64_t rows = chunk_size(s, chunk);
+    const int64_t pitch = graft_call_in_pitch(s->args->call, 0);
     vec centre[BLOCK_VECTORS] = {{0}};
     for (int64_t row = 0; row < rows; row++)
         for (int v = 0; v < vectors; v++)
-            centre[v] += vec_load_count(x + row * s->channels + c + v * FAST_WIDTH, count);
+            centre[v] += vec_load_count(x + row * pitch + c + v * FAST_WIDTH, count);
     for (int v = 0; v < vectors; v++)
         centre[v] /= vec_set((float)rows);
     vec distance[BLOCK_VECTORS] = {{0}};
     vec squares[BLOCK_VECTORS] = {{0}};
     for (int64_t row = 0; row < rows; row++) {
         for (int v = 0; v < vectors; v++) {
-            const vec d = vec_load_count(x + row * s->channels + c + v * FAST_WIDTH, count) - centre[v];
+            const vec d = vec_load_count(x + row * pitch + c + v * FAST_WIDTH, count) - centre[v];
             distance[v] += d;
             squares[v] += d * d;
         }
@@ -75,7 +76,8 @@ static void stats_item(void *argument, int64_t item, int thread)
 {
     (void)thread;
     const struct sums *const s = argument;
-    const float *const x = (const float *)s->args->in[0] + item * s->chunk_rows * s->channels;
+    const float *const x =
+        (const float *)s->args->in[0] + item * s->chunk_rows * graft_call_in_pitch(s->args->call, 0);
     int64_t c = 0;
     for (; c + BLOCK_VECTORS * FAST_WIDTH <= s->channels; c += BLOCK_VECTORS * FAST_WIDTH)
         stats_block(s, item, x, c, BLOCK_VECTORS, FAST_WIDTH);
@@ -115,8 +117,10 @@ static void join_stats_item(void *argument, int64_t item, int thread)
 FAST_INLINE void grad_block(const struct sums *s, int64_t chunk, int64_t c, const int vectors, int count)
 {
     const int64_t rows = chunk_size(s, chunk);
-    const float *const x = (const float *)s->args->in[0] + chunk * s->chunk_rows * s->channels + c;
-    const float *const dy = (const float *)s->args->in[1] + chunk * s->chunk_rows * s->channels + c;
+    const int64_t x_pitch = graft_call_in_pitch(s->args->call, 0);
+    const int64_t dy_pitch = graft_call_in_pitch(s->args->call, 1);
+    const float *const x = (const float *)s->args->in[0] + chunk * s->chunk_rows * x_pitch + c;
+    const float *const dy = (const float *)s->args->in[1] + chunk * s->chunk_rows * dy_pitch + c;
     vec mean[BLOCK_VECTORS];
     for (int v = 0; v < vectors; v++)
         mean[v] = vec_load_count((const float *)s->args->in[2] + c + v * FAST_WIDTH, count);
@@ -124,9 +128,8 @@ FAST_INLINE void grad_block(const struct sums *s, int64_t chunk, int64_t c, cons
     vec sums[BLOCK_VECTORS] = {{0}};
     for (int64_t row = 0; row < rows; row++) {
         for (int v = 0; v < vectors; v++) {
-            const vec gradient = vec_load_count(dy + row * s->channels + v * FAST_WIDTH, count);
-            products[v] +=
-                gradient * (vec_load_count(x + row * s->channels + v * FAST_WIDTH, count) - mean[v]);
+            const vec gradient = vec_load_count(dy + row * dy_pitch + v * FAST_WIDTH, count);
+            products[v] += gradient * (vec_load_count(x + row * x_pitch + v * FAST_WIDTH, count) - mean[v]);
             sums[v] += gradient;
         }
     }
@@ -181,6 +184,7 @@ static const char *check(const struct graft_cpu_device *device, const struct gra
     const struct sums sums = describe(call);
     info->workspace_bytes = (uint64_t)(sums.chunks * 3 * sums.channels) * sizeof(float);
     info->prepared_bytes = 0;
+    info->pitched_inputs = call->op == GRAFT_OP_BATCH_NORM_STATS ? 1u : 3u;
     return NULL;
 }
 

@@ -49,6 +49,32 @@ static inline int64_t fast_chunks(int64_t count)
     return graft_ceil_div(count, FAST_CHUNK);
 }
 
+/* An elementwise kernel's elements as rows: one, where all its tensors lie without gaps. */
+struct fast_elements {
+    int64_t width;
+};
+
+static inline struct fast_elements fast_elements_of(const struct graft_call *call)
+{
+    bool apart = call->out_pitch[0] != 0;
+    for (int i = 0; i < call->n_inputs; i++)
+        apart = apart || call->in_pitch[i] != 0;
+    const struct graft_shape *const shape = &call->out[0].shape;
+    return (struct fast_elements){apart ? graft_shape_width(shape) : graft_shape_count(shape)};
+}
+
+/* How many of [at, end) the row of element `at` has. */
+static inline int64_t fast_elements_run(const struct fast_elements *elements, int64_t at, int64_t end)
+{
+    return graft_min_i64(end - at, elements->width - at % elements->width);
+}
+
+/* Where element `at` lies in a tensor of that pitch. */
+static inline int64_t fast_elements_at(const struct fast_elements *elements, int64_t at, int64_t pitch)
+{
+    return at / elements->width * pitch + at % elements->width;
+}
+
 /* f(x) of the fused activations; NaN stays. */
 static inline float fast_activate(enum graft_unary kind, float x)
 {

@@ -38,6 +38,8 @@ static void make_plan(struct plan *plan, const struct graft_cpu_device *device, 
         .c = w->dim[3],
         .o = w->dim[0] / groups,
         .out_size = {call->out[0].shape.dim[1], call->out[0].shape.dim[2]},
+        .in_pitch = graft_call_in_pitch(call, 0),
+        .out_pitch = graft_call_out_pitch(call, 0),
     };
     const int threads = fast_threads(device);
     plan->prepared = call->constant >> 1 & 1u;
@@ -60,6 +62,8 @@ static const char *check(const struct graft_cpu_device *device, const struct gra
     make_plan(&plan, device, call);
     info->workspace_bytes = plan.workspace_bytes;
     info->prepared_bytes = plan.prepared ? (uint64_t)plan.packed_floats * sizeof(float) : 0;
+    info->pitched_inputs = 1u;
+    info->pitched_outputs = call->in[3].dtype == GRAFT_DTYPE_NONE; /* a residual lies as y does */
     return NULL;
 }
 
@@ -79,9 +83,9 @@ static void pack_item(void *argument, int64_t item, int thread)
     const int64_t panels = graft_ceil_div(c->o, FAST_COLUMNS);
     const int64_t group = item / panels;
     const int64_t first = item % panels * FAST_COLUMNS;
-    FAST(pack_panel)(packing->to + group * FAST(packed_floats)(k, c->o) + first * k,
-                     packing->w + (group * c->o + first) * k, k, graft_min_i64(FAST_COLUMNS, c->o - first), 1,
-                     k);
+    FAST(pack_panel)
+    (packing->to + group * FAST(packed_floats)(k, c->o) + first * k, packing->w + (group * c->o + first) * k,
+     k, graft_min_i64(FAST_COLUMNS, c->o - first), 1, k);
 }
 
 static void pack(const struct plan *plan, const struct graft_cpu_args *args, float *to)

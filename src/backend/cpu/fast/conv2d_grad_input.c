@@ -70,6 +70,8 @@ static void make_phase(struct fast_correlation *phase, const struct graft_call *
         .c = w->dim[0] / a->groups,
         .o = w->dim[3],
         .out_size = {call->out[0].shape.dim[1], call->out[0].shape.dim[2]},
+        .in_pitch = graft_call_in_pitch(call, 0),
+        .out_pitch = graft_call_out_pitch(call, 0),
     };
     FAST(correlation_plan)(phase, threads);
 }
@@ -107,6 +109,7 @@ static const char *check(const struct graft_cpu_device *device, const struct gra
     make_plan(&plan, device, call);
     info->workspace_bytes = plan.workspace_bytes;
     info->prepared_bytes = plan.prepared ? plan.packed_bytes : 0;
+    info->pitched_inputs = info->pitched_outputs = 1u;
     return NULL;
 }
 

@@ -34,6 +34,7 @@ struct plan {
     int64_t columns, column_blocks;  /* floats of a part's width of one item */
     int64_t positions;               /* most in a chunk */
     int64_t w_floats;
+    int64_t dy_pitch; /* floats from pixel to pixel */
     uint64_t partial_at, scratch_at, scratch_bytes, strips_at, band_at, a_at, b_at, workspace_bytes;
 };
 
@@ -62,8 +63,7 @@ static void choose_sums(struct plan *plan)
 {
     struct fast_correlation *const view = &plan->view;
     FAST(correlation_layout)(view);
-    const int64_t channels = view->c * view->groups;
-    const bool joined = view->x.step == 1 && (view->copy ? view->pixel_pitch : channels) == view->c &&
+    const bool joined = view->x.step == 1 && (view->copy ? view->pixel_pitch : view->in_pitch) == view->c &&
                         view->x.taps * view->c <= FAST_WEIGHT_MOST_JOINED;
     plan->parts_in_row = joined ? 1 : view->x.taps;
     plan->parts = view->y.taps * plan->parts_in_row;
@@ -151,7 +151,9 @@ static void make_plan(struct plan *plan, const struct graft_cpu_device *device, 
         .c = call->out[0].shape.dim[3],
         .o = call->out[0].shape.dim[0] / groups,
         .out_size = {call->in[1].shape.dim[1], call->in[1].shape.dim[2]},
+        .in_pitch = graft_call_in_pitch(call, 0),
     };
+    plan->dy_pitch = graft_call_in_pitch(call, 1);
     choose_sums(plan);
 
     const struct fast_correlation *const view = &plan->view;
@@ -184,6 +186,7 @@ static const char *check(const struct graft_cpu_device *device, const struct gra
     make_plan(&plan, device, call);
     info->workspace_bytes = plan.workspace_bytes;
     info->prepared_bytes = 0;
+    info->pitched_inputs = 3u;
     return NULL;
 }
 
@@ -237,7 +240,6 @@ static struct chunk open_chunk(const struct run *run, const struct item *item, i
 {
     const struct plan *const plan = run->plan;
     const struct fast_correlation *const view = &item->view;
-    const int64_t dy_channels = view->o * view->groups;
     const int64_t x = index % plan->pixel_chunks * plan->pixels;
     const int64_t pixels = graft_min_i64(plan->pixels, view->x.out - x);
     const int64_t first = index / plan->pixel_chunks * plan->strips;
@@ -247,10 +249,10 @@ static struct chunk open_chunk(const struct run *run, const struct item *item, i
         .strips = last - first,
         .pixels = pixels,
         .x = (const float **)(item->scratch + plan->strips_at),
-        .dy = (const float *)run->args->in[1] + (first * view->x.out + x) * dy_channels +
+        .dy = (const float *)run->args->in[1] + (first * view->x.out + x) * plan->dy_pitch +
               item->group * view->o + item->output,
-        .dy_strip = view->x.out * dy_channels,
-        .dy_pixel = dy_channels,
+        .dy_strip = view->x.out * plan->dy_pitch,
+        .dy_pixel = plan->dy_pitch,
     };
     for (int64_t strip = first; strip < last;) {
         const int64_t y = strip % view->y.out;

@@ -24,20 +24,24 @@ struct box {
     struct graft_shape inner, outer;
     int64_t begin[GRAFT_MAX_RANK]; /* of the inner in the outer */
     int64_t step[GRAFT_MAX_RANK];  /* in the outer, from one to the next of the inner */
-    int axis;               /* from here on, the inner one fills the outer: runs span these dimensions */
-    int64_t run, outer_run; /* floats of a run, and of the outer tensor for one index before `axis` */
-    int64_t run_step; /* in the outer, between floats of a run: 1 where more than one dimension is one */
+    int axis; /* from here on, the inner one fills the outer: runs span these dimensions */
+    int64_t run,
+        outer_run;     /* floats of a run, and from one index before `axis` to the next in the outer one */
+    int64_t run_step;  /* in the outer, between floats of a run: 1 where more than one dimension is one */
+    int64_t inner_run; /* floats from run to run of the inner one */
     int64_t item_runs;
 };
 
 static struct box make_box(const struct graft_cpu_args *args, const struct graft_shape *inner,
-                           const struct graft_shape *outer, const int64_t *begin, const int64_t *step)
+                           int64_t inner_pitch, const struct graft_shape *outer, int64_t outer_pitch,
+                           const int64_t *begin, const int64_t *step)
 {
     struct box box = {.args = args, .inner = *inner, .outer = *outer, .run_step = 1};
+    const bool apart = inner_pitch != graft_shape_width(inner) || outer_pitch != graft_shape_width(outer);
     memcpy(box.begin, begin, sizeof box.begin);
     memcpy(box.step, step, sizeof box.step);
     box.axis = inner->rank > 0 ? inner->rank - 1 : 0;
-    while (box.axis > 0 && inner->dim[box.axis] == outer->dim[box.axis])
+    while (!apart && box.axis > 0 && inner->dim[box.axis] == outer->dim[box.axis])
         box.axis--;
     if (box.axis < inner->rank && step[box.axis] > 1) { /* this one has gaps, those behind it are full */
         const bool last = box.axis == inner->rank - 1;
@@ -45,7 +49,8 @@ static struct box make_box(const struct graft_cpu_args *args, const struct graft
         box.axis += last ? 0 : 1;
     }
     box.run = fast_extent(inner, box.axis, inner->rank);
-    box.outer_run = fast_extent(outer, box.axis, outer->rank);
+    box.inner_run = apart ? inner_pitch : box.run;
+    box.outer_run = apart ? outer_pitch : fast_extent(outer, box.axis, outer->rank);
     box.item_runs = graft_max_i64(FAST_CHUNK / graft_max_i64(box.run, 1), 1);
     return box;
 }
@@ -77,7 +82,7 @@ static void slice_item(void *argument, int64_t item, int thread)
     const bool accumulate = fast_accumulates(box->args->call, 0);
     const int64_t end = graft_min_i64((item + 1) * box->item_runs, runs_of(box));
     for (int64_t run = item * box->item_runs; run < end; run++) {
-        float *const to = (float *)box->args->out[0] + run * box->run;
+        float *const to = (float *)box->args->out[0] + run * box->inner_run;
         const float *const from = (const float *)box->args->in[0] + outer_begin(box, run);
         if (box->run_step == 1)
             move(to, from, box->run, accumulate);
@@ -96,8 +101,8 @@ static void slice(const struct graft_cpu_device *device, const struct graft_cpu_
     int64_t step[GRAFT_MAX_RANK];
     for (int d = 0; d < GRAFT_MAX_RANK; d++)
         step[d] = graft_max_i64(call->attributes.slice.step[d], 1);
-    struct box box =
-        make_box(args, &call->out[0].shape, &call->in[0].shape, call->attributes.slice.begin, step);
+    struct box box = make_box(args, &call->out[0].shape, graft_call_out_pitch(call, 0), &call->in[0].shape,
+                              graft_call_in_pitch(call, 0), call->attributes.slice.begin, step);
     graft_pool_run(args->pool, graft_ceil_div(runs_of(&box), box.item_runs), slice_item, &box);
 }
 
@@ -108,7 +113,7 @@ static void pad_item(void *argument, int64_t item, int thread)
     const int64_t end = graft_min_i64((item + 1) * box->item_runs, runs_of(box));
     for (int64_t run = item * box->item_runs; run < end; run++) {
         float *const to = (float *)box->args->out[0] + outer_begin(box, run);
-        const float *const from = (const float *)box->args->in[0] + run * box->run;
+        const float *const from = (const float *)box->args->in[0] + run * box->inner_run;
         if (box->run_step == 1)
             move(to, from, box->run, false);
         else
@@ -138,8 +143,8 @@ static void pad(const struct graft_cpu_device *device, const struct graft_cpu_ar
     int64_t step[GRAFT_MAX_RANK];
     for (int d = 0; d < GRAFT_MAX_RANK; d++)
         step[d] = call->attributes.pad.between[d] + 1;
-    struct box box =
-        make_box(args, &call->in[0].shape, &call->out[0].shape, call->attributes.pad.before, step);
+    struct box box = make_box(args, &call->in[0].shape, graft_call_in_pitch(call, 0), &call->out[0].shape,
+                              graft_call_out_pitch(call, 0), call->attributes.pad.before, step);
     graft_pool_run(args->pool, graft_ceil_div(runs_of(&box), box.item_runs), pad_item, &box);
 }
 
@@ -151,15 +156,18 @@ static void concat_item(void *argument, int64_t item, int thread)
     const struct graft_call *const call = args->call;
     const struct graft_shape *const y = &call->out[0].shape;
     const int axis = call->attributes.concat.axis;
+    const bool last = axis == y->rank - 1; /* views are parts of this one */
     const int64_t total = fast_extent(y, axis, y->rank);
+    const int64_t y_run = last ? graft_call_out_pitch(call, 0) : total;
     const int64_t runs = fast_extent(y, 0, axis);
     const int64_t item_runs = graft_max_i64(FAST_CHUNK / total, 1);
     const int64_t end = graft_min_i64((item + 1) * item_runs, runs);
     int64_t begin = 0;
     for (int i = 0; i < call->n_inputs; i++) {
         const int64_t length = fast_extent(&call->in[i].shape, axis, y->rank);
-        for (int64_t run = item * item_runs; run < end && length > 0; run++)
-            memcpy((float *)args->out[0] + run * total + begin, (const float *)args->in[i] + run * length,
+        const int64_t x_run = last ? graft_call_in_pitch(call, i) : length;
+        for (int64_t run = item * item_runs; run < end && length > 0 && !(call->placed >> i & 1u); run++)
+            memcpy((float *)args->out[0] + run * y_run + begin, (const float *)args->in[i] + run * x_run,
                    (size_t)length * sizeof(float));
         begin += length;
     }
@@ -202,6 +210,12 @@ static const char *check(const struct graft_cpu_device *device, const struct gra
     (void)device;
     info->workspace_bytes = 0;
     info->prepared_bytes = 0;
+    const struct graft_shape *const y = &call->out[0].shape;
+    if (call->op == GRAFT_OP_CONCAT && call->attributes.concat.axis == y->rank - 1)
+        info->pitched_inputs = (1u << call->n_inputs) - 1;
+    if (call->op == GRAFT_OP_SLICE)
+        info->pitched_inputs = 1u;
+    info->pitched_outputs = info->pitched_inputs != 0;
     return call->in[0].dtype == GRAFT_DTYPE_F32 ? NULL : "it moves f32 elements";
 }
 

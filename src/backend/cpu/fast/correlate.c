@@ -59,8 +59,10 @@ int64_t FAST(correlation_band)(const struct fast_correlation *plan, int64_t stri
 void FAST(correlation_layout)(struct fast_correlation *plan)
 {
     flatten(plan);
-    plan->copy = leaves_input(&plan->y) || leaves_input(&plan->x) ||
-                 plan->x.stride * plan->c * plan->groups % FAST_BAD_PITCH == 0;
+    /* Taps side by side are one run of the sum: where pixels lie apart, too, after a copy. */
+    const bool parted = plan->groups == 1 && plan->in_pitch != plan->c && plan->x.taps > 1;
+    plan->copy = leaves_input(&plan->y) || leaves_input(&plan->x) || parted ||
+                 plan->x.stride * plan->in_pitch % FAST_BAD_PITCH == 0;
     plan->pixel_pitch = plan->c;
     if (band_stride(&plan->x) * plan->c % FAST_BAD_PITCH == 0)
         plan->pixel_pitch += FAST_PITCH_EXTRA;
@@ -106,7 +108,7 @@ void FAST(correlation_plan)(struct fast_correlation *plan, int threads)
 static void copy_row(const struct fast_correlation *plan, float *to, const float *image, int64_t y, int64_t x,
                      int64_t length)
 {
-    const int64_t channels = plan->c * plan->groups;
+    const int64_t in_pitch = plan->in_pitch;
     const int64_t pitch = plan->pixel_pitch;
     const int64_t step = plan->x.taps > 1 ? 1 : plan->x.stride;
     if (y < 0 || y >= plan->y.in) {
@@ -117,13 +119,13 @@ static void copy_row(const struct fast_correlation *plan, float *to, const float
     const int64_t before = x < 0 ? graft_min_i64(graft_ceil_div(-x, step), length) : 0;
     const int64_t end = graft_max_i64(graft_min_i64(graft_ceil_div(plan->x.in - x, step), length), before);
     memset(to, 0, (size_t)(before * pitch) * sizeof(float));
-    const float *const from = image + (y * plan->x.in + x) * channels;
-    if (step == 1 && pitch == channels)
-        memcpy(to + before * pitch, from + before * channels,
+    const float *const from = image + (y * plan->x.in + x) * in_pitch;
+    if (step == 1 && pitch == in_pitch)
+        memcpy(to + before * pitch, from + before * in_pitch,
                (size_t)((end - before) * pitch) * sizeof(float));
     else
         for (int64_t i = before; i < end; i++)
-            memcpy(to + i * pitch, from + i * step * channels, (size_t)plan->c * sizeof(float));
+            memcpy(to + i * pitch, from + i * step * in_pitch, (size_t)plan->c * sizeof(float));
     memset(to + end * pitch, 0, (size_t)((length - end) * pitch) * sizeof(float));
 }
 
@@ -131,13 +133,13 @@ struct fast_view FAST(correlation_view)(const struct fast_correlation *plan, con
                                         int64_t group, int64_t image, int64_t y, int64_t rows, int64_t x,
                                         int64_t pixels, float **band)
 {
-    const int64_t channels = plan->c * plan->groups;
-    const float *const in = input + image * plan->y.in * plan->x.in * channels + group * plan->c;
+    const int64_t pitch = plan->in_pitch;
+    const float *const in = input + image * plan->y.in * plan->x.in * pitch + group * plan->c;
     const int64_t first_y = y * plan->y.stride + plan->y.first;
     const int64_t first_x = x * plan->x.stride + plan->x.first;
     if (!plan->copy) {
-        return (struct fast_view){in + (first_y * plan->x.in + first_x) * channels, plan->x.in * channels,
-                                  channels, plan->y.stride, plan->x.stride};
+        return (struct fast_view){in + (first_y * plan->x.in + first_x) * pitch, plan->x.in * pitch, pitch,
+                                  plan->y.stride, plan->x.stride};
     }
     const int64_t length = band_length(&plan->x, pixels);
     const int64_t lines = band_length(&plan->y, rows);
@@ -187,8 +189,7 @@ static void item(void *argument, int64_t item, int thread)
     char *const scratch = run->scratch + (uint64_t)thread * plan->scratch_bytes;
     struct fast_tile *const tiles = (struct fast_tile *)scratch;
     float *band = (float *)(scratch + plan->band_at);
-    const int64_t out_channels = plan->o * plan->groups;
-    const ptrdiff_t c_row = plan->x.out_step * out_channels;
+    const ptrdiff_t c_row = plan->x.out_step * plan->out_pitch;
     struct fast_view view = {0};
     int n_tiles = 0;
     for (int64_t strip = first; strip < last;) {
@@ -201,7 +202,7 @@ static void item(void *argument, int64_t item, int thread)
             const int64_t out_x = x * plan->x.out_step + plan->x.out_first;
             const int64_t at = (image * plan->out_size[0] + out_y) * plan->out_size[1] + out_x;
             n_tiles = FAST(tile_rows)(tiles, n_tiles, view.origin + row * view.y_stride * view.row,
-                                      view.x_stride * view.pixel, at * out_channels, c_row, pixels);
+                                      view.x_stride * view.pixel, at * plan->out_pitch, c_row, pixels);
         }
         strip += rows;
     }

@@ -29,8 +29,9 @@ struct fast_correlation {
     int64_t images;
     struct fast_axis y, x;
     int64_t groups;
-    int64_t c, o;        /* channels in and out of a group */
-    int64_t out_size[2]; /* height and width of the output tensor */
+    int64_t c, o;                /* channels in and out of a group */
+    int64_t out_size[2];         /* height and width of the output tensor */
+    int64_t in_pitch, out_pitch; /* floats from pixel to pixel of the input and of the output */
     /* Chosen by FAST(correlation_plan): */
     bool copy;              /* bands are copied */
     int64_t pixel_pitch;    /* floats from pixel to pixel in a band */

@@ -18,7 +18,8 @@ struct depthwise {
     const struct graft_call *call;
     bool backward;
     int64_t images, channels;
-    int64_t in[2], out[2]; /* height, width */
+    int64_t x_pitch, y_pitch; /* floats from pixel to pixel */
+    int64_t in[2], out[2];    /* height, width */
     int64_t taps[2];
     const float *x;
     const float *w; /* [kh, kw, c] */
@@ -39,6 +40,8 @@ static void describe(struct depthwise *d, const struct graft_call *call)
         .backward = call->op == GRAFT_OP_CONV2D_GRAD_INPUT,
         .images = x->dim[0],
         .channels = x->dim[3],
+        .x_pitch = graft_call_in_pitch(call, 0),
+        .y_pitch = graft_call_out_pitch(call, 0),
         .in = {x->dim[1], x->dim[2]},
         .out = {y->dim[1], y->dim[2]},
         .taps = {w->dim[1], w->dim[2]},
@@ -65,7 +68,7 @@ static int64_t input_of(const struct depthwise *d, int axis, int64_t at, int64_t
 
 FAST_INLINE void finish(const struct depthwise *d, int64_t at, int64_t c, vec sum, int count)
 {
-    float *const to = d->y + at * d->channels + c;
+    float *const to = d->y + at * d->y_pitch + c;
     if (d->bias)
         sum += vec_load_count(d->bias + c, count);
     if (d->residual)
@@ -97,7 +100,7 @@ static void any_pixel(const struct depthwise *d, const struct rows *rows, int64_
             const int64_t in_x = input_of(d, 1, out_x, k);
             if (in_x < 0)
                 continue;
-            x[taps] = rows->x[row] + in_x * d->channels;
+            x[taps] = rows->x[row] + in_x * d->x_pitch;
             w[taps++] = rows->w[row] + k * d->channels;
         }
     }
@@ -128,7 +131,7 @@ FAST_INLINE void block_vector(const struct depthwise *d, const struct rows *rows
             w[k] = vec_load_count(from + k * d->channels, count);
         FAST_UNROLL(16)
         for (int i = 0; i < (BLOCK_PIXELS - 1) * stride + taps; i++) {
-            const vec value = vec_load_count(x + i * d->channels, count);
+            const vec value = vec_load_count(x + i * d->x_pitch, count);
             FAST_UNROLL(8)
             for (int p = 0; p < BLOCK_PIXELS; p++)
                 if (i - p * stride >= 0 && i - p * stride < taps)
@@ -183,13 +186,13 @@ static void row_item(void *argument, int64_t item, int thread)
     const struct depthwise *const d = argument;
     const struct graft_conv2d_attributes *const a = &d->call->attributes.conv2d;
     const int64_t image = item / d->out[0];
-    const float *const x = d->x + image * d->in[0] * d->in[1] * d->channels;
+    const float *const x = d->x + image * d->in[0] * d->in[1] * d->x_pitch;
     struct rows rows = {0};
     for (int64_t k = 0; k < d->taps[0]; k++) {
         const int64_t in_y = input_of(d, 0, item % d->out[0], k);
         if (in_y < 0)
             continue;
-        rows.x[rows.count] = x + in_y * d->in[1] * d->channels;
+        rows.x[rows.count] = x + in_y * d->in[1] * d->x_pitch;
         rows.w[rows.count++] = d->w + k * d->taps[1] * d->channels;
     }
     block_function *const whole = choose_block(d);
@@ -206,17 +209,15 @@ static void row_item(void *argument, int64_t item, int thread)
     int64_t pixel = 0;
     while (pixel < d->out[1]) {
         if (pixel >= inside && pixel + BLOCK_PIXELS <= end) {
-            whole(d, &rows, (pixel * stride - before) * d->channels, item * d->out[1] + pixel);
+            whole(d, &rows, (pixel * stride - before) * d->x_pitch, item * d->out[1] + pixel);
             pixel += BLOCK_PIXELS;
         } else {
             any_pixel(d, &rows, item * d->out[1] + pixel, pixel);
             pixel++;
         }
     }
-    if (fast_is_late(d->activation)) {
-        const int64_t count = d->out[1] * d->channels;
-        FAST(activate)(d->y + item * count, count, d->activation);
-    }
+    for (int64_t out = 0; fast_is_late(d->activation) && out < d->out[1]; out++)
+        FAST(activate)(d->y + (item * d->out[1] + out) * d->y_pitch, d->channels, d->activation);
 }
 
 static const char *check(const struct graft_cpu_device *device, const struct graft_call *call,
@@ -235,6 +236,8 @@ static const char *check(const struct graft_cpu_device *device, const struct gra
     const bool constant = call->constant >> 1 & 1u;
     info->workspace_bytes = constant ? 0 : bytes;
     info->prepared_bytes = constant ? bytes : 0;
+    info->pitched_inputs = 1u;
+    info->pitched_outputs = call->op == GRAFT_OP_CONV2D_GRAD_INPUT || call->in[3].dtype == GRAFT_DTYPE_NONE;
     return NULL;
 }
 

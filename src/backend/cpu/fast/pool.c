@@ -46,19 +46,21 @@ static void item(void *argument, int64_t item, int thread)
     const struct graft_shape *const x = &call->in[0].shape;
     const struct graft_shape *const y = &call->out[0].shape;
     const int64_t channels = x->dim[3];
+    const int64_t x_pitch = graft_call_in_pitch(call, 0);
+    const int64_t y_pitch = graft_call_out_pitch(call, 0);
     const bool is_max = call->op == GRAFT_OP_MAX_POOL;
     const struct pool_window rows = pool_window_of(a, 0, item % y->dim[1], x->dim[1], y->dim[1]);
     const float *const image =
-        (const float *)args->in[0] + item / y->dim[1] * x->dim[1] * x->dim[2] * channels;
-    float *to = (float *)args->out[0] + item * y->dim[2] * channels;
-    for (int64_t out = 0; out < y->dim[2]; out++, to += channels) {
+        (const float *)args->in[0] + item / y->dim[1] * x->dim[1] * x->dim[2] * x_pitch;
+    float *to = (float *)args->out[0] + item * y->dim[2] * y_pitch;
+    for (int64_t out = 0; out < y->dim[2]; out++, to += y_pitch) {
         const struct pool_window columns = pool_window_of(a, 1, out, x->dim[2], y->dim[2]);
         const struct window window = {
-            .x = image + (rows.begin * x->dim[2] + columns.begin) * channels,
+            .x = image + (rows.begin * x->dim[2] + columns.begin) * x_pitch,
             .rows = rows.end - rows.begin,
             .pixels = columns.end - columns.begin,
-            .row = x->dim[2] * channels,
-            .pixel = channels,
+            .row = x->dim[2] * x_pitch,
+            .pixel = x_pitch,
             .divisor = (float)(rows.divisor * columns.divisor),
         };
         int64_t c = 0;
@@ -78,6 +80,7 @@ static const char *check(const struct graft_cpu_device *device, const struct gra
     (void)device;
     info->workspace_bytes = 0;
     info->prepared_bytes = 0;
+    info->pitched_inputs = info->pitched_outputs = 1u;
     return fast_need_f32(call);
 }
 

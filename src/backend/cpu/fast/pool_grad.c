@@ -15,10 +15,11 @@
 struct max_window {
     float *dx;
     const float *x, *dy;
-    int64_t rows, pixels; /* of the window */
-    int64_t begin, end;   /* its rows that lie in the band */
-    int64_t row, pixel;   /* floats from row to row and pixel to pixel */
-    bool alone;           /* nothing else is added to its elements */
+    int64_t rows, pixels;     /* of the window */
+    int64_t begin, end;       /* its rows that lie in the band */
+    int64_t row, pixel;       /* floats from row to row and pixel to pixel of x */
+    int64_t dx_row, dx_pixel; /* and of dx */
+    bool alone;               /* nothing else is added to its elements */
 };
 
 /* Adds dy at the window's maximum, for `count` channels from c on; rows and pixels are constants where the
@@ -41,7 +42,7 @@ FAST_INLINE void scatter(const struct max_window *w, int64_t rows, int64_t pixel
     for (int64_t i = w->begin; i < w->end; i++) {
         tap = (int32_t)(i * pixels);
         for (int64_t j = 0; j < pixels; j++, tap++) {
-            float *const to = w->dx + c + i * w->row + j * w->pixel;
+            float *const to = w->dx + c + i * w->dx_row + j * w->dx_pixel;
             const vec part = (vec)((vec_int)gradient & (at == tap));
             vec_store_count(to, w->alone ? part : vec_load_count(to, count) + part, count);
         }
@@ -85,12 +86,16 @@ static void max_item(void *argument, int64_t item, int thread)
     const int64_t begin = item % grad->bands * grad->rows;
     const int64_t end = graft_min_i64(begin + grad->rows, in->dim[1]);
     const bool apart = a->adaptive[0] == 0 && a->stride[0] >= a->kernel[0] && a->stride[1] >= a->kernel[1];
-    struct max_window w = {
-        .row = in->dim[2] * channels, .pixel = channels, .alone = apart && !fast_accumulates(call, 0)};
+    const int64_t dy_pitch = graft_call_in_pitch(call, 1);
+    struct max_window w = {.pixel = graft_call_in_pitch(call, 0),
+                           .dx_pixel = channels,
+                           .alone = apart && !fast_accumulates(call, 0)};
+    w.row = in->dim[2] * w.pixel;
+    w.dx_row = in->dim[2] * w.dx_pixel;
     const float *const x = (const float *)grad->args->in[0] + image * in->dim[1] * w.row;
-    float *const dx = (float *)grad->args->out[0] + image * in->dim[1] * w.row;
+    float *const dx = (float *)grad->args->out[0] + image * in->dim[1] * w.dx_row;
     if (!fast_accumulates(call, 0))
-        memset(dx + begin * w.row, 0, (size_t)((end - begin) * w.row) * sizeof(float));
+        memset(dx + begin * w.dx_row, 0, (size_t)((end - begin) * w.dx_row) * sizeof(float));
     const int64_t last = pool_last_window(a, 0, end - 1, in->dim[1], out->dim[1]);
     for (int64_t oh = pool_first_window(a, 0, begin, in->dim[1], out->dim[1]); oh <= last; oh++) {
         const struct pool_window rows = pool_window_of(a, 0, oh, in->dim[1], out->dim[1]);
@@ -99,13 +104,12 @@ static void max_item(void *argument, int64_t item, int thread)
         w.end = graft_min_i64(end - rows.begin, w.rows);
         if (w.begin >= w.end)
             continue;
-        w.dy = (const float *)grad->args->in[1] + (image * out->dim[1] + oh) * out->dim[2] * channels;
-        for (int64_t ow = 0; ow < out->dim[2]; ow++, w.dy += channels) {
+        w.dy = (const float *)grad->args->in[1] + (image * out->dim[1] + oh) * out->dim[2] * dy_pitch;
+        for (int64_t ow = 0; ow < out->dim[2]; ow++, w.dy += dy_pitch) {
             const struct pool_window columns = pool_window_of(a, 1, ow, in->dim[2], out->dim[2]);
-            const int64_t at = rows.begin * w.row + columns.begin * channels;
             w.pixels = columns.end - columns.begin;
-            w.x = x + at;
-            w.dx = dx + at;
+            w.x = x + rows.begin * w.row + columns.begin * w.pixel;
+            w.dx = dx + rows.begin * w.dx_row + columns.begin * w.dx_pixel;
             scatter_window(&w, channels);
         }
     }
@@ -117,6 +121,7 @@ static const char *check_max(const struct graft_cpu_device *device, const struct
     (void)device;
     info->workspace_bytes = 0;
     info->prepared_bytes = 0;
+    info->pitched_inputs = 3u;
     return fast_need_f32(call);
 }
 
@@ -176,7 +181,8 @@ static void avg_item(void *argument, int64_t item, int thread)
     const struct graft_shape *const y = &call->in[0].shape;
     const struct graft_shape *const x = &call->out[0].shape;
     const int64_t channels = x->dim[3];
-    const int64_t row = y->dim[2] * channels;
+    const int64_t pixel = graft_call_in_pitch(call, 0);
+    const int64_t row = y->dim[2] * pixel;
     const bool accumulate = fast_accumulates(call, 0);
     const float *const dy = (const float *)args->in[0] + item / x->dim[1] * y->dim[1] * row;
     float *dx = (float *)args->out[0] + item * x->dim[2] * channels;
@@ -186,9 +192,9 @@ static void avg_item(void *argument, int64_t item, int thread)
         find_holders(call, 1, w, &pixels);
         int64_t c = 0;
         for (; c + FAST_WIDTH <= channels; c += FAST_WIDTH)
-            gather(dx + c, dy + c, &rows, &pixels, row, channels, FAST_WIDTH, accumulate);
+            gather(dx + c, dy + c, &rows, &pixels, row, pixel, FAST_WIDTH, accumulate);
         if (c < channels)
-            gather(dx + c, dy + c, &rows, &pixels, row, channels, (int)(channels - c), accumulate);
+            gather(dx + c, dy + c, &rows, &pixels, row, pixel, (int)(channels - c), accumulate);
     }
 }
 
@@ -198,6 +204,7 @@ static const char *check_avg(const struct graft_cpu_device *device, const struct
     (void)device;
     info->workspace_bytes = 0;
     info->prepared_bytes = 0;
+    info->pitched_inputs = 1u;
     const struct graft_pool_attributes *const a = &call->attributes.pool;
     for (int axis = 0; axis < 2; axis++) {
         const int64_t in = graft_max_i64(call->out[0].shape.dim[1 + axis], 1);

@@ -112,7 +112,15 @@ FAST_INLINE void value_loop(const enum graft_unary kind, const struct graft_unar
 FAST_INLINE void unary_loop(const enum graft_unary kind, const struct graft_cpu_args *args, int64_t begin,
                             int64_t end)
 {
-    value_loop(kind, &args->call->attributes.unary, args->out[0], args->in[0], begin, end);
+    const struct graft_call *const call = args->call;
+    const struct fast_elements elements = fast_elements_of(call);
+    const int64_t x_pitch = graft_call_in_pitch(call, 0), y_pitch = graft_call_out_pitch(call, 0);
+    for (int64_t at = begin, count; at < end; at += count) {
+        count = fast_elements_run(&elements, at, end);
+        value_loop(kind, &call->attributes.unary,
+                   (float *)args->out[0] + fast_elements_at(&elements, at, y_pitch),
+                   (const float *)args->in[0] + fast_elements_at(&elements, at, x_pitch), 0, count);
+    }
 }
 
 void FAST(activate)(float *y, int64_t count, enum graft_unary kind)
@@ -146,18 +154,27 @@ FAST_INLINE void grad_loop(const enum graft_unary kind, const struct graft_cpu_a
 {
     const struct graft_unary_attributes *const a = &args->call->attributes.unary;
     const bool accumulate = fast_accumulates(args->call, 0);
-    const float *const from = args->in[graft_unary_needs(kind) == GRAFT_UNARY_FROM_X ? 0 : 1];
-    const float *const dy = args->in[2];
-    float *const dx = args->out[0];
-    int64_t i = begin;
-    for (; i + FAST_WIDTH <= end; i += FAST_WIDTH) {
-        const vec value = gradient_of(kind, a, vec_load(from + i), vec_load(dy + i));
-        vec_store(dx + i, accumulate ? vec_load(dx + i) + value : value);
-    }
-    if (i < end) {
-        const int rest = (int)(end - i);
-        const vec value = gradient_of(kind, a, vec_load_part(from + i, rest), vec_load_part(dy + i, rest));
-        vec_store_part(dx + i, accumulate ? vec_load_part(dx + i, rest) + value : value, rest);
+    const struct fast_elements elements = fast_elements_of(args->call);
+    const int known = graft_unary_needs(kind) == GRAFT_UNARY_FROM_X ? 0 : 1;
+    for (int64_t at = begin, count; at < end; at += count) {
+        const float *const from = (const float *)args->in[known] +
+                                  fast_elements_at(&elements, at, graft_call_in_pitch(args->call, known));
+        const float *const dy =
+            (const float *)args->in[2] + fast_elements_at(&elements, at, graft_call_in_pitch(args->call, 2));
+        float *const dx =
+            (float *)args->out[0] + fast_elements_at(&elements, at, graft_call_out_pitch(args->call, 0));
+        count = fast_elements_run(&elements, at, end);
+        int64_t i = 0;
+        for (; i + FAST_WIDTH <= count; i += FAST_WIDTH) {
+            const vec value = gradient_of(kind, a, vec_load(from + i), vec_load(dy + i));
+            vec_store(dx + i, accumulate ? vec_load(dx + i) + value : value);
+        }
+        if (i < count) {
+            const int rest = (int)(count - i);
+            const vec value =
+                gradient_of(kind, a, vec_load_part(from + i, rest), vec_load_part(dy + i, rest));
+            vec_store_part(dx + i, accumulate ? vec_load_part(dx + i, rest) + value : value, rest);
+        }
     }
 }
 
@@ -212,6 +229,8 @@ static const char *check(const struct graft_cpu_device *device, const struct gra
     (void)device;
     info->workspace_bytes = 0;
     info->prepared_bytes = 0;
+    info->pitched_inputs = call->op == GRAFT_OP_UNARY ? 1u : 7u;
+    info->pitched_outputs = 1u;
     return fast_need_f32(call);
 }
 

@@ -34,7 +34,11 @@ static void describe(struct fast_winograd *w, const struct graft_call *call)
     const struct graft_shape *const x = &call->in[0].shape;
     const struct graft_shape *const y = &call->out[0].shape;
     const bool backward = call->op == GRAFT_OP_CONV2D_GRAD_INPUT;
-    *w = (struct fast_winograd){.images = x->dim[0], .c = x->dim[3], .o = y->dim[3]};
+    *w = (struct fast_winograd){.images = x->dim[0],
+                                .c = x->dim[3],
+                                .o = y->dim[3],
+                                .in_pitch = graft_call_in_pitch(call, 0),
+                                .out_pitch = graft_call_out_pitch(call, 0)};
     for (int i = 0; i < 2; i++) {
         w->in[i] = x->dim[1 + i];
         w->out[i] = y->dim[1 + i];
@@ -120,6 +124,9 @@ static const char *check(const struct graft_cpu_device *device, const struct gra
     const uint64_t pack_scratch =
         WINOGRAD_POINTS * FAST_COLUMNS * WINOGRAD_K * sizeof(float) * (uint64_t)fast_threads(device);
     info->prepared_bytes = plan.prepared ? plan.packed_floats * sizeof(float) + pack_scratch : 0;
+    info->pitched_inputs = 1u;
+    info->pitched_outputs =
+        plan.backward || call->in[3].dtype == GRAFT_DTYPE_NONE; /* a residual lies as y does */
     return NULL;
 }
 

@@ -21,10 +21,11 @@
 /* A 3×3 convolution with stride 1, of x forward or of dy backward. */
 struct fast_winograd {
     int64_t images;
-    int64_t in[2], out[2]; /* height, width */
-    int64_t first[2];      /* input position of the first tap of output 0 */
-    int64_t c, o;          /* channels in and out */
-    int64_t tiles[2];      /* rows and columns of tiles in an image */
+    int64_t in[2], out[2];       /* height, width */
+    int64_t first[2];            /* input position of the first tap of output 0 */
+    int64_t c, o;                /* channels in and out */
+    int64_t tiles[2];            /* rows and columns of tiles in an image */
+    int64_t in_pitch, out_pitch; /* floats from pixel to pixel */
 };
 
 /* Where transformed tiles lie: point p of tile t at data[p * point + t * tile + channel]; with a panel at

@@ -100,7 +100,7 @@ FAST_INLINE void patch(const float *x, int64_t row, int64_t pixel, const int y_r
 void FAST(winograd_input)(const struct fast_winograd *w, const float *x, int64_t first, int64_t count,
                           const struct fast_winograd_points *to)
 {
-    const int64_t row = w->in[1] * w->c;
+    const int64_t row = w->in[1] * w->in_pitch;
     for (int64_t t = 0; t < count; t++) {
         const struct place place = place_of(w, first + t);
         const int64_t y = place.y + w->first[0];
@@ -110,14 +110,14 @@ void FAST(winograd_input)(const struct fast_winograd *w, const float *x, int64_t
                                 (int)graft_min_i64(w->in[1] - column, WINOGRAD_PATCH)};
         const bool inside = y_range[0] == 0 && x_range[0] == 0 && y_range[1] == WINOGRAD_PATCH &&
                             x_range[1] == WINOGRAD_PATCH;
-        const float *const from = x + place.image * w->in[0] * row + y * row + column * w->c;
+        const float *const from = x + place.image * w->in[0] * row + y * row + column * w->in_pitch;
         float *const data = to->data + t * to->tile;
         int64_t c = 0;
         for (; inside && c + FAST_WIDTH <= w->c; c += FAST_WIDTH)
-            patch(from + c, row, w->c, y_range, x_range, true, data + fast_winograd_channel(to, c), to->point,
-                  FAST_WIDTH);
+            patch(from + c, row, w->in_pitch, y_range, x_range, true, data + fast_winograd_channel(to, c),
+                  to->point, FAST_WIDTH);
         for (; c < w->c; c += FAST_WIDTH)
-            patch(from + c, row, w->c, y_range, x_range, false, data + fast_winograd_channel(to, c),
+            patch(from + c, row, w->in_pitch, y_range, x_range, false, data + fast_winograd_channel(to, c),
                   to->point, (int)graft_min_i64(FAST_WIDTH, w->c - c));
     }
 }
@@ -143,7 +143,7 @@ FAST_INLINE void outputs(const struct fast_winograd *w, const float *from, int64
             m[j] = columns[j][i];
         transform_sums(m, r);
         for (int j = 0; j < size[1]; j++) {
-            const int64_t index = at + (i * w->out[1] + j) * w->o + c;
+            const int64_t index = at + (i * w->out[1] + j) * w->out_pitch + c;
             vec sum = r[j] + bias;
             if (output->residual)
                 sum += vec_load_count(output->residual + index, count);
@@ -165,7 +165,7 @@ void FAST(winograd_output)(const struct fast_winograd *w, const struct fast_wino
 {
     for (int64_t t = 0; t < count; t++) {
         const struct place place = place_of(w, first + t);
-        const int64_t at = ((place.image * w->out[0] + place.y) * w->out[1] + place.x) * w->o;
+        const int64_t at = ((place.image * w->out[0] + place.y) * w->out[1] + place.x) * w->out_pitch;
         const float *const data = from->data + t * from->tile;
         int64_t c = 0;
         for (; c + FAST_WIDTH <= w->o; c += FAST_WIDTH)
@@ -226,8 +226,9 @@ void FAST(winograd_filters)(float *to, int64_t point_step, const float *w, int64
             }
         }
         for (int point = 0; point < WINOGRAD_POINTS; point++)
-            FAST(pack_panel)(to + point * point_step + k * FAST_COLUMNS, scratch + point * plane, length,
-                             columns, 1, WINOGRAD_K);
+            FAST(pack_panel)
+            (to + point * point_step + k * FAST_COLUMNS, scratch + point * plane, length, columns, 1,
+             WINOGRAD_K);
     }
 }
 
@@ -283,18 +284,18 @@ FAST_INLINE void tile_gradient(const float *dy, int64_t row, int64_t pixel, cons
 void FAST(winograd_output_gradient)(const struct fast_winograd *w, const float *dy, int64_t first,
                                     int64_t count, const struct fast_winograd_points *to)
 {
-    const int64_t row = w->out[1] * w->o;
+    const int64_t row = w->out[1] * w->out_pitch;
     for (int64_t t = 0; t < count; t++) {
         const struct place place = place_of(w, first + t);
         const bool whole = place.size[0] == WINOGRAD_TILE && place.size[1] == WINOGRAD_TILE;
-        const float *const from = dy + (place.image * w->out[0] + place.y) * row + place.x * w->o;
+        const float *const from = dy + (place.image * w->out[0] + place.y) * row + place.x * w->out_pitch;
         float *const data = to->data + t * to->tile;
         int64_t o = 0;
         for (; whole && o + FAST_WIDTH <= w->o; o += FAST_WIDTH)
-            tile_gradient(from + o, row, w->o, place.size, true, data + fast_winograd_channel(to, o),
+            tile_gradient(from + o, row, w->out_pitch, place.size, true, data + fast_winograd_channel(to, o),
                           to->point, FAST_WIDTH);
         for (; o < w->o; o += FAST_WIDTH)
-            tile_gradient(from + o, row, w->o, place.size, false, data + fast_winograd_channel(to, o),
+            tile_gradient(from + o, row, w->out_pitch, place.size, false, data + fast_winograd_channel(to, o),
                           to->point, (int)graft_min_i64(FAST_WIDTH, w->o - o));
     }
 }

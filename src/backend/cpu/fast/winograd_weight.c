@@ -56,7 +56,11 @@ static void describe(struct plan *plan, const struct graft_call *call)
     const struct graft_shape *const x = &call->in[0].shape;
     const struct graft_shape *const dy = &call->in[1].shape;
     struct fast_winograd *const w = &plan->w;
-    *w = (struct fast_winograd){.images = x->dim[0], .c = x->dim[3], .o = dy->dim[3]};
+    *w = (struct fast_winograd){.images = x->dim[0],
+                                .c = x->dim[3],
+                                .o = dy->dim[3],
+                                .in_pitch = graft_call_in_pitch(call, 0),
+                                .out_pitch = graft_call_in_pitch(call, 1)};
     for (int i = 0; i < 2; i++) {
         w->in[i] = x->dim[1 + i];
         w->out[i] = dy->dim[1 + i];
@@ -144,6 +148,7 @@ static const char *check(const struct graft_cpu_device *device, const struct gra
     info->saving = GRAFT_WINOGRAD_SAVING;
     info->workspace_bytes = plan.workspace_bytes;
     info->prepared_bytes = 0;
+    info->pitched_inputs = 3u;
     return NULL;
 }
 
