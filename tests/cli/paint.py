@@ -4,9 +4,10 @@ fit --adversarial."""
 
 import json
 import os
+import random
 import struct
 
-from command import Case, draw_data, main
+from command import Case, draw_data, main, png
 
 FIT = ["--model", "tiny_convnet", "--input", "32", "--device", "cpu", "--batch", "5", "--epochs", "6", "--out", "r"]
 
@@ -173,6 +174,34 @@ class Paint(Case):
         done = self.run_graft("attack", "r", picture, "--method", "fgsm", "--epsilon", "1/255")
         self.assertEqual(done.returncode, 1)
         self.assertIn("not found", done.stdout)
+
+    def test_hardened(self):
+        """Of pictures that a coarse and a faint fine pattern tell apart a network learns both, and six levels deceive it;
+        one that has learnt against attacks sees as much and holds out."""
+        drawn = random.Random(5)
+        for part, count in (("train", 24), ("val", 12)):
+            for name, sign in (("left", 1), ("right", -1)):
+                os.makedirs(self.path("h", part, name))
+                for i in range(count):
+                    base, edge = drawn.randint(100, 156), drawn.randint(12, 19)
+
+                    def pixel(x, y):
+                        coarse, fine = 24 if x < edge else -24, 6 if (x + y) % 2 else -6
+                        return 3 * (base + sign * (coarse + fine) + drawn.randint(-12, 12),)
+
+                    png(self.path("h", part, name, "%02d.png" % i), 32, 32, pixel)
+        deceived = {}
+        for run, options in (("plain", []), ("hard", ["--adversarial", "0.0471"])):
+            self.good("fit", "h", "--model", "tiny_convnet", "--input", "32", "--device", "cpu", "--batch", "8", "--epochs", "10",
+                      "--out", run, *options)
+            with open(self.path(run, "evaluation.json")) as file:
+                self.assertEqual(json.load(file)["top1"], 1, run)
+            lines = self.good("attack", run, "h/val", "--all", "--epsilon", "6/255", "--device", "cpu", "--out", run + "-a", "--json")
+            table = json.loads(lines.splitlines()[-1])
+            self.assertEqual(table["pictures"], 24)
+            deceived[run] = table["changed"]
+        self.assertGreaterEqual(deceived["plain"], 20)  # seen: 24
+        self.assertLessEqual(deceived["hard"], 6)  # seen: 1
 
     def test_adversarial(self):
         """Other weights, the same ones again; a head alone learns from changed pictures too."""
