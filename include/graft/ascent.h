@@ -5,8 +5,13 @@
  *
  * A picture is a sum of octaves, of its own size, half of it, a quarter …, which all move at the same rate; coarse
  * ones begin, finer ones join them. Each step looks at it from a little aside, nearer, and turned, so that what comes
- * is no noise that only one raster sees; and takes away from its total variation. Same seed, same bits on a device;
- * devices differ in rounding, which a way of hundreds of steps makes visible, but score and class stay.
+ * is no noise that only one raster sees; and takes away from its total variation. Same seed, same bits on a device.
+ *
+ * Devices differ in rounding, and so do the kernels of one. A network's gradient jumps where a relu or a maximum turns
+ * over, so that steps of one length, whatever the gradient's, lead two pictures apart that differ by 1e-7: after some
+ * tens of steps they are two pictures of the class. Its probability, and so which class is seen, agree within 1 %, a
+ * channel's mean after 30 steps too; the logits of such pictures, which are a hundred times as large as of a photograph,
+ * lie up to some percent apart, as those of two seeds do.
  */
 #ifndef GRAFT_ASCENT_H
 #define GRAFT_ASCENT_H
@@ -60,7 +65,7 @@ typedef enum graft_status graft_ascent_watch(void *user, struct graft_ascent *as
 
 struct graft_ideal {
     int32_t goal;
-    float score;       /* a class's: its logit, before a relu behind it; a channel's mean; of the 8-bit picture */
+    float score;       /* what was made large, of the 8-bit picture: a channel's mean; a class's logit, before a relu behind it */
     float probability; /* a class's, of the 8-bit picture as predicting takes it from a file; channels: 0 */
     int32_t predicted; /* the most probable class then; channels: -1 */
 };

@@ -110,7 +110,7 @@ static int tell(struct dream *job, int32_t row, const struct graft_ideal *ideal,
             job->command,
             json_pack("{s:o, s:i, s:o, s:o, s:o, s:i, s:o}", "file", graft_json_text(path), "index", (int)asked,
                       "name", graft_json_text(job->names[asked]), "probability",
-                      graft_json_real((double)probabilities[asked]), "score", graft_json_real((double)ideal->score),
+                      graft_json_real((double)probabilities[asked]), "logit", graft_json_real((double)ideal->score),
                       "predicted", (int)best, "predicted_name", graft_json_text(job->names[best])));
     }
     graft_command_progress_end(job->command);
