@@ -24,6 +24,7 @@ static const struct graft_case cases[] = {
     SPREAD("between_vector", AT(2), AT(1), AT(2), 0.5f, 87),
     SPREAD("between_rows", AT(1, 0), AT(0, 0), AT(1, 0), 0, 5, 33),
     SPREAD("between_columns", AT(0, 3), AT(0, 0), AT(0, 4), 2, 5, 16),
+    SPREAD("between_columns_of_zeros", AT(0, 3), AT(0, 1), AT(0, 4), 0, 5, 16),
     SPREAD("between_pixels", AT(0, 0, 1, 0), AT(0, 1, 0, 0), AT(0, 1, 2, 0), 0, 2, 5, 4, 16),
     SPREAD("between_all", AT(1, 2, 3, 4), AT(2, 1, 0, 3), AT(1, 2, 1, 3), -2, 2, 3, 4, 5),
     SPREAD("between_one", AT(1, 0), AT(1, 1), AT(7, INT64_MAX - 1), 1, 3, 1),

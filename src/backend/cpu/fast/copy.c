@@ -110,15 +110,16 @@ static void pad_item(void *argument, int64_t item, int thread)
 {
     (void)thread;
     const struct box *const box = argument;
+    const bool accumulate = fast_accumulates(box->args->call, 0);
     const int64_t end = graft_min_i64((item + 1) * box->item_runs, runs_of(box));
     for (int64_t run = item * box->item_runs; run < end; run++) {
         float *const to = (float *)box->args->out[0] + outer_begin(box, run);
         const float *const from = (const float *)box->args->in[0] + run * box->inner_run;
         if (box->run_step == 1)
-            move(to, from, box->run, false);
+            move(to, from, box->run, accumulate);
         else
             for (int64_t i = 0; i < box->run; i++)
-                to[i * box->run_step] = from[i];
+                to[i * box->run_step] = from[i] + (accumulate ? to[i * box->run_step] : 0);
     }
 }
 
@@ -137,7 +138,9 @@ static void pad(const struct graft_cpu_device *device, const struct graft_cpu_ar
 {
     (void)device;
     const struct graft_call *const call = args->call;
-    graft_pool_run(args->pool, fast_chunks(graft_shape_count(&call->out[0].shape)), fill_item, (void *)args);
+    if (!fast_accumulates(call, 0)) /* else the value is 0 */
+        graft_pool_run(args->pool, fast_chunks(graft_shape_count(&call->out[0].shape)), fill_item,
+                       (void *)args);
     if (graft_shape_count(&call->in[0].shape) == 0)
         return;
     int64_t step[GRAFT_MAX_RANK];
@@ -222,8 +225,9 @@ static const char *check(const struct graft_cpu_device *device, const struct gra
 static const char *check_pad(const struct graft_cpu_device *device, const struct graft_call *call,
                              struct graft_variant_info *info)
 {
-    return fast_accumulates(call, 0) ? "it fills before it copies, and cannot add"
-                                     : check(device, call, info);
+    return fast_accumulates(call, 0) && call->attributes.pad.value != 0
+               ? "it fills before it copies, and adds zeros only"
+               : check(device, call, info);
 }
 
 const struct graft_cpu_variant FAST(concat_vector) = {"vector", check, NULL, concat};

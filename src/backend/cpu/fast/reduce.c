@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Sums, means and sums of squares over neighbouring dimensions: y[o, i] = sum over r of x[o, r, i]. The sum
- * is cut into chunks of rows that depend on the shape only; chunks are summed in f32, side by side, and added
- * in order in double.
+ * Sums, means and sums of squares: y[o, i] = sum over r and t of x[o, r, i, t]. The sum is cut into chunks of
+ * rows r that depend on the shape only; chunks are summed in f32, side by side, and added in order in double,
+ * and so are the t.
  */
 #include "backend/cpu/fast/common.h"
 #include "backend/cpu/fast/vector.h"
@@ -14,25 +14,28 @@
 
 struct sums {
     const struct graft_cpu_args *args;
-    int64_t outer, terms, inner;
+    int64_t outer, terms, kept, tail;
+    int64_t inner; /* floats of a row: kept × tail */
     int64_t chunk_terms, chunks;
     int64_t item_units; /* a unit is a chunk of one o */
 };
 
-/* False if the reduced dimensions are not neighbours (dimensions of 1 aside). */
+/* False if the reduced dimensions lie in more than two places, or in two and not also at the end (dimensions
+ * of 1 aside). */
 static bool describe(struct sums *s, const struct graft_call *call)
 {
     struct graft_merged merged;
     graft_merge_reduced(&merged, call);
-    *s = (struct sums){.outer = 1, .terms = 1, .inner = 1};
-    bool seen = false;
+    *s = (struct sums){.outer = 1, .terms = 1, .kept = 1, .tail = 1};
+    int places = 0;
     for (int d = 0; d < merged.count; d++) {
         const bool reduced = merged.step[1][d] == 0;
-        if (reduced && seen)
+        places += reduced;
+        if (places > 2 || (places == 2 && !reduced))
             return false;
-        seen = seen || reduced;
-        *(reduced ? &s->terms : seen ? &s->inner : &s->outer) *= merged.dim[d];
+        *(places == 0 ? &s->outer : places == 2 ? &s->tail : reduced ? &s->terms : &s->kept) *= merged.dim[d];
     }
+    s->inner = s->kept * s->tail;
     const int64_t inner = graft_max_i64(s->inner, 1);
     s->chunk_terms = graft_max_i64(FAST_CHUNK / inner, 16);
     s->chunk_terms = graft_max_i64(s->chunk_terms, graft_ceil_div(s->terms, MOST_CHUNKS));
@@ -115,12 +118,15 @@ static void join_item(void *argument, int64_t item, int thread)
     const float *const partial = s->args->workspace;
     float *const y = s->args->out[0];
     const bool accumulate = fast_accumulates(call, 0);
-    const double divisor = call->attributes.reduce.kind == GRAFT_REDUCE_MEAN ? (double)s->terms : 1;
-    const int64_t end = graft_min_i64((item + 1) * JOIN_OUTPUTS, s->outer * s->inner);
+    const bool mean = call->attributes.reduce.kind == GRAFT_REDUCE_MEAN;
+    const double divisor = mean ? (double)s->terms * (double)s->tail : 1;
+    const int64_t end = graft_min_i64((item + 1) * JOIN_OUTPUTS, s->outer * s->kept);
     for (int64_t i = item * JOIN_OUTPUTS; i < end; i++) {
+        const float *const row = partial + i / s->kept * s->chunks * s->inner + i % s->kept * s->tail;
         double sum = 0;
         for (int64_t chunk = 0; chunk < s->chunks; chunk++)
-            sum += (double)partial[(i / s->inner * s->chunks + chunk) * s->inner + i % s->inner];
+            for (int64_t t = 0; t < s->tail; t++)
+                sum += (double)row[chunk * s->inner + t];
         y[i] = (float)((accumulate ? (double)y[i] : 0) + sum / divisor);
     }
 }
@@ -134,7 +140,7 @@ static const char *check(const struct graft_cpu_device *device, const struct gra
         return reason;
     struct sums sums;
     if (!describe(&sums, call))
-        return "it sums over neighbouring dimensions";
+        return "it sums over neighbouring dimensions, and the last ones";
     info->workspace_bytes = (uint64_t)(sums.outer * sums.chunks * sums.inner) * sizeof(float);
     info->prepared_bytes = 0;
     return NULL;
@@ -147,7 +153,7 @@ static void run(const struct graft_cpu_device *device, const struct graft_cpu_ar
     describe(&sums, args->call);
     sums.args = args;
     graft_pool_run(args->pool, graft_ceil_div(sums.outer * sums.chunks, sums.item_units), sum_item, &sums);
-    graft_pool_run(args->pool, graft_ceil_div(sums.outer * sums.inner, JOIN_OUTPUTS), join_item, &sums);
+    graft_pool_run(args->pool, graft_ceil_div(sums.outer * sums.kept, JOIN_OUTPUTS), join_item, &sums);
 }
 
 const struct graft_cpu_variant FAST(reduce_vector) = {"vector", check, NULL, run};
