@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "classified.h"
+#include "classified_targets.h"
 
 #include "base/context.h"
 #include "io/csv.h"
@@ -23,6 +23,9 @@ static json_t *describe(const struct graft_rows *rows, const char *name,
     if (picture->values == NULL) {
         return json_pack("{s:o, s:o}", "file", graft_json_text(name), "error",
                          graft_json_text(reason_of(picture->note, name)));
+    }
+    if (graft_rows_targeted(rows)) {
+        return graft_rows_describe_targets(rows, name);
     }
     json_t *const list = json_array();
     for (int32_t k = 0; k < rows->top; k++) {
@@ -51,7 +54,10 @@ static void print_picture(const struct graft_rows *rows, const char *name,
         printf("  not read: %s\n", graft_show_name(reason_of(picture->note, name), shown));
         return;
     }
-    for (int32_t k = 0; k < rows->top; k++) {
+    if (graft_rows_targeted(rows)) {
+        graft_rows_print_targets(rows);
+    }
+    for (int32_t k = 0; k < rows->top && !graft_rows_targeted(rows); k++) {
         printf("  %6.2f %%  %s\n", 100 * (double)rows->probabilities[rows->order[k]],
                graft_show_name(rows->names[rows->order[k]], shown));
     }
@@ -82,6 +88,10 @@ static enum graft_status write_heading(struct graft_rows *rows)
 {
     struct graft_context *const context = rows->command->context;
     graft_csv_text(context, &rows->text, "file");
+    if (graft_rows_targeted(rows)) {
+        graft_rows_head_targets(rows);
+        return end_row(rows);
+    }
     if (rows->truth) {
         graft_csv_text(context, &rows->text, "truth");
         graft_csv_text(context, &rows->text, "predicted");
@@ -107,6 +117,10 @@ static enum graft_status write_row(struct graft_rows *rows, const char *name,
     struct graft_context *const context = rows->command->context;
     const bool read = picture->values != NULL;
     graft_csv_text(context, &rows->text, name);
+    if (graft_rows_targeted(rows)) {
+        graft_rows_put_targets(rows, picture, read ? "" : reason_of(picture->note, name));
+        return end_row(rows);
+    }
     if (rows->truth && read) {
         graft_csv_text(context, &rows->text, rows->names[picture->label]);
         graft_csv_text(context, &rows->text, rows->names[rows->order[0]]);
@@ -138,7 +152,9 @@ enum graft_status graft_rows_add(struct graft_rows *rows, const char *name,
                                  const struct graft_classified *picture)
 {
     struct graft_command *const command = rows->command;
-    if (picture->values != NULL) {
+    if (picture->values != NULL && graft_rows_targeted(rows)) {
+        graft_rows_read_targets(rows, picture->values);
+    } else if (picture->values != NULL) {
         graft_softmax_row(picture->values, rows->classes, rows->probabilities);
         graft_top_k(rows->probabilities, rows->classes, rows->top, rows->order);
     }

@@ -14,6 +14,8 @@ struct graft_rows {
     const char *const *names; /* [classes] */
     int32_t classes, top;
     bool logits;
+    const struct graft_target *target; /* NULL: classes */
+    const struct graft_dataset *dataset; /* with `truth`, of labels and numbers */
     bool probabilities_of_all; /* of every class, in the table */
     bool truth;                /* the data know the classes: what it is, what is said, and what that got */
     const char *csv_path; /* NULL: no table; "-": on stdout */

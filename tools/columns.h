@@ -19,6 +19,8 @@
         {"--class-pattern", "REGEX", "its group in parentheses is the class in a picture's path",              \
          GRAFT_OPTION_TEXT, &(data).class_pattern, 0, 0},                                                      \
         {"--labels", "NAME", "which labels, of data sets that have several", GRAFT_OPTION_TEXT,                \
-         &(data).labels, 0, 0}
+         &(data).labels, 0, 0},                                                                                \
+        {"--task", "KIND", "of a table: classes, labels or number; else found out", GRAFT_OPTION_TEXT,         \
+         &(data).task, 0, 0}
 
 #endif

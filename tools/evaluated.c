@@ -66,9 +66,34 @@ static json_t *describe_coverage(const struct graft_coverage *coverage)
                      graft_json_real(coverage->accuracy));
 }
 
+static json_t *describe_labels(const struct graft_evaluated *evaluated)
+{
+    const struct graft_evaluation *const e = evaluated->evaluation;
+    json_t *const list = describe_classes(e, evaluated->names);
+    for (size_t c = 0; c < json_array_size(list); c++) {
+        json_t *const one = json_array_get(list, c);
+        graft_json_add_member(one, "average_precision", graft_json_real(e->figures[c].average_precision));
+        graft_json_add_member(one, "threshold", graft_json_real(e->figures[c].threshold));
+    }
+    return json_pack("{s:I, s:o, s:o, s:o}", "images", (json_int_t)e->images, "loss", graft_json_real(e->loss), "map",
+                     graft_json_real(e->map), "labels", list);
+}
+
+static json_t *describe_number(const struct graft_evaluation *e)
+{
+    return json_pack("{s:I, s:o, s:o, s:o, s:o}", "images", (json_int_t)e->images, "loss", graft_json_real(e->loss),
+                     "mae", graft_json_real(e->mae), "rmse", graft_json_real(e->rmse), "r2", graft_json_real(e->r2));
+}
+
 json_t *graft_evaluated_json(const struct graft_evaluated *evaluated)
 {
     const struct graft_evaluation *const evaluation = evaluated->evaluation;
+    if (evaluation->task == GRAFT_TASK_LABELS) {
+        return describe_labels(evaluated);
+    }
+    if (evaluation->task == GRAFT_TASK_NUMBER) {
+        return describe_number(evaluation);
+    }
     json_t *const document =
         json_pack("{s:I, s:o, s:o, s:o, s:o, s:o, s:o}", "images", (json_int_t)evaluation->images, "loss",
                   graft_json_real(evaluation->loss), "top1", graft_json_real(evaluation->top1), "top5",
@@ -124,10 +149,32 @@ static void print_certainty(const struct graft_evaluated *evaluated)
     }
 }
 
+static void print_labels(const struct graft_evaluation *e, const char *const *names)
+{
+    char shown[GRAFT_NAME_SHOWN];
+    printf("%lld pictures: mean average precision %.4f, loss %.4f\n\n", (long long)e->images, e->map, e->loss);
+    printf("%-24s %8s %10s %10s %10s %8s %8s\n", "label", "images", "average p.", "threshold", "precision", "recall",
+           "f1");
+    for (int32_t c = 0; c < e->classes; c++) {
+        const struct graft_class_figures *const f = &e->figures[c];
+        printf("%s %8lld %10.4f %10.3f %10.4f %8.4f %8.4f\n", graft_show_column(names[c], 24, shown, sizeof shown),
+               (long long)f->images, f->average_precision, f->threshold, f->precision, f->recall, f->f1);
+    }
+}
+
 void graft_evaluated_print(const struct graft_evaluated *evaluated)
 {
     const struct graft_evaluation *const evaluation = evaluated->evaluation;
     const char *const *const names = evaluated->names;
+    if (evaluation->task == GRAFT_TASK_LABELS) {
+        print_labels(evaluation, names);
+        return;
+    }
+    if (evaluation->task == GRAFT_TASK_NUMBER) {
+        printf("%lld pictures: mean absolute error %.6g, root of the mean square error %.6g, R² %.4f, loss %.4f\n",
+               (long long)evaluation->images, evaluation->mae, evaluation->rmse, evaluation->r2, evaluation->loss);
+        return;
+    }
     char shown[GRAFT_NAME_SHOWN];
     char top5[32] = "";
     if (evaluation->classes > 5) { /* else it is all of them */

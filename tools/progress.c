@@ -19,9 +19,11 @@ void graft_show_progress(void *user, const struct graft_progress *progress)
     if (progress->images_per_second > 0) {
         snprintf(rate, sizeof rate, ", %.0f images/s", progress->images_per_second);
     }
-    if (isfinite(progress->loss)) {
+    if (isfinite(progress->loss) && isfinite(progress->accuracy)) {
         snprintf(figures, sizeof figures, ", loss %.4f, %.1f %% right", progress->loss,
                  100 * progress->accuracy);
+    } else if (isfinite(progress->loss)) {
+        snprintf(figures, sizeof figures, ", loss %.4f", progress->loss);
     }
     if (progress->seconds_left >= 0) {
         snprintf(left, sizeof left, ", %s left", graft_show_duration(progress->seconds_left, duration));
@@ -46,13 +48,17 @@ void graft_show_epoch(struct graft_command *command, const struct graft_run_epoc
                       bool heading)
 {
     char numbers[4][16];
+    const enum graft_task_kind task = epoch->task;
+    const double factor = task == GRAFT_TASK_NUMBER ? 1 : 100;
+    const int digits = task == GRAFT_TASK_NUMBER ? 4 : 2;
+    const char *const name = task == GRAFT_TASK_NUMBER ? "R2" : task == GRAFT_TASK_LABELS ? "mAP" : "top 1";
     if (heading) {
         graft_command_remark(command, "%5s  %-12s %9s %11s %7s %9s %7s %8s", "epoch", "learns from", "rate",
-                             "train loss", "top 1", "val loss", "top 1", "seconds");
+                             "train loss", name, "val loss", name, "seconds");
     }
     graft_command_remark(command, "%5d  %-12s %9.2e %11s %7s %9s %7s %8.2f", epoch->epoch, stage,
                          epoch->learning_rate, show_number(epoch->train_loss, 1, 4, numbers[0]),
-                         show_number(epoch->train_top1, 100, 2, numbers[1]),
+                         show_number(epoch->train_top1, factor, digits, numbers[1]),
                          show_number(epoch->val_loss, 1, 4, numbers[2]),
-                         show_number(epoch->val_top1, 100, 2, numbers[3]), epoch->seconds);
+                         show_number(epoch->val_top1, factor, digits, numbers[3]), epoch->seconds);
 }

@@ -67,6 +67,8 @@ GRAFT_API bool graft_classifier_is_run(const char *name, const char *weights);
 GRAFT_API int32_t graft_classifier_class_count(const struct graft_classifier *classifier);
 /* [class_count]; the names that weights or run carry, else "0", "1" …; never NULL. */
 GRAFT_API const char *const *graft_classifier_class_names(const struct graft_classifier *classifier);
+/* What its logits mean: see graft_target_read. */
+GRAFT_API const struct graft_target *graft_classifier_target(const struct graft_classifier *classifier);
 GRAFT_API const struct graft_preprocess *
 graft_classifier_preprocess(const struct graft_classifier *classifier);
 GRAFT_API const struct graft_model *graft_classifier_model(const struct graft_classifier *classifier);

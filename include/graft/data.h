@@ -9,7 +9,7 @@
 #ifndef GRAFT_DATA_H
 #define GRAFT_DATA_H
 
-#include "graft/base.h"
+#include "graft/task.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -324,6 +324,9 @@ struct graft_dataset_options {
     const char *column_path;
     const char *column_label;
     const char *column_split;
+    /* "classes", "labels" or "number": what is to be learnt; NULL: with class_names it is classes; else a table tells it:
+     * several labels in a cell or a column of 0 and 1 for each are labels, fractions a number, all others classes. */
+    const char *task;
     /* NULL, or parts that change places: "train=test,val=train+val". A part of the data that is named on no
      * right side stays what it is, or is left out where its name stands on a left side. */
     const char *parts;
@@ -409,13 +412,23 @@ GRAFT_API void graft_dataset_close(struct graft_dataset **dataset);
 GRAFT_API uint64_t graft_dataset_fingerprint(const struct graft_dataset *dataset, enum graft_split split);
 
 GRAFT_API enum graft_dataset_kind graft_dataset_kind(const struct graft_dataset *dataset);
+/* CLASSES, LABELS or NUMBER. */
+GRAFT_API enum graft_task_kind graft_dataset_task(const struct graft_dataset *dataset);
+/* Of a NUMBER 1: what its column is called. */
 GRAFT_API int32_t graft_dataset_class_count(const struct graft_dataset *dataset);
 /* Sorted as strings (IDX: by number; or the order of options.class_names). Owned by the data set. */
 GRAFT_API const char *const *graft_dataset_class_names(const struct graft_dataset *dataset);
 GRAFT_API int64_t graft_dataset_count(const struct graft_dataset *dataset, enum graft_split split);
-/* Class index of sample `index` of the split; samples are ordered by path. */
+/* Class index of sample `index` of the split; samples are ordered by path. LABELS: that of its first label, without any 0;
+ * NUMBER: 0. */
 GRAFT_API int32_t graft_dataset_label(const struct graft_dataset *dataset, enum graft_split split,
                                       int64_t index);
+/* What is to be learnt of a sample, [class_count]: 1 for its class or each of its labels, else 0; or the number. */
+GRAFT_API void graft_dataset_targets(const struct graft_dataset *dataset, enum graft_split split, int64_t index,
+                                     float *targets);
+/* The same for people: "cats", "cats;dogs", "41.5"; into `text` (cut at `size`); returns `text`. */
+GRAFT_API char *graft_dataset_truth(const struct graft_dataset *dataset, enum graft_split split, int64_t index,
+                                    char *text, size_t size);
 /* Path of a sample, archive and member, or file and number, for people; into `text` (cut at `size`); returns
  * `text`. */
 GRAFT_API char *graft_dataset_sample_name(const struct graft_dataset *dataset, enum graft_split split,

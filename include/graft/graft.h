@@ -20,6 +20,7 @@
 #include "graft/op.h"
 #include "graft/ranks.h"
 #include "graft/run.h"
+#include "graft/task.h"
 #include "graft/tensor.h"
 #include "graft/train.h"
 #include "graft/vis.h"

@@ -5,7 +5,7 @@
 #ifndef GRAFT_RUN_H
 #define GRAFT_RUN_H
 
-#include "graft/base.h"
+#include "graft/task.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -25,6 +25,11 @@ struct graft_class_figures {
     double precision; /* 0 if the class is never predicted */
     double recall;
     double f1;
+    /* LABELS: average precision, Σ (recall − recall before) · precision along the pictures by falling probability, equal ones
+     * together, as scikit-learn's average_precision_score; NaN without a picture of it. And the threshold of the other
+     * figures. */
+    double average_precision;
+    double threshold;
 };
 
 struct graft_evaluation {
@@ -33,9 +38,18 @@ struct graft_evaluation {
     double top1; /* share in [0, 1] */
     double top5;
     int32_t classes;
-    struct graft_class_figures *figures; /* [classes] */
-    int64_t *confusion;                  /* [classes (true), classes (predicted)] */
+    struct graft_class_figures *figures; /* [classes]; NULL of a NUMBER */
+    int64_t *confusion;                  /* [classes (true), classes (predicted)]; of CLASSES, else NULL */
     double seconds;
+    enum graft_task_kind task;
+    double map;           /* LABELS: mean of the average precisions */
+    double mae, rmse, r2; /* NUMBER: mean absolute error, root of the mean square error, coefficient of determination */
+    float *values;        /* of LABELS and NUMBER [images, classes]: probabilities, or the number; NULL: read from a file */
+    float *targets;       /* [images, classes] likewise: what is true */
+    int64_t most;         /* images that there is room for */
+    void *scratch;        /* of LABELS, to sort in */
+    bool chooses; /* LABELS: finish chooses the thresholds, of each label that with the highest F1 */
+    struct graft_target target; /* of the outputs that are added */
 };
 
 /* Zeroes and allocates for `classes`; add rows; finish computes the figures. */
@@ -45,6 +59,15 @@ GRAFT_API void graft_evaluation_close(struct graft_context *context, struct graf
 GRAFT_API void graft_evaluation_add(struct graft_evaluation *evaluation, const float *logits,
                                     const int32_t *labels, int64_t rows);
 GRAFT_API void graft_evaluation_finish(struct graft_evaluation *evaluation);
+/* The same of any task, for at most so many images; `target` is copied, its thresholds must outlive the evaluation. */
+GRAFT_API GRAFT_MUST_CHECK enum graft_status
+graft_evaluation_open_target(struct graft_context *context, const struct graft_target *target, int32_t classes,
+                             int64_t most, struct graft_evaluation *evaluation);
+/* A row, of LABELS and NUMBER: `targets` [classes] as of graft_dataset_targets. */
+GRAFT_API void graft_evaluation_add_targets(struct graft_evaluation *evaluation, const float *outputs,
+                                            const float *targets);
+/* The figure by which epochs are judged: see graft_task_info. */
+GRAFT_API double graft_evaluation_figure(const struct graft_evaluation *evaluation);
 
 /* ---- what is said of each picture, and whether its certainty can be relied on */
 
@@ -127,9 +150,11 @@ GRAFT_API void graft_ranking_close(struct graft_context *context, struct graft_r
 struct graft_run_epoch {
     int stage, epoch;     /* epoch counts through all stages, from 1 */
     double learning_rate; /* at its beginning */
+    /* top1: or what stands for it in another task, graft_task_info(task)->figure */
     double train_loss, train_top1;
     double val_loss, val_top1; /* NaN without validation pictures; a loss alone: outputs were NaN */
     double seconds;
+    enum graft_task_kind task; /* AUTO: CLASSES */
 };
 
 /* A run folder. Readers see a whole one, also while it is written: files are replaced, never changed. */
@@ -151,6 +176,7 @@ GRAFT_API const char *graft_run_recipe(const struct graft_run *run);
 GRAFT_API const char *graft_run_text(const struct graft_run *run, const char *key);
 GRAFT_API double graft_run_number(const struct graft_run *run, const char *key, double otherwise);
 GRAFT_API int32_t graft_run_class_count(const struct graft_run *run);
+GRAFT_API enum graft_task_kind graft_run_task(const struct graft_run *run);
 GRAFT_API const char *const *graft_run_class_names(const struct graft_run *run); /* [class_count] */
 /* From which stage of the network on it learns in a stage of the run ("head", "all"); NULL: no such stage. */
 GRAFT_API const char *graft_run_stage(const struct graft_run *run, int stage);
@@ -158,7 +184,7 @@ GRAFT_API const char *graft_run_stage(const struct graft_run *run, int stage);
 GRAFT_API int graft_run_history(const struct graft_run *run, const struct graft_run_epoch **epochs);
 /*
  * The epoch whose weights are kept in model.safetensors, as an index of the history: most right in
- * validation, then the lowest loss, then the first; without validation the last. An epoch whose outputs were
+ * validation, then the lowest loss, then the first (of a NUMBER the lowest loss); without validation the last. An epoch whose outputs were
  * NaN is never it. −1: none.
  */
 GRAFT_API int graft_run_best(const struct graft_run *run);

@@ -18,16 +18,6 @@ extern "C" {
 
 /* ---- one training step */
 
-/* What is learnt by: the mean over the rows of PyTorch's function of that name. */
-enum graft_loss {
-    GRAFT_LOSS_CROSS_ENTROPY = 0, /* of labels: CrossEntropyLoss with indices of classes */
-    GRAFT_LOSS_SOFT = 1,          /* of targets, shares of the classes: CrossEntropyLoss with probabilities */
-    GRAFT_LOSS_SIGMOID = 2,       /* of targets in 0..1, each class by itself: BCEWithLogitsLoss */
-    GRAFT_LOSS_L2 = 3,            /* of targets, numbers: MSELoss */
-    GRAFT_LOSS_L1 = 4,            /* L1Loss */
-    GRAFT_LOSS_HUBER = 5          /* HuberLoss with delta 1 */
-};
-
 struct graft_trainer_options {
     enum graft_optimizer optimizer;
     enum graft_loss loss;
@@ -275,7 +265,8 @@ struct graft_fit_result {
     const struct graft_run_epoch *history; /* [epochs]; likewise */
     int epochs;
     int best_epoch;            /* 0: none */
-    double val_top1, val_loss; /* of the best epoch */
+    enum graft_task_kind task;
+    double val_top1, val_loss; /* of the best epoch; top1 or the task's figure, as in graft_run_epoch */
     double test_top1;          /* of the best epoch's weights; NaN without test pictures */
     double seconds;
     double images_per_second; /* pictures through training steps / their seconds; 0: all were on features */

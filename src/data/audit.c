@@ -143,6 +143,14 @@ static int compare_pictures(const void *a, const void *b)
     return compare_places(&x->place, &y->place);
 }
 
+/* Of labels and numbers all that is known of them counts. */
+static bool same_truth(const struct work *work, const struct graft_audit_place *a, const struct graft_audit_place *b)
+{
+    char texts[2][1024];
+    return strcmp(graft_dataset_truth(work->dataset, a->split, a->index, texts[0], sizeof texts[0]),
+                  graft_dataset_truth(work->dataset, b->split, b->index, texts[1], sizeof texts[1])) == 0;
+}
+
 static int32_t label_of(const struct work *work, const struct graft_audit_place *place)
 {
     return graft_dataset_label(work->dataset, place->split, place->index);
@@ -158,7 +166,7 @@ static enum graft_status find_doubles(struct work *work)
         if (a->damaged || b->damaged || a->hash != b->hash) {
             continue;
         }
-        const bool contradicting = label_of(work, &a->place) != label_of(work, &b->place);
+        const bool contradicting = !same_truth(work, &a->place, &b->place);
         struct graft_audit_finding pair = {.kind = GRAFT_AUDIT_CONTRADICTION, .places = {a->place, b->place}};
         if (contradicting) {
             status = note(work, pair);
@@ -171,6 +179,20 @@ static enum graft_status find_doubles(struct work *work)
     return status;
 }
 
+/* A picture counts for each of its labels. */
+static void count_classes(struct work *work, const struct graft_audit_place *place, float *targets)
+{
+    const int32_t classes = graft_dataset_class_count(work->dataset);
+    if (graft_dataset_task(work->dataset) != GRAFT_TASK_LABELS) {
+        work->audit->class_counts[label_of(work, place)]++;
+        return;
+    }
+    graft_dataset_targets(work->dataset, place->split, place->index, targets);
+    for (int32_t c = 0; c < classes; c++) {
+        work->audit->class_counts[c] += targets[c] > 0;
+    }
+}
+
 /* ---- what was left out when the data set was opened, and classes of which nothing can be read */
 
 static enum graft_status find_faults(struct work *work)
@@ -179,7 +201,8 @@ static enum graft_status find_faults(struct work *work)
     const int32_t classes = graft_dataset_class_count(dataset);
     int64_t *const good = graft_allocate(work->context, (size_t)classes, sizeof *good);
     int64_t *const all = graft_allocate(work->context, (size_t)classes, sizeof *all);
-    enum graft_status status = good && all ? GRAFT_OK : GRAFT_ERROR_MEMORY;
+    float *const targets = graft_allocate(work->context, (size_t)classes, sizeof *targets);
+    enum graft_status status = good && all && targets ? GRAFT_OK : GRAFT_ERROR_MEMORY;
     for (int64_t i = 0; i < graft_dataset_fault_count(dataset) && status == GRAFT_OK; i++) {
         status = note(work, (struct graft_audit_finding){.kind = GRAFT_AUDIT_FAULT,
                                                          .text = graft_dataset_fault(dataset, i)});
@@ -187,7 +210,7 @@ static enum graft_status find_faults(struct work *work)
     for (int64_t i = 0; i < work->audit->pictures && status == GRAFT_OK; i++) {
         const struct picture *const picture = &work->pictures[i];
         const int32_t label = label_of(work, &picture->place);
-        work->audit->class_counts[label]++;
+        count_classes(work, &picture->place, targets);
         all[label] += picture->place.split == GRAFT_SPLIT_TRAIN;
         good[label] += picture->place.split == GRAFT_SPLIT_TRAIN && !picture->damaged;
     }
@@ -200,6 +223,7 @@ static enum graft_status find_faults(struct work *work)
         }
     }
     graft_release(work->context, good);
+    graft_release(work->context, targets);
     graft_release(work->context, all);
     return status;
 }

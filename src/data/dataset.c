@@ -92,7 +92,11 @@ static enum graft_status open_dataset(struct graft_context *context, const char 
 {
     *dataset = NULL;
     const struct graft_dataset_options all = options ? *options : (struct graft_dataset_options){0};
+    enum graft_task_kind task = GRAFT_TASK_AUTO;
     enum graft_status status = check_options(context, &all);
+    if (status == GRAFT_OK && all.task) {
+        status = graft_task_find(context, all.task, &task);
+    }
     if (status != GRAFT_OK) {
         return status;
     }
@@ -102,6 +106,7 @@ static enum graft_status open_dataset(struct graft_context *context, const char 
     }
     opened->context = context;
     opened->options = all;
+    opened->task = task;
     opened->memory_limit = all.memory_limit ? all.memory_limit : (uint64_t)4 << 30;
     opened->path = graft_duplicate_text(context, path);
     if (!opened->path) {
@@ -158,6 +163,7 @@ void graft_dataset_close(struct graft_dataset **dataset)
     graft_names_close(closed);
     graft_release(closed->context, closed->entries);
     graft_release(closed->context, closed->class_names);
+    graft_release(closed->context, closed->members);
     graft_release(closed->context, closed->skipped);
     graft_release(closed->context, closed->faults);
     graft_release(closed->context, closed->path);
@@ -297,6 +303,10 @@ uint64_t graft_dataset_fingerprint(const struct graft_dataset *dataset, enum gra
         hash = mix(hash, entry->path ? graft_hash_text(entry->path) : (uint64_t)entry->number);
         hash = mix(hash, size);
         hash = mix(hash, entry->label < 0 ? UINT64_MAX : graft_hash_text(dataset->class_names[entry->label]));
+        if (dataset->task == GRAFT_TASK_LABELS || dataset->task == GRAFT_TASK_NUMBER) {
+            char truth[1024];
+            hash = mix(hash, graft_hash_text(graft_dataset_truth(dataset, split, i, truth, sizeof truth)));
+        }
     }
     return hash;
 }

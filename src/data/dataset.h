@@ -69,6 +69,12 @@ struct graft_entry {
     const uint8_t *data;    /* in memory: an encoded picture, or pixels (IDX); NULL: not there yet */
     uint64_t size;
     const char *fault; /* why it cannot be read, known when it was listed; NULL: nothing is */
+    union { /* of tasks other than CLASSES */
+        double number;
+        struct {
+            uint32_t first, count; /* of dataset->members */
+        } set;
+    } truth;
     int64_t
         number; /* line of a table, number in an IDX file or of a program's picture, order in an archive */
     int32_t label;
@@ -102,6 +108,10 @@ struct graft_dataset {
     int64_t begin[GRAFT_SPLIT_COUNT + 1]; /* of each split in entries */
     const char **class_names;
     int32_t class_count;
+    enum graft_task_kind task;    /* AUTO: to be found out */
+    const char *label_title; /* a table's column of labels; NULL: it has no name */
+    bool flags;              /* a table had a column of 0 and 1 for each class: names are joined by GRAFT_FLAG_BREAK */
+    int32_t *members;        /* LABELS: classes of entries, one entry's after the other's */
     const char **skipped;
     int64_t skipped_count;
     int64_t skipped_capacity;
@@ -185,6 +195,17 @@ enum graft_status graft_layout(struct graft_dataset *dataset);
 
 /* Numbers the classes, checks them, sets validation aside, orders the entries, fills dataset->begin. */
 enum graft_status graft_classes(struct graft_dataset *dataset);
+
+/* ---- dataset_task.c: what is to be learnt of a table's labels */
+
+#define GRAFT_FLAG_BREAK '\n'
+/* dataset->task. *separator: of labels in a cell; 0: there is one label in each. GRAFT_ERROR_FORMAT: it cannot be told. */
+enum graft_status graft_task_choose(struct graft_dataset *dataset, char *separator);
+
+/* ---- dataset_targets.c: labels and numbers of entries */
+
+/* Of LABELS and NUMBER: classes, members, truths. GRAFT_ERROR_FORMAT names what is missing or unknown. */
+enum graft_status graft_targets_read(struct graft_dataset *dataset, char separator);
 
 /* ---- dataset_parts.c: parts that change places ---- */
 

@@ -185,10 +185,17 @@ static void describe(const struct graft_dataset *dataset, bool drawn)
     for (int split = 0; split < GRAFT_SPLIT_COUNT; split++) {
         counts[split] = (long long)graft_dataset_count(dataset, (enum graft_split)split);
     }
+    char what[64];
+    if (dataset->task == GRAFT_TASK_NUMBER) {
+        (void)graft_format(what, sizeof what, "numbers (%.40s)", dataset->class_names[0]);
+    } else {
+        (void)graft_format(what, sizeof what, "%d %s", dataset->class_count,
+                           dataset->task == GRAFT_TASK_LABELS ? "labels" : "classes");
+    }
     graft_log(dataset->context, GRAFT_LOG_REMARK,
-              "%s: %s; %d classes; %lld pictures to train, %lld to validate%s, %lld to test", dataset->path,
-              dataset->title ? dataset->title : graft_dataset_kind_name(dataset->kind), dataset->class_count, counts[GRAFT_SPLIT_TRAIN], counts[GRAFT_SPLIT_VAL],
-              drawn ? " (set aside by the seed)" : "", counts[GRAFT_SPLIT_TEST]);
+              "%s: %s; %s; %lld pictures to train, %lld to validate%s, %lld to test", dataset->path,
+              dataset->title ? dataset->title : graft_dataset_kind_name(dataset->kind), what, counts[GRAFT_SPLIT_TRAIN],
+              counts[GRAFT_SPLIT_VAL], drawn ? " (set aside by the seed)" : "", counts[GRAFT_SPLIT_TEST]);
     if (dataset->skipped_count > 0) {
         graft_log(dataset->context, GRAFT_LOG_REMARK,
                   "%s: %lld files are left out, as no pictures or outside of class folders; the first is %s",
@@ -245,17 +252,28 @@ enum graft_status graft_classes(struct graft_dataset *dataset)
     if (status != GRAFT_OK) {
         return status;
     }
+    char separator = 0;
+    status = graft_task_choose(dataset, &separator);
+    const bool classes = dataset->task == GRAFT_TASK_CLASSES;
+    if (status != GRAFT_OK) {
+        return status;
+    }
     if (given) {
         status = copy_names(dataset, options->class_names, options->class_count);
+    } else if (!classes) {
+        /* they come with the targets */
     } else if (!dataset->class_names) { /* IDX brings its own, in the order of their numbers */
         status = collect_names(dataset);
     }
-    if (status == GRAFT_OK && !given && dataset->class_count < 2) {
+    if (status == GRAFT_OK && !classes) {
+        status = graft_targets_read(dataset, separator);
+    }
+    if (status == GRAFT_OK && classes && !given && dataset->class_count < 2) {
         status = graft_fault_note(dataset, GRAFT_ERROR_FORMAT,
                                   "%s has only one class, '%s'; a classifier needs at least two class folders",
                                   dataset->path, dataset->class_count ? dataset->class_names[0] : "");
     }
-    if (status == GRAFT_OK) {
+    if (status == GRAFT_OK && classes) {
         drop_unlabelled(dataset);
         status = number_classes(dataset, given);
     }

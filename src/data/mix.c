@@ -13,7 +13,8 @@ static double open_uniform(struct graft_random *random)
     return ((double)(high << 26 | low) + 0.5) / 9007199254740992.0;
 }
 
-/* Gamma(shape, 1) for shapes of 1 and more (Marsaglia, Tsang: "A simple method for generating gamma variables", 2000). */
+/* Gamma(shape, 1) for shapes of 1 and more (Marsaglia, Tsang: "A simple method for generating gamma
+ * variables", 2000). */
 static double random_gamma(struct graft_random *random, double shape)
 {
     const double d = shape - 1.0 / 3, c = 1 / sqrt(9 * d);
@@ -25,8 +26,8 @@ static double random_gamma(struct graft_random *random, double shape)
     }
 }
 
-/* Below 1 by Jöhnk's method ("Erzeugung von betaverteilten und gammaverteilten Zufallszahlen", 1964), in logarithms,
- * since powers of 1 / alpha go to 0. */
+/* Below 1 by Jöhnk's method ("Erzeugung von betaverteilten und gammaverteilten Zufallszahlen", 1964), in
+ * logarithms, since powers of 1 / alpha go to 0. */
 double graft_random_beta(struct graft_random *random, double alpha)
 {
     while (alpha < 1) {
@@ -54,8 +55,8 @@ void graft_mixture_cut(double share, int32_t x, int32_t y, int32_t width, int32_
     mixture->share = 1 - area / ((double)width * (double)height);
 }
 
-void graft_mixture_draw(const struct graft_mix *mix, const struct graft_draw *draw, int32_t width, int32_t height,
-                        struct graft_mixture *mixture)
+void graft_mixture_draw(const struct graft_mix *mix, const struct graft_draw *draw, int32_t width,
+                        int32_t height, struct graft_mixture *mixture)
 {
     struct graft_random random;
     const uint64_t place =
@@ -75,8 +76,8 @@ void graft_mixture_draw(const struct graft_mix *mix, const struct graft_draw *dr
     }
 }
 
-void graft_mixture_apply(const struct graft_mixture *mixture, uint8_t *pixels, const uint8_t *other, int32_t width,
-                         int32_t height, int32_t channels)
+void graft_mixture_apply(const struct graft_mixture *mixture, uint8_t *pixels, const uint8_t *other,
+                         int32_t width, int32_t height, int32_t channels)
 {
     const size_t row = (size_t)width * (size_t)channels;
     if (!mixture->cut) {
@@ -94,7 +95,8 @@ void graft_mixture_apply(const struct graft_mixture *mixture, uint8_t *pixels, c
 }
 
 double graft_mix_batch(const struct graft_mix *mix, const struct graft_draw *draw,
-                       const struct graft_preprocess *preprocess, uint8_t *rows, int64_t count, uint8_t *spare)
+                       const struct graft_preprocess *preprocess, uint8_t *rows, int64_t count,
+                       uint8_t *spare)
 {
     const int32_t width = preprocess->crop_width, height = preprocess->crop_height;
     const size_t size = (size_t)width * (size_t)height * (size_t)preprocess->channels;
@@ -121,7 +123,7 @@ enum graft_status graft_mix_check(struct graft_context *context, const struct gr
                               i == 0 ? "mixup" : "cutmix", alpha, GRAFT_MIX_LEAST, GRAFT_MIX_MOST);
         }
     }
-    return pixels || !graft_mixes(mix)
-               ? GRAFT_OK
-               : graft_fail(context, GRAFT_ERROR_ARGUMENT, "pictures that are only looked at cannot be mixed");
+    return pixels || !graft_mixes(mix) ? GRAFT_OK
+                                       : graft_fail(context, GRAFT_ERROR_ARGUMENT,
+                                                    "pictures that are only looked at cannot be mixed");
 }

@@ -29,6 +29,11 @@ struct listing {
     bool no_labels;   /* it was */
     int path_column, label_column, split_column; /* −1: none */
     int flag_columns[GRAFT_SPLIT_COUNT];         /* is_train, is_valid, is_test */
+    int class_columns[GRAFT_TABLE_COLUMNS];      /* of 0 and 1, a label each, in place of label_column */
+    const char *class_names[GRAFT_TABLE_COLUMNS];
+    int class_count;
+    bool surely;        /* that was asked for */
+    char columns[512];  /* the row of names, for messages */
     size_t base, ending; /* with which the last picture was found */
     uint32_t lacking;    /* a bit for each of the bases that is no folder */
 };
@@ -215,17 +220,40 @@ static bool find_cell(struct listing *listing, const char *cell, char path[GRAFT
     return find_picture(listing, slashes, path, code);
 }
 
+/* Is it the column of something else than a label? */
+static bool is_taken(const struct listing *listing, int column)
+{
+    bool taken = column == listing->path_column || column == listing->split_column;
+    for (int s = 0; s < GRAFT_SPLIT_COUNT; s++) {
+        taken = taken || column == listing->flag_columns[s];
+    }
+    return taken;
+}
+
+/* All columns that are left are labels. */
+static enum graft_status take_class_columns(struct listing *listing)
+{
+    for (int i = 0; i < listing->table.count; i++) {
+        if (is_taken(listing, i)) {
+            continue;
+        }
+        const char *const name = listing->table.fields[i];
+        listing->class_columns[listing->class_count] = i;
+        listing->class_names[listing->class_count] = graft_names_add_utf8(listing->dataset, name, strlen(name));
+        if (!listing->class_names[listing->class_count++]) {
+            return GRAFT_ERROR_MEMORY;
+        }
+    }
+    return GRAFT_OK;
+}
+
 /* The one column that is left for the label: the only one that is not taken, or that has "label" in its name. */
 static int guess_label(const struct listing *listing)
 {
     const struct graft_table *const table = &listing->table;
     int free_column = -1, named = -1, free_count = 0, named_count = 0;
     for (int i = 0; i < table->count; i++) {
-        bool taken = i == listing->path_column || i == listing->split_column;
-        for (int s = 0; s < GRAFT_SPLIT_COUNT; s++) {
-            taken = taken || i == listing->flag_columns[s];
-        }
-        if (taken) {
+        if (is_taken(listing, i)) {
             continue;
         }
         free_column = i;
@@ -240,11 +268,9 @@ static int guess_label(const struct listing *listing)
 
 static enum graft_status unknown_column(const struct listing *listing, const char *what)
 {
-    char text[512];
     return graft_fail(listing->dataset->context, GRAFT_ERROR_FORMAT,
                       "%s, line %lld: none of the columns %s is known as the %s; name it with --column-%s%s",
-                      listing->path, (long long)listing->table.line,
-                      list_columns(&listing->table, text, sizeof text), what, what,
+                      listing->path, (long long)listing->table.line, listing->columns, what, what,
                       listing->found ? ", or move this table away if folders are the classes" : "");
 }
 
@@ -252,11 +278,13 @@ static enum graft_status unknown_column(const struct listing *listing, const cha
 static enum graft_status find_columns(struct listing *listing, bool *header)
 {
     const struct graft_dataset_options *const options = &listing->dataset->options;
+    const enum graft_task_kind asked = listing->dataset->task;
     const struct graft_table *const table = &listing->table;
     char path[GRAFT_PATH_LIMIT];
     int code = 0;
     bool named = false;
     enum graft_status status = GRAFT_OK;
+    list_columns(table, listing->columns, sizeof listing->columns);
     listing->path_column = find_column(table, path_names);
     listing->label_column = find_column(table, label_names);
     listing->split_column = find_column(table, split_names);
@@ -295,6 +323,18 @@ static enum graft_status find_columns(struct listing *listing, bool *header)
     }
     if (listing->label_column < 0 || listing->label_column == listing->path_column) {
         listing->label_column = guess_label(listing);
+    }
+    if (listing->label_column < 0 && !options->unlabelled &&
+        (asked == GRAFT_TASK_AUTO || asked == GRAFT_TASK_LABELS) && (!listing->may_lack || listing->dataset->flags)) {
+        listing->surely = asked == GRAFT_TASK_LABELS;
+        status = take_class_columns(listing);
+    }
+    if (status != GRAFT_OK || listing->class_count > 0) {
+        return status;
+    }
+    if (listing->label_column >= 0) {
+        const char *const title = table->fields[listing->label_column];
+        listing->dataset->label_title = graft_names_add_utf8(listing->dataset, title, strlen(title));
     }
     listing->no_labels = listing->label_column < 0 && listing->may_lack;
     return listing->label_column < 0 && !options->unlabelled && !listing->no_labels ? unknown_column(listing, "label")
@@ -372,20 +412,56 @@ static const char *keep_missing(const struct listing *listing)
     return graft_names_add(listing->dataset, text, (size_t)length);
 }
 
+/* The labels of a row of 0 and 1, joined: see GRAFT_FLAG_BREAK. *reason: what is wrong, where something is. */
+static enum graft_status join_flags(struct listing *listing, char reason[512], const char **label)
+{
+    struct graft_context *const context = listing->dataset->context;
+    struct graft_text text = {0};
+    enum graft_status status = GRAFT_OK;
+    reason[0] = '\0';
+    for (int i = 0; i < listing->class_count && status == GRAFT_OK && reason[0] == '\0'; i++) {
+        const char *const flag = cell(listing, listing->class_columns[i]);
+        const int yes = strcmp(flag, "-1") == 0 ? 0 : truth(flag);
+        if (yes > 0) {
+            graft_text_append(context, &text, "%s%c", listing->class_names[i], GRAFT_FLAG_BREAK);
+        } else if (flag[0] == '\0') {
+            (void)graft_format(reason, 512, "the column '%.100s' is empty, where 0 or 1 is expected", listing->class_names[i]);
+        } else if (yes < 0 && !listing->surely) {
+            status = unknown_column(listing, "label"); /* they are something else */
+        } else if (yes < 0) {
+            (void)graft_format(reason, 512, "the column '%.100s' holds '%.100s', where 0 or 1 is expected: leave other columns out",
+                               listing->class_names[i], flag);
+        }
+    }
+    listing->surely = true;
+    listing->dataset->flags = true;
+    *label = graft_names_add(listing->dataset, text.data ? text.data : "", text.length);
+    const bool failed = text.failed || !*label;
+    graft_text_close(context, &text);
+    return status == GRAFT_OK && failed ? GRAFT_ERROR_MEMORY : status;
+}
+
 static enum graft_status add_picture(struct listing *listing)
 {
     struct graft_dataset *const dataset = listing->dataset;
-    const bool unlabelled = dataset->options.unlabelled;
+    const bool unlabelled = dataset->options.unlabelled, flags = listing->class_count > 0;
     const char *const name = cell(listing, listing->path_column);
-    const char *const label = unlabelled ? "" : cell(listing, listing->label_column);
-    char path[GRAFT_PATH_LIMIT];
+    const char *label = unlabelled || flags ? "" : cell(listing, listing->label_column);
+    char path[GRAFT_PATH_LIMIT], reason[512];
+    enum graft_status status = flags ? join_flags(listing, reason, &label) : GRAFT_OK;
+    if (status != GRAFT_OK) {
+        return status;
+    }
+    if (flags && reason[0] != '\0') {
+        return wrong_row(listing, reason);
+    }
     uint8_t split = GRAFT_NO_SPLIT;
     int code = 0;
     const char *const no_split = row_split(listing, &split);
     if (listing->table.count == 1 && !unlabelled) {
         return wrong_row(listing, "path and label are expected, separated by a comma");
     }
-    if (name[0] == '\0' || (label[0] == '\0' && !unlabelled)) {
+    if (name[0] == '\0' || (label[0] == '\0' && !unlabelled && !flags)) {
         return wrong_row(listing, name[0] == '\0' ? "the path is empty" : "the label is empty");
     }
     if (no_split) {
@@ -401,7 +477,7 @@ static enum graft_status add_picture(struct listing *listing)
     }
     const char *const kept = found ? path : name;
     entry->path = graft_names_add(dataset, kept, strlen(kept));
-    entry->class_name = unlabelled ? "" : graft_names_add_utf8(dataset, label, strlen(label));
+    entry->class_name = unlabelled ? "" : flags ? label : graft_names_add_utf8(dataset, label, strlen(label));
     entry->fault = found ? NULL : keep_missing(listing);
     if (!entry->path || !entry->class_name || (!found && !entry->fault)) {
         return GRAFT_ERROR_MEMORY;

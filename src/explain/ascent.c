@@ -191,6 +191,8 @@ enum graft_status graft_ascent_open(struct graft_device *device, const struct gr
     classifier.batch = 1;
     enum graft_status status =
         made->picked ? graft_classifier_open(device, &classifier, &made->classifier) : GRAFT_ERROR_MEMORY;
+    if (status == GRAFT_OK && !has_layer(options))
+        status = graft_classifier_tells_classes(made->classifier, "the ideal picture of a class");
     if (status == GRAFT_OK) {
         made->channels = made->classifier->card.preprocess.channels;
         if (has_layer(options))

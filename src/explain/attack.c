@@ -136,6 +136,8 @@ enum graft_status graft_attack_open(struct graft_device *device, const struct gr
     if (status == GRAFT_OK)
         status = graft_classifier_open(device, &classifier, &made->classifier);
     if (status == GRAFT_OK)
+        status = graft_classifier_tells_classes(made->classifier, "an attack");
+    if (status == GRAFT_OK)
         status = open_slope(made);
     if (status == GRAFT_OK) {
         const size_t batch = (size_t)made->slope->batch;

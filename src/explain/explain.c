@@ -252,6 +252,8 @@ enum graft_status graft_explainer_open(struct graft_device *device,
             ? graft_classifier_open(device, &classifier, &made->classifier)
             : graft_fail(context, GRAFT_ERROR_ARGUMENT, "there is no method %d", (int)options->method);
     if (status == GRAFT_OK)
+        status = graft_classifier_tells_classes(made->classifier, "an explanation");
+    if (status == GRAFT_OK)
         status = check_numbers(made, options);
     if (status == GRAFT_OK && options->method != GRAFT_EXPLAIN_OCCLUSION)
         status = open_gradient(made, options);

@@ -237,6 +237,8 @@ static enum graft_status choose_output(struct graft_classifier *classifier,
         return graft_fail(classifier->context, GRAFT_ERROR_ARGUMENT,
                           "what \"%s\" gives is of one view of a picture; several are for the classes alone",
                           options->output);
+    if (options->views != GRAFT_VIEWS_ONE && classifier->card.target.task > GRAFT_TASK_CLASSES)
+        return graft_classifier_tells_classes(classifier, "--tta");
     classifier->views = options->views;
     classifier->output = value;
     classifier->shape = graft_graph_desc(model->graph, value)->shape;
@@ -360,6 +362,21 @@ int32_t graft_classifier_class_count(const struct graft_classifier *classifier)
 const char *const *graft_classifier_class_names(const struct graft_classifier *classifier)
 {
     return classifier->card.class_names;
+}
+
+const struct graft_target *graft_classifier_target(const struct graft_classifier *classifier)
+{
+    return &classifier->card.target;
+}
+
+enum graft_status graft_classifier_tells_classes(const struct graft_classifier *classifier, const char *what)
+{
+    const enum graft_task_kind task = classifier->card.target.task;
+    return task <= GRAFT_TASK_CLASSES
+               ? GRAFT_OK
+               : graft_fail(classifier->context, GRAFT_ERROR_UNSUPPORTED,
+                            "%s asks for one class of several, and this network tells %s", what,
+                            task == GRAFT_TASK_NUMBER ? "a number" : "labels, each by itself");
 }
 
 const struct graft_preprocess *graft_classifier_preprocess(const struct graft_classifier *classifier)

@@ -24,6 +24,9 @@ struct graft_classifier {
     uint64_t image_bytes;
 };
 
+/* GRAFT_ERROR_UNSUPPORTED unless it tells one class of several; `what` asks for that. */
+GRAFT_MUST_CHECK enum graft_status graft_classifier_tells_classes(const struct graft_classifier *classifier,
+                                                                  const char *what);
 /* The value of a layer or stage by its name, or of "features". GRAFT_ERROR_ARGUMENT proposes the nearest. */
 GRAFT_MUST_CHECK enum graft_status graft_classifier_find_output(struct graft_context *context,
                                                                 const struct graft_model *model,

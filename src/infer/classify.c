@@ -251,6 +251,8 @@ struct measure {
     struct graft_context *context;
     struct graft_evaluation *evaluation;
     const struct graft_evaluate_options *options;
+    const struct graft_dataset *dataset;
+    float *targets; /* of a picture; NULL: labels */
     int64_t total;
     double begin;
 };
@@ -268,6 +270,22 @@ static void show_progress(const struct measure *measure)
     measure->options->progress(measure->options->progress_user, &now);
 }
 
+static enum graft_status add_figures(const struct measure *measure, const struct graft_classified *classified)
+{
+    struct graft_evaluation *const evaluation = measure->evaluation;
+    if (measure->targets) {
+        graft_dataset_targets(measure->dataset, classified->split, classified->index, measure->targets);
+        graft_evaluation_add_targets(evaluation, classified->values, measure->targets);
+        return GRAFT_OK;
+    }
+    graft_evaluation_add(evaluation, classified->values, &classified->label, 1);
+    return measure->options->predictions
+               ? graft_predictions_add(measure->context, measure->options->predictions, classified->values,
+                                       evaluation->classes, classified->label, (int)classified->split,
+                                       classified->index)
+               : GRAFT_OK;
+}
+
 static enum graft_status add_picture(void *user, const struct graft_classified *classified)
 {
     const struct measure *const measure = user;
@@ -280,11 +298,7 @@ static enum graft_status add_picture(void *user, const struct graft_classified *
         graft_log(measure->context, GRAFT_LOG_WARNING, "%s: %s", read ? "suspect" : "left out",
                   classified->note);
     if (read) {
-        graft_evaluation_add(measure->evaluation, classified->values, &classified->label, 1);
-        if (options->predictions)
-            status = graft_predictions_add(measure->context, options->predictions, classified->values,
-                                           measure->evaluation->classes, classified->label,
-                                           (int)classified->split, classified->index);
+        status = add_figures(measure, classified);
         if (status == GRAFT_OK && options->each)
             status = options->each(options->each_user, classified);
     }
@@ -305,7 +319,11 @@ static enum graft_status check_evaluable(const struct graft_classifier *classifi
         return graft_fail(
             classifier->context, GRAFT_ERROR_ARGUMENT,
             "a classifier that was opened for another output than the logits cannot be evaluated");
-    return GRAFT_OK;
+    const char *const task = graft_task_info(classifier->card.target.task)->name;
+    const char *const other = graft_task_info(graft_dataset_task(dataset))->name;
+    return strcmp(task, other) == 0 ? GRAFT_OK
+                                    : graft_fail(classifier->context, GRAFT_ERROR_ARGUMENT,
+                                                 "the network has learnt %s, and the data have %s", task, other);
 }
 
 enum graft_status graft_classifier_evaluate(struct graft_classifier *classifier,
@@ -318,6 +336,7 @@ enum graft_status graft_classifier_evaluate(struct graft_classifier *classifier,
     struct measure measure = {.context = context,
                               .evaluation = evaluation,
                               .options = options ? options : &none,
+                              .dataset = dataset,
                               .begin = graft_seconds()};
     const enum graft_split split = measure.options->split;
     const int first = split == GRAFT_SPLIT_COUNT ? 0 : (int)split;
@@ -328,11 +347,17 @@ enum graft_status graft_classifier_evaluate(struct graft_classifier *classifier,
         return status;
     for (int s = first; s < end; s++)
         measure.total += graft_dataset_count(dataset, (enum graft_split)s);
-    status = graft_evaluation_open(context, classifier->card.class_count, evaluation);
+    status = graft_evaluation_open_target(context, &classifier->card.target, classifier->card.class_count,
+                                          measure.total, evaluation);
+    if (status == GRAFT_OK && evaluation->values) {
+        measure.targets = graft_allocate(context, (size_t)evaluation->classes, sizeof *measure.targets);
+        status = measure.targets ? GRAFT_OK : GRAFT_ERROR_MEMORY;
+    }
     for (int s = first; s < end && status == GRAFT_OK; s++)
         if (graft_dataset_count(dataset, (enum graft_split)s) > 0)
             status =
                 graft_classifier_dataset(classifier, dataset, (enum graft_split)s, add_picture, &measure);
+    graft_release(context, measure.targets);
     if (status == GRAFT_OK && evaluation->images == 0)
         status = graft_dataset_unreadable(dataset, split);
     if (status == GRAFT_OK) {

@@ -11,7 +11,21 @@
 
 enum { ONE_BATCH = 2, OTHER_BATCH = 3 };
 
-/* With a softmax behind the logits, where that is asked for; *output: the value that is written. */
+/* What the logits say: probabilities, or the number. */
+static int add_reading(struct graft_graph *graph, const struct graft_target *target, int logits)
+{
+    const struct graft_shape one = graft_shape_of(1, 1);
+    graft_graph_layer(graph, target->task == GRAFT_TASK_NUMBER ? "number" : "probabilities");
+    if (target->task == GRAFT_TASK_LABELS)
+        return graft_unary(graph, GRAFT_UNARY_SIGMOID, logits);
+    if (target->task != GRAFT_TASK_NUMBER)
+        return graft_softmax(graph, logits);
+    const int deviation = graft_graph_constant(graph, "deviation", &one, &target->deviation);
+    const int mean = graft_graph_constant(graph, "mean", &one, &target->mean);
+    return graft_add(graph, graft_mul(graph, logits, deviation), mean);
+}
+
+/* With that behind the logits, where it is asked for; *output: the value that is written. */
 static enum graft_status open_model(const struct graft_converting *job,
                                     const struct graft_model_options *options, struct graft_model **model,
                                     int *output)
@@ -21,8 +35,7 @@ static enum graft_status open_model(const struct graft_converting *job,
         return status;
     *output = (*model)->logits;
     if (job->options->preprocess_inside) {
-        graft_graph_layer((*model)->graph, "probabilities");
-        *output = graft_softmax((*model)->graph, (*model)->logits);
+        *output = add_reading((*model)->graph, &job->card.target, (*model)->logits);
         status = graft_graph_status((*model)->graph);
     }
     return status;

@@ -12,12 +12,14 @@
 #define KEY_PREPROCESS "graft.preprocess"
 #define KEY_GRAPH "graft.graph"
 #define KEY_HEAD "graft.head"
+#define KEY_TARGET "graft.target"
 
 void graft_card_close(struct graft_context *context, struct graft_card *card)
 {
     for (int32_t i = 0; card->class_names && i < card->class_count; i++)
         graft_release(context, (void *)(uintptr_t)card->class_names[i]);
     graft_release(context, card->class_names);
+    graft_release(context, card->thresholds);
     *card = (struct graft_card){0};
 }
 
@@ -78,6 +80,74 @@ enum graft_status graft_card_read_head(struct graft_context *context, const char
     return GRAFT_OK;
 }
 
+static enum graft_status read_thresholds(struct graft_context *context, const json_t *list, struct graft_card *card)
+{
+    const size_t count = (size_t)card->class_count;
+    if (!json_is_array(list) || json_array_size(list) != count)
+        return GRAFT_ERROR_FORMAT;
+    card->thresholds = graft_allocate(context, count, sizeof *card->thresholds);
+    if (!card->thresholds)
+        return GRAFT_ERROR_MEMORY;
+    for (size_t c = 0; c < count; c++) {
+        const double value = json_number_value(json_array_get(list, c));
+        if (!json_is_number(json_array_get(list, c)) || !(value >= 0 && value <= 1))
+            return GRAFT_ERROR_FORMAT;
+        card->thresholds[c] = (float)value;
+    }
+    card->target.thresholds = card->thresholds;
+    return GRAFT_OK;
+}
+
+enum graft_status graft_card_read_target(struct graft_context *context, const char *file, const json_t *object,
+                                         struct graft_card *card)
+{
+    struct graft_target *const target = &card->target;
+    const char *const task = json_string_value(json_object_get(object, "task"));
+    const char *const loss = json_string_value(json_object_get(object, "loss"));
+    const json_t *const list = json_object_get(object, "thresholds");
+    if (!task || !loss || graft_task_find(context, task, &target->task) != GRAFT_OK ||
+        graft_loss_find(context, loss, &target->loss) != GRAFT_OK)
+        return bad(context, file, KEY_TARGET);
+    target->mean = json_number_value(json_object_get(object, "mean"));
+    target->deviation = json_number_value(json_object_get(object, "deviation"));
+    if (target->task == GRAFT_TASK_NUMBER && (card->class_count != 1 || !(target->deviation > 0)))
+        return bad(context, file, KEY_TARGET);
+    const enum graft_status status = list && !card->thresholds ? read_thresholds(context, list, card) : GRAFT_OK;
+    return status == GRAFT_ERROR_FORMAT ? bad(context, file, KEY_TARGET) : status;
+}
+
+struct graft_json graft_card_target_json(const struct graft_card *card, bool thresholds)
+{
+    const struct graft_target *const target = &card->target;
+    struct graft_json json = graft_json_object();
+    graft_json_set(&json, "task", json_string(graft_task_info(target->task)->name));
+    graft_json_set(&json, "loss", json_string(graft_loss_name(target->loss)));
+    if (target->task == GRAFT_TASK_NUMBER) {
+        graft_json_set(&json, "mean", json_real(target->mean));
+        graft_json_set(&json, "deviation", json_real(target->deviation));
+    }
+    if (card->thresholds && thresholds) {
+        struct graft_json list = graft_json_array();
+        for (int32_t c = 0; c < card->class_count; c++)
+            graft_json_append(&list, json_real((double)card->thresholds[c]));
+        graft_json_nest(&json, "thresholds", &list);
+    }
+    return json;
+}
+
+enum graft_status graft_card_set_thresholds(struct graft_context *context, struct graft_card *card,
+                                            const struct graft_evaluation *evaluation)
+{
+    if (!card->thresholds)
+        card->thresholds = graft_allocate(context, (size_t)card->class_count, sizeof *card->thresholds);
+    if (!card->thresholds)
+        return GRAFT_ERROR_MEMORY;
+    for (int32_t c = 0; c < card->class_count; c++)
+        card->thresholds[c] = (float)evaluation->figures[c].threshold;
+    card->target.thresholds = card->thresholds;
+    return GRAFT_OK;
+}
+
 enum graft_status graft_card_open_network(struct graft_context *context, const struct graft_card *card,
                                           const char *file, struct graft_network_source *source)
 {
@@ -116,6 +186,7 @@ enum graft_status graft_card_read(struct graft_context *context, const struct gr
     const char *const preprocess = graft_tensor_set_text(set, KEY_PREPROCESS);
     const char *const graph = graft_tensor_set_text(set, KEY_GRAPH);
     const char *const head = graft_tensor_set_text(set, KEY_HEAD);
+    const char *const target = graft_tensor_set_text(set, KEY_TARGET);
     enum graft_status status = GRAFT_OK;
     if (network && strlen(network) < sizeof card->network)
         strcpy(card->network, network);
@@ -130,6 +201,12 @@ enum graft_status graft_card_read(struct graft_context *context, const struct gr
         status = parse(context, file, classes, &json);
     if (status == GRAFT_OK && classes)
         status = graft_card_read_classes(context, file, json, card);
+    json_decref(json);
+    json = NULL;
+    if (status == GRAFT_OK && target)
+        status = parse(context, file, target, &json);
+    if (status == GRAFT_OK && target)
+        status = graft_card_read_target(context, file, json, card);
     json_decref(json);
     json = NULL;
     if (status == GRAFT_OK && preprocess)
@@ -176,6 +253,12 @@ enum graft_status graft_card_write(struct graft_context *context, const struct g
         status = graft_tensor_set_put_text(set, KEY_GRAPH, card->graph);
     if (status == GRAFT_OK && card->head[0])
         status = graft_tensor_set_put_text(set, KEY_HEAD, card->head);
+    const bool classes = card->target.task == GRAFT_TASK_AUTO || card->target.task == GRAFT_TASK_CLASSES;
+    if (status == GRAFT_OK && !classes) {
+        struct graft_json json = graft_card_target_json(card, true);
+        status = put(context, set, KEY_TARGET, &json);
+        graft_json_close(&json);
+    }
     return status == GRAFT_OK ? graft_card_describe(context, card->network, &card->preprocess, set) : status;
 }
 

@@ -10,6 +10,7 @@
 #include "graft/data.h"
 #include "graft/io.h"
 #include "graft/model.h"
+#include "graft/run.h"
 #include "model/head.h"
 #include "io/json.h"
 #include "io/network_source.h"
@@ -23,6 +24,8 @@ struct graft_card {
     const char **class_names; /* [class_count] */
     struct graft_preprocess preprocess;
     bool has_preprocess;
+    struct graft_target target; /* what outputs mean; its thresholds are … */
+    float *thresholds;          /* … the card's own, [class_count]; NULL: none */
 };
 
 /* Reads what is there; damaged JSON is GRAFT_ERROR_FORMAT. `file` is for messages. */
@@ -48,6 +51,14 @@ GRAFT_MUST_CHECK enum graft_status graft_card_read_graph(struct graft_context *c
 /* A head of one's own, likewise. */
 GRAFT_MUST_CHECK enum graft_status graft_card_read_head(struct graft_context *context, const char *file,
                                                         const char *text, struct graft_card *card);
+/* What outputs mean, likewise: an object. Thresholds need the classes to be there. */
+GRAFT_MUST_CHECK enum graft_status graft_card_read_target(struct graft_context *context, const char *file,
+                                                          const json_t *object, struct graft_card *card);
+/* And back. */
+struct graft_json graft_card_target_json(const struct graft_card *card, bool thresholds);
+/* Copies the thresholds of an evaluation's figures. GRAFT_ERROR_MEMORY. */
+GRAFT_MUST_CHECK enum graft_status graft_card_set_thresholds(struct graft_context *context, struct graft_card *card,
+                                                             const struct graft_evaluation *evaluation);
 /* Copies the names. */
 GRAFT_MUST_CHECK enum graft_status graft_card_set_classes(struct graft_context *context,
                                                           struct graft_card *card, const char *const *names,

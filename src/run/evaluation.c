@@ -1,20 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* Figures of a classifier: loss, top 1, top 5, confusion, precision and recall. */
 #include "base/context.h"
-#include "graft/run.h"
+#include "run/run.h"
 
 #include <math.h>
 
 void graft_softmax_row(const float *logits, int32_t classes, float *probabilities)
 {
-    double largest = -INFINITY;
-    double sum = 0;
-    for (int32_t i = 0; i < classes; i++)
-        largest = (double)logits[i] > largest ? (double)logits[i] : largest;
-    for (int32_t i = 0; i < classes; i++)
-        sum += exp((double)logits[i] - largest);
-    for (int32_t i = 0; i < classes; i++)
-        probabilities[i] = (float)(exp((double)logits[i] - largest) / sum);
+    graft_target_read(&(struct graft_target){.task = GRAFT_TASK_CLASSES}, logits, classes, probabilities);
 }
 
 void graft_top_k(const float *values, int32_t classes, int32_t k, int32_t *indexes)
@@ -35,7 +28,7 @@ void graft_top_k(const float *values, int32_t classes, int32_t k, int32_t *index
 enum graft_status graft_evaluation_open(struct graft_context *context, int32_t classes,
                                         struct graft_evaluation *evaluation)
 {
-    *evaluation = (struct graft_evaluation){.classes = classes};
+    *evaluation = (struct graft_evaluation){.classes = classes, .task = GRAFT_TASK_CLASSES};
     evaluation->figures = graft_allocate(context, (size_t)classes, sizeof *evaluation->figures);
     evaluation->confusion = graft_allocate(context, (size_t)classes * (size_t)classes, sizeof(int64_t));
     if (evaluation->figures && evaluation->confusion)
@@ -48,6 +41,7 @@ void graft_evaluation_close(struct graft_context *context, struct graft_evaluati
 {
     graft_release(context, evaluation->figures);
     graft_release(context, evaluation->confusion);
+    graft_evaluation_forget(context, evaluation);
     *evaluation = (struct graft_evaluation){0};
 }
 
@@ -81,6 +75,10 @@ void graft_evaluation_add(struct graft_evaluation *evaluation, const float *logi
 
 void graft_evaluation_finish(struct graft_evaluation *evaluation)
 {
+    if (evaluation->values) {
+        graft_evaluation_finish_targets(evaluation);
+        return;
+    }
     const int32_t classes = evaluation->classes;
     const double images = evaluation->images > 0 ? (double)evaluation->images : 1;
     evaluation->loss /= images;

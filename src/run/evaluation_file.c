@@ -28,10 +28,31 @@ static struct graft_json describe_class(const char *name, const struct graft_cla
     return json;
 }
 
-static struct graft_json describe(const struct graft_run *run, const struct graft_evaluation *evaluation,
-                                  const char *part)
+static void describe_labels(const struct graft_run *run, const struct graft_evaluation *evaluation,
+                            struct graft_json *json)
 {
-    struct graft_json json = graft_json_object(), classes = graft_json_array(), rows = graft_json_array();
+    struct graft_json classes = graft_json_array();
+    for (int32_t c = 0; c < evaluation->classes; c++) {
+        struct graft_json one = describe_class(run->class_names[c], &evaluation->figures[c]);
+        graft_json_set(&one, "average_precision", real_or_null(evaluation->figures[c].average_precision));
+        graft_json_set(&one, "threshold", real_or_null(evaluation->figures[c].threshold));
+        graft_json_add(&classes, &one);
+    }
+    graft_json_set(json, "map", real_or_null(evaluation->map));
+    graft_json_nest(json, "classes", &classes);
+}
+
+static void describe_number(const struct graft_evaluation *evaluation, struct graft_json *json)
+{
+    graft_json_set(json, "mae", real_or_null(evaluation->mae));
+    graft_json_set(json, "rmse", real_or_null(evaluation->rmse));
+    graft_json_set(json, "r2", real_or_null(evaluation->r2));
+}
+
+static void describe_classes(const struct graft_run *run, const struct graft_evaluation *evaluation,
+                             struct graft_json *json)
+{
+    struct graft_json classes = graft_json_array(), rows = graft_json_array();
     const int64_t count = evaluation->classes;
     for (int64_t c = 0; c < count; c++) {
         struct graft_json one = describe_class(run->class_names[c], &evaluation->figures[c]);
@@ -42,14 +63,27 @@ static struct graft_json describe(const struct graft_run *run, const struct graf
         graft_json_add(&classes, &one);
         graft_json_add(&rows, &row);
     }
+    graft_json_set(json, "top1", real_or_null(evaluation->top1));
+    graft_json_set(json, "top5", real_or_null(evaluation->top5));
+    graft_json_nest(json, "classes", &classes);
+    graft_json_nest(json, "confusion", &rows);
+}
+
+static struct graft_json describe(const struct graft_run *run, const struct graft_evaluation *evaluation,
+                                  const char *part)
+{
+    struct graft_json json = graft_json_object();
     graft_json_set(&json, "split", json_string(part));
     graft_json_set(&json, "images", json_integer(evaluation->images));
     graft_json_set(&json, "loss", real_or_null(evaluation->loss));
-    graft_json_set(&json, "top1", real_or_null(evaluation->top1));
-    graft_json_set(&json, "top5", real_or_null(evaluation->top5));
     graft_json_set(&json, "seconds", real_or_null(evaluation->seconds));
-    graft_json_nest(&json, "classes", &classes);
-    graft_json_nest(&json, "confusion", &rows);
+    if (evaluation->task == GRAFT_TASK_LABELS) {
+        describe_labels(run, evaluation, &json);
+    } else if (evaluation->task == GRAFT_TASK_NUMBER) {
+        describe_number(evaluation, &json);
+    } else {
+        describe_classes(run, evaluation, &json);
+    }
     return json;
 }
 
@@ -57,7 +91,8 @@ enum graft_status graft_run_write_evaluation(struct graft_run *run, const struct
                                              const char *part)
 {
     struct graft_text text = {0};
-    if (evaluation->classes != run->classes) {
+    if (evaluation->classes != run->classes ||
+        strcmp(graft_task_info(evaluation->task)->name, graft_task_info(graft_run_task(run))->name) != 0) {
         return graft_fail(run->context, GRAFT_ERROR_ARGUMENT, "an evaluation of %d classes, but %s has %d",
                           (int)evaluation->classes, run->folder, (int)run->classes);
     }
@@ -83,11 +118,25 @@ static bool has_rows(const struct graft_run *run, const json_t *json)
 {
     const json_t *const rows = json_object_get(json, "confusion");
     const size_t count = (size_t)run->classes;
+    const enum graft_task_kind task = graft_run_task(run);
+    if (task != GRAFT_TASK_CLASSES) {
+        return task == GRAFT_TASK_NUMBER || json_array_size(json_object_get(json, "classes")) == count;
+    }
     bool right = json_array_size(rows) == count;
     for (size_t c = 0; c < count && right; c++) {
         right = json_array_size(json_array_get(rows, c)) == count;
     }
     return right;
+}
+
+static struct graft_class_figures read_class(const json_t *one, bool label)
+{
+    return (struct graft_class_figures){.images = json_integer_value(json_object_get(one, "images")),
+                                        .precision = real(one, "precision"),
+                                        .recall = real(one, "recall"),
+                                        .f1 = real(one, "f1"),
+                                        .average_precision = label ? real(one, "average_precision") : 0,
+                                        .threshold = label ? real(one, "threshold") : 0};
 }
 
 static bool read_figures(struct graft_run *run, const json_t *json)
@@ -97,7 +146,8 @@ static bool read_figures(struct graft_run *run, const json_t *json)
     const json_t *const rows = json_object_get(json, "confusion");
     const char *const part = json_string_value(json_object_get(json, "split"));
     const size_t count = (size_t)run->classes;
-    if (json_array_size(classes) != count || part == NULL) {
+    const bool confused = evaluation->confusion != NULL;
+    if ((evaluation->figures && json_array_size(classes) != count) || part == NULL) {
         return false;
     }
     (void)graft_format(run->evaluated, sizeof run->evaluated, "%s", part);
@@ -106,14 +156,14 @@ static bool read_figures(struct graft_run *run, const json_t *json)
     evaluation->top1 = real(json, "top1");
     evaluation->top5 = real(json, "top5");
     evaluation->seconds = real(json, "seconds");
-    for (size_t c = 0; c < count; c++) {
+    evaluation->map = real(json, "map");
+    evaluation->mae = real(json, "mae");
+    evaluation->rmse = real(json, "rmse");
+    evaluation->r2 = real(json, "r2");
+    for (size_t c = 0; c < count && evaluation->figures; c++) {
         const json_t *const one = json_array_get(classes, c), *const row = json_array_get(rows, c);
-        evaluation->figures[c] =
-            (struct graft_class_figures){.images = json_integer_value(json_object_get(one, "images")),
-                                         .precision = real(one, "precision"),
-                                         .recall = real(one, "recall"),
-                                         .f1 = real(one, "f1")};
-        for (size_t p = 0; p < count; p++) {
+        evaluation->figures[c] = read_class(one, evaluation->task == GRAFT_TASK_LABELS);
+        for (size_t p = 0; p < count && confused; p++) {
             const json_int_t pictures = json_integer_value(json_array_get(row, p));
             if (pictures < 0) {
                 return false;
@@ -147,7 +197,9 @@ enum graft_status graft_run_read_evaluation(struct graft_run *run)
     }
     const bool whole = status == GRAFT_OK && has_rows(run, json);
     if (whole) {
-        status = graft_evaluation_open(run->context, run->classes, &run->evaluation);
+        const struct graft_target target = {.task = graft_run_task(run)};
+        status = graft_evaluation_open_target(run->context, &target, run->classes, 0, &run->evaluation);
+        graft_evaluation_forget(run->context, &run->evaluation); /* the rows are not in the file */
     }
     if (status == GRAFT_OK && !(whole && read_figures(run, json))) {
         char quoted[512];

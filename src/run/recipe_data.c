@@ -24,6 +24,7 @@ enum graft_status graft_recipe_open_data(struct graft_context *context, struct g
         .take = recipe->take,
         .class_pattern = recipe->class_pattern,
         .labels = recipe->labels,
+        .task = recipe->task,
         .keep_damaged = recipe->skip_damaged,
         .memory_limit = recipe->archive_limit,
         .class_names = class_names,
@@ -40,6 +41,8 @@ enum graft_status graft_recipe_open_data(struct graft_context *context, struct g
         return status;
     recipe->kind = kinds[graft_dataset_kind(*dataset)];
     recipe->given.kind = true;
+    recipe->task = graft_task_info(graft_dataset_task(*dataset))->name;
+    recipe->given.task = true;
     return GRAFT_OK;
 }
 

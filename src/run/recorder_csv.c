@@ -21,7 +21,8 @@ static void record(const struct graft_run *run, struct graft_text *csv)
     graft_csv_text(context, csv, "stage");
     graft_csv_text(context, csv, "epoch");
     for (int c = 0; c < GRAFT_RUN_COLUMNS; c++) {
-        graft_csv_text(context, csv, graft_run_columns[c].name);
+        char name[32];
+        graft_csv_text(context, csv, graft_run_column_name(run->history.task, c, name));
     }
     graft_csv_end_row(context, csv);
     for (int i = 0; i < run->history.count; i++) {
@@ -52,6 +53,7 @@ struct reader {
     int count;
     int epoch;                    /* the place of the epoch's number among the fields, and … */
     int place[GRAFT_RUN_COLUMNS]; /* … of each column */
+    enum graft_task_kind task;
 };
 
 static enum graft_status malformed(const struct reader *reader, const char *what, const char *detail)
@@ -128,7 +130,8 @@ static enum graft_status find_columns(struct reader *reader)
 {
     enum graft_status status = find_column(reader, "epoch", &reader->epoch);
     for (int c = 0; c < GRAFT_RUN_COLUMNS && status == GRAFT_OK; c++) {
-        status = find_column(reader, graft_run_columns[c].name, &reader->place[c]);
+        char name[32];
+        status = find_column(reader, graft_run_column_name(reader->task, c, name), &reader->place[c]);
     }
     return status;
 }
@@ -138,18 +141,19 @@ static enum graft_status take_number(const struct reader *reader, int column, do
     const struct graft_run_column *const known = &graft_run_columns[column];
     const char *const field = reader->fields[reader->place[column]];
     char *stop = NULL;
-    char what[64];
+    char what[64], name[32];
+    graft_run_column_name(reader->task, column, name);
     *number = (double)NAN;
     if (field[0] == '\0') {
         return GRAFT_OK;
     }
     *number = graft_read_number(field, &stop);
     if (*stop != '\0' || strlen(field) > LONGEST_NUMBER || !isfinite(*number)) {
-        (void)graft_format(what, sizeof what, "%s is no number: ", known->name);
+        (void)graft_format(what, sizeof what, "%s is no number: ", name);
         return malformed(reader, what, field);
     }
-    if (known->share && (*number < 0 || *number > 1)) {
-        (void)graft_format(what, sizeof what, "%s is outside of 0 to 1: ", known->name);
+    if (known->share && ((*number < 0 && reader->task != GRAFT_TASK_NUMBER) || *number > 1)) {
+        (void)graft_format(what, sizeof what, "%s is outside of 0 to 1: ", name);
         return malformed(reader, what, field);
     }
     return GRAFT_OK;
@@ -186,7 +190,7 @@ enum graft_status graft_run_read_csv(struct graft_run *run)
     if (status == GRAFT_OK) {
         status = graft_file_read(run->context, path.data, FILE_LIMIT, &data, &size);
     }
-    struct reader reader = {.context = run->context, .path = path.data, .next = data, .end = data + size};
+    struct reader reader = {.context = run->context, .path = path.data, .next = data, .end = data + size, .task = run->history.task};
     if (status == GRAFT_OK) {
         status = take_line(&reader, &done);
     }

@@ -44,6 +44,12 @@ static enum graft_status find_classes(struct graft_run *run, const char *path)
         return GRAFT_ERROR_MEMORY;
     }
     run->classes = (int32_t)count;
+    const char *const task = json_string_value(json_object_get(run->config, "task"));
+    const enum graft_status known =
+        task != NULL ? graft_task_find(run->context, task, &run->history.task) : GRAFT_OK;
+    if (known != GRAFT_OK) {
+        return graft_fail_prefix(run->context, GRAFT_ERROR_FORMAT, "%s is damaged", path);
+    }
     for (size_t i = 0; i < count; i++) {
         run->class_names[i] = json_string_value(json_array_get(classes, i));
         if (run->class_names[i] == NULL) {
@@ -77,6 +83,11 @@ static enum graft_status take_recipe(struct graft_run *run, char *text, size_t s
 enum graft_status graft_run_take_recipe(struct graft_run *run, char *text)
 {
     return take_recipe(run, text, strlen(text), RECIPE);
+}
+
+enum graft_task_kind graft_run_task(const struct graft_run *run)
+{
+    return run->history.task == GRAFT_TASK_AUTO ? GRAFT_TASK_CLASSES : run->history.task;
 }
 
 enum graft_status graft_run_read_recipe(struct graft_run *run)

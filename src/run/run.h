@@ -11,6 +11,7 @@
 struct graft_run_history {
     struct graft_run_epoch *epochs;
     int count, capacity;
+    enum graft_task_kind task;
 };
 GRAFT_MUST_CHECK enum graft_status graft_run_history_add(struct graft_context *context,
                                                          struct graft_run_history *history,
@@ -28,6 +29,8 @@ struct graft_run_column {
 #define GRAFT_RUN_COLUMNS 6
 extern const struct graft_run_column graft_run_columns[GRAFT_RUN_COLUMNS];
 double *graft_run_number_of(struct graft_run_epoch *epoch, int column);
+/* What a column is called: the figure's by the task. Returns `name`. */
+const char *graft_run_column_name(enum graft_task_kind task, int column, char name[32]);
 
 struct graft_run {
     struct graft_context *context;
@@ -79,6 +82,11 @@ GRAFT_MUST_CHECK enum graft_status graft_run_take_recipe(struct graft_run *run, 
 /* Writes config.json; `text` is the recipe as JSON. */
 GRAFT_MUST_CHECK enum graft_status graft_run_write_recipe(struct graft_run *run, const char *text,
                                                           size_t size);
+
+/* ---- evaluation_targets.c: of labels and numbers */
+void graft_evaluation_finish_targets(struct graft_evaluation *evaluation);
+/* Releases the rows: figures stay. */
+void graft_evaluation_forget(struct graft_context *context, struct graft_evaluation *evaluation);
 
 /* ---- evaluation_file.c */
 GRAFT_MUST_CHECK enum graft_status graft_run_read_evaluation(struct graft_run *run);

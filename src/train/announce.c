@@ -124,9 +124,10 @@ static void put_rest(const struct graft_fit_job *job, struct graft_text *text)
     if (job->balanced)
         graft_text_append(job->context, text, "; classes are drawn alike");
     if (graft_mixes(&job->mix))
-        graft_text_append(job->context, text,
-                          "; training loss and accuracy are of mixed pictures, where the class of the larger share is "
-                          "the right one");
+        graft_text_append(job->context, text, job->card.target.task <= GRAFT_TASK_CLASSES
+                                                  ? "; training loss and accuracy are of mixed pictures, where the class "
+                                                    "of the larger share is the right one"
+                                                  : "; the training loss is of mixed pictures");
 }
 
 void graft_fit_announce(const struct graft_fit_job *job, const struct graft_fit_learning *learning,

@@ -6,6 +6,7 @@
 #include "graft/device.h"
 #include "train/share.h"
 
+#include <math.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -163,6 +164,31 @@ static enum graft_status read_options(struct graft_fit_job *job)
     return status;
 }
 
+/* Numbers are learnt in deviations from the mean of the training pictures' numbers. */
+static enum graft_status measure_target(struct graft_fit_job *job)
+{
+    struct graft_target *const target = &job->card.target;
+    const int64_t count = graft_dataset_count(job->dataset, GRAFT_SPLIT_TRAIN);
+    double squares = 0;
+    float number;
+    target->task = graft_dataset_task(job->dataset);
+    target->mean = 0;
+    for (int64_t i = 0; i < count && target->task == GRAFT_TASK_NUMBER; i++) {
+        graft_dataset_targets(job->dataset, GRAFT_SPLIT_TRAIN, i, &number);
+        target->mean += (double)number / (double)count;
+    }
+    for (int64_t i = 0; i < count && target->task == GRAFT_TASK_NUMBER; i++) {
+        graft_dataset_targets(job->dataset, GRAFT_SPLIT_TRAIN, i, &number);
+        squares += ((double)number - target->mean) * ((double)number - target->mean);
+    }
+    target->deviation = count > 0 ? sqrt(squares / (double)count) : 0;
+    return target->task != GRAFT_TASK_NUMBER || target->deviation > 1e-6 * fabs(target->mean) || count == 0
+               ? GRAFT_OK
+               : graft_fail(job->context, GRAFT_ERROR_ARGUMENT,
+                            "%s: the number of all training pictures is %g: there is nothing to learn", job->options.data,
+                            target->mean);
+}
+
 static enum graft_status open_data(struct graft_fit_job *job)
 {
     const struct graft_fit_options *const call = &job->call;
@@ -177,6 +203,10 @@ static enum graft_status open_data(struct graft_fit_job *job)
     for (int split = 0; split < GRAFT_SPLIT_COUNT && status == GRAFT_OK; split++)
         status = graft_run_fingerprint(job->context, job->dataset, (enum graft_split)split,
                                        job->fingerprints[split]);
+    if (status != GRAFT_OK)
+        return status;
+    if (!resumed)
+        status = measure_target(job);
     if (status != GRAFT_OK)
         return status;
     return resumed ? graft_run_check_data(job->run, job->dataset, true)

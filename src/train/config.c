@@ -25,6 +25,8 @@ enum graft_status graft_fit_config_write(struct graft_fit_job *job)
     if (job->card.head[0])
         graft_json_set(&config, "network_head", json_string(job->card.head));
     graft_json_nest(&config, "classes", &classes);
+    struct graft_json target = graft_card_target_json(&job->card, false); /* those are the weights' */
+    graft_json_nest(&config, "target", &target);
     graft_json_nest(&config, "preprocess", &preprocess);
     for (int split = 0; split < GRAFT_SPLIT_COUNT; split++) {
         const int64_t count = graft_dataset_count(job->dataset, (enum graft_split)split);
@@ -67,6 +69,9 @@ static enum graft_status read_card(struct graft_fit_job *job, const json_t *conf
         status = graft_card_read_head(job->context, path, head, &job->card);
     if (status == GRAFT_OK)
         status = graft_card_read_classes(job->context, path, json_object_get(config, "classes"), &job->card);
+    const json_t *const target = json_object_get(config, "target"); /* older runs have none: classes */
+    if (status == GRAFT_OK && target)
+        status = graft_card_read_target(job->context, path, target, &job->card);
     if (status == GRAFT_OK)
         status = graft_preprocess_from_json(job->context, json_object_get(config, "preprocess"), path,
                                             &job->card.preprocess);

@@ -75,6 +75,7 @@ struct validation {
     struct graft_evaluation *evaluation;
     struct graft_fit_rows rows;
     int64_t done;
+    float *targets; /* of a picture; NULL: labels */
     double begin;
 };
 
@@ -83,10 +84,18 @@ static enum graft_status next_batch(void *source, struct graft_fit_batch *batch)
     return graft_fit_source_next(source, batch);
 }
 
-static void judge_row(void *user, const void *values, int32_t label)
+static void judge_row(void *user, const void *values, int32_t sample)
 {
     const struct validation *const validation = user;
-    graft_evaluation_add(validation->evaluation, values, &label, 1);
+    const struct graft_dataset *const data = validation->job->dataset;
+    const enum graft_split split = validation->evaluator->split;
+    if (validation->targets) {
+        graft_dataset_targets(data, split, sample, validation->targets);
+        graft_evaluation_add_targets(validation->evaluation, values, validation->targets);
+    } else {
+        const int32_t label = graft_dataset_label(data, split, sample);
+        graft_evaluation_add(validation->evaluation, values, &label, 1);
+    }
 }
 
 static enum graft_status take_row(void *user, const struct graft_runner_row *row)
@@ -94,9 +103,9 @@ static enum graft_status take_row(void *user, const struct graft_runner_row *row
     struct validation *const validation = user;
     validation->done++;
     if (validation->rows.shared)
-        graft_fit_rows_add(&validation->rows, row->values, row->label);
+        graft_fit_rows_add(&validation->rows, row->values, (int32_t)row->sample);
     else
-        judge_row(user, row->values, row->label);
+        judge_row(user, row->values, (int32_t)row->sample);
     return GRAFT_OK;
 }
 
@@ -125,6 +134,21 @@ enum graft_status graft_fit_check_outputs(const struct graft_fit_job *job, enum 
                                        graft_split_name(split));
 }
 
+/* Thresholds are chosen on the validation pictures while the network learns, and kept for all others. */
+static enum graft_status open_evaluation(struct validation *validation, int32_t classes)
+{
+    const struct graft_fit_job *const job = validation->job;
+    const enum graft_status status = graft_evaluation_open_target(
+        job->context, &job->card.target, classes, graft_dataset_count(job->dataset, validation->evaluator->split),
+        validation->evaluation);
+    validation->evaluation->chooses =
+        job->position.stage < job->options.stage_count && validation->evaluator->split == GRAFT_SPLIT_VAL;
+    if (status != GRAFT_OK || !validation->evaluation->values)
+        return status;
+    validation->targets = graft_allocate(job->context, (size_t)classes, sizeof *validation->targets);
+    return validation->targets ? GRAFT_OK : GRAFT_ERROR_MEMORY;
+}
+
 enum graft_status graft_fit_evaluator_run(struct graft_fit_job *job, struct graft_fit_evaluator *evaluator,
                                           struct graft_evaluation *evaluation)
 {
@@ -142,7 +166,7 @@ enum graft_status graft_fit_evaluator_run(struct graft_fit_job *job, struct graf
                                         .batch_done = shown ? show_progress : NULL,
                                         .user = &validation};
     *evaluation = (struct graft_evaluation){0};
-    enum graft_status status = graft_evaluation_open(job->context, (int32_t)model->classes, evaluation);
+    enum graft_status status = open_evaluation(&validation, (int32_t)model->classes);
     if (status == GRAFT_OK)
         status = graft_fit_rows_open(job, evaluator->split, graft_desc_bytes(graft_graph_desc(model->graph, model->logits)) /
                                                                 (uint64_t)model->batch, &validation.rows);
@@ -165,6 +189,7 @@ enum graft_status graft_fit_evaluator_run(struct graft_fit_job *job, struct graf
         graft_evaluation_close(job->context, evaluation);
     if (job->lent)
         graft_plan_release(evaluator->plan);
+    graft_release(job->context, validation.targets);
     evaluation->seconds = graft_seconds() - validation.begin;
     return status;
 }

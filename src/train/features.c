@@ -14,6 +14,7 @@ void graft_features_close(struct graft_context *context, struct graft_features *
     graft_release(context, features->cut);
     graft_release(context, features->rows);
     graft_release(context, features->labels);
+    graft_release(context, features->samples);
     *features = (struct graft_features){0};
 }
 
@@ -81,6 +82,7 @@ static void report(const struct graft_fit_job *job, int64_t done, int64_t total,
 struct computation {
     struct graft_fit_job *job;
     struct graft_features *features;
+    enum graft_split split;
     struct graft_fit_rows rows;
     int64_t *done; /* pictures of all splits */
     int64_t total;
@@ -92,11 +94,12 @@ static enum graft_status next_batch(void *source, struct graft_fit_batch *batch)
     return graft_fit_source_next(source, batch);
 }
 
-static void keep_row(void *user, const void *values, int32_t label)
+static void keep_row(void *user, const void *values, int32_t sample)
 {
     const struct computation *const computation = user;
     struct graft_features *const features = computation->features;
-    features->labels[features->count] = label;
+    features->labels[features->count] = graft_dataset_label(computation->job->dataset, computation->split, sample);
+    features->samples[features->count] = sample;
     memcpy(features->rows + (uint64_t)features->count * features->row_bytes, values, (size_t)features->row_bytes);
     features->count++;
 }
@@ -105,9 +108,9 @@ static enum graft_status take_row(void *user, const struct graft_runner_row *row
 {
     struct computation *const computation = user;
     if (computation->rows.shared)
-        graft_fit_rows_add(&computation->rows, row->values, row->label);
+        graft_fit_rows_add(&computation->rows, row->values, (int32_t)row->sample);
     else
-        keep_row(user, row->values, row->label);
+        keep_row(user, row->values, (int32_t)row->sample);
     *computation->done += computation->rows.shared ? graft_ranks_count(computation->job->ranks) : 1;
     return GRAFT_OK;
 }
@@ -130,7 +133,9 @@ static enum graft_status compute(struct trunk *trunk, enum graft_split split, st
     features->row_bytes = graft_desc_bytes(desc) / (uint64_t)trunk->model->batch;
     features->rows = graft_allocate_raw(context, (size_t)capacity, (size_t)features->row_bytes);
     features->labels = graft_allocate(context, (size_t)capacity, sizeof *features->labels);
-    enum graft_status status = features->rows && features->labels ? GRAFT_OK : GRAFT_ERROR_MEMORY;
+    features->samples = graft_allocate(context, (size_t)capacity, sizeof *features->samples);
+    enum graft_status status =
+        features->rows && features->labels && features->samples ? GRAFT_OK : GRAFT_ERROR_MEMORY;
     if (status == GRAFT_OK)
         status = graft_fit_source_open_pictures(job, split, trunk->model->batch, false, &source);
     const struct graft_runner runner = {.context = context,
@@ -187,6 +192,7 @@ enum graft_status graft_features_prepare(struct graft_fit_job *job, const char *
             if (graft_dataset_count(job->dataset, splits[s]) > 0) {
                 struct computation computation = {.job = job,
                                                   .features = &job->features[splits[s]],
+                                                  .split = splits[s],
                                                   .done = &done,
                                                   .total = pictures,
                                                   .begin = begin};

@@ -23,6 +23,7 @@ struct graft_features {
     uint64_t row_bytes;
     uint8_t *rows;
     int32_t *labels;
+    int64_t *samples; /* of the part */
 };
 
 /*
@@ -42,8 +43,11 @@ struct graft_fit_source {
     int64_t next, end;            /* rows of order */
     const void **rows;
     int32_t *labels;
-    int64_t classes;
-    float *targets; /* [batch, classes]; NULL: the loss takes labels */
+    int64_t *samples;
+    const struct graft_dataset *dataset;
+    enum graft_split split;
+    const struct graft_target *target;
+    float *targets; /* [batch + 1, classes]; NULL: the loss takes labels */
 };
 
 /* The network, or what follows the cached features, for inference on one split. */
@@ -71,7 +75,7 @@ struct graft_fit_job {
     float *class_weights; /* [classes]; NULL: none */
     struct graft_transforms varied; /* of training pictures; count 0: as preprocessing has them */
     struct graft_mix mix;           /* likewise, of their batches */
-    enum graft_loss loss;
+    enum graft_loss loss;           /* of training */
     struct graft_dataset *dataset;
     char fingerprints[GRAFT_SPLIT_COUNT][20]; /* of the data as the run found them */
     struct graft_card card;
@@ -120,6 +124,8 @@ GRAFT_MUST_CHECK enum graft_status graft_features_prepare(struct graft_fit_job *
 void graft_features_close(struct graft_context *context, struct graft_features *features);
 
 /* ---- stage.c */
+double graft_fit_train_figure(const struct graft_fit_job *job);
+
 /* A step that was begun. */
 struct graft_fit_flight {
     int64_t batch; /* the loader's number */

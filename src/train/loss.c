@@ -18,11 +18,13 @@ static int add_soft(struct graft_graph *graph, int logits, int targets)
     const struct graft_desc *const desc = graft_graph_desc(graph, logits);
     const struct graft_shape shape = desc ? desc->shape : graft_shape_of(2, 1, 1);
     const int shares = graft_reshape(graph, targets, &shape);
-    return reduce_rows(graph, graft_mul(graph, shares, graft_log_softmax(graph, logits)), GRAFT_REDUCE_SUM, -1);
+    return reduce_rows(graph, graft_mul(graph, shares, graft_log_softmax(graph, logits)), GRAFT_REDUCE_SUM,
+                       -1);
 }
 
 /* PyTorch smooths the distribution first, then each class weighs what is left. */
-static void write_soft(const float *targets, int64_t outputs, const double *weights, double smoothing, double *row)
+static void write_soft(const float *targets, int64_t outputs, const double *weights, double smoothing,
+                       double *row)
 {
     for (int64_t c = 0; c < outputs; c++) {
         const double smoothed = (1 - smoothing) * (double)targets[c] + smoothing / (double)outputs;
@@ -30,7 +32,8 @@ static void write_soft(const float *targets, int64_t outputs, const double *weig
     }
 }
 
-/* log sigmoid(x) and log sigmoid(−x) are the log softmax of (0, x): exact where sigmoid has gone to 0 or 1. */
+/* log sigmoid(x) and log sigmoid(−x) are the log softmax of (0, x): exact where sigmoid has gone to 0 or 1.
+ */
 static int add_sigmoid(struct graft_graph *graph, int logits, int targets)
 {
     const struct graft_desc *const desc = graft_graph_desc(graph, logits);
@@ -42,7 +45,8 @@ static int add_sigmoid(struct graft_graph *graph, int logits, int targets)
     return reduce_rows(graph, graft_reshape(graph, losses, &rows), GRAFT_REDUCE_MEAN, 1);
 }
 
-static void write_sigmoid(const float *targets, int64_t outputs, const double *weights, double smoothing, double *row)
+static void write_sigmoid(const float *targets, int64_t outputs, const double *weights, double smoothing,
+                          double *row)
 {
     (void)weights;
     for (int64_t c = 0; c < outputs; c++) {
@@ -81,7 +85,8 @@ static int add_huber(struct graft_graph *graph, int logits, int targets)
     return reduce_rows(graph, graft_mul(graph, c, graft_sub(graph, a, half)), GRAFT_REDUCE_MEAN, 1);
 }
 
-static void write_number(const float *targets, int64_t outputs, const double *weights, double smoothing, double *row)
+static void write_number(const float *targets, int64_t outputs, const double *weights, double smoothing,
+                         double *row)
 {
     (void)weights;
     (void)smoothing;
@@ -90,12 +95,12 @@ static void write_number(const float *targets, int64_t outputs, const double *we
 }
 
 static const struct graft_loss_kind kinds[] = {
-    [GRAFT_LOSS_CROSS_ENTROPY] = {"cross-entropy", .labels = true, .tells_class = true},
-    [GRAFT_LOSS_SOFT] = {"cross-entropy", false, true, 1, write_soft, add_soft},
-    [GRAFT_LOSS_SIGMOID] = {"sigmoid", false, false, 2, write_sigmoid, add_sigmoid},
-    [GRAFT_LOSS_L2] = {"l2", false, false, 1, write_number, add_l2},
-    [GRAFT_LOSS_L1] = {"l1", false, false, 1, write_number, add_l1},
-    [GRAFT_LOSS_HUBER] = {"huber", false, false, 1, write_number, add_huber},
+    [GRAFT_LOSS_CROSS_ENTROPY] = {.labels = true, .tells_class = true},
+    [GRAFT_LOSS_SOFT] = {false, true, 1, write_soft, add_soft},
+    [GRAFT_LOSS_SIGMOID] = {false, false, 2, write_sigmoid, add_sigmoid},
+    [GRAFT_LOSS_L2] = {false, false, 1, write_number, add_l2},
+    [GRAFT_LOSS_L1] = {false, false, 1, write_number, add_l1},
+    [GRAFT_LOSS_HUBER] = {false, false, 1, write_number, add_huber},
 };
 
 const struct graft_loss_kind *graft_loss_kind(enum graft_loss loss)

@@ -261,7 +261,47 @@ static enum graft_status resolve_augment(struct graft_fit_job *job)
         return graft_fail(job->context, GRAFT_ERROR_ARGUMENT,
                           "--adversarial changes pictures against their one class, and mixup and cutmix give them two: "
                           "leave one of them out");
-    job->loss = GRAFT_LOSS_SOFT;
+    if (job->card.target.task <= GRAFT_TASK_CLASSES)
+        job->loss = GRAFT_LOSS_SOFT;
+    return GRAFT_OK;
+}
+
+/* What is only of classes. */
+static const char *of_classes(const struct graft_fit_job *job)
+{
+    const struct graft_recipe *const o = &job->options;
+    return o->class_weights && strcmp(o->class_weights, "none") != 0 ? "--class-weights"
+           : strcmp(o->sampling, "balanced") == 0                    ? "--sampling balanced"
+           : o->adversarial > 0                                      ? "--adversarial"
+           : o->label_smoothing > 0 && job->card.target.task == GRAFT_TASK_NUMBER ? "--label-smoothing"
+                                                                                  : NULL;
+}
+
+/* By what is learnt: the task says it, and which one of a number the caller. */
+static enum graft_status resolve_loss(struct graft_fit_job *job)
+{
+    struct graft_recipe *const o = &job->options;
+    struct graft_target *const target = &job->card.target;
+    const char *const task = graft_task_info(target->task)->name;
+    const bool classes = target->task <= GRAFT_TASK_CLASSES, number = target->task == GRAFT_TASK_NUMBER;
+    const enum graft_loss usual =
+        classes ? GRAFT_LOSS_CROSS_ENTROPY : number ? GRAFT_LOSS_L2 : GRAFT_LOSS_SIGMOID;
+    enum graft_status status = GRAFT_OK;
+    target->loss = usual;
+    if (o->given.loss)
+        status = graft_loss_find(job->context, o->loss, &target->loss);
+    if (status != GRAFT_OK)
+        return status;
+    if (number ? target->loss < GRAFT_LOSS_L2 : target->loss != usual)
+        return graft_fail(job->context, GRAFT_ERROR_ARGUMENT, "--loss %s is none of the task %s: it is %s", o->loss, task,
+                          number ? "l2, l1 or huber" : graft_loss_name(usual));
+    const char *const lost = classes ? NULL : of_classes(job);
+    if (lost)
+        return graft_fail(job->context, GRAFT_ERROR_ARGUMENT, "%s is of classes, and the task is %s: leave it out", lost,
+                          task);
+    o->loss = graft_loss_name(target->loss);
+    o->given.loss = true;
+    job->loss = target->loss;
     return GRAFT_OK;
 }
 
@@ -283,6 +323,8 @@ enum graft_status graft_fit_resolve(struct graft_fit_job *job)
         status = resolve_batch_norm(job);
     if (status == GRAFT_OK)
         status = resolve_schedule(job);
+    if (status == GRAFT_OK)
+        status = resolve_loss(job);
     if (status == GRAFT_OK && strcmp(o->augment, "none") != 0)
         status = resolve_augment(job);
     if (status != GRAFT_OK)

@@ -145,6 +145,20 @@ static enum graft_status read_variables(struct graft_fit_job *job, const struct 
     return status;
 }
 
+/* Thresholds go with the best weights. */
+static enum graft_status take_thresholds(struct graft_fit_job *job, const char *file)
+{
+    struct graft_card best;
+    const enum graft_status status = graft_card_read(job->context, job->best, file, &best);
+    if (status == GRAFT_OK && best.thresholds && best.class_count == job->card.class_count) {
+        graft_release(job->context, job->card.thresholds);
+        job->card.target.thresholds = job->card.thresholds = best.thresholds;
+        best.thresholds = NULL;
+    }
+    graft_card_close(job->context, &best);
+    return status;
+}
+
 enum graft_status graft_fit_load(struct graft_fit_job *job)
 {
     struct graft_tensor_set *set = NULL;
@@ -157,6 +171,8 @@ enum graft_status graft_fit_load(struct graft_fit_job *job)
         status = graft_run_path(job->run, GRAFT_RUN_BEST, &path);
     if (status == GRAFT_OK)
         status = graft_safetensors_load(job->context, path.data, &job->best);
+    if (status == GRAFT_OK)
+        status = take_thresholds(job, path.data);
     graft_text_close(job->context, &path);
     if (status == GRAFT_OK && job->position.stage >= job->options.stage_count)
         graft_log(job->context, GRAFT_LOG_REMARK, "the run %s is complete; it is evaluated again",

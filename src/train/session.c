@@ -48,7 +48,7 @@ static void note_position(struct graft_session *session)
         .loss = learning->loss,
         .learning_rate = learning->learning_rate,
         .epoch_loss = at->seen ? at->loss_sum / (double)at->seen : (double)NAN,
-        .epoch_top1 = at->seen ? (double)at->correct / (double)at->seen : (double)NAN,
+        .epoch_top1 = graft_fit_train_figure(&session->job),
         .epoch_over = learning->over,
         .done = at->stage >= o->stage_count};
     for (int s = 0; s < o->stage_count; s++) {
@@ -252,7 +252,7 @@ static enum graft_status evaluate_best(struct graft_fit_job *job, struct graft_f
         status =
             graft_run_write_evaluation(job->run, &result->evaluation, graft_split_name(result->evaluated));
     if (status == GRAFT_OK && test)
-        result->test_top1 = result->evaluation.top1;
+        result->test_top1 = graft_evaluation_figure(&result->evaluation);
     return status;
 }
 
@@ -270,6 +270,7 @@ static enum graft_status describe(struct graft_fit_job *job, struct graft_fit_re
     result->history = history->epochs; /* it goes over to the result */
     result->epochs = history->count;
     *history = (struct graft_run_history){0};
+    result->task = graft_dataset_task(job->dataset);
     (void)snprintf(result->model, sizeof result->model, "%s", job->card.network);
     result->seconds = at->total_seconds + graft_seconds() - job->begin;
     result->images_per_second = at->train_seconds > 0 ? (double)at->trained / at->train_seconds : 0;

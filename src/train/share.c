@@ -236,33 +236,33 @@ enum graft_status graft_fit_rows_open(const struct graft_fit_job *job, enum graf
     if (!rows->shared)
         return GRAFT_OK;
     rows->values = graft_allocate_raw(job->context, (size_t)count, (size_t)row_bytes);
-    rows->labels = graft_allocate(job->context, (size_t)count, sizeof *rows->labels);
-    return rows->values && rows->labels ? GRAFT_OK : GRAFT_ERROR_MEMORY;
+    rows->samples = graft_allocate(job->context, (size_t)count, sizeof *rows->samples);
+    return rows->values && rows->samples ? GRAFT_OK : GRAFT_ERROR_MEMORY;
 }
 
 void graft_fit_rows_close(const struct graft_fit_job *job, struct graft_fit_rows *rows)
 {
     graft_release(job->context, rows->values);
-    graft_release(job->context, rows->labels);
+    graft_release(job->context, rows->samples);
     *rows = (struct graft_fit_rows){0};
 }
 
-void graft_fit_rows_add(struct graft_fit_rows *rows, const void *values, int32_t label)
+void graft_fit_rows_add(struct graft_fit_rows *rows, const void *values, int32_t sample)
 {
     memcpy(rows->values + (uint64_t)rows->count * rows->row_bytes, values, (size_t)rows->row_bytes);
-    rows->labels[rows->count++] = label;
+    rows->samples[rows->count++] = sample;
 }
 
 /* The rows of one rank, some at a time, to all. */
 static enum graft_status pass(const struct graft_fit_job *job, int rank, const struct graft_fit_rows *rows, int64_t count,
-                              char *values, int32_t *labels, int64_t most, graft_fit_rows_function *take, void *user)
+                              char *values, int32_t *samples, int64_t most, graft_fit_rows_function *take, void *user)
 {
     const bool own = rank == graft_ranks_number(job->ranks);
     enum graft_status status = GRAFT_OK;
     for (int64_t at = 0; at < count && status == GRAFT_OK; at += most) {
         const int64_t here = graft_min_i64(most, count - at);
         char *const data = own ? rows->values + (uint64_t)at * rows->row_bytes : values;
-        int32_t *const names = own ? rows->labels + at : labels;
+        int32_t *const names = own ? rows->samples + at : samples;
         status = graft_ranks_broadcast(job->ranks, rank, data, (uint64_t)here * rows->row_bytes);
         if (status == GRAFT_OK)
             status = graft_ranks_broadcast(job->ranks, rank, names, (uint64_t)here * sizeof *names);
@@ -281,14 +281,14 @@ enum graft_status graft_fit_rows_share(const struct graft_fit_job *job, struct g
     const int64_t most = graft_max_i64(1, (int64_t)(MOST_AT_ONCE / 4 / graft_max_u64(1, rows->row_bytes)));
     int64_t *const counts = graft_allocate(job->context, (size_t)ranks, sizeof *counts);
     char *const values = graft_allocate_raw(job->context, (size_t)most, (size_t)rows->row_bytes);
-    int32_t *const labels = graft_allocate(job->context, (size_t)most, sizeof *labels);
-    enum graft_status status = counts && values && labels ? GRAFT_OK : GRAFT_ERROR_MEMORY;
+    int32_t *const samples = graft_allocate(job->context, (size_t)most, sizeof *samples);
+    enum graft_status status = counts && values && samples ? GRAFT_OK : GRAFT_ERROR_MEMORY;
     if (status == GRAFT_OK)
         status = graft_ranks_gather(job->ranks, &rows->count, counts, sizeof *counts);
     for (int r = 0; r < ranks && status == GRAFT_OK; r++)
-        status = pass(job, r, rows, counts[r], values, labels, most, take, user);
+        status = pass(job, r, rows, counts[r], values, samples, most, take, user);
     graft_release(job->context, counts);
     graft_release(job->context, values);
-    graft_release(job->context, labels);
+    graft_release(job->context, samples);
     return status;
 }

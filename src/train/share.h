@@ -43,13 +43,13 @@ struct graft_fit_rows {
     uint64_t row_bytes;
     int64_t count;
     char *values;
-    int32_t *labels;
+    int32_t *samples; /* of the part of the data */
 };
-typedef void graft_fit_rows_function(void *user, const void *values, int32_t label);
+typedef void graft_fit_rows_function(void *user, const void *values, int32_t sample);
 GRAFT_MUST_CHECK enum graft_status graft_fit_rows_open(const struct graft_fit_job *job, enum graft_split split,
                                                        uint64_t row_bytes, struct graft_fit_rows *rows);
 void graft_fit_rows_close(const struct graft_fit_job *job, struct graft_fit_rows *rows);
-void graft_fit_rows_add(struct graft_fit_rows *rows, const void *values, int32_t label);
+void graft_fit_rows_add(struct graft_fit_rows *rows, const void *values, int32_t sample);
 /* Hands all ranks' rows to `take`, in the order of the pictures. */
 GRAFT_MUST_CHECK enum graft_status graft_fit_rows_share(const struct graft_fit_job *job, struct graft_fit_rows *rows,
                                                         graft_fit_rows_function *take, void *user);

@@ -9,13 +9,16 @@
 #include <string.h>
 
 /* Memory for what training learns besides labels. */
-static enum graft_status open_targets(const struct graft_fit_job *job, bool training, struct graft_fit_source *source)
+static enum graft_status open_targets(const struct graft_fit_job *job, enum graft_split split, bool training,
+                                      struct graft_fit_source *source)
 {
+    source->dataset = job->dataset;
+    source->split = split;
+    source->target = &job->card.target;
     if (!training || graft_loss_kind(job->loss)->labels)
         return GRAFT_OK;
-    source->classes = job->card.class_count;
-    source->targets = graft_allocate(job->context, (size_t)source->batch,
-                                     (size_t)source->classes * sizeof *source->targets);
+    source->targets = graft_allocate(job->context, (size_t)source->batch + 1,
+                                     (size_t)job->card.class_count * sizeof *source->targets);
     return source->targets ? GRAFT_OK : GRAFT_ERROR_MEMORY;
 }
 
@@ -39,7 +42,7 @@ enum graft_status graft_fit_source_open_pictures(struct graft_fit_job *job, enum
                                                  .part = parts > 1 ? graft_ranks_number(job->ranks) : 0,
                                                  .parts = parts};
     *source = (struct graft_fit_source){.context = job->context, .batch = batch, .shuffle = training};
-    enum graft_status status = open_targets(job, training, source);
+    enum graft_status status = open_targets(job, split, training, source);
     if (status == GRAFT_OK)
         status = graft_loader_open(job->context, job->dataset, &job->card.preprocess, &options, &source->loader);
     if (status != GRAFT_OK)
@@ -50,6 +53,14 @@ enum graft_status graft_fit_source_open_pictures(struct graft_fit_job *job, enum
 static int32_t label_of(const void *user, int64_t index)
 {
     return ((const struct graft_features *)user)->labels[index];
+}
+
+static enum graft_split split_of(const struct graft_fit_job *job, const struct graft_features *features)
+{
+    int split = GRAFT_SPLIT_COUNT - 1;
+    while (split > 0 && features != &job->features[split])
+        split--;
+    return (enum graft_split)split;
 }
 
 enum graft_status graft_fit_source_open_features(struct graft_fit_job *job,
@@ -67,8 +78,12 @@ enum graft_status graft_fit_source_open_features(struct graft_fit_job *job,
     source->order = graft_allocate(job->context, (size_t)features->count, sizeof *source->order);
     source->rows = graft_allocate(job->context, (size_t)batch, sizeof *source->rows);
     source->labels = graft_allocate(job->context, (size_t)batch, sizeof *source->labels);
-    enum graft_status status =
-        source->order && source->rows && source->labels ? GRAFT_OK : GRAFT_ERROR_MEMORY;
+    source->samples = graft_allocate(job->context, (size_t)batch, sizeof *source->samples);
+    enum graft_status status = source->order && source->rows && source->labels && source->samples
+                                   ? GRAFT_OK
+                                   : GRAFT_ERROR_MEMORY;
+    if (status == GRAFT_OK)
+        status = open_targets(job, split_of(job, features), training, source);
     if (status == GRAFT_OK && training && job->balanced)
         status = graft_balance_open(job->context, features->count, job->card.class_count, label_of, features,
                                     &source->balance);
@@ -84,6 +99,7 @@ void graft_fit_source_close(struct graft_fit_source *source)
     graft_balance_close(source->context, &source->balance);
     graft_release(source->context, source->rows);
     graft_release(source->context, source->labels);
+    graft_release(source->context, source->samples);
     graft_release(source->context, source->targets);
     *source = (struct graft_fit_source){.context = source->context};
 }
@@ -114,16 +130,25 @@ enum graft_status graft_fit_source_start(struct graft_fit_source *source, int64_
     return GRAFT_OK;
 }
 
-/* Each class's share in a picture that was mixed with the one before it. */
+/* Of a picture that was mixed with the one before it both count, by their shares; numbers are in deviations. */
 static void set_targets(struct graft_fit_source *source, struct graft_fit_batch *batch)
 {
-    if (!source->targets)
+    const struct graft_target *const target = source->target;
+    if (!source->targets || batch->valid == 0)
         return;
-    memset(source->targets, 0, (size_t)(source->batch * source->classes) * sizeof *source->targets);
+    const int64_t classes = graft_dataset_class_count(source->dataset);
     for (int64_t row = 0; row < batch->valid; row++) {
-        float *const shares = source->targets + row * source->classes;
-        shares[batch->labels[row]] += (float)batch->share;
-        shares[batch->labels[row > 0 ? row - 1 : batch->valid - 1]] += (float)(1 - batch->share);
+        float *const targets = source->targets + row * classes;
+        graft_dataset_targets(source->dataset, source->split, batch->samples[row], targets);
+        for (int64_t c = 0; c < classes && target->task == GRAFT_TASK_NUMBER; c++)
+            targets[c] = (float)(((double)targets[c] - target->mean) / target->deviation);
+    }
+    float *const last = source->targets + source->batch * classes;
+    memcpy(last, source->targets + (batch->valid - 1) * classes, (size_t)classes * sizeof *last);
+    for (int64_t row = batch->valid - 1; row >= 0 && batch->share != 1; row--) { /* the one before is as it was */
+        float *const own = source->targets + row * classes, *const other = row > 0 ? own - classes : last;
+        for (int64_t c = 0; c < classes; c++)
+            own[c] = (float)(batch->share * (double)own[c] + (1 - batch->share) * (double)other[c]);
     }
     batch->targets = source->targets;
 }
@@ -141,7 +166,8 @@ enum graft_status graft_fit_source_next(struct graft_fit_source *source, struct 
     const int64_t here = graft_min_i64(source->batch, source->end - source->next);
     int64_t first = 0;
     *batch = (struct graft_fit_batch){
-        .rows = source->rows, .labels = source->labels, .number = graft_ceil_div(source->next, source->batch)};
+        .rows = source->rows, .labels = source->labels, .samples = source->samples, .share = 1,
+        .number = graft_ceil_div(source->next, source->batch)};
     if (here <= 0)
         return GRAFT_OK;
     batch->valid = source->shuffle ? graft_part_of(here, source->part, source->parts, &first) : here;
@@ -149,7 +175,9 @@ enum graft_status graft_fit_source_next(struct graft_fit_source *source, struct 
         const int64_t from = source->order[source->next + first + row % batch->valid];
         source->rows[row] = features->rows + (uint64_t)from * features->row_bytes;
         source->labels[row] = features->labels[from];
+        source->samples[row] = features->samples[from];
     }
     source->next += here;
+    set_targets(source, batch);
     return GRAFT_OK;
 }

@@ -18,6 +18,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* The figure of this epoch's training pictures so far; NaN: the task has none. */
+double graft_fit_train_figure(const struct graft_fit_job *job)
+{
+    const struct graft_run_position *const at = &job->position;
+    return graft_task_info(job->card.target.task)->trained && at->seen > 0 ? (double)at->correct / (double)at->seen
+                                                                           : (double)NAN;
+}
+
 /* Momentum of an earlier stage must not act in this one. */
 static enum graft_status reset_optimizer(struct graft_fit_job *job)
 {
@@ -62,7 +70,7 @@ static void report_step(struct graft_fit_job *job, const struct graft_fit_learni
                                        .images_per_second = learning->source.features ? 0 : rate,
                                        .seconds_left = rate > 0 ? (double)left / rate : -1,
                                        .loss = at->loss_sum / (double)at->seen,
-                                       .accuracy = (double)at->correct / (double)at->seen};
+                                       .accuracy = graft_fit_train_figure(job)};
     job->call.progress(job->call.user, &now);
 }
 
@@ -316,21 +324,24 @@ static enum graft_status judge_epoch(struct graft_fit_job *job, struct graft_fit
 {
     struct graft_run_history *const history = &job->run->history;
     enum graft_status status = GRAFT_OK;
+    struct graft_evaluation evaluation = {0};
     if (learning->validates) {
-        struct graft_evaluation evaluation;
         status = graft_fit_evaluator_run(job, &learning->evaluator, &evaluation);
         if (status != GRAFT_OK)
             return status;
         epoch->val_loss = evaluation.loss;
-        epoch->val_top1 = evaluation.top1;
-        graft_evaluation_close(job->context, &evaluation);
+        epoch->val_top1 = graft_evaluation_figure(&evaluation);
     }
     epoch->seconds = job->position.seconds + graft_seconds() - begin;
     status = graft_run_history_add(job->context, history, epoch);
     if (status == GRAFT_OK && graft_run_history_best(history) == history->count - 1) {
-        status = graft_fit_keep_best(job);
+        if (learning->validates && evaluation.task == GRAFT_TASK_LABELS)
+            status = graft_card_set_thresholds(job->context, &job->card, &evaluation);
+        if (status == GRAFT_OK)
+            status = graft_fit_keep_best(job);
         history->count -= status != GRAFT_OK; /* it is not the best after all */
     }
+    graft_evaluation_close(job->context, &evaluation);
     return status;
 }
 
@@ -369,9 +380,10 @@ enum graft_status graft_fit_learning_end_epoch(struct graft_fit_job *job, struct
                                       .epoch = learning->epochs_before + at->epoch + 1,
                                       .learning_rate = rate_at(job, learning, 0),
                                       .train_loss = at->loss_sum / (double)at->seen,
-                                      .train_top1 = (double)at->correct / (double)at->seen,
+                                      .train_top1 = graft_fit_train_figure(job),
                                       .val_loss = (double)NAN,
-                                      .val_top1 = (double)NAN};
+                                      .val_top1 = (double)NAN,
+                                      .task = job->card.target.task};
     if (at->seen == 0)
         return graft_dataset_unreadable(job->dataset, GRAFT_SPLIT_TRAIN);
     enum graft_status status = judge_average(job, learning, epoch, begin);

@@ -211,7 +211,7 @@ static enum graft_status choose_loss(struct graft_trainer *trainer, const struct
         return graft_fail(trainer->context, GRAFT_ERROR_ARGUMENT, "there is no loss of number %d", (int)options->loss);
     if (options->class_weights && !trainer->loss->tells_class)
         return graft_fail(trainer->context, GRAFT_ERROR_ARGUMENT, "the loss %s takes no weights of classes",
-                          trainer->loss->name);
+                          graft_loss_name(options->loss));
     if (trainer->loss->labels)
         return GRAFT_OK;
     const size_t width = classes * (size_t)trainer->loss->columns;

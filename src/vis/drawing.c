@@ -52,6 +52,10 @@ static enum graft_status draw_panels(struct graft_drawing *drawing, const double
     char names[GRAFT_FIT_MAX_STAGES][96];
     const int mark_count = find_marks(drawing->run, marks, names);
     const double *const epoch = numbers;
+    const enum graft_task_kind task = graft_run_task(drawing->run);
+    const struct graft_task_info *const info = graft_task_info(task);
+    char title[64];
+    (void)snprintf(title, sizeof title, "%c%s", info->title[0] & ~0x20, info->title + 1);
     bool validates = false;
     for (int i = 0; i < count; i++) {
         validates = validates || isfinite(numbers[VAL_LOSS * count + i]);
@@ -63,22 +67,22 @@ static enum graft_status draw_panels(struct graft_drawing *drawing, const double
     const struct graft_plot_panel panels[] = {
         {.title = "Loss",
          .x_label = "epoch",
-         .y_label = "cross-entropy",
+         .y_label = info->loss,
          .lines = losses,
          .line_count = validates ? 2 : 1,
          .marks = marks,
          .mark_count = mark_count,
          .whole_x = true,
          .logarithmic_y = logarithmic},
-        {.title = "Accuracy",
+        {.title = title,
          .x_label = "epoch",
-         .y_label = "pictures classified right",
-         .lines = accuracies,
-         .line_count = validates ? 2 : 1,
+         .y_label = task == GRAFT_TASK_CLASSES ? "pictures classified right" : info->title,
+         .lines = info->trained ? accuracies : accuracies + 1,
+         .line_count = validates && info->trained ? 2 : 1,
          .marks = marks,
          .mark_count = mark_count,
          .whole_x = true,
-         .percent = true},
+         .percent = task != GRAFT_TASK_NUMBER},
     };
     return graft_draw_lines(drawing->run->context, panels, 2, 0, 0, &drawing->curves);
 }
@@ -125,7 +129,7 @@ static enum graft_status draw_and_save(struct graft_drawing *drawing)
     const struct graft_run *const run = drawing->run;
     struct graft_text html = {0};
     enum graft_status status = draw_curves(drawing);
-    if (status == GRAFT_OK && drawing->evaluation != NULL) {
+    if (status == GRAFT_OK && drawing->evaluation != NULL && drawing->evaluation->confusion != NULL) {
         status = graft_draw_confusion(run->context, drawing->evaluation, graft_run_class_names(run),
                                       &drawing->confusion);
     }

@@ -7,6 +7,7 @@
 #include "io/json.h"
 #include "run/run.h"
 #include "vis/page.h"
+#include "vis/report_targets.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -29,21 +30,26 @@ static void put_head(const struct report *report)
     const int count = graft_run_history(run, &epochs), best = graft_run_best(run);
     const char *const network = graft_run_text(run, "network");
     const char *const data = graft_run_text(run, "data");
-    char heading[HEADING];
+    const enum graft_task_kind task = graft_run_task(run);
+    const char *const format = graft_report_format(task);
+    const double factor = graft_report_factor(task);
+    char heading[HEADING], what[128];
     (void)snprintf(heading, sizeof heading, "%s on %s", network != NULL ? network : "A run",
                    data != NULL ? data : "its data");
     graft_page_begin(report->page, run->folder, heading, run->folder, false);
     graft_page_put(report->page, "<div class=\"figures\">\n");
     if (best >= 0) {
-        graft_page_figure(report->page, "%.2f %%", 100 * epochs[best].val_top1,
-                          "of the validation pictures right, best epoch");
+        (void)snprintf(what, sizeof what, "%s of the validation pictures, best epoch", graft_task_info(task)->title);
+        graft_page_figure(report->page, format, factor * epochs[best].val_top1,
+                          task == GRAFT_TASK_CLASSES ? "of the validation pictures right, best epoch" : what);
         graft_page_figure(report->page, "%.4f", epochs[best].val_loss, "validation loss of that epoch");
         graft_page_figure(report->page, "%.0f", epochs[best].epoch, "is the best epoch");
     }
     graft_page_figure(report->page, "%.0f", count, "epochs");
     if (report->evaluation != NULL) {
-        graft_page_figure(report->page, "%.2f %%", 100 * report->evaluation->top1,
-                          "right, as evaluated below");
+        (void)snprintf(what, sizeof what, "%s, as evaluated below", graft_task_info(task)->title);
+        graft_page_figure(report->page, format, factor * graft_evaluation_figure(report->evaluation),
+                          task == GRAFT_TASK_CLASSES ? "right, as evaluated below" : what);
     }
     graft_page_put(report->page, "</div>\n");
 }
@@ -52,19 +58,24 @@ static void put_history(const struct report *report)
 {
     const struct graft_run_epoch *epochs;
     const int count = graft_run_history(report->run, &epochs), best = graft_run_best(report->run);
-    graft_page_put(
-        report->page,
-        "<details><summary>All epochs</summary><table><tr><th>epoch</th><th>learning rate</th>"
-        "<th>training loss</th><th>training accuracy</th><th>validation loss</th><th>validation accuracy</th>"
-        "<th>seconds</th></tr>\n");
+    const enum graft_task_kind task = graft_run_task(report->run);
+    const char *const format = graft_report_format(task), *const title = graft_task_info(task)->title;
+    const double factor = graft_report_factor(task);
+    char heading[512];
+    (void)snprintf(heading, sizeof heading,
+                   "<details><summary>All epochs</summary><table><tr><th>epoch</th><th>learning rate</th>"
+                   "<th>training loss</th><th>training %s</th><th>validation loss</th><th>validation %s</th>"
+                   "<th>seconds</th></tr>\n",
+                   title, title);
+    graft_page_put(report->page, heading);
     for (int i = 0; i < count; i++) {
         graft_page_put(report->page, i == best ? "<tr class=\"best\">" : "<tr>");
         graft_page_cell(report->page, "%.0f", epochs[i].epoch);
         graft_page_cell(report->page, "%.3g", epochs[i].learning_rate);
         graft_page_cell(report->page, "%.4f", epochs[i].train_loss);
-        graft_page_cell(report->page, "%.2f %%", 100 * epochs[i].train_top1);
+        graft_page_cell(report->page, format, factor * epochs[i].train_top1);
         graft_page_cell(report->page, "%.4f", epochs[i].val_loss);
-        graft_page_cell(report->page, "%.2f %%", 100 * epochs[i].val_top1);
+        graft_page_cell(report->page, format, factor * epochs[i].val_top1);
         graft_page_cell(report->page, "%.2f", epochs[i].seconds);
         graft_page_put(report->page, "</tr>\n");
     }
@@ -192,13 +203,17 @@ static void put_settings(const struct report *report)
     graft_page_put(report->page, "</table>\n");
 }
 
-static void put_evaluation(const struct graft_page *page, const struct graft_evaluation *e,
-                           const char *const *names, const struct graft_text *confusion)
+static enum graft_status put_evaluation(const struct graft_page *page, const struct graft_evaluation *e,
+                                        const char *const *names, const struct graft_text *confusion)
 {
+    if (e->task > GRAFT_TASK_CLASSES) {
+        return graft_report_targets(page, e, names);
+    }
     put_classes(page, e, names);
     put_confused(page, e, names);
     graft_page_put(page, "<h2>Confusion matrix</h2>\n");
     graft_page_png(page, confusion, "confusion matrix");
+    return GRAFT_OK;
 }
 
 enum graft_status graft_report_write(const struct graft_drawing *drawing, struct graft_text *html)
@@ -210,9 +225,9 @@ enum graft_status graft_report_write(const struct graft_drawing *drawing, struct
     graft_page_png(&page, &drawing->curves, "curves of loss and accuracy");
     put_history(&report);
     if (drawing->evaluation != NULL) {
-        put_evaluation(&page, drawing->evaluation, graft_run_class_names(drawing->run), &drawing->confusion);
+        status = put_evaluation(&page, drawing->evaluation, graft_run_class_names(drawing->run), &drawing->confusion);
     }
-    if (drawing->examples != NULL) {
+    if (status == GRAFT_OK && drawing->examples != NULL) {
         status = graft_examples_put(&page, drawing->examples);
     }
     put_rates(&report);
@@ -230,10 +245,14 @@ enum graft_status graft_vis_evaluation(struct graft_context *context, const char
     if (evaluation->images < 1) {
         return graft_fail(context, GRAFT_ERROR_ARGUMENT, "%s: an evaluation of no pictures", path);
     }
-    enum graft_status status = graft_draw_confusion(context, evaluation, class_names, &confusion);
+    enum graft_status status = evaluation->confusion != NULL
+                                   ? graft_draw_confusion(context, evaluation, class_names, &confusion)
+                                   : GRAFT_OK;
     if (status == GRAFT_OK) {
         graft_page_begin(&page, title, title, NULL, false);
-        put_evaluation(&page, evaluation, class_names, &confusion);
+        status = put_evaluation(&page, evaluation, class_names, &confusion);
+    }
+    if (status == GRAFT_OK) {
         status = examples != NULL ? graft_examples_put(&page, examples) : GRAFT_OK;
         graft_page_end(&page, NULL);
     }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Losses of targets against PyTorch (loss_expected.py): value and gradient, in f64 by the reference and in f32 by the
- * cpu; and training steps that learn from them. */
+/* Losses of targets against PyTorch (loss_expected.py): value and gradient, in f64 by the reference and in
+ * f32 by the cpu; and training steps that learn from them. */
 #include "support/support.h"
 #include "train/trainer.h"
 
@@ -34,9 +34,9 @@ static void put(struct graft_plan *plan, int value, const double *numbers, size_
 static void take(struct graft_plan *plan, int value, double *numbers, size_t count, bool wide)
 {
     float narrow[64];
-    assert_int_equal(
-        graft_plan_read(plan, value, wide ? (void *)numbers : narrow, count * (wide ? sizeof(double) : sizeof(float))),
-        GRAFT_OK);
+    assert_int_equal(graft_plan_read(plan, value, wide ? (void *)numbers : narrow,
+                                     count * (wide ? sizeof(double) : sizeof(float))),
+                     GRAFT_OK);
     for (size_t i = 0; i < count && !wide; i++) {
         numbers[i] = (double)narrow[i];
     }
@@ -67,7 +67,8 @@ static void run(struct graft_context *context, const char *on, bool wide, double
             narrow[i] = (float)logits[i / OUTPUTS][i % OUTPUTS];
         }
         assert_int_equal(graft_device_open(context, on, &device), GRAFT_OK);
-        assert_int_equal(graft_graph_open(context, wide ? GRAFT_DTYPE_F64 : GRAFT_DTYPE_F32, &graph), GRAFT_OK);
+        assert_int_equal(graft_graph_open(context, wide ? GRAFT_DTYPE_F64 : GRAFT_DTYPE_F32, &graph),
+                         GRAFT_OK);
         assert_int_equal(graft_variables_open(device, &variables), GRAFT_OK);
         const int x = graft_graph_parameter(graph, "logits", &rows);
         const int t = graft_graph_input(graph, "targets", graft_graph_real(graph), &cells);
@@ -139,8 +140,9 @@ static double step(struct graft_context *context, int64_t batch, const struct gr
     if (graft_trainer_step(trainer, &result) != GRAFT_OK) {
         fail_msg("%s", graft_context_error(context));
     }
-    assert_int_equal(graft_trainer_gradient(trainer, model->parameter_count - 1, gradient, OUTPUTS * sizeof *gradient),
-                     GRAFT_OK);
+    assert_int_equal(
+        graft_trainer_gradient(trainer, model->parameter_count - 1, gradient, OUTPUTS * sizeof *gradient),
+        GRAFT_OK);
     *correct = result.correct;
     graft_trainer_close(&trainer);
     graft_variables_close(&variables);
@@ -160,7 +162,8 @@ static void whole_shares_are_labels(void **state)
     int64_t correct[2];
     by_shares.loss = GRAFT_LOSS_SOFT;
     for (int64_t valid = 3; valid <= 4; valid++) { /* a batch that is not full is a smaller one */
-        const struct graft_step labelled = {.labels = labels, .valid = valid}, shared = {.targets = targets, .valid = valid};
+        const struct graft_step labelled = {.labels = labels, .valid = valid},
+                                shared = {.targets = targets, .valid = valid};
         const double loss = step(*state, 4, &by_labels, &labelled, &correct[0], gradients[0]);
         check(step(*state, 4, &by_shares, &shared, &correct[1], gradients[1]), loss, 1e-12, 0);
         assert_int_equal(correct[0], correct[1]);
@@ -207,7 +210,8 @@ static void what_makes_no_sense_is_refused(void **state)
     assert_int_equal(graft_model_open(*state, "tiny_convnet", &of_model, &model), GRAFT_OK);
     assert_int_equal(graft_variables_open(device, &variables), GRAFT_OK);
     for (int i = 0; i < 2; i++) {
-        assert_int_equal(graft_trainer_open(device, model, variables, &bad[i], &trainer), GRAFT_ERROR_ARGUMENT);
+        assert_int_equal(graft_trainer_open(device, model, variables, &bad[i], &trainer),
+                         GRAFT_ERROR_ARGUMENT);
         assert_null(trainer);
         assert_non_null(strstr(graft_context_error(*state), i == 0 ? "no loss of number 77" : "sigmoid"));
     }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Mixup and CutMix against torchvision (pictures/mix.py); their shares against the distribution; the loader's batches. */
+/* Mixup and CutMix against torchvision (pictures/mix.py); their shares against the distribution; the loader's
+ * batches. */
 #include "support/support.h"
 
 #include "data/mix.h"
@@ -48,15 +49,16 @@ static void mixtures_are_torchvisions(void **state)
     }
 }
 
-/* Mean 1/2 and variance 1 / (4 (2 alpha + 1)); the fourth moment about the mean is 3 / (16 (2 alpha + 1) (2 alpha + 3)).
- * Within five deviations of what 20,000 draws give. */
+/* Mean 1/2 and variance 1 / (4 (2 alpha + 1)); the fourth moment about the mean is 3 / (16 (2 alpha + 1) (2
+ * alpha + 3)). Within five deviations of what 20,000 draws give. */
 static void shares_are_of_the_beta_distribution(void **state)
 {
     static const double alphas[] = {0.001, 0.2, 0.4, 1, 1.5, 8, 1000};
     (void)state;
     for (size_t a = 0; a < sizeof alphas / sizeof alphas[0]; a++) {
         const double alpha = alphas[a], n = 20000;
-        const double variance = 1 / (4 * (2 * alpha + 1)), fourth = 3 / (16 * (2 * alpha + 1) * (2 * alpha + 3));
+        const double variance = 1 / (4 * (2 * alpha + 1)),
+                     fourth = 3 / (16 * (2 * alpha + 1) * (2 * alpha + 3));
         double sum = 0, squares = 0;
         struct graft_random random;
         graft_random_start(&random, 7, a);
@@ -130,16 +132,18 @@ static uint64_t load(int threads, const struct graft_loader_options *options, do
     uint64_t hash = 1;
     preprocess.crop_height = preprocess.crop_width = 8;
     preprocess.transforms = graft_transforms_usual(8, GRAFT_FILTER_BILINEAR);
-    assert_int_equal(graft_context_open(&(struct graft_context_options){.threads = threads}, &context), GRAFT_OK);
-    assert_int_equal(graft_dataset_open_source(context, &source, &(struct graft_dataset_options){.val_fraction = -1},
-                                               &dataset),
+    assert_int_equal(graft_context_open(&(struct graft_context_options){.threads = threads}, &context),
+                     GRAFT_OK);
+    assert_int_equal(graft_dataset_open_source(context, &source,
+                                               &(struct graft_dataset_options){.val_fraction = -1}, &dataset),
                      GRAFT_OK);
     assert_int_equal(graft_loader_open(context, dataset, &preprocess, options, &loader), GRAFT_OK);
     for (int number = 0; graft_loader_next(loader, &batch) == GRAFT_OK && batch.valid > 0; number++) {
         shares[number] = batch.share;
         for (int row = 0; row < 3; row++) {
             const int of = row % batch.valid; /* rows beyond are there again */
-            const double a = (double)batch.samples[of], b = (double)batch.samples[(of + batch.valid - 1) % batch.valid];
+            const double a = (double)batch.samples[of],
+                         b = (double)batch.samples[(of + batch.valid - 1) % batch.valid];
             const double wanted = floor(10 * (batch.share * a + (1 - batch.share) * b) + 0.5);
             for (int i = 0; i < 8 * 8 * 3 && options->mix.cutmix == 0; i++) {
                 assert_true(fabs((double)batch.pixels[row * 8 * 8 * 3 + i] - wanted) <= 1);
@@ -185,9 +189,11 @@ static void numbers_that_are_no_alpha_are_refused(void **state)
 {
     static const float bad[] = {-1, 1e-6f, 2000, NAN, INFINITY};
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
-        assert_int_equal(graft_mix_check(*state, &(struct graft_mix){.cutmix = bad[i]}, true), GRAFT_ERROR_ARGUMENT);
+        assert_int_equal(graft_mix_check(*state, &(struct graft_mix){.cutmix = bad[i]}, true),
+                         GRAFT_ERROR_ARGUMENT);
         assert_non_null(strstr(graft_context_error(*state), "cutmix: alpha is"));
-        assert_int_equal(graft_mix_check(*state, &(struct graft_mix){.mixup = bad[i]}, true), GRAFT_ERROR_ARGUMENT);
+        assert_int_equal(graft_mix_check(*state, &(struct graft_mix){.mixup = bad[i]}, true),
+                         GRAFT_ERROR_ARGUMENT);
     }
     assert_int_equal(graft_mix_check(*state, &(struct graft_mix){.mixup = 1}, false), GRAFT_ERROR_ARGUMENT);
     assert_int_equal(graft_mix_check(*state, &(struct graft_mix){.mixup = 1}, true), GRAFT_OK);

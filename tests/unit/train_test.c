@@ -106,8 +106,9 @@ static void features_come_in_every_order(void **state)
 {
     uint8_t rows[PICTURES][2] = {{10, 20}, {11, 21}, {12, 22}};
     int32_t labels[PICTURES] = {7, 6, 5};
+    int64_t samples[PICTURES] = {3, 4, 5};
     const struct graft_features features = {
-        .count = PICTURES, .row_bytes = 2, .rows = &rows[0][0], .labels = labels};
+        .count = PICTURES, .row_bytes = 2, .rows = &rows[0][0], .labels = labels, .samples = samples};
     struct graft_fit_job job = {.context = *state, .options = {.seed = 3}};
     struct graft_fit_source source;
     int orders[27] = {0};
@@ -126,6 +127,7 @@ static void features_come_in_every_order(void **state)
                 assert_in_range(picture, 0, 2);
                 assert_int_equal(data[1], 20 + picture);
                 assert_int_equal(batch.labels[row], 7 - picture);
+                assert_int_equal(batch.samples[row], 3 + picture);
                 order = row < batch.valid ? order * 3 + picture : order;
             }
             if (number == 1) { /* the batch is filled up with what it has */

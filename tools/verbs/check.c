@@ -182,16 +182,15 @@ static int report_json(struct check *check, const long long *splits, bool balanc
 static void print_pair(const struct check *check, const struct graft_audit_finding *finding,
                        double similarity)
 {
-    const char *const *const classes = graft_dataset_class_names(check->dataset);
     char names[2][GRAFT_NAME_SHOWN], labels[2][GRAFT_NAME_SHOWN];
     const char *parts[2];
     for (int i = 0; i < 2; i++) {
         const struct graft_audit_place *const place = &finding->places[i];
-        char name[NAME_SIZE];
+        char name[NAME_SIZE], truth[NAME_SIZE];
         graft_show_name(
             graft_dataset_sample_name(check->dataset, place->split, place->index, name, sizeof name),
             names[i]);
-        graft_show_name(classes[graft_dataset_label(check->dataset, place->split, place->index)], labels[i]);
+        graft_show_name(graft_dataset_truth(check->dataset, place->split, place->index, truth, sizeof truth), labels[i]);
         parts[i] = graft_split_name(place->split);
     }
     if (isfinite(similarity)) {
@@ -243,9 +242,13 @@ static void report_text(const struct check *check, const long long *splits, bool
         printf("%8lld  %s\n", (long long)audit->class_counts[c],
                graft_show_name(graft_dataset_class_names(check->dataset)[c], shown));
     }
-    printf("%lld pictures (%lld train, %lld val, %lld test) of %d classes: %lld damaged, %lld suspect, "
+    const enum graft_task_kind task = graft_dataset_task(check->dataset);
+    char what[64];
+    snprintf(what, sizeof what, "of %d %s", (int)classes, task == GRAFT_TASK_LABELS ? "labels" : "classes");
+    printf("%lld pictures (%lld train, %lld val, %lld test) %s: %lld damaged, %lld suspect, "
            "%lld in two parts",
-           (long long)audit->pictures, splits[0], splits[1], splits[2], (int)classes,
+           (long long)audit->pictures, splits[0], splits[1], splits[2],
+           task == GRAFT_TASK_NUMBER ? "with numbers" : what,
            (long long)found[GRAFT_AUDIT_DAMAGED], (long long)found[GRAFT_AUDIT_SUSPECT],
            (long long)found[GRAFT_AUDIT_TWO_PARTS]);
     if (found[GRAFT_AUDIT_TWICE] > 0) {

@@ -95,9 +95,11 @@ static int find_run(struct graft_command *command, struct request *request)
 
 /* Opens the data with its classes in the network's order. */
 static int open_data(struct graft_command *command, struct request *request, const char *const *names,
-                     const struct graft_class_file *file, struct graft_dataset **dataset)
+                     const struct graft_class_file *file, const struct graft_target *target,
+                     struct graft_dataset **dataset)
 {
-    struct graft_dataset_options options = {.seed = (uint64_t)request->split_seed};
+    struct graft_dataset_options options = {.seed = (uint64_t)request->split_seed,
+                                            .task = graft_task_info(target->task)->name};
     const bool whole = request->split == NULL || strcmp(request->split, "all") == 0;
     options.val_fraction = whole ? -1 : request->val_fraction;
     enum graft_status status = GRAFT_OK;
@@ -201,6 +203,9 @@ static int show(struct work *work)
      * are not compared by. */
     const bool kept = request->own && work->split != ALL && work->split != GRAFT_SPLIT_TRAIN &&
                       request->network.views == GRAFT_VIEWS_ONE;
+    if (work->evaluation.task != GRAFT_TASK_CLASSES && request->thresholded) {
+        return graft_command_error(command, "--threshold is of classes: labels have thresholds of their own");
+    }
     graft_calibrate(&work->predictions, &calibration);
     enum graft_status status =
         kept ? graft_run_write_evaluation(request->run, &work->evaluation, split_name(work->split))
@@ -230,8 +235,11 @@ static int write_report(struct work *work)
     char title[512];
     (void)snprintf(title, sizeof title, "%.200s on %.200s (%s)", command->operands[0], work->request->data,
                    split_name(work->split));
-    enum graft_status status = graft_examples_find(
-        work->device, &options, work->dataset, (enum graft_split)work->split, &work->predictions, &examples);
+    enum graft_status status =
+        work->evaluation.task == GRAFT_TASK_CLASSES
+            ? graft_examples_find(work->device, &options, work->dataset, (enum graft_split)work->split,
+                                  &work->predictions, &examples)
+            : GRAFT_OK;
     if (status == GRAFT_OK) {
         status = graft_vis_evaluation(command->context, work->request->report, title, &work->evaluation,
                                       work->names, examples);
@@ -266,6 +274,8 @@ static int measure(struct work *work)
                                      .names = work->names,
                                      .classes = classes,
                                      .top = request->top < classes ? (int32_t)request->top : classes,
+                                     .target = graft_classifier_target(work->classifier),
+                                     .dataset = work->dataset,
                                      .probabilities_of_all = request->probabilities,
                                      .truth = true,
                                      .csv_path = request->predictions};
@@ -289,7 +299,8 @@ static int evaluate(struct graft_command *command, struct request *request, stru
     }
     if (code == GRAFT_EXIT_GO_ON) {
         work.file.count = graft_classifier_class_count(work.classifier);
-        code = open_data(command, request, work.names, &work.file, &work.dataset);
+        code = open_data(command, request, work.names, &work.file, graft_classifier_target(work.classifier),
+                         &work.dataset);
     }
     if (code == GRAFT_EXIT_GO_ON) {
         code = choose_split(command, request, work.dataset, &work.split);

@@ -56,8 +56,7 @@ static enum graft_status take(void *user, const struct graft_classified *picture
         memcpy(job->table + job->rows++ * job->width, picture->values, (size_t)job->width * sizeof(float));
         add_field(job, graft_dataset_sample_name(job->dataset, job->split, picture->index, name, sizeof name),
                   "\t");
-        add_field(job, picture->label < 0 ? "" : graft_dataset_class_names(job->dataset)[picture->label],
-                  "\t");
+        add_field(job, graft_dataset_truth(job->dataset, job->split, picture->index, name, sizeof name), "\t");
         add_field(job, graft_split_name(job->split), "\n");
     }
     graft_command_progress(job->command, "features: %lld/%lld pictures", (long long)job->rows,

@@ -39,14 +39,29 @@ static void print_result(const struct graft_fit_result *result)
 {
     char duration[32], run[GRAFT_NAME_SHOWN];
     printf("run         %s\n", graft_show_name(result->run, run));
-    printf("network     %s, %d classes\n", result->model, (int)result->classes);
-    if (isfinite(result->val_top1)) {
+    const bool classes = result->task == GRAFT_TASK_CLASSES;
+    if (result->task == GRAFT_TASK_NUMBER) {
+        printf("network     %s, a number: %s\n", result->model, graft_show_name(result->class_names[0], run));
+    } else {
+        printf("network     %s, %d %s\n", result->model, (int)result->classes, graft_task_info(result->task)->name);
+    }
+    if (isfinite(result->val_top1) && !classes) {
+        printf("best epoch  %d of %d: %s of the validation pictures %.4f, loss %.4f\n", result->best_epoch,
+               result->epochs, graft_task_info(result->task)->title, result->val_top1, result->val_loss);
+    } else if (isfinite(result->val_top1)) {
         printf("best epoch  %d of %d: %.2f %% of the validation pictures right, loss %.4f\n",
                result->best_epoch, result->epochs, 100 * result->val_top1, result->val_loss);
     } else {
         printf("epochs      %d%s\n", result->epochs, result->cancelled ? "" : ", nothing to validate with");
     }
-    if (isfinite(result->test_top1)) {
+    if (result->task == GRAFT_TASK_NUMBER && !result->cancelled) {
+        printf("%-11s mean absolute error %.4g, root of the mean square error %.4g, R² %.4f\n",
+               graft_split_name(result->evaluated), result->evaluation.mae, result->evaluation.rmse,
+               result->evaluation.r2);
+    } else if (isfinite(result->test_top1) && !classes) {
+        printf("test        mean average precision %.4f of %lld pictures\n", result->test_top1,
+               (long long)result->evaluation.images);
+    } else if (isfinite(result->test_top1)) {
         printf("test        %.2f %% of %lld pictures right\n", 100 * result->test_top1,
                (long long)result->evaluation.images);
     }
@@ -61,11 +76,13 @@ static void print_result(const struct graft_fit_result *result)
 
 static json_t *describe(const struct graft_fit_result *result)
 {
+    char val[32], test[32];
+    (void)snprintf(val, sizeof val, "val_%s", graft_task_info(result->task)->figure);
+    (void)snprintf(test, sizeof test, "test_%s", graft_task_info(result->task)->figure);
     return json_pack(
         "{s:o, s:i, s:o, s:o, s:o, s:o, s:o}", "run", graft_json_text(result->run), "best_epoch",
-        result->best_epoch, "val_top1", graft_json_real(result->val_top1), "val_loss",
-        graft_json_real(result->val_loss), "test_top1", graft_json_real(result->test_top1), "seconds",
-        graft_json_real(result->seconds), "images_per_second",
+        result->best_epoch, val, graft_json_real(result->val_top1), "val_loss", graft_json_real(result->val_loss), test,
+        graft_json_real(result->test_top1), "seconds", graft_json_real(result->seconds), "images_per_second",
         graft_json_real(result->images_per_second > 0 ? result->images_per_second : (double)NAN));
 }
 
@@ -77,7 +94,7 @@ static void find_examples(struct graft_command *command, struct graft_device *de
     const struct graft_classifier_options options = {.network = result->run};
     struct graft_run *run = NULL;
     char quoted[PATH_MAX];
-    if (result->cancelled || result->evaluation.images < 1) {
+    if (result->cancelled || result->evaluation.images < 1 || result->task != GRAFT_TASK_CLASSES) {
         return;
     }
     if (result->evaluation.images > MOST_EXPLAINED) {

@@ -94,6 +94,7 @@ static int predict(struct graft_command *command, const struct request *request,
                                        .classes = classes,
                                        .top = request->top < classes ? (int32_t)request->top : classes,
                                        .logits = request->logits,
+                                       .target = graft_classifier_target(job.classifier),
                                        .csv_path = request->csv};
         code = graft_network_names(command, &request->network, job.classifier, &names, &job.rows.names);
     }

@@ -117,8 +117,8 @@ static enum graft_status add_varied(struct show *show, int64_t sample, const str
 static enum graft_status add_picture(struct show *show, int64_t sample)
 {
     const struct graft_decode_options decode = {.channels = 3};
-    const char *const name =
-        graft_dataset_class_names(show->dataset)[graft_dataset_label(show->dataset, show->split, sample)];
+    char name[NAME_SIZE];
+    graft_dataset_truth(show->dataset, show->split, sample, name, sizeof name);
     struct graft_image image = {0};
     enum graft_status status = graft_dataset_read(show->dataset, show->split, sample, &decode, &image);
     if (status == GRAFT_ERROR_MEMORY || status == GRAFT_ERROR_CANCELLED) {
@@ -224,9 +224,13 @@ static enum graft_status draw(struct show *show)
     if (status == GRAFT_OK) {
         status = mix_rows(show);
     }
-    (void)snprintf(title, sizeof title, "%s, %s: %lld pictures, %d classes%s%s",
+    const enum graft_task_kind task = graft_dataset_task(show->dataset);
+    (void)snprintf(title, sizeof title, "%s, %s: %lld pictures, %d %s%s%s",
                    graft_show_name(show->command->operands[0], shown[0]), graft_split_name(show->split),
                    (long long)pictures, (int)graft_dataset_class_count(show->dataset),
+                   task == GRAFT_TASK_LABELS   ? "labels"
+                   : task == GRAFT_TASK_NUMBER ? "number"
+                                               : "classes",
                    show->request->augment != NULL ? "; " : "",
                    show->request->augment != NULL ? graft_show_name(show->request->augment, shown[1]) : "");
     if (status == GRAFT_OK && show->tile_count > 0) {
