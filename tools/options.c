@@ -33,7 +33,7 @@ static void fill_common(struct tables *tables, struct graft_command *command)
     const struct graft_option common[COMMON] = {
         {"--device", "D", "reference, cpu, opencl:N, auto, or a part of a device's name", GRAFT_OPTION_TEXT,
          &command->device, 0, 0},
-        {"--threads", "N", "threads of the host; 0: one a processor", GRAFT_OPTION_INTEGER, &command->threads,
+        {"--threads", "N", "threads of the host; 0: one a core", GRAFT_OPTION_INTEGER, &command->threads,
          0, 1024},
         {"--seed", "N", "of everything random; the same seed gives the same result", GRAFT_OPTION_INTEGER,
          &command->seed, 0, 9007199254740992.0},

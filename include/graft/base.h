@@ -66,12 +66,12 @@ struct graft_allocator {
     void *user;
 };
 
-/* All fields may be zero: the C library's memory, no log, one thread a processor. */
+/* All fields may be zero: the C library's memory, no log, one thread a core. */
 struct graft_context_options {
     struct graft_allocator allocator;
     void (*log)(void *user, enum graft_log_level level, const char *text); /* one line, no newline */
     void *log_user;
-    int threads; /* 0: as many as processors that this process may use */
+    int threads; /* 0: as many as cores that this process may use */
     const char
         *cache_folder; /* NULL: $GRAFT_CACHE, else $XDG_CACHE_HOME/graft, else ~/.cache/graft; "" for none */
 };

@@ -151,13 +151,52 @@ int graft_system_processors_below(const char *root, int count)
     return limits.processors;
 }
 
+/* Whether the processor is the first of its core's that are in the set: "0-1", "3,131". */
+static bool is_first_of_core(const char *root, int processor, const cpu_set_t *set)
+{
+    char path[PATH_MAX], line[256] = "";
+    (void)snprintf(path, sizeof path, "%s/sys/devices/system/cpu/cpu%d/topology/thread_siblings_list", root,
+                   processor);
+    FILE *const file = fopen(path, "re");
+    if (!file)
+        return true;
+    const bool told = fgets(line, sizeof line, file) != NULL;
+    (void)fclose(file);
+    char *at = line;
+    for (bool more = told; more;) {
+        char *end = at;
+        const long first = strtol(at, &end, 10);
+        const long last = *end == '-' ? strtol(end + 1, &end, 10) : first;
+        more = end != at && *end == ',';
+        for (long other = first; end != at && other <= last && other < processor; other++) {
+            if (other >= 0 && CPU_ISSET((size_t)other, set))
+                return false;
+        }
+        at = end + 1;
+    }
+    return true;
+}
+
+int graft_system_cores_below(const char *root, const cpu_set_t *set)
+{
+    char path[PATH_MAX];
+    uint64_t active = 0;
+    int cores = 0;
+    (void)snprintf(path, sizeof path, "%s/sys/devices/system/cpu/smt/active", root);
+    if (read_number(path, "", &active) && active == 0) /* one file in place of one for each processor */
+        return CPU_COUNT(set);
+    for (int i = 0; i < CPU_SETSIZE; i++)
+        cores += CPU_ISSET((size_t)i, set) && is_first_of_core(root, i, set);
+    return cores;
+}
+
 int graft_system_processors(void)
 {
     cpu_set_t set;
     long count = 0;
     CPU_ZERO(&set);
     if (sched_getaffinity(0, sizeof set, &set) == 0)
-        count = CPU_COUNT(&set);
+        count = graft_system_cores_below("", &set);
     else
         count = sysconf(_SC_NPROCESSORS_ONLN);
     return graft_system_processors_below("", count < 1 ? 1 : count > INT_MAX ? INT_MAX : (int)count);

@@ -173,6 +173,44 @@ static void groups_limit_the_processors(void **state)
     assert_true(graft_system_processors() >= 1);
 }
 
+static int cores_of(const char *root, int first, int last)
+{
+    cpu_set_t set;
+    CPU_ZERO(&set);
+    for (int i = first; i <= last; i++)
+        CPU_SET((size_t)i, &set);
+    return graft_system_cores_below(root, &set);
+}
+
+/* The forms are those of the kernel's Documentation/admin-guide/cputopology.rst. */
+static void two_threads_of_a_core_count_once(void **state)
+{
+    (void)state;
+    char root[128], name[96], text[64];
+    test_folder(root, sizeof root);
+    assert_int_equal(cores_of(root, 0, 255), 256); /* nothing is told */
+    for (int i = 0; i < 256; i++) { /* a server: the second threads are numbered behind all first ones */
+        snprintf(name, sizeof name, "sys/devices/system/cpu/cpu%d/topology/thread_siblings_list", i);
+        snprintf(text, sizeof text, "%d,%d\n", i % 128, i % 128 + 128);
+        put(root, name, text);
+    }
+    assert_int_equal(cores_of(root, 0, 255), 128);
+    assert_int_equal(cores_of(root, 0, 127), 128);
+    assert_int_equal(cores_of(root, 100, 155), 56); /* each core once: 100 to 127 and 0 to 27 */
+    assert_int_equal(cores_of(root, 130, 130), 1);
+    put(root, "sys/devices/system/cpu/smt/active", "1\n");
+    assert_int_equal(cores_of(root, 0, 255), 128);
+    put(root, "sys/devices/system/cpu/cpu0/topology/thread_siblings_list", "0-1\n"); /* a virtual machine */
+    put(root, "sys/devices/system/cpu/cpu1/topology/thread_siblings_list", "0-1\n");
+    put(root, "sys/devices/system/cpu/cpu2/topology/thread_siblings_list", "?\n");
+    assert_int_equal(cores_of(root, 0, 1), 1);
+    assert_int_equal(cores_of(root, 1, 1), 1);
+    assert_int_equal(cores_of(root, 0, 2), 2);
+    put(root, "sys/devices/system/cpu/smt/active", "0\n");
+    assert_int_equal(cores_of(root, 0, 1), 2);
+    test_folder_remove(root);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -181,6 +219,7 @@ int main(void)
         cmocka_unit_test(the_system_tells_what_is_free),
         cmocka_unit_test(the_cache_is_what_a_core_reaches),
         cmocka_unit_test(groups_limit_the_processors),
+        cmocka_unit_test(two_threads_of_a_core_count_once),
         cmocka_unit_test(signals_have_names),
     };
     return cmocka_run_group_tests_name("system", tests, test_open_context, test_close_context);
