@@ -78,10 +78,10 @@ class Conform(Case):
         self.assertEqual(first, worst(5))
         self.assertFalse(first[2])
 
-    def interrupt(self, number, *options):
+    def interrupt(self, number, *options, sizes="small"):
         """Ends it by a signal after its first line of progress. Returns stdout and stderr."""
         process = subprocess.Popen(
-            [GRAFT, "conform", "--sizes", "small", "--progress", "0.01", *options],
+            [GRAFT, "conform", "--sizes", sizes, "--progress", "0.01", *options],
             cwd=self.folder,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -108,7 +108,9 @@ class Conform(Case):
         self.assertIn("interrupted after %d of %d" % (ran, cases), self.page("page.html").text())
 
     def test_interrupted_json(self):
-        report = json.loads(self.interrupt(signal.SIGTERM, "--device", "cpu", "--json")[0])
+        """Of real sizes, which two processes share."""
+        report = json.loads(self.interrupt(signal.SIGTERM, "--device", "cpu", "--json", sizes="real")[0])
+        self.assertGreater(report["real_calls"], 1000)
         self.assertEqual((report["interrupted"], report["complete"]), (True, False))
         self.assertIn("interrupted after %d of %d" % (report["ran"], report["cases"]), report["verdict"])
         self.assertIn("left out: interrupted", {row["reason"] for row in report["ops"]})

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* The suite as a whole: devices, counting, coverage, the lines that are told. */
 #include "conform.h"
+#include "coverage.h"
 #include "harness.h"
 #include "real.h"
-#include "tolerance.h"
 #include "worker.h"
 #include "base/clock.h"
 #include "base/text.h"
@@ -15,14 +15,19 @@
 #include <string.h>
 
 #define MAX_DEVICES 64
+#define PARTS_LEAST_CALLS 500  /* of real sizes, for two processes */
 #define HUGE_LEAST_SECONDS 120 /* a case with tensors of gigabytes takes half a minute */
 
+/* A device's jobs, or a part of them in a process of its own. */
 struct run {
     const struct graft_conform_options *options;
     const struct graft_jobs *jobs;
     struct graft_conform_report *report;
     const char *device;
-    const struct graft_worker_result *result; /* filled when the device is open */
+    struct graft_worker_result *result; /* filled when the device is open */
+    const struct run *beside;           /* the other part; NULL: there is none */
+    pthread_mutex_t *lock; /* of the report and the options' functions; NULL: there is no other part */
+    bool started;
     int last_job;                             /* the job whose variants are coming in, -1 */
     bool last_done;                           /* one of them could do it */
     char last_reason[200];
@@ -32,11 +37,8 @@ struct run {
     double budget;
 };
 
-static void say(const struct graft_conform_options *options, enum graft_conform_line kind, const char *format,
-                ...) GRAFT_PRINTF(3, 4);
-
-static void say(const struct graft_conform_options *options, enum graft_conform_line kind, const char *format,
-                ...)
+void graft_conform_say(const struct graft_conform_options *options, enum graft_conform_line kind,
+                       const char *format, ...)
 {
     char text[1400];
     va_list arguments;
@@ -134,8 +136,9 @@ static void finish_job(struct run *run)
     if (run->last_job >= 0 && !run->last_done && run->options->variant == NULL) {
         run->report->unsupported++;
         note_reason(run, run->jobs->items[run->last_job].op);
-        say(run->options, GRAFT_CONFORM_REMARK, "%s: unsupported: %s: %s", run->device,
-            graft_job_format(&run->jobs->items[run->last_job], name, sizeof name), run->last_reason);
+        graft_conform_say(run->options, GRAFT_CONFORM_REMARK, "%s: unsupported: %s: %s", run->device,
+                          graft_job_format(&run->jobs->items[run->last_job], name, sizeof name),
+                          run->last_reason);
     }
     run->last_job = -1;
 }
@@ -152,7 +155,7 @@ static void fail(struct run *run, const struct graft_job *job, const struct graf
              "graft conform --device %s --case %s%s%s --seed %" PRIu64, run->device, failure.test,
              forced ? " --variant " : "", forced ? verdict->variant : "", run->options->seed);
     memcpy(failure.text, verdict->text, sizeof failure.text);
-    say(run->options, GRAFT_CONFORM_FAILURE, "%s  # %s", failure.command, failure.text);
+    graft_conform_say(run->options, GRAFT_CONFORM_FAILURE, "%s  # %s", failure.command, failure.text);
     if (report->n_failures == GRAFT_CONFORM_FAILURES) {
         return;
     }
@@ -167,8 +170,9 @@ static void fail(struct run *run, const struct graft_job *job, const struct graf
 static void bench_line(struct run *run, const struct graft_verdict *verdict, const char *test)
 {
     if (run->options->bench && verdict->seconds > 0) {
-        say(run->options, GRAFT_CONFORM_LISTING, "%s  %s  %s  %.1f us  %.2f GFLOP/s", run->device, test,
-            verdict->variant, verdict->seconds * 1e6, verdict->flops / verdict->seconds * 1e-9);
+        graft_conform_say(run->options, GRAFT_CONFORM_LISTING, "%s  %s  %s  %.1f us  %.2f GFLOP/s",
+                          run->device, test, verdict->variant, verdict->seconds * 1e6,
+                          verdict->flops / verdict->seconds * 1e-9);
     }
 }
 
@@ -181,7 +185,7 @@ static void tell_progress(struct run *run, const struct graft_job *job)
             .op = graft_op_get(job->op)->name,
             .ran = run->report->ran,
             .failed = run->report->failed,
-            .cases = run->result->cases,
+            .cases = run->result->cases + (run->beside != NULL ? run->beside->result->cases : 0),
             .seconds = run->heard - run->start,
             .budget = run->budget,
         };
@@ -189,9 +193,8 @@ static void tell_progress(struct run *run, const struct graft_job *job)
     }
 }
 
-static void told(void *user, const struct graft_message *message)
+static void note(struct run *run, const struct graft_message *message)
 {
-    struct run *const run = user;
     struct graft_conform_report *const report = run->report;
     const struct graft_job *const job = &run->jobs->items[message->job];
     const struct graft_verdict *const verdict = &message->verdict;
@@ -253,51 +256,91 @@ static void told(void *user, const struct graft_message *message)
     tell_progress(run, job);
 }
 
-/* A variant that runs at all must have passed in each tier its op has; one that never ran says why. */
-static void check_coverage(struct run *run)
+static void told(void *user, const struct graft_message *message)
 {
-    struct graft_conform_report *const report = run->report;
-    for (int i = 0; i < report->n_coverage; i++) {
-        const struct graft_conform_coverage *const row = &report->coverage[i];
-        const bool exact =
-            graft_tolerance_has_exact(graft_op_find(row->op)) && graft_variant_has_exact(row->variant);
-        if (row->failed > 0 || strcmp(row->variant, "gradient") == 0) {
-            continue;
-        }
-        const enum graft_conform_sizes sizes = run->options->sizes;
-        const char *const missing = sizes != GRAFT_CONFORM_REAL && exact && row->passed_exact == 0 ? "exact"
-                                    : sizes != GRAFT_CONFORM_REAL && row->passed_rounding == 0 ? "rounding"
-                                    : sizes != GRAFT_CONFORM_SMALL && row->passed_real == 0    ? "real"
-                                                                                               : NULL;
-        if (row->passed_exact + row->passed_rounding + row->passed_real == 0) {
-            say(run->options, GRAFT_CONFORM_REMARK, "%s: %s: variant %s ran no case: %s", run->device,
-                row->op, row->variant, row->reason);
-        } else if (missing != NULL && strcmp(missing, "real") == 0 && row->left_real) {
-            say(run->options, GRAFT_CONFORM_REMARK, "%s: %s: variant %s ran no case of real sizes: %s",
-                run->device, row->op, row->variant, row->reason);
-        } else if (missing != NULL) {
-            report->ran++;
-            report->failed++;
-            say(run->options, GRAFT_CONFORM_FAILURE,
-                "graft conform --device %s --op %s  # variant %s has no passing case of the %s tier: add one "
-                "to tests/op/%s.c",
-                run->device, row->op, row->variant, missing,
-                strcmp(missing, "real") == 0 ? "real_edges" : row->op);
-        }
+    struct run *const run = user;
+    if (run->lock != NULL) {
+        pthread_mutex_lock(run->lock);
     }
-    for (int op = 0; op < GRAFT_OP_COUNT; op++) {
-        const char *const name = graft_op_get((enum graft_op)op)->name;
-        bool found = false;
-        for (int i = 0; i < report->n_coverage && !found; i++) {
-            found = report->coverage[i].op == name;
-        }
-        if (!found) {
-            report->ran++;
-            report->failed++;
-            say(run->options, GRAFT_CONFORM_FAILURE,
-                "graft conform --device %s --op %s  # no variant and no reason", run->device, name);
-        }
+    note(run, message);
+    if (run->lock != NULL) {
+        pthread_mutex_unlock(run->lock);
     }
+}
+
+static void *run_part(void *argument)
+{
+    struct run *const run = argument;
+    run->started = graft_worker_run(run->options, run->device, run->jobs, told, run, run->result);
+    return NULL;
+}
+
+/* Whether the jobs are worth two processes: cases of real sizes leave a second processor idle half of the
+ * time, while operands are made and results compared. On devices of their own two would be in each other's
+ * way. */
+static bool runs_in_parts(const struct graft_conform_options *options, const struct graft_jobs *jobs,
+                          const char *device)
+{
+    static struct graft_device_info none;
+    char hint[512];
+    if (jobs->real_calls < PARTS_LEAST_CALLS || jobs->until > 0 || options->bench || options->threads == 1 ||
+        jobs->sample_real || jobs->most_work > 0) {
+        return false;
+    }
+    struct graft_device_info *const devices = calloc(MAX_DEVICES, sizeof none);
+    const int count = devices != NULL ? graft_worker_list(devices, MAX_DEVICES, hint, sizeof hint) : 0;
+    bool cpu = false;
+    for (int i = 0; i < count; i++) {
+        cpu = cpu || (strcmp(devices[i].id, device) == 0 && devices[i].kind == GRAFT_DEVICE_CPU);
+    }
+    free(devices);
+    return cpu;
+}
+
+/* Both parts; false: they cannot be made. */
+static bool run_both(struct run runs[2], const struct graft_jobs *jobs)
+{
+    struct graft_jobs parts[2] = {{0}};
+    pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER, starting = PTHREAD_MUTEX_INITIALIZER;
+    pthread_t thread;
+    bool good = true;
+    for (int i = 0; i < 2; i++) {
+        good = graft_jobs_part(jobs, i, &parts[i]) && good;
+        parts[i].starting = &starting;
+        runs[i].jobs = &parts[i];
+        runs[i].lock = &lock;
+        runs[i].beside = &runs[1 - i];
+    }
+    if (good && pthread_create(&thread, NULL, run_part, &runs[1]) == 0) {
+        run_part(&runs[0]);
+        pthread_join(thread, NULL);
+        finish_job(&runs[0]);
+        finish_job(&runs[1]);
+    } else {
+        good = false;
+    }
+    for (int i = 0; i < 2; i++) {
+        graft_jobs_close(&parts[i]);
+        runs[i].jobs = jobs;
+    }
+    return good;
+}
+
+/* What the parts' results are together; the first that failed decides. */
+static struct graft_worker_result join(const struct run runs[2], int count)
+{
+    struct graft_worker_result all = *runs[0].result;
+    for (int i = 1; i < count; i++) {
+        const struct graft_worker_result *const other = runs[i].result;
+        const int cases = all.cases + other->cases;
+        const bool complete = all.complete && other->complete;
+        const bool interrupted = all.interrupted || other->interrupted;
+        all = all.open_status == GRAFT_OK ? *other : all;
+        all.cases = cases;
+        all.complete = complete;
+        all.interrupted = interrupted;
+    }
+    return all;
 }
 
 /* One device for `budget` seconds, 0: until it is done; false if there is none of that name. */
@@ -307,7 +350,7 @@ static bool run_device(const struct graft_conform_options *options, const char *
     struct graft_conform_report *const items =
         realloc(reports->items, (size_t)(reports->count + 1) * sizeof *reports->items);
     if (items == NULL) {
-        say(options, GRAFT_CONFORM_ERROR, "no memory for a report");
+        graft_conform_say(options, GRAFT_CONFORM_ERROR, "no memory for a report");
         *broken = true;
         return true;
     }
@@ -319,39 +362,53 @@ static bool run_device(const struct graft_conform_options *options, const char *
     const bool reference = strcmp(device, "reference") == 0;
     const double start = graft_seconds();
     if (!graft_jobs_open(options, reference, reference, &jobs, error, sizeof error)) {
-        say(options, GRAFT_CONFORM_ERROR, "%s", error);
+        graft_conform_say(options, GRAFT_CONFORM_ERROR, "%s", error);
         *broken = true;
         return true;
     }
-    struct graft_worker_result result = {.cases = 0};
-    struct run run = {.options = options,
-                      .jobs = &jobs,
-                      .report = report,
-                      .device = device,
-                      .result = &result,
-                      .last_job = -1,
-                      .last_done = true,
-                      .start = start,
-                      .heard = start,
-                      .budget = budget};
+    struct graft_worker_result results[2] = {{.cases = 0}};
+    struct run runs[2];
+    for (int i = 0; i < 2; i++) {
+        runs[i] = (struct run){.options = options,
+                               .jobs = &jobs,
+                               .report = report,
+                               .device = device,
+                               .result = &results[i],
+                               .last_job = -1,
+                               .last_done = true,
+                               .start = start,
+                               .heard = start,
+                               .budget = budget};
+    }
     jobs.until = budget > 0 ? start + budget : 0;
     jobs.most_work = options->most_work;
     jobs.largest = options->largest;
     jobs.sample_real = options->real_sample;
     jobs.cover_real = options->real_cover;
     jobs.leave_huge = budget > 0 && budget < HUGE_LEAST_SECONDS;
-    const bool started = graft_worker_run(options, device, &jobs, told, &run, &result);
+    const int count = runs_in_parts(options, &jobs, device) && run_both(runs, &jobs) ? 2 : 1;
+    if (count == 1) {
+        run_part(&runs[0]);
+    }
+    const bool started = runs[0].started && (count == 1 || runs[1].started);
+    const struct graft_worker_result result = join(runs, count);
     if (!started) {
-        say(options, GRAFT_CONFORM_ERROR, "no child process can be started");
+        graft_conform_say(options, GRAFT_CONFORM_ERROR, "no child process can be started");
         *broken = true;
     } else if (result.open_status != GRAFT_OK && result.interrupted) {
-        say(options, GRAFT_CONFORM_REMARK, "%s: nothing was run: interrupted while it was opened", device);
+        graft_conform_say(options, GRAFT_CONFORM_REMARK,
+                          "%s: nothing was run: interrupted while it was opened", device);
     } else if (result.open_status != GRAFT_OK) {
-        say(options, GRAFT_CONFORM_ERROR, "%s: %s", device, result.error);
+        graft_conform_say(options, GRAFT_CONFORM_ERROR, "%s: %s", device, result.error);
         *broken = *broken || result.open_status != GRAFT_ERROR_NOT_FOUND;
     } else {
         reports->count++;
-        finish_job(&run);
+        finish_job(&runs[0]);
+        for (int i = 0; i < report->n_coverage; i++) { /* what the other part has tried is not left out */
+            struct graft_conform_coverage *const row = &report->coverage[i];
+            row->left_small = row->left_small && row->passed_exact + row->passed_rounding + row->failed == 0;
+            row->left_real = row->left_real && row->passed_real + row->failed == 0;
+        }
         report->info = result.info;
         report->complete = result.complete;
         report->interrupted = result.interrupted;
@@ -360,10 +417,10 @@ static bool run_device(const struct graft_conform_options *options, const char *
         report->cases = report->complete || result.cases < report->ran ? report->ran : result.cases;
         if (options->op == NULL && options->test == NULL && options->variant == NULL &&
             !report->interrupted) {
-            check_coverage(&run);
+            graft_conform_check_coverage(options, device, report);
         }
         report->seconds = graft_seconds() - start;
-        *broken = *broken || run.failed_to_count;
+        *broken = *broken || runs[0].failed_to_count || runs[1].failed_to_count;
     }
     graft_jobs_close(&jobs);
     return !started || result.open_status == GRAFT_OK;
@@ -384,8 +441,9 @@ static enum graft_conform_exit check_names(const struct graft_conform_options *o
         names[op] = graft_op_get((enum graft_op)op)->name;
     }
     const char *const nearest = graft_text_nearest(options->op, names, GRAFT_OP_COUNT);
-    say(options, GRAFT_CONFORM_ERROR, "there is no op %s%s%s%s", options->op,
-        nearest != NULL ? "; did you mean " : "", nearest != NULL ? nearest : "", nearest != NULL ? "?" : "");
+    graft_conform_say(options, GRAFT_CONFORM_ERROR, "there is no op %s%s%s%s", options->op,
+                      nearest != NULL ? "; did you mean " : "", nearest != NULL ? nearest : "",
+                      nearest != NULL ? "?" : "");
     return GRAFT_CONFORM_USAGE;
 }
 
@@ -397,7 +455,7 @@ static enum graft_conform_exit list_cases(const struct graft_conform_options *op
     char text[400];
     if (!graft_jobs_open(options, true, false, &jobs, text, sizeof text) ||
         graft_context_open(NULL, &context) != GRAFT_OK) {
-        say(options, GRAFT_CONFORM_ERROR, "%s", text);
+        graft_conform_say(options, GRAFT_CONFORM_ERROR, "%s", text);
         return GRAFT_CONFORM_FAILED;
     }
     const enum graft_conform_exit exit = jobs.count > 0 ? GRAFT_CONFORM_PASSED : GRAFT_CONFORM_NOTHING;
@@ -409,7 +467,8 @@ static enum graft_conform_exit list_cases(const struct graft_conform_options *op
         } else {
             snprintf(text, sizeof text, "refused: %s", graft_context_error(context));
         }
-        say(options, GRAFT_CONFORM_LISTING, "%s  %s", graft_job_format(job, name, sizeof name), text);
+        graft_conform_say(options, GRAFT_CONFORM_LISTING, "%s  %s", graft_job_format(job, name, sizeof name),
+                          text);
     }
     graft_context_close(&context);
     graft_jobs_close(&jobs);
@@ -446,10 +505,11 @@ static void run_every_device(const struct graft_conform_options *given, struct g
     char hint[512];
     const int count = devices != NULL ? graft_worker_list(devices, MAX_DEVICES, hint, sizeof hint) : -1;
     if (count < 0) {
-        say(options, GRAFT_CONFORM_ERROR, "listing the devices failed: a driver may have crashed");
+        graft_conform_say(options, GRAFT_CONFORM_ERROR,
+                          "listing the devices failed: a driver may have crashed");
         *broken = true;
     } else if (hint[0] != '\0') {
-        say(options, GRAFT_CONFORM_REMARK, "%s", hint);
+        graft_conform_say(options, GRAFT_CONFORM_REMARK, "%s", hint);
     }
     if (given->reals == NULL && graft_jobs_want_real(options) &&
         graft_reals_open(&reals, error, sizeof error)) { /* else each device says why not */
@@ -460,7 +520,7 @@ static void run_every_device(const struct graft_conform_options *given, struct g
         snprintf(id, sizeof id, "%s", devices[i].id);
         const double budget = share_of_time(options, start, &devices[i], count - i);
         if (is_stopped(options)) {
-            say(options, GRAFT_CONFORM_REMARK, "%s: nothing was run: interrupted", id);
+            graft_conform_say(options, GRAFT_CONFORM_REMARK, "%s: nothing was run: interrupted", id);
             continue;
         }
         if (strcmp(id, "auto") != 0 && !run_device(options, id, budget, reports, broken)) {
@@ -498,15 +558,16 @@ enum graft_conform_exit graft_conform(const struct graft_conform_options *option
         return GRAFT_CONFORM_INTERRUPTED;
     }
     if (options->min_cases > 0 && ran < options->min_cases) {
-        say(options, GRAFT_CONFORM_ERROR, "%d cases ran, fewer than the %d that --min-cases demands", ran,
-            options->min_cases);
+        graft_conform_say(options, GRAFT_CONFORM_ERROR,
+                          "%d cases ran, fewer than the %d that --min-cases demands", ran,
+                          options->min_cases);
         return GRAFT_CONFORM_FAILED;
     }
     if (broken || failed > 0) {
         return GRAFT_CONFORM_FAILED;
     }
     if (ran == 0) {
-        say(options, GRAFT_CONFORM_ERROR, "nothing was run: no case or device fits");
+        graft_conform_say(options, GRAFT_CONFORM_ERROR, "nothing was run: no case or device fits");
         return GRAFT_CONFORM_NOTHING;
     }
     return GRAFT_CONFORM_PASSED;

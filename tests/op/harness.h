@@ -16,6 +16,8 @@
 #include "compare.h"
 #include "conform.h"
 
+#include <pthread.h>
+
 /* ---- declaring cases ---- */
 
 enum graft_tier {
@@ -138,6 +140,7 @@ struct graft_jobs {
     int real_repeats; /* … and those that were left out because a smaller one shows as much */
     struct graft_reals *reals; /* what jobs point to */
     bool borrowed;             /* options->reals: closed by who made it */
+    pthread_mutex_t *starting; /* held while a child is started, where several are at work; NULL: one */
 };
 
 const struct graft_case_set *graft_case_set_of(enum graft_op op);
@@ -153,6 +156,9 @@ bool graft_jobs_want_real(const struct graft_conform_options *options);
 bool graft_jobs_open(const struct graft_conform_options *options, bool gradients, bool small_real,
                      struct graft_jobs *jobs, char *error, size_t error_size);
 void graft_jobs_close(struct graft_jobs *jobs);
+/* One of two parts of the jobs, for processes side by side: all that take gigabytes are in the first. It
+ * borrows what the whole has, and is closed before it. False: out of memory. */
+bool graft_jobs_part(const struct graft_jobs *jobs, int part, struct graft_jobs *own);
 /* The call of a job, f32, with what it accumulates. */
 GRAFT_MUST_CHECK enum graft_status graft_job_call(struct graft_context *context, const struct graft_job *job,
                                                   struct graft_call *call);

@@ -198,6 +198,22 @@ void graft_jobs_close(struct graft_jobs *jobs)
     *jobs = (struct graft_jobs){NULL, 0};
 }
 
+bool graft_jobs_part(const struct graft_jobs *jobs, int part, struct graft_jobs *own)
+{
+    *own = *jobs;
+    own->count = 0;
+    own->borrowed = true;
+    own->items = calloc((size_t)jobs->count + 1, sizeof *own->items);
+    for (int i = 0; i < jobs->count && own->items != NULL; i++) {
+        const struct graft_real *const real = jobs->items[i].real;
+        const bool first = i % 3 == 0 || (real != NULL && real->preferred_only);
+        if (first == (part == 0)) {
+            own->items[own->count++] = jobs->items[i];
+        }
+    }
+    return own->items != NULL;
+}
+
 enum graft_status graft_job_call(struct graft_context *context, const struct graft_job *job,
                                  struct graft_call *call)
 {

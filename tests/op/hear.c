@@ -35,7 +35,7 @@ void graft_tell(int pipe_end, enum graft_told kind, const void *body, size_t byt
     }
 }
 
-bool graft_leash_is_loose(int leash)
+bool graft_leash_is_pulled(int leash)
 {
     struct pollfd waiting = {leash, POLLIN, 0};
     return poll(&waiting, 1, 0) > 0;
@@ -50,8 +50,7 @@ static bool wait_for_news(struct graft_ear *ear)
         const double now = graft_seconds();
         if (ear->stopped_at == 0 && ear->stop != NULL && ear->stop(ear->user)) {
             ear->stopped_at = now;
-            close(ear->leash);
-            ear->leash = -1;
+            (void)write_all(ear->leash, "", 1);
         }
         const bool stopped = ear->stopped_at > 0 && now - ear->stopped_at >= STOP_SECONDS;
         if (stopped || now - begin >= ear->timeout) {

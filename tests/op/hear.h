@@ -17,8 +17,8 @@ struct graft_told_header {
 
 /* In the child, which ends if nobody listens any more. */
 void graft_tell(int pipe_end, enum graft_told kind, const void *body, size_t bytes);
-/* In the child: the parent has let go of its end of the leash, or has ended. */
-bool graft_leash_is_loose(int leash);
+/* In the child: the parent has pulled its end of the leash, or has ended. */
+bool graft_leash_is_pulled(int leash);
 
 /* In the parent. */
 struct graft_ear {
@@ -26,7 +26,7 @@ struct graft_ear {
     int timeout;              /* seconds */
     bool (*stop)(void *user); /* may be NULL */
     void *user;
-    int leash;         /* closed when `stop` says so: the child ends after its case; -1: there is none */
+    int leash;         /* pulled when `stop` says so: the child ends after its case; -1: there is none */
     double stopped_at; /* CLOCK_MONOTONIC, 0: it was not */
     bool late;         /* there was no news for so long, or the child went on for too long after that */
 };

@@ -355,6 +355,34 @@ static void what_is_left_out_says_why(void **state)
     graft_conform_reports_close(&reports);
 }
 
+/* Two processes share the jobs; one of them has all that take gigabytes. */
+static void parts_have_each_job_once(void **state)
+{
+    struct fixture *const f = *state;
+    struct graft_jobs jobs = f->jobs, parts[2];
+    struct graft_real huge = {.preferred_only = true};
+    struct graft_job *const items = calloc((size_t)jobs.count, sizeof *items);
+    int at[2] = {0};
+    assert_non_null(items);
+    memcpy(items, jobs.items, (size_t)jobs.count * sizeof *items);
+    jobs.items = items;
+    jobs.items[1].real = jobs.items[2].real = &huge;
+    assert_true(graft_jobs_part(&jobs, 0, &parts[0]));
+    assert_true(graft_jobs_part(&jobs, 1, &parts[1]));
+    assert_int_equal(parts[0].count + parts[1].count, jobs.count);
+    assert_in_range(parts[0].count, jobs.count / 4, jobs.count / 2);
+    for (int i = 0; i < jobs.count; i++) { /* in their order */
+        const int own =
+            at[0] < parts[0].count && memcmp(&parts[0].items[at[0]], &items[i], sizeof *items) == 0 ? 0 : 1;
+        assert_memory_equal(&parts[own].items[at[own]], &items[i], sizeof *items);
+        assert_true(own == 0 || items[i].real == NULL);
+        at[own]++;
+    }
+    graft_jobs_close(&parts[0]);
+    graft_jobs_close(&parts[1]);
+    free(items);
+}
+
 /* A variant that needs 50 ns for what another does in 1 ns is given cases of a tenth of a second, and told
  * so; what it does well with other filters does not count. */
 static void slow_variants_are_left_out(void **state)
@@ -406,6 +434,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(the_seed_decides_the_rest, set_up, tear_down),
         cmocka_unit_test_setup_teardown(what_tries_everything_is_not_empty, set_up, tear_down),
         cmocka_unit_test_setup_teardown(small_cases_try_everything_too, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(parts_have_each_job_once, set_up, tear_down),
         cmocka_unit_test(slow_variants_are_left_out),
         cmocka_unit_test_setup_teardown(real_cases_look_at_the_clock, set_up, tear_down),
         cmocka_unit_test_setup_teardown(without_a_limit_the_order_is_the_list, set_up, tear_down),

@@ -8,6 +8,7 @@
 #include "base/system.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -25,7 +26,7 @@ struct child {
     int position;
     const struct graft_jobs *jobs;
     int pipe_end;
-    int leash; /* loose: stop */
+    int leash; /* pulled: stop */
     struct graft_device *device;
     struct graft_device *single;
     struct graft_paces *paces; /* [ops] */
@@ -66,7 +67,7 @@ static bool is_slow(const struct child *child, int variant, const struct graft_j
 
 static bool is_time_up(const struct child *child)
 {
-    return graft_leash_is_loose(child->leash) ||
+    return graft_leash_is_pulled(child->leash) ||
            (child->position >= child->order.must && graft_seconds() >= child->jobs->until);
 }
 
@@ -198,7 +199,7 @@ static void tell_left(struct child *child)
 static void tell_late(struct child *child, int first)
 {
     const struct graft_order *const order = &child->order;
-    const bool stopped = graft_leash_is_loose(child->leash);
+    const bool stopped = graft_leash_is_pulled(child->leash);
     for (int i = 0; i < order->count; i++) {
         const int index = order->jobs[i];
         const struct graft_job *const job = &child->jobs->items[index];
@@ -336,46 +337,75 @@ static void describe_end(int status, bool late, int timeout, char *text, size_t 
     }
 }
 
+/* What a child and its parent have in common. */
+struct line {
+    int ends[2];  /* the child tells */
+    int leash[2]; /* the parent stops it */
+};
+
+static bool open_line(struct line *line)
+{
+    if (pipe(line->ends) != 0) {
+        return false;
+    }
+    if (pipe(line->leash) != 0) {
+        close(line->ends[0]);
+        close(line->ends[1]);
+        return false;
+    }
+    return true;
+}
+
+/* A child from the job at `first` on; -1: none. Children that are started meanwhile must not keep the writing
+ * end of this one's pipe: it would not be seen to end. */
+static pid_t start_child(const struct graft_conform_options *options, const char *device,
+                         const struct graft_jobs *jobs, int first, int first_variant, struct line *line)
+{
+    if (jobs->starting != NULL) {
+        pthread_mutex_lock(jobs->starting);
+    }
+    pid_t child = -1;
+    if (open_line(line)) {
+        fflush(NULL);
+        child = fork();
+        if (child == 0) {
+            close(line->ends[0]);
+            close(line->leash[1]);
+            signal(SIGPIPE, SIG_DFL);
+            signal(SIGINT, SIG_IGN); /* a terminal sends it to both: the parent ends us by the leash */
+            signal(SIGTERM, SIG_DFL);
+            signal(SIGHUP, SIG_DFL);
+            work(options, device, jobs, first, first_variant, line->ends[1], line->leash[0]);
+            _exit(0); /* not exit: the parent's exit handlers and buffers are not ours */
+        }
+        close(line->ends[1]);
+        close(line->leash[0]);
+        if (child < 0) {
+            close(line->ends[0]);
+            close(line->leash[1]);
+        }
+    }
+    if (jobs->starting != NULL) {
+        pthread_mutex_unlock(jobs->starting);
+    }
+    return child;
+}
+
 /* One child from the job at `first` on; its end text if it did not reach the end by itself. */
 static bool run_child(const struct graft_conform_options *options, const char *device,
                       const struct graft_jobs *jobs, int first, int first_variant, struct listener *listener,
                       char *end, size_t end_size)
 {
-    int ends[2], leash[2];
-    if (pipe(ends) != 0) {
-        return false;
-    }
-    if (pipe(leash) != 0) {
-        close(ends[0]);
-        close(ends[1]);
-        return false;
-    }
-    fflush(NULL);
-    const pid_t child = fork();
-    if (child == 0) {
-        close(ends[0]);
-        close(leash[1]);
-        signal(SIGPIPE, SIG_DFL);
-        signal(SIGINT, SIG_IGN); /* a terminal sends it to both: the parent ends us by the leash */
-        signal(SIGTERM, SIG_DFL);
-        signal(SIGHUP, SIG_DFL);
-        work(options, device, jobs, first, first_variant, ends[1], leash[0]);
-        _exit(0); /* not exit: the parent's exit handlers and buffers are not ours */
-    }
-    close(ends[1]);
-    close(leash[0]);
-    listener->ear.descriptor = ends[0];
-    listener->ear.leash = leash[1];
-    if (child >= 0) {
-        listen_to(listener);
-    }
-    close(ends[0]);
-    if (listener->ear.leash >= 0) {
-        close(listener->ear.leash);
-    }
+    struct line line;
+    const pid_t child = start_child(options, device, jobs, first, first_variant, &line);
     if (child < 0) {
         return false;
     }
+    listener->ear.descriptor = line.ends[0];
+    listener->ear.leash = line.leash[1];
+    listen_to(listener);
+    close(line.ends[0]);
+    close(line.leash[1]);
     if (listener->ear.late) {
         kill(child, SIGKILL);
     }
