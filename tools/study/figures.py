@@ -6,21 +6,20 @@ COLOURS = ("#0072b2", "#009e73", "#e69f00", "#999999")  # told apart by people w
 
 
 def markdown(tasks, networks, ways, table, options):
-    """A row a task and network; the best way is bold."""
-    lines = [f"Per cent of the validation pictures right, best epoch; {options.epochs} epochs, from scratch "
-             f"{2 * options.epochs}; {options.input}×{options.input}, Adam, "
-             f"seed{'s' if options.seeds > 1 else ''} {'1 to %d' % options.seeds if options.seeds > 1 else '1'}; pictures a "
-             "class to train and to validate: "
-             + ", ".join(f"{name} {task.train} and {task.val}" for name, task in tasks.items()) + ".", "",
+    """A row a task and network; the best way is bold, what was not run a dash."""
+    seeds = f"seeds 1 to {options.seeds}, ± deviation" if options.seeds > 1 else "seed 1"
+    counts = "; ".join(f"{name} {task.train} and {task.val}, {task.epochs(options)} epochs" for name, task in tasks.items())
+    lines = [f"Per cent of the validation pictures right, best epoch; {options.input}×{options.input}, Adam, batch 8, {seeds}. "
+             f"Pictures a class to train and to validate, and epochs (from scratch twice as many): {counts}.", "",
              "| task | network | " + " | ".join(ways) + " |", "| --- | --- |" + " ---: |" * len(ways)]
     for name, task in tasks.items():
         for i, network in enumerate(networks):
-            row = [table[name, network, way] for way in ways]
-            best = max(round(mean, 1) for mean, _ in row)
+            row = [table.get((name, network, way)) for way in ways]
+            best = max((round(cell[0], 1) for cell in row if cell), default=0)
             cells = []
-            for mean, spread in row:
-                cell = f"{mean:.1f}" + (f" ± {spread:.1f}" if options.seeds > 1 else "")
-                cells.append(f"**{cell}**" if round(mean, 1) == best else cell)
+            for found in row:
+                cell = f"{found[0]:.1f}" + (f" ± {found[1]:.1f}" if options.seeds > 1 else "") if found else "–"
+                cells.append(f"**{cell}**" if found and round(found[0], 1) == best else cell)
             title = f"{task.title} (chance {task.chance:.0f})" if i == 0 else ""
             lines.append(f"| {title} | {network} | " + " | ".join(cells) + " |")
     return "\n".join(lines) + "\n"
@@ -52,7 +51,7 @@ def svg(tasks, networks, ways, table):
         for i, network in enumerate(networks):
             at = x0 + 10 + i * (len(ways) * bar + gap)
             for k, way in enumerate(ways):
-                mean = table[name, network, way][0]
+                mean = table.get((name, network, way), (0, 0))[0]
                 tall = high * mean / 100
                 parts.append(f'<rect x="{at + k * bar}" y="{y0 + high - tall:.1f}" width="{bar - 2}" height="{tall:.1f}" '
                              f'fill="{COLOURS[k]}"/><text x="{at + k * bar + bar / 2 - 1:.1f}" y="{y0 + high - tall - 3:.1f}" '
