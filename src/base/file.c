@@ -255,6 +255,66 @@ enum graft_status graft_file_write(struct graft_context *context, const char *pa
     return graft_file_writer_commit(&writer);
 }
 
+/* What is beyond is cut off by writing the file anew. */
+static enum graft_status cut_and_add(struct graft_context *context, const char *path, uint64_t at,
+                                     const void *data, size_t size)
+{
+    struct graft_file_writer writer;
+    char *before = NULL;
+    size_t length = 0;
+    enum graft_status status = graft_file_read(context, path, UINT64_MAX, &before, &length);
+    if (status == GRAFT_OK) {
+        status = graft_file_writer_open(context, path, &writer);
+    }
+    if (status != GRAFT_OK) {
+        graft_release(context, before);
+        return status;
+    }
+    status = graft_file_writer_write(&writer, before, (size_t)at < length ? (size_t)at : length);
+    graft_release(context, before);
+    if (status == GRAFT_OK) {
+        status = graft_file_writer_write(&writer, data, size);
+    }
+    if (status != GRAFT_OK) {
+        graft_file_writer_abort(&writer);
+        return status;
+    }
+    return graft_file_writer_commit(&writer);
+}
+
+enum graft_status graft_file_extend(struct graft_context *context, const char *path, uint64_t at,
+                                    const void *data, size_t size)
+{
+    struct graft_file_writer writer = {.context = context, .descriptor = -1};
+    struct stat info;
+    const bool found = stat(path, &info) == 0;
+    if (!found && errno != ENOENT) {
+        return fail_write(context, path, errno);
+    }
+    const uint64_t there = found ? (uint64_t)info.st_size : 0;
+    if (there < at) {
+        return graft_fail(context, GRAFT_ERROR_FORMAT, "'%s' has %llu bytes of the %llu that were written",
+                          path, (unsigned long long)there, (unsigned long long)at);
+    }
+    if (there > at) {
+        return cut_and_add(context, path, at, data, size);
+    }
+    writer.path = graft_duplicate_text(context, path);
+    if (writer.path == NULL) {
+        return GRAFT_ERROR_MEMORY;
+    }
+    writer.descriptor = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0666);
+    enum graft_status status = writer.descriptor < 0 ? fail_write(context, path, errno) : GRAFT_OK;
+    if (status == GRAFT_OK) {
+        status = graft_file_writer_write(&writer, data, size);
+    }
+    if (status != GRAFT_OK) {
+        graft_file_writer_abort(&writer);
+        return status;
+    }
+    return graft_file_writer_commit(&writer);
+}
+
 enum graft_status graft_folder_create(struct graft_context *context, const char *path)
 {
     char *const part = graft_duplicate_text(context, path);

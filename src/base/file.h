@@ -42,6 +42,14 @@ void graft_file_writer_abort(struct graft_file_writer *writer);
 GRAFT_MUST_CHECK enum graft_status graft_file_write(struct graft_context *context, const char *path,
                                                     const void *data, size_t size);
 
+/*
+ * Makes a file that is the first `at` bytes of what is there, and these: for files that others read while
+ * they grow. Whatever happens, its first `at` bytes are as they were. GRAFT_ERROR_FORMAT: there are fewer;
+ * GRAFT_ERROR_IO, GRAFT_ERROR_MEMORY.
+ */
+GRAFT_MUST_CHECK enum graft_status graft_file_extend(struct graft_context *context, const char *path,
+                                                     uint64_t at, const void *data, size_t size);
+
 /* Creates a folder and its parents; fine if it is there. */
 GRAFT_MUST_CHECK enum graft_status graft_folder_create(struct graft_context *context, const char *path);
 

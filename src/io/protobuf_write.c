@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-enum { WIRE_VARINT = 0, WIRE_BYTES = 2, WIRE_FIXED32 = 5 };
+enum { WIRE_VARINT = 0, WIRE_FIXED64 = 1, WIRE_BYTES = 2, WIRE_FIXED32 = 5 };
 
 void graft_protobuf_put_varint(struct graft_context *context, struct graft_text *message, uint64_t value)
 {
@@ -38,6 +38,19 @@ void graft_protobuf_put_float(struct graft_context *context, struct graft_text *
         bytes[i] = (char)(uint8_t)(bits >> (8 * i));
     }
     put_key(context, message, number, WIRE_FIXED32);
+    graft_text_append_bytes(context, message, bytes, sizeof bytes);
+}
+
+void graft_protobuf_put_double(struct graft_context *context, struct graft_text *message, uint32_t number,
+                               double value)
+{
+    uint64_t bits = 0;
+    char bytes[8];
+    memcpy(&bits, &value, sizeof bits);
+    for (int i = 0; i < 8; i++) {
+        bytes[i] = (char)(uint8_t)(bits >> (8 * i));
+    }
+    put_key(context, message, number, WIRE_FIXED64);
     graft_text_append_bytes(context, message, bytes, sizeof bytes);
 }
 

@@ -13,6 +13,9 @@ void graft_protobuf_put_number(struct graft_context *context, struct graft_text 
 /* A field with a 32-bit float. */
 void graft_protobuf_put_float(struct graft_context *context, struct graft_text *message, uint32_t number,
                               float value);
+/* A field with a 64-bit one. */
+void graft_protobuf_put_double(struct graft_context *context, struct graft_text *message, uint32_t number,
+                               double value);
 /* A field with bytes, a text, or another message. */
 void graft_protobuf_put_bytes(struct graft_context *context, struct graft_text *message, uint32_t number,
                               const void *data, size_t size);

@@ -23,6 +23,7 @@
 static const char *const files[] = {
     "config.json",     GRAFT_RUN_BEST, GRAFT_RUN_LAST,  "state.safetensors", "history.csv",
     "evaluation.json", "curves.png",   "confusion.png", "report.html",       GRAFT_CARD_GRAPH,
+    GRAFT_RUN_EVENTS,
 };
 #define FILES (sizeof files / sizeof files[0])
 
@@ -309,6 +310,7 @@ void graft_run_close(struct graft_run **run)
         (void)close(old->lock);
     }
     graft_run_history_close(old->context, &old->history);
+    graft_text_close(old->context, &old->events.pending);
     graft_evaluation_close(old->context, &old->evaluation);
     graft_release(old->context, old->class_names);
     json_decref(old->config);

@@ -6,6 +6,7 @@
 #include "base/text.h"
 #include "graft/io.h"
 #include "graft/run.h"
+#include "io/json.h"
 
 /* The epochs of a run, in the order in which they were. Zero it before use. */
 struct graft_run_history {
@@ -32,6 +33,24 @@ double *graft_run_number_of(struct graft_run_epoch *epoch, int column);
 /* What a column is called: the figure's by the task. Returns `name`. */
 const char *graft_run_column_name(enum graft_task_kind task, int column, char name[32]);
 
+/* What TensorBoard reads: see recorder_events.c. */
+struct graft_run_events {
+    struct graft_text pending; /* records since the last save */
+    int64_t bytes;             /* of the file, that belong to the last save; 0: it is begun anew */
+    int epochs;                /* of the history, that are in it or pending */
+    int64_t steps;             /* done in all stages */
+    double loss_sum;           /* since the step that was noted last: Σ loss · pictures, … */
+    int64_t correct, seen;
+    double seconds; /* of steps that run on pictures; 0: on features */
+};
+
+/* A training step that is done. */
+struct graft_run_step {
+    double loss, learning_rate;
+    int64_t correct, seen; /* pictures */
+    double seconds;        /* 0: on features */
+};
+
 struct graft_run {
     struct graft_context *context;
     char *folder;
@@ -40,6 +59,7 @@ struct graft_run {
     const char **class_names; /* [classes], texts of config */
     int32_t classes;
     struct graft_run_history history;
+    struct graft_run_events events;
     struct graft_evaluation evaluation; /* classes 0: none */
     char evaluated[16];
     int lock;   /* the folder, open and locked by its one writer; -1: a reader */
@@ -100,6 +120,22 @@ struct graft_recorder {
 extern const struct graft_recorder graft_recorder_csv;
 /* history.csv, read back. GRAFT_ERROR_FORMAT names file and line. */
 GRAFT_MUST_CHECK enum graft_status graft_run_read_csv(struct graft_run *run);
+
+/* ---- recorder_events.c: TENSORBOARD, which grows with every save, where the recipe's `tensorboard` is not 0
+ */
+#define GRAFT_RUN_EVENTS "tensorboard/events.out.tfevents.graft"
+/* After each step. */
+void graft_run_note_step(struct graft_run *run, const struct graft_run_step *step);
+/* Before a state is saved: adds what is new. What a run that was killed wrote beyond its last state is cut
+ * off. */
+GRAFT_MUST_CHECK enum graft_status graft_run_save_events(struct graft_run *run);
+/* When all is done: what it came to, and that the session has ended; of no state, so that going on takes it
+ * back. */
+GRAFT_MUST_CHECK enum graft_status graft_run_end_events(struct graft_run *run,
+                                                        const struct graft_evaluation *evaluation);
+/* What of it a state keeps, as JSON, and back; NULL: an older state knew nothing of it. */
+struct graft_json graft_run_events_json(const struct graft_run *run);
+void graft_run_events_read(struct graft_run *run, const void *json);
 
 /* ---- state.c: from where a run goes on, to the bit */
 struct graft_run_position {

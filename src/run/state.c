@@ -11,6 +11,7 @@
 #define STATE "state.safetensors"
 #define KEY_POSITION "graft.position"
 #define KEY_HISTORY "graft.history"
+#define KEY_EVENTS "graft.events"
 
 /* Told of every save, in this order. */
 static const struct graft_recorder *const recorders[] = {&graft_recorder_csv};
@@ -140,10 +141,14 @@ enum graft_status graft_run_save_state(struct graft_run *run, const struct graft
         status = graft_run_write(run, recorders[i]->file, &text);
         graft_text_close(context, &text);
     }
+    if (status == GRAFT_OK) {
+        status = graft_run_save_events(run);
+    }
     if (status != GRAFT_OK) {
         return status;
     }
     struct graft_json json = describe_position(position), history = graft_json_array();
+    struct graft_json events = graft_run_events_json(run);
     for (int i = 0; i < run->history.count; i++) {
         struct graft_json epoch = describe_epoch(run->history.epochs[i]);
         graft_json_add(&history, &epoch);
@@ -152,7 +157,11 @@ enum graft_status graft_run_save_state(struct graft_run *run, const struct graft
     if (status == GRAFT_OK) {
         status = put_json(context, variables, KEY_HISTORY, &history);
     }
+    if (status == GRAFT_OK) {
+        status = put_json(context, variables, KEY_EVENTS, &events);
+    }
     graft_json_close(&history);
+    graft_json_close(&events);
     return status == GRAFT_OK ? graft_run_save_weights(run, STATE, variables) : status;
 }
 
@@ -171,7 +180,7 @@ enum graft_status graft_run_load(struct graft_run *run, struct graft_run_positio
 {
     struct graft_context *const context = run->context;
     struct graft_text path = {0};
-    json_t *at = NULL, *history = NULL;
+    json_t *at = NULL, *history = NULL, *events = NULL;
     *variables = NULL;
     enum graft_status status = graft_run_path(run, STATE, &path);
     if (status == GRAFT_OK) {
@@ -183,14 +192,21 @@ enum graft_status graft_run_load(struct graft_run *run, struct graft_run_positio
             status = take_json(context, *variables, KEY_HISTORY, path.data, &history);
         }
         if (status != GRAFT_ERROR_MEMORY) {
+            status = take_json(context, *variables, KEY_EVENTS, path.data, &events);
+        }
+        if (status != GRAFT_ERROR_MEMORY) {
             status = json_is_object(at) && json_is_array(history) && read_position(at, position)
                          ? read_history(run, history)
                          : graft_fail(context, GRAFT_ERROR_FORMAT, "%s holds no position of a run",
                                       path.data);
         }
     }
+    if (status == GRAFT_OK) {
+        graft_run_events_read(run, events);
+    }
     json_decref(at);
     json_decref(history);
+    json_decref(events);
     graft_text_close(context, &path);
     if (status != GRAFT_OK) {
         graft_tensor_set_close(variables);

@@ -209,10 +209,18 @@ static enum graft_status end_step(struct graft_fit_job *job, struct graft_fit_le
     learning->loss = step.loss;
     learning->learning_rate = step.learning_rate;
     const double now = graft_seconds();
+    /* Steps overlap. On features they say nothing of pictures. */
+    const double spent = learning->source.features ? 0 : now - fmax(flight.begin, learning->ended);
     if (!learning->source.features) { /* else it is no rate of pictures */
         at->trained += flight.valid;
-        at->train_seconds += now - fmax(flight.begin, learning->ended); /* steps overlap */
+        at->train_seconds += spent;
     }
+    if (job->run && graft_fit_writes(job))
+        graft_run_note_step(job->run, &(struct graft_run_step){.loss = step.loss,
+                                                               .learning_rate = step.learning_rate,
+                                                               .correct = step.correct,
+                                                               .seen = flight.valid,
+                                                               .seconds = spent});
     learning->ended = now;
     at->seconds = learning->seconds_before + now - learning->begin;
     report_step(job, learning);

@@ -145,6 +145,9 @@ static enum graft_status draw_and_save(struct graft_drawing *drawing)
     if (status == GRAFT_OK) {
         status = graft_run_write(run, "report.html", &html);
     }
+    if (status == GRAFT_OK) {
+        status = graft_events_draw(drawing);
+    }
     graft_text_close(run->context, &html);
     return status;
 }

@@ -17,6 +17,8 @@ struct graft_drawing {
 /* Appends the report as HTML. GRAFT_ERROR_MEMORY. */
 GRAFT_MUST_CHECK enum graft_status graft_report_write(const struct graft_drawing *drawing,
                                                       struct graft_text *html);
+/* For TensorBoard, where the run writes for it. GRAFT_ERROR_MEMORY, GRAFT_ERROR_IO. */
+GRAFT_MUST_CHECK enum graft_status graft_events_draw(const struct graft_drawing *drawing);
 /* Appends the confusion matrix as PNG. Statuses of graft_plot_matrix. */
 GRAFT_MUST_CHECK enum graft_status graft_draw_confusion(struct graft_context *context,
                                                         const struct graft_evaluation *evaluation,

@@ -14,5 +14,8 @@ GRAFT_MUST_CHECK enum graft_status graft_draw_matrix(struct graft_context *conte
                                                      struct graft_text *png);
 GRAFT_MUST_CHECK enum graft_status
 graft_draw_bars(struct graft_context *context, const struct graft_plot_bars *bars, struct graft_text *png);
+GRAFT_MUST_CHECK enum graft_status graft_draw_sheet(struct graft_context *context, const char *title,
+                                                    const struct graft_sheet_tile *tiles, int32_t count,
+                                                    int32_t columns, int32_t side, struct graft_text *png);
 
 #endif

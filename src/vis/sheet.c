@@ -3,6 +3,7 @@
 #include "base/context.h"
 #include "base/file.h"
 #include "vis/canvas.h"
+#include "vis/plot.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -47,9 +48,9 @@ static enum graft_status put_tile(struct graft_canvas *canvas, const struct graf
                                  : GRAFT_OK;
 }
 
-enum graft_status graft_vis_sheet(struct graft_context *context, const char *path, const char *title,
-                                  const struct graft_sheet_tile *tiles, int32_t count, int32_t columns,
-                                  int32_t side)
+enum graft_status graft_draw_sheet(struct graft_context *context, const char *title,
+                                   const struct graft_sheet_tile *tiles, int32_t count, int32_t columns,
+                                   int32_t side, struct graft_text *png)
 {
     if (count < 1 || columns < 1 || side < 16) {
         return graft_fail(context, GRAFT_ERROR_ARGUMENT,
@@ -59,7 +60,6 @@ enum graft_status graft_vis_sheet(struct graft_context *context, const char *pat
     const int32_t across = columns < count ? columns : count, rows = (count - 1) / across + 1;
     const double above = title != NULL ? TITLE : 0;
     struct graft_canvas canvas;
-    struct graft_text png = {0};
     enum graft_status status =
         graft_canvas_open(context, (int)(GAP + across * (side + GAP)),
                           (int)(GAP + above + rows * (side + CAPTION + GAP)), 1, &canvas);
@@ -77,12 +77,21 @@ enum graft_status graft_vis_sheet(struct graft_context *context, const char *pat
                           GAP + above + i / across * (side + CAPTION + GAP), side);
     }
     if (status == GRAFT_OK) {
-        status = graft_canvas_png(&canvas, &png);
+        status = graft_canvas_png(&canvas, png);
     }
+    graft_canvas_close(&canvas);
+    return status;
+}
+
+enum graft_status graft_vis_sheet(struct graft_context *context, const char *path, const char *title,
+                                  const struct graft_sheet_tile *tiles, int32_t count, int32_t columns,
+                                  int32_t side)
+{
+    struct graft_text png = {0};
+    enum graft_status status = graft_draw_sheet(context, title, tiles, count, columns, side, &png);
     if (status == GRAFT_OK) {
         status = graft_file_write(context, path, png.data, png.length);
     }
     graft_text_close(context, &png);
-    graft_canvas_close(&canvas);
     return status;
 }

@@ -214,7 +214,8 @@ enum graft_status step_fit(struct world *world)
                    .stage_count = 2,
                    .batch = 4,
                    .input = 16,
-                   .seed = 3},
+                   .seed = 3,
+                   .tensorboard = 2},
         .out = out,
     };
     fault_pause(true);
