@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 /* The rows of the recipe as options; what the command has for every verb is kept where it keeps it. */
 static size_t fill_options(struct graft_command *command, struct graft_fit_request *r,
@@ -47,6 +48,13 @@ static int more_epochs(const char *value)
     return end != NULL && *end == '\0' && count > 0 && count <= 100000 ? (int)count : 0;
 }
 
+/* A comma may be part of a file's name. */
+static bool is_list(const struct graft_fit_request *r, const struct graft_recipe_row *row, const char *value)
+{
+    return r->several && strcmp(row->name, "model") == 0 && strchr(value, ',') != NULL &&
+           access(value, F_OK) != 0;
+}
+
 static int fill(struct graft_command *command, struct graft_fit_request *r)
 {
     struct graft_fit_options *const options = &r->options;
@@ -57,6 +65,8 @@ static int fill(struct graft_command *command, struct graft_fit_request *r)
         if (r->given[i] && r->values[i] != NULL && strcmp(row->name, "epochs") == 0 &&
             more_epochs(r->values[i]) > 0) {
             options->more_epochs = more_epochs(r->values[i]);
+        } else if (r->given[i] && r->values[i] != NULL && is_list(r, row, r->values[i])) {
+            r->networks = r->values[i];
         } else if (r->given[i] && r->values[i] != NULL) {
             status = graft_recipe_set(command->context, &options->recipe, row->name, r->values[i]);
         } else if (r->given[i] && row->kind == GRAFT_RECIPE_FLAG) {

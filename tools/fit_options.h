@@ -11,6 +11,8 @@ struct graft_fit_request {
     /* of each row of the recipe, as it stands on the command line */
     const char *values[GRAFT_RECIPE_ROWS];
     bool given[GRAFT_RECIPE_ROWS];
+    bool several;         /* of the verb: --model may be a list, … */
+    const char *networks; /* … which is kept here; NULL: it is one network */
 };
 
 /* Begins the command, with options of the verb's own (at most 8), and fills request->options.

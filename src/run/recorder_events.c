@@ -37,9 +37,10 @@ void graft_run_note_step(struct graft_run *run, const struct graft_run_step *ste
         return;
     }
     const double seen = (double)events->seen;
+    const bool trained = graft_task_info(run->history.task)->trained;
     const struct graft_event_scalar scalars[] = {
         {"step/loss", events->loss_sum / seen},
-        {"step/top1", (double)events->correct / seen},
+        {"step/top1", trained ? (double)events->correct / seen : (double)NAN},
         {"step/learning_rate", step->learning_rate},
         {"step/images_per_second", events->seconds > 0 ? seen / events->seconds : (double)NAN}};
     graft_events_put_scalars(run->context, &events->pending, events->steps, scalars, 4);
@@ -79,10 +80,21 @@ static bool describe(struct graft_context *context, const char *key, json_t *val
     return true;
 }
 
+/* "epoch/val_top1" … */
+static const char *tag_of(const struct graft_run *run, int column, char tag[48])
+{
+    char name[32];
+    (void)graft_format(tag, 48, "epoch/%s", graft_run_column_name(run->history.task, column, name));
+    return tag;
+}
+
 static void put_settings(const struct graft_run *run, struct graft_text *records)
 {
-    static const char *const metrics[] = {"epoch/val_top1", "epoch/val_loss", "epoch/train_top1",
-                                          "epoch/train_loss"};
+    const char *metrics[GRAFT_RUN_COLUMNS];
+    char tags[GRAFT_RUN_COLUMNS][48];
+    for (int c = 0; c < GRAFT_RUN_COLUMNS; c++) {
+        metrics[c] = tag_of(run, c, tags[c]);
+    }
     struct graft_context *const context = run->context;
     struct graft_event_setting settings[MOST_SETTINGS];
     char *texts[MOST_SETTINGS] = {NULL};
@@ -96,7 +108,7 @@ static void put_settings(const struct graft_run *run, struct graft_text *records
             count++;
         }
     }
-    graft_events_put_settings(context, records, settings, count, metrics, 4);
+    graft_events_put_settings(context, records, settings, count, metrics, GRAFT_RUN_COLUMNS);
     for (int i = 0; i < MOST_SETTINGS; i++) {
         graft_release(context, texts[i]);
     }
@@ -111,8 +123,8 @@ static void put_epochs(struct graft_run *run, struct graft_text *records)
         struct graft_event_scalar scalars[GRAFT_RUN_COLUMNS];
         char tags[GRAFT_RUN_COLUMNS][48];
         for (int c = 0; c < GRAFT_RUN_COLUMNS; c++) {
-            (void)graft_format(tags[c], sizeof tags[c], "epoch/%s", graft_run_columns[c].name);
-            scalars[c] = (struct graft_event_scalar){tags[c], *graft_run_number_of(&epoch, c)};
+            scalars[c] =
+                (struct graft_event_scalar){tag_of(run, c, tags[c]), *graft_run_number_of(&epoch, c)};
         }
         graft_events_put_scalars(run->context, records, epoch.epoch, scalars, GRAFT_RUN_COLUMNS);
     }
@@ -184,13 +196,18 @@ enum graft_status graft_run_end_events(struct graft_run *run, const struct graft
     if (interval(run) == 0 || run->events.bytes == 0) {
         return GRAFT_OK;
     }
-    enum graft_status status = graft_run_save_events(run); /* nothing is new, but the file may have gone meanwhile */
+    enum graft_status status =
+        graft_run_save_events(run); /* nothing is new, but the file may have gone meanwhile */
     if (status != GRAFT_OK) {
         return status;
     }
-    const struct graft_event_scalar scalars[] = {{"evaluation/top1", evaluation->top1},
-                                                 {"evaluation/top5", evaluation->top5},
-                                                 {"evaluation/loss", evaluation->loss}};
+    char tag[48];
+    (void)graft_format(tag, sizeof tag, "evaluation/%s", graft_task_info(run->history.task)->figure);
+    const bool classes = evaluation->figures != NULL && evaluation->confusion != NULL;
+    const struct graft_event_scalar scalars[] = {
+        {tag, graft_evaluation_figure(evaluation)},
+        {"evaluation/top5", classes ? evaluation->top5 : (double)NAN},
+        {"evaluation/loss", evaluation->loss}};
     graft_events_put_scalars(run->context, &records, count > 0 ? run->history.epochs[count - 1].epoch : 0,
                              scalars, 3);
     graft_events_put_end(run->context, &records);

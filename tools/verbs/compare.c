@@ -3,6 +3,7 @@
 #include "base/context.h"
 #include "base/file.h"
 #include "base/text.h"
+#include "compared.h"
 #include "graft/vis.h"
 #include "output.h"
 #include "verbs.h"
@@ -508,16 +509,15 @@ static int compare_runs(struct compare *compare)
     return code;
 }
 
-static int open_runs(struct compare *compare)
+static int open_runs(struct compare *compare, const char *const *folders, int count)
 {
     struct graft_command *const command = compare->command;
-    for (int r = 0; r < command->operand_count; r++) {
-        const enum graft_status status =
-            graft_run_open(command->context, command->operands[r], &compare->runs[r]);
+    for (int r = 0; r < count && r < RUN_LIMIT; r++) {
+        const enum graft_status status = graft_run_open(command->context, folders[r], &compare->runs[r]);
         if (status != GRAFT_OK) {
             return graft_command_failed(command, status);
         }
-        compare->names[r] = command->operands[r];
+        compare->names[r] = folders[r];
         compare->recipes[r] = json_loads(graft_run_recipe(compare->runs[r]), 0, NULL);
         compare->count = r + 1;
         if (compare->recipes[r] == NULL) {
@@ -533,16 +533,10 @@ static int open_runs(struct compare *compare)
     return GRAFT_EXIT_GO_ON;
 }
 
-static int run(struct graft_command *command)
+int graft_compared(struct graft_command *command, const char *const *runs, int count, const char *out)
 {
-    struct compare compare = {.command = command, .out = "compared"};
-    const struct graft_option own[] = {
-        {"--out", "FOLDER", "for the drawings and tables (compared)", GRAFT_OPTION_TEXT, &compare.out, 0, 0},
-    };
-    int code = graft_command_begin(command, own, sizeof own / sizeof own[0]);
-    if (code == GRAFT_EXIT_GO_ON) {
-        code = open_runs(&compare);
-    }
+    struct compare compare = {.command = command, .out = out};
+    int code = open_runs(&compare, runs, count);
     if (code == GRAFT_EXIT_GO_ON) {
         code = compare_runs(&compare);
     }
@@ -551,6 +545,16 @@ static int run(struct graft_command *command)
         graft_run_close(&compare.runs[r]);
     }
     return code;
+}
+
+static int run(struct graft_command *command)
+{
+    const char *out = "compared";
+    const struct graft_option own[] = {
+        {"--out", "FOLDER", "for the drawings and tables (compared)", GRAFT_OPTION_TEXT, &out, 0, 0},
+    };
+    const int code = graft_command_begin(command, own, sizeof own / sizeof own[0]);
+    return code == GRAFT_EXIT_GO_ON ? graft_compared(command, command->operands, command->operand_count, out) : code;
 }
 
 const struct graft_verb graft_verb_compare = {

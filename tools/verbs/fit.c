@@ -7,6 +7,7 @@
 #include "network.h"
 #include "output.h"
 #include "progress.h"
+#include "several.h"
 #include "together.h"
 #include "verbs.h"
 
@@ -120,7 +121,7 @@ static void find_examples(struct graft_command *command, struct graft_device *de
 }
 
 static int finish(struct graft_command *command, struct graft_device *device,
-                  const struct graft_fit_result *result)
+                  const struct graft_fit_result *result, const char *resume)
 {
     if (command->rank > 0) {
         return result->cancelled ? GRAFT_EXIT_INTERRUPTED : GRAFT_EXIT_DONE;
@@ -138,7 +139,7 @@ static int finish(struct graft_command *command, struct graft_device *device,
         char quoted[PATH_MAX];
         graft_command_error(command, "interrupted after %d epoch%s; go on with: graft fit --resume %s",
                             result->epochs, result->epochs == 1 ? "" : "s",
-                            graft_text_quote(result->run, quoted, sizeof quoted));
+                            graft_text_quote(resume != NULL ? resume : result->run, quoted, sizeof quoted));
         code = GRAFT_EXIT_INTERRUPTED;
     }
     if (command->json) {
@@ -149,7 +150,8 @@ static int finish(struct graft_command *command, struct graft_device *device,
     return code;
 }
 
-static int fit(struct graft_command *command, struct graft_fit_options *options)
+/* A graft_fit_function; `resume` NULL: the run itself. */
+static int fit(struct graft_command *command, struct graft_fit_options *options, const char *resume)
 {
     struct show show = {.command = command};
     struct graft_device *device = NULL;
@@ -184,7 +186,7 @@ static int fit(struct graft_command *command, struct graft_fit_options *options)
     graft_command_progress_end(command);
     graft_command_tell_waiting(command);
     const int code =
-        status == GRAFT_OK ? finish(command, device, &result) : graft_command_failed(command, status);
+        status == GRAFT_OK ? finish(command, device, &result, resume) : graft_command_failed(command, status);
     graft_fit_result_close(command->context, &result);
     graft_device_close(&device);
     return code;
@@ -192,7 +194,7 @@ static int fit(struct graft_command *command, struct graft_fit_options *options)
 
 static int run(struct graft_command *command)
 {
-    struct graft_fit_request request = {.options = {.out = NULL}};
+    struct graft_fit_request request = {.options = {.out = NULL}, .several = true};
     const struct graft_option own[] = {
         {"--resume", "RUN", "go on with an interrupted run, or with --epochs +N with a finished one", GRAFT_OPTION_TEXT,
          &request.options.resume, 0, 0},
@@ -202,7 +204,13 @@ static int run(struct graft_command *command)
     if (code == GRAFT_EXIT_GO_ON) {
         code = graft_fit_request_read(command, &request, own, sizeof own / sizeof own[0]);
     }
-    return code == GRAFT_EXIT_GO_ON ? fit(command, &request.options) : code;
+    if (code != GRAFT_EXIT_GO_ON) {
+        return code;
+    }
+    const char *const resume = request.options.resume;
+    return request.networks != NULL || (resume != NULL && graft_several_is_folder(resume))
+               ? graft_several_fit(command, &request, fit)
+               : fit(command, &request.options, NULL);
 }
 
 const struct graft_verb graft_verb_fit = {
@@ -220,6 +228,8 @@ const struct graft_verb graft_verb_fit = {
         "                                     what follows layer3, on varied pictures\n"
         "  graft fit mnist --model mnist_convnet --optimizer rmsprop --epochs 5\n"
         "                                     from scratch: no weights are published for it\n"
+        "  graft fit photos --model resnet50,vgg16_bn,resnet152 --stages head:16:1e-3,all:8\n"
+        "                                     three networks, one after the other, then beside each other\n"
         "  graft fit --resume runs/photos-squeezenet1_0-1\n"
         "                                     goes on after Ctrl-C\n"
         "  graft fit --resume runs/photos-squeezenet1_0-1 --epochs +5\n"
@@ -229,7 +239,9 @@ const struct graft_verb graft_verb_fit = {
              "  The run folder holds model.safetensors (the best epoch), last.safetensors, history.csv, "
              "config.json\n"
              "  and drawings: curves.png, confusion.png, report.html. Ctrl-C saves it and ends with exit "
-             "code 130.\n",
+             "code 130.\n"
+             "  Several networks have the same options and epochs each, a run folder each below --out, and \"graft\n"
+             "  compare\" of them in OUT/compared; one that fails is told, and the others go on (exit code 1).\n",
     .least = 0,
     .most = 1,
     .cancels = true,
