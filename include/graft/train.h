@@ -326,7 +326,7 @@ GRAFT_API GRAFT_MUST_CHECK enum graft_status graft_session_save(struct graft_ses
  * the validation part, and evaluation.json is written; no step follows. The caller closes the result. */
 GRAFT_API GRAFT_MUST_CHECK enum graft_status graft_session_finish(struct graft_session *session,
                                                                   struct graft_fit_result *result);
-/* Asks the session to end at the next step. From any thread, also in a signal handler. */
+/* Asks the session, if there is one, to end at the next step. From any thread, also in a signal handler. */
 GRAFT_API void graft_session_cancel(struct graft_session *session);
 
 /*

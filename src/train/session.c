@@ -133,7 +133,9 @@ const char *graft_session_folder(const struct graft_session *session)
 
 void graft_session_cancel(struct graft_session *session)
 {
-    graft_context_cancel(session->job.context);
+    if (session) {
+        graft_context_cancel(session->job.context);
+    }
 }
 
 static enum graft_status end_epoch(struct graft_session *session, struct graft_run_epoch *epoch)
