@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Heat over pictures against PyTorch's in f64, within 1e-3 of a map's largest value: grad_cam.def, which
- * grad_cam_golden.py has made. SqueezeNet has its real weights and a photograph, the others formula weights
+ * Heat over pictures against PyTorch's in f64, within 1e-3 of a map's largest value: grad_cam.def and, of maps of
+ * pixels, some of these in pixel_maps.def; grad_cam_golden.py has made both. SqueezeNet has its real weights and a photograph, the others formula weights
  * and a drawn picture.
  *
  * explain_golden_test cpu|opencl NETWORK…: "opencl" means every OpenCL device; without one it is a skip.
@@ -27,6 +27,23 @@ struct golden {
     {#network, GRAFT_EXPLAIN_##method, class, height, width, {__VA_ARGS__}},
 static const struct golden goldens[] = {
 #include "model/grad_cam.def"
+};
+
+#define LATTICE 15 /* every 15th pixel of every 15th row, and the sum of all */
+#define POINTS 256
+
+struct pixels {
+    const char *network;
+    enum graft_explain_method method;
+    int32_t class_index, side, steps, window, stride;
+    double sum;
+    double map[POINTS];
+};
+
+#define PIXELS(network, method, class, side, steps, window, stride, sum, ...)                                \
+    {#network, GRAFT_EXPLAIN_##method, class, side, steps, window, stride, sum, {__VA_ARGS__}},
+static const struct pixels pixel_maps[] = {
+#include "model/pixel_maps.def"
 };
 
 static struct graft_context *context;
@@ -70,24 +87,40 @@ static struct graft_image draw_picture(int side)
     return image;
 }
 
+/* SqueezeNet's photograph goes through the steps that the golden was made with; what is drawn is the input itself. */
+static struct graft_explainer *explain(struct graft_device *device, struct graft_explainer_options options,
+                                       const struct graft_image *image, struct graft_heat *heat)
+{
+    const bool drawn = image->width == SIDE;
+    struct graft_explainer *explainer = NULL;
+    options.classifier.input = drawn ? 0 : 227;
+    options.classifier.resize = drawn ? 0 : 256;
+    ok(graft_explainer_open(device, &options, &explainer));
+    if (drawn)
+        ok(graft_explain_pixels(explainer, image->pixels, -1, heat));
+    else
+        ok(graft_explain_image(explainer, image, -1, heat));
+    return explainer;
+}
+
+static void tell(struct graft_device *device, const char *network, enum graft_explain_method method,
+                 struct graft_explainer *explainer, const struct graft_heat *heat, bool same, double off)
+{
+    printf("%s %s %s at %s, class %d, %d x %d: off by %.1e%s\n", graft_device_get_info(device)->id, network,
+           graft_explain_method_name(method), graft_explainer_layer(explainer), (int)heat->class_index,
+           (int)heat->height, (int)heat->width, off, same ? "" : ": FAILED");
+    fflush(stdout);
+    compared++;
+    failed += !same;
+}
+
 static void compare(struct graft_device *device, const struct golden *golden, const char *weights,
                     const struct graft_image *image)
 {
-    const char *const name = graft_device_get_info(device)->id;
-    const bool drawn = image->width == SIDE;
-    /* SqueezeNet's photograph goes through the steps that the golden was made with. */
-    const struct graft_explainer_options options = {.classifier = {.network = golden->network,
-                                                                   .weights = weights,
-                                                                   .input = drawn ? 0 : 227,
-                                                                   .resize = drawn ? 0 : 256},
-                                                    .method = golden->method};
-    struct graft_explainer *explainer = NULL;
+    const struct graft_explainer_options options = {
+        .classifier = {.network = golden->network, .weights = weights}, .method = golden->method};
     struct graft_heat heat;
-    ok(graft_explainer_open(device, &options, &explainer));
-    if (drawn) /* the input itself */
-        ok(graft_explain_pixels(explainer, image->pixels, -1, &heat));
-    else
-        ok(graft_explain_image(explainer, image, -1, &heat));
+    struct graft_explainer *explainer = explain(device, options, image, &heat);
     double largest = 0, worst = 0;
     bool same = heat.class_index == golden->class_index && heat.height == golden->height &&
                 heat.width == golden->width;
@@ -96,12 +129,33 @@ static void compare(struct graft_device *device, const struct golden *golden, co
         worst = fmax(worst, fabs((double)heat.map[i] - golden->map[i]));
     }
     same = same && largest > 0 && worst <= LIMIT * largest;
-    printf("%s %s %s at %s, class %d, %d x %d: off by %.1e%s\n", name, golden->network,
-           graft_explain_method_name(golden->method), graft_explainer_layer(explainer), (int)heat.class_index,
-           (int)heat.height, (int)heat.width, worst / largest, same ? "" : ": FAILED");
-    fflush(stdout);
-    compared++;
-    failed += !same;
+    tell(device, golden->network, golden->method, explainer, &heat, same, worst / largest);
+    graft_explainer_close(&explainer);
+}
+
+static void compare_pixels(struct graft_device *device, const struct pixels *golden, const char *weights,
+                           const struct graft_image *image)
+{
+    const struct graft_explainer_options options = {
+        .classifier = {.network = golden->network, .weights = weights, .batch = 4},
+        .method = golden->method,
+        .steps = golden->steps,
+        .window = golden->window,
+        .stride = golden->stride};
+    struct graft_heat heat;
+    struct graft_explainer *explainer = explain(device, options, image, &heat);
+    double largest = 0, worst = 0, sum = 0;
+    bool same = heat.class_index == golden->class_index && heat.height == golden->side && heat.width == golden->side;
+    for (int y = 0, i = 0; same && y < golden->side; y++)
+        for (int x = 0; x < golden->side; x++) {
+            sum += (double)heat.map[y * golden->side + x];
+            if (y % LATTICE || x % LATTICE)
+                continue;
+            largest = fmax(largest, golden->map[i]);
+            worst = fmax(worst, fabs((double)heat.map[y * golden->side + x] - golden->map[i++]));
+        }
+    same = same && largest > 0 && worst <= LIMIT * largest && fabs(sum - golden->sum) <= LIMIT * golden->sum;
+    tell(device, golden->network, golden->method, explainer, &heat, same, worst / largest);
     graft_explainer_close(&explainer);
 }
 
@@ -135,6 +189,9 @@ static void check_network(const char *network, const struct graft_device_list *d
         for (size_t g = 0; g < sizeof goldens / sizeof goldens[0]; g++)
             if (strcmp(goldens[g].network, network) == 0)
                 compare(device, &goldens[g], weights, &image);
+        for (size_t g = 0; g < sizeof pixel_maps / sizeof pixel_maps[0]; g++)
+            if (strcmp(pixel_maps[g].network, network) == 0)
+                compare_pixels(device, &pixel_maps[g], weights, &image);
         graft_device_close(&device);
     }
     if (real)
