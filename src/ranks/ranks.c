@@ -240,7 +240,7 @@ enum graft_status graft_ranks_threads(struct graft_ranks *ranks, int *threads)
     graft_release(ranks->own, all);
     if (status != GRAFT_OK)
         return status;
-    const int own = CPU_COUNT(&mine.set) / (beside > 0 ? beside : 1);
+    const int own = graft_system_cores_below("", &mine.set) / (beside > 0 ? beside : 1);
     const int allowed = mine.processors == INT_MAX ? INT_MAX : mine.processors / (here > 0 ? here : 1);
     *threads = own < allowed ? own : allowed;
     *threads = *threads < 1 ? 1 : *threads;

@@ -253,7 +253,7 @@ static enum graft_status evaluate_best(struct graft_fit_job *job, struct graft_f
     if (status == GRAFT_OK && graft_fit_writes(job))
         status =
             graft_run_write_evaluation(job->run, &result->evaluation, graft_split_name(result->evaluated));
-    if (status == GRAFT_OK)
+    if (status == GRAFT_OK && graft_fit_writes(job))
         status = graft_run_end_events(job->run, &result->evaluation);
     if (status == GRAFT_OK && test)
         result->test_top1 = graft_evaluation_figure(&result->evaluation);

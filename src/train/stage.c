@@ -457,6 +457,18 @@ static enum graft_status open_model(struct graft_fit_job *job, struct graft_fit_
     return status;
 }
 
+/* Host memory for gradients on their way to other ranks. */
+static uint64_t exchange_bytes(const struct graft_fit_job *job, const struct graft_model *model)
+{
+    uint64_t bytes = 0;
+    for (int p = 0; p < model->parameter_count && job->ranks; p++) {
+        const struct graft_model_parameter *const parameter = &model->parameters[p];
+        const struct graft_desc desc = {GRAFT_DTYPE_F32, parameter->shape};
+        bytes += parameter->trainable && !parameter->state ? graft_desc_bytes(&desc) : 0;
+    }
+    return bytes;
+}
+
 static enum graft_status open_trainer(struct graft_fit_job *job, struct graft_fit_learning *learning,
                                       const struct graft_fit_rates *rates, bool cached)
 {
@@ -475,7 +487,8 @@ static enum graft_status open_trainer(struct graft_fit_job *job, struct graft_fi
                                             .factors = numbers,
                                             .decay_factors = numbers + count,
                                             .micro_batch = learning->stage->micro_batch,
-                                            .reserve = graft_fit_reserve(job, cached),
+                                            .reserve = graft_fit_reserve(job, cached) +
+                                                       exchange_bytes(job, learning->model),
                                             .plan = job->plan_options,
                                             .ranks = job->ranks,
                                             .sync_statistics = job->options.bn_sync};

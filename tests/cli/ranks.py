@@ -137,18 +137,31 @@ class Ranks(Case):
         self.assertEqual(made, table)
         self.assertIn("| resnet18 | 46.8 | 93.5 | 748 ms | 74.8 ms | 7.48 ms | 285 |", made)  # 11,689,512 parameters
 
+    def await_file(self, processes, name, after=0):
+        """Until it is there, and newer than a time."""
+        for _ in range(12000):
+            if os.path.exists(self.path(name)) and os.stat(self.path(name)).st_mtime_ns > after:
+                return
+            self.assertEqual([process.poll() for process in processes], [None] * len(processes), name)
+            time.sleep(0.01)
+        self.fail("%s does not come" % name)
+
     def test_interrupted_and_resumed(self):
         """Ctrl-C, wherever it comes: all end, the first one has saved, and the run goes on to the same bits; with another number
         of ranks to the same losses."""
-        learn = ["fit", "d", *FIT, "--bn", "frozen", "--weights", "w", "--stages", "all:12", "--augment", "light"]
+        learn = ["fit", "d", *FIT, "--bn", "frozen", "--weights", "w", "--stages", "all:20", "--augment", "light",
+                 "--optimizer", "sgd", "--lr", "1e-3"]
         self.together(*learn, "--out", "whole")
         for name, rank, ranks in ("same", 1, 2), ("more", 0, 3), ("one", 1, 1):
             processes = self.begin(*learn, "--out", name)
-            while not os.path.exists(self.path(name, "history.csv")):
+            while processes[0].poll() is None and not os.path.exists(self.path(name, "history.csv")):
                 time.sleep(0.01)
             processes[rank].send_signal(signal.SIGINT)
-            out, error = self.end_interrupted(processes)
-            self.assertIn("interrupted after", error)
+            said = [process.communicate(timeout=60) for process in processes]
+            codes = [process.returncode for process in processes]
+            if codes != [0, 0]: # else it was too late
+                self.assertEqual(codes, [130, 130], said)
+                self.assertIn("interrupted after", said[0][1])
             if ranks > 1:
                 self.together("fit", "--resume", name, "--threads", "1", ranks=ranks)
             else:
@@ -156,32 +169,23 @@ class Ranks(Case):
             self.assert_same_course("whole", name)
         self.assert_same_bits("whole", "same")
 
-    def end_interrupted(self, processes):
-        said = [process.communicate(timeout=60) for process in processes]
-        self.assertEqual([process.returncode for process in processes], [130] * len(processes), said)
-        return said[0]
-
     def test_one_dies(self):
         learn = ["fit", "d", *FIT, "--bn", "frozen", "--weights", "w", "--stages", "all:2000", "--augment", "light", "--out", "r"]
         processes = self.begin(*learn, ranks=3)
-        while not os.path.exists(self.path("r", "history.csv")):
-            time.sleep(0.01)
+        self.await_file(processes, os.path.join("r", "history.csv"))
         processes[1].kill()
-        begin = time.monotonic()
         said = [process.communicate(timeout=60) for process in processes]
         self.assertEqual([process.returncode for process in processes], [1, -signal.SIGKILL, 1], said)
-        self.assertLess(time.monotonic() - begin, 20)
         failures = [line for line in said[0][1].splitlines() if line.startswith("graft: ")]
         self.assertEqual(len(failures), 1, said)
         self.assertRegex(failures[0], "rank 1 has ended; r keeps the weights of epoch [0-9]+")
         self.assertEqual(said[2], ("", ""))
         # It goes on, with another number of ranks: to its end would take long.
-        processes = self.begin("fit", "--resume", "r", ranks=2)
         before = os.stat(self.path("r", "state.safetensors")).st_mtime_ns
-        while os.stat(self.path("r", "state.safetensors")).st_mtime_ns == before:
-            time.sleep(0.01)
+        processes = self.begin("fit", "--resume", "r", ranks=2)
+        self.await_file(processes, os.path.join("r", "state.safetensors"), before)
         processes[0].send_signal(signal.SIGINT)
-        self.assertIn("interrupted after", self.end_interrupted(processes)[1])
+        self.assertIn("interrupted after", self.end(processes, 130, 130)[1])
 
     def failed(self, words, *arguments, ranks=2, own={}, codes=None):
         """One line of failure on the first rank, and none on the others."""
@@ -240,6 +244,10 @@ class Ranks(Case):
         for name in "GRAFT_RANKS", "GRAFT_RANK", "GRAFT_RANKS_MODULE":
             environment.pop(name, None)
         start = [MPIRUN, "--oversubscribe", "--bind-to", "none", "-n", "3"]
+        works = subprocess.run([*start, GRAFT, "--version"], env=environment, text=True, stdout=subprocess.PIPE,
+                               stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, timeout=60)
+        if works.returncode != 0:
+            self.skipTest("mpirun does not work here: " + works.stdout)
         done = subprocess.run([*start, GRAFT, *self.LEARN, "--out", "mpi"], cwd=self.folder, env=environment, text=True,
                               stdout=subprocess.PIPE, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL, timeout=100)
         self.assertEqual(done.returncode, 0, done.stderr)

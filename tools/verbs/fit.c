@@ -230,6 +230,8 @@ const struct graft_verb graft_verb_fit = {
         "                                     from scratch: no weights are published for it\n"
         "  graft fit photos --model resnet50,vgg16_bn,resnet152 --stages head:16:1e-3,all:8\n"
         "                                     three networks, one after the other, then beside each other\n"
+        "  mpirun -n 4 graft fit photos --model resnet50 --device opencl:rank\n"
+        "                                     four processes, each on a device of its own; also on several machines\n"
         "  graft fit --resume runs/photos-squeezenet1_0-1\n"
         "                                     goes on after Ctrl-C\n"
         "  graft fit --resume runs/photos-squeezenet1_0-1 --epochs +5\n"
