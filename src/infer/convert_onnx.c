@@ -11,11 +11,16 @@
 
 enum { ONE_BATCH = 2, OTHER_BATCH = 3 };
 
+static const char *reading_name(const struct graft_target *target)
+{
+    return target->task == GRAFT_TASK_NUMBER ? "number" : "probabilities";
+}
+
 /* What the logits say: probabilities, or the number. */
 static int add_reading(struct graft_graph *graph, const struct graft_target *target, int logits)
 {
     const struct graft_shape one = graft_shape_of(1, 1);
-    graft_graph_layer(graph, target->task == GRAFT_TASK_NUMBER ? "number" : "probabilities");
+    graft_graph_layer(graph, reading_name(target));
     if (target->task == GRAFT_TASK_LABELS)
         return graft_unary(graph, GRAFT_UNARY_SIGMOID, logits);
     if (target->task != GRAFT_TASK_NUMBER)
@@ -54,10 +59,9 @@ static enum graft_status describe(struct graft_converting *job, const struct gra
         }
         graft_text_append(
             context, words,
-            "Input: u8 [batch, %d, %d, %d], %s, resized and cropped as graft.preprocess says. Output: "
-            "probabilities.",
+            "Input: u8 [batch, %d, %d, %d], %s, resized and cropped as graft.preprocess says. Output: %s.",
             (int)p->crop_height, (int)p->crop_width, (int)p->channels,
-            p->channels == 3 ? "red, green, blue" : "grey");
+            p->channels == 3 ? "red, green, blue" : "grey", reading_name(&job->card.target));
     } else {
         graft_text_append(context, words,
                           "Input: f32 [batch, %d, %d, %d], %s: (x / 255 - mean) / std by channel, mean",
@@ -98,7 +102,7 @@ static enum graft_status save(struct graft_converting *job, const struct graft_m
     struct graft_model_options o = *options;
     struct graft_onnx_file file = {.input_name = "input",
                                    .output_name =
-                                       job->options->preprocess_inside ? "probabilities" : "logits",
+                                       job->options->preprocess_inside ? reading_name(&job->card.target) : "logits",
                                    .description = words};
     *batch_matters = false;
     o.batch = any_batch ? ONE_BATCH : 1;

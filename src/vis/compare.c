@@ -51,11 +51,18 @@ enum graft_status graft_vis_compare_bars(struct graft_context *context, const ch
         name_stage(runs, count, s, stage_names[s], sizeof stage_names[s]);
         series[s] = stage_names[s];
         for (int r = 0; r < count; r++) {
-            values[r * stages + s] = 100 * graft_run_stage_top1(runs[r], s);
+            const double share = graft_run_stage_top1(runs[r], s);
+            values[r * stages + s] = share >= 0 ? 100 * share : (double)NAN; /* R² can be below */
         }
     }
-    const struct graft_plot_bars bars = {.title = "Most right in validation, stage by stage",
-                                         .value_label = "% of the validation pictures right",
+    const enum graft_task_kind task = graft_run_task(runs[0]);
+    const char *const figure = graft_task_info(task)->title;
+    char title[96], label[96];
+    (void)snprintf(title, sizeof title, "Highest %s in validation, stage by stage", figure);
+    (void)snprintf(label, sizeof label, "%s, %%", figure);
+    const bool classes = task == GRAFT_TASK_CLASSES;
+    const struct graft_plot_bars bars = {.title = classes ? "Most right in validation, stage by stage" : title,
+                                         .value_label = classes ? "% of the validation pictures right" : label,
                                          .names = names,
                                          .groups = count,
                                          .series_names = stages > 1 ? series : NULL,
@@ -123,6 +130,11 @@ enum graft_status graft_vis_compare_curves(struct graft_context *context, const 
         rights[r] = (struct graft_plot_line){names[r], x, right, length};
     }
     const int mark_count = find_marks(runs, drawn, marks, MARKS);
+    const enum graft_task_kind task = graft_run_task(runs[0]);
+    const struct graft_task_info *const info = graft_task_info(task);
+    const bool classes = task == GRAFT_TASK_CLASSES;
+    char title[96];
+    (void)snprintf(title, sizeof title, "Validation: %s", info->title);
     const struct graft_plot_panel panels[2] = {{.title = "Validation loss",
                                                 .x_label = "epoch",
                                                 .y_label = "loss",
@@ -131,15 +143,15 @@ enum graft_status graft_vis_compare_curves(struct graft_context *context, const 
                                                 .marks = marks,
                                                 .mark_count = mark_count,
                                                 .whole_x = true},
-                                               {.title = "Validation pictures right",
+                                               {.title = classes ? "Validation pictures right" : title,
                                                 .x_label = "epoch",
-                                                .y_label = "share",
+                                                .y_label = classes ? "share" : info->title,
                                                 .lines = rights,
                                                 .line_count = drawn,
                                                 .marks = marks,
                                                 .mark_count = mark_count,
                                                 .whole_x = true,
-                                                .percent = true}};
+                                                .percent = task != GRAFT_TASK_NUMBER}};
     const enum graft_status status = graft_plot_lines(context, path, panels, 2, 0, 0);
     graft_release(context, numbers);
     return status;

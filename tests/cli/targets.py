@@ -149,6 +149,8 @@ class Labels(Table):
         self.assertEqual(len(self.lines("b", "history.csv")), 4)
         self.good("fit", "labels.csv", *FIT, "--epochs", "1", "--augment", "mixup,cutmix", "--out", "c", "--quiet")
         self.bad(1, ["--task"], "fit", "--resume", "b", "--task", "classes")
+        self.assertIn("val_map", self.json_of("compare", "a", "c", "--out", "o")["runs"][0])
+        self.assertIn("mAP, %", self.good("compare", "a", "c", "--out", "p"))
 
     def test_refused(self):
         noise = random.Random(1)
@@ -246,6 +248,8 @@ class Numbers(Table):
                   "--augment", "flip,mixup")
         self.good("fit", "--resume", "b", "--epochs", "+1", "--quiet")
         self.assertEqual(len(self.lines("b", "history.csv")), 3)
+        self.good("compare", "l1", "l2", "--out", "o")
+        self.good("convert", "l1", "n.onnx", "--preprocess", "inside")
 
     def test_refused(self):
         self.draw(60, 0)

@@ -82,6 +82,54 @@ enum graft_status step_evaluate(struct world *world)
     return status;
 }
 
+/* A table of labels or of numbers, and an evaluation of its pictures. */
+static enum graft_status judge_table(struct world *world, const char *text)
+{
+    char path[200];
+    struct graft_dataset *dataset = NULL;
+    struct graft_evaluation evaluation = {0};
+    float targets[4], outputs[4] = {0.5f, -0.25f, 1, 0};
+    (void)snprintf(path, sizeof path, "%s", world_path(world, "targets.csv"));
+    fault_pause(true);
+    FILE *const file = fopen(path, "wb");
+    (void)fputs(text, file);
+    (void)fclose(file);
+    fault_pause(false);
+    enum graft_status status = graft_dataset_open(
+        world->context, path, &(struct graft_dataset_options){.val_fraction = -1}, &dataset);
+    const int32_t classes = status == GRAFT_OK ? graft_dataset_class_count(dataset) : 0;
+    const struct graft_target target = {
+        .task = status == GRAFT_OK ? graft_dataset_task(dataset) : GRAFT_TASK_LABELS, .deviation = 1};
+    if (status == GRAFT_OK) {
+        status = graft_evaluation_open_target(world->context, &target, classes, 2, &evaluation);
+    }
+    for (int64_t i = 0; status == GRAFT_OK && i < 2; i++) {
+        graft_dataset_targets(dataset, GRAFT_SPLIT_TRAIN, i, targets);
+        graft_evaluation_add_targets(&evaluation, outputs, targets);
+    }
+    if (status == GRAFT_OK) {
+        graft_evaluation_finish(&evaluation);
+        world_hash(world, &evaluation.loss, sizeof evaluation.loss);
+    }
+    graft_evaluation_close(world->context, &evaluation);
+    graft_dataset_close(&dataset);
+    return status;
+}
+
+enum graft_status step_targets(struct world *world)
+{
+    const uint64_t before = world->bits;
+    enum graft_status status =
+        judge_table(world, "path,label\ndata/val/a/1.png,x;y\ndata/val/b/1.png,y\n");
+    if (status == GRAFT_OK) {
+        status = judge_table(world, "path,age\ndata/val/a/1.png,1.5\ndata/val/b/1.png,3\n");
+    }
+    if (status != GRAFT_OK) {
+        world->bits = before;
+    }
+    return status;
+}
+
 /* A heat by gradients, in a row of two steps a batch. */
 enum graft_status step_explain(struct world *world)
 {

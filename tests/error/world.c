@@ -47,6 +47,7 @@ const struct scenario scenarios[] = {
     {"classifier",
      MEMORY | SYSTEM | OPENCL,
      {step_open_device, step_classifier, step_classify, step_classify_files, step_evaluate}},
+    {"labels, numbers", MEMORY | LIBRARY, {step_targets}},
     {"explain", MEMORY | OPENCL, {step_open_device, step_explain}},
     {"ascent", MEMORY | OPENCL, {step_open_device, step_ascent}},
     {"attack", MEMORY | OPENCL, {step_open_device, step_attack}},

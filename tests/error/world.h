@@ -113,6 +113,7 @@ enum graft_status step_classifier(struct world *world);
 enum graft_status step_classify(struct world *world);
 enum graft_status step_classify_files(struct world *world);
 enum graft_status step_evaluate(struct world *world);
+enum graft_status step_targets(struct world *world);
 enum graft_status step_explain(struct world *world);
 enum graft_status step_ascent(struct world *world);
 enum graft_status step_attack(struct world *world);

@@ -258,6 +258,35 @@ static void every_option_survives_every_step(void **state)
     interrupt_everywhere(f, &mixed, "mixed pictures");
 }
 
+/* Of a table of labels, mixed, and of one of numbers: thresholds and scale go along. */
+static void labels_and_numbers_survive_every_step(void **state)
+{
+    struct fixture *const f = *state;
+    for (int number = 0; number < 2; number++) {
+        char table[200];
+        (void)snprintf(table, sizeof table, "%s/t%d.csv", f->folder, number);
+        FILE *const file = fopen(table, "wb");
+        assert_non_null(file);
+        fprintf(file, "path,what,split\n");
+        for (int i = 0; i < 8; i++) {
+            const char *const part = i < 6 ? "train" : "val";
+            const char class = i % 2 == 0 ? 'a' : 'b';
+            char what[16];
+            (void)snprintf(what, sizeof what, "%d.5", 3 * i);
+            fprintf(file, "%s/train/%c/%d.png,%s,%s\n", f->data, class, i / 2,
+                    number       ? what
+                    : i % 2 == 0 ? "x;y"
+                                 : "y",
+                    part);
+        }
+        fclose(file);
+        struct graft_recipe recipe = usual(f);
+        recipe.data = table;
+        recipe.augment = number ? "none" : "mixup";
+        interrupt_everywhere(f, &recipe, number ? "numbers" : "labels");
+    }
+}
+
 /* One picture a batch, two of eight unreadable: the batches without a valid picture are passed over, and the
  * rate of each other one is that of its number. */
 static void batches_without_pictures_keep_their_place(void **state)
@@ -516,6 +545,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_option_survives_every_step),
+        cmocka_unit_test(labels_and_numbers_survive_every_step),
         cmocka_unit_test(batches_without_pictures_keep_their_place),
         cmocka_unit_test(preprocessing_of_the_weights_is_kept),
         cmocka_unit_test(a_program_stops_and_goes_on),

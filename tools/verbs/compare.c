@@ -21,7 +21,7 @@
 
 /* What is no choice but follows from the run, or lies in columns of its own. */
 static const char *const not_compared[] = {"graft",      "rates",       "fingerprints",
-                                           "preprocess", "device_name", "classes"};
+                                           "preprocess", "device_name", "classes", "target"};
 
 /* Of a run. */
 struct figures {
@@ -249,9 +249,12 @@ static void cell_of(const struct compare *compare, int r, int column, char cell[
     }
 }
 
-static void head_of(int column, char cell[CELL])
+static void head_of(const struct compare *compare, int column, char cell[CELL])
 {
-    if (column < HEADS) {
+    const enum graft_task_kind task = graft_run_task(compare->runs[0]);
+    if (column == 2 && task != GRAFT_TASK_CLASSES) {
+        (void)snprintf(cell, CELL, "%s, %%", task == GRAFT_TASK_NUMBER ? "R2" : "mAP");
+    } else if (column < HEADS) {
         (void)snprintf(cell, CELL, "%s", heads[column]);
     } else {
         (void)snprintf(cell, CELL, "stage %d, %%", column - HEADS + 1);
@@ -297,7 +300,7 @@ static void fill_figures(const struct compare *compare, const json_t *keys, int 
 {
     (void)keys;
     if (row < 0) {
-        head_of(column, cell);
+        head_of(compare, column, cell);
     } else {
         cell_of(compare, row, column, cell);
     }
@@ -438,6 +441,10 @@ static enum graft_status write_page(const struct compare *compare, const json_t 
 static int print_json(const struct compare *compare, const json_t *keys)
 {
     json_t *const list = json_array(), *const different = json_object();
+    const char *const figure = graft_task_info(graft_run_task(compare->runs[0]))->figure;
+    char best[32], stage[32];
+    (void)snprintf(best, sizeof best, "val_%s", figure);
+    (void)snprintf(stage, sizeof stage, "stage_%s", figure);
     for (int r = 0; r < compare->count; r++) {
         const struct figures *const f = &compare->figures[r];
         json_t *const stages = json_array();
@@ -447,10 +454,10 @@ static int print_json(const struct compare *compare, const json_t *keys)
         graft_json_add_item(list, json_pack("{s:o, s:o, s:o, s:o, s:i, s:i, s:o, s:o, s:o}", "run",
                                             graft_json_text(compare->names[r]), "network",
                                             f->network != NULL ? graft_json_text(f->network) : json_null(),
-                                            "val_top1", graft_json_real(f->top1), "val_loss",
+                                            best, graft_json_real(f->top1), "val_loss",
                                             graft_json_real(f->loss), "best_epoch", f->best, "epochs",
                                             f->epochs, "parameters_learnt", graft_json_real(f->learnt),
-                                            "seconds", graft_json_real(f->seconds), "stage_top1", stages));
+                                            "seconds", graft_json_real(f->seconds), stage, stages));
     }
     for (size_t i = 0; i < json_array_size(keys); i++) {
         const char *const key = json_string_value(json_array_get(keys, i));
@@ -522,6 +529,11 @@ static int open_runs(struct compare *compare, const char *const *folders, int co
         compare->count = r + 1;
         if (compare->recipes[r] == NULL) {
             return graft_command_failed(command, GRAFT_ERROR_MEMORY);
+        }
+        if (graft_run_task(compare->runs[r]) != graft_run_task(compare->runs[0])) {
+            return graft_command_error(command, "%s has learnt %s and %s %s: they have no figure in common",
+                                       command->operands[0], graft_task_info(graft_run_task(compare->runs[0]))->name,
+                                       command->operands[r], graft_task_info(graft_run_task(compare->runs[r]))->name);
         }
         compare->figures[r] = figures_of(compare, r);
         int stages = 0;
