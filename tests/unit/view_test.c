@@ -297,6 +297,32 @@ static void what_has_to_stay_is_copied(void **state)
     }
 }
 
+/* What is added to a part of a tensor is not added where the whole is read later. */
+static void sums_do_not_change_what_is_read_later(void **state)
+{
+    (void)state;
+    for (int d = 0; d < 2; d++) {
+        struct fixture f;
+        if (!open_fixture(&f, devices[d]))
+            continue;
+        const int x = input(&f);
+        const int a = relu(&f, convolution(&f, x, 16, 1, true)),
+                  b = relu(&f, convolution(&f, x, 16, 1, true));
+        const int first = part(&f, a, 0, 8), second = part(&f, b, 3, 8); /* the second adds to the first */
+        const int sum = graft_add(f.graph, first, second);
+        graft_graph_output(f.graph, total(&f, convolution(&f, sum, 4, 1, true)));
+        graft_graph_output(f.graph, total(&f, convolution(&f, a, 4, 3, true)));
+        struct graft_plan *plan = compare(&f);
+        int sums = 0;
+        for (int s = 0; s < plan->n_steps; s++)
+            sums += plan->steps[s].node->continues >= 0;
+        assert_int_equal(sums, 1);
+        assert_int_equal(count_steps(plan, GRAFT_OP_SLICE), 2);
+        graft_plan_close(&plan);
+        close_fixture(&f);
+    }
+}
+
 /* The reference is the definition: it reads and writes tensors whose rows lie one behind the other. */
 static void the_reference_has_no_views(void **state)
 {
@@ -331,8 +357,11 @@ static void numbers_are_checked_without_views(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(dense_blocks_are_one_tensor),       cmocka_unit_test(halves_pass_by),
-        cmocka_unit_test(what_has_to_stay_is_copied),        cmocka_unit_test(the_reference_has_no_views),
+        cmocka_unit_test(dense_blocks_are_one_tensor),
+        cmocka_unit_test(halves_pass_by),
+        cmocka_unit_test(what_has_to_stay_is_copied),
+        cmocka_unit_test(sums_do_not_change_what_is_read_later),
+        cmocka_unit_test(the_reference_has_no_views),
         cmocka_unit_test(numbers_are_checked_without_views),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
