@@ -14,6 +14,7 @@
 
 #define FOLDER "tensorboard"
 #define MOST_SETTINGS 128
+#define MOST_COUNTED ((int64_t)1 << 53) /* of what a state says */
 
 /* Every so many steps; 0: no events are written. */
 static int64_t interval(const struct graft_run *run)
@@ -242,11 +243,11 @@ static int64_t whole(const json_t *json, const char *key, int64_t most)
 void graft_run_events_read(struct graft_run *run, const void *json)
 {
     struct graft_run_events *const events = &run->events;
-    events->bytes = whole(json, "bytes", INT64_MAX);
+    events->bytes = whole(json, "bytes", MOST_COUNTED);
     events->epochs = (int)whole(json, "epochs", run->history.count);
-    events->steps = whole(json, "steps", INT64_MAX);
+    events->steps = whole(json, "steps", MOST_COUNTED);
     events->loss_sum = json_number_value(json_object_get(json, "loss_sum"));
-    events->correct = whole(json, "correct", INT64_MAX);
-    events->seen = whole(json, "seen", INT64_MAX);
+    events->correct = whole(json, "correct", MOST_COUNTED);
+    events->seen = whole(json, "seen", MOST_COUNTED);
     events->seconds = json_number_value(json_object_get(json, "seconds"));
 }

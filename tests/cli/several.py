@@ -72,7 +72,7 @@ class Several(Case):
     def test_interrupted(self):
         process = subprocess.Popen([GRAFT, "fit", "d", "--model", "tiny_convnet,mnist_convnet", *FIT, "--epochs", "100000",
                                     "--out", "o"], cwd=self.folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-        for _ in range(6000):
+        for _ in range(20000):
             if os.path.exists(self.path("o/tiny_convnet/state.safetensors")) or process.poll() is not None:
                 break
             time.sleep(0.01)
@@ -84,7 +84,7 @@ class Several(Case):
         before = os.path.getsize(self.path("o/tiny_convnet/history.csv"))
         process = subprocess.Popen([GRAFT, "fit", "--resume", "o", *CPU], cwd=self.folder, stdout=subprocess.PIPE,
                                    stderr=subprocess.PIPE, text=True)
-        for _ in range(6000):
+        for _ in range(20000):
             if os.path.getsize(self.path("o/tiny_convnet/history.csv")) > before or process.poll() is not None:
                 break
             time.sleep(0.01)

@@ -168,10 +168,10 @@ class TensorBoard(Case):
 
     def test_going_on_doubles_no_step(self):
         """A copy of the folder between two saves, with what a killed writer leaves behind it, gives the same file."""
-        self.fit("d", *COMMON, "--epochs", "100", "--input", "16", "--tensorboard", "3", "--out", "whole")
-        process = subprocess.Popen([GRAFT, "fit", "d", *COMMON, "--epochs", "100", "--input", "16", "--tensorboard", "3",
+        self.fit("d", *COMMON, "--epochs", "60", "--input", "16", "--tensorboard", "3", "--out", "whole")
+        process = subprocess.Popen([GRAFT, "fit", "d", *COMMON, "--epochs", "60", "--input", "16", "--tensorboard", "3",
                                     "--out", "r"], cwd=self.folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        for _ in range(4000):
+        for _ in range(20000):
             if os.path.exists(self.path("r/state.safetensors")) or process.poll() is not None:
                 break
             time.sleep(0.01)
@@ -194,7 +194,7 @@ class TensorBoard(Case):
             self.assertIn("_hparams_/session_end_info", plugins)
             if tail == data[:100]:
                 self.assertIn("it is begun again", done.stderr)
-                first = min(step for tag, step in after if tag == "step/loss")
+                first = min((step for tag, step in after if tag == "step/loss"), default=10**9)
                 same = {key: value for key, value in expected.items() if not key[0].startswith("step") or key[1] >= first}
                 self.assertEqual(comparable(after), comparable(same))
             else:
