@@ -338,6 +338,41 @@ static void the_reference_has_no_views(void **state)
     close_fixture(&f);
 }
 
+/* Every allocation of a plan with views may fail: that is told, and nothing is lost. */
+static void memory_may_be_missing(void **state)
+{
+    (void)state;
+    struct test_memory memory;
+    const struct graft_context_options options = test_memory_options(&memory, -1);
+    struct fixture f = {0};
+    struct graft_plan *plan = NULL;
+    int blocks[LAYERS], failures = 0;
+    assert_int_equal(graft_context_open(&options, &f.context), GRAFT_OK);
+    assert_int_equal(graft_device_open(f.context, "cpu", &f.device), GRAFT_OK);
+    assert_int_equal(graft_graph_open(f.context, GRAFT_DTYPE_F32, &f.graph), GRAFT_OK);
+    assert_int_equal(graft_variables_open(f.device, &f.variables), GRAFT_OK);
+    graft_graph_output(f.graph, total(&f, dense_block(&f, relu(&f, input(&f)), blocks)));
+    const struct graft_plan_options deferred = {.deferred = true};
+    plan = open_plan(&f, &deferred); /* what the device keeps from its first plan on is there then */
+    graft_plan_close(&plan);
+    for (;; failures++) {
+        const long alive = atomic_load(&memory.alive);
+        memory.fail_at = atomic_load(&memory.uses) + failures;
+        const enum graft_status status = graft_plan_open(f.graph, f.device, f.variables, &deferred, &plan);
+        if (status == GRAFT_OK)
+            break;
+        assert_int_equal(status, GRAFT_ERROR_MEMORY);
+        assert_null(plan);
+        assert_int_equal(atomic_load(&memory.alive), alive);
+    }
+    memory.fail_at = -1;
+    assert_true(failures > 100);
+    assert_int_equal(count_steps(plan, GRAFT_OP_CONCAT), 0);
+    graft_plan_close(&plan);
+    close_fixture(&f);
+    assert_int_equal(atomic_load(&memory.alive), 0);
+}
+
 /* Where every value is looked at, each lies by itself. */
 static void numbers_are_checked_without_views(void **state)
 {
@@ -362,6 +397,7 @@ int main(void)
         cmocka_unit_test(what_has_to_stay_is_copied),
         cmocka_unit_test(sums_do_not_change_what_is_read_later),
         cmocka_unit_test(the_reference_has_no_views),
+        cmocka_unit_test(memory_may_be_missing),
         cmocka_unit_test(numbers_are_checked_without_views),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
