@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* PNG by libpng: every kind to 8-bit RGB, alpha composited on white; and writing. */
 #include "data/decode.h"
+#include "data/encode.h"
 
 #include "base/context.h"
 #include "base/file.h"
@@ -270,8 +271,9 @@ enum graft_status graft_decode_png(struct graft_decoding *decoding)
 struct png_write_job {
     struct graft_context *context;
     bool no_memory;
+    struct graft_text *bytes; /* NULL: to the writer */
     struct graft_file_writer writer;
-    enum graft_status status; /* of the writer, which has recorded the message */
+    enum graft_status status; /* of writing, which has recorded the message */
     char text[160];
 };
 
@@ -298,7 +300,12 @@ static void on_write_release(png_structp png, png_voidp memory)
 static void on_write(png_structp png, png_bytep data, size_t size)
 {
     struct png_write_job *const job = png_get_io_ptr(png);
-    job->status = graft_file_writer_write(&job->writer, data, size);
+    if (job->bytes) {
+        graft_text_append_bytes(job->context, job->bytes, (const char *)data, size);
+        job->status = job->bytes->failed ? GRAFT_ERROR_MEMORY : GRAFT_OK;
+    } else {
+        job->status = graft_file_writer_write(&job->writer, data, size);
+    }
     if (job->status != GRAFT_OK) {
         png_error(png, "not written");
     }
@@ -318,7 +325,7 @@ static void write_rows(png_structp png, png_infop info, struct png_write_job *jo
                  image->channels == 3 ? PNG_COLOR_TYPE_RGB : PNG_COLOR_TYPE_GRAY, PNG_INTERLACE_NONE,
                  PNG_COMPRESSION_TYPE_DEFAULT, PNG_FILTER_TYPE_DEFAULT);
     /* Photographs gain little from more: a tenth of the bytes, for several times the work. */
-    png_set_compression_level(png, 4);
+    png_set_compression_level(png, 2);
     png_set_filter(png, PNG_FILTER_TYPE_BASE, PNG_FILTER_UP);
     png_write_info(png, info);
     for (int32_t y = 0; y < image->height; y++) {
@@ -327,42 +334,62 @@ static void write_rows(png_structp png, png_infop info, struct png_write_job *jo
     png_write_end(png, info);
 }
 
-enum graft_status graft_image_write_png(struct graft_context *context, const char *path,
-                                        const struct graft_image *image)
+/* `name`: what messages begin with. */
+static enum graft_status encode(struct png_write_job *job, const char *name, const struct graft_image *image)
 {
-    if (image->width < 1 || image->height < 1 || image->width > GRAFT_IMAGE_MAX_SIDE ||
-        image->height > GRAFT_IMAGE_MAX_SIDE || (image->channels != 1 && image->channels != 3)) {
-        return graft_fail(context, GRAFT_ERROR_ARGUMENT,
-                          "%s: a picture of %d × %d × %d cannot be written as PNG", path, image->width,
-                          image->height, image->channels);
-    }
-    struct png_write_job job = {.context = context, .status = GRAFT_OK};
-    enum graft_status status = graft_file_writer_open(context, path, &job.writer);
-    if (status != GRAFT_OK) {
-        return status;
-    }
-    png_structp png = png_create_write_struct_2(PNG_LIBPNG_VER_STRING, &job, on_write_error, on_write_warning,
-                                                &job, on_write_allocate, on_write_release);
+    png_structp png = png_create_write_struct_2(PNG_LIBPNG_VER_STRING, job, on_write_error, on_write_warning, job,
+                                                on_write_allocate, on_write_release);
     png_infop info = png ? png_create_info_struct(png) : NULL;
     if (!info) {
         png_destroy_write_struct(&png, NULL);
-        graft_file_writer_abort(&job.writer);
-        return graft_fail(context, GRAFT_ERROR_MEMORY, "%s: no memory to write a PNG", path);
+        return graft_fail(job->context, GRAFT_ERROR_MEMORY, "%s: no memory to write a PNG", name);
     }
     if (setjmp(png_jmpbuf(png)) == 0) {
-        write_rows(png, info, &job, image);
+        write_rows(png, info, job, image);
     }
     png_destroy_write_struct(&png, &info);
-    if (job.status == GRAFT_OK && job.text[0] && job.no_memory) {
-        job.status = graft_fail(context, GRAFT_ERROR_MEMORY, "%s: no memory to write a PNG", path);
-    } else if (job.status == GRAFT_OK && job.text[0]) {
-        job.status = graft_fail(context, GRAFT_ERROR_IO, "%s: not written as PNG: %s", path, job.text);
+    if (job->status == GRAFT_OK && job->text[0]) {
+        return job->no_memory
+                   ? graft_fail(job->context, GRAFT_ERROR_MEMORY, "%s: no memory to write a PNG", name)
+                   : graft_fail(job->context, GRAFT_ERROR_IO, "%s: not written as PNG: %s", name, job->text);
     }
-    if (job.status == GRAFT_OK) {
-        job.status = graft_file_writer_commit(&job.writer);
+    return job->status;
+}
+
+static enum graft_status check_written(struct graft_context *context, const char *name, const struct graft_image *image)
+{
+    return image->width < 1 || image->height < 1 || image->width > GRAFT_IMAGE_MAX_SIDE ||
+                   image->height > GRAFT_IMAGE_MAX_SIDE || (image->channels != 1 && image->channels != 3)
+               ? graft_fail(context, GRAFT_ERROR_ARGUMENT, "%s: a picture of %d × %d × %d cannot be written as PNG",
+                            name, image->width, image->height, image->channels)
+               : GRAFT_OK;
+}
+
+enum graft_status graft_image_encode_png(struct graft_context *context, const struct graft_image *image,
+                                         struct graft_text *bytes)
+{
+    struct png_write_job job = {.context = context, .bytes = bytes};
+    const enum graft_status status = check_written(context, "a picture", image);
+    return status == GRAFT_OK ? encode(&job, "a picture", image) : status;
+}
+
+enum graft_status graft_image_write_png(struct graft_context *context, const char *path,
+                                        const struct graft_image *image)
+{
+    struct png_write_job job = {.context = context};
+    enum graft_status status = check_written(context, path, image);
+    if (status == GRAFT_OK) {
+        status = graft_file_writer_open(context, path, &job.writer);
     }
-    if (job.status != GRAFT_OK) {
+    if (status != GRAFT_OK) {
+        return status;
+    }
+    status = encode(&job, path, image);
+    if (status == GRAFT_OK) {
+        status = graft_file_writer_commit(&job.writer);
+    }
+    if (status != GRAFT_OK) {
         graft_file_writer_abort(&job.writer);
     }
-    return job.status;
+    return status;
 }

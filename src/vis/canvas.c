@@ -3,8 +3,8 @@
 
 #include "base/context.h"
 #include "base/text.h"
+#include "data/encode.h"
 
-#include <errno.h>
 #include <math.h>
 #include <string.h>
 
@@ -93,32 +93,36 @@ void graft_canvas_close(struct graft_canvas *canvas)
     *canvas = (struct graft_canvas){0};
 }
 
-struct sink {
-    struct graft_context *context;
-    struct graft_text *text;
-};
-
-static cairo_status_t take_bytes(void *argument, const unsigned char *bytes, unsigned int count)
-{
-    const struct sink *const sink = argument;
-    graft_text_append_bytes(sink->context, sink->text, (const char *)bytes, count);
-    return sink->text->failed ? CAIRO_STATUS_NO_MEMORY : CAIRO_STATUS_SUCCESS;
-}
-
+/* By our own writer: cairo's tries five filters for each row and compresses harder, for three times the work. */
 enum graft_status graft_canvas_png(struct graft_canvas *canvas, struct graft_text *png)
 {
-    struct sink sink = {canvas->context, png};
-    cairo_status_t status = cairo_status(canvas->cairo);
-    if (status == CAIRO_STATUS_SUCCESS) {
-        cairo_surface_flush(canvas->surface);
-        errno = 0;
-        status = cairo_surface_write_to_png_stream(canvas->surface, take_bytes, &sink);
-        /* cairo keeps the reason to itself; malloc's errno tells. */
-        if (status == CAIRO_STATUS_PNG_ERROR && errno == ENOMEM) {
-            status = CAIRO_STATUS_NO_MEMORY;
+    const cairo_status_t drawn = cairo_status(canvas->cairo);
+    if (drawn != CAIRO_STATUS_SUCCESS) {
+        return fail_cairo(canvas->context, drawn);
+    }
+    cairo_surface_flush(canvas->surface);
+    struct graft_image image = {.width = cairo_image_surface_get_width(canvas->surface),
+                                .height = cairo_image_surface_get_height(canvas->surface),
+                                .channels = 3};
+    const int stride = cairo_image_surface_get_stride(canvas->surface);
+    image.pixels = graft_allocate(canvas->context, (size_t)image.width * (size_t)image.height, 3);
+    if (image.pixels == NULL) {
+        return GRAFT_ERROR_MEMORY;
+    }
+    uint8_t *to = image.pixels;
+    for (int y = 0; y < image.height; y++) {
+        const uint8_t *const row = (const uint8_t *)canvas->pixels + (size_t)y * (size_t)stride;
+        for (int x = 0; x < image.width; x++, to += 3) {
+            uint32_t pixel; /* CAIRO_FORMAT_RGB24: a number whose highest byte is unused */
+            memcpy(&pixel, row + 4 * (size_t)x, sizeof pixel);
+            to[0] = (uint8_t)(pixel >> 16);
+            to[1] = (uint8_t)(pixel >> 8);
+            to[2] = (uint8_t)pixel;
         }
     }
-    return status == CAIRO_STATUS_SUCCESS ? GRAFT_OK : fail_cairo(canvas->context, status);
+    const enum graft_status status = graft_image_encode_png(canvas->context, &image, png);
+    graft_image_close(canvas->context, &image);
+    return status;
 }
 
 static double advance(struct graft_canvas *canvas, const char *text)
