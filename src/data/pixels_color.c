@@ -200,7 +200,7 @@ void graft_pixels_equalize(const struct graft_pixels *pixels)
         }
         uint64_t sum = step / 2;
         for (int i = 0; i < 256; i++) {
-            table[i] = sum / step > 255 ? 255 : (uint8_t)(sum / step);
+            table[i] = (uint8_t)(sum / step > 255 ? 255 : sum / step);
             sum += counts[i];
         }
         apply_table(pixels, c, table);
