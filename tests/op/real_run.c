@@ -298,6 +298,21 @@ static bool unchanged(const struct scene *scene, struct graft_heap *heap, char *
     return true;
 }
 
+/* Elements from `first` on against those that are wanted there; NULL: that they were written. */
+static void compare_run(const float *got, const float *wanted, int64_t first, int64_t count,
+                        struct graft_conform_difference *d)
+{
+    for (int64_t k = 0; k < count; k++) {
+        const float value = got[first + k];
+        if (!(wanted != NULL ? value == wanted[k] : value == value) && d->bad++ == 0) {
+            d->known = true;
+            d->index = first + k;
+            d->got = (double)value;
+            d->wanted = wanted != NULL ? (double)wanted[k] : 0;
+        }
+    }
+}
+
 static bool compare_exact(const struct graft_real_truth *truth, const struct graft_real_results *got,
                           struct graft_verdict *verdict, char *text, size_t size)
 {
@@ -307,16 +322,15 @@ static bool compare_exact(const struct graft_real_truth *truth, const struct gra
         }
         struct graft_conform_difference *const d = &verdict->difference;
         *d = (struct graft_conform_difference){.count = graft_shape_count(&truth->call.out[i].shape)};
-        for (int64_t k = 0; k < d->count; k++) {
-            if (!(got->out[i][k] == truth->wanted[i][k])) {
-                if (d->bad++ == 0) {
-                    d->known = true;
-                    d->index = k;
-                    d->got = (double)got->out[i][k];
-                    d->wanted = (double)truth->wanted[i][k];
-                }
-            }
+        const int64_t each = truth->n_images > 0 ? d->count / truth->call.out[i].shape.dim[0] : 0;
+        int64_t at = 0;
+        for (int k = 0; k < truth->n_images; k++) { /* in order */
+            const int64_t begin = truth->images[k] * each;
+            compare_run(got->out[i], NULL, at, begin - at, d);
+            compare_run(got->out[i], truth->wanted[i] + k * each, begin, each, d);
+            at = begin + each;
         }
+        compare_run(got->out[i], truth->n_images > 0 ? NULL : truth->wanted[i], at, d->count - at, d);
         if (d->bad > 0) {
             return graft_real_differs(&truth->call, false, i, d, text, size);
         }

@@ -7,6 +7,7 @@
 #include "real.h"
 
 #define GRAFT_REAL_SAMPLES 48
+#define GRAFT_REAL_IMAGES 4
 
 struct graft_real_truth {
     struct graft_call call;
@@ -18,7 +19,9 @@ struct graft_real_truth {
     struct graft_freivalds check;
     int64_t sample[GRAFT_REAL_SAMPLES]; /* outputs of products summed up as the definition says */
     double sum[GRAFT_REAL_SAMPLES];
-    float *wanted[GRAFT_MAX_OUTPUTS]; /* all elements, of what is exact; else NULL */
+    float *wanted[GRAFT_MAX_OUTPUTS];  /* of what is exact: all elements, or those of images; else NULL */
+    int64_t images[GRAFT_REAL_IMAGES]; /* along the first dimension, of tensors of gigabytes */
+    int n_images;                      /* 0: all */
     struct graft_real_stage *stage;   /* real_run.c: the device's memory with the case; NULL: none yet */
 };
 

@@ -134,7 +134,10 @@ static bool tell_refusals(const struct child *child, int index)
             break;
         }
         struct graft_variant_info info = {.name = ""};
-        if (graft_trial_check(child->device, &call, variant, &info) == GRAFT_OK) {
+        const enum graft_status status = job->real != NULL
+                                             ? graft_real_check(child->device, job, variant, &info)
+                                             : graft_trial_check(child->device, &call, variant, &info);
+        if (status == GRAFT_OK) {
             verdict.outcome = GRAFT_OUTCOME_SKIPPED;
         } else {
             snprintf(verdict.text, sizeof verdict.text, "%s", graft_context_error(context));
