@@ -13,8 +13,7 @@
  * Required -D: TILE_ROWS and TILE_COLUMNS, 64 or 128. Work-group: 16 × 16 × 1 (local_sum: g × 1 × 1, any g).
  */
 #include "common.h"
-#include "gather.h"
-#include "outer.h"
+#include "product.h"
 
 #define SIDE 16
 #define DEPTH 16 /* terms of a step */
@@ -51,50 +50,6 @@ static inline void add_step(float4 sum[VECTORS][EACH_COLUMNS], local float4 (*ti
         UNROLL for (int h = 0; h < VECTORS; ++h) UNROLL for (int j = 0; j < EACH_COLUMNS; ++j) sum[h][j] =
             fma(a[h], (float4)(b[j]), sum[h][j]);
     }
-}
-
-/* y[at] = or += activation(sum + bias + residual). */
-static inline void local_finish(float sum, const int flags, global const float *bias,
-                                global const float *residual, global float *y, const size_t column,
-                                const size_t at)
-{
-    if (flags & 1)
-        sum += bias[column];
-    if (flags & 2)
-        sum += residual[at];
-    sum = ACTIVATE(flags >> 3, float, sum);
-    y[at] = (flags & 4) ? y[at] + sum : sum;
-}
-
-/* A term of a gather: float `run` of tap (tap_y, tap_x). Behind the last one tap_y is taps_y. */
-struct term {
-    int run, tap_y, tap_x;
-};
-
-static inline struct term term_of(const struct graft_gather g, const int k)
-{
-    const int tap = k / max(g.run, 1), tap_y = tap / max(g.taps_x, 1);
-    const struct term t = {k - tap * g.run, tap_y, tap - tap_y * g.taps_x};
-    return t;
-}
-
-/* DEPTH terms on. A tap is rarely shorter than that; no loop, whose rounds would differ among work-items. */
-static inline struct term next_term(struct term t, const struct graft_gather g)
-{
-    t.run += DEPTH;
-    if (g.run < DEPTH) {
-        const int taps = t.run / g.run, x = t.tap_x + taps, rows = x / g.taps_x;
-        t.run -= taps * g.run;
-        t.tap_x = x - rows * g.taps_x;
-        t.tap_y += rows;
-    } else if (t.run >= g.run) {
-        t.run -= g.run;
-        if (++t.tap_x == g.taps_x) {
-            t.tap_x = 0;
-            ++t.tap_y;
-        }
-    }
-    return t;
 }
 
 /* Pixels of a where the rows that a work-item loads begin: of the first tap. */
@@ -142,7 +97,7 @@ static inline void finish_gather(float4 sum[VECTORS][EACH_COLUMNS], const struct
             const int in_group = column_first + SIDE * j;
             const size_t column = (size_t)group * g.columns + in_group;
             if (row < g.row_end && in_group < g.columns)
-                local_finish(of_row(sum[i / 4][j], i % 4), g.flags, bias, residual, y, column, to + column);
+                product_finish(of_row(sum[i / 4][j], i % 4), g.flags, bias, residual, y, column, to + column);
         }
     }
 }
@@ -195,8 +150,8 @@ SQUARE kernel void local_gather(global const float *a, const ulong a_at, global 
         UNROLL for (int j = 0; j < EACH_COLUMNS; ++j) tile_b[b_term][b_column + SIDE * j] = next_b[j];
         barrier(CLK_LOCAL_MEM_FENCE);
         if (k + DEPTH < k_all) {
-            term_a = next_term(term_a, g);
-            term_b = next_term(term_b, g);
+            term_a = term_on(term_a, g, DEPTH);
+            term_b = term_on(term_b, g, DEPTH);
             load_a(next_a, a, g, &from, term_a);
             load_b(next_b, b, g, steps, column_first + b_column, term_b);
         }
@@ -206,25 +161,6 @@ SQUARE kernel void local_gather(global const float *a, const ulong a_at, global 
     }
     finish_gather(sum, g, group, row_first + first_row(ly, 0), column_first + lx, (size_t)batch * y_batch,
                   bias + bias_at, residual + residual_at, y + y_at);
-}
-
-/* A pixel of an outer product: v of line u of image n. */
-struct place {
-    int at, n, u, v;
-};
-
-static inline struct place skip_pixels(struct place p, const struct graft_outer o, const int count)
-{
-    p.at += count;
-    p.v += count;
-    while (p.v >= o.line && p.at < o.pixels) {
-        p.v -= o.line;
-        if (++p.u >= o.grid_y) {
-            p.u = 0;
-            ++p.n;
-        }
-    }
-    return p;
 }
 
 /* Columns that a work-item loads: how far their taps are moved, and their channels. */
@@ -313,7 +249,7 @@ SQUARE kernel void local_outer(global const float *a, const ulong a_at, global c
     {
         const int row = row_first + first_row(ly, i / 4) + i % 4, column = column_first + lx + SIDE * j;
         if (row < o.rows && column < columns)
-            local_finish(of_row(sum[i / 4][j], i % 4), o.flags, bias + bias_at, residual + residual_at,
+            product_finish(of_row(sum[i / 4][j], i % 4), o.flags, bias + bias_at, residual + residual_at,
                          y + y_at, column, skip + ((size_t)group * o.rows + row) * o.leading + column);
     }
 }

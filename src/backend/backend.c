@@ -83,6 +83,9 @@ enum graft_status graft_variant_choose(struct graft_device *device, const struct
             break;
         }
         const bool meant = forced == NULL || (info->name != NULL && strcmp(forced, info->name) == 0);
+        if (status == GRAFT_OK && forced == NULL && info->emulated) {
+            continue;
+        }
         if (status == GRAFT_OK && forced == NULL && info->spare) {
             if (spare_number < 0) {
                 spare_number = number;

@@ -75,6 +75,7 @@ struct graft_variant_info {
     uint32_t pitched_inputs, pitched_outputs;
     bool spare; /* it can do the call, but a later variant suits it better: taken if forced, or if measured to
                    be faster, or if there is no other */
+    bool emulated; /* the device has not what it is made for: it is for tests, and taken if forced only */
 };
 
 /* NULL, or why a variant that has told what it can do is not to be given the call: for the backends' check.

@@ -30,6 +30,8 @@ static const struct graft_case cases[] = {
      .in = {REAL(2, 14, 13, 20), REAL(2, 13, 12, 32)}, .tiers = GRAFT_TIER_EXACT | GRAFT_TIER_ROUNDING},
     {"tiles_in_phases", CONVOLUTION_ATTRIBUTES(1, 1, 1, 1, 0, 0, 0, 0, 1, .size = {3, 3}),
      .in = {REAL(2, 17, 16, 90), REAL(2, 15, 14, 66)}, .tiers = GRAFT_TIER_EXACT | GRAFT_TIER_ROUNDING},
+    {"special_pixels", CONVOLUTION_ATTRIBUTES(1, 1, 1, 1, 1, 1, 1, 1, 1, .size = {3, 3}),
+     .in = {REAL_OF(SPECIAL, 1, 5, 5, 3), REAL(1, 5, 5, 7)}, .tiers = GRAFT_TIER_ROUNDING},
     {"special", CONVOLUTION_ATTRIBUTES(1, 1, 1, 1, 1, 1, 1, 1, 1, .size = {3, 3}),
      .in = {REAL_OF(SPECIAL, 1, 3, 5, 3), REAL(1, 3, 5, 7)}, .tiers = GRAFT_TIER_ROUNDING},
 };

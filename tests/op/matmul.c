@@ -88,6 +88,10 @@ static const struct graft_case cases[] = {
      .in = {REAL(90, 1543), REAL(34, 1543), REAL(34), REAL(90, 34)}},
     {"special", .attributes.matmul = {0}, .in = {REAL_OF(SPECIAL, 18, 5), REAL_OF(SPECIAL, 5, 21)},
      .tiers = GRAFT_TIER_ROUNDING},
+    {"special_terms", .attributes.matmul = {0},
+     .in = {REAL_OF(SPECIAL, 70, 34), REAL(34, 21), REAL(21)}, .tiers = GRAFT_TIER_ROUNDING},
+    {"special_terms_tab", .attributes.matmul = {.transpose_a = true, .transpose_b = true},
+     .in = {REAL_OF(SPECIAL, 18, 40), REAL_OF(SPECIAL, 21, 18)}, .tiers = GRAFT_TIER_ROUNDING},
     {"special_relu", .attributes.matmul = {.transpose_b = true, .activation = GRAFT_UNARY_RELU},
      .in = {REAL_OF(SPECIAL, 18, 5), REAL(21, 5), REAL(21)}, .tiers = GRAFT_TIER_ROUNDING},
 };

@@ -20,7 +20,7 @@ const char *graft_clblast_check(const struct graft_opencl_device *device, const 
  * exactly: once a device. */
 GRAFT_MUST_CHECK enum graft_status graft_clblast_prove(struct graft_opencl_device *device,
                                                        const struct graft_opencl_variant *variant,
-                                                       const char **reason);
+                                                       struct graft_variant_info *info);
 GRAFT_MUST_CHECK enum graft_status graft_clblast_open(struct graft_opencl_device *device,
                                                       struct graft_opencl_kernel *kernel);
 /* `operands`: tensors, accumulate and activation. Bias, residual and activation of the call follow in a pass

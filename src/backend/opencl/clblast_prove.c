@@ -163,7 +163,7 @@ static enum graft_status try_once(struct trial *trial)
 }
 
 enum graft_status graft_clblast_prove(struct graft_opencl_device *device,
-                                      const struct graft_opencl_variant *variant, const char **reason)
+                                      const struct graft_opencl_variant *variant, struct graft_variant_info *info)
 {
     const int set = graft_clblast_find(variant->name);
     struct graft_opencl_proof *const proof = &device->clblast_proofs[set];
@@ -190,6 +190,6 @@ enum graft_status graft_clblast_prove(struct graft_opencl_device *device,
         graft_log(device->base.context, GRAFT_LOG_REMARK, "%s: its kernels '%s' are not used: %s",
                   device->base.info.id, variant->name, proof->fault);
     proof->done = true;
-    *reason = proof->fault[0] != '\0' ? proof->fault : NULL;
+    info->reason = proof->fault[0] != '\0' ? proof->fault : NULL;
     return GRAFT_OK;
 }

@@ -144,6 +144,45 @@ static enum graft_status local_open(struct graft_opencl_device *device, struct g
     return status == GRAFT_OK ? graft_local_add(device, kernel, "local_sum", tile) : status;
 }
 
+static const char *matrix_check_tile(const struct graft_opencl_device *device, const struct graft_call *call,
+                                     bool wide, struct graft_variant_info *info)
+{
+    const struct graft_conv conv = graft_conv_grad_weight(call);
+    const char *const reason = local_check(device, call, info);
+    if (reason != NULL)
+        return reason;
+    const struct plan plan = make_plan(device, &conv, false);
+    const struct graft_product_sizes sizes = {.batches = (int64_t)conv.groups * plan.chunks,
+                                              .m = conv.group_filters,
+                                              .n = plan.outer.leading,
+                                              .k = conv.to_pixels};
+    return graft_matrix_check(device, &sizes, wide, info);
+}
+
+static const char *matrix_check(const struct graft_opencl_device *device, const struct graft_call *call,
+                                struct graft_variant_info *info)
+{
+    return matrix_check_tile(device, call, false, info);
+}
+
+static const char *matrix_wide_check(const struct graft_opencl_device *device, const struct graft_call *call,
+                                     struct graft_variant_info *info)
+{
+    return matrix_check_tile(device, call, true, info);
+}
+
+static enum graft_status matrix_open(struct graft_opencl_device *device, struct graft_opencl_kernel *kernel)
+{
+    const struct graft_conv conv = graft_conv_grad_weight(&kernel->call);
+    const struct graft_local_tile tile =
+        graft_matrix_tile(device, kernel->variant->wide, make_plan(device, &conv, false).outer.leading);
+    enum graft_status status = graft_matrix_add(device, kernel, "matrix_outer", tile, true);
+    if (status == GRAFT_OK)
+        status = graft_local_add(device, kernel, "local_sum", graft_local_tile(false, tile.columns));
+    kernel->local_tile = tile;
+    return status;
+}
+
 static enum graft_status run(struct graft_opencl_device *device, struct graft_opencl_kernel *kernel,
                              const struct graft_tensor *in, const struct graft_tensor *out,
                              struct graft_tensor parts)
@@ -223,6 +262,19 @@ static const struct graft_opencl_variant variants[] = {
      .check = graft_winograd_weight_local_check,
      .open = graft_winograd_weight_open,
      .run = graft_winograd_weight_run},
+    {.name = "matrix_wide",
+     .family = GRAFT_OPENCL_GPU,
+     .wide = true,
+     .check = matrix_wide_check,
+     .prove = graft_matrix_prove,
+     .open = matrix_open,
+     .run = run},
+    {.name = "matrix",
+     .family = GRAFT_OPENCL_GPU,
+     .check = matrix_check,
+     .prove = graft_matrix_prove,
+     .open = matrix_open,
+     .run = run},
     {.name = "local_wide",
      .family = GRAFT_OPENCL_GPU,
      .wide = true,

@@ -199,6 +199,47 @@ static enum graft_status local_run(struct graft_opencl_device *device, struct gr
     return status;
 }
 
+/* ---- matrix: the same by a matrix unit ---- */
+
+static const char *matrix_check_tile(const struct graft_opencl_device *device, const struct graft_call *call,
+                                     bool wide, struct graft_variant_info *info)
+{
+    const struct graft_conv conv = graft_conv_of(call);
+    const bool backward = is_backward(call);
+    const char *const reason = graft_conv_limits(&conv);
+    if (reason != NULL)
+        return reason;
+    const int64_t pixels = backward ? (int64_t)conv.images * conv.height * conv.width : conv.to_pixels;
+    const int64_t parts = graft_max_i64(1, count_parts(call, &conv));
+    const int64_t taps = (int64_t)conv.kernel_y * conv.kernel_x;
+    const struct graft_product_sizes sizes = {.batches = conv.groups,
+                                              .m = pixels / parts,
+                                              .n = columns_of(call, &conv),
+                                              .k = backward ? taps * conv.group_filters / parts
+                                                            : taps * conv.group_channels};
+    return graft_matrix_check(device, &sizes, wide, info);
+}
+
+static const char *matrix_check(const struct graft_opencl_device *device, const struct graft_call *call,
+                                struct graft_variant_info *info)
+{
+    return matrix_check_tile(device, call, false, info);
+}
+
+static const char *matrix_wide_check(const struct graft_opencl_device *device, const struct graft_call *call,
+                                     struct graft_variant_info *info)
+{
+    return matrix_check_tile(device, call, true, info);
+}
+
+static enum graft_status matrix_open(struct graft_opencl_device *device, struct graft_opencl_kernel *kernel)
+{
+    const struct graft_conv conv = graft_conv_of(&kernel->call);
+    return graft_matrix_add(device, kernel, "matrix_gather",
+                            graft_matrix_tile(device, kernel->variant->wide, columns_of(&kernel->call, &conv)),
+                            is_backward(&kernel->call));
+}
+
 /* ---- depthwise: along channels; weights as [kh, kw, c] ---- */
 
 static const char *depthwise_check(const struct graft_opencl_device *device, const struct graft_call *call,
@@ -278,6 +319,19 @@ const struct graft_opencl_variant graft_conv_variants[] = {
      .open = graft_winograd_open,
      .prepare = graft_winograd_prepare,
      .run = graft_winograd_run},
+    {.name = "matrix_wide",
+     .family = GRAFT_OPENCL_GPU,
+     .wide = true,
+     .check = matrix_wide_check,
+     .prove = graft_matrix_prove,
+     .open = matrix_open,
+     .run = local_run},
+    {.name = "matrix",
+     .family = GRAFT_OPENCL_GPU,
+     .check = matrix_check,
+     .prove = graft_matrix_prove,
+     .open = matrix_open,
+     .run = local_run},
     {.name = "local_wide",
      .family = GRAFT_OPENCL_GPU,
      .wide = true,

@@ -72,9 +72,10 @@ enum graft_status graft_opencl_check(struct graft_device *base, const struct gra
     if (reason == NULL)
         reason = graft_variant_refuses_pitch(call, info);
     if (reason == NULL && variant->prove != NULL) {
-        const enum graft_status status = variant->prove(device, variant, &reason);
+        const enum graft_status status = variant->prove(device, variant, info);
         if (status != GRAFT_OK)
             return status;
+        reason = info->reason;
     }
     info->reason = reason;
     if (reason != NULL)

@@ -113,7 +113,31 @@ GRAFT_MUST_CHECK enum graft_status graft_local_run_sum(struct graft_opencl_devic
                                                        int parts, struct graft_tensor y, int64_t count,
                                                        bool accumulate);
 
-/* ---- for both ---- */
+/* ---- cl/gemm_matrix.cl: the GPU family's by a matrix unit; launched as those of cl/gemm_local.cl ---- */
+
+/* Shorter sums are not left to a unit: the three products that stand for one err by 8 units of 2^-24 at most,
+ * apart from the rounding of the unit's sums, and conformance allows 4 times the root of the number of terms.
+ */
+#define GRAFT_MATRIX_LEAST_TERMS 16
+/* Tries out whether the device has a unit that cl/matrix.h knows, or (for tests) the emulation. */
+GRAFT_MUST_CHECK enum graft_status graft_matrix_probe(struct graft_opencl_device *device, bool emulated,
+                                                      bool *there);
+/* Likewise, once a device: a variant's `prove`. */
+GRAFT_MUST_CHECK enum graft_status graft_matrix_prove(struct graft_opencl_device *device,
+                                                      const struct graft_opencl_variant *variant,
+                                                      struct graft_variant_info *info);
+/* NULL, or why not these products; info->spare if such blocks do not suit them. */
+const char *graft_matrix_check(const struct graft_opencl_device *device,
+                               const struct graft_product_sizes *sizes, bool wide,
+                               struct graft_variant_info *info);
+struct graft_local_tile graft_matrix_tile(const struct graft_opencl_device *device, bool wide,
+                                          int64_t columns);
+/* along: columns of b are neighbours. */
+GRAFT_MUST_CHECK enum graft_status graft_matrix_add(struct graft_opencl_device *device,
+                                                    struct graft_opencl_kernel *kernel, const char *name,
+                                                    struct graft_local_tile tile, bool along);
+
+/* ---- for all ---- */
 
 /* The flags of kernels: 1 bias, 2 residual, 4 accumulate, 8 × activation. */
 int32_t graft_product_flags(const struct graft_products *products);

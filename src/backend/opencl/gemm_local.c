@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The matrix products of cl/gemm_local.cl: launches. */
+/* The matrix products of cl/gemm_local.cl: launches, which those of cl/gemm_matrix.cl have too. */
 #include "backend/opencl/gemm.h"
 #include "backend/opencl/thresholds.h"
 
@@ -65,8 +65,14 @@ enum graft_status graft_local_add(struct graft_opencl_device *device, struct gra
                             tile.rows, tile.columns);
 }
 
-static struct graft_opencl_range square_range(int64_t columns, int64_t rows, int64_t others)
+static struct graft_opencl_range range_of(const struct graft_local_tile *tile, int64_t columns, int64_t rows,
+                                          int64_t others)
 {
+    if (tile->items > 0)
+        return (struct graft_opencl_range){
+            .dimensions = 3,
+            .global = {(size_t)columns * (size_t)tile->items, (size_t)rows, (size_t)others},
+            .local = {(size_t)tile->items, 1, 1}};
     return (struct graft_opencl_range){
         .dimensions = 3,
         .global = {(size_t)columns * SIDE, (size_t)rows * SIDE, (size_t)others},
@@ -112,8 +118,8 @@ enum graft_status graft_local_run_gather(struct graft_opencl_device *device,
         graft_opencl_arg_ulong(&args, products->b_batch);
         graft_opencl_arg_int(&args, products->y_batch);
         const struct graft_opencl_range range =
-            square_range((int64_t)g.panels * products->groups,
-                         graft_ceil_div(g.row_end - g.row_first, tile.rows), products->batches);
+            range_of(&tile, (int64_t)g.panels * products->groups,
+                     graft_ceil_div(g.row_end - g.row_first, tile.rows), products->batches);
         const enum graft_status status = graft_opencl_launch(device, kernel, step, &args, &range);
         if (status != GRAFT_OK)
             return status;
@@ -141,8 +147,8 @@ enum graft_status graft_local_run_outer(struct graft_opencl_device *device,
     graft_opencl_arg_ulong(&args, products->b_batch);
     graft_opencl_arg_int(&args, products->y_batch);
     const struct graft_opencl_range range =
-        square_range((int64_t)o.panels * products->groups, graft_ceil_div(o.rows, tile.rows),
-                     (int64_t)o.chunks * products->batches);
+        range_of(&tile, (int64_t)o.panels * products->groups, graft_ceil_div(o.rows, tile.rows),
+                 (int64_t)o.chunks * products->batches);
     return graft_opencl_launch(device, kernel, step, &args, &range);
 }
 

@@ -190,6 +190,35 @@ static enum graft_status local_run(struct graft_opencl_device *device, struct gr
     return graft_local_run_gather(device, kernel, 0, &gather, &products, &steps);
 }
 
+/* ---- matrix: the same by a matrix unit ---- */
+
+static const char *matrix_check_tile(const struct graft_opencl_device *device, const struct graft_call *call,
+                                     bool wide, struct graft_variant_info *info)
+{
+    const struct graft_product_sizes p = product_of(call);
+    const char *const reason = limits(&p);
+    return reason != NULL ? reason : graft_matrix_check(device, &p, wide, info);
+}
+
+static const char *matrix_check(const struct graft_opencl_device *device, const struct graft_call *call,
+                                struct graft_variant_info *info)
+{
+    return matrix_check_tile(device, call, false, info);
+}
+
+static const char *matrix_wide_check(const struct graft_opencl_device *device, const struct graft_call *call,
+                                     struct graft_variant_info *info)
+{
+    return matrix_check_tile(device, call, true, info);
+}
+
+static enum graft_status matrix_open(struct graft_opencl_device *device, struct graft_opencl_kernel *kernel)
+{
+    const struct graft_product_sizes p = product_of(&kernel->call);
+    return graft_matrix_add(device, kernel, p.transpose_a ? "matrix_outer" : "matrix_gather",
+                            graft_matrix_tile(device, kernel->variant->wide, p.n), !p.transpose_b);
+}
+
 /* ---- clblast: the library's product, then bias, residual and activation ---- */
 
 static const char *clblast_check(const struct graft_opencl_device *device, const struct graft_call *call,
@@ -221,6 +250,19 @@ static const struct graft_opencl_variant variants[] = {
      .open = tile_open,
      .prepare = tile_prepare,
      .run = tile_run},
+    {.name = "matrix_wide",
+     .family = GRAFT_OPENCL_GPU,
+     .wide = true,
+     .check = matrix_wide_check,
+     .prove = graft_matrix_prove,
+     .open = matrix_open,
+     .run = local_run},
+    {.name = "matrix",
+     .family = GRAFT_OPENCL_GPU,
+     .check = matrix_check,
+     .prove = graft_matrix_prove,
+     .open = matrix_open,
+     .run = local_run},
 #define GRAFT_CLBLAST_CHECK clblast_check
 #define GRAFT_CLBLAST_RUN clblast_run
 #include "backend/opencl/clblast_variants.def"

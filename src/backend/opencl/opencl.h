@@ -100,6 +100,7 @@ struct graft_opencl_device {
     enum graft_opencl_keeping keeping;
     bool told_unkept; /* that programs cannot be kept on disk */
 
+    bool matrix_asked, matrix_unit; /* gemm_matrix.c: whether it has a unit was tried, and it has */
     bool clblast; /* CLBlast holds programs of this context */
     struct graft_opencl_proof clblast_proofs[GRAFT_CLBLAST_SETS];
 
@@ -119,9 +120,11 @@ struct graft_opencl_device {
 
 #define GRAFT_OPENCL_MAX_STEPS 8
 
-/* Of a block of cl/gemm_local.cl, see gemm.h. */
+/* Of a block of cl/gemm_local.cl or, with the last two, cl/gemm_matrix.cl; see gemm.h. */
 struct graft_local_tile {
     int rows, columns;
+    int warp_rows; /* of a warp */
+    int items;     /* of the work-group, one behind the other; 0: 16 × 16 */
 };
 
 /* One prepared use of an op (struct graft_kernel of this backend). */
@@ -150,10 +153,11 @@ struct graft_opencl_variant {
      * prepared_bytes (both 0 before; name is the variant's). Pure. */
     const char *(*check)(const struct graft_opencl_device *device, const struct graft_call *call,
                          struct graft_variant_info *info);
-    /* For kernels of others: tries them out on the device at the first call that they could do. *reason:
-     * NULL, or why they are not to be used there. NULL where there is nothing to prove. */
+    /* For kernels of others, and for what not every device has: tries that out on the device at the first call
+     * that it could do. info->reason: NULL, or why it is not to be used there. NULL where there is nothing to
+     * prove. */
     enum graft_status (*prove)(struct graft_opencl_device *device, const struct graft_opencl_variant *variant,
-                               const char **reason);
+                               struct graft_variant_info *info);
     /* Adds the kernels and fills state. kernel->call and ->info are set. */
     enum graft_status (*open)(struct graft_opencl_device *device, struct graft_opencl_kernel *kernel);
     /* Packs the constant inputs into kernel->prepared. NULL if prepared_bytes is always 0. */

@@ -1,0 +1,359 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Matrix products by a device's matrix unit (matrix.h, matrix_tile.h), for what gemm_local.cl does by work-items, with
+ * the same arguments: matmul, conv2d and its gradients. A work-group computes a block of TILE_ROWS × TILE_COLUMNS.
+ * What the next step needs is loaded, four floats at a time where they lie so, while the unit works on this one.
+ *
+ * matrix_gather: y[row, column] = sum over taps and run of a[pixel(row, tap), run] × b (gather.h).
+ * matrix_outer: y[row, column] = sum over pixels of a[pixel, row] × b[pixel(tap), channel], where the columns
+ * are (tap, channel) (outer.h).
+ *
+ * Required -D: MATRIX (matrix.h); TILE_ROWS and TILE_COLUMNS, 32, 64 or 128, and WARP_ROWS, 32 or 64; ALONG, 1
+ * where columns of b are neighbours, else 0. Work-group: TILE_ROWS / WARP_ROWS × TILE_COLUMNS / 32 × 32.
+ */
+#include "matrix_tile.h"
+
+#ifndef ALONG
+#error "gemm_matrix.cl needs -DALONG=0 or 1"
+#endif
+
+/* Pixels of a where the rows that a work-item loads begin: of the first tap. */
+struct sources {
+    int y[EACH(TILE_ROWS)], x[EACH(TILE_ROWS)];
+    int image[EACH(TILE_ROWS)]; /* number of its first pixel */
+};
+
+INLINE bool is_aligned(global const float *at)
+{
+    return ((size_t)at & (sizeof(float4) - 1)) == 0;
+}
+
+/* Where in a a term of the row is; −1: outside. */
+INLINE long offset_in_a(const struct graft_gather g, const struct sources *from, const int row,
+                               const struct term t)
+{
+    const int y = from->y[row] + t.tap_y * g.tap_y, x = from->x[row] + t.tap_x * g.tap_x;
+    const bool there = t.tap_y < g.taps_y && (uint)y < (uint)g.height && (uint)x < (uint)g.width;
+    return there ? (long)(from->image[row] + y * g.width + x) * g.pixel + t.run : -1;
+}
+
+INLINE void load_a(float4 to[EACH(TILE_ROWS)], global const float *a, const struct graft_gather g,
+                          const struct sources *from, const struct term first, const bool quads)
+{
+    MATRIX_UNROLL for (int i = 0; i < EACH(TILE_ROWS); ++i)
+    {
+        if (quads) {
+            const long at = offset_in_a(g, from, i, first);
+            to[i] = at >= 0 ? *(global const float4 *)(a + at) : (float4)(0.0f);
+        } else {
+            float four[4];
+            struct term t = first;
+            MATRIX_UNROLL for (int j = 0; j < 4; ++j)
+            {
+                const long at = offset_in_a(g, from, i, t);
+                four[j] = at >= 0 ? a[at] : 0.0f;
+                t = term_on(t, g, 1);
+            }
+            to[i] = (float4)(four[0], four[1], four[2], four[3]);
+        }
+    }
+}
+
+INLINE long offset_in_b(const struct graft_gather g, const int4 steps, const int column, const struct term t)
+{
+    const int place = g.first_tap + t.tap_y * g.tap_row + t.tap_x * g.tap_column;
+    const bool there = t.tap_y < g.taps_y && column < g.columns;
+    return there ? (long)place * steps.s1 + (long)t.run * steps.s2 + (long)column * steps.s3 : -1;
+}
+
+INLINE void load_b(float4 to[EACH(TILE_COLUMNS)], global const float *b, const struct graft_gather g,
+                          const int4 steps, const int column_first, const struct term first, const bool quads)
+{
+    MATRIX_UNROLL for (int i = 0; i < EACH(TILE_COLUMNS); ++i)
+    {
+        const int column = column_first + i * NEXT_PLACE(ALONG, TILE_COLUMNS);
+        struct term t = ALONG ? term_on(first, g, i * NEXT_TERM(ALONG, TILE_COLUMNS)) : first;
+        if (quads) {
+            const long at = offset_in_b(g, steps, column, t);
+            to[i] = at >= 0 ? *(global const float4 *)(b + at) : (float4)(0.0f);
+        } else {
+            float four[4];
+            MATRIX_UNROLL for (int j = 0; j < 4; ++j)
+            {
+                const long at = offset_in_b(g, steps, column + (ALONG ? j : 0), t);
+                four[j] = at >= 0 ? b[at] : 0.0f;
+                t = ALONG ? t : term_on(t, g, 1);
+            }
+            to[i] = (float4)(four[0], four[1], four[2], four[3]);
+        }
+    }
+}
+
+/* Image, line and pixel of a row. */
+INLINE int4 pixel_of_row(const struct graft_gather g, const int row)
+{
+    const int v = row % g.grid_x, nu = row / g.grid_x, n = nu / g.grid_y;
+    return (int4)(n, nu - n * g.grid_y, v, 0);
+}
+
+/* A sum as the definition has it. */
+INLINE float sum_again(global const float *a, global const float *b, const struct graft_gather g,
+                              const int4 steps, const int row, const int column)
+{
+    const int4 pixel = pixel_of_row(g, row);
+    float sum = 0.0f;
+    for (int tap_y = 0; tap_y < g.taps_y; ++tap_y) {
+        for (int tap_x = 0; tap_x < g.taps_x; ++tap_x) {
+            const int y = pixel.s1 * g.step_y + g.base_y + tap_y * g.tap_y;
+            const int x = pixel.s2 * g.step_x + g.base_x + tap_x * g.tap_x;
+            if ((uint)y >= (uint)g.height || (uint)x >= (uint)g.width)
+                continue;
+            const int place = g.first_tap + tap_y * g.tap_row + tap_x * g.tap_column;
+            global const float *const from = a + ((long)pixel.s0 * g.height * g.width + y * g.width + x) * g.pixel;
+            global const float *const with = b + ((long)place * steps.s1 + (long)column * steps.s3);
+            for (int run = 0; run < g.run; ++run)
+                sum = fma(from[run], with[(long)run * steps.s2], sum);
+        }
+    }
+    return sum;
+}
+
+INLINE int offset_in_y(const struct graft_gather g, const int row)
+{
+    const int4 p = pixel_of_row(g, row);
+    return ((p.s0 * g.to_height + p.s1 * g.to_step_y + g.to_base_y) * g.to_width + p.s2 * g.to_step_x + g.to_base_x) *
+           g.leading;
+}
+
+/* Arguments and range as those of local_gather. */
+GROUP kernel void matrix_gather(global const float *a, const ulong a_at, global const float *b, const ulong b_at,
+                                global const float *bias, const ulong bias_at, global const float *residual,
+                                const ulong residual_at, global float *y, const ulong y_at, const int16 numbers0,
+                                const int16 numbers1, const int4 steps, const int a_batch, const ulong b_batch,
+                                const int y_batch)
+{
+    local float4 tiles[2][TILE(0, TILE_ROWS) + TILE(ALONG, TILE_COLUMNS)];
+    local float exchange[ITEMS / MATRIX_LANES * MATRIX_EXCHANGE];
+    local int row_at[TILE_ROWS]; /* where in y the pixels of the block's rows are */
+    const struct graft_gather g = gather_of(numbers0, numbers1);
+    const int item = (int)get_local_id(0), block = (int)get_group_id(0), batch = (int)get_group_id(2);
+    const int group = block / g.panels, column_first = block % g.panels * TILE_COLUMNS;
+    const int row_first = g.row_first + (int)get_group_id(1) * TILE_ROWS;
+    const struct warp w = warp_of(item);
+    a += a_at + (size_t)batch * a_batch + (size_t)group * g.group;
+    b += b_at + batch * b_batch + (size_t)group * steps.s0;
+
+    struct sources from;
+    MATRIX_UNROLL for (int i = 0; i < EACH(TILE_ROWS); ++i)
+    {
+        const int row = row_first + FIRST_PLACE(0, TILE_ROWS, item) + i * NEXT_PLACE(0, TILE_ROWS);
+        const int4 pixel = pixel_of_row(g, row);
+        from.x[i] = pixel.s2 * g.step_x + g.base_x;
+        from.y[i] = row < g.row_end ? pixel.s1 * g.step_y + g.base_y : -0x40000000;
+        from.image[i] = pixel.s0 * g.height * g.width;
+    }
+    for (int row = item; row < TILE_ROWS; row += ITEMS)
+        row_at[row] = offset_in_y(g, row_first + row);
+    const bool quads_a = ((g.run | g.pixel) & 3) == 0 && is_aligned(a);
+    const bool quads_b = is_aligned(b) && (ALONG ? steps.s3 == 1 && ((g.columns | steps.s1 | steps.s2) & 3) == 0
+                                                 : steps.s2 == 1 && ((g.run | steps.s1 | steps.s3) & 3) == 0);
+    const int b_column = column_first + FIRST_PLACE(ALONG, TILE_COLUMNS, item);
+    struct term term_a = term_of(g, FIRST_TERM(0, TILE_ROWS, item));
+    struct term term_b = term_of(g, FIRST_TERM(ALONG, TILE_COLUMNS, item));
+    float4 next_a[EACH(TILE_ROWS)], next_b[EACH(TILE_COLUMNS)];
+    warp_sums sums;
+    clear_sums(sums);
+
+    /* Warps without rows or columns; in the emulation all warps meet in each product. */
+    const bool needed = MATRIX == 0 || (row_first + w.row < g.row_end && column_first + w.column < g.columns);
+    const int k_all = g.taps_y * g.taps_x * g.run;
+    int now = 0;
+    for (int k = -DEPTH; k < k_all; k += DEPTH) { /* the first round loads, the last one only computes */
+        const bool more = k + DEPTH < k_all;
+        if (more) {
+            load_a(next_a, a, g, &from, term_a, quads_a);
+            load_b(next_b, b, g, steps, b_column, term_b, quads_b);
+            term_a = term_on(term_a, g, DEPTH);
+            term_b = term_on(term_b, g, DEPTH);
+        }
+        if (k >= 0 && needed)
+            add_tiles(sums, tiles[now], 0, tiles[now] + TILE(0, TILE_ROWS), ALONG, w, exchange);
+        if (more) {
+            now ^= 1;
+            store_tile(tiles[now], 0, TILE_ROWS, item, next_a);
+            store_tile(tiles[now] + TILE(0, TILE_ROWS), ALONG, TILE_COLUMNS, item, next_b);
+            barrier(CLK_LOCAL_MEM_FENCE);
+        }
+    }
+
+    bias += bias_at;
+    residual += residual_at + (size_t)batch * y_batch;
+    y += y_at + (size_t)batch * y_batch;
+    const int in_group = column_first + w.column + w.lane;
+    const size_t column = (size_t)group * g.columns + in_group;
+    MATRIX_UNROLL for (int f = 0; f < FRAGMENTS_DOWN; ++f)
+    {
+        local const float *const laid = lay_out(sums[f], w, (local float *)tiles);
+        for (int i = 0; i < MATRIX_ROWS; ++i) {
+            const int in_block = w.row + f * MATRIX_ROWS + i, row = row_first + in_block;
+            if (row >= g.row_end || in_group >= g.columns)
+                continue;
+            float sum = laid[i * LAID_PITCH + w.lane];
+            if (!isfinite(sum))
+                sum = sum_again(a, b, g, steps, row, in_group);
+            product_finish(sum, g.flags, bias, residual, y, column, (size_t)row_at[in_block] + column);
+        }
+    }
+}
+
+/* Four columns that a work-item loads: how far their taps are moved, and their channels. */
+struct moves {
+    int y[4], x[4];
+    int channel[4]; /* −1: behind the last column */
+};
+
+INLINE struct moves moves_of(const struct graft_outer o, const int column_first, const int columns)
+{
+    struct moves m;
+    MATRIX_UNROLL for (int j = 0; j < 4; ++j)
+    {
+        const int column = column_first + j, tap = column / o.columns;
+        const int tap_y = tap / o.taps_x, tap_x = tap - tap_y * o.taps_x;
+        m.y[j] = o.base_y + tap_y * o.tap_y;
+        m.x[j] = o.base_x + tap_x * o.tap_x;
+        m.channel[j] = column < columns ? column - tap * o.columns : -1;
+    }
+    return m;
+}
+
+INLINE long offset_of_pixel(const struct graft_outer o, const struct place p, const int move_y,
+                                   const int move_x, const int channel, const int end)
+{
+    const int y = p.u * o.step_y + move_y, x = p.v * o.step_x + move_x;
+    const bool there = p.at < end && channel >= 0 && (uint)y < (uint)o.height && (uint)x < (uint)o.width;
+    return there ? (((long)p.n * o.height + y) * o.width + x) * o.pixel + (long)channel * o.column : -1;
+}
+
+INLINE void load_rows(float4 to[EACH(TILE_ROWS)], global const float *a, const struct graft_outer o,
+                             const int row, const int pixel, const int end, const bool quads)
+{
+    MATRIX_UNROLL for (int i = 0; i < EACH(TILE_ROWS); ++i)
+    {
+        const int at = pixel + i * NEXT_TERM(1, TILE_ROWS);
+        global const float *const from = a + ((size_t)at * o.a_pixel + row);
+        if (quads) {
+            to[i] = at < end && row < o.rows ? *(global const float4 *)from : (float4)(0.0f);
+        } else {
+            float four[4];
+            MATRIX_UNROLL for (int j = 0; j < 4; ++j) four[j] = at < end && row + j < o.rows ? from[j] : 0.0f;
+            to[i] = (float4)(four[0], four[1], four[2], four[3]);
+        }
+    }
+}
+
+INLINE void load_columns(float4 to[EACH(TILE_COLUMNS)], global const float *b, const struct graft_outer o,
+                                const struct moves m, const struct place places[EACH(TILE_COLUMNS)], const int end,
+                                const bool quads)
+{
+    MATRIX_UNROLL for (int i = 0; i < EACH(TILE_COLUMNS); ++i)
+    {
+        if (quads) {
+            const long at = offset_of_pixel(o, places[i], m.y[0], m.x[0], m.channel[0], end);
+            to[i] = at >= 0 ? *(global const float4 *)(b + at) : (float4)(0.0f);
+        } else {
+            float four[4];
+            MATRIX_UNROLL for (int j = 0; j < 4; ++j)
+            {
+                const long at = offset_of_pixel(o, places[i], m.y[j], m.x[j], m.channel[j], end);
+                four[j] = at >= 0 ? b[at] : 0.0f;
+            }
+            to[i] = (float4)(four[0], four[1], four[2], four[3]);
+        }
+    }
+}
+
+/* A sum over the pixels from p on as the definition has it. */
+INLINE float outer_again(global const float *a, global const float *b, const struct graft_outer o,
+                                struct place p, const int row, const int column, const int end)
+{
+    const int tap = column / o.columns, tap_y = tap / o.taps_x, tap_x = tap - tap_y * o.taps_x;
+    float sum = 0.0f;
+    for (; p.at < end; p = skip_pixels(p, o, 1)) {
+        const long at = offset_of_pixel(o, p, o.base_y + tap_y * o.tap_y, o.base_x + tap_x * o.tap_x,
+                                        column - tap * o.columns, end);
+        if (at >= 0)
+            sum = fma(a[(size_t)p.at * o.a_pixel + row], b[at], sum);
+    }
+    return sum;
+}
+
+/* Arguments and range as those of local_outer; ALONG is not looked at. */
+GROUP kernel void matrix_outer(global const float *a, const ulong a_at, global const float *b, const ulong b_at,
+                               global const float *bias, const ulong bias_at, global const float *residual,
+                               const ulong residual_at, global float *y, const ulong y_at, const ulong y_chunk,
+                               const int16 numbers0, const int16 numbers1, const int a_batch, const ulong b_batch,
+                               const int y_batch)
+{
+    local float4 tiles[2][TILE(1, TILE_ROWS) + TILE(1, TILE_COLUMNS)];
+    local float exchange[ITEMS / MATRIX_LANES * MATRIX_EXCHANGE];
+    const struct graft_outer o = outer_of(numbers0, numbers1);
+    const int item = (int)get_local_id(0), chunk = (int)get_group_id(2) % o.chunks;
+    const int batch = (int)get_group_id(2) / o.chunks, group = (int)get_group_id(0) / o.panels;
+    const int column_first = (int)get_group_id(0) % o.panels * TILE_COLUMNS;
+    const int row_first = (int)get_group_id(1) * TILE_ROWS, columns = o.columns * o.taps_y * o.taps_x;
+    const struct warp w = warp_of(item);
+    a += a_at + (size_t)batch * a_batch + (size_t)group * o.a_group;
+    b += b_at + batch * b_batch + (size_t)group * o.b_group;
+
+    const int line = (o.chunk_first + chunk) * o.chunk, n = line / max(o.grid_y, 1);
+    const int pixel_first = line * o.line, pixel_end = min(pixel_first + o.chunk * o.line, o.pixels);
+    const struct place begin = {pixel_first, n, line - n * o.grid_y, 0};
+    const int row = row_first + FIRST_PLACE(1, TILE_ROWS, item);
+    int pixel_a = pixel_first + FIRST_TERM(1, TILE_ROWS, item);
+    const struct moves moves = moves_of(o, column_first + FIRST_PLACE(1, TILE_COLUMNS, item), columns);
+    struct place places[EACH(TILE_COLUMNS)];
+    MATRIX_UNROLL for (int i = 0; i < EACH(TILE_COLUMNS); ++i) places[i] =
+        skip_pixels(begin, o, FIRST_TERM(1, TILE_COLUMNS, item) + i * NEXT_TERM(1, TILE_COLUMNS));
+    const bool quads_a = is_aligned(a) && ((o.rows | o.a_pixel) & 3) == 0;
+    const bool quads_b = is_aligned(b) && o.column == 1 && ((o.columns | o.pixel) & 3) == 0;
+    float4 next_a[EACH(TILE_ROWS)], next_b[EACH(TILE_COLUMNS)];
+    warp_sums sums;
+    clear_sums(sums);
+
+    const bool needed = MATRIX == 0 || (row_first + w.row < o.rows && column_first + w.column < columns);
+    int now = 0;
+    for (int first = pixel_first - DEPTH; first < pixel_end; first += DEPTH) {
+        const bool more = first + DEPTH < pixel_end;
+        if (more) {
+            load_rows(next_a, a, o, row, pixel_a, pixel_end, quads_a);
+            load_columns(next_b, b, o, moves, places, pixel_end, quads_b);
+            pixel_a += DEPTH;
+            MATRIX_UNROLL for (int i = 0; i < EACH(TILE_COLUMNS); ++i) places[i] = skip_pixels(places[i], o, DEPTH);
+        }
+        if (first >= pixel_first && needed)
+            add_tiles(sums, tiles[now], 1, tiles[now] + TILE(1, TILE_ROWS), 1, w, exchange);
+        if (more) {
+            now ^= 1;
+            store_tile(tiles[now], 1, TILE_ROWS, item, next_a);
+            store_tile(tiles[now] + TILE(1, TILE_ROWS), 1, TILE_COLUMNS, item, next_b);
+            barrier(CLK_LOCAL_MEM_FENCE);
+        }
+    }
+
+    const int column = column_first + w.column + w.lane;
+    const size_t skip = (size_t)batch * y_batch + chunk * y_chunk + (size_t)group * o.rows * o.leading + column;
+    MATRIX_UNROLL for (int f = 0; f < FRAGMENTS_DOWN; ++f)
+    {
+        local const float *const laid = lay_out(sums[f], w, (local float *)tiles);
+        for (int i = 0; i < MATRIX_ROWS; ++i) {
+            const int to = row_first + w.row + f * MATRIX_ROWS + i;
+            if (to >= o.rows || column >= columns)
+                continue;
+            float sum = laid[i * LAID_PITCH + w.lane];
+            if (!isfinite(sum))
+                sum = outer_again(a, b, o, begin, to, column, pixel_end);
+            product_finish(sum, o.flags, bias + bias_at, residual + residual_at, y + y_at, column,
+                           skip + (size_t)to * o.leading);
+        }
+    }
+}

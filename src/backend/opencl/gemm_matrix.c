@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The matrix products of cl/gemm_matrix.cl: whether the device has a unit for them, which blocks, and the
+ * programs. They are launched as those of cl/gemm_local.cl.
+ */
+#include "backend/opencl/gemm.h"
+#include "backend/opencl/internal.h"
+#include "backend/opencl/thresholds.h"
+
+#include "base/context.h"
+#include "base/size.h"
+
+#define LANES 32 /* of cl/matrix.h, and elements of its product */
+#define PRODUCT (16 * 8)
+#define WARP_COLUMNS 32 /* of cl/matrix_tile.h */
+#define DEPTH 16
+#define EXCHANGE (6 * LANES) /* floats of a warp, where it is emulated */
+
+/* The emulation's costs are those of the whole block, however little of it is there: small ones for small
+ * cases, and the large ones as they are. */
+#define EMULATED_SIDE 32
+#define EMULATED_MOST 2097152 /* multiply-adds of a call, on processors: a tenth of a second */
+
+struct graft_local_tile graft_matrix_tile(const struct graft_opencl_device *device, bool wide,
+                                          int64_t columns)
+{
+    struct graft_local_tile tile = graft_local_tile(wide, columns);
+    if (!wide && !device->matrix_unit)
+        tile.rows = tile.columns = EMULATED_SIDE;
+    /* Sums of 64 rows keep all of a work-item's registers busy: as few warps then, each reads less. */
+    tile.warp_rows = tile.rows == GRAFT_LOCAL_WIDE && tile.columns == GRAFT_LOCAL_WIDE ? 64 : 32;
+    tile.items = tile.rows / tile.warp_rows * (tile.columns / WARP_COLUMNS) * LANES;
+    return tile;
+}
+
+/* Two halves of tiles that lie the way that takes more; where rows go. */
+static uint64_t local_bytes(const struct graft_local_tile *tile)
+{
+    const int floats = 2 * (tile->rows + tile->columns) * (DEPTH + 4) + tile->rows;
+    return (uint64_t)(floats + tile->items / LANES * EXCHANGE) * sizeof(float);
+}
+
+/* Processors have no unit: the variants are there for tests. */
+static const char *emulation_refuses(const struct graft_opencl_device *device,
+                                     const struct graft_product_sizes *p, const struct graft_local_tile *tile)
+{
+    const double work = (double)p->batches * (double)(graft_ceil_div(p->m, tile->rows) * tile->rows) *
+                        (double)(graft_ceil_div(p->n, tile->columns) * tile->columns) * (double)p->k;
+    if (device->base.info.kind != GRAFT_DEVICE_CPU || device->matrix_unit)
+        return NULL;
+    if (tile->rows == GRAFT_LOCAL_WIDE && p->m <= GRAFT_LOCAL_NARROW && p->n <= GRAFT_LOCAL_NARROW)
+        return "the device has no matrix unit, and its emulation leaves small products to small blocks";
+    return work > EMULATED_MOST ? "the device has no matrix unit, and its emulation is for small products"
+                                : NULL;
+}
+
+const char *graft_matrix_check(const struct graft_opencl_device *device, const struct graft_product_sizes *p,
+                               bool wide, struct graft_variant_info *info)
+{
+    const struct graft_local_tile tile = graft_matrix_tile(device, wide, p->n);
+    const struct graft_opencl_traits *const traits = &device->traits;
+    info->spare = wide ? !graft_local_suits_wide(device, p->m, p->n, p->batches)
+                       : p->m < GRAFT_LOCAL_NARROW / 2 || p->n < GRAFT_LOCAL_NARROW / 2;
+    if (p->k < GRAFT_MATRIX_LEAST_TERMS)
+        return "a matrix unit errs too much in sums of less than 16 terms";
+    if (traits->max_group < (size_t)tile.items || traits->max_items[0] < (size_t)tile.items)
+        return "the device has no work-groups as large as its matrix products' take";
+    if (traits->local_bytes < local_bytes(&tile))
+        return "the device has less local memory than its matrix products take";
+    return emulation_refuses(device, p, &tile);
+}
+
+static enum graft_status run_probe(struct graft_opencl_device *device, struct graft_opencl_kernel *kernel,
+                                   bool *there)
+{
+    const struct graft_tensor y = {(struct graft_buffer *)(void *)device->none, 0}; /* 64 bytes of nobody */
+    const struct graft_opencl_range range = {.dimensions = 1, .global = {LANES}, .local = {LANES}};
+    struct graft_opencl_args args = {0};
+    float right = 0;
+    graft_opencl_arg_tensor(device, &args, y, sizeof(float));
+    enum graft_status status = graft_opencl_launch(device, kernel, 0, &args, &range);
+    if (status == GRAFT_OK)
+        status = device->base.backend->buffer_read(&device->base, &right, y, sizeof(right));
+    *there = right == PRODUCT;
+    return status;
+}
+
+enum graft_status graft_matrix_probe(struct graft_opencl_device *device, bool emulated, bool *there)
+{
+    const struct graft_opencl_variant variant = {.name = "matrix", .family = device->traits.family};
+    struct graft_opencl_kernel kernel = {.variant = &variant};
+    struct graft_kept_error before;
+    graft_keep_error(device->base.context, &before);
+    *there = false;
+    enum graft_status status =
+        graft_opencl_add(device, &kernel, "matrix_probe.cl", "matrix_probe", "-DMATRIX=%d", !emulated);
+    if (status == GRAFT_OK)
+        status = run_probe(device, &kernel, there);
+    for (int i = 0; i < kernel.steps; i++)
+        if (kernel.step[i] != NULL)
+            clReleaseKernel(kernel.step[i]);
+    if (status != GRAFT_ERROR_DEVICE && status != GRAFT_ERROR_UNSUPPORTED)
+        return status;
+    graft_restore_error(device->base.context, &before); /* it has none: that was the question */
+    *there = false;
+    return GRAFT_OK;
+}
+
+/* Processors are not asked: what they have of that kind is not for work-items of this family. */
+enum graft_status graft_matrix_prove(struct graft_opencl_device *device,
+                                     const struct graft_opencl_variant *variant,
+                                     struct graft_variant_info *info)
+{
+    (void)variant;
+    enum graft_status status = GRAFT_OK;
+    if (!device->matrix_asked && device->base.info.kind != GRAFT_DEVICE_CPU)
+        status = graft_matrix_probe(device, false, &device->matrix_unit);
+    device->matrix_asked = status == GRAFT_OK;
+    info->emulated = !device->matrix_unit;
+    return status;
+}
+
+enum graft_status graft_matrix_add(struct graft_opencl_device *device, struct graft_opencl_kernel *kernel,
+                                   const char *name, struct graft_local_tile tile, bool along)
+{
+    kernel->local_tile = tile;
+    return graft_opencl_add(device, kernel, "gemm_matrix.cl", name,
+                            "-DMATRIX=%d -DTILE_ROWS=%d -DTILE_COLUMNS=%d -DWARP_ROWS=%d -DALONG=%d",
+                            device->matrix_unit, tile.rows, tile.columns, tile.warp_rows, along);
+}

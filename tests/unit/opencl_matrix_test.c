@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Products by a matrix unit: whether there is one is found out by trying; without one its variants are for
+ * tests only; with one they are the usual choice; and the three products that stand for one err as little as
+ * cl/matrix_tile.h says.
+ */
+#include "backend/backend.h"
+#include "backend/opencl/gemm.h"
+#include "backend/opencl/internal.h"
+#include "base/context.h"
+#include "base/random.h"
+#include "support/support.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define ROWS 70
+#define COLUMNS 24
+#define TERMS 16
+#define UNIT 0x1p-24 /* of rounding */
+
+struct fixture {
+    struct graft_context *context;
+    struct graft_device *device; /* NULL: there is none */
+    struct graft_opencl_device *opencl;
+};
+
+static int set_up(void **state)
+{
+    struct fixture *const f = calloc(1, sizeof *f);
+    assert_int_equal(graft_context_open(NULL, &f->context), GRAFT_OK);
+    if (graft_device_open(f->context, "opencl:0", &f->device) != GRAFT_OK) {
+        f->device = NULL;
+    }
+    f->opencl = (struct graft_opencl_device *)f->device;
+    *state = f;
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    struct fixture *const f = *state;
+    graft_device_close(&f->device);
+    graft_context_close(&f->context);
+    free(f);
+    return 0;
+}
+
+static void need(struct fixture *f, enum graft_status status)
+{
+    if (status != GRAFT_OK) {
+        fail_msg("%s", graft_context_error(f->context));
+    }
+}
+
+static void need_device(struct fixture *f)
+{
+    if (f->device == NULL) {
+        print_message("no OpenCL device: %s\n", graft_context_error(f->context));
+        skip();
+    }
+}
+
+static struct graft_call product(struct fixture *f, int64_t m, int64_t k, int64_t n)
+{
+    struct graft_call call = {.op = GRAFT_OP_MATMUL, .n_inputs = 2};
+    call.in[0] = (struct graft_desc){GRAFT_DTYPE_F32, graft_shape_of(2, m, k)};
+    call.in[1] = (struct graft_desc){GRAFT_DTYPE_F32, graft_shape_of(2, k, n)};
+    need(f, graft_op_infer(f->context, &call));
+    return call;
+}
+
+static const char *chosen(struct fixture *f, const struct graft_call *call, const char *forced)
+{
+    struct graft_variant_info info;
+    int variant = 0;
+    need(f, graft_variant_choose(f->device, call, forced, &variant, &info));
+    return info.name;
+}
+
+static void the_emulation_computes_what_integers_say(void **state)
+{
+    struct fixture *const f = *state;
+    bool there = false;
+    need_device(f);
+    need(f, graft_matrix_probe(f->opencl, true, &there));
+    assert_true(there);
+}
+
+/* Processors have no unit for work-items: their compilers refuse the program, which is an answer and no
+ * error. */
+static void a_device_without_a_unit_is_told_by_its_compiler(void **state)
+{
+    struct fixture *const f = *state;
+    bool there = true;
+    need_device(f);
+    if (f->device->info.kind != GRAFT_DEVICE_CPU) {
+        skip();
+    }
+    need(f, graft_matrix_probe(f->opencl, false, &there));
+    assert_false(there);
+    assert_string_equal(graft_context_error(f->context), "");
+}
+
+static void without_a_unit_it_is_taken_if_forced_only(void **state)
+{
+    struct fixture *const f = *state;
+    need_device(f);
+    const struct graft_call call = product(f, 100, 20, 70);
+    f->opencl->traits.family = GRAFT_OPENCL_GPU;
+    f->opencl->matrix_asked = true;
+    f->opencl->matrix_unit = false;
+    assert_null(strstr(chosen(f, &call, NULL), "matrix"));
+    assert_string_equal(chosen(f, &call, "matrix"), "matrix");
+    assert_string_equal(chosen(f, &call, "matrix_wide"), "matrix_wide");
+}
+
+static void with_a_unit_it_is_the_usual_choice(void **state)
+{
+    static const struct {
+        int64_t m, k, n;
+        const char *variant; /* NULL: another one */
+    } shapes[] = {
+        {4096, 4096, 4096, "matrix_wide"},
+        {200, 64, 100, "matrix"},
+        {200, 16, 100, "matrix"},
+        {200, 15, 100, NULL},
+        {9, 64, 4096, NULL},
+        {4096, 64, 9, NULL},
+    };
+    struct fixture *const f = *state;
+    need_device(f);
+    f->opencl->traits.family = GRAFT_OPENCL_GPU;
+    f->opencl->traits.compute_units = 132;
+    f->opencl->traits.local_bytes = 49152;
+    f->opencl->matrix_asked = f->opencl->matrix_unit = true;
+    for (size_t i = 0; i < sizeof shapes / sizeof shapes[0]; i++) {
+        const struct graft_call call = product(f, shapes[i].m, shapes[i].k, shapes[i].n);
+        const char *const name = chosen(f, &call, NULL);
+        if (shapes[i].variant != NULL) {
+            assert_string_equal(name, shapes[i].variant);
+        } else {
+            assert_null(strstr(name, "matrix"));
+        }
+    }
+}
+
+/* Numbers of which all 24 bits count, those with long rests first. */
+static float significant(struct graft_random *random, int i)
+{
+    const uint32_t low =
+        i % 2 == 0 ? 0xfffu - graft_random_below(random, 4) : graft_random_below(random, 1u << 13);
+    const uint32_t bits = 0x3f800000u | (i % 3 == 0 ? 0 : graft_random_below(random, 1u << 10)) << 13 | low;
+    float x;
+    memcpy(&x, &bits, sizeof x);
+    return graft_random_below(random, 2) == 0 ? x : -x;
+}
+
+static void run(struct fixture *f, const struct graft_call *call, const char *name, const float *a,
+                const float *b, float *y)
+{
+    const struct graft_backend *const backend = f->device->backend;
+    struct graft_tensor in[GRAFT_MAX_INPUTS] = {{NULL, 0}}, out[GRAFT_MAX_OUTPUTS] = {{NULL, 0}};
+    const uint64_t bytes[] = {ROWS * TERMS * sizeof *a, TERMS * COLUMNS * sizeof *b,
+                              ROWS * COLUMNS * sizeof *y};
+    struct graft_variant_info info;
+    struct graft_kernel *kernel = NULL;
+    int variant = 0;
+    need(f, graft_variant_choose(f->device, call, name, &variant, &info));
+    need(f, graft_buffer_open(f->device, bytes[0], &in[0].buffer));
+    need(f, graft_buffer_open(f->device, bytes[1], &in[1].buffer));
+    need(f, graft_buffer_open(f->device, bytes[2], &out[0].buffer));
+    need(f, backend->buffer_write(f->device, in[0], a, bytes[0]));
+    need(f, backend->buffer_write(f->device, in[1], b, bytes[1]));
+    need(f, backend->kernel_open(f->device, call, variant, &kernel));
+    need(f, backend->kernel_run(f->device, kernel, in, out, (struct graft_tensor){NULL, 0}));
+    need(f, backend->buffer_read(f->device, y, out[0], bytes[2]));
+    backend->kernel_close(f->device, kernel);
+    graft_buffer_close(f->device, &in[0].buffer, bytes[0]);
+    graft_buffer_close(f->device, &in[1].buffer, bytes[1]);
+    graft_buffer_close(f->device, &out[0].buffer, bytes[2]);
+}
+
+/*
+ * Sums of one term, of a few, and of all: within 8 units for the products and 2 for each time that the unit
+ * rounds a sum: it is four times that a high product is added to others. (Truncated parts would err by up to
+ * 28 units.)
+ */
+static void three_products_err_little(void **state)
+{
+    struct fixture *const f = *state;
+    static const char *const names[] = {"matrix", "matrix_wide"};
+    static const int terms[] = {1, 3, TERMS};
+    static float a[ROWS * TERMS], b[TERMS * COLUMNS], y[ROWS * COLUMNS];
+    struct graft_random random;
+    need_device(f);
+    graft_random_start(&random, 3, 1);
+    const struct graft_call call = product(f, ROWS, TERMS, COLUMNS);
+    for (int t = 0; t < 3; t++) {
+        for (int i = 0; i < ROWS * TERMS; i++) {
+            a[i] = i % TERMS < terms[t] ? significant(&random, i / TERMS) : 0;
+        }
+        for (int i = 0; i < TERMS * COLUMNS; i++) {
+            b[i] = significant(&random, i);
+        }
+        for (int n = 0; n < 2; n++) {
+            run(f, &call, names[n], a, b, y);
+            for (int i = 0; i < ROWS * COLUMNS; i++) {
+                double sum = 0, size = 0;
+                for (int k = 0; k < TERMS; k++) {
+                    const double one =
+                        (double)a[i / COLUMNS * TERMS + k] * (double)b[k * COLUMNS + i % COLUMNS];
+                    sum += one;
+                    size += fabs(one);
+                }
+                if (!(fabs((double)y[i] - sum) <= (8 + 2 * 4) * UNIT * size)) {
+                    fail_msg("%s, %d terms: element %d errs by %g units", names[n], terms[t], i,
+                             ((double)y[i] - sum) / (UNIT * size));
+                }
+            }
+        }
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(the_emulation_computes_what_integers_say, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_device_without_a_unit_is_told_by_its_compiler, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(without_a_unit_it_is_taken_if_forced_only, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(with_a_unit_it_is_the_usual_choice, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(three_products_err_little, set_up, tear_down),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
