@@ -335,6 +335,9 @@ static enum graft_status find_columns(struct listing *listing, bool *header)
     if (listing->label_column >= 0) {
         const char *const title = table->fields[listing->label_column];
         listing->dataset->label_title = graft_names_add_utf8(listing->dataset, title, strlen(title));
+        if (!listing->dataset->label_title) {
+            return GRAFT_ERROR_MEMORY;
+        }
     }
     listing->no_labels = listing->label_column < 0 && listing->may_lack;
     return listing->label_column < 0 && !options->unlabelled && !listing->no_labels ? unknown_column(listing, "label")

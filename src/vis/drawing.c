@@ -76,7 +76,9 @@ static enum graft_status draw_panels(struct graft_drawing *drawing, const double
          .logarithmic_y = logarithmic},
         {.title = title,
          .x_label = "epoch",
-         .y_label = task == GRAFT_TASK_CLASSES ? "pictures classified right" : info->title,
+         .y_label = task == GRAFT_TASK_CLASSES  ? "pictures classified right"
+                    : task == GRAFT_TASK_NUMBER ? "R², where it is above 0"
+                                                : info->title,
          .lines = info->trained ? accuracies : accuracies + 1,
          .line_count = validates && info->trained ? 2 : 1,
          .marks = marks,
@@ -101,7 +103,8 @@ static enum graft_status draw_curves(struct graft_drawing *drawing)
         numbers[TRAIN_LOSS * count + i] = epochs[i].train_loss;
         numbers[VAL_LOSS * count + i] = epochs[i].val_loss;
         numbers[TRAIN_TOP1 * count + i] = epochs[i].train_top1;
-        numbers[VAL_TOP1 * count + i] = epochs[i].val_top1;
+        const bool below = graft_run_task(drawing->run) == GRAFT_TASK_NUMBER && epochs[i].val_top1 < 0;
+        numbers[VAL_TOP1 * count + i] = below ? (double)NAN : epochs[i].val_top1;
     }
     const enum graft_status status = draw_panels(drawing, numbers, count, spans_decades(epochs, count));
     graft_release(context, numbers);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The card of weights: network, classes and preprocessing, a line each. At most 1024 bytes. Seeds: made.py */
+/* The card of weights: network, classes, what outputs mean, and preprocessing, a line each. At most 1024 bytes. Seeds: made.py */
 #include "fuzz.h"
 #include "run/card.h"
 
@@ -8,10 +8,10 @@
 
 static enum graft_status put_lines(struct graft_tensor_set *set, char *text)
 {
-    static const char *const keys[] = {"graft.network", "graft.classes", "graft.preprocess"};
+    static const char *const keys[] = {"graft.network", "graft.classes", "graft.target", "graft.preprocess"};
     enum graft_status status = GRAFT_OK;
     for (size_t i = 0; i < sizeof keys / sizeof keys[0] && text && status == GRAFT_OK; i++) {
-        char *const end = i < 2 ? strchr(text, '\n') : NULL; /* the last line is all the rest */
+        char *const end = i < 3 ? strchr(text, '\n') : NULL; /* the last line is all the rest */
         if (end) {
             *end = '\0';
         }

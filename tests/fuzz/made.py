@@ -105,7 +105,11 @@ def card():
         dict(PREPROCESS, transforms=steps),
         dict(PREPROCESS, filter="bicubic", resize_short_side=256),
     ):
-        yield "\n".join(["resnet18", json.dumps(["ant", "bee"]), json.dumps(preprocess)]).encode()
+        yield "\n".join(["resnet18", json.dumps(["ant", "bee"]), "", json.dumps(preprocess)]).encode()
+    labels = {"task": "labels", "loss": "sigmoid", "thresholds": [0.25, 1]}
+    number = {"task": "number", "loss": "l2", "mean": 41.5, "deviation": 12}
+    for names, target in ((["ant", "bee"], labels), (["age"], number)):
+        yield "\n".join(["resnet18", json.dumps(names), json.dumps(target), json.dumps(dict(PREPROCESS, transforms=steps))]).encode()
 
 
 def run():

@@ -11,9 +11,10 @@ random = np.random.default_rng(5)
 truth = (random.random((IMAGES, LABELS)) < (0.5, 0.2, 0.8, 0.0)).astype(int)  # of the last there is none
 logits = np.round(random.normal(size=(IMAGES, LABELS)) + 1.2 * truth, 1).astype(np.float32)  # many are the same
 logits[:, 2] = 0.25  # all of them
+logits[3:6, 0] = 0  # just at the threshold
 numbers = random.normal(40, 12, IMAGES).astype(np.float32)
 outputs = ((numbers - 38) / 10 + random.normal(0, 0.3, IMAGES)).astype(np.float32)
-THRESHOLDS = [0.3, 0.75, 0.5, 0.5]
+THRESHOLDS = [0.5, 0.75, 0.5, 0.5]
 MEAN, DEVIATION = 38.0, 10.0
 
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The largest of some values, and what an evaluation counts. */
+#include "graft/device.h"
 #include "graft/train.h"
 #include "support/support.h"
 #include "train/fit.h"
@@ -220,11 +221,72 @@ static void features_have_a_limit(void **state)
     test_folder_remove(folder);
 }
 
+/* ---- mixed pictures: all pixels of picture i are 10 · i, its class is i % 3 */
+
+static int32_t mixed_label(void *user, int64_t index)
+{
+    (void)user;
+    return (int32_t)(index % 3);
+}
+
+static enum graft_status mixed_picture(void *user, int64_t index, struct graft_sample *sample)
+{
+    static uint8_t pixels[7][8 * 8 * 3];
+    (void)user;
+    memset(pixels[index], (int)(10 * index), sizeof pixels[index]); /* the same from every thread */
+    *sample = (struct graft_sample){.pixels = pixels[index], .width = 8, .height = 8, .channels = 3};
+    return GRAFT_OK;
+}
+
+/* What is learnt of each row is what was mixed into it. */
+static void classes_have_the_shares_of_their_pictures(void **state)
+{
+    static const char *const names[] = {"a", "b", "c"};
+    const struct graft_picture_source own = {
+        .count = 7, .class_names = names, .class_count = 3, .label = mixed_label, .read = mixed_picture};
+    char best; /* weights are there: none need be reserved */
+    struct graft_fit_job job = {.context = *state,
+                                .options = {.seed = 3, .batch = 4},
+                                .mix = {.mixup = 1},
+                                .loss = GRAFT_LOSS_SOFT,
+                                .card = {.class_count = 3, .preprocess = graft_preprocess_imagenet()},
+                                .best = (void *)&best};
+    struct graft_fit_source source;
+    struct graft_fit_batch batch;
+    int rows = 0;
+    job.card.preprocess.crop_height = job.card.preprocess.crop_width = 8;
+    job.card.preprocess.transforms = graft_transforms_usual(8, GRAFT_FILTER_BILINEAR);
+    assert_int_equal(graft_device_open(*state, "cpu", &job.device), GRAFT_OK);
+    assert_int_equal(graft_dataset_open_source(*state, &own, &(struct graft_dataset_options){.val_fraction = -1},
+                                               &job.dataset),
+                     GRAFT_OK);
+    assert_int_equal(graft_fit_source_open_pictures(&job, GRAFT_SPLIT_TRAIN, 4, true, &source), GRAFT_OK);
+    assert_int_equal(graft_fit_source_start(&source, 0, 0), GRAFT_OK);
+    while (graft_fit_source_next(&source, &batch) == GRAFT_OK && batch.valid > 0) {
+        assert_true(batch.share > 0 && batch.share < 1);
+        for (int64_t row = 0; row < batch.valid; row++, rows++) {
+            const int64_t a = batch.samples[row], b = batch.samples[row > 0 ? row - 1 : batch.valid - 1];
+            float wanted[3] = {0};
+            wanted[a % 3] += (float)batch.share;
+            wanted[b % 3] += (float)(1 - batch.share);
+            for (int c = 0; c < 3; c++)
+                assert_near((double)batch.targets[row * 3 + c], (double)wanted[c], 1e-6);
+            const uint8_t level = ((const uint8_t *)batch.input)[row * 8 * 8 * 3];
+            assert_near(level, 10 * (batch.share * (double)a + (1 - batch.share) * (double)b), 1);
+        }
+    }
+    assert_int_equal(rows, 7);
+    graft_fit_source_close(&source);
+    graft_dataset_close(&job.dataset);
+    graft_device_close(&job.device);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(optimizers_have_their_usual_values), cmocka_unit_test(the_largest_come_first),
         cmocka_unit_test(probabilities_are_finite),           cmocka_unit_test(evaluations_count),
+        cmocka_unit_test(classes_have_the_shares_of_their_pictures),
         cmocka_unit_test(features_come_in_every_order),       cmocka_unit_test(features_have_a_limit),
     };
     return cmocka_run_group_tests(tests, test_open_context, test_close_context);
