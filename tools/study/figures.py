@@ -51,7 +51,9 @@ def svg(tasks, networks, ways, table):
         for i, network in enumerate(networks):
             at = x0 + 10 + i * (len(ways) * bar + gap)
             for k, way in enumerate(ways):
-                mean = table.get((name, network, way), (0, 0))[0]
+                if (name, network, way) not in table:
+                    continue
+                mean = table[name, network, way][0]
                 tall = high * mean / 100
                 parts.append(f'<rect x="{at + k * bar}" y="{y0 + high - tall:.1f}" width="{bar - 2}" height="{tall:.1f}" '
                              f'fill="{COLOURS[k]}"/><text x="{at + k * bar + bar / 2 - 1:.1f}" y="{y0 + high - tall - 3:.1f}" '
