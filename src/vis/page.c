@@ -18,7 +18,8 @@ static const char style[] =
     "--line:#3a3a45;--accent:#7ab8f5;--mark:#1d2a38}img.plot{filter:invert(1) hue-rotate(180deg)}}\n"
     "body{font:15px/1.5 system-ui,'DejaVu Sans',sans-serif;color:var(--ink);background:var(--paper);"
     "max-width:1080px;margin:2em auto;padding:0 1.2em}\n"
-    "h1{font-size:1.5em;margin-bottom:.2em;overflow-wrap:anywhere}h2{font-size:1.15em;margin-top:2em}\n"
+    "h1{font-size:1.5em;margin-bottom:.2em;overflow-wrap:anywhere}h2{font-size:1.15em;margin-top:2em;"
+    "overflow-wrap:anywhere}\n"
     "p.sub{color:var(--faint);margin-top:0;overflow-wrap:anywhere}img{max-width:100%;height:auto;display:"
     "block}\n"
     "table{border-collapse:collapse;font-variant-numeric:tabular-nums}\n"
@@ -39,6 +40,8 @@ static const char style[] =
     "summary{cursor:pointer;color:var(--accent);margin:.6em 0}button{font:inherit;padding:.2em .8em}\n"
     ":focus-visible{outline:3px solid var(--accent);outline-offset:2px}\n"
     ".skip{position:absolute;left:-99em}.skip:focus{left:1em;top:.5em;background:var(--paper);padding:.3em}\n"
+    "@media screen and (max-width:700px){table{display:block;overflow-x:auto}th,td{padding:.25em .5em}"
+    "figure{max-width:100%;box-sizing:border-box}figure .pair{flex-wrap:wrap}}\n"
     "@media print{:root{--ink:#000;--faint:#444;--paper:#fff;--panel:#fff;--line:#bbb;--mark:#fff}"
     "img.plot{filter:none}body{max-width:none;margin:0}.screen,.skip{display:none}"
     "h2{break-after:avoid}tr,img{break-inside:avoid}}\n";

@@ -16,6 +16,7 @@ import tempfile
 import time
 import unittest
 import urllib.request
+import zlib
 
 from command import Case, draw_data, main
 
@@ -66,6 +67,30 @@ def read(path):
     reader.feed(text)
     reader.close()
     return text, reader
+
+
+def mean_colour(png):
+    """Of a PNG of 8 bits, RGB or RGBA."""
+    width, height, depth, kind = struct.unpack(">IIBB", png[16:26])
+    assert depth == 8 and kind in (2, 6)
+    channels, at, packed = (3 if kind == 2 else 4), 8, b""
+    while at < len(png):
+        size = struct.unpack(">I", png[at:at + 4])[0]
+        packed += png[at + 8:at + 8 + size] if png[at + 4:at + 8] == b"IDAT" else b""
+        at += 12 + size
+    data, line = zlib.decompress(packed), width * channels
+    above, sums = bytes(line), [0, 0, 0]
+    for y in range(height):
+        filtered, row = data[y * (line + 1)], bytearray(data[y * (line + 1) + 1:(y + 1) * (line + 1)])
+        for i in range(line):
+            a, b = row[i - channels] if i >= channels else 0, above[i]
+            c = above[i - channels] if i >= channels else 0
+            near = min((a, b, c), key=lambda v, p=a + b - c: abs(p - v))  # Paeth's: the first of equal ones
+            row[i] = row[i] + (0, a, b, (a + b) // 2, near)[filtered] & 255
+            if i % channels < 3:
+                sums[i % channels] += row[i]
+        above = row
+    return [s / (width * height) for s in sums]
 
 
 class Console:
@@ -154,6 +179,14 @@ class Console:
         for kind in ("mousePressed", "mouseReleased"):
             self.call("Input.dispatchMouseEvent", type=kind, x=x, y=y, button="left", clickCount=1)
 
+    def colour(self, selector, dx=0.5, dy=0.5):
+        """What the screen shows at a place of an element: the mean of 8 x 8 pixels, three numbers."""
+        x, y, width, height = self.run("(()=>{const b=document.querySelector(%s).getBoundingClientRect();"
+                                       "return [b.x+scrollX,b.y+scrollY,b.width,b.height]})()" % json.dumps(selector))
+        clip = {"x": round(x + dx * width) - 4, "y": round(y + dy * height) - 4, "width": 8, "height": 8, "scale": 1}
+        shot = self.call("Page.captureScreenshot", format="png", clip=clip, captureBeyondViewport=True)["data"]
+        return mean_colour(base64.b64decode(shot))
+
     def complaints(self):
         self.run("1")  # whatever was said before this has come
         return [event for event in self.events if event["method"] in ("Runtime.exceptionThrown", "Log.entryAdded") or
@@ -230,6 +263,7 @@ class Pages(Case):
                     self.assertEqual(paper, "rgb(255, 255, 255)" if scheme == "light" else "rgb(23, 23, 28)")
                     picture = base64.b64decode(browser.call("Page.captureScreenshot", format="png")["data"])
                     self.assertGreater(len(picture), 5000, path)
+            self.look_at_pictures(browser)
             with open(self.path("bad.html"), "w", encoding="utf-8") as file:
                 file.write("<script>nothing()</script>")
             browser.open(self.path("bad.html"))
@@ -242,6 +276,27 @@ class Pages(Case):
             self.assertEqual(browser.complaints(), [])
         finally:
             browser.close()
+
+    def look_at_pictures(self, browser):
+        """Explanations on light, dark, paper and a narrow screen: the red picture is where the red one belongs, the
+        blue one below it, on the page's own ground; nothing sticks out."""
+        browser.open(self.pages[1])
+        for scheme, media, width, ground in (("light", "screen", 1000, 255), ("dark", "screen", 1000, 24), ("dark", "print", 700, 255),
+                                             ("light", "screen", 380, 255)):
+            browser.call("Emulation.setEmulatedMedia", media=media, features=[{"name": "prefers-color-scheme", "value": scheme}])
+            browser.call("Emulation.setDeviceMetricsOverride", width=width, height=900, deviceScaleFactor=1, mobile=False)
+            where = (scheme, media, width)
+            red, blue = (browser.colour("section:nth-of-type(%d) img" % n) for n in (1, 2))
+            self.assertTrue(red[0] > red[1] + 50 and red[0] > red[2] + 50, (where, red))
+            self.assertTrue(blue[2] > blue[0] + 50 and blue[2] > blue[1] + 50, (where, blue))
+            self.assertTrue(all(abs(c - ground) < 8 for c in browser.colour("html", 6 / width, 0.01)), where)
+            self.assertLessEqual(browser.run("document.documentElement.scrollWidth"), width, where)
+            self.assertLess(*browser.run("[...document.querySelectorAll('section')].slice(0,2).map(s=>s.getBoundingClientRect().y)"))
+        for path in self.pages:
+            browser.open(path)  # still narrow
+            self.assertLessEqual(browser.run("document.documentElement.scrollWidth"), 380, path)
+        browser.call("Emulation.clearDeviceMetricsOverride")
+        browser.call("Emulation.setEmulatedMedia", media="", features=[])
 
     def look_closer(self, browser):
         """The map: buttons, keys, a click on a picture, a class that is taken away."""
