@@ -19,7 +19,7 @@
 /* The emulation's costs are those of the whole block, however little of it is there: small ones for small
  * cases, and the large ones as they are. */
 #define EMULATED_SIDE 32
-#define EMULATED_MOST 2097152 /* multiply-adds of a call, on processors: a tenth of a second */
+#define EMULATED_MOST 1200000 /* multiply-adds of a call, on processors: some hundredths of a second */
 
 struct graft_local_tile graft_matrix_tile(const struct graft_opencl_device *device, bool wide,
                                           int64_t columns)
