@@ -380,6 +380,8 @@ static void test_winograd(void **state)
         {"winograd4_local", 2, 22, 21, 18, 33, {0, 1, 1, 0}, 1e6, 200000, 16},
         {"winograd4_local", 1, 9, 10, 40, 65, {1, 1, 1, 1}, 1.2e10, 200000, 16},
         {"winograd4_local", 1, 22, 21, 20, 40, {1, 1, 1, 1}, 1e8, 400000, 16},
+        {"winograd4_matrix", 1, 18, 17, 18, 32, {1, 1, 1, 1}, 1e6, 200000, 16},
+        {"winograd4_matrix", 2, 9, 10, 20, 30, {0, 1, 1, 0}, 1.2e10, 200000, 16},
         {"winograd4", 3, 33, 41, 16, 275, {1, 1, 1, 1}, 1.2e10, 200000, 16},   /* the gradient: parts of two
                                                                                   blocks, and a last one */
         {"winograd4", 1, 27, 27, 16, 34, {1, 1, 1, 1}, 1.2e10, 200000, 16, 1}, /* one more tile than whole

@@ -220,6 +220,43 @@ const char *graft_winograd_local_check(const struct graft_opencl_device *device,
     return reason != NULL ? reason : check(device, call, true, info);
 }
 
+/* What the unit multiplies: a product for each point. */
+static struct graft_product_sizes sizes_of(const struct plan *plan)
+{
+    return (struct graft_product_sizes){.batches = POINTS,
+                                        .m = graft_min_i64(plan->block, plan->tiles),
+                                        .n = plan->n.filters,
+                                        .k = plan->n.channels};
+}
+
+const char *graft_winograd_matrix_check(const struct graft_opencl_device *device,
+                                        const struct graft_call *call, struct graft_variant_info *info)
+{
+    const char *const reason = graft_winograd_local_check(device, call, info);
+    if (reason != NULL)
+        return reason;
+    const bool spare = info->spare;
+    const struct plan plan = make_plan(device, call, true);
+    const struct graft_product_sizes sizes = sizes_of(&plan);
+    const bool wide = graft_local_suits_wide(device, sizes.m, sizes.n, sizes.batches);
+    const char *const refusal = graft_matrix_check(device, &sizes, wide, info);
+    info->spare = info->spare || spare;
+    return refusal;
+}
+
+static enum graft_status add_product(struct graft_opencl_device *device, struct graft_opencl_kernel *kernel,
+                                     const struct plan *plan)
+{
+    const struct graft_product_sizes sizes = sizes_of(plan);
+    if (!plan->local)
+        return graft_gemm_add(device, kernel, "gemm_gather");
+    if (kernel->variant->prove == NULL)
+        return graft_local_add(device, kernel, "local_gather",
+                               graft_winograd_local_tile(device, sizes.m, sizes.n));
+    const bool wide = graft_local_suits_wide(device, sizes.m, sizes.n, sizes.batches);
+    return graft_matrix_add(device, kernel, "matrix_gather", graft_matrix_tile(device, wide, sizes.n), true);
+}
+
 enum graft_status graft_winograd_open(struct graft_opencl_device *device, struct graft_opencl_kernel *kernel)
 {
     const struct plan plan = make_plan(device, &kernel->call, graft_winograd_is_local(kernel));
@@ -231,11 +268,7 @@ enum graft_status graft_winograd_open(struct graft_opencl_device *device, struct
     if (status == GRAFT_OK)
         status = graft_winograd_add(device, kernel, "winograd_input", plan.local);
     if (status == GRAFT_OK)
-        status = plan.local
-                     ? graft_local_add(device, kernel, "local_gather",
-                                       graft_winograd_local_tile(
-                                           device, graft_min_i64(plan.block, plan.tiles), plan.n.filters))
-                     : graft_gemm_add(device, kernel, "gemm_gather");
+        status = add_product(device, kernel, &plan);
     if (status == GRAFT_OK)
         status = graft_winograd_add(device, kernel, "winograd_output", plan.local);
     return status;

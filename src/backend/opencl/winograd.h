@@ -69,8 +69,11 @@ const char *graft_winograd_check(const struct graft_opencl_device *device, const
 /* Variant "winograd4_local", family GPU. */
 const char *graft_winograd_local_check(const struct graft_opencl_device *device,
                                        const struct graft_call *call, struct graft_variant_info *info);
+/* Variant "winograd4_matrix": its products by a matrix unit. */
+const char *graft_winograd_matrix_check(const struct graft_opencl_device *device,
+                                        const struct graft_call *call, struct graft_variant_info *info);
 
-/* Of both. */
+/* Of all. */
 GRAFT_MUST_CHECK enum graft_status graft_winograd_open(struct graft_opencl_device *device,
                                                        struct graft_opencl_kernel *kernel);
 GRAFT_MUST_CHECK enum graft_status graft_winograd_prepare(struct graft_opencl_device *device,
