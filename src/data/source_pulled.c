@@ -79,7 +79,7 @@ static bool find_shards(const char *path, struct shards *shards)
         }
         only = is_shard(name) || graft_path_is_list(name) || graft_text_ends(name, ".md");
         if (is_shard(name) && shards->count < SHARDS) {
-            snprintf(shards->names[shards->count++], NAME_LIMIT, "%s", name);
+            snprintf(shards->names[shards->count++], NAME_LIMIT, "%.*s", NAME_LIMIT - 1, name);
         } else {
             shards->more = shards->more || is_shard(name);
         }
