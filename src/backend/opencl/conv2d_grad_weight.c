@@ -156,7 +156,7 @@ static const char *matrix_check_tile(const struct graft_opencl_device *device, c
                                               .m = conv.group_filters,
                                               .n = plan.outer.leading,
                                               .k = conv.to_pixels};
-    return graft_matrix_check(device, &sizes, wide, info);
+    return graft_matrix_check(device, call, &sizes, wide, info);
 }
 
 static const char *matrix_check(const struct graft_opencl_device *device, const struct graft_call *call,

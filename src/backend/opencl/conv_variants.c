@@ -217,7 +217,7 @@ static const char *matrix_check_tile(const struct graft_opencl_device *device, c
                                               .n = columns_of(call, &conv),
                                               .k = backward ? taps * conv.group_filters / parts
                                                             : taps * conv.group_channels};
-    return graft_matrix_check(device, &sizes, wide, info);
+    return graft_matrix_check(device, call, &sizes, wide, info);
 }
 
 static const char *matrix_check(const struct graft_opencl_device *device, const struct graft_call *call,

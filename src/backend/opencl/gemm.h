@@ -127,7 +127,7 @@ GRAFT_MUST_CHECK enum graft_status graft_matrix_prove(struct graft_opencl_device
                                                       const struct graft_opencl_variant *variant,
                                                       struct graft_variant_info *info);
 /* NULL, or why not these products; info->spare if such blocks do not suit them. */
-const char *graft_matrix_check(const struct graft_opencl_device *device,
+const char *graft_matrix_check(const struct graft_opencl_device *device, const struct graft_call *call,
                                const struct graft_product_sizes *sizes, bool wide,
                                struct graft_variant_info *info);
 struct graft_local_tile graft_matrix_tile(const struct graft_opencl_device *device, bool wide,

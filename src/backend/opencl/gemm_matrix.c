@@ -54,7 +54,7 @@ static const char *emulation_refuses(const struct graft_opencl_device *device,
                                 : NULL;
 }
 
-const char *graft_matrix_check(const struct graft_opencl_device *device, const struct graft_product_sizes *p,
+const char *graft_matrix_check(const struct graft_opencl_device *device, const struct graft_call *call, const struct graft_product_sizes *p,
                                bool wide, struct graft_variant_info *info)
 {
     const struct graft_local_tile tile = graft_matrix_tile(device, wide, p->n);
@@ -67,6 +67,10 @@ const char *graft_matrix_check(const struct graft_opencl_device *device, const s
         return "the device has no work-groups as large as its matrix products' take";
     if (traits->local_bytes < local_bytes(&tile))
         return "the device has less local memory than its matrix products take";
+    /* Each would take a program of its own to compile. */
+    if (device->base.info.kind == GRAFT_DEVICE_CPU && !device->matrix_unit &&
+        graft_op_activation(call) > GRAFT_UNARY_RELU6)
+        return "the device has no matrix unit, and its emulation knows relu and relu6";
     return emulation_refuses(device, p, &tile);
 }
 

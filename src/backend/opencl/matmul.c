@@ -197,7 +197,7 @@ static const char *matrix_check_tile(const struct graft_opencl_device *device, c
 {
     const struct graft_product_sizes p = product_of(call);
     const char *const reason = limits(&p);
-    return reason != NULL ? reason : graft_matrix_check(device, &p, wide, info);
+    return reason != NULL ? reason : graft_matrix_check(device, call, &p, wide, info);
 }
 
 static const char *matrix_check(const struct graft_opencl_device *device, const struct graft_call *call,

@@ -239,7 +239,7 @@ const char *graft_winograd_matrix_check(const struct graft_opencl_device *device
     const struct plan plan = make_plan(device, call, true);
     const struct graft_product_sizes sizes = sizes_of(&plan);
     const bool wide = graft_local_suits_wide(device, sizes.m, sizes.n, sizes.batches);
-    const char *const refusal = graft_matrix_check(device, &sizes, wide, info);
+    const char *const refusal = graft_matrix_check(device, call, &sizes, wide, info);
     info->spare = info->spare || spare;
     return refusal;
 }
