@@ -30,7 +30,7 @@ static void put(struct bytes *bytes, const void *data, size_t size)
 static void put_number(struct bytes *bytes, uint64_t number, int size)
 {
     for (int i = 0; i < size; i++) {
-        const uint8_t byte = i < 8 ? (uint8_t)(number >> (8 * i)) : 0;
+        const uint8_t byte = (uint8_t)(i < 8 ? number >> (8 * i) : 0);
         put(bytes, &byte, 1);
     }
 }
