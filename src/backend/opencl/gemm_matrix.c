@@ -19,6 +19,7 @@
 /* The emulation's costs are those of the whole block, however little of it is there: small ones for small
  * cases, and the large ones as they are. */
 #define EMULATED_SIDE 32
+#define EMULATED_WASTE 4
 #define EMULATED_MOST 1200000 /* multiply-adds of a call, on processors: some hundredths of a second */
 
 struct graft_local_tile graft_matrix_tile(const struct graft_opencl_device *device, bool wide,
@@ -55,6 +56,11 @@ static const char *emulation_refuses(const struct graft_opencl_device *device,
                "wrong";
     if (tile->rows == GRAFT_LOCAL_WIDE && p->m <= GRAFT_LOCAL_NARROW && p->n <= GRAFT_LOCAL_NARROW)
         return "the device has no matrix unit, and its emulation leaves small products to small blocks";
+    /* A simulator takes minutes for what is mostly padding. */
+    if (tile->rows == EMULATED_SIDE &&
+        work > EMULATED_WASTE * (double)p->batches * (double)p->m * (double)p->n * (double)p->k)
+        return "the device has no matrix unit, and its emulation leaves blocks that are mostly empty to "
+               "others";
     return work > EMULATED_MOST ? "the device has no matrix unit, and its emulation is for small products"
                                 : NULL;
 }
