@@ -355,9 +355,9 @@ class Numbers(Case):
     def position(self, run):
         return json.loads(read_file(self.path(run, "state.safetensors"))[1]["graft.position"])
 
-    def interrupt(self, *arguments):
-        """Runs graft fit; Ctrl-C in the middle of the epoch that follows the first one that it tells of. Whether
-        it came before the run's end: on a busy machine it may come late."""
+    def interrupt(self, *arguments, share=0.5):
+        """Runs graft fit; Ctrl-C behind the second epoch that it tells of, after a share of the time between the first and
+        it, saving included. Whether it came before the run's end: on a busy machine it may come late."""
         process = subprocess.Popen(
             [GRAFT, "fit", *arguments, "--device", "cpu"],
             cwd=self.folder,
@@ -365,11 +365,14 @@ class Numbers(Case):
             stdout=subprocess.DEVNULL,
             text=True,
         )
+        first = None
         for line in process.stderr:
             if re.match(r" +\d+  all ", line):
-                time.sleep(float(line.split()[-1]) / 2)
-                process.send_signal(signal.SIGINT)
-                break
+                if first is not None:
+                    time.sleep(share * (time.monotonic() - first))
+                    process.send_signal(signal.SIGINT)
+                    break
+                first = time.monotonic()
         rest = process.stderr.read()
         process.stderr.close()
         self.assertIn(process.wait(), (0, 130), rest)
@@ -387,8 +390,8 @@ class Numbers(Case):
         self.fit("first", "--model", "mobilenet_v2", "--batch", "4", "--epochs", "1", data="flat")
         options += ["--weights", "first/model.safetensors"]
         self.good("fit", "flat", *how, "whole", *options, "--device", "cpu")
-        for _ in range(8):
-            if self.interrupt("flat", *how, "cut", *options) and self.position("cut")["batch"] > 0:
+        for share in range(1, 17):  # one of these times lies among an epoch's steps, whatever they and saving take
+            if self.interrupt("flat", *how, "cut", *options, share=share / 16) and self.position("cut")["batch"] > 0:
                 break
             shutil.rmtree(self.path("cut"))
         self.assertGreater(self.position("cut")["batch"], 0)
