@@ -210,7 +210,7 @@ static const char *make_product(struct graft_heap *heap, struct graft_pool *pool
     while (amplitude > 1 && amplitude * amplitude * terms > EXACT_SUM) {
         amplitude--;
     }
-    if (terms > EXACT_SUM) {
+    if (DEVIATIONS * sqrt(terms) > EXACT_SUM) { /* of ones and zeros of both signs */
         return "too many terms to stay exact";
     }
     float table[16];
