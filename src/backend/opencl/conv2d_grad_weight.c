@@ -159,17 +159,7 @@ static const char *matrix_check_tile(const struct graft_opencl_device *device, c
     return graft_matrix_check(device, call, &sizes, wide, info);
 }
 
-static const char *matrix_check(const struct graft_opencl_device *device, const struct graft_call *call,
-                                struct graft_variant_info *info)
-{
-    return matrix_check_tile(device, call, false, info);
-}
-
-static const char *matrix_wide_check(const struct graft_opencl_device *device, const struct graft_call *call,
-                                     struct graft_variant_info *info)
-{
-    return matrix_check_tile(device, call, true, info);
-}
+GRAFT_MATRIX_CHECKS(matrix_check_tile)
 
 static enum graft_status matrix_open(struct graft_opencl_device *device, struct graft_opencl_kernel *kernel)
 {

@@ -31,6 +31,15 @@ struct graft_opencl_flat graft_opencl_flat_sizes(const struct graft_opencl_devic
                                       .kept = 1, .summed = 1, .group = graft_opencl_lanes(device)};
 }
 
+const char *graft_opencl_check_views(const struct graft_opencl_device *device, const struct graft_call *call,
+                                     struct graft_variant_info *info)
+{
+    (void)device;
+    (void)call;
+    info->pitched_inputs = info->pitched_outputs = 1u;
+    return NULL;
+}
+
 enum graft_status graft_opencl_simple_add(struct graft_opencl_device *device,
                                           struct graft_opencl_kernel *kernel, const char *name)
 {

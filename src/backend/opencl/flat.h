@@ -23,6 +23,10 @@ GRAFT_MUST_CHECK enum graft_status graft_opencl_flat_add(struct graft_opencl_dev
                                                          const char *source, const char *name,
                                                          const char *options_format, ...) GRAFT_PRINTF(5, 6);
 
+/* The check of a variant that takes every call, and whose x and y may be views. */
+const char *graft_opencl_check_views(const struct graft_opencl_device *device, const struct graft_call *call,
+                                     struct graft_variant_info *info);
+
 /* The variants of an op whose kernel is written with VEC and SPAN: "wide" for CPUs, "narrow" for GPUs. */
 #define GRAFT_OPENCL_FLAT_VARIANTS(op, check_, open_, run_)                                                  \
     static const struct graft_opencl_variant variants[] = {                                                  \

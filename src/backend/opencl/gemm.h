@@ -126,10 +126,22 @@ GRAFT_MUST_CHECK enum graft_status graft_matrix_probe(struct graft_opencl_device
 GRAFT_MUST_CHECK enum graft_status graft_matrix_prove(struct graft_opencl_device *device,
                                                       const struct graft_opencl_variant *variant,
                                                       struct graft_variant_info *info);
-/* NULL, or why not these products; info->spare if such blocks do not suit them. */
+/* NULL, or why not these products; info->spare, always. */
 const char *graft_matrix_check(const struct graft_opencl_device *device, const struct graft_call *call,
                                const struct graft_product_sizes *sizes, bool wide,
                                struct graft_variant_info *info);
+/* An op's checks of `matrix` and `matrix_wide` by check(device, call, wide, info). */
+#define GRAFT_MATRIX_CHECKS(check)                                                                           \
+    static const char *matrix_check(const struct graft_opencl_device *device, const struct graft_call *call, \
+                                    struct graft_variant_info *info)                                         \
+    {                                                                                                        \
+        return check(device, call, false, info);                                                             \
+    }                                                                                                        \
+    static const char *matrix_wide_check(const struct graft_opencl_device *device,                           \
+                                         const struct graft_call *call, struct graft_variant_info *info)     \
+    {                                                                                                        \
+        return check(device, call, true, info);                                                              \
+    }
 struct graft_local_tile graft_matrix_tile(const struct graft_opencl_device *device, bool wide,
                                           int64_t columns);
 /* along: columns of b are neighbours. */

@@ -1,16 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "backend/opencl/pool.h"
 
-/* Tensors may be views. */
-static const char *check(const struct graft_opencl_device *device, const struct graft_call *call,
-                         struct graft_variant_info *info)
-{
-    (void)device;
-    (void)call;
-    info->pitched_inputs = info->pitched_outputs = 1u;
-    return NULL;
-}
-
 static enum graft_status open(struct graft_opencl_device *device, struct graft_opencl_kernel *kernel)
 {
     return graft_opencl_simple_add(device, kernel, "max_pool");
@@ -34,4 +24,4 @@ static enum graft_status run(struct graft_opencl_device *device, struct graft_op
     return graft_opencl_pool_launch(device, kernel, 0, &args, y, true);
 }
 
-GRAFT_OPENCL_FLAT_VARIANTS(max_pool, check, open, run);
+GRAFT_OPENCL_FLAT_VARIANTS(max_pool, graft_opencl_check_views, open, run);

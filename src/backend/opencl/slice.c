@@ -8,16 +8,6 @@ struct state {
     uint64_t begin; /* bytes from x's first element to the part's */
 };
 
-/* Tensors may be views. */
-static const char *check(const struct graft_opencl_device *device, const struct graft_call *call,
-                         struct graft_variant_info *info)
-{
-    (void)device;
-    (void)call;
-    info->pitched_inputs = info->pitched_outputs = 1u;
-    return NULL;
-}
-
 static enum graft_status open(struct graft_opencl_device *device, struct graft_opencl_kernel *kernel)
 {
     struct state *state = graft_opencl_state(device, kernel, sizeof(*state));
@@ -60,4 +50,4 @@ static enum graft_status run(struct graft_opencl_device *device, struct graft_op
     return graft_opencl_launch(device, kernel, 0, &args, &range);
 }
 
-GRAFT_OPENCL_FLAT_VARIANTS(slice, check, open, run);
+GRAFT_OPENCL_FLAT_VARIANTS(slice, graft_opencl_check_views, open, run);

@@ -235,13 +235,10 @@ const char *graft_winograd_matrix_check(const struct graft_opencl_device *device
     const char *const reason = graft_winograd_local_check(device, call, info);
     if (reason != NULL)
         return reason;
-    const bool spare = info->spare;
     const struct plan plan = make_plan(device, call, true);
     const struct graft_product_sizes sizes = sizes_of(&plan);
     const bool wide = graft_local_suits_wide(device, sizes.m, sizes.n, sizes.batches);
-    const char *const refusal = graft_matrix_check(device, call, &sizes, wide, info);
-    info->spare = info->spare || spare;
-    return refusal;
+    return graft_matrix_check(device, call, &sizes, wide, info);
 }
 
 static enum graft_status add_product(struct graft_opencl_device *device, struct graft_opencl_kernel *kernel,
