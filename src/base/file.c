@@ -239,20 +239,26 @@ void graft_file_writer_abort(struct graft_file_writer *writer)
     *writer = (struct graft_file_writer){.descriptor = -1};
 }
 
+/* Writes it behind what is there if `status` is GRAFT_OK, and commits; else, or if that fails, aborts. */
+static enum graft_status write_last(struct graft_file_writer *writer, enum graft_status status,
+                                    const void *data, size_t size)
+{
+    if (status == GRAFT_OK) {
+        status = graft_file_writer_write(writer, data, size);
+    }
+    if (status != GRAFT_OK) {
+        graft_file_writer_abort(writer);
+        return status;
+    }
+    return graft_file_writer_commit(writer);
+}
+
 enum graft_status graft_file_write(struct graft_context *context, const char *path, const void *data,
                                    size_t size)
 {
     struct graft_file_writer writer;
-    enum graft_status status = graft_file_writer_open(context, path, &writer);
-    if (status != GRAFT_OK) {
-        return status;
-    }
-    status = graft_file_writer_write(&writer, data, size);
-    if (status != GRAFT_OK) {
-        graft_file_writer_abort(&writer);
-        return status;
-    }
-    return graft_file_writer_commit(&writer);
+    const enum graft_status status = graft_file_writer_open(context, path, &writer);
+    return status == GRAFT_OK ? write_last(&writer, status, data, size) : status;
 }
 
 /* What is beyond is cut off by writing the file anew. */
@@ -272,14 +278,7 @@ static enum graft_status cut_and_add(struct graft_context *context, const char *
     }
     status = graft_file_writer_write(&writer, before, (size_t)at < length ? (size_t)at : length);
     graft_release(context, before);
-    if (status == GRAFT_OK) {
-        status = graft_file_writer_write(&writer, data, size);
-    }
-    if (status != GRAFT_OK) {
-        graft_file_writer_abort(&writer);
-        return status;
-    }
-    return graft_file_writer_commit(&writer);
+    return write_last(&writer, status, data, size);
 }
 
 enum graft_status graft_file_extend(struct graft_context *context, const char *path, uint64_t at,
@@ -304,15 +303,8 @@ enum graft_status graft_file_extend(struct graft_context *context, const char *p
         return GRAFT_ERROR_MEMORY;
     }
     writer.descriptor = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0666);
-    enum graft_status status = writer.descriptor < 0 ? fail_write(context, path, errno) : GRAFT_OK;
-    if (status == GRAFT_OK) {
-        status = graft_file_writer_write(&writer, data, size);
-    }
-    if (status != GRAFT_OK) {
-        graft_file_writer_abort(&writer);
-        return status;
-    }
-    return graft_file_writer_commit(&writer);
+    const enum graft_status status = writer.descriptor < 0 ? fail_write(context, path, errno) : GRAFT_OK;
+    return write_last(&writer, status, data, size);
 }
 
 enum graft_status graft_folder_create(struct graft_context *context, const char *path)

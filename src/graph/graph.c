@@ -439,8 +439,13 @@ enum graft_status graft_graph_copy(const struct graft_graph *graph, struct graft
     return status;
 }
 
-void graft_graph_count_uses(const struct graft_graph *graph, int *uses)
+int *graft_graph_uses(struct graft_graph *graph)
 {
+    int *const uses = graft_allocate(graph->context, (size_t)graph->n_values, sizeof *uses);
+    if (!uses) {
+        graph->status = GRAFT_ERROR_MEMORY;
+        return NULL;
+    }
     for (int i = 0; i < graph->n_values; i++)
         uses[i] = graph->values[i].output ? 1 : 0;
     for (int n = 0; n < graph->n_nodes; n++) {
@@ -453,6 +458,7 @@ void graft_graph_count_uses(const struct graft_graph *graph, int *uses)
         if (node->continues >= 0)
             uses[node->continues]++;
     }
+    return uses;
 }
 
 void graft_graph_mark_constant(const struct graft_graph *graph, bool *constant)

@@ -69,9 +69,9 @@ void graft_graph_not_output(struct graft_graph *graph, int value);
 GRAFT_MUST_CHECK enum graft_status graft_graph_copy(const struct graft_graph *graph,
                                                     struct graft_graph **copy);
 
-/* How often each value is read by living nodes; graph outputs count as one more. `uses` has n_values entries.
- */
-void graft_graph_count_uses(const struct graft_graph *graph, int *uses);
+/* How often each value is read by living nodes; graph outputs count as one more. [n_values], the caller's to
+ * release; NULL: there is no memory, and graph->status says so. */
+GRAFT_MUST_CHECK int *graft_graph_uses(struct graft_graph *graph);
 
 /*
  * Passes, in the order in which the plan applies them. Each keeps what the graph computes.

@@ -74,12 +74,9 @@ static void merge_sum(struct graft_graph *graph, const int *uses, int n)
 
 void graft_pass_accumulate(struct graft_graph *graph)
 {
-    int *const uses = graft_allocate(graph->context, (size_t)graph->n_values, sizeof *uses);
-    if (!uses) {
-        graph->status = GRAFT_ERROR_MEMORY;
+    int *const uses = graft_graph_uses(graph);
+    if (!uses)
         return;
-    }
-    graft_graph_count_uses(graph, uses);
     for (int n = 0; n < graph->n_nodes; n++) {
         struct graft_node *const add = &graph->nodes[n];
         if (!plain_addition(add) || !computed(graph, add->inputs[0], add->segment) ||

@@ -65,13 +65,12 @@ static void fold(struct graft_graph *graph, int norm_index)
 
 void graft_pass_fold_batch_norm(struct graft_graph *graph)
 {
-    int *const uses = graft_allocate(graph->context, (size_t)graph->n_values, sizeof *uses);
+    int *const uses = graft_graph_uses(graph);
     bool *const constant = graft_allocate(graph->context, (size_t)graph->n_values, sizeof *constant);
     if (!uses || !constant) {
         graph->status = GRAFT_ERROR_MEMORY;
         goto done;
     }
-    graft_graph_count_uses(graph, uses);
     graft_graph_mark_constant(graph, constant);
     const int n_nodes = graph->n_nodes;
     for (int n = 0; n < n_nodes && graph->status == GRAFT_OK; n++)

@@ -81,12 +81,9 @@ static void fuse_activation(struct graft_graph *graph, const int *uses, int n)
 
 void graft_pass_fuse(struct graft_graph *graph)
 {
-    int *const uses = graft_allocate(graph->context, (size_t)graph->n_values, sizeof *uses);
-    if (!uses) {
-        graph->status = GRAFT_ERROR_MEMORY;
+    int *const uses = graft_graph_uses(graph);
+    if (!uses)
         return;
-    }
-    graft_graph_count_uses(graph, uses);
     for (int n = 0; n < graph->n_nodes; n++) {
         if (graph->nodes[n].dead)
             continue;

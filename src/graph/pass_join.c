@@ -55,12 +55,9 @@ static void join(struct graft_node *add, const struct graft_node *first, const s
 
 void graft_pass_join(struct graft_graph *graph)
 {
-    int *const uses = graft_allocate(graph->context, (size_t)graph->n_values, sizeof *uses);
-    if (!uses) {
-        graph->status = GRAFT_ERROR_MEMORY;
+    int *const uses = graft_graph_uses(graph);
+    if (!uses)
         return;
-    }
-    graft_graph_count_uses(graph, uses);
     for (int n = 0; n < graph->n_nodes; n++) {
         struct graft_node *const add = &graph->nodes[n];
         const struct graft_binary_attributes *const a = &add->call.attributes.binary;
