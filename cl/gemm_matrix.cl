@@ -8,7 +8,7 @@
  * matrix_outer: y[row, column] = sum over pixels of a[pixel, row] × b[pixel(tap), channel], where the columns
  * are (tap, channel) (outer.h).
  *
- * Required -D: MATRIX (matrix.h); TILE_ROWS and TILE_COLUMNS, 32, 64 or 128, and WARP_ROWS, 32 or 64; ALONG, 1
+ * Required -D: MATRIX (matrix.h); PRODUCTS, 3 for f32, 1 for TF32 (matrix_tile.h); TILE_ROWS and TILE_COLUMNS, 32, 64 or 128, and WARP_ROWS, 32 or 64; ALONG, 1
  * where columns of b are neighbours, else 0. Work-group: TILE_ROWS / WARP_ROWS × TILE_COLUMNS / 32 × 32.
  */
 #include "matrix_tile.h"

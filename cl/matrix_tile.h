@@ -7,6 +7,9 @@
  * unit, whose sums are rounded towards zero, and the sums of runs outside of it, rounded to nearest (Ootomo and Yokota,
  * "Recovering single precision accuracy from Tensor Cores", Int. J. High Perform. Comput. Appl. 36, 2022).
  *
+ * Where less is asked for, it is high × high alone: each factor errs by 2^-11 of itself at most, a product by 2^-10 and
+ * 2^-22, and the sum as in f32.
+ *
  * Inf and what is rounded to it have no rest that is a number, so sums may be NaN where they should not be: those that are
  * not finite are made again, term by term.
  *
@@ -14,7 +17,7 @@
  * `places` (rows or columns) of DEPTH terms, or, if `along`, terms of so many places, whichever way they are loaded;
  * with these pitches neither the lanes of a fragment nor four neighbours share a bank.
  *
- * Required -D: MATRIX, TILE_ROWS, TILE_COLUMNS, WARP_ROWS.
+ * Required -D: MATRIX, PRODUCTS (3, or 1: high × high), TILE_ROWS, TILE_COLUMNS, WARP_ROWS.
  */
 #ifndef GRAFT_CL_MATRIX_TILE_H
 #define GRAFT_CL_MATRIX_TILE_H
@@ -22,8 +25,8 @@
 #include "matrix.h"
 #include "product.h"
 
-#ifndef WARP_ROWS
-#error "matrix_tile.h needs -DTILE_ROWS, -DTILE_COLUMNS and -DWARP_ROWS"
+#if !defined(WARP_ROWS) || !defined(PRODUCTS)
+#error "matrix_tile.h needs -DPRODUCTS, -DTILE_ROWS, -DTILE_COLUMNS and -DWARP_ROWS"
 #endif
 #define WARP_COLUMNS 32
 #define ITEMS (TILE_ROWS / WARP_ROWS * (TILE_COLUMNS / WARP_COLUMNS) * MATRIX_LANES)
@@ -101,10 +104,12 @@ INLINE void add_terms(warp_sums sums, local const float4 *tile_a, const bool alo
         split(of_tile(tile_b, along_b, TILE_COLUMNS, term + MATRIX_B_TERM(w.lane, i), column), &b_high[f][i],
               &b_low[f][i]);
     }
+#if PRODUCTS == 3
     MATRIX_UNROLL for (int f = 0; f < FRAGMENTS_DOWN; ++f) MATRIX_UNROLL for (int h = 0; h < FRAGMENTS_ACROSS; ++h)
         MATRIX_MULTIPLY_ADD(sums[f][h], a_low[f], b_high[h], w.lane, exchange);
     MATRIX_UNROLL for (int f = 0; f < FRAGMENTS_DOWN; ++f) MATRIX_UNROLL for (int h = 0; h < FRAGMENTS_ACROSS; ++h)
         MATRIX_MULTIPLY_ADD(sums[f][h], a_high[f], b_low[h], w.lane, exchange);
+#endif
     MATRIX_UNROLL for (int f = 0; f < FRAGMENTS_DOWN; ++f) MATRIX_UNROLL for (int h = 0; h < FRAGMENTS_ACROSS; ++h)
         MATRIX_MULTIPLY_ADD(sums[f][h], a_high[f], b_high[h], w.lane, exchange);
 }

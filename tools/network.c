@@ -18,10 +18,26 @@
 #define USUAL_BATCH 16
 
 /* Is the first operand a run folder, or a network with --weights? */
+bool graft_network_is_tf32(const char *given)
+{
+    return given != NULL && strcmp(given, "tf32") == 0;
+}
+
+int graft_network_check_precision(struct graft_command *command, const char *given)
+{
+    static const char *const names[] = {"f32", "tf32"};
+    return given == NULL || graft_command_choice(command, "--precision", given, names, 2) >= 0 ? GRAFT_EXIT_GO_ON
+                                                                                               : GRAFT_EXIT_USAGE;
+}
+
 static int check_network(struct graft_command *command, const struct graft_network_options *options)
 {
     const char *const name = command->operands[0];
     const struct graft_model_info *info = NULL;
+    const int precise = graft_network_check_precision(command, options->precision);
+    if (precise != GRAFT_EXIT_GO_ON) {
+        return precise;
+    }
     if (graft_classifier_is_run(name, options->weights)) {
         return GRAFT_EXIT_GO_ON;
     }
@@ -65,7 +81,8 @@ struct graft_classifier_options graft_network_classifier(const struct graft_comm
                                              .resize = (int32_t)options->resize,
                                              .orientation = options->orientation,
                                              .views = options->views,
-                                             .plan = {.variants = options->variants}};
+                                             .plan = {.variants = options->variants,
+                                                      .tf32 = graft_network_is_tf32(options->precision)}};
 }
 
 int graft_network_views(struct graft_command *command, struct graft_network_options *options)

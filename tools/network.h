@@ -9,7 +9,7 @@
 
 /* Options of verbs that use a trained network. */
 struct graft_network_options {
-    const char *weights, *names, *variants;
+    const char *weights, *names, *variants, *precision;
     int64_t batch;
     uint64_t memory;
     int64_t most_rows; /* there are no more: a larger batch would be computed in vain; 0: not known */
@@ -22,6 +22,12 @@ struct graft_network_options {
 };
 
 /* Rows for the verb's table. */
+#define GRAFT_PRECISION_OPTION(to)                                                                           \
+    {                                                                                                        \
+        .name = "--precision", .argument = "KIND",                                                           \
+        .help = "of products: f32, or tf32: faster by a GPU's matrix units, errs by 2^-10", .target = &(to), \
+        .kind = GRAFT_OPTION_TEXT, .usual = "f32"                                                            \
+    }
 #define GRAFT_NETWORK_OPTIONS(o)                                                                             \
     {                                                                                                        \
         "--weights",                                                                                         \
@@ -66,7 +72,12 @@ struct graft_network_options {
          GRAFT_OPTION_TEXT,                                                                                  \
          &(o).variants,                                                                                      \
          0,                                                                                                  \
-         0}
+         0},                                                                                                 \
+        GRAFT_PRECISION_OPTION((o).precision)
+
+/* What was given with --precision: GRAFT_EXIT_GO_ON or GRAFT_EXIT_USAGE; whether it is tf32. NULL: f32. */
+GRAFT_MUST_CHECK int graft_network_check_precision(struct graft_command *command, const char *given);
+bool graft_network_is_tf32(const char *given);
 
 /* For verbs that see pictures in several ways. */
 #define GRAFT_TTA_OPTION(o)                                                                                  \

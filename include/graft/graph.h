@@ -211,6 +211,9 @@ struct graft_plan_options {
                          a few pictures before the next ones come (the results may differ in rounding) */
     bool check_numbers; /* after each node: GRAFT_ERROR_NUMERIC names the first layer that made NaN or Inf */
     bool deferred; /* nothing is allocated before graft_plan_acquire: for sizes, see graft_plan_get_memory */
+    bool tf32; /* matrix products and convolutions round their factors to TF32 (10 bits instead of 23, errors
+                  of 2^-10 of the sums of absolute products) where a matrix unit computes them faster so;
+                  GRAFT_ERROR_UNSUPPORTED on devices without one */
     const char *variants;  /* forced variants, "conv2d=reference,matmul=clblast"; NULL: by default */
     uint64_t memory_limit; /* bytes for this plan's own arenas; 0: what the device has free; for all that a
                               program takes see graft_context_limit_memory */

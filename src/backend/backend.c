@@ -59,15 +59,50 @@ static enum graft_status refuse_forced(struct graft_device *device, const struct
                       info->reason != NULL ? info->reason : "no reason");
 }
 
+/* Which of those that can do the call come first: the lowest number; 0: only if it is forced. Spare ones come
+ * behind their kind. */
+enum { RANK_TF32 = 1, RANK_USUAL = 3 };
+static int rank_of(const struct graft_call *call, const struct graft_variant_info *info)
+{
+    if (info->emulated || (info->tf32 && !call->tf32)) {
+        return 0;
+    }
+    return (info->tf32 ? RANK_TF32 : RANK_USUAL) + info->spare;
+}
+
+enum graft_status graft_device_need_tf32(struct graft_device *device)
+{
+    struct graft_call call = {.op = GRAFT_OP_MATMUL, .n_inputs = 2, .tf32 = true};
+    struct graft_variant_info info = {0};
+    struct graft_kept_error before;
+    int variant = 0;
+    for (int i = 0; i < 2; i++) {
+        call.in[i] = (struct graft_desc){GRAFT_DTYPE_F32, graft_shape_of(2, 64, 64)};
+    }
+    graft_keep_error(device->context, &before);
+    enum graft_status status = graft_op_infer(device->context, &call);
+    if (status == GRAFT_OK) {
+        status = graft_variant_choose(device, &call, NULL, &variant, &info);
+    }
+    if (status != GRAFT_OK || info.tf32) {
+        return status;
+    }
+    graft_restore_error(device->context, &before);
+    return graft_fail(device->context, GRAFT_ERROR_UNSUPPORTED,
+                      "%s (%s) has no matrix unit that computes in TF32: take f32, the usual precision, or a "
+                      "GPU with such a unit",
+                      device->info.id, device->info.name);
+}
+
 enum graft_status graft_variant_choose(struct graft_device *device, const struct graft_call *call,
                                        const char *forced, int *variant, struct graft_variant_info *info)
 {
     struct graft_context *const context = device->context;
     struct graft_text names = {0};
     struct graft_text reasons = {0};
-    struct graft_variant_info spare = {0};
+    struct graft_variant_info best = {0};
     char large[128];
-    int spare_number = -1;
+    int best_number = -1, best_rank = 0;
     enum graft_status status;
     for (int number = 0;; number++) {
         *info = (struct graft_variant_info){0};
@@ -77,19 +112,22 @@ enum graft_status graft_variant_choose(struct graft_device *device, const struct
             status = too_large(device, info, large, sizeof large);
         }
         if (status == GRAFT_ERROR_NOT_FOUND) {
-            status = spare_number >= 0 ? GRAFT_OK : refuse(device, call, forced, &names, &reasons);
-            *variant = spare_number;
-            *info = spare;
+            status = best_number >= 0 ? GRAFT_OK : refuse(device, call, forced, &names, &reasons);
+            *variant = best_number;
+            *info = best;
             break;
         }
         const bool meant = forced == NULL || (info->name != NULL && strcmp(forced, info->name) == 0);
-        if (status == GRAFT_OK && forced == NULL && info->emulated) {
-            continue;
-        }
-        if (status == GRAFT_OK && forced == NULL && info->spare) {
-            if (spare_number < 0) {
-                spare_number = number;
-                spare = *info;
+        if (status == GRAFT_OK && forced == NULL) {
+            const int rank = rank_of(call, info);
+            if (rank == (call->tf32 ? RANK_TF32 : RANK_USUAL)) { /* nothing comes before it */
+                *variant = number;
+                break;
+            }
+            if (rank > 0 && (best_number < 0 || rank < best_rank)) {
+                best_rank = rank;
+                best_number = number;
+                best = *info;
             }
             continue;
         }

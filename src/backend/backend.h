@@ -76,6 +76,8 @@ struct graft_variant_info {
     bool spare; /* it can do the call, but a later variant suits it better: taken if forced, or if measured to
                    be faster, or if there is no other */
     bool emulated; /* the device has not what it is made for: it is for tests, and taken if forced only */
+    bool tf32; /* it rounds the factors of its products: taken before all others where the call allows that,
+                  and else if forced only */
 };
 
 /* NULL, or why a variant that has told what it can do is not to be given the call: for the backends' check.
@@ -173,6 +175,9 @@ void graft_buffer_close(struct graft_device *device, struct graft_buffer **buffe
 /* What can still be allocated in buffers: by the device's size, by what the system has free where the memory
  * is the host's, and by the context's limit. */
 uint64_t graft_device_free_bytes(const struct graft_device *device);
+
+/* Fails with what to do about it where no variant of a device computes products in TF32 by a unit. */
+GRAFT_MUST_CHECK enum graft_status graft_device_need_tf32(struct graft_device *device);
 
 /* The first variant that can do the call (forced == NULL), or the one of that name. NOT_FOUND lists the names
  * there are; UNSUPPORTED gives each variant's reason. */

@@ -84,6 +84,7 @@ static enum graft_status make_steps(struct graft_plan *plan, int **order)
         struct graft_node *const node = &graph->nodes[(*order)[s]];
         char text[GRAFT_CALL_TEXT];
         plan->steps[s].node = node;
+        node->call.tf32 = plan->options.tf32 && graft_op_get(node->call.op)->is_product;
         plan->steps[s].key =
             graft_duplicate_text(plan->context, graft_call_format(&node->call, text, sizeof text));
         status = plan->steps[s].key ? GRAFT_OK : GRAFT_ERROR_MEMORY;
@@ -273,6 +274,8 @@ enum graft_status graft_plan_open(const struct graft_graph *graph, struct graft_
             status = made->variants ? check_forced(context, made->variants) : GRAFT_ERROR_MEMORY;
         }
     }
+    if (status == GRAFT_OK && made->options.tf32)
+        status = graft_device_need_tf32(device);
     if (status == GRAFT_OK)
         status = graft_graph_copy(graph, &made->graph);
     if (status == GRAFT_OK)

@@ -88,7 +88,8 @@ static void list_candidates(const struct graft_tuner *tuner, const struct graft_
         const enum graft_status status = device->backend->check(device, &step->node->call, number, &info);
         if (status != GRAFT_OK && status != GRAFT_ERROR_UNSUPPORTED)
             break;
-        if (status != GRAFT_OK || info.emulated || !fits(device, &info) || find_candidate(row, info.name) ||
+        if (status != GRAFT_OK || info.emulated || (info.tf32 && !step->node->call.tf32) ||
+            !fits(device, &info) || find_candidate(row, info.name) ||
             (row->count > 0 && strcmp(info.name, "reference") == 0))
             continue;
         struct graft_tune_candidate *const candidate = &row->candidates[row->count++];

@@ -67,6 +67,7 @@ const struct graft_op_def graft_op_conv2d = {
     .n_outputs = 1,
     .optional = 1u << BIAS | 1u << RESIDUAL,
     .fuses_unary = true,
+    .is_product = true,
     .activation = offsetof(union graft_attributes, conv2d.activation),
     .residual_input = RESIDUAL,
     .infer = infer,

@@ -46,6 +46,7 @@ const struct graft_op_def graft_op_conv2d_grad_input = {
     .max_inputs = 2,
     .n_outputs = 1,
     .accumulates = true,
+    .is_product = true,
     .infer = infer,
     .separate = graft_separate_x,
     .work = work,

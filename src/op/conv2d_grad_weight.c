@@ -42,6 +42,7 @@ const struct graft_op_def graft_op_conv2d_grad_weight = {
     .max_inputs = 2,
     .n_outputs = 1,
     .accumulates = true,
+    .is_product = true,
     .infer = infer,
     .work = work,
     .format = graft_format_conv2d,

@@ -170,6 +170,7 @@ char *graft_call_format(const struct graft_call *call, char *text, size_t size)
                         : graft_shape_format(&call->out[i].shape, shape, sizeof shape));
         append_pitch(call->out_pitch[i], text, size);
     }
+    append_text(text, size, call->tf32 ? " in TF32" : "");
     return text;
 }
 

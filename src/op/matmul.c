@@ -148,6 +148,7 @@ const struct graft_op_def graft_op_matmul = {
     .optional = 1u << BIAS | 1u << RESIDUAL,
     .accumulates = true,
     .fuses_unary = true,
+    .is_product = true,
     .activation = offsetof(union graft_attributes, matmul.activation),
     .residual_input = RESIDUAL,
     .infer = infer,

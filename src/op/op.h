@@ -61,6 +61,7 @@ struct graft_call {
      * one; 0: its rows lie one behind the other. */
     int64_t in_pitch[GRAFT_MAX_INPUTS];
     int64_t out_pitch[GRAFT_MAX_OUTPUTS];
+    bool tf32;       /* of products: their factors may be rounded to TF32 */
     uint32_t placed; /* concat, bit i: in[i] lies in its place in y; slice, bit 0: y lies in x. Not copied */
 };
 
@@ -123,6 +124,7 @@ struct graft_op_def {
     bool accumulates;    /* understands call.accumulate */
     bool fuses_unary;    /* has an activation in its attributes (set by graft_op_set_activation) … */
     size_t activation;   /* … at so many bytes of the union */
+    bool is_product;     /* sums of products of two inputs: call.tf32 says something to it */
     int residual_input;  /* input index of the fused addition, 0 if there is none */
     /* Checks inputs and attributes; sets call->out[] of all outputs. Failures name op, shapes and attribute.
      */

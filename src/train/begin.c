@@ -161,6 +161,7 @@ static enum graft_status read_options(struct graft_fit_job *job)
     if (status == GRAFT_OK)
         status = graft_recipe_defaults(job->context, &job->options);
     job->plan_options.variants = job->options.variants;
+    job->plan_options.tf32 = status == GRAFT_OK && strcmp(job->options.precision, "tf32") == 0;
     return status;
 }
 

@@ -53,7 +53,8 @@ enum graft_status graft_workload_plan(struct graft_workload *workload)
     if (status != GRAFT_OK)
         return status;
     struct graft_model *const model = workload->model;
-    const struct graft_plan_options plan = {.variants = workload->options.variants};
+    const struct graft_plan_options plan = {.variants = workload->options.variants,
+                                            .tf32 = workload->options.tf32};
     /* The batch of pictures lies in the host's memory too. */
     const uint64_t reserve = graft_inference_reserve(
         workload->device, model->batch,

@@ -9,6 +9,7 @@ struct graft_workload_options {
     const char *model;
     int64_t batch, side; /* side of the pictures; 0: the network's own */
     const char *variants;
+    bool tf32;
     uint64_t seed;
     bool train; /* training steps with Adam, all parameters; else inference */
 };

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: MIT
 """Wrong usage: one line that says what is meant, exit code 2, nothing on stdout."""
 
+import os
+
 from command import Case, draw_data, has_device, main
 
 
@@ -68,6 +70,7 @@ class WrongUsage(Case):
             (["b"], "summary", "vgg16", "b"),
             (["extra"], "devices", "extra"),
             (["--model", "--op"], "bench"),
+            (["--precision", "--model"], "bench", "--op", "fill", "--precision", "tf32"),
             (["--tune", "--op"], "bench", "--op", "fill", "--tune"),
             (["--tune", "--variants"], "bench", "--model", "tiny_convnet", "--tune", "--variants", "conv2d=gemm"),
             (["--device"], "devices", "--device", "cpu"),
@@ -76,6 +79,19 @@ class WrongUsage(Case):
         ):
             with self.subTest(" ".join(arguments)):
                 self.bad(2, words, *arguments)
+
+    def test_precision_is_refused_without_a_unit(self):
+        """Never f32 in silence; the same sentence from all that use a network."""
+        draw_data(self.path("d"), 3, 2)
+        told = ["cpu", "has no matrix unit that computes in TF32", "take f32"]
+        self.bad(1, told, "bench", "--model", "tiny_convnet", "--precision", "tf32", "--device", "cpu")
+        self.bad(1, told, "fit", "d", "--model", "tiny_convnet", "--weights", "none", "--precision", "tf32", "--device", "cpu",
+                 "--out", "r")
+        self.assertFalse(os.path.exists(self.path("r")))
+        self.good("fit", "d", "--model", "tiny_convnet", "--weights", "none", "--epochs", "1", "--device", "cpu", "--out", "r")
+        self.bad(1, told, "predict", "r", "d", "--precision", "tf32", "--device", "cpu")
+        self.bad(2, ["--precision", "f32", "tf32"], "predict", "r", "d", "--precision", "f16")
+        self.good("predict", "r", "d", "--precision", "f32", "--device", "cpu")
 
     def test_what_does_not_go_together(self):
         for words, *arguments in (

@@ -227,7 +227,7 @@ void graft_truth_compute(struct graft_heap *heap, const struct graft_call *call,
 bool graft_truth_make(struct graft_heap *heap, struct graft_context *context, const struct graft_job *job,
                       uint64_t seed, struct graft_truth *truth, char *error, size_t error_size);
 /* The truth for a variant: Winograd's algorithm has a bound of its own (tolerance_winograd.c) and no exact
- * tier. False if the tier does not apply to the variant. */
+ * tier, factors of TF32 widen the bound. False if the tier does not apply to the variant. */
 bool graft_truth_adapt(struct graft_heap *heap, const struct graft_job *job, const char *variant,
                        const struct graft_truth *plain, struct graft_truth *adapted);
 

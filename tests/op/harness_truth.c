@@ -133,6 +133,9 @@ bool graft_truth_adapt(struct graft_heap *heap, const struct graft_job *job, con
                        const struct graft_truth *plain, struct graft_truth *adapted)
 {
     *adapted = *plain;
+    if (graft_variant_is_tf32(variant) && job->tier != GRAFT_TIER_EXACT) {
+        graft_tolerance_tf32(heap, adapted);
+    }
     if (graft_variant_has_exact(variant)) {
         return true;
     }

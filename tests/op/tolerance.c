@@ -220,6 +220,38 @@ static void run_absolute(struct graft_heap *heap, struct graft_magnitude *m)
     graft_reference_run(&call, in, out);
 }
 
+bool graft_variant_is_tf32(const char *variant)
+{
+    return strstr(variant, "_tf32") != NULL;
+}
+
+/*
+ * A factor that is rounded to TF32 (11 bits with the hidden one) errs by 2^-11 of itself at most, a product
+ * of two by 2^-10 + 2^-22: that much of Σ|a·b| comes to the bound of the sum, whose summands grow by as much.
+ * Bias, residual and what was there are not rounded so.
+ */
+void graft_tolerance_tf32(struct graft_heap *heap, struct graft_truth *truth)
+{
+    const struct graft_call *const call = &truth->call;
+    const double grown = 0x1p-10 + 0x1p-22, slope = graft_tolerance_steepest(graft_op_activation(call));
+    struct graft_magnitude m = {.call = call, .given = (const void *const *)truth->inputs.in, .truth = truth};
+    struct graft_result *const y = &truth->results[0];
+    for (int i = 0; i < call->n_inputs; i++) {
+        const size_t count = (size_t)graft_shape_count(&call->in[i].shape);
+        m.in[i] = call->in[i].dtype == GRAFT_DTYPE_F32 ? graft_heap_get(heap, count, sizeof(double)) : NULL;
+        for (size_t k = 0; m.in[i] != NULL && k < count; k++) {
+            m.in[i][k] = i < 2 ? fabs(((const double *)truth->inputs.in[i])[k]) : 0;
+        }
+    }
+    run_absolute(heap, &m);
+    double *const tolerance = graft_heap_get(heap, (size_t)y->count, sizeof(double));
+    for (int64_t i = 0; i < y->count; i++) {
+        const double size = isfinite(m.magnitude[0][i]) ? m.magnitude[0][i] : 0;
+        tolerance[i] = y->tolerance[i] * (1 + grown) + slope * grown * size;
+    }
+    y->tolerance = tolerance;
+}
+
 static void fill_result(struct graft_heap *heap, const struct graft_magnitude *m, int index, double terms)
 {
     struct graft_result *const result = (struct graft_result *)&m->truth->results[index];

@@ -21,6 +21,11 @@ void graft_tolerance_fill(struct graft_heap *heap, const struct graft_call *call
  * among the results. */
 bool graft_tolerance_winograd(struct graft_heap *heap, struct graft_truth *truth);
 
+/* Adds to the bound of a rounding truth what factors of TF32 err by: of variants with _tf32 in their names.
+ */
+bool graft_variant_is_tf32(const char *variant);
+void graft_tolerance_tf32(struct graft_heap *heap, struct graft_truth *truth);
+
 /* What a magnitude function gets: the magnitude of each result is Σ|summands|, to be multiplied by c·u·g(K).
  */
 struct graft_magnitude {
@@ -37,6 +42,7 @@ struct graft_magnitude {
 void graft_magnitude_batch_norm_stats(struct graft_magnitude *m);
 /* Makes tolerances of values before a fused activation, other than relu and relu6, tolerances of its results.
  */
+double graft_tolerance_steepest(enum graft_unary kind); /* the most that a small change grows by */
 void graft_tolerance_activate(struct graft_heap *heap, struct graft_truth *truth);
 void graft_magnitude_unary(struct graft_magnitude *m); /* these three: tolerance_function.c */
 void graft_magnitude_unary_grad(struct graft_magnitude *m);

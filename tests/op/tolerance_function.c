@@ -138,7 +138,7 @@ void graft_magnitude_unary(struct graft_magnitude *m)
 }
 
 /* The largest slope, or 1 if it is smaller: what was there counts in full. */
-static double steepest(enum graft_unary kind)
+double graft_tolerance_steepest(enum graft_unary kind)
 {
     return kind == GRAFT_UNARY_HARD_SWISH ? 1.5 : kind == GRAFT_UNARY_SILU ? 1.1 : 1;
 }
@@ -161,7 +161,8 @@ void graft_tolerance_activate(struct graft_heap *heap, struct graft_truth *truth
         double flushed;
         const double error = unary_error(kind, x[i], y->wanted[i] - prior, &flushed);
         if (isfinite(y->wanted[i]) && isfinite(x[i])) {
-            y->tolerance[i] = steepest(kind) * y->tolerance[i] + error * 0x1p-24 + flushed * 0x1p-125;
+            y->tolerance[i] =
+                graft_tolerance_steepest(kind) * y->tolerance[i] + error * 0x1p-24 + flushed * 0x1p-125;
         }
     }
 }

@@ -148,6 +148,48 @@ static void with_a_unit_it_is_left_to_measurement(void **state)
     }
 }
 
+/* One TF32 product comes first where the call allows it, and is left alone elsewhere. */
+static void tf32_is_taken_where_it_is_asked_for(void **state)
+{
+    static const struct {
+        int64_t m, k, n;
+        const char *variant;
+    } shapes[] = {
+        {4096, 4096, 4096, "matrix_tf32_wide"},
+        {200, 64, 100, "matrix_tf32"},
+    };
+    struct fixture *const f = *state;
+    need_device(f);
+    f->opencl->traits.family = GRAFT_OPENCL_GPU;
+    f->opencl->traits.compute_units = 132;
+    f->opencl->traits.local_bytes = 49152;
+    f->opencl->matrix_asked = f->opencl->matrix_unit = true;
+    need(f, graft_device_need_tf32(f->device));
+    for (size_t i = 0; i < sizeof shapes / sizeof shapes[0]; i++) {
+        struct graft_call call = product(f, shapes[i].m, shapes[i].k, shapes[i].n);
+        assert_null(strstr(chosen(f, &call, NULL), "tf32"));
+        call.tf32 = true;
+        assert_string_equal(chosen(f, &call, NULL), shapes[i].variant);
+    }
+    struct graft_call few = product(f, 200, 15, 100);
+    few.tf32 = true; /* more is promised than asked for */
+    assert_null(strstr(chosen(f, &few, NULL), "matrix"));
+}
+
+static void tf32_without_a_unit_is_refused(void **state)
+{
+    struct fixture *const f = *state;
+    need_device(f);
+    f->opencl->matrix_asked = true;
+    f->opencl->matrix_unit = false;
+    assert_int_equal(graft_device_need_tf32(f->device), GRAFT_ERROR_UNSUPPORTED);
+    assert_non_null(
+        strstr(graft_context_error(f->context), "has no matrix unit that computes in TF32: take f32"));
+    struct graft_call call = product(f, 64, 64, 64);
+    call.tf32 = true;
+    assert_null(strstr(chosen(f, &call, NULL), "matrix"));
+}
+
 /* Numbers of which all 24 bits count, those with long rests first. */
 static float significant(struct graft_random *random, int i)
 {
@@ -225,6 +267,33 @@ static void three_products_err_little(void **state)
     }
 }
 
+/* Factors that lie half-way between two numbers of TF32, and products that do not cancel: each errs by close
+ * to 2^-10, and so does the sum; with f32's three products it would be thousands of times less. */
+static void one_product_errs_as_tf32_does(void **state)
+{
+    struct fixture *const f = *state;
+    static const char *const names[] = {"matrix_tf32", "matrix_tf32_wide"};
+    static float a[ROWS * TERMS], b[TERMS * COLUMNS], y[ROWS * COLUMNS];
+    const double x = 1 + 0x1p-11;
+    need_device(f);
+    const struct graft_call call = product(f, ROWS, TERMS, COLUMNS);
+    for (int i = 0; i < ROWS * TERMS; i++) {
+        a[i] = (float)x;
+    }
+    for (int i = 0; i < TERMS * COLUMNS; i++) {
+        b[i] = (float)x;
+    }
+    for (int n = 0; n < 2; n++) {
+        run(f, &call, names[n], a, b, y);
+        for (int i = 0; i < ROWS * COLUMNS; i++) {
+            const double error = fabs((double)y[i] - TERMS * x * x) / (TERMS * x * x);
+            if (!(error > 0x1p-11 && error <= 0x1p-10 + 0x1p-22)) {
+                fail_msg("%s: element %d errs by %g of itself", names[n], i, error);
+            }
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -232,6 +301,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_device_without_a_unit_is_told_by_its_compiler, set_up, tear_down),
         cmocka_unit_test_setup_teardown(without_a_unit_it_is_taken_if_forced_only, set_up, tear_down),
         cmocka_unit_test_setup_teardown(with_a_unit_it_is_left_to_measurement, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(tf32_is_taken_where_it_is_asked_for, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(tf32_without_a_unit_is_refused, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(one_product_errs_as_tf32_does, set_up, tear_down),
         cmocka_unit_test_setup_teardown(three_products_err_little, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

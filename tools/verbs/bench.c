@@ -4,6 +4,7 @@
 #include "base/context.h"
 #include "bench_data.h"
 #include "graft/train.h"
+#include "network.h"
 #include "output.h"
 #include "profile.h"
 #include "train/workload.h"
@@ -17,7 +18,7 @@
 #define MAX_ROUNDS 10000
 
 struct request {
-    const char *model, *op, *data, *augment, *variants;
+    const char *model, *op, *data, *augment, *variants, *precision;
     int64_t batch, input, rounds;
     double seconds;
     uint64_t memory;
@@ -42,6 +43,7 @@ static enum graft_status open_bench(struct bench *bench)
                                                    .batch = request->batch,
                                                    .side = request->input,
                                                    .variants = request->variants,
+                                                   .tf32 = graft_network_is_tf32(request->precision),
                                                    .seed = (uint64_t)bench->command->seed,
                                                    .train = request->train};
     bench->times = calloc(MAX_ROUNDS, sizeof *bench->times);
@@ -225,6 +227,7 @@ static int run(struct graft_command *command)
          &request.memory, 0, 0},
         {"--variants", "LIST", "force algorithms: conv2d=reference,matmul=...", GRAFT_OPTION_TEXT,
          &request.variants, 0, 0},
+        GRAFT_PRECISION_OPTION(request.precision),
     };
     const struct graft_model_info *info = NULL;
     const int done = graft_command_begin(command, options, sizeof options / sizeof options[0]);
@@ -233,6 +236,13 @@ static int run(struct graft_command *command)
     }
     if ((request.model != NULL) + (request.op != NULL) + (request.data != NULL) != 1) {
         return graft_command_usage(command, "bench takes one of --model, --op and --data");
+    }
+    const int precise = graft_network_check_precision(command, request.precision);
+    if (precise != GRAFT_EXIT_GO_ON) {
+        return precise;
+    }
+    if (request.precision != NULL && request.model == NULL) {
+        return graft_command_usage(command, "--precision is for the products of a --model");
     }
     if (request.augment != NULL && request.data == NULL) {
         return graft_command_usage(command, "--augment varies the pictures of --data, which is not given");

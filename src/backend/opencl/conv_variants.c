@@ -207,6 +207,7 @@ static const char *matrix_check_tile(const struct graft_opencl_device *device, c
     const struct graft_conv conv = graft_conv_of(call);
     const bool backward = is_backward(call);
     const char *const reason = graft_conv_limits(&conv);
+    tell_pitches(call, info);
     if (reason != NULL)
         return reason;
     const int64_t pixels = backward ? (int64_t)conv.images * conv.height * conv.width : conv.to_pixels;
@@ -316,6 +317,21 @@ const struct graft_opencl_variant graft_conv_variants[] = {
      .open = graft_winograd_open,
      .prepare = graft_winograd_prepare,
      .run = graft_winograd_run},
+    {.name = "matrix_tf32_wide",
+     .family = GRAFT_OPENCL_GPU,
+     .wide = true,
+     .tf32 = true,
+     .check = matrix_wide_check,
+     .prove = graft_matrix_prove,
+     .open = matrix_open,
+     .run = local_run},
+    {.name = "matrix_tf32",
+     .family = GRAFT_OPENCL_GPU,
+     .tf32 = true,
+     .check = matrix_check,
+     .prove = graft_matrix_prove,
+     .open = matrix_open,
+     .run = local_run},
     {.name = "matrix_wide",
      .family = GRAFT_OPENCL_GPU,
      .wide = true,

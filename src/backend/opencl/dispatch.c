@@ -62,6 +62,7 @@ enum graft_status graft_opencl_check(struct graft_device *base, const struct gra
         return graft_fail(base->context, GRAFT_ERROR_NOT_FOUND, "%s on %s: no variant number %d", op,
                           base->info.id, number);
     info->name = variant->name;
+    info->tf32 = variant->tf32;
     const char *reason = common_reason(call);
     if (reason == NULL && device->traits.short_loops && variant->family == GRAFT_OPENCL_CPU)
         reason =

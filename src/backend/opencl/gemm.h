@@ -126,7 +126,7 @@ GRAFT_MUST_CHECK enum graft_status graft_matrix_probe(struct graft_opencl_device
 GRAFT_MUST_CHECK enum graft_status graft_matrix_prove(struct graft_opencl_device *device,
                                                       const struct graft_opencl_variant *variant,
                                                       struct graft_variant_info *info);
-/* NULL, or why not these products; info->spare, always. */
+/* NULL, or why not these products; info->spare if wide blocks do not suit them. */
 const char *graft_matrix_check(const struct graft_opencl_device *device, const struct graft_call *call,
                                const struct graft_product_sizes *sizes, bool wide,
                                struct graft_variant_info *info);

@@ -10,6 +10,8 @@
 #include "base/context.h"
 #include "base/size.h"
 
+#include <math.h>
+
 #define LANES 32 /* of cl/matrix.h, and elements of its product */
 #define PRODUCT (16 * 8)
 #define WARP_COLUMNS 32 /* of cl/matrix_tile.h */
@@ -71,7 +73,7 @@ const char *graft_matrix_check(const struct graft_opencl_device *device, const s
 {
     const struct graft_local_tile tile = graft_matrix_tile(device, wide, p->n);
     const struct graft_opencl_traits *const traits = &device->traits;
-    info->spare = true; /* no unit has run them yet: they are chosen by `bench --tune` or by name */
+    info->spare = wide && !graft_local_suits_wide(device, p->m, p->n, p->batches);
     if (p->k < GRAFT_MATRIX_LEAST_TERMS)
         return "a matrix unit errs too much in sums of less than 16 terms";
     if (traits->max_group < (size_t)tile.items || traits->max_items[0] < (size_t)tile.items)
@@ -126,12 +128,15 @@ enum graft_status graft_matrix_prove(struct graft_opencl_device *device,
                                      const struct graft_opencl_variant *variant,
                                      struct graft_variant_info *info)
 {
-    (void)variant;
     enum graft_status status = GRAFT_OK;
     if (!device->matrix_asked && device->base.info.kind != GRAFT_DEVICE_CPU)
         status = graft_matrix_probe(device, false, &device->matrix_unit);
     device->matrix_asked = status == GRAFT_OK;
     info->emulated = !device->matrix_unit;
+    /* No unit has run them yet: those for f32 are chosen by `bench --tune` or by name. */
+    info->spare = info->spare || !variant->tf32;
+    if (device->matrix_unit)
+        info->saving = HUGE_VAL;
     return status;
 }
 
@@ -139,7 +144,8 @@ enum graft_status graft_matrix_add(struct graft_opencl_device *device, struct gr
                                    const char *name, struct graft_local_tile tile, bool along)
 {
     kernel->local_tile = tile;
-    return graft_opencl_add(device, kernel, "gemm_matrix.cl", name,
-                            "-DMATRIX=%d -DTILE_ROWS=%d -DTILE_COLUMNS=%d -DWARP_ROWS=%d -DALONG=%d",
-                            device->matrix_unit, tile.rows, tile.columns, tile.warp_rows, along);
+    return graft_opencl_add(
+        device, kernel, "gemm_matrix.cl", name,
+        "-DMATRIX=%d -DPRODUCTS=%d -DTILE_ROWS=%d -DTILE_COLUMNS=%d -DWARP_ROWS=%d -DALONG=%d",
+        device->matrix_unit, kernel->variant->tf32 ? 1 : 3, tile.rows, tile.columns, tile.warp_rows, along);
 }

@@ -149,6 +149,7 @@ struct graft_opencl_variant {
     /* Variants of the device's family (or ANY) come first, each in the order of the row. */
     enum graft_opencl_family family;
     bool wide; /* blocks of 128 rows instead of 64, see gemm.h */
+    bool tf32; /* one product of TF32 factors, instead of the three that stand for f32 */
     /* NULL if it can do the call on this device, else the reason why not. Fills workspace_bytes and
      * prepared_bytes (both 0 before; name is the variant's). Pure. */
     const char *(*check)(const struct graft_opencl_device *device, const struct graft_call *call,
