@@ -16,6 +16,8 @@
 struct pass {
     const char *name;  /* of the JSON member */
     const char *shown; /* in the table */
+    bool decode_only;
+    bool scaled; /* as fit --decode scaled */
     int64_t pictures, bad;
     double seconds;
 };
@@ -37,8 +39,11 @@ static void look(void *user, int64_t sample, const struct graft_image *picture)
 }
 
 /* Whole epochs for at least the seconds asked for, after a batch that is not counted. */
-static enum graft_status measure(const struct bench_data *bench, bool decode_only, struct pass *pass)
+static enum graft_status measure(const struct bench_data *bench, struct pass *pass)
 {
+    const bool decode_only = pass->decode_only;
+    struct graft_preprocess preprocess = bench->preprocess;
+    preprocess.scaled = pass->scaled;
     const struct graft_loader_options options = {.split = GRAFT_SPLIT_TRAIN,
                                                  .batch = BATCH,
                                                  .seed = (uint64_t)bench->command->seed,
@@ -51,7 +56,7 @@ static enum graft_status measure(const struct bench_data *bench, bool decode_onl
     double begin = 0;
     int64_t epoch = 0;
     enum graft_status status =
-        graft_loader_open(bench->command->context, bench->dataset, &bench->preprocess, &options, &loader);
+        graft_loader_open(bench->command->context, bench->dataset, &preprocess, &options, &loader);
     if (status == GRAFT_OK) {
         status = graft_loader_next(loader, &batch);
         begin = graft_seconds();
@@ -107,19 +112,20 @@ int graft_command_bench_data(struct graft_command *command, const struct graft_b
 {
     struct bench_data bench = {.command = command, .request = request};
     const struct graft_dataset_options options = {.keep_damaged = true, .val_fraction = -1};
-    struct pass passes[] = {{.name = "decoded_per_second", .shown = "decoded"},
-                            {.name = "prepared_per_second", .shown = "decoded and prepared"}};
+    struct pass passes[] = {
+        {.name = "decoded_per_second", .shown = "decoded", .decode_only = true},
+        {.name = "prepared_per_second", .shown = "decoded and prepared"},
+        {.name = "scaled_decoded_per_second", .shown = "decoded, scaled", .decode_only = true, .scaled = true},
+        {.name = "scaled_prepared_per_second", .shown = "  and prepared", .scaled = true}};
+    const int count = (int)(sizeof passes / sizeof passes[0]);
     char shown[GRAFT_NAME_SHOWN];
     enum graft_status status = prepare(&bench);
     if (status != GRAFT_OK) {
         return graft_command_failed_name(command, status);
     }
     status = graft_dataset_open(command->context, request->data, &options, &bench.dataset);
-    if (status == GRAFT_OK) {
-        status = measure(&bench, true, &passes[0]);
-    }
-    if (status == GRAFT_OK) {
-        status = measure(&bench, false, &passes[1]);
+    for (int i = 0; i < count && status == GRAFT_OK; i++) {
+        status = measure(&bench, &passes[i]);
     }
     graft_dataset_close(&bench.dataset);
     if (status != GRAFT_OK) {
@@ -128,5 +134,5 @@ int graft_command_bench_data(struct graft_command *command, const struct graft_b
     return passes[0].bad > 0
                ? graft_command_error(command, "%s has pictures that cannot be read; `graft check` lists them",
                                      graft_show_name(request->data, shown))
-               : print_passes(&bench, passes, 2);
+               : print_passes(&bench, passes, count);
 }

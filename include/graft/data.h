@@ -28,6 +28,9 @@ struct graft_image {
 struct graft_decode_options {
     int32_t channels;        /* 3 (also 0) or 1 */
     bool ignore_orientation; /* true: rows as stored, whatever the EXIF orientation says */
+    /* A JPEG may be decoded at 1/2, 1/4 or 1/8 of its size (as Pillow's draft), as long as its short side is no
+     * shorter than this: quicker, with other pixels. 0: as it is. */
+    int32_t least_side;
 };
 
 /* Largest side and largest number of pixels that are decoded. */
@@ -229,6 +232,7 @@ struct graft_preprocess {
     float mean[3];    /* of values in 0..1; used by the op on the device, not here */
     float std[3];
     bool ignore_orientation;            /* pixels as stored, whatever the EXIF orientation says */
+    bool scaled;                        /* JPEGs may be decoded smaller, not below what the steps ask for */
     struct graft_transforms transforms; /* nothing at random */
 };
 

@@ -83,6 +83,7 @@ struct graft_recipe_row {
     double least, most;   /* of numbers */
     const char *choices;  /* of a CHOICE, with blanks between them */
     bool fixed;           /* a resumed run has what it was begun with */
+    bool later;           /* runs of older versions lack it, and did what its default does */
     const char *help;
 };
 

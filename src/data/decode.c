@@ -176,6 +176,7 @@ enum graft_status graft_decode(struct graft_scratch *scratch, const uint8_t *dat
                                       .size = size,
                                       .name = name,
                                       .channels = options && options->channels == 1 ? 1 : 3,
+                                      .least_side = options ? options->least_side : 0,
                                       .fault = fault,
                                       .view = view,
                                       .orientation = 1};

@@ -61,6 +61,7 @@ struct graft_decoding {
     const char *name;          /* of the file, for messages */
     const char *format;        /* the name of its row */
     int32_t channels;          /* 1: a grey file may be decoded to one channel; else 3 */
+    int32_t least_side;        /* of a file that may be decoded smaller, its short side; 0: as it is */
     struct graft_fault *fault; /* a failure, or a remark (graft_fault_warn) */
 
     struct graft_view *view; /* to be filled: rows as stored, 3 channels or 1 */

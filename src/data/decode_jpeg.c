@@ -166,6 +166,20 @@ static void read_rows(struct jpeg_job *job, uint8_t *pixels, uint8_t *cmyk_row)
     }
 }
 
+/* By how much it is decoded smaller: 1, 2, 4 or 8, for which the library has transforms of their own. */
+static unsigned choose_scale(const struct jpeg_job *job)
+{
+    const struct jpeg_decompress_struct *const info = &job->info;
+    const JDIMENSION side = info->image_width < info->image_height ? info->image_width : info->image_height;
+    const JDIMENSION least = (JDIMENSION)job->decoding->least_side;
+    for (unsigned by = 8; least > 0 && by > 1; by /= 2) {
+        if (side / by >= least) {
+            return by;
+        }
+    }
+    return 1;
+}
+
 /* Everything between setjmp and the end; changes nothing but *job, so that a jump finds all in order. */
 static void run(struct jpeg_job *job)
 {
@@ -186,6 +200,8 @@ static void run(struct jpeg_job *job)
     const bool grey = info->jpeg_color_space == JCS_GRAYSCALE && decoding->channels == 1;
     info->out_color_space = cmyk ? JCS_CMYK : grey ? JCS_GRAYSCALE : JCS_RGB;
     info->dct_method = JDCT_ISLOW;
+    info->scale_num = 1;
+    info->scale_denom = choose_scale(job);
     jpeg_start_decompress(info);
 
     const size_t channels = grey ? 1 : 3;

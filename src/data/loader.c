@@ -60,6 +60,7 @@ struct graft_loader {
     struct graft_preprocess preprocess;
     struct graft_loader_options options;
     struct graft_transforms transforms;
+    struct graft_decode_options decoding;
     bool random;         /* some step of these is */
     int64_t samples;     /* of the split */
     int64_t first;       /* sample, where the split is shared, … */
@@ -129,13 +130,11 @@ static enum graft_status show_row(const struct row *row, struct graft_scratch *s
 static enum graft_status fill_row(struct row *row, struct graft_scratch *scratch, struct graft_fault *fault)
 {
     struct graft_loader *const loader = row->loader;
-    const struct graft_decode_options options = {.channels = loader->preprocess.channels,
-                                                 .ignore_orientation = loader->preprocess.ignore_orientation};
     const struct graft_entry *const entry =
         graft_dataset_entry(loader->dataset, loader->options.split, row->sample);
     struct graft_view view;
     const enum graft_status status =
-        graft_dataset_view(loader->dataset, entry, scratch, &options, &view, fault);
+        graft_dataset_view(loader->dataset, entry, scratch, &loader->decoding, &view, fault);
     if (status != GRAFT_OK) {
         return status;
     }
@@ -486,6 +485,17 @@ static enum graft_status allocate_all(struct graft_loader *loader)
     return GRAFT_OK;
 }
 
+/* So that pictures suffice for each of their views. */
+static void choose_decoding(struct graft_loader *loader)
+{
+    for (int32_t v = 0; v < loader->options.view_count; v++) {
+        const int32_t side = loader->decoding.least_side;
+        loader->decoding = graft_preprocess_decoding(&loader->preprocess, &loader->options.views[v]);
+        const int32_t own = loader->decoding.least_side;
+        loader->decoding.least_side = v > 0 && (side == 0 || own == 0) ? 0 : side > own ? side : own;
+    }
+}
+
 /* Which pictures, and which rows of a batch, are this loader's. */
 static void share(struct graft_loader *loader)
 {
@@ -524,6 +534,7 @@ enum graft_status graft_loader_open(struct graft_context *context, const struct 
     opened->random = options->view_count > 0 || graft_transforms_random(&opened->transforms);
     opened->options.views = options->view_count > 0 ? options->views : &opened->transforms;
     opened->options.view_count = options->view_count > 0 ? options->view_count : 1;
+    choose_decoding(opened);
     share(opened);
     opened->picture_size = (size_t)opened->preprocess.crop_height * (size_t)opened->preprocess.crop_width *
                            (size_t)opened->preprocess.channels;

@@ -225,6 +225,37 @@ enum graft_status graft_transform_image(struct graft_context *context,
     return done ? GRAFT_OK : GRAFT_ERROR_MEMORY;
 }
 
+/* The short side that a picture needs, so that the step enlarges nothing; 0: any other pixels would be seen. */
+static double side_for(const struct graft_preprocess *p, const struct graft_transform *step)
+{
+    const double height = p->crop_height, width = p->crop_width;
+    const struct graft_random_crop_step *const crop = &step->random_crop;
+    switch (step->kind) {
+    case GRAFT_TRANSFORM_RESIZE:
+        return step->resize.short_side > 0 ? step->resize.short_side : fmax(height, width);
+    case GRAFT_TRANSFORM_RANDOM_CROP: /* the smallest part, as narrow or as flat as it can be */
+        return fmax(width / sqrt((double)crop->scale[0] * fmin((double)crop->ratio[0], 1)),
+                    height / sqrt((double)crop->scale[0] / fmax((double)crop->ratio[1], 1)));
+    default:
+        return 0;
+    }
+}
+
+struct graft_decode_options graft_preprocess_decoding(const struct graft_preprocess *preprocess,
+                                                      const struct graft_transforms *transforms)
+{
+    int32_t first = 0;
+    while (first < transforms->count && transforms->steps[first].kind == GRAFT_TRANSFORM_FLIP) {
+        first++;
+    }
+    const double side = preprocess->scaled && first < transforms->count
+                            ? ceil(side_for(preprocess, &transforms->steps[first]))
+                            : 0;
+    return (struct graft_decode_options){.channels = preprocess->channels,
+                                         .ignore_orientation = preprocess->ignore_orientation,
+                                         .least_side = side < GRAFT_IMAGE_MAX_SIDE ? (int32_t)side : 0};
+}
+
 enum graft_status graft_preprocess_image(struct graft_context *context,
                                          const struct graft_preprocess *preprocess,
                                          const struct graft_image *image, uint8_t *result)
@@ -241,8 +272,8 @@ enum graft_status graft_preprocess_file(struct graft_context *context,
         return status;
     }
     struct graft_scratch scratch = {.context = context};
-    const struct graft_decode_options options = {.channels = preprocess->channels,
-                                                 .ignore_orientation = preprocess->ignore_orientation};
+    const struct graft_decode_options options =
+        graft_preprocess_decoding(preprocess, &preprocess->transforms);
     const struct graft_draw none = {0};
     struct graft_fault fault;
     struct graft_view view;

@@ -27,6 +27,13 @@ bool graft_transforms_random(const struct graft_transforms *transforms);
 bool graft_transforms_keep(const struct graft_preprocess *preprocess,
                            const struct graft_transforms *transforms, int32_t height, int32_t width);
 
+/*
+ * How pictures are decoded for these steps: with preprocess->scaled no smaller than the first resize or crop needs
+ * them, and as they are where a step before that looks at pixels.
+ */
+struct graft_decode_options graft_preprocess_decoding(const struct graft_preprocess *preprocess,
+                                                      const struct graft_transforms *transforms);
+
 /* Makes the number of channels what is asked, in scratch->changed if it has to change. */
 bool graft_match_channels(struct graft_scratch *scratch, int32_t channels, struct graft_view *view);
 

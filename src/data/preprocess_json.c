@@ -66,6 +66,7 @@ struct graft_json graft_preprocess_json(const struct graft_preprocess *preproces
     graft_json_nest(&object, "mean", &mean);
     graft_json_nest(&object, "std", &std);
     graft_json_set(&object, "ignore_orientation", json_boolean(p->ignore_orientation));
+    graft_json_set(&object, "scaled", json_boolean(p->scaled));
     graft_json_nest(&object, "transforms", &transforms);
     return object;
 }
@@ -196,6 +197,7 @@ enum graft_status graft_preprocess_from_json(struct graft_context *context, cons
                read_real(json_array_get(json_object_get(object, "std"), i), &p->std[i]);
     }
     p->ignore_orientation = json_is_true(json_object_get(object, "ignore_orientation"));
+    p->scaled = json_is_true(json_object_get(object, "scaled")); /* older weights do not say it */
     const json_t *const list = json_object_get(object, "transforms");
     if (fits && list) {
         const enum graft_status status = graft_transforms_from_json(context, list, what, &p->transforms);

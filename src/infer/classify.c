@@ -6,6 +6,7 @@
 #include "base/context.h"
 #include "data/dataset.h"
 #include "data/fault.h"
+#include "data/preprocess.h"
 #include "graft/weights.h"
 #include "infer/runner.h"
 #include "infer/views.h"
@@ -114,8 +115,7 @@ enum graft_status graft_classifier_encoded(struct graft_classifier *classifier, 
                                            const char *name, float *values)
 {
     const struct graft_preprocess *const p = &classifier->card.preprocess;
-    const struct graft_decode_options options = {.channels = p->channels,
-                                                 .ignore_orientation = p->ignore_orientation};
+    const struct graft_decode_options options = graft_preprocess_decoding(p, &p->transforms);
     struct graft_image image;
     enum graft_status status = graft_image_decode(classifier->context, data, size,
                                                   name ? name : "a picture in memory", &options, &image);

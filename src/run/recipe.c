@@ -26,8 +26,10 @@ struct place {
 #define WITHIN(least, most) least, most, NULL
 #define ONE_OF(names) 0, 0, names
 #define ANY 0, 0, NULL
-#define FIXED true
-#define FREE false
+#define FIXED true, false
+#define FREE false, false
+#define FIXED_LATER true, true
+#define FREE_LATER false, true
 
 static const struct graft_recipe_row rows[] = {
 #define GRAFT_RECIPE_ROW(kind, name, flag, argument, usual, range, change, help)                             \

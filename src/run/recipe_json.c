@@ -169,23 +169,55 @@ static const char *const kinds[] = {
     [GRAFT_RECIPE_STAGES] = "a list of stages as a run writes it",
 };
 
+#define LACKING_SHOWN 6
+
+/* The first version had a flag for what is a list now. */
+static bool read_old_augment(const json_t *json, const char **text)
+{
+    *text = json_is_true(json) ? "imagenet" : "none";
+    return true;
+}
+
+/* What a run of an older version does not say is as it was then: by default. */
+static enum graft_status say_lacking(struct graft_context *context, const char *path, int count,
+                                     const char *const flags[LACKING_SHOWN])
+{
+    struct graft_text list = {0};
+    for (int i = 0; i < count && i < LACKING_SHOWN; i++)
+        graft_text_append(context, &list, "%s%s", i > 0 ? ", " : "", flags[i]);
+    if (count > LACKING_SHOWN)
+        graft_text_append(context, &list, " and %d more", count - LACKING_SHOWN);
+    const enum graft_status status = list.failed ? GRAFT_ERROR_MEMORY : GRAFT_OK;
+    if (count > 0 && status == GRAFT_OK)
+        graft_log(context, GRAFT_LOG_REMARK,
+                  "%s is of an older version of Graft, and does not say %s: they stay as they were then, by default", path,
+                  list.data);
+    graft_text_close(context, &list);
+    return status;
+}
+
 enum graft_status graft_recipe_read(struct graft_context *context, const json_t *config, const char *path,
                                     struct graft_recipe *recipe)
 {
     const struct graft_recipe_row *row;
+    const char *lacking[LACKING_SHOWN];
+    int lacks = 0;
     for (int r = 0; (row = graft_recipe_row(r)); r++) {
         const json_t *const json = json_object_get(config, row->name);
         bool *const given = graft_recipe_bit(recipe, r);
         *given = json && !json_is_null(json);
-        if (!json)
+        if (!json && !row->later)
             return graft_fail(context, GRAFT_ERROR_FORMAT,
                               "%s is damaged: the entry \"%s\" is missing, and the run cannot be resumed",
                               path, row->name);
+        if (!json && lacks++ < LACKING_SHOWN)
+            lacking[lacks - 1] = row->flag;
         if (!*given)
             continue;
-        const bool good = row->kind == GRAFT_RECIPE_STAGES
-                              ? read_stages(json, recipe)
-                              : read_row(json, row->kind, graft_recipe_field(recipe, r));
+        const union graft_recipe_field field = graft_recipe_field(recipe, r);
+        const bool good = row->kind == GRAFT_RECIPE_STAGES                              ? read_stages(json, recipe)
+                          : field.text == &recipe->augment && json_is_boolean(json) ? read_old_augment(json, field.text)
+                                                                                        : read_row(json, row->kind, field);
         if (!good)
             return graft_fail(context, GRAFT_ERROR_FORMAT,
                               "%s is damaged: \"%s\" is not %s; put back what stood there, or begin another "
@@ -194,7 +226,7 @@ enum graft_status graft_recipe_read(struct graft_context *context, const json_t 
         if (graft_recipe_check_row(context, recipe, r) != GRAFT_OK)
             return graft_fail_prefix(context, GRAFT_ERROR_FORMAT, "%s is damaged", path);
     }
-    return GRAFT_OK;
+    return say_lacking(context, path, lacks, lacking);
 }
 
 static bool same_path(const char *a, const char *b)

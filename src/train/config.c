@@ -78,6 +78,26 @@ static enum graft_status read_card(struct graft_fit_job *job, const json_t *conf
     return status;
 }
 
+/* What a newer version has written, or a hand: it is named, since it has no effect. */
+static void say_unknown(const struct graft_fit_job *job, const json_t *config, const char *path)
+{
+    static const char *const own[] = {"graft", "network", "graph", "network_head", "classes", "target", "preprocess",
+                                      "images", "fingerprints", "device_name", "rates"};
+    const char *name;
+    json_t *value;
+    json_object_foreach((json_t *)(uintptr_t)config, name, value) {
+        bool known = false;
+        const struct graft_recipe_row *row;
+        for (size_t i = 0; i < sizeof own / sizeof own[0]; i++)
+            known = known || strcmp(name, own[i]) == 0;
+        for (int r = 0; (row = graft_recipe_row(r)) != NULL; r++)
+            known = known || strcmp(name, row->name) == 0;
+        if (!known)
+            graft_log(job->context, GRAFT_LOG_WARNING,
+                      "%s: this version of Graft knows no \"%.64s\": the run goes on without it", path, name);
+    }
+}
+
 enum graft_status graft_fit_config_read(struct graft_fit_job *job)
 {
     struct graft_text path = {0};
@@ -87,6 +107,8 @@ enum graft_status graft_fit_config_read(struct graft_fit_job *job)
         status = read_card(job, job->config, path.data);
     if (status == GRAFT_OK)
         status = graft_recipe_read(job->context, job->config, path.data, &job->options);
+    if (status == GRAFT_OK)
+        say_unknown(job, job->config, path.data);
     graft_text_close(job->context, &path);
     return status;
 }

@@ -158,6 +158,23 @@ static enum graft_status compute(struct trunk *trunk, enum graft_split split, st
     return status;
 }
 
+/* More than can be kept. */
+static enum graft_status do_without(const struct graft_fit_job *job, const char *cut, int64_t pictures, uint64_t need,
+                                    uint64_t limit)
+{
+    const double mib = 1048576;
+    if (strcmp(job->options.cache, "always") == 0)
+        return graft_fail(job->context, GRAFT_ERROR_MEMORY,
+                          "--cache always: the features of %lld pictures before stage %s need %.1f MiB, more than the %.1f "
+                          "MiB allowed: allow more with --features-limit (or --memory), or leave --cache out",
+                          (long long)pictures, cut, (double)need / mib, (double)limit / mib);
+    graft_log(job->context, GRAFT_LOG_REMARK,
+              "the features of %lld pictures before stage %s need %.1f MiB, more than the %.1f MiB allowed "
+              "(--features-limit): they are computed anew in every epoch, all pictures through the whole network",
+              (long long)pictures, cut, (double)need / mib, (double)limit / mib);
+    return GRAFT_OK;
+}
+
 enum graft_status graft_features_prepare(struct graft_fit_job *job, const char *cut, bool *cached)
 {
     static const enum graft_split splits[] = {GRAFT_SPLIT_TRAIN, GRAFT_SPLIT_VAL};
@@ -183,11 +200,7 @@ enum graft_status graft_features_prepare(struct graft_fit_job *job, const char *
         if (status == GRAFT_OK && *cached)
             status = plan_trunk(job, &trunk, need);
         else if (status == GRAFT_OK)
-            graft_log(job->context, GRAFT_LOG_REMARK,
-                      "the features of %lld pictures before stage %s need %.0f MiB, more than the %.0f MiB "
-                      "allowed: "
-                      "they are computed anew in every epoch",
-                      (long long)pictures, cut, (double)need / 1048576, (double)limit / 1048576);
+            status = do_without(job, cut, pictures, need, limit);
         for (int s = 0; s < 2 && status == GRAFT_OK && *cached; s++)
             if (graft_dataset_count(job->dataset, splits[s]) > 0) {
                 struct computation computation = {.job = job,

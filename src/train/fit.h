@@ -118,10 +118,17 @@ int64_t graft_fit_source_batches(const struct graft_fit_source *source);
 
 /* ---- features.c */
 /* Makes sure that job->features hold train and validation pictures' features before stage `cut`. *cached is
- * false (and nothing is kept) if they would exceed the limit. */
+ * false (and nothing is kept) if they would exceed the limit; GRAFT_ERROR_MEMORY where they are to be kept always. */
 GRAFT_MUST_CHECK enum graft_status graft_features_prepare(struct graft_fit_job *job, const char *cut,
                                                           bool *cached);
 void graft_features_close(struct graft_context *context, struct graft_features *features);
+
+/* ---- cache.c */
+/* GRAFT_ERROR_ARGUMENT: features are to be kept, and something varies, or nothing is frozen. */
+GRAFT_MUST_CHECK enum graft_status graft_fit_check_cache(struct graft_fit_job *job);
+/* The features for a stage that learns from layer `first` on, if they are kept: *cut is what they enter; NULL: they
+ * are not, and those of the stage before are gone. Says which, and what it costs. */
+GRAFT_MUST_CHECK enum graft_status graft_fit_cache(struct graft_fit_job *job, int first, const char **cut);
 
 /* ---- stage.c */
 double graft_fit_train_figure(const struct graft_fit_job *job);

@@ -316,6 +316,7 @@ enum graft_status graft_fit_resolve(struct graft_fit_job *job)
                           "is expected, or such "
                           "folders without any part",
                           o->data);
+    job->card.preprocess.scaled = strcmp(o->decode, "scaled") == 0;
     enum graft_status status = graft_recipe_find_stages(job->context, job->whole, o);
     if (status == GRAFT_OK)
         status = resolve_optimizer(job);
@@ -337,6 +338,9 @@ enum graft_status graft_fit_resolve(struct graft_fit_job *job)
         o->batch = pictures;
     DECIDE(trunk_factor, scratch || o->lr_decay ? 1 : 0.1);
     status = resolve_stages(job);
+    if (status != GRAFT_OK)
+        return status;
+    status = graft_fit_check_cache(job);
     if (status != GRAFT_OK)
         return status;
     job->balanced = strcmp(o->sampling, "balanced") == 0;

@@ -8,6 +8,8 @@
 #include "train/fit.h"
 #include "infer/inference.h"
 
+#include <string.h>
+
 #define MIB 1048576.0
 
 static bool shares_host(const struct graft_fit_job *job)
@@ -90,7 +92,9 @@ uint64_t graft_fit_keep_limit(const struct graft_fit_job *job)
 {
     const uint64_t room = graft_fit_free_bytes(job);
     const uint64_t reserve = graft_fit_reserve(job, false);
-    return graft_min_u64(job->options.features_limit, room > reserve ? (room - reserve) / 2 : 0);
+    return strcmp(job->options.cache, "never") == 0
+               ? 0
+               : graft_min_u64(job->options.features_limit, room > reserve ? (room - reserve) / 2 : 0);
 }
 
 void graft_fit_make_room(struct graft_fit_job *job, uint64_t bytes)

@@ -435,25 +435,18 @@ static enum graft_status note_parts(struct graft_fit_job *job, struct graft_fit_
 static enum graft_status open_model(struct graft_fit_job *job, struct graft_fit_learning *learning, int first,
                                     bool *cached)
 {
-    const struct graft_model *const whole = job->whole;
-    const int stage = whole->layers[first].stage;
-    const char *const cut = whole->stages[stage].name;
-    enum graft_status status = GRAFT_OK;
-    *cached = stage > 0 && job->varied.count == 0 && !graft_mixes(&job->mix) && job->options.adversarial == 0;
-    if (*cached)
-        status = graft_features_prepare(job, cut, cached);
+    const char *cut = NULL;
+    enum graft_status status = graft_fit_cache(job, first, &cut);
+    *cached = cut != NULL;
     int64_t before;
     const int64_t batch =
         graft_part_of(job->options.batch, graft_ranks_number(job->ranks), graft_ranks_count(job->ranks), &before);
-    if (!*cached)
-        for (int s = 0; s < GRAFT_SPLIT_COUNT; s++)
-            graft_features_close(job->context, &job->features[s]);
     learning->validates = !job->search && graft_dataset_count(job->dataset, GRAFT_SPLIT_VAL) > 0;
     if (status == GRAFT_OK && learning->validates)
         status = graft_fit_evaluator_open(job, GRAFT_SPLIT_VAL, &learning->evaluator);
     if (status == GRAFT_OK)
-        status = graft_fit_open_part(job, batch, *cached ? cut : NULL, true,
-                                     graft_model_part_start(whole, first), &learning->model);
+        status = graft_fit_open_part(job, batch, cut, true, graft_model_part_start(job->whole, first),
+                                     &learning->model);
     return status;
 }
 

@@ -174,7 +174,8 @@ class Json(Case):
         """Preparing is decoding and more; lists of steps are read as fit reads them."""
         draw_data(self.path("d"), 2, 8)
         result = self.one("bench", "--data", "d", "--augment", "light", "--seconds", "0", "--input", "64")
-        self.assertEqual(list(result), ["decoded_per_second", "prepared_per_second"])
+        kinds = ["decoded_per_second", "prepared_per_second"]
+        self.assertEqual(list(result), kinds + ["scaled_" + kind for kind in kinds])
         self.assertGreater(min(result.values()), 0)
         self.bad(2, ["--augment", "--data"], "bench", "--model", "mnist_convnet", "--augment", "light")
         self.bad(2, ["one of --model, --op and --data"], "bench", "--data", "d", "--op", "fill")

@@ -32,6 +32,43 @@ static void jpeg_pixels_are_pillows(void **state)
     }
 }
 
+/* Hashes by Pillow 13: image.draft(None, (22 // n, 17 // n)) before it is loaded, n = 2, 4, 8. */
+static void jpeg_is_decoded_smaller_where_that_suffices(void **state)
+{
+    struct graft_context *const context = *state;
+    const struct {
+        const uint8_t *data;
+        size_t size;
+        int32_t least_side, width, height;
+        uint64_t expected;
+    } cases[] = {
+        {jpeg_420, sizeof jpeg_420, 8, 11, 9, UINT64_C(0xca2b1abacda96b2d)},
+        {jpeg_420, sizeof jpeg_420, 4, 6, 5, UINT64_C(0xc0ae6f116a4a12e1)},
+        {jpeg_420, sizeof jpeg_420, 2, 3, 3, UINT64_C(0x21c17b5c85f505f8)},
+        {jpeg_progressive, sizeof jpeg_progressive, 8, 11, 9, UINT64_C(0x25dc2a111eae5431)},
+        {jpeg_progressive, sizeof jpeg_progressive, 4, 6, 5, UINT64_C(0x90d873064f7f5907)},
+        {jpeg_progressive, sizeof jpeg_progressive, 2, 3, 3, UINT64_C(0xde33d5122b568bb3)},
+        {jpeg_grey, sizeof jpeg_grey, 8, 11, 9, UINT64_C(0xd475dffc3ca79943)},
+        {jpeg_grey, sizeof jpeg_grey, 4, 6, 5, UINT64_C(0x6c83857640761594)},
+        {jpeg_grey, sizeof jpeg_grey, 2, 3, 3, UINT64_C(0xd236bbf2539ded1d)},
+        {jpeg_cmyk, sizeof jpeg_cmyk, 8, 11, 9, UINT64_C(0x276c96dc1768c3b8)},
+        {jpeg_cmyk, sizeof jpeg_cmyk, 4, 6, 5, UINT64_C(0x5527945839539c9b)},
+        {jpeg_cmyk, sizeof jpeg_cmyk, 2, 3, 3, UINT64_C(0xd0c9f2c99ba6b82f)},
+        /* What is in between does not go below, and nothing is enlarged. */
+        {jpeg_420, sizeof jpeg_420, 5, 11, 9, UINT64_C(0xca2b1abacda96b2d)},
+        {jpeg_420, sizeof jpeg_420, 9, 22, 17, JPEG_420_HASH},
+        {jpeg_420, sizeof jpeg_420, 1000, 22, 17, JPEG_420_HASH},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        const struct graft_decode_options options = {.least_side = cases[i].least_side};
+        struct graft_image image = decode(context, cases[i].data, cases[i].size, &options);
+        assert_int_equal(image.width, cases[i].width);
+        assert_int_equal(image.height, cases[i].height);
+        assert_true(hash(image.pixels, (size_t)(3 * image.width * image.height)) == cases[i].expected);
+        graft_image_close(context, &image);
+    }
+}
+
 /* A grey file asked for as grey is what it is as RGB, one channel of it. */
 static void grey_jpeg_stays_grey(void **state)
 {
@@ -273,6 +310,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(jpeg_pixels_are_pillows, open_context, close_context),
+        cmocka_unit_test_setup_teardown(jpeg_is_decoded_smaller_where_that_suffices, open_context, close_context),
         cmocka_unit_test_setup_teardown(grey_jpeg_stays_grey, open_context, close_context),
         cmocka_unit_test_setup_teardown(ycck_jpeg_is_converted, open_context, close_context),
         cmocka_unit_test_setup_teardown(truncated_jpeg_is_an_error, open_context, close_context),

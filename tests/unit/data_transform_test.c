@@ -2,6 +2,7 @@
 /* Lists of transforms: what a list does is what its steps do one after the other; JSON both ways; what makes
  * no sense is refused. */
 #include "base/context.h"
+#include "data/preprocess.h"
 #include "data/preprocess_json.h"
 #include "support/support.h"
 
@@ -307,6 +308,35 @@ static void the_input_lies_where_its_region_says(void **state)
     assert_true(around.left == -8 && around.top == -2 && around.across == 1 && around.down == 1);
 }
 
+/* The short side that a JPEG must have left, so that no step enlarges it; 0: it is decoded as it is. */
+static void decoding_keeps_what_the_steps_need(void **state)
+{
+    static const struct {
+        const char *augment; /* NULL: preprocessing itself */
+        int32_t height, width, short_side, least;
+    } cases[] = {
+        {NULL, 224, 224, 256, 256},
+        {NULL, 100, 60, 0, 100}, /* stretched: the longer side of the input */
+        {"flip,rotate:20", 224, 224, 256, 256},
+        {"crop:0.08-1", 224, 224, 256, 915}, /* 224 / √(0.08 · 3/4) = 914.5 */
+        {"flip,crop:0.25-1,1-1", 224, 224, 256, 448},
+        {"crop:0.25-1,0.5-1", 90, 60, 256, 180}, /* 90 / √(0.25 / 1) */
+        {"blur,crop", 224, 224, 256, 0},         /* a blur counts in pixels of what it sees */
+        {"trivial,crop", 224, 224, 256, 0},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct graft_preprocess p = input_of(cases[i].height, cases[i].width, 3,
+                                             graft_transforms_usual(cases[i].short_side, GRAFT_FILTER_BILINEAR));
+        struct graft_transforms steps = p.transforms;
+        if (cases[i].augment) {
+            assert_int_equal(graft_augment_parse(*state, cases[i].augment, &p, &steps, NULL), GRAFT_OK);
+        }
+        assert_int_equal(graft_preprocess_decoding(&p, &steps).least_side, 0);
+        p.scaled = true;
+        assert_int_equal(graft_preprocess_decoding(&p, &steps).least_side, cases[i].least);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -314,6 +344,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(corners_are_cut, open_context, close_context),
         cmocka_unit_test_setup_teardown(later_steps_work_on_what_there_is, open_context, close_context),
         cmocka_unit_test_setup_teardown(the_input_lies_where_its_region_says, open_context, close_context),
+        cmocka_unit_test_setup_teardown(decoding_keeps_what_the_steps_need, open_context, close_context),
         cmocka_unit_test_setup_teardown(json_goes_both_ways, open_context, close_context),
         cmocka_unit_test_setup_teardown(old_cards_are_read, open_context, close_context),
         cmocka_unit_test_setup_teardown(senseless_json_is_refused, open_context, close_context),

@@ -246,7 +246,7 @@ static void classes_have_the_shares_of_their_pictures(void **state)
         .count = 7, .class_names = names, .class_count = 3, .label = mixed_label, .read = mixed_picture};
     char best; /* weights are there: none need be reserved */
     struct graft_fit_job job = {.context = *state,
-                                .options = {.seed = 3, .batch = 4},
+                                .options = {.seed = 3, .batch = 4, .cache = "auto"},
                                 .mix = {.mixup = 1},
                                 .loss = GRAFT_LOSS_SOFT,
                                 .card = {.class_count = 3, .preprocess = graft_preprocess_imagenet()},
