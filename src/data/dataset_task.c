@@ -21,13 +21,6 @@ static const char separators[] = {';', '|', ',', ' '};
  */
 #define SOME 20
 
-static const char *show(const struct graft_dataset *dataset, const struct graft_entry *entry, char *text,
-                        size_t size)
-{
-    (void)dataset;
-    return graft_text_show(entry->class_name, text, size);
-}
-
 /* The first entry with the character in its label; NULL: none has it. */
 static const struct graft_entry *find(const struct graft_dataset *dataset, char separator)
 {
@@ -95,7 +88,7 @@ static enum graft_status judge_numbers(struct graft_dataset *dataset, const stru
                   "%s: the labels are numbers, from %g to %g, with fractions (%s): a number is learnt "
                   "(--task number; "
                   "--task classes makes each of them a class)",
-                  dataset->path, n->least, n->most, show(dataset, n->fraction, shown, sizeof shown));
+                  dataset->path, n->least, n->most, graft_text_show(n->fraction->class_name, shown, sizeof shown));
         return GRAFT_OK;
     }
     if (n->distinct <= FEW || (n->distinct <= SOME && n->count >= 3 * n->distinct) ||
@@ -137,7 +130,7 @@ static enum graft_status find_out(struct graft_dataset *dataset, char *separator
                 dataset->context, GRAFT_LOG_REMARK,
                 "%s: several labels a picture, with '%c' between them (%s): each is learnt by itself (--task "
                 "labels; --task classes takes the whole for a class)",
-                dataset->path, *separator, show(dataset, entry, shown, sizeof shown));
+                dataset->path, *separator, graft_text_show(entry->class_name, shown, sizeof shown));
             return GRAFT_OK;
         }
     }

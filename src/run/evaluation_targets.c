@@ -2,16 +2,10 @@
 /* Figures of labels that apply each by itself, and of numbers. */
 #include "base/context.h"
 #include "run/run.h"
+#include "run/scored.h"
 
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
-
-/* A picture's probability of one label, and whether it applies. */
-struct scored {
-    float probability;
-    bool applies;
-};
 
 enum graft_status graft_evaluation_open_target(struct graft_context *context,
                                                const struct graft_target *target, int32_t classes,
@@ -28,7 +22,7 @@ enum graft_status graft_evaluation_open_target(struct graft_context *context,
     evaluation->targets = graft_allocate(context, (size_t)most + 1, width);
     evaluation->figures =
         labels ? graft_allocate(context, (size_t)classes, sizeof *evaluation->figures) : NULL;
-    evaluation->scratch = labels ? graft_allocate(context, (size_t)most + 1, sizeof(struct scored)) : NULL;
+    evaluation->scratch = labels ? graft_allocate(context, (size_t)most + 1, sizeof(struct graft_scored)) : NULL;
     if (evaluation->values && evaluation->targets &&
         (!labels || (evaluation->figures && evaluation->scratch))) {
         return GRAFT_OK;
@@ -88,48 +82,36 @@ void graft_evaluation_add_targets(struct graft_evaluation *evaluation, const flo
     evaluation->images++;
 }
 
-static int compare_scored(const void *a, const void *b)
-{
-    const float x = ((const struct scored *)a)->probability, y = ((const struct scored *)b)->probability;
-    return (x < y) - (x > y); /* the highest first */
-}
-
 static double f1_of(int64_t right, int64_t told, int64_t true_ones)
 {
     return told + true_ones > 0 ? 2 * (double)right / (double)(told + true_ones) : 0;
 }
 
 /* Average precision, and the threshold of the highest F1: in the middle between two probabilities. */
-static void judge_label(struct graft_class_figures *figures, const struct scored *scored, int64_t count)
+static void judge_label(struct graft_class_figures *figures, struct graft_scored *scored, int64_t count)
 {
-    int64_t right = 0;
-    double sum = 0, best = 0;
+    struct graft_scored_walk walk = {.scored = scored, .count = count};
+    double best = 0;
     figures->threshold = 0.5;
-    for (int64_t i = 0; i < count; i++) {
-        const int64_t before = right;
-        int64_t same = i;
-        for (; same < count && scored[same].probability == scored[i].probability; same++) {
-            right += scored[same].applies;
-        }
-        sum += (double)(right - before) * (double)right / (double)same;
-        const double f1 = f1_of(right, same, figures->images);
+    graft_scored_begin(&walk);
+    while (graft_scored_next(&walk)) {
+        const double f1 = f1_of(walk.hits, walk.taken, figures->images);
         if (f1 > best) {
-            const double next = same < count ? (double)scored[same].probability : 0;
+            const double next = walk.taken < count ? scored[walk.taken].score : 0;
             best = f1;
-            figures->threshold = ((double)scored[i].probability + next) / 2;
+            figures->threshold = (scored[walk.taken - 1].score + next) / 2;
         }
-        i = same - 1;
     }
-    figures->average_precision = figures->images > 0 ? sum / (double)figures->images : (double)NAN;
+    figures->average_precision = figures->images > 0 ? walk.precisions / (double)figures->images : (double)NAN;
 }
 
-static void count_at(struct graft_class_figures *figures, const struct scored *scored, int64_t count)
+static void count_at(struct graft_class_figures *figures, const struct graft_scored *scored, int64_t count)
 {
     int64_t told = 0, right = 0;
     const float threshold = (float)figures->threshold;
     for (int64_t i = 0; i < count; i++) {
-        told += scored[i].probability >= threshold;
-        right += scored[i].probability >= threshold && scored[i].applies;
+        told += (float)scored[i].score >= threshold;
+        right += (float)scored[i].score >= threshold && scored[i].positive;
     }
     figures->precision = told ? (double)right / (double)told : 0;
     figures->recall = figures->images ? (double)right / (double)figures->images : 0;
@@ -139,17 +121,16 @@ static void count_at(struct graft_class_figures *figures, const struct scored *s
 static void finish_labels(struct graft_evaluation *e)
 {
     const int64_t classes = e->classes;
-    struct scored *const scored = e->scratch;
+    struct graft_scored *const scored = e->scratch;
     double sum = 0;
     int64_t known = 0;
     for (int32_t c = 0; c < e->classes; c++) {
         struct graft_class_figures *const figures = &e->figures[c];
         *figures = (struct graft_class_figures){0};
         for (int64_t i = 0; i < e->images; i++) {
-            scored[i] = (struct scored){e->values[i * classes + c], e->targets[i * classes + c] > 0.5f};
-            figures->images += scored[i].applies;
+            scored[i] = (struct graft_scored){(double)e->values[i * classes + c], e->targets[i * classes + c] > 0.5f};
+            figures->images += scored[i].positive;
         }
-        qsort(scored, (size_t)e->images, sizeof *scored, compare_scored);
         judge_label(figures, scored, e->images);
         if (!e->chooses) {
             figures->threshold = e->target.thresholds ? (double)e->target.thresholds[c] : 0.5;

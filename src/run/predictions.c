@@ -2,9 +2,9 @@
 /* What a network says of each picture: how sure it is, and whether that can be relied on. */
 #include "base/context.h"
 #include "graft/run.h"
+#include "run/scored.h"
 
 #include <math.h>
-#include <stdlib.h>
 
 static struct graft_prediction judge(const float *logits, int32_t classes, int32_t label)
 {
@@ -98,17 +98,6 @@ struct graft_coverage graft_coverage_at(const struct graft_predictions *predicti
 
 /* ---- two classes, ranked */
 
-struct scored {
-    double score;
-    bool positive;
-};
-
-static int by_score(const void *a, const void *b)
-{
-    const double first = ((const struct scored *)a)->score, second = ((const struct scored *)b)->score;
-    return (first < second) - (first > second);
-}
-
 static void add_point(struct graft_ranking *ranking, int64_t taken, int64_t hits, int64_t positives,
                       int64_t negatives)
 {
@@ -117,29 +106,25 @@ static void add_point(struct graft_ranking *ranking, int64_t taken, int64_t hits
     ranking->false_positive[at] = negatives > 0 ? (double)(taken - hits) / (double)negatives : (double)NAN;
     ranking->precision[at] = taken > 0 ? (double)hits / (double)taken : 1;
     if (at > 0) {
-        const double wider = ranking->recall[at] - ranking->recall[at - 1];
-        ranking->average_precision += wider * ranking->precision[at];
         ranking->auc += (ranking->false_positive[at] - ranking->false_positive[at - 1]) *
                         (ranking->recall[at] + ranking->recall[at - 1]) / 2;
     }
 }
 
-static void add_points(struct graft_ranking *ranking, const struct scored *scored, int64_t count)
+static void add_points(struct graft_ranking *ranking, struct graft_scored *scored, int64_t count)
 {
-    int64_t positives = 0, hits = 0;
+    struct graft_scored_walk walk = {.scored = scored, .count = count};
+    int64_t positives = 0;
     for (int64_t i = 0; i < count; i++) {
         positives += scored[i].positive;
     }
     add_point(ranking, 0, 0, positives, count - positives);
-    for (int64_t i = 0; i < count; i++) {
-        hits += scored[i].positive;
-        if (i + 1 == count || scored[i + 1].score < scored[i].score) {
-            add_point(ranking, i + 1, hits, positives, count - positives);
-        }
+    graft_scored_begin(&walk);
+    while (graft_scored_next(&walk)) {
+        add_point(ranking, walk.taken, walk.hits, positives, count - positives);
     }
-    if (count == 0) {
-        ranking->auc = ranking->average_precision = (double)NAN;
-    }
+    ranking->average_precision = positives > 0 ? walk.precisions / (double)positives : (double)NAN;
+    ranking->auc = count > 0 ? ranking->auc : (double)NAN;
 }
 
 enum graft_status graft_rank(struct graft_context *context, const struct graft_predictions *predictions,
@@ -151,7 +136,7 @@ enum graft_status graft_rank(struct graft_context *context, const struct graft_p
         return graft_fail(context, GRAFT_ERROR_ARGUMENT, "two classes can be ranked, not %d",
                           (int)predictions->classes);
     }
-    struct scored *const scored = graft_allocate(context, count + 1, sizeof *scored);
+    struct graft_scored *const scored = graft_allocate(context, count + 1, sizeof *scored);
     ranking->false_positive = graft_allocate(context, count + 1, sizeof(double));
     ranking->recall = graft_allocate(context, count + 1, sizeof(double));
     ranking->precision = graft_allocate(context, count + 1, sizeof(double));
@@ -163,9 +148,8 @@ enum graft_status graft_rank(struct graft_context *context, const struct graft_p
     for (size_t i = 0; i < count; i++) {
         /* By the same number for both classes, so that equal scores are equal from both sides. */
         const double last = predictions->items[i].last;
-        scored[i] = (struct scored){positive == 1 ? last : -last, predictions->items[i].label == positive};
+        scored[i] = (struct graft_scored){positive == 1 ? last : -last, predictions->items[i].label == positive};
     }
-    qsort(scored, count, sizeof *scored, by_score);
     add_points(ranking, scored, (int64_t)count);
     graft_release(context, scored);
     return GRAFT_OK;
