@@ -141,7 +141,9 @@ static int run(struct graft_command *command)
         code = graft_command_usage(command, "--to %g is not above --from %g", request.to, request.from);
     }
     if (code == GRAFT_EXIT_GO_ON) {
+        graft_command_let_wait(command);
         code = graft_command_open_device(command, request.fit.options.recipe.model, true, &device);
+        graft_command_opened(command);
     }
     if (code != GRAFT_EXIT_GO_ON) {
         return code;
@@ -152,6 +154,7 @@ static int run(struct graft_command *command)
     struct graft_rate_search search;
     const enum graft_status status = graft_find_rate(device, &request.fit.options, &range, &search);
     graft_command_progress_end(command);
+    graft_command_tell_waiting(command);
     code = status == GRAFT_OK ? finish(command, &request, &search) : graft_command_failed(command, status);
     graft_rate_search_close(command->context, &search);
     graft_device_close(&device);
