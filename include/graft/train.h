@@ -272,6 +272,7 @@ struct graft_fit_result {
     double images_per_second; /* pictures through training steps / their seconds; 0: all were on features */
     bool cancelled;
     struct graft_evaluation evaluation; /* of the best weights on test, else validation pictures */
+    struct graft_predictions predictions; /* of classes: what was said of each of them */
     enum graft_split evaluated;
     char model[64];
     int32_t classes;

@@ -76,6 +76,7 @@ struct validation {
     struct graft_fit_rows rows;
     int64_t done;
     float *targets; /* of a picture; NULL: labels */
+    enum graft_status status; /* of keeping what was said */
     double begin;
 };
 
@@ -86,7 +87,7 @@ static enum graft_status next_batch(void *source, struct graft_fit_batch *batch)
 
 static void judge_row(void *user, const void *values, int32_t sample)
 {
-    const struct validation *const validation = user;
+    struct validation *const validation = user;
     const struct graft_dataset *const data = validation->job->dataset;
     const enum graft_split split = validation->evaluator->split;
     if (validation->targets) {
@@ -95,6 +96,10 @@ static void judge_row(void *user, const void *values, int32_t sample)
     } else {
         const int32_t label = graft_dataset_label(data, split, sample);
         graft_evaluation_add(validation->evaluation, values, &label, 1);
+        if (validation->job->predictions && validation->status == GRAFT_OK)
+            validation->status =
+                graft_predictions_add(validation->job->context, validation->job->predictions, values,
+                                      validation->evaluation->classes, label, (int)split, sample);
     }
 }
 
@@ -181,6 +186,8 @@ enum graft_status graft_fit_evaluator_run(struct graft_fit_job *job, struct graf
     if (status == GRAFT_OK)
         status = graft_fit_rows_share(job, &validation.rows, judge_row, &validation);
     graft_fit_rows_close(job, &validation.rows);
+    if (status == GRAFT_OK)
+        status = validation.status;
     if (status == GRAFT_OK && evaluation->images == 0)
         status = graft_dataset_unreadable(job->dataset, evaluator->split);
     if (status == GRAFT_OK)

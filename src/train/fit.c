@@ -43,6 +43,7 @@ void graft_fit_result_close(struct graft_context *context, struct graft_fit_resu
                                .class_names = (const char **)(uintptr_t)result->class_names};
     graft_card_close(context, &names);
     graft_evaluation_close(context, &result->evaluation);
+    graft_predictions_close(context, &result->predictions);
     graft_release(context, (void *)(uintptr_t)result->history);
     graft_release(context, (void *)(uintptr_t)result->run);
     *result = (struct graft_fit_result){0};

@@ -97,6 +97,7 @@ struct graft_fit_job {
     char *weights_path;             /* of a run whose weights are taken */
     void *config;                   /* of a resumed run: holds the texts that options point to */
     struct graft_log_hold held; /* what is said of the data, until the network is named */
+    struct graft_predictions *predictions; /* of each picture that is evaluated; NULL: nobody asks */
     struct graft_text graph; /* of the network, for the folder of a new run; empty: its name is enough */
 };
 

@@ -246,8 +246,10 @@ static enum graft_status evaluate_best(struct graft_fit_job *job, struct graft_f
                                                      : GRAFT_OK;
     if (status == GRAFT_OK)
         status = graft_fit_spread_variables(job);
+    job->predictions = &result->predictions;
     if (status == GRAFT_OK)
         status = graft_fit_evaluate(job, result->evaluated, &result->evaluation);
+    job->predictions = NULL;
     if (status == GRAFT_OK)
         status = graft_fit_check_outputs(job, result->evaluated, result->evaluation.loss);
     if (status == GRAFT_OK && graft_fit_writes(job))

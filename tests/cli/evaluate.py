@@ -10,7 +10,9 @@ import json
 import math
 import os
 import random
+import re
 import shutil
+import struct
 
 from command import Case, main, png
 
@@ -178,6 +180,28 @@ class Evaluate(Case):
         first = page[page.index("Largest loss"):].split("</figure>")[0]
         self.assertIn(os.path.relpath(worst["file"], worst["file"].split("/val/")[0]), first)
         self.assertIn("taken for " + worst["predicted"], first)
+
+    def test_the_report_of_a_fit_knows_all_pictures(self):
+        """However many were evaluated, and without another pass: what evaluating said of them is what is shown. Of more than
+        4,000 there was nothing."""
+        noise = random.Random(7)
+        for name, count in ("train", 30), ("t10k", 4100):
+            labels = bytes(noise.randrange(2) for _ in range(count))
+            with open(self.path(name + "-labels-idx1-ubyte"), "wb") as file:
+                file.write(struct.pack(">II", 0x801, count) + labels)
+            with open(self.path(name + "-images-idx3-ubyte"), "wb") as file:
+                file.write(struct.pack(">IIII", 0x803, count, 28, 28))
+                file.write(b"".join(bytes([60 * label + noise.randrange(150)]) * 784 for label in labels))
+        self.good("fit", ".", "--kind", "idx", "--epochs", "1", "--batch", "10", "--out", "many", *CPU)
+        self.good("evaluate", "many", "--report", "again.html", *CPU)
+        shown = []
+        for page in "many/report.html", "again.html":
+            with open(self.path(page), encoding="utf-8") as file:
+                text = file.read()
+            self.assertIn("How far its certainty can be relied on", text)
+            shown.append(re.findall(r"<small>t10k-images-idx3-ubyte\[(\d+)\]", text))
+        self.assertGreater(len(shown[0]), 20)
+        self.assertEqual(*shown)
 
     def test_bad_use(self):
         self.bad(2, ["--tta is flip, five or ten"], "evaluate", "r", "--tta", "twelve", *CPU)

@@ -16,8 +16,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#define MOST_EXPLAINED 4000 /* pictures that are run once more for the report */
-
 struct show {
     struct graft_command *command;
     bool begun; /* the table's heading is there */
@@ -94,14 +92,7 @@ static void find_examples(struct graft_command *command, struct graft_device *de
 {
     const struct graft_classifier_options options = {.network = result->run};
     struct graft_run *run = NULL;
-    char quoted[PATH_MAX];
-    if (result->cancelled || result->evaluation.images < 1 || result->task != GRAFT_TASK_CLASSES) {
-        return;
-    }
-    if (result->evaluation.images > MOST_EXPLAINED) {
-        graft_command_remark(
-            command, "of %lld pictures the report shows none; graft evaluate %s --report FILE does",
-            (long long)result->evaluation.images, graft_text_quote(result->run, quoted, sizeof quoted));
+    if (result->cancelled || result->predictions.count < 1) {
         return;
     }
     enum graft_status status = graft_run_open(command->context, result->run, &run);
@@ -109,9 +100,7 @@ static void find_examples(struct graft_command *command, struct graft_device *de
         status = graft_run_open_data(run, dataset);
     }
     if (status == GRAFT_OK) {
-        const bool test = graft_dataset_count(*dataset, GRAFT_SPLIT_TEST) > 0;
-        status = graft_examples_find(device, &options, *dataset, test ? GRAFT_SPLIT_TEST : GRAFT_SPLIT_VAL,
-                                     NULL, examples);
+        status = graft_examples_find(device, &options, *dataset, result->evaluated, &result->predictions, examples);
     }
     if (status != GRAFT_OK) {
         graft_command_remark(command, "the report does not show where the network looks: %s",
