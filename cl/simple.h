@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Kernels that include this header are built together as one program, "simple.cl", because compilers take
- * most of their time for the first line. Required -D: VEC and SPAN (vector.h); LANES = 1, or the most
+ * Kernels that include this header are built together as one program for processors, "simple.cl", because their
+ * compilers take most of their time for the first line; for GPUs each file by itself. Required -D: VEC and SPAN (vector.h); LANES = 1, or the most
  * work-items of a group that share a sum, a power of two.
  */
 #ifndef GRAFT_CL_SIMPLE_H

@@ -76,6 +76,8 @@ struct graft_variant_info {
     bool spare; /* it can do the call, but a later variant suits it better: taken if forced, or if measured to
                    be faster, or if there is no other */
     bool emulated; /* the device has not what it is made for: it is for tests, and taken if forced only */
+    /* In: do not try out on the device what `check` would have to; out: it has to, and was not. */
+    bool untried;
     bool tf32; /* it rounds the factors of its products: taken before all others where the call allows that,
                   and else if forced only */
 };
@@ -126,8 +128,9 @@ struct graft_backend {
 
     /*
      * Variant number `variant` (0, 1, …: by preference on this device) of call->op. Pure: depends on device
-     * properties and the call only. GRAFT_ERROR_NOT_FOUND: no such number. GRAFT_ERROR_UNSUPPORTED: it cannot
-     * do this call, for info->reason, which the context's error says too; info->name is set all the same.
+     * properties and the call only, and on what trying it out has shown, once a device.
+     * GRAFT_ERROR_NOT_FOUND: no such number. GRAFT_ERROR_UNSUPPORTED: it cannot do this call, for
+     * info->reason, which the context's error says too; info->name is set all the same.
      */
     enum graft_status (*check)(struct graft_device *device, const struct graft_call *call, int variant,
                                struct graft_variant_info *info);

@@ -306,6 +306,43 @@ static void spare_variants_come_last(void **state)
     assert_int_equal(variant, 0);
 }
 
+/* All have to be tried out; what "other" has shown then speaks against it. */
+static int tried[3];
+static enum graft_status check_tries(struct graft_device *device, const struct graft_call *call, int variant,
+                                     struct graft_variant_info *info)
+{
+    static const char *const names[] = {"library", "other", "plain"};
+    (void)call;
+    if (variant >= 3)
+        return graft_fail(device->context, GRAFT_ERROR_NOT_FOUND, "no more");
+    info->name = names[variant];
+    info->spare = variant == 0;
+    if (info->untried)
+        return GRAFT_OK;
+    tried[variant]++;
+    info->reason = variant == 1 ? "computes wrong results" : NULL;
+    return variant == 1 ? graft_fail(device->context, GRAFT_ERROR_UNSUPPORTED, "wrong") : GRAFT_OK;
+}
+
+static void only_what_is_taken_is_tried_out(void **state)
+{
+    const struct graft_backend backend = {.name = "tries", .check = check_tries};
+    struct graft_device device = {
+        .backend = &backend, .context = *state, .info = {.id = "t:0", .max_allocation_bytes = 1}};
+    const struct graft_call call = add_call(*state, GRAFT_DTYPE_F32);
+    struct graft_variant_info info;
+    int variant;
+    assert_int_equal(graft_variant_choose(&device, &call, NULL, &variant, &info), GRAFT_OK);
+    assert_string_equal(info.name, "plain");
+    assert_int_equal(tried[0] + 10 * tried[1] + 100 * tried[2], 110);
+    assert_int_equal(graft_variant_choose(&device, &call, "library", &variant, &info), GRAFT_OK);
+    assert_int_equal(tried[0] + 10 * tried[1] + 100 * tried[2], 111);
+    assert_int_equal(graft_variant_choose(&device, &call, "other", &variant, &info), GRAFT_ERROR_UNSUPPORTED);
+    assert_string_equal(graft_context_error(*state), "binary (other) on t:0: computes wrong results");
+    assert_int_equal(graft_variant_choose(&device, &call, "third", &variant, &info), GRAFT_ERROR_NOT_FOUND);
+    assert_int_equal(tried[0] + 10 * tried[1] + 100 * tried[2], 121);
+}
+
 static void kernels_run(void **state)
 {
     struct graft_device *device = open_device(*state, "reference");
@@ -404,6 +441,7 @@ int main(void)
         cmocka_unit_test(variants_are_chosen),
         cmocka_unit_test(all_reasons_are_told),
         cmocka_unit_test(spare_variants_come_last),
+        cmocka_unit_test(only_what_is_taken_is_tried_out),
         cmocka_unit_test(kernels_run),
         cmocka_unit_test(failing_memory_is_survived),
     };

@@ -446,9 +446,11 @@ static void wrong_kernels_are_not_used(void **state)
         calls.launches = 0;
         assert_int_equal(find_variant(f->device, &call, name, &variant, &info), GRAFT_ERROR_UNSUPPORTED);
         assert_int_equal(calls.launches, 0);
+        const struct sizes large = {.batches = 1, .m = 1024, .n = 1024, .k = 512};
+        const struct graft_call other = product_call(f, &large);
         f->opencl->traits.family = GRAFT_OPENCL_GPU;
-        need(f, graft_variant_choose(f->device, &call, NULL, &variant, &info));
-        assert_string_equal(info.name, i == 0 ? "local" : "clblast_direct");
+        need(f, graft_variant_choose(f->device, &other, NULL, &variant, &info));
+        assert_string_equal(info.name, i == 0 ? "local_wide" : "clblast_direct");
     }
 }
 

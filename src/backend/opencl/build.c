@@ -10,8 +10,10 @@
  * Whether keeping gains something is measured: if compiling a second time is much faster than the first, the
  * driver keeps what it compiles itself, and asking it for binaries would only cost (PoCL 3.1 compiles every
  * kernel of the program again for it: 0.1 s each). The second time is this process, behind the child; or the
- * next process, where there is no child. Once a driver is known to keep nothing, the child sends binaries. A
- * binary that takes as long to load as the source to compile is no gain either.
+ * next process, where there is no child. Once a driver is known to keep nothing, the child sends binaries;
+ * that of a GPU does so from the beginning, so that what several children have compiled at once is not
+ * compiled here one after the other. A binary that takes as long to load as the source to compile is no gain
+ * either.
  */
 #include "backend/opencl/program.h"
 
@@ -232,6 +234,13 @@ static enum graft_status build_after(struct graft_opencl_device *device, struct 
     return GRAFT_OK;
 }
 
+/* Of processors only where the driver is known to keep nothing: there it may cost as much as compiling. */
+bool graft_opencl_wants_binary(const struct graft_opencl_device *device)
+{
+    return device->keeping == GRAFT_OPENCL_KEEPING_NOBODY ||
+           (device->keeping == GRAFT_OPENCL_KEEPING_UNKNOWN && device->base.info.kind == GRAFT_DEVICE_GPU);
+}
+
 /* Those programs that no process is known to have built, in children and then here. */
 static enum graft_status build_new(struct graft_opencl_device *device, struct graft_opencl_program **entries,
                                    int count, struct graft_opencl_program **failed)
@@ -244,7 +253,7 @@ static enum graft_status build_new(struct graft_opencl_device *device, struct gr
     for (int i = 0; i < count; i++)
         jobs[i] = (struct graft_opencl_job){.source = entries[i]->source,
                                             .options = entries[i]->options,
-                                            .binary = device->keeping == GRAFT_OPENCL_KEEPING_NOBODY};
+                                            .binary = graft_opencl_wants_binary(device)};
     enum graft_status status = graft_opencl_jobs_run(device, jobs, count, &at);
     for (int i = 0; i < count && status == GRAFT_OK; i++) {
         status = build_after(device, entries[i], &jobs[i]);

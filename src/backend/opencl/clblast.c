@@ -39,6 +39,15 @@ static int usual_set(const struct graft_product_sizes *p)
     return set;
 }
 
+/* Whether a product is over sooner than the library would save a user in thousands of runs what compiling it
+ * takes, a second or more: a network's last layer, for example. */
+static bool is_small(const struct graft_product_sizes *p)
+{
+    const double m = (double)p->m, n = (double)p->n, k = (double)p->k, batches = (double)p->batches;
+    return batches * m * n * k < GRAFT_CLBLAST_LEAST_WORK &&
+           batches * (m * k + k * n + m * n) < GRAFT_CLBLAST_LEAST_FLOATS;
+}
+
 /* A buffer of its own for an operand begins at a multiple of this. A driver that tells nonsense gets what all
  * of them are content with. */
 static uint64_t alignment(const struct graft_opencl_device *device)
@@ -73,7 +82,7 @@ const char *graft_clblast_check(const struct graft_opencl_device *device, const 
 {
     const int set = graft_clblast_find(info->name);
     const char *const reason = check_device(device, &graft_clblast_sets[set]);
-    info->spare = info->spare || set != usual_set(p);
+    info->spare = info->spare || set != usual_set(p) || is_small(p);
 #ifndef GRAFT_HAVE_CLBLAST
     return "this build is without CLBlast (libclblast-dev)";
 #endif

@@ -14,6 +14,9 @@
  * direct set. */
 #define GRAFT_CLBLAST_INDIRECT_LEAST (INT64_C(1472) * 1472 * 1472)
 #define GRAFT_CLBLAST_INDIRECT_LEAST_EACH 128
+/* Multiply-adds, floats of the matrices: products below both are left to kernels of our own (clblast.c). */
+#define GRAFT_CLBLAST_LEAST_WORK 268435456.0
+#define GRAFT_CLBLAST_LEAST_FLOATS 4194304.0
 /* Products of a batch follow one another; more of them are refused. */
 #define GRAFT_CLBLAST_MOST_BATCHES 8
 /* CLBlast's kernels count floats in an int, from the beginning of a buffer. An operand that ends beyond is

@@ -49,6 +49,7 @@ enum graft_status graft_opencl_check(struct graft_device *base, const struct gra
     struct graft_opencl_device *device = (struct graft_opencl_device *)base;
     const struct graft_opencl_row *row = rows[call->op];
     const char *op = graft_op_get(call->op)->name;
+    const bool untried = info->untried;
     memset(info, 0, sizeof(*info));
     if (row->variants == NULL && number == 0) {
         info->name = "none";
@@ -72,7 +73,8 @@ enum graft_status graft_opencl_check(struct graft_device *base, const struct gra
         reason = variant->check(device, call, info);
     if (reason == NULL)
         reason = graft_variant_refuses_pitch(call, info);
-    if (reason == NULL && variant->prove != NULL) {
+    info->untried = reason == NULL && variant->prove != NULL && untried;
+    if (reason == NULL && variant->prove != NULL && !untried) {
         const enum graft_status status = variant->prove(device, variant, info);
         if (status != GRAFT_OK)
             return status;

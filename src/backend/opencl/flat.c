@@ -40,13 +40,23 @@ const char *graft_opencl_check_views(const struct graft_opencl_device *device, c
     return NULL;
 }
 
+/* For processors all simple kernels are one program, as their compilers take most of their time to begin; for
+ * GPUs each file is one: what a network needs of them is compiled, several at once. */
+static const char *program_of(const struct graft_opencl_device *device, const char *name)
+{
+    const struct graft_opencl_simple_kernel *kernel = graft_opencl_simple_kernels;
+    while (kernel->name != NULL && strcmp(kernel->name, name) != 0)
+        kernel++;
+    return device->base.info.kind == GRAFT_DEVICE_CPU || kernel->name == NULL ? "simple.cl" : kernel->source;
+}
+
 enum graft_status graft_opencl_simple_add(struct graft_opencl_device *device,
                                           struct graft_opencl_kernel *kernel, const char *name)
 {
     const enum graft_opencl_family family = kernel->variant->family;
     const struct graft_opencl_flat flat = graft_opencl_flat_sizes(device, family);
-    return graft_opencl_add(device, kernel, "simple.cl", name, "-DVEC=%d -DSPAN=%d -DLANES=%d%s", flat.vector,
-                            flat.span, family == GRAFT_OPENCL_CPU ? 1 : flat.group,
+    return graft_opencl_add(device, kernel, program_of(device, name), name, "-DVEC=%d -DSPAN=%d -DLANES=%d%s",
+                            flat.vector, flat.span, family == GRAFT_OPENCL_CPU ? 1 : flat.group,
                             device->traits.exact_divide ? " -cl-fp32-correctly-rounded-divide-sqrt" : "");
 }
 

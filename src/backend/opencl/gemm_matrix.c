@@ -73,7 +73,8 @@ const char *graft_matrix_check(const struct graft_opencl_device *device, const s
 {
     const struct graft_local_tile tile = graft_matrix_tile(device, wide, p->n);
     const struct graft_opencl_traits *const traits = &device->traits;
-    info->spare = wide && !graft_local_suits_wide(device, p->m, p->n, p->batches);
+    /* No unit has run them yet: those for f32 are chosen by `bench --tune` or by name. */
+    info->spare = !info->tf32 || (wide && !graft_local_suits_wide(device, p->m, p->n, p->batches));
     if (p->k < GRAFT_MATRIX_LEAST_TERMS)
         return "a matrix unit errs too much in sums of less than 16 terms";
     if (traits->max_group < (size_t)tile.items || traits->max_items[0] < (size_t)tile.items)
@@ -128,13 +129,12 @@ enum graft_status graft_matrix_prove(struct graft_opencl_device *device,
                                      const struct graft_opencl_variant *variant,
                                      struct graft_variant_info *info)
 {
+    (void)variant;
     enum graft_status status = GRAFT_OK;
     if (!device->matrix_asked && device->base.info.kind != GRAFT_DEVICE_CPU)
         status = graft_matrix_probe(device, false, &device->matrix_unit);
     device->matrix_asked = status == GRAFT_OK;
     info->emulated = !device->matrix_unit;
-    /* No unit has run them yet: those for f32 are chosen by `bench --tune` or by name. */
-    info->spare = info->spare || !variant->tf32;
     if (device->matrix_unit)
         info->saving = HUGE_VAL;
     return status;

@@ -315,5 +315,10 @@ struct graft_opencl_source {
     const char *text; /* headers included, #line directives name cl/… */
 };
 extern const struct graft_opencl_source graft_opencl_sources[]; /* ended by a NULL name */
+/* The kernels of "simple.cl", and the files that they are in. */
+struct graft_opencl_simple_kernel {
+    const char *name, *source;
+};
+extern const struct graft_opencl_simple_kernel graft_opencl_simple_kernels[]; /* likewise */
 
 #endif

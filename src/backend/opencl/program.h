@@ -25,6 +25,9 @@ struct graft_opencl_program {
 GRAFT_MUST_CHECK enum graft_status graft_opencl_build_queued(struct graft_opencl_device *device,
                                                              struct graft_opencl_program **failed);
 
+/* Whether a child is to send what it has compiled. */
+bool graft_opencl_wants_binary(const struct graft_opencl_device *device);
+
 /* Keeps its binary on disk. */
 void graft_opencl_program_store(struct graft_opencl_device *device, const struct graft_opencl_program *entry);
 
