@@ -19,6 +19,7 @@ struct job {
     int64_t n_segments;
     const float *b;
     ptrdiff_t b_k;
+    const float *next_a; /* A of the next tile */
     float *c[2];
     ptrdiff_t c_row;
     ptrdiff_t residual; /* distance from c */
@@ -96,29 +97,31 @@ static __attribute__((noinline)) void finish(const struct job *job, const vec *s
         activate_stored(job, rows, (vectors - 1) * FAST_WIDTH + job->tail);
 }
 
-/* rows, vectors and k_contiguous are constants of each instance, so that sums live in registers. */
-FAST_INLINE void multiply(const struct job *job, const int rows, const int vectors, const bool k_contiguous)
+/* rows, vectors, k_contiguous and ahead are constants of each instance, so that sums live in registers. */
+FAST_INLINE void multiply(const struct job *job, const int rows, const int vectors, const bool k_contiguous,
+                          const bool ahead)
 {
     /* The tile of C comes near while the sums are made. */
     FAST_UNROLL(16)
     for (int row = 0; row < rows; row++)
         FAST_UNROLL(4)
-        for (int v = 0; v < vectors; v++)
-            __builtin_prefetch(job->c[row >= FAST_HALF] + (row % FAST_HALF) * job->c_row + v * FAST_WIDTH, 1);
+    for (int v = 0; v < vectors; v++)
+        __builtin_prefetch(job->c[row >= FAST_HALF] + (row % FAST_HALF) * job->c_row + v * FAST_WIDTH, 1);
     if (job->add_residual)
         FAST_UNROLL(16)
-        for (int row = 0; row < rows; row++)
-            FAST_UNROLL(4)
-            for (int v = 0; v < vectors; v++)
-                __builtin_prefetch(job->c[row >= FAST_HALF] + job->residual + (row % FAST_HALF) * job->c_row +
-                                   v * FAST_WIDTH);
+    for (int row = 0; row < rows; row++)
+        FAST_UNROLL(4)
+    for (int v = 0; v < vectors; v++)
+        __builtin_prefetch(job->c[row >= FAST_HALF] + job->residual + (row % FAST_HALF) * job->c_row +
+                           v * FAST_WIDTH);
     vec sums[FAST_ROWS][FAST_VECTORS];
     FAST_UNROLL(16)
     for (int row = 0; row < rows; row++)
         FAST_UNROLL(4)
-        for (int v = 0; v < vectors; v++)
-            sums[row][v] = (vec){0};
+    for (int v = 0; v < vectors; v++)
+        sums[row][v] = (vec){0};
 
+    const float *next_a = job->next_a;
     const ptrdiff_t a_row = job->a_row;
     const ptrdiff_t a_k = k_contiguous ? 1 : job->a_k;
     const ptrdiff_t b_k = job->b_k;
@@ -140,6 +143,10 @@ FAST_INLINE void multiply(const struct job *job, const int rows, const int vecto
             FAST_UNROLL(4)
             for (int v = 0; v < vectors; v += 16 / FAST_WIDTH) /* a cache line each */
                 __builtin_prefetch(b + PREFETCH_K * b_k + v * FAST_WIDTH);
+            if (ahead) {
+                __builtin_prefetch(next_a);
+                next_a += rows;
+            }
             FAST_UNROLL(16)
             for (int row = 0; row < rows; row++) {
                 const int in_half = row % FAST_HALF;
@@ -166,17 +173,24 @@ FAST_INLINE void multiply(const struct job *job, const int rows, const int vecto
     FAST_UNROLL(16)
     for (int row = 0; row < rows; row++)
         FAST_UNROLL(4)
-        for (int v = 0; v < vectors; v++)
-            flat[row * vectors + v] = sums[row][v];
+    for (int v = 0; v < vectors; v++)
+        flat[row * vectors + v] = sums[row][v];
     finish(job, flat, rows, vectors);
+}
+
+/* While a tile is multiplied the next one, which nobody has read yet, comes near: a line a step of k is a
+ * little more than it has. */
+static __attribute__((noinline)) void multiply_ahead(const struct job *job)
+{
+    multiply(job, FAST_ROWS, FAST_VECTORS, true, true);
 }
 
 /* Instances: multiply_<rows>_<vectors>_<k contiguous>. */
 #define INSTANCE(rows, vectors, k_contiguous)                                                                \
-    static __attribute__((noinline)) void multiply_##rows##_##vectors##_##k_contiguous(                      \
-        const struct job *job)                                                                               \
+    static                                                                                                   \
+        __attribute__((noinline)) void multiply_##rows##_##vectors##_##k_contiguous(const struct job *job)   \
     {                                                                                                        \
-        multiply(job, rows, vectors, k_contiguous);                                                          \
+        multiply(job, rows, vectors, k_contiguous, false);                                                   \
     }
 #define INSTANCES(rows) INSTANCE(rows, 1, 0) INSTANCE(rows, 1, 1) INSTANCE(rows, 2, 0) INSTANCE(rows, 2, 1)
 #define ENTRY(rows)                                                                                          \
@@ -207,10 +221,12 @@ static void (*const kernels[FAST_ROWS][FAST_VECTORS][2])(const struct job *job) 
 };
 /* clang-format on */
 
-/* All columns of some tiles, over segments [first, last). */
-static void sweep_tiles(const struct fast_product *product, const struct fast_tile *tiles, int n_tiles,
-                        int64_t first, int64_t last)
+/* All columns of `n_tiles` of the product's tiles from `tile` on, over segments [first, last), which have k.
+ */
+static void sweep_tiles(const struct fast_product *product, int tile, int n_tiles, int64_t first,
+                        int64_t last, int64_t k)
 {
+    const struct fast_tile *const tiles = product->tiles + tile;
     const int k_contiguous = product->a_k == 1;
     const bool is_last = last >= product->n_segments;
     for (int64_t column = 0; column < product->columns; column += FAST_COLUMNS) {
@@ -231,12 +247,19 @@ static void sweep_tiles(const struct fast_product *product, const struct fast_ti
             .activation = is_last ? product->activation : GRAFT_UNARY_NONE,
         };
         const int vectors = (columns + FAST_WIDTH - 1) / FAST_WIDTH;
+        /* The first to read A; if its rows lie one behind the other, so do tiles. */
+        const bool first_read = column == 0 && k_contiguous && vectors == FAST_VECTORS;
         for (int t = 0; t < n_tiles; t++) {
             job.a[0] = tiles[t].a[0];
             job.a[1] = tiles[t].a[1];
             job.c[0] = product->c + tiles[t].c[0] + column;
             job.c[1] = product->c + tiles[t].c[1] + column;
-            kernels[tiles[t].rows - 1][vectors - 1][k_contiguous](&job);
+            job.next_a = tile + t + 1 < product->n_tiles ? tiles[t + 1].a[0] : NULL;
+            if (first_read && tiles[t].rows == FAST_ROWS && job.next_a &&
+                job.next_a - job.a[0] == FAST_ROWS * k)
+                multiply_ahead(&job);
+            else
+                kernels[tiles[t].rows - 1][vectors - 1][k_contiguous](&job);
         }
     }
 }
@@ -252,8 +275,7 @@ void FAST(sweep)(const struct fast_product *product)
         /* While all of B stays in the second-level cache, C is written a few whole rows at a time. */
         const int group = k * product->columns <= NEAR_FLOATS ? NEAR_TILES : product->n_tiles;
         for (int t = 0; t < product->n_tiles; t += group)
-            sweep_tiles(product, product->tiles + t, (int)graft_min_i64(group, product->n_tiles - t), first,
-                        last);
+            sweep_tiles(product, t, (int)graft_min_i64(group, product->n_tiles - t), first, last, k);
         if (last >= product->n_segments)
             break;
         first = last;

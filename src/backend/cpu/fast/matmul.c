@@ -12,6 +12,8 @@
 #include "backend/cpu/fast/common.h"
 #include "backend/cpu/fast/gemm.h"
 
+#define ITEM_TERMS (512 * 1024.0) /* multiply-adds of the smallest item of a product that is cut finely */
+
 enum way { PACKED, DIRECT, SWAPPED };
 
 struct plan {
@@ -50,15 +52,26 @@ static void choose_way(struct plan *plan, const struct graft_call *call)
                            : plan->way == DIRECT ? plan->n % FAST_COLUMNS
                                                  : plan->n;
     plan->packed_floats = FAST(packed_floats)(plan->k, plan->packed_columns);
-    plan->block_k = plan->way == DIRECT ? 32 : FAST_BLOCK_K;
+    /* A transposed tile has a line for each k. */
+    const bool lines = plan->a_k != 1 && plan->k > FAST_PRODUCT_K;
+    plan->block_k = plan->way == DIRECT ? 32 : lines ? FAST_BLOCK_K : FAST_PRODUCT_K;
     plan->copy_a =
         plan->way != SWAPPED && plan->n > FAST_COLUMNS &&
         (plan->a_k == 1 ? plan->k % FAST_BAD_PITCH == 0 : plan->m % FAST_BAD_PITCH == 0 || plan->m > 2048);
 }
 
+/* Of a large product so many items that the thread which takes the last one is hardly waited for; of a small
+ * one few, since each costs something to begin. */
+static int64_t choose_items(const struct plan *plan, int threads)
+{
+    const double terms =
+        (double)plan->batches * (double)plan->m * (double)plan->n * (double)plan->k / ITEM_TERMS;
+    return terms >= 16.0 * threads ? 16 * threads : graft_max_i64((int64_t)terms, 8 * threads);
+}
+
 static void choose_blocks(struct plan *plan, int threads)
 {
-    const int64_t items = 4 * threads;
+    const int64_t items = choose_items(plan, threads);
     if (plan->way == SWAPPED) {
         plan->rows = fast_block(plan->n, FAST_ROWS, 4 * FAST_ROWS, items);
         plan->row_blocks = graft_ceil_div(plan->n, plan->rows);
@@ -68,11 +81,20 @@ static void choose_blocks(struct plan *plan, int threads)
     }
     const int64_t most =
         graft_max_i64(graft_min_i64(131072 / graft_max_i64(plan->k, 1), 48 * FAST_ROWS), 2 * FAST_ROWS);
-    plan->rows = fast_block(plan->m, FAST_ROWS, most, graft_ceil_div(items, graft_max_i64(plan->batches, 1)));
+    /* Of a transposed matrix few rows are pieces of lines. */
+    const int64_t row_items = graft_min_i64(plan->a_k == 1 ? items / 2 : items / 4,
+                                            graft_ceil_div(plan->m, 2 * FAST_ROWS) * plan->batches);
+    plan->rows =
+        fast_block(plan->m, FAST_ROWS, most, graft_ceil_div(row_items, graft_max_i64(plan->batches, 1)));
     plan->row_blocks = graft_ceil_div(plan->m, plan->rows);
     const int64_t widest = plan->way == DIRECT || plan->k < 64 ? 1024 : plan->n;
+    /* Each block of columns reads the rows once more: narrow ones are for want of other items only. */
+    const int64_t blocks = graft_max_i64(plan->batches * plan->row_blocks, 1);
+    const int64_t wide = plan->copy_a ? 1
+                                      : graft_min_i64((plan->a_k == 1 ? items : items / 2) / blocks,
+                                                      plan->n / (4 * FAST_COLUMNS));
     plan->columns = fast_block(plan->n, FAST_COLUMNS, graft_max_i64(widest, 1),
-                               graft_ceil_div(items, graft_max_i64(plan->batches * plan->row_blocks, 1)));
+                               graft_max_i64(wide, graft_ceil_div(4 * threads, blocks)));
     plan->column_blocks = graft_ceil_div(plan->n, plan->columns);
 }
 
@@ -159,8 +181,9 @@ static void pack_item(void *argument, int64_t item, int thread)
     }
     const float *const b = run->args->in[1];
     const int64_t first = plan->way == DIRECT ? plan->n - plan->packed_columns : 0;
-    FAST(pack_panel)(to, b + matrix * plan->b_batch + (first + column) * plan->b_column, plan->k, columns,
-                     plan->b_k, plan->b_column);
+    FAST(pack_panel)
+    (to, b + matrix * plan->b_batch + (first + column) * plan->b_column, plan->k, columns, plan->b_k,
+     plan->b_column);
 }
 
 static void pack(const struct run *run)

@@ -7,6 +7,8 @@
 #define FAST_CHUNK 16384
 /* gemm.h: terms of a sum whose panel stays in the cache */
 #define FAST_BLOCK_K 512
+/* matmul.c: the same; results are written and taken up again less often where they are wide */
+#define FAST_PRODUCT_K 1024
 /* gemm.h: rows that begin so many floats apart fall into few sets of the caches */
 #define FAST_BAD_PITCH 512
 /* depthwise.c: taps whose addresses are kept */
@@ -29,6 +31,7 @@
 #define GRAFT_CPU_THRESHOLDS(GRAFT_X)                                                                        \
     GRAFT_X(FAST_CHUNK, "unary unary_grad binary binary_grad dropout fill", ELEMENTS)                        \
     GRAFT_X(FAST_BLOCK_K, "matmul conv2d conv2d_grad_input", TERMS)                                          \
+    GRAFT_X(FAST_PRODUCT_K, "matmul", TERMS)                                                                 \
     GRAFT_X(FAST_BAD_PITCH - 1, "matmul conv2d conv2d_grad_input", TERMS)                                    \
     GRAFT_X(FAST_BAD_PITCH - 1, "conv2d conv2d_grad_input conv2d_grad_weight", CHANNELS)                     \
     GRAFT_X(FAST_DEPTHWISE_MOST_TAPS, "conv2d conv2d_grad_input", TAPS)                                      \
