@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "together.h"
 
+#include "base/text.h"
+#include "graft/device.h"
 #include "graft/ranks.h"
 
 #include <stdio.h>
@@ -38,6 +40,25 @@ void graft_together_end(struct graft_command *command, int code)
     graft_context_close(&command->together);
 }
 
+/* A rank for which there is no device says how many there are. */
+static int check_rank_device(struct graft_command *command, int number)
+{
+    struct graft_device_list *list = NULL;
+    int found = 0;
+    if (graft_device_list_open(command->together, &list) != GRAFT_OK) {
+        return graft_command_error(command, "%s", graft_context_error(command->together));
+    }
+    for (int i = 0; i < list->count; i++) {
+        found += graft_text_starts(list->devices[i].id, "opencl:");
+    }
+    graft_device_list_close(command->together, &list);
+    return number < found || found == 0 /* opening it says what to install */
+               ? GRAFT_EXIT_GO_ON
+               : graft_command_usage(command, "--device opencl:rank gives each rank of a machine an OpenCL device of its own, and "
+                                              "this one has %d for %d or more ranks: start fewer, or choose another --device",
+                                     found, number + 1);
+}
+
 int graft_together_device(struct graft_command *command, char name[64])
 {
     static const char wanted[] = "opencl:rank";
@@ -49,7 +70,8 @@ int graft_together_device(struct graft_command *command, char name[64])
                                             "alone takes opencl:0, or another one of graft devices",
                                    wanted);
     }
-    snprintf(name, 64, "opencl:%d", graft_ranks_local_number(command->ranks));
+    const int number = graft_ranks_local_number(command->ranks);
+    snprintf(name, 64, "opencl:%d", number);
     command->device = name;
-    return GRAFT_EXIT_GO_ON;
+    return check_rank_device(command, number);
 }

@@ -225,6 +225,21 @@ class Ranks(Case):
         self.assertRegex(said, "warning: left out: .*03.png")
         self.assert_same_course("a1", "a3")
 
+    def test_a_device_each(self):
+        """Of one processor PoCL makes two devices: the losses of one rank, and one message where ranks outnumber them."""
+        two = {"POCL_DEVICES": "basic basic"}
+        listed = [device["id"] for device in json.loads(self.good("devices", "--json", environment=two))]
+        if listed != ["reference", "cpu", "opencl:0", "opencl:1"]:
+            self.skipTest("PoCL alone, with two devices: %s" % listed)
+        learn = [word if word != "cpu" else "opencl:0" for word in FIT] + ["--weights", "w", "--stages", "head:1,all:1", "--lr", "0.02"]
+        self.good("fit", "d", *learn, "--out", "one", environment=two)
+        learn[learn.index("opencl:0")] = "opencl:rank"
+        self.end(self.begin("fit", "d", *learn, "--out", "both", environment=two), 0, 0)
+        self.assert_same_course("one", "both")
+        said = [p.communicate(timeout=60)[1] for p in self.begin("fit", "d", *learn, "--out", "more", ranks=3, environment=two)]
+        (line,) = [line for line in "".join(said).splitlines() if line.startswith("graft: ")]
+        self.assertIn("rank 2: --device opencl:rank gives each rank of a machine an OpenCL device of its own, and this one has 2", line)
+
     def test_without_a_way_to_the_others(self):
         self.bad(2, ["opencl:rank is for processes that mpirun starts"], *self.LEARN, "--device", "opencl:rank")
         alone = {"GRAFT_RANKS": "2", "GRAFT_RANK": "0", "GRAFT_RANKS_MODULE": self.path("none.so")}

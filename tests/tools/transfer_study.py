@@ -10,9 +10,9 @@ import tempfile
 import xml.dom.minidom
 
 
-def run(graft, source, out):
+def run(graft, source, out, *more):
     done = subprocess.run([sys.executable, os.path.join(source, "tools", "transfer-study"), "--quick", "--graft", graft,
-                           "--out", out], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, check=False)
+                           "--out", out, *more], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return done
 
@@ -38,6 +38,16 @@ def main():
         again = run(graft, source, out)
         assert again.stderr.count(" %, ") == 1 and lost in again.stderr, again.stderr
         assert again.stdout == first.stdout, again.stdout
+        # Another draw of all but one: mean, deviation and whiskers.
+        values = {key: (0.4 if "/1/" in key else 0.6) for key in results}
+        values.update({key.replace("/1/", "/2/"): 0.6 for key in results})
+        del values["digits/graft_small/all/2/4/32"]
+        with open(os.path.join(out, "results.json"), "w", encoding="utf-8") as file:
+            json.dump(values, file)
+        several = run(graft, source, out, "--seeds", "2")
+        assert "2 draws" in several.stdout and several.stdout.count("50.0 ± 14.1") == 7, several.stdout
+        picture = xml.dom.minidom.parse(os.path.join(out, "study.svg"))
+        assert sum(path.getAttribute("class") == "spread" for path in picture.getElementsByTagName("path")) == 8
 
 
 main()

@@ -7,7 +7,9 @@ COLOURS = ("#0072b2", "#009e73", "#e69f00", "#999999")  # told apart by people w
 
 def markdown(tasks, networks, ways, table, options):
     """A row a task and network; the best way is bold, what was not run a dash."""
-    seeds = f"seeds 1 to {options.seeds}, ± deviation" if options.seeds > 1 else "seed 1"
+    seeds = f"{options.seeds} draws (seeds 1 to {options.seeds}): mean ± deviation" if options.seeds > 1 else "one draw (seed 1)"
+    if len({draws for _, _, draws in table.values()}) > 1:
+        seeds += "; where there is no ±, one draw"
     counts = "; ".join(f"{name} {task.train} and {task.val}, {task.epochs(options)} epochs" for name, task in tasks.items())
     lines = [f"Per cent of the validation pictures right, best epoch; {options.input}×{options.input}, Adam, batch 8, {seeds}. "
              f"Pictures a class to train and to validate, and epochs (from scratch twice as many): {counts}.", "",
@@ -18,7 +20,7 @@ def markdown(tasks, networks, ways, table, options):
             best = max((round(cell[0], 1) for cell in row if cell), default=0)
             cells = []
             for found in row:
-                cell = f"{found[0]:.1f}" + (f" ± {found[1]:.1f}" if options.seeds > 1 else "") if found else "–"
+                cell = f"{found[0]:.1f}" + (f" ± {found[1]:.1f}" if found[2] > 1 else "") if found else "–"
                 cells.append(f"**{cell}**" if found and round(found[0], 1) == best else cell)
             title = f"{task.title} (chance {task.chance:.0f})" if i == 0 else ""
             lines.append(f"| {title} | {network} | " + " | ".join(cells) + " |")
@@ -53,11 +55,15 @@ def svg(tasks, networks, ways, table):
             for k, way in enumerate(ways):
                 if (name, network, way) not in table:
                     continue
-                mean = table[name, network, way][0]
+                mean, spread, draws = table[name, network, way]
                 tall = high * mean / 100
                 parts.append(f'<rect x="{at + k * bar}" y="{y0 + high - tall:.1f}" width="{bar - 2}" height="{tall:.1f}" '
                              f'fill="{COLOURS[k]}"/><text x="{at + k * bar + bar / 2 - 1:.1f}" y="{y0 + high - tall - 3:.1f}" '
                              f'fill="#222" font-size="8" text-anchor="middle">{mean:.0f}</text>')
+                if draws > 1:  # a whisker from mean - deviation to mean + deviation
+                    middle, reach = at + k * bar + bar / 2 - 1, high * min(spread, mean, 100 - mean) / 100
+                    parts.append(f'<path class="spread" d="M{middle:.1f} {y0 + high - tall - reach:.1f}v{2 * reach:.1f}" '
+                                 'stroke="#222"/>')
             parts.append(f'<text x="{at + len(ways) * bar / 2:.0f}" y="{y0 + high + 15}" fill="#444" text-anchor="middle" '
                          f'font-size="10">{escape(network)}</text>')
         y = y0 + high * (1 - task.chance / 100)
