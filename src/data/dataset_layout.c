@@ -304,7 +304,8 @@ static enum graft_status no_pictures(const struct graft_layout *layout)
     }
     if (layout->flat_unnamed + layout->flat_named > 0) {
         return graft_fail(context, GRAFT_ERROR_FORMAT,
-                          "%s: %lld pictures lie there without class folders; make a folder for each class",
+                          "%s: %lld pictures lie there without class folders; make a folder for each class, or say with "
+                          "--class-pattern where their names tell it",
                           path, (long long)(layout->flat_unnamed + layout->flat_named));
     }
     for (int64_t i = layout->begin; i < layout->end; i++) {

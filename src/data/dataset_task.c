@@ -42,6 +42,8 @@ struct numbers {
     double least, most;
     int64_t distinct, count;
     const struct graft_entry *fraction; /* NULL: all are whole */
+    const struct graft_entry *other;    /* the first one that is no number; NULL: all are */
+    int64_t others;
 };
 
 /* *all: each label is a number. */
@@ -49,16 +51,17 @@ static enum graft_status look_at_numbers(const struct graft_dataset *dataset, st
                                          bool *all)
 {
     *numbers = (struct numbers){.count = dataset->entry_count};
-    *all = dataset->entry_count > 0;
-    for (int64_t i = 0; i < dataset->entry_count && *all; i++) {
+    for (int64_t i = 0; i < dataset->entry_count; i++) {
         char *end;
-        const char *const text = dataset->entries[i].class_name;
-        const double value = graft_read_number(text, &end);
-        *all = *text != '\0' && *end == '\0' && isfinite(value);
-        if (!numbers->fraction && *all && value != floor(value)) {
-            numbers->fraction = &dataset->entries[i];
+        const struct graft_entry *const entry = &dataset->entries[i];
+        const double value = graft_read_number(entry->class_name, &end);
+        if (entry->class_name[0] == '\0' || *end != '\0' || !isfinite(value)) {
+            numbers->other = numbers->others++ == 0 ? entry : numbers->other;
+        } else if (!numbers->fraction && value != floor(value)) {
+            numbers->fraction = entry;
         }
     }
+    *all = numbers->count > 0 && numbers->others == 0;
     double *const sorted =
         *all ? graft_allocate_raw(dataset->context, (size_t)numbers->count, sizeof *sorted) : NULL;
     if (!sorted) {
@@ -137,6 +140,15 @@ static enum graft_status find_out(struct graft_dataset *dataset, char *separator
     struct numbers numbers;
     bool all;
     const enum graft_status status = look_at_numbers(dataset, &numbers, &all);
+    if (status == GRAFT_OK && !all && numbers.fraction && 10 * numbers.others <= numbers.count) {
+        char other[80];
+        return graft_fail(dataset->context, GRAFT_ERROR_FORMAT,
+                          "%s, line %lld: the label is '%s', and those of %lld others are numbers with fractions (%s): is a "
+                          "number missing there? Leave such rows out, or say --task classes",
+                          dataset->path, (long long)numbers.other->number, graft_text_show(numbers.other->class_name, other, sizeof other),
+                          (long long)(numbers.count - numbers.others),
+                          graft_text_show(numbers.fraction->class_name, shown, sizeof shown));
+    }
     return status == GRAFT_OK && all ? judge_numbers(dataset, &numbers) : status;
 }
 

@@ -137,6 +137,11 @@ static void tables_that_cannot_be_told_are_refused(void **state)
         length += snprintf(text + length, sizeof text - (size_t)length, "p%d.jpg,%d\n", i % 9, 20 + i);
     }
     refuse(f, text, NULL, "30 whole numbers from 20 to 49");
+    length = snprintf(text, sizeof text, "path,age\np8.jpg,nan\n"); /* as tables of measurements have it */
+    for (int i = 0; i < 9; i++) {
+        length += snprintf(text + length, sizeof text - (size_t)length, "p%d.jpg,%d.5\n", i % 8, 20 + i);
+    }
+    refuse(f, text, NULL, "line 2: the label is 'nan', and those of 9 others are numbers with fractions (20.5)");
     refuse(f, "path,age\np0.jpg,1.5\np1.jpg,x\n", "number", "'x' is no number");
     refuse(f, "path,age\np0.jpg,1.5\np1.jpg,inf\n", "number", "'inf' is no number");
     refuse(f, "path,age\np0.jpg,1.5\np1.jpg,\n", "number", "the label is empty");
