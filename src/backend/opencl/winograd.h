@@ -91,6 +91,10 @@ const char *graft_winograd_weight_check(const struct graft_opencl_device *device
                                         const struct graft_call *call, struct graft_variant_info *info);
 const char *graft_winograd_weight_local_check(const struct graft_opencl_device *device,
                                               const struct graft_call *call, struct graft_variant_info *info);
+/* "winograd4_matrix", as for conv2d. */
+const char *graft_winograd_weight_matrix_check(const struct graft_opencl_device *device,
+                                               const struct graft_call *call,
+                                               struct graft_variant_info *info);
 GRAFT_MUST_CHECK enum graft_status graft_winograd_weight_open(struct graft_opencl_device *device,
                                                               struct graft_opencl_kernel *kernel);
 GRAFT_MUST_CHECK enum graft_status graft_winograd_weight_run(struct graft_opencl_device *device,

@@ -130,6 +130,40 @@ const char *graft_winograd_weight_local_check(const struct graft_opencl_device *
     return reason != NULL ? reason : check(device, call, true, info);
 }
 
+/* What the unit multiplies: sums over a batch of tiles, for each point. */
+static struct graft_product_sizes sizes_of(const struct plan *plan)
+{
+    return (struct graft_product_sizes){.batches = POINTS,
+                                        .m = plan->rows,
+                                        .n = plan->n.channels,
+                                        .k = graft_min_i64(plan->block, plan->tiles)};
+}
+
+const char *graft_winograd_weight_matrix_check(const struct graft_opencl_device *device,
+                                               const struct graft_call *call, struct graft_variant_info *info)
+{
+    const char *const reason = graft_winograd_weight_local_check(device, call, info);
+    if (reason != NULL)
+        return reason;
+    const struct plan plan = make_plan(device, call, true);
+    const struct graft_product_sizes sizes = sizes_of(&plan);
+    const bool wide = graft_local_suits_wide(device, sizes.m, sizes.n, sizes.batches);
+    return graft_matrix_check(device, call, &sizes, wide, info);
+}
+
+static enum graft_status add_product(struct graft_opencl_device *device, struct graft_opencl_kernel *kernel,
+                                     const struct plan *plan)
+{
+    const struct graft_product_sizes sizes = sizes_of(plan);
+    if (!plan->local)
+        return graft_gemm_add(device, kernel, "gemm_outer");
+    if (kernel->variant->prove == NULL)
+        return graft_local_add(device, kernel, "local_outer",
+                               graft_winograd_local_tile(device, sizes.m, sizes.n));
+    const bool wide = graft_local_suits_wide(device, sizes.m, sizes.n, sizes.batches);
+    return graft_matrix_add(device, kernel, "matrix_outer", graft_matrix_tile(device, wide, sizes.n), true);
+}
+
 enum graft_status graft_winograd_weight_open(struct graft_opencl_device *device,
                                              struct graft_opencl_kernel *kernel)
 {
@@ -143,11 +177,7 @@ enum graft_status graft_winograd_weight_open(struct graft_opencl_device *device,
         status = graft_winograd_add(device, kernel, "winograd_input", plan.local);
     if (status == GRAFT_OK)
         status = graft_winograd_add(device, kernel, "winograd_gradient", plan.local);
-    if (status == GRAFT_OK)
-        status = plan.local ? graft_local_add(device, kernel, "local_outer",
-                                              graft_winograd_local_tile(device, plan.rows, plan.n.channels))
-                            : graft_gemm_add(device, kernel, "gemm_outer");
-    return status;
+    return status == GRAFT_OK ? add_product(device, kernel, &plan) : status;
 }
 
 struct run {
