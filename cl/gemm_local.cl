@@ -10,10 +10,15 @@
  * local_outer: y[row, column] = sum over pixels of a[pixel, row] × b[pixel(tap), channel], where the columns
  * are (tap, channel) (outer.h). local_sum: adds the partial results of local_outer in a fixed order.
  *
- * Required -D: TILE_ROWS and TILE_COLUMNS, 64 or 128. Work-group: 16 × 16 × 1 (local_sum: g × 1 × 1, any g).
+ * Required -D: OUTER, 0: local_gather, 1: the two others, as no network needs all programs of both; TILE_ROWS and
+ * TILE_COLUMNS, 64 or 128. Work-group: 16 × 16 × 1 (local_sum: g × 1 × 1, any g).
  */
 #include "common.h"
 #include "product.h"
+
+#ifndef OUTER
+#error "gemm_local.cl needs -DOUTER=0 or 1"
+#endif
 
 #define SIDE 16
 #define DEPTH 16 /* terms of a step */
@@ -52,6 +57,7 @@ static inline void add_step(float4 sum[VECTORS][EACH_COLUMNS], local float4 (*ti
     }
 }
 
+#if !OUTER
 /* Pixels of a where the rows that a work-item loads begin: of the first tap. */
 struct sources {
     int y[EACH_ROWS], x[EACH_ROWS];
@@ -163,6 +169,8 @@ SQUARE kernel void local_gather(global const float *a, const ulong a_at, global 
                   bias + bias_at, residual + residual_at, y + y_at);
 }
 
+#else
+
 /* Columns that a work-item loads: how far their taps are moved, and their channels. */
 struct moves {
     int y[EACH_COLUMNS], x[EACH_COLUMNS];
@@ -266,3 +274,4 @@ kernel void local_sum(global const float *from, const ulong from_at, const ulong
         sum += from[from_at + part * part_step + i];
     y[y_at + i] = accumulate ? y[y_at + i] + sum : sum;
 }
+#endif

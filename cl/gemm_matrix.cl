@@ -8,25 +8,27 @@
  * matrix_outer: y[row, column] = sum over pixels of a[pixel, row] × b[pixel(tap), channel], where the columns
  * are (tap, channel) (outer.h).
  *
- * Required -D: MATRIX (matrix.h); PRODUCTS, 3 for f32, 1 for TF32 (matrix_tile.h); TILE_ROWS and TILE_COLUMNS, 32, 64 or 128, and WARP_ROWS, 32 or 64; ALONG, 1
- * where columns of b are neighbours, else 0. Work-group: TILE_ROWS / WARP_ROWS × TILE_COLUMNS / 32 × 32.
+ * Required -D: MATRIX (matrix.h); PRODUCTS, 3 for f32, 1 for TF32 (matrix_tile.h); TILE_ROWS and TILE_COLUMNS, 32, 64 or
+ * 128, and WARP_ROWS, 32 or 64; OUTER, 0: matrix_gather, 1: matrix_outer, as no network needs all programs of both; for
+ * the former ALONG, 1 where columns of b are neighbours, else 0. Work-group: TILE_ROWS / WARP_ROWS × TILE_COLUMNS / 32 × 32.
  */
 #include "matrix_tile.h"
 
-#ifndef ALONG
-#error "gemm_matrix.cl needs -DALONG=0 or 1"
+#if !defined(OUTER) || (!OUTER && !defined(ALONG))
+#error "gemm_matrix.cl needs -DOUTER=0 or 1, and -DALONG=0 or 1"
 #endif
-
-/* Pixels of a where the rows that a work-item loads begin: of the first tap. */
-struct sources {
-    int y[EACH(TILE_ROWS)], x[EACH(TILE_ROWS)];
-    int image[EACH(TILE_ROWS)]; /* number of its first pixel */
-};
 
 INLINE bool is_aligned(global const float *at)
 {
     return ((size_t)at & (sizeof(float4) - 1)) == 0;
 }
+
+#if !OUTER
+/* Pixels of a where the rows that a work-item loads begin: of the first tap. */
+struct sources {
+    int y[EACH(TILE_ROWS)], x[EACH(TILE_ROWS)];
+    int image[EACH(TILE_ROWS)]; /* number of its first pixel */
+};
 
 /* Where in a a term of the row is; −1: outside. */
 INLINE long offset_in_a(const struct graft_gather g, const struct sources *from, const int row,
@@ -206,6 +208,8 @@ GROUP kernel void matrix_gather(global const float *a, const ulong a_at, global 
     }
 }
 
+#else
+
 /* Four columns that a work-item loads: how far their taps are moved, and their channels. */
 struct moves {
     int y[4], x[4];
@@ -287,7 +291,7 @@ INLINE float outer_again(global const float *a, global const float *b, const str
     return sum;
 }
 
-/* Arguments and range as those of local_outer; ALONG is not looked at. */
+/* Arguments and range as those of local_outer. */
 GROUP kernel void matrix_outer(global const float *a, const ulong a_at, global const float *b, const ulong b_at,
                                global const float *bias, const ulong bias_at, global const float *residual,
                                const ulong residual_at, global float *y, const ulong y_at, const ulong y_chunk,
@@ -357,3 +361,4 @@ GROUP kernel void matrix_outer(global const float *a, const ulong a_at, global c
         }
     }
 }
+#endif

@@ -144,7 +144,7 @@ const char *graft_matrix_check(const struct graft_opencl_device *device, const s
     }
 struct graft_local_tile graft_matrix_tile(const struct graft_opencl_device *device, bool wide,
                                           int64_t columns);
-/* along: columns of b are neighbours. */
+/* along: columns of b are neighbours; matrix_outer does not look at it. */
 GRAFT_MUST_CHECK enum graft_status graft_matrix_add(struct graft_opencl_device *device,
                                                     struct graft_opencl_kernel *kernel, const char *name,
                                                     struct graft_local_tile tile, bool along);

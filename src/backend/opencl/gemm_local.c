@@ -61,7 +61,8 @@ enum graft_status graft_local_add(struct graft_opencl_device *device, struct gra
                                   const char *name, struct graft_local_tile tile)
 {
     kernel->local_tile = tile;
-    return graft_opencl_add(device, kernel, "gemm_local.cl", name, "-DTILE_ROWS=%d -DTILE_COLUMNS=%d",
+    return graft_opencl_add(device, kernel, "gemm_local.cl", name,
+                            "-DOUTER=%d -DTILE_ROWS=%d -DTILE_COLUMNS=%d", strcmp(name, "local_gather") != 0,
                             tile.rows, tile.columns);
 }
 

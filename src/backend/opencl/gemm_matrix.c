@@ -11,6 +11,7 @@
 #include "base/size.h"
 
 #include <math.h>
+#include <string.h>
 
 #define LANES 32 /* of cl/matrix.h, and elements of its product */
 #define PRODUCT (16 * 8)
@@ -143,9 +144,13 @@ enum graft_status graft_matrix_prove(struct graft_opencl_device *device,
 enum graft_status graft_matrix_add(struct graft_opencl_device *device, struct graft_opencl_kernel *kernel,
                                    const char *name, struct graft_local_tile tile, bool along)
 {
+    const bool outer = strcmp(name, "matrix_outer") == 0;
     kernel->local_tile = tile;
     return graft_opencl_add(
         device, kernel, "gemm_matrix.cl", name,
-        "-DMATRIX=%d -DPRODUCTS=%d -DTILE_ROWS=%d -DTILE_COLUMNS=%d -DWARP_ROWS=%d -DALONG=%d",
-        device->matrix_unit, kernel->variant->tf32 ? 1 : 3, tile.rows, tile.columns, tile.warp_rows, along);
+        "-DMATRIX=%d -DPRODUCTS=%d -DTILE_ROWS=%d -DTILE_COLUMNS=%d -DWARP_ROWS=%d -DOUTER=%d%s",
+        device->matrix_unit, kernel->variant->tf32 ? 1 : 3, tile.rows, tile.columns, tile.warp_rows, outer,
+        outer   ? ""
+        : along ? " -DALONG=1"
+                : " -DALONG=0");
 }
