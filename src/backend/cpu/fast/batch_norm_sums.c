@@ -15,7 +15,7 @@
 #include <math.h>
 
 #define JOIN_CHANNELS 64
-#define BLOCK_VECTORS 4
+#define BLOCK_ROWS 8
 
 struct sums {
     const struct graft_cpu_args *args;
@@ -44,110 +44,146 @@ static float *partial(const struct sums *s, int64_t chunk, int which)
     return (float *)s->args->workspace + (chunk * 3 + which) * s->channels;
 }
 
-/* `vectors` neighbouring vectors of channels at once; count: floats in the last one. */
-FAST_INLINE void stats_block(const struct sums *s, int64_t chunk, const float *x, int64_t c,
-                             const int vectors, int count)
+/* A row of a vector of channels; that of the next block is asked for, since with many channels the hardware
+ * does not follow from row to row. */
+FAST_INLINE vec load_row(const float *x, int64_t pitch, int row, int lanes)
 {
-    const int64_t rows = chunk_size(s, chunk);
-    const int64_t pitch = graft_call_in_pitch(s->args->call, 0);
-    vec centre[BLOCK_VECTORS] = {{0}};
-    for (int64_t row = 0; row < rows; row++)
-        for (int v = 0; v < vectors; v++)
-            centre[v] += vec_load_count(x + row * pitch + c + v * FAST_WIDTH, count);
-    for (int v = 0; v < vectors; v++)
-        centre[v] /= vec_set((float)rows);
-    vec distance[BLOCK_VECTORS] = {{0}};
-    vec squares[BLOCK_VECTORS] = {{0}};
-    for (int64_t row = 0; row < rows; row++) {
-        for (int v = 0; v < vectors; v++) {
-            const vec d = vec_load_count(x + row * pitch + c + v * FAST_WIDTH, count) - centre[v];
-            distance[v] += d;
-            squares[v] += d * d;
-        }
-    }
-    for (int v = 0; v < vectors; v++) {
-        vec_store_count(partial(s, chunk, 0) + c + v * FAST_WIDTH, centre[v], count);
-        vec_store_count(partial(s, chunk, 1) + c + v * FAST_WIDTH, distance[v], count);
-        vec_store_count(partial(s, chunk, 2) + c + v * FAST_WIDTH, squares[v], count);
-    }
+    __builtin_prefetch(x + (row + BLOCK_ROWS) * pitch, 0, 2);
+    return vec_load_count(x + row * pitch, lanes);
 }
+
+/* What one pass adds up for a vector of channels, over `rows` ≤ BLOCK_ROWS rows. */
+FAST_INLINE void centre_rows(float *centre, const float *x, int64_t pitch, int rows, int lanes)
+{
+    vec sum = vec_load_count(centre, lanes);
+    FAST_UNROLL(BLOCK_ROWS)
+    for (int row = 0; row < rows; row++)
+        sum += load_row(x, pitch, row, lanes);
+    vec_store_count(centre, sum, lanes);
+}
+
+FAST_INLINE void distance_rows(const float *centre, float *distance, float *squares, const float *x,
+                               int64_t pitch, int rows, int lanes)
+{
+    const vec from = vec_load_count(centre, lanes);
+    vec sum = vec_load_count(distance, lanes);
+    vec square = vec_load_count(squares, lanes);
+    FAST_UNROLL(BLOCK_ROWS)
+    for (int row = 0; row < rows; row++) {
+        const vec d = vec_load_count(x + row * pitch, lanes) - from;
+        sum += d;
+        square += d * d;
+    }
+    vec_store_count(distance, sum, lanes);
+    vec_store_count(squares, square, lanes);
+}
+
+/* All rows of a chunk, a block of rows at a time along all channels: `body` with c, lanes, rows and row. */
+#define EACH_BLOCK(s, chunk, body)                                                                           \
+    for (int64_t row = 0; row < chunk_size(s, chunk); row += BLOCK_ROWS) {                                   \
+        const int rows = (int)graft_min_i64(BLOCK_ROWS, chunk_size(s, chunk) - row);                         \
+        int64_t c = 0;                                                                                       \
+        for (; rows == BLOCK_ROWS && c + FAST_WIDTH <= (s)->channels; c += FAST_WIDTH)                       \
+            body(BLOCK_ROWS, FAST_WIDTH);                                                                    \
+        for (; c < (s)->channels; c += FAST_WIDTH)                                                           \
+            body(rows, (int)graft_min_i64(FAST_WIDTH, (s)->channels - c));                                   \
+    }
 
 static void stats_item(void *argument, int64_t item, int thread)
 {
     (void)thread;
     const struct sums *const s = argument;
-    const float *const x =
-        (const float *)s->args->in[0] + item * s->chunk_rows * graft_call_in_pitch(s->args->call, 0);
-    int64_t c = 0;
-    for (; c + BLOCK_VECTORS * FAST_WIDTH <= s->channels; c += BLOCK_VECTORS * FAST_WIDTH)
-        stats_block(s, item, x, c, BLOCK_VECTORS, FAST_WIDTH);
-    for (; c < s->channels; c += FAST_WIDTH)
-        stats_block(s, item, x, c, 1, (int)graft_min_i64(FAST_WIDTH, s->channels - c));
+    const int64_t pitch = graft_call_in_pitch(s->args->call, 0);
+    const float *const x = (const float *)s->args->in[0] + item * s->chunk_rows * pitch;
+    float *const centre = partial(s, item, 0);
+    float *const distance = partial(s, item, 1);
+    float *const squares = partial(s, item, 2);
+    memset(centre, 0, (size_t)(3 * s->channels) * sizeof(float));
+#define ADD(rows, lanes) centre_rows(centre + c, x + row * pitch + c, pitch, rows, lanes)
+    EACH_BLOCK(s, item, ADD)
+#undef ADD
+    for (int64_t c = 0; c < s->channels; c++)
+        centre[c] /= (float)chunk_size(s, item);
+#define ADD(rows, lanes)                                                                                     \
+    distance_rows(centre + c, distance + c, squares + c, x + row * pitch + c, pitch, rows, lanes)
+    EACH_BLOCK(s, item, ADD)
+#undef ADD
 }
 
 static void join_stats_item(void *argument, int64_t item, int thread)
 {
     (void)thread;
     const struct sums *const s = argument;
+    const int64_t first = item * JOIN_CHANNELS;
+    const int64_t count = graft_min_i64(JOIN_CHANNELS, s->channels - first);
+    double sum[JOIN_CHANNELS] = {0};
+    for (int64_t chunk = 0; chunk < s->chunks; chunk++) {
+        const double rows = (double)chunk_size(s, chunk);
+        const float *const centre = partial(s, chunk, 0) + first;
+        const float *const distance = partial(s, chunk, 1) + first;
+        /* Distances from an infinite centre are no numbers, but the mean is that infinity. */
+        FAST_INDEPENDENT
+        for (int64_t c = 0; c < count; c++)
+            sum[c] += rows * (double)centre[c] + (double)(isinf(centre[c]) ? 0 : distance[c]);
+    }
+    for (int64_t c = 0; c < count; c++)
+        sum[c] /= (double)s->rows;
+    double squares[JOIN_CHANNELS] = {0};
+    for (int64_t chunk = 0; chunk < s->chunks; chunk++) {
+        const double rows = (double)chunk_size(s, chunk);
+        const float *const centre = partial(s, chunk, 0) + first;
+        const float *const distance = partial(s, chunk, 1) + first;
+        const float *const square = partial(s, chunk, 2) + first;
+        FAST_INDEPENDENT
+        for (int64_t c = 0; c < count; c++) {
+            const double d = sum[c] - (double)centre[c];
+            squares[c] += (double)square[c] - 2 * d * (double)distance[c] + rows * d * d;
+        }
+    }
     float *const mean = s->args->out[0];
     float *const var = s->args->out[1];
-    const int64_t end = graft_min_i64((item + 1) * JOIN_CHANNELS, s->channels);
-    for (int64_t c = item * JOIN_CHANNELS; c < end; c++) {
-        double sum = 0;
-        for (int64_t chunk = 0; chunk < s->chunks; chunk++) {
-            const double m = (double)partial(s, chunk, 0)[c];
-            /* Distances from an infinite centre are no numbers, but the mean is that infinity. */
-            sum += (double)chunk_size(s, chunk) * m + (isinf(m) ? 0 : (double)partial(s, chunk, 1)[c]);
-        }
-        const double centre = sum / (double)s->rows;
-        double squares = 0;
-        for (int64_t chunk = 0; chunk < s->chunks; chunk++) {
-            const double d = centre - (double)partial(s, chunk, 0)[c];
-            squares += (double)partial(s, chunk, 2)[c] - 2 * d * (double)partial(s, chunk, 1)[c] +
-                       (double)chunk_size(s, chunk) * d * d;
-        }
+    for (int64_t c = 0; c < count; c++) {
         if (mean)
-            mean[c] = (float)centre;
+            mean[first + c] = (float)sum[c];
         if (var) /* rounding may leave a tiny negative rest of a constant channel */
-            var[c] = squares < 0 ? 0 : (float)(squares / (double)s->rows);
+            var[first + c] = squares[c] < 0 ? 0 : (float)(squares[c] / (double)s->rows);
     }
 }
 
 /* Σ dy · (x − mean) and Σ dy. */
-FAST_INLINE void grad_block(const struct sums *s, int64_t chunk, int64_t c, const int vectors, int count)
+FAST_INLINE void grad_rows(const float *mean, float *products, float *sums, const float *x, int64_t x_pitch,
+                           const float *dy, int64_t dy_pitch, int rows, int lanes)
 {
-    const int64_t rows = chunk_size(s, chunk);
-    const int64_t x_pitch = graft_call_in_pitch(s->args->call, 0);
-    const int64_t dy_pitch = graft_call_in_pitch(s->args->call, 1);
-    const float *const x = (const float *)s->args->in[0] + chunk * s->chunk_rows * x_pitch + c;
-    const float *const dy = (const float *)s->args->in[1] + chunk * s->chunk_rows * dy_pitch + c;
-    vec mean[BLOCK_VECTORS];
-    for (int v = 0; v < vectors; v++)
-        mean[v] = vec_load_count((const float *)s->args->in[2] + c + v * FAST_WIDTH, count);
-    vec products[BLOCK_VECTORS] = {{0}};
-    vec sums[BLOCK_VECTORS] = {{0}};
-    for (int64_t row = 0; row < rows; row++) {
-        for (int v = 0; v < vectors; v++) {
-            const vec gradient = vec_load_count(dy + row * dy_pitch + v * FAST_WIDTH, count);
-            products[v] += gradient * (vec_load_count(x + row * x_pitch + v * FAST_WIDTH, count) - mean[v]);
-            sums[v] += gradient;
-        }
+    const vec centre = vec_load_count(mean, lanes);
+    vec product = vec_load_count(products, lanes);
+    vec sum = vec_load_count(sums, lanes);
+    FAST_UNROLL(BLOCK_ROWS)
+    for (int row = 0; row < rows; row++) {
+        const vec gradient = load_row(dy, dy_pitch, row, lanes);
+        product += gradient * (load_row(x, x_pitch, row, lanes) - centre);
+        sum += gradient;
     }
-    for (int v = 0; v < vectors; v++) {
-        vec_store_count(partial(s, chunk, 0) + c + v * FAST_WIDTH, products[v], count);
-        vec_store_count(partial(s, chunk, 1) + c + v * FAST_WIDTH, sums[v], count);
-    }
+    vec_store_count(products, product, lanes);
+    vec_store_count(sums, sum, lanes);
 }
 
 static void grad_item(void *argument, int64_t item, int thread)
 {
     (void)thread;
     const struct sums *const s = argument;
-    int64_t c = 0;
-    for (; c + BLOCK_VECTORS * FAST_WIDTH <= s->channels; c += BLOCK_VECTORS * FAST_WIDTH)
-        grad_block(s, item, c, BLOCK_VECTORS, FAST_WIDTH);
-    for (; c < s->channels; c += FAST_WIDTH)
-        grad_block(s, item, c, 1, (int)graft_min_i64(FAST_WIDTH, s->channels - c));
+    const int64_t x_pitch = graft_call_in_pitch(s->args->call, 0);
+    const int64_t dy_pitch = graft_call_in_pitch(s->args->call, 1);
+    const float *const x = (const float *)s->args->in[0] + item * s->chunk_rows * x_pitch;
+    const float *const dy = (const float *)s->args->in[1] + item * s->chunk_rows * dy_pitch;
+    const float *const mean = s->args->in[2];
+    float *const products = partial(s, item, 0);
+    float *const sums = partial(s, item, 1);
+    memset(products, 0, (size_t)(2 * s->channels) * sizeof(float));
+#define ADD(rows, lanes)                                                                                     \
+    grad_rows(mean + c, products + c, sums + c, x + row * x_pitch + c, x_pitch, dy + row * dy_pitch + c,     \
+              dy_pitch, rows, lanes)
+    EACH_BLOCK(s, item, ADD)
+#undef ADD
 }
 
 static void join_grad_item(void *argument, int64_t item, int thread)
@@ -155,22 +191,29 @@ static void join_grad_item(void *argument, int64_t item, int thread)
     (void)thread;
     const struct sums *const s = argument;
     const struct graft_call *const call = s->args->call;
-    const float *const var = s->args->in[3];
+    const int64_t first = item * JOIN_CHANNELS;
+    const int64_t count = graft_min_i64(JOIN_CHANNELS, s->channels - first);
+    double products[JOIN_CHANNELS] = {0};
+    double sums[JOIN_CHANNELS] = {0};
+    for (int64_t chunk = 0; chunk < s->chunks; chunk++) {
+        const float *const product = partial(s, chunk, 0) + first;
+        const float *const sum = partial(s, chunk, 1) + first;
+        FAST_INDEPENDENT
+        for (int64_t c = 0; c < count; c++) {
+            products[c] += (double)product[c];
+            sums[c] += (double)sum[c];
+        }
+    }
+    const float *const var = (const float *)s->args->in[3] + first;
     float *const dgamma = s->args->out[0];
     float *const dbeta = s->args->out[1];
-    const int64_t end = graft_min_i64((item + 1) * JOIN_CHANNELS, s->channels);
-    for (int64_t c = item * JOIN_CHANNELS; c < end; c++) {
-        double products = 0;
-        double sum = 0;
-        for (int64_t chunk = 0; chunk < s->chunks; chunk++) {
-            products += (double)partial(s, chunk, 0)[c];
-            sum += (double)partial(s, chunk, 1)[c];
-        }
-        products /= sqrt((double)var[c] + (double)call->attributes.batch_norm.epsilon);
+    for (int64_t c = 0; c < count; c++) {
+        products[c] /= sqrt((double)var[c] + (double)call->attributes.batch_norm.epsilon);
         if (dgamma)
-            dgamma[c] = (float)((fast_accumulates(call, 0) ? (double)dgamma[c] : 0) + products);
+            dgamma[first + c] =
+                (float)((fast_accumulates(call, 0) ? (double)dgamma[first + c] : 0) + products[c]);
         if (dbeta)
-            dbeta[c] = (float)((fast_accumulates(call, 1) ? (double)dbeta[c] : 0) + sum);
+            dbeta[first + c] = (float)((fast_accumulates(call, 1) ? (double)dbeta[first + c] : 0) + sums[c]);
     }
 }
 

@@ -20,6 +20,7 @@
 #define MOST_POSITIONS 192
 #define MOST_PARTIAL_FLOATS (1024 * 1024)
 #define MOST_SPLITS 16
+#define ASKED_POSITIONS 8 /* ahead of the one that is packed */
 #define PACK_TERMS 24.0 /* products that take as long as packing a float */
 
 struct plan {
@@ -214,6 +215,8 @@ static void pack(float *to, int64_t at, int64_t pitch, int panel, const float *f
     for (int64_t i = 0; i < count; i++, from += step) {
         float *out = to + (at + i) * panel;
         int64_t j = 0;
+        for (int64_t line = 0; i + ASKED_POSITIONS < count && line < length; line += FAST_LINE_FLOATS)
+            __builtin_prefetch(from + ASKED_POSITIONS * step + line, 0, 2);
         for (; j < whole; j += panel, out += pitch * panel) {
             if (panel == FAST_COLUMNS)
                 memcpy(out, from + j, FAST_COLUMNS * sizeof(float));

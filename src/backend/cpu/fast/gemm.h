@@ -35,6 +35,7 @@ struct fast_segment {
 /* Rows of A whose distance in floats is a multiple of this fall on the same few sets of the first-level
  * cache: such rows are copied to a pitch that is FAST_PITCH_EXTRA longer. */
 #define FAST_PITCH_EXTRA 16
+#define FAST_LINE_FLOATS 16 /* of a cache line */
 
 struct fast_product {
     const struct fast_tile *tiles;

@@ -11,6 +11,8 @@
 #define FAST_PRODUCT_K 1024
 /* gemm.h: rows that begin so many floats apart fall into few sets of the caches */
 #define FAST_BAD_PITCH 512
+/* correlate.c: so far apart, more of a tile's rows fall into a set of the first cache than it has ways */
+#define FAST_BAD_ROW_PITCH 1024
 /* depthwise.c: taps whose addresses are kept */
 #define FAST_DEPTHWISE_MOST_TAPS 64
 /* depthwise_weight.c: taps in a row */
@@ -34,6 +36,7 @@
     GRAFT_X(FAST_PRODUCT_K, "matmul", TERMS)                                                                 \
     GRAFT_X(FAST_BAD_PITCH - 1, "matmul conv2d conv2d_grad_input", TERMS)                                    \
     GRAFT_X(FAST_BAD_PITCH - 1, "conv2d conv2d_grad_input conv2d_grad_weight", CHANNELS)                     \
+    GRAFT_X(FAST_BAD_ROW_PITCH - 1, "conv2d conv2d_grad_input conv2d_grad_weight", CHANNELS)                 \
     GRAFT_X(FAST_DEPTHWISE_MOST_TAPS, "conv2d conv2d_grad_input", TAPS)                                      \
     GRAFT_X(FAST_DEPTHWISE_MOST_WIDTH, "conv2d_grad_weight", TAPS_WIDTH)                                     \
     GRAFT_X(FAST_WEIGHT_MOST_JOINED, "conv2d_grad_weight", JOINED)                                           \
