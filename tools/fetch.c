@@ -3,8 +3,11 @@
 #include "fetch.h"
 
 #include "base/clock.h"
+#include "base/late.h"
+#include "built_with.h"
 #include "output.h"
 
+#define CURL_DISABLE_TYPECHECK /* its macros name the functions that are looked up here */
 #include <curl/curl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,7 +18,21 @@
 #define MOST_ASIDE (1 << 20)
 #define SLOWEST 64 /* bytes a second: less is silence */
 
+#define FUNCTIONS(X) \
+    X(curl_easy_cleanup) X(curl_easy_getinfo) X(curl_easy_init) X(curl_easy_perform) X(curl_easy_reset) X(curl_easy_setopt) \
+    X(curl_easy_strerror) X(curl_global_cleanup) X(curl_global_init)
+
+/* The library brings 25 others along; no verb but pull needs it. */
+struct libcurl {
+    FUNCTIONS(GRAFT_LATE_MEMBER)
+};
+
+static const char *const function_names[] = {FUNCTIONS(GRAFT_LATE_NAME)};
+
+#define COUNT (sizeof function_names / sizeof function_names[0])
+
 struct transfer {
+    struct libcurl library;
     struct graft_command *command;
     struct graft_fetch *fetch;
     struct graft_part *part;
@@ -58,7 +75,7 @@ static int take_answer(struct transfer *t)
 {
     curl_off_t announced = -1;
     t->taken = true;
-    (void)curl_easy_getinfo(t->curl, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, &announced);
+    (void)t->library.curl_easy_getinfo(t->curl, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, &announced);
     if (t->answer == 206 && t->range_first != t->part->bytes) {
         return graft_command_error(
             t->command, "%s: the server sends another part of the file than the one that was asked for",
@@ -80,7 +97,7 @@ static size_t on_data(char *data, size_t size, size_t count, void *user)
 {
     struct transfer *const t = user;
     const size_t length = size * count;
-    (void)curl_easy_getinfo(t->curl, CURLINFO_RESPONSE_CODE, &t->answer);
+    (void)t->library.curl_easy_getinfo(t->curl, CURLINFO_RESPONSE_CODE, &t->answer);
     if (t->answer / 100 == 3) { /* curl tells where it leads when it has come to the end of it */
         t->aside += (int64_t)length;
         return t->aside <= MOST_ASIDE ? length : 0;
@@ -136,32 +153,33 @@ static int on_progress(void *user, curl_off_t total, curl_off_t now, curl_off_t 
 
 static bool set_options(struct transfer *t)
 {
+    const struct libcurl *const library = &t->library;
     CURL *const curl = t->curl;
     char range[32];
     snprintf(range, sizeof range, "%lld-", (long long)t->part->bytes);
-    return curl_easy_setopt(curl, CURLOPT_URL, t->url) == CURLE_OK &&
-           curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https") == CURLE_OK &&
-           curl_easy_setopt(curl, CURLOPT_RANGE, t->part->bytes > 0 ? range : NULL) == CURLE_OK &&
-           curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L) == CURLE_OK &&
-           curl_easy_setopt(curl, CURLOPT_USERAGENT, "graft") == CURLE_OK &&
-           curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, t->error) == CURLE_OK &&
-           curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT, (long)CONNECT_SECONDS) == CURLE_OK &&
-           curl_easy_setopt(curl, CURLOPT_LOW_SPEED_LIMIT, (long)SLOWEST) == CURLE_OK &&
-           curl_easy_setopt(curl, CURLOPT_LOW_SPEED_TIME, (long)t->fetch->seconds) == CURLE_OK &&
-           curl_easy_setopt(curl, CURLOPT_HEADERFUNCTION, on_header) == CURLE_OK &&
-           curl_easy_setopt(curl, CURLOPT_HEADERDATA, t) == CURLE_OK &&
-           curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, on_data) == CURLE_OK &&
-           curl_easy_setopt(curl, CURLOPT_WRITEDATA, t) == CURLE_OK &&
-           curl_easy_setopt(curl, CURLOPT_XFERINFOFUNCTION, on_progress) == CURLE_OK &&
-           curl_easy_setopt(curl, CURLOPT_XFERINFODATA, t) == CURLE_OK &&
-           curl_easy_setopt(curl, CURLOPT_NOPROGRESS, 0L) == CURLE_OK;
+    return library->curl_easy_setopt(curl, CURLOPT_URL, t->url) == CURLE_OK &&
+           library->curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https") == CURLE_OK &&
+           library->curl_easy_setopt(curl, CURLOPT_RANGE, t->part->bytes > 0 ? range : NULL) == CURLE_OK &&
+           library->curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L) == CURLE_OK &&
+           library->curl_easy_setopt(curl, CURLOPT_USERAGENT, "graft") == CURLE_OK &&
+           library->curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, t->error) == CURLE_OK &&
+           library->curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT, (long)CONNECT_SECONDS) == CURLE_OK &&
+           library->curl_easy_setopt(curl, CURLOPT_LOW_SPEED_LIMIT, (long)SLOWEST) == CURLE_OK &&
+           library->curl_easy_setopt(curl, CURLOPT_LOW_SPEED_TIME, (long)t->fetch->seconds) == CURLE_OK &&
+           library->curl_easy_setopt(curl, CURLOPT_HEADERFUNCTION, on_header) == CURLE_OK &&
+           library->curl_easy_setopt(curl, CURLOPT_HEADERDATA, t) == CURLE_OK &&
+           library->curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, on_data) == CURLE_OK &&
+           library->curl_easy_setopt(curl, CURLOPT_WRITEDATA, t) == CURLE_OK &&
+           library->curl_easy_setopt(curl, CURLOPT_XFERINFOFUNCTION, on_progress) == CURLE_OK &&
+           library->curl_easy_setopt(curl, CURLOPT_XFERINFODATA, t) == CURLE_OK &&
+           library->curl_easy_setopt(curl, CURLOPT_NOPROGRESS, 0L) == CURLE_OK;
 }
 
 /* Why there is no answer, or not all of it. */
 static int say_failure(struct transfer *t, CURLcode result)
 {
     struct graft_command *const command = t->command;
-    const char *const why = t->error[0] != '\0' ? t->error : curl_easy_strerror(result);
+    const char *const why = t->error[0] != '\0' ? t->error : t->library.curl_easy_strerror(result);
     const char *const goes_on =
         t->part->bytes > 0 && t->fetch->digits != NULL ? ": the same command goes on from there" : "";
     char so_far[96] = "";
@@ -208,7 +226,7 @@ static int follow(struct transfer *t)
 {
     const char *next = NULL;
     const size_t length = scheme_length(t->url);
-    if (curl_easy_getinfo(t->curl, CURLINFO_REDIRECT_URL, &next) != CURLE_OK || next == NULL) {
+    if (t->library.curl_easy_getinfo(t->curl, CURLINFO_REDIRECT_URL, &next) != CURLE_OK || next == NULL) {
         return graft_command_error(
             t->command, "%s: the server answers %ld and does not say where the file is", t->url, t->answer);
     }
@@ -235,12 +253,12 @@ static int ask(struct transfer *t, bool *again)
     t->answer = 0;
     t->taken = false;
     t->error[0] = '\0';
-    curl_easy_reset(t->curl);
+    t->library.curl_easy_reset(t->curl);
     if (!set_options(t)) {
         return graft_command_error(t->command, "libcurl does not take what graft asks of it");
     }
-    const CURLcode result = curl_easy_perform(t->curl);
-    (void)curl_easy_getinfo(t->curl, CURLINFO_RESPONSE_CODE, &t->answer);
+    const CURLcode result = t->library.curl_easy_perform(t->curl);
+    (void)t->library.curl_easy_getinfo(t->curl, CURLINFO_RESPONSE_CODE, &t->answer);
     if (t->code != GRAFT_EXIT_GO_ON) {
         return t->code;
     }
@@ -298,6 +316,25 @@ static int transfer(struct transfer *t)
     return code;
 }
 
+static int with_library(struct transfer *t)
+{
+    char why[256];
+    if (!graft_late_load(GRAFT_CURL_LIBRARY, function_names, COUNT, &t->library, why, sizeof why)) {
+        return graft_command_error(t->command,
+                                   "fetching takes libcurl, which cannot be loaded (%s): install it, or fetch %s by other "
+                                   "means and put it here: %s",
+                                   why, t->fetch->url, t->fetch->path);
+    }
+    const bool ready = t->library.curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK;
+    t->curl = ready ? t->library.curl_easy_init() : NULL;
+    const int code = t->curl != NULL ? transfer(t) : graft_command_error(t->command, "libcurl does not start");
+    t->library.curl_easy_cleanup(t->curl);
+    if (ready) {
+        t->library.curl_global_cleanup();
+    }
+    return code;
+}
+
 int graft_fetch(struct graft_command *command, struct graft_fetch *fetch)
 {
     struct graft_part part;
@@ -305,13 +342,7 @@ int graft_fetch(struct graft_command *command, struct graft_fetch *fetch)
     int code = graft_part_open(&part, command, fetch, &whole);
     if (code == GRAFT_EXIT_GO_ON && !whole) {
         struct transfer t = {.command = command, .fetch = fetch, .part = &part, .code = GRAFT_EXIT_GO_ON};
-        const bool ready = curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK;
-        t.curl = ready ? curl_easy_init() : NULL;
-        code = t.curl != NULL ? transfer(&t) : graft_command_error(command, "libcurl does not start");
-        curl_easy_cleanup(t.curl);
-        if (ready) {
-            curl_global_cleanup();
-        }
+        code = with_library(&t);
     }
     if (code == GRAFT_EXIT_GO_ON) {
         code = graft_part_finish(&part);

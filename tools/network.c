@@ -62,6 +62,9 @@ static int check_network(struct graft_command *command, const struct graft_netwo
     if (searched != GRAFT_OK) {
         return graft_command_failed(command, searched);
     }
+    if (!found && strcmp(info->name, GRAFT_SHIPPED_NETWORK) == 0) {
+        return graft_command_error(command, GRAFT_SHIPPED_ABSENT "; or name a file with --weights");
+    }
     return found ? GRAFT_EXIT_GO_ON
                  : graft_command_usage(command,
                                        "%s needs weights: name a .pth or safetensors file with --weights%s%s",

@@ -12,6 +12,7 @@ void graft_mat_close(struct graft_context *context, struct graft_mat *mat)
 #ifdef GRAFT_HAVE_MATIO
 
 #include "base/file.h"
+#include "base/late.h"
 
 #include <matio.h>
 #include <stdio.h>
@@ -19,6 +20,19 @@ void graft_mat_close(struct graft_context *context, struct graft_mat *mat)
 
 #define FILE_LIMIT ((size_t)1 << 28)
 #define COUNT_LIMIT ((size_t)1 << 26)
+
+#define FUNCTIONS(X) \
+    X(Mat_Close) X(Mat_GetDir) X(Mat_Open) X(Mat_VarFree) X(Mat_VarGetNumberOfFields) X(Mat_VarGetStructFieldnames) X(Mat_VarRead) \
+    X(Mat_VarReadDataAll) X(Mat_VarReadInfo)
+
+/* libmatio; it brings HDF5's library along, which few need. */
+struct matio {
+    FUNCTIONS(GRAFT_LATE_MEMBER)
+};
+
+static const char *const function_names[] = {FUNCTIONS(GRAFT_LATE_NAME)};
+
+#define COUNT (sizeof function_names / sizeof function_names[0])
 
 /* The value at `index`; 0: no whole number from 1 on. */
 static int32_t number_at(const matvar_t *matrix, size_t index)
@@ -90,12 +104,12 @@ static enum graft_status take_numbers(struct graft_context *context, const char 
     return GRAFT_OK;
 }
 
-static enum graft_status no_variable(struct graft_context *context, mat_t *file, const char *path,
-                                     const char *variable)
+static enum graft_status no_variable(struct graft_context *context, const struct matio *matio, mat_t *file,
+                                     const char *path, const char *variable)
 {
     char text[512] = "";
     size_t count = 0, used = 0;
-    char *const *const names = Mat_GetDir(file, &count);
+    char *const *const names = matio->Mat_GetDir(file, &count);
     for (size_t i = 0; names && i < count && used < sizeof text; i++) {
         const int length = snprintf(text + used, sizeof text - used, "%s%.64s", used > 0 ? ", " : "",
                                     names[i] ? names[i] : "?");
@@ -133,11 +147,19 @@ static bool is_cut(const struct graft_file_map *map)
     return at > map->size;
 }
 
-/* NULL with the error recorded. */
-static mat_t *open_mat(struct graft_context *context, const char *path, enum graft_status *status)
+/* With libmatio's functions; NULL with the error recorded. */
+static mat_t *open_mat(struct graft_context *context, const char *path, struct matio *matio, enum graft_status *status)
 {
     struct graft_file_map map = {0};
     mat_t *file = NULL;
+    char why[256];
+    if (!graft_late_load(GRAFT_MATIO_LIBRARY, function_names, COUNT, matio, why, sizeof why)) {
+        *status = graft_fail(context, GRAFT_ERROR_UNSUPPORTED,
+                             "%s takes libmatio, which cannot be loaded (%s): install it, or sort the pictures into a folder "
+                             "for each class",
+                             path, why);
+        return NULL;
+    }
     *status = graft_file_map_open(context, path, &map);
     if (*status != GRAFT_OK) {
         return NULL;
@@ -146,7 +168,7 @@ static mat_t *open_mat(struct graft_context *context, const char *path, enum gra
         *status = graft_fail(context, GRAFT_ERROR_FORMAT, "%s is too large for a list of labels", path);
     } else if (is_cut(&map)) {
         *status = graft_fail(context, GRAFT_ERROR_FORMAT, "%s is no MATLAB file, or cut off; copy it again", path);
-    } else if (!(file = Mat_Open(path, MAT_ACC_RDONLY))) {
+    } else if (!(file = matio->Mat_Open(path, MAT_ACC_RDONLY))) {
         *status = graft_fail(context, GRAFT_ERROR_FORMAT, "%s is no MATLAB file, or cannot be read; copy it again", path);
     }
     graft_file_map_close(&map);
@@ -157,24 +179,26 @@ enum graft_status graft_mat_read(struct graft_context *context, const char *path
                                  struct graft_mat *mat)
 {
     enum graft_status status;
+    struct matio functions;
+    const struct matio *const matio = &functions;
     *mat = (struct graft_mat){0};
-    mat_t *const file = open_mat(context, path, &status);
+    mat_t *const file = open_mat(context, path, &functions, &status);
     if (!file) {
         return status;
     }
     /* First what it is, then its values: a header may announce any size. */
-    matvar_t *const header = Mat_VarReadInfo(file, variable);
+    matvar_t *const header = matio->Mat_VarReadInfo(file, variable);
     if (!header) {
-        status = no_variable(context, file, path, variable);
+        status = no_variable(context, matio, file, path, variable);
     } else if (length_of(header) == 0 || size_of_value(header) == 0 || header->isComplex) {
         status = graft_fail(context, GRAFT_ERROR_FORMAT, "%s: '%s' is no row or column of numbers", path, variable);
-    } else if (Mat_VarReadDataAll(file, header) != 0) {
+    } else if (matio->Mat_VarReadDataAll(file, header) != 0) {
         status = graft_fail(context, GRAFT_ERROR_FORMAT, "%s: '%s' cannot be read; copy it again", path, variable);
     } else {
         status = take_numbers(context, path, variable, header, mat);
     }
-    Mat_VarFree(header);
-    Mat_Close(file);
+    matio->Mat_VarFree(header);
+    matio->Mat_Close(file);
     return status;
 }
 
@@ -202,18 +226,20 @@ enum graft_status graft_mat_synsets(struct graft_context *context, const char *p
                                     bool (*add)(void *user, int32_t number, const char *id), void *user)
 {
     enum graft_status status;
-    mat_t *const file = open_mat(context, path, &status);
+    struct matio functions;
+    const struct matio *const matio = &functions;
+    mat_t *const file = open_mat(context, path, &functions, &status);
     if (!file) {
         return status;
     }
-    matvar_t *const synsets = Mat_VarRead(file, "synsets");
-    const size_t fields = synsets && synsets->class_type == MAT_C_STRUCT ? Mat_VarGetNumberOfFields(synsets) : 0;
-    char *const *const names = fields > 0 ? Mat_VarGetStructFieldnames(synsets) : NULL;
+    matvar_t *const synsets = matio->Mat_VarRead(file, "synsets");
+    const size_t fields = synsets && synsets->class_type == MAT_C_STRUCT ? matio->Mat_VarGetNumberOfFields(synsets) : 0;
+    char *const *const names = fields > 0 ? matio->Mat_VarGetStructFieldnames(synsets) : NULL;
     matvar_t *const *const members = synsets && names ? synsets->data : NULL;
     size_t count = members ? length_of(synsets) : 0;
     if (count == 0 || synsets->nbytes / sizeof *members / fields < count) {
         status = synsets ? graft_fail(context, GRAFT_ERROR_FORMAT, "%s: 'synsets' is no array of structures", path)
-                         : no_variable(context, file, path, "synsets");
+                         : no_variable(context, matio, file, path, "synsets");
         count = 0;
     }
     for (size_t i = 0; i < count && status == GRAFT_OK; i++) {
@@ -233,8 +259,8 @@ enum graft_status graft_mat_synsets(struct graft_context *context, const char *p
             status = GRAFT_ERROR_MEMORY;
         }
     }
-    Mat_VarFree(synsets);
-    Mat_Close(file);
+    matio->Mat_VarFree(synsets);
+    matio->Mat_Close(file);
     return status;
 }
 

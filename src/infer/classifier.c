@@ -67,6 +67,8 @@ static enum graft_status find_weights(struct graft_context *context,
             status = graft_pulled_find(context, options->network, path);
         if (status != GRAFT_OK)
             return status;
+        if (!path->data && strcmp(info->name, GRAFT_SHIPPED_NETWORK) == 0)
+            return graft_fail(context, GRAFT_ERROR_NOT_FOUND, GRAFT_SHIPPED_ABSENT "; or name a file of weights");
         if (!path->data)
             return graft_fail(context, GRAFT_ERROR_ARGUMENT,
                               "%s needs weights: name a file of them with --weights%s%s", info->name,

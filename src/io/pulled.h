@@ -20,6 +20,10 @@ GRAFT_MUST_CHECK enum graft_status graft_pulled_find(struct graft_context *conte
 
 /* The network whose weights ship: what `graft fit` takes where nothing is named. */
 #define GRAFT_SHIPPED_NETWORK "graft_small"
+/* Where they are not found, as of a program that was copied alone. */
+#define GRAFT_SHIPPED_ABSENT                                                                                           \
+    "the weights of " GRAFT_SHIPPED_NETWORK ", which ship with Graft, are not where it is installed (a copy of "       \
+    "bin/graft takes share/graft along, beside bin)"
 
 /* The weights that ship for a network. False: there are none, or they are not where they are installed. */
 bool graft_shipped_find(const char *network, char *path, size_t size);

@@ -55,12 +55,10 @@ enum graft_status graft_fit_choose_weights(struct graft_fit_job *job)
         return GRAFT_OK;
     const char *const network = o->model ? o->model : GRAFT_SHIPPED_NETWORK;
     const enum graft_status status = graft_pulled_find(job->context, network, &path);
-    if (status == GRAFT_OK && !path.data && !o->model)
+    if (status == GRAFT_OK && !path.data && strcmp(network, GRAFT_SHIPPED_NETWORK) == 0)
         return graft_fail(job->context, GRAFT_ERROR_NOT_FOUND,
-                          "the weights of " GRAFT_SHIPPED_NETWORK
-                          ", which ship with Graft, are not where it is "
-                          "installed; name others (graft pull --list, --model, --weights), or learn from "
-                          "scratch with --weights none");
+                          GRAFT_SHIPPED_ABSENT "; name others (graft pull --list, --model, --weights), or learn from "
+                                               "scratch with --weights none");
     if (status != GRAFT_OK || !path.data)
         return status;
     for (int r = 0; r < GRAFT_RECIPE_ROWS; r++)

@@ -96,10 +96,15 @@ class Shipped(Case):
         shutil.copy(GRAFT, self.path("bin", "graft"))
         installed = self.path("share", "graft")
         alone = dict(program=self.path("bin", "graft"))
-        self.bad(1, ["graft_small", "not where it is installed", "--weights none"], "fit", "d", *DEVICE, **alone)
+        absent = ["graft_small", "not where it is installed", "share/graft"]
+        self.bad(1, [*absent, "--weights none"], "fit", "d", *DEVICE, **alone)
+        self.bad(1, [*absent, "--weights none"], "fit", "d", "--model", "graft_small", *DEVICE, **alone)
+        self.bad(1, [*absent, "--weights"], "predict", "graft_small", "d/val/red/00.png", *DEVICE, **alone)
         os.makedirs(installed)
         shutil.copy(FILE, installed)
         self.good("fit", "d", "--epochs", "1", *DEVICE, **alone)
+        os.symlink("../bin/graft", self.path("share", "linked"))
+        self.good("predict", "graft_small", "d/val/red/00.png", *DEVICE, program=self.path("share", "linked"))
         os.truncate(os.path.join(installed, "graft_small.safetensors"), 100000)
         self.bad(1, ["graft_small.safetensors"], "fit", "d", *DEVICE, **alone)
 

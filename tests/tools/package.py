@@ -31,6 +31,11 @@ def main():
         made.rename(folder)
         (work / "link").symlink_to(folder / "bin/graft")
         plain = subprocess.run([build / "tools/graft", "--version"], stdout=subprocess.PIPE, text=True, check=True).stdout
+        for feature, file in (("HEIC and AVIF", "libraries/libheif.so.*"), ("MATLAB files", "libraries/libmatio.so.*"),
+                              ("graft pull", "libraries/libcurl*.so.*"), ("MPI", "graft-mpi.so")):
+            good = feature not in plain.split(" with")[-1].split("without")[0] or any((folder / "lib/graft").glob(file))
+            print(("ok     " if good else "FAILED ") + f"what {feature} loads when it is needed is in the folder")
+            failures += not good
         picture = source / "tools/readme/demo.png"
         results = set()
         for library in ("own", "system"):

@@ -3,6 +3,7 @@
 #include "support/support.h"
 
 #include "base/context.h"
+#include "base/late.h"
 #include "base/system.h"
 
 #include <limits.h>
@@ -211,6 +212,26 @@ static void two_threads_of_a_core_count_once(void **state)
     test_folder_remove(root);
 }
 
+/* crc32("a") is 0xe8b7be43, as any table of CRC-32 says. */
+static void libraries_are_loaded_when_they_are_needed(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"crc32", "graft_is_no_function_of_zlib"};
+    struct {
+        unsigned long (*crc32)(unsigned long before, const unsigned char *data, unsigned size);
+        void (*absent)(void);
+    } zlib = {0};
+    char text[256] = "";
+    for (int i = 0; i < 2; i++) {
+        assert_true(graft_late_load("libz.so.1", names, 1, &zlib, text, sizeof text));
+        assert_int_equal(zlib.crc32(0, (const unsigned char *)"a", 1), 0xe8b7be43);
+    }
+    assert_false(graft_late_load("libz.so.1", names, 2, &zlib, text, sizeof text));
+    assert_string_equal(text, "libz.so.1 has no graft_is_no_function_of_zlib");
+    assert_false(graft_late_load("libgraft-nowhere.so.9", names, 1, &zlib, text, sizeof text));
+    assert_non_null(strstr(text, "libgraft-nowhere.so.9"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -221,6 +242,7 @@ int main(void)
         cmocka_unit_test(groups_limit_the_processors),
         cmocka_unit_test(two_threads_of_a_core_count_once),
         cmocka_unit_test(signals_have_names),
+        cmocka_unit_test(libraries_are_loaded_when_they_are_needed),
     };
     return cmocka_run_group_tests_name("system", tests, test_open_context, test_close_context);
 }
