@@ -195,6 +195,13 @@ GRAFT_API double graft_run_stage_top1(const struct graft_run *run, int stage);
 GRAFT_API const struct graft_evaluation *graft_run_evaluation(const struct graft_run *run);
 GRAFT_API const char *graft_run_evaluated(const struct graft_run *run);
 
+/* What teaching it took. 0: not known, as of a run that has not ended, or whose steps were all on features. */
+struct graft_run_cost {
+    double images_per_second; /* through training steps */
+    double memory_bytes;      /* the most that was taken at a time: of host and device, of one rank */
+};
+GRAFT_API struct graft_run_cost graft_run_cost(const struct graft_run *run);
+
 /*
  * Writes evaluation.json into the run folder; `part` says what was measured ("val"). The classes must be the
  * run's: GRAFT_ERROR_ARGUMENT. GRAFT_ERROR_MEMORY, GRAFT_ERROR_IO.

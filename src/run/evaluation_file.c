@@ -69,6 +69,17 @@ static void describe_classes(const struct graft_run *run, const struct graft_eva
     graft_json_nest(json, "confusion", &rows);
 }
 
+/* What teaching took goes with the figures, since it is known when they are. */
+static void describe_cost(const struct graft_run_cost *cost, struct graft_json *json)
+{
+    struct graft_json taught = graft_json_object();
+    if (cost->images_per_second > 0)
+        graft_json_set(&taught, "images_per_second", real_or_null(cost->images_per_second));
+    if (cost->memory_bytes > 0)
+        graft_json_set(&taught, "memory_bytes", real_or_null(cost->memory_bytes));
+    graft_json_nest(json, "training", &taught);
+}
+
 static struct graft_json describe(const struct graft_run *run, const struct graft_evaluation *evaluation,
                                   const char *part)
 {
@@ -77,6 +88,7 @@ static struct graft_json describe(const struct graft_run *run, const struct graf
     graft_json_set(&json, "images", json_integer(evaluation->images));
     graft_json_set(&json, "loss", real_or_null(evaluation->loss));
     graft_json_set(&json, "seconds", real_or_null(evaluation->seconds));
+    describe_cost(&run->cost, &json);
     if (evaluation->task == GRAFT_TASK_LABELS) {
         describe_labels(run, evaluation, &json);
     } else if (evaluation->task == GRAFT_TASK_NUMBER) {
@@ -112,7 +124,14 @@ static double real(const json_t *json, const char *key)
     return json_is_number(value) ? json_number_value(value) : (double)NAN;
 }
 
-/* False if it cannot be of this run. */
+/* Of another version, or damaged: not known. */
+static void read_cost(const json_t *json, struct graft_run_cost *cost)
+{
+    const json_t *const taught = json_object_get(json, "training");
+    cost->images_per_second = fmax(real(taught, "images_per_second"), 0);
+    cost->memory_bytes = fmax(real(taught, "memory_bytes"), 0);
+}
+
 /* As many numbers as the run's classes ask for: checked before memory is taken for them. */
 static bool has_rows(const struct graft_run *run, const json_t *json)
 {
@@ -171,6 +190,7 @@ static bool read_figures(struct graft_run *run, const json_t *json)
             evaluation->confusion[c * count + p] = pictures;
         }
     }
+    read_cost(json, &run->cost);
     return evaluation->images >= 0;
 }
 

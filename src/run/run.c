@@ -236,6 +236,11 @@ const struct graft_evaluation *graft_run_evaluation(const struct graft_run *run)
     return run->evaluation.classes > 0 ? &run->evaluation : NULL;
 }
 
+struct graft_run_cost graft_run_cost(const struct graft_run *run)
+{
+    return run->cost;
+}
+
 const char *graft_run_evaluated(const struct graft_run *run)
 {
     return run->evaluation.classes > 0 ? run->evaluated : NULL;

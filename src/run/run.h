@@ -62,6 +62,7 @@ struct graft_run {
     struct graft_run_events events;
     struct graft_evaluation evaluation; /* classes 0: none */
     char evaluated[16];
+    struct graft_run_cost cost;
     int lock;   /* the folder, open and locked by its one writer; -1: a reader */
     bool fresh; /* the run begins with this writer, … */
     bool made;  /* … who made the folder too */

@@ -235,6 +235,23 @@ enum graft_status graft_session_save_end(struct graft_session *session, enum gra
     return leave(session, graft_fit_save_end(&session->job, status));
 }
 
+/* Pictures through training steps, a second; 0: all were on features. */
+static double rate_of(const struct graft_fit_job *job)
+{
+    const struct graft_run_position *const at = &job->position;
+    return at->train_seconds > 0 ? (double)at->trained / at->train_seconds : 0;
+}
+
+/* Of this process: what was done before an interruption took its own. */
+static struct graft_run_cost cost_of(const struct graft_fit_job *job)
+{
+    uint64_t live, host, device;
+    graft_context_memory(job->context, &live, &host);
+    graft_device_memory(job->device, &live, &device);
+    const bool apart = job->device->memory == GRAFT_DEVICE_MEMORY_OWN;
+    return (struct graft_run_cost){.images_per_second = rate_of(job), .memory_bytes = (double)(host + (apart ? device : 0))};
+}
+
 /* Best weights back into the variables, and what they are worth. */
 static enum graft_status evaluate_best(struct graft_fit_job *job, struct graft_fit_result *result)
 {
@@ -252,6 +269,7 @@ static enum graft_status evaluate_best(struct graft_fit_job *job, struct graft_f
     job->predictions = NULL;
     if (status == GRAFT_OK)
         status = graft_fit_check_outputs(job, result->evaluated, result->evaluation.loss);
+    job->run->cost = cost_of(job);
     if (status == GRAFT_OK && graft_fit_writes(job))
         status =
             graft_run_write_evaluation(job->run, &result->evaluation, graft_split_name(result->evaluated));
@@ -279,7 +297,7 @@ static enum graft_status describe(struct graft_fit_job *job, struct graft_fit_re
     result->task = graft_dataset_task(job->dataset);
     (void)snprintf(result->model, sizeof result->model, "%s", job->card.network);
     result->seconds = at->total_seconds + graft_seconds() - job->begin;
-    result->images_per_second = at->train_seconds > 0 ? (double)at->trained / at->train_seconds : 0;
+    result->images_per_second = rate_of(job);
     result->run = graft_duplicate_text(job->context, job->run->folder);
     struct graft_card names = {0};
     const enum graft_status status =

@@ -43,6 +43,28 @@ class Compare(Case):
         for key in ("batch", "data", "seed", "classes", "rates"):
             self.assertNotIn(key, different)
 
+    def test_what_teaching_took(self):
+        """Memory and rate stay with the run, whatever it is evaluated on; a test part has a figure of its own."""
+        draw_data(self.path("t"), 4, 2)
+        os.rename(self.path("t/val"), self.path("t/test"))
+        self.good("fit", "t", *COMMON, "--epochs", "1", "--out", "t1")
+        self.good("fit", "t", *COMMON, "--epochs", "1", "--weights", "t1", "--stages", "head", "--out", "t2")
+        told = json.loads(self.good("compare", "t1", "t2", "--json"))["runs"]
+        self.good("evaluate", "t1", "--device", "cpu")
+        again = json.loads(self.good("compare", "t1", "t2", "--json"))["runs"]
+        self.assertEqual(told[0]["memory_bytes"], again[0]["memory_bytes"])
+        with open(self.path("t1/evaluation.json")) as file:
+            evaluation = json.load(file)
+        self.assertEqual((evaluation["split"], evaluation["top1"]), ("test", told[0]["test_top1"]))
+        self.assertIsNone(told[0]["val_top1"])
+        self.assertAlmostEqual(told[0]["images_per_second"], evaluation["training"]["images_per_second"], 3)
+        self.assertIsNone(told[1]["images_per_second"])  # its steps were on features
+        # Weights, gradients and Adam's two moments, at the least.
+        self.assertGreater(told[0]["memory_bytes"], 4 * 4 * told[0]["parameters_learnt"])
+        self.assertGreater(told[0]["memory_bytes"], told[1]["memory_bytes"])
+        head = self.good("compare", "t1", "t2").splitlines()[0]
+        self.assertRegex(head, "^run +network +right, % +loss +test, % +best epoch +epochs +parameters learnt +seconds +images/s +MiB")
+
     def test_files(self):
         self.good("compare", "a", 'b,"|c', "--out", "x")
         self.assertEqual(sorted(os.listdir(self.path("x"))), ["accuracy.png", "curves.png", "index.html", "table.csv", "table.md"])

@@ -4,6 +4,7 @@
 #include "base/file.h"
 #include "base/text.h"
 #include "compared.h"
+#include "compared_figures.h"
 #include "graft/vis.h"
 #include "output.h"
 #include "verbs.h"
@@ -23,55 +24,15 @@
 static const char *const not_compared[] = {"graft",      "rates",       "fingerprints",
                                            "preprocess", "device_name", "classes", "target"};
 
-/* Of a run. */
-struct figures {
-    const char *network;
-    int epochs, best; /* best: −1, or the number of the epoch */
-    double top1, loss, seconds;
-    double learnt; /* parameters in the last stage */
-};
-
 struct compare {
     struct graft_command *command;
     const char *out;
     struct graft_run *runs[RUN_LIMIT];
     const char *names[RUN_LIMIT];
     json_t *recipes[RUN_LIMIT];
-    struct figures figures[RUN_LIMIT];
+    struct graft_compared_figures figures[RUN_LIMIT];
     int count, stages;
 };
-
-/* ---- figures of a run */
-
-static struct figures figures_of(const struct compare *compare, int r)
-{
-    const struct graft_run_epoch *epochs;
-    const struct graft_run *const run = compare->runs[r];
-    const int count = graft_run_history(run, &epochs), best = graft_run_best(run);
-    struct figures f = {.network = graft_run_text(run, "network"),
-                        .epochs = count,
-                        .best = -1,
-                        .top1 = (double)NAN,
-                        .loss = (double)NAN};
-    for (int i = 0; i < count; i++) {
-        f.seconds += isfinite(epochs[i].seconds) ? epochs[i].seconds : 0;
-    }
-    if (best >= 0) {
-        f.best = epochs[best].epoch;
-        f.top1 = epochs[best].val_top1;
-        f.loss = epochs[best].val_loss;
-    }
-    const json_t *const rates = json_object_get(compare->recipes[r], "rates");
-    json_int_t last = 0;
-    for (size_t i = 0; i < json_array_size(rates); i++) {
-        const json_t *const part = json_array_get(rates, i);
-        const json_int_t stage = json_integer_value(json_object_get(part, "stage"));
-        f.learnt = stage == last ? f.learnt : 0;
-        last = stage;
-        f.learnt += json_number_value(json_object_get(part, "parameters"));
-    }
-    return f;
-}
 
 /* ---- what differs */
 
@@ -211,13 +172,13 @@ static void percent(char cell[CELL], double share)
     (void)graft_format(cell, CELL, isnan(share) ? "-" : "%.2f", 100 * share);
 }
 
-static const char *const heads[] = {"run",        "network", "right, %",          "loss",
-                                    "best epoch", "epochs",  "parameters learnt", "seconds"};
+static const char *const heads[] = {"run",        "network", "right, %",          "loss",    "test, %",
+                                    "best epoch", "epochs",  "parameters learnt", "seconds", "images/s", "MiB"};
 #define HEADS ((int)(sizeof heads / sizeof heads[0]))
 
 static void cell_of(const struct compare *compare, int r, int column, char cell[CELL])
 {
-    const struct figures *const f = &compare->figures[r];
+    const struct graft_compared_figures *const f = &compare->figures[r];
     char shown[GRAFT_NAME_SHOWN], number[32];
     switch (column) {
     case 0:
@@ -233,16 +194,25 @@ static void cell_of(const struct compare *compare, int r, int column, char cell[
         (void)graft_format(cell, CELL, isnan(f->loss) ? "-" : "%.4f", f->loss);
         break;
     case 4:
-        (void)snprintf(cell, CELL, f->best < 0 ? "-" : "%d", f->best);
+        percent(cell, f->test);
         break;
     case 5:
-        (void)snprintf(cell, CELL, "%d", f->epochs);
+        (void)snprintf(cell, CELL, f->best < 0 ? "-" : "%d", f->best);
         break;
     case 6:
-        (void)snprintf(cell, CELL, "%s", f->learnt > 0 ? graft_show_count((int64_t)f->learnt, number) : "-");
+        (void)snprintf(cell, CELL, "%d", f->epochs);
         break;
     case 7:
+        (void)snprintf(cell, CELL, "%s", f->learnt > 0 ? graft_show_count((int64_t)f->learnt, number) : "-");
+        break;
+    case 8:
         (void)graft_format(cell, CELL, "%.1f", f->seconds);
+        break;
+    case 9:
+        (void)graft_format(cell, CELL, f->cost.images_per_second > 0 ? "%.0f" : "-", f->cost.images_per_second);
+        break;
+    case 10:
+        (void)graft_format(cell, CELL, f->cost.memory_bytes > 0 ? "%.1f" : "-", f->cost.memory_bytes / 1048576);
         break;
     default:
         percent(cell, graft_run_stage_top1(compare->runs[r], column - HEADS));
@@ -252,8 +222,8 @@ static void cell_of(const struct compare *compare, int r, int column, char cell[
 static void head_of(const struct compare *compare, int column, char cell[CELL])
 {
     const enum graft_task_kind task = graft_run_task(compare->runs[0]);
-    if (column == 2 && task != GRAFT_TASK_CLASSES) {
-        (void)snprintf(cell, CELL, "%s, %%", task == GRAFT_TASK_NUMBER ? "R2" : "mAP");
+    if ((column == 2 || column == 4) && task != GRAFT_TASK_CLASSES) {
+        (void)snprintf(cell, CELL, "%s%s, %%", column == 4 ? "test " : "", task == GRAFT_TASK_NUMBER ? "R2" : "mAP");
     } else if (column < HEADS) {
         (void)snprintf(cell, CELL, "%s", heads[column]);
     } else {
@@ -438,26 +408,35 @@ static enum graft_status write_page(const struct compare *compare, const json_t 
     return status;
 }
 
+static json_t *known(double value)
+{
+    return value > 0 ? graft_json_real(value) : json_null();
+}
+
 static int print_json(const struct compare *compare, const json_t *keys)
 {
     json_t *const list = json_array(), *const different = json_object();
     const char *const figure = graft_task_info(graft_run_task(compare->runs[0]))->figure;
-    char best[32], stage[32];
+    char best[32], stage[32], test[32];
+    (void)snprintf(test, sizeof test, "test_%s", figure);
     (void)snprintf(best, sizeof best, "val_%s", figure);
     (void)snprintf(stage, sizeof stage, "stage_%s", figure);
     for (int r = 0; r < compare->count; r++) {
-        const struct figures *const f = &compare->figures[r];
+        const struct graft_compared_figures *const f = &compare->figures[r];
         json_t *const stages = json_array();
         for (int s = 0; s < compare->stages; s++) {
             graft_json_add_item(stages, graft_json_real(graft_run_stage_top1(compare->runs[r], s)));
         }
-        graft_json_add_item(list, json_pack("{s:o, s:o, s:o, s:o, s:i, s:i, s:o, s:o, s:o}", "run",
+        graft_json_add_item(list, json_pack("{s:o, s:o, s:o, s:o, s:o, s:i, s:i, s:o, s:o, s:o, s:o, s:o}", "run",
                                             graft_json_text(compare->names[r]), "network",
                                             f->network != NULL ? graft_json_text(f->network) : json_null(),
                                             best, graft_json_real(f->top1), "val_loss",
-                                            graft_json_real(f->loss), "best_epoch", f->best, "epochs",
+                                            graft_json_real(f->loss), test, graft_json_real(f->test),
+                                            "best_epoch", f->best, "epochs",
                                             f->epochs, "parameters_learnt", graft_json_real(f->learnt),
-                                            "seconds", graft_json_real(f->seconds), stage, stages));
+                                            "seconds", graft_json_real(f->seconds), "images_per_second",
+                                            known(f->cost.images_per_second), "memory_bytes",
+                                            known(f->cost.memory_bytes), stage, stages));
     }
     for (size_t i = 0; i < json_array_size(keys); i++) {
         const char *const key = json_string_value(json_array_get(keys, i));
@@ -535,7 +514,7 @@ static int open_runs(struct compare *compare, const char *const *folders, int co
                                        command->operands[0], graft_task_info(graft_run_task(compare->runs[0]))->name,
                                        command->operands[r], graft_task_info(graft_run_task(compare->runs[r]))->name);
         }
-        compare->figures[r] = figures_of(compare, r);
+        compare->figures[r] = graft_compared_figures(compare->runs[r], compare->recipes[r]);
         int stages = 0;
         while (stages < STAGE_LIMIT && graft_run_stage(compare->runs[r], stages) != NULL) {
             stages++;
