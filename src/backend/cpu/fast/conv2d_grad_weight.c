@@ -16,8 +16,8 @@
 
 #include <math.h>
 
-#define CHUNK_FLOATS (128 * 1024)
-#define MOST_POSITIONS 192
+#define CHUNK_FLOATS (256 * 1024)
+#define MOST_POSITIONS 384
 #define MOST_PARTIAL_FLOATS (1024 * 1024)
 #define MOST_SPLITS 16
 #define ASKED_POSITIONS 8 /* ahead of the one that is packed */
@@ -149,6 +149,7 @@ static void make_plan(struct plan *plan, const struct graft_cpu_device *device, 
         .y = axis(call, 0),
         .x = axis(call, 1),
         .groups = groups,
+        .packs = true,
         .c = call->out[0].shape.dim[3],
         .o = call->out[0].shape.dim[0] / groups,
         .out_size = {call->in[1].shape.dim[1], call->in[1].shape.dim[2]},

@@ -62,9 +62,9 @@ void FAST(correlation_layout)(struct fast_correlation *plan)
     /* Taps side by side are one run of the sum: where pixels lie apart, too, after a copy. */
     const bool parted = plan->groups == 1 && plan->in_pitch != plan->c && plan->x.taps > 1;
     plan->copy = leaves_input(&plan->y) || leaves_input(&plan->x) || parted ||
-                 plan->x.stride * plan->in_pitch % FAST_BAD_ROW_PITCH == 0;
+                 (!plan->packs && plan->x.stride * plan->in_pitch % FAST_BAD_ROW_PITCH == 0);
     plan->pixel_pitch = plan->c;
-    if (band_stride(&plan->x) * plan->c % FAST_BAD_ROW_PITCH == 0)
+    if (!plan->packs && band_stride(&plan->x) * plan->c % FAST_BAD_ROW_PITCH == 0)
         plan->pixel_pitch += FAST_PITCH_EXTRA;
 }
 

@@ -32,6 +32,7 @@ struct fast_correlation {
     int64_t c, o;                /* channels in and out of a group */
     int64_t out_size[2];         /* height and width of the output tensor */
     int64_t in_pitch, out_pitch; /* floats from pixel to pixel of the input and of the output */
+    bool packs; /* what is read is packed before it is multiplied, however far apart it lies */
     /* Chosen by FAST(correlation_plan): */
     bool copy;              /* bands are copied */
     int64_t pixel_pitch;    /* floats from pixel to pixel in a band */
