@@ -41,9 +41,28 @@ static void contribute(struct graft_graph *graph, struct tape *tape, int value, 
     tape->gradients[value] = before < 0 ? gradient : graft_add(graph, before, gradient);
 }
 
+/*
+ * The gradient of an activation that needs what the activation was given keeps that until then. If it is a batch
+ * normalization with the batch's statistics, it is made again when it is wanted, from an input that is kept in
+ * any case: a tensor less in memory, and the activation can move into the normalization (pass_fuse.c), so that
+ * making it again costs no more passes than before. -1: not such a node.
+ */
+static int normalize_again(struct graft_graph *graph, const struct graft_node *node)
+{
+    const enum graft_unary kind = node->call.attributes.unary.kind;
+    if (node->call.op != GRAFT_OP_UNARY || !graft_unary_fuses(kind) ||
+        graft_unary_needs(kind) != GRAFT_UNARY_FROM_X || graph->values[node->inputs[0]].producer < 0)
+        return -1;
+    const struct graft_node norm = graph->nodes[graph->values[node->inputs[0]].producer];
+    if (norm.call.op != GRAFT_OP_BATCH_NORM || !norm.call.attributes.batch_norm.training)
+        return -1;
+    return graft_graph_apply(graph, GRAFT_OP_BATCH_NORM, &norm.call.attributes, norm.inputs,
+                             norm.call.n_inputs, NULL);
+}
+
 static void differentiate_node(struct graft_graph *graph, struct tape *tape, int n)
 {
-    const struct graft_node node = graph->nodes[n]; /* a copy: the rule adds nodes, which moves the array */
+    struct graft_node node = graph->nodes[n]; /* a copy: the rule adds nodes, which moves the array */
     const struct graft_op_def *const def = graft_op_get(node.call.op);
     bool wanted[GRAFT_MAX_INPUTS] = {false};
     int output_gradients[GRAFT_MAX_OUTPUTS] = {-1, -1};
@@ -70,6 +89,10 @@ static void differentiate_node(struct graft_graph *graph, struct tape *tape, int
                        def->name, node.layer >= 0 ? graph->layers[node.layer] : "-");
         return;
     }
+    const int input = node.inputs[0];
+    const int again = normalize_again(graph, &node);
+    if (again >= 0)
+        node.inputs[0] = again;
     struct graft_gradient task = {.emitter = &graph->emitter,
                                   .call = &node.call,
                                   .inputs = node.inputs,
@@ -79,6 +102,7 @@ static void differentiate_node(struct graft_graph *graph, struct tape *tape, int
     for (int i = 0; i < GRAFT_MAX_INPUTS; i++)
         task.input_gradients[i] = -1;
     def->gradient(&task);
+    node.inputs[0] = input;
     for (int i = 0; i < node.call.n_inputs && graph->status == GRAFT_OK; i++)
         if (wanted[i] && task.input_gradients[i] >= 0)
             contribute(graph, tape, node.inputs[i], task.input_gradients[i]);

@@ -464,6 +464,65 @@ static void stretched_sums_are_not_fused(void **state)
     }
 }
 
+static double silu_slope(double u)
+{
+    const double s = 1 / (1 + exp(-u));
+    return s * (1 + u * (1 - s));
+}
+
+/* Where an activation's gradient needs what the batch's normalization made, that is made again from x instead of
+ * being kept, and the activation moves into the normalization. d(sum)/d(beta) of silu from its formula. */
+static void normalizations_are_made_again(void **state)
+{
+    struct fixture *const f = *state;
+    enum { ROWS = 5, CHANNELS = 3 };
+    static const enum graft_unary kinds[] = {GRAFT_UNARY_SILU, GRAFT_UNARY_HARD_SWISH, GRAFT_UNARY_RELU,
+                                             GRAFT_UNARY_GELU};
+    static const int norms[] = {2, 2, 1, 1}, unaries[] = {0, 0, 0, 1};
+    static const float gamma[CHANNELS] = {1, 2, -0.5f}, beta[CHANNELS] = {0.5f, -1, 0};
+    const struct graft_shape shape = graft_shape_of(2, ROWS, CHANNELS);
+    const struct graft_reduce_attributes all = {.kind = GRAFT_REDUCE_SUM, .axes = 3};
+    float pixels[ROWS * CHANNELS], got[CHANNELS];
+    for (int i = 0; i < ROWS * CHANNELS; i++)
+        pixels[i] = (float)(i * i % 11) - 4;
+    for (int k = 0; k < 4; k++) {
+        struct graft_graph *graph = NULL;
+        assert_int_equal(graft_graph_open(f->context, GRAFT_DTYPE_F32, &graph), GRAFT_OK);
+        const struct graft_shape vector = graft_shape_of(1, CHANNELS);
+        const int x = graft_graph_input(graph, "x", GRAFT_DTYPE_F32, &shape);
+        const int g = graft_graph_parameter(graph, "gamma", &vector);
+        const int b = graft_graph_parameter(graph, "beta", &vector);
+        const int u = graft_batch_norm_training(graph, x, g, b, -1, -1, 0, 0);
+        const int loss = graft_reduce(graph, graft_unary(graph, kinds[k], u), &all);
+        int gradient = -1;
+        assert_int_equal(graft_graph_gradient(graph, loss, &b, 1, &gradient), GRAFT_OK);
+        graft_graph_output(graph, loss);
+        graft_graph_output(graph, gradient);
+        assert_int_equal(graft_plan_open(graph, f->device, f->variables, NULL, &f->plan), GRAFT_OK);
+        assert_int_equal(count_op(f->plan, "batch_norm", 0), norms[k]);
+        assert_int_equal(count_op(f->plan, "unary", 0), unaries[k]);
+        assert_int_equal(graft_variables_write(f->variables, "gamma", gamma, sizeof gamma), GRAFT_OK);
+        assert_int_equal(graft_variables_write(f->variables, "beta", beta, sizeof beta), GRAFT_OK);
+        assert_int_equal(graft_plan_write(f->plan, x, pixels, sizeof pixels), GRAFT_OK);
+        assert_int_equal(graft_plan_run(f->plan, GRAFT_SEGMENT_COMPUTE), GRAFT_OK);
+        assert_int_equal(graft_plan_read(f->plan, gradient, got, sizeof got), GRAFT_OK);
+        for (int c = 0; c < CHANNELS && k == 0; c++) {
+            double mean = 0, square = 0, wanted = 0;
+            for (int r = 0; r < ROWS; r++)
+                mean += (double)pixels[r * CHANNELS + c] / ROWS;
+            for (int r = 0; r < ROWS; r++)
+                square += pow((double)pixels[r * CHANNELS + c] - mean, 2) / ROWS;
+            for (int r = 0; r < ROWS; r++)
+                wanted += silu_slope(((double)pixels[r * CHANNELS + c] - mean) / sqrt(square) *
+                                         (double)gamma[c] +
+                                     (double)beta[c]);
+            assert_true(fabs((double)got[c] - wanted) <= 1e-5 * (1 + fabs(wanted)));
+        }
+        graft_plan_close(&f->plan);
+        graft_graph_close(&graph);
+    }
+}
+
 #define TEST(function) cmocka_unit_test_setup_teardown(function, set_up, tear_down)
 
 int main(void)
@@ -483,6 +542,7 @@ int main(void)
         TEST(statistics_of_another_plan_are_noticed),
         TEST(what_changes_is_not_folded),
         TEST(stretched_sums_are_not_fused),
+        TEST(normalizations_are_made_again),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
