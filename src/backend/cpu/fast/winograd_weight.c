@@ -20,6 +20,9 @@
 #include "backend/cpu/fast/gemm.h"
 #include "backend/winograd.h"
 
+/* In splits: floats of the transformed tiles of a block, twice what OpenCL's kernels take: sums are then stored
+ * and taken up again half as often, and both come to the core as fast as it multiplies. */
+#define SPLIT_TILE_FLOATS (2 * GRAFT_WINOGRAD_SUM_TILE_FLOATS)
 #define MOST_ITEM_COLUMNS 64 /* in phases: an item's sums fit into the second-level cache */
 #define MOST_ITEM_ROWS 64
 #define PHASE_TILES 4 /* of an item that transforms */
@@ -83,7 +86,7 @@ static void choose_sums(struct plan *plan)
     const int64_t sums = WINOGRAD_POINTS * plan->rows * plan->columns;
     plan->by_splits = sums <= GRAFT_WINOGRAD_SUM_FLOATS;
     const int64_t most = graft_max_i64(
-        (plan->by_splits ? GRAFT_WINOGRAD_SUM_TILE_FLOATS : FAST_WINOGRAD_BATCH_FLOATS) / per_tile,
+        (plan->by_splits ? SPLIT_TILE_FLOATS : FAST_WINOGRAD_BATCH_FLOATS) / per_tile,
         GRAFT_WINOGRAD_SUM_LEAST_TILES);
     plan->block = fast_block(plan->tiles, 1, most, 1);
     plan->blocks = graft_ceil_div(plan->tiles, plan->block);
