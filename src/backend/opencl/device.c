@@ -3,6 +3,7 @@
 #include "backend/opencl/fetch.h"
 #include "backend/opencl/internal.h"
 #include "backend/opencl/jobs.h"
+#include "backend/opencl/update.h"
 #include "backend/opencl/upload.h"
 
 #include "base/context.h"
@@ -41,11 +42,13 @@ static void close_device(struct graft_device *base)
     struct graft_context *context = base->context;
     graft_opencl_upload_close(device);
     graft_opencl_fetch_close(device);
+    graft_opencl_updates_settle(device);
     graft_opencl_queue_close(device);
     graft_opencl_small_close(device);
     graft_opencl_programs_close(device);
     graft_opencl_helpers_close(device);
     graft_opencl_clblast_close(device);
+    graft_opencl_updates_close(device);
     if (device->none != NULL)
         clReleaseMemObject(device->none);
     if (device->tickets != NULL)
@@ -145,7 +148,7 @@ static enum graft_status buffer_alloc(struct graft_device *base, uint64_t bytes,
 
 static void buffer_free(struct graft_device *base, struct graft_buffer *buffer)
 {
-    (void)base;
+    graft_opencl_updates_settle((struct graft_opencl_device *)base);
     if (buffer != NULL)
         clReleaseMemObject((cl_mem)(void *)buffer);
 }
@@ -180,8 +183,9 @@ static enum graft_status buffer_write(struct graft_device *base, struct graft_te
                                       uint64_t bytes)
 {
     struct graft_opencl_device *device = (struct graft_opencl_device *)base;
-    if (bytes == 0)
-        return GRAFT_OK;
+    const enum graft_status flushed = graft_opencl_updates_flush(device);
+    if (bytes == 0 || flushed != GRAFT_OK)
+        return flushed;
     if (bytes < GRAFT_OPENCL_UPLOAD_LEAST)
         return graft_opencl_write_small(device, to, from, bytes);
     if (graft_opencl_uploads(device, bytes)) {
@@ -209,8 +213,9 @@ static enum graft_status buffer_read(struct graft_device *base, void *to, struct
                                      uint64_t bytes)
 {
     struct graft_opencl_device *device = (struct graft_opencl_device *)base;
-    if (bytes == 0)
-        return GRAFT_OK;
+    const enum graft_status flushed = graft_opencl_updates_flush(device);
+    if (bytes == 0 || flushed != GRAFT_OK)
+        return flushed;
     if (device->traits.unified) {
         void *mapped = NULL;
         enum graft_status status = map(device, from, bytes, CL_MAP_READ, &mapped);
@@ -230,6 +235,9 @@ static enum graft_status buffer_fetch(struct graft_device *base, void *to, struc
                                       uint64_t bytes, uint64_t *ticket)
 {
     struct graft_opencl_device *device = (struct graft_opencl_device *)base;
+    const enum graft_status flushed = graft_opencl_updates_flush(device);
+    if (flushed != GRAFT_OK)
+        return flushed;
     if (from.buffer == NULL)
         return graft_opencl_await(device, *ticket);
     bool done = bytes == 0;
@@ -247,8 +255,9 @@ static enum graft_status buffer_fill(struct graft_device *base, struct graft_ten
     size_t size = sizeof(pattern);
     while ((to.offset | bytes) % size != 0)
         size /= 2;
-    if (bytes == 0)
-        return GRAFT_OK;
+    const enum graft_status flushed = graft_opencl_updates_flush(device);
+    if (bytes == 0 || flushed != GRAFT_OK)
+        return flushed;
     memset(pattern, byte, sizeof(pattern));
     cl_event event = NULL;
     const cl_int code = clEnqueueFillBuffer(device->queue, graft_opencl_memory(to), pattern, size,
@@ -261,8 +270,10 @@ static enum graft_status buffer_fill(struct graft_device *base, struct graft_ten
 static enum graft_status synchronize(struct graft_device *base, double *seconds)
 {
     struct graft_opencl_device *device = (struct graft_opencl_device *)base;
-    const enum graft_status status = graft_opencl_programs_build(device);
+    enum graft_status status = graft_opencl_programs_build(device);
     graft_opencl_helpers_reap(device);
+    if (status == GRAFT_OK)
+        status = graft_opencl_updates_flush(device);
     if (status != GRAFT_OK)
         return status;
     return seconds != NULL ? graft_opencl_time(device, seconds) : graft_opencl_finish(device);

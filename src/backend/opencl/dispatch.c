@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* From a call to the row of its op, and the life of a kernel. */
 #include "backend/opencl/internal.h"
+#include "backend/opencl/update.h"
 
 #include "base/context.h"
 
@@ -131,7 +132,9 @@ enum graft_status graft_opencl_kernel_prepare(struct graft_device *base, struct 
     struct graft_opencl_kernel *kernel = (struct graft_opencl_kernel *)given;
     if (kernel->variant->prepare == NULL)
         return GRAFT_OK;
-    const enum graft_status status = graft_opencl_ready((struct graft_opencl_device *)base, kernel);
+    enum graft_status status = graft_opencl_updates_flush((struct graft_opencl_device *)base);
+    if (status == GRAFT_OK)
+        status = graft_opencl_ready((struct graft_opencl_device *)base, kernel);
     return status == GRAFT_OK ? kernel->variant->prepare((struct graft_opencl_device *)base, kernel, in)
                               : status;
 }
@@ -141,7 +144,9 @@ enum graft_status graft_opencl_kernel_run(struct graft_device *base, struct graf
                                           struct graft_tensor workspace)
 {
     struct graft_opencl_kernel *kernel = (struct graft_opencl_kernel *)given;
-    const enum graft_status status = graft_opencl_ready((struct graft_opencl_device *)base, kernel);
+    enum graft_status status = graft_opencl_ready((struct graft_opencl_device *)base, kernel);
+    if (status == GRAFT_OK && kernel->variant->run != graft_opencl_update_run)
+        status = graft_opencl_updates_flush((struct graft_opencl_device *)base);
     return status == GRAFT_OK
                ? kernel->variant->run((struct graft_opencl_device *)base, kernel, in, out, workspace)
                : status;

@@ -197,6 +197,11 @@ void graft_opencl_arg_tensor(struct graft_opencl_device *device, struct graft_op
     graft_opencl_arg_ulong(args, tensor.buffer != NULL ? tensor.offset / element_size : 0);
 }
 
+void graft_opencl_arg_memory(struct graft_opencl_args *args, cl_mem memory)
+{
+    add(args, sizeof(memory), &memory);
+}
+
 void graft_opencl_arg_int(struct graft_opencl_args *args, int64_t value)
 {
     const cl_int narrow = (cl_int)value;

@@ -63,6 +63,7 @@ struct graft_opencl_helpers; /* jobs.c */
 struct graft_opencl_upload;  /* upload.c */
 struct graft_opencl_small;   /* upload.c */
 struct graft_opencl_fetches; /* fetch.c */
+struct graft_opencl_updates; /* update.c */
 
 /* Whether the driver itself keeps what it compiles: as seen so far. */
 enum graft_opencl_keeping {
@@ -89,6 +90,7 @@ struct graft_opencl_device {
     struct graft_opencl_upload *upload;   /* NULL before the first write that takes that way */
     struct graft_opencl_small *small;     /* small writes under way */
     struct graft_opencl_fetches *fetches; /* readings under way; NULL before the first */
+    struct graft_opencl_updates *updates; /* parameters' updates that wait; NULL before the first */
     cl_mem none;                          /* 64 bytes: what absent tensors point to */
     cl_mem tickets;                       /* GRAFT_OPENCL_TICKETS counters for graft_opencl_launch_items */
     int tickets_used;                     /* the others are 0 once the queue gets there; a launch takes one */
@@ -227,6 +229,7 @@ struct graft_opencl_args {
  * valid address that must not be used. */
 void graft_opencl_arg_tensor(struct graft_opencl_device *device, struct graft_opencl_args *args,
                              struct graft_tensor tensor, size_t element_size);
+void graft_opencl_arg_memory(struct graft_opencl_args *args, cl_mem memory); /* `global T *` alone */
 void graft_opencl_arg_int(struct graft_opencl_args *args, int64_t value); /* int; must fit */
 void graft_opencl_arg_ulong(struct graft_opencl_args *args, uint64_t value);
 void graft_opencl_arg_float(struct graft_opencl_args *args, double value);

@@ -1,0 +1,240 @@
+/* SPDX-License-Identifier: MIT */
+/* Updates of many parameters are one launch, wherever they end: with the bits of one launch each. */
+#include "backend/opencl/internal.h"
+#include "base/context.h"
+#include "support/support.h"
+
+#include <dlfcn.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define TENSORS 5
+#define MOST 4099 /* more than a work-item takes, and no multiple of it */
+#define BEGIN(i) ((uint64_t)(i) * (MOST + 61) / 64 * 64)
+#define FLOATS (int)(BEGIN(TENSORS) + 64)
+
+static const int64_t counts[TENSORS] = {1, 1000, 64, 4099, 3};
+
+static int launches; /* of updates */
+
+cl_int clEnqueueNDRangeKernel(cl_command_queue queue, cl_kernel kernel, cl_uint dimensions, const size_t *offset,
+                              const size_t *global, const size_t *local, cl_uint waits, const cl_event *events,
+                              cl_event *event)
+{
+    static __typeof__(&clEnqueueNDRangeKernel) real;
+    char name[64] = "";
+    if (real == NULL)
+        *(void **)&real = dlsym(RTLD_NEXT, "clEnqueueNDRangeKernel");
+    (void)clGetKernelInfo(kernel, CL_KERNEL_FUNCTION_NAME, sizeof name, name, NULL);
+    launches += strcmp(name, "adam") == 0;
+    return real(queue, kernel, dimensions, offset, global, local, waits, events, event);
+}
+
+struct fixture {
+    struct graft_context *context;
+    struct graft_device *device; /* NULL: there is none */
+    struct graft_buffer *all, *hyper;
+    struct graft_kernel *kernels[TENSORS];
+    float begin[4][FLOATS];
+};
+
+static void need(struct fixture *f, enum graft_status status)
+{
+    if (status != GRAFT_OK) {
+        fail_msg("%s", graft_context_error(f->context));
+    }
+}
+
+static void open_kernel(struct fixture *f, int i, float decay)
+{
+    struct graft_call call = {.op = GRAFT_OP_ADAM, .n_inputs = 5};
+    call.attributes.update = (struct graft_update_attributes){
+        .beta1 = 0.9f, .beta2 = 0.999f, .epsilon = 1e-8f, .weight_decay = decay};
+    for (int k = 0; k < 4; k++) {
+        call.in[k] = (struct graft_desc){GRAFT_DTYPE_F32, graft_shape_of(1, counts[i])};
+    }
+    call.in[4] = (struct graft_desc){GRAFT_DTYPE_F32, graft_shape_of(1, 4)};
+    need(f, graft_op_infer(f->context, &call));
+    need(f, f->device->backend->kernel_open(f->device, &call, 0, &f->kernels[i]));
+}
+
+static int set_up(void **state)
+{
+    static const float hyper[4] = {0.01f, 0.1f, 0.001f, 1};
+    struct fixture *const f = calloc(1, sizeof *f);
+    assert_int_equal(graft_context_open(NULL, &f->context), GRAFT_OK);
+    *state = f;
+    if (graft_device_open(f->context, "opencl:0", &f->device) != GRAFT_OK) {
+        f->device = NULL;
+        return 0;
+    }
+    for (int k = 0; k < 4; k++) {
+        for (int i = 0; i < FLOATS; i++) {
+            f->begin[k][i] = (float)((i * 7 + k * 13) % 97 + 1) / 64;
+        }
+    }
+    need(f, graft_buffer_open(f->device, sizeof f->begin, &f->all));
+    need(f, graft_buffer_open(f->device, sizeof hyper, &f->hyper));
+    need(f, f->device->backend->buffer_write(f->device, (struct graft_tensor){f->hyper, 0}, hyper, sizeof hyper));
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    struct fixture *const f = *state;
+    for (int i = 0; i < TENSORS && f->device != NULL; i++) {
+        f->device->backend->kernel_close(f->device, f->kernels[i]);
+    }
+    if (f->device != NULL) {
+        graft_buffer_close(f->device, &f->all, sizeof f->begin);
+        graft_buffer_close(f->device, &f->hyper, 4 * sizeof(float));
+    }
+    graft_device_close(&f->device);
+    graft_context_close(&f->context);
+    free(f);
+    return 0;
+}
+
+static void need_device(struct fixture *f)
+{
+    if (f->device == NULL) {
+        print_message("no OpenCL device: %s\n", graft_context_error(f->context));
+        skip();
+    }
+}
+
+static void run(struct fixture *f, int i)
+{
+    struct graft_tensor in[GRAFT_MAX_INPUTS] = {{NULL, 0}}, out[GRAFT_MAX_OUTPUTS] = {{NULL, 0}};
+    for (int k = 0; k < 4; k++) {
+        in[k] = (struct graft_tensor){f->all, ((uint64_t)k * FLOATS + BEGIN(i)) * sizeof(float)};
+    }
+    in[4] = (struct graft_tensor){f->hyper, 0};
+    need(f, f->device->backend->kernel_run(f->device, f->kernels[i], in, out, (struct graft_tensor){NULL, 0}));
+}
+
+static void write_all(struct fixture *f)
+{
+    need(f, f->device->backend->buffer_write(f->device, (struct graft_tensor){f->all, 0}, f->begin, sizeof f->begin));
+    launches = 0;
+}
+
+static void read_all(struct fixture *f, float to[4][FLOATS])
+{
+    need(f, f->device->backend->buffer_read(f->device, to, (struct graft_tensor){f->all, 0}, sizeof f->begin));
+}
+
+static void many_are_one_launch(void **state)
+{
+    static float alone[4][FLOATS], together[4][FLOATS];
+    struct fixture *const f = *state;
+    need_device(f);
+    for (int i = 0; i < TENSORS; i++) {
+        open_kernel(f, i, 0.01f);
+    }
+    write_all(f);
+    for (int i = 0; i < TENSORS; i++) {
+        run(f, i);
+        need(f, f->device->backend->synchronize(f->device, NULL));
+    }
+    assert_int_equal(launches, TENSORS);
+    read_all(f, alone);
+    for (int round = 0; round < 2; round++) { /* the second finds its table there */
+        write_all(f);
+        for (int i = 0; i < TENSORS; i++) {
+            assert_int_equal(launches, 0);
+            run(f, i);
+        }
+        assert_int_equal(launches, 1); /* all that are open: there is nothing to wait for */
+        read_all(f, together);
+        assert_memory_equal(alone, together, sizeof alone);
+    }
+    assert_memory_not_equal(f->begin, together, sizeof together);
+    write_all(f); /* another order is another table */
+    for (int i = TENSORS - 1; i >= 0; i--) {
+        run(f, i);
+    }
+    read_all(f, together);
+    assert_int_equal(launches, 1);
+    assert_memory_equal(alone, together, sizeof alone);
+}
+
+/* Whatever comes next, and the end of a kernel, of memory, of the device, finds them done. */
+static void what_waits_is_not_forgotten(void **state)
+{
+    static float now[4][FLOATS];
+    struct fixture *const f = *state;
+    need_device(f);
+    for (int i = 0; i < 3; i++) {
+        open_kernel(f, i, 0.01f);
+    }
+    write_all(f);
+    run(f, 0);
+    assert_int_equal(launches, 0);
+    read_all(f, now);
+    assert_int_equal(launches, 1);
+    assert_true(now[0][0] != f->begin[0][0]);
+    run(f, 1);
+    f->device->backend->kernel_close(f->device, f->kernels[1]);
+    f->kernels[1] = NULL;
+    assert_int_equal(launches, 2);
+    run(f, 2);
+    write_all(f);
+    need(f, f->device->backend->synchronize(f->device, NULL));
+    assert_int_equal(launches, 0); /* before what was written, not behind it */
+    read_all(f, now);
+    assert_memory_equal(now, f->begin, sizeof now);
+}
+
+/* Another kernel that is run meanwhile comes behind it. */
+static void kernels_do_not_overtake(void **state)
+{
+    static float now[4][FLOATS];
+    struct fixture *const f = *state;
+    struct graft_call fill = {.op = GRAFT_OP_FILL};
+    struct graft_tensor in[GRAFT_MAX_INPUTS] = {{NULL, 0}}, out[GRAFT_MAX_OUTPUTS] = {{NULL, 0}};
+    struct graft_kernel *kernel = NULL;
+    need_device(f);
+    fill.attributes.fill.shape = graft_shape_of(1, FLOATS);
+    fill.attributes.fill.value = 5;
+    need(f, graft_op_infer(f->context, &fill));
+    need(f, f->device->backend->kernel_open(f->device, &fill, 0, &kernel));
+    open_kernel(f, 0, 0.01f);
+    open_kernel(f, 1, 0.01f);
+    write_all(f);
+    run(f, 0);
+    out[0].buffer = f->all; /* the parameters */
+    need(f, f->device->backend->kernel_run(f->device, kernel, in, out, (struct graft_tensor){NULL, 0}));
+    f->device->backend->kernel_close(f->device, kernel);
+    read_all(f, now);
+    assert_int_equal(launches, 1);
+    assert_true(now[0][0] == 5);
+    assert_true(now[2][0] != f->begin[2][0]);
+}
+
+static void others_are_launches_of_their_own(void **state)
+{
+    struct fixture *const f = *state;
+    need_device(f);
+    open_kernel(f, 0, 0.01f);
+    open_kernel(f, 1, 0);
+    open_kernel(f, 2, 0);
+    write_all(f);
+    run(f, 0);
+    run(f, 1); /* other attributes */
+    assert_int_equal(launches, 1);
+    run(f, 2);
+    need(f, f->device->backend->synchronize(f->device, NULL));
+    assert_int_equal(launches, 2);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(many_are_one_launch, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(what_waits_is_not_forgotten, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(kernels_do_not_overtake, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(others_are_launches_of_their_own, set_up, tear_down),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
