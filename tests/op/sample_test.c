@@ -328,6 +328,11 @@ static void a_short_run_leaves_real_sizes_out(void **state)
     assert_int_equal(graft_conform(&real, &reports), GRAFT_CONFORM_PASSED);
     assert_in_range(reports.items[0].ran, 1, 8); /* as many as there are variants for it */
     assert_int_equal(reports.items[0].passed, reports.items[0].ran);
+    /* What that case's variants refused, others would have tried. */
+    for (int i = 0; i < reports.items[0].n_coverage; i++) {
+        const struct graft_conform_coverage *const row = &reports.items[0].coverage[i];
+        assert_true(row->passed_real > 0 || row->left_real);
+    }
     graft_conform_reports_close(&reports);
 }
 

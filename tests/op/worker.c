@@ -111,7 +111,9 @@ static bool run_variants(const struct child *child, int index, int first, struct
         if (job->real != NULL) {
             graft_pace_note(&child->paces[job->op], job->real, variant, verdict.spent);
         }
-        child->tried[job->op][job->real != NULL] |= (uint64_t)1 << variant;
+        if (verdict.outcome != GRAFT_OUTCOME_REFUSED) {
+            child->tried[job->op][job->real != NULL] |= (uint64_t)1 << variant;
+        }
         tell_message(child, index, variant, &verdict);
     }
     return true;
