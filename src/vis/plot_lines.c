@@ -130,14 +130,27 @@ static void draw_line(const struct panel *panel, const struct graft_plot_line *l
     cairo_set_line_cap(cairo, CAIRO_LINE_CAP_BUTT);
 }
 
+/* The mark to the right of `mark`, in whatever order they are given (NULL: the first one); NULL: there is none. */
+static const struct graft_plot_mark *next_mark(const struct graft_plot_panel *what, const struct graft_plot_mark *mark)
+{
+    const struct graft_plot_mark *next = NULL;
+    for (int i = 0; i < what->mark_count; i++) {
+        const struct graft_plot_mark *const one = &what->marks[i];
+        const bool right = mark == NULL || one->x > mark->x || (one->x == mark->x && one > mark);
+        next = isfinite(one->x) && right && (next == NULL || one->x < next->x) ? one : next;
+    }
+    return next;
+}
+
 /* Names to the right of their line, or to its left where there is no room. */
 static void draw_marks(const struct panel *panel)
 {
     static const double dashes[] = {4, 3};
     struct graft_lettering text = tick_text;
     double taken = panel->left;
-    for (int i = 0; i < panel->what->mark_count; i++) {
-        const struct graft_plot_mark *const mark = &panel->what->marks[i];
+    const struct graft_plot_mark *mark = NULL;
+    while ((mark = next_mark(panel->what, mark)) != NULL) {
+        const struct graft_plot_mark *const behind = next_mark(panel->what, mark);
         const double x = place_x(panel, mark->x);
         if (!(x >= panel->left - 1 && x <= panel->right + 1)) {
             continue;
@@ -148,7 +161,7 @@ static void draw_marks(const struct panel *panel)
         if (mark->name == NULL) {
             continue;
         }
-        const double next = i + 1 < panel->what->mark_count ? place_x(panel, mark[1].x) : panel->right;
+        const double next = behind != NULL ? place_x(panel, behind->x) : panel->right;
         const double after = fmin(next, panel->right) - x - 8, before = x - taken - 8;
         text.room = 0;
         const double width = graft_canvas_text_width(panel->canvas, &text, mark->name);

@@ -88,6 +88,26 @@ static void axes_have_round_ticks(void **state)
     }
 }
 
+/* The order in which marks are given does not show: names that are near each other lay over each other. */
+static void marks_are_drawn_from_left_to_right(void **state)
+{
+    const struct place *const place = *state;
+    const double x[] = {1, 2, 3, 4};
+    const struct graft_plot_line line = {"one", x, x, 4};
+    const struct graft_plot_mark marks[] = {{2.3, "the first of three"}, {2.5, "the second"}, {2.5, "the third"}};
+    const struct graft_plot_mark back[] = {{2.5, "the second"}, {2.5, "the third"}, {2.3, "the first of three"}};
+    struct graft_plot_panel panel = {.title = "Title", .x_label = "x", .y_label = "y", .lines = &line, .line_count = 1,
+                                     .marks = marks, .mark_count = 3};
+    char path[256];
+    assert_int_equal(graft_plot_lines(place->context, in(place, "a.png", path), &panel, 1, 640, 400), GRAFT_OK);
+    panel.marks = back;
+    assert_int_equal(graft_plot_lines(place->context, in(place, "b.png", path), &panel, 1, 640, 400), GRAFT_OK);
+    struct graft_image one = decode(place, "a.png"), other = decode(place, "b.png");
+    assert_memory_equal(one.pixels, other.pixels, 3 * 640 * 400);
+    graft_image_close(place->context, &one);
+    graft_image_close(place->context, &other);
+}
+
 static void lines_are_drawn(void **state)
 {
     const struct place *const place = *state;
@@ -472,6 +492,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(axes_have_round_ticks),
+        cmocka_unit_test_setup_teardown(marks_are_drawn_from_left_to_right, open_place, close_place),
         cmocka_unit_test_setup_teardown(lines_are_drawn, open_place, close_place),
         cmocka_unit_test_setup_teardown(wrong_plots_are_refused, open_place, close_place),
         cmocka_unit_test_setup_teardown(matrices_are_drawn, open_place, close_place),

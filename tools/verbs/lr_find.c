@@ -48,6 +48,8 @@ static enum graft_status write_table(struct graft_context *context, const char *
     return status;
 }
 
+#define BEYOND 1.5 /* times the highest average: losses that are not drawn */
+
 static enum graft_status draw(struct graft_context *context, const char *path,
                               const struct graft_rate_search *search)
 {
@@ -56,10 +58,15 @@ static enum graft_status draw(struct graft_context *context, const char *path,
     if (numbers == NULL) {
         return GRAFT_ERROR_MEMORY;
     }
+    double highest = 0;
     for (int64_t i = 0; i < count; i++) {
         numbers[i] = search->points[i].rate;
-        numbers[count + i] = search->points[i].loss;
         numbers[2 * count + i] = search->points[i].smoothed;
+        highest = fmax(highest, search->points[i].smoothed);
+    }
+    for (int64_t i = 0; i < count; i++) { /* single steps far above would flatten the curve */
+        const double loss = search->points[i].loss;
+        numbers[count + i] = loss <= BEYOND * highest ? loss : (double)NAN;
     }
     const struct graft_plot_line lines[] = {{"of each step", numbers, numbers + count, count},
                                             {"moving average", numbers, numbers + 2 * count, count}};
