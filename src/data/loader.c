@@ -485,15 +485,16 @@ static enum graft_status allocate_all(struct graft_loader *loader)
     return GRAFT_OK;
 }
 
-/* So that pictures suffice for each of their views. */
-static void choose_decoding(struct graft_loader *loader)
+/* So that pictures suffice for each of their views, also where they are only looked at. */
+static void choose_decoding(struct graft_loader *loader, const struct graft_preprocess *preprocess)
 {
-    for (int32_t v = 0; v < loader->options.view_count; v++) {
-        const int32_t side = loader->decoding.least_side;
-        loader->decoding = graft_preprocess_decoding(&loader->preprocess, &loader->options.views[v]);
-        const int32_t own = loader->decoding.least_side;
-        loader->decoding.least_side = v > 0 && (side == 0 || own == 0) ? 0 : side > own ? side : own;
+    int32_t side = 0;
+    for (int32_t v = 0; v < loader->options.view_count && preprocess; v++) {
+        const int32_t own = graft_preprocess_decoding(preprocess, &loader->options.views[v]).least_side;
+        side = v > 0 && (side == 0 || own == 0) ? 0 : side > own ? side : own;
     }
+    const struct graft_preprocess *const p = &loader->preprocess;
+    loader->decoding = (struct graft_decode_options){p->channels, p->ignore_orientation, side};
 }
 
 /* Which pictures, and which rows of a batch, are this loader's. */
@@ -529,12 +530,13 @@ enum graft_status graft_loader_open(struct graft_context *context, const struct 
     opened->dataset = dataset;
     opened->preprocess = options->look ? (struct graft_preprocess){.channels = 3} : *preprocess;
     opened->options = *options;
-    opened->transforms = options->transforms ? *options->transforms : opened->preprocess.transforms;
+    opened->transforms = options->transforms ? *options->transforms
+                                             : (preprocess ? preprocess : &opened->preprocess)->transforms;
     opened->options.transforms = NULL;
     opened->random = options->view_count > 0 || graft_transforms_random(&opened->transforms);
     opened->options.views = options->view_count > 0 ? options->views : &opened->transforms;
     opened->options.view_count = options->view_count > 0 ? options->view_count : 1;
-    choose_decoding(opened);
+    choose_decoding(opened, preprocess);
     share(opened);
     opened->picture_size = (size_t)opened->preprocess.crop_height * (size_t)opened->preprocess.crop_width *
                            (size_t)opened->preprocess.channels;

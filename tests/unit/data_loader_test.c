@@ -385,6 +385,18 @@ static void pictures_can_be_looked_at(void **state)
     }
     assert_memory_equal(seen.hashes, expected.hashes, sizeof seen.hashes);
     assert_memory_equal(seen.width, expected.width, sizeof seen.width);
+    /* As decoding for the steps would have them: of 22 × 17 pixels a half, where 8 are needed. */
+    struct graft_preprocess scaled = small();
+    scaled.transforms = graft_transforms_usual(8, GRAFT_FILTER_BILINEAR);
+    scaled.scaled = true;
+    graft_loader_close(&o.loader);
+    assert_int_equal(graft_loader_open(o.context, o.dataset, &scaled, &options, &o.loader), GRAFT_OK);
+    do {
+        assert_int_equal(graft_loader_next(o.loader, &batch), GRAFT_OK);
+    } while (batch.valid > 0);
+    for (int64_t i = 0; i < count; i++) {
+        assert_int_equal(seen.width[i], 11);
+    }
     close_all(&o);
 }
 
