@@ -60,6 +60,57 @@ static int normalize_again(struct graft_graph *graph, const struct graft_node *n
                              norm.call.n_inputs, NULL);
 }
 
+/*
+ * What keeps its x for its own gradient anyway, and is made of it in far less time than the product that
+ * reads it takes, which has so many columns.
+ */
+static bool is_cheap(const struct graft_call *call, int64_t columns)
+{
+    const enum graft_unary kind = call->attributes.unary.kind;
+    return call->op == GRAFT_OP_UNARY ? kind == GRAFT_UNARY_GELU || kind == GRAFT_UNARY_GELU_TANH
+                                      : call->op == GRAFT_OP_GROUP_NORM && columns >= 1024;
+}
+
+static int count_readers(const struct graft_graph *graph, int value)
+{
+    int readers = graph->values[value].output ? 2 : 0;
+    for (int n = 0; n < graph->n_nodes; n++)
+        for (int i = 0; i < graph->nodes[n].call.n_inputs; i++)
+            readers += graph->nodes[n].inputs[i] == value;
+    return readers;
+}
+
+/*
+ * What a matrix product's gradient takes for its first factor. What nobody else reads would stay in memory
+ * until then, beside what it was made of: it is made again.
+ */
+static int factor_again(struct graft_graph *graph, const struct tape *tape, const struct graft_node *product)
+{
+    const struct graft_shape *const result = &product->call.out[0].shape;
+    const int factor = product->inputs[0];
+    if (product->call.op != GRAFT_OP_MATMUL || count_readers(graph, factor) != 1)
+        return factor;
+    int value = factor, producer = graph->values[value].producer;
+    if (producer < 0)
+        return factor;
+    const struct graft_node last = graph->nodes[producer];
+    const bool reshaped = last.call.op == GRAFT_OP_RESHAPE;
+    if (reshaped) {
+        value = last.inputs[0];
+        producer = graph->values[value].producer;
+        if (producer < 0 || count_readers(graph, value) != 1)
+            return factor;
+    }
+    const struct graft_node made = graph->nodes[producer];
+    if (!is_cheap(&made.call, result->dim[result->rank - 1]) || !tape->needed[made.inputs[0]])
+        return factor;
+    const int again = graph->emitter.apply(&graph->emitter, made.call.op, &made.call.attributes, made.inputs,
+                                           made.call.n_inputs, NULL);
+    return reshaped && again >= 0 ? graph->emitter.apply(&graph->emitter, GRAFT_OP_RESHAPE,
+                                                         &last.call.attributes, &again, 1, NULL)
+                                  : again;
+}
+
 static void differentiate_node(struct graft_graph *graph, struct tape *tape, int n)
 {
     struct graft_node node = graph->nodes[n]; /* a copy: the rule adds nodes, which moves the array */
@@ -90,7 +141,9 @@ static void differentiate_node(struct graft_graph *graph, struct tape *tape, int
         return;
     }
     const int input = node.inputs[0];
-    const int again = normalize_again(graph, &node);
+    int again = normalize_again(graph, &node);
+    if (again < 0 && wanted[1])
+        again = factor_again(graph, tape, &node);
     if (again >= 0)
         node.inputs[0] = again;
     struct graft_gradient task = {.emitter = &graph->emitter,

@@ -307,12 +307,108 @@ static void what_does_not_fit_is_told(void **state)
     }
 }
 
+/* ---- what a product's gradient makes again */
+
+enum { TOKENS = 3, DEPTH = 8, WIDE = 1024 };
+
+struct block {
+    struct fixture f;
+    int factors[2]; /* what the two products read first */
+    int gradients[3];
+};
+
+/* Normalization, reshaped, · w1, GELU, · w2, sum; gradients of gamma, w1 and w2. `kept`: what products read
+ * is an output. */
+static void open_block(struct block *b, bool kept)
+{
+    static const char *const names[] = {"gamma", "w1", "w2"};
+    struct fixture *const f = &b->f;
+    memset(b, 0, sizeof *b);
+    assert_int_equal(graft_context_open(NULL, &f->context), GRAFT_OK);
+    assert_int_equal(graft_device_open(f->context, "reference", &f->device), GRAFT_OK);
+    assert_int_equal(graft_graph_open(f->context, GRAFT_DTYPE_F32, &f->graph), GRAFT_OK);
+    assert_int_equal(graft_variables_open(f->device, &f->variables), GRAFT_OK);
+    const struct graft_shape x = graft_shape_of(2, TOKENS, DEPTH), cut = graft_shape_of(3, 1, TOKENS, DEPTH);
+    const struct graft_shape shapes[] = {graft_shape_of(1, DEPTH), graft_shape_of(2, DEPTH, WIDE),
+                                         graft_shape_of(2, WIDE, 2)};
+    const struct graft_reduce_attributes all = {.kind = GRAFT_REDUCE_SUM, .axes = 7u};
+    int parameters[3];
+    f->x = graft_graph_input(f->graph, "x", GRAFT_DTYPE_F32, &x);
+    for (int i = 0; i < 3; i++) {
+        parameters[i] = graft_graph_parameter(f->graph, names[i], &shapes[i]);
+    }
+    const int moved = graft_mul(f->graph, f->x, parameters[0]); /* so that the normalization has a gradient */
+    b->factors[0] = graft_reshape(
+        f->graph, graft_group_norm(f->graph, moved, parameters[0], parameters[0], 1, 1e-5f), &cut);
+    b->factors[1] = graft_unary(f->graph, GRAFT_UNARY_GELU,
+                                graft_matmul(f->graph, b->factors[0], parameters[1], -1, false, false));
+    for (int i = 0; i < 2 && kept; i++) {
+        graft_graph_output(f->graph, b->factors[i]);
+    }
+    const int loss =
+        graft_reduce(f->graph, graft_matmul(f->graph, b->factors[1], parameters[2], -1, false, false), &all);
+    assert_int_equal(graft_graph_gradient(f->graph, loss, parameters, 3, b->gradients), GRAFT_OK);
+    for (int i = 0; i < 3; i++) {
+        graft_graph_output(f->graph, b->gradients[i]);
+    }
+}
+
+static int readers_of(const struct graft_graph *graph, int value)
+{
+    int readers = 0;
+    for (int n = 0; n < graph->n_nodes; n++) {
+        for (int i = 0; i < graph->nodes[n].call.n_inputs; i++) {
+            readers += graph->nodes[n].inputs[i] == value;
+        }
+    }
+    return readers;
+}
+
+static void run_block(struct block *b, float gradients[DEPTH + (DEPTH + 2) * WIDE])
+{
+    struct graft_plan *plan;
+    float values[DEPTH * WIDE];
+    fill(values, DEPTH * WIDE, 5);
+    assert_int_equal(graft_plan_open(b->f.graph, b->f.device, b->f.variables, NULL, &plan), GRAFT_OK);
+    assert_int_equal(graft_variables_write(b->f.variables, "gamma", values, DEPTH * sizeof *values),
+                     GRAFT_OK);
+    assert_int_equal(graft_variables_write(b->f.variables, "w1", values, sizeof values), GRAFT_OK);
+    assert_int_equal(graft_variables_write(b->f.variables, "w2", values, 2 * WIDE * sizeof *values),
+                     GRAFT_OK);
+    assert_int_equal(graft_plan_write(plan, b->f.x, values + 1, TOKENS * DEPTH * sizeof *values), GRAFT_OK);
+    assert_int_equal(graft_plan_run(plan, GRAFT_SEGMENT_COMPUTE), GRAFT_OK);
+    const uint64_t counts[] = {DEPTH, DEPTH * WIDE, 2 * WIDE};
+    for (int i = 0; i < 3; gradients += counts[i++]) {
+        assert_int_equal(graft_plan_read(plan, b->gradients[i], gradients, counts[i] * sizeof *gradients),
+                         GRAFT_OK);
+    }
+    graft_plan_close(&plan);
+}
+
+/* GELU's result and a normalization's are not kept for the gradient of the product that reads them. */
+static void factors_are_made_again(void **state)
+{
+    (void)state;
+    static float gradients[2][DEPTH + (DEPTH + 2) * WIDE];
+    for (int kept = 0; kept < 2; kept++) {
+        struct block b;
+        open_block(&b, kept);
+        for (int i = 0; i < 2; i++) {
+            assert_int_equal(readers_of(b.f.graph, b.factors[i]), kept ? 2 : 1);
+        }
+        run_block(&b, gradients[kept]);
+        close_fixture(&b.f);
+    }
+    assert_memory_equal(gradients[0], gradients[1], sizeof gradients[0]);
+    assert_true(gradients[0][DEPTH] != 0.0f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(sums_go_over_runs),          cmocka_unit_test(memory_comes_and_goes),
         cmocka_unit_test(parts_take_their_own_sizes), cmocka_unit_test(constants_come_first),
-        cmocka_unit_test(what_does_not_fit_is_told),
+        cmocka_unit_test(what_does_not_fit_is_told),  cmocka_unit_test(factors_are_made_again),
     };
     return cmocka_run_group_tests_name("plan_memory", tests, NULL, NULL);
 }
