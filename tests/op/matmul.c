@@ -53,6 +53,12 @@ static const struct graft_case cases[] = {
     PLAIN("m0", 0, 5, 7),
     PLAIN("n0", 5, 7, 0),
     {"k0", .attributes.matmul = {0}, .in = {REAL(5, 0), REAL(0, 7), REAL(7)}},
+    /* so few rows that each element is a dot product */
+    {"k0_tb", .attributes.matmul = {.transpose_b = true}, .in = {REAL(2, 0), REAL(7, 0), REAL(7)}},
+    {"dots_3", .attributes.matmul = {.transpose_b = true}, .in = {REAL(3, 70), REAL(9, 70), REAL(9)}},
+    {"dots_4", .attributes.matmul = {.transpose_b = true, .activation = GRAFT_UNARY_RELU},
+     .in = {REAL(4, 1543), REAL(59, 1543), REAL(59), REAL(4, 59)},
+     .tiers = GRAFT_TIER_EXACT | GRAFT_TIER_ROUNDING},
     /* batches: of both, with one b for all, of two dimensions */
     {"batch", .attributes.matmul = {0}, .in = {REAL(3, 9, 17), REAL(3, 17, 8)}},
     {"batch_ta", .attributes.matmul = {.transpose_a = true}, .in = {REAL(3, 17, 9), REAL(3, 17, 8)}},

@@ -6,7 +6,7 @@
  *   packed   b is packed into panels, once if it is constant
  *   direct   b lies row-major and is used for few rows only: read where it is
  *   swapped  b is transposed (a dense layer's weights) and there are few rows: yᵀ = bᵀ·aᵀ, a is packed and b
- *            read in place
+ *            read in place; up to MOST_DOTS rows fill too little of a vector: dot products, nothing is packed
  */
 #include "backend/cpu/fast/activate.h"
 #include "backend/cpu/fast/common.h"
@@ -14,12 +14,17 @@
 
 #define ITEM_TERMS (512 * 1024.0) /* multiply-adds of the smallest item of a product that is cut finely */
 
+#define MOST_DOTS 4
+#define DOT_ROWS (FAST_WIDTH == 16 ? 4 : 2) /* of b at a time: their sums with those of a fit into registers */
+#define DOT_AHEAD 512                       /* floats of a row of b that are asked for ahead */
+
 enum way { PACKED, DIRECT, SWAPPED };
 
 struct plan {
     enum way way;
     bool prepared; /* packed by prepare */
     bool copy_a;
+    bool dots; /* swapped, and each element a dot product */
     int64_t batches;
     int64_t m, n, k;
     int64_t a_batch, b_batch; /* floats from batch to batch; 0: shared */
@@ -51,6 +56,9 @@ static void choose_way(struct plan *plan, const struct graft_call *call)
     plan->packed_columns = plan->way == SWAPPED  ? plan->m
                            : plan->way == DIRECT ? plan->n % FAST_COLUMNS
                                                  : plan->n;
+    plan->dots = plan->way == SWAPPED && plan->m <= MOST_DOTS && plan->a_k == 1;
+    if (plan->dots)
+        plan->packed_columns = 0;
     plan->packed_floats = FAST(packed_floats)(plan->k, plan->packed_columns);
     /* A transposed tile has a line for each k. */
     const bool lines = plan->a_k != 1 && plan->k > FAST_PRODUCT_K;
@@ -254,6 +262,60 @@ static void sweep(const struct plan *plan, struct fast_product *product, char *s
     FAST(sweep)(product);
 }
 
+/* to[row][m]: dot products of rows of w and of x, both [.., k]. rows and m are constants of each instance. */
+FAST_INLINE void dot_products(const float *w, const float *x, int64_t k, const int rows, const int m,
+                              float *to)
+{
+    vec sums[DOT_ROWS][MOST_DOTS] = {{{0}}};
+    for (int64_t i = 0; i < k; i += FAST_WIDTH) {
+        const int64_t count = graft_min_i64(FAST_WIDTH, k - i);
+        vec row[DOT_ROWS];
+        FAST_UNROLL(4)
+        for (int r = 0; r < rows; r++) {
+            __builtin_prefetch(w + r * k + i + DOT_AHEAD);
+            row[r] = vec_load_count(w + r * k + i, count);
+        }
+        FAST_UNROLL(4)
+        for (int j = 0; j < m; j++) {
+            const vec column = vec_load_count(x + j * k + i, count);
+            FAST_UNROLL(4)
+            for (int r = 0; r < rows; r++)
+                sums[r][j] += row[r] * column;
+        }
+    }
+    for (int r = 0; r < rows; r++) {
+        for (int j = 0; j < m; j++) {
+            float lanes[FAST_WIDTH];
+            vec_store(lanes, sums[r][j]);
+            for (int half = FAST_WIDTH / 2; half > 0; half /= 2)
+                for (int lane = 0; lane < half; lane++)
+                    lanes[lane] += lanes[lane + half];
+            to[r * m + j] = lanes[0];
+        }
+    }
+}
+
+#define DOTS(m)                                                                                              \
+    case m:                                                                                                  \
+        for (; row + DOT_ROWS <= rows; row += DOT_ROWS)                                                      \
+            dot_products(w + row * plan->k, x, plan->k, DOT_ROWS, m, to + row * m);                          \
+        for (; row < rows; row++)                                                                            \
+            dot_products(w + row * plan->k, x, plan->k, 1, m, to + row * m);                                 \
+        break;
+
+static void dot_rows(const struct plan *plan, const float *w, const float *x, int64_t rows, float *to)
+{
+    int64_t row = 0;
+    switch (plan->m) {
+        DOTS(1)
+        DOTS(2)
+        DOTS(3)
+        DOTS(4)
+    default: /* none, or more than MOST_DOTS */
+        break;
+    }
+}
+
 static void swapped_item(const struct run *run, char *scratch, int64_t item)
 {
     const struct plan *const plan = run->plan;
@@ -262,6 +324,11 @@ static void swapped_item(const struct run *run, char *scratch, int64_t item)
     struct fast_tile *const tiles = (struct fast_tile *)scratch;
     float *const result = (float *)(scratch + plan->swap_at);
     const float *const b = run->args->in[1];
+    if (plan->dots) {
+        dot_rows(plan, b + first * plan->k, run->args->in[0], rows, result);
+        store_swapped(run, result, first, rows);
+        return;
+    }
     const int n_tiles = FAST(tile_rows)(tiles, 0, b + first * plan->k, plan->k, 0, plan->m, rows);
     struct fast_product product = {
         .tiles = tiles,
