@@ -14,7 +14,7 @@ ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
 BUILD = os.path.dirname(os.path.dirname(GRAFT))
 # What a C library brings along; everything else has to be in the folder.
 OF_EVERY_LINUX = re.compile(r"linux-vdso|ld-linux|lib(c|m|mvec|dl|pthread|rt|resolv|util|gcc_s|stdc\+\+)\.so")
-CHECKS = ["conformance", "real sizes", "networks", "ten training steps", "profile", "speed"]
+CHECKS = ["conformance", "real sizes", "networks", "ten training steps", "profile", "step of tiny_convnet", "tf32", "speed"]
 
 
 class GpuCheck(Case):
@@ -63,6 +63,8 @@ class GpuCheck(Case):
         self.assertEqual(self.foreign(folder), set())
         self.assertEqual(re.findall(r"^\| (.*?) \| opencl:0 \|", page, re.M), CHECKS)
         self.assertIn("All that ran is right.", page)
+        self.assertRegex(page, r"step of tiny_convnet \| opencl:0 \| [0-9.]+ ms, its kernels [0-9.]+ ms one by one")
+        self.assertIn("| tf32 | opencl:0 | graft: opencl:0", page)  # a processor's, which has no unit
         self.assertIn("a rehearsal: its figures mean nothing", page)
         self.assertRegex(page, r"conformance \| opencl:0 \| (\d+) of \1 cases passed")
         for title in ("## Devices", "## Speed of opencl:0", "## Profile: squeezenet1_0"):
