@@ -5,14 +5,10 @@
  * in f32 in every order.
  */
 #define CL_TARGET_OPENCL_VERSION 120
-#include "backend/backend.h"
-#include "backend/opencl/opencl.h"
-#include "base/random.h"
+#include "opencl_fixture.h"
 #include "graph/plan.h"
-#include "support/support.h"
 
 #include <dlfcn.h>
-#include <stdlib.h>
 #include <string.h>
 
 /* What the driver is asked for. The linker takes these functions instead of the loader's, for CLBlast, too.
@@ -72,49 +68,10 @@ cl_int clEnqueueNDRangeKernel(cl_command_queue queue, cl_kernel kernel, cl_uint 
     return code;
 }
 
-struct fixture {
-    struct graft_context *context;
-    struct graft_device *device;
-    struct graft_opencl_device *opencl; /* the same */
-    struct graft_random random;
-};
-
-static int set_up(void **state)
-{
-    struct fixture *const f = calloc(1, sizeof *f);
-    assert_int_equal(graft_context_open(NULL, &f->context), GRAFT_OK);
-    if (graft_device_open(f->context, "opencl:0", &f->device) != GRAFT_OK) {
-        f->device = NULL;
-    }
-    f->opencl = (struct graft_opencl_device *)f->device;
-    graft_random_start(&f->random, 12, 1);
-    *state = f;
-    return 0;
-}
-
 static int tear_down(void **state)
 {
-    struct fixture *const f = *state;
     memset(&calls, 0, sizeof calls);
-    graft_device_close(&f->device);
-    graft_context_close(&f->context);
-    free(f);
-    return 0;
-}
-
-static void need_device(struct fixture *f)
-{
-    if (f->device == NULL) {
-        print_message("no OpenCL device: %s\n", graft_context_error(f->context));
-        skip();
-    }
-}
-
-static void need(struct fixture *f, enum graft_status status)
-{
-    if (status != GRAFT_OK) {
-        fail_msg("%s", graft_context_error(f->context));
-    }
+    return close_fixture(state);
 }
 
 static float *make_integers(struct fixture *f, size_t count)
@@ -165,13 +122,12 @@ static bool passes_freivalds(struct fixture *f, const float *a, const float *b, 
 /* As a network has it: all parameters in one buffer, so that the factors begin somewhere inside. */
 static void large_products_inside_a_buffer(void **state)
 {
-    struct fixture *const f = *state;
+    struct fixture *const f = need_device(state);
     const struct graft_shape first_shape = graft_shape_of(1, FIRST), side = graft_shape_of(2, SIDE, SIDE);
     const size_t count = (size_t)SIDE * SIDE, bytes = count * sizeof(float);
     struct graft_graph *graph = NULL;
     struct graft_variables *variables = NULL;
     struct graft_plan *plan = NULL;
-    need_device(f);
     float *const a = make_integers(f, count), *const b = make_integers(f, count);
     float *const y = malloc(bytes), zeros[FIRST] = {0};
     const struct graft_plan_options options = {.variants = "matmul=clblast"};
@@ -338,8 +294,7 @@ static void every_set_at_its_edges(void **state)
 {
     static const int off[][3] = {{0, 0, 0},  {1, 0, 0},  {0, 1, 0}, {0, 0, 1},
                                  {-1, 0, 0}, {0, -1, 0}, {0, 0, -1}};
-    struct fixture *const f = *state;
-    need_device(f);
+    struct fixture *const f = need_device(state);
     for (int s = 0; s < GRAFT_CLBLAST_SETS; s++) {
         const struct graft_clblast_set *const set = &graft_clblast_sets[s];
         for (size_t i = 0; i < 4 * sizeof off / sizeof off[0]; i++) {
@@ -358,8 +313,7 @@ static void every_set_at_its_edges(void **state)
 
 static void batches_are_a_loop(void **state)
 {
-    struct fixture *const f = *state;
-    need_device(f);
+    struct fixture *const f = need_device(state);
     for (int s = 0; s < GRAFT_CLBLAST_SETS; s++) {
         const char *const name = graft_clblast_sets[s].name;
         struct sizes z = {.batches = GRAFT_CLBLAST_MOST_BATCHES, .m = 32, .n = 32, .k = 32};
@@ -379,8 +333,7 @@ static void batches_are_a_loop(void **state)
  * buffer of its own, and copies that would are refused. */
 static void operands_beyond_the_indices(void **state)
 {
-    struct fixture *const f = *state;
-    need_device(f);
+    struct fixture *const f = need_device(state);
     struct graft_opencl_traits *const traits = &f->opencl->traits;
     const struct sizes z = {.batches = 2, .m = 33, .n = 35, .k = 31, .transpose_b = true};
     const struct graft_call call = product_call(f, &z);
@@ -407,10 +360,9 @@ static void operands_beyond_the_indices(void **state)
 /* Its parameters are the process's: two that use one device must not mix them up. */
 static void devices_take_turns(void **state)
 {
-    struct fixture *const f = *state;
+    struct fixture *const f = need_device(state);
     struct graft_device *other = NULL;
     const struct sizes z = {.batches = 1, .m = 100, .n = 70, .k = 90};
-    need_device(f);
     need(f, graft_device_open(f->context, "opencl:0", &other));
     for (int i = 0; i < 3; i++) {
         check_product(f, f->device, "clblast", &z, 10);
@@ -427,9 +379,8 @@ static void devices_take_turns(void **state)
 static void wrong_kernels_are_not_used(void **state)
 {
     static const char *const kernels[] = {"XgemmDirectTN", "Xgemm", "CopyPadMatrix", "CopyMatrix"};
-    struct fixture *const f = *state;
+    struct fixture *const f = need_device(state);
     const struct sizes z = {.batches = 1, .m = 10, .n = 10, .k = 10};
-    need_device(f);
     const struct graft_call call = product_call(f, &z);
     for (int i = 0; i < 4; i++) {
         const char *const name = i == 0 ? "clblast_direct" : "clblast";
@@ -457,9 +408,8 @@ static void wrong_kernels_are_not_used(void **state)
 /* Once may be want of something; twice is the device. */
 static void kernels_that_fail_are_not_used(void **state)
 {
-    struct fixture *const f = *state;
+    struct fixture *const f = need_device(state);
     const struct sizes z = {.batches = 1, .m = 10, .n = 10, .k = 10};
-    need_device(f);
     const struct graft_call call = product_call(f, &z);
     struct graft_variant_info info;
     int variant = 0;
@@ -480,11 +430,10 @@ static void kernels_that_fail_are_not_used(void **state)
 static void copies_take_time(void **state)
 {
     enum { MOST = 64 };
-    struct fixture *const f = *state;
+    struct fixture *const f = need_device(state);
     const struct sizes z = {.batches = 2, .m = 300, .n = 301, .k = 299};
     cl_event events[MOST];
     double seconds = 0, sum = 0;
-    need_device(f);
     check_product(f, f->device, "clblast", &z, 10); /* tried out and compiled */
     need(f, f->device->backend->synchronize(f->device, &seconds));
     calls.events = events;
@@ -510,14 +459,13 @@ static void copies_take_time(void **state)
 static void copies_count(void **state)
 {
     enum { M = 200, N = 300, K = 100 };
-    struct fixture *const f = *state;
+    struct fixture *const f = need_device(state);
     const struct graft_shape x = graft_shape_of(2, M, K), w = graft_shape_of(2, K, N);
     const uint64_t copies = (uint64_t)(M * K + K * N + M * N) * sizeof(float);
     struct graft_graph *graph = NULL;
     struct graft_variables *variables = NULL;
     struct graft_plan *plan = NULL;
     struct graft_plan_memory sizes;
-    need_device(f);
     struct graft_plan_options options = {.variants = "matmul=clblast", .whole_batch = true};
     need(f, graft_graph_open(f->context, GRAFT_DTYPE_F32, &graph));
     need(f, graft_variables_open(f->device, &variables));
@@ -557,8 +505,7 @@ static void usual_sets(void **state)
         {{.batches = 1, .m = 32, .n = 4096, .k = 25088}, "clblast_direct"}, /* VGG-16's first dense layer */
         {{.batches = 1, .m = 25088, .n = 4096, .k = 32, .transpose_a = true}, "clblast_direct"},
     };
-    struct fixture *const f = *state;
-    need_device(f);
+    struct fixture *const f = need_device(state);
     f->opencl->traits.family = GRAFT_OPENCL_GPU;
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         const struct graft_call call = product_call(f, &cases[i].sizes);
@@ -572,16 +519,16 @@ static void usual_sets(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(large_products_inside_a_buffer, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(every_set_at_its_edges, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(batches_are_a_loop, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(operands_beyond_the_indices, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(devices_take_turns, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(wrong_kernels_are_not_used, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(kernels_that_fail_are_not_used, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(copies_take_time, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(copies_count, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(usual_sets, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(large_products_inside_a_buffer, open_fixture, tear_down),
+        cmocka_unit_test_setup_teardown(every_set_at_its_edges, open_fixture, tear_down),
+        cmocka_unit_test_setup_teardown(batches_are_a_loop, open_fixture, tear_down),
+        cmocka_unit_test_setup_teardown(operands_beyond_the_indices, open_fixture, tear_down),
+        cmocka_unit_test_setup_teardown(devices_take_turns, open_fixture, tear_down),
+        cmocka_unit_test_setup_teardown(wrong_kernels_are_not_used, open_fixture, tear_down),
+        cmocka_unit_test_setup_teardown(kernels_that_fail_are_not_used, open_fixture, tear_down),
+        cmocka_unit_test_setup_teardown(copies_take_time, open_fixture, tear_down),
+        cmocka_unit_test_setup_teardown(copies_count, open_fixture, tear_down),
+        cmocka_unit_test_setup_teardown(usual_sets, open_fixture, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

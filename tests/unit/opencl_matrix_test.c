@@ -4,63 +4,17 @@
  * tests only; with one they are the usual choice; and the three products that stand for one err as little as
  * cl/matrix_tile.h says.
  */
-#include "backend/backend.h"
+#include "opencl_fixture.h"
 #include "backend/opencl/gemm.h"
 #include "backend/opencl/internal.h"
 #include "base/context.h"
-#include "base/random.h"
-#include "support/support.h"
 
 #include <math.h>
-#include <stdlib.h>
-#include <string.h>
 
 #define ROWS 70
 #define COLUMNS 24
 #define TERMS 16
 #define UNIT 0x1p-24 /* of rounding */
-
-struct fixture {
-    struct graft_context *context;
-    struct graft_device *device; /* NULL: there is none */
-    struct graft_opencl_device *opencl;
-};
-
-static int set_up(void **state)
-{
-    struct fixture *const f = calloc(1, sizeof *f);
-    assert_int_equal(graft_context_open(NULL, &f->context), GRAFT_OK);
-    if (graft_device_open(f->context, "opencl:0", &f->device) != GRAFT_OK) {
-        f->device = NULL;
-    }
-    f->opencl = (struct graft_opencl_device *)f->device;
-    *state = f;
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    struct fixture *const f = *state;
-    graft_device_close(&f->device);
-    graft_context_close(&f->context);
-    free(f);
-    return 0;
-}
-
-static void need(struct fixture *f, enum graft_status status)
-{
-    if (status != GRAFT_OK) {
-        fail_msg("%s", graft_context_error(f->context));
-    }
-}
-
-static void need_device(struct fixture *f)
-{
-    if (f->device == NULL) {
-        print_message("no OpenCL device: %s\n", graft_context_error(f->context));
-        skip();
-    }
-}
 
 static struct graft_call product(struct fixture *f, int64_t m, int64_t k, int64_t n)
 {
@@ -81,9 +35,8 @@ static const char *chosen(struct fixture *f, const struct graft_call *call, cons
 
 static void the_emulation_computes_what_integers_say(void **state)
 {
-    struct fixture *const f = *state;
+    struct fixture *const f = need_device(state);
     bool there = false;
-    need_device(f);
     need(f, graft_matrix_probe(f->opencl, true, &there));
     assert_true(there);
 }
@@ -92,9 +45,8 @@ static void the_emulation_computes_what_integers_say(void **state)
  * error. */
 static void a_device_without_a_unit_is_told_by_its_compiler(void **state)
 {
-    struct fixture *const f = *state;
+    struct fixture *const f = need_device(state);
     bool there = true;
-    need_device(f);
     if (f->device->info.kind != GRAFT_DEVICE_CPU) {
         skip();
     }
@@ -105,8 +57,7 @@ static void a_device_without_a_unit_is_told_by_its_compiler(void **state)
 
 static void without_a_unit_it_is_taken_if_forced_only(void **state)
 {
-    struct fixture *const f = *state;
-    need_device(f);
+    struct fixture *const f = need_device(state);
     const struct graft_call call = product(f, 100, 20, 70);
     f->opencl->traits.family = GRAFT_OPENCL_GPU;
     f->opencl->matrix_asked = true;
@@ -128,8 +79,7 @@ static void with_a_unit_it_is_left_to_measurement(void **state)
         {200, 16, 100, "matrix"},
         {200, 15, 100, NULL},
     };
-    struct fixture *const f = *state;
-    need_device(f);
+    struct fixture *const f = need_device(state);
     f->opencl->traits.family = GRAFT_OPENCL_GPU;
     f->opencl->traits.compute_units = 132;
     f->opencl->traits.local_bytes = 49152;
@@ -158,8 +108,7 @@ static void tf32_is_taken_where_it_is_asked_for(void **state)
         {4096, 4096, 4096, "matrix_tf32_wide"},
         {200, 64, 100, "matrix_tf32"},
     };
-    struct fixture *const f = *state;
-    need_device(f);
+    struct fixture *const f = need_device(state);
     f->opencl->traits.family = GRAFT_OPENCL_GPU;
     f->opencl->traits.compute_units = 132;
     f->opencl->traits.local_bytes = 49152;
@@ -178,8 +127,7 @@ static void tf32_is_taken_where_it_is_asked_for(void **state)
 
 static void tf32_without_a_unit_is_refused(void **state)
 {
-    struct fixture *const f = *state;
-    need_device(f);
+    struct fixture *const f = need_device(state);
     f->opencl->matrix_asked = true;
     f->opencl->matrix_unit = false;
     assert_int_equal(graft_device_need_tf32(f->device), GRAFT_ERROR_UNSUPPORTED);
@@ -233,12 +181,11 @@ static void run(struct fixture *f, const struct graft_call *call, const char *na
  */
 static void three_products_err_little(void **state)
 {
-    struct fixture *const f = *state;
+    struct fixture *const f = need_device(state);
     static const char *const names[] = {"matrix", "matrix_wide"};
     static const int terms[] = {1, 3, TERMS};
     static float a[ROWS * TERMS], b[TERMS * COLUMNS], y[ROWS * COLUMNS];
     struct graft_random random;
-    need_device(f);
     graft_random_start(&random, 3, 1);
     const struct graft_call call = product(f, ROWS, TERMS, COLUMNS);
     for (int t = 0; t < 3; t++) {
@@ -271,11 +218,10 @@ static void three_products_err_little(void **state)
  * to 2^-10, and so does the sum; with f32's three products it would be thousands of times less. */
 static void one_product_errs_as_tf32_does(void **state)
 {
-    struct fixture *const f = *state;
+    struct fixture *const f = need_device(state);
     static const char *const names[] = {"matrix_tf32", "matrix_tf32_wide"};
     static float a[ROWS * TERMS], b[TERMS * COLUMNS], y[ROWS * COLUMNS];
     const double x = 1 + 0x1p-11;
-    need_device(f);
     const struct graft_call call = product(f, ROWS, TERMS, COLUMNS);
     for (int i = 0; i < ROWS * TERMS; i++) {
         a[i] = (float)x;
@@ -297,14 +243,17 @@ static void one_product_errs_as_tf32_does(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(the_emulation_computes_what_integers_say, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(a_device_without_a_unit_is_told_by_its_compiler, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(without_a_unit_it_is_taken_if_forced_only, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(with_a_unit_it_is_left_to_measurement, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(tf32_is_taken_where_it_is_asked_for, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(tf32_without_a_unit_is_refused, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(one_product_errs_as_tf32_does, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(three_products_err_little, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(the_emulation_computes_what_integers_say, open_fixture,
+                                        close_fixture),
+        cmocka_unit_test_setup_teardown(a_device_without_a_unit_is_told_by_its_compiler, open_fixture,
+                                        close_fixture),
+        cmocka_unit_test_setup_teardown(without_a_unit_it_is_taken_if_forced_only, open_fixture,
+                                        close_fixture),
+        cmocka_unit_test_setup_teardown(with_a_unit_it_is_left_to_measurement, open_fixture, close_fixture),
+        cmocka_unit_test_setup_teardown(tf32_is_taken_where_it_is_asked_for, open_fixture, close_fixture),
+        cmocka_unit_test_setup_teardown(tf32_without_a_unit_is_refused, open_fixture, close_fixture),
+        cmocka_unit_test_setup_teardown(one_product_errs_as_tf32_does, open_fixture, close_fixture),
+        cmocka_unit_test_setup_teardown(three_products_err_little, open_fixture, close_fixture),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

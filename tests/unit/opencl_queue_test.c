@@ -5,13 +5,11 @@
  * linker takes instead of the loader's.
  */
 #define CL_TARGET_OPENCL_VERSION 120
-#include "backend/backend.h"
+#include "opencl_fixture.h"
 #include "backend/opencl/fetch.h"
-#include "backend/opencl/opencl.h"
 #include "backend/opencl/upload.h"
 #include "graft/model.h"
 #include "train/trainer.h"
-#include "support/support.h"
 
 #include <dlfcn.h>
 #include <pthread.h>
@@ -82,48 +80,10 @@ void *clEnqueueMapBuffer(cl_command_queue queue, cl_mem memory, cl_bool blocking
     return next(queue, memory, blocking, flags, at, size, n, list, event, code);
 }
 
-struct fixture {
-    struct graft_context *context;
-    struct graft_device *device;
-    struct graft_opencl_device *opencl;
-};
-
-static int set_up(void **state)
-{
-    struct fixture *const f = calloc(1, sizeof *f);
-    const struct graft_context_options options = {.threads = 1};
-    assert_int_equal(graft_context_open(&options, &f->context), GRAFT_OK);
-    if (graft_device_open(f->context, "opencl:0", &f->device) != GRAFT_OK)
-        f->device = NULL;
-    f->opencl = (struct graft_opencl_device *)f->device;
-    *state = f;
-    return 0;
-}
-
 static int tear_down(void **state)
 {
-    struct fixture *const f = *state;
     memset(&calls, 0, sizeof calls);
-    graft_device_close(&f->device);
-    graft_context_close(&f->context);
-    free(f);
-    return 0;
-}
-
-static struct fixture *need_device(void **state)
-{
-    struct fixture *const f = *state;
-    if (f->device == NULL) {
-        print_message("no OpenCL device: skipped\n");
-        skip();
-    }
-    return f;
-}
-
-static void need(struct fixture *f, enum graft_status status)
-{
-    if (status != GRAFT_OK)
-        fail_msg("%s", graft_context_error(f->context));
+    return close_fixture(state);
 }
 
 #define BYTES 256
@@ -412,12 +372,12 @@ static void results_come_while_the_next_step_waits(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(a_failed_flush_leaves_room, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(small_writes_keep_their_order, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(fetches_keep_their_order, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(a_training_step_waits_for_nothing, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(late_results_are_the_same, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(results_come_while_the_next_step_waits, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_failed_flush_leaves_room, open_fixture, tear_down),
+        cmocka_unit_test_setup_teardown(small_writes_keep_their_order, open_fixture, tear_down),
+        cmocka_unit_test_setup_teardown(fetches_keep_their_order, open_fixture, tear_down),
+        cmocka_unit_test_setup_teardown(a_training_step_waits_for_nothing, open_fixture, tear_down),
+        cmocka_unit_test_setup_teardown(late_results_are_the_same, open_fixture, tear_down),
+        cmocka_unit_test_setup_teardown(results_come_while_the_next_step_waits, open_fixture, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
