@@ -4,6 +4,7 @@
 #include "graft/device.h"
 #include "graft/run.h"
 #include "graft/train.h"
+#include "train/fit.h"
 #include "support/support.h"
 
 #include <math.h>
@@ -404,6 +405,39 @@ static void a_program_stops_and_goes_on(void **state)
         test_folder_remove(runs[i]);
 }
 
+/* A step under way when the session is cancelled has learnt: it is ended and counted before the run is saved. */
+static void a_step_under_way_counts(void **state)
+{
+    struct fixture *const f = *state;
+    static uint8_t pixels[OWN * SIDE * SIDE * 3];
+    const struct graft_picture_source source = own_source(pixels);
+    const struct graft_recipe recipe = {.model = "tiny_convnet", .input = SIDE, .batch = 8, .epochs = 2};
+    struct graft_session *session = NULL;
+    struct graft_fit_result result;
+    char runs[2][200];
+    for (int i = 0; i < 2; i++) {
+        (void)snprintf(runs[i], sizeof runs[i], "%s/late%d", f->folder, i);
+        const struct graft_fit_options options = {.recipe = recipe, .source = &source, .out = runs[i]};
+        if (i == 0) {
+            must(f->context, graft_session_open(f->device, &options, &session));
+            graft_session_hurry(session);
+            must(f->context, graft_session_step(session));
+            must(f->context, graft_session_step(session));
+            graft_session_cancel(session);
+            assert_int_equal(graft_session_step(session), GRAFT_ERROR_CANCELLED);
+            assert_int_equal(graft_session_position(session)->batch, 2);
+            must(f->context, graft_session_save(session));
+            graft_session_close(&session);
+        }
+        const struct graft_fit_options rest = {.resume = runs[0], .source = &source};
+        must(f->context, graft_fit(f->device, i == 0 ? &rest : &options, &result));
+        graft_fit_result_close(f->context, &result);
+    }
+    assert_same_run(f, runs[0], runs[1], "with a step under way", 2);
+    for (int i = 0; i < 2; i++)
+        test_folder_remove(runs[i]);
+}
+
 /* ---- two sessions in two threads on one context */
 
 struct part {
@@ -549,6 +583,7 @@ int main(void)
         cmocka_unit_test(batches_without_pictures_keep_their_place),
         cmocka_unit_test(preprocessing_of_the_weights_is_kept),
         cmocka_unit_test(a_program_stops_and_goes_on),
+        cmocka_unit_test(a_step_under_way_counts),
         cmocka_unit_test(two_threads_share_a_context),
         cmocka_unit_test(changed_data_are_refused),
     };
