@@ -26,6 +26,7 @@ struct script {
     double flops;    /* the device's limit */
     int limits;      /* how often it was measured */
     bool no_other_chunks; /* the other kernel takes whole batches only */
+    bool emulated;        /* the other kernel is for a unit that the device lacks */
     double event;         /* seconds on the device's timer */
 };
 
@@ -38,6 +39,7 @@ static enum graft_status check(struct graft_device *device, const struct graft_c
         return script.real->check(device, call, 1000, info);
     const enum graft_status status = script.real->check(device, call, 0, info);
     info->name = variant == 0 ? "usual" : "other";
+    info->emulated = variant == 1 && script.emulated;
     if (variant == 1 && script.no_other_chunks && call->out[0].shape.dim[0] < ROWS) {
         info->reason = "it takes whole batches";
         return GRAFT_ERROR_UNSUPPORTED;
@@ -320,6 +322,22 @@ static void hopeless_kernels_are_tried_once(void **state)
     }
 }
 
+/* However fast: it stands for something that the device has not. */
+static void the_emulated_is_never_measured(void **state)
+{
+    struct fixture *const f = *state;
+    struct graft_tuner tuner;
+    struct graft_tune_proof proof;
+    script.other = 0.5;
+    script.emulated = true;
+    tune(f, &tuner, &proof);
+    for (int r = 0; r < 2; r++) {
+        assert_int_equal(tuner.rows[r].count, 1);
+        assert_int_equal(tuner.rows[r].chosen, 0);
+    }
+    graft_tuner_close(&tuner);
+}
+
 /* Faster than the device can be: measured again, with the limits, told, and not chosen, however much it
  * promises. */
 static void the_impossible_is_never_chosen(void **state)
@@ -458,6 +476,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_timer_that_lies_has_no_say, set_up, tear_down),
         cmocka_unit_test_setup_teardown(small_gains_are_none, set_up, tear_down),
         cmocka_unit_test_setup_teardown(hopeless_kernels_are_tried_once, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(the_emulated_is_never_measured, set_up, tear_down),
         cmocka_unit_test_setup_teardown(the_impossible_is_never_chosen, set_up, tear_down),
         cmocka_unit_test_setup_teardown(without_a_true_measure_there_is_no_choice, set_up, tear_down),
         cmocka_unit_test_setup_teardown(what_makes_the_step_slower_is_taken_back, set_up, tear_down),
