@@ -6,6 +6,7 @@
  */
 #define CL_TARGET_OPENCL_VERSION 120
 #include "opencl_fixture.h"
+#include "opencl_gate.h"
 #include "backend/opencl/fetch.h"
 #include "backend/opencl/upload.h"
 #include "graft/model.h"
@@ -82,6 +83,7 @@ void *clEnqueueMapBuffer(cl_command_queue queue, cl_mem memory, cl_bool blocking
 
 static int tear_down(void **state)
 {
+    watch_no_more(); /* a check may have failed before the device was let go */
     memset(&calls, 0, sizeof calls);
     return close_fixture(state);
 }
@@ -115,13 +117,6 @@ static void a_failed_flush_leaves_room(void **state)
     graft_buffer_close(f->device, &tensor.buffer, BYTES);
 }
 
-static void *complete_soon(void *event)
-{
-    usleep(100000);
-    clSetUserEventStatus((cl_event)event, CL_COMPLETE);
-    return NULL;
-}
-
 /* In the order of the other work. */
 static void copy(const struct graft_opencl_device *device, struct graft_tensor to, struct graft_tensor from,
                  size_t bytes)
@@ -146,8 +141,7 @@ static void small_writes_keep_their_order(void **state)
     for (int i = 0; i < WRITES; i++)
         need(f, graft_buffer_open(f->device, sizeof data, &copies[i].buffer));
     need(f, backend->synchronize(f->device, NULL));
-    const cl_event gate = clCreateUserEvent(f->opencl->context, NULL);
-    assert_int_equal(clEnqueueBarrierWithWaitList(f->opencl->queue, 1, &gate, NULL), CL_SUCCESS);
+    const cl_event gate = hold_up(f->opencl);
     memset(&calls, 0, sizeof calls);
     for (int i = 0; i < WRITES; i++) {
         if (i == 10) {
@@ -190,8 +184,7 @@ static void fetches_keep_their_order(void **state)
         need(f,
              backend->buffer_fetch(f->device, data, from, 5000, &tickets[0])); /* memory for 20,000 bytes */
         need(f, backend->buffer_fetch(f->device, NULL, none, 0, &tickets[0]));
-        const cl_event gate = clCreateUserEvent(f->opencl->context, NULL);
-        assert_int_equal(clEnqueueBarrierWithWaitList(f->opencl->queue, 1, &gate, NULL), CL_SUCCESS);
+        const cl_event gate = hold_up(f->opencl);
         memset(&calls, 0, sizeof calls);
         for (int i = 0; i < FETCHES; i++) {
             const size_t bytes = i < 4 ? 4900 : i % 5 == 0 ? LARGE : 700;
@@ -352,13 +345,12 @@ static void results_come_while_the_next_step_waits(void **state)
     need(f, graft_trainer_step(l.trainer, &step));
     step = step_of(&l, 2);
     need(f, graft_trainer_begin(l.trainer, &step));
-    const cl_event gate = clCreateUserEvent(f->opencl->context, NULL);
-    assert_int_equal(clEnqueueBarrierWithWaitList(f->opencl->queue, 1, &gate, NULL), CL_SUCCESS);
+    const cl_event gate = hold_up(f->opencl);
     step = step_of(&l, 3);
     need(f, graft_trainer_begin(l.trainer, &step));
     need(f, graft_trainer_end(l.trainer, &done)); /* hangs if it waits for more than its own */
     assert_int_equal(done.number, 2);
-    assert_int_equal(clSetUserEventStatus(gate, CL_COMPLETE), CL_SUCCESS);
+    let_go(gate);
     need(f, graft_trainer_end(l.trainer, &done));
     assert_int_equal(done.number, 3);
     assert_int_equal(graft_trainer_end(l.trainer, &done), GRAFT_ERROR_ARGUMENT);

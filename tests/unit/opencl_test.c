@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The OpenCL backend apart from its ops: what is listed, launched and refused. What is kept on
  * disk: opencl_cache_test.c. */
+#include "opencl_gate.h"
 #include "backend/opencl/opencl.h"
 #include "backend/opencl/program.h"
 #include "backend/opencl/upload.h"
@@ -48,6 +49,7 @@ static int set_up(void **state)
 static int tear_down(void **state)
 {
     struct fixture *const f = *state;
+    watch_no_more(); /* a check may have failed before the device was let go */
     close_device(f);
     test_folder_remove(f->folder);
     free(f);
@@ -347,13 +349,6 @@ static void the_queue_is_bounded_and_timed(void **state)
 
 #define WRITTEN (300 * 1024) /* bytes; more than a write that is made as it is */
 
-static void *complete_soon(void *event)
-{
-    usleep(100000);
-    clSetUserEventStatus((cl_event)event, CL_COMPLETE);
-    return NULL;
-}
-
 /* In the order of the other work. */
 static void copy(const struct graft_opencl_device *device, struct graft_tensor to, struct graft_tensor from,
                  size_t bytes)
@@ -430,12 +425,10 @@ static void check_waiting(struct fixture *f, bool shared)
     struct graft_tensor to = {0};
     uint8_t *const data = malloc(WRITTEN), *const read = malloc(WRITTEN);
     const bool unified = device->traits.unified;
-    const cl_event gate = clCreateUserEvent(device->context, NULL);
     pthread_t opener;
     device->traits.unified = shared;
     assert_int_equal(graft_buffer_open(f->device, (uint64_t)WRITES * WRITTEN, &to.buffer), GRAFT_OK);
-    assert_non_null(gate);
-    assert_int_equal(clEnqueueBarrierWithWaitList(device->queue, 1, &gate, NULL), CL_SUCCESS);
+    const cl_event gate = hold_up(device);
     for (int i = 0; i < WRITES; i++) {
         if (i == HELD) { /* none of those before has waited */
             assert_int_equal(pthread_create(&opener, NULL, complete_soon, gate), 0);
