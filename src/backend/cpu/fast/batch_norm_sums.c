@@ -56,7 +56,7 @@ FAST_INLINE vec load_row(const float *x, int64_t pitch, int row, int lanes)
 FAST_INLINE void centre_rows(float *centre, const float *x, int64_t pitch, int rows, int lanes)
 {
     vec sum = vec_load_count(centre, lanes);
-    FAST_UNROLL(BLOCK_ROWS)
+    FAST_UNROLL_UP_TO(BLOCK_ROWS)
     for (int row = 0; row < rows; row++)
         sum += load_row(x, pitch, row, lanes);
     vec_store_count(centre, sum, lanes);
@@ -68,7 +68,7 @@ FAST_INLINE void distance_rows(const float *centre, float *distance, float *squa
     const vec from = vec_load_count(centre, lanes);
     vec sum = vec_load_count(distance, lanes);
     vec square = vec_load_count(squares, lanes);
-    FAST_UNROLL(BLOCK_ROWS)
+    FAST_UNROLL_UP_TO(BLOCK_ROWS)
     for (int row = 0; row < rows; row++) {
         const vec d = vec_load_count(x + row * pitch, lanes) - from;
         sum += d;
@@ -157,7 +157,7 @@ FAST_INLINE void grad_rows(const float *mean, float *products, float *sums, cons
     const vec centre = vec_load_count(mean, lanes);
     vec product = vec_load_count(products, lanes);
     vec sum = vec_load_count(sums, lanes);
-    FAST_UNROLL(BLOCK_ROWS)
+    FAST_UNROLL_UP_TO(BLOCK_ROWS)
     for (int row = 0; row < rows; row++) {
         const vec gradient = load_row(dy, dy_pitch, row, lanes);
         product += gradient * (load_row(x, x_pitch, row, lanes) - centre);
