@@ -65,7 +65,7 @@ WHOLE = {
     "zero": ([], [0]), "one": ([], [1]), "two": ([], [2]), "four": ([], [4]), "begin": ([1], [0]), "end": ([1], [4]),
     "axis": ([1], [1]), "last": ([1], [-1]), "sides": ([2], [2, 3]), "halves": ([2], [2, 2]), "places": ([4], [3, 1, 0, 2]),
     "tokens": ([3], [0, 4, -1]), "picture": ([4], [0, 4, 8, 8]), "pads": ([8], [0, 0, 1, 1, 0, 0, 1, 1]),
-    "where": ([1, 1], [0]), "update": ([1], [5]),
+    "immense": ([2], [1 << 61, 4]), "where": ([1, 1], [0]), "update": ([1], [5]),
 }  # fmt: skip
 TENSORS = FOUR + [tensor("scalar", []), tensor("root", [], real=2**0.5), tensor("unit", [], real=1.0), tensor("half", [], real=0.5)]
 TENSORS += [tensor("channels", [1, 4, 1, 1]), tensor("token", [1, 1, 4])]
@@ -100,6 +100,7 @@ def chains():
     yield node("Unsqueeze", ["c", "axis"], "d") + node("Squeeze", ["d", "axis"], "y")
     yield (node("Div", ["c", "root"], "d") + node("Erf", ["d"], "e") + node("Add", ["e", "unit"], "g")
            + node("Mul", ["c", "g"], "h") + node("Mul", ["h", "half"], "y"))  # fmt: skip
+    yield node("Reshape", ["c", "immense"], "y")  # to be refused: its product is no number
     # channels shuffled, as ShuffleNet does
     yield (node("Reshape", ["c", "five"], "d") + node("Transpose", ["d"], "e", perm=[0, 2, 1, 3, 4])
            + node("Reshape", ["e", "picture"], "y"))  # fmt: skip

@@ -14,10 +14,11 @@ static struct graft_graph *graph_of(const struct graft_onnx_import *import)
 
 static bool axis_of(struct graft_onnx_import *import, int64_t axis, int rank, int *result)
 {
-    *result = (int)(axis < 0 ? axis + rank : axis);
-    return *result >= 0 && *result < rank
-               ? true
-               : graft_onnx_refuse(import, "there is no axis %lld", (long long)axis);
+    const int64_t counted = axis < 0 ? axis + rank : axis;
+    if (counted < 0 || counted >= rank)
+        return graft_onnx_refuse(import, "there is no axis %lld", (long long)axis);
+    *result = (int)counted;
+    return true;
 }
 
 /* ---- shapes */
@@ -36,7 +37,8 @@ static void correct(const struct graft_onnx_import *import, const struct graft_s
         if (import->head && sizes[i] == import->onnx->classes)
             sizes[i] = model->classes;
         open = open || sizes[i] < 0;
-        known *= sizes[i] < 0 ? 1 : sizes[i];
+        if (sizes[i] >= 0 && __builtin_mul_overflow(known, sizes[i], &known))
+            return; /* refused by whoever takes them */
     }
     if (import->onnx->input_shape.dim[0] == 1 && batch > 1) {
         int i = 0;
@@ -49,7 +51,8 @@ static void correct(const struct graft_onnx_import *import, const struct graft_s
         if (!open && i + 2 < count && sizes[i] > 1 && sizes[i + 1] == 1)
             i++;
         if (i < count && sizes[i] > 0 &&
-            (open ? sizes[i] == 1 && i < from->rank && from->dim[i] == batch : known * batch == all))
+            (open ? sizes[i] == 1 && i < from->rank && from->dim[i] == batch
+                  : all % batch == 0 && known == all / batch))
             sizes[i] *= batch;
     }
 }
