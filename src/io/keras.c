@@ -38,15 +38,19 @@ static enum graft_status read_list(struct graft_hdf5 *file, const char *object, 
     return status;
 }
 
-/* Reads one weight. It is named as Keras 3 does it: "conv1/kernel", without ":0"; a name that is taken
- * (layers of nested networks) begins with the layer's. */
+/* Reads one weight. It is named as Keras 3 does it: "conv1/kernel", without ":0" and without the scopes in
+ * which the layer was made ("block_1/conv1/kernel"); a name that is taken (layers of nested networks) begins
+ * with the layer's. */
 static enum graft_status read_weight(struct graft_hdf5 *file, const char *group, const char *layer,
                                      const char *weight, struct graft_tensor_set *set)
 {
     char object[3 * NAME_SIZE], name[2 * NAME_SIZE];
     const bool bare = strchr(weight, '/') == NULL;
     (void)snprintf(object, sizeof object, "%s/%s", group, weight);
-    (void)snprintf(name, sizeof name, "%s%s%s", bare ? layer : "", bare ? "/" : "", weight);
+    (void)snprintf(name, sizeof name, "/%s/", layer);
+    const char *const scoped = strstr(weight, name);
+    (void)snprintf(name, sizeof name, "%s%s%s", bare ? layer : "", bare ? "/" : "",
+                   scoped ? scoped + 1 : weight);
     if (graft_text_ends(name, ":0"))
         name[strlen(name) - 2] = 0;
     if (graft_tensor_set_find(set, name)) {
@@ -144,8 +148,8 @@ enum graft_status graft_keras_parse_zip(struct graft_context *context, const cha
         status = graft_json_read(context, (const char *)text, (size_t)zip.members[described].size, 0, path,
                                  &config, &error);
     if (status == GRAFT_ERROR_FORMAT && text)
-        status = graft_fail(context, status, "'%s' is damaged: config.json in it, line %d: %s; save it again", path,
-                            error.line, error.text);
+        status = graft_fail(context, status, "'%s' is damaged: config.json in it, line %d: %s; save it again",
+                            path, error.line, error.text);
     if (status == GRAFT_OK)
         status = graft_zip_read_one(&zip, member, &weights);
     if (status == GRAFT_OK)

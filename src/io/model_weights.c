@@ -67,15 +67,18 @@ static struct graft_shape stored_shape(const struct graft_model_parameter *p,
                                        const struct graft_weight_names *names)
 {
     const struct graft_shape *const s = &p->shape;
-    if (!names->keras || p->layout == GRAFT_LAYOUT_VECTOR)
+    if (!names->keras)
         return p->source_shape;
+    if (p->layout == GRAFT_LAYOUT_VECTOR)
+        return *s;
     if (p->layout == GRAFT_LAYOUT_DENSE)
         return graft_shape_of(2, s->dim[1], s->dim[0]);
     return s->dim[3] == 1 ? graft_shape_of(4, s->dim[1], s->dim[2], s->dim[0], s->dim[3])
                           : graft_shape_of(4, s->dim[1], s->dim[2], s->dim[3], s->dim[0]);
 }
 
-/* The side of the square of places in a file's position embedding, or 0 where it is none for the parameter. */
+/* The side of the square of places in a file's position embedding, or 0 where it is none for the parameter.
+ */
 static int64_t stored_side(const struct graft_shape *stored, const struct graft_model_parameter *p)
 {
     const struct graft_shape *const own = &p->source_shape;
@@ -132,9 +135,11 @@ static void convert_stored(const struct graft_model *model, const struct graft_m
                            float *to)
 {
     const float *const from = tensor->data;
-    if (!graft_shape_equal(&tensor->desc.shape, &p->source_shape) && stored_side(&tensor->desc.shape, p) > 0) {
+    if (!graft_shape_equal(&tensor->desc.shape, &p->source_shape) &&
+        stored_side(&tensor->desc.shape, p) > 0) {
         graft_layout_resample(from, p->source_shape.dim[1] - (int64_t)p->grid[0] * p->grid[1],
-                              stored_side(&tensor->desc.shape, p), p->source_shape.dim[2], to, p->grid[0], p->grid[1]);
+                              stored_side(&tensor->desc.shape, p), p->source_shape.dim[2], to, p->grid[0],
+                              p->grid[1]);
         return;
     }
     if (!names->keras) {

@@ -9,7 +9,10 @@
 #include "base/text.h"
 #include "io/keras.h"
 
+#include <ctype.h>
+#include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* ---- conventions: our name becomes the file's; false where the file has no such tensor */
@@ -168,8 +171,8 @@ static bool vit_linear(const struct graft_model *model, int parameter, char *nam
     for (size_t i = 0; i < COUNT(layers); ++i) {
         const char *const found = strstr(own, layers[i].ours);
         if (found)
-            return snprintf(name, GRAFT_WEIGHT_NAME_SIZE, "%.*s%s%s", (int)(found - own), own, layers[i].theirs,
-                            found + strlen(layers[i].ours)) > 0;
+            return snprintf(name, GRAFT_WEIGHT_NAME_SIZE, "%.*s%s%s", (int)(found - own), own,
+                            layers[i].theirs, found + strlen(layers[i].ours)) > 0;
     }
     return same(model, parameter, name);
 }
@@ -180,10 +183,15 @@ static bool is_depthwise(const struct graft_model_parameter *parameter)
     return parameter->layout == GRAFT_LAYOUT_CONV && parameter->shape.dim[3] == 1;
 }
 
-/* "conv1.weight" → "conv1/kernel"; normalization has gamma and beta. */
+/* "conv1.weight" → "conv1/kernel"; normalization has gamma and beta, a separable convolution two kernels. */
 static bool keras_name(const struct graft_model *model, int parameter, const char *depthwise, char *name)
 {
+    static const char *const separable[] = {".depthwise.weight", ".pointwise.weight"};
     const struct graft_model_parameter *const p = &model->parameters[parameter];
+    for (size_t i = 0; i < COUNT(separable); ++i)
+        if (graft_text_ends(p->name, separable[i]))
+            return snprintf(name, GRAFT_WEIGHT_NAME_SIZE, "%.*s/%.9s_kernel",
+                            (int)(strlen(p->name) - strlen(separable[i])), p->name, separable[i] + 1) > 0;
     const char *const dot = strrchr(p->name, '.');
     const bool normalized =
         parameter + 1 < model->parameter_count && graft_text_ends(p[1].name, ".running_mean");
@@ -198,6 +206,53 @@ static bool keras_name(const struct graft_model *model, int parameter, const cha
     return snprintf(name, GRAFT_WEIGHT_NAME_SIZE, "%.*s/%s", (int)(dot - p->name), p->name, theirs) > 0;
 }
 
+/* The number at the end of a layer's name that Keras has made up, "conv2d_17/kernel", 0 without one; −1: it
+ * is of another kind or says more. *kind: characters of the kind. */
+static long made_up(const char *name, size_t *kind)
+{
+    static const char *const kinds[] = {"conv2d", "batch_normalization"};
+    for (size_t i = 0; i < COUNT(kinds); ++i) {
+        const size_t length = strlen(kinds[i]);
+        if (strncmp(name, kinds[i], length) != 0)
+            continue;
+        *kind = length;
+        if (name[length] == '/')
+            return 0;
+        char *end = NULL;
+        const long number = name[length] == '_' && isdigit((unsigned char)name[length + 1])
+                                ? strtol(name + length + 1, &end, 10)
+                                : -1;
+        return number >= 0 && number < INT_MAX && *end == '/' ? number : -1;
+    }
+    return -1;
+}
+
+/* Keras counts all layers of a kind that a program makes: names of that kind begin where the program was. */
+static const struct graft_named_tensor *find_made_up(const struct graft_tensor_set *set, const char *prefix,
+                                                     const char *name, long number, size_t kind)
+{
+    const char *const weight = strchr(name, '/');
+    const size_t before = strlen(prefix);
+    char full[2 * GRAFT_WEIGHT_NAME_SIZE];
+    long first = -1;
+    for (size_t i = 0; i < graft_tensor_set_count(set); ++i) {
+        const char *const tensor = graft_tensor_set_at(set, i)->name;
+        size_t same = 0;
+        if (strncmp(tensor, prefix, before) != 0)
+            continue;
+        const long other = made_up(tensor + before, &same);
+        if (other >= 0 && same == kind && strcmp(strchr(tensor + before, '/'), weight) == 0 &&
+            (first < 0 || other < first))
+            first = other;
+    }
+    if (first < 0)
+        return NULL;
+    number += first;
+    (void)snprintf(full, sizeof full, number ? "%s%.*s_%ld%s" : "%s%.*s%.0ld%s", prefix, (int)kind, name,
+                   number, weight);
+    return graft_tensor_set_find(set, full);
+}
+
 static bool keras3(const struct graft_model *model, int parameter, char *name)
 {
     return keras_name(model, parameter, "kernel", name);
@@ -206,6 +261,73 @@ static bool keras3(const struct graft_model *model, int parameter, char *name)
 static bool keras2(const struct graft_model *model, int parameter, char *name)
 {
     return keras_name(model, parameter, "depthwise_kernel", name);
+}
+
+/* The files that Keras publishes for MobileNetV3 have the names of TensorFlow's layers:
+ * "expanded_conv_1/expand", "expanded_conv_1/expand/BatchNorm", "Conv_1". */
+static bool keras_mobilenet_v3_published(const struct graft_model *model, int parameter, char *name)
+{
+    static const struct renaming parts[] = {{"_squeeze_excite_conv_1/", "/squeeze_excite/Conv_1/"},
+                                            {"_squeeze_excite_conv/", "/squeeze_excite/Conv/"},
+                                            {"_expand_bn/", "/expand/BatchNorm/"},
+                                            {"_expand/", "/expand/"},
+                                            {"_depthwise_bn/", "/depthwise/BatchNorm/"},
+                                            {"_depthwise/", "/depthwise/"},
+                                            {"_project_bn/", "/project/BatchNorm/"},
+                                            {"_project/", "/project/"},
+                                            {"_bn/", "/BatchNorm/"}};
+    char ours[GRAFT_WEIGHT_NAME_SIZE];
+    if (!keras2(model, parameter, ours))
+        return false;
+    for (size_t i = 0; i < COUNT(parts); ++i) {
+        const char *const found = strstr(ours, parts[i].ours);
+        if (found) {
+            (void)snprintf(name, GRAFT_WEIGHT_NAME_SIZE, "%.*s%s%s", (int)(found - ours), ours,
+                           parts[i].theirs, found + strlen(parts[i].ours));
+            break;
+        }
+        (void)snprintf(name, GRAFT_WEIGHT_NAME_SIZE, "%s", ours);
+    }
+    if (graft_text_starts(name, "conv") || graft_text_starts(name, "logits"))
+        name[0] = (char)toupper((unsigned char)name[0]);
+    return true;
+}
+
+/* Keras' ConvNeXt: layers that begin with the network's name. What a scale's variable is called differs from
+ * version to version: see find_any. */
+static bool keras_convnext(const struct graft_model *model, int parameter, char *name)
+{
+    static const struct renaming inside[] = {{"block.0.", "depthwise_conv"},
+                                             {"block.2.", "layernorm"},
+                                             {"block.3.", "pointwise_conv_1"},
+                                             {"block.5.", "pointwise_conv_2"},
+                                             {"layer_scale", "layer_scale"}};
+    static const struct renaming outside[] = {{"features.0.0.", "stem_conv"},
+                                              {"features.0.1.", "stem_layernorm"},
+                                              {"classifier.0.", "head_layernorm"},
+                                              {"classifier.2.", "head_dense"}};
+    const char *const own = model->parameters[parameter].name;
+    char layer[64];
+    const char *rest = NULL, *theirs = rename_part(own, outside, COUNT(outside), &rest);
+    int stage = 0, index = 0, length = 0;
+    if (theirs) {
+        (void)snprintf(layer, sizeof layer, "%s", theirs);
+    } else if (sscanf(own, "features.%d.%d.%n", &stage, &index, &length) == 2 && length > 0 &&
+               stage % 2 == 0) {
+        (void)snprintf(layer, sizeof layer, "downsampling_%s_%d", index ? "conv" : "layernorm",
+                       stage / 2 - 1);
+        rest = own + length;
+    } else {
+        theirs = length > 0 ? rename_part(own + length, inside, COUNT(inside), &rest) : NULL;
+        if (!theirs)
+            return false;
+        (void)snprintf(layer, sizeof layer, "stage_%d_block_%d_%s", stage / 2, index, theirs);
+    }
+    const bool normalizes = strstr(layer, "layernorm") != NULL;
+    const char *const what = *rest == 0                        ? "*"
+                             : graft_text_ends(rest, "weight") ? (normalizes ? "gamma" : "kernel")
+                                                               : (normalizes ? "beta" : "bias");
+    return snprintf(name, GRAFT_WEIGHT_NAME_SIZE, "%s_%s/%s", model->info->name, layer, what) > 0;
 }
 
 static const struct {
@@ -221,9 +343,23 @@ static const struct {
     {"vit", false, vit_linear},
     {NULL, true, keras3},
     {NULL, true, keras2},
+    {"keras_mobilenet_v3", true, keras_mobilenet_v3_published},
+    {"convnext", true, keras_convnext},
 };
 
 /* ---- */
+
+/* A name that ends in "/" and a star: the layer's only variable, whatever its name. */
+static const struct graft_named_tensor *find_any(const struct graft_tensor_set *set, const char *name)
+{
+    const size_t length = strlen(name) - 1;
+    for (size_t i = 0; i < graft_tensor_set_count(set); ++i) {
+        const struct graft_named_tensor *const tensor = graft_tensor_set_at(set, i);
+        if (strncmp(tensor->name, name, length) == 0 && !strchr(tensor->name + length, '/'))
+            return tensor;
+    }
+    return NULL;
+}
 
 static bool is_name_of_trunk(const struct graft_weight_names *names, const struct graft_model *model,
                              const char *tensor)
@@ -254,7 +390,12 @@ const struct graft_named_tensor *graft_weight_names_find(const struct graft_weig
     if (!conventions[names->convention].rename(model, parameter, name))
         return NULL;
     (void)snprintf(full, sizeof full, "%s%s", names->prefix, name);
-    const struct graft_named_tensor *const tensor = graft_tensor_set_find(set, full);
+    size_t kind = 0;
+    const long number = names->keras ? made_up(name, &kind) : -1;
+    const struct graft_named_tensor *const tensor =
+        number >= 0                   ? find_made_up(set, names->prefix, name, number, kind)
+        : graft_text_ends(full, "/*") ? find_any(set, full)
+                                      : graft_tensor_set_find(set, full);
     const bool of_head = model->parameters[parameter].stage == model->stage_count - 1;
     if (tensor || !names->keras || !of_head)
         return tensor;

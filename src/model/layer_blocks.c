@@ -3,6 +3,7 @@
 #include "model/layers.h"
 
 #include "base/random.h"
+#include "base/size.h"
 
 #include <stdio.h>
 
@@ -41,6 +42,49 @@ int graft_layer_conv_bn_activation(struct graft_layers *b, int x, const char *na
                : graft_layer_activation(b, x, part_of(last, name, "2"), activation);
 }
 
+int graft_layer_separable(struct graft_layers *b, int x, const char *name, int channels,
+                          struct graft_conv depthwise)
+{
+    char text[GRAFT_MODEL_NAME_SIZE];
+    depthwise.channels = depthwise.groups = (int)graft_layer_channels(b, x);
+    x = graft_layer_conv(b, x, part_of(text, name, "depthwise"), depthwise);
+    return graft_layer_conv(b, x, part_of(text, name, "pointwise"), graft_conv_half(channels, 1, 1));
+}
+
+int graft_layer_numbered_conv(struct graft_layers *b, int x, int *number, struct graft_conv conv)
+{
+    static const char *const kinds[] = {"conv2d", "batch_normalization", "activation"};
+    char names[3][GRAFT_MODEL_NAME_SIZE];
+    for (int i = 0; i < 3; ++i)
+        (void)snprintf(names[i], sizeof names[i], *number > 0 ? "%s_%d" : "%s", kinds[i], *number);
+    ++*number;
+    return graft_layer_activation(b, graft_layer_conv_bn(b, x, names[0], names[1], conv), names[2],
+                                  GRAFT_UNARY_RELU);
+}
+
+int graft_layer_zero_pad(struct graft_layers *b, int x, const char *name, const int32_t pad[4])
+{
+    const struct graft_pad_attributes zeros = {.before = {0, pad[0], pad[2]}, .after = {0, pad[1], pad[3]}};
+    char text[GRAFT_MODEL_NAME_SIZE];
+    if (x < 0)
+        return -1;
+    begin(b, name, text);
+    return graft_layers_end(b, graft_pad(b->graph, x, &zeros), text, 0, "pad");
+}
+
+struct graft_pool_attributes graft_pool_same(const struct graft_layers *b, int x, int size, int stride)
+{
+    struct graft_pool_attributes pool = {.kernel = {size, size}, .stride = {stride, stride}};
+    const struct graft_desc *const desc = graft_graph_desc(b->graph, x);
+    for (int d = 0; desc && desc->shape.rank == 4 && d < 2; ++d) {
+        const int64_t places = desc->shape.dim[1 + d];
+        const int64_t pad = graft_max_i64((graft_ceil_div(places, stride) - 1) * stride + size - places, 0);
+        pool.pad[2 * d] = (int32_t)(pad / 2);
+        pool.pad[2 * d + 1] = (int32_t)(pad - pad / 2);
+    }
+    return pool;
+}
+
 int graft_layer_conv_row(struct graft_layers *b, int x, const struct graft_named_conv *row, int count)
 {
     for (int i = 0; i < count; ++i) {
@@ -65,9 +109,11 @@ int graft_layer_squeeze_excite(struct graft_layers *b, int x, const char *name,
         return -1;
     begin(b, part_of(text, name, "avgpool"), full);
     int y = graft_layers_end(b, graft_reduce(b->graph, x, &mean), full, 0, "global_avg_pool");
-    y = graft_layer_conv(b, y, part_of(text, name, squeeze->reduce), reduce);
+    y = graft_layer_conv(b, y, squeeze->beside ? squeeze->reduce : part_of(text, name, squeeze->reduce),
+                         reduce);
     y = graft_layer_activation(b, y, part_of(text, name, "activation"), squeeze->activation);
-    y = graft_layer_conv(b, y, part_of(text, name, squeeze->expand), expand);
+    y = graft_layer_conv(b, y, squeeze->beside ? squeeze->expand : part_of(text, name, squeeze->expand),
+                         expand);
     y = graft_layer_activation(b, y, part_of(text, name, "gate"), squeeze->gate);
     if (y < 0)
         return -1;

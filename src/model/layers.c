@@ -301,11 +301,29 @@ int graft_layer_conv(struct graft_layers *b, int x, const char *name, struct gra
     return end_conv(b, graft_conv2d(b->graph, x, w, bias, &attributes), text, &conv, in);
 }
 
+/* What stands for gamma where there is none. */
+static int ones(struct graft_layers *b, const char *name, int64_t channels)
+{
+    const struct graft_shape shape = graft_shape_of(1, channels);
+    char text[2 * GRAFT_MODEL_NAME_SIZE];
+    double *const one = graft_allocate(b->context, (size_t)channels, sizeof *one);
+    if (!one) {
+        b->failed = true;
+        return -1;
+    }
+    for (int64_t i = 0; i < channels; ++i)
+        one[i] = 1.0;
+    (void)snprintf(text, sizeof text, "%s.ones", name);
+    const int value = graft_graph_constant(b->graph, text, &shape, one);
+    graft_release(b->context, one);
+    return value;
+}
+
 /* gamma, beta, running mean and variance */
 static bool norm_parameters(struct graft_layers *b, const char *name, int64_t channels, int p[4])
 {
     const struct graft_shape shape = graft_shape_of(1, channels);
-    p[0] = parameter(b, name, "weight", shape, false, 1.0f, NULL);
+    p[0] = b->no_gamma ? ones(b, name, channels) : parameter(b, name, "weight", shape, false, 1.0f, NULL);
     p[1] = parameter(b, name, "bias", shape, false, 0.0f, NULL);
     p[2] = parameter(b, name, "running_mean", shape, true, 0.0f, NULL);
     p[3] = parameter(b, name, "running_var", shape, true, 1.0f, NULL);

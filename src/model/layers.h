@@ -32,6 +32,7 @@ struct graft_layers {
     /* Set by the family before its first layer; zero: as PyTorch's layers do by themselves. */
     enum graft_layers_init conv_init, dense_init;
     float epsilon, momentum; /* of batch normalization: 1e-5 and 0.1 */
+    bool no_gamma;           /* it has none: its factor is 1 */
     /* The rest is layers.c's. */
     char scope[GRAFT_MODEL_NAME_SIZE];
     bool failed;              /* memory was not enough for a stage, layer or parameter */
@@ -40,9 +41,9 @@ struct graft_layers {
     int first_trainable;      /* the layer where these begin within a stage; 0: they begin with one */
     bool idle;                /* the layer being made is of an auxiliary head */
     bool found_cut, found_train_from;
-    bool replaces_head; /* what the builder lays after the last feature map is not wanted */
-    bool ended;         /* … and it has come to this map, … */
-    int map;            /* … whose value is this */
+    bool replaces_head;                  /* what the builder lays after the last feature map is not wanted */
+    bool ended;                          /* … and it has come to this map, … */
+    int map;                             /* … whose value is this */
     const struct graft_shape *cut_shape; /* FROM: shape of the input */
     int first_parameter;                 /* of the layer being made */
     int stage_capacity, parameter_capacity, layer_capacity, constant_capacity;
@@ -87,7 +88,8 @@ void graft_layers_name(const struct graft_layers *b, const char *name, char text
 int graft_layers_parameter(struct graft_layers *b, const char *name, struct graft_shape shape, bool state,
                            struct graft_model_parameter **parameter);
 /* Notes numbers, 4 bytes each, that the architecture fixes, under the name that PyTorch's files give them. */
-void graft_layers_constant(struct graft_layers *b, const char *name, struct graft_desc desc, const void *data);
+void graft_layers_constant(struct graft_layers *b, const char *name, struct graft_desc desc,
+                           const void *data);
 /* How a weight begins. */
 void graft_layers_start(struct graft_model_parameter *weight, enum graft_layers_init init, double fan_in,
                         double fan_out);
@@ -142,6 +144,18 @@ int graft_layer_conv_bn(struct graft_layers *b, int x, const char *conv, const c
 int graft_layer_conv_bn_activation(struct graft_layers *b, int x, const char *name, struct graft_conv shape,
                                    enum graft_unary activation);
 
+/* Depthwise and 1×1 without anything between them: <name>.depthwise, which has the kernel, padding and
+ * stride, and <name>.pointwise. */
+int graft_layer_separable(struct graft_layers *b, int x, const char *name, int channels,
+                          struct graft_conv depthwise);
+/* A convolution with batch normalization and ReLU, named as Keras names what is given no name: by their kind
+ * and *number, which is counted up. */
+int graft_layer_numbered_conv(struct graft_layers *b, int x, int *number, struct graft_conv conv);
+/* Rows and columns of zeros around x: above, below, left, right. */
+int graft_layer_zero_pad(struct graft_layers *b, int x, const char *name, const int32_t pad[4]);
+/* Windows with TensorFlow's padding for x (see struct graft_conv), which never counts. */
+struct graft_pool_attributes graft_pool_same(const struct graft_layers *b, int x, int size, int stride);
+
 /* One of a row of convolutions, each with batch normalization and ReLU: <name>.conv, <name>.bn, <name>.relu.
  */
 struct graft_named_conv {
@@ -164,6 +178,7 @@ void graft_layer_idle_dense(struct graft_layers *b, int x, const char *name, int
 struct graft_squeeze_excite {
     int channels; /* in the middle */
     const char *reduce, *expand;
+    bool beside; /* these are the convolutions' whole names */
     enum graft_unary activation, gate;
 };
 int graft_layer_squeeze_excite(struct graft_layers *b, int x, const char *name,

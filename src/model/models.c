@@ -8,22 +8,22 @@
 
 /* Channels, classes and preprocessing of the published weights. */
 #define IMAGENET(side) RESIZED(256, side)
-#define RESIZED(short_side, side)                    \
-    .channels = 3, .classes = 1000,                  \
-    .preprocess = {.resize_short_side = short_side,  \
-                   .filter = "bilinear",             \
-                   .crop = side,                     \
-                   .mean = {0.485f, 0.456f, 0.406f}, \
-                   .std = {0.229f, 0.224f, 0.225f},  \
+#define RESIZED(short_side, side)                                                                            \
+    .channels = 3, .classes = 1000,                                                                          \
+    .preprocess = {.resize_short_side = short_side,                                                          \
+                   .filter = "bilinear",                                                                     \
+                   .crop = side,                                                                             \
+                   .mean = {0.485f, 0.456f, 0.406f},                                                         \
+                   .std = {0.229f, 0.224f, 0.225f},                                                          \
                    .ignore_orientation = true}
 /* Pictures as 0..255 less the mean of ImageNet; published weights take blue before green and red. */
-#define CAFFE(side)                                                                     \
-    .channels = 3, .classes = 1000, .bgr = true,                                        \
-    .preprocess = {.resize_short_side = 256,                                            \
-                   .filter = "bilinear",                                                \
-                   .crop = side,                                                        \
-                   .mean = {123.68f / 255.0f, 116.779f / 255.0f, 103.939f / 255.0f},    \
-                   .std = {1.0f / 255.0f, 1.0f / 255.0f, 1.0f / 255.0f},                \
+#define CAFFE(side)                                                                                          \
+    .channels = 3, .classes = 1000, .bgr = true,                                                             \
+    .preprocess = {.resize_short_side = 256,                                                                 \
+                   .filter = "bilinear",                                                                     \
+                   .crop = side,                                                                             \
+                   .mean = {123.68f / 255.0f, 116.779f / 255.0f, 103.939f / 255.0f},                         \
+                   .std = {1.0f / 255.0f, 1.0f / 255.0f, 1.0f / 255.0f},                                     \
                    .ignore_orientation = true}
 /* mean and deviation 0.5: pictures in −1..1 */
 #define TENSORFLOW(short_side, side)                                                                         \
@@ -34,46 +34,56 @@
                    .mean = {0.5f, 0.5f, 0.5f},                                                               \
                    .std = {0.5f, 0.5f, 0.5f},                                                                \
                    .ignore_orientation = true}
-/* torchvision's Inceptions turn pictures that were normalized as usual into these themselves (transform_input). */
-#define HALVES(short_side, side)                     \
-    .channels = 3, .classes = 1000,                  \
-    .preprocess = {.resize_short_side = short_side,  \
-                   .filter = "bilinear",             \
-                   .crop = side,                     \
-                   .mean = {0.5f, 0.5f, 0.5f},       \
-                   .std = {0.5f, 0.5f, 0.5f},        \
+/* Pictures as (0..255 − 128) / 128. */
+#define CENTERED(short_side, side)                                                                           \
+    .channels = 3, .classes = 1000,                                                                          \
+    .preprocess = {.resize_short_side = short_side,                                                          \
+                   .filter = "bicubic",                                                                      \
+                   .crop = side,                                                                             \
+                   .mean = {128.0f / 255.0f, 128.0f / 255.0f, 128.0f / 255.0f},                              \
+                   .std = {128.0f / 255.0f, 128.0f / 255.0f, 128.0f / 255.0f},                               \
                    .ignore_orientation = true}
-#define TIMM(short_side, side)                       \
-    .channels = 3, .classes = 1000,                  \
-    .preprocess = {.resize_short_side = short_side,  \
-                   .filter = "bicubic",              \
-                   .crop = side,                     \
-                   .mean = {0.485f, 0.456f, 0.406f}, \
-                   .std = {0.229f, 0.224f, 0.225f},  \
+/* torchvision's Inceptions turn pictures that were normalized as usual into these themselves
+ * (transform_input). */
+#define HALVES(short_side, side)                                                                             \
+    .channels = 3, .classes = 1000,                                                                          \
+    .preprocess = {.resize_short_side = short_side,                                                          \
+                   .filter = "bilinear",                                                                     \
+                   .crop = side,                                                                             \
+                   .mean = {0.5f, 0.5f, 0.5f},                                                               \
+                   .std = {0.5f, 0.5f, 0.5f},                                                                \
                    .ignore_orientation = true}
-#define SHIPPED                                      \
-    .channels = 3, .classes = 100,                   \
-    .preprocess = {.resize_short_side = 146,         \
-                   .filter = "bilinear",             \
-                   .crop = 128,                      \
-                   .mean = {0.485f, 0.456f, 0.406f}, \
+#define TIMM(short_side, side)                                                                               \
+    .channels = 3, .classes = 1000,                                                                          \
+    .preprocess = {.resize_short_side = short_side,                                                          \
+                   .filter = "bicubic",                                                                      \
+                   .crop = side,                                                                             \
+                   .mean = {0.485f, 0.456f, 0.406f},                                                         \
+                   .std = {0.229f, 0.224f, 0.225f},                                                          \
+                   .ignore_orientation = true}
+#define SHIPPED                                                                                              \
+    .channels = 3, .classes = 100,                                                                           \
+    .preprocess = {.resize_short_side = 146,                                                                 \
+                   .filter = "bilinear",                                                                     \
+                   .crop = 128,                                                                              \
+                   .mean = {0.485f, 0.456f, 0.406f},                                                         \
                    .std = {0.229f, 0.224f, 0.225f}}
-#define MNIST                     \
-    .channels = 1, .classes = 10, \
+#define MNIST                                                                                                \
+    .channels = 1, .classes = 10,                                                                            \
     .preprocess = {.resize_short_side = 28, .filter = "bilinear", .crop = 28, .std = {1.0f, 1.0f, 1.0f}}
-#define SMALL                                        \
-    .channels = 3, .classes = 10,                    \
-    .preprocess = {.resize_short_side = 64,          \
-                   .filter = "bilinear",             \
-                   .crop = 64,                       \
-                   .mean = {0.485f, 0.456f, 0.406f}, \
+#define SMALL                                                                                                \
+    .channels = 3, .classes = 10,                                                                            \
+    .preprocess = {.resize_short_side = 64,                                                                  \
+                   .filter = "bilinear",                                                                     \
+                   .crop = 64,                                                                               \
+                   .mean = {0.485f, 0.456f, 0.406f},                                                         \
                    .std = {0.229f, 0.224f, 0.225f}}
 
 static const struct graft_network entries[] = {
 #define GRAFT_FAMILY(...)
-#define GRAFT_MODEL(model, model_family, facts, origin, ...)                     \
-    {.info = {.name = #model, .family = #model_family, .source = origin, facts}, \
-     .build = graft_zoo_##model_family,                                          \
+#define GRAFT_MODEL(model, model_family, facts, origin, ...)                                                 \
+    {.info = {.name = #model, .family = #model_family, .source = origin, facts},                             \
+     .build = graft_zoo_##model_family,                                                                      \
      .configuration = &(const struct graft_##model_family##_config){__VA_ARGS__}},
 #include "model/models.def"
 #undef GRAFT_FAMILY

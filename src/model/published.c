@@ -12,8 +12,11 @@
     .terms = "Apache-2.0; ImageNet"
 #define KERAS .folder = "https://storage.googleapis.com/tensorflow/keras-applications/"
 #define KERAS_VGG KERAS, .terms = "CC-BY-4.0; ImageNet"
-#define KERAS_RESNET KERAS, .terms = "MIT; ImageNet"
-#define KERAS_MOBILENET KERAS, .terms = "Apache-2.0; ImageNet"
+#define KERAS_MIT KERAS, .terms = "MIT; ImageNet"
+#define KERAS_APACHE KERAS, .terms = "Apache-2.0; ImageNet"
+#define KERAS_BSD KERAS, .terms = "BSD-3-Clause; ImageNet"
+#define KERAS_EFFICIENTNET                                                                                   \
+    .folder = "https://storage.googleapis.com/keras-applications/", .terms = "Apache-2.0; ImageNet"
 
 #define SHA256 .checked = true, .digest = GRAFT_DIGEST_SHA256
 #define MD5 .checked = true, .digest = GRAFT_DIGEST_MD5

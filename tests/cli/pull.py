@@ -381,7 +381,7 @@ class Use(Served):
             self.assertIsNone(row["path"])
             self.assertIn(row["network"], models)
             self.assertIn(row["network"], first)
-            if row["sha256"]:
+            if row["sha256"] and len(row["sha256"]) < 64:  # torchvision's digits are in the name
                 self.assertIn(row["sha256"], row["file"])
         self.assertEqual(len({row["file"] for row in rows}), len(rows))
         for name, model in models.items():
@@ -436,9 +436,9 @@ class Use(Served):
                 parameters = json.loads(at_size)["parameters"]
             self.assertEqual(parameters, entry["num_params"] + heads)
         compared = [file for file in rows if file in keras]
-        self.assertGreaterEqual(len(compared), 7)
+        self.assertGreaterEqual(len(compared), 34)
         for file in compared:
-            self.assertEqual(rows[file]["md5"], keras[file])
+            self.assertEqual(rows[file]["md5"] or rows[file]["sha256"], keras[file])
 
 
 if "without libcurl" in run("pull", "resnet18", environment={"GRAFT_PULL_BASE": "http://127.0.0.1:9"}).stderr:

@@ -58,9 +58,8 @@ static const struct rule rules[] = {
 static bool fits(const struct rule *rule, const char *network, const char *tensor,
                  const struct graft_shape *shape)
 {
-    const bool named = rule->network[0] == '*'
-                           ? strstr(network, rule->network + 1) != NULL
-                           : strncmp(network, rule->network, strlen(rule->network)) == 0;
+    const bool named = rule->network[0] == '*' ? strstr(network, rule->network + 1) != NULL
+                                               : strncmp(network, rule->network, strlen(rule->network)) == 0;
     if (!named || (rule->others[0] && strstr(rule->others, network)) || (rule->matrices && shape->rank < 2))
         return false;
     for (int i = 0; i < 4 && rule->ends[i]; ++i) {
@@ -87,9 +86,12 @@ void test_formula_keras(const char *path, const struct graft_shape *shape, float
 {
     const uint64_t h = hash(path);
     const int64_t count = graft_shape_count(shape);
-    const bool depthwise = strstr(path, "_dw_") || strstr(path, "depthwise");
+    const bool depthwise = strstr(path, "_dw") || strstr(path, "depthwise");
     double base = 1.0, scale = 0.1;
-    if (ends(path, "variance")) {
+    if (strstr(path, "layer_scale")) {
+        base = 0.3;
+        scale = 0.03;
+    } else if (ends(path, "variance")) {
         scale = 0.5;
     } else if (ends(path, "/bias") || ends(path, "/beta") || ends(path, "mean")) {
         base = 0.0;

@@ -44,9 +44,17 @@ static json_t *load_json(const char *name)
     return test_data(name, path, sizeof path) ? json_load_file(path, 0, NULL) : NULL;
 }
 
+/* What preprocessing does here and Keras in the network: (v − offset) / scale of the pictures 50 · x + 127.5.
+ */
+struct inside {
+    bool present;
+    double offset[3], scale[3];
+};
+
 /* The logits [2, classes] of the formula pictures, to be freed. The published channel order is blue, green,
  * red where the network says so; it takes red, green, blue. */
-static float *run_network(const char *name, int size, int64_t classes, const struct graft_tensor_set *set)
+static float *run_network(const char *name, int size, int64_t classes, const struct graft_tensor_set *set,
+                          const struct inside *inside)
 {
     struct graft_model *model = NULL;
     struct graft_variables *variables = NULL;
@@ -61,6 +69,8 @@ static float *run_network(const char *name, int size, int64_t classes, const str
     float *const input = malloc(count * sizeof *input);
     float *const logits = malloc((size_t)(2 * classes) * sizeof *logits);
     test_formula_input(size, input);
+    for (size_t i = 0; inside && inside->present && i < count; i++)
+        input[i] = (float)((50.0 * (double)input[i] + 127.5 - inside->offset[i % 3]) / inside->scale[i % 3]);
     for (size_t i = 0; model->info->bgr && i < count; i += 3) {
         const float first = input[i];
         input[i] = input[i + 2];
@@ -111,7 +121,7 @@ static void every_form_of_file_is_read(void **state)
         (void)snprintf(member, sizeof member, "weights/keras/%s", files[i]);
         assert_non_null(test_data(member, path, sizeof path));
         ok(graft_tensor_set_load(context, path, &set));
-        float *const logits = run_network("keras_mobilenet_25", 128, 10, set);
+        float *const logits = run_network("keras_mobilenet_25", 128, 10, set, NULL);
         check_logits(files[i], logits, 10, json_object_get(expected, "logits"));
         free(logits);
         graft_tensor_set_close(&set);
@@ -139,7 +149,7 @@ static void a_network_within_another_is_read(void **state)
         ok(graft_model_open(context, "keras_mobilenet_25", NULL, &model));
         assert_int_equal(graft_model_count_classes(model, set), 3);
         graft_model_close(&model);
-        float *const values = run_network("keras_mobilenet_25", 128, 3, set);
+        float *const values = run_network("keras_mobilenet_25", 128, 3, set, NULL);
         for (int n = 0; n < 2; n++) {
             double sum = 0;
             for (int c = 0; c < 3; c++)
@@ -174,8 +184,27 @@ static void split_lists_of_layers_are_read(void **state)
     }
 }
 
+/* Names that Keras made up count on from what was made before in the session that wrote the list; the formula
+ * takes those of a fresh one. */
+static const char *fresh(const char *name, int first, char text[64])
+{
+    static const char *const kinds[] = {"conv2d_", "batch_normalization_"};
+    for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
+        const size_t length = strlen(kinds[i]);
+        int number = 0, end = 0;
+        if (strncmp(name, kinds[i], length) == 0 && sscanf(name + length, "%d%n", &number, &end) == 1 &&
+            name[length + (size_t)end] == '/' && number >= first) {
+            const int left = number - first;
+            (void)snprintf(text, 64, left ? "%.*s_%d%s" : "%.*s%.0d%s", (int)length - 1, name, left,
+                           name + length + (size_t)end);
+            return text;
+        }
+    }
+    return name;
+}
+
 /* All weights of a Keras network, by its own list of names and shapes. */
-static struct graft_tensor_set *formula_set(const json_t *layers)
+static struct graft_tensor_set *formula_set(const json_t *layers, int first)
 {
     struct graft_tensor_set *set = NULL;
     ok(graft_tensor_set_open(context, &set));
@@ -184,13 +213,19 @@ static struct graft_tensor_set *formula_set(const json_t *layers)
         const json_t *const weights = json_array_get(json_array_get(layers, l), 2);
         for (size_t w = 0; w < json_array_size(weights); w++) {
             const json_t *const weight = json_array_get(weights, w), *const sizes = json_array_get(weight, 1);
-            const char *const name = json_string_value(json_array_get(weight, 0));
+            /* A path may begin with scopes or networks, which files leave out: the layer and its weight
+             * remain. */
+            const char *const path = json_string_value(json_array_get(weight, 0));
+            const char *name = strrchr(path, '/');
+            char text[64];
+            while (name > path && name[-1] != '/')
+                name--;
             struct graft_desc desc = {.dtype = GRAFT_DTYPE_F32,
                                       .shape.rank = (int32_t)json_array_size(sizes)};
             for (int d = 0; d < desc.shape.rank; d++)
                 desc.shape.dim[d] = json_integer_value(json_array_get(sizes, (size_t)d));
             ok(graft_tensor_set_add(set, name, &desc, NULL));
-            test_formula_keras(name, &desc.shape, graft_tensor_set_find(set, name)->data);
+            test_formula_keras(fresh(path, first, text), &desc.shape, graft_tensor_set_find(set, name)->data);
         }
     }
     return set;
@@ -216,12 +251,41 @@ static void shrink_dense(struct graft_tensor_set **set, const char *name, int64_
     *set = smaller;
 }
 
+/* Of keras_efficientnet: pictures / 255 are normalized by two tensors of the file, then by the root of
+ * ImageNet's deviations where the published weights are (../shared/weights/README.md). */
+static struct inside normalization(const struct graft_tensor_set *set, bool published)
+{
+    static const double deviations[3] = {0.229, 0.224, 0.225};
+    const float *const mean = graft_tensor_set_find(set, "normalization/mean")->data;
+    const float *const variance = graft_tensor_set_find(set, "normalization/variance")->data;
+    struct inside inside = {.present = true};
+    for (int c = 0; c < 3; c++) {
+        inside.offset[c] = 255.0 * (double)mean[c];
+        inside.scale[c] = 255.0 * sqrt((double)variance[c] * (published ? deviations[c] : 1.0));
+    }
+    return inside;
+}
+
 static void networks_are_those_of_keras(void **state)
 {
     static const struct {
         const char *ours, *theirs;
-    } networks[] = {
-        {"keras_resnet50", "ResNet50"}, {"keras_vgg16", "VGG16"}, {"keras_mobilenet_v2", "MobileNetV2"}};
+        int row;   /* of expected.json */
+        int first; /* of made-up names in the list */
+    } networks[] = {{"keras_resnet50", "ResNet50", 0, 0},
+                    {"keras_vgg16", "VGG16", 0, 0},
+                    {"keras_mobilenet_v2", "MobileNetV2", 0, 0},
+                    {"keras_resnet50v2", "ResNet50V2", 0, 0},
+                    {"keras_densenet121", "DenseNet121", 0, 0},
+                    {"keras_inception_v3", "InceptionV3", 0, 0},
+                    {"keras_inception_resnet_v2", "InceptionResNetV2", 0, 188},
+                    {"keras_xception", "Xception", 0, 594},
+                    {"keras_nasnet_mobile", "NASNetMobile", 0, 0},
+                    {"keras_mobilenet_v3_small", "MobileNetV3Small", 0, 0},
+                    {"convnext_tiny", "ConvNeXtTiny", 0, 0},
+                    {"keras_efficientnet_b0", "EfficientNetB0", 0, 0},
+                    {"keras_efficientnet_b0", "EfficientNetB0", 1, 0}};
+    static const struct inside imagenet = {true, {123.675, 116.28, 103.53}, {58.395, 57.12, 57.375}};
     (void)state;
     json_t *const expected = load_json("weights/keras/expected.json");
     json_t *const lists = load_json("zoo/keras-applications.json");
@@ -230,18 +294,97 @@ static void networks_are_those_of_keras(void **state)
         return;
     }
     for (size_t i = 0; i < sizeof networks / sizeof networks[0]; i++) {
-        const json_t *const row = json_array_get(json_object_get(expected, networks[i].theirs), 0);
+        const json_t *const row =
+            json_array_get(json_object_get(expected, networks[i].theirs), (size_t)networks[i].row);
         const int size = (int)json_integer_value(json_object_get(row, "input_size"));
-        struct graft_tensor_set *set =
-            formula_set(json_object_get(json_object_get(lists, networks[i].theirs), "layers"));
+        const bool scaled = strcmp(json_string_value(json_object_get(row, "input")), "formula picture") != 0;
+        struct graft_tensor_set *set = formula_set(
+            json_object_get(json_object_get(lists, networks[i].theirs), "layers"), networks[i].first);
+        struct inside inside = {.present = scaled, {127.5, 127.5, 127.5}, {127.5, 127.5, 127.5}};
         if (strcmp(networks[i].theirs, "VGG16") == 0)
             shrink_dense(&set, "fc1/kernel", (int64_t)(size / 32) * (size / 32) * 512);
-        float *const logits = run_network(networks[i].ours, size, 1000, set);
+        if (graft_tensor_set_find(set, "normalization/mean"))
+            inside = normalization(set, networks[i].row == 1);
+        else if (strcmp(networks[i].theirs, "ConvNeXtTiny") == 0)
+            inside = imagenet;
+        float *const logits = run_network(networks[i].ours, size, 1000, set, &inside);
         check_logits(networks[i].theirs, logits, 1000, json_object_get(row, "logits_first64"));
         free(logits);
         graft_tensor_set_close(&set);
     }
     json_decref(expected);
+    json_decref(lists);
+}
+
+/* Each network's parameters are as many as Keras counts, but for what it normalizes pictures by. */
+static void parameters_are_as_many_as_in_keras(void **state)
+{
+    static const struct {
+        const char *ours, *theirs;
+    } networks[] = {
+        {"keras_vgg16", "VGG16"},
+        {"keras_vgg19", "VGG19"},
+        {"keras_resnet50", "ResNet50"},
+        {"keras_resnet101", "ResNet101"},
+        {"keras_resnet152", "ResNet152"},
+        {"keras_resnet50v2", "ResNet50V2"},
+        {"keras_resnet101v2", "ResNet101V2"},
+        {"keras_resnet152v2", "ResNet152V2"},
+        {"keras_inception_v3", "InceptionV3"},
+        {"keras_inception_resnet_v2", "InceptionResNetV2"},
+        {"keras_xception", "Xception"},
+        {"keras_mobilenet", "MobileNet"},
+        {"keras_mobilenet_v2", "MobileNetV2"},
+        {"keras_mobilenet_v3_small", "MobileNetV3Small"},
+        {"keras_mobilenet_v3_large", "MobileNetV3Large"},
+        {"keras_densenet121", "DenseNet121"},
+        {"keras_densenet169", "DenseNet169"},
+        {"keras_densenet201", "DenseNet201"},
+        {"keras_nasnet_mobile", "NASNetMobile"},
+        {"keras_nasnet_large", "NASNetLarge"},
+        {"convnext_tiny", "ConvNeXtTiny"},
+        {"convnext_xlarge", "ConvNeXtXLarge"},
+        {"keras_efficientnet_b0", "EfficientNetB0"},
+        {"keras_efficientnet_b1", "EfficientNetB1"},
+        {"keras_efficientnet_b2", "EfficientNetB2"},
+        {"keras_efficientnet_b3", "EfficientNetB3"},
+        {"keras_efficientnet_b4", "EfficientNetB4"},
+        {"keras_efficientnet_b5", "EfficientNetB5"},
+        {"keras_efficientnet_b6", "EfficientNetB6"},
+        {"keras_efficientnet_b7", "EfficientNetB7"},
+        {"keras_efficientnet_v2_b0", "EfficientNetV2B0"},
+        {"keras_efficientnet_v2_b1", "EfficientNetV2B1"},
+        {"keras_efficientnet_v2_b2", "EfficientNetV2B2"},
+        {"keras_efficientnet_v2_b3", "EfficientNetV2B3"},
+        {"keras_efficientnet_v2_s", "EfficientNetV2S"},
+        {"keras_efficientnet_v2_m", "EfficientNetV2M"},
+        {"keras_efficientnet_v2_l", "EfficientNetV2L"},
+    };
+    (void)state;
+    json_t *const lists = load_json("zoo/keras-applications.json");
+    if (!lists) {
+        skip();
+        return;
+    }
+    for (size_t i = 0; i < sizeof networks / sizeof networks[0]; i++) {
+        const json_t *const entry = json_object_get(lists, networks[i].theirs);
+        const json_t *const layers = json_object_get(entry, "layers");
+        int64_t expected = json_integer_value(json_object_get(entry, "parameters")), counted = 0;
+        for (size_t l = 0; l < json_array_size(layers); l++) {
+            const json_t *const layer = json_array_get(layers, l);
+            if (strcmp(json_string_value(json_array_get(layer, 1)), "Normalization") == 0 &&
+                json_array_size(json_array_get(layer, 2)) > 0)
+                expected -= 3 + 3 + 1;
+        }
+        struct graft_model *model = NULL;
+        ok(graft_model_open(context, networks[i].ours, NULL, &model));
+        for (int p = 0; p < model->parameter_count; p++)
+            counted += graft_shape_count(&model->parameters[p].source_shape);
+        if (counted != expected)
+            fail_msg("%s has %lld parameters, not %lld", networks[i].ours, (long long)counted,
+                     (long long)expected);
+        graft_model_close(&model);
+    }
     json_decref(lists);
 }
 
@@ -252,6 +395,7 @@ int main(void)
         cmocka_unit_test(a_network_within_another_is_read),
         cmocka_unit_test(split_lists_of_layers_are_read),
         cmocka_unit_test(networks_are_those_of_keras),
+        cmocka_unit_test(parameters_are_as_many_as_in_keras),
     };
     return cmocka_run_group_tests_name("keras", tests, set_up, tear_down);
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Names of tensors that others have given, and tensors that need not be there. */
+#include "io/keras.h"
 #include "model/weights_fixture.h"
 
 #include <jansson.h>
@@ -241,12 +242,85 @@ static void auxiliary_heads(void **state)
     }
 }
 
+static void add_named(struct graft_tensor_set *set, const char *block, const char *part,
+                      struct graft_shape shape)
+{
+    char name[128];
+    (void)snprintf(name, sizeof name, "%s%s", block, part);
+    add_tensor(set, name, shape);
+}
+
+static void add_batch_norm(struct graft_tensor_set *set, const char *block, const char *part,
+                           int64_t channels)
+{
+    static const char *const vectors[] = {"gamma", "beta", "moving_mean", "moving_variance"};
+    char name[128];
+    for (int i = 0; i < 4; ++i) {
+        (void)snprintf(name, sizeof name, "%s/BatchNorm/%s", part, vectors[i]);
+        add_named(set, block, name, graft_shape_of(1, channels));
+    }
+}
+
+/* Keras' published file of MobileNetV3Small, written from the paper's table: TensorFlow's names of layers. */
+static void keras_mobilenet_v3(void **state)
+{
+    static const struct {
+        int kernel, hidden, out, squeezed; /* channels in the middle; 0: not squeezed */
+    } rows[] = {{3, 16, 16, 8},   {3, 72, 24, 0},    {3, 88, 24, 0},   {5, 96, 40, 24},
+                {5, 240, 40, 64}, {5, 240, 40, 64},  {5, 120, 48, 32}, {5, 144, 48, 40},
+                {5, 288, 96, 72}, {5, 576, 96, 144}, {5, 576, 96, 144}};
+    struct graft_model *model =
+        open_model("keras_mobilenet_v3_small", (struct graft_model_options){.height = 32, .width = 32});
+    struct graft_tensor_set *set = NULL;
+    int64_t in = 16;
+    (void)state;
+    ok(graft_tensor_set_open(context, &set));
+    ok(graft_tensor_set_put_text(set, GRAFT_KEY_CONVENTION, "keras"));
+    add_tensor(set, "Conv/kernel", graft_shape_of(4, 3, 3, 3, 16));
+    add_batch_norm(set, "", "Conv", 16);
+    for (int i = 0; i < (int)(sizeof rows / sizeof rows[0]); ++i) {
+        const int64_t hidden = rows[i].hidden, out = rows[i].out, squeezed = rows[i].squeezed;
+        char block[32] = "expanded_conv/";
+        if (i > 0)
+            (void)snprintf(block, sizeof block, "expanded_conv_%d/", i);
+        if (i > 0) {
+            add_named(set, block, "expand/kernel", graft_shape_of(4, 1, 1, in, hidden));
+            add_batch_norm(set, block, "expand", hidden);
+        }
+        add_named(set, block, "depthwise/depthwise_kernel",
+                  graft_shape_of(4, rows[i].kernel, rows[i].kernel, hidden, 1));
+        add_batch_norm(set, block, "depthwise", hidden);
+        if (squeezed > 0) {
+            add_named(set, block, "squeeze_excite/Conv/kernel", graft_shape_of(4, 1, 1, hidden, squeezed));
+            add_named(set, block, "squeeze_excite/Conv/bias", graft_shape_of(1, squeezed));
+            add_named(set, block, "squeeze_excite/Conv_1/kernel", graft_shape_of(4, 1, 1, squeezed, hidden));
+            add_named(set, block, "squeeze_excite/Conv_1/bias", graft_shape_of(1, hidden));
+        }
+        add_named(set, block, "project/kernel", graft_shape_of(4, 1, 1, hidden, out));
+        add_batch_norm(set, block, "project", out);
+        in = out;
+    }
+    add_tensor(set, "Conv_1/kernel", graft_shape_of(4, 1, 1, 96, 576));
+    add_batch_norm(set, "", "Conv_1", 576);
+    add_tensor(set, "Conv_2/kernel", graft_shape_of(4, 1, 1, 576, 1024));
+    add_tensor(set, "Conv_2/bias", graft_shape_of(1, 1024));
+    add_tensor(set, "Logits/kernel", graft_shape_of(4, 1, 1, 1024, 1000));
+    add_tensor(set, "Logits/bias", graft_shape_of(1, 1000));
+    assert_read(model, set, "expanded_conv_10_project_bn.running_mean",
+                "expanded_conv_10/project/BatchNorm/moving_mean");
+    assert_read(model, set, "expanded_conv_squeeze_excite_conv_1.bias",
+                "expanded_conv/squeeze_excite/Conv_1/bias");
+    assert_read(model, set, "conv_1_bn.bias", "Conv_1/BatchNorm/beta");
+    assert_read(model, set, "logits.bias", "Logits/bias");
+    graft_tensor_set_close(&set);
+    graft_model_close(&model);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(old_names),
-        cmocka_unit_test(timm_efficientnet),
-        cmocka_unit_test(timm_regnet),
+        cmocka_unit_test(old_names),       cmocka_unit_test(timm_efficientnet),
+        cmocka_unit_test(timm_regnet),     cmocka_unit_test(keras_mobilenet_v3),
         cmocka_unit_test(auxiliary_heads),
     };
     return cmocka_run_group_tests_name("weight names", tests, set_up, tear_down);

@@ -192,10 +192,11 @@ static uint64_t put_chunked(struct bytes *file)
     return put_header(file, &messages);
 }
 
-/* One layer "d" with one weight "d/kernel:0" [2, 3], as weights in Keras' older form. */
-static void make_file(struct bytes *file, uint64_t (*put_data)(struct bytes *file))
+/* One layer "d" with one weight "d/kernel:0" [2, 3], as weights in Keras' older form; with a scope: within
+ * "s/". */
+static void make_scoped_file(struct bytes *file, uint64_t (*put_data)(struct bytes *file), bool scoped)
 {
-    struct bytes inner = {.size = 0}, layer = {.size = 0}, root = {.size = 0};
+    struct bytes inner = {.size = 0}, scope = {.size = 0}, layer = {.size = 0}, root = {.size = 0};
     file->size = 0;
     put(file, "\x89HDF\r\n\x1a\n\2\x08\x08\0", 12);
     put_number(file, 0, 8);
@@ -204,12 +205,21 @@ static void make_file(struct bytes *file, uint64_t (*put_data)(struct bytes *fil
     put_number(file, 0, 8); /* the root's address, below */
     put_number(file, 0, 4);
     put_link(&inner, "kernel:0", put_data(file));
-    put_text_attribute(&layer, "weight_names", "d/kernel:0");
-    put_link(&layer, "d", put_header(file, &inner));
+    put_text_attribute(&layer, "weight_names", scoped ? "s/d/kernel:0" : "d/kernel:0");
+    put_link(&scope, "d", put_header(file, &inner));
+    if (scoped)
+        put_link(&layer, "s", put_header(file, &scope));
+    else
+        put(&layer, (const char *)scope.data, scope.size);
     put_text_attribute(&root, "layer_names", "d");
     put_link(&root, "d", put_header(file, &layer));
     const uint64_t address = put_header(file, &root);
     memcpy(file->data + 36, &address, 8);
+}
+
+static void make_file(struct bytes *file, uint64_t (*put_data)(struct bytes *file))
+{
+    make_scoped_file(file, put_data, false);
 }
 
 static void check_file(struct graft_context *context, const struct bytes *file)
@@ -233,6 +243,8 @@ static void weights_are_read_from_each_storage(void **state)
     make_file(&file, put_contiguous);
     check_file(*state, &file);
     make_file(&file, put_chunked);
+    check_file(*state, &file);
+    make_scoped_file(&file, put_contiguous, true);
     check_file(*state, &file);
 }
 
@@ -310,8 +322,10 @@ static void an_archive_with_a_damaged_config_is_named(void **state)
     add_member(archive, "model.weights.h5", file.data, file.size);
     assert_int_equal(archive_write_close(archive), ARCHIVE_OK);
     archive_write_free(archive);
-    assert_int_equal(graft_keras_parse_zip(context, "made.keras", zip.data, zip.size, &set), GRAFT_ERROR_FORMAT);
-    assert_non_null(strstr(graft_context_error(context), "'made.keras' is damaged: config.json in it, line 2: "));
+    assert_int_equal(graft_keras_parse_zip(context, "made.keras", zip.data, zip.size, &set),
+                     GRAFT_ERROR_FORMAT);
+    assert_non_null(
+        strstr(graft_context_error(context), "'made.keras' is damaged: config.json in it, line 2: "));
     assert_null(set);
 }
 

@@ -4,41 +4,9 @@
  * 2104.00298), three whose first stages have 3×3 convolutions in place of 1×1 and depthwise ones.
  */
 #include "model/layers.h"
+#include "model/zoo/efficientnet.h"
 
 #include <stdio.h>
-
-enum { STAGES = 7 };
-
-struct row {
-    bool fused;
-    int expand, kernel, stride, channels, blocks;
-};
-
-static const struct row first_version[STAGES] = {
-    {false, 1, 3, 1, 16, 1},  {false, 6, 3, 2, 24, 2},  {false, 6, 5, 2, 40, 2}, {false, 6, 3, 2, 80, 3},
-    {false, 6, 5, 1, 112, 3}, {false, 6, 5, 2, 192, 4}, {false, 6, 3, 1, 320, 1}};
-static const struct row second_version[3][STAGES] = {
-    {{true, 1, 3, 1, 24, 2},
-     {true, 4, 3, 2, 48, 4},
-     {true, 4, 3, 2, 64, 4},
-     {false, 4, 3, 2, 128, 6},
-     {false, 6, 3, 1, 160, 9},
-     {false, 6, 3, 2, 256, 15}},
-    {{true, 1, 3, 1, 24, 3},
-     {true, 4, 3, 2, 48, 5},
-     {true, 4, 3, 2, 80, 5},
-     {false, 4, 3, 2, 160, 7},
-     {false, 6, 3, 1, 176, 14},
-     {false, 6, 3, 2, 304, 18},
-     {false, 6, 3, 1, 512, 5}},
-    {{true, 1, 3, 1, 32, 4},
-     {true, 4, 3, 2, 64, 7},
-     {true, 4, 3, 2, 96, 7},
-     {false, 4, 3, 2, 192, 10},
-     {false, 6, 3, 1, 224, 19},
-     {false, 6, 3, 2, 384, 25},
-     {false, 6, 3, 1, 640, 7}},
-};
 
 static const char *part(char text[16], int *index)
 {
@@ -47,7 +15,7 @@ static const char *part(char text[16], int *index)
 }
 
 /* k×k to `expand` × channels, 1×1 to `out`; one k×k alone where nothing is expanded. */
-static int fused(struct graft_layers *b, int x, const struct row *row, int stride, int out)
+static int fused(struct graft_layers *b, int x, const struct efficientnet_row *row, int stride, int out)
 {
     const int hidden = (int)graft_layer_channels(b, x) * row->expand;
     const struct graft_conv wide = {.channels = row->expand == 1 ? out : hidden,
@@ -61,7 +29,7 @@ static int fused(struct graft_layers *b, int x, const struct row *row, int strid
 }
 
 /* 1×1 to `expand` × channels, depthwise k×k, squeeze-and-excite, 1×1 to `out`. */
-static int inverted(struct graft_layers *b, int x, const struct row *row, int stride, int out)
+static int inverted(struct graft_layers *b, int x, const struct efficientnet_row *row, int stride, int out)
 {
     const int in = (int)graft_layer_channels(b, x), hidden = in * row->expand;
     const struct graft_conv depthwise = {.channels = hidden,
@@ -96,12 +64,12 @@ static int scaled_width(const struct graft_efficientnet_config *config, int chan
 }
 
 static int stages(struct graft_layers *b, int x, const struct graft_efficientnet_config *config,
-                  const struct row *rows)
+                  const struct efficientnet_row *rows)
 {
     int all = 0, done = 0;
-    for (int s = 0; s < STAGES; ++s)
+    for (int s = 0; s < EFFICIENTNET_STAGES; ++s)
         all += scaled_depth(config, rows[s].blocks);
-    for (int s = 0; s < STAGES && rows[s].blocks > 0; ++s) {
+    for (int s = 0; s < EFFICIENTNET_STAGES && rows[s].blocks > 0; ++s) {
         const int blocks = scaled_depth(config, rows[s].blocks), out = scaled_width(config, rows[s].channels);
         char stage[16];
         (void)snprintf(stage, sizeof stage, "block%d", s + 1);
@@ -124,11 +92,12 @@ static int stages(struct graft_layers *b, int x, const struct graft_efficientnet
 int graft_zoo_efficientnet(struct graft_layers *b, int x, const void *configuration)
 {
     const struct graft_efficientnet_config *const config = configuration;
-    const struct row *const rows = config->version == 2 ? second_version[config->size] : first_version;
+    const struct efficientnet_row *const rows =
+        config->version == 2 ? efficientnet_v2[config->size] : efficientnet_v1;
     const int stem = config->version == 2 ? rows[0].channels : graft_round_channels(32, config->width);
     const int last = config->version == 2 ? 1280 : 4 * graft_round_channels(320, config->width);
     int index = 1; /* of the last convolution */
-    while (index <= STAGES && rows[index - 1].blocks > 0)
+    while (index <= EFFICIENTNET_STAGES && rows[index - 1].blocks > 0)
         ++index;
     b->conv_init = GRAFT_INIT_HE_NORMAL_OUT;
     if (config->version == 2 || config->size >= 5) {

@@ -2,33 +2,9 @@
 /* MobileNetV3 (Howard et al., arXiv 1905.02244): inverted residuals that a search has sized, some with
  * squeeze-and-excite. */
 #include "model/layers.h"
+#include "model/zoo/mobilenet_v3.h"
 
 #include <stdio.h>
-
-struct row {
-    const char *stage; /* begins with it; NULL: goes on */
-    int kernel, hidden, out, stride;
-    bool squeezed, swish; /* swish: hard swish, else ReLU */
-};
-
-static const struct row large[] = {
-    {"block1", 3, 16, 16, 1, false, false}, {"block2", 3, 64, 24, 2, false, false},
-    {NULL, 3, 72, 24, 1, false, false},     {"block3", 5, 72, 40, 2, true, false},
-    {NULL, 5, 120, 40, 1, true, false},     {NULL, 5, 120, 40, 1, true, false},
-    {"block4", 3, 240, 80, 2, false, true}, {NULL, 3, 200, 80, 1, false, true},
-    {NULL, 3, 184, 80, 1, false, true},     {NULL, 3, 184, 80, 1, false, true},
-    {"block5", 3, 480, 112, 1, true, true}, {NULL, 3, 672, 112, 1, true, true},
-    {"block6", 5, 672, 160, 2, true, true}, {NULL, 5, 960, 160, 1, true, true},
-    {NULL, 5, 960, 160, 1, true, true},     {0},
-};
-static const struct row small[] = {
-    {"block1", 3, 16, 16, 2, true, false}, {"block2", 3, 72, 24, 2, false, false},
-    {NULL, 3, 88, 24, 1, false, false},    {"block3", 5, 96, 40, 2, true, true},
-    {NULL, 5, 240, 40, 1, true, true},     {NULL, 5, 240, 40, 1, true, true},
-    {"block4", 5, 120, 48, 1, true, true}, {NULL, 5, 144, 48, 1, true, true},
-    {"block5", 5, 288, 96, 2, true, true}, {NULL, 5, 576, 96, 1, true, true},
-    {NULL, 5, 576, 96, 1, true, true},     {0},
-};
 
 static const char *part(char text[16], int *index)
 {
@@ -36,7 +12,7 @@ static const char *part(char text[16], int *index)
     return text;
 }
 
-static int inverted_residual(struct graft_layers *b, int x, const struct row *row)
+static int inverted_residual(struct graft_layers *b, int x, const struct mobilenet_v3_row *row)
 {
     const int in = (int)graft_layer_channels(b, x);
     const enum graft_unary activation = row->swish ? GRAFT_UNARY_HARD_SWISH : GRAFT_UNARY_RELU;
@@ -78,7 +54,8 @@ int graft_zoo_mobilenet_v3(struct graft_layers *b, int x, const void *configurat
         b, x, "0", (struct graft_conv){.channels = 16, .kernel = {3, 3}, .stride = 2, .half = true},
         GRAFT_UNARY_HARD_SWISH);
     int index = 1;
-    for (const struct row *row = config->small ? small : large; row->kernel > 0; ++row) {
+    for (const struct mobilenet_v3_row *row = config->small ? mobilenet_v3_small : mobilenet_v3_large;
+         row->kernel > 0; ++row) {
         if (row->stage)
             x = graft_layers_stage(b, x, row->stage);
         graft_layers_scope(b, "features.%d", index++);

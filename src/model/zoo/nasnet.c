@@ -56,31 +56,17 @@ static int separable(struct graft_layers *b, int x, const char *name, int channe
     return x;
 }
 
-static struct graft_pool_attributes same_pool(const struct graft_layers *b, int x, int stride)
-{
-    struct graft_pool_attributes pool = {.kernel = {3, 3}, .stride = {stride, stride}};
-    const struct graft_desc *const desc = graft_graph_desc(b->graph, x);
-    for (int d = 0; desc && d < 2; ++d) {
-        const int64_t size = desc->shape.dim[1 + d], last = (size - 1) / stride * stride;
-        const int64_t all = last + 3 > size ? last + 3 - size : 0;
-        pool.pad[2 * d] = (int32_t)(all / 2);
-        pool.pad[2 * d + 1] = (int32_t)(all - all / 2);
-    }
-    /* With a stride, timm pads with zeros first, which count. */
-    pool.count_include_pad = stride > 1;
-    return pool;
-}
-
 static int maximum(struct graft_layers *b, int x, const char *name)
 {
-    struct graft_pool_attributes pool = same_pool(b, x, 2);
-    pool.count_include_pad = false;
-    return graft_layer_max_pool(b, x, name, pool);
+    return graft_layer_max_pool(b, x, name, graft_pool_same(b, x, 3, 2));
 }
 
 static int average(struct graft_layers *b, int x, const char *name, int stride)
 {
-    return graft_layer_avg_pool(b, x, name, same_pool(b, x, stride));
+    struct graft_pool_attributes pool = graft_pool_same(b, x, 3, stride);
+    /* With a stride, timm pads with zeros first, which count. */
+    pool.count_include_pad = stride > 1;
+    return graft_layer_avg_pool(b, x, name, pool);
 }
 
 /* Half of the places of what came before, without the shift of one place that a plain stride would be: the
