@@ -134,7 +134,7 @@ static enum graft_status choose_preprocess(struct graft_classifier *classifier,
     const bool ignored = p->ignore_orientation, scaled = p->scaled;
     enum graft_status status = GRAFT_OK;
     if (!classifier->card.has_preprocess || options->input > 0)
-        status = graft_card_preprocess(context, info, file, options->input, p);
+        status = graft_card_preprocess(context, info, &classifier->card, file, options->input, p);
     if (status != GRAFT_OK)
         return status;
     if (classifier->card.has_preprocess) {

@@ -277,7 +277,8 @@ static enum graft_status describe(struct graft_converting *job)
     if (!job->source.network || job->source.file || job->card.has_preprocess)
         return GRAFT_OK;
     const struct graft_model_info *const info = graft_network_info(job->source.network);
-    const enum graft_status status = graft_card_preprocess(job->context, info, job->path, 0, &preprocess);
+    const enum graft_status status =
+        graft_card_preprocess(job->context, info, &job->card, job->path, 0, &preprocess);
     return status == GRAFT_OK ? graft_card_describe(job->context, info->name, &preprocess, job->set) : status;
 }
 

@@ -2,9 +2,13 @@
 #include "run/card.h"
 
 #include "base/context.h"
+#include "base/text.h"
 #include "data/preprocess_json.h"
+#include "io/keras.h"
+#include "io/tensor_set.h"
 #include "model/published.h"
 
+#include <math.h>
 #include <string.h>
 
 #define KEY_NETWORK "graft.network"
@@ -75,12 +79,14 @@ enum graft_status graft_card_read_head(struct graft_context *context, const char
 {
     const enum graft_status status = graft_head_check(context, text);
     if (status != GRAFT_OK)
-        return graft_fail_prefix(context, GRAFT_ERROR_FORMAT, "%s: the metadata \"" KEY_HEAD "\" is damaged", file);
+        return graft_fail_prefix(context, GRAFT_ERROR_FORMAT, "%s: the metadata \"" KEY_HEAD "\" is damaged",
+                                 file);
     strcpy(card->head, text);
     return GRAFT_OK;
 }
 
-static enum graft_status read_thresholds(struct graft_context *context, const json_t *list, struct graft_card *card)
+static enum graft_status read_thresholds(struct graft_context *context, const json_t *list,
+                                         struct graft_card *card)
 {
     const size_t count = (size_t)card->class_count;
     if (!json_is_array(list) || json_array_size(list) != count)
@@ -98,8 +104,8 @@ static enum graft_status read_thresholds(struct graft_context *context, const js
     return GRAFT_OK;
 }
 
-enum graft_status graft_card_read_target(struct graft_context *context, const char *file, const json_t *object,
-                                         struct graft_card *card)
+enum graft_status graft_card_read_target(struct graft_context *context, const char *file,
+                                         const json_t *object, struct graft_card *card)
 {
     struct graft_target *const target = &card->target;
     const char *const task = json_string_value(json_object_get(object, "task"));
@@ -112,7 +118,8 @@ enum graft_status graft_card_read_target(struct graft_context *context, const ch
     target->deviation = json_number_value(json_object_get(object, "deviation"));
     if (target->task == GRAFT_TASK_NUMBER && (card->class_count != 1 || !(target->deviation > 0)))
         return bad(context, file, KEY_TARGET);
-    const enum graft_status status = list && !card->thresholds ? read_thresholds(context, list, card) : GRAFT_OK;
+    const enum graft_status status =
+        list && !card->thresholds ? read_thresholds(context, list, card) : GRAFT_OK;
     return status == GRAFT_ERROR_FORMAT ? bad(context, file, KEY_TARGET) : status;
 }
 
@@ -155,8 +162,9 @@ enum graft_status graft_card_open_network(struct graft_context *context, const s
     const char *const slash = strrchr(file, '/');
     if (!card->graph[0]) {
         const enum graft_status opened = graft_network_source_open(context, card->network, source, NULL);
-        return opened == GRAFT_OK && card->head[0] ? graft_network_source_put_head(context, card->head, source)
-                                                   : opened;
+        return opened == GRAFT_OK && card->head[0]
+                   ? graft_network_source_put_head(context, card->head, source)
+                   : opened;
     }
     graft_text_append(context, &path, "%.*s%s", slash ? (int)(slash + 1 - file) : 0, file, GRAFT_CARD_GRAPH);
     enum graft_status status = path.failed
@@ -177,6 +185,42 @@ static enum graft_status parse(struct graft_context *context, const char *file, 
     return status == GRAFT_ERROR_MEMORY ? status : GRAFT_OK;
 }
 
+/* Three numbers of a layer that normalizes pictures, of a file by Keras: "normalization_1/mean". */
+static const float *normalization(const struct graft_tensor_set *set, const char *what)
+{
+    for (size_t i = 0; i < graft_tensor_set_count(set); i++) {
+        const struct graft_named_tensor *const tensor = graft_tensor_set_at(set, i);
+        if (graft_text_starts(tensor->name, "normalization") && graft_text_ends(tensor->name, what) &&
+            tensor->desc.dtype == GRAFT_DTYPE_F32 && graft_shape_count(&tensor->desc.shape) == 3)
+            return tensor->data;
+    }
+    return NULL;
+}
+
+/* EfficientNet's published files hold deviations where variances should be, and the network that reads them
+ * divides by their root once more (keras.applications.efficientnet): both are the deviations of ImageNet. */
+static void read_normalization(const struct graft_tensor_set *set, struct graft_card *card)
+{
+    static const float deviations[3] = {0.229f, 0.224f, 0.225f};
+    const char *const convention = graft_tensor_set_text(set, GRAFT_KEY_CONVENTION);
+    if (!convention || strcmp(convention, "keras") != 0)
+        return;
+    const float *const mean = normalization(set, "/mean"), *const variance = normalization(set, "/variance");
+    if (!mean || !variance)
+        return;
+    bool published = true;
+    for (int c = 0; c < 3; c++) {
+        if (!isfinite(mean[c]) || !(variance[c] > 0) || !isfinite(variance[c]))
+            return;
+        published = published && fabsf(variance[c] - deviations[c]) < 1e-3f;
+    }
+    card->has_normalization = true;
+    for (int c = 0; c < 3; c++) {
+        card->mean[c] = mean[c];
+        card->std[c] = published ? variance[c] : sqrtf(variance[c]);
+    }
+}
+
 enum graft_status graft_card_read(struct graft_context *context, const struct graft_tensor_set *set,
                                   const char *file, struct graft_card *card)
 {
@@ -188,6 +232,7 @@ enum graft_status graft_card_read(struct graft_context *context, const struct gr
     const char *const head = graft_tensor_set_text(set, KEY_HEAD);
     const char *const target = graft_tensor_set_text(set, KEY_TARGET);
     enum graft_status status = GRAFT_OK;
+    read_normalization(set, card);
     if (network && strlen(network) < sizeof card->network)
         strcpy(card->network, network);
     else if (network)
@@ -274,7 +319,7 @@ enum graft_status graft_card_describe(struct graft_context *context, const char 
 }
 
 enum graft_status graft_card_preprocess(struct graft_context *context, const struct graft_model_info *info,
-                                        const char *weights, int64_t input,
+                                        const struct graft_card *card, const char *weights, int64_t input,
                                         struct graft_preprocess *preprocess)
 {
     const struct graft_model_preprocess *const p = &info->preprocess;
@@ -296,5 +341,9 @@ enum graft_status graft_card_preprocess(struct graft_context *context, const str
                                             .mean = {p->mean[0], p->mean[1], p->mean[2]},
                                             .std = {p->std[0], p->std[1], p->std[2]},
                                             .transforms = graft_transforms_usual(short_side, filter)};
+    for (int c = 0; card && card->has_normalization && c < 3; c++) {
+        preprocess->mean[c] = card->mean[c];
+        preprocess->std[c] = card->std[c];
+    }
     return graft_preprocess_check(context, preprocess);
 }

@@ -16,14 +16,16 @@
 #include "io/network_source.h"
 
 struct graft_card {
-    char network[64];         /* "" if the file does not say */
+    char network[64];              /* "" if the file does not say */
     char graph[GRAFT_DIGEST_TEXT]; /* SHA-256 of the graph beside the weights; "": the network is one of the
                                       list */
-    char head[GRAFT_HEAD_TEXT]; /* laid on the network in place of its own; "": none */
-    int32_t class_count;      /* 0 if it does not say */
-    const char **class_names; /* [class_count] */
+    char head[GRAFT_HEAD_TEXT];    /* laid on the network in place of its own; "": none */
+    int32_t class_count;           /* 0 if it does not say */
+    const char **class_names;      /* [class_count] */
     struct graft_preprocess preprocess;
     bool has_preprocess;
+    bool has_normalization; /* of a file by Keras, whose networks may normalize pictures themselves: … */
+    float mean[3], std[3];  /* … by these, of values in 0..1 */
     struct graft_target target; /* what outputs mean; its thresholds are … */
     float *thresholds;          /* … the card's own, [class_count]; NULL: none */
 };
@@ -57,7 +59,8 @@ GRAFT_MUST_CHECK enum graft_status graft_card_read_target(struct graft_context *
 /* And back. */
 struct graft_json graft_card_target_json(const struct graft_card *card, bool thresholds);
 /* Copies the thresholds of an evaluation's figures. GRAFT_ERROR_MEMORY. */
-GRAFT_MUST_CHECK enum graft_status graft_card_set_thresholds(struct graft_context *context, struct graft_card *card,
+GRAFT_MUST_CHECK enum graft_status graft_card_set_thresholds(struct graft_context *context,
+                                                             struct graft_card *card,
                                                              const struct graft_evaluation *evaluation);
 /* Copies the names. */
 GRAFT_MUST_CHECK enum graft_status graft_card_set_classes(struct graft_context *context,
@@ -68,11 +71,12 @@ GRAFT_MUST_CHECK enum graft_status graft_card_read_classes(struct graft_context 
                                                            const json_t *list, struct graft_card *card);
 void graft_card_close(struct graft_context *context, struct graft_card *card);
 
-/* The preprocessing of weights without a card, for an input of side `input` (0: their own): as published with
- * them, where `weights` has the name of a published file; else what the network's description carries. */
+/* The preprocessing of weights whose card has none, for an input of side `input` (0: their own): as published
+ * with them, where `weights` has the name of a published file; else what the network's description carries,
+ * with the file's own normalization. `card` may be NULL. */
 GRAFT_MUST_CHECK enum graft_status graft_card_preprocess(struct graft_context *context,
                                                          const struct graft_model_info *info,
-                                                         const char *weights, int64_t input,
-                                                         struct graft_preprocess *preprocess);
+                                                         const struct graft_card *card, const char *weights,
+                                                         int64_t input, struct graft_preprocess *preprocess);
 
 #endif

@@ -7,6 +7,7 @@
 #include "graft/weights.h"
 #include "io/keras.h"
 #include "model/formula.h"
+#include "run/card.h"
 #include "support/support.h"
 
 #include <dirent.h>
@@ -316,6 +317,36 @@ static void networks_are_those_of_keras(void **state)
     json_decref(lists);
 }
 
+/* What Keras normalizes pictures by lies in the file: the published numbers mean ImageNet's, others
+ * themselves. */
+static void normalization_is_taken_from_the_file(void **state)
+{
+    static const float files[2][6] = {{0.485f, 0.456f, 0.406f, 0.229f, 0.224f, 0.225f},
+                                      {0.5f, 0.25f, 0.0f, 0.25f, 4.0f, 1.0f}};
+    static const float expected[2][3] = {{0.229f, 0.224f, 0.225f}, {0.5f, 2.0f, 1.0f}};
+    const struct graft_desc three = {GRAFT_DTYPE_F32, graft_shape_of(1, 3)};
+    const struct graft_model_info *info = NULL;
+    (void)state;
+    ok(graft_model_find(context, "keras_efficientnet_b0", &info));
+    for (int f = 0; f < 2; f++) {
+        struct graft_tensor_set *set = NULL;
+        struct graft_card card;
+        struct graft_preprocess preprocess;
+        ok(graft_tensor_set_open(context, &set));
+        ok(graft_tensor_set_put_text(set, GRAFT_KEY_CONVENTION, "keras"));
+        ok(graft_tensor_set_add(set, "normalization_1/mean", &three, files[f]));
+        ok(graft_tensor_set_add(set, "normalization_1/variance", &three, files[f] + 3));
+        ok(graft_card_read(context, set, "made.h5", &card));
+        ok(graft_card_preprocess(context, info, &card, "made.h5", 0, &preprocess));
+        for (int c = 0; c < 3; c++) {
+            assert_true(preprocess.mean[c] == files[f][c]);
+            assert_true(preprocess.std[c] == expected[f][c]);
+        }
+        graft_card_close(context, &card);
+        graft_tensor_set_close(&set);
+    }
+}
+
 /* Each network's parameters are as many as Keras counts, but for what it normalizes pictures by. */
 static void parameters_are_as_many_as_in_keras(void **state)
 {
@@ -395,6 +426,7 @@ int main(void)
         cmocka_unit_test(a_network_within_another_is_read),
         cmocka_unit_test(split_lists_of_layers_are_read),
         cmocka_unit_test(networks_are_those_of_keras),
+        cmocka_unit_test(normalization_is_taken_from_the_file),
         cmocka_unit_test(parameters_are_as_many_as_in_keras),
     };
     return cmocka_run_group_tests_name("keras", tests, set_up, tear_down);
