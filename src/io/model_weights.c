@@ -100,7 +100,14 @@ static bool fits(const struct graft_shape *stored, const struct graft_model_para
     const struct graft_shape expected = stored_shape(p, names);
     if (graft_shape_equal(stored, &expected) || stored_side(stored, p) > 0)
         return true;
-    if (!names->keras || p->layout == GRAFT_LAYOUT_VECTOR)
+    if (!names->keras && p->layout == GRAFT_LAYOUT_DENSE) /* a convolution over all that there is */
+        return stored->rank == 4 && stored->dim[0] == expected.dim[0] &&
+               graft_shape_count(stored) == graft_shape_count(&expected);
+    if (p->layout == GRAFT_LAYOUT_VECTOR) /* of channels, as [c] or [c, 1, 1] */
+        return stored->dim[0] == expected.dim[0] &&
+               graft_shape_count(stored) == graft_shape_count(&expected) &&
+               expected.dim[0] == graft_shape_count(&expected);
+    if (!names->keras)
         return false;
     if (p->layout == GRAFT_LAYOUT_CONV)
         return stored->rank == 4 && expected.dim[3] == 1 && stored->dim[0] == expected.dim[0] &&

@@ -8,8 +8,19 @@
 
 enum { GRAFT_WEIGHT_NAME_SIZE = 256 };
 
+/* weight_conventions.c: how a package names a family's tensors. */
+struct graft_weight_convention {
+    const char *family; /* NULL: all */
+    bool keras;         /* of files that Keras wrote */
+    /* The file's name of a parameter, GRAFT_WEIGHT_NAME_SIZE bytes; false where the file has no such tensor.
+     * One that ends in "/" and a star: the layer's only tensor, whatever its name. */
+    bool (*rename)(const struct graft_model *model, int parameter, char *name);
+};
+extern const struct graft_weight_convention graft_weight_conventions[];
+extern const size_t graft_weight_convention_count;
+
 struct graft_weight_names {
-    int convention; /* a row of the table in weight_names.c */
+    int convention; /* of graft_weight_conventions */
     bool keras;     /* layouts are Keras': see GRAFT_KEY_CONVENTION */
     char prefix[GRAFT_WEIGHT_NAME_SIZE];
 };

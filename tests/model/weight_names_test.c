@@ -4,6 +4,7 @@
 #include "model/weights_fixture.h"
 
 #include <jansson.h>
+#include <stdarg.h>
 
 /* torchvision's files of DenseNet are older than its names: "norm.1" is "norm1" today. */
 static void old_names(void **state)
@@ -242,6 +243,231 @@ static void auxiliary_heads(void **state)
     }
 }
 
+/* <name>.weight and <name>.bias, as printf makes the name. */
+GRAFT_PRINTF(3, 4)
+static void add_layer(struct graft_tensor_set *set, struct graft_shape weight, const char *format, ...)
+{
+    char name[96], text[128];
+    va_list arguments;
+    va_start(arguments, format);
+    (void)vsnprintf(name, sizeof name, format, arguments);
+    va_end(arguments);
+    (void)snprintf(text, sizeof text, "%s.weight", name);
+    add_tensor(set, text, weight);
+    (void)snprintf(text, sizeof text, "%s.bias", name);
+    add_tensor(set, text, graft_shape_of(1, weight.dim[0]));
+}
+
+static struct graft_tensor_set *empty_set(void)
+{
+    struct graft_tensor_set *set = NULL;
+    ok(graft_tensor_set_open(context, &set));
+    return set;
+}
+
+/* What timm names as it lists vit_base_patch16_224. */
+static void timm_vit(void **state)
+{
+    struct graft_model *model =
+        open_model("vit_b_16", (struct graft_model_options){.height = 224, .width = 224});
+    struct graft_tensor_set *set = empty_set();
+    (void)state;
+    add_tensor(set, "cls_token", graft_shape_of(3, 1, 1, 768));
+    add_tensor(set, "pos_embed", graft_shape_of(3, 1, 197, 768));
+    add_layer(set, graft_shape_of(4, 768, 3, 16, 16), "patch_embed.proj");
+    for (int i = 0; i < 12; ++i) {
+        add_layer(set, graft_shape_of(1, 768), "blocks.%d.norm1", i);
+        add_layer(set, graft_shape_of(2, 2304, 768), "blocks.%d.attn.qkv", i);
+        add_layer(set, graft_shape_of(2, 768, 768), "blocks.%d.attn.proj", i);
+        add_layer(set, graft_shape_of(1, 768), "blocks.%d.norm2", i);
+        add_layer(set, graft_shape_of(2, 3072, 768), "blocks.%d.mlp.fc1", i);
+        add_layer(set, graft_shape_of(2, 768, 3072), "blocks.%d.mlp.fc2", i);
+    }
+    add_layer(set, graft_shape_of(1, 768), "norm");
+    add_layer(set, graft_shape_of(2, 1000, 768), "head");
+    assert_read(model, set, "encoder.layers.encoder_layer_11.ln_2.bias", "blocks.11.norm2.bias");
+    assert_read(model, set, "encoder.layers.encoder_layer_3.self_attention.in_proj_bias",
+                "blocks.3.attn.qkv.bias");
+    assert_read(model, set, "encoder.layers.encoder_layer_3.mlp.3.bias", "blocks.3.mlp.fc2.bias");
+    graft_tensor_set_close(&set);
+    graft_model_close(&model);
+}
+
+/* timm's swin_tiny_patch4_window7_224, and the authors' swin_tiny, whose stages end with what merges patches.
+ */
+static void swin_of_others(void **state)
+{
+    static const int blocks[4] = {2, 2, 6, 2};
+    struct graft_model *model =
+        open_model("swin_t", (struct graft_model_options){.height = 224, .width = 224});
+    (void)state;
+    for (int timm = 0; timm < 2; ++timm) {
+        struct graft_tensor_set *set = empty_set();
+        add_layer(set, graft_shape_of(4, 96, 3, 4, 4), "patch_embed.proj");
+        add_layer(set, graft_shape_of(1, 96), "patch_embed.norm");
+        for (int s = 0; s < 4; ++s) {
+            const int c = 96 << s, heads = 3 << s;
+            char name[128];
+            for (int i = 0; i < blocks[s]; ++i) {
+                add_layer(set, graft_shape_of(1, c), "layers.%d.blocks.%d.norm1", s, i);
+                (void)snprintf(name, sizeof name, "layers.%d.blocks.%d.attn.relative_position_bias_table", s,
+                               i);
+                add_tensor(set, name, graft_shape_of(2, 169, heads));
+                add_layer(set, graft_shape_of(2, 3 * c, c), "layers.%d.blocks.%d.attn.qkv", s, i);
+                add_layer(set, graft_shape_of(2, c, c), "layers.%d.blocks.%d.attn.proj", s, i);
+                add_layer(set, graft_shape_of(1, c), "layers.%d.blocks.%d.norm2", s, i);
+                add_layer(set, graft_shape_of(2, 4 * c, c), "layers.%d.blocks.%d.mlp.fc1", s, i);
+                add_layer(set, graft_shape_of(2, c, 4 * c), "layers.%d.blocks.%d.mlp.fc2", s, i);
+            }
+            if (s == 3)
+                break;
+            add_layer(set, graft_shape_of(1, 4 * c), "layers.%d.downsample.norm", s + timm);
+            (void)snprintf(name, sizeof name, "layers.%d.downsample.reduction.weight", s + timm);
+            add_tensor(set, name, graft_shape_of(2, 2 * c, 4 * c));
+        }
+        add_layer(set, graft_shape_of(1, 768), "norm");
+        add_layer(set, graft_shape_of(2, 1000, 768), timm ? "head.fc" : "head");
+        assert_read(model, set, "features.5.4.mlp.0.bias", "layers.2.blocks.4.mlp.fc1.bias");
+        assert_read(model, set, "features.4.norm.bias",
+                    timm ? "layers.2.downsample.norm.bias" : "layers.1.downsample.norm.bias");
+        graft_tensor_set_close(&set);
+    }
+    graft_model_close(&model);
+}
+
+/* timm's convnext_tiny. */
+static void timm_convnext(void **state)
+{
+    static const int blocks[4] = {3, 3, 9, 3};
+    struct graft_model *model =
+        open_model("convnext_tiny", (struct graft_model_options){.height = 64, .width = 64});
+    struct graft_tensor_set *set = empty_set();
+    (void)state;
+    add_layer(set, graft_shape_of(4, 96, 3, 4, 4), "stem.0");
+    add_layer(set, graft_shape_of(1, 96), "stem.1");
+    for (int s = 0; s < 4; ++s) {
+        const int c = 96 << s;
+        char name[128];
+        if (s > 0) {
+            add_layer(set, graft_shape_of(1, c / 2), "stages.%d.downsample.0", s);
+            add_layer(set, graft_shape_of(4, c, c / 2, 2, 2), "stages.%d.downsample.1", s);
+        }
+        for (int i = 0; i < blocks[s]; ++i) {
+            (void)snprintf(name, sizeof name, "stages.%d.blocks.%d.gamma", s, i);
+            add_tensor(set, name, graft_shape_of(1, c));
+            add_layer(set, graft_shape_of(4, c, 1, 7, 7), "stages.%d.blocks.%d.conv_dw", s, i);
+            add_layer(set, graft_shape_of(1, c), "stages.%d.blocks.%d.norm", s, i);
+            add_layer(set, graft_shape_of(2, 4 * c, c), "stages.%d.blocks.%d.mlp.fc1", s, i);
+            add_layer(set, graft_shape_of(2, c, 4 * c), "stages.%d.blocks.%d.mlp.fc2", s, i);
+        }
+    }
+    add_layer(set, graft_shape_of(1, 768), "head.norm");
+    add_layer(set, graft_shape_of(2, 1000, 768), "head.fc");
+    assert_read(model, set, "features.5.8.layer_scale", "stages.2.blocks.8.gamma");
+    assert_read(model, set, "features.6.0.bias", "stages.3.downsample.0.bias");
+    assert_read(model, set, "features.1.2.block.5.bias", "stages.0.blocks.2.mlp.fc2.bias");
+    graft_tensor_set_close(&set);
+    graft_model_close(&model);
+}
+
+/* A convolution and what normalizes it. */
+static void add_normalized(struct graft_tensor_set *set, const char *block, const char *conv, const char *bn,
+                           struct graft_shape weight)
+{
+    static const char *const vectors[] = {"weight", "bias", "running_mean", "running_var"};
+    char name[128];
+    (void)snprintf(name, sizeof name, "%s%s.weight", block, conv);
+    add_tensor(set, name, weight);
+    for (int i = 0; i < 4; ++i) {
+        (void)snprintf(name, sizeof name, "%s%s.%s", block, bn, vectors[i]);
+        add_tensor(set, name, graft_shape_of(1, weight.dim[0]));
+    }
+}
+
+/* timm's mobilenetv2_100 and mnasnet_100: stages of blocks with an expansion, a number of channels and a
+ * kernel. */
+static void timm_inverted_residuals(void **state)
+{
+    struct stage {
+        int blocks, expansion, channels, kernel;
+    };
+    static const struct {
+        const char *name, *ours, *theirs;
+        struct stage stages[7];
+    } networks[] = {
+        {"mobilenet_v2",
+         "features.14.conv.0.1.bias",
+         "blocks.5.0.bn1.bias",
+         {{1, 1, 16, 3},
+          {2, 6, 24, 3},
+          {3, 6, 32, 3},
+          {4, 6, 64, 3},
+          {3, 6, 96, 3},
+          {3, 6, 160, 3},
+          {1, 6, 320, 3}}},
+        {"mnasnet1_0",
+         "layers.12.1.layers.7.bias",
+         "blocks.5.1.bn3.bias",
+         {{1, 1, 16, 3},
+          {3, 3, 24, 3},
+          {3, 3, 40, 5},
+          {3, 6, 80, 5},
+          {2, 6, 96, 3},
+          {4, 6, 192, 5},
+          {1, 6, 320, 3}}},
+    };
+    (void)state;
+    for (size_t n = 0; n < sizeof networks / sizeof networks[0]; ++n) {
+        struct graft_model *model =
+            open_model(networks[n].name, (struct graft_model_options){.height = 32, .width = 32});
+        struct graft_tensor_set *set = empty_set();
+        int in = 32;
+        add_normalized(set, "", "conv_stem", "bn1", graft_shape_of(4, 32, 3, 3, 3));
+        for (int s = 0; s < 7; ++s) {
+            const struct stage *const stage = &networks[n].stages[s];
+            for (int i = 0; i < stage->blocks; ++i) {
+                const int hidden = in * stage->expansion, out = stage->channels;
+                const bool first = stage->expansion == 1;
+                char block[32];
+                (void)snprintf(block, sizeof block, "blocks.%d.%d.", s, i);
+                if (!first)
+                    add_normalized(set, block, "conv_pw", "bn1", graft_shape_of(4, hidden, in, 1, 1));
+                add_normalized(set, block, "conv_dw", first ? "bn1" : "bn2",
+                               graft_shape_of(4, hidden, 1, stage->kernel, stage->kernel));
+                add_normalized(set, block, first ? "conv_pw" : "conv_pwl", first ? "bn2" : "bn3",
+                               graft_shape_of(4, out, hidden, 1, 1));
+                in = out;
+            }
+        }
+        add_normalized(set, "", "conv_head", "bn2", graft_shape_of(4, 1280, in, 1, 1));
+        add_layer(set, graft_shape_of(2, 1000, 1280), "classifier");
+        assert_read(model, set, networks[n].ours, networks[n].theirs);
+        graft_tensor_set_close(&set);
+        graft_model_close(&model);
+    }
+}
+
+/* timm's vgg11: the first dense layers are convolutions over all places. */
+static void timm_vgg(void **state)
+{
+    static const int channels[8] = {64, 128, 256, 256, 512, 512, 512, 512},
+                     places[8] = {0, 3, 6, 8, 11, 13, 16, 18};
+    struct graft_model *model = open_model("vgg11", (struct graft_model_options){.height = 32, .width = 32});
+    struct graft_tensor_set *set = empty_set();
+    int in = 3;
+    (void)state;
+    for (int i = 0; i < 8; in = channels[i++])
+        add_layer(set, graft_shape_of(4, channels[i], in, 3, 3), "features.%d", places[i]);
+    const int64_t side = model->parameters[model->parameter_count - 6].source_shape.dim[1] / 512;
+    add_layer(set, graft_shape_of(4, 4096, 512, side == 49 ? 7 : 1, side == 49 ? 7 : 1), "pre_logits.fc1");
+    add_layer(set, graft_shape_of(4, 4096, 4096, 1, 1), "pre_logits.fc2");
+    add_layer(set, graft_shape_of(2, 1000, 4096), "head.fc");
+    assert_read(model, set, "classifier.3.bias", "pre_logits.fc2.bias");
+    assert_read(model, set, "classifier.0.bias", "pre_logits.fc1.bias");
+    graft_tensor_set_close(&set);
+    graft_model_close(&model);
+}
+
 static void add_named(struct graft_tensor_set *set, const char *block, const char *part,
                       struct graft_shape shape)
 {
@@ -319,8 +545,15 @@ static void keras_mobilenet_v3(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(old_names),       cmocka_unit_test(timm_efficientnet),
-        cmocka_unit_test(timm_regnet),     cmocka_unit_test(keras_mobilenet_v3),
+        cmocka_unit_test(old_names),
+        cmocka_unit_test(timm_efficientnet),
+        cmocka_unit_test(timm_regnet),
+        cmocka_unit_test(timm_vit),
+        cmocka_unit_test(swin_of_others),
+        cmocka_unit_test(timm_convnext),
+        cmocka_unit_test(timm_inverted_residuals),
+        cmocka_unit_test(timm_vgg),
+        cmocka_unit_test(keras_mobilenet_v3),
         cmocka_unit_test(auxiliary_heads),
     };
     return cmocka_run_group_tests_name("weight names", tests, set_up, tear_down);
