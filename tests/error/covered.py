@@ -12,10 +12,10 @@ LIBRARIES = re.compile(r"(json|png|jpeg|WebP|_?TIFF|DGif|Gif|cairo|archive|exif|
 
 # Cannot fail, or have nothing to tell when they do.
 HARMLESS = set("""
-__ctype_b_loc __ctype_tolower_loc __errno_location __sched_cpucount _setjmp longjmp abs acos atan2 clock_gettime cos
-cosf crc32_z erf erfc erfcf erff exp exp2 exp2f expf floor fmax fmaxf fmin fminf fmod getenv getpid llround log log10
+__ctype_b_loc __ctype_tolower_loc __errno_location __sched_cpucount _setjmp longjmp abs acos atan2 ceil ceilf clock_gettime cos
+cosf crc32_z erf erfc erfcf erff exp exp2 exp2f expf floor floorf fmax fmaxf fmin fminf fmod getenv getpid llround log log10
 log1p log1pf log2 logf lround lroundf memchr memcmp memcpy memmem memmove memset nearbyint nearbyintf pow powf rint
-round sin sincos sqrt tan tanh tanhf
+round sin sincos sqrt tan tanh tanhf trunc truncf
 pthread_cond_broadcast pthread_cond_destroy pthread_cond_init pthread_cond_signal pthread_cond_timedwait
 pthread_cond_wait pthread_join pthread_mutex_destroy pthread_mutex_init pthread_mutex_lock pthread_mutex_unlock
 pthread_self pthread_sigmask qsort sched_yield sigdelset sigfillset snprintf vsnprintf sprintf strcasecmp strcasestr
