@@ -12,7 +12,7 @@ LIBRARIES = re.compile(r"(json|png|jpeg|WebP|_?TIFF|DGif|Gif|cairo|archive|exif|
 
 # Cannot fail, or have nothing to tell when they do.
 HARMLESS = set("""
-__ctype_b_loc __ctype_tolower_loc __errno_location __sched_cpucount _setjmp longjmp abs acos atan2 ceil ceilf clock_gettime cos
+__ctype_b_loc __ctype_tolower_loc __ctype_toupper_loc __errno_location __sched_cpucount _setjmp longjmp abs acos atan2 ceil ceilf clock_gettime cos
 cosf crc32_z erf erfc erfcf erff exp exp2 exp2f expf floor floorf fmax fmaxf fmin fminf fmod getenv getpid llround log log10
 log1p log1pf log2 logf lround lroundf memchr memcmp memcpy memmem memmove memset nearbyint nearbyintf pow powf rint
 round sin sincos sqrt tan tanh tanhf trunc truncf
