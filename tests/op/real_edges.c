@@ -457,6 +457,7 @@ static bool add_products(struct graft_reals *reals, struct graft_context *contex
         {1, 2100, 2100, 4, 4, 1, 1, 0, 1}, {1, 2100, 2100, 3, 5, 3, 1, 1, 1},
         {1, 2, 2, 4194300, 4, 1, 1, 0, 1}, {1, 2, 2, 4, 4194300, 1, 1, 0, 1},
         {1, 3000, 1500, 8, 8, 3, 1, 1, 8}, {2, 48, 48, 1536, 1536, 1, 1, 0, 1},
+        {1, 25, 15, 30, 31, 3, 1, 1, 1}, /* what an emulated matrix unit takes of Winograd's products */
     };
     struct graft_call call;
     for (size_t i = 0; i < sizeof products / sizeof products[0]; i++) {

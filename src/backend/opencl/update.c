@@ -69,7 +69,8 @@ void graft_opencl_updates_close(struct graft_opencl_device *device)
 
 /* ---- launch ---- */
 
-/* The table changes where tensors have moved: between steps it stays. */
+/* The table changes where tensors have moved: between steps it stays. It is waited for: by a table that was not
+ * written after all, a kernel would write anywhere. */
 static enum graft_status send_table(struct graft_opencl_device *device, int count)
 {
     struct graft_opencl_updates *const u = device->updates;
@@ -78,7 +79,9 @@ static enum graft_status send_table(struct graft_opencl_device *device, int coun
         return GRAFT_OK;
     const struct graft_tensor to = {(struct graft_buffer *)(void *)u->table, 0};
     u->held_count = 0;
-    const enum graft_status status = device->base.backend->buffer_write(&device->base, to, u->rows, bytes);
+    enum graft_status status = device->base.backend->buffer_write(&device->base, to, u->rows, bytes);
+    if (status == GRAFT_OK)
+        status = graft_opencl_finish(device);
     if (status == GRAFT_OK) {
         memcpy(u->held, u->rows, bytes);
         u->held_count = count;
