@@ -17,7 +17,6 @@
 #define NAMES_LIMIT (16u << 20)
 #define USUAL_BATCH 16
 
-/* Is the first operand a run folder, or a network with --weights? */
 bool graft_network_is_tf32(const char *given)
 {
     return given != NULL && strcmp(given, "tf32") == 0;
@@ -30,6 +29,7 @@ int graft_network_check_precision(struct graft_command *command, const char *giv
                                                                                                : GRAFT_EXIT_USAGE;
 }
 
+/* Is the first operand a run folder, or a network with --weights? */
 static int check_network(struct graft_command *command, const struct graft_network_options *options)
 {
     const char *const name = command->operands[0];
