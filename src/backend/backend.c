@@ -18,18 +18,12 @@ const struct graft_backend *const graft_backends[] = {
     NULL,
 };
 
-static bool fits(const struct graft_device *device, const struct graft_variant_info *info)
-{
-    return info->workspace_bytes <= device->info.max_allocation_bytes &&
-           info->prepared_bytes <= device->info.max_allocation_bytes;
-}
-
 /* Why a variant was refused: the backend's reason, or its memory; `text` has room for that. */
 #define REASON 128
 static const char *reason_of(const struct graft_device *device, const struct graft_variant_info *info,
                              char text[REASON])
 {
-    if (info->reason != NULL || fits(device, info)) {
+    if (info->reason != NULL || graft_variant_fits(device, info)) {
         return info->reason != NULL ? info->reason : "no reason";
     }
     snprintf(text, REASON, "it works in %.1f MiB, more than the largest single allocation of %.1f MiB",
@@ -54,7 +48,7 @@ static enum graft_status ask(struct graft_device *device, const struct graft_cal
 {
     *info = (struct graft_variant_info){.untried = untried};
     const enum graft_status status = device->backend->check(device, call, number, info);
-    return status == GRAFT_OK && !fits(device, info) ? GRAFT_ERROR_UNSUPPORTED : status;
+    return status == GRAFT_OK && !graft_variant_fits(device, info) ? GRAFT_ERROR_UNSUPPORTED : status;
 }
 
 /* The failure when no variant would do, or none has that name: which there are, and why they do not. */

@@ -182,6 +182,14 @@ uint64_t graft_device_free_bytes(const struct graft_device *device);
 /* Fails with what to do about it where no variant of a device computes products in TF32 by a unit. */
 GRAFT_MUST_CHECK enum graft_status graft_device_need_tf32(struct graft_device *device);
 
+/* Whether what a variant works in can be allocated. */
+static inline bool graft_variant_fits(const struct graft_device *device,
+                                      const struct graft_variant_info *info)
+{
+    return info->workspace_bytes <= device->info.max_allocation_bytes &&
+           info->prepared_bytes <= device->info.max_allocation_bytes;
+}
+
 /* The first variant that can do the call (forced == NULL), or the one of that name. NOT_FOUND lists the names
  * there are; UNSUPPORTED gives each variant's reason. */
 GRAFT_MUST_CHECK enum graft_status graft_variant_choose(struct graft_device *device,

@@ -71,9 +71,7 @@ static struct graft_tune_candidate *find_candidate(struct graft_tune_row *row, c
 
 static bool fits(const struct graft_device *device, const struct graft_variant_info *info)
 {
-    return info->name && strlen(info->name) < GRAFT_TUNING_NAME &&
-           info->workspace_bytes <= device->info.max_allocation_bytes &&
-           info->prepared_bytes <= device->info.max_allocation_bytes;
+    return info->name && strlen(info->name) < GRAFT_TUNING_NAME && graft_variant_fits(device, info);
 }
 
 /* Adds the variants that can do the step's call; the reference is no choice beside a fast one. */

@@ -126,8 +126,7 @@ static bool set_pitch(const struct viewer *viewer, int64_t pitch)
             continue;
         struct graft_variant_info info = {0};
         good = plan->device->backend->check(plan->device, call, step->variant, &info) == GRAFT_OK &&
-               info.workspace_bytes <= plan->device->info.max_allocation_bytes &&
-               info.prepared_bytes <= plan->device->info.max_allocation_bytes;
+               graft_variant_fits(plan->device, &info);
     }
     return good;
 }

@@ -226,9 +226,10 @@ GRAFT_MATRIX_CHECKS(matrix_check_tile)
 static enum graft_status matrix_open(struct graft_opencl_device *device, struct graft_opencl_kernel *kernel)
 {
     const struct graft_conv conv = graft_conv_of(&kernel->call);
-    return graft_matrix_add(device, kernel, "matrix_gather",
-                            graft_matrix_tile(device, kernel->variant->wide, columns_of(&kernel->call, &conv)),
-                            is_backward(&kernel->call));
+    return graft_matrix_add(
+        device, kernel, "matrix_gather",
+        graft_matrix_tile(device, kernel->variant->wide, columns_of(&kernel->call, &conv)),
+        is_backward(&kernel->call));
 }
 
 /* ---- depthwise: along channels; weights as [kh, kw, c] ---- */
@@ -317,34 +318,7 @@ const struct graft_opencl_variant graft_conv_variants[] = {
      .open = graft_winograd_open,
      .prepare = graft_winograd_prepare,
      .run = graft_winograd_run},
-    {.name = "matrix_tf32_wide",
-     .family = GRAFT_OPENCL_GPU,
-     .wide = true,
-     .tf32 = true,
-     .check = matrix_wide_check,
-     .prove = graft_matrix_prove,
-     .open = matrix_open,
-     .run = local_run},
-    {.name = "matrix_tf32",
-     .family = GRAFT_OPENCL_GPU,
-     .tf32 = true,
-     .check = matrix_check,
-     .prove = graft_matrix_prove,
-     .open = matrix_open,
-     .run = local_run},
-    {.name = "matrix_wide",
-     .family = GRAFT_OPENCL_GPU,
-     .wide = true,
-     .check = matrix_wide_check,
-     .prove = graft_matrix_prove,
-     .open = matrix_open,
-     .run = local_run},
-    {.name = "matrix",
-     .family = GRAFT_OPENCL_GPU,
-     .check = matrix_check,
-     .prove = graft_matrix_prove,
-     .open = matrix_open,
-     .run = local_run},
+    GRAFT_MATRIX_VARIANTS(local_run),
     {.name = "local_wide",
      .family = GRAFT_OPENCL_GPU,
      .wide = true,

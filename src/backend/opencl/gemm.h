@@ -142,6 +142,17 @@ const char *graft_matrix_check(const struct graft_opencl_device *device, const s
     {                                                                                                        \
         return check(device, call, true, info);                                                              \
     }
+#define GRAFT_MATRIX_VARIANT(text, is_wide, is_tf32, checks, runs)                                           \
+    {                                                                                                        \
+        .name = text, .family = GRAFT_OPENCL_GPU, .wide = is_wide, .tf32 = is_tf32, .check = checks,         \
+        .prove = graft_matrix_prove, .open = matrix_open, .run = runs                                        \
+    }
+/* The rows for an op that has GRAFT_MATRIX_CHECKS and a matrix_open. */
+#define GRAFT_MATRIX_VARIANTS(runs)                                                                          \
+    GRAFT_MATRIX_VARIANT("matrix_tf32_wide", true, true, matrix_wide_check, runs),                           \
+        GRAFT_MATRIX_VARIANT("matrix_tf32", false, true, matrix_check, runs),                                \
+        GRAFT_MATRIX_VARIANT("matrix_wide", true, false, matrix_wide_check, runs),                           \
+        GRAFT_MATRIX_VARIANT("matrix", false, false, matrix_check, runs)
 struct graft_local_tile graft_matrix_tile(const struct graft_opencl_device *device, bool wide,
                                           int64_t columns);
 /* along: columns of b are neighbours; matrix_outer does not look at it. */

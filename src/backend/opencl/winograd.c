@@ -74,10 +74,31 @@ enum graft_status graft_winograd_add(struct graft_opencl_device *device, struct 
                             local ? 1 : graft_gemm_tile(device).vector);
 }
 
-struct graft_local_tile graft_winograd_local_tile(const struct graft_opencl_device *device, int64_t rows,
-                                                  int64_t columns)
+static bool suits_wide(const struct graft_opencl_device *device, const struct graft_product_sizes *sizes)
 {
-    return graft_local_tile(graft_local_suits_wide(device, rows, columns, POINTS), columns);
+    return graft_local_suits_wide(device, sizes->m, sizes->n, sizes->batches);
+}
+
+const char *graft_winograd_matrix_reason(const struct graft_opencl_device *device,
+                                         const struct graft_call *call,
+                                         const struct graft_product_sizes *sizes,
+                                         struct graft_variant_info *info)
+{
+    return graft_matrix_check(device, call, sizes, suits_wide(device, sizes), info);
+}
+
+enum graft_status graft_winograd_add_products(struct graft_opencl_device *device,
+                                              struct graft_opencl_kernel *kernel,
+                                              const struct graft_product_sizes *sizes, bool outer)
+{
+    const bool wide = suits_wide(device, sizes);
+    if (!graft_winograd_is_local(kernel))
+        return graft_gemm_add(device, kernel, outer ? "gemm_outer" : "gemm_gather");
+    if (kernel->variant->prove == NULL)
+        return graft_local_add(device, kernel, outer ? "local_outer" : "local_gather",
+                               graft_local_tile(wide, sizes->n));
+    return graft_matrix_add(device, kernel, outer ? "matrix_outer" : "matrix_gather",
+                            graft_matrix_tile(device, wide, sizes->n), true);
 }
 
 enum graft_status graft_winograd_run_transform(struct graft_opencl_device *device,
@@ -237,26 +258,13 @@ const char *graft_winograd_matrix_check(const struct graft_opencl_device *device
         return reason;
     const struct plan plan = make_plan(device, call, true);
     const struct graft_product_sizes sizes = sizes_of(&plan);
-    const bool wide = graft_local_suits_wide(device, sizes.m, sizes.n, sizes.batches);
-    return graft_matrix_check(device, call, &sizes, wide, info);
-}
-
-static enum graft_status add_product(struct graft_opencl_device *device, struct graft_opencl_kernel *kernel,
-                                     const struct plan *plan)
-{
-    const struct graft_product_sizes sizes = sizes_of(plan);
-    if (!plan->local)
-        return graft_gemm_add(device, kernel, "gemm_gather");
-    if (kernel->variant->prove == NULL)
-        return graft_local_add(device, kernel, "local_gather",
-                               graft_winograd_local_tile(device, sizes.m, sizes.n));
-    const bool wide = graft_local_suits_wide(device, sizes.m, sizes.n, sizes.batches);
-    return graft_matrix_add(device, kernel, "matrix_gather", graft_matrix_tile(device, wide, sizes.n), true);
+    return graft_winograd_matrix_reason(device, call, &sizes, info);
 }
 
 enum graft_status graft_winograd_open(struct graft_opencl_device *device, struct graft_opencl_kernel *kernel)
 {
     const struct plan plan = make_plan(device, &kernel->call, graft_winograd_is_local(kernel));
+    const struct graft_product_sizes sizes = sizes_of(&plan);
     const int vector = plan.tile.vector;
     enum graft_status status = graft_winograd_add(device, kernel, "winograd_filters", plan.local);
     if (status == GRAFT_OK && plan.fused)
@@ -265,7 +273,7 @@ enum graft_status graft_winograd_open(struct graft_opencl_device *device, struct
     if (status == GRAFT_OK)
         status = graft_winograd_add(device, kernel, "winograd_input", plan.local);
     if (status == GRAFT_OK)
-        status = add_product(device, kernel, &plan);
+        status = graft_winograd_add_products(device, kernel, &sizes, false);
     if (status == GRAFT_OK)
         status = graft_winograd_add(device, kernel, "winograd_output", plan.local);
     return status;

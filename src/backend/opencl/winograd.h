@@ -37,9 +37,17 @@ int64_t graft_winograd_block(int64_t tiles, int64_t step, int64_t most);
 /* x items along vectors or channels, y along k, tiles or filters. */
 struct graft_opencl_range graft_winograd_range(const struct graft_opencl_device *device, bool local,
                                                int64_t x, int64_t y);
-/* The blocks of cl/gemm_local.cl that suit a product of rows × columns for each point. */
-struct graft_local_tile graft_winograd_local_tile(const struct graft_opencl_device *device, int64_t rows,
-                                                  int64_t columns);
+/* What "winograd4_matrix" checks of its products, one for each point. */
+const char *graft_winograd_matrix_reason(const struct graft_opencl_device *device,
+                                         const struct graft_call *call,
+                                         const struct graft_product_sizes *sizes,
+                                         struct graft_variant_info *info);
+/* Adds the products as the next step: gathered, or summed over tiles (`outer`). By the variant those of
+ * cl/gemm.h, of cl/gemm_local.cl, in the blocks that suit them, or of cl/gemm_matrix.cl. */
+GRAFT_MUST_CHECK enum graft_status graft_winograd_add_products(struct graft_opencl_device *device,
+                                                               struct graft_opencl_kernel *kernel,
+                                                               const struct graft_product_sizes *sizes,
+                                                               bool outer);
 /* Adds a kernel of cl/winograd.cl as the next step. */
 GRAFT_MUST_CHECK enum graft_status graft_winograd_add(struct graft_opencl_device *device,
                                                       struct graft_opencl_kernel *kernel, const char *name,

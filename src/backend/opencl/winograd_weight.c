@@ -147,27 +147,14 @@ const char *graft_winograd_weight_matrix_check(const struct graft_opencl_device 
         return reason;
     const struct plan plan = make_plan(device, call, true);
     const struct graft_product_sizes sizes = sizes_of(&plan);
-    const bool wide = graft_local_suits_wide(device, sizes.m, sizes.n, sizes.batches);
-    return graft_matrix_check(device, call, &sizes, wide, info);
-}
-
-static enum graft_status add_product(struct graft_opencl_device *device, struct graft_opencl_kernel *kernel,
-                                     const struct plan *plan)
-{
-    const struct graft_product_sizes sizes = sizes_of(plan);
-    if (!plan->local)
-        return graft_gemm_add(device, kernel, "gemm_outer");
-    if (kernel->variant->prove == NULL)
-        return graft_local_add(device, kernel, "local_outer",
-                               graft_winograd_local_tile(device, sizes.m, sizes.n));
-    const bool wide = graft_local_suits_wide(device, sizes.m, sizes.n, sizes.batches);
-    return graft_matrix_add(device, kernel, "matrix_outer", graft_matrix_tile(device, wide, sizes.n), true);
+    return graft_winograd_matrix_reason(device, call, &sizes, info);
 }
 
 enum graft_status graft_winograd_weight_open(struct graft_opencl_device *device,
                                              struct graft_opencl_kernel *kernel)
 {
     const struct plan plan = make_plan(device, &kernel->call, graft_winograd_is_local(kernel));
+    const struct graft_product_sizes sizes = sizes_of(&plan);
     const int vector = plan.tile.vector;
     enum graft_status status = graft_winograd_add(device, kernel, "winograd_weights", plan.local);
     if (status == GRAFT_OK && plan.fused)
@@ -177,7 +164,7 @@ enum graft_status graft_winograd_weight_open(struct graft_opencl_device *device,
         status = graft_winograd_add(device, kernel, "winograd_input", plan.local);
     if (status == GRAFT_OK)
         status = graft_winograd_add(device, kernel, "winograd_gradient", plan.local);
-    return status == GRAFT_OK ? add_product(device, kernel, &plan) : status;
+    return status == GRAFT_OK ? graft_winograd_add_products(device, kernel, &sizes, true) : status;
 }
 
 struct run {
