@@ -59,6 +59,13 @@ static const char *rename_part(const char *name, const struct renaming *list, si
     return NULL;
 }
 
+/* Names our name by the list, if it is in it. */
+static bool rename_by(const char *own, const struct renaming *list, size_t count, char *name)
+{
+    const char *rest = NULL, *const theirs = rename_part(own, list, count, &rest);
+    return theirs && snprintf(name, GRAFT_WEIGHT_NAME_SIZE, "%s%s", theirs, rest) > 0;
+}
+
 /* The packages efficientnet_pytorch and efficientnet_lite_pytorch: blocks in one row, their layers by what
  * they do. */
 static bool efficientnet_pytorch(const struct graft_model *model, int parameter, char *name)
@@ -78,10 +85,8 @@ static bool efficientnet_pytorch(const struct graft_model *model, int parameter,
     const char *const own = model->parameters[parameter].name;
     const size_t length = block_length(own);
     const char *rest = NULL, *theirs = NULL;
-    if (length == 0) {
-        theirs = rename_part(own, outside, COUNT(outside), &rest);
-        return theirs && snprintf(name, GRAFT_WEIGHT_NAME_SIZE, "%s%s", theirs, rest) > 0;
-    }
+    if (length == 0)
+        return rename_by(own, outside, COUNT(outside), name);
     theirs = graft_text_starts(own, "blocks.0.")
                  ? rename_part(own + length, separable, COUNT(separable), &rest)
                  : rename_part(own + length, inverted, COUNT(inverted), &rest);
@@ -107,10 +112,8 @@ static bool timm_efficientnet(const struct graft_model *model, int parameter, ch
     const char *const own = model->parameters[parameter].name;
     const char *rest = NULL;
     int stage = 0, index = 0, length = 0;
-    if (sscanf(own, "features.%d.%d.block.%n", &stage, &index, &length) != 2 || length == 0) {
-        const char *const theirs = rename_part(own, outside, COUNT(outside), &rest);
-        return theirs && snprintf(name, GRAFT_WEIGHT_NAME_SIZE, "%s%s", theirs, rest) > 0;
-    }
+    if (sscanf(own, "features.%d.%d.block.%n", &stage, &index, &length) != 2 || length == 0)
+        return rename_by(own, outside, COUNT(outside), name);
     const char *const theirs = stage == 1 ? rename_part(own + length, separable, COUNT(separable), &rest)
                                           : rename_part(own + length, inverted, COUNT(inverted), &rest);
     return theirs &&
@@ -133,10 +136,8 @@ static bool timm_regnet(const struct graft_model *model, int parameter, char *na
     const char *const own = model->parameters[parameter].name;
     const char *rest = NULL;
     int stage = 0, index = 0, length = 0;
-    if (sscanf(own, "trunk_output.block%*d.block%d-%d.%n", &stage, &index, &length) != 2 || length == 0) {
-        const char *const theirs = rename_part(own, outside, COUNT(outside), &rest);
-        return theirs && snprintf(name, GRAFT_WEIGHT_NAME_SIZE, "%s%s", theirs, rest) > 0;
-    }
+    if (sscanf(own, "trunk_output.block%*d.block%d-%d.%n", &stage, &index, &length) != 2 || length == 0)
+        return rename_by(own, outside, COUNT(outside), name);
     const char *const theirs = rename_part(own + length, inside, COUNT(inside), &rest);
     return theirs &&
            snprintf(name, GRAFT_WEIGHT_NAME_SIZE, "s%d.b%d.%s%s", stage, index + 1, theirs, rest) > 0;
@@ -191,10 +192,10 @@ static bool timm_mobilenet_v2(const struct graft_model *model, int parameter, ch
     static const int blocks[] = {1, 2, 3, 4, 3, 3, 1};
     const char *const own = model->parameters[parameter].name;
     const char *rest = NULL;
-    const char *theirs = rename_part(own, outside, COUNT(outside), &rest);
+    const char *theirs = NULL;
     int block = 0, unit = 0, part = 0, length = 0, stage = 0;
-    if (theirs)
-        return snprintf(name, GRAFT_WEIGHT_NAME_SIZE, "%s%s", theirs, rest) > 0;
+    if (rename_by(own, outside, COUNT(outside), name))
+        return true;
     if (sscanf(own, "features.%d.conv.%d.%n", &block, &unit, &length) != 2 || length == 0 || block < 1)
         return false;
     const bool first = block == 1;
@@ -224,7 +225,6 @@ static bool timm_mnasnet(const struct graft_model *model, int parameter, char *n
         {"layers.14.", "conv_head."},         {"layers.15.", "bn2."},
         {"classifier.1.", "classifier."}};
     const char *const own = model->parameters[parameter].name;
-    const char *rest = NULL;
     int stage = 0, block = 0, layer = 0, length = 0;
     if (sscanf(own, "layers.%d.%d.layers.%d.%n", &stage, &block, &layer, &length) == 3 && length > 0) {
         /* 0, 1; 3, 4; 6, 7: activations stand between */
@@ -232,8 +232,7 @@ static bool timm_mnasnet(const struct graft_model *model, int parameter, char *n
         return theirs && snprintf(name, GRAFT_WEIGHT_NAME_SIZE, "blocks.%d.%d.%s.%s", stage - 7, block,
                                   theirs, own + length) > 0;
     }
-    const char *const theirs = rename_part(own, outside, COUNT(outside), &rest);
-    return theirs && snprintf(name, GRAFT_WEIGHT_NAME_SIZE, "%s%s", theirs, rest) > 0;
+    return rename_by(own, outside, COUNT(outside), name);
 }
 
 /* timm's ViT, and Google's before it. */
@@ -257,8 +256,7 @@ static bool timm_vit(const struct graft_model *model, int parameter, char *name)
         const char *const theirs = rename_part(own + length, inside, COUNT(inside), &rest);
         return theirs && snprintf(name, GRAFT_WEIGHT_NAME_SIZE, "blocks.%d.%s%s", layer, theirs, rest) > 0;
     }
-    const char *const theirs = rename_part(own, outside, COUNT(outside), &rest);
-    return theirs && snprintf(name, GRAFT_WEIGHT_NAME_SIZE, "%s%s", theirs, rest) > 0;
+    return rename_by(own, outside, COUNT(outside), name);
 }
 
 /* Swin as its authors published it, or as timm has it, where a stage begins with what merges patches. */
@@ -270,9 +268,9 @@ static bool swin_by(const struct graft_model *model, int parameter, bool timm, c
     const char *const own = model->parameters[parameter].name;
     const char *rest = own;
     int stage = 0, index = 0, length = 0;
-    const char *theirs = rename_part(own, outside, COUNT(outside), &rest);
-    if (theirs)
-        return snprintf(name, GRAFT_WEIGHT_NAME_SIZE, "%s%s", theirs, rest) > 0;
+    const char *theirs = NULL;
+    if (rename_by(own, outside, COUNT(outside), name))
+        return true;
     if (graft_text_starts(own, "head."))
         return snprintf(name, GRAFT_WEIGHT_NAME_SIZE, "%s%s", timm ? "head.fc." : "head.", own + 5) > 0;
     if (sscanf(own, "features.%d.%d.%n", &stage, &index, &length) == 2 && length > 0) {
@@ -308,10 +306,10 @@ static bool timm_convnext(const struct graft_model *model, int parameter, char *
                                              {"block.3.", "mlp.fc1."},
                                              {"block.5.", "mlp.fc2."}};
     const char *const own = model->parameters[parameter].name;
-    const char *rest = NULL, *theirs = rename_part(own, outside, COUNT(outside), &rest);
+    const char *rest = NULL, *theirs = NULL;
     int stage = 0, index = 0, length = 0;
-    if (theirs)
-        return snprintf(name, GRAFT_WEIGHT_NAME_SIZE, "%s%s", theirs, rest) > 0;
+    if (rename_by(own, outside, COUNT(outside), name))
+        return true;
     if (sscanf(own, "features.%d.%d.%n", &stage, &index, &length) != 2 || length == 0)
         return false;
     if (stage % 2 == 0)
@@ -329,9 +327,7 @@ static bool timm_vgg(const struct graft_model *model, int parameter, char *name)
                                             {"classifier.3.", "pre_logits.fc2."},
                                             {"classifier.6.", "head.fc."}};
     const char *const own = model->parameters[parameter].name;
-    const char *rest = NULL, *const theirs = rename_part(own, dense, COUNT(dense), &rest);
-    return theirs ? snprintf(name, GRAFT_WEIGHT_NAME_SIZE, "%s%s", theirs, rest) > 0
-                  : same(model, parameter, name);
+    return rename_by(own, dense, COUNT(dense), name) || same(model, parameter, name);
 }
 
 /* Whether a convolution is depthwise: one input channel for each output channel. */

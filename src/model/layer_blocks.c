@@ -14,6 +14,12 @@ static const char *part_of(char text[GRAFT_MODEL_NAME_SIZE], const char *name, c
     return text;
 }
 
+const char *graft_layers_part_name(char text[GRAFT_MODEL_NAME_SIZE], const char *block, const char *part)
+{
+    (void)snprintf(text, GRAFT_MODEL_NAME_SIZE, "%s_%s", block, part);
+    return text;
+}
+
 static void begin(struct graft_layers *b, const char *name, char text[GRAFT_MODEL_NAME_SIZE])
 {
     graft_layers_name(b, name, text);
@@ -51,15 +57,27 @@ int graft_layer_separable(struct graft_layers *b, int x, const char *name, int c
     return graft_layer_conv(b, x, part_of(text, name, "pointwise"), graft_conv_half(channels, 1, 1));
 }
 
-int graft_layer_numbered_conv(struct graft_layers *b, int x, int *number, struct graft_conv conv)
+/* Keras' name for what has none. */
+static const char *numbered(char text[GRAFT_MODEL_NAME_SIZE], const char *kind, int number)
 {
-    static const char *const kinds[] = {"conv2d", "batch_normalization", "activation"};
-    char names[3][GRAFT_MODEL_NAME_SIZE];
-    for (int i = 0; i < 3; ++i)
-        (void)snprintf(names[i], sizeof names[i], *number > 0 ? "%s_%d" : "%s", kinds[i], *number);
-    ++*number;
-    return graft_layer_activation(b, graft_layer_conv_bn(b, x, names[0], names[1], conv), names[2],
-                                  GRAFT_UNARY_RELU);
+    (void)snprintf(text, GRAFT_MODEL_NAME_SIZE, number > 0 ? "%s_%d" : "%s", kind, number);
+    return text;
+}
+
+int graft_layer_numbered_linear(struct graft_layers *b, int x, struct graft_conv conv)
+{
+    char name[GRAFT_MODEL_NAME_SIZE], bn[GRAFT_MODEL_NAME_SIZE];
+    const int number = b->numbered++;
+    return graft_layer_conv_bn(b, x, numbered(name, "conv2d", number),
+                               numbered(bn, "batch_normalization", number), conv);
+}
+
+int graft_layer_numbered_conv(struct graft_layers *b, int x, struct graft_conv conv)
+{
+    char name[GRAFT_MODEL_NAME_SIZE];
+    const int number = b->numbered;
+    x = graft_layer_numbered_linear(b, x, conv);
+    return graft_layer_activation(b, x, numbered(name, "activation", number), GRAFT_UNARY_RELU);
 }
 
 int graft_layer_zero_pad(struct graft_layers *b, int x, const char *name, const int32_t pad[4])

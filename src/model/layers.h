@@ -46,6 +46,7 @@ struct graft_layers {
     int map;                             /* … whose value is this */
     const struct graft_shape *cut_shape; /* FROM: shape of the input */
     int first_parameter;                 /* of the layer being made */
+    int numbered;                        /* convolutions that were named by their number */
     int stage_capacity, parameter_capacity, layer_capacity, constant_capacity;
 };
 
@@ -78,6 +79,9 @@ int graft_layers_stage_after_base(struct graft_layers *b, const char *name);
 /* Names of the following layers begin with this and a dot ("" for none); a layer named "" gets just this
  * name. */
 void graft_layers_scope(struct graft_layers *b, const char *format, ...) GRAFT_PRINTF(2, 3);
+
+/* <block>_<part>, as Keras joins names. */
+const char *graft_layers_part_name(char text[GRAFT_MODEL_NAME_SIZE], const char *block, const char *part);
 
 /* For builders with layers of their own: a layer of that name begins; a parameter (or, `state`, a running
  * statistic) of a full name, whose source_shape and layout the caller may set; the layer is noted and its
@@ -148,9 +152,10 @@ int graft_layer_conv_bn_activation(struct graft_layers *b, int x, const char *na
  * stride, and <name>.pointwise. */
 int graft_layer_separable(struct graft_layers *b, int x, const char *name, int channels,
                           struct graft_conv depthwise);
-/* A convolution with batch normalization and ReLU, named as Keras names what is given no name: by their kind
- * and *number, which is counted up. */
-int graft_layer_numbered_conv(struct graft_layers *b, int x, int *number, struct graft_conv conv);
+/* A convolution and its batch normalization, named as Keras names what is given no name: by kind and number
+ * among the network's, in the order in which they are made. And with a ReLU. */
+int graft_layer_numbered_linear(struct graft_layers *b, int x, struct graft_conv conv);
+int graft_layer_numbered_conv(struct graft_layers *b, int x, struct graft_conv conv);
 /* Rows and columns of zeros around x: above, below, left, right. */
 int graft_layer_zero_pad(struct graft_layers *b, int x, const char *name, const int32_t pad[4]);
 /* Windows with TensorFlow's padding for x (see struct graft_conv), which never counts. */

@@ -7,77 +7,38 @@
 #include <string.h>
 
 /* Channels, classes and preprocessing of the published weights. */
+#define PICTURES(short_side, side, method, ...)                                                              \
+    .channels = 3, .classes = 1000,                                                                          \
+    .preprocess = {.resize_short_side = short_side,                                                          \
+                   .filter = method,                                                                         \
+                   .crop = side,                                                                             \
+                   .ignore_orientation = true,                                                               \
+                   __VA_ARGS__}
+#define LIKE_IMAGENET .mean = {0.485f, 0.456f, 0.406f}, .std = {0.229f, 0.224f, 0.225f}
+#define ALIKE(number) .mean = {number, number, number}, .std = {number, number, number}
 #define IMAGENET(side) RESIZED(256, side)
-#define RESIZED(short_side, side)                                                                            \
-    .channels = 3, .classes = 1000,                                                                          \
-    .preprocess = {.resize_short_side = short_side,                                                          \
-                   .filter = "bilinear",                                                                     \
-                   .crop = side,                                                                             \
-                   .mean = {0.485f, 0.456f, 0.406f},                                                         \
-                   .std = {0.229f, 0.224f, 0.225f},                                                          \
-                   .ignore_orientation = true}
-/* Pictures as 0..255 less the mean of ImageNet; published weights take blue before green and red. */
-#define CAFFE(side)                                                                                          \
-    .channels = 3, .classes = 1000, .bgr = true,                                                             \
-    .preprocess = {.resize_short_side = 256,                                                                 \
-                   .filter = "bilinear",                                                                     \
-                   .crop = side,                                                                             \
-                   .mean = {123.68f / 255.0f, 116.779f / 255.0f, 103.939f / 255.0f},                         \
-                   .std = {1.0f / 255.0f, 1.0f / 255.0f, 1.0f / 255.0f},                                     \
-                   .ignore_orientation = true}
-/* mean and deviation 0.5: pictures in −1..1 */
-#define TENSORFLOW(short_side, side)                                                                         \
-    .channels = 3, .classes = 1000,                                                                          \
-    .preprocess = {.resize_short_side = short_side,                                                          \
-                   .filter = "bicubic",                                                                      \
-                   .crop = side,                                                                             \
-                   .mean = {0.5f, 0.5f, 0.5f},                                                               \
-                   .std = {0.5f, 0.5f, 0.5f},                                                                \
-                   .ignore_orientation = true}
-/* Pictures as (0..255 − 128) / 128. */
-#define CENTERED(short_side, side)                                                                           \
-    .channels = 3, .classes = 1000,                                                                          \
-    .preprocess = {.resize_short_side = short_side,                                                          \
-                   .filter = "bicubic",                                                                      \
-                   .crop = side,                                                                             \
-                   .mean = {128.0f / 255.0f, 128.0f / 255.0f, 128.0f / 255.0f},                              \
-                   .std = {128.0f / 255.0f, 128.0f / 255.0f, 128.0f / 255.0f},                               \
-                   .ignore_orientation = true}
+#define RESIZED(short_side, side) PICTURES(short_side, side, "bilinear", LIKE_IMAGENET)
+#define TIMM(short_side, side) PICTURES(short_side, side, "bicubic", LIKE_IMAGENET)
+/* Pictures in −1..1 */
+#define TENSORFLOW(short_side, side) PICTURES(short_side, side, "bicubic", ALIKE(0.5f))
 /* torchvision's Inceptions turn pictures that were normalized as usual into these themselves
  * (transform_input). */
-#define HALVES(short_side, side)                                                                             \
-    .channels = 3, .classes = 1000,                                                                          \
-    .preprocess = {.resize_short_side = short_side,                                                          \
-                   .filter = "bilinear",                                                                     \
-                   .crop = side,                                                                             \
-                   .mean = {0.5f, 0.5f, 0.5f},                                                               \
-                   .std = {0.5f, 0.5f, 0.5f},                                                                \
-                   .ignore_orientation = true}
-#define TIMM(short_side, side)                                                                               \
-    .channels = 3, .classes = 1000,                                                                          \
-    .preprocess = {.resize_short_side = short_side,                                                          \
-                   .filter = "bicubic",                                                                      \
-                   .crop = side,                                                                             \
-                   .mean = {0.485f, 0.456f, 0.406f},                                                         \
-                   .std = {0.229f, 0.224f, 0.225f},                                                          \
-                   .ignore_orientation = true}
-#define SHIPPED                                                                                              \
-    .channels = 3, .classes = 100,                                                                           \
-    .preprocess = {.resize_short_side = 146,                                                                 \
-                   .filter = "bilinear",                                                                     \
-                   .crop = 128,                                                                              \
-                   .mean = {0.485f, 0.456f, 0.406f},                                                         \
-                   .std = {0.229f, 0.224f, 0.225f}}
+#define HALVES(short_side, side) PICTURES(short_side, side, "bilinear", ALIKE(0.5f))
+/* Pictures as (0..255 − 128) / 128. */
+#define CENTERED(short_side, side) PICTURES(short_side, side, "bicubic", ALIKE(128.0f / 255.0f))
+/* Pictures as 0..255 less the mean of ImageNet; published weights take blue before green and red. */
+#define CAFFE(side)                                                                                          \
+    .bgr = true,                                                                                             \
+    PICTURES(256, side, "bilinear", .mean = {123.68f / 255.0f, 116.779f / 255.0f, 103.939f / 255.0f},        \
+             .std = {1.0f / 255.0f, 1.0f / 255.0f, 1.0f / 255.0f})
+/* Of networks whose pictures are learnt upright. */
+#define UPRIGHT(short_side, side)                                                                            \
+    .preprocess = {.resize_short_side = short_side, .filter = "bilinear", .crop = side, LIKE_IMAGENET}
+#define SHIPPED .channels = 3, .classes = 100, UPRIGHT(146, 128)
+#define SMALL .channels = 3, .classes = 10, UPRIGHT(64, 64)
 #define MNIST                                                                                                \
     .channels = 1, .classes = 10,                                                                            \
     .preprocess = {.resize_short_side = 28, .filter = "bilinear", .crop = 28, .std = {1.0f, 1.0f, 1.0f}}
-#define SMALL                                                                                                \
-    .channels = 3, .classes = 10,                                                                            \
-    .preprocess = {.resize_short_side = 64,                                                                  \
-                   .filter = "bilinear",                                                                     \
-                   .crop = 64,                                                                               \
-                   .mean = {0.485f, 0.456f, 0.406f},                                                         \
-                   .std = {0.229f, 0.224f, 0.225f}}
 
 static const struct graft_network entries[] = {
 #define GRAFT_FAMILY(...)

@@ -4,15 +4,6 @@
 
 #include <stdio.h>
 
-enum { NAME_SIZE = 48 };
-
-/* The name of a block's part; valid until the next one. */
-static const char *part(char name[NAME_SIZE], const char *block, const char *what)
-{
-    (void)snprintf(name, NAME_SIZE, "%.30s_%.12s", block, what);
-    return name;
-}
-
 static int bn_relu(struct graft_layers *b, int x, const char *bn, const char *relu)
 {
     return graft_layer_activation(b, graft_layer_batch_norm(b, x, bn), relu, GRAFT_UNARY_RELU);
@@ -20,12 +11,15 @@ static int bn_relu(struct graft_layers *b, int x, const char *bn, const char *re
 
 static int dense_layer(struct graft_layers *b, int x, const char *block, int growth)
 {
-    char bn[NAME_SIZE], text[NAME_SIZE];
-    int y = bn_relu(b, x, part(bn, block, "0_bn"), part(text, block, "0_relu"));
-    y = graft_layer_conv(b, y, part(text, block, "1_conv"), graft_conv_half(4 * growth, 1, 1));
-    y = bn_relu(b, y, part(bn, block, "1_bn"), part(text, block, "1_relu"));
-    y = graft_layer_conv(b, y, part(text, block, "2_conv"), graft_conv_half(growth, 3, 3));
-    return graft_layer_concat(b, (const int[]){x, y}, 2, part(text, block, "concat"));
+    char bn[GRAFT_MODEL_NAME_SIZE], text[GRAFT_MODEL_NAME_SIZE];
+    int y = bn_relu(b, x, graft_layers_part_name(bn, block, "0_bn"),
+                    graft_layers_part_name(text, block, "0_relu"));
+    y = graft_layer_conv(b, y, graft_layers_part_name(text, block, "1_conv"),
+                         graft_conv_half(4 * growth, 1, 1));
+    y = bn_relu(b, y, graft_layers_part_name(bn, block, "1_bn"),
+                graft_layers_part_name(text, block, "1_relu"));
+    y = graft_layer_conv(b, y, graft_layers_part_name(text, block, "2_conv"), graft_conv_half(growth, 3, 3));
+    return graft_layer_concat(b, (const int[]){x, y}, 2, graft_layers_part_name(text, block, "concat"));
 }
 
 /* Half the channels, a quarter of the places. */
@@ -33,10 +27,10 @@ static int transition(struct graft_layers *b, int x, const char *name)
 {
     const struct graft_pool_attributes half = {.kernel = {2, 2}, .stride = {2, 2}};
     const int channels = (int)graft_layer_channels(b, x) / 2;
-    char bn[NAME_SIZE], text[NAME_SIZE];
-    x = bn_relu(b, x, part(bn, name, "bn"), part(text, name, "relu"));
-    x = graft_layer_conv(b, x, part(text, name, "conv"), graft_conv_half(channels, 1, 1));
-    return graft_layer_avg_pool(b, x, part(text, name, "pool"), half);
+    char bn[GRAFT_MODEL_NAME_SIZE], text[GRAFT_MODEL_NAME_SIZE];
+    x = bn_relu(b, x, graft_layers_part_name(bn, name, "bn"), graft_layers_part_name(text, name, "relu"));
+    x = graft_layer_conv(b, x, graft_layers_part_name(text, name, "conv"), graft_conv_half(channels, 1, 1));
+    return graft_layer_avg_pool(b, x, graft_layers_part_name(text, name, "pool"), half);
 }
 
 int graft_zoo_keras_densenet(struct graft_layers *b, int x, const void *configuration)
@@ -57,7 +51,7 @@ int graft_zoo_keras_densenet(struct graft_layers *b, int x, const void *configur
         b, x, "pool1",
         (struct graft_pool_attributes){.kernel = {3, 3}, .stride = {2, 2}, .pad = {1, 1, 1, 1}});
     for (int stage = 0; stage < 4; ++stage) {
-        char name[NAME_SIZE];
+        char name[GRAFT_MODEL_NAME_SIZE];
         (void)snprintf(name, sizeof name, "conv%d", stage + 2);
         x = graft_layers_stage(b, x, name);
         for (int i = 0; i < config->layers[stage]; ++i) {

@@ -8,28 +8,25 @@
 
 #include <stdio.h>
 
-enum { NAME_SIZE = 48, BASE_SIZE = 3 };
+enum { BASE_SIZE = 3 };
 
 /* EfficientNetV2 B0 to B3, which widths and depths scale. */
 static const struct efficientnet_row base[EFFICIENTNET_STAGES] = {
     {true, 1, 3, 1, 16, 1},  {true, 4, 3, 2, 32, 2},   {true, 4, 3, 2, 48, 2},
     {false, 4, 3, 2, 96, 3}, {false, 6, 3, 1, 112, 5}, {false, 6, 3, 2, 192, 8}};
 
-static const char *part(char name[NAME_SIZE], const char *block, const char *what)
-{
-    (void)snprintf(name, NAME_SIZE, "%.20s_%.20s", block, what);
-    return name;
-}
-
 /* <block>_<what>conv<suffix>, <block>_<what>bn and, if asked for, SiLU. */
 static int conv(struct graft_layers *b, int x, const char *block, const char *what, const char *name,
                 struct graft_conv shape, bool activated)
 {
-    char text[NAME_SIZE], bn[NAME_SIZE], rest[16];
+    char text[GRAFT_MODEL_NAME_SIZE], bn[GRAFT_MODEL_NAME_SIZE], rest[16];
     (void)snprintf(rest, sizeof rest, "%sbn", what);
-    x = graft_layer_conv_bn(b, x, part(text, block, name), part(bn, block, rest), shape);
+    x = graft_layer_conv_bn(b, x, graft_layers_part_name(text, block, name),
+                            graft_layers_part_name(bn, block, rest), shape);
     (void)snprintf(rest, sizeof rest, "%.5sactivation", what);
-    return activated ? graft_layer_activation(b, x, part(text, block, rest), GRAFT_UNARY_SILU) : x;
+    return activated
+               ? graft_layer_activation(b, x, graft_layers_part_name(text, block, rest), GRAFT_UNARY_SILU)
+               : x;
 }
 
 /* k×k to `expand` × channels, 1×1 to `out`; one k×k alone where nothing is expanded. */
@@ -57,17 +54,17 @@ static int inverted(struct graft_layers *b, int x, const char *name, const char 
                                     .stride = stride,
                                     .same = true,
                                     .groups = hidden};
-    char reduce[NAME_SIZE], expand[NAME_SIZE], text[NAME_SIZE];
+    char reduce[GRAFT_MODEL_NAME_SIZE], expand[GRAFT_MODEL_NAME_SIZE], text[GRAFT_MODEL_NAME_SIZE];
     const struct graft_squeeze_excite squeeze = {.channels = in / 4 > 0 ? in / 4 : 1,
-                                                 .reduce = part(reduce, name, "se_reduce"),
-                                                 .expand = part(expand, name, "se_expand"),
+                                                 .reduce = graft_layers_part_name(reduce, name, "se_reduce"),
+                                                 .expand = graft_layers_part_name(expand, name, "se_expand"),
                                                  .beside = true,
                                                  .activation = GRAFT_UNARY_SILU,
                                                  .gate = GRAFT_UNARY_SIGMOID};
     if (row->expand > 1)
         x = conv(b, x, name, "expand_", "expand_conv", graft_conv_half(hidden, 1, 1), true);
     x = conv(b, x, name, "", depthwise, each, true);
-    x = graft_layer_squeeze_excite(b, x, part(text, name, "se"), &squeeze);
+    x = graft_layer_squeeze_excite(b, x, graft_layers_part_name(text, name, "se"), &squeeze);
     return conv(b, x, name, "project_", "project_conv", graft_conv_half(out, 1, 1), false);
 }
 
@@ -92,7 +89,7 @@ static int stages(struct graft_layers *b, int x, const struct graft_keras_effici
         all += scaled_depth(config, rows[s].blocks);
     for (int s = 0; s < EFFICIENTNET_STAGES && rows[s].blocks > 0; ++s) {
         const int blocks = scaled_depth(config, rows[s].blocks), out = scaled_width(config, rows[s].channels);
-        char name[16], text[NAME_SIZE];
+        char name[16], text[GRAFT_MODEL_NAME_SIZE];
         (void)snprintf(name, sizeof name, "block%d", s + 1);
         x = graft_layers_stage(b, x, name);
         for (int i = 0; i < blocks; ++i, ++done) {
@@ -102,9 +99,9 @@ static int stages(struct graft_layers *b, int x, const struct graft_keras_effici
             int y = rows[s].fused ? fused(b, x, name, &rows[s], stride, out)
                                   : inverted(b, x, name, depthwise, &rows[s], stride, out);
             if (stride == 1 && in == out) {
-                y = graft_layer_stochastic_depth(b, y, part(text, name, "drop"),
+                y = graft_layer_stochastic_depth(b, y, graft_layers_part_name(text, name, "drop"),
                                                  0.2f * (float)done / (float)all);
-                y = graft_layer_add(b, x, y, part(text, name, "add"));
+                y = graft_layer_add(b, x, y, graft_layers_part_name(text, name, "add"));
             }
             x = y;
         }

@@ -5,18 +5,16 @@
 
 #include <stdio.h>
 
-enum { NAME_SIZE = 64 };
-
 /* <block>_<what>, <block>_<what>_bn and, unless NONE, an activation. */
 static int conv(struct graft_layers *b, int x, const char *block, const char *what, struct graft_conv shape,
                 enum graft_unary activation)
 {
-    char name[NAME_SIZE], bn[NAME_SIZE + 8];
-    (void)snprintf(name, sizeof name, "%.30s%s%.12s", block, *what ? "_" : "", what);
-    (void)snprintf(bn, sizeof bn, "%s_bn", name);
-    x = graft_layer_conv_bn(b, x, name, bn, shape);
-    (void)snprintf(bn, sizeof bn, "%s_act", name);
-    return activation == GRAFT_UNARY_NONE ? x : graft_layer_activation(b, x, bn, activation);
+    char whole[GRAFT_MODEL_NAME_SIZE], text[GRAFT_MODEL_NAME_SIZE];
+    const char *const name = *what ? graft_layers_part_name(whole, block, what) : block;
+    x = graft_layer_conv_bn(b, x, name, graft_layers_part_name(text, name, "bn"), shape);
+    return activation == GRAFT_UNARY_NONE
+               ? x
+               : graft_layer_activation(b, x, graft_layers_part_name(text, name, "act"), activation);
 }
 
 static int inverted_residual(struct graft_layers *b, int x, const char *name,
@@ -29,31 +27,30 @@ static int inverted_residual(struct graft_layers *b, int x, const char *name,
                                          .stride = row->stride,
                                          .same = true,
                                          .groups = row->hidden};
-    char reduce[NAME_SIZE], expand[NAME_SIZE], text[NAME_SIZE];
-    (void)snprintf(reduce, sizeof reduce, "%.30s_squeeze_excite_conv", name);
-    (void)snprintf(expand, sizeof expand, "%.30s_squeeze_excite_conv_1", name);
-    (void)snprintf(text, sizeof text, "%.30s_squeeze_excite", name);
-    const struct graft_squeeze_excite squeeze = {.channels = graft_round_channels(row->hidden, 25),
-                                                 .reduce = reduce,
-                                                 .expand = expand,
-                                                 .beside = true,
-                                                 .activation = GRAFT_UNARY_RELU,
-                                                 .gate = GRAFT_UNARY_HARD_SIGMOID};
+    char reduce[GRAFT_MODEL_NAME_SIZE], expand[GRAFT_MODEL_NAME_SIZE], text[GRAFT_MODEL_NAME_SIZE];
+    const struct graft_squeeze_excite squeeze = {
+        .channels = graft_round_channels(row->hidden, 25),
+        .reduce = graft_layers_part_name(reduce, name, "squeeze_excite_conv"),
+        .expand = graft_layers_part_name(expand, name, "squeeze_excite_conv_1"),
+        .beside = true,
+        .activation = GRAFT_UNARY_RELU,
+        .gate = GRAFT_UNARY_HARD_SIGMOID};
     int y = x;
     if (row->hidden != in)
         y = conv(b, y, name, "expand", graft_conv_half(row->hidden, 1, 1), activation);
     y = conv(b, y, name, "depthwise", depthwise, activation);
     if (row->squeezed)
-        y = graft_layer_squeeze_excite(b, y, text, &squeeze);
+        y = graft_layer_squeeze_excite(b, y, graft_layers_part_name(text, name, "squeeze_excite"), &squeeze);
     y = conv(b, y, name, "project", graft_conv_half(row->out, 1, 1), GRAFT_UNARY_NONE);
-    (void)snprintf(text, sizeof text, "%.30s_add", name);
-    return row->stride == 1 && in == row->out ? graft_layer_add(b, x, y, text) : y;
+    return row->stride == 1 && in == row->out
+               ? graft_layer_add(b, x, y, graft_layers_part_name(text, name, "add"))
+               : y;
 }
 
 int graft_zoo_keras_mobilenet_v3(struct graft_layers *b, int x, const void *configuration)
 {
     const struct graft_keras_mobilenet_v3_config *const config = configuration;
-    char name[NAME_SIZE];
+    char name[32];
     int index = 0;
     b->conv_init = b->dense_init = GRAFT_INIT_GLOROT;
     b->epsilon = 1e-3f;

@@ -7,36 +7,28 @@
 
 #include <stdio.h>
 
-enum { NAME_SIZE = 48 };
-
-static const char *part(char name[NAME_SIZE], const char *block, const char *what)
-{
-    (void)snprintf(name, NAME_SIZE, "%.30s_%.12s", block, what);
-    return name;
-}
-
 static int block(struct graft_layers *b, int x, const char *name, int filters, int stride, bool shortcut)
 {
-    char text[NAME_SIZE];
-    int y = graft_layer_conv(b, x, part(text, name, "1_conv"),
+    char text[GRAFT_MODEL_NAME_SIZE];
+    int y = graft_layer_conv(b, x, graft_layers_part_name(text, name, "1_conv"),
                              (struct graft_conv){.channels = filters, .stride = stride, .bias = true});
-    y = graft_layer_batch_norm(b, y, part(text, name, "1_bn"));
-    y = graft_layer_activation(b, y, part(text, name, "1_relu"), GRAFT_UNARY_RELU);
+    y = graft_layer_batch_norm(b, y, graft_layers_part_name(text, name, "1_bn"));
+    y = graft_layer_activation(b, y, graft_layers_part_name(text, name, "1_relu"), GRAFT_UNARY_RELU);
     y = graft_layer_conv(
-        b, y, part(text, name, "2_conv"),
+        b, y, graft_layers_part_name(text, name, "2_conv"),
         (struct graft_conv){.channels = filters, .kernel = {3, 3}, .half = true, .bias = true});
-    y = graft_layer_batch_norm(b, y, part(text, name, "2_bn"));
-    y = graft_layer_activation(b, y, part(text, name, "2_relu"), GRAFT_UNARY_RELU);
+    y = graft_layer_batch_norm(b, y, graft_layers_part_name(text, name, "2_bn"));
+    y = graft_layer_activation(b, y, graft_layers_part_name(text, name, "2_relu"), GRAFT_UNARY_RELU);
     if (shortcut)
-        x = graft_layer_conv(b, x, part(text, name, "0_conv"),
+        x = graft_layer_conv(b, x, graft_layers_part_name(text, name, "0_conv"),
                              (struct graft_conv){.channels = 4 * filters, .stride = stride, .bias = true});
-    y = graft_layer_conv(b, y, part(text, name, "3_conv"),
+    y = graft_layer_conv(b, y, graft_layers_part_name(text, name, "3_conv"),
                          (struct graft_conv){.channels = 4 * filters, .bias = true});
     if (shortcut)
-        x = graft_layer_batch_norm(b, x, part(text, name, "0_bn"));
-    y = graft_layer_batch_norm(b, y, part(text, name, "3_bn"));
-    y = graft_layer_add(b, x, y, part(text, name, "add"));
-    return graft_layer_activation(b, y, part(text, name, "out"), GRAFT_UNARY_RELU);
+        x = graft_layer_batch_norm(b, x, graft_layers_part_name(text, name, "0_bn"));
+    y = graft_layer_batch_norm(b, y, graft_layers_part_name(text, name, "3_bn"));
+    y = graft_layer_add(b, x, y, graft_layers_part_name(text, name, "add"));
+    return graft_layer_activation(b, y, graft_layers_part_name(text, name, "out"), GRAFT_UNARY_RELU);
 }
 
 int graft_zoo_keras_resnet(struct graft_layers *b, int x, const void *configuration)
@@ -56,7 +48,7 @@ int graft_zoo_keras_resnet(struct graft_layers *b, int x, const void *configurat
         b, x, "pool1_pool",
         (struct graft_pool_attributes){.kernel = {3, 3}, .stride = {2, 2}, .pad = {1, 1, 1, 1}});
     for (int stage = 0; stage < 4; ++stage) {
-        char name[NAME_SIZE];
+        char name[GRAFT_MODEL_NAME_SIZE];
         (void)snprintf(name, sizeof name, "conv%d", stage + 2);
         x = graft_layers_stage(b, x, name);
         for (int i = 0; i < config->blocks[stage]; ++i) {

@@ -7,42 +7,34 @@
 
 #include <stdio.h>
 
-enum { NAME_SIZE = 48 };
-
-static const char *part(char name[NAME_SIZE], const char *block, const char *what)
-{
-    (void)snprintf(name, NAME_SIZE, "%.30s_%.12s", block, what);
-    return name;
-}
-
 static int bn_relu(struct graft_layers *b, int x, const char *block, const char *what)
 {
-    char text[NAME_SIZE], name[16];
-    (void)snprintf(name, sizeof name, "%s_bn", what);
-    x = graft_layer_batch_norm(b, x, part(text, block, name));
-    (void)snprintf(name, sizeof name, "%s_relu", what);
-    return graft_layer_activation(b, x, part(text, block, name), GRAFT_UNARY_RELU);
+    char name[GRAFT_MODEL_NAME_SIZE], text[GRAFT_MODEL_NAME_SIZE];
+    (void)graft_layers_part_name(name, block, what);
+    x = graft_layer_batch_norm(b, x, graft_layers_part_name(text, name, "bn"));
+    return graft_layer_activation(b, x, graft_layers_part_name(text, name, "relu"), GRAFT_UNARY_RELU);
 }
 
 static int block(struct graft_layers *b, int x, const char *name, int filters, int stride, bool first)
 {
     const struct graft_pool_attributes every = {.kernel = {1, 1}, .stride = {stride, stride}};
-    char text[NAME_SIZE];
+    char text[GRAFT_MODEL_NAME_SIZE];
     const int before = bn_relu(b, x, name, "preact");
-    int y = graft_layer_conv(b, before, part(text, name, "1_conv"), graft_conv_half(filters, 1, 1));
+    int y = graft_layer_conv(b, before, graft_layers_part_name(text, name, "1_conv"),
+                             graft_conv_half(filters, 1, 1));
     y = bn_relu(b, y, name, "1");
     y = graft_layer_conv(
-        b, y, part(text, name, "2_conv"),
+        b, y, graft_layers_part_name(text, name, "2_conv"),
         (struct graft_conv){.channels = filters, .kernel = {3, 3}, .stride = stride, .half = true});
     y = bn_relu(b, y, name, "2");
     if (first)
-        x = graft_layer_conv(b, before, part(text, name, "0_conv"),
+        x = graft_layer_conv(b, before, graft_layers_part_name(text, name, "0_conv"),
                              (struct graft_conv){.channels = 4 * filters, .stride = stride, .bias = true});
     else if (stride > 1)
-        x = graft_layer_max_pool(b, x, part(text, name, "pool"), every);
-    y = graft_layer_conv(b, y, part(text, name, "3_conv"),
+        x = graft_layer_max_pool(b, x, graft_layers_part_name(text, name, "pool"), every);
+    y = graft_layer_conv(b, y, graft_layers_part_name(text, name, "3_conv"),
                          (struct graft_conv){.channels = 4 * filters, .bias = true});
-    return graft_layer_add(b, x, y, part(text, name, "out"));
+    return graft_layer_add(b, x, y, graft_layers_part_name(text, name, "out"));
 }
 
 int graft_zoo_keras_resnet_v2(struct graft_layers *b, int x, const void *configuration)
@@ -62,7 +54,7 @@ int graft_zoo_keras_resnet_v2(struct graft_layers *b, int x, const void *configu
     x = graft_layer_max_pool(b, x, "pool1_pool", pool);
     for (int stage = 0; stage < 4; ++stage) {
         const int last = config->blocks[stage] - 1;
-        char name[NAME_SIZE];
+        char name[GRAFT_MODEL_NAME_SIZE];
         (void)snprintf(name, sizeof name, "conv%d", stage + 2);
         x = graft_layers_stage(b, x, name);
         for (int i = 0; i <= last; ++i) {

@@ -4,29 +4,26 @@
 
 #include <stdio.h>
 
-enum { NAME_SIZE = 48 };
+enum { SIZE = 24 };
 
 /* Depthwise 3×3 and 1×1, then normalization. */
 static int separable(struct graft_layers *b, int x, const char *name, int channels)
 {
-    char text[NAME_SIZE];
+    char text[GRAFT_MODEL_NAME_SIZE];
     x = graft_layer_separable(b, x, name, channels, (struct graft_conv){.kernel = {3, 3}, .half = true});
-    (void)snprintf(text, sizeof text, "%.40s_bn", name);
-    return graft_layer_batch_norm(b, x, text);
+    return graft_layer_batch_norm(b, x, graft_layers_part_name(text, name, "bn"));
 }
 
 static int relu(struct graft_layers *b, int x, const char *layer)
 {
-    char text[NAME_SIZE];
-    (void)snprintf(text, sizeof text, "%.40s_act", layer);
-    return graft_layer_activation(b, x, text, GRAFT_UNARY_RELU);
+    char text[GRAFT_MODEL_NAME_SIZE];
+    return graft_layer_activation(b, x, graft_layers_part_name(text, layer, "act"), GRAFT_UNARY_RELU);
 }
 
-/* A block with a stride; `number` counts from 2. Its shortcut has a name by its number among the network's.
- */
-static int down(struct graft_layers *b, int x, int number, int shortcut, int inner, int channels)
+/* A block with a stride; `number` counts from 2. */
+static int down(struct graft_layers *b, int x, int number, int inner, int channels)
 {
-    char name[NAME_SIZE], bn[NAME_SIZE];
+    char name[SIZE];
     int y = x;
     for (int i = 1; i <= 2; ++i) {
         (void)snprintf(name, sizeof name, "block%d_sepconv%d", number, i);
@@ -34,9 +31,7 @@ static int down(struct graft_layers *b, int x, int number, int shortcut, int inn
             y = relu(b, y, name);
         y = separable(b, y, name, i == 1 ? inner : channels);
     }
-    (void)snprintf(name, sizeof name, shortcut ? "conv2d_%d" : "conv2d", shortcut);
-    (void)snprintf(bn, sizeof bn, shortcut ? "batch_normalization_%d" : "batch_normalization", shortcut);
-    x = graft_layer_conv_bn(b, x, name, bn, (struct graft_conv){.channels = channels, .stride = 2});
+    x = graft_layer_numbered_linear(b, x, (struct graft_conv){.channels = channels, .stride = 2});
     (void)snprintf(name, sizeof name, "block%d_pool", number);
     y = graft_layer_max_pool(b, y, name, graft_pool_same(b, y, 3, 2));
     (void)snprintf(name, sizeof name, "block%d_add", number);
@@ -46,7 +41,7 @@ static int down(struct graft_layers *b, int x, int number, int shortcut, int inn
 int graft_zoo_keras_xception(struct graft_layers *b, int x, const void *configuration)
 {
     (void)configuration;
-    char name[NAME_SIZE];
+    char name[SIZE];
     b->conv_init = b->dense_init = GRAFT_INIT_GLOROT;
     b->epsilon = 1e-3f;
     b->momentum = 0.01f;
@@ -60,7 +55,7 @@ int graft_zoo_keras_xception(struct graft_layers *b, int x, const void *configur
         static const int channels[3] = {128, 256, 728};
         (void)snprintf(name, sizeof name, "block%d", i + 2);
         x = graft_layers_stage(b, x, name);
-        x = down(b, x, i + 2, i, channels[i], channels[i]);
+        x = down(b, x, i + 2, channels[i], channels[i]);
     }
     for (int number = 5; number < 13; ++number) {
         (void)snprintf(name, sizeof name, "block%d", number);
@@ -74,7 +69,7 @@ int graft_zoo_keras_xception(struct graft_layers *b, int x, const void *configur
         x = graft_layer_add(b, y, x, name);
     }
     x = graft_layers_stage(b, x, "block13");
-    x = down(b, x, 13, 3, 728, 1024);
+    x = down(b, x, 13, 728, 1024);
     x = graft_layers_stage(b, x, "block14");
     x = relu(b, separable(b, x, "block14_sepconv1", 1536), "block14_sepconv1");
     x = relu(b, separable(b, x, "block14_sepconv2", 2048), "block14_sepconv2");
