@@ -114,7 +114,8 @@ static void check_parameter(const struct session *session, const struct graft_tr
 {
     const struct graft_model_parameter *const parameter = &session->model->parameters[p];
     struct graft_update_attributes update = options->update;
-    const bool usual = memcmp(&update, &(struct graft_update_attributes){0}, sizeof update) == 0;
+    const bool usual = update.momentum == 0 && update.beta1 == 0 && update.beta2 == 0 && update.epsilon == 0 &&
+                       update.weight_decay == 0 && !update.nesterov && !update.decoupled;
     if (usual)
         update = graft_update_defaults(options->optimizer);
     /* Neither biases nor what normalization learns decay by themselves. */
