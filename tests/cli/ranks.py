@@ -103,6 +103,16 @@ class Ranks(Case):
         self.together(*learn, "--out", "cut", "--patience", "1", "--min-change", "1e6")
         self.assertLess(len(self.history("cut")), 4)
         self.assertEqual(self.history("whole")[0]["val_loss"], self.history("cut")[0]["val_loss"])
+        # Nothing learns at such a rate: what the first layer makes of a batch is the same however it is shared, 7 pictures
+        # as 4 and 3 or as 2, 2, 1, 1 and 1, the last 4 with nothing for the fifth rank; so is its mean over all rows.
+        still = ["fit", "d", *FIT, "--bn", "train", "--epochs", "2", "--optimizer", "sgd", "--lr", "1e-12"]
+        self.good(*still, "--out", "m1")
+        mean = memoryview(tensors(self.path("m1", "last.safetensors"))["block1.bn.running_mean"]).cast("f")
+        for ranks in 2, 5:
+            self.together(*still, "--out", "m%d" % ranks, ranks=ranks)
+            other = memoryview(tensors(self.path("m%d" % ranks, "last.safetensors"))["block1.bn.running_mean"]).cast("f")
+            for a, b in zip(mean, other):
+                self.assertLess(abs(a - b), 1e-5 * max(map(abs, mean)), ranks)
 
     def test_statistics_of_the_whole_batch(self):
         """--bn-sync: forward, backward and running statistics are those of one process; ranks without a picture go along."""
