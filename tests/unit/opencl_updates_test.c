@@ -45,17 +45,22 @@ static void need(struct fixture *f, enum graft_status status)
     }
 }
 
-static void open_kernel(struct fixture *f, int i, float decay)
+static void open_adam(struct fixture *f, int64_t count, float decay, struct graft_kernel **kernel)
 {
     struct graft_call call = {.op = GRAFT_OP_ADAM, .n_inputs = 5};
     call.attributes.update = (struct graft_update_attributes){
         .beta1 = 0.9f, .beta2 = 0.999f, .epsilon = 1e-8f, .weight_decay = decay};
     for (int k = 0; k < 4; k++) {
-        call.in[k] = (struct graft_desc){GRAFT_DTYPE_F32, graft_shape_of(1, counts[i])};
+        call.in[k] = (struct graft_desc){GRAFT_DTYPE_F32, graft_shape_of(1, count)};
     }
     call.in[4] = (struct graft_desc){GRAFT_DTYPE_F32, graft_shape_of(1, 4)};
     need(f, graft_op_infer(f->context, &call));
-    need(f, f->device->backend->kernel_open(f->device, &call, 0, &f->kernels[i]));
+    need(f, f->device->backend->kernel_open(f->device, &call, 0, kernel));
+}
+
+static void open_kernel(struct fixture *f, int i, float decay)
+{
+    open_adam(f, counts[i], decay, &f->kernels[i]);
 }
 
 static int set_up(void **state)
@@ -103,14 +108,19 @@ static void need_device(struct fixture *f)
     }
 }
 
-static void run(struct fixture *f, int i)
+static void run_at(struct fixture *f, struct graft_kernel *kernel, uint64_t begin)
 {
     struct graft_tensor in[GRAFT_MAX_INPUTS] = {{NULL, 0}}, out[GRAFT_MAX_OUTPUTS] = {{NULL, 0}};
     for (int k = 0; k < 4; k++) {
-        in[k] = (struct graft_tensor){f->all, ((uint64_t)k * FLOATS + BEGIN(i)) * sizeof(float)};
+        in[k] = (struct graft_tensor){f->all, ((uint64_t)k * FLOATS + begin) * sizeof(float)};
     }
     in[4] = (struct graft_tensor){f->hyper, 0};
-    need(f, f->device->backend->kernel_run(f->device, f->kernels[i], in, out, (struct graft_tensor){NULL, 0}));
+    need(f, f->device->backend->kernel_run(f->device, kernel, in, out, (struct graft_tensor){NULL, 0}));
+}
+
+static void run(struct fixture *f, int i)
+{
+    run_at(f, f->kernels[i], BEGIN(i));
 }
 
 static void write_all(struct fixture *f)
@@ -228,6 +238,35 @@ static void others_are_launches_of_their_own(void **state)
     assert_int_equal(launches, 2);
 }
 
+/* Of more than the table has rows: what is left over is a launch of its own. */
+static void a_full_table_is_launched(void **state)
+{
+    enum { ROWS = 256, KERNELS = 300 };
+    static float alone[4][FLOATS], together[4][FLOATS];
+    static struct graft_kernel *kernels[KERNELS];
+    struct fixture *const f = *state;
+    need_device(f);
+    for (int i = 0; i < KERNELS; i++) {
+        open_adam(f, i % 7 + 1, 0.01f, &kernels[i]);
+    }
+    for (int way = 0; way < 2; way++) {
+        write_all(f);
+        for (int i = 0; i < KERNELS; i++) {
+            run_at(f, kernels[i], (uint64_t)i * 64);
+            if (way == 0) {
+                need(f, f->device->backend->synchronize(f->device, NULL));
+            }
+            assert_int_equal(launches, way == 0 ? i + 1 : i >= ROWS);
+        }
+        read_all(f, way == 0 ? alone : together);
+        assert_int_equal(launches, way == 0 ? KERNELS : 2);
+    }
+    for (int i = 0; i < KERNELS; i++) {
+        f->device->backend->kernel_close(f->device, kernels[i]);
+    }
+    assert_memory_equal(alone, together, sizeof alone);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -235,6 +274,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(what_waits_is_not_forgotten, set_up, tear_down),
         cmocka_unit_test_setup_teardown(kernels_do_not_overtake, set_up, tear_down),
         cmocka_unit_test_setup_teardown(others_are_launches_of_their_own, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_full_table_is_launched, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
