@@ -62,6 +62,36 @@ static void only_the_head_has_other_classes(void **state)
     (void)unlink(path);
 }
 
+/* Of two branches from one value on, the second begins where two values go over: it is no stage, and does not
+ * count as one of the four for which the first parts of the names would do. */
+static void stages_begin_where_one_value_goes_over(void **state)
+{
+    static const char *const names[] = {"stem.conv", "left.conv", "tail.one", "tail.two", "head"};
+    struct graft_network_source source;
+    struct onnx_writer writer = {.context = context};
+    (void)state;
+    onnx_add_weight(&writer, "stem.conv.weight", 4, (const int64_t[]){4, 3, 1, 1});
+    onnx_add_weight(&writer, "left.conv.weight", 4, (const int64_t[]){4, 4, 1, 1});
+    onnx_add_weight(&writer, "right.conv.weight", 4, (const int64_t[]){4, 4, 1, 1});
+    onnx_add_weight(&writer, "tail.one.weight", 4, (const int64_t[]){4, 4, 1, 1});
+    onnx_add_weight(&writer, "tail.two.weight", 4, (const int64_t[]){4, 4, 1, 1});
+    onnx_add_node(&writer, "Conv", "x stem.conv.weight", "map", "kernel_shape=1,1");
+    onnx_add_node(&writer, "Conv", "map left.conv.weight", "left", "kernel_shape=1,1");
+    onnx_add_node(&writer, "Conv", "map right.conv.weight", "right", "kernel_shape=1,1");
+    onnx_add_node(&writer, "Add", "left right", "sum", "");
+    onnx_add_node(&writer, "Conv", "sum tail.one.weight", "one", "kernel_shape=1,1");
+    onnx_add_node(&writer, "Conv", "one tail.two.weight", "two", "kernel_shape=1,1");
+    const char *const path = end(&writer, "two");
+    ok(graft_network_source_open(context, path, &source, NULL));
+    struct graft_model *model = open_model(source.network, GRAFT_MODEL_WHOLE, NULL, 7);
+    assert_int_equal(model->stage_count, 5);
+    for (int s = 0; s < 5; s++)
+        assert_string_equal(model->stages[s].name, names[s]);
+    graft_model_close(&model);
+    graft_network_source_close(&source);
+    (void)unlink(path);
+}
+
 static const float *numbers_of(const struct graft_tensor_set *set, const char *name)
 {
     const struct graft_named_tensor *const tensor = graft_tensor_set_find(set, name);
@@ -358,6 +388,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(only_the_head_has_other_classes),
+        cmocka_unit_test(stages_begin_where_one_value_goes_over),
         cmocka_unit_test(weights_that_nodes_make_are_trained),
         cmocka_unit_test(every_failing_allocation_is_reported),
         cmocka_unit_test(quantized_networks_are_refused),
