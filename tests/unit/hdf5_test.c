@@ -297,6 +297,72 @@ static void networks_within_networks_end(void **state)
     assert_null(set);
 }
 
+/* A group of links to what has been put before. */
+static uint64_t put_group(struct bytes *file, struct bytes *messages, int count, const char *const *names,
+                          const uint64_t *addresses)
+{
+    for (int i = 0; i < count; i++) {
+        put_link(messages, names[i], addresses[i]);
+    }
+    return put_header(file, messages);
+}
+
+static void check_names(struct graft_context *context, struct bytes *file, uint64_t root, size_t count,
+                        const char *const *names)
+{
+    struct graft_tensor_set *set = NULL;
+    memcpy(file->data + 36, &root, 8);
+    if (graft_keras_parse(context, "made.h5", file->data, file->size, &set) != GRAFT_OK) {
+        fail_msg("%s", graft_context_error(context));
+    }
+    assert_int_equal(graft_tensor_set_count(set), count);
+    for (size_t i = 0; i < count; i++) {
+        assert_string_equal(graft_tensor_set_at(set, i)->name, names[i]);
+    }
+    graft_tensor_set_close(&set);
+}
+
+/* A network as a layer of another has layers of names that are taken: in the older form they begin with the
+ * outer layer's, in the newer one they are named by their place. A normalization of three variables has no
+ * gamma. */
+static void layers_of_one_name_are_kept_apart(void **state)
+{
+    static const char *const older[] = {"d/kernel", "e/d/kernel"};
+    static const char *const newer[] = {"batch_normalization/beta",
+                                        "batch_normalization/moving_mean",
+                                        "batch_normalization/moving_variance",
+                                        "layers/functional/layers/batch_normalization/beta",
+                                        "layers/functional/layers/batch_normalization/moving_mean",
+                                        "layers/functional/layers/batch_normalization/moving_variance"};
+    static struct bytes file;
+    struct bytes inner = {.size = 0}, layer = {.size = 0}, root = {.size = 0};
+    make_file(&file, put_contiguous);
+    const uint64_t data = put_contiguous(&file);
+    put_text_attribute(&layer, "weight_names", "d/kernel:0");
+    const uint64_t d = put_group(&file, &inner, 1, (const char *[]){"kernel:0"}, &data);
+    const uint64_t both = put_group(&file, &layer, 1, (const char *[]){"d"}, &d);
+    put_text_attribute(&root, "layer_names0", "d");
+    put_text_attribute(&root, "layer_names1", "e");
+    check_names(*state, &file,
+                put_group(&file, &root, 2, (const char *[]){"d", "e"}, (const uint64_t[]){both, both}), 2,
+                older);
+
+    struct bytes groups[5] = {{.size = 0}};
+    make_file(&file, put_contiguous);
+    const uint64_t number = put_contiguous(&file);
+    const uint64_t variables = put_group(&file, &groups[0], 3, (const char *[]){"0", "1", "2"},
+                                         (const uint64_t[]){number, number, number});
+    const uint64_t normalization = put_group(&file, &groups[1], 1, (const char *[]){"vars"}, &variables);
+    const uint64_t within =
+        put_group(&file, &groups[2], 1, (const char *[]){"batch_normalization"}, &normalization);
+    const uint64_t functional = put_group(&file, &groups[3], 1, (const char *[]){"layers"}, &within);
+    const uint64_t layers =
+        put_group(&file, &groups[4], 2, (const char *[]){"batch_normalization", "functional"},
+                  (const uint64_t[]){normalization, functional});
+    root.size = 0;
+    check_names(*state, &file, put_group(&file, &root, 1, (const char *[]){"layers"}, &layers), 6, newer);
+}
+
 static void add_member(struct archive *archive, const char *name, const void *data, size_t size)
 {
     struct archive_entry *const entry = archive_entry_new();
@@ -390,6 +456,8 @@ int main(void)
                                         test_close_context),
         cmocka_unit_test_setup_teardown(what_is_wrong_is_said, test_open_context, test_close_context),
         cmocka_unit_test_setup_teardown(networks_within_networks_end, test_open_context, test_close_context),
+        cmocka_unit_test_setup_teardown(layers_of_one_name_are_kept_apart, test_open_context,
+                                        test_close_context),
         cmocka_unit_test_setup_teardown(an_archive_with_a_damaged_config_is_named, test_open_context,
                                         test_close_context),
         cmocka_unit_test(every_failing_allocation_is_reported),
