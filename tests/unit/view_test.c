@@ -323,6 +323,54 @@ static void sums_do_not_change_what_is_read_later(void **state)
     }
 }
 
+/* Whether that is read later depends on where in the whole it lies: as the last of four parts, of which two
+ * were joined before. */
+static void parts_of_parts_are_told_apart(void **state)
+{
+    (void)state;
+    for (int d = 0; d < 2; d++) {
+        struct fixture f;
+        if (!open_fixture(&f, devices[d]))
+            continue;
+        const int x = input(&f);
+        const int inner = relu(&f, convolution(&f, x, 4, 3, true)),
+                  last = relu(&f, convolution(&f, x, 4, 1, true));
+        const int parts[3] = {relu(&f, convolution(&f, x, 2, 1, true)),
+                              relu(&f, convolution(&f, x, 6, 1, true)), joined(&f, inner, last)};
+        const int all = graft_concat(f.graph, parts, 3, 3);
+        const int again = part(&f, all, 12, 4),
+                  other = part(&f, relu(&f, convolution(&f, x, 16, 1, true)), 3, 4);
+        graft_graph_output(f.graph, total(&f, convolution(&f, graft_add(f.graph, again, other), 4, 1, true)));
+        graft_graph_output(f.graph, total(&f, convolution(&f, last, 4, 3, true)));
+        struct graft_plan *plan = compare(&f);
+        graft_plan_close(&plan); /* a batch in chunks keeps apart what is read behind them */
+        plan = open_plan(&f, &(struct graft_plan_options){.whole_batch = true});
+        assert_int_equal(count_steps(plan, GRAFT_OP_CONCAT), 0);
+        assert_int_equal(count_steps(plan, GRAFT_OP_SLICE), 2);
+        graft_plan_close(&plan);
+        close_fixture(&f);
+    }
+}
+
+/* Channels that are no neighbours are no columns. */
+static void every_other_channel_is_copied(void **state)
+{
+    (void)state;
+    for (int d = 0; d < 2; d++) {
+        struct fixture f;
+        if (!open_fixture(&f, devices[d]))
+            continue;
+        const struct graft_slice_attributes a = {
+            .begin = {0, 0, 0, 1}, .size = {BATCH, SIDE, SIDE, 8}, .step = {1, 1, 1, 2}};
+        const int y = relu(&f, convolution(&f, input(&f), 16, 1, true));
+        graft_graph_output(f.graph, total(&f, convolution(&f, graft_slice(f.graph, y, &a), 4, 3, true)));
+        struct graft_plan *plan = compare(&f);
+        assert_int_equal(count_steps(plan, GRAFT_OP_SLICE), 1);
+        graft_plan_close(&plan);
+        close_fixture(&f);
+    }
+}
+
 /* The reference is the definition: it reads and writes tensors whose rows lie one behind the other. */
 static void the_reference_has_no_views(void **state)
 {
@@ -396,6 +444,8 @@ int main(void)
         cmocka_unit_test(halves_pass_by),
         cmocka_unit_test(what_has_to_stay_is_copied),
         cmocka_unit_test(sums_do_not_change_what_is_read_later),
+        cmocka_unit_test(parts_of_parts_are_told_apart),
+        cmocka_unit_test(every_other_channel_is_copied),
         cmocka_unit_test(the_reference_has_no_views),
         cmocka_unit_test(memory_may_be_missing),
         cmocka_unit_test(numbers_are_checked_without_views),
