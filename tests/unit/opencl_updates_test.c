@@ -16,16 +16,19 @@
 static const int64_t counts[TENSORS] = {1, 1000, 64, 4099, 3};
 
 static int launches; /* of updates */
+static bool refused; /* they are, from now on */
 
-cl_int clEnqueueNDRangeKernel(cl_command_queue queue, cl_kernel kernel, cl_uint dimensions, const size_t *offset,
-                              const size_t *global, const size_t *local, cl_uint waits, const cl_event *events,
-                              cl_event *event)
+cl_int clEnqueueNDRangeKernel(cl_command_queue queue, cl_kernel kernel, cl_uint dimensions,
+                              const size_t *offset, const size_t *global, const size_t *local, cl_uint waits,
+                              const cl_event *events, cl_event *event)
 {
     static __typeof__(&clEnqueueNDRangeKernel) real;
     char name[64] = "";
     if (real == NULL)
         *(void **)&real = dlsym(RTLD_NEXT, "clEnqueueNDRangeKernel");
     (void)clGetKernelInfo(kernel, CL_KERNEL_FUNCTION_NAME, sizeof name, name, NULL);
+    if (refused && strcmp(name, "adam") == 0)
+        return CL_OUT_OF_RESOURCES;
     launches += strcmp(name, "adam") == 0;
     return real(queue, kernel, dimensions, offset, global, local, waits, events, event);
 }
@@ -65,7 +68,7 @@ static void open_kernel(struct fixture *f, int i, float decay)
 
 static int set_up(void **state)
 {
-    static const float hyper[4] = {0.01f, 0.1f, 0.001f, 1};
+    static const float hyper[8] = {0.01f, 0.1f, 0.001f, 1, 0.5f, 0.1f, 0.001f, 1};
     struct fixture *const f = calloc(1, sizeof *f);
     assert_int_equal(graft_context_open(NULL, &f->context), GRAFT_OK);
     *state = f;
@@ -80,7 +83,8 @@ static int set_up(void **state)
     }
     need(f, graft_buffer_open(f->device, sizeof f->begin, &f->all));
     need(f, graft_buffer_open(f->device, sizeof hyper, &f->hyper));
-    need(f, f->device->backend->buffer_write(f->device, (struct graft_tensor){f->hyper, 0}, hyper, sizeof hyper));
+    need(f, f->device->backend->buffer_write(f->device, (struct graft_tensor){f->hyper, 0}, hyper,
+                                             sizeof hyper));
     return 0;
 }
 
@@ -92,7 +96,7 @@ static int tear_down(void **state)
     }
     if (f->device != NULL) {
         graft_buffer_close(f->device, &f->all, sizeof f->begin);
-        graft_buffer_close(f->device, &f->hyper, 4 * sizeof(float));
+        graft_buffer_close(f->device, &f->hyper, 8 * sizeof(float));
     }
     graft_device_close(&f->device);
     graft_context_close(&f->context);
@@ -108,14 +112,22 @@ static void need_device(struct fixture *f)
     }
 }
 
-static void run_at(struct fixture *f, struct graft_kernel *kernel, uint64_t begin)
+/* Of parameters in a buffer of their own; hyper: the first of the floats that say how. */
+static void run_from(struct fixture *f, struct graft_kernel *kernel, struct graft_buffer *parameters,
+                     uint64_t begin, uint64_t hyper)
 {
     struct graft_tensor in[GRAFT_MAX_INPUTS] = {{NULL, 0}}, out[GRAFT_MAX_OUTPUTS] = {{NULL, 0}};
     for (int k = 0; k < 4; k++) {
         in[k] = (struct graft_tensor){f->all, ((uint64_t)k * FLOATS + begin) * sizeof(float)};
     }
-    in[4] = (struct graft_tensor){f->hyper, 0};
+    in[0].buffer = parameters;
+    in[4] = (struct graft_tensor){f->hyper, hyper * sizeof(float)};
     need(f, f->device->backend->kernel_run(f->device, kernel, in, out, (struct graft_tensor){NULL, 0}));
+}
+
+static void run_at(struct fixture *f, struct graft_kernel *kernel, uint64_t begin)
+{
+    run_from(f, kernel, f->all, begin, 0);
 }
 
 static void run(struct fixture *f, int i)
@@ -125,13 +137,15 @@ static void run(struct fixture *f, int i)
 
 static void write_all(struct fixture *f)
 {
-    need(f, f->device->backend->buffer_write(f->device, (struct graft_tensor){f->all, 0}, f->begin, sizeof f->begin));
+    need(f, f->device->backend->buffer_write(f->device, (struct graft_tensor){f->all, 0}, f->begin,
+                                             sizeof f->begin));
     launches = 0;
 }
 
 static void read_all(struct fixture *f, float to[4][FLOATS])
 {
-    need(f, f->device->backend->buffer_read(f->device, to, (struct graft_tensor){f->all, 0}, sizeof f->begin));
+    need(f,
+         f->device->backend->buffer_read(f->device, to, (struct graft_tensor){f->all, 0}, sizeof f->begin));
 }
 
 static void many_are_one_launch(void **state)
@@ -167,6 +181,20 @@ static void many_are_one_launch(void **state)
     read_all(f, together);
     assert_int_equal(launches, 1);
     assert_memory_equal(alone, together, sizeof alone);
+    for (int way = 0; way < 2; way++) { /* and so is one that only begins as the one before */
+        write_all(f);
+        for (int i = 0; i < TENSORS; i++) {
+            run(f, way == 0 || i == 0 ? i : TENSORS - i);
+        }
+        read_all(f, together);
+        assert_memory_equal(alone, together, sizeof alone);
+    }
+    write_all(f);
+    run(f, 0); /* a part of it, too: the rest is not done again */
+    run(f, 2);
+    read_all(f, together);
+    assert_memory_equal(alone[0] + BEGIN(2), together[0] + BEGIN(2), (size_t)counts[2] * sizeof(float));
+    assert_memory_equal(f->begin[0] + BEGIN(4), together[0] + BEGIN(4), (size_t)counts[4] * sizeof(float));
 }
 
 /* Whatever comes next, and the end of a kernel, of memory, of the device, finds them done. */
@@ -238,6 +266,54 @@ static void others_are_launches_of_their_own(void **state)
     assert_int_equal(launches, 2);
 }
 
+/* Parameters in another buffer, and other rates. */
+static void what_all_share_must_be_the_same(void **state)
+{
+    static float alone[5][FLOATS], together[5][FLOATS];
+    struct fixture *const f = *state;
+    struct graft_buffer *other = NULL;
+    need_device(f);
+    need(f, graft_buffer_open(f->device, sizeof f->begin[0], &other));
+    for (int i = 0; i < 3; i++) {
+        open_kernel(f, i, 0);
+    }
+    for (int way = 0; way < 2; way++) {
+        float(*const to)[FLOATS] = way == 0 ? alone : together;
+        write_all(f);
+        need(f, f->device->backend->buffer_write(f->device, (struct graft_tensor){other, 0}, f->begin[0],
+                                                 sizeof f->begin[0]));
+        for (int i = 0; i < 3; i++) {
+            run_from(f, f->kernels[i], i < 2 ? f->all : other, BEGIN(i), i < 1 ? 0 : 4);
+            if (way == 0) {
+                need(f, f->device->backend->synchronize(f->device, NULL));
+            }
+        }
+        read_all(f, to);
+        need(f, f->device->backend->buffer_read(f->device, to[4], (struct graft_tensor){other, 0},
+                                                sizeof to[4]));
+        assert_int_equal(launches, 3);
+    }
+    graft_buffer_close(f->device, &other, sizeof f->begin[0]);
+    assert_memory_equal(alone, together, sizeof alone);
+}
+
+/* Where nobody can be told, plans learn of it from what the device has lost. */
+static void a_failure_at_the_end_is_lost_work(void **state)
+{
+    struct fixture *const f = *state;
+    need_device(f);
+    open_kernel(f, 0, 0);
+    open_kernel(f, 1, 0);
+    write_all(f);
+    run(f, 0);
+    const uint64_t lost = f->device->lost;
+    refused = true;
+    f->device->backend->kernel_close(f->device, f->kernels[0]);
+    refused = false;
+    f->kernels[0] = NULL;
+    assert_int_equal(f->device->lost, lost + 1);
+}
+
 /* Of more than the table has rows: what is left over is a launch of its own. */
 static void a_full_table_is_launched(void **state)
 {
@@ -274,6 +350,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(what_waits_is_not_forgotten, set_up, tear_down),
         cmocka_unit_test_setup_teardown(kernels_do_not_overtake, set_up, tear_down),
         cmocka_unit_test_setup_teardown(others_are_launches_of_their_own, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(what_all_share_must_be_the_same, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_failure_at_the_end_is_lost_work, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_full_table_is_launched, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
