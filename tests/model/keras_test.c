@@ -6,6 +6,7 @@
  */
 #include "graft/weights.h"
 #include "io/keras.h"
+#include "io/weight_names.h"
 #include "model/formula.h"
 #include "run/card.h"
 #include "support/support.h"
@@ -317,6 +318,40 @@ static void networks_are_those_of_keras(void **state)
     json_decref(lists);
 }
 
+/* The last kernel of a file without a head (include_top=False) is one of the trunk's. */
+static void a_file_without_a_head_has_no_classes(void **state)
+{
+    json_t *const lists = load_json("zoo/keras-applications.json");
+    struct graft_tensor_set *set = NULL;
+    struct graft_model *model = NULL;
+    (void)state;
+    if (!lists) {
+        skip();
+        return;
+    }
+    struct graft_tensor_set *whole =
+        formula_set(json_object_get(json_object_get(lists, "MobileNetV2"), "layers"), 0);
+    ok(graft_tensor_set_open(context, &set));
+    ok(graft_tensor_set_put_text(set, GRAFT_KEY_CONVENTION, "keras"));
+    for (size_t i = 0; i < graft_tensor_set_count(whole); i++) {
+        const struct graft_named_tensor *const tensor = graft_tensor_set_at(whole, i);
+        if (strncmp(tensor->name, "predictions/", 12) != 0)
+            ok(graft_tensor_set_add(set, tensor->name, &tensor->desc, tensor->data));
+    }
+    ok(graft_model_open(context, "keras_mobilenet_v2", NULL, &model));
+    assert_int_equal(graft_tensor_set_count(set), graft_tensor_set_count(whole) - 2);
+    assert_int_equal(graft_model_count_classes(model, whole), 1000);
+    assert_int_equal(graft_model_count_classes(model, set), 0);
+    const struct graft_weight_names names = graft_weight_names_choose(model, set);
+    const int weight = model->stages[model->stage_count - 1].first_parameter;
+    assert_null(graft_weight_names_find(&names, model, set, weight));
+    assert_non_null(graft_weight_names_find(&names, model, whole, weight));
+    graft_model_close(&model);
+    graft_tensor_set_close(&set);
+    graft_tensor_set_close(&whole);
+    json_decref(lists);
+}
+
 /* What Keras normalizes pictures by lies in the file: the published numbers mean ImageNet's, others
  * themselves. */
 static void normalization_is_taken_from_the_file(void **state)
@@ -426,6 +461,7 @@ int main(void)
         cmocka_unit_test(a_network_within_another_is_read),
         cmocka_unit_test(split_lists_of_layers_are_read),
         cmocka_unit_test(networks_are_those_of_keras),
+        cmocka_unit_test(a_file_without_a_head_has_no_classes),
         cmocka_unit_test(normalization_is_taken_from_the_file),
         cmocka_unit_test(parameters_are_as_many_as_in_keras),
     };

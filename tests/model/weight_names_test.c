@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Names of tensors that others have given, and tensors that need not be there. */
 #include "io/keras.h"
+#include "io/weight_names.h"
 #include "model/weights_fixture.h"
 
 #include <jansson.h>
@@ -542,6 +543,37 @@ static void keras_mobilenet_v3(void **state)
     graft_model_close(&model);
 }
 
+/* What stands before all names ends with a dot; it is found where the first tensor is missing, too. */
+static void prefixes(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *written, *read;
+        int first; /* parameter that is there */
+    } rows[] = {{"", "", 0},
+                {"module.", "module.", 0},
+                {"model._orig_mod.", "model._orig_mod.", 0},
+                {"module.", "module.", 1},
+                {"my", "", 0}};
+    struct graft_model *model = NULL;
+    ok(graft_model_open(context, "tiny_convnet", NULL, &model));
+    for (size_t r = 0; r < sizeof rows / sizeof rows[0]; ++r) {
+        struct graft_tensor_set *set = NULL;
+        ok(graft_tensor_set_open(context, &set));
+        for (int i = rows[r].first; i < model->parameter_count; ++i) {
+            char name[128];
+            (void)snprintf(name, sizeof name, "%s%s", rows[r].written, model->parameters[i].name);
+            add_tensor(set, name, model->parameters[i].source_shape);
+        }
+        const struct graft_weight_names names = graft_weight_names_choose(model, set);
+        assert_string_equal(names.prefix, rows[r].read);
+        const bool found = graft_weight_names_find(&names, model, set, model->parameter_count - 1) != NULL;
+        assert_int_equal(found, strcmp(rows[r].written, rows[r].read) == 0);
+        graft_tensor_set_close(&set);
+    }
+    graft_model_close(&model);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -555,6 +587,7 @@ int main(void)
         cmocka_unit_test(timm_vgg),
         cmocka_unit_test(keras_mobilenet_v3),
         cmocka_unit_test(auxiliary_heads),
+        cmocka_unit_test(prefixes),
     };
     return cmocka_run_group_tests_name("weight names", tests, set_up, tear_down);
 }
