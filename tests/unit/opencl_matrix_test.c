@@ -7,6 +7,7 @@
 #include "opencl_fixture.h"
 #include "backend/opencl/gemm.h"
 #include "backend/opencl/internal.h"
+#include "backend/opencl/thresholds.h"
 #include "base/context.h"
 
 #include <math.h>
@@ -174,6 +175,8 @@ static void run(struct fixture *f, const struct graft_call *call, const char *na
     need(f, backend->buffer_write(f->device, in[0], a, bytes[0]));
     need(f, backend->buffer_write(f->device, in[1], b, bytes[1]));
     need(f, backend->kernel_open(f->device, call, variant, &kernel));
+    const int rows = ((const struct graft_opencl_kernel *)(const void *)kernel)->local_tile.rows;
+    assert_true(strstr(name, "wide") ? rows == GRAFT_LOCAL_WIDE : rows <= GRAFT_LOCAL_NARROW);
     need(f, backend->kernel_run(f->device, kernel, in, out, (struct graft_tensor){NULL, 0}));
     need(f, backend->buffer_read(f->device, y, out[0], bytes[2]));
     backend->kernel_close(f->device, kernel);
