@@ -14,9 +14,11 @@
 
 #define ITEM_TERMS (512 * 1024.0) /* multiply-adds of the smallest item of a product that is cut finely */
 
+#define PACKED_ROWS 64 /* of an item that packs rows */
 #define MOST_DOTS 4
-#define DOT_ROWS (FAST_WIDTH == 16 ? 4 : 2) /* of b at a time: their sums with those of a fit into registers */
-#define DOT_AHEAD 512                       /* floats of a row of b that are asked for ahead */
+#define DOT_ROWS                                                                                             \
+    (FAST_WIDTH == 16 ? 4 : 2) /* of b at a time: their sums with those of a fit into registers */
+#define DOT_AHEAD 512          /* floats of a row of b that are asked for ahead */
 
 enum way { PACKED, DIRECT, SWAPPED };
 
@@ -60,12 +62,11 @@ static void choose_way(struct plan *plan, const struct graft_call *call)
     if (plan->dots)
         plan->packed_columns = 0;
     plan->packed_floats = FAST(packed_floats)(plan->k, plan->packed_columns);
-    /* A transposed tile has a line for each k. */
-    const bool lines = plan->a_k != 1 && plan->k > FAST_PRODUCT_K;
-    plan->block_k = plan->way == DIRECT ? 32 : lines ? FAST_BLOCK_K : FAST_PRODUCT_K;
+    /* Blocks of the same length: none is so short that C is taken up for little. */
+    const int64_t blocks = graft_ceil_div(plan->k, FAST_PRODUCT_K);
+    plan->block_k = plan->way == DIRECT ? 32 : blocks > 0 ? graft_ceil_div(plan->k, blocks) : 1;
     plan->copy_a =
-        plan->way != SWAPPED && plan->n > FAST_COLUMNS &&
-        (plan->a_k == 1 ? plan->k % FAST_BAD_PITCH == 0 : plan->m % FAST_BAD_PITCH == 0 || plan->m > 2048);
+        plan->way != SWAPPED && plan->n > FAST_COLUMNS && (plan->a_k != 1 || plan->k % FAST_BAD_PITCH == 0);
 }
 
 /* Of a large product so many items that the thread which takes the last one is hardly waited for; of a small
@@ -140,8 +141,7 @@ static void make_plan(struct plan *plan, const struct graft_cpu_device *device, 
     fast_take(&scratch, (uint64_t)(plan->rows / FAST_ROWS + 1) * sizeof(struct fast_tile));
     plan->segments_at =
         fast_take(&scratch, (uint64_t)(plan->k / plan->block_k + 1) * sizeof(struct fast_segment));
-    const int64_t copied = plan->a_k == 1 ? plan->rows * (plan->k + FAST_PITCH_EXTRA)
-                                          : plan->k * (plan->rows + FAST_PITCH_EXTRA);
+    const int64_t copied = plan->rows * (plan->k + FAST_PITCH_EXTRA);
     plan->copy_at = fast_take(&scratch, plan->copy_a ? (uint64_t)copied * sizeof(float) : 0);
     plan->swap_at =
         fast_take(&scratch, plan->way == SWAPPED ? (uint64_t)(plan->rows * plan->m) * sizeof(float) : 0);
@@ -171,33 +171,46 @@ struct run {
     float *packed; /* what is being packed, or has been */
 };
 
-/* Item: matrix × panel. */
+/* Whether what is packed lies in lines of columns. */
+static bool packs_lines(const struct plan *plan)
+{
+    return (plan->way == SWAPPED ? plan->a_row : plan->b_column) == 1;
+}
+
+static int64_t packing_pieces(const struct plan *plan)
+{
+    return packs_lines(plan) && plan->packed_columns > 0
+               ? graft_ceil_div(plan->k, PACKED_ROWS)
+               : graft_ceil_div(plan->packed_columns, FAST_COLUMNS);
+}
+
+/* Item: matrix × panel; where lines are packed matrix × some of them, so that they are read in order. */
 static void pack_item(void *argument, int64_t item, int thread)
 {
     (void)thread;
     const struct run *const run = argument;
     const struct plan *const plan = run->plan;
-    const int64_t panels = graft_ceil_div(plan->packed_columns, FAST_COLUMNS);
-    const int64_t matrix = item / panels;
-    const int64_t column = item % panels * FAST_COLUMNS;
-    const int64_t columns = graft_min_i64(FAST_COLUMNS, plan->packed_columns - column);
-    float *const to = run->packed + matrix * plan->packed_floats + column * plan->k;
-    if (plan->way == SWAPPED) {
-        const float *const a = run->args->in[0];
-        FAST(pack_panel)(to, a + column * plan->a_row, plan->k, columns, plan->a_k, plan->a_row);
-        return;
-    }
-    const float *const b = run->args->in[1];
+    const bool swapped = plan->way == SWAPPED, lines = packs_lines(plan);
+    const float *const from = run->args->in[swapped ? 0 : 1];
+    const ptrdiff_t k_step = swapped ? plan->a_k : plan->b_k;
+    const ptrdiff_t column_step = swapped ? plan->a_row : plan->b_column;
+    const int64_t pieces = packing_pieces(plan), matrix = item / pieces, piece = item % pieces;
     const int64_t first = plan->way == DIRECT ? plan->n - plan->packed_columns : 0;
-    FAST(pack_panel)
-    (to, b + matrix * plan->b_batch + (first + column) * plan->b_column, plan->k, columns, plan->b_k,
-     plan->b_column);
+    const int64_t begin = lines ? 0 : piece * FAST_COLUMNS;
+    const int64_t end =
+        lines ? plan->packed_columns : graft_min_i64(begin + FAST_COLUMNS, plan->packed_columns);
+    const int64_t k = lines ? piece * PACKED_ROWS : 0;
+    const int64_t rows = lines ? graft_min_i64(PACKED_ROWS, plan->k - k) : plan->k;
+    for (int64_t column = begin; column < end; column += FAST_COLUMNS)
+        FAST(pack_panel)
+    (run->packed + matrix * plan->packed_floats + column * plan->k + k * FAST_COLUMNS,
+     from + matrix * plan->b_batch + (first + column) * column_step + k * k_step, rows,
+     graft_min_i64(FAST_COLUMNS, end - column), k_step, column_step);
 }
 
 static void pack(const struct run *run)
 {
-    const int64_t panels = graft_ceil_div(run->plan->packed_columns, FAST_COLUMNS);
-    graft_pool_run(run->args->pool, run->plan->packings * panels, pack_item, (void *)run);
+    graft_pool_run(run->args->pool, run->plan->packings * packing_pieces(run->plan), pack_item, (void *)run);
 }
 
 static void prepare(const struct graft_cpu_device *device, const struct graft_cpu_args *args, void *prepared)
@@ -208,20 +221,34 @@ static void prepare(const struct graft_cpu_device *device, const struct graft_cp
         pack(&(struct run){.args = args, .plan = &plan, .packed = prepared});
 }
 
-/* Copies the rows of an item to a pitch that does not collide in the cache; returns where they are. */
-static const float *copy_rows(const struct plan *plan, const float *a, int64_t rows, float *to,
-                              ptrdiff_t *a_row, ptrdiff_t *a_k)
+/* Copies the rows of an item to a pitch that does not collide in the cache, and lists its tiles. */
+static int copy_rows(const struct plan *plan, const float *a, int64_t rows, float *to,
+                     struct fast_tile *tiles)
 {
-    const bool k_contiguous = plan->a_k == 1;
-    const int64_t lines = k_contiguous ? rows : plan->k;
-    const int64_t length = k_contiguous ? plan->k : rows;
-    const int64_t pitch = length + FAST_PITCH_EXTRA;
-    const int64_t step = k_contiguous ? plan->a_row : plan->a_k;
-    for (int64_t line = 0; line < lines; line++)
-        memcpy(to + line * pitch, a + line * step, (size_t)length * sizeof(float));
-    *a_row = k_contiguous ? pitch : 1;
-    *a_k = k_contiguous ? 1 : pitch;
-    return to;
+    const int64_t pitch = plan->k + FAST_PITCH_EXTRA;
+    for (int64_t row = 0; row < rows; row++)
+        memcpy(to + row * pitch, a + row * plan->a_row, (size_t)plan->k * sizeof(float));
+    return FAST(tile_rows)(tiles, 0, to, pitch, 0, plan->n, rows);
+}
+
+/* Packs the rows of an item of a transposed matrix: [tiles][k][FAST_ROWS]. In a matrix that is as wide as C
+ * is high, each k of a tile would be a line, and often a page, of its own. */
+static int pack_rows(const struct plan *plan, const float *a, int64_t rows, float *to,
+                     struct fast_tile *tiles)
+{
+    for (int64_t k = 0; k < plan->k; k++) {
+        const float *const from = a + k * plan->a_k;
+        int64_t row = 0;
+        for (; row + FAST_ROWS <= rows; row += FAST_ROWS)
+            memcpy(to + row * plan->k + k * FAST_ROWS, from + row, FAST_ROWS * sizeof(float));
+        for (; row < rows; row++)
+            to[(row - row % FAST_ROWS) * plan->k + k * FAST_ROWS + row % FAST_ROWS] = from[row];
+    }
+    int count = 0;
+    for (int64_t row = 0; row < rows; row += FAST_ROWS)
+        count = FAST(tile_rows)(tiles, count, to + row * plan->k, 1, row * plan->n, plan->n,
+                                graft_min_i64(FAST_ROWS, rows - row));
+    return count;
 }
 
 /* y[m, n] from the transposed product of an item. */
@@ -376,15 +403,17 @@ static void item(void *argument, int64_t item, int thread)
     const int64_t batch = item / plan->column_blocks / plan->row_blocks;
     struct fast_tile *const tiles = (struct fast_tile *)scratch;
     const float *a = (const float *)run->args->in[0] + batch * plan->a_batch + row * plan->a_row;
-    ptrdiff_t a_row = plan->a_row;
-    ptrdiff_t a_k = plan->a_k;
-    if (plan->copy_a)
-        a = copy_rows(plan, a, rows, (float *)(scratch + plan->copy_at), &a_row, &a_k);
+    float *const copy = (float *)(scratch + plan->copy_at);
+    const bool packs = plan->copy_a && plan->a_k != 1;
     struct fast_product product = {
         .tiles = tiles,
-        .n_tiles = FAST(tile_rows)(tiles, 0, a, a_row, 0, plan->n, rows),
-        .a_row = a_row,
-        .a_k = a_k,
+        .n_tiles = packs          ? pack_rows(plan, a, rows, copy, tiles)
+                   : plan->copy_a ? copy_rows(plan, a, rows, copy, tiles)
+                                  : FAST(tile_rows)(tiles, 0, a, plan->a_row, 0, plan->n, rows),
+        .a_row = packs          ? 1
+                 : plan->copy_a ? plan->k + FAST_PITCH_EXTRA
+                                : plan->a_row,
+        .a_k = packs ? FAST_ROWS : plan->a_k,
         .c_row = plan->n,
         .accumulate = fast_accumulates(run->args->call, 0),
         .activation = run->args->call->attributes.matmul.activation,

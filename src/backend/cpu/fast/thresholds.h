@@ -9,6 +9,8 @@
 #define FAST_BLOCK_K 512
 /* matmul.c: the same; results are written and taken up again less often where they are wide */
 #define FAST_PRODUCT_K 1024
+/* matmul_split.c: terms from which on a sum is taken in splits */
+#define FAST_SPLIT_K 4096
 /* gemm.h: rows that begin so many floats apart fall into few sets of the caches */
 #define FAST_BAD_PITCH 512
 /* correlate.c: so far apart, more of a tile's rows fall into a set of the first cache than it has ways */
@@ -32,8 +34,9 @@
 
 #define GRAFT_CPU_THRESHOLDS(GRAFT_X)                                                                        \
     GRAFT_X(FAST_CHUNK, "unary unary_grad binary binary_grad dropout fill", ELEMENTS)                        \
-    GRAFT_X(FAST_BLOCK_K, "matmul conv2d conv2d_grad_input", TERMS)                                          \
+    GRAFT_X(FAST_BLOCK_K, "conv2d conv2d_grad_input", TERMS)                                                 \
     GRAFT_X(FAST_PRODUCT_K, "matmul", TERMS)                                                                 \
+    GRAFT_X(FAST_SPLIT_K - 1, "matmul", TERMS_TURNED)                                                        \
     GRAFT_X(FAST_BAD_PITCH - 1, "matmul conv2d conv2d_grad_input", TERMS)                                    \
     GRAFT_X(FAST_BAD_PITCH - 1, "conv2d conv2d_grad_input conv2d_grad_weight", CHANNELS)                     \
     GRAFT_X(FAST_BAD_ROW_PITCH - 1, "conv2d conv2d_grad_input conv2d_grad_weight", CHANNELS)                 \
