@@ -80,7 +80,7 @@ GRAFT_MUST_CHECK int *graft_graph_uses(struct graft_graph *graph);
  * fold_batch_norm: conv2d → batch_norm with constant statistics becomes one conv2d with folded weights.
  * fuse: an addition (of a value of the same shape) and an activation move into the node before them.
  * hoist: nodes that depend on unchanging values only get `once`.
- * join: pad(a) + pad(b) that fill each other's gap become concat(a, b): so does the gradient of slices.
+ * join: pad(a) + pad(b) + … that fill each other's gaps become concat(a, b, …): so does the gradient of slices.
  * accumulate: y = a + b becomes "b's node adds to a's memory" where its op can; a sum over runs takes what
  * its node adds straight from the op that makes it, where that op can.
  */

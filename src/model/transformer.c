@@ -160,11 +160,11 @@ int graft_layers_heads(struct graft_layers *b, int x, int part, int count, int64
     const struct graft_desc *const desc = graft_graph_desc(b->graph, x);
     if (!desc)
         return -1;
-    const int64_t n = desc->shape.dim[0], t = desc->shape.dim[1], all = heads * count;
-    const struct graft_shape shape = graft_shape_of(4, n, t, all, desc->shape.dim[2] / all);
-    const struct graft_slice_attributes slice = {.begin = {0, 0, part * heads, 0},
-                                                 .size = {n, t, heads, shape.dim[3]}};
-    return graft_slice(b->graph, graft_reshape(b->graph, x, &shape), &slice);
+    const int64_t n = desc->shape.dim[0], t = desc->shape.dim[1], width = desc->shape.dim[2] / count;
+    const struct graft_shape shape = graft_shape_of(4, n, t, heads, width / heads);
+    /* Cut, then reshaped: gradients of the parts are joined before they are reshaped. */
+    const struct graft_slice_attributes slice = {.begin = {0, 0, part * width}, .size = {n, t, width}};
+    return graft_reshape(b->graph, graft_slice(b->graph, x, &slice), &shape);
 }
 
 int graft_layers_attend(struct graft_layers *b, const int qkv[3], int bias, int mask, float scale,

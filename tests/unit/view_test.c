@@ -271,6 +271,34 @@ static void halves_pass_by(void **state)
     }
 }
 
+/* As queries, keys and values are cut from one product: the gradient of the parts, in whatever order they are
+ * used, is one tensor; of parts that leave a gap it is a sum. */
+static void parts_become_one(void **state)
+{
+    (void)state;
+    static const struct {
+        int begin[3], count[3];
+        bool whole;
+    } cuts[] = {{{0, 4, 10}, {4, 6, 6}, true}, {{10, 0, 4}, {6, 4, 6}, true}, {{0, 5, 10}, {4, 5, 6}, false}};
+    for (int c = 0; c < 3; c++) {
+        struct fixture f;
+        assert_true(open_fixture(&f, "cpu"));
+        const int x = convolution(&f, input(&f), CHANNELS, 1, true);
+        int loss = -1;
+        for (int i = 0; i < 3; i++) {
+            const int y = total(
+                &f, relu(&f, convolution(&f, part(&f, x, cuts[c].begin[i], cuts[c].count[i]), 4, 1, true)));
+            loss = loss < 0 ? y : graft_add(f.graph, loss, y);
+        }
+        graft_graph_output(f.graph, loss);
+        differentiate(&f, loss);
+        struct graft_plan *plan = compare(&f);
+        assert_int_equal(count_steps(plan, GRAFT_OP_PAD), cuts[c].whole ? 0 : 3);
+        graft_plan_close(&plan);
+        close_fixture(&f);
+    }
+}
+
 /* A value has one place, others are copies; what is read from outside lies by itself. */
 static void what_has_to_stay_is_copied(void **state)
 {
@@ -442,6 +470,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(dense_blocks_are_one_tensor),
         cmocka_unit_test(halves_pass_by),
+        cmocka_unit_test(parts_become_one),
         cmocka_unit_test(what_has_to_stay_is_copied),
         cmocka_unit_test(sums_do_not_change_what_is_read_later),
         cmocka_unit_test(parts_of_parts_are_told_apart),
