@@ -246,10 +246,35 @@ static void layers_are_those_of_keras(void **state)
     json_decref(lists);
 }
 
+/* The first cell behind NASNet's first reduction also reads what came before that: of the large network the
+ * cell before the last (skip_reduction). */
+static void cells_of_nasnet_read_the_right_ones(void **state)
+{
+    static const struct {
+        const char *network, *cell, *before;
+    } rows[] = {{"keras_nasnet_mobile", "adjust_conv_1_5", "normal_concat_3"},
+                {"keras_nasnet_large", "adjust_conv_1_7", "normal_concat_4"}};
+    for (int r = 0; r < 2; r++) {
+        struct graft_model *model = NULL;
+        ok(*state, graft_model_open(*state, rows[r].network, NULL, &model));
+        const struct graft_node *const conv = find_layer(model, rows[r].cell, "weight");
+        const struct graft_node *relu = NULL;
+        assert_non_null(conv);
+        for (int n = 0; n < model->graph->n_nodes; n++)
+            if (model->graph->nodes[n].outputs[0] == conv->inputs[0])
+                relu = &model->graph->nodes[n];
+        assert_non_null(relu);
+        assert_int_equal(relu->inputs[0], graft_graph_find(model->graph, rows[r].before));
+        graft_model_close(&model);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(layers_are_those_of_keras, test_open_context, test_close_context),
+        cmocka_unit_test_setup_teardown(cells_of_nasnet_read_the_right_ones, test_open_context,
+                                        test_close_context),
     };
     return cmocka_run_group_tests_name("keras layers", tests, NULL, NULL);
 }
