@@ -20,14 +20,16 @@ KERNEL void cross_entropy(global float *losses, const ulong losses_at, const glo
         const float logarithm = log(ROW_SUM(lane_exp_sum(from, largest, inner), memory));
         const bool is_class = label >= 0 && label < inner;
         const int at = is_class ? label : 0;
-        float loss = is_class ? (1.0f - smoothing) * (logarithm - (from[at] - largest)) : NAN;
-        if (weighted)
-            loss *= weights[at];
+        const float own = (1.0f - smoothing) * (weighted ? weights[at] : 1.0f);
+        /* What counts nothing may be infinite: 0 · ∞ would be NaN. */
+        float loss = !is_class ? NAN : own != 0.0f ? own * (logarithm - (from[at] - largest)) : 0.0f;
         if (smoothing != 0.0f) {
             float sum = 0.0f;
             for (ROW_LOOP(i, n, inner))
-                for (int k = 0; k < n; k++)
-                    sum += (logarithm - (from[i + k] - largest)) * (weighted ? weights[i + k] : 1.0f);
+                for (int k = 0; k < n; k++) {
+                    const float weight = weighted ? weights[i + k] : 1.0f;
+                    sum += weight != 0.0f ? (logarithm - (from[i + k] - largest)) * weight : 0.0f;
+                }
             loss += smoothing / convert_float(inner) * ROW_SUM(sum, memory);
         }
         if (get_local_id(0) == 0)

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "harness.h"
 
+#include <math.h>
+
 #define ROWS(name, kind, smooth, n, classes)                                                                 \
     {                                                                                                        \
         name, .attributes.cross_entropy = {smooth}, .in = {REAL_OF(kind, n, classes), LABELS(n, classes)}    \
@@ -10,6 +12,16 @@
     {                                                                                                        \
         name, .attributes.cross_entropy = {smooth},                                                          \
               .in = {REAL_OF(kind, n, classes), LABELS(n, classes), REAL_OF(POSITIVE, classes)}              \
+    }
+
+/* A class that counts nothing is impossible besides: 0 · ∞ is 0 here. */
+static const double impossible[5] = {0.5, -(double)INFINITY, 1, 2.25, -1};
+static const double ignored[5] = {1, 0, 2, 0.5, 1};
+#define IGNORED(name, smooth)                                                                                \
+    {                                                                                                        \
+        name, .attributes.cross_entropy = {smooth},                                                          \
+              .in = {LITERAL(impossible, 40, 5), LABELS(40, 5), LITERAL(ignored, 5)},                        \
+              .tiers = GRAFT_TIER_ROUNDING                                                                   \
     }
 
 static const struct graft_case cases[] = {
@@ -32,6 +44,8 @@ static const struct graft_case cases[] = {
     WEIGHTED("weighted_smoothed_2x1000", NORMAL, 0.3f, 2, 1000),
     WEIGHTED("weighted_extreme", EXTREME, 0.1f, 40, 21),
     WEIGHTED("weighted_infinite", INFINITE, 0, 40, 17),
+    IGNORED("ignored_class", 0),
+    IGNORED("ignored_class_smoothed", 0.1f),
     /* labels that are no class give NaN */
     {"no_class", .attributes.cross_entropy = {0}, .in = {REAL(40, 17), LABELS(40, 25)},
      .tiers = GRAFT_TIER_ROUNDING},
