@@ -403,12 +403,73 @@ static void factors_are_made_again(void **state)
     assert_true(gradients[0][DEPTH] != 0.0f);
 }
 
+enum again { NARROW, BROAD, UNNEEDED, NEEDED, FIXED, READ_TWICE, RESHAPED, FROZEN, AGAINS };
+
+/* How often what w's factor is made by stands in the graph, once the loss was differentiated. */
+static int count_made(enum again which, enum graft_op op)
+{
+    struct fixture f = {0};
+    const bool reshaped = which == READ_TWICE || which == RESHAPED;
+    const struct graft_shape shapes[] = {graft_shape_of(2, 8, 4), graft_shape_of(1, 4),
+                                         graft_shape_of(2, 16, 2),
+                                         graft_shape_of(2, reshaped ? 2 : 4,
+                                                        which == NARROW  ? 1023
+                                                        : which == BROAD ? 1024
+                                                                         : 3)};
+    const struct graft_reduce_attributes all = {.kind = GRAFT_REDUCE_SUM, .axes = 3u};
+    int gradients[2], made = 0;
+    assert_int_equal(graft_context_open(NULL, &f.context), GRAFT_OK);
+    assert_int_equal(graft_graph_open(f.context, GRAFT_DTYPE_F32, &f.graph), GRAFT_OK);
+    const int x = graft_graph_input(f.graph, "x", GRAFT_DTYPE_F32, &shapes[0]);
+    const int gamma = graft_graph_parameter(f.graph, "gamma", &shapes[1]);
+    const int w = graft_graph_parameter(f.graph, "w", &shapes[3]), targets[] = {gamma, w};
+    const int moved = which == UNNEEDED ? x : graft_mul(f.graph, x, gamma);
+    const int factor = which <= BROAD ? graft_group_norm(f.graph, moved, gamma, gamma, 1, 1e-5f)
+                       : which == FROZEN
+                           ? graft_unary(f.graph, GRAFT_UNARY_SILU,
+                                         graft_batch_norm(f.graph, moved, gamma, gamma, gamma, gamma, 1e-5f))
+                           : graft_unary(f.graph, GRAFT_UNARY_GELU, moved);
+    const int read = reshaped ? graft_reshape(f.graph, factor, &shapes[2]) : factor;
+    int loss = graft_reduce(f.graph, graft_matmul(f.graph, read, w, -1, false, false), &all);
+    if (which == READ_TWICE) {
+        loss = graft_add(f.graph, loss, graft_reduce(f.graph, factor, &all));
+    }
+    assert_int_equal(graft_graph_gradient(f.graph, loss, targets, which == FIXED ? 1 : 2, gradients),
+                     GRAFT_OK);
+    for (int n = 0; n < f.graph->n_nodes; n++) {
+        made += f.graph->nodes[n].call.op == op;
+    }
+    graft_graph_close(&f.graph);
+    graft_context_close(&f.context);
+    return made;
+}
+
+/* Only for a gradient that takes it, only where it spares a tensor, and in the shape in which it was read. */
+static void only_what_spares_memory_is_made_again(void **state)
+{
+    static const struct {
+        enum graft_op op;
+        int made;
+    } wanted[AGAINS] = {[NARROW] = {GRAFT_OP_GROUP_NORM, 1}, [BROAD] = {GRAFT_OP_GROUP_NORM, 2},
+                        [UNNEEDED] = {GRAFT_OP_UNARY, 1},    [NEEDED] = {GRAFT_OP_UNARY, 2},
+                        [FIXED] = {GRAFT_OP_UNARY, 1},       [READ_TWICE] = {GRAFT_OP_UNARY, 1},
+                        [RESHAPED] = {GRAFT_OP_UNARY, 2},    [FROZEN] = {GRAFT_OP_BATCH_NORM, 1}};
+    (void)state;
+    for (int which = 0; which < AGAINS; which++) {
+        assert_int_equal(count_made((enum again)which, wanted[which].op), wanted[which].made);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(sums_go_over_runs),          cmocka_unit_test(memory_comes_and_goes),
-        cmocka_unit_test(parts_take_their_own_sizes), cmocka_unit_test(constants_come_first),
-        cmocka_unit_test(what_does_not_fit_is_told),  cmocka_unit_test(factors_are_made_again),
+        cmocka_unit_test(sums_go_over_runs),
+        cmocka_unit_test(memory_comes_and_goes),
+        cmocka_unit_test(parts_take_their_own_sizes),
+        cmocka_unit_test(constants_come_first),
+        cmocka_unit_test(what_does_not_fit_is_told),
+        cmocka_unit_test(factors_are_made_again),
+        cmocka_unit_test(only_what_spares_memory_is_made_again),
     };
     return cmocka_run_group_tests_name("plan_memory", tests, NULL, NULL);
 }
