@@ -561,9 +561,8 @@ static void limits_are_measured(void **state)
     for (int i = 0; i < limits.n_memory; i++)
         assert_true(limits.memory[i].bytes_per_second > 1e6 && limits.memory[i].bytes_per_second < 1e15);
     assert_true(f->device->live_bytes == live);
-    double rate = 0; /* sizes that are no multiple of anything */
-    assert_int_equal(f->device->backend->limit(f->device, GRAFT_LIMIT_MEMORY, 1234567 / 64 * 64, &rate),
-                     GRAFT_OK);
+    double rate = 0; /* a prime number of vectors, which no number of work-items shares evenly; and one */
+    assert_int_equal(f->device->backend->limit(f->device, GRAFT_LIMIT_MEMORY, 10007 * 64, &rate), GRAFT_OK);
     assert_int_equal(f->device->backend->limit(f->device, GRAFT_LIMIT_MEMORY, 64, &rate), GRAFT_OK);
 }
 
