@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
 """tools/setup and tools/build on systems that are not this one: the package manager, meson and ninja are scripts that answer
-as those would, and note that they were called.
+as those would, and note that they were called. And what tools/count-tests says of a log.
 
   setup_build.py SOURCE
 """
+import json
 import os
 import pathlib
 import shutil
@@ -140,6 +141,33 @@ class Scripts(unittest.TestCase):
             self.assertEqual(done.returncode, 0, done.stdout)
             self.assertEqual([call for call in called if call.startswith("meson")], calls)
             self.assertEqual(len(called), len(calls) + 1, "ninja is called each time")
+
+
+class Counting(unittest.TestCase):
+    def count(self, *results, code=0):
+        with tempfile.TemporaryDirectory(prefix="graft-count-") as folder:
+            logs = pathlib.Path(folder, "meson-logs")
+            logs.mkdir()
+            keys = ("name", "result", "stdout")
+            logs.joinpath("testlog.json").write_text(
+                "".join(json.dumps({**dict(zip(keys, result)), "duration": 1}) + "\n" for result in results))
+            done = subprocess.run([sys.executable, SOURCE / "tools/count-tests", folder, str(code)],
+                                  stdout=subprocess.PIPE, text=True, timeout=60)
+        return done.stdout, done.returncode
+
+    def test_what_a_test_skipped_inside_is_named(self):
+        output, code = self.count(("graft:unit / a", "OK", "[ RUN      ] x\n[  SKIPPED ] x\n[       OK ] y\n"
+                                   "[  SKIPPED ] 1 test(s), listed below:\n[  SKIPPED ] x\n"),
+                                  ("graft:unit / b", "OK", "[       OK ] y\n"), ("graft:unit / c", "SKIP", ""))
+        self.assertEqual(code, 0)
+        self.assertIn("skipped: graft:unit / c\nskipped in part: graft:unit / a: x\n", output)
+        self.assertTrue(output.endswith("2 passed, 0 failed, 1 skipped\n"), output)
+
+    def test_failures_decide(self):
+        self.assertEqual(self.count(("a", "OK", ""), ("b", "FAIL", ""), code=1)[1], 1)
+        self.assertEqual(self.count(("a", "OK", ""), code=1)[1], 1)  # meson itself
+        self.assertEqual(self.count(("a", "SKIP", ""))[1], 1)
+        self.assertEqual(self.count(code=0)[1], 1)
 
 
 if __name__ == "__main__":
