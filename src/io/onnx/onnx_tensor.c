@@ -197,12 +197,13 @@ static bool stays_beside(struct graft_onnx_text location)
     return true;
 }
 
-static enum graft_status read_external(const struct graft_onnx *onnx, const struct proto *proto,
-                                       struct graft_onnx_tensor *tensor, float *reals)
+/* What lies in a file beside this one becomes the tensor's raw data, as long as the map is open. It is known
+ * before memory is taken for the tensor. */
+static enum graft_status open_external(const struct graft_onnx *onnx, struct proto *proto,
+                                       struct graft_file_map *map)
 {
     const char *const slash = strrchr(onnx->path, '/');
     char path[4096];
-    struct graft_file_map map;
     if (!stays_beside(proto->location) || proto->bad)
         return graft_onnx_damaged(
             onnx, "the data of tensor '%.*s' lie in '%.*s', outside of its folder or at no place",
@@ -211,26 +212,26 @@ static enum graft_status read_external(const struct graft_onnx *onnx, const stru
                                 onnx->path, (int)proto->location.length, proto->location.data);
     if (length < 0 || (size_t)length >= sizeof path)
         return graft_onnx_damaged(onnx, "the path of its data is too long");
-    enum graft_status status = graft_file_map_open(onnx->context, path, &map);
+    const enum graft_status status = graft_file_map_open(onnx->context, path, map);
     if (status != GRAFT_OK)
         return graft_fail_prefix(onnx->context, status, "'%s', whose weights lie in a file beside it",
                                  onnx->path);
     const uint64_t size =
-        proto->has_length ? proto->length : map.size - graft_min_u64(proto->offset, map.size);
-    if (proto->offset > map.size || size > map.size - proto->offset)
-        status = graft_onnx_damaged(onnx, "tensor '%.*s' ends behind the end of '%s' (truncated?)",
-                                    (int)proto->name.length, proto->name.data, path);
-    else
-        status = convert(onnx, proto, map.data + proto->offset, size, tensor, reals);
-    graft_file_map_close(&map);
-    return status;
+        proto->has_length ? proto->length : map->size - graft_min_u64(proto->offset, map->size);
+    if (proto->offset > map->size || size > map->size - proto->offset) {
+        graft_file_map_close(map);
+        return graft_onnx_damaged(onnx, "tensor '%.*s' ends behind the end of '%s' (truncated?)",
+                                  (int)proto->name.length, proto->name.data, path);
+    }
+    proto->raw.data = map->data + proto->offset;
+    proto->raw.size = size;
+    proto->has_raw = true;
+    return GRAFT_OK;
 }
 
 static enum graft_status fill(const struct graft_onnx *onnx, const struct proto *proto,
                               struct graft_onnx_tensor *tensor, float *reals)
 {
-    if (proto->external)
-        return read_external(onnx, proto, tensor, reals);
     if (proto->has_raw)
         return convert(onnx, proto, proto->raw.data, proto->raw.size, tensor, reals);
     return read_list(onnx, proto, tensor, reals);
@@ -258,7 +259,7 @@ enum graft_status graft_onnx_name_weight(struct graft_onnx *onnx, struct graft_o
 /* Without its numbers, in a file that keeps them elsewhere. */
 static bool is_apart(const struct graft_onnx *onnx, const struct proto *proto)
 {
-    return onnx->apart && !proto->external && !proto->has_raw && !proto->has_list;
+    return onnx->apart && !proto->has_raw && !proto->has_list;
 }
 
 static enum graft_status read_weight(struct graft_onnx *onnx, const struct proto *proto,
@@ -307,7 +308,7 @@ static bool is_stored(const struct proto *proto)
     uint64_t most = proto->has_raw ? proto->raw.size : 0;
     for (size_t i = 0; i < sizeof proto->lists / sizeof proto->lists[0]; i++)
         most = graft_max_u64(most, proto->lists[i].size);
-    return proto->external || count <= most;
+    return count <= most;
 }
 
 /* An initializer of a type that is not read: check_order refuses it where a node uses it, and remarks on it
@@ -327,6 +328,26 @@ static enum graft_status leave_out(struct graft_onnx *onnx, const struct proto *
     return GRAFT_OK;
 }
 
+static enum graft_status too_large(const struct graft_onnx *onnx, const struct proto *proto)
+{
+    return graft_onnx_damaged(onnx, "tensor '%.*s' is larger than what is stored of it",
+                              (int)(proto->name.length < 200 ? proto->name.length : 200), proto->name.data);
+}
+
+static enum graft_status read_stored(struct graft_onnx *onnx, const struct proto *proto,
+                                     struct graft_tensor_set *set, struct graft_onnx_tensor **tensor)
+{
+    const bool named = types[proto->type].kind == GRAFT_ONNX_REAL && set &&
+                       graft_shape_count(&proto->shape) > 1; /* a single number is no weight */
+    if (!is_stored(proto) && !(named && is_apart(onnx, proto)))
+        return too_large(onnx, proto);
+    *tensor = graft_onnx_take(onnx, 1, sizeof **tensor);
+    if (!*tensor)
+        return GRAFT_ERROR_MEMORY;
+    **tensor = (struct graft_onnx_tensor){.kind = types[proto->type].kind, .shape = proto->shape};
+    return named ? read_weight(onnx, proto, set, *tensor) : read_other(onnx, proto, *tensor);
+}
+
 enum graft_status graft_onnx_read_tensor(struct graft_onnx *onnx, struct graft_protobuf message,
                                          struct graft_tensor_set *set, struct graft_onnx_tensor **tensor,
                                          struct graft_onnx_text *name)
@@ -342,15 +363,14 @@ enum graft_status graft_onnx_read_tensor(struct graft_onnx *onnx, struct graft_p
         return graft_onnx_damaged(onnx, "a tensor ends too early");
     if (proto.type >= TYPES || types[proto.type].stored == GRAFT_STORED_NONE)
         return leave_out(onnx, &proto, set != NULL, tensor, name);
-    const bool named = types[proto.type].kind == GRAFT_ONNX_REAL && set && graft_shape_check(&proto.shape) &&
-                       graft_shape_count(&proto.shape) > 1; /* a single number is no weight */
-    if (!graft_shape_check(&proto.shape) || !(is_stored(&proto) || (named && is_apart(onnx, &proto))))
-        return graft_onnx_damaged(onnx, "tensor '%.*s' is larger than what is stored of it",
-                                  (int)(proto.name.length < 200 ? proto.name.length : 200), proto.name.data);
-    *tensor = graft_onnx_take(onnx, 1, sizeof **tensor);
-    if (!*tensor)
-        return GRAFT_ERROR_MEMORY;
-    **tensor = (struct graft_onnx_tensor){.kind = types[proto.type].kind, .shape = proto.shape};
-    *name = proto.name;
-    return named ? read_weight(onnx, &proto, set, *tensor) : read_other(onnx, &proto, *tensor);
+    if (!graft_shape_check(&proto.shape))
+        return too_large(onnx, &proto);
+    struct graft_file_map map = {0};
+    enum graft_status status = proto.external ? open_external(onnx, &proto, &map) : GRAFT_OK;
+    if (status == GRAFT_OK)
+        status = read_stored(onnx, &proto, set, tensor);
+    if (status == GRAFT_OK)
+        *name = proto.name;
+    graft_file_map_close(&map);
+    return status;
 }
