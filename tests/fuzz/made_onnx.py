@@ -145,6 +145,10 @@ def files():
     beside = field(13, field(1, "location") + field(2, "absent")) + field(14, 1)
     far = field(1, 1 << 31) + field(1, 3) + field(2, 1) + field(8, "far") + beside
     yield network(begin + node("Mul", ["c", "far"], "y") + end, head[:3] + [far])
+    # the network's output is the second one of a layer that has one
+    second = node("GlobalAveragePool", ["c"], "p") + node("Flatten", ["p"], "f", axis=1)
+    second += node("Gemm", ["f", "w", "b"], ["g", "logits"], transB=1)
+    yield network(begin + second, head[:3])
 
 
 def is_used(one, nodes):
