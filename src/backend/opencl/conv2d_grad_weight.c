@@ -16,10 +16,6 @@ enum { X, DY };
  * the shape only (and on the family), so that sums do not depend on the device's units.
  */
 
-#define LEAST_ITEMS 64 /* … if so many work-items are left, each a block of rows and columns */
-#define ITEM_ROWS 96
-#define ITEM_COLUMNS 128
-
 enum { OUTER, SUM };
 
 struct plan {
@@ -28,20 +24,6 @@ struct plan {
     int32_t chunks;       /* of one launch */
     uint64_t parts_bytes; /* of the workspace */
 };
-
-/* Chunks of the sum over `pixels`. */
-static int64_t choose_chunks(const struct graft_outer *o, int64_t groups, int64_t pixels, bool tiles)
-{
-    const int64_t most = graft_ceil_div(pixels, (int64_t)GRAFT_WEIGHT_CHUNK_PIXELS);
-    const int64_t taps = o->flat > 0 ? 1 : (int64_t)o->taps_y * o->taps_x;
-    const int64_t items = graft_ceil_div(o->rows, (int64_t)ITEM_ROWS) *
-                          graft_ceil_div(o->columns, (int64_t)ITEM_COLUMNS) * taps * groups;
-    if (!tiles)
-        return graft_max_i64(most, 1);
-    const int64_t least = graft_max_i64(graft_ceil_div(pixels, (int64_t)GRAFT_WEIGHT_MOST_PIXELS),
-                                        graft_ceil_div(LEAST_ITEMS, graft_max_i64(items, 1)));
-    return graft_max_i64(graft_min_i64(most, least), 1);
-}
 
 /* tiles: of the CPU family. */
 static struct plan make_plan(const struct graft_opencl_device *device, const struct graft_conv *conv,
@@ -84,7 +66,8 @@ static struct plan make_plan(const struct graft_opencl_device *device, const str
 
     const int64_t size = (int64_t)conv->filters * o->leading; /* of dw */
     const int64_t lines = graft_max_i64(o->lines, 1);
-    const int64_t chunks = choose_chunks(o, conv->groups, pixels, tiles);
+    const int64_t most = graft_max_i64(graft_ceil_div(pixels, (int64_t)GRAFT_WEIGHT_CHUNK_PIXELS), 1);
+    const int64_t chunks = tiles ? graft_gemm_chunks(o, conv->groups, pixels) : most;
     o->chunk = (int32_t)graft_ceil_div(lines, chunks);
     plan.all = (int32_t)graft_ceil_div(lines, o->chunk);
     const double chunk_flops = 2.0 * o->chunk * o->line * (double)size + 1;

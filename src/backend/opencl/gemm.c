@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The matrix products of cl/gemm.cl: tile, panels and launches. */
 #include "backend/opencl/gemm.h"
+#include "backend/opencl/thresholds.h"
 
 #include "base/size.h"
 
@@ -15,7 +16,11 @@
 #define BAND_TILES 8     /* BAND of cl/gemm.cl: tiles that share a block of b */
 #define SPREAD_PANELS 5  /* SPREAD of cl/outer_tile.h: panels that share rows of a, at most … */
 #define SPREAD_USUAL 4   /* … where there are more */
-#define DENSE_LINE 64    /* pixels of a made-up line */
+/* Sums are cut into chunks until so many work-items are left, each a block of rows and columns. */
+#define LEAST_ITEMS 64
+#define ITEM_ROWS 96
+#define ITEM_COLUMNS 128
+#define DENSE_LINE 64 /* pixels of a made-up line */
 
 _Static_assert(sizeof(struct graft_gather) == 32 * sizeof(int32_t), "two int16");
 _Static_assert(sizeof(struct graft_outer) == 32 * sizeof(int32_t), "two int16");
@@ -124,7 +129,7 @@ int64_t graft_launch_blocks(const struct graft_opencl_device *device, int64_t ro
 {
     const int64_t blocks = graft_ceil_div(rows, block);
     const double most = device->traits.launch_flops / (row_flops + 1.0) / (double)block;
-    return most<1 ? 1 : most>(double) blocks ? graft_max_i64(blocks, 1) : (int64_t)most;
+    return most < 1 ? 1 : most > (double)blocks ? graft_max_i64(blocks, 1) : (int64_t)most;
 }
 
 /* Tiles of a work-item: a block of rows that stays in the cache, and work for every unit. */
@@ -202,6 +207,17 @@ void graft_outer_dense(struct graft_outer *outer, int64_t pixels)
     outer->tap_y = outer->tap_x = 1;
     outer->column = 1;
     outer->flat = 0;
+}
+
+int64_t graft_gemm_chunks(const struct graft_outer *o, int64_t groups, int64_t pixels)
+{
+    const int64_t most = graft_ceil_div(pixels, (int64_t)GRAFT_WEIGHT_CHUNK_PIXELS);
+    const int64_t taps = o->flat > 0 ? 1 : (int64_t)o->taps_y * o->taps_x;
+    const int64_t items = graft_ceil_div(o->rows, (int64_t)ITEM_ROWS) *
+                          graft_ceil_div(o->columns, (int64_t)ITEM_COLUMNS) * taps * groups;
+    const int64_t least = graft_max_i64(graft_ceil_div(pixels, (int64_t)GRAFT_WEIGHT_MOST_PIXELS),
+                                        graft_ceil_div(LEAST_ITEMS, graft_max_i64(items, 1)));
+    return graft_max_i64(graft_min_i64(most, least), 1);
 }
 
 /* Panels of a work-item: rows of a are packed once for all of them, if enough work-items are left. */

@@ -67,6 +67,9 @@ GRAFT_MUST_CHECK enum graft_status graft_gemm_run_gather(struct graft_opencl_dev
 
 /* Lines that are made up: `pixels` rows of a and b, one tap. */
 void graft_outer_dense(struct graft_outer *outer, int64_t pixels);
+/* Into how many chunks the CPU family cuts the sum over `pixels`: each has a result of its own, and these are added
+ * up in their order. By the shape only, so that sums do not depend on the device's units. */
+int64_t graft_gemm_chunks(const struct graft_outer *outer, int64_t groups, int64_t pixels);
 /* Launches `chunks` chunks from chunk_first on; y_chunk floats between their results. */
 GRAFT_MUST_CHECK enum graft_status graft_gemm_run_outer(struct graft_opencl_device *device,
                                                         struct graft_opencl_kernel *kernel, int step,

@@ -15,7 +15,7 @@
 /* gemm_local.c: rows and columns of the block that a work-group computes, or … */
 #define GRAFT_LOCAL_NARROW 64
 #define GRAFT_LOCAL_WIDE 128
-/* conv2d_grad_weight.c: pixels of a chunk, about, and of tiles up to so many, because each chunk's result goes
+/* gemm.c, conv2d_grad_weight.c: pixels (of aᵀ·b terms) of a chunk, about, and of tiles up to so many, because each chunk's result goes
  * through memory */
 #define GRAFT_WEIGHT_CHUNK_PIXELS 1024
 #define GRAFT_WEIGHT_MOST_PIXELS 4096
@@ -53,6 +53,7 @@
     GRAFT_X(GRAFT_LOCAL_WIDE, "matmul conv2d conv2d_grad_input", ROWS)                                       \
     GRAFT_X(GRAFT_WEIGHT_CHUNK_PIXELS, "conv2d_grad_weight", PIXELS)                                         \
     GRAFT_X(GRAFT_WEIGHT_MOST_PIXELS, "conv2d_grad_weight", PIXELS)                                          \
+    GRAFT_X(GRAFT_WEIGHT_MOST_PIXELS, "matmul", TERMS_TURNED)                                                \
     GRAFT_X(GRAFT_WINOGRAD_MOST_TILES, "conv2d conv2d_grad_input", TILES)                                    \
     GRAFT_X(GRAFT_WINOGRAD_MOST_TILES_LOCAL, "conv2d conv2d_grad_input", TILES)                              \
     GRAFT_X(GRAFT_DEPTHWISE_EACH_CHANNELS, "conv2d conv2d_grad_input conv2d_grad_weight", GROUPS)            \
