@@ -159,7 +159,7 @@ enum graft_status graft_layers_finish(struct graft_layers *b, int logits)
     const bool whole_end = options->part == GRAFT_MODEL_WHOLE || options->part == GRAFT_MODEL_FROM;
     const int result = whole_end ? logits : model->features;
     if (result < 0)
-        return graft_fail(b->context, GRAFT_ERROR_MEMORY, "%s: no memory for its description",
+        return graft_fail(b->context, GRAFT_ERROR_UNSUPPORTED, "%s: nothing in it computes its output",
                           model->info->name);
     graft_graph_output(b->graph, result);
     return GRAFT_OK;

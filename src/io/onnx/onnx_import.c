@@ -258,8 +258,6 @@ static int get_logits(struct graft_onnx_import *import)
     const struct graft_model *const model = import->b->model;
     if (value->host)
         (void)graft_onnx_refuse(import, "the output is a constant, not made from the picture");
-    else if (value->id < 0)
-        (void)graft_onnx_refuse(import, "the network's output is none that a node computes");
     if (value->host || value->id < 0)
         return -1;
     const int id = graft_onnx_ordered(import, value);
