@@ -20,9 +20,7 @@ enum { OUTER, SUM };
 
 struct plan {
     struct graft_outer outer;
-    int32_t all;          /* chunks */
-    int32_t chunks;       /* of one launch */
-    uint64_t parts_bytes; /* of the workspace */
+    struct graft_chunks chunks;
 };
 
 /* tiles: of the CPU family. */
@@ -30,7 +28,7 @@ static struct plan make_plan(const struct graft_opencl_device *device, const str
                              bool tiles)
 {
     const int64_t pixels = (int64_t)conv->images * conv->to_height * conv->to_width;
-    struct plan plan = {.chunks = 1};
+    struct plan plan = {0};
     struct graft_outer *o = &plan.outer;
     *o = (struct graft_outer){.rows = conv->group_filters,
                               .columns = conv->group_channels,
@@ -64,18 +62,9 @@ static struct plan make_plan(const struct graft_opencl_device *device, const str
     if (graft_conv_is_dense(conv))
         graft_outer_dense(o, pixels);
 
-    const int64_t size = (int64_t)conv->filters * o->leading; /* of dw */
-    const int64_t lines = graft_max_i64(o->lines, 1);
     const int64_t most = graft_max_i64(graft_ceil_div(pixels, (int64_t)GRAFT_WEIGHT_CHUNK_PIXELS), 1);
-    const int64_t chunks = tiles ? graft_gemm_chunks(o, conv->groups, pixels) : most;
-    o->chunk = (int32_t)graft_ceil_div(lines, chunks);
-    plan.all = (int32_t)graft_ceil_div(lines, o->chunk);
-    const double chunk_flops = 2.0 * o->chunk * o->line * (double)size + 1;
-    const int64_t fit = graft_min_i64(
-        (int64_t)(device->traits.scratch_bytes / sizeof(float) / (uint64_t)graft_max_i64(size, 1)),
-        (int64_t)(device->traits.launch_flops / chunk_flops));
-    plan.chunks = (int32_t)graft_max_i64(1, graft_min_i64(fit, plan.all));
-    plan.parts_bytes = plan.chunks > 1 ? (uint64_t)plan.chunks * (uint64_t)size * sizeof(float) : 0;
+    plan.chunks = graft_outer_cut(device, o, tiles ? graft_gemm_chunks(o, conv->groups, pixels) : most,
+                                  (int64_t)conv->filters * o->leading);
     return plan;
 }
 
@@ -83,7 +72,7 @@ static const char *tile_check(const struct graft_opencl_device *device, const st
                               struct graft_variant_info *info)
 {
     const struct graft_conv conv = graft_conv_grad_weight(call);
-    info->workspace_bytes = make_plan(device, &conv, true).parts_bytes;
+    info->workspace_bytes = make_plan(device, &conv, true).chunks.parts_bytes;
     info->pitched_inputs = 1u << X | 1u << DY;
     return graft_conv_limits(&conv);
 }
@@ -95,7 +84,7 @@ static const char *local_check(const struct graft_opencl_device *device, const s
     const char *reason = graft_conv_limits(&conv);
     if (reason != NULL)
         return reason;
-    info->workspace_bytes = make_plan(device, &conv, false).parts_bytes;
+    info->workspace_bytes = make_plan(device, &conv, false).chunks.parts_bytes;
     info->pitched_inputs = 1u << X | 1u << DY;
     return graft_local_reason(device);
 }
@@ -115,7 +104,7 @@ static const char *local_wide_check(const struct graft_opencl_device *device, co
         return reason;
     const struct plan plan = make_plan(device, &conv, false);
     return graft_local_wide_check(device, conv.group_filters, plan.outer.leading,
-                                  (int64_t)conv.groups * plan.chunks, info);
+                                  (int64_t)conv.groups * plan.chunks.most, info);
 }
 
 static enum graft_status local_open(struct graft_opencl_device *device, struct graft_opencl_kernel *kernel)
@@ -135,7 +124,7 @@ static const char *matrix_check_tile(const struct graft_opencl_device *device, c
     if (reason != NULL)
         return reason;
     const struct plan plan = make_plan(device, &conv, false);
-    const struct graft_product_sizes sizes = {.batches = (int64_t)conv.groups * plan.chunks,
+    const struct graft_product_sizes sizes = {.batches = (int64_t)conv.groups * plan.chunks.most,
                                               .m = conv.group_filters,
                                               .n = plan.outer.leading,
                                               .k = conv.to_pixels};
@@ -160,28 +149,16 @@ static enum graft_status run(struct graft_opencl_device *device, struct graft_op
                              const struct graft_tensor *in, const struct graft_tensor *out,
                              struct graft_tensor parts)
 {
-    const bool local = kernel->variant->family == GRAFT_OPENCL_GPU;
     const struct graft_conv conv = graft_conv_grad_weight(&kernel->call);
-    const struct plan plan = make_plan(device, &conv, !local);
-    const int64_t size = graft_shape_count(&kernel->call.out[0].shape);
-    struct graft_outer outer = plan.outer;
-    struct graft_products products = {.a = in[DY], .b = in[X], .groups = conv.groups, .batches = 1};
-    bool accumulate = (kernel->call.accumulate & 1u) != 0;
-    enum graft_status status = GRAFT_OK;
-    for (int32_t first = 0; first < plan.all && size > 0 && status == GRAFT_OK; first += plan.chunks) {
-        outer.chunk_first = first;
-        outer.chunks = (int32_t)graft_min_i64(plan.chunks, plan.all - first);
-        const bool direct = outer.chunks == 1;
-        products.accumulate = direct && accumulate;
-        products.y = direct ? out[0] : parts;
-        status = (local ? graft_local_run_outer : graft_gemm_run_outer)(device, kernel, OUTER, &outer,
-                                                                        &products, (uint64_t)size);
-        if (status == GRAFT_OK && !direct)
-            status = (local ? graft_local_run_sum : graft_gemm_run_sum)(
-                device, kernel, SUM, parts, (uint64_t)size, outer.chunks, out[0], size, accumulate);
-        accumulate = true;
-    }
-    return status;
+    const struct plan plan = make_plan(device, &conv, kernel->variant->family == GRAFT_OPENCL_CPU);
+    const struct graft_products products = {.a = in[DY],
+                                            .b = in[X],
+                                            .y = out[0],
+                                            .groups = conv.groups,
+                                            .batches = 1,
+                                            .accumulate = (kernel->call.accumulate & 1u) != 0};
+    return graft_outer_run(device, kernel, OUTER, &plan.outer, &plan.chunks, &products, parts,
+                           graft_shape_count(&kernel->call.out[0].shape));
 }
 
 /* ---- depthwise: along channels ---- */

@@ -277,3 +277,46 @@ enum graft_status graft_gemm_run_sum(struct graft_opencl_device *device, struct 
     const struct graft_opencl_range range = range_of(graft_ceil_div(count, SUM_FLOATS), 1, 1);
     return graft_opencl_launch(device, kernel, step, &args, &range);
 }
+
+/* ---- long sums, in chunks ---- */
+
+struct graft_chunks graft_outer_cut(const struct graft_opencl_device *device, struct graft_outer *outer,
+                                    int64_t chunks, int64_t size)
+{
+    const int64_t lines = graft_max_i64(outer->lines, 1);
+    outer->chunk = (int32_t)graft_ceil_div(lines, chunks);
+    struct graft_chunks cut = {.all = (int32_t)graft_ceil_div(lines, outer->chunk)};
+    const double chunk_flops = 2.0 * outer->chunk * outer->line * (double)size + 1;
+    const int64_t fit = graft_min_i64(
+        (int64_t)(device->traits.scratch_bytes / sizeof(float) / (uint64_t)graft_max_i64(size, 1)),
+        (int64_t)(device->traits.launch_flops / chunk_flops));
+    cut.most = (int32_t)graft_max_i64(1, graft_min_i64(fit, cut.all));
+    cut.parts_bytes = cut.most > 1 ? (uint64_t)cut.most * (uint64_t)size * sizeof(float) : 0;
+    return cut;
+}
+
+enum graft_status graft_outer_run(struct graft_opencl_device *device, struct graft_opencl_kernel *kernel,
+                                  int step, const struct graft_outer *outer,
+                                  const struct graft_chunks *chunks, const struct graft_products *products,
+                                  struct graft_tensor parts, int64_t size)
+{
+    const bool local = kernel->variant->family == GRAFT_OPENCL_GPU;
+    struct graft_outer some = *outer;
+    struct graft_products made = *products;
+    bool accumulate = products->accumulate;
+    enum graft_status status = GRAFT_OK;
+    for (int32_t first = 0; first < chunks->all && size > 0 && status == GRAFT_OK; first += chunks->most) {
+        some.chunk_first = first;
+        some.chunks = (int32_t)graft_min_i64(chunks->most, chunks->all - first);
+        const bool direct = some.chunks == 1;
+        made.accumulate = direct && accumulate;
+        made.y = direct ? products->y : parts;
+        status = (local ? graft_local_run_outer : graft_gemm_run_outer)(device, kernel, step, &some, &made,
+                                                                        (uint64_t)size);
+        if (status == GRAFT_OK && !direct)
+            status = (local ? graft_local_run_sum : graft_gemm_run_sum)(
+                device, kernel, step + 1, parts, (uint64_t)size, some.chunks, products->y, size, accumulate);
+        accumulate = true;
+    }
+    return status;
+}

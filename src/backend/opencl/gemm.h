@@ -116,6 +116,24 @@ GRAFT_MUST_CHECK enum graft_status graft_local_run_sum(struct graft_opencl_devic
                                                        int parts, struct graft_tensor y, int64_t count,
                                                        bool accumulate);
 
+/* ---- long sums of either family, in chunks: each has a result of its own in the workspace, and these are added up in
+ * their order ---- */
+
+struct graft_chunks {
+    int32_t all, most;    /* chunks; of one launch */
+    uint64_t parts_bytes; /* of the workspace */
+};
+/* Cuts the sum into `chunks` chunks of lines, about, for a result of `size` floats. */
+struct graft_chunks graft_outer_cut(const struct graft_opencl_device *device, struct graft_outer *outer,
+                                    int64_t chunks, int64_t size);
+/* The product is the kernel's step `step`, the sum of parts the one behind it. */
+GRAFT_MUST_CHECK enum graft_status graft_outer_run(struct graft_opencl_device *device,
+                                                   struct graft_opencl_kernel *kernel, int step,
+                                                   const struct graft_outer *outer,
+                                                   const struct graft_chunks *chunks,
+                                                   const struct graft_products *products,
+                                                   struct graft_tensor parts, int64_t size);
+
 /* ---- cl/gemm_matrix.cl: the GPU family's by a matrix unit; launched as those of cl/gemm_local.cl ---- */
 
 /* Shorter sums are not left to a unit: the three products that stand for one err by 8 units of 2^-24 at most,

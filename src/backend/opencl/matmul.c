@@ -87,21 +87,16 @@ static struct graft_outer outer_of(const struct graft_product_sizes *p)
     return outer;
 }
 
-/* A long sum of which nothing else is made is cut, and its parts added up, as in a convolution's gradient for
- * its filters; of a shorter one the parts would cost more than they bring. */
-static void cut_sum(const struct graft_opencl_device *device, const struct graft_call *call,
-                    const struct graft_product_sizes *p, struct graft_outer *outer)
+/* A long sum of which nothing else is made is cut; of a shorter one the parts would cost more than they
+ * bring. */
+static struct graft_chunks cut_sum(const struct graft_opencl_device *device, const struct graft_call *call,
+                                   const struct graft_product_sizes *p, struct graft_outer *outer)
 {
-    const uint64_t bytes = (uint64_t)(p->m * p->n) * sizeof(float);
     const bool alone = call->in[BIAS].dtype == GRAFT_DTYPE_NONE &&
                        call->in[RESIDUAL].dtype == GRAFT_DTYPE_NONE &&
                        call->attributes.matmul.activation == GRAFT_UNARY_NONE;
-    if (!alone || p->batches > 1 || bytes == 0 || p->k <= GRAFT_WEIGHT_MOST_PIXELS)
-        return;
-    const int64_t fit = (int64_t)graft_min_u64(device->traits.scratch_bytes / bytes, INT32_MAX);
-    const int64_t chunks = graft_max_i64(graft_min_i64(graft_gemm_chunks(outer, 1, p->k), fit), 1);
-    outer->chunk = (int32_t)graft_ceil_div(outer->lines, chunks);
-    outer->chunks = (int32_t)graft_ceil_div(outer->lines, outer->chunk);
+    const bool cuts = alone && p->batches == 1 && p->k > GRAFT_WEIGHT_MOST_PIXELS;
+    return graft_outer_cut(device, outer, cuts ? graft_gemm_chunks(outer, 1, p->k) : 1, p->m * p->n);
 }
 
 static const char *tile_check(const struct graft_opencl_device *device, const struct graft_call *call,
@@ -113,9 +108,7 @@ static const char *tile_check(const struct graft_opencl_device *device, const st
         return reason;
     if (p.transpose_a) {
         struct graft_outer outer = outer_of(&p);
-        cut_sum(device, call, &p, &outer);
-        info->workspace_bytes =
-            outer.chunks > 1 ? (uint64_t)outer.chunks * (uint64_t)(p.m * p.n) * sizeof(float) : 0;
+        info->workspace_bytes = cut_sum(device, call, &p, &outer).parts_bytes;
         return NULL;
     }
     const struct graft_gemm_pack pack = pack_of(&p);
@@ -146,26 +139,6 @@ static enum graft_status tile_prepare(struct graft_opencl_device *device, struct
     return graft_gemm_run_pack(device, kernel, PACK, &pack, in[B], kernel->prepared);
 }
 
-static enum graft_status run_outer(struct graft_opencl_device *device, struct graft_opencl_kernel *kernel,
-                                   const struct graft_product_sizes *p, struct graft_products *products,
-                                   struct graft_tensor parts)
-{
-    struct graft_outer outer = outer_of(p);
-    cut_sum(device, &kernel->call, p, &outer);
-    if (outer.chunks == 1)
-        return graft_gemm_run_outer(device, kernel, PRODUCT, &outer, products, 0);
-    const struct graft_tensor y = products->y;
-    const bool accumulate = products->accumulate;
-    const int64_t count = p->m * p->n;
-    products->y = parts;
-    products->accumulate = false;
-    const enum graft_status status =
-        graft_gemm_run_outer(device, kernel, PRODUCT, &outer, products, (uint64_t)count);
-    return status != GRAFT_OK ? status
-                              : graft_gemm_run_sum(device, kernel, SUM, parts, (uint64_t)count, outer.chunks,
-                                                   y, count, accumulate);
-}
-
 static enum graft_status tile_run(struct graft_opencl_device *device, struct graft_opencl_kernel *kernel,
                                   const struct graft_tensor *in, const struct graft_tensor *out,
                                   struct graft_tensor workspace)
@@ -174,8 +147,11 @@ static enum graft_status tile_run(struct graft_opencl_device *device, struct gra
     struct graft_products products = products_of(kernel, &p, in, out);
     if (graft_shape_count(&kernel->call.out[0].shape) == 0)
         return GRAFT_OK;
-    if (p.transpose_a)
-        return run_outer(device, kernel, &p, &products, workspace);
+    if (p.transpose_a) {
+        struct graft_outer outer = outer_of(&p);
+        const struct graft_chunks chunks = cut_sum(device, &kernel->call, &p, &outer);
+        return graft_outer_run(device, kernel, PRODUCT, &outer, &chunks, &products, workspace, p.m * p.n);
+    }
     const struct graft_gemm_pack pack = pack_of(&p);
     const bool prepared = kernel->info.prepared_bytes > 0;
     products.b = prepared ? kernel->prepared : workspace;

@@ -15,8 +15,8 @@
 /* gemm_local.c: rows and columns of the block that a work-group computes, or … */
 #define GRAFT_LOCAL_NARROW 64
 #define GRAFT_LOCAL_WIDE 128
-/* gemm.c, conv2d_grad_weight.c: pixels (of aᵀ·b terms) of a chunk, about, and of tiles up to so many, because each chunk's result goes
- * through memory */
+/* gemm.c, conv2d_grad_weight.c, matmul.c: pixels (of aᵀ·b terms) of a chunk, about, and of tiles up to so many,
+ * because each chunk's result goes through memory */
 #define GRAFT_WEIGHT_CHUNK_PIXELS 1024
 #define GRAFT_WEIGHT_MOST_PIXELS 4096
 /* winograd.c, in phases: tiles that a product sees at most */

@@ -27,6 +27,18 @@ static inline int halve(struct graft_layers *b, int x, const char *name)
     return graft_layer_max_pool(b, x, name, half);
 }
 
+/* To half as many places: convolved with `first` filters; with `narrow`, `wide` and `last` ones; and pooled. */
+static inline int inception_reduce(struct graft_layers *b, int x, int first, int narrow, int wide, int last,
+                                   const char *pool, const char *name)
+{
+    int y[3];
+    y[0] = valid(b, x, first, 2);
+    y[1] = padded(b, one(b, x, narrow), wide, 3, 3);
+    y[1] = valid(b, y[1], last, 2);
+    y[2] = halve(b, x, pool);
+    return graft_layer_concat(b, y, 3, name);
+}
+
 /* Of what is there: nothing counts beyond the border. */
 static inline int average(struct graft_layers *b, int x, const char *module)
 {

@@ -62,16 +62,6 @@ static int mixed_5b(struct graft_layers *b, int x)
     return graft_layer_concat(b, y, 4, "mixed_5b");
 }
 
-static int mixed_6a(struct graft_layers *b, int x)
-{
-    int y[3];
-    y[0] = valid(b, x, 384, 2);
-    y[1] = padded(b, one(b, x, 256), 256, 3, 3);
-    y[1] = valid(b, y[1], 384, 2);
-    y[2] = halve(b, x, "mixed_6a_pool");
-    return graft_layer_concat(b, y, 3, "mixed_6a");
-}
-
 static int mixed_7a(struct graft_layers *b, int x)
 {
     int y[4];
@@ -96,7 +86,7 @@ int graft_zoo_keras_inception_resnet_v2(struct graft_layers *b, int x, const voi
         x = block35(b, x, name);
     }
     x = graft_layers_stage(b, x, "mixed_6a");
-    x = mixed_6a(b, x);
+    x = inception_reduce(b, x, 384, 256, 256, 384, "mixed_6a_pool", "mixed_6a");
     x = graft_layers_stage(b, x, "block17");
     for (int k = 1; k <= 20; ++k) {
         (void)snprintf(name, sizeof name, "block17_%d", k);

@@ -57,17 +57,6 @@ static int module_e(struct graft_layers *b, int x, const char *name)
     return graft_layer_concat(b, y, 4, name);
 }
 
-/* From 35×35 to 17×17 */
-static int module_b(struct graft_layers *b, int x)
-{
-    int y[3];
-    y[0] = valid(b, x, 384, 2);
-    y[1] = padded(b, one(b, x, 64), 96, 3, 3);
-    y[1] = valid(b, y[1], 96, 2);
-    y[2] = halve(b, x, "mixed3_pool");
-    return graft_layer_concat(b, y, 3, "mixed3");
-}
-
 /* From 17×17 to 8×8 */
 static int module_d(struct graft_layers *b, int x)
 {
@@ -93,7 +82,7 @@ int graft_zoo_keras_inception_v3(struct graft_layers *b, int x, const void *conf
         x = module_a(b, x, names[m], m == 0 ? 32 : 64);
     }
     x = graft_layers_stage(b, x, "mixed3");
-    x = module_b(b, x);
+    x = inception_reduce(b, x, 384, 64, 96, 96, "mixed3_pool", "mixed3");
     for (int m = 0; m < 4; ++m) {
         x = graft_layers_stage(b, x, c[m].name);
         x = module_c(b, x, c[m].name, c[m].inner);

@@ -20,7 +20,6 @@
 #define MOST_POSITIONS 384
 #define MOST_PARTIAL_FLOATS (1024 * 1024)
 #define MOST_SPLITS 16
-#define ASKED_POSITIONS 8 /* ahead of the one that is packed */
 #define PACK_TERMS 24.0 /* products that take as long as packing a float */
 
 struct plan {
@@ -207,30 +206,6 @@ struct item {
     char *scratch;
 };
 
-/* Packs `length` floats of `count` positions into panels [length / panel][pitch positions][panel], from `at`
- * on. What the last panel has more is left as it is: sums of it are never stored. */
-static void pack(float *to, int64_t at, int64_t pitch, int panel, const float *from, ptrdiff_t step,
-                 int64_t count, int64_t length)
-{
-    const int64_t whole = length / panel * panel;
-    for (int64_t i = 0; i < count; i++, from += step) {
-        float *out = to + (at + i) * panel;
-        int64_t j = 0;
-        for (int64_t line = 0; i + ASKED_POSITIONS < count && line < length; line += FAST_LINE_FLOATS)
-            __builtin_prefetch(from + ASKED_POSITIONS * step + line, 0, 2);
-        for (; j < whole; j += panel, out += pitch * panel) {
-            if (panel == FAST_COLUMNS)
-                memcpy(out, from + j, FAST_COLUMNS * sizeof(float));
-            else
-                memcpy(out, from + j, FAST_ROWS * sizeof(float));
-        }
-        for (; j + FAST_WIDTH <= length; j += FAST_WIDTH, out += FAST_WIDTH)
-            vec_store(out, vec_load(from + j));
-        if (j < length)
-            vec_store_part(out, vec_load_part(from + j, (int)(length - j)), (int)(length - j));
-    }
-}
-
 /* One chunk of positions: strips (rows of output) of so many pixels. */
 struct chunk {
     int64_t strips, pixels;
@@ -276,7 +251,7 @@ static void pack_dy(const struct plan *plan, const struct item *item, const stru
                     float *to)
 {
     for (int64_t strip = 0; strip < chunk->strips; strip++)
-        pack(to, strip * chunk->pixels, plan->positions, panel, chunk->dy + strip * chunk->dy_strip,
+        fast_pack_lines(to, strip * chunk->pixels, plan->positions, panel, chunk->dy + strip * chunk->dy_strip,
              chunk->dy_pixel, chunk->pixels, item->outputs);
 }
 
@@ -284,19 +259,8 @@ static void pack_x(const struct plan *plan, const struct item *item, const struc
                    int panel, float *to)
 {
     for (int64_t strip = 0; strip < chunk->strips; strip++)
-        pack(to, strip * chunk->pixels, plan->positions, panel, chunk->x[strip] + tap + item->column,
+        fast_pack_lines(to, strip * chunk->pixels, plan->positions, panel, chunk->x[strip] + tap + item->column,
              chunk->x_step, chunk->pixels, item->columns);
-}
-
-/* Tiles of packed rows. */
-static int list_tiles(const struct plan *plan, struct fast_tile *tiles, const float *a, ptrdiff_t c_row,
-                      int64_t rows)
-{
-    int count = 0;
-    for (int64_t row = 0; row < rows; row += FAST_ROWS)
-        count = FAST(tile_rows)(tiles, count, a + row * plan->positions, 1, row * c_row, c_row,
-                                graft_min_i64(FAST_ROWS, rows - row));
-    return count;
 }
 
 /* Adds one chunk to the item's parts of dw (or of its split's partial sums). */
@@ -332,7 +296,8 @@ static void add_chunk(const struct run *run, const struct item *item, int64_t in
         pack_dy(plan, item, &chunk, FAST_COLUMNS, b);
     else
         pack_dy(plan, item, &chunk, FAST_ROWS, a);
-    product.n_tiles = list_tiles(plan, tiles, a, product.c_row, plan->swapped ? plan->width : item->outputs);
+    product.n_tiles = FAST(tile_packed)(tiles, a, plan->positions, product.c_row,
+                                        plan->swapped ? plan->width : item->outputs);
     for (int64_t part = item->part; part < item->part + item->parts; part++) {
         const int64_t ty = part / plan->parts_in_row - item->part / plan->parts_in_row;
         const int64_t tx = part % plan->parts_in_row;

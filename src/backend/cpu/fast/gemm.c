@@ -309,6 +309,15 @@ int FAST(tile_rows)(struct fast_tile *tiles, int n_tiles, const float *a, ptrdif
     return n_tiles;
 }
 
+int FAST(tile_packed)(struct fast_tile *tiles, const float *a, int64_t lines, ptrdiff_t c_row, int64_t rows)
+{
+    int count = 0;
+    for (int64_t row = 0; row < rows; row += FAST_ROWS)
+        count = FAST(tile_rows)(tiles, count, a + row * lines, 1, row * c_row, c_row,
+                                graft_min_i64(FAST_ROWS, rows - row));
+    return count;
+}
+
 int64_t FAST(packed_floats)(int64_t k, int64_t columns)
 {
     return k * FAST_COLUMNS * graft_ceil_div(columns, FAST_COLUMNS);

@@ -30,12 +30,11 @@ struct fast_segment {
     int64_t k;
 };
 
-/* Sums longer than this are cut, so that the panel of B and the tile of A stay in the caches nearest to the
- * core. */
 /* Rows of A whose distance in floats is a multiple of this fall on the same few sets of the first-level
  * cache: such rows are copied to a pitch that is FAST_PITCH_EXTRA longer. */
 #define FAST_PITCH_EXTRA 16
 #define FAST_LINE_FLOATS 16 /* of a cache line */
+#define FAST_ASKED_LINES 8  /* ahead of the one that is packed */
 
 struct fast_product {
     const struct fast_tile *tiles;
@@ -66,6 +65,9 @@ void FAST(sweep)(const struct fast_product *product);
 int FAST(tile_rows)(struct fast_tile *tiles, int n_tiles, const float *a, ptrdiff_t a_row, ptrdiff_t c,
                     ptrdiff_t c_row, int64_t rows);
 
+/* Tiles of `rows` rows that lie packed: [ceil(rows / FAST_ROWS)][lines][FAST_ROWS]. Returns how many. */
+int FAST(tile_packed)(struct fast_tile *tiles, const float *a, int64_t lines, ptrdiff_t c_row, int64_t rows);
+
 /* Floats in B packed: [ceil(columns / FAST_COLUMNS)][k][FAST_COLUMNS], the last panel filled with 0. */
 int64_t FAST(packed_floats)(int64_t k, int64_t columns);
 
@@ -73,6 +75,30 @@ int64_t FAST(packed_floats)(int64_t k, int64_t columns);
  */
 void FAST(pack_panel)(float *to, const float *from, int64_t k, int64_t columns, ptrdiff_t k_step,
                       ptrdiff_t column_step);
+
+/* Packs `length` floats of `count` lines, `step` apart, into panels [length / panel][pitch lines][panel],
+ * from `at` on. What the last panel has more is left as it is: sums of it are never stored. */
+FAST_INLINE void fast_pack_lines(float *to, int64_t at, int64_t pitch, int panel, const float *from,
+                                 ptrdiff_t step, int64_t count, int64_t length)
+{
+    const int64_t whole = length / panel * panel;
+    for (int64_t i = 0; i < count; i++, from += step) {
+        float *out = to + (at + i) * panel;
+        int64_t j = 0;
+        for (int64_t line = 0; i + FAST_ASKED_LINES < count && line < length; line += FAST_LINE_FLOATS)
+            __builtin_prefetch(from + FAST_ASKED_LINES * step + line, 0, 2);
+        for (; j < whole; j += panel, out += pitch * panel) {
+            if (panel == FAST_COLUMNS)
+                memcpy(out, from + j, FAST_COLUMNS * sizeof(float));
+            else
+                memcpy(out, from + j, FAST_ROWS * sizeof(float));
+        }
+        for (; j + FAST_WIDTH <= length; j += FAST_WIDTH, out += FAST_WIDTH)
+            vec_store(out, vec_load(from + j));
+        if (j < length)
+            vec_store_part(out, vec_load_part(from + j, (int)(length - j)), (int)(length - j));
+    }
+}
 
 /* Appends `segment` in pieces of at most `most` k; returns the new count. */
 int64_t FAST(cut)(struct fast_segment *segments, int64_t count, struct fast_segment segment, ptrdiff_t a_k,

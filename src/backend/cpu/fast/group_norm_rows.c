@@ -48,11 +48,7 @@ static int64_t items_of(const struct norm *n)
     return graft_ceil_div(n->rows, n->item_rows);
 }
 
-/* for (EACH_VECTOR(c, width)): LANES_AT(c, width) channels from c on. */
-#define EACH_VECTOR(c, width)                                                                                \
-    int64_t c = 0;                                                                                           \
-    c < (width);                                                                                             \
-    c += FAST_WIDTH
+/* Channels of a vector from c on. */
 #define LANES_AT(c, width) graft_min_i64(FAST_WIDTH, (width) - (c))
 
 typedef double vec_double __attribute__((vector_size(FAST_WIDTH * 8)));
@@ -170,7 +166,7 @@ static void grad_input_item(void *argument, int64_t item, int thread)
         sum_gradients(x, dy, gamma, n->width, centre, &sum, &product);
         const vec shift = vec_set((float)(r * sum / count));
         const vec slope = vec_set((float)(r * r * r * product / count));
-        for (EACH_VECTOR(c, n->width)) {
+        for (int64_t c = 0; c < n->width; c += FAST_WIDTH) {
             const int64_t some = LANES_AT(c, n->width);
             const vec result = vec_load_count(dy + c, some) * (rstd * vec_load_count(gamma + c, some)) -
                                shift - (vec_load_count(x + c, some) - centre) * slope;
@@ -228,7 +224,7 @@ static void join_param_item(void *argument, int64_t item, int thread)
     for (int which = 0; which < 2; which++) {
         float *const to = n->args->out[which];
         for (int64_t c = item * JOIN_CHANNELS; to && c < end; c += FAST_WIDTH) {
-            const int64_t some = graft_min_i64(FAST_WIDTH, end - c);
+            const int64_t some = LANES_AT(c, end);
             vec_double sum = {0};
             if (fast_accumulates(n->args->call, which))
                 sum = __builtin_convertvector(vec_load_count(to + c, some), vec_double);

@@ -179,9 +179,8 @@ static bool packs_lines(const struct plan *plan)
 
 static int64_t packing_pieces(const struct plan *plan)
 {
-    return packs_lines(plan) && plan->packed_columns > 0
-               ? graft_ceil_div(plan->k, PACKED_ROWS)
-               : graft_ceil_div(plan->packed_columns, FAST_COLUMNS);
+    return packs_lines(plan) && plan->packed_columns > 0 ? graft_ceil_div(plan->k, PACKED_ROWS)
+                                                         : graft_ceil_div(plan->packed_columns, FAST_COLUMNS);
 }
 
 /* Item: matrix × panel; where lines are packed matrix × some of them, so that they are read in order. */
@@ -201,11 +200,13 @@ static void pack_item(void *argument, int64_t item, int thread)
         lines ? plan->packed_columns : graft_min_i64(begin + FAST_COLUMNS, plan->packed_columns);
     const int64_t k = lines ? piece * PACKED_ROWS : 0;
     const int64_t rows = lines ? graft_min_i64(PACKED_ROWS, plan->k - k) : plan->k;
-    for (int64_t column = begin; column < end; column += FAST_COLUMNS)
-        FAST(pack_panel)
-    (run->packed + matrix * plan->packed_floats + column * plan->k + k * FAST_COLUMNS,
-     from + matrix * plan->b_batch + (first + column) * column_step + k * k_step, rows,
-     graft_min_i64(FAST_COLUMNS, end - column), k_step, column_step);
+    float *const to = run->packed + matrix * plan->packed_floats + k * FAST_COLUMNS;
+    for (int64_t column = begin; column < end; column += FAST_COLUMNS) {
+        const float *const source =
+            from + matrix * plan->b_batch + (first + column) * column_step + k * k_step;
+        const int64_t columns = graft_min_i64(FAST_COLUMNS, end - column);
+        FAST(pack_panel)(to + column * plan->k, source, rows, columns, k_step, column_step);
+    }
 }
 
 static void pack(const struct run *run)
@@ -221,34 +222,30 @@ static void prepare(const struct graft_cpu_device *device, const struct graft_cp
         pack(&(struct run){.args = args, .plan = &plan, .packed = prepared});
 }
 
-/* Copies the rows of an item to a pitch that does not collide in the cache, and lists its tiles. */
-static int copy_rows(const struct plan *plan, const float *a, int64_t rows, float *to,
-                     struct fast_tile *tiles)
+/*
+ * The rows of an item as tiles of the product: where they lie, or copied. Rows whose pitch collides in the
+ * cache get another one. In a transposed matrix, which is as wide as C is high, each k of a tile would be a
+ * line, and often a page, of its own: it is packed.
+ */
+static void take_rows(const struct plan *plan, const float *a, int64_t rows, float *copy,
+                      struct fast_tile *tiles, struct fast_product *product)
 {
-    const int64_t pitch = plan->k + FAST_PITCH_EXTRA;
-    for (int64_t row = 0; row < rows; row++)
-        memcpy(to + row * pitch, a + row * plan->a_row, (size_t)plan->k * sizeof(float));
-    return FAST(tile_rows)(tiles, 0, to, pitch, 0, plan->n, rows);
-}
-
-/* Packs the rows of an item of a transposed matrix: [tiles][k][FAST_ROWS]. In a matrix that is as wide as C
- * is high, each k of a tile would be a line, and often a page, of its own. */
-static int pack_rows(const struct plan *plan, const float *a, int64_t rows, float *to,
-                     struct fast_tile *tiles)
-{
-    for (int64_t k = 0; k < plan->k; k++) {
-        const float *const from = a + k * plan->a_k;
-        int64_t row = 0;
-        for (; row + FAST_ROWS <= rows; row += FAST_ROWS)
-            memcpy(to + row * plan->k + k * FAST_ROWS, from + row, FAST_ROWS * sizeof(float));
-        for (; row < rows; row++)
-            to[(row - row % FAST_ROWS) * plan->k + k * FAST_ROWS + row % FAST_ROWS] = from[row];
+    product->tiles = tiles;
+    product->a_row = plan->a_row;
+    product->a_k = plan->a_k;
+    if (plan->copy_a && plan->a_k != 1) {
+        fast_pack_lines(copy, 0, plan->k, FAST_ROWS, a, plan->a_k, plan->k, rows);
+        product->a_k = FAST_ROWS;
+        product->n_tiles = FAST(tile_packed)(tiles, copy, plan->k, plan->n, rows);
+        return;
     }
-    int count = 0;
-    for (int64_t row = 0; row < rows; row += FAST_ROWS)
-        count = FAST(tile_rows)(tiles, count, to + row * plan->k, 1, row * plan->n, plan->n,
-                                graft_min_i64(FAST_ROWS, rows - row));
-    return count;
+    if (plan->copy_a) {
+        product->a_row = plan->k + FAST_PITCH_EXTRA;
+        for (int64_t row = 0; row < rows; row++)
+            memcpy(copy + row * product->a_row, a + row * plan->a_row, (size_t)plan->k * sizeof(float));
+        a = copy;
+    }
+    product->n_tiles = FAST(tile_rows)(tiles, 0, a, product->a_row, 0, plan->n, rows);
 }
 
 /* y[m, n] from the transposed product of an item. */
@@ -401,23 +398,13 @@ static void item(void *argument, int64_t item, int thread)
     const int64_t row = item / plan->column_blocks % plan->row_blocks * plan->rows;
     const int64_t rows = graft_min_i64(plan->rows, plan->m - row);
     const int64_t batch = item / plan->column_blocks / plan->row_blocks;
-    struct fast_tile *const tiles = (struct fast_tile *)scratch;
-    const float *a = (const float *)run->args->in[0] + batch * plan->a_batch + row * plan->a_row;
-    float *const copy = (float *)(scratch + plan->copy_at);
-    const bool packs = plan->copy_a && plan->a_k != 1;
+    const float *const a = (const float *)run->args->in[0] + batch * plan->a_batch + row * plan->a_row;
     struct fast_product product = {
-        .tiles = tiles,
-        .n_tiles = packs          ? pack_rows(plan, a, rows, copy, tiles)
-                   : plan->copy_a ? copy_rows(plan, a, rows, copy, tiles)
-                                  : FAST(tile_rows)(tiles, 0, a, plan->a_row, 0, plan->n, rows),
-        .a_row = packs          ? 1
-                 : plan->copy_a ? plan->k + FAST_PITCH_EXTRA
-                                : plan->a_row,
-        .a_k = packs ? FAST_ROWS : plan->a_k,
         .c_row = plan->n,
         .accumulate = fast_accumulates(run->args->call, 0),
         .activation = run->args->call->attributes.matmul.activation,
     };
+    take_rows(plan, a, rows, (float *)(scratch + plan->copy_at), (struct fast_tile *)scratch, &product);
     const int64_t y_at = (batch * plan->m + row) * plan->n;
     int64_t direct = 0; /* columns read where they are; the rest comes in panels */
     if (plan->way == DIRECT)
