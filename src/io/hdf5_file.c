@@ -82,7 +82,7 @@ enum graft_status graft_hdf5_open(struct graft_context *context, const char *pat
                                 .path = path,
                                 .data = data,
                                 .size = size,
-                                .budget = graft_min_u64(16 * (uint64_t)size, 1 << 28) + (1 << 20),
+                                .budget = graft_min_u64(16 * (uint64_t)size, 1 << 28) + (1 << 16),
                                 .bytes_left = 64 * (uint64_t)size};
     const uint64_t version = size > 8 ? data[8] : 0;
     if (version > 3)
