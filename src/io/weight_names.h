@@ -8,13 +8,15 @@
 
 enum { GRAFT_WEIGHT_NAME_SIZE = 256 };
 
+/* The file's name of a parameter, GRAFT_WEIGHT_NAME_SIZE bytes; false where the file has no such tensor. One
+ * that ends in "/" and a star: the layer's only tensor, whatever its name. */
+typedef bool graft_weight_renaming(const struct graft_model *model, int parameter, char *name);
+
 /* weight_conventions.c: how a package names a family's tensors. */
 struct graft_weight_convention {
     const char *family; /* NULL: all */
     bool keras;         /* of files that Keras wrote */
-    /* The file's name of a parameter, GRAFT_WEIGHT_NAME_SIZE bytes; false where the file has no such tensor.
-     * One that ends in "/" and a star: the layer's only tensor, whatever its name. */
-    bool (*rename)(const struct graft_model *model, int parameter, char *name);
+    graft_weight_renaming *rename;
 };
 extern const struct graft_weight_convention graft_weight_conventions[];
 extern const size_t graft_weight_convention_count;

@@ -1,0 +1,217 @@
+/* SPDX-License-Identifier: MIT */
+/* timm's names of the families that are torchvision's here. */
+#include "io/weight_conventions.h"
+
+#include "base/text.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* timm's EfficientNet B0 to B7, of which torchvision's are copies. */
+bool graft_timm_efficientnet(const struct graft_model *model, int parameter, char *name)
+{
+    static const struct graft_renaming outside[] = {{"features.0.0.", "conv_stem."},
+                                                    {"features.0.1.", "bn1."},
+                                                    {"features.8.0.", "conv_head."},
+                                                    {"features.8.1.", "bn2."},
+                                                    {"classifier.1.", "classifier."}};
+    static const struct graft_renaming separable[] = {
+        {"0.0.", "conv_dw."},          {"0.1.", "bn1."},     {"1.fc1.", "se.conv_reduce."},
+        {"1.fc2.", "se.conv_expand."}, {"2.0.", "conv_pw."}, {"2.1.", "bn2."}};
+    static const struct graft_renaming inverted[] = {
+        {"0.0.", "conv_pw."},          {"0.1.", "bn1."},
+        {"1.0.", "conv_dw."},          {"1.1.", "bn2."},
+        {"2.fc1.", "se.conv_reduce."}, {"2.fc2.", "se.conv_expand."},
+        {"3.0.", "conv_pwl."},         {"3.1.", "bn3."}};
+    const char *const own = model->parameters[parameter].name;
+    const char *rest = NULL;
+    int stage = 0, index = 0, length = 0;
+    if (sscanf(own, "features.%d.%d.block.%n", &stage, &index, &length) != 2 || length == 0)
+        return graft_rename_by(own, outside, COUNT(outside), name);
+    const char *const theirs = stage == 1
+                                   ? graft_rename_part(own + length, separable, COUNT(separable), &rest)
+                                   : graft_rename_part(own + length, inverted, COUNT(inverted), &rest);
+    return theirs &&
+           snprintf(name, GRAFT_WEIGHT_NAME_SIZE, "blocks.%d.%d.%s%s", stage - 1, index, theirs, rest) > 0;
+}
+
+bool graft_timm_regnet(const struct graft_model *model, int parameter, char *name)
+{
+    static const struct graft_renaming outside[] = {
+        {"stem.0.", "stem.conv."}, {"stem.1.", "stem.bn."}, {"fc.", "head.fc."}};
+    static const struct graft_renaming inside[] = {{"proj.0.", "downsample.conv."},
+                                                   {"proj.1.", "downsample.bn."},
+                                                   {"f.a.0.", "conv1.conv."},
+                                                   {"f.a.1.", "conv1.bn."},
+                                                   {"f.b.0.", "conv2.conv."},
+                                                   {"f.b.1.", "conv2.bn."},
+                                                   {"f.se.", "se."},
+                                                   {"f.c.0.", "conv3.conv."},
+                                                   {"f.c.1.", "conv3.bn."}};
+    const char *const own = model->parameters[parameter].name;
+    const char *rest = NULL;
+    int stage = 0, index = 0, length = 0;
+    if (sscanf(own, "trunk_output.block%*d.block%d-%d.%n", &stage, &index, &length) != 2 || length == 0)
+        return graft_rename_by(own, outside, COUNT(outside), name);
+    const char *const theirs = graft_rename_part(own + length, inside, COUNT(inside), &rest);
+    return theirs &&
+           snprintf(name, GRAFT_WEIGHT_NAME_SIZE, "s%d.b%d.%s%s", stage, index + 1, theirs, rest) > 0;
+}
+
+/* timm's layers of a depthwise block, in ours: a convolution or its normalization by number. `first`: the
+ * block has no 1×1 before. */
+static const char *timm_layer(bool first, int number)
+{
+    static const char *const separable[4] = {"conv_dw", "bn1", "conv_pw", "bn2"};
+    static const char *const inverted[6] = {"conv_pw", "bn1", "conv_dw", "bn2", "conv_pwl", "bn3"};
+    return first ? number < 4 ? separable[number] : NULL : number < 6 ? inverted[number] : NULL;
+}
+
+/* timm's MobileNetV2: torchvision's blocks in one row are its stages. */
+bool graft_timm_mobilenet_v2(const struct graft_model *model, int parameter, char *name)
+{
+    static const struct graft_renaming outside[] = {{"features.0.0.", "conv_stem."},
+                                                    {"features.0.1.", "bn1."},
+                                                    {"features.18.0.", "conv_head."},
+                                                    {"features.18.1.", "bn2."},
+                                                    {"classifier.1.", "classifier."}};
+    static const int blocks[] = {1, 2, 3, 4, 3, 3, 1};
+    const char *const own = model->parameters[parameter].name;
+    const char *rest = NULL;
+    const char *theirs = NULL;
+    int block = 0, unit = 0, part = 0, length = 0, stage = 0;
+    if (graft_rename_by(own, outside, COUNT(outside), name))
+        return true;
+    if (sscanf(own, "features.%d.conv.%d.%n", &block, &unit, &length) != 2 || length == 0 || block < 1)
+        return false;
+    const bool first = block == 1;
+    /* conv.U.0 and conv.U.1 but for the last convolution and its normalization, conv.U and conv.U + 1 */
+    const int units = first ? 1 : 2;
+    rest = own + length;
+    if (unit < units && (rest[0] == '0' || rest[0] == '1') && rest[1] == '.') {
+        part = 2 * unit + (rest[0] - '0');
+        rest += 2;
+    } else {
+        part = units + unit;
+    }
+    theirs = timm_layer(first, part);
+    for (--block; stage < (int)COUNT(blocks) && block >= blocks[stage]; ++stage)
+        block -= blocks[stage];
+    return theirs &&
+           snprintf(name, GRAFT_WEIGHT_NAME_SIZE, "blocks.%d.%d.%s.%s", stage, block, theirs, rest) > 0;
+}
+
+/* timm's MnasNet. */
+bool graft_timm_mnasnet(const struct graft_model *model, int parameter, char *name)
+{
+    static const struct graft_renaming outside[] = {
+        {"layers.0.", "conv_stem."},          {"layers.1.", "bn1."},
+        {"layers.3.", "blocks.0.0.conv_dw."}, {"layers.4.", "blocks.0.0.bn1."},
+        {"layers.6.", "blocks.0.0.conv_pw."}, {"layers.7.", "blocks.0.0.bn2."},
+        {"layers.14.", "conv_head."},         {"layers.15.", "bn2."},
+        {"classifier.1.", "classifier."}};
+    const char *const own = model->parameters[parameter].name;
+    int stage = 0, block = 0, layer = 0, length = 0;
+    if (sscanf(own, "layers.%d.%d.layers.%d.%n", &stage, &block, &layer, &length) == 3 && length > 0) {
+        /* 0, 1; 3, 4; 6, 7: activations stand between */
+        const char *const theirs = timm_layer(false, layer - layer / 3);
+        return theirs && snprintf(name, GRAFT_WEIGHT_NAME_SIZE, "blocks.%d.%d.%s.%s", stage - 7, block,
+                                  theirs, own + length) > 0;
+    }
+    return graft_rename_by(own, outside, COUNT(outside), name);
+}
+
+/* timm's ViT, and Google's before it. */
+bool graft_timm_vit(const struct graft_model *model, int parameter, char *name)
+{
+    static const struct graft_renaming outside[] = {{"class_token", "cls_token"},
+                                                    {"encoder.pos_embedding", "pos_embed"},
+                                                    {"conv_proj.", "patch_embed.proj."},
+                                                    {"encoder.ln.", "norm."},
+                                                    {"heads.head.", "head."}};
+    static const struct graft_renaming inside[] = {{"ln_1.", "norm1."},
+                                                   {"ln_2.", "norm2."},
+                                                   {"self_attention.in_proj_", "attn.qkv."},
+                                                   {"self_attention.out_proj.", "attn.proj."},
+                                                   {"mlp.0.", "mlp.fc1."},
+                                                   {"mlp.3.", "mlp.fc2."}};
+    const char *const own = model->parameters[parameter].name;
+    const char *rest = NULL;
+    int layer = 0, length = 0;
+    if (sscanf(own, "encoder.layers.encoder_layer_%d.%n", &layer, &length) == 1 && length > 0) {
+        const char *const theirs = graft_rename_part(own + length, inside, COUNT(inside), &rest);
+        return theirs && snprintf(name, GRAFT_WEIGHT_NAME_SIZE, "blocks.%d.%s%s", layer, theirs, rest) > 0;
+    }
+    return graft_rename_by(own, outside, COUNT(outside), name);
+}
+
+/* Swin as its authors published it, or as timm has it, where a stage begins with what merges patches. */
+static bool swin_by(const struct graft_model *model, int parameter, bool timm, char *name)
+{
+    static const struct graft_renaming outside[] = {
+        {"features.0.0.", "patch_embed.proj."}, {"features.0.2.", "patch_embed.norm."}, {"norm.", "norm."}};
+    static const struct graft_renaming mlp[] = {{"mlp.0.", "mlp.fc1."}, {"mlp.3.", "mlp.fc2."}};
+    const char *const own = model->parameters[parameter].name;
+    const char *rest = own;
+    int stage = 0, index = 0, length = 0;
+    const char *theirs = NULL;
+    if (graft_rename_by(own, outside, COUNT(outside), name))
+        return true;
+    if (graft_text_starts(own, "head."))
+        return snprintf(name, GRAFT_WEIGHT_NAME_SIZE, "%s%s", timm ? "head.fc." : "head.", own + 5) > 0;
+    if (sscanf(own, "features.%d.%d.%n", &stage, &index, &length) == 2 && length > 0) {
+        theirs = graft_rename_part(own + length, mlp, COUNT(mlp), &rest);
+        return snprintf(name, GRAFT_WEIGHT_NAME_SIZE, "layers.%d.blocks.%d.%s%s", stage / 2, index,
+                        theirs ? theirs : "", theirs ? rest : own + length) > 0;
+    }
+    length = 0;
+    return sscanf(own, "features.%d.%n", &stage, &length) == 1 && length > 0 &&
+           snprintf(name, GRAFT_WEIGHT_NAME_SIZE, "layers.%d.downsample.%s", stage / 2 - (timm ? 0 : 1),
+                    own + length) > 0;
+}
+
+bool graft_timm_swin(const struct graft_model *model, int parameter, char *name)
+{
+    return swin_by(model, parameter, true, name);
+}
+
+bool graft_swin_published(const struct graft_model *model, int parameter, char *name)
+{
+    return swin_by(model, parameter, false, name);
+}
+
+bool graft_timm_convnext(const struct graft_model *model, int parameter, char *name)
+{
+    static const struct graft_renaming outside[] = {{"features.0.0.", "stem.0."},
+                                                    {"features.0.1.", "stem.1."},
+                                                    {"classifier.0.", "head.norm."},
+                                                    {"classifier.2.", "head.fc."}};
+    static const struct graft_renaming inside[] = {{"layer_scale", "gamma"},
+                                                   {"block.0.", "conv_dw."},
+                                                   {"block.2.", "norm."},
+                                                   {"block.3.", "mlp.fc1."},
+                                                   {"block.5.", "mlp.fc2."}};
+    const char *const own = model->parameters[parameter].name;
+    const char *rest = NULL, *theirs = NULL;
+    int stage = 0, index = 0, length = 0;
+    if (graft_rename_by(own, outside, COUNT(outside), name))
+        return true;
+    if (sscanf(own, "features.%d.%d.%n", &stage, &index, &length) != 2 || length == 0)
+        return false;
+    if (stage % 2 == 0)
+        return snprintf(name, GRAFT_WEIGHT_NAME_SIZE, "stages.%d.downsample.%d.%s", stage / 2, index,
+                        own + length) > 0;
+    theirs = graft_rename_part(own + length, inside, COUNT(inside), &rest);
+    return theirs && snprintf(name, GRAFT_WEIGHT_NAME_SIZE, "stages.%d.blocks.%d.%s%s", stage / 2, index,
+                              theirs, rest) > 0;
+}
+
+/* timm's VGG: the dense layers are convolutions until the last. */
+bool graft_timm_vgg(const struct graft_model *model, int parameter, char *name)
+{
+    static const struct graft_renaming dense[] = {{"classifier.0.", "pre_logits.fc1."},
+                                                  {"classifier.3.", "pre_logits.fc2."},
+                                                  {"classifier.6.", "head.fc."}};
+    const char *const own = model->parameters[parameter].name;
+    return graft_rename_by(own, dense, COUNT(dense), name) || graft_rename_same(model, parameter, name);
+}
