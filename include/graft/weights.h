@@ -18,7 +18,8 @@ struct graft_weights_report {
     int loaded;    /* tensors */
     int missing;   /* that the network has and the set has not */
     int misshaped; /* with another shape or not of real numbers */
-    int unused;    /* that the set has and the network has not; num_batches_tracked is not counted */
+    int unused;    /* that the set has and the network has not; counters and buffers (num_batches_tracked,
+                    relative_position_index …) are not counted */
     char missing_names[256];
     char misshaped_names[256]; /* "fc.weight [2, 512] instead of [1000, 512]" */
     char unused_names[256];
@@ -28,7 +29,7 @@ struct graft_weights_report {
  * Loads the parameters and running statistics of the model (or of the part that was built). `skip_head`:
  * those of the last stage are left as they are. A prefix that all names share (module., _orig_mod.,
  * backbone., model., several of them …) is ignored, and other packages' names for a family's tensors are
- * known. Missing variables are added. `report` may be NULL and is filled also on failure. GRAFT_ERROR_FORMAT
+ * known; where such a package normalizes with another epsilon, running variances take up the difference. Missing variables are added. `report` may be NULL and is filled also on failure. GRAFT_ERROR_FORMAT
  * where tensors are missing or misshaped: names them, and nothing is changed. GRAFT_ERROR_MEMORY,
  * GRAFT_ERROR_DEVICE.
  */

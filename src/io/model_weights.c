@@ -3,6 +3,7 @@
 #include "base/context.h"
 #include "base/text.h"
 #include "graft/weights.h"
+#include "graph/graph.h"
 #include "io/layout.h"
 #include "io/weight_names.h"
 
@@ -120,10 +121,59 @@ static bool fits(const struct graft_shape *stored, const struct graft_model_para
            stored->dim[stored->rank - 1] == expected.dim[1];
 }
 
-static bool usable(const struct graft_named_tensor *tensor, const struct graft_model_parameter *p,
-                   const struct graft_weight_names *names)
+/* The bias of values that goes with one of queries (see GRAFT_QUERY_BIAS), or NULL. */
+static const struct graft_named_tensor *value_bias(const struct graft_tensor_set *set,
+                                                   const struct graft_named_tensor *tensor)
 {
-    return tensor->desc.dtype == GRAFT_DTYPE_F32 && fits(&tensor->desc.shape, p, names);
+    char name[2 * GRAFT_WEIGHT_NAME_SIZE];
+    const size_t length = strlen(tensor->name), part = strlen(GRAFT_QUERY_BIAS);
+    if (!graft_text_ends(tensor->name, GRAFT_QUERY_BIAS) || length >= sizeof name)
+        return NULL;
+    (void)snprintf(name, sizeof name, "%.*s%s", (int)(length - part), tensor->name, GRAFT_VALUE_BIAS);
+    const struct graft_named_tensor *const values = graft_tensor_set_find(set, name);
+    return values && values->desc.dtype == GRAFT_DTYPE_F32 &&
+                   graft_shape_equal(&values->desc.shape, &tensor->desc.shape)
+               ? values
+               : NULL;
+}
+
+static bool usable(const struct graft_tensor_set *set, const struct graft_named_tensor *tensor,
+                   const struct graft_model_parameter *p, const struct graft_weight_names *names)
+{
+    if (tensor->desc.dtype != GRAFT_DTYPE_F32)
+        return false;
+    return value_bias(set, tensor)
+               ? tensor->desc.shape.rank == 1 && 3 * tensor->desc.shape.dim[0] == p->shape.dim[0]
+               : fits(&tensor->desc.shape, p, names);
+}
+
+/* What the network's batch normalization adds to this variance; 0: nothing does. */
+static float epsilon_of(const struct graft_model *model, const struct graft_model_parameter *variance)
+{
+    const struct graft_graph *const graph = model->graph;
+    for (int i = 0; i < graph->n_nodes; ++i) {
+        const struct graft_node *const node = &graph->nodes[i];
+        const bool normalizes = node->call.op == GRAFT_OP_BATCH_NORM && node->inputs[4] == variance->value;
+        const bool updates =
+            node->call.op == GRAFT_OP_BATCH_NORM_UPDATE && node->inputs[1] == variance->value;
+        if (normalizes || updates)
+            return node->call.attributes.batch_norm.epsilon;
+    }
+    return 0.0f;
+}
+
+/*
+ * Where the weights are of a network with another epsilon, the variances take up the difference: σ² + ε is as
+ * it was, so nothing else is.
+ */
+static void shift_variance(const struct graft_model *model, const struct graft_model_parameter *p,
+                           const struct graft_weight_names *names, float *data)
+{
+    const float theirs = graft_weight_conventions[names->convention].epsilon;
+    const float ours =
+        theirs > 0.0f && p->state && graft_text_ends(p->name, "running_var") ? epsilon_of(model, p) : 0.0f;
+    for (int64_t i = 0; ours > 0.0f && i < graft_shape_count(&p->shape); ++i)
+        data[i] += theirs - ours;
 }
 
 /* [o, h, w, 3] with the channels turned: blue, green, red to red, green, blue. */
@@ -138,10 +188,18 @@ static void turn_channels(const struct graft_model_parameter *p, float *data)
 
 /* From a file's layout to ours. */
 static void convert_stored(const struct graft_model *model, const struct graft_model_parameter *p,
-                           const struct graft_weight_names *names, const struct graft_named_tensor *tensor,
-                           float *to)
+                           const struct graft_weight_names *names, const struct graft_tensor_set *set,
+                           const struct graft_named_tensor *tensor, float *to)
 {
     const float *const from = tensor->data;
+    const struct graft_named_tensor *const values = value_bias(set, tensor);
+    if (values) {
+        const size_t count = (size_t)graft_shape_count(&tensor->desc.shape);
+        memcpy(to, from, count * sizeof *to);
+        memset(to + count, 0, count * sizeof *to);
+        memcpy(to + 2 * count, values->data, count * sizeof *to);
+        return;
+    }
     if (!graft_shape_equal(&tensor->desc.shape, &p->source_shape) &&
         stored_side(&tensor->desc.shape, p) > 0) {
         graft_layout_resample(from, p->source_shape.dim[1] - (int64_t)p->grid[0] * p->grid[1],
@@ -151,6 +209,7 @@ static void convert_stored(const struct graft_model *model, const struct graft_m
     }
     if (!names->keras) {
         convert(p, true, from, to);
+        shift_variance(model, p, names, to);
         return;
     }
     const int64_t outputs = p->layout == GRAFT_LAYOUT_VECTOR ? 1 : p->shape.dim[0];
@@ -169,12 +228,16 @@ static int wanted(const struct graft_model *model, bool skip_head)
                                                : model->parameter_count;
 }
 
-static const struct graft_model_constant *constant_of(const struct graft_model *model, const char *tensor)
+/* What files hold beside weights, since PyTorch counts it among a network's state: counters, and what the
+ * architecture fixes. */
+static bool is_no_weight(const char *tensor)
 {
-    for (int i = 0; i < model->constant_count; ++i)
-        if (graft_text_ends(tensor, model->constants[i].name))
-            return &model->constants[i];
-    return NULL;
+    static const char *const endings[] = {"num_batches_tracked", "relative_position_index",
+                                          "relative_coords_table", "attn_mask"};
+    for (size_t i = 0; i < sizeof endings / sizeof endings[0]; ++i)
+        if (graft_text_ends(tensor, endings[i]))
+            return true;
+    return false;
 }
 
 /* Names the tensors of the set that are none of the model's. GRAFT_ERROR_MEMORY. */
@@ -189,12 +252,15 @@ static enum graft_status list_unused(const struct graft_model *model, const stru
         return GRAFT_ERROR_MEMORY;
     for (int i = 0; i < model->parameter_count; ++i) {
         const struct graft_named_tensor *const tensor = graft_weight_names_find(convention, model, set, i);
+        const struct graft_named_tensor *const values = tensor ? value_bias(set, tensor) : NULL;
         if (tensor)
             used[tensor - graft_tensor_set_at(set, 0)] = true;
+        if (values)
+            used[values - graft_tensor_set_at(set, 0)] = true;
     }
     for (size_t i = 0; i < graft_tensor_set_count(set); ++i) {
         const char *const name = graft_tensor_set_at(set, i)->name;
-        if (!used[i] && !graft_text_ends(name, "num_batches_tracked") && !constant_of(model, name))
+        if (!used[i] && !is_no_weight(name))
             names_add(&unused, name);
     }
     graft_release(context, used);
@@ -218,7 +284,7 @@ static enum graft_status compare(const struct graft_model *model, const struct g
             continue;
         } else if (!tensor) {
             names_add(&missing, p->name);
-        } else if (!usable(tensor, p, convention)) {
+        } else if (!usable(set, tensor, p, convention)) {
             const struct graft_shape expected = stored_shape(p, convention);
             char text[NAMES_SIZE], has[64], needs[64];
             (void)snprintf(text, sizeof text, "%.80s %s %s instead of f32 %s", p->name,
@@ -265,8 +331,8 @@ static enum graft_status check(const struct graft_model *model, const struct gra
 }
 
 static enum graft_status load(const struct graft_model *model, const struct graft_model_parameter *p,
-                              const struct graft_weight_names *names, const struct graft_named_tensor *tensor,
-                              struct graft_variables *variables)
+                              const struct graft_weight_names *names, const struct graft_tensor_set *set,
+                              const struct graft_named_tensor *tensor, struct graft_variables *variables)
 {
     struct graft_context *const context = graft_graph_context(model->graph);
     const struct graft_desc *const desc = graft_graph_desc(model->graph, p->value);
@@ -276,7 +342,7 @@ static enum graft_status load(const struct graft_model *model, const struct graf
         desc->dtype == GRAFT_DTYPE_F64 ? graft_allocate_raw(context, count, sizeof *wide) : NULL;
     enum graft_status status = GRAFT_ERROR_MEMORY;
     if (data && (wide || desc->dtype != GRAFT_DTYPE_F64)) {
-        convert_stored(model, p, names, tensor, data);
+        convert_stored(model, p, names, set, tensor, data);
         for (size_t i = 0; wide && i < count; ++i)
             wide[i] = (double)data[i];
         status = graft_variables_write(variables, p->name, wide ? (const void *)wide : data,
@@ -303,9 +369,9 @@ enum graft_status graft_model_load_weights(const struct graft_model *model, stru
     for (int i = 0; !status && i < count; ++i) {
         const struct graft_model_parameter *const p = &model->parameters[i];
         const struct graft_named_tensor *const tensor = graft_weight_names_find(&convention, model, set, i);
-        if (p->idle && !(tensor && usable(tensor, p, &convention)))
+        if (p->idle && !(tensor && usable(set, tensor, p, &convention)))
             continue;
-        status = load(model, p, &convention, tensor, variables);
+        status = load(model, p, &convention, set, tensor, variables);
         report->loaded += !status;
     }
     return status;
@@ -371,7 +437,7 @@ enum graft_status graft_model_store_weights(const struct graft_model *model,
 /* ---- from one convention to another */
 
 static enum graft_status translate(const struct graft_model *model, const struct graft_model_parameter *p,
-                                   const struct graft_weight_names *names,
+                                   const struct graft_weight_names *names, const struct graft_tensor_set *set,
                                    const struct graft_named_tensor *source, struct graft_tensor_set *to)
 {
     struct graft_context *const context = graft_graph_context(model->graph);
@@ -380,7 +446,7 @@ static enum graft_status translate(const struct graft_model *model, const struct
     float *const data = graft_allocate_raw(context, count, sizeof *data);
     enum graft_status status = data ? graft_tensor_set_add(to, p->name, &stored, NULL) : GRAFT_ERROR_MEMORY;
     if (!status) {
-        convert_stored(model, p, names, source, data);
+        convert_stored(model, p, names, set, source, data);
         convert(p, false, data, graft_tensor_set_find(to, p->name)->data);
     }
     graft_release(context, data);
@@ -401,9 +467,9 @@ enum graft_status graft_model_translate_weights(const struct graft_model *model,
     for (int i = 0; !status && i < model->parameter_count; ++i) {
         const struct graft_model_parameter *const p = &model->parameters[i];
         const struct graft_named_tensor *const tensor = graft_weight_names_find(&convention, model, from, i);
-        if (p->idle && !(tensor && usable(tensor, p, &convention)))
+        if (p->idle && !(tensor && usable(from, tensor, p, &convention)))
             continue;
-        status = translate(model, p, &convention, tensor, to);
+        status = translate(model, p, &convention, from, tensor, to);
         report->loaded += !status;
     }
     return status ? status : store_constants(model, to);

@@ -121,7 +121,9 @@ const struct graft_weight_convention graft_weight_conventions[] = {
     {NULL, false, graft_rename_same},
     {"efficientnet_lite", false, efficientnet_pytorch},
     {"densenet", false, densenet_published},
-    {"efficientnet", false, graft_timm_efficientnet},
+    /* torchvision's B5 to B7, V2 and MobileNetV3 have 1e-3. */
+    {"efficientnet", false, graft_timm_efficientnet, .epsilon = 1e-5f},
+    {"mobilenet_v3", false, graft_timm_mobilenet_v3, .epsilon = 1e-5f},
     {"regnet", false, graft_timm_regnet},
     {"mobilenet_v2", false, graft_timm_mobilenet_v2},
     {"mnasnet", false, graft_timm_mnasnet},

@@ -19,8 +19,9 @@ const char *graft_rename_part(const char *name, const struct graft_renaming *lis
 bool graft_rename_by(const char *own, const struct graft_renaming *list, size_t count, char *name);
 graft_weight_renaming graft_rename_same;
 
-graft_weight_renaming graft_timm_efficientnet, graft_timm_regnet, graft_timm_mobilenet_v2, graft_timm_mnasnet,
-    graft_timm_vit, graft_timm_swin, graft_timm_convnext, graft_timm_vgg;
+graft_weight_renaming graft_timm_efficientnet, graft_timm_regnet, graft_timm_mobilenet_v2,
+    graft_timm_mobilenet_v3, graft_timm_mnasnet, graft_timm_vit, graft_timm_swin, graft_timm_convnext,
+    graft_timm_vgg;
 graft_weight_renaming graft_swin_published; /* as Swin's authors have it; timm's are copies */
 graft_weight_renaming graft_keras3, graft_keras2, graft_keras_mobilenet_v3_published, graft_keras_convnext;
 

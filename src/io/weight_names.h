@@ -8,6 +8,11 @@
 
 enum { GRAFT_WEIGHT_NAME_SIZE = 256 };
 
+/* Swin V2's bias of queries, keys and values, of which the keys have none: a file may have that of queries
+ * and that of values, named alike, in place of all three. */
+#define GRAFT_QUERY_BIAS "attn.q_bias"
+#define GRAFT_VALUE_BIAS "attn.v_bias"
+
 /* The file's name of a parameter, GRAFT_WEIGHT_NAME_SIZE bytes; false where the file has no such tensor. One
  * that ends in "/" and a star: the layer's only tensor, whatever its name. */
 typedef bool graft_weight_renaming(const struct graft_model *model, int parameter, char *name);
@@ -17,6 +22,7 @@ struct graft_weight_convention {
     const char *family; /* NULL: all */
     bool keras;         /* of files that Keras wrote */
     graft_weight_renaming *rename;
+    float epsilon; /* of the package's batch normalization, where the network's may be another; else 0 */
 };
 extern const struct graft_weight_convention graft_weight_conventions[];
 extern const size_t graft_weight_convention_count;

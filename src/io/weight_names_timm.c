@@ -7,32 +7,96 @@
 #include <stdio.h>
 #include <string.h>
 
-/* timm's EfficientNet B0 to B7, of which torchvision's are copies. */
+/* timm's layers of a block, in ours: a convolution or its normalization by number; NULL beyond the last. */
+enum block_kind { PLAIN, FUSED, SEPARABLE, INVERTED };
+static const char *timm_layer(enum block_kind kind, int number)
+{
+    static const char *const layers[4][7] = {{"conv", "bn1"},
+                                             {"conv_exp", "bn1", "conv_pwl", "bn2"},
+                                             {"conv_dw", "bn1", "conv_pw", "bn2"},
+                                             {"conv_pw", "bn1", "conv_dw", "bn2", "conv_pwl", "bn3"}};
+    return number < 6 ? layers[kind][number] : NULL;
+}
+
+/* By the first convolution of the block whose names have these characters in common with the parameter's. */
+static enum block_kind kind_of_block(const struct graft_model *model, int parameter, int length)
+{
+    int first = parameter, end = parameter + 1;
+    const char *const own = model->parameters[parameter].name;
+    while (first > 0 && strncmp(model->parameters[first - 1].name, own, (size_t)length) == 0)
+        --first;
+    while (end < model->parameter_count && strncmp(model->parameters[end].name, own, (size_t)length) == 0)
+        ++end;
+    const struct graft_shape *const shape = &model->parameters[first].source_shape;
+    return shape->dim[1] == 1   ? SEPARABLE
+           : shape->dim[2] == 1 ? INVERTED
+           : end - first > 5    ? FUSED /* another convolution follows with its normalization */
+                                : PLAIN;
+}
+
+/* <unit>.<0 or 1>. of a block of torchvision's, where squeeze-and-excite is a unit before the last. */
+static bool timm_block(const struct graft_model *model, int parameter, int length, const char *block,
+                       char *name)
+{
+    static const struct graft_renaming squeeze[] = {{"fc1.", "se.conv_reduce."}, {"fc2.", "se.conv_expand."}};
+    const char *const part = model->parameters[parameter].name + length;
+    const enum block_kind kind = kind_of_block(model, parameter, length);
+    const int last = kind == INVERTED ? 2 : kind == PLAIN ? 0 : 1;
+    const char *rest = NULL, *theirs = NULL;
+    int unit = 0, layer = 0, read = 0;
+    if (sscanf(part, "%d.%n", &unit, &read) != 1 || read == 0)
+        return false;
+    theirs = graft_rename_part(part + read, squeeze, COUNT(squeeze), &rest);
+    if (theirs)
+        return snprintf(name, GRAFT_WEIGHT_NAME_SIZE, "%s.%s%s", block, theirs, rest) > 0;
+    if (sscanf(part, "%*d.%d%n", &layer, &read) != 1)
+        return false;
+    theirs = timm_layer(kind, 2 * (unit < last ? unit : last) + layer);
+    return theirs && snprintf(name, GRAFT_WEIGHT_NAME_SIZE, "%s.%s%s", block, theirs, part + read) > 0;
+}
+
+/* timm's EfficientNet, of which torchvision's are copies, and EfficientNetV2. */
 bool graft_timm_efficientnet(const struct graft_model *model, int parameter, char *name)
+{
+    static const struct graft_renaming outside[] = {
+        {"features.0.0.", "conv_stem."}, {"features.0.1.", "bn1."}, {"classifier.1.", "classifier."}};
+    const char *const own = model->parameters[parameter].name;
+    char block[32];
+    int stage = 0, index = 0, length = 0;
+    if (graft_rename_by(own, outside, COUNT(outside), name))
+        return true;
+    if (sscanf(own, "features.%d.%d.block.%n", &stage, &index, &length) == 2 && length > 0) {
+        (void)snprintf(block, sizeof block, "blocks.%d.%d", stage - 1, index);
+        return timm_block(model, parameter, length, block, name);
+    }
+    return sscanf(own, "features.%*d.%d.%n", &index, &length) == 1 && length > 0 &&
+           snprintf(name, GRAFT_WEIGHT_NAME_SIZE, "%s.%s", index == 0 ? "conv_head" : "bn2", own + length) >
+               0;
+}
+
+/* timm's MobileNetV3: torchvision's blocks in one row are its stages, the last convolution is one of its own.
+ */
+bool graft_timm_mobilenet_v3(const struct graft_model *model, int parameter, char *name)
 {
     static const struct graft_renaming outside[] = {{"features.0.0.", "conv_stem."},
                                                     {"features.0.1.", "bn1."},
-                                                    {"features.8.0.", "conv_head."},
-                                                    {"features.8.1.", "bn2."},
-                                                    {"classifier.1.", "classifier."}};
-    static const struct graft_renaming separable[] = {
-        {"0.0.", "conv_dw."},          {"0.1.", "bn1."},     {"1.fc1.", "se.conv_reduce."},
-        {"1.fc2.", "se.conv_expand."}, {"2.0.", "conv_pw."}, {"2.1.", "bn2."}};
-    static const struct graft_renaming inverted[] = {
-        {"0.0.", "conv_pw."},          {"0.1.", "bn1."},
-        {"1.0.", "conv_dw."},          {"1.1.", "bn2."},
-        {"2.fc1.", "se.conv_reduce."}, {"2.fc2.", "se.conv_expand."},
-        {"3.0.", "conv_pwl."},         {"3.1.", "bn3."}};
+                                                    {"classifier.0.", "conv_head."},
+                                                    {"classifier.3.", "classifier."}};
     const char *const own = model->parameters[parameter].name;
-    const char *rest = NULL;
-    int stage = 0, index = 0, length = 0;
-    if (sscanf(own, "features.%d.%d.block.%n", &stage, &index, &length) != 2 || length == 0)
-        return graft_rename_by(own, outside, COUNT(outside), name);
-    const char *const theirs = stage == 1
-                                   ? graft_rename_part(own + length, separable, COUNT(separable), &rest)
-                                   : graft_rename_part(own + length, inverted, COUNT(inverted), &rest);
-    return theirs &&
-           snprintf(name, GRAFT_WEIGHT_NAME_SIZE, "blocks.%d.%d.%s%s", stage - 1, index, theirs, rest) > 0;
+    const int stage = model->parameters[parameter].stage;
+    char block[32];
+    int place = 0, first = 0, layer = 0, length = 0;
+    if (graft_rename_by(own, outside, COUNT(outside), name))
+        return true;
+    if (sscanf(model->parameters[model->stages[stage].first_parameter].name, "features.%d.", &first) != 1)
+        return false;
+    if (sscanf(own, "features.%d.block.%n", &place, &length) == 1 && length > 0) {
+        (void)snprintf(block, sizeof block, "blocks.%d.%d", stage - 1, place - first);
+        return timm_block(model, parameter, length, block, name);
+    }
+    return sscanf(own, "features.%*d.%d.%n", &layer, &length) == 1 && length > 0 &&
+           snprintf(name, GRAFT_WEIGHT_NAME_SIZE, "blocks.%d.0.%s.%s", stage - 1, layer == 0 ? "conv" : "bn1",
+                    own + length) > 0;
 }
 
 bool graft_timm_regnet(const struct graft_model *model, int parameter, char *name)
@@ -56,15 +120,6 @@ bool graft_timm_regnet(const struct graft_model *model, int parameter, char *nam
     const char *const theirs = graft_rename_part(own + length, inside, COUNT(inside), &rest);
     return theirs &&
            snprintf(name, GRAFT_WEIGHT_NAME_SIZE, "s%d.b%d.%s%s", stage, index + 1, theirs, rest) > 0;
-}
-
-/* timm's layers of a depthwise block, in ours: a convolution or its normalization by number. `first`: the
- * block has no 1×1 before. */
-static const char *timm_layer(bool first, int number)
-{
-    static const char *const separable[4] = {"conv_dw", "bn1", "conv_pw", "bn2"};
-    static const char *const inverted[6] = {"conv_pw", "bn1", "conv_dw", "bn2", "conv_pwl", "bn3"};
-    return first ? number < 4 ? separable[number] : NULL : number < 6 ? inverted[number] : NULL;
 }
 
 /* timm's MobileNetV2: torchvision's blocks in one row are its stages. */
@@ -94,7 +149,7 @@ bool graft_timm_mobilenet_v2(const struct graft_model *model, int parameter, cha
     } else {
         part = units + unit;
     }
-    theirs = timm_layer(first, part);
+    theirs = timm_layer(first ? SEPARABLE : INVERTED, part);
     for (--block; stage < (int)COUNT(blocks) && block >= blocks[stage]; ++stage)
         block -= blocks[stage];
     return theirs &&
@@ -114,7 +169,7 @@ bool graft_timm_mnasnet(const struct graft_model *model, int parameter, char *na
     int stage = 0, block = 0, layer = 0, length = 0;
     if (sscanf(own, "layers.%d.%d.layers.%d.%n", &stage, &block, &layer, &length) == 3 && length > 0) {
         /* 0, 1; 3, 4; 6, 7: activations stand between */
-        const char *const theirs = timm_layer(false, layer - layer / 3);
+        const char *const theirs = timm_layer(INVERTED, layer - layer / 3);
         return theirs && snprintf(name, GRAFT_WEIGHT_NAME_SIZE, "blocks.%d.%d.%s.%s", stage - 7, block,
                                   theirs, own + length) > 0;
     }
@@ -150,8 +205,13 @@ static bool swin_by(const struct graft_model *model, int parameter, bool timm, c
 {
     static const struct graft_renaming outside[] = {
         {"features.0.0.", "patch_embed.proj."}, {"features.0.2.", "patch_embed.norm."}, {"norm.", "norm."}};
-    static const struct graft_renaming mlp[] = {{"mlp.0.", "mlp.fc1."}, {"mlp.3.", "mlp.fc2."}};
+    static const struct graft_renaming parts[] = {
+        {"mlp.0.", "mlp.fc1."}, {"mlp.3.", "mlp.fc2."}, {"attn.qkv.bias", GRAFT_QUERY_BIAS}};
     const char *const own = model->parameters[parameter].name;
+    /* V2 has no bias for keys, and with these packages two vectors in place of one: see GRAFT_QUERY_BIAS. */
+    const bool second =
+        parameter > 1 && graft_text_ends(model->parameters[parameter - 2].name, "logit_scale");
+    const size_t count = second ? COUNT(parts) : COUNT(parts) - 1;
     const char *rest = own;
     int stage = 0, index = 0, length = 0;
     const char *theirs = NULL;
@@ -160,7 +220,7 @@ static bool swin_by(const struct graft_model *model, int parameter, bool timm, c
     if (graft_text_starts(own, "head."))
         return snprintf(name, GRAFT_WEIGHT_NAME_SIZE, "%s%s", timm ? "head.fc." : "head.", own + 5) > 0;
     if (sscanf(own, "features.%d.%d.%n", &stage, &index, &length) == 2 && length > 0) {
-        theirs = graft_rename_part(own + length, mlp, COUNT(mlp), &rest);
+        theirs = graft_rename_part(own + length, parts, count, &rest);
         return snprintf(name, GRAFT_WEIGHT_NAME_SIZE, "layers.%d.blocks.%d.%s%s", stage / 2, index,
                         theirs ? theirs : "", theirs ? rest : own + length) > 0;
     }
