@@ -8,10 +8,11 @@
  *
  * local_gather: y[row, column] = sum over taps and run of a[pixel(row, tap), run] × b (gather.h).
  * local_outer: y[row, column] = sum over pixels of a[pixel, row] × b[pixel(tap), channel], where the columns
- * are (tap, channel) (outer.h). local_sum: adds the partial results of local_outer in a fixed order.
+ * are (tap, channel) (outer.h). local_sum: adds the partial results of local_outer in a fixed order; where
+ * they are many, the work-items of a column share them.
  *
  * Required -D: OUTER, 0: local_gather, 1: the two others, as no network needs all programs of both; TILE_ROWS and
- * TILE_COLUMNS, 64 or 128. Work-group: 16 × 16 × 1 (local_sum: g × 1 × 1, any g).
+ * TILE_COLUMNS, 64 or 128. Work-group: 16 × 16 × 1 (local_sum: that, or g × 1 with any g).
  */
 #include "common.h"
 #include "product.h"
@@ -262,16 +263,28 @@ SQUARE kernel void local_outer(global const float *a, const ulong a_at, global c
     }
 }
 
-/* y[i] = or += sum over parts of from[part × part_step + i], in the order of parts. */
+/*
+ * y[i] = or += sum over parts of from[part × part_step + i]. Lane ly takes parts ly, ly + lanes, …, and the lanes' sums
+ * are added in pairs: an order that depends on the numbers of parts and lanes only. Lanes: 1, or a power of two.
+ */
 kernel void local_sum(global const float *from, const ulong from_at, const ulong part_step, const int parts,
                       global float *y, const ulong y_at, const int count, const int accumulate)
 {
-    const int i = (int)get_global_id(0);
-    if (i >= count)
-        return;
-    float sum = from[from_at + i];
-    for (int part = 1; part < parts; ++part)
-        sum += from[from_at + part * part_step + i];
-    y[y_at + i] = accumulate ? y[y_at + i] + sum : sum;
+    local float sums[SIDE][SIDE];
+    const int i = (int)get_global_id(0), lanes = (int)get_local_size(1);
+    const int lx = (int)get_local_id(0), ly = (int)get_local_id(1);
+    float sum = 0.0f;
+    if (i < count)
+        _Pragma("unroll 4") for (int part = ly; part < parts; part += lanes)
+            sum += from[from_at + part * part_step + i];
+    if (lanes > 1)
+        sums[ly][lx] = sum;
+    for (int width = lanes / 2; width > 0; width /= 2) {
+        barrier(CLK_LOCAL_MEM_FENCE);
+        if (ly < width)
+            sums[ly][lx] = sum += sums[ly + width][lx];
+    }
+    if (i < count && ly == 0)
+        y[y_at + i] = accumulate ? y[y_at + i] + sum : sum;
 }
 #endif

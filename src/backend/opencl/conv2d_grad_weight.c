@@ -61,10 +61,9 @@ static struct plan make_plan(const struct graft_opencl_device *device, const str
     }
     if (graft_conv_is_dense(conv))
         graft_outer_dense(o, pixels);
-
-    const int64_t most = graft_max_i64(graft_ceil_div(pixels, (int64_t)GRAFT_WEIGHT_CHUNK_PIXELS), 1);
-    plan.chunks = graft_outer_cut(device, o, tiles ? graft_gemm_chunks(o, conv->groups, pixels) : most,
-                                  (int64_t)conv->filters * o->leading);
+    const int64_t chunks = tiles ? graft_gemm_chunks(o, conv->groups, pixels)
+                                 : graft_local_chunks(o->rows, o->leading, conv->groups, pixels);
+    plan.chunks = graft_outer_cut(device, o, chunks, (int64_t)conv->filters * o->leading);
     return plan;
 }
 
@@ -113,7 +112,7 @@ static enum graft_status local_open(struct graft_opencl_device *device, struct g
     const struct graft_local_tile tile =
         graft_local_tile(kernel->variant->wide, make_plan(device, &conv, false).outer.leading);
     const enum graft_status status = graft_local_add(device, kernel, "local_outer", tile);
-    return status == GRAFT_OK ? graft_local_add(device, kernel, "local_sum", tile) : status;
+    return status == GRAFT_OK ? graft_local_add_sum(device, kernel) : status;
 }
 
 static const char *matrix_check_tile(const struct graft_opencl_device *device, const struct graft_call *call,
@@ -138,11 +137,8 @@ static enum graft_status matrix_open(struct graft_opencl_device *device, struct 
     const struct graft_conv conv = graft_conv_grad_weight(&kernel->call);
     const struct graft_local_tile tile =
         graft_matrix_tile(device, kernel->variant->wide, make_plan(device, &conv, false).outer.leading);
-    enum graft_status status = graft_matrix_add(device, kernel, "matrix_outer", tile, true);
-    if (status == GRAFT_OK)
-        status = graft_local_add(device, kernel, "local_sum", graft_local_tile(false, tile.columns));
-    kernel->local_tile = tile;
-    return status;
+    const enum graft_status status = graft_matrix_add(device, kernel, "matrix_outer", tile, true);
+    return status == GRAFT_OK ? graft_local_add_sum(device, kernel) : status;
 }
 
 static enum graft_status run(struct graft_opencl_device *device, struct graft_opencl_kernel *kernel,

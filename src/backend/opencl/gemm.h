@@ -93,12 +93,18 @@ const char *graft_local_wide_check(const struct graft_opencl_device *device, int
 /* Whether the device has room for wide blocks, is kept busy by them, and they are not half empty. */
 bool graft_local_suits_wide(const struct graft_opencl_device *device, int64_t rows, int64_t columns,
                             int64_t others);
+/* Into how many chunks a sum over `terms` is cut where its blocks alone would leave units of a large device idle. By
+ * the shape only, as graft_gemm_chunks. */
+int64_t graft_local_chunks(int64_t rows, int64_t columns, int64_t groups, int64_t terms);
 /* Of a block: 64 × 64, or if wide 128 rows and what suits the columns. */
 struct graft_local_tile graft_local_tile(bool wide, int64_t columns);
 /* All steps of a kernel have the same tile, which is kept in it. */
 GRAFT_MUST_CHECK enum graft_status graft_local_add(struct graft_opencl_device *device,
                                                    struct graft_opencl_kernel *kernel, const char *name,
                                                    struct graft_local_tile tile);
+/* local_sum behind local_outer or matrix_outer, for graft_outer_run. */
+GRAFT_MUST_CHECK enum graft_status graft_local_add_sum(struct graft_opencl_device *device,
+                                                       struct graft_opencl_kernel *kernel);
 /* b lies as `steps` says; its sizes are not looked at. */
 GRAFT_MUST_CHECK enum graft_status graft_local_run_gather(struct graft_opencl_device *device,
                                                           struct graft_opencl_kernel *kernel, int step,

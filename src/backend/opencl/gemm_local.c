@@ -10,7 +10,11 @@
 #define SIDE 16        /* of a work-group */
 #define LEAST_GROUPS 2 /* of each compute unit, for wide blocks */
 #define LOCAL_BYTES(rows, columns) (16 * ((rows) + (columns) + 8) * sizeof(float))
-#define SUM_GROUP 64 /* work-items of a group of local_sum */
+#define SUM_GROUP 64         /* work-items of a group of local_sum where each sums a column up; … */
+#define SHARED_PARTS SIDE    /* … from so many parts on SIDE of them share one, … */
+#define SHARED_COLUMNS 65536 /* … if columns alone are too few to keep a large device busy */
+/* Blocks that keep every unit of the largest devices busy, several times. */
+#define FULL_BLOCKS 1024
 
 const char *graft_local_reason(const struct graft_opencl_device *device)
 {
@@ -64,6 +68,24 @@ enum graft_status graft_local_add(struct graft_opencl_device *device, struct gra
     return graft_opencl_add(device, kernel, "gemm_local.cl", name,
                             "-DOUTER=%d -DTILE_ROWS=%d -DTILE_COLUMNS=%d", strcmp(name, "local_gather") != 0,
                             tile.rows, tile.columns);
+}
+
+int64_t graft_local_chunks(int64_t rows, int64_t columns, int64_t groups, int64_t terms)
+{
+    const int64_t blocks = graft_ceil_div(rows, (int64_t)GRAFT_LOCAL_NARROW) *
+                           graft_ceil_div(columns, (int64_t)GRAFT_LOCAL_NARROW) * graft_max_i64(groups, 1);
+    const int64_t most = graft_ceil_div(terms, (int64_t)GRAFT_LOCAL_CHUNK_TERMS);
+    const int64_t wanted = blocks > 0 ? (FULL_BLOCKS + blocks / 2) / blocks : 1;
+    return graft_max_i64(graft_min_i64(most, wanted), 1);
+}
+
+enum graft_status graft_local_add_sum(struct graft_opencl_device *device, struct graft_opencl_kernel *kernel)
+{
+    const struct graft_local_tile product = kernel->local_tile;
+    const struct graft_local_tile tile = product.items > 0 ? graft_local_tile(false, 0) : product;
+    const enum graft_status status = graft_local_add(device, kernel, "local_sum", tile);
+    kernel->local_tile = product;
+    return status;
 }
 
 static struct graft_opencl_range range_of(const struct graft_local_tile *tile, int64_t columns, int64_t rows,
@@ -164,7 +186,9 @@ enum graft_status graft_local_run_sum(struct graft_opencl_device *device, struct
     graft_opencl_arg_tensor(device, &args, y, sizeof(float));
     graft_opencl_arg_int(&args, count);
     graft_opencl_arg_int(&args, accumulate ? 1 : 0);
-    const struct graft_opencl_range range = {
-        .dimensions = 1, .global = {(size_t)count}, .local = {SUM_GROUP}};
+    const bool shared = parts >= SHARED_PARTS && count <= SHARED_COLUMNS;
+    const struct graft_opencl_range range = {.dimensions = 2,
+                                             .global = {(size_t)count, shared ? SIDE : 1},
+                                             .local = {shared ? SIDE : SUM_GROUP, shared ? SIDE : 1}};
     return graft_opencl_launch(device, kernel, step, &args, &range);
 }

@@ -88,15 +88,18 @@ static struct graft_outer outer_of(const struct graft_product_sizes *p)
 }
 
 /* A long sum of which nothing else is made is cut; of a shorter one the parts would cost more than they
- * bring. */
+ * bring. tiles: of the CPU family. */
 static struct graft_chunks cut_sum(const struct graft_opencl_device *device, const struct graft_call *call,
-                                   const struct graft_product_sizes *p, struct graft_outer *outer)
+                                   const struct graft_product_sizes *p, bool tiles, struct graft_outer *outer)
 {
     const bool alone = call->in[BIAS].dtype == GRAFT_DTYPE_NONE &&
                        call->in[RESIDUAL].dtype == GRAFT_DTYPE_NONE &&
                        call->attributes.matmul.activation == GRAFT_UNARY_NONE;
-    const bool cuts = alone && p->batches == 1 && p->k > GRAFT_WEIGHT_MOST_PIXELS;
-    return graft_outer_cut(device, outer, cuts ? graft_gemm_chunks(outer, 1, p->k) : 1, p->m * p->n);
+    const bool cuts = alone && p->batches == 1 && (!tiles || p->k > GRAFT_WEIGHT_MOST_PIXELS);
+    const int64_t chunks = !cuts   ? 1
+                           : tiles ? graft_gemm_chunks(outer, 1, p->k)
+                                   : graft_local_chunks(p->m, p->n, 1, p->k);
+    return graft_outer_cut(device, outer, chunks, p->m * p->n);
 }
 
 static const char *tile_check(const struct graft_opencl_device *device, const struct graft_call *call,
@@ -108,7 +111,7 @@ static const char *tile_check(const struct graft_opencl_device *device, const st
         return reason;
     if (p.transpose_a) {
         struct graft_outer outer = outer_of(&p);
-        info->workspace_bytes = cut_sum(device, call, &p, &outer).parts_bytes;
+        info->workspace_bytes = cut_sum(device, call, &p, true, &outer).parts_bytes;
         return NULL;
     }
     const struct graft_gemm_pack pack = pack_of(&p);
@@ -149,7 +152,7 @@ static enum graft_status tile_run(struct graft_opencl_device *device, struct gra
         return GRAFT_OK;
     if (p.transpose_a) {
         struct graft_outer outer = outer_of(&p);
-        const struct graft_chunks chunks = cut_sum(device, &kernel->call, &p, &outer);
+        const struct graft_chunks chunks = cut_sum(device, &kernel->call, &p, true, &outer);
         return graft_outer_run(device, kernel, PRODUCT, &outer, &chunks, &products, workspace, p.m * p.n);
     }
     const struct graft_gemm_pack pack = pack_of(&p);
@@ -168,11 +171,25 @@ static enum graft_status tile_run(struct graft_opencl_device *device, struct gra
 
 /* ---- local: blocks of the GPU family; a and b as they are ---- */
 
+/* The products that a launch makes, each of fewer terms where a sum is cut; and what its parts take. */
+static struct graft_product_sizes launched(const struct graft_opencl_device *device,
+                                           const struct graft_call *call, struct graft_variant_info *info)
+{
+    struct graft_product_sizes p = product_of(call);
+    if (p.transpose_a && limits(&p) == NULL) {
+        struct graft_outer outer = outer_of(&p);
+        const struct graft_chunks chunks = cut_sum(device, call, &p, false, &outer);
+        info->workspace_bytes = chunks.parts_bytes;
+        p.batches *= chunks.most;
+        p.k = graft_ceil_div(p.k, (int64_t)chunks.all);
+    }
+    return p;
+}
+
 static const char *local_check(const struct graft_opencl_device *device, const struct graft_call *call,
                                struct graft_variant_info *info)
 {
-    (void)info;
-    const struct graft_product_sizes p = product_of(call);
+    const struct graft_product_sizes p = launched(device, call, info);
     const char *const reason = limits(&p);
     return reason != NULL ? reason : graft_local_reason(device);
 }
@@ -180,31 +197,33 @@ static const char *local_check(const struct graft_opencl_device *device, const s
 static const char *local_wide_check(const struct graft_opencl_device *device, const struct graft_call *call,
                                     struct graft_variant_info *info)
 {
-    const struct graft_product_sizes p = product_of(call);
+    const struct graft_product_sizes p = launched(device, call, info);
     const char *const reason = limits(&p);
     return reason != NULL ? reason : graft_local_wide_check(device, p.m, p.n, p.batches, info);
 }
 
 static enum graft_status local_open(struct graft_opencl_device *device, struct graft_opencl_kernel *kernel)
 {
-    return graft_local_add(device, kernel,
-                           kernel->call.attributes.matmul.transpose_a ? "local_outer" : "local_gather",
-                           graft_local_tile(kernel->variant->wide, product_of(&kernel->call).n));
+    const bool outer = kernel->call.attributes.matmul.transpose_a;
+    const struct graft_local_tile tile = graft_local_tile(kernel->variant->wide, product_of(&kernel->call).n);
+    const enum graft_status status =
+        graft_local_add(device, kernel, outer ? "local_outer" : "local_gather", tile);
+    return status == GRAFT_OK && outer ? graft_local_add_sum(device, kernel) : status;
 }
 
 static enum graft_status local_run(struct graft_opencl_device *device, struct graft_opencl_kernel *kernel,
                                    const struct graft_tensor *in, const struct graft_tensor *out,
                                    struct graft_tensor workspace)
 {
-    (void)workspace;
     const struct graft_product_sizes p = product_of(&kernel->call);
     const struct graft_gemm_pack steps = pack_of(&p);
     const struct graft_products products = products_of(kernel, &p, in, out);
     if (graft_shape_count(&kernel->call.out[0].shape) == 0)
         return GRAFT_OK;
     if (p.transpose_a) {
-        const struct graft_outer outer = outer_of(&p);
-        return graft_local_run_outer(device, kernel, 0, &outer, &products, 0);
+        struct graft_outer outer = outer_of(&p);
+        const struct graft_chunks chunks = cut_sum(device, &kernel->call, &p, false, &outer);
+        return graft_outer_run(device, kernel, 0, &outer, &chunks, &products, workspace, p.m * p.n);
     }
     struct graft_gather gather;
     graft_gather_dense(&gather, p.m, p.k, p.n);
@@ -216,7 +235,7 @@ static enum graft_status local_run(struct graft_opencl_device *device, struct gr
 static const char *matrix_check_tile(const struct graft_opencl_device *device, const struct graft_call *call,
                                      bool wide, struct graft_variant_info *info)
 {
-    const struct graft_product_sizes p = product_of(call);
+    const struct graft_product_sizes p = launched(device, call, info);
     const char *const reason = limits(&p);
     return reason != NULL ? reason : graft_matrix_check(device, call, &p, wide, info);
 }
@@ -226,8 +245,10 @@ GRAFT_MATRIX_CHECKS(matrix_check_tile)
 static enum graft_status matrix_open(struct graft_opencl_device *device, struct graft_opencl_kernel *kernel)
 {
     const struct graft_product_sizes p = product_of(&kernel->call);
-    return graft_matrix_add(device, kernel, p.transpose_a ? "matrix_outer" : "matrix_gather",
-                            graft_matrix_tile(device, kernel->variant->wide, p.n), !p.transpose_b);
+    const enum graft_status status =
+        graft_matrix_add(device, kernel, p.transpose_a ? "matrix_outer" : "matrix_gather",
+                         graft_matrix_tile(device, kernel->variant->wide, p.n), !p.transpose_b);
+    return status == GRAFT_OK && p.transpose_a ? graft_local_add_sum(device, kernel) : status;
 }
 
 /* ---- clblast: the library's product, then bias, residual and activation ---- */

@@ -15,8 +15,9 @@
 /* gemm_local.c: rows and columns of the block that a work-group computes, or … */
 #define GRAFT_LOCAL_NARROW 64
 #define GRAFT_LOCAL_WIDE 128
-/* gemm.c, conv2d_grad_weight.c, matmul.c: pixels (of aᵀ·b terms) of a chunk, about, and of tiles up to so many,
- * because each chunk's result goes through memory */
+/* gemm_local.c: pixels (of aᵀ·b terms) that are worth a chunk with a result of its own, which goes through memory */
+#define GRAFT_LOCAL_CHUNK_TERMS 256
+/* gemm.c, matmul.c: likewise of tiles, about, and up to so many */
 #define GRAFT_WEIGHT_CHUNK_PIXELS 1024
 #define GRAFT_WEIGHT_MOST_PIXELS 4096
 /* winograd.c, in phases: tiles that a product sees at most */
@@ -51,6 +52,8 @@
     GRAFT_X(GRAFT_LOCAL_WIDE, "matmul conv2d conv2d_grad_input conv2d_grad_weight", COLUMNS)                 \
     GRAFT_X(GRAFT_LOCAL_NARROW, "matmul conv2d conv2d_grad_input", ROWS)                                     \
     GRAFT_X(GRAFT_LOCAL_WIDE, "matmul conv2d conv2d_grad_input", ROWS)                                       \
+    GRAFT_X(GRAFT_LOCAL_CHUNK_TERMS, "conv2d_grad_weight", PIXELS)                                           \
+    GRAFT_X(GRAFT_LOCAL_CHUNK_TERMS, "matmul", TERMS_TURNED)                                                 \
     GRAFT_X(GRAFT_WEIGHT_CHUNK_PIXELS, "conv2d_grad_weight", PIXELS)                                         \
     GRAFT_X(GRAFT_WEIGHT_MOST_PIXELS, "conv2d_grad_weight", PIXELS)                                          \
     GRAFT_X(GRAFT_WEIGHT_MOST_PIXELS, "matmul", TERMS_TURNED)                                                \
