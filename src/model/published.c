@@ -7,9 +7,11 @@
  * binds weights is for the user to judge, who is told. */
 #define TORCHVISION .folder = "https://download.pytorch.org/models/", .terms = "BSD-3-Clause; ImageNet"
 #define SWAG .folder = "https://download.pytorch.org/models/", .terms = "CC-BY-NC-4.0; Instagram, ImageNet"
-#define TIMM                                                                                                 \
-    .folder = "https://github.com/rwightman/pytorch-image-models/releases/download/v0.1-weights/",           \
+#define TIMM_RELEASE(name)                                                                                   \
+    .folder = "https://github.com/rwightman/pytorch-image-models/releases/download/" name "/",               \
     .terms = "Apache-2.0; ImageNet"
+#define TIMM TIMM_RELEASE("v0.1-weights")
+#define TIMM_EFFICIENTNET_V2 TIMM_RELEASE("v0.1-effv2-weights")
 #define KERAS .folder = "https://storage.googleapis.com/tensorflow/keras-applications/"
 #define KERAS_VGG KERAS, .terms = "CC-BY-4.0; ImageNet"
 #define KERAS_MIT KERAS, .terms = "MIT; ImageNet"

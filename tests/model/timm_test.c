@@ -215,6 +215,23 @@ static void logits_are_timms(void **state)
     assert_true(checked > 0 && checked >= wanted_count);
 }
 
+/* What is a dense layer here is written as the 1×1 convolution that timm reads. */
+static void convolutions_stay_such(void **state)
+{
+    struct graft_model *model = NULL;
+    int found = 0;
+    (void)state;
+    ok(graft_model_open(context, "mobilenetv3_small_050", NULL, &model));
+    for (int i = 0; i < model->parameter_count; ++i) {
+        const struct graft_model_parameter *const p = &model->parameters[i];
+        const struct graft_shape expected =
+            graft_shape_of(4, (int64_t)1024, (int64_t)288, (int64_t)1, (int64_t)1);
+        found += strcmp(p->name, "conv_head.weight") == 0 && graft_shape_equal(&p->source_shape, &expected);
+    }
+    assert_int_equal(found, 1);
+    graft_model_close(&model);
+}
+
 int main(int argc, char **argv)
 {
     if (argc < 2 || graft_context_open(NULL, &context))
@@ -222,7 +239,8 @@ int main(int argc, char **argv)
     wanted = argv + 2;
     wanted_count = argc - 2;
     const enum graft_status status = graft_device_open(context, argv[1], &device);
-    const struct CMUnitTest tests[] = {cmocka_unit_test(logits_are_timms)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(logits_are_timms),
+                                       cmocka_unit_test(convolutions_stay_such)};
     if (status)
         print_error("%s\n", graft_context_error(context));
     const int result = status == GRAFT_ERROR_NOT_FOUND ? 77

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The stages of EfficientNet (Tan and Le, arXiv 1905.11946), which widths and depths scale, and of
- * EfficientNetV2 (arXiv 2104.00298): small, medium and large.
+ * EfficientNetV2 (arXiv 2104.00298): small, medium, large, and the base of B0 to B3, which they scale too.
  */
 #ifndef GRAFT_SRC_MODEL_ZOO_EFFICIENTNET_H
 #define GRAFT_SRC_MODEL_ZOO_EFFICIENTNET_H
 
 #include <stdbool.h>
 
-enum { EFFICIENTNET_STAGES = 7 };
+enum { EFFICIENTNET_STAGES = 7, EFFICIENTNET_BASE = 3 };
 
 struct efficientnet_row {
     bool fused; /* a 3×3 convolution in place of a 1×1 and a depthwise one */
@@ -18,7 +18,7 @@ struct efficientnet_row {
 static const struct efficientnet_row efficientnet_v1[EFFICIENTNET_STAGES] = {
     {false, 1, 3, 1, 16, 1},  {false, 6, 3, 2, 24, 2},  {false, 6, 5, 2, 40, 2}, {false, 6, 3, 2, 80, 3},
     {false, 6, 5, 1, 112, 3}, {false, 6, 5, 2, 192, 4}, {false, 6, 3, 1, 320, 1}};
-static const struct efficientnet_row efficientnet_v2[3][EFFICIENTNET_STAGES] = {
+static const struct efficientnet_row efficientnet_v2[4][EFFICIENTNET_STAGES] = {
     {{true, 1, 3, 1, 24, 2},
      {true, 4, 3, 2, 48, 4},
      {true, 4, 3, 2, 64, 4},
@@ -39,6 +39,12 @@ static const struct efficientnet_row efficientnet_v2[3][EFFICIENTNET_STAGES] = {
      {false, 6, 3, 1, 224, 19},
      {false, 6, 3, 2, 384, 25},
      {false, 6, 3, 1, 640, 7}},
+    {{true, 1, 3, 1, 16, 1},
+     {true, 4, 3, 2, 32, 2},
+     {true, 4, 3, 2, 48, 2},
+     {false, 4, 3, 2, 96, 3},
+     {false, 6, 3, 1, 112, 5},
+     {false, 6, 3, 2, 192, 8}},
 };
 
 #endif

@@ -4,7 +4,7 @@
  * with stem, head, first and last stage of one size for all widths and depths. Names and figures are timm's.
  * The weights that TensorFlow published (tf_) come with its padding and an epsilon of 1e-3.
  */
-#include "model/layers.h"
+#include "model/mobile_blocks.h"
 
 #include <stdio.h>
 
@@ -18,44 +18,6 @@ static int scaled_depth(int blocks, int percent)
     return (blocks * percent + 99) / 100;
 }
 
-static struct graft_conv depthwise(const struct graft_efficientnet_lite_config *config, int channels,
-                                   int kernel, int stride)
-{
-    return (struct graft_conv){.channels = channels,
-                               .kernel = {kernel, kernel},
-                               .stride = stride,
-                               .half = !config->tensorflow,
-                               .same = config->tensorflow,
-                               .groups = channels};
-}
-
-static int conv_bn_relu6(struct graft_layers *b, int x, const char *conv, const char *bn, const char *act,
-                         struct graft_conv shape)
-{
-    return graft_layer_activation(b, graft_layer_conv_bn(b, x, conv, bn, shape), act, GRAFT_UNARY_RELU6);
-}
-
-/* The first stage's block: depthwise, then 1×1 without activation. */
-static int separable(struct graft_layers *b, int x, const struct graft_efficientnet_lite_config *config,
-                     int out)
-{
-    const int in = (int)graft_layer_channels(b, x);
-    x = conv_bn_relu6(b, x, "conv_dw", "bn1", "act1", depthwise(config, in, 3, 1));
-    return graft_layer_conv_bn(b, x, "conv_pw", "bn2", (struct graft_conv){.channels = out});
-}
-
-/* 1×1 to 6 × channels, depthwise, 1×1 without activation; with a residual where the shape stays. */
-static int inverted_residual(struct graft_layers *b, int x,
-                             const struct graft_efficientnet_lite_config *config, int kernel, int stride,
-                             int out)
-{
-    const int in = (int)graft_layer_channels(b, x), hidden = 6 * in;
-    int y = conv_bn_relu6(b, x, "conv_pw", "bn1", "act1", (struct graft_conv){.channels = hidden});
-    y = conv_bn_relu6(b, y, "conv_dw", "bn2", "act2", depthwise(config, hidden, kernel, stride));
-    y = graft_layer_conv_bn(b, y, "conv_pwl", "bn3", (struct graft_conv){.channels = out});
-    return stride == 1 && in == out ? graft_layer_add(b, x, y, "add") : y;
-}
-
 int graft_zoo_efficientnet_lite(struct graft_layers *b, int x, const void *configuration)
 {
     const struct graft_efficientnet_lite_config *const config = configuration;
@@ -67,11 +29,7 @@ int graft_zoo_efficientnet_lite(struct graft_layers *b, int x, const void *confi
     b->conv_init = GRAFT_INIT_HE_NORMAL_OUT;
     b->epsilon = config->tensorflow ? 1e-3f : 1e-5f;
 
-    x = graft_layers_stage(b, x, "stem");
-    struct graft_conv stem = depthwise(config, 32, 3, 2);
-    stem.groups = 1;
-    graft_layers_scope(b, "%s", "");
-    x = conv_bn_relu6(b, x, "conv_stem", "bn1", "act1", stem);
+    x = graft_mobile_stem(b, x, 32, GRAFT_UNARY_RELU6, config->tensorflow);
     for (int row = 0; row < 7; ++row) {
         const int blocks = row == 0 || row == 6 ? rows[row].blocks : scaled_depth(rows[row].blocks, depth);
         const int channels = graft_round_channels(rows[row].channels, width);
@@ -79,15 +37,21 @@ int graft_zoo_efficientnet_lite(struct graft_layers *b, int x, const void *confi
         (void)snprintf(stage, sizeof stage, "block%d", row + 1);
         x = graft_layers_stage(b, x, stage);
         for (int i = 0; i < blocks; ++i) {
+            const struct graft_mobile_block block = {.kind = row == 0 ? GRAFT_MOBILE_SEPARABLE
+                                                                      : GRAFT_MOBILE_INVERTED,
+                                                     .hidden = 6 * (int)graft_layer_channels(b, x),
+                                                     .out = channels,
+                                                     .kernel = rows[row].kernel,
+                                                     .stride = i == 0 ? rows[row].stride : 1,
+                                                     .activation = GRAFT_UNARY_RELU6,
+                                                     .same = config->tensorflow};
             graft_layers_scope(b, "blocks.%d.%d", row, i);
-            x = row == 0 ? separable(b, x, config, channels)
-                         : inverted_residual(b, x, config, rows[row].kernel, i == 0 ? rows[row].stride : 1,
-                                             channels);
+            x = graft_mobile_block(b, x, &block);
         }
     }
     x = graft_layers_stage(b, x, "last");
     graft_layers_scope(b, "%s", "");
-    x = conv_bn_relu6(b, x, "conv_head", "bn2", "act2", (struct graft_conv){.channels = 1280});
+    x = graft_mobile_conv(b, x, "conv_head", 2, (struct graft_conv){.channels = 1280}, GRAFT_UNARY_RELU6);
     x = graft_layers_base(b, x);
     x = graft_layer_global_pool(b, x, "global_pool");
 

@@ -8,13 +8,6 @@
 
 #include <stdio.h>
 
-enum { BASE_SIZE = 3 };
-
-/* EfficientNetV2 B0 to B3, which widths and depths scale. */
-static const struct efficientnet_row base[EFFICIENTNET_STAGES] = {
-    {true, 1, 3, 1, 16, 1},  {true, 4, 3, 2, 32, 2},   {true, 4, 3, 2, 48, 2},
-    {false, 4, 3, 2, 96, 3}, {false, 6, 3, 1, 112, 5}, {false, 6, 3, 2, 192, 8}};
-
 /* <block>_<what>conv<suffix>, <block>_<what>bn and, if asked for, SiLU. */
 static int conv(struct graft_layers *b, int x, const char *block, const char *what, const char *name,
                 struct graft_conv shape, bool activated)
@@ -112,10 +105,9 @@ static int stages(struct graft_layers *b, int x, const struct graft_keras_effici
 int graft_zoo_keras_efficientnet(struct graft_layers *b, int x, const void *configuration)
 {
     const struct graft_keras_efficientnet_config *const config = configuration;
-    const struct efficientnet_row *const rows = config->version == 1        ? efficientnet_v1
-                                                : config->size == BASE_SIZE ? base
-                                                                            : efficientnet_v2[config->size];
-    const int stem = config->version == 2 && config->size < BASE_SIZE ? rows[0].channels : 32;
+    const struct efficientnet_row *const rows =
+        config->version == 1 ? efficientnet_v1 : efficientnet_v2[config->size];
+    const int stem = config->version == 2 && config->size != EFFICIENTNET_BASE ? rows[0].channels : 32;
     b->conv_init = b->dense_init = GRAFT_INIT_GLOROT;
     b->epsilon = 1e-3f;
     b->momentum = config->version == 1 ? 0.01f : 0.1f;
