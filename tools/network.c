@@ -41,7 +41,7 @@ static int check_network(struct graft_command *command, const struct graft_netwo
     if (graft_classifier_is_run(name, options->weights)) {
         return GRAFT_EXIT_GO_ON;
     }
-    if (graft_network_is_file(name)) {
+    if (graft_network_is_file(name) || graft_classifier_is_weights(name, options->weights)) {
         return GRAFT_EXIT_GO_ON;
     }
     if (strchr(name, '/') != NULL) {
@@ -137,7 +137,8 @@ int graft_network_device(struct graft_command *command, const struct graft_netwo
         return code;
     }
     if (!graft_classifier_is_run(operand, options->weights)) {
-        return graft_command_open_device(command, operand, false, device);
+        const bool named = !graft_classifier_is_weights(operand, options->weights);
+        return graft_command_open_device(command, named ? operand : NULL, false, device);
     }
     graft_network_of_run(operand, "network", name, sizeof name);
     return graft_command_open_device(command, name, false, device);

@@ -33,7 +33,8 @@ GRAFT_API const char *graft_views_name(enum graft_views views);
 GRAFT_API int32_t graft_views_count(enum graft_views views);
 
 struct graft_classifier_options {
-    const char *network; /* name of a network, a run folder that graft_fit has written, or an ONNX file */
+    const char *network; /* name of a network, a run folder that graft_fit has written, an ONNX file, or a
+                            file of weights, whose network is found by its tensors */
     const char *weights; /* file; with a network's name. NULL or "": of a run folder its own, of a
                             network those that `graft pull` has fetched */
     int64_t batch; /* the most pictures at a time; 0: 16. Fewer where memory asks for it, with a remark */
@@ -63,6 +64,8 @@ graft_classifier_open(struct graft_device *device, const struct graft_classifier
 GRAFT_API void graft_classifier_close(struct graft_classifier **classifier);
 /* Does a name mean a run folder (and not a network)? See graft_classifier_open. */
 GRAFT_API bool graft_classifier_is_run(const char *name, const char *weights);
+/* Does it mean a file of weights (and neither a network nor an ONNX file)? */
+GRAFT_API bool graft_classifier_is_weights(const char *name, const char *weights);
 
 GRAFT_API int32_t graft_classifier_class_count(const struct graft_classifier *classifier);
 /* [class_count]; the names that weights or run carry, else "0", "1" …; never NULL. */

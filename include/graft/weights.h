@@ -29,8 +29,9 @@ struct graft_weights_report {
  * Loads the parameters and running statistics of the model (or of the part that was built). `skip_head`:
  * those of the last stage are left as they are. A prefix that all names share (module., _orig_mod.,
  * backbone., model., several of them …) is ignored, and other packages' names for a family's tensors are
- * known; where such a package normalizes with another epsilon, running variances take up the difference. Missing variables are added. `report` may be NULL and is filled also on failure. GRAFT_ERROR_FORMAT
- * where tensors are missing or misshaped: names them, and nothing is changed. GRAFT_ERROR_MEMORY,
+ * known; where such a package normalizes with another epsilon, running variances take up the difference.
+ * Missing variables are added. `report` may be NULL and is filled also on failure. GRAFT_ERROR_FORMAT where
+ * tensors are missing or misshaped: names them, and nothing is changed. GRAFT_ERROR_MEMORY,
  * GRAFT_ERROR_DEVICE.
  */
 GRAFT_API GRAFT_MUST_CHECK enum graft_status graft_model_load_weights(const struct graft_model *model,
@@ -72,6 +73,17 @@ GRAFT_API GRAFT_MUST_CHECK enum graft_status graft_weights_match(struct graft_co
                                                                  const struct graft_tensor_set *set,
                                                                  struct graft_weights_match *matches,
                                                                  int *count);
+
+/*
+ * The network of the list that the set's tensors are of, by their names and shapes; `path` is where they were
+ * read from. Where they fit several as well (timm's tf_efficientnet_b0 has the names of efficientnet_b0 and
+ * pads otherwise), the path decides: a published file's name, or a part of it that begins with one network's
+ * name. GRAFT_ERROR_UNSUPPORTED: they fit none, or which of several cannot be told; *fitting, unless NULL:
+ * how many they fit equally well. GRAFT_ERROR_MEMORY.
+ */
+GRAFT_API GRAFT_MUST_CHECK enum graft_status
+graft_weights_recognize(struct graft_context *context, const struct graft_tensor_set *set, const char *path,
+                        const struct graft_model_info **info, int *fitting);
 
 /* How many classes the set's head has, by the outputs of the network's last layer; 0: it has none. */
 GRAFT_API int64_t graft_model_count_classes(const struct graft_model *model,

@@ -5,10 +5,10 @@
 #include "backend/backend.h"
 #include "base/context.h"
 #include "base/text.h"
-#include "graft/weights.h"
 #include "infer/inference.h"
 #include "infer/views.h"
 #include "io/pulled.h"
+#include "io/weights_match.h"
 #include "model/published.h"
 
 #include <stdio.h>
@@ -44,6 +44,13 @@ bool graft_classifier_is_run(const char *name, const char *weights)
     return !(weights && *weights) && length > 0 && (size_t)length < sizeof path && stat(path, &facts) == 0;
 }
 
+bool graft_classifier_is_weights(const char *name, const char *weights)
+{
+    struct stat facts;
+    return !(weights && *weights) && !is_network(name) && !graft_network_is_file(name) &&
+           stat(name, &facts) == 0 && S_ISREG(facts.st_mode);
+}
+
 /* The file of weights: a run folder's are its best. */
 static enum graft_status find_weights(struct graft_context *context,
                                       const struct graft_classifier_options *options, bool is_run,
@@ -54,6 +61,10 @@ static enum graft_status find_weights(struct graft_context *context,
         if (given)
             return graft_fail(context, GRAFT_ERROR_ARGUMENT, "%s holds its weights itself: leave %s out",
                               options->network, options->weights);
+        graft_text_append(context, path, "%s", options->network);
+        return path->failed ? GRAFT_ERROR_MEMORY : GRAFT_OK;
+    }
+    if (graft_classifier_is_weights(options->network, options->weights)) {
         graft_text_append(context, path, "%s", options->network);
         return path->failed ? GRAFT_ERROR_MEMORY : GRAFT_OK;
     }
@@ -68,7 +79,8 @@ static enum graft_status find_weights(struct graft_context *context,
         if (status != GRAFT_OK)
             return status;
         if (!path->data && strcmp(info->name, GRAFT_SHIPPED_NETWORK) == 0)
-            return graft_fail(context, GRAFT_ERROR_NOT_FOUND, GRAFT_SHIPPED_ABSENT "; or name a file of weights");
+            return graft_fail(context, GRAFT_ERROR_NOT_FOUND,
+                              GRAFT_SHIPPED_ABSENT "; or name a file of weights");
         if (!path->data)
             return graft_fail(context, GRAFT_ERROR_ARGUMENT,
                               "%s needs weights: name a file of them with --weights%s%s", info->name,
@@ -185,11 +197,11 @@ static enum graft_status load(struct graft_classifier *classifier, const char *f
     const enum graft_status status =
         graft_model_load_weights(classifier->model, classifier->variables, set, false, &report);
     if (status != GRAFT_OK)
-        return graft_fail_prefix(classifier->context, status, "%s", file);
+        return graft_weights_say_whose(classifier->context, status, set, file);
     if (report.unused > 0)
         graft_log(classifier->context, GRAFT_LOG_REMARK, "%s: %d tensors are not used: %s", file,
                   report.unused, report.unused_names);
-    return GRAFT_OK;
+    return classifier->card.network[0] ? GRAFT_OK : graft_weights_remark_name(classifier->model, set, file);
 }
 
 /* The nearest name of a layer or stage. */
@@ -263,7 +275,16 @@ static enum graft_status open_network(struct graft_classifier *classifier,
     if (status != GRAFT_OK)
         return status;
     const struct graft_card *const card = &classifier->card;
-    const char *const network = is_run ? card->network : options->network;
+    const bool alone = graft_classifier_is_weights(options->network, options->weights);
+    const struct graft_model_info *info = NULL;
+    if (alone && !card->network[0])
+        status = graft_weights_recognize(context, set, file, &info, NULL);
+    if (status != GRAFT_OK)
+        return status;
+    const char *const network = info ? info->name : is_run || alone ? card->network : options->network;
+    if (info)
+        graft_log(context, GRAFT_LOG_REMARK, "%s: weights of %s, by names and shapes of their tensors", file,
+                  network);
     if (is_run && !card->network[0])
         return graft_fail(
             context, GRAFT_ERROR_FORMAT,
@@ -271,7 +292,7 @@ static enum graft_status open_network(struct graft_classifier *classifier,
     if (card->network[0] && strcmp(card->network, network) != 0)
         return graft_fail(context, GRAFT_ERROR_FORMAT, "%s holds weights of %s, not of %s", file,
                           card->network, network);
-    if (!classifier->source.network && is_run)
+    if (!classifier->source.network && !info && (is_run || alone))
         status = graft_card_open_network(context, card, file, &classifier->source);
     else if (!classifier->source.network)
         status = graft_network_source_open(context, network, &classifier->source, NULL);

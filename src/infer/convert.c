@@ -125,59 +125,23 @@ static enum graft_status read(struct graft_converting *job)
 
 /* ---- whose weights they are */
 
-/* By names and shapes. Where several networks fit as well, the name of a published file decides. */
-static enum graft_status recognize(struct graft_converting *job, const struct graft_weights_match *matches,
-                                   int count, bool needed)
-{
-    struct graft_context *const context = job->context;
-    const struct graft_weights_match *found = NULL;
-    int fitting = 0, published = 0;
-    while (fitting < count && matches[fitting].fits &&
-           matches[fitting].report.unused == matches[0].report.unused)
-        fitting++;
-    for (int i = 0; i < fitting; i++) {
-        if (graft_published_of_file(matches[i].info->name, job->path)) {
-            published++;
-            found = &matches[i];
-        }
-    }
-    found = fitting == 1 ? &matches[0] : published == 1 ? found : NULL;
-    if (found)
-        return graft_network_source_open(context, found->info->name, &job->source, NULL);
-    if (fitting > 1) {
-        graft_log(context, GRAFT_LOG_REMARK, "'%s' fits %s and %s: which of them it is of cannot be told",
-                  job->path, matches[0].info->name, matches[1].info->name);
-        return !needed ? GRAFT_OK
-                       : graft_fail(context, GRAFT_ERROR_UNSUPPORTED,
-                                    "'%s' fits %s and %s: say of which network it is (--model)", job->path,
-                                    matches[0].info->name, matches[1].info->name);
-    }
-    if (!needed)
-        return GRAFT_OK;
-    if (count == 0)
-        return graft_fail(context, GRAFT_ERROR_UNSUPPORTED,
-                          "'%s' has no tensor of a network that Graft knows; `graft models` lists them",
-                          job->path);
-    return graft_fail(
-        context, GRAFT_ERROR_UNSUPPORTED,
-        "'%s' holds no weights of a network that Graft knows; the nearest is %s: of its %d tensors %d "
-        "are missing, %d misshaped, and %d are unused",
-        job->path, matches[0].info->name, matches[0].tensors, matches[0].report.missing,
-        matches[0].report.misshaped, matches[0].report.unused);
-}
-
+/* By names and shapes. */
 static enum graft_status match(struct graft_converting *job, bool needed)
 {
-    int count = 0;
-    struct graft_weights_match *const matches =
-        graft_allocate(job->context, (size_t)graft_model_count(), sizeof *matches);
-    if (!matches)
-        return GRAFT_ERROR_MEMORY;
-    enum graft_status status = graft_weights_match(job->context, job->set, matches, &count);
+    const struct graft_model_info *info = NULL;
+    struct graft_kept_error before; /* what does not matter is not told */
+    int fitting = 0;
+    graft_keep_error(job->context, &before);
+    const enum graft_status status =
+        graft_weights_recognize(job->context, job->set, job->path, &info, &fitting);
     if (status == GRAFT_OK)
-        status = recognize(job, matches, count, needed);
-    graft_release(job->context, matches);
-    return status;
+        return graft_network_source_open(job->context, info->name, &job->source, NULL);
+    if (needed || status != GRAFT_ERROR_UNSUPPORTED)
+        return status;
+    if (fitting > 1)
+        graft_log(job->context, GRAFT_LOG_REMARK, "%s", graft_context_error(job->context));
+    graft_restore_error(job->context, &before);
+    return GRAFT_OK;
 }
 
 /* As it is said: by the caller, by the card, by the name of `in`; else by the tensors. The network of a run

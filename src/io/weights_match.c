@@ -1,9 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-/* Which networks of the list a set of weights fits. */
-#include "base/context.h"
-#include "graft/weights.h"
+/* Which networks of the list a set of weights fits, and of which it is. */
+#include "io/weights_match.h"
 
+#include "base/context.h"
+#include "model/published.h"
+
+#include <ctype.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 /* Tensors that agree in name, shape and type. */
 static int agreeing(const struct graft_weights_match *match)
@@ -66,4 +71,137 @@ enum graft_status graft_weights_match(struct graft_context *context, const struc
     }
     qsort(matches, (size_t)*count, sizeof *matches, compare);
     return status;
+}
+
+/* ---- of which it is */
+
+/* The network with the longest name that a text of so many characters begins with, as a word. */
+static const struct graft_model_info *named_by(const char *text, size_t length)
+{
+    const struct graft_model_info *best = NULL;
+    for (int i = 0; graft_model_at(i); ++i) {
+        const char *const name = graft_model_at(i)->name;
+        const size_t size = strlen(name);
+        if (size <= length && strncmp(text, name, size) == 0 &&
+            (size == length || !isalnum((unsigned char)text[size])) && (!best || size > strlen(best->name)))
+            best = graft_model_at(i);
+    }
+    return best;
+}
+
+/* By the last part of a path that names one: "tf_efficientnet_b0_ns-c0e6a31c.pth",
+ * "resnet50/model.safetensors", "models--timm--vit_base_patch16_224.augreg_in1k/…/model.safetensors". */
+static const struct graft_model_info *named_in(const char *path)
+{
+    const struct graft_model_info *info = NULL;
+    for (size_t end = strlen(path); end > 0 && !info;) {
+        size_t begin = end;
+        while (begin > 0 && path[begin - 1] != '/' &&
+               !(begin > 1 && path[begin - 1] == '-' && path[begin - 2] == '-'))
+            --begin;
+        info = named_by(path + begin, end - begin);
+        end = begin > 0 ? begin - 1 : 0;
+    }
+    return info;
+}
+
+/* The one of `count` matches that the path tells, or NULL. */
+static const struct graft_weights_match *tell(const struct graft_weights_match *matches, int count,
+                                              const char *path)
+{
+    const struct graft_model_info *const named = named_in(path);
+    const struct graft_weights_match *found = NULL;
+    int published = 0;
+    for (int i = 0; i < count; ++i) {
+        if (graft_published_of_file(matches[i].info->name, path)) {
+            published++;
+            found = &matches[i];
+        }
+    }
+    if (count == 1 || published == 1)
+        return count == 1 ? matches : found;
+    for (int i = 0; i < count; ++i) {
+        if (matches[i].info == named)
+            return &matches[i];
+    }
+    return NULL;
+}
+
+static enum graft_status say_nearest(struct graft_context *context, const struct graft_weights_match *matches,
+                                     int count, const char *path)
+{
+    if (count == 0)
+        return graft_fail(context, GRAFT_ERROR_UNSUPPORTED,
+                          "'%s' has no tensor of a network that Graft knows; `graft models` lists them",
+                          path);
+    return graft_fail(
+        context, GRAFT_ERROR_UNSUPPORTED,
+        "'%s' holds no weights of a network that Graft knows; the nearest is %s: of its %d tensors %d "
+        "are missing, %d misshaped, and %d are unused",
+        path, matches[0].info->name, matches[0].tensors, matches[0].report.missing,
+        matches[0].report.misshaped, matches[0].report.unused);
+}
+
+enum graft_status graft_weights_recognize(struct graft_context *context, const struct graft_tensor_set *set,
+                                          const char *path, const struct graft_model_info **info,
+                                          int *fitting)
+{
+    int count = 0, best = 0, ignored = 0;
+    int *const fit = fitting ? fitting : &ignored;
+    *info = NULL;
+    *fit = 0;
+    struct graft_weights_match *const matches =
+        graft_allocate(context, (size_t)graft_model_count(), sizeof *matches);
+    enum graft_status status =
+        matches ? graft_weights_match(context, set, matches, &count) : GRAFT_ERROR_MEMORY;
+    while (status == GRAFT_OK && best < count && matches[best].fits &&
+           matches[best].report.unused == matches[0].report.unused)
+        ++best;
+    *fit = best;
+    const struct graft_weights_match *const found = best > 0 ? tell(matches, best, path) : NULL;
+    if (found)
+        *info = found->info;
+    else if (status == GRAFT_OK && best == 0)
+        status = say_nearest(context, matches, count, path);
+    else if (status == GRAFT_OK)
+        status = graft_fail(
+            context, GRAFT_ERROR_UNSUPPORTED,
+            "'%s' fits %s and %s%s: say of which network it is (--model NAME, or NAME --weights FILE)", path,
+            matches[0].info->name, matches[1].info->name, best > 2 ? " and others" : "");
+    graft_release(context, matches);
+    return status;
+}
+
+enum graft_status graft_weights_remark_name(const struct graft_model *model,
+                                            const struct graft_tensor_set *set, const char *path)
+{
+    struct graft_context *const context = graft_graph_context(model->graph);
+    struct graft_weights_match match = {.info = named_in(path)};
+    if (!match.info || strcmp(match.info->name, model->info->name) == 0)
+        return GRAFT_OK;
+    const int64_t classes = graft_model_count_classes(model, set);
+    const enum graft_status status = open_and_compare(context, set, classes > 1000000 ? 0 : classes, &match);
+    if (status == GRAFT_OK && match.fits)
+        graft_log(context, GRAFT_LOG_REMARK,
+                  "%s: by its name these are weights of %s, whose tensors have the same names and shapes; if "
+                  "they are, "
+                  "take %s instead of %s",
+                  path, match.info->name, match.info->name, model->info->name);
+    return status;
+}
+
+enum graft_status graft_weights_say_whose(struct graft_context *context, enum graft_status status,
+                                          const struct graft_tensor_set *set, const char *path)
+{
+    const struct graft_model_info *info = NULL;
+    struct graft_kept_error before;
+    graft_keep_error(context, &before);
+    const enum graft_status found = status == GRAFT_ERROR_FORMAT
+                                        ? graft_weights_recognize(context, set, path, &info, NULL)
+                                        : GRAFT_ERROR_UNSUPPORTED;
+    if (found == GRAFT_ERROR_MEMORY)
+        return found;
+    return info
+               ? graft_fail(context, status, "%s: these are weights of %s; %s", path, info->name, before.text)
+               : (graft_restore_error(context, &before), graft_fail_prefix(context, status, "%s", path));
 }

@@ -4,9 +4,11 @@
 #include "base/text.h"
 #include "data/known.h"
 #include "graft/device.h"
+#include "graft/weights.h"
 #include "train/share.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -186,8 +188,8 @@ static enum graft_status measure_target(struct graft_fit_job *job)
     return target->task != GRAFT_TASK_NUMBER || target->deviation > 1e-6 * fabs(target->mean) || count == 0
                ? GRAFT_OK
                : graft_fail(job->context, GRAFT_ERROR_ARGUMENT,
-                            "%s: the number of all training pictures is %g: there is nothing to learn", job->options.data,
-                            target->mean);
+                            "%s: the number of all training pictures is %g: there is nothing to learn",
+                            job->options.data, target->mean);
 }
 
 static enum graft_status open_data(struct graft_fit_job *job)
@@ -216,7 +218,7 @@ static enum graft_status open_data(struct graft_fit_job *job)
 }
 
 /* The weights that are learnt from, and the network, where it comes with them: in their file, or as a graph
- * beside them. */
+ * beside them; else, where none is named, its name by their tensors. */
 static enum graft_status load_weights(struct graft_fit_job *job, struct graft_tensor_set **set,
                                       struct graft_card *of_weights)
 {
@@ -228,6 +230,11 @@ static enum graft_status load_weights(struct graft_fit_job *job, struct graft_te
         status = graft_card_read(job->context, *set, file, of_weights);
     if (status == GRAFT_OK && of_weights->graph[0])
         status = graft_card_open_network(job->context, of_weights, file, &job->source);
+    const struct graft_model_info *info = NULL;
+    if (status == GRAFT_OK && !job->options.model && !job->source.network && !of_weights->network[0])
+        status = graft_weights_recognize(job->context, *set, file, &info, NULL);
+    if (info)
+        (void)snprintf(of_weights->network, sizeof of_weights->network, "%s", info->name);
     return status;
 }
 

@@ -105,8 +105,6 @@ enum graft_status graft_fit_choose_network(struct graft_fit_job *job, const stru
     const char *name = o->model && !graft_network_is_file(o->model) ? o->model : NULL;
     if (!name && known[0])
         name = known;
-    if (!name && o->weights)
-        name = "squeezenet1_0";
     if (!name)
         name = are_digits(job) ? "mnist_convnet" : "tiny_convnet";
     if (known[0] && strcmp(name, known) != 0)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The weights that a run begins with: drawn, or pretrained ones with as much of their head as fits. */
 #include "base/context.h"
-#include "graft/weights.h"
+#include "io/weights_match.h"
 #include "train/fit.h"
 
 #include <math.h>
@@ -125,10 +125,14 @@ enum graft_status graft_fit_start_weights(struct graft_fit_job *job, const struc
     struct graft_weights_report report;
     enum graft_status status = graft_model_load_weights(job->whole, job->variables, set, !same, &report);
     if (status != GRAFT_OK)
-        return graft_fail_prefix(job->context, status, "%s", file);
+        return graft_weights_say_whose(job->context, status, set, file);
     if (report.unused > 0)
         graft_log(job->context, GRAFT_LOG_REMARK, "%s: %d tensors are not used: %s", file, report.unused,
                   report.unused_names);
+    if (!of_weights->network[0])
+        status = graft_weights_remark_name(job->whole, set, file);
+    if (status != GRAFT_OK)
+        return status;
     if (same) {
         graft_log(job->context, GRAFT_LOG_REMARK,
                   "%s: %d tensors loaded, the head too: it knows these %d classes", file, report.loaded,

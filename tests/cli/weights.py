@@ -48,6 +48,44 @@ class Told(Case):
         self.assertRegex(done.stdout, r"(?m)^tiny_convnet +no ")
         self.assertIn("network: none of the list; the nearest is tiny_convnet, 1 of", self.good("summary", "w.safetensors"))
 
+    def test_network_by_its_weights(self):
+        safetensors(self.path("w.safetensors"), {name: (shape, data) for name, (_, shape, data) in self.tensors.items()})
+        picture = next(os.path.join(root, name) for root, _, names in os.walk(self.path("d")) for name in sorted(names))
+        row = json.loads(self.good("predict", "w.safetensors", picture, "--input", "32", "--logits", "--json"))
+        named = json.loads(self.good("predict", "tiny_convnet", "--weights", "w.safetensors", picture, "--input", "32", "--logits",
+                                     "--json"))
+        self.assertEqual(row["logits"], named["logits"])
+        done = self.run_graft("fit", "d", "--weights", "w.safetensors", "--input", "32", "--device", "cpu", "--epochs", "1")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertIn("network: tiny_convnet, as the weights say; weights: w.safetensors", done.stderr)
+        done = self.run_graft("predict", "resnet18", "--weights", "w.safetensors", picture)
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("w.safetensors: these are weights of tiny_convnet; these are not the weights of resnet18", done.stderr)
+
+    def test_networks_of_the_same_tensors(self):
+        """timm's tf_mobilenetv3_small_075 pads as TensorFlow does, and has the names and shapes of mobilenetv3_small_075."""
+        self.good("fit", "d", "--model", "mobilenetv3_small_075", "--weights", "none", "--input", "32", "--device", "cpu", "--epochs",
+                  "1", "--out", "m", "--quiet")
+        tensors = {name: (shape, data) for name, (_, shape, data) in read_safetensors(self.path("m/model.safetensors"))[0].items()}
+        os.makedirs(self.path("models--timm--tf_mobilenetv3_small_075.in1k/one"))
+        picture = next(os.path.join(root, name) for root, _, names in os.walk(self.path("d")) for name in sorted(names))
+        for name, network in (("w", None), ("mobilenetv3_small_075_x", "mobilenetv3_small_075"),
+                              ("models--timm--tf_mobilenetv3_small_075.in1k/one/w", "tf_mobilenetv3_small_075"),
+                              ("tf_mobilenetv3_small_075x", None)):
+            file = name + ".safetensors"
+            safetensors(self.path(file), tensors)
+            done = self.run_graft("predict", file, picture, "--input", "32")
+            if network:
+                self.assertEqual(done.returncode, 0, done.stderr)
+                self.assertIn(f"{file}: weights of {network}, by names and shapes", done.stderr)
+            else:
+                self.assertEqual(done.returncode, 1)
+                self.assertIn(f"'{file}' fits mobilenetv3_small_075 and tf_mobilenetv3_small_075: say of which", done.stderr)
+            done = self.run_graft("predict", "mobilenetv3_small_075", "--weights", file, picture, "--input", "32")
+            self.assertEqual(done.returncode, 0, done.stderr)
+            self.assertEqual("take tf_mobilenetv3_small_075 instead of mobilenetv3_small_075" in done.stderr,
+                             network == "tf_mobilenetv3_small_075")
+
     def test_foreign(self):
         safetensors(self.path("w.safetensors"), {"encoder.w": ([2, 2], struct.pack("<4f", 1, 2, 3, 4))})
         self.assertEqual(self.matches("w.safetensors"), [])
