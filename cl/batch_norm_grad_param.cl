@@ -2,9 +2,8 @@
 /*
  * dgamma[c] = sum of dy × (x − mean[c]) / sqrt(var[c] + epsilon), dbeta[c] = sum of dy, over x[rows, c],
  * dy[rows, c]. batch_norm_grad_param writes the sums of a chunk of rows (without the root) to
- * part[2][chunk][c]; batch_norm_grad_param_combine adds the chunks in order; += if accumulate. Required -D:
- * those of simple.h. pitch: floats from row to row of x and of dy. Work-group rule: that of columns.h;
- * combine: any.
+ * part[2][chunk][c]; batch_norm_grad_param_combine adds the chunks; += if accumulate. Required -D:
+ * those of simple.h. pitch: floats from row to row of x and of dy. Work-group rule: that of columns.h.
  */
 #include "columns.h"
 
@@ -29,22 +28,30 @@ KERNEL void batch_norm_grad_param(global float *part, const ulong part_at, const
         const int stop = min(row + BLOCK_ROWS * lanes, end);
         for (int u = 0; u < SUMMED; u++)
             product[u] = sum[u] = (real)(0.0f);
-        for (; row < stop; row += lanes)
+        for (; row < stop; row += ROWS_AT_ONCE * lanes)
             for (EACH_VECTOR(u, column, inner)) {
                 const int n = COLUMNS_IN(u, column, inner);
-                const real gradient = load_some(dy + (row * pitch.s1 + u * VEC), n);
-                product[u] += gradient * (load_some(x + (row * pitch.s0 + u * VEC), n) - centre[u]);
-                sum[u] += gradient;
+                real gradient[ROWS_AT_ONCE], value[ROWS_AT_ONCE];
+                EACH_AT_ONCE(i)
+                {
+                    const int r = min(row + i * lanes, stop - 1);
+                    gradient[i] = load_some(dy + (r * pitch.s1 + u * VEC), n);
+                    value[i] = load_some(x + (r * pitch.s0 + u * VEC), n);
+                }
+                EACH_AT_ONCE(i)
+                {
+                    const bool there = row + i * lanes < stop;
+                    product[u] += there ? gradient[i] * (value[i] - centre[u]) : (real)(0.0f);
+                    sum[u] += there ? gradient[i] : (real)(0.0f);
+                }
             }
         for (int u = 0; u < SUMMED; u++) {
             products[u] += product[u];
             total[u] += sum[u];
         }
     }
-#if LANES > 1
     products[0] = sum_lanes(products[0], memory, columns);
     total[0] = sum_lanes(total[0], memory, columns);
-#endif
     if (LANE(columns) == 0)
         store_pair(products, total, part + part_at, chunk, chunks, column, inner);
 }
@@ -54,17 +61,20 @@ KERNEL void batch_norm_grad_param_combine(global float *dgamma, const ulong dgam
                                           const global float *var, const ulong var_at, const float epsilon,
                                           const int wants_dgamma, const int wants_dbeta,
                                           const int accumulate_dgamma, const int accumulate_dbeta,
-                                          const int inner, const int chunks)
+                                          const int inner, const int chunks, const int columns)
 {
-    const int column = (int)get_global_id(0) * VEC, n = min(inner - column, VEC);
-    if (n <= 0)
-        return;
+    LANE_MEMORY(memory);
+    const int column = COMBINED_OF(columns), n = min(inner - column, VEC), lanes = LANES_OF(columns);
     real products = (real)(0.0f), total = (real)(0.0f);
     part += part_at + column;
-    for (int chunk = 0; chunk < chunks; chunk++) {
-        products += load_some(part + chunk * inner, n);
-        total += load_some(part + (chunks + chunk) * inner, n);
+    if (n > 0) {
+        products = sum_rows(part, LANE(columns), chunks, lanes, inner, n, false);
+        total = sum_rows(part + chunks * inner, LANE(columns), chunks, lanes, inner, n, false);
     }
+    products = sum_lanes(products, memory, columns);
+    total = sum_lanes(total, memory, columns);
+    if (n <= 0 || LANE(columns) > 0)
+        return;
     const real deviation = sqrt(load_some(var + var_at + column, n) + (real)(epsilon));
     if (wants_dgamma)
         store_result(products / deviation, dgamma + dgamma_at + column, n, accumulate_dgamma);

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * mean[c] and var[c] (biased) of x[rows, c]. batch_norm_stats writes sum and sum of squared distances from
- * the mean of a chunk of rows to part[2][chunk][c]; batch_norm_stats_combine merges the chunks in order
+ * the mean of a chunk of rows to part[2][chunk][c]; batch_norm_stats_combine merges the chunks
  * (Chan, Golub, LeVeque: "Updating formulae and a pairwise algorithm for computing sample variances", 1979),
  * so x is read once from memory and nothing cancels. pitch: floats from row to row of x. Required -D: those
- * of simple.h. Work-group rule: that of columns.h; combine: any.
+ * of simple.h. Work-group rule: that of columns.h.
  */
 #include "columns.h"
 
@@ -15,8 +15,8 @@ int rows_of_lane(const int first, const int end, const int lanes)
     return first < end ? (end - first - 1) / lanes + 1 : 0;
 }
 
-/* Adds rows [row, stop) of one vector of columns, small enough to stay in cache for their second reading, to
- * the sum and the squared distances of the `seen` rows before. */
+/* Adds rows [row, stop) of one vector of columns to the sum and the squared distances of the `seen` rows before. They
+ * are few enough to stay for their second use: in registers where lanes share the rows, else in the cache. */
 void add_block(real *total, real *squares, const float seen, const global float *x, const int row,
                const int stop, const int lanes, const int pitch, const int n);
 void add_block(real *total, real *squares, const float seen, const global float *x, const int row,
@@ -24,6 +24,22 @@ void add_block(real *total, real *squares, const float seen, const global float 
 {
     const float count = convert_float(rows_of_lane(row, stop, lanes));
     real sum = (real)(0.0f), distances = (real)(0.0f);
+#if LANES > 1
+    real kept[BLOCK_ROWS];
+    x += row * pitch;
+    _Pragma("unroll") for (int i = 0; i < BLOCK_ROWS; i++)
+    {
+        kept[i] = row + i * lanes < stop ? load_some(x, n) : (real)(0.0f);
+        x += lanes * pitch;
+    }
+    _Pragma("unroll") for (int i = 0; i < BLOCK_ROWS; i++) sum += kept[i];
+    const real centre = sum / (real)(count);
+    _Pragma("unroll") for (int i = 0; i < BLOCK_ROWS; i++)
+    {
+        const real distance = row + i * lanes < stop ? kept[i] - centre : (real)(0.0f);
+        distances += distance * distance;
+    }
+#else
     for (int r = row; r < stop; r += lanes)
         sum += load_some(x + r * pitch, n);
     const real centre = sum / (real)(count);
@@ -31,6 +47,7 @@ void add_block(real *total, real *squares, const float seen, const global float 
         const real distance = load_some(x + r * pitch, n) - centre;
         distances += distance * distance;
     }
+#endif
     if (seen > 0.0f) {
         const real apart = centre - *total / (real)(seen);
         distances += apart * apart * (real)(seen * (count / (seen + count)));
@@ -44,9 +61,6 @@ KERNEL void batch_norm_stats(global float *part, const ulong part_at, const glob
                              const int chunks, const int rows_each, const int columns)
 {
     LANE_MEMORY(memory);
-#if LANES > 1
-    local real chunk_mean[LANES];
-#endif
     const int group = (int)get_group_id(0);
     const int chunk = group / blocks, column = COLUMN_OF(group % blocks, columns);
     const int begin = chunk * rows_each, end = min(begin + rows_each, rows), lanes = LANES_OF(columns);
@@ -64,12 +78,9 @@ KERNEL void batch_norm_stats(global float *part, const ulong part_at, const glob
     }
 #if LANES > 1
     /* The lanes' squares are about means of their own: move them to the chunk's. */
-    const real all = sum_lanes(total[0], memory, columns);
-    if (LANE(columns) == 0)
-        chunk_mean[get_local_id(0)] = all / (real)(convert_float(max(end - begin, 1)));
-    barrier(CLK_LOCAL_MEM_FENCE);
+    const real all = sum_for_lanes(total[0], memory, columns);
     if (seen > 0.0f) {
-        const real apart = total[0] / (real)(seen)-chunk_mean[(int)get_local_id(0) % columns];
+        const real apart = total[0] / (real)(seen) - all / (real)(convert_float(max(end - begin, 1)));
         squares[0] += apart * apart * (real)(seen);
     }
     total[0] = all;
@@ -82,27 +93,37 @@ KERNEL void batch_norm_stats(global float *part, const ulong part_at, const glob
 KERNEL void batch_norm_stats_combine(global float *mean, const ulong mean_at, global float *var,
                                      const ulong var_at, const global float *part, const ulong part_at,
                                      const int wants_mean, const int wants_var, const int rows,
-                                     const int inner, const int chunks, const int rows_each)
+                                     const int inner, const int chunks, const int rows_each, const int columns)
 {
-    const int column = (int)get_global_id(0) * VEC, n = min(inner - column, VEC);
-    if (n <= 0)
-        return;
+    LANE_MEMORY(memory);
+    const int column = COMBINED_OF(columns), n = min(inner - column, VEC), lanes = LANES_OF(columns);
+    const real count = (real)(convert_float(rows));
     real total = (real)(0.0f), squares = (real)(0.0f);
-    float seen = 0.0f;
     part += part_at + column;
-    for (int chunk = 0; chunk < chunks; chunk++) {
-        const float count = convert_float(min(rows_each, rows - chunk * rows_each));
-        const real sum = load_some(part + chunk * inner, n);
-        squares += load_some(part + (chunks + chunk) * inner, n);
-        if (seen > 0.0f) {
-            const real apart = sum / (real)(count)-total / (real)(seen);
-            squares += apart * apart * (real)(seen * (count / (seen + count)));
+    if (n > 0)
+        total = sum_rows(part, LANE(columns), chunks, lanes, inner, n, false);
+    const real centre = sum_for_lanes(total, memory, columns) / count;
+    for (int chunk = LANE(columns); n > 0 && chunk < chunks; chunk += ROWS_AT_ONCE * lanes) {
+        real sum[ROWS_AT_ONCE], kept[ROWS_AT_ONCE];
+        EACH_AT_ONCE(i)
+        {
+            const int at = min(chunk + i * lanes, chunks - 1);
+            sum[i] = load_some(part + at * inner, n);
+            kept[i] = load_some(part + (chunks + at) * inner, n);
         }
-        total += sum;
-        seen += count;
+        EACH_AT_ONCE(i)
+        {
+            const int at = chunk + i * lanes;
+            const float seen = convert_float(min(rows_each, rows - min(at, chunks - 1) * rows_each));
+            const real apart = sum[i] / (real)(seen)-centre;
+            squares += at < chunks ? kept[i] + apart * apart * (real)(seen) : (real)(0.0f);
+        }
     }
+    squares = sum_lanes(squares, memory, columns);
+    if (n <= 0 || LANE(columns) > 0)
+        return;
     if (wants_mean)
-        store_some(total / (real)(seen), mean + mean_at + column, n);
+        store_some(centre, mean + mean_at + column, n);
     if (wants_var)
-        store_some(squares / (real)(seen), var + var_at + column, n);
+        store_some(squares / count, var + var_at + column, n);
 }

@@ -63,10 +63,8 @@ KERNEL void group_norm_grad_param(global float *part, const ulong part_at, const
             total[u] += sum[u];
         }
     }
-#if LANES > 1
     products[0] = sum_lanes(products[0], memory, columns);
     total[0] = sum_lanes(total[0], memory, columns);
-#endif
     if (LANE(columns) == 0)
         store_pair(products, total, part + part_at, chunk, chunks, column, inner);
 }

@@ -4,9 +4,9 @@
  * `kept`), reduced ones r, of which `outer` lie outside of the last dimension. reduce_rows: the last
  * dimension (`inner`) is kept: y[chunk, k, i] = sum over a chunk of r of x[k, r, i]. reduce_inner: the last
  * dimension is summed, too: y[chunk, k]; a chunk is some rows or some columns. reduce_combine: y[i] = sum
- * over chunks of part[chunk, i], divided; y[i] += … if accumulate. Work-group rule: any. With one chunk the
- * first two write y, divided and accumulated. Required -D: those of simple.h. Work-group rule: that of
- * columns.h, one for each k, chunk and block of columns.
+ * over chunks of part[chunk, i], divided; y[i] += … if accumulate. With one chunk the first two write y, divided and
+ * accumulated. Required -D: those of simple.h. Work-group rule: that of columns.h, for the first two one for each k,
+ * chunk and block of columns.
  */
 #include "columns.h"
 #include "strided.h"
@@ -41,6 +41,10 @@ KERNEL void reduce_rows(global float *y, const ulong y_at, const global float *x
         const int stop = min(row + BLOCK_ROWS * lanes, end);
         for (int u = 0; u < SUMMED; u++)
             sum[u] = (real)(0.0f);
+        if (LANES > 1 && outer <= 1 && column < inner) {
+            sum[0] = sum_rows(x, row, stop, lanes, stride.s0, COLUMNS_IN(0, column, inner), squares);
+            row += BLOCK_ROWS * lanes;
+        }
         for (; row < stop; row += lanes) {
             const global float *const from = x + strided_row(row, outer, dim, stride);
             for (EACH_VECTOR(u, column, inner)) {
@@ -51,9 +55,7 @@ KERNEL void reduce_rows(global float *y, const ulong y_at, const global float *x
         for (int u = 0; u < SUMMED; u++)
             total[u] += sum[u];
     }
-#if LANES > 1
     total[0] = sum_lanes(total[0], memory, columns);
-#endif
     if (LANE(columns) == 0)
         for (EACH_VECTOR(u, column, inner))
             store_result(total[u] / (real)(divisor), y + y_at + (chunk * kept + k) * inner + column + u * VEC,
@@ -78,16 +80,19 @@ KERNEL void reduce_inner(global float *y, const ulong y_at, const global float *
         for (int i = column; i < column_end;) {
             const int stop = min(i + BLOCK_ROWS * lanes * VEC, column_end);
             real sum = (real)(0.0f);
-            for (; i < stop; i += lanes * VEC) {
-                const real value = load_some(from + i, min(column_end - i, VEC));
-                sum += squares ? value * value : value;
+            for (; i < stop; i += ROWS_AT_ONCE * lanes * VEC) {
+                real value[ROWS_AT_ONCE];
+                EACH_AT_ONCE(j)
+                {
+                    const int at = i + j * lanes * VEC;
+                    value[j] = at < stop ? load_some(from + at, min(column_end - at, VEC)) : (real)(0.0f);
+                }
+                EACH_AT_ONCE(j) sum += squares ? value[j] * value[j] : value[j];
             }
             total += sum;
         }
     }
-#if LANES > 1
     total = sum_lanes(total, memory, 1);
-#endif
     const float all = sum_of(total) / divisor;
     if (LANE(1) == 0) {
         global float *const to = y + y_at + (chunk * kept + k);
@@ -96,13 +101,15 @@ KERNEL void reduce_inner(global float *y, const ulong y_at, const global float *
 }
 
 KERNEL void reduce_combine(global float *y, const ulong y_at, const global float *part, const ulong part_at,
-                           const float divisor, const int accumulate, const int chunks, const int count)
+                           const float divisor, const int accumulate, const int chunks, const int count,
+                           const int columns)
 {
-    const int i = (int)get_global_id(0) * VEC, n = min(count - i, VEC);
-    if (n <= 0)
-        return;
+    LANE_MEMORY(memory);
+    const int i = COMBINED_OF(columns), n = min(count - i, VEC);
     real total = (real)(0.0f);
-    for (int chunk = 0; chunk < chunks; chunk++)
-        total += load_some(part + part_at + chunk * count + i, n);
-    store_result(total / (real)(divisor), y + y_at + i, n, accumulate);
+    if (n > 0)
+        total = sum_rows(part + part_at + i, LANE(columns), chunks, LANES_OF(columns), count, n, false);
+    total = sum_lanes(total, memory, columns);
+    if (n > 0 && LANE(columns) == 0)
+        store_result(total / (real)(divisor), y + y_at + i, n, accumulate);
 }

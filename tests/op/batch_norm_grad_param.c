@@ -17,6 +17,7 @@ static const struct graft_case cases[] = {
     SUMS("one_row", NORMAL, 20, 1, 1, 1, 20),
     SUMS("many_rows", NORMAL, 3, 2, 50, 51, 3),
     SUMS("many_rows_c20", NORMAL, 20, 1537, 20),
+    SUMS("many_chunks", NORMAL, 20, 9001, 20),
     SUMS("offset", OFFSET, 5, 301, 5),
     SUMS("empty", NORMAL, 5, 0, 5),
     {"gamma_only", .attributes.batch_norm = {.epsilon = 1e-5f},

@@ -17,6 +17,7 @@ static const struct graft_case cases[] = {
     {"two_rows", .attributes.batch_norm = {0}, .in = {REAL(2, 20)}},
     {"many_rows", .attributes.batch_norm = {0}, .in = {REAL(2, 50, 51, 3)}},
     {"many_rows_c20", .attributes.batch_norm = {0}, .in = {REAL(1537, 20)}},
+    {"many_chunks", .attributes.batch_norm = {0}, .in = {REAL_OF(OFFSET, 9001, 20)}},
     {"offset", .attributes.batch_norm = {0}, .in = {REAL_OF(OFFSET, 1001, 5)}},
     {"offset_c33", .attributes.batch_norm = {0}, .in = {REAL_OF(OFFSET, 2, 20, 20, 33)}},
     {"constant", .attributes.batch_norm = {0}, .in = {LITERAL(equal_rows, 5, 3)}},

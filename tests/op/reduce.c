@@ -34,6 +34,7 @@ static const struct graft_case cases[] = {
     SUM("long_rows", 1, false, 5000, 3),
     SUM("long_columns", 2, false, 3, 5000),
     SUM("chunks_of_rows", 1, false, 12345, 3),
+    SUM("many_chunks", 1, false, 9001, 20),
     SUM("chunks_of_columns", 2, false, 2, 40011),
     SUM("of_nothing", 1, false, 0, 5),
     SUM("to_nothing", 2, false, 0, 5),

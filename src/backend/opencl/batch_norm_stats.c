@@ -25,7 +25,6 @@ static enum graft_status run(struct graft_opencl_device *device, struct graft_op
     const enum graft_status status = graft_opencl_launch(device, kernel, SUMS, &args, &range);
     if (status != GRAFT_OK)
         return status;
-    range = graft_opencl_combine_range(&columns, columns.inner);
     args = (struct graft_opencl_args){0};
     graft_opencl_arg_tensor(device, &args, out[0], sizeof(float));
     graft_opencl_arg_tensor(device, &args, out[1], sizeof(float));
@@ -36,6 +35,7 @@ static enum graft_status run(struct graft_opencl_device *device, struct graft_op
     graft_opencl_arg_int(&args, columns.inner);
     graft_opencl_arg_int(&args, columns.chunks);
     graft_opencl_arg_int(&args, columns.rows_each);
+    range = graft_opencl_arg_combine(&args, &columns, columns.inner);
     return graft_opencl_launch(device, kernel, COMBINE, &args, &range);
 }
 

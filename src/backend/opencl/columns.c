@@ -7,8 +7,10 @@
 #define MOST_COLUMNS 32 /* of a group of the GPU family, side by side */
 #define CPU_CHUNKS 512  /* no more than this to combine */
 #define GPU_ITEMS 2048  /* work-groups wanted */
-#define GPU_CHUNKS 128
+#define GPU_CHUNKS 1024
 #define GPU_LANE_ROWS 16
+#define LANE_CHUNKS 4 /* that a work-item combines; of more chunks more lanes share a column, at most … */
+#define MOST_LANES 32
 
 struct graft_opencl_columns graft_opencl_columns_make(const struct graft_opencl_device *device,
                                                       enum graft_opencl_family family, int64_t kept,
@@ -51,13 +53,25 @@ struct graft_opencl_range graft_opencl_columns_range(const struct graft_opencl_c
     };
 }
 
-struct graft_opencl_range graft_opencl_combine_range(const struct graft_opencl_columns *columns,
-                                                     int64_t count)
+/* Columns of a work-group that combines chunks. */
+static int64_t combined_columns(const struct graft_opencl_columns *columns)
 {
+    const int group = columns->columns * columns->lanes;
+    int lanes = 1;
+    while (2 * lanes <= graft_min_i64(group, MOST_LANES) && (int64_t)lanes * LANE_CHUNKS < columns->chunks)
+        lanes *= 2;
+    return group / lanes;
+}
+
+struct graft_opencl_range graft_opencl_arg_combine(struct graft_opencl_args *args,
+                                                   const struct graft_opencl_columns *columns, int64_t count)
+{
+    const int64_t each = combined_columns(columns), group = (int64_t)columns->columns * columns->lanes;
+    graft_opencl_arg_int(args, each);
     return (struct graft_opencl_range){
         .dimensions = 1,
-        .global = {(size_t)graft_ceil_div(count, columns->vector)},
-        .local = {(size_t)(columns->vector > 1 ? 1 : columns->columns)},
+        .global = {(size_t)(graft_ceil_div(count, each * columns->vector) * group)},
+        .local = {(size_t)group},
     };
 }
 

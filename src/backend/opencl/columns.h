@@ -25,9 +25,9 @@ struct graft_opencl_columns graft_opencl_columns_make(const struct graft_opencl_
 /* A work-group for each block, chunk and kept row. */
 struct graft_opencl_range graft_opencl_columns_range(const struct graft_opencl_columns *columns,
                                                      int64_t kept);
-/* A work-item for each vector of `count` elements. */
-struct graft_opencl_range graft_opencl_combine_range(const struct graft_opencl_columns *columns,
-                                                     int64_t count);
+/* Adds the last argument, int columns, of kernels that combine the chunks' `count` columns: their range. */
+struct graft_opencl_range graft_opencl_arg_combine(struct graft_opencl_args *args,
+                                                   const struct graft_opencl_columns *columns, int64_t count);
 /* Six arguments: int rows, inner, blocks, chunks, rows_each, columns. */
 void graft_opencl_arg_columns(struct graft_opencl_args *args, const struct graft_opencl_columns *columns);
 

@@ -29,7 +29,6 @@ static enum graft_status run(struct graft_opencl_device *device, struct graft_op
     graft_opencl_arg_int(&args, layout.width);
     graft_opencl_arg_columns(&args, &columns);
     enum graft_status status = graft_opencl_launch(device, kernel, SUMS, &args, &range);
-    range = graft_opencl_combine_range(&columns, columns.inner);
     for (int i = 0; i < 2 && status == GRAFT_OK; i++) {
         if (out[i].buffer == NULL)
             continue;
@@ -42,6 +41,7 @@ static enum graft_status run(struct graft_opencl_device *device, struct graft_op
         graft_opencl_arg_int(&args, graft_opencl_accumulates(kernel, i));
         graft_opencl_arg_int(&args, columns.chunks);
         graft_opencl_arg_int(&args, columns.inner);
+        range = graft_opencl_arg_combine(&args, &columns, columns.inner);
         status = graft_opencl_launch(device, kernel, COMBINE, &args, &range);
     }
     return status;

@@ -158,7 +158,6 @@ static enum graft_status run(struct graft_opencl_device *device, struct graft_op
     const enum graft_status status = graft_opencl_launch(device, kernel, FIRST, &args, &range);
     if (status != GRAFT_OK || !parts)
         return status;
-    range = graft_opencl_combine_range(columns, count);
     args = (struct graft_opencl_args){0};
     graft_opencl_arg_tensor(device, &args, out[0], sizeof(float));
     graft_opencl_arg_tensor(device, &args, workspace, sizeof(float));
@@ -166,6 +165,7 @@ static enum graft_status run(struct graft_opencl_device *device, struct graft_op
     graft_opencl_arg_int(&args, accumulate);
     graft_opencl_arg_int(&args, columns->chunks);
     graft_opencl_arg_int(&args, count);
+    range = graft_opencl_arg_combine(&args, columns, count);
     return graft_opencl_launch(device, kernel, COMBINE, &args, &range);
 }
 
