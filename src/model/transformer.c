@@ -231,10 +231,11 @@ int graft_layers_join(struct graft_layers *b, int windows, int64_t p, const stru
         b->graph, graft_transpose(b->graph, graft_reshape(b->graph, windows, &cut), &swap_middle), map);
 }
 
-int graft_layers_patches(struct graft_layers *b, int x, int channels, const char *norm, float epsilon)
+int graft_layers_patches(struct graft_layers *b, int x, const char *scope, int channels, const char *norm,
+                         float epsilon)
 {
     x = graft_layers_stage(b, x, "stem");
-    graft_layers_scope(b, "features.0");
+    graft_layers_scope(b, "%s", scope);
     x = graft_layer_conv(
         b, x, "0", (struct graft_conv){.channels = channels, .kernel = {4, 4}, .stride = 4, .bias = true});
     return graft_layer_layer_norm(b, x, norm, epsilon);

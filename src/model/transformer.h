@@ -47,9 +47,10 @@ int graft_layers_relative(struct graft_layers *b, int table, const char *name, i
 int graft_layers_windows(struct graft_layers *b, int x, int64_t p);
 int graft_layers_join(struct graft_layers *b, int windows, int64_t p, const struct graft_shape *map);
 
-/* torchvision's "features.0", from where networks after the manner of Swin begin: patches of 4 × 4 as `channels`, and
+/* `scope`, from where networks after the manner of Swin begin: patches of 4 × 4 as `channels`, "0", and
  * the layer normalization of that name. */
-int graft_layers_patches(struct graft_layers *b, int x, int channels, const char *norm, float epsilon);
+int graft_layers_patches(struct graft_layers *b, int x, const char *scope, int channels, const char *norm,
+                         float epsilon);
 
 /* Layer scale: x · w[c], w reserved. */
 int graft_layer_scale(struct graft_layers *b, int x, const char *name, int reserved);

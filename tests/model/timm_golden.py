@@ -40,6 +40,10 @@ tf_mobilenetv3_large_075 tf_mobilenetv3_large_075 65
 tf_mobilenetv3_small_100 tf_mobilenetv3_small_100 64
 densenet121 densenet121 64
 convnext_tiny convnext_tiny 32
+convnext_atto convnext_atto 64
+convnext_nano convnext_nano 32
+vit_tiny_patch16_224 vit_tiny_patch16_224 224
+deit_tiny_patch16_224 deit_tiny_patch16_224 224
 swin_t swin_tiny_patch4_window7_224 224
 swin_v2_t swinv2_tiny_window8_256 256
 """

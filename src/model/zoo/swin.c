@@ -337,7 +337,7 @@ int graft_zoo_swin(struct graft_layers *b, int x, const void *configuration)
     for (int stage = 0; stage < 4; ++stage)
         blocks += config->blocks[stage];
     b->conv_init = b->dense_init = GRAFT_INIT_TRANSFORMER;
-    x = graft_layers_patches(b, x, config->channels, "2", epsilon);
+    x = graft_layers_patches(b, x, "features.0", config->channels, "2", epsilon);
     for (int stage = 0; stage < 4; ++stage) {
         char name[16];
         (void)snprintf(name, sizeof name, "stage%d", stage + 1);
