@@ -70,11 +70,16 @@ static bool efficientnet_pytorch(const struct graft_model *model, int parameter,
                                                     {"classifier.", "_fc."}};
     static const struct graft_renaming separable[] = {{"conv_dw.", "_depthwise_conv."},
                                                       {"bn1.", "_bn1."},
+                                                      {"se.conv_", "_se_"},
                                                       {"conv_pw.", "_project_conv."},
                                                       {"bn2.", "_bn2."}};
-    static const struct graft_renaming inverted[] = {{"conv_pw.", "_expand_conv."},    {"bn1.", "_bn0."},
-                                                     {"conv_dw.", "_depthwise_conv."}, {"bn2.", "_bn1."},
-                                                     {"conv_pwl.", "_project_conv."},  {"bn3.", "_bn2."}};
+    static const struct graft_renaming inverted[] = {{"conv_pw.", "_expand_conv."},
+                                                     {"bn1.", "_bn0."},
+                                                     {"conv_dw.", "_depthwise_conv."},
+                                                     {"bn2.", "_bn1."},
+                                                     {"conv_pwl.", "_project_conv."},
+                                                     {"bn3.", "_bn2."},
+                                                     {"se.conv_", "_se_"}};
     const char *const own = model->parameters[parameter].name;
     const size_t length = block_length(own);
     const char *rest = NULL, *theirs = NULL;
@@ -120,6 +125,7 @@ static bool vit_linear(const struct graft_model *model, int parameter, char *nam
 const struct graft_weight_convention graft_weight_conventions[] = {
     {NULL, false, graft_rename_same},
     {"efficientnet_lite", false, efficientnet_pytorch},
+    {"timm_efficientnet", false, efficientnet_pytorch},
     {"densenet", false, densenet_published},
     /* torchvision's B5 to B7, V2 and MobileNetV3 have 1e-3. */
     {"efficientnet", false, graft_timm_efficientnet, .epsilon = 1e-5f},
@@ -131,6 +137,7 @@ const struct graft_weight_convention graft_weight_conventions[] = {
     {"swin", false, graft_timm_swin},
     {"swin", false, graft_swin_published},
     {"convnext", false, graft_timm_convnext},
+    {"convnext", false, graft_convnext_published},
     {"vgg", false, graft_timm_vgg},
     {"vit", false, vit_linear},
     {NULL, true, graft_keras3},

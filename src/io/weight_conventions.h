@@ -22,7 +22,7 @@ graft_weight_renaming graft_rename_same;
 graft_weight_renaming graft_timm_efficientnet, graft_timm_regnet, graft_timm_mobilenet_v2,
     graft_timm_mobilenet_v3, graft_timm_mnasnet, graft_timm_vit, graft_timm_swin, graft_timm_convnext,
     graft_timm_vgg;
-graft_weight_renaming graft_swin_published; /* as Swin's authors have it; timm's are copies */
+graft_weight_renaming graft_swin_published, graft_convnext_published; /* as their authors have it */
 graft_weight_renaming graft_keras3, graft_keras2, graft_keras_mobilenet_v3_published, graft_keras_convnext;
 
 #endif

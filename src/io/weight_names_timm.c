@@ -240,30 +240,60 @@ bool graft_swin_published(const struct graft_model *model, int parameter, char *
     return swin_by(model, parameter, false, name);
 }
 
-bool graft_timm_convnext(const struct graft_model *model, int parameter, char *name)
+/* ConvNeXt as timm or its authors name it. */
+struct convnext_names {
+    struct graft_renaming outside[4], inside[5];
+    const char *downsample[2], *block[2]; /* before and behind the stage's number */
+};
+
+static bool convnext_by(const struct graft_model *model, int parameter, const struct convnext_names *names,
+                        char *name)
 {
-    static const struct graft_renaming outside[] = {{"features.0.0.", "stem.0."},
-                                                    {"features.0.1.", "stem.1."},
-                                                    {"classifier.0.", "head.norm."},
-                                                    {"classifier.2.", "head.fc."}};
-    static const struct graft_renaming inside[] = {{"layer_scale", "gamma"},
-                                                   {"block.0.", "conv_dw."},
-                                                   {"block.2.", "norm."},
-                                                   {"block.3.", "mlp.fc1."},
-                                                   {"block.5.", "mlp.fc2."}};
     const char *const own = model->parameters[parameter].name;
     const char *rest = NULL, *theirs = NULL;
     int stage = 0, index = 0, length = 0;
-    if (graft_rename_by(own, outside, COUNT(outside), name))
+    if (graft_rename_by(own, names->outside, COUNT(names->outside), name))
         return true;
     if (sscanf(own, "features.%d.%d.%n", &stage, &index, &length) != 2 || length == 0)
         return false;
     if (stage % 2 == 0)
-        return snprintf(name, GRAFT_WEIGHT_NAME_SIZE, "stages.%d.downsample.%d.%s", stage / 2, index,
-                        own + length) > 0;
-    theirs = graft_rename_part(own + length, inside, COUNT(inside), &rest);
-    return theirs && snprintf(name, GRAFT_WEIGHT_NAME_SIZE, "stages.%d.blocks.%d.%s%s", stage / 2, index,
-                              theirs, rest) > 0;
+        return snprintf(name, GRAFT_WEIGHT_NAME_SIZE, "%s%d%s%d.%s", names->downsample[0], stage / 2,
+                        names->downsample[1], index, own + length) > 0;
+    theirs = graft_rename_part(own + length, names->inside, COUNT(names->inside), &rest);
+    return theirs && snprintf(name, GRAFT_WEIGHT_NAME_SIZE, "%s%d%s%d.%s%s", names->block[0], stage / 2,
+                              names->block[1], index, theirs, rest) > 0;
+}
+
+bool graft_timm_convnext(const struct graft_model *model, int parameter, char *name)
+{
+    static const struct convnext_names names = {{{"features.0.0.", "stem.0."},
+                                                 {"features.0.1.", "stem.1."},
+                                                 {"classifier.0.", "head.norm."},
+                                                 {"classifier.2.", "head.fc."}},
+                                                {{"layer_scale", "gamma"},
+                                                 {"block.0.", "conv_dw."},
+                                                 {"block.2.", "norm."},
+                                                 {"block.3.", "mlp.fc1."},
+                                                 {"block.5.", "mlp.fc2."}},
+                                                {"stages.", ".downsample."},
+                                                {"stages.", ".blocks."}};
+    return convnext_by(model, parameter, &names, name);
+}
+
+bool graft_convnext_published(const struct graft_model *model, int parameter, char *name)
+{
+    static const struct convnext_names names = {{{"features.0.0.", "downsample_layers.0.0."},
+                                                 {"features.0.1.", "downsample_layers.0.1."},
+                                                 {"classifier.0.", "norm."},
+                                                 {"classifier.2.", "head."}},
+                                                {{"layer_scale", "gamma"},
+                                                 {"block.0.", "dwconv."},
+                                                 {"block.2.", "norm."},
+                                                 {"block.3.", "pwconv1."},
+                                                 {"block.5.", "pwconv2."}},
+                                                {"downsample_layers.", "."},
+                                                {"stages.", "."}};
+    return convnext_by(model, parameter, &names, name);
 }
 
 /* timm's VGG: the dense layers are convolutions until the last. */
