@@ -3,10 +3,12 @@
  * mean[c] and var[c] (biased) of x[rows, c]. batch_norm_stats writes sum and sum of squared distances from
  * the mean of a chunk of rows to part[2][chunk][c]; batch_norm_stats_combine merges the chunks
  * (Chan, Golub, LeVeque: "Updating formulae and a pairwise algorithm for computing sample variances", 1979),
- * so x is read once from memory and nothing cancels. pitch: floats from row to row of x. Required -D: those
+ * so x is read once from memory and nothing cancels; wants: 1 the mean, 2 the variance, 4 what batch_norm_update.cl
+ * makes of them, too. pitch: floats from row to row of x. Required -D: those
  * of simple.h. Work-group rule: that of columns.h.
  */
 #include "columns.h"
+#include "running.h"
 
 /* How many of the rows from `first` on a lane sees. */
 int rows_of_lane(const int first, const int end, const int lanes);
@@ -92,8 +94,11 @@ KERNEL void batch_norm_stats(global float *part, const ulong part_at, const glob
 
 KERNEL void batch_norm_stats_combine(global float *mean, const ulong mean_at, global float *var,
                                      const ulong var_at, const global float *part, const ulong part_at,
-                                     const int wants_mean, const int wants_var, const int rows,
-                                     const int inner, const int chunks, const int rows_each, const int columns)
+                                     global float *running_mean, const ulong running_mean_at,
+                                     global float *running_var, const ulong running_var_at,
+                                     const float momentum, const float rest, const float unbiased,
+                                     const int wants, const int rows, const int inner, const int chunks,
+                                     const int rows_each, const int columns)
 {
     LANE_MEMORY(memory);
     const int column = COMBINED_OF(columns), n = min(inner - column, VEC), lanes = LANES_OF(columns);
@@ -122,8 +127,13 @@ KERNEL void batch_norm_stats_combine(global float *mean, const ulong mean_at, gl
     squares = sum_lanes(squares, memory, columns);
     if (n <= 0 || LANE(columns) > 0)
         return;
-    if (wants_mean)
+    const real variance = squares / count;
+    if (wants & 1)
         store_some(centre, mean + mean_at + column, n);
-    if (wants_var)
-        store_some(squares / count, var + var_at + column, n);
+    if (wants & 2)
+        store_some(variance, var + var_at + column, n);
+    if (wants & 4) {
+        move_running(running_mean + running_mean_at + column, centre, momentum, rest, n);
+        move_running(running_var + running_var_at + column, variance * unbiased, momentum, rest, n);
+    }
 }

@@ -3,7 +3,7 @@
  * running_mean[c] = rest × running_mean[c] + momentum × mean[c]; running_var likewise with var[c] × unbiased.
  * rest = 1 − momentum, unbiased = m / (m − 1) for m elements a channel. Required -D: those of simple.h.
  */
-#include "simple.h"
+#include "running.h"
 
 KERNEL void batch_norm_update(global float *running_mean, const ulong running_mean_at,
                               global float *running_var, const ulong running_var_at, const global float *mean,
@@ -13,10 +13,7 @@ KERNEL void batch_norm_update(global float *running_mean, const ulong running_me
     running_mean += running_mean_at;
     running_var += running_var_at;
     for (FLAT_LOOP(i, n, count)) {
-        const real new_mean = load_some(mean + mean_at + i, (int)n);
-        const real new_var = load_some(var + var_at + i, (int)n) * unbiased;
-        store_some(rest * load_some(running_mean + i, (int)n) + momentum * new_mean, running_mean + i,
-                   (int)n);
-        store_some(rest * load_some(running_var + i, (int)n) + momentum * new_var, running_var + i, (int)n);
+        move_running(running_mean + i, load_some(mean + mean_at + i, (int)n), momentum, rest, (int)n);
+        move_running(running_var + i, load_some(var + var_at + i, (int)n) * unbiased, momentum, rest, (int)n);
     }
 }

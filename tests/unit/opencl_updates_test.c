@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Updates of many parameters are one launch, wherever they end: with the bits of one launch each. */
+/* Updates of many parameters are one launch, wherever they end: with the bits of one launch each. So is what a batch's
+ * statistics are combined by and what they move. */
 #include "backend/opencl/internal.h"
 #include "base/context.h"
 #include "support/support.h"
@@ -16,6 +17,7 @@
 static const int64_t counts[TENSORS] = {1, 1000, 64, 4099, 3};
 
 static int launches; /* of updates */
+static int combined, moved; /* launches that do so */
 static bool refused; /* they are, from now on */
 
 cl_int clEnqueueNDRangeKernel(cl_command_queue queue, cl_kernel kernel, cl_uint dimensions,
@@ -30,6 +32,8 @@ cl_int clEnqueueNDRangeKernel(cl_command_queue queue, cl_kernel kernel, cl_uint 
     if (refused && strcmp(name, "adam") == 0)
         return CL_OUT_OF_RESOURCES;
     launches += strcmp(name, "adam") == 0;
+    combined += strcmp(name, "batch_norm_stats_combine") == 0;
+    moved += strcmp(name, "batch_norm_update") == 0;
     return real(queue, kernel, dimensions, offset, global, local, waits, events, event);
 }
 
@@ -317,7 +321,7 @@ static void a_failure_at_the_end_is_lost_work(void **state)
 /* Of more than the table has rows: what is left over is a launch of its own. */
 static void a_full_table_is_launched(void **state)
 {
-    enum { ROWS = 256, KERNELS = 300 };
+    enum { MOST_ROWS = 256, KERNELS = 300 };
     static float alone[4][FLOATS], together[4][FLOATS];
     static struct graft_kernel *kernels[KERNELS];
     struct fixture *const f = *state;
@@ -332,7 +336,7 @@ static void a_full_table_is_launched(void **state)
             if (way == 0) {
                 need(f, f->device->backend->synchronize(f->device, NULL));
             }
-            assert_int_equal(launches, way == 0 ? i + 1 : i >= ROWS);
+            assert_int_equal(launches, way == 0 ? i + 1 : i >= MOST_ROWS);
         }
         read_all(f, way == 0 ? alone : together);
         assert_int_equal(launches, way == 0 ? KERNELS : 2);
@@ -341,6 +345,100 @@ static void a_full_table_is_launched(void **state)
         f->device->backend->kernel_close(f->device, kernels[i]);
     }
     assert_memory_equal(alone, together, sizeof alone);
+}
+
+/* ---- statistics ---- */
+
+enum { ROWS = 601, CHANNELS = 20, X = 0, MEAN = ROWS * CHANNELS, VAR = MEAN + 64, OTHER = MEAN + 128,
+       RUNNING_MEAN = MEAN + 192, RUNNING_VAR = MEAN + 256, END = MEAN + 320 };
+
+static struct graft_tensor at(const struct fixture *f, int floats)
+{
+    return (struct graft_tensor){f->all, (uint64_t)floats * sizeof(float)};
+}
+
+static struct graft_kernel *open_batch_norm(struct fixture *f, enum graft_op op)
+{
+    struct graft_call call = {.op = op, .n_inputs = op == GRAFT_OP_BATCH_NORM_UPDATE ? 5 : 1};
+    struct graft_kernel *kernel = NULL;
+    for (int i = 0; i < call.n_inputs; i++) {
+        call.in[i] = (struct graft_desc){GRAFT_DTYPE_F32, graft_shape_of(1, CHANNELS)};
+    }
+    call.in[call.n_inputs - 1].shape = graft_shape_of(2, ROWS, CHANNELS);
+    call.attributes.batch_norm = (struct graft_batch_norm_attributes){.momentum = 0.25f, .training = true};
+    need(f, graft_op_infer(f->context, &call));
+    need(f, f->device->backend->kernel_open(f->device, &call, 0, &kernel));
+    return kernel;
+}
+
+static void run_stats(struct fixture *f, struct graft_kernel *kernel)
+{
+    const struct graft_tensor in[GRAFT_MAX_INPUTS] = {at(f, X)}, parts = at(f, FLOATS);
+    const struct graft_tensor out[GRAFT_MAX_OUTPUTS] = {at(f, MEAN), at(f, VAR)};
+    need(f, f->device->backend->kernel_run(f->device, kernel, in, out, parts));
+}
+
+static void run_update(struct fixture *f, struct graft_kernel *kernel, int mean)
+{
+    const struct graft_tensor in[GRAFT_MAX_INPUTS] = {at(f, RUNNING_MEAN), at(f, RUNNING_VAR), at(f, mean), at(f, VAR),
+                                                      at(f, X)};
+    const struct graft_tensor out[GRAFT_MAX_OUTPUTS] = {{NULL, 0}};
+    need(f, f->device->backend->kernel_run(f->device, kernel, in, out, (struct graft_tensor){NULL, 0}));
+}
+
+static void near(const float *a, const float *b, int count)
+{
+    for (int i = 0; i < count; i++) {
+        assert_float_equal(a[i], b[i], 1e-5f);
+    }
+}
+
+static void statistics_are_combined_and_moved_at_once(void **state)
+{
+    static float apart[4][FLOATS], joined[4][FLOATS], other[4][FLOATS];
+    struct fixture *const f = *state;
+    need_device(f);
+    struct graft_kernel *const stats = open_batch_norm(f, GRAFT_OP_BATCH_NORM_STATS);
+    struct graft_kernel *const update = open_batch_norm(f, GRAFT_OP_BATCH_NORM_UPDATE);
+    struct graft_kernel *const last = open_batch_norm(f, GRAFT_OP_BATCH_NORM_STATS);
+    write_all(f);
+    combined = moved = 0;
+    run_stats(f, stats);
+    assert_int_equal(combined, 0);
+    need(f, f->device->backend->synchronize(f->device, NULL));
+    assert_int_equal(combined, 1);
+    run_update(f, update, MEAN);
+    assert_int_equal(moved, 1);
+    read_all(f, apart);
+    double sum = 0;
+    for (int row = 0; row < ROWS; row++) {
+        sum += (double)apart[0][row * CHANNELS];
+    }
+    assert_float_equal(apart[0][MEAN], (float)(sum / ROWS), 1e-5f);
+    assert_float_equal(apart[0][RUNNING_MEAN], 0.75f * f->begin[0][RUNNING_MEAN] + 0.25f * apart[0][MEAN], 1e-5f);
+    write_all(f);
+    run_stats(f, stats);
+    run_update(f, update, MEAN);
+    assert_int_equal(combined, 2);
+    assert_int_equal(moved, 1);
+    read_all(f, joined);
+    near(apart[0], joined[0], END);
+    write_all(f); /* of another mean it is an update of its own, behind them */
+    run_stats(f, stats);
+    run_update(f, update, OTHER);
+    assert_int_equal(combined, 3);
+    assert_int_equal(moved, 2);
+    read_all(f, other);
+    near(apart[0], other[0], RUNNING_MEAN);
+    assert_float_equal(other[0][RUNNING_MEAN], 0.75f * f->begin[0][RUNNING_MEAN] + 0.25f * f->begin[0][OTHER], 1e-5f);
+    write_all(f); /* and the end of a kernel finds them done */
+    run_stats(f, last);
+    f->device->backend->kernel_close(f->device, last);
+    assert_int_equal(combined, 4);
+    read_all(f, other);
+    near(apart[0], other[0], RUNNING_MEAN);
+    f->device->backend->kernel_close(f->device, stats);
+    f->device->backend->kernel_close(f->device, update);
 }
 
 int main(void)
@@ -353,6 +451,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(what_all_share_must_be_the_same, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_failure_at_the_end_is_lost_work, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_full_table_is_launched, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(statistics_are_combined_and_moved_at_once, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* From a call to the row of its op, and the life of a kernel. */
+#include "backend/opencl/batch_norm_stats.h"
 #include "backend/opencl/internal.h"
 #include "backend/opencl/update.h"
 
@@ -139,14 +140,24 @@ enum graft_status graft_opencl_kernel_prepare(struct graft_device *base, struct 
                               : status;
 }
 
+/* Launches what waits, but for kernels that may go along with it. */
+static enum graft_status flush_before(struct graft_opencl_device *device,
+                                      const struct graft_opencl_kernel *kernel)
+{
+    if (kernel->call.op == GRAFT_OP_BATCH_NORM_UPDATE)
+        return GRAFT_OK;
+    return kernel->variant->run == graft_opencl_update_run ? graft_opencl_statistics_flush(device)
+                                                           : graft_opencl_updates_flush(device);
+}
+
 enum graft_status graft_opencl_kernel_run(struct graft_device *base, struct graft_kernel *given,
                                           const struct graft_tensor *in, const struct graft_tensor *out,
                                           struct graft_tensor workspace)
 {
     struct graft_opencl_kernel *kernel = (struct graft_opencl_kernel *)given;
     enum graft_status status = graft_opencl_ready((struct graft_opencl_device *)base, kernel);
-    if (status == GRAFT_OK && kernel->variant->run != graft_opencl_update_run)
-        status = graft_opencl_updates_flush((struct graft_opencl_device *)base);
+    if (status == GRAFT_OK)
+        status = flush_before((struct graft_opencl_device *)base, kernel);
     return status == GRAFT_OK
                ? kernel->variant->run((struct graft_opencl_device *)base, kernel, in, out, workspace)
                : status;

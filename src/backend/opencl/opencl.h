@@ -78,6 +78,12 @@ struct graft_opencl_proof {
     char fault[160]; /* "": they do */
 };
 
+/* A batch's statistics whose parts wait to be combined (batch_norm_stats.h). */
+struct graft_opencl_statistics {
+    struct graft_opencl_kernel *kernel; /* NULL: none wait */
+    struct graft_tensor mean, var, parts;
+};
+
 #define GRAFT_OPENCL_MAX_PENDING 512
 #define GRAFT_OPENCL_TICKETS 16384
 
@@ -91,6 +97,7 @@ struct graft_opencl_device {
     struct graft_opencl_small *small;     /* small writes under way */
     struct graft_opencl_fetches *fetches; /* readings under way; NULL before the first */
     struct graft_opencl_updates *updates; /* parameters' updates that wait; NULL before the first */
+    struct graft_opencl_statistics statistics;
     cl_mem none;                          /* 64 bytes: what absent tensors point to */
     cl_mem tickets;                       /* GRAFT_OPENCL_TICKETS counters for graft_opencl_launch_items */
     int tickets_used;                     /* the others are 0 once the queue gets there; a launch takes one */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "backend/opencl/update.h"
 
+#include "backend/opencl/batch_norm_stats.h"
 #include "backend/opencl/internal.h"
 
 #include "base/context.h"
@@ -122,11 +123,12 @@ static enum graft_status launch(struct graft_opencl_device *device, struct graft
 enum graft_status graft_opencl_updates_flush(struct graft_opencl_device *device)
 {
     struct graft_opencl_updates *const u = device->updates;
-    if (u == NULL || u->kernel == NULL)
-        return GRAFT_OK;
+    enum graft_status status = graft_opencl_statistics_flush(device);
+    if (status != GRAFT_OK || u == NULL || u->kernel == NULL)
+        return status;
     struct graft_opencl_kernel *const kernel = u->kernel;
     u->kernel = NULL; /* before the table is written, which asks for this again */
-    const enum graft_status status = send_table(device, u->count);
+    status = send_table(device, u->count);
     return status == GRAFT_OK ? launch(device, kernel, u->count) : status;
 }
 

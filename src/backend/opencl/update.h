@@ -19,7 +19,7 @@ GRAFT_MUST_CHECK enum graft_status graft_opencl_update_run(struct graft_opencl_d
                                                            struct graft_tensor workspace);
 void graft_opencl_update_close(struct graft_opencl_device *device, struct graft_opencl_kernel *kernel);
 
-/* Launches the updates that wait. */
+/* Launches what waits: updates, and statistics of a batch (batch_norm_stats.h). */
 GRAFT_MUST_CHECK enum graft_status graft_opencl_updates_flush(struct graft_opencl_device *device);
 /* The same where nobody can be told of a failure: it counts as lost work. */
 void graft_opencl_updates_settle(struct graft_opencl_device *device);
