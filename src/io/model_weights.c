@@ -121,18 +121,21 @@ static bool fits(const struct graft_shape *stored, const struct graft_model_para
            stored->dim[stored->rank - 1] == expected.dim[1];
 }
 
-/* The bias of values that goes with one of queries (see GRAFT_QUERY_BIAS), or NULL. */
+/* The bias of values that makes the parameter together with this one of queries (see GRAFT_QUERY_BIAS), or
+ * NULL. */
 static const struct graft_named_tensor *value_bias(const struct graft_tensor_set *set,
-                                                   const struct graft_named_tensor *tensor)
+                                                   const struct graft_named_tensor *tensor,
+                                                   const struct graft_model_parameter *p)
 {
     char name[2 * GRAFT_WEIGHT_NAME_SIZE];
+    const struct graft_shape *const shape = &tensor->desc.shape;
     const size_t length = strlen(tensor->name), part = strlen(GRAFT_QUERY_BIAS);
-    if (!graft_text_ends(tensor->name, GRAFT_QUERY_BIAS) || length >= sizeof name)
+    if (!graft_text_ends(tensor->name, GRAFT_QUERY_BIAS) || length >= sizeof name || shape->rank != 1 ||
+        graft_shape_count(&p->shape) != 3 * shape->dim[0])
         return NULL;
     (void)snprintf(name, sizeof name, "%.*s%s", (int)(length - part), tensor->name, GRAFT_VALUE_BIAS);
     const struct graft_named_tensor *const values = graft_tensor_set_find(set, name);
-    return values && values->desc.dtype == GRAFT_DTYPE_F32 &&
-                   graft_shape_equal(&values->desc.shape, &tensor->desc.shape)
+    return values && values->desc.dtype == GRAFT_DTYPE_F32 && graft_shape_equal(&values->desc.shape, shape)
                ? values
                : NULL;
 }
@@ -142,9 +145,7 @@ static bool usable(const struct graft_tensor_set *set, const struct graft_named_
 {
     if (tensor->desc.dtype != GRAFT_DTYPE_F32)
         return false;
-    return value_bias(set, tensor)
-               ? tensor->desc.shape.rank == 1 && 3 * tensor->desc.shape.dim[0] == p->shape.dim[0]
-               : fits(&tensor->desc.shape, p, names);
+    return value_bias(set, tensor, p) || fits(&tensor->desc.shape, p, names);
 }
 
 /* What the network's batch normalization adds to this variance; 0: nothing does. */
@@ -192,7 +193,7 @@ static void convert_stored(const struct graft_model *model, const struct graft_m
                            const struct graft_named_tensor *tensor, float *to)
 {
     const float *const from = tensor->data;
-    const struct graft_named_tensor *const values = value_bias(set, tensor);
+    const struct graft_named_tensor *const values = value_bias(set, tensor, p);
     if (values) {
         const size_t count = (size_t)graft_shape_count(&tensor->desc.shape);
         memcpy(to, from, count * sizeof *to);
@@ -252,7 +253,8 @@ static enum graft_status list_unused(const struct graft_model *model, const stru
         return GRAFT_ERROR_MEMORY;
     for (int i = 0; i < model->parameter_count; ++i) {
         const struct graft_named_tensor *const tensor = graft_weight_names_find(convention, model, set, i);
-        const struct graft_named_tensor *const values = tensor ? value_bias(set, tensor) : NULL;
+        const struct graft_named_tensor *const values =
+            tensor ? value_bias(set, tensor, &model->parameters[i]) : NULL;
         if (tensor)
             used[tensor - graft_tensor_set_at(set, 0)] = true;
         if (values)

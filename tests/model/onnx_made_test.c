@@ -384,6 +384,34 @@ static void tensors_of_other_types_are_left_out(void **state)
     context = usual;
 }
 
+/* Vectors that are called as Swin V2's biases of queries and values are: each is a parameter of its own. */
+static void biases_of_queries_stay_their_own(void **state)
+{
+    struct graft_network_source source;
+    struct graft_tensor_set *set = NULL;
+    struct graft_model *model = NULL;
+    struct graft_variables *variables = NULL;
+    struct graft_weights_report report;
+    struct onnx_writer writer = begin();
+    (void)state;
+    const char *const vectors[] = {"block.attn.q_bias", "block.attn.v_bias", "mean_", "variance"};
+    for (size_t i = 0; i < sizeof vectors / sizeof vectors[0]; i++)
+        onnx_add_weight(&writer, vectors[i], 1, (const int64_t[]){4});
+    onnx_add_node(&writer, "BatchNormalization", "map block.attn.q_bias block.attn.v_bias mean_ variance", "sum", "");
+    const char *const path = end(&writer, "sum");
+    ok(graft_network_source_open(context, path, &source, &set));
+    ok(graft_model_open_network(context, source.network, NULL, &model));
+    ok(graft_variables_open(device, &variables));
+    ok(graft_model_load_weights(model, variables, set, false, &report));
+    assert_int_equal(report.unused + report.missing + report.misshaped, 0);
+    assert_true(report.loaded >= 2);
+    graft_variables_close(&variables);
+    graft_model_close(&model);
+    graft_tensor_set_close(&set);
+    graft_network_source_close(&source);
+    (void)unlink(path);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -396,6 +424,7 @@ int main(void)
         cmocka_unit_test(shared_statistics_are_not_trained),
         cmocka_unit_test(random_damage_of_a_graph_is_survived),
         cmocka_unit_test(tensors_of_other_types_are_left_out),
+        cmocka_unit_test(biases_of_queries_stay_their_own),
     };
     return cmocka_run_group_tests_name("onnx made", tests, set_up, tear_down);
 }
