@@ -19,6 +19,7 @@ import torch
 # Network here, network of timm, side of the picture.
 NETWORKS = """
 resnet18 resnet18 32
+resnet26 resnet26 32
 regnet_y_400mf regnety_004 32
 efficientnet_b0 efficientnet_b0 64
 efficientnet_b5 efficientnet_b5 64
