@@ -8,7 +8,8 @@
  *   depthwise_weight_nine  the same for 3 × 3 taps, of the CPU family
  *   depthwise_sum     adds the parts of all chunks in their order: → [c, kh, kw]
  *
- * Required -D: VEC, SPAN=1 (vector.h). Work-group: 1 × 1 × 1; with VEC=1 g × 1 × 1, any g.
+ * Required -D: VEC, SPAN=1 (vector.h). Work-group: 1 × 1 × 1; with VEC=1 any, of depthwise_sum c × 1 × lanes, up to
+ * 16 × 1 × 16, lanes a power of two.
  */
 #include "gather.h"
 #include "items.h"
@@ -27,7 +28,7 @@ KERNEL void depthwise_pack(global const float *w, const ulong w_at, global float
                            const int channels, const int taps, const int each)
 {
     const int first = (int)get_global_id(0) * each, tap = (int)get_global_id(1);
-    for (int c = first; c < min(first + each, channels); ++c)
+    for (int c = first; c < min(first + each, channels) && tap <= taps; ++c)
         to[to_at + (size_t)tap * channels + c] = tap < taps ? w[w_at + (size_t)c * taps + tap] : 0.0f;
 }
 
@@ -232,9 +233,11 @@ KERNEL void depthwise(global const float *x, const ulong x_at, global const floa
 
 /*
  * A work-item takes BLOCK taps that lie side by side. numbers: kernel h, w; stride h, w; dilation h, w; pad
- * top, left; x's h, w; dy's h, w; channels; lines of dy; lines of a chunk. Range: channels / VEC, kernel h ×
+ * top, left; x's h, w; dy's h, w; channels; lines of dy; lines of a chunk; chunks. Range: channels / VEC, kernel h ×
  * blocks of kernel w, chunks.
  */
+#define PIXELS (VEC == 1 ? 4 : 1) /* whose readings are under way at once: a GPU's work-item waits for each else */
+
 KERNEL void depthwise_weight(global const float *x, const ulong x_at, global const float *dy,
                              const ulong dy_at, global float *parts, const ulong parts_at,
                              const int16 numbers)
@@ -243,7 +246,7 @@ KERNEL void depthwise_weight(global const float *x, const ulong x_at, global con
     const int c = (int)get_global_id(0) * VEC, n_c = min(VEC, channels - c);
     const int tap_y = (int)get_global_id(1) / blocks_x, tap_x = (int)get_global_id(1) % blocks_x * BLOCK;
     const int chunk = (int)get_global_id(2), taps = min(BLOCK, kernel_x - tap_x);
-    if (c >= channels)
+    if (c >= channels || chunk >= numbers.sf)
         return;
     const int height = numbers.s8, width = numbers.s9, to_height = numbers.sa, to_width = numbers.sb;
     const int stride_y = numbers.s2, stride_x = numbers.s3, dilation_x = numbers.s5;
@@ -260,6 +263,20 @@ KERNEL void depthwise_weight(global const float *x, const ulong x_at, global con
         global const float *gradient = dy + dy_at + (size_t)line * to_width * channels + c;
         for (int v = 0; v < to_width; ++v) {
             const int from_x = v * stride_x + move_x;
+            if (PIXELS > 1 && v + PIXELS <= to_width && from_x >= 0 &&
+                from_x + (PIXELS - 1) * stride_x + reach_x < width) {
+                real some[PIXELS], pixel[PIXELS][BLOCK];
+                _Pragma("unroll") for (int j = 0; j < PIXELS; ++j)
+                {
+                    some[j] = GLOBAL_LOAD(gradient + (size_t)(v + j) * channels);
+                    _Pragma("unroll") for (int i = 0; i < BLOCK; ++i) pixel[j][i] = GLOBAL_LOAD(
+                        from + (long)(from_x + j * stride_x + min(i, taps - 1) * dilation_x) * channels);
+                }
+                _Pragma("unroll") for (int j = 0; j < PIXELS; ++j)
+                    _Pragma("unroll") for (int i = 0; i < BLOCK; ++i) sum[i] = fma(pixel[j][i], some[j], sum[i]);
+                v += PIXELS - 1;
+                continue;
+            }
             const real value = load_some(gradient + (size_t)v * channels, n_c);
             if (n_c == VEC && from_x >= 0 && from_x + reach_x < width) {
                 _Pragma("unroll") for (int i = 0; i < BLOCK; ++i) if (i < taps) sum[i] =
@@ -361,12 +378,13 @@ KERNEL void depthwise_weight_nine(global const float *x, const ulong x_at, globa
 }
 #endif
 
-/* Range: channels / each, taps. */
+/* Range: channels / each, taps, and with VEC=1 lanes: these take chunks in turn, and their sums are added in pairs. */
 KERNEL void depthwise_sum(global const float *parts, const ulong parts_at, global float *dw,
                           const ulong dw_at, const int channels, const int taps, const int chunks,
                           const int accumulate, const int each)
 {
     const int first = (int)get_global_id(0) * each, tap = (int)get_global_id(1);
+#if VEC > 1
     for (int c = first; c < min(first + each, channels); ++c) {
         float sum = 0.0f;
         for (int chunk = 0; chunk < chunks; ++chunk)
@@ -374,4 +392,25 @@ KERNEL void depthwise_sum(global const float *parts, const ulong parts_at, globa
         global float *to = dw + dw_at + (size_t)c * taps + tap;
         *to = accumulate ? *to + sum : sum;
     }
+#else
+    local float sums[16][16];
+    const int lx = (int)get_local_id(0), lane = (int)get_local_id(2), lanes = (int)get_local_size(2);
+    float sum = 0.0f;
+    for (int chunk = lane; first < channels && chunk < chunks; chunk += BLOCK * lanes) {
+        float some[BLOCK];
+        _Pragma("unroll") for (int i = 0; i < BLOCK; ++i) some[i] =
+            parts[parts_at + ((size_t)min(chunk + i * lanes, chunks - 1) * taps + tap) * channels + first];
+        _Pragma("unroll") for (int i = 0; i < BLOCK; ++i) sum += chunk + i * lanes < chunks ? some[i] : 0.0f;
+    }
+    sums[lane][lx] = sum;
+    for (int width = lanes / 2; width > 0; width /= 2) {
+        barrier(CLK_LOCAL_MEM_FENCE);
+        if (lane < width)
+            sums[lane][lx] = sum += sums[lane + width][lx];
+    }
+    if (first < channels && lane == 0) {
+        global float *to = dw + dw_at + (size_t)first * taps + tap;
+        *to = accumulate ? *to + sum : sum;
+    }
+#endif
 }

@@ -18,6 +18,9 @@ static const struct graft_case cases[] = {
      .in = {REAL(3, 40, 41, 17), REAL(3, 40, 41, 9)}, .tiers = GRAFT_TIER_EXACT | GRAFT_TIER_ROUNDING},
     {"many_pixels_dw", CONVOLUTION_ATTRIBUTES(1, 1, 1, 1, 1, 1, 1, 1, 18, .size = {3, 3}),
      .in = {REAL(2, 40, 41, 18), REAL(2, 40, 41, 18)}, .tiers = GRAFT_TIER_EXACT | GRAFT_TIER_ROUNDING},
+    /* so many lines and channels that a chunk has two lines on GPUs, too, the last one but one */
+    {"many_lines_dw", CONVOLUTION_ATTRIBUTES(1, 1, 1, 1, 1, 1, 1, 1, 190, .size = {3, 3}),
+     .in = {REAL(3, 311, 1, 190), REAL(3, 311, 1, 190)}, .tiers = GRAFT_TIER_EXACT | GRAFT_TIER_ROUNDING},
     /* tiles of 4 × 4: so few that a simulator does them too, in one kernel and in phases */
     {"tiles_4", CONVOLUTION_ATTRIBUTES(1, 1, 1, 1, 1, 1, 1, 1, 1, .size = {3, 3}),
      .in = {REAL(1, 5, 7, 16), REAL(1, 5, 7, 17)}, .tiers = GRAFT_TIER_EXACT | GRAFT_TIER_ROUNDING},

@@ -159,13 +159,26 @@ static enum graft_status run(struct graft_opencl_device *device, struct graft_op
 
 /* ---- depthwise: along channels ---- */
 
+static const char *check_depthwise(const struct graft_call *call, enum graft_opencl_family family,
+                                   struct graft_variant_info *info)
+{
+    const struct graft_conv conv = graft_conv_grad_weight(call);
+    info->workspace_bytes = graft_depthwise_parts_bytes(&conv, family);
+    return graft_depthwise_reason(&conv);
+}
+
 static const char *depthwise_check(const struct graft_opencl_device *device, const struct graft_call *call,
                                    struct graft_variant_info *info)
 {
     (void)device;
-    const struct graft_conv conv = graft_conv_grad_weight(call);
-    info->workspace_bytes = graft_depthwise_parts_bytes(&conv);
-    return graft_depthwise_reason(&conv);
+    return check_depthwise(call, GRAFT_OPENCL_CPU, info);
+}
+
+static const char *depthwise_narrow_check(const struct graft_opencl_device *device,
+                                          const struct graft_call *call, struct graft_variant_info *info)
+{
+    (void)device;
+    return check_depthwise(call, GRAFT_OPENCL_GPU, info);
 }
 
 static enum graft_status depthwise_open(struct graft_opencl_device *device,
@@ -200,7 +213,7 @@ static const struct graft_opencl_variant variants[] = {
     {.name = "tile", .family = GRAFT_OPENCL_CPU, .check = tile_check, .open = tile_open, .run = run},
     {.name = "depthwise_narrow",
      .family = GRAFT_OPENCL_GPU,
-     .check = depthwise_check,
+     .check = depthwise_narrow_check,
      .open = depthwise_open,
      .run = depthwise_run},
     {.name = "winograd4_matrix",

@@ -9,9 +9,12 @@
 
 #define GROUP 64       /* work-items of a group on GPUs */
 #define ITEM_TAPS 4096 /* products of a vector that a work-item of the CPU family should have */
-/* Of dy in a chunk of the gradient to the weight, about; the same on all devices, so that the sums are. */
+/* Of dy in a chunk of the gradient to the weight, about; the same on all devices, so that the sums are. On GPUs as many
+ * as leave so many work-items: more than the largest run at once. */
 #define CHUNK_FLOATS 98304
-#define BLOCK 4 /* taps of a work-item, as in cl/depthwise.cl */
+#define WEIGHT_ITEMS 262144
+#define SUM_SIDE 16 /* channels of a work-group that sums chunks up, and lanes that share them */
+#define BLOCK 4     /* taps of a work-item, as in cl/depthwise.cl */
 
 /* Channels of a work-item, work-items of a group. */
 static int vector_of(const struct graft_opencl_device *device, const struct graft_opencl_kernel *kernel)
@@ -28,6 +31,20 @@ static struct graft_opencl_range range_of(const struct graft_opencl_device *devi
         group /= 2;
     return (struct graft_opencl_range){
         .dimensions = 3, .global = {(size_t)x, (size_t)y, (size_t)z}, .local = {group, 1, 1}};
+}
+
+/* Work-groups on GPUs take several of dimension `other` where there are few channels, which would leave some of their
+ * work-items idle. */
+static struct graft_opencl_range range_by(const struct graft_opencl_device *device,
+                                          const struct graft_opencl_kernel *kernel, int64_t x, int64_t y,
+                                          int64_t z, int other)
+{
+    struct graft_opencl_range range = range_of(device, kernel, x, y, z);
+    while ((int64_t)range.local[0] >= 2 * x && 2 * range.local[other] <= device->traits.max_items[other]) {
+        range.local[0] /= 2;
+        range.local[other] *= 2;
+    }
+    return range;
 }
 
 const char *graft_depthwise_reason(const struct graft_conv *conv)
@@ -91,7 +108,7 @@ enum graft_status graft_depthwise_run(struct graft_opencl_device *device, struct
     graft_opencl_arg_ints(&args, numbers, 16);
     graft_opencl_arg_ints(&args, numbers + 16, 16);
     const struct graft_opencl_range range =
-        range_of(device, kernel, graft_ceil_div(g.pixel, g.run), graft_ceil_div(g.row_end, g.tiles), 1);
+        range_by(device, kernel, graft_ceil_div(g.pixel, g.run), graft_ceil_div(g.row_end, g.tiles), 1, 1);
     return graft_opencl_launch_items(device, kernel, step, &args, &range);
 }
 
@@ -110,19 +127,24 @@ enum graft_status graft_depthwise_add_weight(struct graft_opencl_device *device,
     return status != GRAFT_OK ? status : graft_depthwise_add(device, kernel, "depthwise_sum");
 }
 
-static int64_t chunk_lines(const struct graft_conv *conv)
+static int64_t chunk_lines(const struct graft_conv *conv, enum graft_opencl_family family)
 {
-    return graft_max_i64(1, CHUNK_FLOATS / graft_max_i64((int64_t)conv->to_width * conv->channels, 1));
+    const int64_t lines = (int64_t)conv->images * conv->to_height;
+    const int64_t of_line = (int64_t)conv->channels * conv->kernel_y * graft_ceil_div(conv->kernel_x, BLOCK);
+    return graft_max_i64(1, family == GRAFT_OPENCL_GPU
+                                ? lines * of_line / WEIGHT_ITEMS
+                                : CHUNK_FLOATS / graft_max_i64((int64_t)conv->to_width * conv->channels, 1));
 }
 
-static int64_t chunk_count(const struct graft_conv *conv)
+static int64_t chunk_count(const struct graft_conv *conv, enum graft_opencl_family family)
 {
-    return graft_max_i64(1, graft_ceil_div((int64_t)conv->images * conv->to_height, chunk_lines(conv)));
+    const int64_t lines = (int64_t)conv->images * conv->to_height;
+    return graft_max_i64(1, graft_ceil_div(lines, chunk_lines(conv, family)));
 }
 
-uint64_t graft_depthwise_parts_bytes(const struct graft_conv *conv)
+uint64_t graft_depthwise_parts_bytes(const struct graft_conv *conv, enum graft_opencl_family family)
 {
-    return (uint64_t)chunk_count(conv) * graft_depthwise_packed_bytes(conv);
+    return (uint64_t)chunk_count(conv, family) * graft_depthwise_packed_bytes(conv);
 }
 
 enum graft_status graft_depthwise_run_weight(struct graft_opencl_device *device,
@@ -131,7 +153,7 @@ enum graft_status graft_depthwise_run_weight(struct graft_opencl_device *device,
                                              struct graft_tensor dy, struct graft_tensor dw,
                                              struct graft_tensor workspace, bool accumulate)
 {
-    const int64_t taps = (int64_t)conv->kernel_y * conv->kernel_x, chunks = chunk_count(conv);
+    const int64_t taps = (int64_t)conv->kernel_y * conv->kernel_x, chunks = chunk_count(conv, kernel->variant->family);
     const int32_t numbers[16] = {conv->kernel_y,
                                  conv->kernel_x,
                                  conv->stride_y,
@@ -146,7 +168,8 @@ enum graft_status graft_depthwise_run_weight(struct graft_opencl_device *device,
                                  conv->to_width,
                                  conv->channels,
                                  conv->images * conv->to_height,
-                                 (int32_t)chunk_lines(conv)};
+                                 (int32_t)chunk_lines(conv, kernel->variant->family),
+                                 (int32_t)chunks};
     struct graft_opencl_args args = {0};
     graft_opencl_arg_tensor(device, &args, x, sizeof(float));
     graft_opencl_arg_tensor(device, &args, dy, sizeof(float));
@@ -155,8 +178,8 @@ enum graft_status graft_depthwise_run_weight(struct graft_opencl_device *device,
     const struct graft_opencl_range range =
         has_nine(kernel, conv)
             ? range_of(device, kernel, chunks, 1, 1)
-            : range_of(device, kernel, graft_ceil_div(conv->channels, vector_of(device, kernel)),
-                       conv->kernel_y * graft_ceil_div(conv->kernel_x, BLOCK), chunks);
+            : range_by(device, kernel, graft_ceil_div(conv->channels, vector_of(device, kernel)),
+                       conv->kernel_y * graft_ceil_div(conv->kernel_x, BLOCK), chunks, 2);
     const enum graft_status status = graft_opencl_launch(device, kernel, step, &args, &range);
     if (status != GRAFT_OK)
         return status;
@@ -169,7 +192,15 @@ enum graft_status graft_depthwise_run_weight(struct graft_opencl_device *device,
     graft_opencl_arg_int(&sum, accumulate ? 1 : 0);
     const int64_t each = vector_of(device, kernel) == 1 ? 1 : GRAFT_DEPTHWISE_EACH_CHANNELS;
     graft_opencl_arg_int(&sum, each);
-    const struct graft_opencl_range sum_range =
+    struct graft_opencl_range sum_range =
         range_of(device, kernel, graft_ceil_div(conv->channels, each), taps, 1);
+    if (kernel->variant->family == GRAFT_OPENCL_GPU) {
+        size_t lanes = SUM_SIDE;
+        sum_range.local[0] = (size_t)graft_min_i64(SUM_SIDE, (int64_t)sum_range.local[0]);
+        while (lanes > 1 && (lanes * sum_range.local[0] > device->traits.max_group ||
+                             lanes > device->traits.max_items[2] || (int64_t)lanes >= 2 * chunks))
+            lanes /= 2;
+        sum_range.global[2] = sum_range.local[2] = lanes;
+    }
     return graft_opencl_launch(device, kernel, step + 1, &sum, &sum_range);
 }

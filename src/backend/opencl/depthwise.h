@@ -34,7 +34,7 @@ GRAFT_MUST_CHECK enum graft_status graft_depthwise_run(struct graft_opencl_devic
 GRAFT_MUST_CHECK enum graft_status graft_depthwise_add_weight(struct graft_opencl_device *device,
                                                               struct graft_opencl_kernel *kernel,
                                                               const struct graft_conv *conv);
-uint64_t graft_depthwise_parts_bytes(const struct graft_conv *conv);
+uint64_t graft_depthwise_parts_bytes(const struct graft_conv *conv, enum graft_opencl_family family);
 GRAFT_MUST_CHECK enum graft_status
 graft_depthwise_run_weight(struct graft_opencl_device *device, struct graft_opencl_kernel *kernel, int step,
                            const struct graft_conv *conv, struct graft_tensor x, struct graft_tensor dy,
