@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The file and the import of its graph as a network. At most 4096 bytes. Seeds: made.py ../shared/weights/onnx */
+/* The file and the import of its graph as a network. At most 4096 bytes. Seeds: model/onnx_made_test made.py
+ * ../shared/weights/onnx */
 #include "fuzz.h"
 #include "graft/onnx.h"
 

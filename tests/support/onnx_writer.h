@@ -5,6 +5,7 @@
 #define GRAFT_TESTS_ONNX_WRITER_H
 
 #include "io/protobuf_write.h"
+#include "support/seeds.h"
 #include "support/support.h"
 
 struct onnx_writer {
@@ -137,6 +138,7 @@ static inline void onnx_write(struct onnx_writer *writer, int64_t side, int64_t 
     graft_protobuf_put_number(context, &opset, 2, 17);
     onnx_nest(context, &model, 8, &opset);
     assert_false(model.failed);
+    test_seed(model.data, model.length);
     FILE *const file = fopen(path, "wb");
     assert_non_null(file);
     assert_int_equal(fwrite(model.data, 1, model.length, file), model.length);

@@ -195,6 +195,10 @@ void *graft_onnx_import_take(struct graft_onnx_import *import, size_t count, siz
 
 /* Inputs; NULL where absent. */
 const struct graft_onnx_value *graft_onnx_input(const struct graft_onnx_import *import, int index);
+/* What an output has got, or is to get; NULL where the node has no name for it, so that nobody reads it. */
+struct graft_onnx_value *graft_onnx_output(const struct graft_onnx_import *import, int index);
+/* The first output is `value`. */
+void graft_onnx_give(struct graft_onnx_import *import, const struct graft_onnx_value *value);
 void graft_onnx_set_host(struct graft_onnx_import *import, int output,
                          const struct graft_onnx_tensor *tensor);
 /* `order` NULL: as it is. */

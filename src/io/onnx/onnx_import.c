@@ -91,8 +91,7 @@ static bool note_layer(struct graft_onnx_import *import)
 {
     const struct graft_onnx_node *const node = import->node;
     char op[32];
-    const struct graft_onnx_value *const value =
-        node->output_count > 0 && node->outputs[0] >= 0 ? &import->values[node->outputs[0]] : NULL;
+    const struct graft_onnx_value *const value = graft_onnx_output(import, 0);
     if (!value || value->host || value->id < 0)
         return true;
     (void)snprintf(op, sizeof op, "%.*s", (int)(node->op.length < 31 ? node->op.length : 31), node->op.data);

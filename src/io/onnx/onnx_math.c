@@ -130,7 +130,7 @@ static bool run_neg(struct graft_onnx_import *import)
         return graft_onnx_refuse(import, "its input is none that is read");
     struct graft_onnx_value negative = *x;
     negative.scale = -scale_of(x);
-    import->values[import->node->outputs[0]] = negative;
+    graft_onnx_give(import, &negative);
     return true;
 }
 
@@ -141,7 +141,7 @@ static bool run_erf(struct graft_onnx_import *import)
         return graft_onnx_refuse(import, "its input is none that is read");
     struct graft_onnx_value erf = *x;
     erf.form = GRAFT_ONNX_ERF;
-    import->values[import->node->outputs[0]] = erf;
+    graft_onnx_give(import, &erf);
     return true;
 }
 
@@ -156,7 +156,7 @@ static bool add_one(struct graft_onnx_import *import, const struct graft_onnx_va
         return false;
     struct graft_onnx_value sum = *a;
     sum.form = GRAFT_ONNX_ONE_ERF;
-    import->values[import->node->outputs[0]] = sum;
+    graft_onnx_give(import, &sum);
     return true;
 }
 
@@ -171,7 +171,9 @@ static bool make_gelu(struct graft_onnx_import *import, const struct graft_onnx_
     const float factor = erf->factor == 0 ? 1 : erf->factor; /* the result may take erf's place */
     if (!graft_onnx_set(import, 0, graft_unary(graph_of(import), GRAFT_UNARY_GELU, own.id), own.order))
         return false;
-    import->values[import->node->outputs[0]].scale = 2 * scale_of(&own) * factor;
+    struct graft_onnx_value *const gelu = graft_onnx_output(import, 0);
+    if (gelu)
+        gelu->scale = 2 * scale_of(&own) * factor;
     return true;
 }
 
@@ -182,13 +184,13 @@ static bool multiply(struct graft_onnx_import *import, const struct graft_onnx_v
     const float scale = (float)((double)scale_of(x) * factor);
     if (x->form == GRAFT_ONNX_ONE_ERF) {
         product.factor = (float)((x->factor == 0 ? 1 : (double)x->factor) * factor);
-        import->values[import->node->outputs[0]] = product;
+        graft_onnx_give(import, &product);
         return true;
     }
     if (x->host || x->form != GRAFT_ONNX_PLAIN || !isfinite(scale) || scale == 0)
         return false;
     product.scale = scale;
-    import->values[import->node->outputs[0]] = product;
+    graft_onnx_give(import, &product);
     return true;
 }
 

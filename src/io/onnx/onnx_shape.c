@@ -399,7 +399,10 @@ static bool run_gather(struct graft_onnx_import *import)
     if (id < 0 || !cut(import, 0, &own, id, &slice) || table.rank == 1)
         return id >= 0 && table.rank == 1 && graft_graph_status(graph_of(import)) == GRAFT_OK;
     /* The dimension becomes those of the indices; a single one drops it. */
-    const struct graft_onnx_value part = import->values[import->node->outputs[0]];
+    const struct graft_onnx_value *const made = graft_onnx_output(import, 0);
+    if (!made)
+        return true;
+    const struct graft_onnx_value part = *made;
     struct graft_shape shape = {.rank = 0};
     if (part.shape.rank - 1 + table.rank > GRAFT_MAX_RANK)
         return graft_onnx_refuse(import, "it makes more than %d dimensions", GRAFT_MAX_RANK);

@@ -211,11 +211,25 @@ const struct graft_onnx_value *graft_onnx_input(const struct graft_onnx_import *
                : NULL;
 }
 
+struct graft_onnx_value *graft_onnx_output(const struct graft_onnx_import *import, int index)
+{
+    return index < import->node->output_count && import->node->outputs[index] >= 0
+               ? &import->values[import->node->outputs[index]]
+               : NULL;
+}
+
+void graft_onnx_give(struct graft_onnx_import *import, const struct graft_onnx_value *value)
+{
+    struct graft_onnx_value *const output = graft_onnx_output(import, 0);
+    if (output)
+        *output = *value;
+}
+
 void graft_onnx_set_host(struct graft_onnx_import *import, int output, const struct graft_onnx_tensor *tensor)
 {
-    if (output >= import->node->output_count || import->node->outputs[output] < 0)
+    struct graft_onnx_value *const value = graft_onnx_output(import, output);
+    if (!value)
         return;
-    struct graft_onnx_value *const value = &import->values[import->node->outputs[output]];
     *value = (struct graft_onnx_value){.host = tensor, .id = -1, .shape = tensor->shape};
     for (int i = 0; i < tensor->shape.rank; i++)
         value->order[i] = i;
@@ -226,9 +240,9 @@ bool graft_onnx_set(struct graft_onnx_import *import, int output, int id, const 
     const struct graft_desc *const desc = graft_graph_desc(import->b->graph, id);
     if (!desc)
         return false;
-    if (output >= import->node->output_count || import->node->outputs[output] < 0)
+    struct graft_onnx_value *const value = graft_onnx_output(import, output);
+    if (!value)
         return true;
-    struct graft_onnx_value *const value = &import->values[import->node->outputs[output]];
     *value = (struct graft_onnx_value){.id = id, .shape.rank = desc->shape.rank};
     for (int i = 0; i < desc->shape.rank; i++) {
         value->order[i] = order ? order[i] : i;
