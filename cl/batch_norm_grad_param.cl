@@ -1,15 +1,20 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * dgamma[c] = sum of dy × (x − mean[c]) / sqrt(var[c] + epsilon), dbeta[c] = sum of dy, over x[rows, c],
- * dy[rows, c]. batch_norm_grad_param writes the sums of a chunk of rows (without the root) to
+ * dgamma[c] = sum of dz × (x − mean[c]) / sqrt(var[c] + epsilon), dbeta[c] = sum of dz, over x[rows, c],
+ * dy[rows, c]; dz = dy, or with an activation f dy × f'(z), z = (x − mean[c]) × gamma[c] / sqrt(var[c] + epsilon) +
+ * beta[c]. batch_norm_grad_param writes the sums of a chunk of rows (without the root) to
  * part[2][chunk][c]; batch_norm_grad_param_combine adds the chunks; += if accumulate. Required -D:
  * those of simple.h. pitch: floats from row to row of x and of dy. Work-group rule: that of columns.h.
  */
 #include "columns.h"
+#include "slope.h"
 
 KERNEL void batch_norm_grad_param(global float *part, const ulong part_at, const global float *x,
                                   const ulong x_at, const global float *dy, const ulong dy_at,
-                                  const global float *mean, const ulong mean_at, const int2 pitch,
+                                  const global float *mean, const ulong mean_at, const global float *var,
+                                  const ulong var_at, const global float *gamma, const ulong gamma_at,
+                                  const global float *beta, const ulong beta_at, const int activation,
+                                  const float epsilon, const int2 pitch,
                                   const int rows, const int inner, const int blocks, const int chunks,
                                   const int rows_each, const int columns)
 {
@@ -17,11 +22,18 @@ KERNEL void batch_norm_grad_param(global float *part, const ulong part_at, const
     const int group = (int)get_group_id(0);
     const int chunk = group / blocks, column = COLUMN_OF(group % blocks, columns);
     const int end = min((chunk + 1) * rows_each, rows), lanes = LANES_OF(columns);
-    real centre[SUMMED], products[SUMMED], total[SUMMED], product[SUMMED], sum[SUMMED];
+    real centre[SUMMED], scale[SUMMED], shift[SUMMED], products[SUMMED], total[SUMMED], product[SUMMED], sum[SUMMED];
     for (int u = 0; u < SUMMED; u++)
         products[u] = total[u] = (real)(0.0f);
-    for (EACH_VECTOR(u, column, inner))
-        centre[u] = load_some(mean + mean_at + column + u * VEC, COLUMNS_IN(u, column, inner));
+    for (EACH_VECTOR(u, column, inner)) {
+        const int n = COLUMNS_IN(u, column, inner), at = column + u * VEC;
+        centre[u] = load_some(mean + mean_at + at, n);
+        if (activation == UNARY_NONE)
+            continue;
+        scale[u] =
+            load_some(gamma + gamma_at + at, n) / sqrt(load_some(var + var_at + at, n) + (real)(epsilon));
+        shift[u] = load_some(beta + beta_at + at, n);
+    }
     x += x_at + column;
     dy += dy_at + column;
     for (int row = chunk * rows_each + LANE(columns); row < end;) {
@@ -41,8 +53,13 @@ KERNEL void batch_norm_grad_param(global float *part, const ulong part_at, const
                 EACH_AT_ONCE(i)
                 {
                     const bool there = row + i * lanes < stop;
-                    product[u] += there ? gradient[i] * (value[i] - centre[u]) : (real)(0.0f);
-                    sum[u] += there ? gradient[i] : (real)(0.0f);
+                    const real distance = value[i] - centre[u];
+                    const real slope =
+                        activation == UNARY_NONE
+                            ? gradient[i]
+                            : slope_at(activation, distance * scale[u] + shift[u], gradient[i]);
+                    product[u] += there ? slope * distance : (real)(0.0f);
+                    sum[u] += there ? slope : (real)(0.0f);
                 }
             }
         for (int u = 0; u < SUMMED; u++) {

@@ -5,20 +5,11 @@
  * dy. Required -D: those of kernel.h; KIND = the function as a number of common.h.
  */
 #include "kernel.h"
+#include "sigmoid.h"
 
 #ifndef KIND
 #error "function.cl needs -DKIND=4 or another number of common.h"
 #endif
-
-/* 1 / (1 + exp(-x)), and 1 / (1 + exp(x)) in *rest: neither by a difference, nor is there an overflow. */
-real sigmoid(const real x, real *rest);
-real sigmoid(const real x, real *rest)
-{
-    const real e = exp(-fabs(x));
-    const real large = 1.0f / (1.0f + e), small = e / (1.0f + e);
-    *rest = x < (real)(0.0f) ? large : small;
-    return x < (real)(0.0f) ? small : large;
-}
 
 /*
  * The normal distribution and, in *density, its derivative. For t = |x|: that of -t is exp(-t^2 / 2) R(t), R(t) (t + 3)

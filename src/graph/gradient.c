@@ -44,8 +44,8 @@ static void contribute(struct graft_graph *graph, struct tape *tape, int value, 
 /*
  * The gradient of an activation that needs what the activation was given keeps that until then. If it is a batch
  * normalization with the batch's statistics, it is made again when it is wanted, from an input that is kept in
- * any case: a tensor less in memory, and the activation can move into the normalization (pass_fuse.c), so that
- * making it again costs no more passes than before. -1: not such a node.
+ * any case: a tensor less in memory, and the activation can move into the normalization (pass_fuse.c) and its
+ * slope into the normalization's gradients (pass_slope.c). -1: not such a node.
  */
 static int normalize_again(struct graft_graph *graph, const struct graft_node *node)
 {

@@ -76,7 +76,9 @@ GRAFT_MUST_CHECK int *graft_graph_uses(struct graft_graph *graph);
 /*
  * Passes, in the order in which the plan applies them. Each keeps what the graph computes.
  *
- * prune: nodes that serve no output and change no variable become dead; outputs nobody reads become unwanted.
+ * prune: nodes that serve no output and change no variable become dead; outputs nobody reads become unwanted. Readers
+ * stand behind what they read, as they do until fold_batch_norm.
+ * slope: the gradient of an activation behind a batch normalization moves into the normalization's gradients.
  * fold_batch_norm: conv2d → batch_norm with constant statistics becomes one conv2d with folded weights.
  * fuse: an addition (of a value of the same shape) and an activation move into the node before them.
  * hoist: nodes that depend on unchanging values only get `once`.
@@ -85,6 +87,7 @@ GRAFT_MUST_CHECK int *graft_graph_uses(struct graft_graph *graph);
  * its node adds straight from the op that makes it, where that op can.
  */
 void graft_pass_prune(struct graft_graph *graph);
+void graft_pass_slope(struct graft_graph *graph);
 void graft_pass_fold_batch_norm(struct graft_graph *graph);
 void graft_pass_fuse(struct graft_graph *graph);
 void graft_pass_hoist(struct graft_graph *graph);

@@ -59,6 +59,8 @@ static enum graft_status run_passes(struct graft_plan *plan)
     const bool fusion = !plan->options.no_fusion && !plan->options.keep_all;
     graft_pass_prune(graph);
     if (fusion && graph->status == GRAFT_OK)
+        graft_pass_slope(graph);
+    if (fusion && graph->status == GRAFT_OK)
         graft_pass_fold_batch_norm(graph);
     if (fusion && graph->status == GRAFT_OK)
         graft_pass_fuse(graph);

@@ -27,6 +27,20 @@ enum graft_status graft_batch_norm_check(struct graft_context *context, const st
     return GRAFT_OK;
 }
 
+enum graft_status graft_batch_norm_check_slope(struct graft_context *context, const struct graft_call *call,
+                                               int input)
+{
+    const bool needed = call->attributes.batch_norm.activation != GRAFT_UNARY_NONE;
+    if (graft_call_has(call, input) == needed) {
+        return GRAFT_OK;
+    }
+    return graft_op_fail(
+        context, call,
+        needed ? "the slope of %s takes gamma and beta"
+               : "without an activation (%s) nothing takes beta, and gamma only the gradient of x",
+        graft_unary_name(call->attributes.batch_norm.activation));
+}
+
 static enum graft_status infer(struct graft_context *context, struct graft_call *call)
 {
     const struct graft_shape *const x = graft_call_shape(call, X);

@@ -66,6 +66,9 @@ enum graft_status graft_lrn_check(struct graft_context *context, const struct gr
 /* x, y, dy of a batch normalization: rank ≥ 2, channels last, each of the given inputs a vector of them. */
 enum graft_status graft_batch_norm_check(struct graft_context *context, const struct graft_call *call,
                                          int first_vector, int last_vector);
+/* Of its gradients: an activation's slope takes the input (gamma, beta), and nothing else does. */
+enum graft_status graft_batch_norm_check_slope(struct graft_context *context, const struct graft_call *call,
+                                               int input);
 /* x of a group normalization: rank ≥ 2, groups that divide the channels and are not empty; the input `vector`
  * one of channels, `stats` [n, groups, 2]. -1 for an input that the op does not have. */
 enum graft_status graft_group_norm_check(struct graft_context *context, const struct graft_call *call,

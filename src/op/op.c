@@ -26,20 +26,29 @@ enum graft_op graft_op_find(const char *name)
     return GRAFT_OP_COUNT;
 }
 
-enum graft_unary graft_op_activation(const struct graft_call *call)
+static enum graft_unary activation_in(const struct graft_call *call, bool there)
 {
-    const struct graft_op_def *const def = table[call->op];
     enum graft_unary activation = GRAFT_UNARY_NONE;
-    if (def->fuses_unary) {
-        memcpy(&activation, (const char *)&call->attributes + def->activation, sizeof activation);
+    if (there) {
+        memcpy(&activation, (const char *)&call->attributes + table[call->op]->activation, sizeof activation);
     }
     return activation;
+}
+
+enum graft_unary graft_op_activation(const struct graft_call *call)
+{
+    return activation_in(call, table[call->op]->fuses_unary);
+}
+
+enum graft_unary graft_op_slope(const struct graft_call *call)
+{
+    return activation_in(call, table[call->op]->takes_slope);
 }
 
 void graft_op_set_activation(struct graft_call *call, enum graft_unary activation)
 {
     const struct graft_op_def *const def = table[call->op];
-    if (def->fuses_unary) {
+    if (def->fuses_unary || def->takes_slope) {
         memcpy((char *)&call->attributes + def->activation, &activation, sizeof activation);
     }
 }

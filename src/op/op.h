@@ -122,8 +122,9 @@ struct graft_op_def {
     uint32_t mutates;    /* bit i: input i is changed in place */
     uint32_t in_place;   /* bit i: output 0 may share the memory of input i if shapes and dtypes are equal */
     bool accumulates;    /* understands call.accumulate */
-    bool fuses_unary;    /* has an activation in its attributes (set by graft_op_set_activation) … */
-    size_t activation;   /* … at so many bytes of the union */
+    bool fuses_unary;    /* has an activation in its attributes (set by graft_op_set_activation), or … */
+    bool takes_slope;    /* multiplies a gradient by the slope of an activation in its attributes … */
+    size_t activation;   /* … either at so many bytes of the union */
     bool is_product;     /* sums of products of two inputs: call.tf32 says something to it */
     int residual_input;  /* input index of the fused addition, 0 if there is none */
     /* Checks inputs and attributes; sets call->out[] of all outputs. Failures name op, shapes and attribute.
@@ -159,6 +160,8 @@ GRAFT_MUST_CHECK enum graft_status graft_op_infer(struct graft_context *context,
 /* The fused activation of a call; NONE for ops without one. */
 enum graft_unary graft_op_activation(const struct graft_call *call);
 void graft_op_set_activation(struct graft_call *call, enum graft_unary activation);
+/* The activation whose slope a gradient is multiplied by; NONE for ops without one. */
+enum graft_unary graft_op_slope(const struct graft_call *call);
 
 /* Whether a kind may be the activation of another op. Where its derivative needs x, which nobody stores then,
  * such an op has no gradient; the pass that fuses leaves alone what a gradient reads. */

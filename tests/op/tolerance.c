@@ -48,14 +48,43 @@ static void spread_x(struct graft_magnitude *m, const double *mean)
     }
 }
 
+/*
+ * |dz| for dy, where dz = dy · f'(z) of an activation f: what a summand counts is |dy| times the largest |f'|, with
+ * its own roundings beside those of the sum, and times the largest |f''| where f' is continuous, since z errs by
+ * some u of the sizes that it is made of.
+ */
+static void widen_slope(struct graft_magnitude *m, const double *gamma, const double *beta, const double *mean,
+                        const double *var)
+{
+    static const struct {
+        double slope, curvature;
+    } largest[GRAFT_UNARY_COUNT] = {
+        [GRAFT_UNARY_RELU] = {1, 0},           [GRAFT_UNARY_RELU6] = {1, 0},
+        [GRAFT_UNARY_SIGMOID] = {1, 0.1},      [GRAFT_UNARY_HARD_SIGMOID] = {1.0 / 3, 0},
+        [GRAFT_UNARY_HARD_SWISH] = {3, 1.0 / 3}, [GRAFT_UNARY_SILU] = {4, 0.5},
+    };
+    const struct graft_batch_norm_attributes *const a = &m->call->attributes.batch_norm;
+    const struct graft_shape *const shape = &m->call->in[0].shape;
+    const int64_t channels = shape->dim[shape->rank - 1];
+    const double *const x = m->given[0];
+    for (int64_t i = 0; a->activation != GRAFT_UNARY_NONE && i < graft_shape_count(shape); i++) {
+        const int64_t c = i % channels;
+        const double scale = fabs(gamma[c]) / sqrt(var[c] + (double)a->epsilon);
+        m->in[1][i] *= largest[a->activation].slope +
+                       largest[a->activation].curvature * (fabs(x[i] - mean[c]) * scale + fabs(beta[c]));
+    }
+}
+
 static void spread_grad_param(struct graft_magnitude *m)
 {
     spread_x(m, m->given[2]);
+    widen_slope(m, m->given[4], m->given[5], m->given[2], m->given[3]);
 }
 
 static void spread_grad_input(struct graft_magnitude *m)
 {
     spread_x(m, m->given[3]);
+    widen_slope(m, m->given[2], m->given[7], m->given[3], m->given[4]);
 }
 
 /* p − lr·(…) becomes p + lr·|…|. */
@@ -86,8 +115,8 @@ static const struct rule rules[GRAFT_OP_COUNT] = {
     [GRAFT_OP_BATCH_NORM] = {false, 10, "aaan.a", NULL, NULL},
     [GRAFT_OP_BATCH_NORM_STATS] = {false, 6, NULL, NULL, graft_magnitude_batch_norm_stats},
     [GRAFT_OP_BATCH_NORM_UPDATE] = {false, 8, "aaaa.", NULL, NULL}, /* n / (n − 1) is a division (5) */
-    [GRAFT_OP_BATCH_NORM_GRAD_PARAM] = {false, 8, ".a..", spread_grad_param, NULL},
-    [GRAFT_OP_BATCH_NORM_GRAD_INPUT] = {false, 14, ".aa..nn", spread_grad_input, NULL},
+    [GRAFT_OP_BATCH_NORM_GRAD_PARAM] = {false, 8, ".a....", spread_grad_param, NULL},
+    [GRAFT_OP_BATCH_NORM_GRAD_INPUT] = {false, 14, ".aa..nn.", spread_grad_input, NULL},
     [GRAFT_OP_BATCH_NORM_FOLD] = {false, 10, "aaaan.", NULL, NULL},
     /* the mean's division (5), var + ε, sqrt and division (8), two products, + beta */
     [GRAFT_OP_GROUP_NORM] = {false, 16, NULL, NULL, graft_magnitude_group_norm},
@@ -198,7 +227,7 @@ static void apply_signs(struct graft_magnitude *m, const char *signs)
 }
 
 /* The f64 kernel on the transformed inputs, without the activation: neither relu nor relu6 has a slope
- * above 1. */
+ * above 1, and a slope that gradients are multiplied by is in their magnitude. */
 static void run_absolute(struct graft_heap *heap, struct graft_magnitude *m)
 {
     struct graft_call call = *m->call;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
+#include "backend/cpu/functions.h"
 #include "backend/cpu/index.h"
-#include "backend/cpu/reference.h"
 
-enum { X, DY, GAMMA, MEAN, VAR, DGAMMA, DBETA };
+enum { X, DY, GAMMA, MEAN, VAR, DGAMMA, DBETA, BETA };
 
 void REFERENCE(batch_norm_grad_input)(const struct graft_cpu_args *args)
 {
@@ -17,12 +17,18 @@ void REFERENCE(batch_norm_grad_input)(const struct graft_cpu_args *args)
     const real *const var = args->in[VAR];
     const real *const dgamma = args->in[DGAMMA];
     const real *const dbeta = args->in[DBETA];
+    const real *const beta = args->in[BETA];
     real *const dx = args->out[0];
     for (int64_t row = 0; row < rows; row++) {
         for (int64_t c = 0; c < channels; c++) {
             const int64_t i = row * channels + c;
             const double inverse = 1 / sqrt((double)var[c] + (double)a->epsilon);
             double slope = (double)dy[i];
+            if (a->activation != GRAFT_UNARY_NONE) {
+                const double z =
+                    ((double)x[i] - (double)mean[c]) * ((double)gamma[c] * inverse) + (double)beta[c];
+                slope = function_activation_grad(a->activation, z, slope);
+            }
             if (a->training) {
                 const double normalized = ((double)x[i] - (double)mean[c]) * inverse;
                 slope -= ((double)dbeta[c] + normalized * (double)dgamma[c]) / (double)rows;

@@ -55,7 +55,7 @@ static inline double function_unary(const struct graft_unary_attributes *a, doub
     case GRAFT_UNARY_ABS:
         return fabs(x);
     case GRAFT_UNARY_CLIP:
-        return x<(double)a->low ? (double)a->low : x>(double) a->high ? (double)a->high : x;
+        return x < (double)a->low ? (double)a->low : x > (double)a->high ? (double)a->high : x;
     }
     return x;
 }
@@ -120,6 +120,14 @@ static inline double function_unary_grad(const struct graft_unary_attributes *a,
     default:
         return slope * dy;
     }
+}
+
+/* f'(x) · dy of another op's activation. */
+static inline double function_activation_grad(enum graft_unary kind, double x, double dy)
+{
+    const struct graft_unary_attributes a = {.kind = kind};
+    const bool from_x = graft_unary_needs(kind) == GRAFT_UNARY_FROM_X;
+    return function_unary_grad(&a, from_x ? x : function_unary(&a, x), dy);
 }
 
 static inline double function_binary(enum graft_binary kind, double a, double b)

@@ -5,7 +5,7 @@
 #define WIDE_ROWS 64
 #define NARROW_ROWS 8
 
-enum { X, DY, GAMMA, MEAN, VAR, DGAMMA, DBETA };
+enum { X, DY, GAMMA, MEAN, VAR, DGAMMA, DBETA, BETA };
 
 static struct graft_opencl_flat sizes(const struct graft_opencl_device *device,
                                       enum graft_opencl_family family)
@@ -44,9 +44,10 @@ static enum graft_status run(struct graft_opencl_device *device, struct graft_op
     const struct graft_opencl_range range = graft_opencl_grid_range(&flat, &grid);
     struct graft_opencl_args args = {0};
     graft_opencl_arg_tensor(device, &args, out[0], sizeof(float));
-    for (int i = X; i <= DBETA; i++)
+    for (int i = X; i <= BETA; i++)
         graft_opencl_arg_tensor(device, &args, in[i], sizeof(float));
     graft_opencl_arg_int(&args, norm->training);
+    graft_opencl_arg_int(&args, (int)norm->activation);
     graft_opencl_arg_float(&args, norm->epsilon);
     graft_opencl_arg_int(&args, graft_opencl_accumulates(kernel, 0));
     graft_opencl_arg_pitches(&args,

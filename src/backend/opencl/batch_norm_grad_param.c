@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "backend/opencl/columns.h"
 
-enum { X, DY, MEAN, VAR };
+enum { X, DY, MEAN, VAR, GAMMA, BETA };
 enum { SUMS, COMBINE };
 
 static enum graft_status open(struct graft_opencl_device *device, struct graft_opencl_kernel *kernel)
@@ -17,12 +17,14 @@ static enum graft_status run(struct graft_opencl_device *device, struct graft_op
 {
     const struct graft_opencl_columns columns =
         graft_opencl_columns_of(device, &kernel->call, kernel->variant->family);
+    const struct graft_batch_norm_attributes *const norm = &kernel->call.attributes.batch_norm;
     struct graft_opencl_range range = graft_opencl_columns_range(&columns, 1);
     struct graft_opencl_args args = {0};
     graft_opencl_arg_tensor(device, &args, workspace, sizeof(float));
-    graft_opencl_arg_tensor(device, &args, in[X], sizeof(float));
-    graft_opencl_arg_tensor(device, &args, in[DY], sizeof(float));
-    graft_opencl_arg_tensor(device, &args, in[MEAN], sizeof(float));
+    for (int i = X; i <= BETA; i++)
+        graft_opencl_arg_tensor(device, &args, in[i], sizeof(float));
+    graft_opencl_arg_int(&args, (int)norm->activation);
+    graft_opencl_arg_float(&args, norm->epsilon);
     graft_opencl_arg_pitches(
         &args,
         (const int64_t[]){graft_call_in_pitch(&kernel->call, X), graft_call_in_pitch(&kernel->call, DY)}, 2);
@@ -35,7 +37,7 @@ static enum graft_status run(struct graft_opencl_device *device, struct graft_op
     graft_opencl_arg_tensor(device, &args, out[1], sizeof(float));
     graft_opencl_arg_tensor(device, &args, workspace, sizeof(float));
     graft_opencl_arg_tensor(device, &args, in[VAR], sizeof(float));
-    graft_opencl_arg_float(&args, kernel->call.attributes.batch_norm.epsilon);
+    graft_opencl_arg_float(&args, norm->epsilon);
     graft_opencl_arg_int(&args, out[0].buffer != NULL);
     graft_opencl_arg_int(&args, out[1].buffer != NULL);
     graft_opencl_arg_int(&args, graft_opencl_accumulates(kernel, 0));

@@ -212,7 +212,9 @@ enum graft_status graft_opencl_add(struct graft_opencl_device *device, struct gr
     va_start(list, options_format);
     int length = graft_format_list(options, sizeof(options), options_format, list);
     va_end(list);
-    const enum graft_unary activation = graft_op_activation(&kernel->call);
+    const enum graft_unary slope = graft_op_slope(&kernel->call);
+    const enum graft_unary activation =
+        slope != GRAFT_UNARY_NONE ? slope : graft_op_activation(&kernel->call);
     if (length >= 0 && (size_t)length < sizeof(options) && activation > GRAFT_UNARY_RELU6)
         length +=
             snprintf(options + length, sizeof(options) - (size_t)length, " -DACTIVATION=%d", (int)activation);

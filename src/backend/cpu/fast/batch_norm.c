@@ -3,11 +3,12 @@
  * Batch normalization's two elementwise passes; what is constant in a channel is computed once, in double.
  *
  *   y  = activation((x − mean) · scale + beta + residual),  scale = gamma / sqrt(var + ε)
- *   dx = scale · (dy − dbeta / rows − (x − mean) · dgamma / (sqrt(var + ε) · rows)); in inference scale · dy
+ *   dx = scale · (dz − dbeta / rows − (x − mean) · dgamma / (sqrt(var + ε) · rows)); in inference scale · dz,
+ *   where dz = dy · f'((x − mean) · scale + beta) of an activation f
  */
 #include "backend/cpu/fast/activate.h"
 #include "backend/cpu/fast/common.h"
-#include "backend/cpu/fast/vector.h"
+#include "backend/cpu/fast/slope.h"
 
 #include <math.h>
 
@@ -83,36 +84,54 @@ static void run_norm(const struct graft_cpu_device *device, const struct graft_c
     graft_pool_run(args->pool, graft_ceil_div(norm.rows, norm.item_rows), norm_item, &norm);
 }
 
-static void grad_item(void *argument, int64_t item, int thread)
+/* A vector of channels from c on; dx may be dy. */
+FAST_INLINE void grad_vector(const enum graft_unary kind, const struct norm *n, const float *x,
+                             const float *dy, float *dx, int64_t c, int lanes)
 {
-    (void)thread;
-    const struct norm *const n = argument;
     const struct graft_cpu_args *const args = n->args;
-    const bool accumulate = fast_accumulates(args->call, 0);
     const bool training = args->call->attributes.batch_norm.training;
-    const int64_t channels = n->channels;
-    const float *const mean = args->in[3];
-    const float *const scale = n->scale;
-    const float *const shift = n->shift;
-    const float *const slope = n->slope;
+    const vec scale = vec_load_count(n->scale + c, lanes);
+    vec value = vec_load_count(dy + c, lanes);
+    if (training || kind != GRAFT_UNARY_NONE) {
+        const vec distance =
+            vec_load_count(x + c, lanes) - vec_load_count((const float *)args->in[3] + c, lanes);
+        if (kind != GRAFT_UNARY_NONE)
+            value = fast_activation_gradient(
+                kind, distance * scale + vec_load_count((const float *)args->in[7] + c, lanes), value);
+        if (training)
+            value =
+                value - vec_load_count(n->shift + c, lanes) - distance * vec_load_count(n->slope + c, lanes);
+    }
+    value *= scale;
+    if (fast_accumulates(args->call, 0))
+        value += vec_load_count(dx + c, lanes);
+    vec_store_count(dx + c, value, lanes);
+}
+
+/* Row by row: memory is what they wait for, and it is read as it lies. */
+FAST_INLINE void grad_rows(const enum graft_unary kind, const struct norm *n, int64_t item)
+{
+    const struct graft_cpu_args *const args = n->args;
     const int64_t end = graft_min_i64((item + 1) * n->item_rows, n->rows);
     for (int64_t row = item * n->item_rows; row < end; row++) {
         const float *const x = (const float *)args->in[0] + row * graft_call_in_pitch(args->call, 0);
         const float *const dy = (const float *)args->in[1] + row * graft_call_in_pitch(args->call, 1);
         float *const dx = (float *)args->out[0] + row * graft_call_out_pitch(args->call, 0);
-        if (training) {
-            FAST_INDEPENDENT /* dx may be dy */
-                for (int64_t c = 0; c < channels; c++)
-            {
-                const float value = scale[c] * (dy[c] - shift[c] - (x[c] - mean[c]) * slope[c]);
-                dx[c] = accumulate ? dx[c] + value : value;
-            }
-        } else {
-            FAST_INDEPENDENT
-            for (int64_t c = 0; c < channels; c++)
-                dx[c] = accumulate ? dx[c] + scale[c] * dy[c] : scale[c] * dy[c];
-        }
+        int64_t c = 0;
+        for (; c + FAST_WIDTH <= n->channels; c += FAST_WIDTH)
+            grad_vector(kind, n, x, dy, dx, c, FAST_WIDTH);
+        if (c < n->channels)
+            grad_vector(kind, n, x, dy, dx, c, (int)(n->channels - c));
     }
+}
+
+static void grad_item(void *argument, int64_t item, int thread)
+{
+    (void)thread;
+    const struct norm *const n = argument;
+#define ROWS(kind) grad_rows(kind, n, item)
+    FAST_EACH_ACTIVATION(n->args->call->attributes.batch_norm.activation, ROWS)
+#undef ROWS
 }
 
 static void run_grad(const struct graft_cpu_device *device, const struct graft_cpu_args *args)

@@ -9,8 +9,8 @@
  * of large squares.
  */
 #include "backend/cpu/fast/common.h"
+#include "backend/cpu/fast/slope.h"
 #include "backend/cpu/fast/thresholds.h"
-#include "backend/cpu/fast/vector.h"
 
 #include <math.h>
 
@@ -150,40 +150,64 @@ static void join_stats_item(void *argument, int64_t item, int thread)
     }
 }
 
-/* Σ dy · (x − mean) and Σ dy. */
-FAST_INLINE void grad_rows(const float *mean, float *products, float *sums, const float *x, int64_t x_pitch,
+/* gamma / sqrt(var + ε) for each channel, behind the chunks. */
+static void make_scales(const struct sums *s)
+{
+    const float *const var = s->args->in[3], *const gamma = s->args->in[4];
+    float *const scale = partial(s, s->chunks, 0);
+    for (int64_t c = 0; gamma && c < s->channels; c++)
+        scale[c] = (float)((double)gamma[c] /
+                           sqrt((double)var[c] + (double)s->args->call->attributes.batch_norm.epsilon));
+}
+
+/* Σ dz · (x − mean) and Σ dz, dz = dy · f'((x − mean) · scale + beta) of an activation. */
+FAST_INLINE void grad_rows(const enum graft_unary kind, const float *mean, const float *scale,
+                           const float *beta, float *products, float *sums, const float *x, int64_t x_pitch,
                            const float *dy, int64_t dy_pitch, int rows, int lanes)
 {
     const vec centre = vec_load_count(mean, lanes);
+    const vec by = kind == GRAFT_UNARY_NONE ? centre : vec_load_count(scale, lanes);
+    const vec plus = kind == GRAFT_UNARY_NONE ? centre : vec_load_count(beta, lanes);
     vec product = vec_load_count(products, lanes);
     vec sum = vec_load_count(sums, lanes);
     FAST_UNROLL_UP_TO(BLOCK_ROWS)
     for (int row = 0; row < rows; row++) {
-        const vec gradient = load_row(dy, dy_pitch, row, lanes);
-        product += gradient * (load_row(x, x_pitch, row, lanes) - centre);
+        const vec distance = load_row(x, x_pitch, row, lanes) - centre;
+        vec gradient = load_row(dy, dy_pitch, row, lanes);
+        if (kind != GRAFT_UNARY_NONE)
+            gradient = fast_activation_gradient(kind, distance * by + plus, gradient);
+        product += gradient * distance;
         sum += gradient;
     }
     vec_store_count(products, product, lanes);
     vec_store_count(sums, sum, lanes);
 }
 
-static void grad_item(void *argument, int64_t item, int thread)
+FAST_INLINE void grad_chunk(const enum graft_unary kind, const struct sums *s, int64_t item)
 {
-    (void)thread;
-    const struct sums *const s = argument;
     const int64_t x_pitch = graft_call_in_pitch(s->args->call, 0);
     const int64_t dy_pitch = graft_call_in_pitch(s->args->call, 1);
     const float *const x = (const float *)s->args->in[0] + item * s->chunk_rows * x_pitch;
     const float *const dy = (const float *)s->args->in[1] + item * s->chunk_rows * dy_pitch;
-    const float *const mean = s->args->in[2];
+    const float *const mean = s->args->in[2], *const beta = s->args->in[5];
+    const float *const scale = partial(s, s->chunks, 0);
     float *const products = partial(s, item, 0);
     float *const sums = partial(s, item, 1);
     memset(products, 0, (size_t)(2 * s->channels) * sizeof(float));
 #define ADD(rows, lanes)                                                                                     \
-    grad_rows(mean + c, products + c, sums + c, x + row * x_pitch + c, x_pitch, dy + row * dy_pitch + c,     \
-              dy_pitch, rows, lanes)
+    grad_rows(kind, mean + c, scale + c, beta + c, products + c, sums + c, x + row * x_pitch + c, x_pitch,   \
+              dy + row * dy_pitch + c, dy_pitch, rows, lanes)
     EACH_BLOCK(s, item, ADD)
 #undef ADD
+}
+
+static void grad_item(void *argument, int64_t item, int thread)
+{
+    (void)thread;
+    const struct sums *const s = argument;
+#define CHUNK(kind) grad_chunk(kind, s, item)
+    FAST_EACH_ACTIVATION(s->args->call->attributes.batch_norm.activation, CHUNK)
+#undef CHUNK
 }
 
 static void join_grad_item(void *argument, int64_t item, int thread)
@@ -225,7 +249,7 @@ static const char *check(const struct graft_cpu_device *device, const struct gra
     if (reason)
         return reason;
     const struct sums sums = describe(call);
-    info->workspace_bytes = (uint64_t)(sums.chunks * 3 * sums.channels) * sizeof(float);
+    info->workspace_bytes = (uint64_t)((sums.chunks * 3 + 1) * sums.channels) * sizeof(float);
     info->prepared_bytes = 0;
     info->pitched_inputs = call->op == GRAFT_OP_BATCH_NORM_STATS ? 1u : 3u;
     return NULL;
@@ -245,6 +269,7 @@ static void run_grad(const struct graft_cpu_device *device, const struct graft_c
     (void)device;
     struct sums sums = describe(args->call);
     sums.args = args;
+    make_scales(&sums);
     graft_pool_run(args->pool, sums.chunks, grad_item, &sums);
     graft_pool_run(args->pool, graft_ceil_div(sums.channels, JOIN_CHANNELS), join_grad_item, &sums);
 }

@@ -2,101 +2,7 @@
 /* y = f(x) and dx = f'(x) · dy, a vector at a time. */
 #include "backend/cpu/fast/activate.h"
 #include "backend/cpu/fast/common.h"
-#include "backend/cpu/fast/function.h"
-
-/* `kind` is a constant of each instance. */
-FAST_INLINE vec value_of(const enum graft_unary kind, const struct graft_unary_attributes *a, vec x)
-{
-    vec rest;
-    switch (kind) {
-    case GRAFT_UNARY_NONE:
-    case GRAFT_UNARY_COUNT:
-        break;
-    case GRAFT_UNARY_RELU:
-        return vec_relu(x);
-    case GRAFT_UNARY_RELU6:
-        return vec_relu6(x);
-    case GRAFT_UNARY_LEAKY_RELU:
-        return vec_select(x > vec_set(0), x, x * a->alpha);
-    case GRAFT_UNARY_SIGMOID:
-        return vec_sigmoid(x, &rest);
-    case GRAFT_UNARY_TANH:
-        return vec_tanh(x);
-    case GRAFT_UNARY_HARD_SIGMOID:
-        return vec_relu6(x + 3) * (1.0f / 6);
-    case GRAFT_UNARY_HARD_SWISH:
-        return x * vec_relu6(x + 3) * (1.0f / 6);
-    case GRAFT_UNARY_SILU:
-        return x * vec_sigmoid(x, &rest);
-    case GRAFT_UNARY_GELU:
-        return x * vec_normal(x, &rest);
-    case GRAFT_UNARY_GELU_TANH:
-        return x * vec_sigmoid(vec_gelu_argument(x), &rest);
-    case GRAFT_UNARY_SQRT:
-        return vec_sqrt(x);
-    case GRAFT_UNARY_EXP:
-        return vec_exp(x);
-    case GRAFT_UNARY_LOG:
-        return vec_log(x);
-    case GRAFT_UNARY_ABS:
-        return vec_abs(x);
-    case GRAFT_UNARY_CLIP:
-        x = vec_select(x < vec_set(a->low), vec_set(a->low), x);
-        return vec_select(x > vec_set(a->high), vec_set(a->high), x);
-    }
-    return x;
-}
-
-/* `from` is x or y, as graft_unary_needs says. */
-FAST_INLINE vec gradient_of(const enum graft_unary kind, const struct graft_unary_attributes *a, vec from,
-                            vec dy)
-{
-    const vec zero = {0};
-    vec value;
-    vec other;
-    switch (kind) {
-    case GRAFT_UNARY_NONE:
-    case GRAFT_UNARY_COUNT:
-        break;
-    case GRAFT_UNARY_RELU:
-        return vec_select(from > zero, dy, zero);
-    case GRAFT_UNARY_RELU6:
-        return vec_select((from > zero) & (from < vec_set(6)), dy, zero);
-    case GRAFT_UNARY_LEAKY_RELU:
-        return vec_select(from > zero, dy, dy * a->alpha);
-    case GRAFT_UNARY_SIGMOID:
-        return dy * (from * (1 - from));
-    case GRAFT_UNARY_TANH:
-        return dy * (1 - from * from);
-    case GRAFT_UNARY_HARD_SIGMOID:
-        return vec_select((from > vec_set(-3)) & (from < vec_set(3)), dy * (1.0f / 6), zero);
-    case GRAFT_UNARY_HARD_SWISH:
-        value = vec_select(from < vec_set(3), dy * ((from + from + 3) * (1.0f / 6)), dy);
-        return vec_select(from <= vec_set(-3), zero, value);
-    case GRAFT_UNARY_SILU:
-        value = vec_sigmoid(from, &other);
-        return dy * (value * (1 + from * other));
-    case GRAFT_UNARY_GELU:
-        value = vec_normal(from, &other);
-        return dy * (value + from * other);
-    case GRAFT_UNARY_GELU_TANH: /* far out it is 0 or 1, and powers of x would overflow */
-        from = vec_select(from < vec_set(-20), vec_set(-20), from);
-        from = vec_select(from > vec_set(20), vec_set(20), from);
-        value = vec_sigmoid(vec_gelu_argument(from), &other);
-        return dy * (value * (1 + from * other * (1.59576912f + from * from * 2.14064444e-1f)));
-    case GRAFT_UNARY_SQRT:
-        return dy / (from + from);
-    case GRAFT_UNARY_EXP:
-        return dy * from;
-    case GRAFT_UNARY_LOG:
-        return dy / from;
-    case GRAFT_UNARY_ABS:
-        return vec_select(from > zero, dy, vec_select(from < zero, -dy, zero));
-    case GRAFT_UNARY_CLIP:
-        return vec_select((from > vec_set(a->low)) & (from < vec_set(a->high)), dy, zero);
-    }
-    return dy;
-}
+#include "backend/cpu/fast/slope.h"
 
 /* Each element is read before it is written and by nobody else: y may be x, dx may be dy. */
 FAST_INLINE void value_loop(const enum graft_unary kind, const struct graft_unary_attributes *a, float *y,
@@ -104,9 +10,9 @@ FAST_INLINE void value_loop(const enum graft_unary kind, const struct graft_unar
 {
     int64_t i = begin;
     for (; i + FAST_WIDTH <= end; i += FAST_WIDTH)
-        vec_store(y + i, value_of(kind, a, vec_load(x + i)));
+        vec_store(y + i, fast_value(kind, a, vec_load(x + i)));
     if (i < end)
-        vec_store_part(y + i, value_of(kind, a, vec_load_part(x + i, (int)(end - i))), (int)(end - i));
+        vec_store_part(y + i, fast_value(kind, a, vec_load_part(x + i, (int)(end - i))), (int)(end - i));
 }
 
 FAST_INLINE void unary_loop(const enum graft_unary kind, const struct graft_cpu_args *args, int64_t begin,
@@ -166,13 +72,13 @@ FAST_INLINE void grad_loop(const enum graft_unary kind, const struct graft_cpu_a
         count = fast_elements_run(&elements, at, end);
         int64_t i = 0;
         for (; i + FAST_WIDTH <= count; i += FAST_WIDTH) {
-            const vec value = gradient_of(kind, a, vec_load(from + i), vec_load(dy + i));
+            const vec value = fast_gradient(kind, a, vec_load(from + i), vec_load(dy + i));
             vec_store(dx + i, accumulate ? vec_load(dx + i) + value : value);
         }
         if (i < count) {
             const int rest = (int)(count - i);
             const vec value =
-                gradient_of(kind, a, vec_load_part(from + i, rest), vec_load_part(dy + i, rest));
+                fast_gradient(kind, a, vec_load_part(from + i, rest), vec_load_part(dy + i, rest));
             vec_store_part(dx + i, accumulate ? vec_load_part(dx + i, rest) + value : value, rest);
         }
     }
