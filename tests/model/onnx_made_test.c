@@ -4,6 +4,8 @@
 #include "base/random.h"
 #include "model/onnx_fixture.h"
 
+#include <math.h>
+
 static struct onnx_writer begin(void)
 {
     struct onnx_writer writer = {.context = context};
@@ -244,7 +246,8 @@ static void quantized_networks_are_refused(void **state)
 /* A node without the input that it works on makes nothing; fuzzing found it named as a lack of memory. */
 static void nodes_without_inputs_are_refused(void **state)
 {
-    static const char *const ops[] = {"HardSigmoid", "Relu", "Clip", "Conv", "MaxPool", "BatchNormalization", "Resize"};
+    static const char *const ops[] = {"HardSigmoid",        "Relu",  "Clip", "Conv", "MaxPool",
+                                      "BatchNormalization", "Resize"};
     (void)state;
     for (size_t i = 0; i < sizeof ops / sizeof ops[0]; i++) {
         struct graft_network_source source;
@@ -266,13 +269,40 @@ static void nodes_without_inputs_are_refused(void **state)
     }
 }
 
-/* What has no name is read by nobody, whether the op computes or only notes what its result is: fuzzing found writes
- * in front of all values. */
+/* Sizes and indices may be any number, also none: outside of everything. */
+static void sizes_that_are_no_numbers_are_refused(void **state)
+{
+    static const float numbers[] = {NAN, INFINITY, -INFINITY, 1e30f, -1e30f};
+    static const char *const ops[] = {"ConstantOfShape", "Expand", "Gather", "Reshape", "Tile", "GatherND"};
+    (void)state;
+    for (size_t i = 0; i < sizeof numbers / sizeof numbers[0] * (sizeof ops / sizeof ops[0]); i++) {
+        const char *const op = ops[i / (sizeof numbers / sizeof numbers[0])];
+        struct graft_network_source source;
+        struct graft_model *model = NULL;
+        struct onnx_writer writer = begin();
+        onnx_add_constant(&writer, "one", 0, NULL, (const float[]){1}, 1);
+        onnx_add_constant(&writer, "size", 1, (const int64_t[]){1},
+                          &numbers[i % (sizeof numbers / sizeof numbers[0])], 1);
+        onnx_add_node(&writer, op, strcmp(op, "ConstantOfShape") == 0 ? "size" : "map size", "made", "");
+        onnx_add_node(&writer, op, strcmp(op, "ConstantOfShape") == 0 ? "size" : "one size", "host", "");
+        onnx_add_node(&writer, "Add", "map made", "sum", "");
+        const char *const path = end(&writer, "sum");
+        ok(graft_network_source_open(context, path, &source, NULL));
+        assert_int_not_equal(graft_model_open_network(context, source.network, NULL, &model), GRAFT_OK);
+        assert_non_null(strstr(graft_context_error(context), op));
+        graft_model_close(&model);
+        graft_network_source_close(&source);
+        (void)unlink(path);
+    }
+}
+
+/* What has no name is read by nobody, whether the op computes or only notes what its result is: fuzzing found
+ * writes in front of all values. */
 static void results_without_a_name_are_dropped(void **state)
 {
     static const char *const nodes[][2] = {
-        {"Neg", "map"},      {"Erf", "map"},    {"Mul", "map one"},  {"Div", "map one"}, {"Add", "erf one"},
-        {"Mul", "map bell"}, {"Relu", "map"},   {"Gather", "map at"}, {"Split", "map"},  {"Identity", "map"}};
+        {"Neg", "map"},      {"Erf", "map"},  {"Mul", "map one"},   {"Div", "map one"}, {"Add", "erf one"},
+        {"Mul", "map bell"}, {"Relu", "map"}, {"Gather", "map at"}, {"Split", "map"},   {"Identity", "map"}};
     (void)state;
     for (size_t i = 0; i < sizeof nodes / sizeof nodes[0]; i++) {
         struct graft_network_source source;
@@ -449,6 +479,7 @@ int main(void)
         cmocka_unit_test(every_failing_allocation_is_reported),
         cmocka_unit_test(quantized_networks_are_refused),
         cmocka_unit_test(nodes_without_inputs_are_refused),
+        cmocka_unit_test(sizes_that_are_no_numbers_are_refused),
         cmocka_unit_test(results_without_a_name_are_dropped),
         cmocka_unit_test(shared_statistics_are_not_trained),
         cmocka_unit_test(random_damage_of_a_graph_is_survived),

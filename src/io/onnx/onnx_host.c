@@ -257,7 +257,7 @@ static bool take_shape(struct graft_onnx_import *import, const struct graft_onnx
         return graft_onnx_refuse(import, "it makes more than %d dimensions", GRAFT_MAX_RANK);
     *shape = (struct graft_shape){.rank = (int32_t)rank};
     for (int64_t i = 0; i < rank; i++)
-        shape->dim[i] = (int64_t)graft_onnx_number(list, i);
+        shape->dim[i] = graft_onnx_integer(graft_onnx_number(list, i));
     return graft_shape_check(shape) ? true : graft_onnx_refuse(import, "it makes sizes that are none");
 }
 
@@ -347,7 +347,7 @@ static bool fold_gather(struct graft_onnx_import *import)
     struct graft_onnx_tensor *const y = graft_onnx_make(import, x->kind, &shape);
     for (int64_t o = 0; y && o < outer; o++) {
         for (int64_t k = 0; k < count; k++) {
-            int64_t index = (int64_t)graft_onnx_number(indices, k);
+            int64_t index = graft_onnx_integer(graft_onnx_number(indices, k));
             index = index < 0 ? index + side : index;
             if (index < 0 || index >= side)
                 return graft_onnx_refuse(import, "index %lld is outside", (long long)index);
@@ -381,7 +381,7 @@ static bool fold_scatter(struct graft_onnx_import *import)
     for (int64_t r = 0; y && r < rows; r++) {
         int64_t at = 0;
         for (int64_t d = 0; d < depth; d++) {
-            int64_t index = (int64_t)graft_onnx_number(indices, r * depth + d);
+            int64_t index = graft_onnx_integer(graft_onnx_number(indices, r * depth + d));
             index = index < 0 ? index + x->shape.dim[d] : index;
             if (index < 0 || index >= x->shape.dim[d])
                 return graft_onnx_refuse(import, "index %lld is outside", (long long)index);

@@ -350,7 +350,7 @@ static bool gather_rows(struct graft_onnx_import *import, const struct graft_onn
     const int64_t count = graft_shape_count(&indices->shape), side = x->shape.dim[0];
     int32_t *const list = graft_onnx_import_take(import, (size_t)count, sizeof *list);
     for (int64_t i = 0; list && i < count; i++) {
-        const int64_t index = (int64_t)graft_onnx_number(indices, i);
+        const int64_t index = graft_onnx_integer(graft_onnx_number(indices, i));
         if (index < -side || index >= side || side > INT32_MAX)
             return graft_onnx_refuse(import, "an index is out of range");
         list[i] = (int32_t)(index < 0 ? index + side : index);
@@ -376,7 +376,7 @@ static bool run_gather(struct graft_onnx_import *import)
         slice.step[i] = 1;
     }
     for (int64_t i = 0; i < count; i++) {
-        int64_t index = (int64_t)graft_onnx_number(indices->host, i);
+        int64_t index = graft_onnx_integer(graft_onnx_number(indices->host, i));
         index = index < 0 ? index + side : index;
         if (axis == 0 && indices->host->shape.rank == 1 && i > 0 && index != slice.begin[axis] + i)
             return gather_rows(import, x, indices->host);

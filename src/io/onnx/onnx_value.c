@@ -277,7 +277,7 @@ float graft_onnx_float(const struct graft_onnx_import *import, const char *name,
 
 int64_t graft_onnx_integer(double number)
 {
-    return number >= 0x1p63 ? INT64_MAX : number <= -0x1p63 ? INT64_MIN : (int64_t)number;
+    return number >= 0x1p63 ? INT64_MAX : number > -0x1p63 ? (int64_t)number : INT64_MIN;
 }
 
 int graft_onnx_list(const struct graft_onnx_import *import, const char *name, int64_t *list, int most)
