@@ -97,23 +97,25 @@ static __attribute__((noinline)) void finish(const struct job *job, const vec *s
         activate_stored(job, rows, (vectors - 1) * FAST_WIDTH + job->tail);
 }
 
+/* The tile of C and of what is added to it comes near while the sums are made, a row each few steps: all at
+ * once they would stand in the way of A and B. */
+#define ASK_STEPS 4
+
+FAST_INLINE void ask(const struct job *job, int row, const int vectors)
+{
+    const float *const c = job->c[row >= FAST_HALF] + row % FAST_HALF * job->c_row;
+    FAST_UNROLL(4)
+    for (int v = 0; v < vectors; v++) {
+        __builtin_prefetch(c + v * FAST_WIDTH, 1);
+        if (job->add_residual)
+            __builtin_prefetch(c + job->residual + v * FAST_WIDTH);
+    }
+}
+
 /* rows, vectors, k_contiguous and ahead are constants of each instance, so that sums live in registers. */
 FAST_INLINE void multiply(const struct job *job, const int rows, const int vectors, const bool k_contiguous,
                           const bool ahead)
 {
-    /* The tile of C comes near while the sums are made. */
-    FAST_UNROLL(16)
-    for (int row = 0; row < rows; row++)
-        FAST_UNROLL(4)
-    for (int v = 0; v < vectors; v++)
-        __builtin_prefetch(job->c[row >= FAST_HALF] + (row % FAST_HALF) * job->c_row + v * FAST_WIDTH, 1);
-    if (job->add_residual)
-        FAST_UNROLL(16)
-    for (int row = 0; row < rows; row++)
-        FAST_UNROLL(4)
-    for (int v = 0; v < vectors; v++)
-        __builtin_prefetch(job->c[row >= FAST_HALF] + job->residual + (row % FAST_HALF) * job->c_row +
-                           v * FAST_WIDTH);
     vec sums[FAST_ROWS][FAST_VECTORS];
     FAST_UNROLL(16)
     for (int row = 0; row < rows; row++)
@@ -121,6 +123,7 @@ FAST_INLINE void multiply(const struct job *job, const int rows, const int vecto
     for (int v = 0; v < vectors; v++)
         sums[row][v] = (vec){0};
 
+    int asked = 0;
     const float *next_a = job->next_a;
     const ptrdiff_t a_row = job->a_row;
     const ptrdiff_t a_k = k_contiguous ? 1 : job->a_k;
@@ -135,33 +138,38 @@ FAST_INLINE void multiply(const struct job *job, const int rows, const int vecto
             base[1][i] = job->a[1] + segment->a + 3 * i * (k_contiguous ? a_row : 1);
         }
         const float *b = job->b + segment->b;
-        for (int64_t k = segment->k; k > 0; k--) {
-            vec panel[FAST_VECTORS];
-            FAST_UNROLL(4)
-            for (int v = 0; v < vectors; v++)
-                panel[v] = vec_load(b + v * FAST_WIDTH);
-            FAST_UNROLL(4)
-            for (int v = 0; v < vectors; v += 16 / FAST_WIDTH) /* a cache line each */
-                __builtin_prefetch(b + PREFETCH_K * b_k + v * FAST_WIDTH);
-            if (ahead) {
-                __builtin_prefetch(next_a);
-                next_a += rows;
-            }
-            FAST_UNROLL(16)
-            for (int row = 0; row < rows; row++) {
-                const int in_half = row % FAST_HALF;
-                const float *const from = base[row >= FAST_HALF][in_half / 3];
-                const vec a = vec_set(k_contiguous ? from[(in_half % 3) * a_row] : from[in_half % 3]);
+        for (int64_t left = segment->k, steps; left > 0; left -= steps) {
+            steps = asked < rows ? graft_min_i64(left, ASK_STEPS) : left;
+            if (asked < rows)
+                ask(job, asked++, vectors);
+            for (int64_t k = steps; k > 0; k--) {
+                vec panel[FAST_VECTORS];
                 FAST_UNROLL(4)
                 for (int v = 0; v < vectors; v++)
-                    sums[row][v] += a * panel[v];
+                    panel[v] = vec_load(b + v * FAST_WIDTH);
+                FAST_UNROLL(4)
+                for (int v = 0; v < vectors; v += 16 / FAST_WIDTH) /* a cache line each */
+                    __builtin_prefetch(b + PREFETCH_K * b_k + v * FAST_WIDTH);
+                if (ahead) {
+                    __builtin_prefetch(next_a);
+                    next_a += rows;
+                }
+                FAST_UNROLL(16)
+                for (int row = 0; row < rows; row++) {
+                    const int in_half = row % FAST_HALF;
+                    const float *const from = base[row >= FAST_HALF][in_half / 3];
+                    const vec a = vec_set(k_contiguous ? from[(in_half % 3) * a_row] : from[in_half % 3]);
+                    FAST_UNROLL(4)
+                    for (int v = 0; v < vectors; v++)
+                        sums[row][v] += a * panel[v];
+                }
+                FAST_UNROLL(4)
+                for (int i = 0; i < (FAST_HALF + 2) / 3; i++) {
+                    base[0][i] += a_k;
+                    base[1][i] += a_k;
+                }
+                b += b_k;
             }
-            FAST_UNROLL(4)
-            for (int i = 0; i < (FAST_HALF + 2) / 3; i++) {
-                base[0][i] += a_k;
-                base[1][i] += a_k;
-            }
-            b += b_k;
         }
     }
 
