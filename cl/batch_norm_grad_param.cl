@@ -22,7 +22,8 @@ KERNEL void batch_norm_grad_param(global float *part, const ulong part_at, const
     const int group = (int)get_group_id(0);
     const int chunk = group / blocks, column = COLUMN_OF(group % blocks, columns);
     const int end = min((chunk + 1) * rows_each, rows), lanes = LANES_OF(columns);
-    real centre[SUMMED], scale[SUMMED], shift[SUMMED], products[SUMMED], total[SUMMED], product[SUMMED], sum[SUMMED];
+    real centre[SUMMED], scale[SUMMED], shift[SUMMED];
+    real products[SUMMED], total[SUMMED], product[SUMMED], sum[SUMMED];
     for (int u = 0; u < SUMMED; u++)
         products[u] = total[u] = (real)(0.0f);
     for (EACH_VECTOR(u, column, inner)) {
