@@ -263,6 +263,8 @@ SQUARE kernel void local_outer(global const float *a, const ulong a_at, global c
     }
 }
 
+#define AT_ONCE 4 /* parts that a work-item reads before it uses the first */
+
 /*
  * y[i] = or += sum over parts of from[part × part_step + i]. Lane ly takes parts ly, ly + lanes, …, and the lanes' sums
  * are added in pairs: an order that depends on the numbers of parts and lanes only. Lanes: 1, or a power of two.
@@ -274,9 +276,12 @@ kernel void local_sum(global const float *from, const ulong from_at, const ulong
     const int i = (int)get_global_id(0), lanes = (int)get_local_size(1);
     const int lx = (int)get_local_id(0), ly = (int)get_local_id(1);
     float sum = 0.0f;
-    if (i < count)
-        _Pragma("unroll 4") for (int part = ly; part < parts; part += lanes)
-            sum += from[from_at + part * part_step + i];
+    for (int part = ly; i < count && part < parts; part += AT_ONCE * lanes) {
+        float some[AT_ONCE];
+        UNROLL for (int j = 0; j < AT_ONCE; ++j) some[j] =
+            from[from_at + min(part + j * lanes, parts - 1) * part_step + i];
+        UNROLL for (int j = 0; j < AT_ONCE; ++j) sum += part + j * lanes < parts ? some[j] : 0.0f;
+    }
     if (lanes > 1)
         sums[ly][lx] = sum;
     for (int width = lanes / 2; width > 0; width /= 2) {
