@@ -6,17 +6,20 @@
 
 enum { INDEX, GATHER };
 
+#define NARROW_PLACES 8 /* of a channel that a work-item takes, so that it divides once for all to know where it is */
+
 /* Where vectors are written out, a work-item takes a line of places and all channels that it can. */
 static enum graft_status launch(struct graft_opencl_device *device, struct graft_opencl_kernel *kernel,
                                 int step, struct graft_opencl_args *args, const struct graft_shape *shape)
 {
     struct graft_opencl_flat flat = graft_opencl_flat_sizes(device, kernel->variant->family);
-    if (kernel->variant->family != GRAFT_OPENCL_CPU)
-        return graft_opencl_pool_launch(device, kernel, step, args, shape, false);
-    flat.span = GRAFT_POOL_LINE_VECTORS;
+    const bool line = kernel->variant->family == GRAFT_OPENCL_CPU;
+    if (line)
+        flat.span = GRAFT_POOL_LINE_VECTORS;
     struct graft_opencl_grid grid =
-        graft_opencl_grid_make(&flat, graft_opencl_rows(shape), graft_opencl_inner(shape), 1);
-    grid.rows_each = graft_max_i64(shape->dim[2], 1);
+        graft_opencl_grid_make(&flat, graft_opencl_rows(shape), graft_opencl_inner(shape), NARROW_PLACES);
+    if (line)
+        grid.rows_each = graft_max_i64(shape->dim[2], 1);
     const struct graft_opencl_range range = graft_opencl_grid_range(&flat, &grid);
     graft_opencl_arg_grid(args, &grid);
     return graft_opencl_launch(device, kernel, step, args, &range);
