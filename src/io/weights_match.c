@@ -201,7 +201,8 @@ enum graft_status graft_weights_say_whose(struct graft_context *context, enum gr
                                         : GRAFT_ERROR_UNSUPPORTED;
     if (found == GRAFT_ERROR_MEMORY)
         return found;
-    return info
-               ? graft_fail(context, status, "%s: these are weights of %s; %s", path, info->name, before.text)
-               : (graft_restore_error(context, &before), graft_fail_prefix(context, status, "%s", path));
+    if (info)
+        return graft_fail(context, status, "%s: these are weights of %s; %s", path, info->name, before.text);
+    graft_restore_error(context, &before);
+    return graft_fail_prefix(context, status, "%s", path);
 }
