@@ -24,6 +24,7 @@ struct job {
     ptrdiff_t c_row;
     ptrdiff_t residual; /* distance from c */
     const float *bias;
+    int64_t ask_steps;
     int tail; /* columns in the last vector, 0 for a whole one */
     bool add_c;
     bool add_residual;
@@ -99,7 +100,7 @@ static __attribute__((noinline)) void finish(const struct job *job, const vec *s
 
 /* The tile of C and of what is added to it comes near while the sums are made, a row each few steps: all at
  * once they would stand in the way of A and B. */
-#define ASK_STEPS 4
+#define ASK_STEPS 4 /* and fewer where k is short */
 
 FAST_INLINE void ask(const struct job *job, int row, const int vectors)
 {
@@ -139,7 +140,7 @@ FAST_INLINE void multiply(const struct job *job, const int rows, const int vecto
         }
         const float *b = job->b + segment->b;
         for (int64_t left = segment->k, steps; left > 0; left -= steps) {
-            steps = asked < rows ? graft_min_i64(left, ASK_STEPS) : left;
+            steps = asked < rows ? graft_min_i64(left, job->ask_steps) : left;
             if (asked < rows)
                 ask(job, asked++, vectors);
             for (int64_t k = steps; k > 0; k--) {
@@ -249,6 +250,7 @@ static void sweep_tiles(const struct fast_product *product, int tile, int n_tile
             .c_row = product->c_row,
             .residual = product->residual ? product->residual - product->c : 0,
             .bias = first == 0 && product->bias ? product->bias + column : NULL,
+            .ask_steps = graft_max_i64(graft_min_i64(k / FAST_ROWS, ASK_STEPS), 1),
             .tail = columns % FAST_WIDTH,
             .add_c = first > 0 || product->accumulate,
             .add_residual = first == 0 && product->residual,
