@@ -18,7 +18,7 @@ log1p log1pf log2 logf lround lroundf memchr memcmp memcpy memmem memmove memset
 round sin sincos sqrt tan tanh tanhf trunc truncf
 pthread_cond_broadcast pthread_cond_destroy pthread_cond_init pthread_cond_signal pthread_cond_timedwait
 pthread_cond_wait pthread_join pthread_mutex_destroy pthread_mutex_init pthread_mutex_lock pthread_mutex_unlock
-pthread_self pthread_sigmask qsort sched_yield sigdelset sigfillset snprintf vsnprintf sprintf strcasecmp strcasestr
+pthread_self pthread_sigmask madvise qsort sched_yield sigdelset sigfillset snprintf vsnprintf sprintf strcasecmp strcasestr
 strchr strcmp strcpy strcspn strerror strlen strncasecmp strncat strncmp strncpy strnlen strpbrk strrchr strspn strstr
 strtod strtol strtoll strtoul strtoull sysconf uselocale freelocale munmap dirfd closedir fclose fgets free fscanf sscanf
 __assert_fail nanosleep kill sigaction sigemptyset shutdown statvfs time dladdr environ __environ secure_getenv

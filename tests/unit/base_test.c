@@ -359,6 +359,9 @@ static void memory_is_aligned_zeroed_and_checked(void **state)
     memory = graft_allocate(context, 0, 8);
     assert_non_null(memory);
     graft_release(context, memory);
+    memory = graft_allocate_raw(context, 1, 4 << 20); /* behind the first 64 bytes of a large page */
+    assert_int_equal((uintptr_t)memory % (2 << 20), 64);
+    graft_release(context, memory);
 }
 
 /* Everything in the base that takes memory, in one go; the status of the first failure. */
