@@ -320,6 +320,9 @@ static enum graft_status convert(struct data_set *set, enum graft_stored stored,
     if (count > 0 && graft_stored_convert(stored, count, bytes, data) < count)
         status = graft_fail(context, GRAFT_ERROR_NUMERIC, "'%s': a number of '%.200s' is too large for %s",
                             set->file->path, set->object, graft_dtype_name(desc.dtype));
+    if (status == GRAFT_OK && graft_tensor_set_find(tensors, name))
+        status = graft_fail(context, GRAFT_ERROR_FORMAT, "'%s': there is more than one '%.200s'",
+                            set->file->path, name);
     if (status == GRAFT_OK)
         status = graft_tensor_set_take(tensors, name, &desc, data, stored);
     if (status != GRAFT_OK)

@@ -296,6 +296,30 @@ static void sizes_that_are_no_numbers_are_refused(void **state)
     }
 }
 
+/* A range from, to or by nothing at all: fuzzing found the number read that is not there. */
+static void ranges_of_no_numbers_are_refused(void **state)
+{
+    static const char *const inputs[] = {"none one one", "one none one", "one one none", "one one one"};
+    (void)state;
+    for (size_t i = 0; i < sizeof inputs / sizeof inputs[0]; i++) {
+        struct graft_network_source source;
+        struct graft_model *model = NULL;
+        struct onnx_writer writer = begin();
+        onnx_add_constant(&writer, "one", 0, NULL, (const float[]){1}, 1);
+        onnx_add_constant(&writer, "none", 1, (const int64_t[]){0}, NULL, 0);
+        onnx_add_node(&writer, "Range", inputs[i], "range", "");
+        const char *const path = end(&writer, "map");
+        ok(graft_network_source_open(context, path, &source, NULL));
+        const enum graft_status status = graft_model_open_network(context, source.network, NULL, &model);
+        if (strstr(inputs[i], "none"))
+            assert_non_null(strstr(graft_context_error(context), "Range"));
+        assert_int_equal(status == GRAFT_OK, !strstr(inputs[i], "none"));
+        graft_model_close(&model);
+        graft_network_source_close(&source);
+        (void)unlink(path);
+    }
+}
+
 /* What has no name is read by nobody, whether the op computes or only notes what its result is: fuzzing found
  * writes in front of all values. */
 static void results_without_a_name_are_dropped(void **state)
@@ -480,6 +504,7 @@ int main(void)
         cmocka_unit_test(quantized_networks_are_refused),
         cmocka_unit_test(nodes_without_inputs_are_refused),
         cmocka_unit_test(sizes_that_are_no_numbers_are_refused),
+        cmocka_unit_test(ranges_of_no_numbers_are_refused),
         cmocka_unit_test(results_without_a_name_are_dropped),
         cmocka_unit_test(shared_statistics_are_not_trained),
         cmocka_unit_test(random_damage_of_a_graph_is_survived),

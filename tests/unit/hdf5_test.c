@@ -361,6 +361,17 @@ static void layers_of_one_name_are_kept_apart(void **state)
                   (const uint64_t[]){normalization, functional});
     root.size = 0;
     check_names(*state, &file, put_group(&file, &root, 1, (const char *[]){"layers"}, &layers), 6, newer);
+
+    /* Three layers of one name in one group: the refusal names the file; fuzzing found that it did not. */
+    struct graft_tensor_set *set = NULL;
+    groups[4].size = root.size = 0;
+    const uint64_t same = put_group(&file, &groups[4], 3, (const char *[]){"dense", "dense", "dense"},
+                                    (const uint64_t[]){normalization, normalization, normalization});
+    const uint64_t top = put_group(&file, &root, 1, (const char *[]){"layers"}, &same);
+    memcpy(file.data + 36, &top, 8);
+    assert_int_equal(graft_keras_parse(*state, "made.h5", file.data, file.size, &set), GRAFT_ERROR_FORMAT);
+    assert_non_null(strstr(graft_context_error(*state), "'made.h5'"));
+    assert_non_null(strstr(graft_context_error(*state), "layers/dense/"));
 }
 
 static void add_member(struct archive *archive, const char *name, const void *data, size_t size)

@@ -285,6 +285,9 @@ static bool fold_range(struct graft_onnx_import *import)
                                           *const c = host(import, 2);
     if (!a || !b || !c)
         return false;
+    if (graft_shape_count(&a->shape) != 1 || graft_shape_count(&b->shape) != 1 ||
+        graft_shape_count(&c->shape) != 1)
+        return graft_onnx_refuse(import, "begin, end and step are not a number each");
     const double begin = graft_onnx_number(a, 0), end = graft_onnx_number(b, 0),
                  step = graft_onnx_number(c, 0);
     const double count = step != 0 ? ceil((end - begin) / step) : 0;
