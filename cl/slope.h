@@ -11,13 +11,11 @@
 #endif
 #endif
 
-/* dy × f'(x). */
+/* dy × f'(x) of a kind that is not UNARY_NONE. */
 real slope_at(const int kind, const real x, const real dy);
 real slope_at(const int kind, const real x, const real dy)
 {
     const real zero = (real)(0.0f);
-    if (kind == UNARY_NONE)
-        return dy;
 #ifndef ACTIVATION
     if (kind == UNARY_RELU)
         return x > zero ? dy : zero;

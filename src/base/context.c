@@ -23,11 +23,13 @@ static void *default_allocate(void *user, size_t bytes)
     (void)user;
     void *memory = NULL;
     const bool large = bytes >= 2 * LARGE_PAGE;
-    if (posix_memalign(&memory, large ? LARGE_PAGE : ALIGNMENT, bytes) != 0)
+    if (posix_memalign(&memory, large ? LARGE_PAGE : ALIGNMENT, bytes) != 0) {
         return NULL;
+    }
 #ifdef MADV_HUGEPAGE
-    if (large)
+    if (large) {
         (void)madvise(memory, bytes / LARGE_PAGE * LARGE_PAGE, MADV_HUGEPAGE);
+    }
 #endif
     return memory;
 }

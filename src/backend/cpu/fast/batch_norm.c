@@ -6,11 +6,11 @@
  *   dx = scale · (dz − dbeta / rows − (x − mean) · dgamma / (sqrt(var + ε) · rows)); in inference scale · dz,
  *   where dz = dy · f'((x − mean) · scale + beta) of an activation f
  */
+#include "backend/cpu/fast/batch_norm.h"
+
 #include "backend/cpu/fast/activate.h"
 #include "backend/cpu/fast/common.h"
 #include "backend/cpu/fast/slope.h"
-
-#include <math.h>
 
 struct norm {
     const struct graft_cpu_args *args;
@@ -36,13 +36,6 @@ static struct norm describe(const struct graft_cpu_args *args)
         .shift = workspace + channels,
         .slope = workspace + 2 * channels,
     };
-}
-
-static void make_scale(const struct norm *n, const float *gamma, const float *var)
-{
-    const double epsilon = (double)n->args->call->attributes.batch_norm.epsilon;
-    for (int64_t c = 0; c < n->channels; c++)
-        n->scale[c] = (float)((double)gamma[c] / sqrt((double)var[c] + epsilon));
 }
 
 static void norm_item(void *argument, int64_t item, int thread)
@@ -80,7 +73,7 @@ static void run_norm(const struct graft_cpu_device *device, const struct graft_c
 {
     (void)device;
     struct norm norm = describe(args);
-    make_scale(&norm, args->in[1], args->in[4]);
+    fast_batch_norm_scale(args->call, norm.scale, args->in[1], args->in[4], norm.channels);
     graft_pool_run(args->pool, graft_ceil_div(norm.rows, norm.item_rows), norm_item, &norm);
 }
 
@@ -142,7 +135,7 @@ static void run_grad(const struct graft_cpu_device *device, const struct graft_c
     const float *const dgamma = args->in[5];
     const float *const dbeta = args->in[6];
     const double epsilon = (double)args->call->attributes.batch_norm.epsilon;
-    make_scale(&norm, args->in[2], var);
+    fast_batch_norm_scale(args->call, norm.scale, args->in[2], var, norm.channels);
     for (int64_t c = 0; args->call->attributes.batch_norm.training && c < norm.channels; c++) {
         norm.shift[c] = (float)((double)dbeta[c] / (double)norm.rows);
         norm.slope[c] = (float)((double)dgamma[c] / sqrt((double)var[c] + epsilon) / (double)norm.rows);

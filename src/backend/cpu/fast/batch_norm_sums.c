@@ -8,11 +8,11 @@
  * Σ(x − m)². With the whole mean known, d = mean − m, the chunk's share is q − 2·d·s + k·d²: no cancellation
  * of large squares.
  */
+#include "backend/cpu/fast/batch_norm.h"
+
 #include "backend/cpu/fast/common.h"
 #include "backend/cpu/fast/slope.h"
 #include "backend/cpu/fast/thresholds.h"
-
-#include <math.h>
 
 #define JOIN_CHANNELS 64
 #define BLOCK_ROWS 8
@@ -38,7 +38,8 @@ static int64_t chunk_size(const struct sums *s, int64_t chunk)
     return graft_min_i64(s->chunk_rows, s->rows - chunk * s->chunk_rows);
 }
 
-/* Where a chunk keeps its vectors [c], `which` from 0 to 2. */
+/* Where a chunk keeps its vectors [c], `which` from 0 to 2; behind the last one are the scales of a gradient.
+ */
 static float *partial(const struct sums *s, int64_t chunk, int which)
 {
     return (float *)s->args->workspace + (chunk * 3 + which) * s->channels;
@@ -150,16 +151,6 @@ static void join_stats_item(void *argument, int64_t item, int thread)
     }
 }
 
-/* gamma / sqrt(var + ε) for each channel, behind the chunks. */
-static void make_scales(const struct sums *s)
-{
-    const float *const var = s->args->in[3], *const gamma = s->args->in[4];
-    float *const scale = partial(s, s->chunks, 0);
-    for (int64_t c = 0; gamma && c < s->channels; c++)
-        scale[c] = (float)((double)gamma[c] /
-                           sqrt((double)var[c] + (double)s->args->call->attributes.batch_norm.epsilon));
-}
-
 /* Σ dz · (x − mean) and Σ dz, dz = dy · f'((x − mean) · scale + beta) of an activation. */
 FAST_INLINE void grad_rows(const enum graft_unary kind, const float *mean, const float *scale,
                            const float *beta, float *products, float *sums, const float *x, int64_t x_pitch,
@@ -269,7 +260,9 @@ static void run_grad(const struct graft_cpu_device *device, const struct graft_c
     (void)device;
     struct sums sums = describe(args->call);
     sums.args = args;
-    make_scales(&sums);
+    if (args->in[4])
+        fast_batch_norm_scale(args->call, partial(&sums, sums.chunks, 0), args->in[4], args->in[3],
+                              sums.channels);
     graft_pool_run(args->pool, sums.chunks, grad_item, &sums);
     graft_pool_run(args->pool, graft_ceil_div(sums.channels, JOIN_CHANNELS), join_grad_item, &sums);
 }

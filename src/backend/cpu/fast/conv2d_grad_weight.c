@@ -251,16 +251,16 @@ static void pack_dy(const struct plan *plan, const struct item *item, const stru
                     float *to)
 {
     for (int64_t strip = 0; strip < chunk->strips; strip++)
-        fast_pack_lines(to, strip * chunk->pixels, plan->positions, panel, chunk->dy + strip * chunk->dy_strip,
-             chunk->dy_pixel, chunk->pixels, item->outputs);
+        fast_pack_lines(to, strip * chunk->pixels, plan->positions, panel,
+                        chunk->dy + strip * chunk->dy_strip, chunk->dy_pixel, chunk->pixels, item->outputs);
 }
 
 static void pack_x(const struct plan *plan, const struct item *item, const struct chunk *chunk, ptrdiff_t tap,
                    int panel, float *to)
 {
     for (int64_t strip = 0; strip < chunk->strips; strip++)
-        fast_pack_lines(to, strip * chunk->pixels, plan->positions, panel, chunk->x[strip] + tap + item->column,
-             chunk->x_step, chunk->pixels, item->columns);
+        fast_pack_lines(to, strip * chunk->pixels, plan->positions, panel,
+                        chunk->x[strip] + tap + item->column, chunk->x_step, chunk->pixels, item->columns);
 }
 
 /* Adds one chunk to the item's parts of dw (or of its split's partial sums). */

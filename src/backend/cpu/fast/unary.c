@@ -29,34 +29,14 @@ FAST_INLINE void unary_loop(const enum graft_unary kind, const struct graft_cpu_
     }
 }
 
-void FAST(activate)(float *y, int64_t count, enum graft_unary kind)
-{
-    switch (kind) {
-    case GRAFT_UNARY_RELU:
-        value_loop(GRAFT_UNARY_RELU, NULL, y, y, 0, count);
-        break;
-    case GRAFT_UNARY_RELU6:
-        value_loop(GRAFT_UNARY_RELU6, NULL, y, y, 0, count);
-        break;
-    case GRAFT_UNARY_SIGMOID:
-        value_loop(GRAFT_UNARY_SIGMOID, NULL, y, y, 0, count);
-        break;
-    case GRAFT_UNARY_HARD_SIGMOID:
-        value_loop(GRAFT_UNARY_HARD_SIGMOID, NULL, y, y, 0, count);
-        break;
-    case GRAFT_UNARY_HARD_SWISH:
-        value_loop(GRAFT_UNARY_HARD_SWISH, NULL, y, y, 0, count);
-        break;
-    case GRAFT_UNARY_SILU:
-        value_loop(GRAFT_UNARY_SILU, NULL, y, y, 0, count);
-        break;
-    default: /* not one that graft_unary_fuses */
-        break;
-    }
+void FAST(activate)(float *y, int64_t count, enum graft_unary kind){
+#define VALUES(kind) value_loop(kind, NULL, y, y, 0, count)
+    FAST_EACH_ACTIVATION(kind, VALUES)
+#undef VALUES
 }
 
-FAST_INLINE void grad_loop(const enum graft_unary kind, const struct graft_cpu_args *args, int64_t begin,
-                           int64_t end)
+FAST_INLINE
+    void grad_loop(const enum graft_unary kind, const struct graft_cpu_args *args, int64_t begin, int64_t end)
 {
     const struct graft_unary_attributes *const a = &args->call->attributes.unary;
     const bool accumulate = fast_accumulates(args->call, 0);
