@@ -14,6 +14,7 @@ import sys
 import numpy
 import torch
 import torchvision
+from formula_values import uniform
 from safetensors.numpy import load_file
 
 PHOTO = "data/imagenet-samples/n01534433_junco.JPEG"
@@ -28,20 +29,6 @@ LATTICE = 15
 # Rounding decides which of two places is a maximum of SqueezeNet's in its photograph: with SSE's order of sums the gradient
 # there is off by 2.7e-3; the mean on the way from black is not.
 KINKS = {("squeezenet1_0", "GRADIENT")}
-
-
-def uniform(name, count):
-    h = numpy.uint64(14695981039346656037)
-    with numpy.errstate(over="ignore"):
-        for byte in name.encode():
-            h = (h ^ numpy.uint64(byte)) * numpy.uint64(1099511628211)
-        z = h + numpy.arange(1, count + 1, dtype=numpy.uint64) * numpy.uint64(0x9E3779B97F4A7C15)
-        z ^= z >> numpy.uint64(30)
-        z *= numpy.uint64(0xBF58476D1CE4E5B9)
-        z ^= z >> numpy.uint64(27)
-        z *= numpy.uint64(0x94D049BB133111EB)
-        z ^= z >> numpy.uint64(31)
-    return (z >> numpy.uint64(40)).astype("f8") / 2**23 - 1
 
 
 def formula(network, name, shape):
