@@ -116,7 +116,7 @@ static void differentiate_node(struct graft_graph *graph, struct tape *tape, int
     struct graft_node node = graph->nodes[n]; /* a copy: the rule adds nodes, which moves the array */
     const struct graft_op_def *const def = graft_op_get(node.call.op);
     bool wanted[GRAFT_MAX_INPUTS] = {false};
-    int output_gradients[GRAFT_MAX_OUTPUTS] = {-1, -1};
+    int output_gradients[GRAFT_MAX_OUTPUTS];
     bool any_wanted = false;
     bool any_given = false;
     for (int i = 0; i < node.call.n_inputs; i++) {
@@ -125,8 +125,7 @@ static void differentiate_node(struct graft_graph *graph, struct tape *tape, int
         any_wanted = any_wanted || wanted[i];
     }
     for (int i = 0; i < GRAFT_MAX_OUTPUTS; i++) {
-        if (node.outputs[i] >= 0)
-            output_gradients[i] = tape->gradients[node.outputs[i]];
+        output_gradients[i] = node.outputs[i] >= 0 ? tape->gradients[node.outputs[i]] : -1;
         any_given = any_given || output_gradients[i] >= 0;
     }
     if (!any_wanted || !any_given)

@@ -379,8 +379,8 @@ int graft_graph_apply(struct graft_graph *graph, enum graft_op op, const union g
     }
     const struct graft_op_def *const def = graft_op_get(op);
     for (int i = 0; i < GRAFT_MAX_OUTPUTS; i++) {
-        node.outputs[i] =
-            i < def->n_outputs ? graft_graph_add_value(graph, &node.call.out[i], graph->n_nodes) : -1;
+        const bool made = i < def->n_outputs && node.call.out[i].dtype != GRAFT_DTYPE_NONE;
+        node.outputs[i] = made ? graft_graph_add_value(graph, &node.call.out[i], graph->n_nodes) : -1;
         if (outputs)
             outputs[i] = node.outputs[i];
     }

@@ -8,7 +8,7 @@
 #include <math.h>
 
 enum { Q, K, V, BIAS, MASK };                      /* of attention */
-enum { DY = 3, LSE, DELTA, GRAD_BIAS, GRAD_MASK }; /* of its gradients, after q, k, v */
+enum { DY = 3, LSE, DELTA, GRAD_BIAS, GRAD_MASK }; /* of its gradients, after q, k, v; which have Q … BIAS for outputs */
 
 struct graft_attention_layout graft_attention_layout_of(const struct graft_call *call)
 {
@@ -114,19 +114,11 @@ static void gradient(struct graft_gradient *g)
     const int inputs[] = {g->inputs[Q], g->inputs[K], g->inputs[V], dy, g->outputs[1], delta, bias, mask};
     if (delta < 0)
         return;
-    if (graft_gradient_wanted(g, Q))
-        g->input_gradients[Q] =
-            g->emitter->apply(g->emitter, GRAFT_OP_ATTENTION_GRAD_QUERY, attributes, inputs, 8, NULL);
-    if (graft_gradient_wanted(g, K) || graft_gradient_wanted(g, V)) {
-        int both[GRAFT_MAX_OUTPUTS] = {-1, -1};
-        if (g->emitter->apply(g->emitter, GRAFT_OP_ATTENTION_GRAD_KEY, attributes, inputs, 8, both) < 0)
-            return;
-        g->input_gradients[K] = graft_gradient_wanted(g, K) ? both[0] : -1;
-        g->input_gradients[V] = graft_gradient_wanted(g, V) ? both[1] : -1;
-    }
-    if (graft_gradient_wanted(g, BIAS))
-        g->input_gradients[BIAS] =
-            g->emitter->apply(g->emitter, GRAFT_OP_ATTENTION_GRAD_BIAS, attributes, inputs, 8, NULL);
+    int gradients[GRAFT_MAX_OUTPUTS]; /* what nobody reads of them is not made */
+    if (g->emitter->apply(g->emitter, GRAFT_OP_ATTENTION_GRAD, attributes, inputs, 8, gradients) < 0)
+        return;
+    for (int i = Q; i <= BIAS; i++)
+        g->input_gradients[i] = graft_gradient_wanted(g, i) ? gradients[i] : -1;
 }
 
 void graft_work_attention(const struct graft_call *call, double products, double terms,

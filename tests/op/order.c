@@ -63,22 +63,23 @@ static double cost_of(struct graft_device *device, const struct graft_job *job)
     return job->tier == GRAFT_TIER_GRADIENT ? once * (1 + 2 * elements) : once;
 }
 
-/* Whether the job's outputs have no elements. */
+/* Whether one of the job's results has no elements. */
 static bool is_empty(struct graft_device *device, const struct graft_job *job)
 {
     struct graft_call call;
-    int64_t elements = 0;
+    bool empty = false;
     if (graft_job_call(device->context, job, &call) != GRAFT_OK) {
         return false;
     }
     const struct graft_op_def *const def = graft_op_get(job->op);
     for (int i = 0; i < def->n_outputs; i++) {
-        elements += graft_shape_count(&call.out[i].shape);
+        empty |= call.out[i].dtype != GRAFT_DTYPE_NONE && graft_shape_count(&call.out[i].shape) == 0;
     }
     for (int i = 0; i < call.n_inputs; i++) {
-        elements += def->mutates >> i & 1u ? graft_shape_count(&call.in[i].shape) : 0;
+        empty |= (def->mutates >> i & 1u) && call.in[i].dtype != GRAFT_DTYPE_NONE &&
+                 graft_shape_count(&call.in[i].shape) == 0;
     }
-    return elements == 0;
+    return empty;
 }
 
 static int count_bits(uint64_t bits)

@@ -365,9 +365,7 @@ bool graft_edge_plain(struct graft_call *call, enum graft_op op, const int64_t s
         plain_rows(call, &x);
         return true;
     case GRAFT_OP_ATTENTION:
-    case GRAFT_OP_ATTENTION_GRAD_QUERY:
-    case GRAFT_OP_ATTENTION_GRAD_KEY:
-    case GRAFT_OP_ATTENTION_GRAD_BIAS:
+    case GRAFT_OP_ATTENTION_GRAD:
         return plain_attention(call, &x);
     case GRAFT_OP_GATHER:
     case GRAFT_OP_GATHER_GRAD:

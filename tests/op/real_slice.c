@@ -144,12 +144,8 @@ static bool find_axes(const struct graft_call *call, struct axes *axes)
     case GRAFT_OP_ATTENTION: /* heads */
         *axes = (struct axes){.in = {2, 2, 2, 1, WHOLE}, .out = {2, 2}};
         return true;
-    case GRAFT_OP_ATTENTION_GRAD_QUERY:
-    case GRAFT_OP_ATTENTION_GRAD_KEY:
-        *axes = (struct axes){.in = {2, 2, 2, 2, 2, 2, 1, WHOLE}, .out = {2, 2}};
-        return true;
-    case GRAFT_OP_ATTENTION_GRAD_BIAS:
-        *axes = (struct axes){.in = {2, 2, 2, 2, 2, 2, 1, WHOLE}, .out = {1}};
+    case GRAFT_OP_ATTENTION_GRAD:
+        *axes = (struct axes){.in = {2, 2, 2, 2, 2, 2, 1, WHOLE}, .out = {2, 2, 2, 1}};
         return true;
     case GRAFT_OP_GROUP_NORM_GRAD_PARAM: /* with one group, each channel alone */
         *axes = channels;

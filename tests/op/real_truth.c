@@ -122,8 +122,7 @@ static uint32_t labels_below(const struct graft_call *call)
  * as well: queries and keys of an eighth keep them away from where f32 ends. */
 static bool is_score(const struct graft_call *call, int input)
 {
-    return input < 2 && (call->op == GRAFT_OP_ATTENTION || call->op == GRAFT_OP_ATTENTION_GRAD_QUERY ||
-                         call->op == GRAFT_OP_ATTENTION_GRAD_KEY || call->op == GRAFT_OP_ATTENTION_GRAD_BIAS);
+    return input < 2 && (call->op == GRAFT_OP_ATTENTION || call->op == GRAFT_OP_ATTENTION_GRAD);
 }
 
 static void make_inputs(struct graft_heap *heap, struct graft_pool *pool, struct graft_real_truth *truth)

@@ -134,9 +134,7 @@ static const struct rule rules[GRAFT_OP_COUNT] = {
     /* exp (6), a division (5), products, factors of what was summed before a larger score came */
     [GRAFT_OP_ATTENTION] = {false, 16, NULL, NULL, graft_magnitude_attention},
     /* exp (6), products and differences, prior */
-    [GRAFT_OP_ATTENTION_GRAD_QUERY] = {false, 14, NULL, NULL, graft_magnitude_attention_grad},
-    [GRAFT_OP_ATTENTION_GRAD_KEY] = {false, 14, NULL, NULL, graft_magnitude_attention_grad},
-    [GRAFT_OP_ATTENTION_GRAD_BIAS] = {false, 12, NULL, NULL, graft_magnitude_attention_grad},
+    [GRAFT_OP_ATTENTION_GRAD] = {false, 14, NULL, NULL, graft_magnitude_attention_grad},
     [GRAFT_OP_DROPOUT] = {true, 3, "a.", NULL, NULL}, /* 1 − p, its reciprocal, the product */
     [GRAFT_OP_GATHER] = {true, 0, "", NULL, NULL},
     [GRAFT_OP_GATHER_GRAD] = {true, 4, "a.", NULL, NULL},

@@ -152,6 +152,19 @@ static void add_to(double *to, int64_t count, double factor, const double *from)
         to[c] += fabs(factor * from[c]);
 }
 
+enum { DQ, DK, DV, DBIAS };
+
+/* The call's unit is that of its longest sum, and of a `c` of 14: what an output's own is of it. dbias has no
+ * scale and no product behind its sum: 12. */
+static double part_of_unit(const struct graft_magnitude *m, const struct graft_attention_layout *l, int output)
+{
+    const int64_t summands = output == DQ      ? l->keys
+                             : output == DBIAS ? l->images / (l->biases > 0 ? l->biases : 1)
+                                               : l->queries;
+    const double terms = (double)(summands + l->depth + l->width);
+    return (output == DBIAS ? 12.0 / 14 : 1) * sqrt(terms / m->truth->terms);
+}
+
 void graft_magnitude_attention_grad(struct graft_magnitude *m)
 {
     const struct view view = view_of_magnitude(m);
@@ -165,16 +178,22 @@ void graft_magnitude_attention_grad(struct graft_magnitude *m)
             if (!pair(&view, (const int64_t[]){n, head, i, j}, &share, &gradient))
                 continue;
             for (int r = 0; r < m->truth->n_results; r++) {
+                const int output = m->truth->results[r].index;
                 double *const to = m->magnitude[r];
-                if (m->call->op == GRAFT_OP_ATTENTION_GRAD_BIAS)
+                if (output == DBIAS)
                     to[((n % l->biases * l->heads + head) * l->queries + i) * l->keys + j] += gradient;
-                else if (m->call->op == GRAFT_OP_ATTENTION_GRAD_QUERY)
+                else if (output == DQ)
                     add_to(to + row * l->depth, l->depth, scale * gradient, view.in[1] + column * l->depth);
-                else if (m->truth->results[r].index == 0)
+                else if (output == DK)
                     add_to(to + column * l->depth, l->depth, scale * gradient, view.in[0] + row * l->depth);
                 else
                     add_to(to + column * l->width, l->width, share, view.in[3] + row * l->width);
             }
         }
+    }
+    for (int r = 0; r < m->truth->n_results; r++) {
+        const double part = part_of_unit(m, l, m->truth->results[r].index);
+        for (int64_t k = 0; k < m->truth->results[r].count; k++)
+            m->magnitude[r][k] *= part;
     }
 }

@@ -22,51 +22,52 @@ const char *graft_opencl_check_attention(const struct graft_opencl_device *devic
     return NULL;
 }
 
-enum graft_status graft_opencl_attention_open(struct graft_opencl_device *device,
-                                              struct graft_opencl_kernel *kernel)
+enum graft_status graft_opencl_attention_add(struct graft_opencl_device *device,
+                                             struct graft_opencl_kernel *kernel, const char *name)
 {
     const struct graft_attention_layout l = graft_attention_layout_of(&kernel->call);
-    const char *const name = graft_op_get(kernel->call.op)->name;
     char source[64];
     (void)snprintf(source, sizeof source, "%s.cl", name);
     return graft_opencl_flat_add(device, kernel, source, name, " -DDEPTH=%d -DWIDTH=%d", (int)l.depth,
                                  (int)graft_max_i64(l.width, 1));
 }
 
-int graft_opencl_attention_flags(const struct graft_opencl_kernel *kernel, const struct graft_tensor *out)
+int graft_opencl_attention_flags(const struct graft_opencl_kernel *kernel, int first, int second)
 {
     const struct graft_attention_layout l = graft_attention_layout_of(&kernel->call);
-    return (kernel->call.attributes.attention.causal ? 1 : 0) | (l.bias >= 0 ? 2 : 0) |
-           (l.mask >= 0 ? 4 : 0) | (out[0].buffer != NULL ? 8 : 0) | (out[1].buffer != NULL ? 16 : 0) |
-           (graft_opencl_accumulates(kernel, 0) ? 32 : 0) | (graft_opencl_accumulates(kernel, 1) ? 64 : 0);
+    const int outputs[2] = {first, second};
+    int flags =
+        (kernel->call.attributes.attention.causal ? 1 : 0) | (l.bias >= 0 ? 2 : 0) | (l.mask >= 0 ? 4 : 0);
+    for (int i = 0; i < 2; i++)
+        if (outputs[i] >= 0 && kernel->call.out[outputs[i]].dtype != GRAFT_DTYPE_NONE)
+            flags |= 8 << i | (graft_opencl_accumulates(kernel, outputs[i]) ? 32 << i : 0);
+    return flags;
 }
 
-enum graft_status graft_opencl_attention_run(struct graft_opencl_device *device,
-                                             struct graft_opencl_kernel *kernel,
-                                             const struct graft_tensor *in, const struct graft_tensor *out,
-                                             struct graft_tensor workspace)
+enum graft_status graft_opencl_attention_launch(struct graft_opencl_device *device,
+                                                struct graft_opencl_kernel *kernel,
+                                                const struct graft_tensor *in, const struct graft_tensor *out,
+                                                struct graft_attention_launch launch)
 {
-    (void)workspace;
     const struct graft_call *const call = &kernel->call;
     const struct graft_attention_layout l = graft_attention_layout_of(call);
     const struct graft_opencl_flat flat = graft_opencl_flat_sizes(device, kernel->variant->family);
     const bool cpu = kernel->variant->family == GRAFT_OPENCL_CPU;
     const int64_t group = cpu ? 1 : GRAFT_ATTENTION_GROUP;
-    const int64_t lanes = call->op == GRAFT_OP_ATTENTION_GRAD_KEY ? l.keys : l.queries;
-    const int64_t blocks = graft_ceil_div(lanes, group * flat.vector);
+    const int64_t blocks = graft_ceil_div(launch.lanes, group * flat.vector);
     const struct graft_opencl_range range = {
         .dimensions = 1, .global = {(size_t)(l.images * l.heads * blocks * group)}, .local = {(size_t)group}};
+    const struct graft_tensor none = {0};
     struct graft_opencl_args args = {0};
-    graft_opencl_arg_tensor(device, &args, out[0], sizeof(float));
-    graft_opencl_arg_tensor(device, &args, out[1], sizeof(float));
+    graft_opencl_arg_tensor(device, &args, out[launch.first], sizeof(float));
+    graft_opencl_arg_tensor(device, &args, launch.second >= 0 ? out[launch.second] : none, sizeof(float));
     const int inputs = call->op == GRAFT_OP_ATTENTION ? 5 : 8;
     for (int i = 0; i < inputs; i++)
-        graft_opencl_arg_tensor(device, &args, i < call->n_inputs ? in[i] : (struct graft_tensor){0},
-                                sizeof(float));
+        graft_opencl_arg_tensor(device, &args, i < call->n_inputs ? in[i] : none, sizeof(float));
     graft_opencl_arg_float(&args, (double)call->attributes.attention.scale);
     graft_opencl_arg_ints(
         &args, (const int32_t[]){(int32_t)l.queries, (int32_t)l.keys, (int32_t)l.heads, (int32_t)blocks}, 4);
     graft_opencl_arg_ints(&args, (const int32_t[]){(int32_t)l.biases, (int32_t)l.masks}, 2);
-    graft_opencl_arg_int(&args, graft_opencl_attention_flags(kernel, out));
-    return graft_opencl_launch(device, kernel, 0, &args, &range);
+    graft_opencl_arg_int(&args, graft_opencl_attention_flags(kernel, launch.first, launch.second));
+    return graft_opencl_launch(device, kernel, launch.step, &args, &range);
 }

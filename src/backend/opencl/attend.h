@@ -7,15 +7,22 @@
 
 const char *graft_opencl_check_attention(const struct graft_opencl_device *device,
                                          const struct graft_call *call, struct graft_variant_info *info);
-enum graft_status graft_opencl_attention_open(struct graft_opencl_device *device,
-                                              struct graft_opencl_kernel *kernel);
-/* Launches with lanes over queries, or over keys. */
-enum graft_status graft_opencl_attention_run(struct graft_opencl_device *device,
-                                             struct graft_opencl_kernel *kernel,
-                                             const struct graft_tensor *in, const struct graft_tensor *out,
-                                             struct graft_tensor workspace);
-/* CAUSAL … in cl/attention.h */
-int graft_opencl_attention_flags(const struct graft_opencl_kernel *kernel, const struct graft_tensor *out);
+/* Adds the kernel `name` of <name>.cl. */
+enum graft_status graft_opencl_attention_add(struct graft_opencl_device *device,
+                                             struct graft_opencl_kernel *kernel, const char *name);
+/* A launch of such a kernel: lanes are queries or keys; its outputs by their numbers, -1: it has no second.
+ */
+struct graft_attention_launch {
+    int step;
+    int64_t lanes;
+    int first, second;
+};
+enum graft_status graft_opencl_attention_launch(struct graft_opencl_device *device,
+                                                struct graft_opencl_kernel *kernel,
+                                                const struct graft_tensor *in, const struct graft_tensor *out,
+                                                struct graft_attention_launch launch);
+/* CAUSAL … in cl/attention.h, of those outputs. */
+int graft_opencl_attention_flags(const struct graft_opencl_kernel *kernel, int first, int second);
 /* Work-items of a group, and whether rows are shared in local memory. */
 enum { GRAFT_ATTENTION_GROUP = 64 };
 

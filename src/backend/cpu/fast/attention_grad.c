@@ -1,283 +1,441 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Gradients of attention. The matrix of shares p = exp(s − lse) is made once more, eight rows at a time, and
- * of it g = p · (dy·v − delta): src/op/attention_grad_query.c. Whoever needs a sum over queries has keys as
- * lanes, so that no two threads add to the same number.
+ * Gradients of attention, all of them in one walk over the pairs: p = exp(s − lse) and g = p · (dy·v − delta)
+ * of a block of keys, the lanes, with some queries are made once (src/op/attention_grad.c) and added to dk
+ * and dv, which are lanes too, to dbias as it lies, and to the rows of dq. One item has a head of an image,
+ * so that no two threads add to the same number. The images of a bias are cut into runs: each has sums of its
+ * own, which are added in their order.
  */
 #include "backend/cpu/fast/attention.h"
 
 enum { DY = 3, LSE, DELTA };
+enum { DQ, DK, DV, DBIAS };
 
-/* Scratch of a thread, as far as a kernel needs it. `rows` and `others` belong to the side that is not the
- * lanes: k and v, or q and dy; so do the statistics. */
-struct scratch {
-    float *rows, *others, *lse, *delta;
-    vec *lanes[4]; /* q, dy, dq; or k, v, dk, dv */
-    vec *added;    /* bias and mask; or the sums for the bias */
+#define ITEMS 128 /* that the images of the biases are cut into: results depend on it, not on threads */
+/* A last block of so few keys would be mostly lanes without a key: they are taken one by one, with queries as
+ * lanes. */
+#define SINGLE (FAST_WIDTH / 2)
+
+/* Rows lie packed, filled up with zeros to whole vectors, and some rows of zeros behind them. */
+struct walk {
+    struct attention a;
+    int64_t rows, depth, width, keys; /* filled up */
+    int64_t runs, run;                /* of images that share a bias; images of a run */
+    float *sums;                      /* [biases, runs, heads, queries, keys]; NULL: dbias is not wanted */
 };
 
-static uint64_t lay(struct scratch *scratch, const struct graft_attention_layout *l, int64_t rows,
-                    char *memory)
+/* Scratch of a thread, for a head of an image. */
+struct scratch {
+    float *q, *dy, *dq, *lse, *delta; /* of all queries */
+    float *key, *value;               /* rows of a block of keys; of one value */
+    float *dkey, *dvalue;             /* of one key */
+    vec *lanes[4];                    /* k, v, dk, dv */
+};
+
+static int64_t filled(int64_t count, int64_t step)
 {
+    return graft_ceil_div(count, step) * step;
+}
+
+static uint64_t lay(struct scratch *scratch, const struct walk *w, char *memory)
+{
+    const uint64_t rows = (uint64_t)w->rows, depth = (uint64_t)w->depth, width = (uint64_t)w->width;
     uint64_t used = 0;
-    const uint64_t vector = sizeof(vec), count = (uint64_t)rows;
-    const uint64_t depth = (uint64_t)l->depth, width = (uint64_t)l->width;
-    const uint64_t at[] = {fast_take(&used, count * depth * sizeof(float)),
-                           fast_take(&used, count * width * sizeof(float)),
-                           fast_take(&used, count * sizeof(float)),
-                           fast_take(&used, count * sizeof(float)),
-                           fast_take(&used, depth * vector),
-                           fast_take(&used, width * vector),
-                           fast_take(&used, depth * vector),
-                           fast_take(&used, width * vector),
-                           fast_take(&used, count * vector)};
-    if (memory) {
-        float **const floats[] = {&scratch->rows, &scratch->others, &scratch->lse, &scratch->delta};
-        for (int i = 0; i < 4; i++) {
-            *floats[i] = (float *)(memory + at[i]);
-            scratch->lanes[i] = (vec *)(memory + at[4 + i]);
-        }
-        scratch->added = (vec *)(memory + at[8]);
+    float **const floats[] = {&scratch->q,     &scratch->dy,    &scratch->dq,
+                              &scratch->lse,   &scratch->delta, &scratch->key,
+                              &scratch->value, &scratch->dkey,  &scratch->dvalue};
+    const uint64_t counts[] = {rows * depth,       rows * width, rows * depth, rows, rows,
+                               FAST_WIDTH * depth, width,        depth,        width};
+    for (int i = 0; i < 9; i++) {
+        const uint64_t at = fast_take(&used, counts[i] * sizeof(float));
+        if (memory)
+            *floats[i] = (float *)(memory + at);
+    }
+    for (int i = 0; i < 4; i++) {
+        const uint64_t at = fast_take(&used, (i % 2 == 0 ? depth : width) * sizeof(vec));
+        if (memory)
+            scratch->lanes[i] = (vec *)(memory + at);
     }
     return used;
 }
 
-static const float *given(const struct attention *a, int input)
+static struct walk walk_of(const struct graft_call *call)
 {
-    return a->args->in[input];
+    struct walk w = {.a.l = graft_attention_layout_of(call)};
+    const struct graft_attention_layout *const l = &w.a.l;
+    const bool biased = call->out[DBIAS].dtype != GRAFT_DTYPE_NONE;
+    w.rows = filled(l->queries + ROWS, graft_max_i64(FAST_WIDTH, ROWS));
+    w.depth = filled(l->depth, FAST_WIDTH);
+    w.width = filled(l->width, FAST_WIDTH);
+    w.keys = filled(l->keys, FAST_WIDTH);
+    const int64_t groups = biased ? l->biases : 1, images = l->images / groups;
+    const int64_t most = biased ? graft_ceil_div(ITEMS, graft_max_i64(groups * l->heads, 1)) : images;
+    w.run = graft_max_i64(graft_ceil_div(images, graft_max_i64(most, 1)), 1);
+    w.runs = graft_ceil_div(images, w.run);
+    return w;
 }
 
-/* A row's lse; 0 instead of −∞ where nothing is left, so that all shares are exp(−∞) there. */
-static float base_of(float lse)
+/* Floats of the sums of one run. */
+static int64_t sums_of(const struct walk *w)
 {
-    return lse == -INFINITY ? 0 : lse;
+    return w->a.l.queries * w->keys;
 }
 
-static void clear(vec *lanes, int64_t size)
+static const float *given(const struct walk *w, int input)
 {
-    for (int64_t c = 0; c < size; c++)
-        lanes[c] = (vec){0};
+    return w->a.args->in[input];
 }
 
-/* ---- queries as lanes: dq */
-
-FAST_INLINE void take_keys(const struct attention *a, const struct scratch *s, vec lse, vec delta, int64_t i,
-                           int64_t j, int64_t count)
+static void pack(float *to, int64_t to_pitch, const float *from, int64_t pitch, int64_t count, int64_t size)
 {
-    const struct graft_attention_layout *const l = &a->l;
-    vec score[ROWS], gradient[ROWS];
-    attention_dots(score, s->lanes[0], s->rows + j * l->depth, l->depth, count, l->depth);
-    attention_dots(gradient, s->lanes[1], s->others + j * l->width, l->width, count, l->width);
+    for (int64_t i = 0; i < count; i++)
+        for (int64_t c = 0; c < size; c += FAST_WIDTH)
+            vec_store(to + i * to_pitch + c,
+                      vec_load_count(from + i * pitch + c, graft_min_i64(size - c, FAST_WIDTH)));
+}
+
+static void clear(float *to, int64_t count)
+{
+    memset(to, 0, (size_t)count * sizeof *to);
+}
+
+/* to[i] = factor · from[i], or += . */
+static void put(float *to, const float *from, float factor, int64_t size, bool accumulate)
+{
+    for (int64_t c = 0; c < size; c += FAST_WIDTH) {
+        const int64_t n = graft_min_i64(size - c, FAST_WIDTH);
+        const vec x = vec_load(from + c) * factor;
+        vec_store_count(to + c, accumulate ? vec_load_count(to + c, n) + x : x, n);
+    }
+}
+
+static void pack_queries(const struct walk *w, const struct scratch *s, int64_t n, int64_t head)
+{
+    const struct graft_attention_layout *const l = &w->a.l;
+    const int64_t row = attention_at(&w->a, n, l->queries, 0, head, 1);
+    pack(s->q, w->depth, w->a.q + row * l->depth, l->heads * l->depth, l->queries, l->depth);
+    pack(s->dy, w->width, given(w, DY) + row * l->width, l->heads * l->width, l->queries, l->width);
+    for (int64_t i = 0; i < l->queries; i++) {
+        /* 0 instead of −∞ where nothing is left, so that all shares are exp(−∞) there. */
+        const float lse = given(w, LSE)[row + i * l->heads];
+        s->lse[i] = lse == -INFINITY ? 0 : lse;
+        s->delta[i] = given(w, DELTA)[row + i * l->heads];
+    }
+    clear(s->dq, w->rows * w->depth);
+}
+
+/* ---- a block of keys */
+
+/* A head of an image, and where its sums for dbias are (NULL: nowhere). */
+struct place {
+    int64_t n, head;
+    float *sums;
+};
+
+/* sums[r] = Σ lanes[c] · row r's element c */
+FAST_INLINE void dots(vec sums[ROWS], const vec *lanes, const float *rows, int64_t pitch, int64_t size,
+                      int height)
+{
+    for (int r = 0; r < height; r++)
+        sums[r] = (vec){0};
+    for (int64_t c = 0; c < size; c++) {
+        const vec x = lanes[c];
+        FAST_UNROLL(8)
+        for (int r = 0; r < height; r++)
+            sums[r] += x * rows[r * pitch + c];
+    }
+}
+
+/* lanes[c] += Σ factors[r] · row r's element c */
+FAST_INLINE void add_lanes(vec *lanes, const vec factors[ROWS], const float *rows, int64_t pitch,
+                           int64_t size, int height)
+{
+    for (int64_t c = 0; c < size; c++) {
+        vec sum = lanes[c];
+        FAST_UNROLL(8)
+        for (int r = 0; r < height; r++)
+            sum += factors[r] * rows[r * pitch + c];
+        lanes[c] = sum;
+    }
+}
+
+/* row r += Σ factors[r][lane] · the lane's row of others, `vectors` of each row. */
+FAST_INLINE void add_rows(float *rows, const vec factors[ROWS], const float *others, int64_t pitch,
+                          int64_t lanes, int height, int vectors)
+{
+    vec sums[ROWS][2];
     FAST_UNROLL(8)
-    for (int r = 0; r < ROWS; r++) {
-        if (r < count) {
-            score[r] = score[r] * a->scale;
-            if (a->bias || a->mask)
-                score[r] += s->added[j + r];
-            gradient[r] = vec_exp(score[r] - lse) * (gradient[r] - delta);
-            if (a->causal)
-                gradient[r] = vec_select(attention_numbers() + (int32_t)(i - j) >= r, gradient[r], (vec){0});
-        }
+    for (int r = 0; r < height; r++)
+        for (int v = 0; v < vectors; v++)
+            sums[r][v] = vec_load(rows + r * pitch + v * FAST_WIDTH);
+    const float *const factor = (const float *)factors;
+    for (int64_t lane = 0; lane < lanes; lane++) {
+        vec other[2];
+        for (int v = 0; v < vectors; v++)
+            other[v] = vec_load(others + lane * pitch + v * FAST_WIDTH);
+        FAST_UNROLL(8)
+        for (int r = 0; r < height; r++)
+            for (int v = 0; v < vectors; v++)
+                sums[r][v] += factor[r * FAST_WIDTH + lane] * other[v];
     }
-    attention_add(s->lanes[2], gradient, s->rows + j * l->depth, l->depth, count, l->depth, vec_set(1));
+    FAST_UNROLL(8)
+    for (int r = 0; r < height; r++)
+        for (int v = 0; v < vectors; v++)
+            vec_store(rows + r * pitch + v * FAST_WIDTH, sums[r][v]);
 }
 
-static void take_queries(const struct attention *a, const struct scratch *s, int64_t n, int64_t head,
-                         int64_t i)
+/* Keys j … j + lanes − 1 with queries i … i + count − 1, count ≤ height. */
+FAST_INLINE void take_rows(const struct walk *w, const struct scratch *s, const struct place *at, int64_t j,
+                           int64_t lanes, int64_t i, int64_t count, int height)
 {
-    const struct graft_attention_layout *const l = &a->l;
-    const int64_t count = graft_min_i64(l->queries - i, FAST_WIDTH);
-    const int64_t keys = a->causal ? graft_min_i64(i + count, l->keys) : l->keys;
-    const int64_t row = attention_at(a, n, l->queries, i, head, 1);
-    vec lse = {0}, delta = {0};
-    attention_load(s->lanes[0], a->q + row * l->depth, l->heads * l->depth, count, l->depth);
-    attention_load(s->lanes[1], given(a, DY) + row * l->width, l->heads * l->width, count, l->width);
-    clear(s->lanes[2], l->depth);
-    for (int64_t r = 0; r < count; r++) {
-        lse[r] = base_of(given(a, LSE)[row + r * l->heads]);
-        delta[r] = given(a, DELTA)[row + r * l->heads];
-    }
-    if (a->bias || a->mask)
-        attention_load_added(a, s->added, n, head, i, count);
-    int64_t j = 0;
-    for (; j + ROWS <= keys; j += ROWS)
-        take_keys(a, s, lse, delta, i, j, ROWS);
-    if (j < keys)
-        take_keys(a, s, lse, delta, i, j, keys - j);
-    attention_store((float *)a->args->out[0] + row * l->depth, s->lanes[2], vec_set(a->scale),
-                    l->heads * l->depth, count, l->depth, fast_accumulates(a->args->call, 0));
-}
-
-static void query_item(void *argument, int64_t item, int thread)
-{
-    const struct attention *const a = argument;
-    const struct graft_attention_layout *const l = &a->l;
-    const int64_t part = item % a->parts, head = item / a->parts % l->heads, n = item / a->parts / l->heads;
-    struct scratch s = {0};
-    (void)lay(&s, l, l->keys, (char *)a->args->workspace + a->scratch * (uint64_t)thread);
-    attention_pack(a, s.rows, a->k, n, l->keys, head, l->depth);
-    attention_pack(a, s.others, a->v, n, l->keys, head, l->width);
-    for (int64_t block = part * a->blocks / a->parts; block < (part + 1) * a->blocks / a->parts; block++)
-        take_queries(a, &s, n, head, block * FAST_WIDTH);
-}
-
-/* ---- keys as lanes */
-
-/* p and g of keys j … j + lanes − 1 with some of the packed queries. */
-FAST_INLINE void shares(const struct attention *a, const struct scratch *s, int64_t n, int64_t head,
-                        int64_t j, int64_t lanes, int64_t i, int64_t count, vec share[ROWS],
-                        vec gradient[ROWS])
-{
+    const struct attention *const a = &w->a;
     const struct graft_attention_layout *const l = &a->l;
     const float *const bias =
-        a->bias ? a->bias + ((n % l->biases * l->heads + head) * l->queries + i) * l->keys + j : NULL;
-    const float *const mask = a->mask ? a->mask + (n % l->masks * l->queries + i) * l->keys + j : NULL;
-    attention_dots(share, s->lanes[0], s->rows + i * l->depth, l->depth, count, l->depth);
-    attention_dots(gradient, s->lanes[1], s->others + i * l->width, l->width, count, l->width);
+        a->bias ? a->bias + ((at->n % l->biases * l->heads + at->head) * l->queries + i) * l->keys + j : NULL;
+    const float *const mask = a->mask ? a->mask + (at->n % l->masks * l->queries + i) * l->keys + j : NULL;
+    const float *const q = s->q + i * w->depth, *const dy = s->dy + i * w->width;
+    vec share[ROWS], gradient[ROWS];
+    dots(share, s->lanes[0], q, w->depth, l->depth, height);
+    dots(gradient, s->lanes[1], dy, w->width, l->width, height);
     FAST_UNROLL(8)
-    for (int r = 0; r < ROWS; r++) {
-        if (r < count) {
-            share[r] = share[r] * a->scale;
-            if (bias)
-                share[r] += vec_load_count(bias + r * l->keys, lanes);
-            if (mask)
-                share[r] += vec_load_count(mask + r * l->keys, lanes);
-            share[r] = vec_exp(share[r] - s->lse[i + r]);
-            if (a->causal)
-                share[r] = vec_select(attention_numbers() + (int32_t)(j - i) <= r, share[r], (vec){0});
-            gradient[r] = share[r] * (gradient[r] - s->delta[i + r]);
+    for (int r = 0; r < height; r++) {
+        if (r >= count) {
+            share[r] = gradient[r] = (vec){0};
+            continue;
+        }
+        share[r] = share[r] * a->scale;
+        if (bias)
+            share[r] += vec_load_count(bias + r * l->keys, lanes);
+        if (mask)
+            share[r] += vec_load_count(mask + r * l->keys, lanes);
+        share[r] = vec_exp(share[r] - s->lse[i + r]);
+        if (a->causal)
+            share[r] = vec_select(attention_numbers() + (int32_t)(j - i) <= r, share[r], (vec){0});
+        gradient[r] = share[r] * (gradient[r] - s->delta[i + r]);
+        if (at->sums) {
+            float *const sum = at->sums + (i + r) * w->keys + j;
+            vec_store(sum, vec_load(sum) + gradient[r]);
         }
     }
+    add_lanes(s->lanes[2], gradient, q, w->depth, l->depth, height);
+    add_lanes(s->lanes[3], share, dy, w->width, l->width, height);
+    int64_t c = 0;
+    for (; FAST_WIDTH == 16 && c + 2 * FAST_WIDTH <= w->depth; c += 2 * FAST_WIDTH)
+        add_rows(s->dq + i * w->depth + c, gradient, s->key + c, w->depth, lanes, height, 2);
+    for (; c < w->depth; c += FAST_WIDTH)
+        add_rows(s->dq + i * w->depth + c, gradient, s->key + c, w->depth, lanes, height, 1);
 }
 
-static void load_keys(const struct attention *a, const struct scratch *s, int64_t n, int64_t head, int64_t j,
-                      int64_t lanes)
+/* All queries that see one of the keys. */
+FAST_INLINE void take_all_rows(const struct walk *w, const struct scratch *s, const struct place *at,
+                               int64_t j, int64_t lanes, int height)
+{
+    const int64_t queries = w->a.l.queries;
+    int64_t i = w->a.causal ? graft_min_i64(j, queries) / height * height : 0;
+    for (; i + height <= queries; i += height)
+        take_rows(w, s, at, j, lanes, i, height, height);
+    if (i < queries)
+        take_rows(w, s, at, j, lanes, i, queries - i, height);
+}
+
+static void take_block(const struct walk *w, const struct scratch *s, const struct place *at, int64_t j,
+                       int64_t lanes)
+{
+    const struct graft_attention_layout *const l = &w->a.l;
+    const struct graft_cpu_args *const args = w->a.args;
+    const int64_t row = attention_at(&w->a, at->n, l->keys, j, at->head, 1);
+    pack(s->key, w->depth, w->a.k + row * l->depth, l->heads * l->depth, lanes, l->depth);
+    attention_load(s->lanes[0], s->key, w->depth, lanes, l->depth);
+    attention_load(s->lanes[1], w->a.v + row * l->width, l->heads * l->width, lanes, l->width);
+    memset(s->lanes[2], 0, (size_t)l->depth * sizeof(vec));
+    memset(s->lanes[3], 0, (size_t)l->width * sizeof(vec));
+    /* 49 queries are seven times seven. */
+    if (filled(l->queries, 7) < filled(l->queries, 8))
+        take_all_rows(w, s, at, j, lanes, 7);
+    else
+        take_all_rows(w, s, at, j, lanes, 8);
+    if (args->out[DK])
+        attention_store((float *)args->out[DK] + row * l->depth, s->lanes[2], vec_set(w->a.scale),
+                        l->heads * l->depth, lanes, l->depth, fast_accumulates(args->call, DK));
+    if (args->out[DV])
+        attention_store((float *)args->out[DV] + row * l->width, s->lanes[3], vec_set(1), l->heads * l->width,
+                        lanes, l->width, fast_accumulates(args->call, DV));
+}
+
+/* ---- a key alone, with queries as lanes */
+
+/* Lane r: the product of row r with `other`. */
+FAST_INLINE vec row_dots(const float *rows, int64_t pitch, const float *other)
+{
+    vec sums[FAST_WIDTH];
+    for (int r = 0; r < FAST_WIDTH; r++) {
+        sums[r] = vec_load(rows + r * pitch) * vec_load(other);
+        for (int64_t c = FAST_WIDTH; c < pitch; c += FAST_WIDTH)
+            sums[r] += vec_load(rows + r * pitch + c) * vec_load(other + c);
+    }
+    FAST_UNROLL(4)
+    for (int half = FAST_WIDTH / 2; half > 0; half /= 2) {
+        FAST_UNROLL(8)
+        for (int i = 0; i < half; i++) {
+            vec lower, upper;
+            vec_interleave(sums[i], sums[i + half], &lower, &upper);
+            sums[i] = lower + upper;
+        }
+    }
+    return sums[0];
+}
+
+/* Bias and mask of queries i … i + count − 1 with key j. */
+static vec load_added(const struct attention *a, const struct place *at, int64_t j, int64_t i, int64_t count)
 {
     const struct graft_attention_layout *const l = &a->l;
-    attention_load(s->lanes[0], a->k + attention_at(a, n, l->keys, j, head, l->depth), l->heads * l->depth,
-                   lanes, l->depth);
-    attention_load(s->lanes[1], a->v + attention_at(a, n, l->keys, j, head, l->width), l->heads * l->width,
-                   lanes, l->width);
+    float added[FAST_WIDTH] = {0};
+    for (int64_t r = 0; r < count; r++) {
+        if (a->bias)
+            added[r] +=
+                a->bias[((at->n % l->biases * l->heads + at->head) * l->queries + i + r) * l->keys + j];
+        if (a->mask)
+            added[r] += a->mask[(at->n % l->masks * l->queries + i + r) * l->keys + j];
+    }
+    return vec_load(added);
 }
 
-static void pack_queries(const struct attention *a, const struct scratch *s, int64_t n, int64_t head)
+/* sum += Σ factors[r] · row r and, if there are others, other row r += factors[r] · key */
+FAST_INLINE void add_single(float *sum, const float *factors, const float *rows, float *others,
+                            const float *key, int64_t pitch, int64_t count)
 {
-    const struct graft_attention_layout *const l = &a->l;
-    attention_pack(a, s->rows, a->q, n, l->queries, head, l->depth);
-    attention_pack(a, s->others, given(a, DY), n, l->queries, head, l->width);
-    attention_pack(a, s->lse, given(a, LSE), n, l->queries, head, 1);
-    attention_pack(a, s->delta, given(a, DELTA), n, l->queries, head, 1);
-    for (int64_t i = 0; i < l->queries; i++)
-        s->lse[i] = base_of(s->lse[i]);
+    for (int64_t c = 0; c < pitch; c += FAST_WIDTH) {
+        vec total = vec_load(sum + c);
+        for (int64_t r = 0; r < count; r++) {
+            total += factors[r] * vec_load(rows + r * pitch + c);
+            if (others)
+                vec_store(others + r * pitch + c,
+                          vec_load(others + r * pitch + c) + factors[r] * vec_load(key + c));
+        }
+        vec_store(sum + c, total);
+    }
 }
 
-FAST_INLINE void take_rows(const struct attention *a, const struct scratch *s, int64_t n, int64_t head,
-                           int64_t j, int64_t lanes, int64_t i, int64_t count)
+static void take_single(const struct walk *w, const struct scratch *s, const struct place *at, int64_t j)
 {
-    const struct graft_attention_layout *const l = &a->l;
-    vec share[ROWS], gradient[ROWS];
-    shares(a, s, n, head, j, lanes, i, count, share, gradient);
-    attention_add(s->lanes[2], gradient, s->rows + i * l->depth, l->depth, count, l->depth, vec_set(1));
-    attention_add(s->lanes[3], share, s->others + i * l->width, l->width, count, l->width, vec_set(1));
-}
-
-/* The first query that sees key j, rounded down to a whole block. */
-FAST_INLINE int64_t first_query(const struct attention *a, int64_t j)
-{
-    return a->causal ? graft_min_i64(j, a->l.queries) / ROWS * ROWS : 0;
-}
-
-static void key_item(void *argument, int64_t item, int thread)
-{
-    const struct attention *const a = argument;
+    const struct attention *const a = &w->a;
     const struct graft_attention_layout *const l = &a->l;
     const struct graft_cpu_args *const args = a->args;
-    const int64_t part = item % a->parts, head = item / a->parts % l->heads, n = item / a->parts / l->heads;
-    struct scratch s = {0};
-    (void)lay(&s, l, l->queries, (char *)args->workspace + a->scratch * (uint64_t)thread);
-    pack_queries(a, &s, n, head);
-    for (int64_t block = part * a->blocks / a->parts; block < (part + 1) * a->blocks / a->parts; block++) {
-        const int64_t j = block * FAST_WIDTH, lanes = graft_min_i64(l->keys - j, FAST_WIDTH);
-        load_keys(a, &s, n, head, j, lanes);
-        clear(s.lanes[2], l->depth);
-        clear(s.lanes[3], l->width);
-        int64_t i = first_query(a, j);
-        for (; i + ROWS <= l->queries; i += ROWS)
-            take_rows(a, &s, n, head, j, lanes, i, ROWS);
-        if (i < l->queries)
-            take_rows(a, &s, n, head, j, lanes, i, l->queries - i);
-        if (args->out[0])
-            attention_store((float *)args->out[0] + attention_at(a, n, l->keys, j, head, l->depth),
-                            s.lanes[2], vec_set(a->scale), l->heads * l->depth, lanes, l->depth,
-                            fast_accumulates(args->call, 0));
-        if (args->out[1])
-            attention_store((float *)args->out[1] + attention_at(a, n, l->keys, j, head, l->width),
-                            s.lanes[3], vec_set(1), l->heads * l->width, lanes, l->width,
-                            fast_accumulates(args->call, 1));
+    const int64_t row = attention_at(a, at->n, l->keys, j, at->head, 1);
+    pack(s->key, w->depth, a->k + row * l->depth, 0, 1, l->depth);
+    pack(s->value, w->width, a->v + row * l->width, 0, 1, l->width);
+    clear(s->dkey, w->depth);
+    clear(s->dvalue, w->width);
+    for (int64_t i = a->causal ? j / FAST_WIDTH * FAST_WIDTH : 0; i < l->queries; i += FAST_WIDTH) {
+        const int64_t count = graft_min_i64(l->queries - i, FAST_WIDTH);
+        const float *const q = s->q + i * w->depth, *const dy = s->dy + i * w->width;
+        float shares[FAST_WIDTH], gradients[FAST_WIDTH];
+        vec share = row_dots(q, w->depth, s->key) * a->scale;
+        if (a->bias || a->mask)
+            share += load_added(a, at, j, i, count);
+        share = vec_exp(share - vec_load(s->lse + i));
+        if (a->causal)
+            share = vec_select(attention_numbers() >= (int32_t)(j - i), share, (vec){0});
+        const vec product = l->width > 0 ? row_dots(dy, w->width, s->value) : (vec){0};
+        vec_store(shares, share);
+        vec_store(gradients, share * (product - vec_load(s->delta + i)));
+        for (int64_t r = 0; at->sums && r < count; r++)
+            at->sums[(i + r) * w->keys + j] += gradients[r];
+        add_single(s->dkey, gradients, q, s->dq + i * w->depth, s->key, w->depth, count);
+        add_single(s->dvalue, shares, dy, NULL, NULL, w->width, count);
     }
-}
-
-FAST_INLINE void take_bias(const struct attention *a, const struct scratch *s, int64_t n, int64_t head,
-                           int64_t j, int64_t lanes, int64_t i, int64_t count)
-{
-    vec share[ROWS], gradient[ROWS];
-    shares(a, s, n, head, j, lanes, i, count, share, gradient);
-    for (int64_t r = 0; r < count; r++)
-        s->added[i + r] += gradient[r];
-}
-
-/* A block of keys of one bias and head: all images that take this bias, in their order. */
-static void bias_item(void *argument, int64_t item, int thread)
-{
-    const struct attention *const a = argument;
-    const struct graft_attention_layout *const l = &a->l;
-    const int64_t block = item % a->blocks, head = item / a->blocks % l->heads,
-                  b = item / a->blocks / l->heads;
-    const int64_t j = block * FAST_WIDTH, lanes = graft_min_i64(l->keys - j, FAST_WIDTH);
-    struct scratch s = {0};
-    (void)lay(&s, l, l->queries, (char *)a->args->workspace + a->scratch * (uint64_t)thread);
-    clear(s.added, l->queries);
-    for (int64_t n = b; n < l->images; n += l->biases) {
-        pack_queries(a, &s, n, head);
-        load_keys(a, &s, n, head, j, lanes);
-        int64_t i = first_query(a, j);
-        for (; i + ROWS <= l->queries; i += ROWS)
-            take_bias(a, &s, n, head, j, lanes, i, ROWS);
-        if (i < l->queries)
-            take_bias(a, &s, n, head, j, lanes, i, l->queries - i);
-    }
-    const bool accumulate = fast_accumulates(a->args->call, 0);
-    for (int64_t i = 0; i < l->queries; i++) {
-        float *const to = (float *)a->args->out[0] + ((b * l->heads + head) * l->queries + i) * l->keys + j;
-        vec_store_count(to, accumulate ? vec_load_count(to, lanes) + s.added[i] : s.added[i], lanes);
-    }
+    if (args->out[DK])
+        put((float *)args->out[DK] + row * l->depth, s->dkey, a->scale, l->depth,
+            fast_accumulates(args->call, DK));
+    if (args->out[DV])
+        put((float *)args->out[DV] + row * l->width, s->dvalue, 1, l->width,
+            fast_accumulates(args->call, DV));
 }
 
 /* ---- */
 
-/* The side that is not the lanes. */
-static int64_t rows_of(const struct graft_call *call, const struct graft_attention_layout *l)
+static void take_head(const struct walk *w, const struct scratch *s, const struct place *at)
 {
-    return call->op == GRAFT_OP_ATTENTION_GRAD_QUERY ? l->keys : l->queries;
+    const struct graft_attention_layout *const l = &w->a.l;
+    const struct graft_cpu_args *const args = w->a.args;
+    pack_queries(w, s, at->n, at->head);
+    int64_t j = 0;
+    for (; l->keys - j > SINGLE; j += FAST_WIDTH)
+        take_block(w, s, at, j, graft_min_i64(l->keys - j, FAST_WIDTH));
+    for (; j < l->keys; j++)
+        take_single(w, s, at, j);
+    float *const dq = args->out[DQ];
+    for (int64_t i = 0; dq && i < l->queries; i++)
+        put(dq + attention_at(&w->a, at->n, l->queries, i, at->head, l->depth), s->dq + i * w->depth,
+            w->a.scale, l->depth, fast_accumulates(args->call, DQ));
+}
+
+/* A head of a run of images; heads follow each other. */
+static void item(void *argument, int64_t item, int thread)
+{
+    const struct walk *const w = argument;
+    const struct graft_attention_layout *const l = &w->a.l;
+    const int64_t head = item % l->heads, run = item / l->heads % w->runs, b = item / l->heads / w->runs;
+    const int64_t step = w->sums ? l->biases : 1, images = l->images / step;
+    struct scratch s = {0};
+    (void)lay(&s, w, (char *)w->a.args->workspace + w->a.scratch * (uint64_t)thread);
+    clear(s.q + l->queries * w->depth, (w->rows - l->queries) * w->depth);
+    clear(s.dy + l->queries * w->width, (w->rows - l->queries) * w->width);
+    clear(s.lse + l->queries, w->rows - l->queries);
+    clear(s.delta + l->queries, w->rows - l->queries);
+    struct place at = {.head = head, .sums = w->sums ? w->sums + item * sums_of(w) : NULL};
+    if (at.sums)
+        clear(at.sums, sums_of(w));
+    for (int64_t m = run * w->run; m < graft_min_i64((run + 1) * w->run, images); m++) {
+        at.n = b + m * step;
+        take_head(w, &s, &at);
+    }
+}
+
+/* The sums of a head's runs become its part of dbias. */
+static void bias_item(void *argument, int64_t item, int thread)
+{
+    (void)thread;
+    const struct walk *const w = argument;
+    const struct graft_attention_layout *const l = &w->a.l;
+    const int64_t head = item % l->heads, b = item / l->heads;
+    const bool accumulate = fast_accumulates(w->a.args->call, DBIAS);
+    float *const dbias = (float *)w->a.args->out[DBIAS] + item * l->queries * l->keys;
+    for (int64_t i = 0; i < l->queries; i++) {
+        for (int64_t j = 0; j < l->keys; j += FAST_WIDTH) {
+            const int64_t n = graft_min_i64(l->keys - j, FAST_WIDTH);
+            float *const to = dbias + i * l->keys + j;
+            vec sum = {0};
+            for (int64_t run = 0; run < w->runs; run++)
+                sum += vec_load(w->sums + ((b * w->runs + run) * l->heads + head) * sums_of(w) + i * w->keys +
+                                j);
+            vec_store_count(to, accumulate ? vec_load_count(to, n) + sum : sum, n);
+        }
+    }
 }
 
 static void run(const struct graft_cpu_device *device, const struct graft_cpu_args *args)
 {
-    struct attention a = attention_of(args);
-    const bool query = args->call->op == GRAFT_OP_ATTENTION_GRAD_QUERY;
-    attention_cut(&a, device, query ? a.l.queries : a.l.keys);
-    a.scratch = lay(NULL, &a.l, rows_of(args->call, &a.l), NULL);
-    if (args->call->op == GRAFT_OP_ATTENTION_GRAD_BIAS)
-        graft_pool_run(args->pool, a.l.biases * a.l.heads * a.blocks, bias_item, &a);
-    else
-        graft_pool_run(args->pool, a.l.images * a.l.heads * a.parts, query ? query_item : key_item, &a);
+    struct walk w = walk_of(args->call);
+    const struct graft_attention_layout *const l = &w.a.l;
+    w.a = attention_of(args);
+    w.a.scratch = lay(&(struct scratch){0}, &w, NULL);
+    const bool biased = args->out[DBIAS] != NULL;
+    if (biased)
+        w.sums = (float *)((char *)args->workspace + w.a.scratch * (uint64_t)fast_threads(device));
+    graft_pool_run(args->pool, (biased ? l->biases : 1) * w.runs * l->heads, item, &w);
+    if (biased)
+        graft_pool_run(args->pool, l->biases * l->heads, bias_item, &w);
 }
 
 static const char *check(const struct graft_cpu_device *device, const struct graft_call *call,
                          struct graft_variant_info *info)
 {
-    const struct graft_attention_layout l = graft_attention_layout_of(call);
-    info->workspace_bytes = lay(NULL, &l, rows_of(call, &l), NULL) * (uint64_t)fast_threads(device);
+    const struct walk w = walk_of(call);
+    const struct graft_attention_layout *const l = &w.a.l;
+    info->workspace_bytes = lay(&(struct scratch){0}, &w, NULL) * (uint64_t)fast_threads(device);
+    if (call->out[DBIAS].dtype != GRAFT_DTYPE_NONE)
+        info->workspace_bytes += (uint64_t)(l->biases * w.runs * l->heads * sums_of(&w)) * sizeof(float);
     info->prepared_bytes = 0;
     return fast_need_f32(call);
 }

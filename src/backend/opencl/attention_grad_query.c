@@ -1,5 +1,0 @@
-/* SPDX-License-Identifier: MIT */
-#include "backend/opencl/attend.h"
-
-GRAFT_OPENCL_ATTENTION_VARIANTS(attention_grad_query, graft_opencl_attention_open,
-                                graft_opencl_attention_run);
