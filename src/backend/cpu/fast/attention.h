@@ -2,8 +2,9 @@
 /*
  * What attention and its gradients share. A lane of the vectors is a query (or a key, in the gradients for
  * keys and for the bias): FAST_WIDTH of them are turned, so that vector c holds element c of each. The other
- * side's rows lie packed beside each other, and are taken eight at a time: a score of all lanes with a row is
- * a sum of vectors times single numbers, and nothing is ever summed across lanes.
+ * side's rows lie packed beside each other, filled up with zeros to whole vectors and with some rows of zeros
+ * behind them, and are taken seven or eight at a time: a score of all lanes with a row is a sum of vectors
+ * times single numbers.
  */
 #ifndef GRAFT_SRC_BACKEND_CPU_FAST_ATTENTION_H
 #define GRAFT_SRC_BACKEND_CPU_FAST_ATTENTION_H
@@ -13,7 +14,10 @@
 
 #include <math.h>
 
-#define ROWS 8 /* of the other side that are taken together */
+#define ROWS 8 /* of the other side that are taken together at most */
+/* A last block of so few lanes would be mostly empty: they are taken one by one, with the other side as
+ * lanes. */
+#define SINGLE (FAST_WIDTH / 2)
 
 struct attention {
     const struct graft_cpu_args *args;
@@ -52,14 +56,6 @@ FAST_INLINE int64_t attention_at(const struct attention *a, int64_t n, int64_t c
                                  int64_t size)
 {
     return ((n * count + i) * a->l.heads + head) * size;
-}
-
-/* All rows of a head beside each other. */
-FAST_INLINE void attention_pack(const struct attention *a, float *to, const float *from, int64_t n,
-                                int64_t count, int64_t head, int64_t size)
-{
-    for (int64_t i = 0; i < count; i++)
-        memcpy(to + i * size, from + attention_at(a, n, count, i, head, size), (size_t)size * sizeof *to);
 }
 
 /* The rows of a square become its columns. */
@@ -109,39 +105,89 @@ FAST_INLINE void attention_store(float *rows, const vec *lanes, vec factor, int6
     }
 }
 
-/* sums[r] = Σ lanes[c] · row r's element c; rows from `count` ≤ ROWS on repeat the last one. */
-FAST_INLINE void attention_dots(vec sums[ROWS], const vec *lanes, const float *rows, int64_t pitch,
-                                int64_t count, int64_t size)
+/* `count` filled up to whole steps. */
+FAST_INLINE int64_t attention_filled(int64_t count, int64_t step)
 {
-    const float *row[ROWS];
-    for (int r = 0; r < ROWS; r++) {
-        row[r] = rows + graft_min_i64(r, count - 1) * pitch;
-        sums[r] = (vec){0};
-    }
-    for (int64_t c = 0; c < size; c++) {
-        const vec x = lanes[c];
-        FAST_UNROLL(8)
-        for (int r = 0; r < ROWS; r++)
-            sums[r] += x * row[r][c];
+    return graft_ceil_div(count, step) * step;
+}
+
+/* Rows that are taken together: 49 are seven times seven. */
+FAST_INLINE int attention_height(int64_t rows)
+{
+    return attention_filled(rows, 7) < attention_filled(rows, 8) ? 7 : 8;
+}
+
+/* Rows, filled up with zeros to whole vectors. */
+FAST_INLINE void attention_pack(float *to, int64_t to_pitch, const float *from, int64_t pitch, int64_t count,
+                                int64_t size)
+{
+    for (int64_t i = 0; i < count; i++)
+        for (int64_t c = 0; c < size; c += FAST_WIDTH)
+            vec_store(to + i * to_pitch + c,
+                      vec_load_count(from + i * pitch + c, graft_min_i64(size - c, FAST_WIDTH)));
+}
+
+FAST_INLINE void attention_clear(float *to, int64_t count)
+{
+    memset(to, 0, (size_t)count * sizeof *to);
+}
+
+/* to[i] = factor · from[i], or += . */
+FAST_INLINE void attention_put(float *to, const float *from, float factor, int64_t size, bool accumulate)
+{
+    for (int64_t c = 0; c < size; c += FAST_WIDTH) {
+        const int64_t n = graft_min_i64(size - c, FAST_WIDTH);
+        const vec x = vec_load(from + c) * factor;
+        vec_store_count(to + c, accumulate ? vec_load_count(to + c, n) + x : x, n);
     }
 }
 
-/* lanes[c] = keep · lanes[c] + Σ factors[r] · row r's element c */
+/* sums[r] = Σ lanes[c] · row r's element c */
+FAST_INLINE void attention_dots(vec sums[ROWS], const vec *lanes, const float *rows, int64_t pitch,
+                                int64_t size, int height)
+{
+    for (int r = 0; r < height; r++)
+        sums[r] = (vec){0};
+    for (int64_t c = 0; c < size; c++) {
+        const vec x = lanes[c];
+        FAST_UNROLL(8)
+        for (int r = 0; r < height; r++)
+            sums[r] += x * rows[r * pitch + c];
+    }
+}
+
+/* lanes[c] += Σ factors[r] · row r's element c */
 FAST_INLINE void attention_add(vec *lanes, const vec factors[ROWS], const float *rows, int64_t pitch,
-                               int64_t count, int64_t size, vec keep)
+                               int64_t size, int height)
 {
     for (int64_t c = 0; c < size; c++) {
-        vec sum = lanes[c] * keep;
-        if (count == ROWS) {
-            FAST_UNROLL(8)
-            for (int r = 0; r < ROWS; r++)
-                sum += factors[r] * rows[r * pitch + c];
-        } else {
-            for (int64_t r = 0; r < count; r++)
-                sum += factors[r] * rows[r * pitch + c];
-        }
+        vec sum = lanes[c];
+        FAST_UNROLL(8)
+        for (int r = 0; r < height; r++)
+            sum += factors[r] * rows[r * pitch + c];
         lanes[c] = sum;
     }
+}
+
+/* Lane r: the product of row r with `other`. */
+FAST_INLINE vec attention_row_dots(const float *rows, int64_t pitch, const float *other)
+{
+    vec sums[FAST_WIDTH];
+    for (int r = 0; r < FAST_WIDTH; r++) {
+        sums[r] = vec_load(rows + r * pitch) * vec_load(other);
+        for (int64_t c = FAST_WIDTH; c < pitch; c += FAST_WIDTH)
+            sums[r] += vec_load(rows + r * pitch + c) * vec_load(other + c);
+    }
+    FAST_UNROLL(4)
+    for (int half = FAST_WIDTH / 2; half > 0; half /= 2) {
+        FAST_UNROLL(8)
+        for (int i = 0; i < half; i++) {
+            vec lower, upper;
+            vec_interleave(sums[i], sums[i + half], &lower, &upper);
+            sums[i] = lower + upper;
+        }
+    }
+    return sums[0];
 }
 
 /* 0, 1, 2 … */

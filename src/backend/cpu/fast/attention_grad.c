@@ -12,11 +12,7 @@ enum { DY = 3, LSE, DELTA };
 enum { DQ, DK, DV, DBIAS };
 
 #define ITEMS 128 /* that the images of the biases are cut into: results depend on it, not on threads */
-/* A last block of so few keys would be mostly lanes without a key: they are taken one by one, with queries as
- * lanes. */
-#define SINGLE (FAST_WIDTH / 2)
 
-/* Rows lie packed, filled up with zeros to whole vectors, and some rows of zeros behind them. */
 struct walk {
     struct attention a;
     int64_t rows, depth, width, keys; /* filled up */
@@ -31,11 +27,6 @@ struct scratch {
     float *dkey, *dvalue;             /* of one key */
     vec *lanes[4];                    /* k, v, dk, dv */
 };
-
-static int64_t filled(int64_t count, int64_t step)
-{
-    return graft_ceil_div(count, step) * step;
-}
 
 static uint64_t lay(struct scratch *scratch, const struct walk *w, char *memory)
 {
@@ -64,10 +55,10 @@ static struct walk walk_of(const struct graft_call *call)
     struct walk w = {.a.l = graft_attention_layout_of(call)};
     const struct graft_attention_layout *const l = &w.a.l;
     const bool biased = call->out[DBIAS].dtype != GRAFT_DTYPE_NONE;
-    w.rows = filled(l->queries + ROWS, graft_max_i64(FAST_WIDTH, ROWS));
-    w.depth = filled(l->depth, FAST_WIDTH);
-    w.width = filled(l->width, FAST_WIDTH);
-    w.keys = filled(l->keys, FAST_WIDTH);
+    w.rows = attention_filled(l->queries + ROWS, graft_max_i64(FAST_WIDTH, ROWS));
+    w.depth = attention_filled(l->depth, FAST_WIDTH);
+    w.width = attention_filled(l->width, FAST_WIDTH);
+    w.keys = attention_filled(l->keys, FAST_WIDTH);
     const int64_t groups = biased ? l->biases : 1, images = l->images / groups;
     const int64_t most = biased ? graft_ceil_div(ITEMS, graft_max_i64(groups * l->heads, 1)) : images;
     w.run = graft_max_i64(graft_ceil_div(images, graft_max_i64(most, 1)), 1);
@@ -86,42 +77,19 @@ static const float *given(const struct walk *w, int input)
     return w->a.args->in[input];
 }
 
-static void pack(float *to, int64_t to_pitch, const float *from, int64_t pitch, int64_t count, int64_t size)
-{
-    for (int64_t i = 0; i < count; i++)
-        for (int64_t c = 0; c < size; c += FAST_WIDTH)
-            vec_store(to + i * to_pitch + c,
-                      vec_load_count(from + i * pitch + c, graft_min_i64(size - c, FAST_WIDTH)));
-}
-
-static void clear(float *to, int64_t count)
-{
-    memset(to, 0, (size_t)count * sizeof *to);
-}
-
-/* to[i] = factor · from[i], or += . */
-static void put(float *to, const float *from, float factor, int64_t size, bool accumulate)
-{
-    for (int64_t c = 0; c < size; c += FAST_WIDTH) {
-        const int64_t n = graft_min_i64(size - c, FAST_WIDTH);
-        const vec x = vec_load(from + c) * factor;
-        vec_store_count(to + c, accumulate ? vec_load_count(to + c, n) + x : x, n);
-    }
-}
-
 static void pack_queries(const struct walk *w, const struct scratch *s, int64_t n, int64_t head)
 {
     const struct graft_attention_layout *const l = &w->a.l;
     const int64_t row = attention_at(&w->a, n, l->queries, 0, head, 1);
-    pack(s->q, w->depth, w->a.q + row * l->depth, l->heads * l->depth, l->queries, l->depth);
-    pack(s->dy, w->width, given(w, DY) + row * l->width, l->heads * l->width, l->queries, l->width);
+    attention_pack(s->q, w->depth, w->a.q + row * l->depth, l->heads * l->depth, l->queries, l->depth);
+    attention_pack(s->dy, w->width, given(w, DY) + row * l->width, l->heads * l->width, l->queries, l->width);
     for (int64_t i = 0; i < l->queries; i++) {
         /* 0 instead of −∞ where nothing is left, so that all shares are exp(−∞) there. */
         const float lse = given(w, LSE)[row + i * l->heads];
         s->lse[i] = lse == -INFINITY ? 0 : lse;
         s->delta[i] = given(w, DELTA)[row + i * l->heads];
     }
-    clear(s->dq, w->rows * w->depth);
+    attention_clear(s->dq, w->rows * w->depth);
 }
 
 /* ---- a block of keys */
@@ -131,33 +99,6 @@ struct place {
     int64_t n, head;
     float *sums;
 };
-
-/* sums[r] = Σ lanes[c] · row r's element c */
-FAST_INLINE void dots(vec sums[ROWS], const vec *lanes, const float *rows, int64_t pitch, int64_t size,
-                      int height)
-{
-    for (int r = 0; r < height; r++)
-        sums[r] = (vec){0};
-    for (int64_t c = 0; c < size; c++) {
-        const vec x = lanes[c];
-        FAST_UNROLL(8)
-        for (int r = 0; r < height; r++)
-            sums[r] += x * rows[r * pitch + c];
-    }
-}
-
-/* lanes[c] += Σ factors[r] · row r's element c */
-FAST_INLINE void add_lanes(vec *lanes, const vec factors[ROWS], const float *rows, int64_t pitch,
-                           int64_t size, int height)
-{
-    for (int64_t c = 0; c < size; c++) {
-        vec sum = lanes[c];
-        FAST_UNROLL(8)
-        for (int r = 0; r < height; r++)
-            sum += factors[r] * rows[r * pitch + c];
-        lanes[c] = sum;
-    }
-}
 
 /* row r += Σ factors[r][lane] · the lane's row of others, `vectors` of each row. */
 FAST_INLINE void add_rows(float *rows, const vec factors[ROWS], const float *others, int64_t pitch,
@@ -195,8 +136,8 @@ FAST_INLINE void take_rows(const struct walk *w, const struct scratch *s, const 
     const float *const mask = a->mask ? a->mask + (at->n % l->masks * l->queries + i) * l->keys + j : NULL;
     const float *const q = s->q + i * w->depth, *const dy = s->dy + i * w->width;
     vec share[ROWS], gradient[ROWS];
-    dots(share, s->lanes[0], q, w->depth, l->depth, height);
-    dots(gradient, s->lanes[1], dy, w->width, l->width, height);
+    attention_dots(share, s->lanes[0], q, w->depth, l->depth, height);
+    attention_dots(gradient, s->lanes[1], dy, w->width, l->width, height);
     FAST_UNROLL(8)
     for (int r = 0; r < height; r++) {
         if (r >= count) {
@@ -217,8 +158,8 @@ FAST_INLINE void take_rows(const struct walk *w, const struct scratch *s, const 
             vec_store(sum, vec_load(sum) + gradient[r]);
         }
     }
-    add_lanes(s->lanes[2], gradient, q, w->depth, l->depth, height);
-    add_lanes(s->lanes[3], share, dy, w->width, l->width, height);
+    attention_add(s->lanes[2], gradient, q, w->depth, l->depth, height);
+    attention_add(s->lanes[3], share, dy, w->width, l->width, height);
     int64_t c = 0;
     for (; FAST_WIDTH == 16 && c + 2 * FAST_WIDTH <= w->depth; c += 2 * FAST_WIDTH)
         add_rows(s->dq + i * w->depth + c, gradient, s->key + c, w->depth, lanes, height, 2);
@@ -244,13 +185,12 @@ static void take_block(const struct walk *w, const struct scratch *s, const stru
     const struct graft_attention_layout *const l = &w->a.l;
     const struct graft_cpu_args *const args = w->a.args;
     const int64_t row = attention_at(&w->a, at->n, l->keys, j, at->head, 1);
-    pack(s->key, w->depth, w->a.k + row * l->depth, l->heads * l->depth, lanes, l->depth);
+    attention_pack(s->key, w->depth, w->a.k + row * l->depth, l->heads * l->depth, lanes, l->depth);
     attention_load(s->lanes[0], s->key, w->depth, lanes, l->depth);
     attention_load(s->lanes[1], w->a.v + row * l->width, l->heads * l->width, lanes, l->width);
     memset(s->lanes[2], 0, (size_t)l->depth * sizeof(vec));
     memset(s->lanes[3], 0, (size_t)l->width * sizeof(vec));
-    /* 49 queries are seven times seven. */
-    if (filled(l->queries, 7) < filled(l->queries, 8))
+    if (attention_height(l->queries) == 7)
         take_all_rows(w, s, at, j, lanes, 7);
     else
         take_all_rows(w, s, at, j, lanes, 8);
@@ -263,27 +203,6 @@ static void take_block(const struct walk *w, const struct scratch *s, const stru
 }
 
 /* ---- a key alone, with queries as lanes */
-
-/* Lane r: the product of row r with `other`. */
-FAST_INLINE vec row_dots(const float *rows, int64_t pitch, const float *other)
-{
-    vec sums[FAST_WIDTH];
-    for (int r = 0; r < FAST_WIDTH; r++) {
-        sums[r] = vec_load(rows + r * pitch) * vec_load(other);
-        for (int64_t c = FAST_WIDTH; c < pitch; c += FAST_WIDTH)
-            sums[r] += vec_load(rows + r * pitch + c) * vec_load(other + c);
-    }
-    FAST_UNROLL(4)
-    for (int half = FAST_WIDTH / 2; half > 0; half /= 2) {
-        FAST_UNROLL(8)
-        for (int i = 0; i < half; i++) {
-            vec lower, upper;
-            vec_interleave(sums[i], sums[i + half], &lower, &upper);
-            sums[i] = lower + upper;
-        }
-    }
-    return sums[0];
-}
 
 /* Bias and mask of queries i … i + count − 1 with key j. */
 static vec load_added(const struct attention *a, const struct place *at, int64_t j, int64_t i, int64_t count)
@@ -322,21 +241,21 @@ static void take_single(const struct walk *w, const struct scratch *s, const str
     const struct graft_attention_layout *const l = &a->l;
     const struct graft_cpu_args *const args = a->args;
     const int64_t row = attention_at(a, at->n, l->keys, j, at->head, 1);
-    pack(s->key, w->depth, a->k + row * l->depth, 0, 1, l->depth);
-    pack(s->value, w->width, a->v + row * l->width, 0, 1, l->width);
-    clear(s->dkey, w->depth);
-    clear(s->dvalue, w->width);
+    attention_pack(s->key, w->depth, a->k + row * l->depth, 0, 1, l->depth);
+    attention_pack(s->value, w->width, a->v + row * l->width, 0, 1, l->width);
+    attention_clear(s->dkey, w->depth);
+    attention_clear(s->dvalue, w->width);
     for (int64_t i = a->causal ? j / FAST_WIDTH * FAST_WIDTH : 0; i < l->queries; i += FAST_WIDTH) {
         const int64_t count = graft_min_i64(l->queries - i, FAST_WIDTH);
         const float *const q = s->q + i * w->depth, *const dy = s->dy + i * w->width;
         float shares[FAST_WIDTH], gradients[FAST_WIDTH];
-        vec share = row_dots(q, w->depth, s->key) * a->scale;
+        vec share = attention_row_dots(q, w->depth, s->key) * a->scale;
         if (a->bias || a->mask)
             share += load_added(a, at, j, i, count);
         share = vec_exp(share - vec_load(s->lse + i));
         if (a->causal)
             share = vec_select(attention_numbers() >= (int32_t)(j - i), share, (vec){0});
-        const vec product = l->width > 0 ? row_dots(dy, w->width, s->value) : (vec){0};
+        const vec product = l->width > 0 ? attention_row_dots(dy, w->width, s->value) : (vec){0};
         vec_store(shares, share);
         vec_store(gradients, share * (product - vec_load(s->delta + i)));
         for (int64_t r = 0; at->sums && r < count; r++)
@@ -345,11 +264,11 @@ static void take_single(const struct walk *w, const struct scratch *s, const str
         add_single(s->dvalue, shares, dy, NULL, NULL, w->width, count);
     }
     if (args->out[DK])
-        put((float *)args->out[DK] + row * l->depth, s->dkey, a->scale, l->depth,
-            fast_accumulates(args->call, DK));
+        attention_put((float *)args->out[DK] + row * l->depth, s->dkey, a->scale, l->depth,
+                      fast_accumulates(args->call, DK));
     if (args->out[DV])
-        put((float *)args->out[DV] + row * l->width, s->dvalue, 1, l->width,
-            fast_accumulates(args->call, DV));
+        attention_put((float *)args->out[DV] + row * l->width, s->dvalue, 1, l->width,
+                      fast_accumulates(args->call, DV));
 }
 
 /* ---- */
@@ -366,8 +285,8 @@ static void take_head(const struct walk *w, const struct scratch *s, const struc
         take_single(w, s, at, j);
     float *const dq = args->out[DQ];
     for (int64_t i = 0; dq && i < l->queries; i++)
-        put(dq + attention_at(&w->a, at->n, l->queries, i, at->head, l->depth), s->dq + i * w->depth,
-            w->a.scale, l->depth, fast_accumulates(args->call, DQ));
+        attention_put(dq + attention_at(&w->a, at->n, l->queries, i, at->head, l->depth),
+                      s->dq + i * w->depth, w->a.scale, l->depth, fast_accumulates(args->call, DQ));
 }
 
 /* A head of a run of images; heads follow each other. */
@@ -379,13 +298,13 @@ static void item(void *argument, int64_t item, int thread)
     const int64_t step = w->sums ? l->biases : 1, images = l->images / step;
     struct scratch s = {0};
     (void)lay(&s, w, (char *)w->a.args->workspace + w->a.scratch * (uint64_t)thread);
-    clear(s.q + l->queries * w->depth, (w->rows - l->queries) * w->depth);
-    clear(s.dy + l->queries * w->width, (w->rows - l->queries) * w->width);
-    clear(s.lse + l->queries, w->rows - l->queries);
-    clear(s.delta + l->queries, w->rows - l->queries);
+    attention_clear(s.q + l->queries * w->depth, (w->rows - l->queries) * w->depth);
+    attention_clear(s.dy + l->queries * w->width, (w->rows - l->queries) * w->width);
+    attention_clear(s.lse + l->queries, w->rows - l->queries);
+    attention_clear(s.delta + l->queries, w->rows - l->queries);
     struct place at = {.head = head, .sums = w->sums ? w->sums + item * sums_of(w) : NULL};
     if (at.sums)
-        clear(at.sums, sums_of(w));
+        attention_clear(at.sums, sums_of(w));
     for (int64_t m = run * w->run; m < graft_min_i64((run + 1) * w->run, images); m++) {
         at.n = b + m * step;
         take_head(w, &s, &at);
