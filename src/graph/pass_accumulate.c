@@ -65,7 +65,9 @@ static void merge_sum(struct graft_graph *graph, const int *uses, int n)
     if (!def->accumulates || def->mutates || node->continues >= 0 || node->call.op == GRAFT_OP_RESHAPE ||
         graft_op_activation(&node->call) != GRAFT_UNARY_NONE)
         return;
-    const int output = node->outputs[0] == x ? 0 : 1;
+    int output = 0;
+    while (node->outputs[output] != x)
+        output++;
     node->call.accumulate |= 1u << output;
     node->outputs[output] = add->outputs[0];
     graph->values[add->outputs[0]].producer = producer;

@@ -167,7 +167,9 @@ static void place(const struct viewer *viewer, int whole, int64_t column, int st
     struct graft_call *const call = &node_at(viewer, step)->call;
     const struct view *const target = &viewer->views[whole];
     const struct graft_node *const maker = node_at(viewer, target->made);
-    const int64_t pitch = maker->call.out_pitch[maker->outputs[0] != whole];
+    int64_t pitch = 0;
+    for (int i = 0; i < GRAFT_MAX_OUTPUTS; i++)
+        pitch = maker->outputs[i] == whole ? maker->call.out_pitch[i] : pitch;
     bool *const inner = viewer->plan->chunks.inner;
     for (int f = 0; f < viewer->n_family; f++)
         if (inner[whole] && !inner[viewer->family[f]])

@@ -217,6 +217,44 @@ static void values_that_are_not_there_are_told(void **state)
     }
 }
 
+/* Each of attention's four gradients is added to its own sum: two runs have twice what one has. */
+static void every_output_adds_to_its_own_sum(void **state)
+{
+    struct fixture *const f = *state;
+    static const char *const names[4] = {"q", "k", "v", "bias"};
+    const struct graft_shape rows = graft_shape_of(4, 2, 3, 2, 4), pairs = graft_shape_of(4, 1, 2, 3, 3);
+    const struct graft_attention_attributes attributes = {.scale = 0.5f};
+    int in[4], gradients[4], sums[4];
+    float values[48], twice[4][48];
+    for (int i = 0; i < 4; i++)
+        in[i] = graft_graph_input(f->graph, names[i], GRAFT_DTYPE_F32, i < 3 ? &rows : &pairs);
+    const int y = graft_attention(f->graph, in[0], in[1], in[2], in[3], -1, &attributes);
+    assert_int_equal(graft_graph_gradient(f->graph, total(f, graft_mul(f->graph, y, y)), in, 4, gradients), GRAFT_OK);
+    for (int i = 0; i < 4; i++)
+        graft_graph_output(f->graph, sums[i] = graft_graph_sum(f->graph, gradients[i]));
+    open_plan(f, NULL);
+    int from = 0;
+    const struct graft_plan_step *const step = next_step(f, GRAFT_OP_ATTENTION_GRAD, &from);
+    assert_int_equal(step->node->call.accumulate, 15);
+    for (int i = 0; i < 48; i++)
+        values[i] = 0.1f * (float)(i % 7) - 0.2f;
+    for (int i = 0; i < 4; i++)
+        assert_int_equal(graft_plan_write(f->plan, in[i], values, i < 3 ? sizeof values : 18 * sizeof(float)),
+                         GRAFT_OK);
+    assert_int_equal(graft_plan_clear(f->plan), GRAFT_OK);
+    for (int run = 1; run <= 2; run++) {
+        assert_int_equal(graft_plan_run(f->plan, GRAFT_SEGMENT_COMPUTE), GRAFT_OK);
+        for (int i = 0; i < 4; i++) {
+            const int count = i < 3 ? 48 : 18;
+            assert_int_equal(graft_plan_read(f->plan, sums[i], values, (size_t)count * sizeof(float)), GRAFT_OK);
+            for (int k = 0; k < count; k++) {
+                assert_true(run == 1 || values[k] == twice[i][k]);
+                twice[i][k] = 2 * values[k];
+            }
+        }
+    }
+}
+
 #define TEST(function) cmocka_unit_test_setup_teardown(function, set_up, tear_down)
 
 int main(void)
@@ -226,6 +264,7 @@ int main(void)
         TEST(unread_outputs_are_not_made),        TEST(segments_go_on_after_gradients),
         TEST(a_way_through_statistics_is_told),   TEST(bytes_have_no_gradient),
         TEST(values_that_are_not_there_are_told), TEST(the_front_of_sums_is_final),
+        TEST(every_output_adds_to_its_own_sum),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
