@@ -131,7 +131,7 @@ static void take_queries(const struct attention *a, const struct scratch *s, int
     memset(s->y, 0, (size_t)l->width * sizeof(vec));
     if (a->bias || a->mask)
         attention_load_added(a, s->added, n, head, i, count);
-    if (attention_height(l->keys) == 7)
+    if (graft_attention_height(l->keys) == 7)
         take_chunks(a, s, &at, &running, 7);
     else
         take_chunks(a, s, &at, &running, 8);

@@ -9,6 +9,7 @@
 #ifndef GRAFT_SRC_BACKEND_CPU_FAST_ATTENTION_H
 #define GRAFT_SRC_BACKEND_CPU_FAST_ATTENTION_H
 
+#include "backend/attention.h"
 #include "backend/cpu/fast/common.h"
 #include "backend/cpu/fast/function.h"
 
@@ -109,12 +110,6 @@ FAST_INLINE void attention_store(float *rows, const vec *lanes, vec factor, int6
 FAST_INLINE int64_t attention_filled(int64_t count, int64_t step)
 {
     return graft_ceil_div(count, step) * step;
-}
-
-/* Rows that are taken together: 49 are seven times seven. */
-FAST_INLINE int attention_height(int64_t rows)
-{
-    return attention_filled(rows, 7) < attention_filled(rows, 8) ? 7 : 8;
 }
 
 /* Rows, filled up with zeros to whole vectors. */

@@ -11,13 +11,11 @@
 enum { DY = 3, LSE, DELTA };
 enum { DQ, DK, DV, DBIAS };
 
-#define ITEMS 128 /* that the images of the biases are cut into: results depend on it, not on threads */
-
 struct walk {
     struct attention a;
     int64_t rows, depth, width, keys; /* filled up */
-    int64_t runs, run;                /* of images that share a bias; images of a run */
-    float *sums;                      /* [biases, runs, heads, queries, keys]; NULL: dbias is not wanted */
+    struct graft_attention_runs cut;
+    float *sums; /* [biases, runs, heads, queries, keys]; NULL: dbias is not wanted */
 };
 
 /* Scratch of a thread, for a head of an image. */
@@ -59,10 +57,7 @@ static struct walk walk_of(const struct graft_call *call)
     w.depth = attention_filled(l->depth, FAST_WIDTH);
     w.width = attention_filled(l->width, FAST_WIDTH);
     w.keys = attention_filled(l->keys, FAST_WIDTH);
-    const int64_t groups = biased ? l->biases : 1, images = l->images / groups;
-    const int64_t most = biased ? graft_ceil_div(ITEMS, graft_max_i64(groups * l->heads, 1)) : images;
-    w.run = graft_max_i64(graft_ceil_div(images, graft_max_i64(most, 1)), 1);
-    w.runs = graft_ceil_div(images, w.run);
+    w.cut = graft_attention_runs_of(l, biased);
     return w;
 }
 
@@ -190,7 +185,7 @@ static void take_block(const struct walk *w, const struct scratch *s, const stru
     attention_load(s->lanes[1], w->a.v + row * l->width, l->heads * l->width, lanes, l->width);
     memset(s->lanes[2], 0, (size_t)l->depth * sizeof(vec));
     memset(s->lanes[3], 0, (size_t)l->width * sizeof(vec));
-    if (attention_height(l->queries) == 7)
+    if (graft_attention_height(l->queries) == 7)
         take_all_rows(w, s, at, j, lanes, 7);
     else
         take_all_rows(w, s, at, j, lanes, 8);
@@ -294,8 +289,9 @@ static void item(void *argument, int64_t item, int thread)
 {
     const struct walk *const w = argument;
     const struct graft_attention_layout *const l = &w->a.l;
-    const int64_t head = item % l->heads, run = item / l->heads % w->runs, b = item / l->heads / w->runs;
-    const int64_t step = w->sums ? l->biases : 1, images = l->images / step;
+    const int64_t head = item % l->heads, run = item / l->heads % w->cut.runs,
+                  b = item / l->heads / w->cut.runs;
+    const int64_t step = w->cut.groups, images = l->images / step;
     struct scratch s = {0};
     (void)lay(&s, w, (char *)w->a.args->workspace + w->a.scratch * (uint64_t)thread);
     attention_clear(s.q + l->queries * w->depth, (w->rows - l->queries) * w->depth);
@@ -305,7 +301,7 @@ static void item(void *argument, int64_t item, int thread)
     struct place at = {.head = head, .sums = w->sums ? w->sums + item * sums_of(w) : NULL};
     if (at.sums)
         attention_clear(at.sums, sums_of(w));
-    for (int64_t m = run * w->run; m < graft_min_i64((run + 1) * w->run, images); m++) {
+    for (int64_t m = run * w->cut.images; m < graft_min_i64((run + 1) * w->cut.images, images); m++) {
         at.n = b + m * step;
         take_head(w, &s, &at);
     }
@@ -325,9 +321,9 @@ static void bias_item(void *argument, int64_t item, int thread)
             const int64_t n = graft_min_i64(l->keys - j, FAST_WIDTH);
             float *const to = dbias + i * l->keys + j;
             vec sum = {0};
-            for (int64_t run = 0; run < w->runs; run++)
-                sum += vec_load(w->sums + ((b * w->runs + run) * l->heads + head) * sums_of(w) + i * w->keys +
-                                j);
+            for (int64_t run = 0; run < w->cut.runs; run++)
+                sum += vec_load(w->sums + ((b * w->cut.runs + run) * l->heads + head) * sums_of(w) +
+                                i * w->keys + j);
             vec_store_count(to, accumulate ? vec_load_count(to, n) + sum : sum, n);
         }
     }
@@ -342,7 +338,7 @@ static void run(const struct graft_cpu_device *device, const struct graft_cpu_ar
     const bool biased = args->out[DBIAS] != NULL;
     if (biased)
         w.sums = (float *)((char *)args->workspace + w.a.scratch * (uint64_t)fast_threads(device));
-    graft_pool_run(args->pool, (biased ? l->biases : 1) * w.runs * l->heads, item, &w);
+    graft_pool_run(args->pool, w.cut.groups * w.cut.runs * l->heads, item, &w);
     if (biased)
         graft_pool_run(args->pool, l->biases * l->heads, bias_item, &w);
 }
@@ -354,7 +350,7 @@ static const char *check(const struct graft_cpu_device *device, const struct gra
     const struct graft_attention_layout *const l = &w.a.l;
     info->workspace_bytes = lay(&(struct scratch){0}, &w, NULL) * (uint64_t)fast_threads(device);
     if (call->out[DBIAS].dtype != GRAFT_DTYPE_NONE)
-        info->workspace_bytes += (uint64_t)(l->biases * w.runs * l->heads * sums_of(&w)) * sizeof(float);
+        info->workspace_bytes += (uint64_t)(l->biases * w.cut.runs * l->heads * sums_of(&w)) * sizeof(float);
     info->prepared_bytes = 0;
     return fast_need_f32(call);
 }
