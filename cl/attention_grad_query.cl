@@ -15,45 +15,44 @@ KERNEL void attention_grad_query(global float *dq, const ulong dq_at, global flo
                                  const ulong mask_at, const float scale, const int4 shape, const int2 numbers,
                                  const int flags)
 {
-    SIDE_MEMORY(key_memory, DEPTH)
-    SIDE_MEMORY(value_memory, WIDTH)
+    local float key_memory[ROWS * DEPTH];
+    local float value_memory[ROWS * WIDTH];
     const int queries = shape.s0, heads = shape.s2, head = HEAD_OF(shape), n = IMAGE_OF(shape);
-    const int i = FIRST_LANE(shape), count = clamp(queries - i, 0, VEC);
+    const int i = LANE_OF(shape);
+    const bool there = i < queries;
     const int keys = flags & CAUSAL ? min(shape.s1, LANES_END(shape)) : shape.s1;
     const int row = (n * queries + i) * heads + head;
     k += k_at + (ulong)((n * shape.s1 * heads + head) * DEPTH);
     v += v_at + (ulong)((n * shape.s1 * heads + head) * WIDTH);
     bias += bias_at + (ulong)(((n % numbers.s0 * heads + head) * queries + i) * shape.s1);
     mask += mask_at + (ulong)((n % numbers.s1 * queries + i) * shape.s1);
-    real query[DEPTH], gradient[WIDTH], sum[DEPTH];
-    load_lanes(query, q + q_at + row * DEPTH, heads * DEPTH, count, DEPTH);
-    load_lanes(gradient, dy + dy_at + row * WIDTH, heads * WIDTH, count, WIDTH);
-    clear_lanes(sum, DEPTH);
-    const real statistic = base_of(load_numbers(lse + lse_at + row, heads, count));
-    const real product = load_numbers(delta + delta_at + row, heads, count);
+    float query[DEPTH], gradient[WIDTH], sum[DEPTH];
+    load_row(query, q + q_at + row * DEPTH, there, DEPTH);
+    load_row(gradient, dy + dy_at + row * WIDTH, there, WIDTH);
+    clear_row(sum, DEPTH);
+    const float statistic = there ? base_of(lse[lse_at + row]) : 0.0f;
+    const float product = there ? delta[delta_at + row] : 0.0f;
     for (int j = 0; j < keys; j += ROWS) {
         const int some = min(keys - j, ROWS);
-        real score[ROWS], share[ROWS];
-        ROWS_BARRIER;
-        const SIDE float *const key =
-            TAKE_ROWS(key_memory, k + j * heads * DEPTH, heads * DEPTH, some, DEPTH);
-        const SIDE float *const value =
-            TAKE_ROWS(value_memory, v + j * heads * WIDTH, heads * WIDTH, some, WIDTH);
-        ROWS_BARRIER;
-        lanes_dot(score, query, key, TAKEN_PITCH(heads * DEPTH, DEPTH), some, DEPTH);
-        lanes_dot(share, gradient, value, TAKEN_PITCH(heads * WIDTH, WIDTH), some, WIDTH);
+        float score[ROWS], share[ROWS];
+        barrier(CLK_LOCAL_MEM_FENCE);
+        take_rows(key_memory, k + j * heads * DEPTH, heads * DEPTH, some, DEPTH);
+        take_rows(value_memory, v + j * heads * WIDTH, heads * WIDTH, some, WIDTH);
+        barrier(CLK_LOCAL_MEM_FENCE);
+        row_dot(score, query, key_memory, DEPTH);
+        row_dot(share, gradient, value_memory, WIDTH);
         for (int r = 0; r < some; r++) {
             score[r] *= scale;
-            if (flags & HAS_BIAS)
-                score[r] += load_numbers(bias + j + r, shape.s1, count);
-            if (flags & HAS_MASK)
-                score[r] += load_numbers(mask + j + r, shape.s1, count);
+            if ((flags & HAS_BIAS) && there)
+                score[r] += bias[j + r];
+            if ((flags & HAS_MASK) && there)
+                score[r] += mask[j + r];
             share[r] = exp(score[r] - statistic) * (share[r] - product);
             if (flags & CAUSAL)
-                share[r] = lane_numbers(i) >= (integer)(j + r) ? share[r] : (real)(0.0f);
+                share[r] = i >= j + r ? share[r] : 0.0f;
         }
-        lanes_add(sum, share, key, TAKEN_PITCH(heads * DEPTH, DEPTH), some, DEPTH, (real)(1.0f));
+        row_add(sum, share, key_memory, some, DEPTH, 1.0f);
     }
-    store_lanes(dq + dq_at + row * DEPTH, sum, (real)(scale), heads * DEPTH, count, DEPTH,
-                flags & FIRST_ADDS);
+    if (there)
+        store_row(dq + dq_at + row * DEPTH, sum, scale, DEPTH, flags & FIRST_ADDS);
 }

@@ -41,6 +41,20 @@ static inline void store_row(global float *to, const global float *row, const fl
         store_result(GLOBAL_LOAD(row + c) * factor, to + c, min(size - c, VEC), adds);
 }
 
+/* a0 b0 a1 b1 … of the lower and of the upper halves. Clang takes far longer for what the standard has for it. */
+static inline void interleave(const real a, const real b, real *lower, real *upper)
+{
+#if defined(__clang__) && VEC == 16
+    *lower = __builtin_shufflevector(a, b, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
+    *upper = __builtin_shufflevector(a, b, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31);
+#else
+    lower->even = a.lo;
+    lower->odd = b.lo;
+    upper->even = a.hi;
+    upper->odd = b.hi;
+#endif
+}
+
 /* The rows of a square become its columns. */
 static inline void turn(real *square)
 {
@@ -48,12 +62,7 @@ static inline void turn(real *square)
     {
         real other[VEC];
         _Pragma("unroll") for (int i = 0; i < VEC / 2; i++)
-        {
-            other[2 * i].even = square[i].lo;
-            other[2 * i].odd = square[i + VEC / 2].lo;
-            other[2 * i + 1].even = square[i].hi;
-            other[2 * i + 1].odd = square[i + VEC / 2].hi;
-        }
+            interleave(square[i], square[i + VEC / 2], &other[2 * i], &other[2 * i + 1]);
         _Pragma("unroll") for (int i = 0; i < VEC; i++) square[i] = other[i];
     }
 }
@@ -121,10 +130,7 @@ static inline real row_dots(const global float *rows, const int pitch, const glo
         _Pragma("unroll") for (int i = 0; i < span; i++)
         {
             real lower, upper;
-            lower.even = sum[i].lo;
-            lower.odd = sum[i + span].lo;
-            upper.even = sum[i].hi;
-            upper.odd = sum[i + span].hi;
+            interleave(sum[i], sum[i + span], &lower, &upper);
             sum[i] = lower + upper;
         }
     }

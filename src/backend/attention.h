@@ -27,10 +27,10 @@ static inline struct graft_attention_runs graft_attention_runs_of(const struct g
     return cut;
 }
 
-/* Rows that are taken together: 49 are seven times seven. */
+/* Rows that are taken together: 49 are seven times seven. Few rows are not worth a program of their own. */
 static inline int graft_attention_height(int64_t rows)
 {
-    return graft_ceil_div(rows, 7) * 7 < graft_ceil_div(rows, 8) * 8 ? 7 : 8;
+    return rows > 40 && graft_ceil_div(rows, 7) * 7 < graft_ceil_div(rows, 8) * 8 ? 7 : 8;
 }
 
 #endif

@@ -51,10 +51,7 @@ enum graft_status graft_opencl_attention_launch(struct graft_opencl_device *devi
 {
     const struct graft_call *const call = &kernel->call;
     const struct graft_attention_layout l = graft_attention_layout_of(call);
-    const struct graft_opencl_flat flat = graft_opencl_flat_sizes(device, kernel->variant->family);
-    const bool cpu = kernel->variant->family == GRAFT_OPENCL_CPU;
-    const int64_t group = cpu ? 1 : GRAFT_ATTENTION_GROUP;
-    const int64_t blocks = graft_ceil_div(launch.lanes, group * flat.vector);
+    const int64_t group = GRAFT_ATTENTION_GROUP, blocks = graft_ceil_div(launch.lanes, group);
     const struct graft_opencl_range range = {
         .dimensions = 1, .global = {(size_t)(l.images * l.heads * blocks * group)}, .local = {(size_t)group}};
     const struct graft_tensor none = {0};

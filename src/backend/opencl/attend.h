@@ -4,6 +4,7 @@
 #define GRAFT_SRC_BACKEND_OPENCL_ATTEND_H
 
 #include "backend/opencl/flat.h"
+#include "base/size.h"
 
 const char *graft_opencl_check_attention(const struct graft_opencl_device *device,
                                          const struct graft_call *call, struct graft_variant_info *info);
@@ -26,13 +27,19 @@ int graft_opencl_attention_flags(const struct graft_opencl_kernel *kernel, int f
 /* Work-items of a group, and whether rows are shared in local memory. */
 enum { GRAFT_ATTENTION_GROUP = 64 };
 
-#define GRAFT_OPENCL_ATTENTION_VARIANTS(op, open_, run_)                                                     \
+/* `count` filled up to whole vectors: PADDED in cl/turned.h. */
+static inline int64_t graft_opencl_padded(int64_t count, int64_t vector)
+{
+    return graft_ceil_div(count, vector) * vector;
+}
+
+#define GRAFT_OPENCL_ATTENTION_VARIANTS(op, check_items_, open_items_, run_items_, open_, run_)              \
     static const struct graft_opencl_variant variants[] = {                                                  \
         {.name = "lanes",                                                                                    \
          .family = GRAFT_OPENCL_CPU,                                                                         \
-         .check = graft_opencl_check_attention,                                                              \
-         .open = open_,                                                                                      \
-         .run = run_},                                                                                       \
+         .check = check_items_,                                                                              \
+         .open = open_items_,                                                                                \
+         .run = run_items_},                                                                                 \
         {.name = "shared",                                                                                   \
          .family = GRAFT_OPENCL_GPU,                                                                         \
          .check = graft_opencl_check_attention,                                                              \

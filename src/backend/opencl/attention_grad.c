@@ -15,16 +15,13 @@ static bool wanted(const struct graft_opencl_kernel *kernel, int output)
 
 static enum graft_status open_sides(struct graft_opencl_device *device, struct graft_opencl_kernel *kernel)
 {
-    const struct graft_attention_layout l = graft_attention_layout_of(&kernel->call);
     enum graft_status status = GRAFT_OK;
     if (wanted(kernel, DQ))
         status = graft_opencl_attention_add(device, kernel, "attention_grad_query");
     if (status == GRAFT_OK && (wanted(kernel, DK) || wanted(kernel, DV)))
         status = graft_opencl_attention_add(device, kernel, "attention_grad_key");
     if (status == GRAFT_OK && wanted(kernel, DBIAS))
-        status = graft_opencl_flat_add(device, kernel, "attention_grad_bias.cl", "attention_grad_bias",
-                                       " -DDEPTH=%d -DWIDTH=%d -DCHUNK=1", (int)l.depth,
-                                       (int)graft_max_i64(l.width, 1));
+        status = graft_opencl_attention_add(device, kernel, "attention_grad_bias");
     return status;
 }
 
@@ -45,8 +42,7 @@ static enum graft_status run_bias(struct graft_opencl_device *device, struct gra
     graft_opencl_arg_float(&args, (double)kernel->call.attributes.attention.scale);
     graft_opencl_arg_ints(&args,
                           (const int32_t[]){(int32_t)l.queries, (int32_t)l.keys, (int32_t)l.heads,
-                                            (int32_t)l.keys, (int32_t)l.images, (int32_t)l.biases,
-                                            (int32_t)l.masks, (int32_t)l.queries},
+                                            (int32_t)l.images, (int32_t)l.biases, (int32_t)l.masks, 0, 0},
                           8);
     graft_opencl_arg_int(&args, graft_opencl_attention_flags(kernel, DBIAS, -1));
     return graft_opencl_launch(device, kernel, step, &args, &range);
@@ -75,23 +71,19 @@ static enum graft_status run_sides(struct graft_opencl_device *device, struct gr
 
 /* ---- the CPU family: one kernel for all, and the sums of its runs */
 
-static int64_t padded(int64_t count, int64_t vector)
-{
-    return graft_ceil_div(count, vector) * vector;
-}
-
 /* Floats of the scratch of a work-item: lay_out in cl/attention_grad.cl. */
 static int64_t scratch_floats(const struct graft_attention_layout *l, int64_t vector)
 {
-    const int64_t depth = padded(l->depth, vector), width = padded(graft_max_i64(l->width, 1), vector);
-    const int64_t rows = padded(l->queries + graft_attention_height(l->queries), vector);
+    const int64_t depth = graft_opencl_padded(l->depth, vector),
+                  width = graft_opencl_padded(graft_max_i64(l->width, 1), vector);
+    const int64_t rows = graft_opencl_padded(l->queries + graft_attention_height(l->queries), vector);
     return rows * (2 * depth + width + 2) + (vector + 1) * (depth + width);
 }
 
 static int64_t sums_floats(const struct graft_attention_layout *l, const struct graft_attention_runs *cut,
                            int64_t vector)
 {
-    return cut->groups * cut->runs * l->heads * l->queries * padded(l->keys, vector);
+    return cut->groups * cut->runs * l->heads * l->queries * graft_opencl_padded(l->keys, vector);
 }
 
 static const char *check_items(const struct graft_opencl_device *device, const struct graft_call *call,
@@ -177,13 +169,4 @@ static enum graft_status run_items(struct graft_opencl_device *device, struct gr
     return status == GRAFT_OK && biased ? run_sums(device, kernel, &cut, sums, out[DBIAS]) : status;
 }
 
-static const struct graft_opencl_variant variants[] = {
-    {.name = "lanes", .family = GRAFT_OPENCL_CPU, .check = check_items, .open = open_items, .run = run_items},
-    {.name = "shared",
-     .family = GRAFT_OPENCL_GPU,
-     .check = graft_opencl_check_attention,
-     .open = open_sides,
-     .run = run_sides},
-    {.name = NULL},
-};
-const struct graft_opencl_row graft_opencl_attention_grad = {.variants = variants};
+GRAFT_OPENCL_ATTENTION_VARIANTS(attention_grad, check_items, open_items, run_items, open_sides, run_sides);
