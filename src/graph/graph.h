@@ -78,6 +78,9 @@ GRAFT_MUST_CHECK int *graft_graph_uses(struct graft_graph *graph);
  *
  * prune: nodes that serve no output and change no variable become dead; outputs nobody reads become unwanted. Readers
  * stand behind what they read, as they do until fold_batch_norm.
+ * narrow: where one slice is all that reads a value, what makes it makes only that. `of` (-1: none) and `kept` stay as
+ * they are, whoever reads them, as graph outputs do. Before differentiation too: so the gradients of rows that nobody
+ * reads, which are zeros, are not computed. Readers stand behind what they read, before and afterwards.
  * slope: the gradient of an activation behind a batch normalization moves into the normalization's gradients.
  * fold_batch_norm: conv2d → batch_norm with constant statistics becomes one conv2d with folded weights.
  * fuse: an addition (of a value of the same shape) and an activation move into the node before them.
@@ -87,6 +90,7 @@ GRAFT_MUST_CHECK int *graft_graph_uses(struct graft_graph *graph);
  * its node adds straight from the op that makes it, where that op can.
  */
 void graft_pass_prune(struct graft_graph *graph);
+void graft_pass_narrow(struct graft_graph *graph, int of, const int *kept, int count);
 void graft_pass_slope(struct graft_graph *graph);
 void graft_pass_fold_batch_norm(struct graft_graph *graph);
 void graft_pass_fuse(struct graft_graph *graph);

@@ -58,6 +58,10 @@ static enum graft_status run_passes(struct graft_plan *plan)
                 graph->values[i].kind == GRAFT_VALUE_INTERMEDIATE || graph->values[i].output;
     const bool fusion = !plan->options.no_fusion && !plan->options.keep_all;
     graft_pass_prune(graph);
+    if (fusion && graph->status == GRAFT_OK) {
+        graft_pass_narrow(graph, -1, NULL, 0);
+        graft_pass_prune(graph);
+    }
     if (fusion && graph->status == GRAFT_OK)
         graft_pass_slope(graph);
     if (fusion && graph->status == GRAFT_OK)

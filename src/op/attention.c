@@ -149,6 +149,23 @@ static bool separate(struct graft_call *call, uint32_t batched, int64_t rows)
     return batched == (1u << Q | 1u << K | 1u << V) && rows % l.biases == 0 && rows % l.masks == 0;
 }
 
+/* A query's scores are its own; that of a causal call looks at its number. */
+static bool narrow(struct graft_call *call, const struct graft_rows *rows, struct graft_rows *in)
+{
+    if (rows->dimension != 1 || call->attributes.attention.causal) {
+        return false;
+    }
+    in[Q] = *rows;
+    if (graft_call_has(call, BIAS)) {
+        in[BIAS] = *rows;
+        in[BIAS].dimension = 2;
+    }
+    if (graft_call_has(call, MASK)) {
+        in[MASK] = *rows;
+    }
+    return true;
+}
+
 const struct graft_op_def graft_op_attention = {
     .name = "attention",
     .input_names = {"q", "k", "v", "bias", "mask"},
@@ -158,6 +175,7 @@ const struct graft_op_def graft_op_attention = {
     .optional = 1u << BIAS | 1u << MASK,
     .infer = infer,
     .separate = separate,
+    .narrow = narrow,
     .gradient = gradient,
     .work = work,
     .format = graft_format_attention,

@@ -88,6 +88,21 @@ static bool separate(struct graft_call *call, uint32_t batched, int64_t rows)
     return rank >= 2;
 }
 
+/* What is stretched along the dimension is the same for all of it. */
+static bool narrow(struct graft_call *call, const struct graft_rows *rows, struct graft_rows *in)
+{
+    const int rank = call->out[0].shape.rank;
+    for (int i = A; i <= B; i++) {
+        const struct graft_shape *const shape = graft_call_shape(call, i);
+        const int dimension = rows->dimension - (rank - shape->rank);
+        if (dimension >= 0 && shape->dim[dimension] != 1) {
+            in[i] = *rows;
+            in[i].dimension = dimension;
+        }
+    }
+    return rows->dimension < rank - 1;
+}
+
 const struct graft_op_def graft_op_binary = {
     .name = "binary",
     .input_names = {"a", "b"},
@@ -100,6 +115,7 @@ const struct graft_op_def graft_op_binary = {
     .activation = offsetof(union graft_attributes, binary.activation),
     .infer = infer,
     .separate = separate,
+    .narrow = narrow,
     .gradient = gradient,
     .work = work,
     .format = format,

@@ -82,6 +82,8 @@ void graft_work_attention(const struct graft_call *call, double products, double
 /* p, gradient and the states have one shape, hyper is [4], and the attributes are in range. */
 enum graft_status graft_update_check(struct graft_context *context, const struct graft_call *call);
 
+/* For graft_op_def.narrow: of x, whose shape is the output's and whose last dimension belongs together. */
+bool graft_narrow_x(struct graft_call *call, const struct graft_rows *rows, struct graft_rows *in);
 /* For graft_op_def.separate: x, and the residual if there is one, are in rows; then all inputs that are
  * given. */
 bool graft_separate_x(struct graft_call *call, uint32_t batched, int64_t rows);

@@ -102,6 +102,12 @@ void graft_format_group_norm(const struct graft_call *call, char *text, size_t s
     graft_format_append(text, size, " groups %d epsilon %g", (int)a->groups, (double)a->epsilon);
 }
 
+/* Whole groups, that is whole images. */
+static bool narrow(struct graft_call *call, const struct graft_rows *rows, struct graft_rows *in)
+{
+    return rows->dimension == 0 && graft_narrow_x(call, rows, in);
+}
+
 const struct graft_op_def graft_op_group_norm = {
     .name = "group_norm",
     .input_names = {"x", "gamma", "beta"},
@@ -110,6 +116,7 @@ const struct graft_op_def graft_op_group_norm = {
     .n_outputs = 2,
     .infer = infer,
     .separate = graft_separate_x,
+    .narrow = narrow,
     .gradient = gradient,
     .work = work,
     .format = graft_format_group_norm,

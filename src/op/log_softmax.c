@@ -42,6 +42,7 @@ const struct graft_op_def graft_op_log_softmax = {
     .n_outputs = 1,
     .infer = infer,
     .separate = graft_separate_x,
+    .narrow = graft_narrow_x,
     .gradient = gradient,
     .work = work,
 };

@@ -139,6 +139,25 @@ static bool separate(struct graft_call *call, uint32_t batched, int64_t rows)
            !(call->attributes.matmul.transpose_a && graft_call_shape(call, A)->rank == 2);
 }
 
+/* Rows of y are rows of a, or those of a batch. */
+static bool narrow(struct graft_call *call, const struct graft_rows *rows, struct graft_rows *in)
+{
+    const int rank = call->out[0].shape.rank;
+    if (rows->dimension == rank - 1) {
+        return false;
+    }
+    const bool of_batch = rows->dimension < rank - 2;
+    in[A] = *rows;
+    in[A].dimension += !of_batch && call->attributes.matmul.transpose_a;
+    if (of_batch && graft_call_shape(call, B)->rank > 2) {
+        in[B] = *rows;
+    }
+    if (graft_call_has(call, RESIDUAL)) {
+        in[RESIDUAL] = *rows;
+    }
+    return true;
+}
+
 const struct graft_op_def graft_op_matmul = {
     .name = "matmul",
     .input_names = {"a", "b", "bias", "residual"},
@@ -153,6 +172,7 @@ const struct graft_op_def graft_op_matmul = {
     .residual_input = RESIDUAL,
     .infer = infer,
     .separate = separate,
+    .narrow = narrow,
     .gradient = gradient,
     .work = work,
     .format = format,

@@ -109,6 +109,12 @@ struct graft_gradient {
     int input_gradients[GRAFT_MAX_INPUTS]; /* result; -1 where not wanted or there is none */
 };
 
+/* Some of the indices along one dimension: begin + i × step, i < size. */
+struct graft_rows {
+    int dimension; /* -1: all of the tensor */
+    int64_t begin, size, step;
+};
+
 struct graft_op_def {
     const char *name;
     const char *input_names[GRAFT_MAX_INPUTS]; /* "x", "w" …: for messages */
@@ -140,6 +146,12 @@ struct graft_op_def {
      * rows, or fewer, for each of the inputs' (reshape); an empty mask: all rows are the same.
      */
     bool (*separate)(struct graft_call *call, uint32_t batched, int64_t rows);
+    /*
+     * Whether the op of parts of its inputs makes just `rows` of output 0, each element of which is computed
+     * from the same elements. If so, sets in[i] to what it takes of input i (of all that are given; they are
+     * set to everything beforehand) and changes attributes that hold a shape. NULL: no.
+     */
+    bool (*narrow)(struct graft_call *call, const struct graft_rows *rows, struct graft_rows *in);
     /* Appends the attributes to `text` as in " stride 2x2 groups 4"; NULL for ops without any. */
     void (*format)(const struct graft_call *call, char *text, size_t size);
 };

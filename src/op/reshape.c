@@ -51,6 +51,57 @@ static bool separate(struct graft_call *call, uint32_t batched, int64_t rows)
     return true;
 }
 
+/* Elements from one index of a dimension to the next. */
+static int64_t stride_of(const struct graft_shape *shape, int dimension)
+{
+    int64_t stride = 1;
+    for (int d = dimension + 1; d < shape->rank; d++) {
+        stride *= shape->dim[d];
+    }
+    return stride;
+}
+
+/* The dimension of so many elements from one index to the next, with more than one index; -1: none. */
+static int dimension_of(const struct graft_shape *shape, int64_t stride)
+{
+    for (int d = 0; d < shape->rank; d++) {
+        if (shape->dim[d] > 1 && stride_of(shape, d) == stride) {
+            return d;
+        }
+    }
+    return -1;
+}
+
+/*
+ * The same elements are some along one dimension of x in three cases: it has that dimension; or, of one
+ * index, it has that dimension and the one before as one; or the dimension is two of x, and the rows have one
+ * index of the second.
+ */
+static bool narrow(struct graft_call *call, const struct graft_rows *rows, struct graft_rows *in)
+{
+    const struct graft_shape *const x = graft_call_shape(call, X);
+    struct graft_shape *const y = &call->attributes.reshape.shape;
+    const int64_t count = y->dim[rows->dimension], stride = stride_of(y, rows->dimension);
+    const int64_t before = rows->dimension > 0 ? y->dim[rows->dimension - 1] : 1;
+    const int d = graft_shape_count(x) > 0 ? dimension_of(x, stride) : -1;
+    if (d < 0) {
+        return false;
+    }
+    in[X] = *rows;
+    in[X].dimension = d;
+    if (x->dim[d] != count && rows->size == 1 && x->dim[d] == before * count) {
+        in[X].step = count;
+        in[X].size = before;
+    } else if (x->dim[d] != count && d > 0 && count == x->dim[d - 1] * x->dim[d] && rows->step == x->dim[d] &&
+               rows->begin < x->dim[d] && rows->size == x->dim[d - 1]) {
+        in[X].size = in[X].step = 1;
+    } else if (x->dim[d] != count) {
+        return false;
+    }
+    y->dim[rows->dimension] = rows->size;
+    return true;
+}
+
 const struct graft_op_def graft_op_reshape = {
     .name = "reshape",
     .input_names = {"x"},
@@ -61,6 +112,7 @@ const struct graft_op_def graft_op_reshape = {
     .accumulates = true,
     .infer = infer,
     .separate = separate,
+    .narrow = narrow,
     .gradient = gradient,
     .work = graft_work_copy,
     .format = format,

@@ -51,6 +51,13 @@ static bool separate(struct graft_call *call, uint32_t batched, int64_t rows)
     return call->attributes.transpose.order[0] == 0 && graft_separate_x(call, batched, rows);
 }
 
+static bool narrow(struct graft_call *call, const struct graft_rows *rows, struct graft_rows *in)
+{
+    in[X] = *rows;
+    in[X].dimension = call->attributes.transpose.order[rows->dimension];
+    return true;
+}
+
 const struct graft_op_def graft_op_transpose = {
     .name = "transpose",
     .input_names = {"x"},
@@ -60,6 +67,7 @@ const struct graft_op_def graft_op_transpose = {
     .accumulates = true,
     .infer = infer,
     .separate = separate,
+    .narrow = narrow,
     .gradient = gradient,
     .work = graft_work_copy,
     .format = format,

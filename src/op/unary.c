@@ -43,6 +43,7 @@ const struct graft_op_def graft_op_unary = {
     .in_place = 1u << X,
     .infer = infer,
     .separate = graft_separate_x,
+    .narrow = graft_narrow_x,
     .gradient = gradient,
     .work = work,
     .format = graft_format_unary,
