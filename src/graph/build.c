@@ -283,6 +283,20 @@ int graft_normalize(struct graft_graph *graph, int x, int mean, int std)
     return apply(graph, GRAFT_OP_NORMALIZE, NULL, (const int[]){x, mean, std}, 3);
 }
 
+int graft_graph_rows(struct graft_graph *graph, int value, const struct graft_rows *rows)
+{
+    const struct graft_desc *const desc = graft_graph_desc(graph, value);
+    if (!desc)
+        return -1;
+    struct graft_slice_attributes slice = {.begin[0] = 0};
+    for (int d = 0; d < desc->shape.rank; d++)
+        slice.size[d] = desc->shape.dim[d];
+    slice.begin[rows->dimension] = rows->begin;
+    slice.size[rows->dimension] = rows->size;
+    slice.step[rows->dimension] = rows->step;
+    return graft_slice(graph, value, &slice);
+}
+
 /* A state of the parameter's shape, named after it. */
 static int optimizer_state(struct graft_graph *graph, int parameter, const char *suffix)
 {

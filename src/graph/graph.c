@@ -354,6 +354,30 @@ static bool gather_inputs(struct graft_graph *graph, struct graft_node *node, co
     return true;
 }
 
+bool graft_graph_append(struct graft_graph *graph, const struct graft_node *node)
+{
+    if (!grow(graph, (void **)&graph->nodes, graph->n_nodes, &graph->node_capacity, sizeof *graph->nodes))
+        return false;
+    graph->nodes[graph->n_nodes++] = *node;
+    return true;
+}
+
+void graft_graph_move_last(struct graft_graph *graph, int at)
+{
+    const int last = graph->n_nodes - 1;
+    const struct graft_node node = graph->nodes[last];
+    for (int n = last; n > at; n--)
+        graph->nodes[n] = graph->nodes[n - 1];
+    graph->nodes[at] = node;
+    for (int v = 0; v < graph->n_values; v++) {
+        int *const producer = &graph->values[v].producer;
+        if (*producer == last)
+            *producer = at;
+        else if (*producer >= at)
+            ++*producer;
+    }
+}
+
 int graft_graph_apply(struct graft_graph *graph, enum graft_op op, const union graft_attributes *attributes,
                       const int *inputs, int n_inputs, int outputs[GRAFT_MAX_OUTPUTS])
 {
@@ -361,8 +385,6 @@ int graft_graph_apply(struct graft_graph *graph, enum graft_op op, const union g
         for (int i = 0; i < GRAFT_MAX_OUTPUTS; i++)
             outputs[i] = -1;
     if (graph->status != GRAFT_OK)
-        return -1;
-    if (!grow(graph, (void **)&graph->nodes, graph->n_nodes, &graph->node_capacity, sizeof *graph->nodes))
         return -1;
     struct graft_node node = {.layer = graph->layer, .segment = graph->segment, .continues = -1};
     node.call.op = op;
@@ -384,9 +406,8 @@ int graft_graph_apply(struct graft_graph *graph, enum graft_op op, const union g
         if (outputs)
             outputs[i] = node.outputs[i];
     }
-    if (graph->status != GRAFT_OK)
+    if (graph->status != GRAFT_OK || !graft_graph_append(graph, &node))
         return -1;
-    graph->nodes[graph->n_nodes++] = node;
     return def->n_outputs ? node.outputs[0] : 0;
 }
 

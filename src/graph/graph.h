@@ -25,6 +25,7 @@ struct graft_node {
     int layer;                      /* index of a name, -1 */
     enum graft_segment segment;
     int continues; /* the value whose memory output 0 adds to (call.accumulate bit 0), -1 */
+    int64_t row;   /* updates: the first of the rows of what they change, which are fewer than the variable's */
     bool dead;     /* taken out by a pass */
     bool once;     /* depends on nothing that changes from run to run: run when variables have changed */
 };
@@ -59,6 +60,12 @@ struct graft_graph {
 /* Adds a node; see struct graft_emitter.apply. */
 int graft_graph_apply(struct graft_graph *graph, enum graft_op op, const union graft_attributes *attributes,
                       const int *inputs, int n_inputs, int outputs[GRAFT_MAX_OUTPUTS]);
+/* Adds a node as it is: for passes. False after a failure. */
+bool graft_graph_append(struct graft_graph *graph, const struct graft_node *node);
+/* The last node gets number `at`, those from there on go up by one. */
+void graft_graph_move_last(struct graft_graph *graph, int at);
+/* Adds a slice: some rows of a value; -1 after a failure. */
+int graft_graph_rows(struct graft_graph *graph, int value, const struct graft_rows *rows);
 /* Remembers the first failure; always -1. */
 int graft_graph_fail(struct graft_graph *graph, enum graft_status status);
 /* Adds an unnamed intermediate; -1 after a failure. For passes. */
@@ -88,6 +95,7 @@ GRAFT_MUST_CHECK int *graft_graph_uses(struct graft_graph *graph);
  * join: pad(a) + pad(b) + … that fill each other's gaps become concat(a, b, …): so does the gradient of slices.
  * accumulate: y = a + b becomes "b's node adds to a's memory" where its op can; a sum over runs takes what
  * its node adds straight from the op that makes it, where that op can.
+ * pieces: an update whose gradient is made of little and has more than `bytes` is done so many at a time.
  */
 void graft_pass_prune(struct graft_graph *graph);
 void graft_pass_narrow(struct graft_graph *graph, int of, const int *kept, int count);
@@ -97,6 +105,7 @@ void graft_pass_fuse(struct graft_graph *graph);
 void graft_pass_hoist(struct graft_graph *graph);
 void graft_pass_join(struct graft_graph *graph);
 void graft_pass_accumulate(struct graft_graph *graph);
+void graft_pass_pieces(struct graft_graph *graph, uint64_t bytes);
 
 /* True for values that no living node changes: constants, unmutated variables, results of `once` nodes.
  * `constant` has n_values entries. */

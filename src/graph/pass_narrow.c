@@ -58,23 +58,6 @@ static bool takes(const struct graft_call *slice, const struct graft_rows *rows)
            its.size == rows->size && its.step == rows->step;
 }
 
-/* The last node gets number `at`. */
-static void move_last(struct graft_graph *graph, int at)
-{
-    const int last = graph->n_nodes - 1;
-    const struct graft_node node = graph->nodes[last];
-    for (int n = last; n > at; n--)
-        graph->nodes[n] = graph->nodes[n - 1];
-    graph->nodes[at] = node;
-    for (int v = 0; v < graph->n_values; v++) {
-        int *const producer = &graph->values[v].producer;
-        if (*producer == last)
-            *producer = at;
-        else if (*producer >= at)
-            ++*producer;
-    }
-}
-
 /* The rows of a value, by a slice that is there already or by a new one behind the value's producer;
  * `*reader`, the number of the node that will read it, goes up with the latter. */
 static int slice_of(struct graft_graph *graph, int value, const struct graft_rows *rows,
@@ -86,23 +69,16 @@ static int slice_of(struct graft_graph *graph, int value, const struct graft_row
             takes(&node->call, rows))
             return node->outputs[0];
     }
-    union graft_attributes attributes = {0};
-    const struct graft_shape *const shape = &graph->values[value].desc.shape;
-    for (int d = 0; d < shape->rank; d++)
-        attributes.slice.size[d] = shape->dim[d];
-    attributes.slice.begin[rows->dimension] = rows->begin;
-    attributes.slice.size[rows->dimension] = rows->size;
-    attributes.slice.step[rows->dimension] = rows->step;
     const int layer = graph->layer;
     const enum graft_segment segment = graph->segment;
     graph->layer = like->layer;
     graph->segment = like->segment;
-    const int made = graft_graph_apply(graph, GRAFT_OP_SLICE, &attributes, &value, 1, NULL);
+    const int made = graft_graph_rows(graph, value, rows);
     graph->layer = layer;
     graph->segment = segment;
     if (made < 0)
         return -1;
-    move_last(graph, graph->values[value].producer + 1);
+    graft_graph_move_last(graph, graph->values[value].producer + 1);
     ++*reader;
     return made;
 }

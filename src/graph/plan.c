@@ -49,6 +49,10 @@ static enum graft_status check_forced(struct graft_context *context, const char 
     return GRAFT_OK;
 }
 
+/* Of a gradient that is made and applied piece by piece: they stay in the caches where these hold as much, and are
+ * few in any case. */
+#define PIECE_BYTES (UINT64_C(16) << 20)
+
 static enum graft_status run_passes(struct graft_plan *plan)
 {
     struct graft_graph *const graph = plan->graph;
@@ -74,6 +78,8 @@ static enum graft_status run_passes(struct graft_plan *plan)
         graft_pass_join(graph);
     if (fusion && graph->status == GRAFT_OK)
         graft_pass_accumulate(graph);
+    if (fusion && graph->status == GRAFT_OK)
+        graft_pass_pieces(graph, graft_max_u64(plan->device->cache_bytes / 2, PIECE_BYTES));
     return graph->status;
 }
 

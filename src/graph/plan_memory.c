@@ -236,6 +236,17 @@ static enum graft_status write_constants(struct graft_plan *plan)
     return GRAFT_OK;
 }
 
+/* Where an input lies; of an update of some rows, that of the first of them. */
+static struct graft_tensor input_of(const struct graft_plan *plan, const struct graft_node *node, int input)
+{
+    struct graft_tensor tensor = graft_plan_tensor(plan, node->inputs[input]);
+    if (node->row > 0 && (graft_op_get(node->call.op)->mutates >> input & 1u)) {
+        const struct graft_desc *const whole = &plan->graph->values[node->inputs[input]].desc;
+        tensor.offset += graft_desc_bytes(whole) / (uint64_t)whole->shape.dim[0] * (uint64_t)node->row;
+    }
+    return tensor;
+}
+
 static enum graft_status open_kernels(struct graft_plan *plan)
 {
     for (int s = 0; s < plan->n_steps; s++) {
@@ -244,7 +255,7 @@ static enum graft_status open_kernels(struct graft_plan *plan)
         if (graft_memory_is_alias(plan->graph, node))
             continue;
         for (int i = 0; i < node->call.n_inputs; i++)
-            step->in[i] = graft_plan_tensor(plan, node->inputs[i]);
+            step->in[i] = input_of(plan, node, i);
         for (int i = 0; i < GRAFT_MAX_OUTPUTS; i++)
             if (node->outputs[i] >= 0 && node->call.out[i].dtype != GRAFT_DTYPE_NONE)
                 step->out[i] = graft_plan_tensor(plan, node->outputs[i]);

@@ -31,6 +31,7 @@ const struct graft_op_def graft_op_adam = {
     .n_outputs = 0,
     .optional = 1u << SQUARES,
     .mutates = 1u << P | 1u << M | 1u << V,
+    .updates = true,
     .infer = infer,
     .work = work,
     .format = format,

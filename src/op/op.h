@@ -127,6 +127,7 @@ struct graft_op_def {
     uint32_t shape_only; /* bit i: of input i the shape is looked at, not what it holds */
     uint32_t mutates;    /* bit i: input i is changed in place */
     uint32_t in_place;   /* bit i: output 0 may share the memory of input i if shapes and dtypes are equal */
+    bool updates;        /* changes input 0 by the gradient in input 1, element by element */
     bool accumulates;    /* understands call.accumulate */
     bool fuses_unary;    /* has an activation in its attributes (set by graft_op_set_activation), or … */
     bool takes_slope;    /* multiplies a gradient by the slope of an activation in its attributes … */
