@@ -90,7 +90,9 @@ static int lone_producer(const struct graft_graph *graph, const int *uses, int v
     if (producer < 0)
         return -1;
     const struct graft_node *const node = &graph->nodes[producer];
-    const bool other = node->outputs[1] >= 0 && uses[node->outputs[1]] > 0;
+    bool other = false;
+    for (int i = 1; i < GRAFT_MAX_OUTPUTS; i++)
+        other = other || (node->outputs[i] >= 0 && uses[node->outputs[i]] > 0);
     return node->dead || node->once || node->continues >= 0 || other || node->outputs[0] != value ||
                    !graft_op_get(node->call.op)->narrow
                ? -1

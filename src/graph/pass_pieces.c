@@ -24,8 +24,9 @@ static int maker_of(const struct graft_graph *graph, const int *uses, const stru
     uint64_t factors = 0;
     for (int i = 0; i < node->call.n_inputs; i++)
         factors += node->inputs[i] >= 0 ? graft_desc_bytes(&node->call.in[i]) : 0;
-    const bool plain = !node->dead && !node->once && !node->call.accumulate && node->outputs[1] < 0 &&
-                       !graph->values[gradient].sum && graft_op_get(node->call.op)->narrow;
+    const bool plain = !node->dead && !node->once && !node->call.accumulate &&
+                       graft_op_get(node->call.op)->n_outputs == 1 && !graph->values[gradient].sum &&
+                       graft_op_get(node->call.op)->narrow;
     return plain && factors <= graft_desc_bytes(&node->call.out[0]) / FACTORS_PART ? producer : -1;
 }
 
