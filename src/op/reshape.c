@@ -93,7 +93,7 @@ static bool narrow(struct graft_call *call, const struct graft_rows *rows, struc
         in[X].step = count;
         in[X].size = before;
     } else if (x->dim[d] != count && d > 0 && count == x->dim[d - 1] * x->dim[d] && rows->step == x->dim[d] &&
-               rows->begin < x->dim[d] && rows->size == x->dim[d - 1]) {
+               rows->size == x->dim[d - 1]) {
         in[X].size = in[X].step = 1;
     } else if (x->dim[d] != count) {
         return false;

@@ -7,6 +7,8 @@ static const struct graft_case cases[] = {
     {"same", TO(5, 7), .in = {REAL(5, 7)}},
     {"flatten", TO(2, 105), .in = {REAL(2, 3, 5, 7)}},
     {"unflatten", TO(3, 2, 11, 1, 4), .in = {REAL(66, 4)}},
+    {"rows", TO(12, 5), .in = {REAL(3, 4, 5)}},
+    {"rows_apart", TO(3, 4, 5), .in = {REAL(12, 5)}},
     {"vector", TO(257), .in = {REAL(257, 1)}},
     {"one_to_scalar", .attributes.reshape = {.shape = {0, {0}}}, .in = {REAL(1, 1)}},
     {"scalar_to_one", TO(1, 1, 1), .in = {SCALAR}},

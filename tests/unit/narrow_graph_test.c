@@ -195,6 +195,29 @@ static void a_target_stays_whole(void **state)
     assert_int_equal(steps_of(f, GRAFT_OP_MATMUL, false), 5);
 }
 
+/* The normalization's gradient reads the statistics of all rows: these are made once, and all rows with them.
+ */
+static void what_makes_something_else_stays(void **state)
+{
+    struct fixture *const f = *state;
+    const struct graft_shape shape = graft_shape_of(2, TOKENS, CHANNELS),
+                             vector = graft_shape_of(1, CHANNELS);
+    const int x = graft_graph_input(f->graph, "x", GRAFT_DTYPE_F32, &shape);
+    const int gamma = graft_graph_parameter(f->graph, "gamma", &vector);
+    const int y =
+        graft_group_norm(f->graph, x, gamma, graft_graph_parameter(f->graph, "beta", &vector), 1, 1e-3f);
+    const struct graft_slice_attributes one = {.begin = {2}, .size = {1, CHANNELS}};
+    const struct graft_reduce_attributes all = {.kind = GRAFT_REDUCE_SUM, .axes = 3};
+    const int loss = graft_reduce(f->graph, graft_slice(f->graph, y, &one), &all);
+    const int targets[2] = {x, y};
+    int gradients[2];
+    assert_int_equal(graft_graph_gradient(f->graph, loss, targets, 2, gradients), GRAFT_OK);
+    graft_graph_output(f->graph, loss);
+    graft_graph_output(f->graph, gradients[0]);
+    open_plan(f, NULL);
+    assert_int_equal(steps_of(f, GRAFT_OP_GROUP_NORM, true), 1);
+}
+
 /* Half of the rows or more, or two readers: as it stands. */
 static void what_others_read_stays(void **state)
 {
@@ -222,6 +245,7 @@ int main(void)
         cmocka_unit_test(what_is_read_is_the_same),
         cmocka_unit_test_setup_teardown(inference_computes_what_is_read, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_target_stays_whole, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(what_makes_something_else_stays, set_up, tear_down),
         cmocka_unit_test(what_others_read_stays)};
     return cmocka_run_group_tests_name("narrow_graph", tests, NULL, NULL);
 }
