@@ -38,7 +38,7 @@ static const struct graft_case cases[] = {
     {"special_keys", .attributes.attention = {0.5f},
      .in = {REAL(60, 3, 2, 1), REAL_OF(SPECIAL, 60, 3, 2, 1), REAL(60, 3, 2, 1)}, BOTH},
     {"nothing", .attributes.attention = {0.5f},
-     .in = {QKV(NORMAL, 2, 5, 20, 2, 8, 5), ABSENT, LITERAL(attention_nothing, 1, 5, 20)}, BOTH},
+     .in = {QKV(NORMAL, 2, 21, 20, 2, 8, 5), ABSENT, LITERAL(attention_nothing, 1, 21, 20)}, BOTH},
     {"none", .attributes.attention = {0.5f}, .in = {QKV(NORMAL, 0, 5, 6, 2, 8, 5)}, BOTH},
     {"no_queries", .attributes.attention = {0.5f}, .in = {QKV(NORMAL, 2, 0, 6, 2, 8, 5)}, BOTH},
     {"only_lse", .attributes.attention = {0.5f}, .in = {QKV(NORMAL, 2, 19, 6, 2, 8, 5)}, BOTH, .unwanted = 1},
