@@ -54,11 +54,11 @@ FAST_INLINE vec vec_exp(vec x)
     return vec_join_exp(n, r);
 }
 
-/* exp(x + low), |low| far below |x|. */
+/* exp(x + low), −120 < x ≤ 0, |low| far below |x|: there the result only has to be scaled into range. */
 FAST_INLINE vec vec_exp_sum(vec x, vec low)
 {
     vec r;
-    const vec n = vec_reduce_exp(vec_exp_range(x), &r);
+    const vec n = vec_reduce_exp(x, &r);
     return vec_join_exp(n, r + low);
 }
 
@@ -129,8 +129,7 @@ FAST_INLINE vec vec_sigmoid(vec x, vec *rest)
  */
 FAST_INLINE vec vec_normal(vec x, vec *density)
 {
-    vec t = vec_abs(x);
-    t = vec_select(t > vec_set(15), vec_set(15), t);
+    const vec t = vec_min(vec_set(15), vec_abs(x)); /* NaN stays */
     const vec high = (vec)((vec_int)t & ~0xFFF); /* its square is exact */
     const vec e = vec_exp_sum(high * high * -0.5f, (t - high) * (t + high) * -0.5f);
     const vec inverse = 1 / (t + 3);
@@ -148,7 +147,7 @@ FAST_INLINE vec vec_normal(vec x, vec *density)
     p = p * s + 7.29083690e-01f;
     const vec tail = e * p * inverse;
     *density = e * 0.398942280f; /* 1 / √(2π) */
-    return vec_select(x < vec_set(0), tail, 1 - tail);
+    return vec_if_less(x, vec_set(0), tail, 1 - tail);
 }
 
 /* 2·√(2/π)·x·(1 + 0.044715·x²): half of 1 + tanh of half of it is its sigmoid. */
