@@ -43,6 +43,10 @@ struct graft_model_info {
 GRAFT_API int graft_model_count(void);
 /* In the order of the list; NULL beyond its end. Static memory. */
 GRAFT_API const struct graft_model_info *graft_model_at(int index);
+/* All names of networks: in that order, then what other packages call some of them (regnety_004 is
+ * regnet_y_400mf); NULL beyond the end. And the network of such a name, or NULL. */
+GRAFT_API const char *graft_model_name_at(int index);
+GRAFT_API const struct graft_model_info *graft_model_named(const char *name);
 /* GRAFT_ERROR_NOT_FOUND proposes the nearest name. */
 GRAFT_API GRAFT_MUST_CHECK enum graft_status graft_model_find(struct graft_context *context, const char *name,
                                                               const struct graft_model_info **info);

@@ -24,21 +24,13 @@ static bool is_folder(const char *path)
     return stat(path, &facts) == 0 && S_ISDIR(facts.st_mode);
 }
 
-static bool is_network(const char *name)
-{
-    for (int i = 0; graft_model_at(i); i++)
-        if (strcmp(graft_model_at(i)->name, name) == 0)
-            return true;
-    return false;
-}
-
 bool graft_classifier_is_run(const char *name, const char *weights)
 {
     char path[4096];
     struct stat facts;
     if (!is_folder(name))
         return false;
-    if (!is_network(name))
+    if (!graft_model_named(name))
         return true;
     const int length = snprintf(path, sizeof path, "%s/model.safetensors", name);
     return !(weights && *weights) && length > 0 && (size_t)length < sizeof path && stat(path, &facts) == 0;
@@ -47,7 +39,7 @@ bool graft_classifier_is_run(const char *name, const char *weights)
 bool graft_classifier_is_weights(const char *name, const char *weights)
 {
     struct stat facts;
-    return !(weights && *weights) && !is_network(name) && !graft_network_is_file(name) &&
+    return !(weights && *weights) && !graft_model_named(name) && !graft_network_is_file(name) &&
            stat(name, &facts) == 0 && S_ISREG(facts.st_mode);
 }
 

@@ -217,7 +217,7 @@ static bool swin_by(const struct graft_model *model, int parameter, bool timm, c
     const char *theirs = NULL;
     if (graft_rename_by(own, outside, COUNT(outside), name))
         return true;
-    if (graft_text_starts(own, "head."))
+    if (graft_text_starts(own, "head.") && !graft_text_starts(own, "head.fc."))
         return snprintf(name, GRAFT_WEIGHT_NAME_SIZE, "%s%s", timm ? "head.fc." : "head.", own + 5) > 0;
     if (sscanf(own, "features.%d.%d.%n", &stage, &index, &length) == 2 && length > 0) {
         theirs = graft_rename_part(own + length, parts, count, &rest);
@@ -237,7 +237,16 @@ bool graft_timm_swin(const struct graft_model *model, int parameter, char *name)
 
 bool graft_swin_published(const struct graft_model *model, int parameter, char *name)
 {
-    return swin_by(model, parameter, false, name);
+    const char *const own = model->parameters[parameter].name;
+    int stage = 0, length = 0;
+    if (swin_by(model, parameter, false, name))
+        return true;
+    /* A network that has timm's names itself. */
+    if (graft_text_starts(own, "head.fc."))
+        return snprintf(name, GRAFT_WEIGHT_NAME_SIZE, "head.%s", own + strlen("head.fc.")) > 0;
+    if (sscanf(own, "layers.%d.downsample.%n", &stage, &length) == 1 && length > 0)
+        return snprintf(name, GRAFT_WEIGHT_NAME_SIZE, "layers.%d.downsample.%s", stage - 1, own + length) > 0;
+    return graft_rename_same(model, parameter, name);
 }
 
 /* ConvNeXt as timm or its authors name it. */

@@ -78,15 +78,14 @@ enum graft_status graft_weights_match(struct graft_context *context, const struc
 /* The network with the longest name that a text of so many characters begins with, as a word. */
 static const struct graft_model_info *named_by(const char *text, size_t length)
 {
-    const struct graft_model_info *best = NULL;
-    for (int i = 0; graft_model_at(i); ++i) {
-        const char *const name = graft_model_at(i)->name;
+    const char *name = NULL, *best = NULL;
+    for (int i = 0; (name = graft_model_name_at(i)) != NULL; ++i) {
         const size_t size = strlen(name);
         if (size <= length && strncmp(text, name, size) == 0 &&
-            (size == length || !isalnum((unsigned char)text[size])) && (!best || size > strlen(best->name)))
-            best = graft_model_at(i);
+            (size == length || !isalnum((unsigned char)text[size])) && (!best || size > strlen(best)))
+            best = name;
     }
-    return best;
+    return best ? graft_model_named(best) : NULL;
 }
 
 /* By the last part of a path that names one: "tf_efficientnet_b0_ns-c0e6a31c.pth",

@@ -61,9 +61,11 @@ typedef int graft_zoo_builder(struct graft_layers *b, int x, const void *configu
     };                                                                                                       \
     extern graft_zoo_builder graft_zoo_##family;
 #define GRAFT_MODEL(...)
+#define GRAFT_ALIAS(...)
 #include "model/models.def"
 #undef GRAFT_FAMILY
 #undef GRAFT_MODEL
+#undef GRAFT_ALIAS
 
 /* Adds the model's input. Returns it, or -1 for a part that does not begin there. */
 int graft_layers_input(struct graft_layers *b);

@@ -46,12 +46,29 @@ static const struct graft_network entries[] = {
     {.info = {.name = #model, .family = #model_family, .source = origin, facts},                             \
      .build = graft_zoo_##model_family,                                                                      \
      .configuration = &(const struct graft_##model_family##_config){__VA_ARGS__}},
+#define GRAFT_ALIAS(...)
 #include "model/models.def"
 #undef GRAFT_FAMILY
 #undef GRAFT_MODEL
+#undef GRAFT_ALIAS
 };
 
-enum { ENTRY_COUNT = (int)(sizeof entries / sizeof entries[0]) };
+static const struct {
+    const char *name, *network;
+} aliases[] = {
+#define GRAFT_FAMILY(...)
+#define GRAFT_MODEL(...)
+#define GRAFT_ALIAS(alias, model) {#alias, #model},
+#include "model/models.def"
+#undef GRAFT_FAMILY
+#undef GRAFT_MODEL
+#undef GRAFT_ALIAS
+};
+
+enum {
+    ENTRY_COUNT = (int)(sizeof entries / sizeof entries[0]),
+    NAME_COUNT = ENTRY_COUNT + (int)(sizeof aliases / sizeof aliases[0])
+};
 
 int graft_model_count(void)
 {
@@ -63,21 +80,46 @@ const struct graft_model_info *graft_model_at(int index)
     return index >= 0 && index < ENTRY_COUNT ? &entries[index].info : NULL;
 }
 
+const char *graft_model_name_at(int index)
+{
+    return index < 0             ? NULL
+           : index < ENTRY_COUNT ? entries[index].info.name
+           : index < NAME_COUNT  ? aliases[index - ENTRY_COUNT].name
+                                 : NULL;
+}
+
+/* NULL: no network has that name. */
+static const struct graft_network *find(const char *name)
+{
+    for (int i = ENTRY_COUNT; i < NAME_COUNT; ++i) {
+        if (strcmp(name, graft_model_name_at(i)) == 0)
+            name = aliases[i - ENTRY_COUNT].network;
+    }
+    for (int i = 0; i < ENTRY_COUNT; ++i) {
+        if (strcmp(name, entries[i].info.name) == 0)
+            return &entries[i];
+    }
+    return NULL;
+}
+
+const struct graft_model_info *graft_model_named(const char *name)
+{
+    const struct graft_network *const network = find(name);
+    return network ? &network->info : NULL;
+}
+
 enum graft_status graft_network_find(struct graft_context *context, const char *name,
                                      const struct graft_network **network)
 {
-    const char *names[ENTRY_COUNT];
-    *network = NULL;
-    for (int i = 0; i < ENTRY_COUNT; ++i) {
-        names[i] = entries[i].info.name;
-        if (name && strcmp(name, names[i]) == 0) {
-            *network = &entries[i];
-            return GRAFT_OK;
-        }
-    }
+    const char *names[NAME_COUNT];
+    *network = name ? find(name) : NULL;
+    if (*network)
+        return GRAFT_OK;
+    for (int i = 0; i < NAME_COUNT; ++i)
+        names[i] = graft_model_name_at(i);
     if (!name)
         return graft_fail(context, GRAFT_ERROR_ARGUMENT, "no network was named");
-    const char *const nearest = graft_text_nearest(name, names, ENTRY_COUNT);
+    const char *const nearest = graft_text_nearest(name, names, NAME_COUNT);
     return nearest ? graft_fail(context, GRAFT_ERROR_NOT_FOUND, "no network '%s'; did you mean '%s'?", name,
                                 nearest)
                    : graft_fail(context, GRAFT_ERROR_NOT_FOUND, "no network '%s'; `graft models` lists them",

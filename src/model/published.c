@@ -13,6 +13,9 @@
 #define TIMM TIMM_RELEASE("v0.1-weights")
 #define TIMM_EFFICIENTNET_V2 TIMM_RELEASE("v0.1-effv2-weights")
 #define TIMM_RSB TIMM_RELEASE("v0.1-rsb-weights")
+#define TIMM_TPU TIMM_RELEASE("v0.1-tpu-weights")
+#define SWIN                                                                                                 \
+    .folder = "https://github.com/SwinTransformer/storage/releases/download/", .terms = "MIT; ImageNet"
 #define DEIT .folder = "https://dl.fbaipublicfiles.com/deit/", .terms = "Apache-2.0; ImageNet"
 #define KERAS .folder = "https://storage.googleapis.com/tensorflow/keras-applications/"
 #define KERAS_VGG KERAS, .terms = "CC-BY-4.0; ImageNet"

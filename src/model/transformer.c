@@ -183,7 +183,8 @@ int graft_layers_attend(struct graft_layers *b, const int qkv[3], int bias, int 
                          &flat);
 }
 
-int graft_layers_relative(struct graft_layers *b, int table, const char *name, int window, int rank)
+int graft_layers_relative(struct graft_layers *b, int table, int window, bool ahead, const char *name,
+                          int rank)
 {
     const int64_t heads = graft_layer_channels(b, table), places = (int64_t)window * window;
     const size_t count = (size_t)(places * places);
@@ -194,14 +195,18 @@ int graft_layers_relative(struct graft_layers *b, int table, const char *name, i
         b->failed = true;
         return -1;
     }
-    for (int64_t i = 0; i < places; ++i)
-        for (int64_t j = 0; j < places; ++j)
-            index[i * places + j] = (int32_t)((i / window - j / window + window - 1) * (2 * window - 1) +
-                                              (i % window - j % window + window - 1));
+    for (int64_t i = 0; i < places * places; ++i) {
+        const int64_t query = i / places, key = i % places;
+        const int64_t to = ahead ? key : query, from = ahead ? query : key;
+        index[i] = (int32_t)((to / window - from / window + window - 1) * (2 * window - 1) +
+                             (to % window - from % window + window - 1));
+    }
     const struct graft_shape vector = graft_shape_of(1, places * places);
     const struct graft_shape source = rank == 2 ? graft_shape_of(2, places, places) : vector;
-    graft_layers_constant(b, name, (struct graft_desc){GRAFT_DTYPE_I32, source}, index);
-    const int rows = graft_gather(b->graph, table, graft_graph_constant_i32(b->graph, name, &vector, index));
+    if (name)
+        graft_layers_constant(b, name, (struct graft_desc){GRAFT_DTYPE_I32, source}, index);
+    const int constant = graft_graph_constant_i32(b->graph, "relative_position_index", &vector, index);
+    const int rows = graft_gather(b->graph, table, constant);
     graft_release(b->context, index);
     const struct graft_transpose_attributes turn = {.order = {1, 0}};
     const struct graft_shape pairs = graft_shape_of(4, (int64_t)1, heads, places, places);
@@ -231,12 +236,12 @@ int graft_layers_join(struct graft_layers *b, int windows, int64_t p, const stru
         b->graph, graft_transpose(b->graph, graft_reshape(b->graph, windows, &cut), &swap_middle), map);
 }
 
-int graft_layers_patches(struct graft_layers *b, int x, const char *scope, int channels, const char *norm,
-                         float epsilon)
+int graft_layers_patches(struct graft_layers *b, int x, const char *scope, const char *conv, int channels,
+                         const char *norm, float epsilon)
 {
     x = graft_layers_stage(b, x, "stem");
     graft_layers_scope(b, "%s", scope);
     x = graft_layer_conv(
-        b, x, "0", (struct graft_conv){.channels = channels, .kernel = {4, 4}, .stride = 4, .bias = true});
+        b, x, conv, (struct graft_conv){.channels = channels, .kernel = {4, 4}, .stride = 4, .bias = true});
     return graft_layer_layer_norm(b, x, norm, epsilon);
 }

@@ -40,17 +40,19 @@ int graft_layers_heads(struct graft_layers *b, int x, int part, int count, int64
 int graft_layers_attend(struct graft_layers *b, const int qkv[3], int bias, int mask, float scale,
                         int64_t *multiply_adds);
 /* [(2h − 1) · (2w − 1), heads] → [1, heads, hw, hw]: of a table of numbers by relative position those of all
- * pairs of a window's places; `name`: that of the index, which PyTorch's files hold in a shape of `rank`
- * dimensions. */
-int graft_layers_relative(struct graft_layers *b, int table, const char *name, int window, int rank);
+ * pairs of a window's places, query by key. `ahead`: the position is the key's less the query's, else the
+ * query's less the key's. `name`: that of the index, which PyTorch's files hold in a shape of `rank`
+ * dimensions, or NULL. */
+int graft_layers_relative(struct graft_layers *b, int table, int window, bool ahead, const char *name,
+                          int rank);
 /* [n, h, w, c] → [n · h/p · w/p, p², c], windows of p × p places, and back. */
 int graft_layers_windows(struct graft_layers *b, int x, int64_t p);
 int graft_layers_join(struct graft_layers *b, int windows, int64_t p, const struct graft_shape *map);
 
-/* `scope`, from where networks after the manner of Swin begin: patches of 4 × 4 as `channels`, "0", and
- * the layer normalization of that name. */
-int graft_layers_patches(struct graft_layers *b, int x, const char *scope, int channels, const char *norm,
-                         float epsilon);
+/* `scope`, from where networks after the manner of Swin begin: patches of 4 × 4 as `channels`, and the layer
+ * normalization, of these names. */
+int graft_layers_patches(struct graft_layers *b, int x, const char *scope, const char *conv, int channels,
+                         const char *norm, float epsilon);
 
 /* Layer scale: x · w[c], w reserved. */
 int graft_layer_scale(struct graft_layers *b, int x, const char *name, int reserved);

@@ -49,7 +49,7 @@ static const struct rule rules[] = {
     {"efficientnet_v2", "", {"block.3.1.weight"}, false, 0.3, 1, 0.1},
     {"efficientnet_v2", "", {"block.1.1.weight"}, false, 0.7, 1, 0.1},
     {"", "", {"logit_scale"}, false, 1, 2.3, 1},
-    {"", "", {"conv_c.weight"}, true, 0.2, 0, 1},
+    {"", "", {"conv_c.weight", "conv3_1x1.weight"}, true, 0.2, 0, 1},
     {"", "", {""}, true, 1, 0, 1},
     {"*resne", "", {"bn2.weight", "bn3.weight"}, false, 0.3, 1, 0.1},
     {"", "", {""}, false, 1, 1, 0.1},

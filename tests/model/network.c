@@ -18,8 +18,13 @@ bool test_network_open(struct test_network *network, struct graft_context *conte
                        struct graft_device *device, const char *name, int64_t size, enum graft_dtype real)
 {
     network->batch = network->batch > 0 ? network->batch : 2; /* at most 64 */
-    const struct graft_model_options options = {
-        .batch = network->batch, .height = size, .width = size, .real = real};
+    const struct graft_model_options options = {.batch = network->batch,
+                                                .height = size,
+                                                .width = size,
+                                                .real = real,
+                                                .training = network->training,
+                                                .bn = GRAFT_BATCH_NORM_TRAIN,
+                                                .dropout = -1.0f};
     network->context = context;
     network->device = device;
     if (!fine(network, graft_model_open(context, name, &options, &network->model)))
@@ -54,6 +59,9 @@ static bool load(struct test_network *network)
 {
     const struct graft_model *const model = network->model;
     struct graft_tensor_set *set = NULL;
+    if (network->weights)
+        return fine(network,
+                    graft_model_load_weights(model, network->variables, network->weights, false, NULL));
     bool done = fine(network, graft_tensor_set_open(network->context, &set));
     for (int i = 0; done && i < model->parameter_count; ++i) {
         const struct graft_model_parameter *const p = &model->parameters[i];

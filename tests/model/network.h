@@ -16,9 +16,12 @@ struct test_network {
     int *targets;   /* [count] index in model->parameters */
     int *gradients; /* [count] value */
     int64_t batch;  /* 0: 2; at most 64 */
+    bool training;  /* batch normalization by the batch's own statistics; nothing random */
+    const struct graft_tensor_set *weights; /* NULL: formula weights by the network's own names */
 };
 
-/* All of these say on stdout what failed and return false. Before `open`: *network is zero, but for batch. */
+/* All of these say on stdout what failed and return false. Before `open`: *network is zero, but for batch and
+ * training; weights until they are planned. */
 bool test_network_open(struct test_network *network, struct graft_context *context,
                        struct graft_device *device, const char *name, int64_t size, enum graft_dtype real);
 /* Loads formula weights through a tensor set, writes input and labels. After outputs were marked. */
@@ -31,11 +34,12 @@ bool test_network_write(struct test_network *network, int value, const double *d
 void test_network_close(struct test_network *network);
 
 /*
- * Functions with kinks (relu, relu6, hard sigmoid and swish, maximum) pass the gradient on one side or the other, and where an
- * activation lies so near the kink that rounding decides, no f32 computation can be expected to choose as f64
- * does. So a deviating gradient is compared once more, with f64 gradients on the sides that the device chose:
- * forward in f64, but the gradients of relu, relu6 and max_pool see the device's activations. That leaves
- * rounding alone to explain differences, and allows to compare whole gradients, not only their norms.
+ * Functions with kinks (relu, relu6, hard sigmoid and swish, maximum) pass the gradient on one side or the
+ * other, and where an activation lies so near the kink that rounding decides, no f32 computation can be
+ * expected to choose as f64 does. So a deviating gradient is compared once more, with f64 gradients on the
+ * sides that the device chose: forward in f64, but the gradients of relu, relu6 and max_pool see the device's
+ * activations. That leaves rounding alone to explain differences, and allows to compare whole gradients, not
+ * only their norms.
  */
 struct test_pattern {
     int64_t activations; /* of unary functions */

@@ -1,19 +1,25 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * timm's weights in our networks: names, shapes and logits as timm has them (timm.def, which timm_golden.py
- * has made), with formula weights under its names. Whose the names are is nowhere said but in the hash of
- * them.
+ * timm's weights in our networks: names, shapes, logits and gradients as timm has them (timm.def, which
+ * timm_golden.py has made), with formula weights under its names. Whose the names are is nowhere said but in
+ * the hash of them.
  *
  *     timm_test DEVICE [NETWORK of timm …]      without names: all of timm.def
  */
 #include "graft/weights.h"
 #include "io/weight_names.h"
 #include "model/formula.h"
+#include "model/network.h"
 #include "support/support.h"
 
 #include <math.h>
 
-#define LIMIT 1e-4 /* of the largest logit */
+#define COUNT(list) (sizeof(list) / sizeof(list)[0])
+
+#define LIMIT 1e-4          /* of the largest logit */
+#define LOSS_LIMIT 1e-5     /* of the loss */
+#define GRADIENT_LIMIT 1e-3 /* of a gradient's norm */
+#define FIRST_LIMIT 1e-2    /* of the size of a typical element, see zoo_test */
 
 enum { FIRST = 8, TENSORS = 2048 };
 
@@ -24,12 +30,57 @@ struct golden {
     uint64_t names;
     double largest, root_mean_square, logits[FIRST];
 };
+#define TIMM_GRADIENTS(...)
+#define TIMM_GRADIENT(...)
+#define TIMM_FACTS(...)
 #define TIMM(network, timm, side, tensors, names, largest, root_mean_square, ...)                            \
     {#network, #timm, side, tensors, names, largest, root_mean_square, {__VA_ARGS__}},
 static const struct golden goldens[] = {
 #include "model/timm.def"
 };
 #undef TIMM
+#define TIMM(...)
+
+struct step {
+    const char *network, *timm;
+    int64_t side;
+    const char *statistics;
+    double loss;
+};
+#undef TIMM_GRADIENTS
+#define TIMM_GRADIENTS(network, timm, side, statistics, loss) {#network, #timm, side, #statistics, loss},
+static const struct step steps[] = {
+#include "model/timm.def"
+};
+#undef TIMM_GRADIENTS
+#define TIMM_GRADIENTS(...)
+
+struct gradient {
+    const char *timm, *parameter;
+    double norm, first;
+};
+#undef TIMM_GRADIENT
+#define TIMM_GRADIENT(timm, parameter, norm, first) {#timm, #parameter, norm, first},
+static const struct gradient gradients[] = {
+#include "model/timm.def"
+};
+#undef TIMM_GRADIENT
+#define TIMM_GRADIENT(...)
+
+struct facts {
+    const char *timm;
+    int tensors;
+    uint64_t names;
+    int short_side, crop;
+    const char *filter;
+    double mean, deviation;
+};
+#undef TIMM_FACTS
+#define TIMM_FACTS(timm, tensors, names, short_side, crop, filter, mean, deviation)                          \
+    {#timm, tensors, names, short_side, crop, #filter, mean, deviation},
+static const struct facts facts[] = {
+#include "model/timm.def"
+};
 
 static struct graft_context *context;
 static struct graft_device *device;
@@ -76,9 +127,12 @@ static bool list_tensors(const struct graft_model *model, const struct graft_wei
     for (int i = 0; i < model->parameter_count; ++i) {
         const struct graft_model_parameter *const p = &model->parameters[i];
         char name[GRAFT_WEIGHT_NAME_SIZE];
+        if (p->idle)
+            continue;
         if (!convention->rename(model, i, name))
             return false;
-        if (ends(name, ".q_bias")) { /* of queries and of values, in place of all three */
+        if (ends(name, ".q_bias") &&
+            !ends(p->name, ".q_bias")) { /* of queries and of values, in place of all three */
             const struct graft_shape third = graft_shape_of(1, p->shape.dim[0] / 3);
             add(list, name, third, true);
             name[strlen(name) - strlen("q_bias")] = 'v';
@@ -121,18 +175,18 @@ static uint64_t hash_of(const struct tensors *list)
     return h;
 }
 
-/* Finds the convention that has timm's names. */
-static bool find_tensors(const struct golden *golden, const struct graft_model *model, struct tensors *list)
+/* The convention by which the model's tensors are so many of these names, or NULL. */
+static const struct graft_weight_convention *find_tensors(const struct graft_model *model, int tensors,
+                                                          uint64_t names, struct tensors *list)
 {
     for (size_t i = 0; i < graft_weight_convention_count; ++i) {
         const struct graft_weight_convention *const convention = &graft_weight_conventions[i];
         if (!convention->keras &&
             (!convention->family || strcmp(convention->family, model->info->family) == 0) &&
-            list_tensors(model, convention, list) && list->count == golden->tensors &&
-            hash_of(list) == golden->names)
-            return true;
+            list_tensors(model, convention, list) && list->count == tensors && hash_of(list) == names)
+            return convention;
     }
-    return false;
+    return NULL;
 }
 
 /* ---- logits */
@@ -178,7 +232,7 @@ static bool check(const struct golden *golden)
     float logits[1000];
     ok(graft_model_open(context, golden->network, &options, &model));
     assert_int_equal(model->classes, 1000);
-    const bool named = find_tensors(golden, model, &list);
+    const bool named = find_tensors(model, golden->tensors, golden->names, &list) != NULL;
     double worst = 0.0, squares = 0.0;
     if (named) {
         struct graft_tensor_set *set = make_set(&list);
@@ -200,19 +254,167 @@ static bool check(const struct golden *golden)
     return good;
 }
 
+static bool is_wanted(const char *timm)
+{
+    bool named = wanted_count == 0;
+    for (int k = 0; k < wanted_count; ++k)
+        named = named || strcmp(wanted[k], timm) == 0;
+    return named;
+}
+
 static void logits_are_timms(void **state)
 {
     int checked = 0, failed = 0;
     (void)state;
-    for (size_t i = 0; i < sizeof goldens / sizeof goldens[0]; ++i) {
-        bool named = wanted_count == 0;
-        for (int k = 0; k < wanted_count; ++k)
-            named = named || strcmp(wanted[k], goldens[i].timm) == 0;
+    for (size_t i = 0; i < COUNT(goldens); ++i) {
+        const bool named = is_wanted(goldens[i].timm);
         checked += named;
         failed += named && !check(&goldens[i]);
     }
     assert_int_equal(failed, 0);
     assert_true(checked > 0 && checked >= wanted_count);
+}
+
+/* ---- gradients */
+
+static const struct facts *facts_of(const char *timm)
+{
+    for (size_t i = 0; i < COUNT(facts); ++i) {
+        if (strcmp(facts[i].timm, timm) == 0)
+            return &facts[i];
+    }
+    fail_msg("timm.def has no facts of %s", timm);
+    return NULL;
+}
+
+/* Of the parameter that the file calls so; NULL: it lists none. */
+static const struct gradient *gradient_of(const char *timm, const char *parameter)
+{
+    for (size_t i = 0; i < COUNT(gradients); ++i) {
+        if (strcmp(gradients[i].timm, timm) == 0 && strcmp(gradients[i].parameter, parameter) == 0)
+            return &gradients[i];
+    }
+    return NULL;
+}
+
+struct deviations {
+    double loss, norm, first;
+    int gradients;
+};
+
+static void compare_gradients(struct test_network *network, const struct step *step,
+                              const struct graft_weight_convention *convention, struct deviations *worst)
+{
+    for (int i = 0; i < network->count; ++i) {
+        char name[GRAFT_WEIGHT_NAME_SIZE];
+        assert_true(convention->rename(network->model, network->targets[i], name));
+        const struct gradient *const expected = gradient_of(step->timm, name);
+        if (!expected)
+            continue;
+        int64_t count = 0;
+        double squares = 0.0;
+        double *const own = test_network_read(network, network->gradients[i], &count);
+        assert_non_null(own);
+        for (int64_t k = 0; k < count; ++k)
+            squares += own[k] * own[k];
+        const double typical = fabs(expected->first) + expected->norm / sqrt((double)count);
+        worst->norm = fmax(worst->norm, fabs(sqrt(squares) - expected->norm) / expected->norm);
+        worst->first = fmax(worst->first, fabs(own[0] - expected->first) / typical);
+        ++worst->gradients;
+        free(own);
+    }
+}
+
+static bool check_step(const struct step *step)
+{
+    static struct tensors list;
+    const struct facts *const known = facts_of(step->timm);
+    struct test_network network = {.training = strcmp(step->statistics, "train") == 0};
+    struct deviations worst = {0};
+    int64_t count = 0;
+    int listed = 0;
+    assert_true(test_network_open(&network, context, device, step->network, step->side, GRAFT_DTYPE_F32));
+    const struct graft_weight_convention *const convention =
+        find_tensors(network.model, known->tensors, known->names, &list);
+    assert_non_null(convention);
+    struct graft_tensor_set *set = make_set(&list);
+    network.weights = set;
+    assert_true(test_network_plan(&network) && test_network_run(&network));
+    graft_tensor_set_close(&set);
+    double *const loss = test_network_read(&network, network.loss, &count);
+    assert_non_null(loss);
+    worst.loss = fabs(loss[0] - step->loss) / step->loss;
+    free(loss);
+    compare_gradients(&network, step, convention, &worst);
+    test_network_close(&network);
+    for (size_t i = 0; i < COUNT(gradients); ++i)
+        listed += strcmp(gradients[i].timm, step->timm) == 0;
+    const bool good = listed > 0 && worst.gradients == listed && worst.loss <= LOSS_LIMIT &&
+                      worst.norm <= GRADIENT_LIMIT && worst.first <= FIRST_LIMIT;
+    print_message("%-32s %-5s %s  loss %.1e  %d of %d gradients: norm %.1e, first element %.1e\n", step->timm,
+                  step->statistics, good ? "ok  " : "FAIL", worst.loss, worst.gradients, listed, worst.norm,
+                  worst.first);
+    return good;
+}
+
+static void gradients_are_timms(void **state)
+{
+    int failed = 0;
+    (void)state;
+    for (size_t i = 0; i < COUNT(steps); ++i)
+        failed += is_wanted(steps[i].timm) && !check_step(&steps[i]);
+    assert_int_equal(failed, 0);
+}
+
+/* ---- facts */
+
+/* Tensors of a network by a name of timm's; and, where the network is timm's, how its pictures are prepared.
+ */
+static bool check_facts(const struct facts *expected)
+{
+    static struct tensors list;
+    const struct graft_model_info *const info = graft_model_named(expected->timm);
+    const struct graft_model_options options = {.classes = 1000};
+    struct graft_model *model = NULL;
+    if (!info) {
+        print_error("%s is no name of a network\n", expected->timm);
+        return false;
+    }
+    ok(graft_model_open(context, expected->timm, &options, &model));
+    const bool named = find_tensors(model, expected->tensors, expected->names, &list) != NULL;
+    graft_model_close(&model);
+    if (!named)
+        print_error("%s has not the names and shapes of timm's %s\n", info->name, expected->timm);
+    const struct graft_model_preprocess *const p = &info->preprocess;
+    const bool alike =
+        strcmp(info->source, "timm") != 0 ||
+        (p->resize_short_side == expected->short_side && p->crop == expected->crop &&
+         strcmp(p->filter, expected->filter) == 0 && fabs((double)p->mean[0] - expected->mean) < 1e-3 &&
+         fabs((double)p->std[0] - expected->deviation) < 1e-3);
+    if (!alike)
+        print_error("pictures of %s are prepared otherwise than timm's\n", info->name);
+    return named && alike;
+}
+
+static void facts_are_timms(void **state)
+{
+    int failed = 0;
+    (void)state;
+    for (size_t i = 0; i < COUNT(facts); ++i)
+        failed += is_wanted(facts[i].timm) && !check_facts(&facts[i]);
+    assert_int_equal(failed, 0);
+}
+
+/* timm.def is made anew where a network of timm's comes. */
+static void all_of_timms_networks_are_listed(void **state)
+{
+    (void)state;
+    for (int i = 0; graft_model_at(i); ++i) {
+        const struct graft_model_info *const info = graft_model_at(i);
+        if (strcmp(info->source, "timm") == 0 &&
+            strcmp(info->name, "nasnetamobile") != 0) /* of an earlier timm */
+            (void)facts_of(info->name);
+    }
 }
 
 /* What is a dense layer here is written as the 1×1 convolution that timm reads. */
@@ -239,8 +441,10 @@ int main(int argc, char **argv)
     wanted = argv + 2;
     wanted_count = argc - 2;
     const enum graft_status status = graft_device_open(context, argv[1], &device);
-    const struct CMUnitTest tests[] = {cmocka_unit_test(logits_are_timms),
-                                       cmocka_unit_test(convolutions_stay_such)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(logits_are_timms), cmocka_unit_test(gradients_are_timms),
+        cmocka_unit_test(facts_are_timms), cmocka_unit_test(all_of_timms_networks_are_listed),
+        cmocka_unit_test(convolutions_stay_such)};
     if (status)
         print_error("%s\n", graft_context_error(context));
     const int result = status == GRAFT_ERROR_NOT_FOUND ? 77

@@ -252,20 +252,37 @@ static void timm_vit(void **state)
     graft_model_close(&model);
 }
 
-/* timm's swin_tiny_patch4_window7_224, and the authors' swin_tiny, whose stages end with what merges patches.
- */
+/* timm's swin_tiny_patch4_window7_224, and the authors' swin_tiny and swin_large, whose stages end with what
+ * merges patches; of the large one timm's names are the network's own. */
 static void swin_of_others(void **state)
 {
-    static const int blocks[4] = {2, 2, 6, 2};
-    struct graft_model *model =
-        open_model("swin_t", (struct graft_model_options){.height = 224, .width = 224});
+    static const struct {
+        const char *network;
+        int channels, heads, blocks[4];
+        bool timm;
+        const char *merged, *dense; /* in the network */
+    } cases[] = {
+        {"swin_t", 96, 3, {2, 2, 6, 2}, true, "features.4.norm.bias", "features.5.4.mlp.0.bias"},
+        {"swin_t", 96, 3, {2, 2, 6, 2}, false, "features.4.norm.bias", "features.5.4.mlp.0.bias"},
+        {"swin_large_patch4_window7_224",
+         192,
+         6,
+         {2, 2, 18, 2},
+         false,
+         "layers.2.downsample.norm.bias",
+         "layers.2.blocks.4.mlp.fc1.bias"},
+    };
     (void)state;
-    for (int timm = 0; timm < 2; ++timm) {
+    for (size_t k = 0; k < sizeof cases / sizeof cases[0]; ++k) {
+        const bool timm = cases[k].timm;
+        const int *const blocks = cases[k].blocks;
+        struct graft_model *model =
+            open_model(cases[k].network, (struct graft_model_options){.height = 224, .width = 224});
         struct graft_tensor_set *set = empty_set();
-        add_layer(set, graft_shape_of(4, 96, 3, 4, 4), "patch_embed.proj");
-        add_layer(set, graft_shape_of(1, 96), "patch_embed.norm");
+        add_layer(set, graft_shape_of(4, cases[k].channels, 3, 4, 4), "patch_embed.proj");
+        add_layer(set, graft_shape_of(1, cases[k].channels), "patch_embed.norm");
         for (int s = 0; s < 4; ++s) {
-            const int c = 96 << s, heads = 3 << s;
+            const int c = cases[k].channels << s, heads = cases[k].heads << s;
             char name[128];
             for (int i = 0; i < blocks[s]; ++i) {
                 add_layer(set, graft_shape_of(1, c), "layers.%d.blocks.%d.norm1", s, i);
@@ -289,14 +306,14 @@ static void swin_of_others(void **state)
             (void)snprintf(name, sizeof name, "layers.%d.downsample.reduction.weight", s + timm);
             add_tensor(set, name, graft_shape_of(2, 2 * c, 4 * c));
         }
-        add_layer(set, graft_shape_of(1, 768), "norm");
-        add_layer(set, graft_shape_of(2, 1000, 768), timm ? "head.fc" : "head");
-        assert_read(model, set, "features.5.4.mlp.0.bias", "layers.2.blocks.4.mlp.fc1.bias");
-        assert_read(model, set, "features.4.norm.bias",
+        add_layer(set, graft_shape_of(1, 8 * cases[k].channels), "norm");
+        add_layer(set, graft_shape_of(2, 1000, 8 * cases[k].channels), timm ? "head.fc" : "head");
+        assert_read(model, set, cases[k].dense, "layers.2.blocks.4.mlp.fc1.bias");
+        assert_read(model, set, cases[k].merged,
                     timm ? "layers.2.downsample.norm.bias" : "layers.1.downsample.norm.bias");
         graft_tensor_set_close(&set);
+        graft_model_close(&model);
     }
-    graft_model_close(&model);
 }
 
 /* timm's convnext_tiny, and the authors' convnext_tiny_1k_224_ema. */

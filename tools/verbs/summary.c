@@ -157,12 +157,8 @@ static int show(struct graft_command *command, const struct request *request, st
 static bool is_weights(const char *name)
 {
     struct stat facts;
-    for (int i = 0; graft_model_at(i) != NULL; i++) {
-        if (strcmp(graft_model_at(i)->name, name) == 0) {
-            return false;
-        }
-    }
-    return !graft_network_is_file(name) && (strpbrk(name, "./") != NULL || stat(name, &facts) == 0);
+    return graft_model_named(name) == NULL && !graft_network_is_file(name) &&
+           (strpbrk(name, "./") != NULL || stat(name, &facts) == 0);
 }
 
 static int only_weights(struct graft_command *command, const struct request *request)

@@ -80,7 +80,7 @@ int graft_zoo_convnext(struct graft_layers *b, int x, const void *configuration)
         blocks += config->blocks[stage];
     const struct convnext_names *const names = config->timm ? &timm : &torchvision;
     b->conv_init = b->dense_init = GRAFT_INIT_TRANSFORMER;
-    x = graft_layers_patches(b, x, names->stem, config->channels, "1", epsilon);
+    x = graft_layers_patches(b, x, names->stem, "0", config->channels, "1", epsilon);
     for (int stage = 0; stage < 4; ++stage) {
         char name[16];
         (void)snprintf(name, sizeof name, "stage%d", stage + 1);

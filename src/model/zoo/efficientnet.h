@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The stages of EfficientNet (Tan and Le, arXiv 1905.11946), which widths and depths scale, and of
- * EfficientNetV2 (arXiv 2104.00298): small, medium, large, and the base of B0 to B3, which they scale too.
+ * EfficientNetV2 (arXiv 2104.00298): small, medium, large, the base of B0 to B3, which they scale too, extra
+ * large.
  */
 #ifndef GRAFT_SRC_MODEL_ZOO_EFFICIENTNET_H
 #define GRAFT_SRC_MODEL_ZOO_EFFICIENTNET_H
@@ -18,7 +19,7 @@ struct efficientnet_row {
 static const struct efficientnet_row efficientnet_v1[EFFICIENTNET_STAGES] = {
     {false, 1, 3, 1, 16, 1},  {false, 6, 3, 2, 24, 2},  {false, 6, 5, 2, 40, 2}, {false, 6, 3, 2, 80, 3},
     {false, 6, 5, 1, 112, 3}, {false, 6, 5, 2, 192, 4}, {false, 6, 3, 1, 320, 1}};
-static const struct efficientnet_row efficientnet_v2[4][EFFICIENTNET_STAGES] = {
+static const struct efficientnet_row efficientnet_v2[5][EFFICIENTNET_STAGES] = {
     {{true, 1, 3, 1, 24, 2},
      {true, 4, 3, 2, 48, 4},
      {true, 4, 3, 2, 64, 4},
@@ -45,6 +46,13 @@ static const struct efficientnet_row efficientnet_v2[4][EFFICIENTNET_STAGES] = {
      {false, 4, 3, 2, 96, 3},
      {false, 6, 3, 1, 112, 5},
      {false, 6, 3, 2, 192, 8}},
+    {{true, 1, 3, 1, 32, 4},
+     {true, 4, 3, 2, 64, 8},
+     {true, 4, 3, 2, 96, 8},
+     {false, 4, 3, 2, 192, 16},
+     {false, 6, 3, 1, 256, 24},
+     {false, 6, 3, 2, 512, 32},
+     {false, 6, 3, 1, 640, 8}},
 };
 
 #endif

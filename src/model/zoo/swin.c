@@ -14,9 +14,39 @@
 
 static const float epsilon = 1e-5f;
 
+/* What packages call the same; formats are printf's, of a stage and of a block's index in it. */
+struct swin_names {
+    const char *patches, *projection, *patches_norm;
+    const char *merge, *block;
+    int stage[2]; /* of the first block, and how far stages lie apart */
+    const char *wide, *activation, *narrow, *head;
+};
+static const struct swin_names torchvision = {.patches = "features.0",
+                                              .projection = "0",
+                                              .patches_norm = "2",
+                                              .merge = "features.%d",
+                                              .block = "features.%d.%d",
+                                              .stage = {1, 2},
+                                              .wide = "mlp.0",
+                                              .activation = "mlp.1",
+                                              .narrow = "mlp.3",
+                                              .head = "head"};
+static const struct swin_names timm = {.patches = "patch_embed",
+                                       .projection = "proj",
+                                       .patches_norm = "norm",
+                                       .merge = "layers.%d.downsample",
+                                       .block = "layers.%d.blocks.%d",
+                                       .stage = {0, 1},
+                                       .wide = "mlp.fc1",
+                                       .activation = "mlp.act",
+                                       .narrow = "mlp.fc2",
+                                       .head = "head.fc"};
+
 struct swin {
     struct graft_layers *b;
     const struct graft_swin_config *config;
+    const struct swin_names *names;
+    int64_t window, learnt; /* of the stage; of the pictures that V2's position bias was learnt with */
     int64_t heads, shift;   /* of the block; shift: half a window, or 0 */
     int64_t moved[2];       /* by which rows and columns are moved: 0 where a window has the whole side */
     struct graft_shape map; /* padded to whole windows */
@@ -28,7 +58,7 @@ struct swin {
 static int pad_map(struct swin *s, int x)
 {
     const struct graft_shape shape = graft_graph_desc(s->b->graph, x)->shape;
-    const int64_t window = s->config->window;
+    const int64_t window = s->window;
     struct graft_pad_attributes pad = {0};
     for (int d = 1; d < 3; ++d)
         pad.after[d] = (window - shape.dim[d] % window) % window;
@@ -58,14 +88,14 @@ static int roll(struct swin *s, int x, int axis, int64_t by)
 static int part_of(const struct swin *s, int d, int64_t at)
 {
     const int64_t size = s->map.dim[d + 1];
-    return s->moved[d] == 0 || at < size - s->config->window ? 0 : at < size - s->moved[d] ? 1 : 2;
+    return s->moved[d] == 0 || at < size - s->window ? 0 : at < size - s->moved[d] ? 1 : 2;
 }
 
 /* −100 for pairs of a window that lay apart: [windows of a picture, window², window²]; -1 where nothing is
  * moved. */
 static int shift_mask(const struct swin *s)
 {
-    const int64_t window = s->config->window, places = window * window;
+    const int64_t window = s->window, places = window * window;
     const int64_t down = s->map.dim[1] / window, across = s->map.dim[2] / window;
     if (s->moved[0] == 0 && s->moved[1] == 0)
         return -1;
@@ -91,24 +121,26 @@ static int shift_mask(const struct swin *s)
 
 /* ---- position bias */
 
-/* V2: sign(x) · log2(1 + 8 |x|) / 3 of the places' distances in −1 … 1, rows first. */
+/* V2: sign(x) · log2(1 + 8 |x|) / 3 of the places' distances, where 1 is the farthest in a window that the
+ * network has learnt with, rows first. */
 static int coordinates(struct swin *s)
 {
-    const int window = (int)s->config->window, side = 2 * window - 1;
+    const int window = (int)s->window, side = 2 * window - 1;
     float table[2 * 64 * 64];
     double wide[2 * 64 * 64];
     for (int i = 0; i < side * side; ++i) {
         const int distance[2] = {i / side - window + 1, i % side - window + 1};
         for (int d = 0; d < 2; ++d) {
-            const double x = 8.0 * distance[d] / (window - 1);
+            const double x = 8.0 * distance[d] / (double)(s->learnt - 1);
             table[2 * i + d] = (float)(copysign(log2(fabs(x) + 1.0), x) / 3.0);
             wide[2 * i + d] = (double)table[2 * i + d];
         }
     }
     const struct graft_shape source = graft_shape_of(4, (int64_t)1, (int64_t)side, (int64_t)side, (int64_t)2);
     const struct graft_shape rows = graft_shape_of(2, (int64_t)side * side, (int64_t)2);
-    graft_layers_constant(s->b, "attn.relative_coords_table", (struct graft_desc){GRAFT_DTYPE_F32, source},
-                          table);
+    if (!s->config->timm) /* whose files have it */
+        graft_layers_constant(s->b, "attn.relative_coords_table",
+                              (struct graft_desc){GRAFT_DTYPE_F32, source}, table);
     return graft_graph_constant(s->b->graph, "coordinates", &rows, wide);
 }
 
@@ -170,12 +202,29 @@ struct attention_parameters {
     int weight, bias, proj_weight, proj_bias;
 };
 
+/* The bias of queries, keys and values; V2 has none for keys, whose third torchvision's counts as 0. */
+static int qkv_bias(struct swin *s, int x, int64_t channels)
+{
+    struct graft_layers *const b = s->b;
+    if (s->config->version == 1 || !s->config->timm) {
+        const int all = graft_layers_value(
+            b, graft_layers_reserve(b, x, "attn.qkv.bias", graft_shape_of(1, 3 * channels), 0.0f, 0.0f));
+        return s->config->version == 1 ? all : without_keys(s, all, channels);
+    }
+    const struct graft_shape third = graft_shape_of(1, channels);
+    const int query = graft_layers_reserve(b, x, "attn.q_bias", third, 0.0f, 0.0f);
+    const int value = graft_layers_reserve(b, x, "attn.v_bias", third, 0.0f, 0.0f);
+    const int parts[3] = {graft_layers_value(b, query), graft_fill(b->graph, &third, 0.0f),
+                          graft_layers_value(b, value)};
+    return graft_concat(b->graph, parts, 3, 0);
+}
+
 /* In PyTorch's order, the projection last but for V2's network for the bias. */
 static struct attention_parameters make_parameters(struct swin *s, int x, int64_t channels)
 {
     struct graft_layers *const b = s->b;
-    const int64_t side = 2 * s->config->window - 1;
-    struct attention_parameters p = {.table = -1, .logit_scale = -1};
+    const int64_t side = 2 * s->window - 1;
+    struct attention_parameters p = {-1, -1, -1, -1, -1, -1};
     if (s->config->version == 2) {
         p.logit_scale =
             graft_layers_reserve(b, x, "attn.logit_scale", graft_shape_of(1, s->heads), logf(10.0f), 0.0f);
@@ -188,18 +237,17 @@ static struct attention_parameters make_parameters(struct swin *s, int x, int64_
     }
     const struct graft_shape qkv = graft_shape_of(2, 3 * channels, channels),
                              proj = graft_shape_of(2, channels, channels);
-    const int index[4] = {
-        graft_layers_reserve(b, x, "attn.qkv.weight", qkv, 0.0f, 0.02f),
-        graft_layers_reserve(b, x, "attn.qkv.bias", graft_shape_of(1, 3 * channels), 0.0f, 0.0f),
-        graft_layers_reserve(b, x, "attn.proj.weight", proj, 0.0f, 0.02f),
-        graft_layers_reserve(b, x, "attn.proj.bias", graft_shape_of(1, channels), 0.0f, 0.0f)};
-    for (int i = 0; i < 4; i += 2)
-        if (index[i] >= 0)
-            b->model->parameters[index[i]].layout = GRAFT_LAYOUT_DENSE;
-    p.weight = graft_layers_value(b, index[0]);
-    p.bias = graft_layers_value(b, index[1]);
-    p.proj_weight = graft_layers_value(b, index[2]);
-    p.proj_bias = graft_layers_value(b, index[3]);
+    const int weight = graft_layers_reserve(b, x, "attn.qkv.weight", qkv, 0.0f, 0.02f);
+    p.bias = qkv_bias(s, x, channels);
+    const int out = graft_layers_reserve(b, x, "attn.proj.weight", proj, 0.0f, 0.02f);
+    const int out_bias =
+        graft_layers_reserve(b, x, "attn.proj.bias", graft_shape_of(1, channels), 0.0f, 0.0f);
+    if (weight < 0 || out < 0)
+        return p;
+    b->model->parameters[weight].layout = b->model->parameters[out].layout = GRAFT_LAYOUT_DENSE;
+    p.weight = graft_layers_value(b, weight);
+    p.proj_weight = graft_layers_value(b, out);
+    p.proj_bias = graft_layers_value(b, out_bias);
     return p;
 }
 
@@ -207,7 +255,7 @@ static struct attention_parameters make_parameters(struct swin *s, int x, int64_
 static int attention(struct swin *s, int x)
 {
     struct graft_layers *const b = s->b;
-    const int64_t channels = graft_layer_channels(b, x), window = s->config->window;
+    const int64_t channels = graft_layer_channels(b, x), window = s->window;
     const bool second = s->config->version == 2;
     int64_t products = 0;
     char text[GRAFT_MODEL_NAME_SIZE];
@@ -218,16 +266,14 @@ static int attention(struct swin *s, int x)
     graft_layers_begin(b, text);
     const struct attention_parameters p = make_parameters(s, x, channels);
     const int table = second ? make_table(s, coordinates(s)) : graft_layers_value(b, p.table);
-    int bias = graft_layers_relative(b, table, "attn.relative_position_index", (int)window, 1);
-    int qkv_bias = p.bias;
-    if (second) {
+    int bias = graft_layers_relative(b, table, (int)window, false,
+                                     s->config->timm ? NULL : "attn.relative_position_index", 1);
+    if (second)
         bias = squash(s, bias);
-        qkv_bias = without_keys(s, p.bias, channels);
-    }
     x = pad_map(s, x);
     x = roll(s, roll(s, x, 1, s->moved[0]), 2, s->moved[1]);
     x = graft_layers_windows(b, x, window);
-    x = graft_layers_apply(b, x, p.weight, qkv_bias, &products);
+    x = graft_layers_apply(b, x, p.weight, p.bias, &products);
     int qkv[3];
     for (int i = 0; i < 3; ++i)
         qkv[i] = graft_layers_heads(b, x, i, 3, s->heads);
@@ -258,9 +304,9 @@ static int attention(struct swin *s, int x)
 static int feed_forward(struct swin *s, int x)
 {
     const int64_t channels = graft_layer_channels(s->b, x);
-    x = graft_layer_linear(s->b, x, "mlp.0", 4 * channels, true);
-    x = graft_layer_activation(s->b, x, "mlp.1", GRAFT_UNARY_GELU);
-    return graft_layer_linear(s->b, x, "mlp.3", channels, true);
+    x = graft_layer_linear(s->b, x, s->names->wide, 4 * channels, true);
+    x = graft_layer_activation(s->b, x, s->names->activation, GRAFT_UNARY_GELU);
+    return graft_layer_linear(s->b, x, s->names->narrow, channels, true);
 }
 
 /* A branch between its normalization and the addition: V1 normalizes what enters it, V2 what it has made,
@@ -332,22 +378,26 @@ static int merge(struct swin *s, int x)
 int graft_zoo_swin(struct graft_layers *b, int x, const void *configuration)
 {
     const struct graft_swin_config *const config = configuration;
-    struct swin s = {.b = b, .config = config};
+    const struct swin_names *const names = config->timm ? &timm : &torchvision;
+    struct swin s = {.b = b, .config = config, .names = names};
     int blocks = 0, placed = 0;
     for (int stage = 0; stage < 4; ++stage)
         blocks += config->blocks[stage];
     b->conv_init = b->dense_init = GRAFT_INIT_TRANSFORMER;
-    x = graft_layers_patches(b, x, "features.0", config->channels, "2", epsilon);
+    x = graft_layers_patches(b, x, names->patches, names->projection, config->channels, names->patches_norm,
+                             epsilon);
     for (int stage = 0; stage < 4; ++stage) {
         char name[16];
         (void)snprintf(name, sizeof name, "stage%d", stage + 1);
         x = graft_layers_stage(b, x, name);
-        graft_layers_scope(b, "features.%d", 2 * stage);
+        graft_layers_scope(b, names->merge, names->stage[1] * stage);
         x = stage > 0 ? merge(&s, x) : x;
         s.heads = (int64_t)config->heads << stage;
+        s.window = config->windows[stage];
+        s.learnt = config->learnt[stage] ? config->learnt[stage] : s.window;
         for (int i = 0; i < config->blocks[stage]; ++i, ++placed) {
-            s.shift = i % 2 ? config->window / 2 : 0;
-            graft_layers_scope(b, "features.%d.%d", 2 * stage + 1, i);
+            s.shift = i % 2 ? s.window / 2 : 0;
+            graft_layers_scope(b, names->block, names->stage[1] * stage + names->stage[0], i);
             x = block(&s, x, config->depth * (float)placed / (float)(blocks - 1));
         }
     }
@@ -358,5 +408,5 @@ int graft_zoo_swin(struct graft_layers *b, int x, const void *configuration)
     x = graft_layer_global_pool(b, x, "avgpool");
 
     x = graft_layers_stage(b, x, "head");
-    return graft_layer_linear(b, x, "head", b->model->classes, true);
+    return graft_layer_linear(b, x, names->head, b->model->classes, true);
 }
