@@ -195,11 +195,13 @@ int graft_layers_relative(struct graft_layers *b, int table, int window, bool ah
         b->failed = true;
         return -1;
     }
-    for (int64_t i = 0; i < places * places; ++i) {
-        const int64_t query = i / places, key = i % places;
-        const int64_t to = ahead ? key : query, from = ahead ? query : key;
-        index[i] = (int32_t)((to / window - from / window + window - 1) * (2 * window - 1) +
-                             (to % window - from % window + window - 1));
+    const int side = 2 * window - 1, centre = (window - 1) * side + window - 1, sign = ahead ? -1 : 1;
+    int32_t *at = index;
+    for (int query = 0; query < places; ++query) {
+        const int row = query / window, column = query % window;
+        for (int y = 0; y < window; ++y)
+            for (int x = 0; x < window; ++x)
+                *at++ = centre + sign * ((row - y) * side + column - x);
     }
     const struct graft_shape vector = graft_shape_of(1, places * places);
     const struct graft_shape source = rank == 2 ? graft_shape_of(2, places, places) : vector;

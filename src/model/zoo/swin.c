@@ -50,6 +50,7 @@ struct swin {
     int64_t heads, shift;   /* of the block; shift: half a window, or 0 */
     int64_t moved[2];       /* by which rows and columns are moved: 0 where a window has the whole side */
     struct graft_shape map; /* padded to whole windows */
+    int mask;               /* of the stage's moved windows; -1: not made yet */
 };
 
 /* ---- windows */
@@ -91,14 +92,16 @@ static int part_of(const struct swin *s, int d, int64_t at)
     return s->moved[d] == 0 || at < size - s->window ? 0 : at < size - s->moved[d] ? 1 : 2;
 }
 
-/* −100 for pairs of a window that lay apart: [windows of a picture, window², window²]; -1 where nothing is
- * moved. */
-static int shift_mask(const struct swin *s)
+/* −100 for pairs of a window that lay apart: [windows of a picture, window², window²], once for all blocks of
+ * a stage; -1 where nothing is moved. */
+static int shift_mask(struct swin *s)
 {
     const int64_t window = s->window, places = window * window;
     const int64_t down = s->map.dim[1] / window, across = s->map.dim[2] / window;
     if (s->moved[0] == 0 && s->moved[1] == 0)
         return -1;
+    if (s->mask >= 0)
+        return s->mask;
     const struct graft_shape shape = graft_shape_of(3, down * across, places, places);
     double *const mask = graft_allocate(s->b->context, (size_t)graft_shape_count(&shape), sizeof *mask);
     if (!mask) {
@@ -107,16 +110,16 @@ static int shift_mask(const struct swin *s)
     }
     for (int64_t n = 0; n < down * across; ++n) {
         const int64_t y = n / across * window, x = n % across * window;
-        for (int64_t k = 0; k < places * places; ++k) {
-            const int64_t i = k / places, j = k % places;
-            const bool together = part_of(s, 0, y + i / window) == part_of(s, 0, y + j / window) &&
-                                  part_of(s, 1, x + i % window) == part_of(s, 1, x + j % window);
-            mask[n * places * places + k] = together ? 0 : -100;
-        }
+        int parts[64 * 64];
+        for (int64_t i = 0; i < places; ++i)
+            parts[i] = 3 * part_of(s, 0, y + i / window) + part_of(s, 1, x + i % window);
+        for (int64_t i = 0; i < places; ++i)
+            for (int64_t j = 0; j < places; ++j)
+                mask[(n * places + i) * places + j] = parts[i] == parts[j] ? 0 : -100;
     }
-    const int value = graft_graph_constant(s->b->graph, "mask", &shape, mask);
+    s->mask = graft_graph_constant(s->b->graph, "mask", &shape, mask);
     graft_release(s->b->context, mask);
-    return value;
+    return s->mask;
 }
 
 /* ---- position bias */
@@ -394,6 +397,7 @@ int graft_zoo_swin(struct graft_layers *b, int x, const void *configuration)
         x = stage > 0 ? merge(&s, x) : x;
         s.heads = (int64_t)config->heads << stage;
         s.window = config->windows[stage];
+        s.mask = -1;
         s.learnt = config->learnt[stage] ? config->learnt[stage] : s.window;
         for (int i = 0; i < config->blocks[stage]; ++i, ++placed) {
             s.shift = i % 2 ? s.window / 2 : 0;
