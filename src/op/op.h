@@ -134,8 +134,8 @@ struct graft_op_def {
     size_t activation;   /* … either at so many bytes of the union */
     bool is_product;     /* sums of products of two inputs: call.tf32 says something to it */
     int residual_input;  /* input index of the fused addition, 0 if there is none */
-    /* Checks inputs and attributes; sets call->out[] of all outputs, but of those that an absent input leaves out. Failures name op, shapes and attribute.
-     */
+    /* Checks inputs and attributes; sets call->out[] of all outputs, but of those that an absent input leaves
+     * out. Failures name op, shapes and attribute. */
     enum graft_status (*infer)(struct graft_context *context, struct graft_call *call);
     /* NULL: not differentiable (updates, statistics). Failures come through the emitter. */
     void (*gradient)(struct graft_gradient *gradient);
