@@ -172,7 +172,7 @@ enum graft_status graft_graph_gradient(struct graft_graph *graph, int of, const 
                                           "only a value with one element can be differentiated");
     const int layer = graph->layer;
     const enum graft_segment segment = graph->segment;
-    graft_pass_narrow(graph, of, targets, count);
+    (void)graft_pass_narrow(graph, of, targets, count);
     if (graph->status != GRAFT_OK)
         return graph->status;
     struct tape tape = {.n_values = graph->n_values};

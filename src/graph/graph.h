@@ -87,7 +87,7 @@ GRAFT_MUST_CHECK int *graft_graph_uses(struct graft_graph *graph);
  * stand behind what they read, as they do until fold_batch_norm.
  * narrow: where one slice is all that reads a value, what makes it makes only that. `of` (-1: none) and `kept` stay as
  * they are, whoever reads them, as graph outputs do. Before differentiation too: so the gradients of rows that nobody
- * reads, which are zeros, are not computed. Readers stand behind what they read, before and afterwards.
+ * reads, which are zeros, are not computed. True if anything moved. Readers stand behind what they read, before and afterwards.
  * slope: the gradient of an activation behind a batch normalization moves into the normalization's gradients.
  * fold_batch_norm: conv2d → batch_norm with constant statistics becomes one conv2d with folded weights.
  * fuse: an addition (of a value of the same shape) and an activation move into the node before them.
@@ -98,7 +98,7 @@ GRAFT_MUST_CHECK int *graft_graph_uses(struct graft_graph *graph);
  * pieces: an update whose gradient is made of little and has more than `bytes` is done so many at a time.
  */
 void graft_pass_prune(struct graft_graph *graph);
-void graft_pass_narrow(struct graft_graph *graph, int of, const int *kept, int count);
+bool graft_pass_narrow(struct graft_graph *graph, int of, const int *kept, int count);
 void graft_pass_slope(struct graft_graph *graph);
 void graft_pass_fold_batch_norm(struct graft_graph *graph);
 void graft_pass_fuse(struct graft_graph *graph);

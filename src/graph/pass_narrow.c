@@ -93,10 +93,8 @@ static int lone_producer(const struct graft_graph *graph, const int *uses, int v
     bool other = false;
     for (int i = 1; i < GRAFT_MAX_OUTPUTS; i++)
         other = other || (node->outputs[i] >= 0 && uses[node->outputs[i]] > 0);
-    return node->dead || node->once || node->continues >= 0 || other || node->outputs[0] != value ||
-                   !graft_op_get(node->call.op)->narrow
-               ? -1
-               : producer;
+    return node->dead || node->once || node->continues >= 0 || other || node->outputs[0] != value ? -1
+                                                                                                  : producer;
 }
 
 /* Node `n` is a slice: it becomes what makes the rows. Returns the node's number then, -1: nothing was
@@ -112,9 +110,7 @@ static int narrow(struct graft_graph *graph, const int *uses, int n)
     if (producer < 0 || graph->nodes[producer].segment != slice.segment)
         return -1;
     struct graft_node node = graph->nodes[producer];
-    for (int i = 0; i < GRAFT_MAX_INPUTS; i++)
-        parts[i] = (struct graft_rows){.dimension = -1};
-    if (!graft_op_get(node.call.op)->narrow(&node.call, &rows, parts))
+    if (!graft_op_narrow(&node.call, &rows, parts))
         return -1;
     for (int i = 0; i < node.call.n_inputs; i++) {
         if (parts[i].dimension < 0)
@@ -135,16 +131,19 @@ static int narrow(struct graft_graph *graph, const int *uses, int n)
     return n;
 }
 
-void graft_pass_narrow(struct graft_graph *graph, int of, const int *kept, int count)
+bool graft_pass_narrow(struct graft_graph *graph, int of, const int *kept, int count)
 {
     int *uses = count_uses(graph, of, kept, count);
+    bool any = false;
     for (int n = graph->n_nodes - 1; n >= 0 && uses; n--) {
         const int at = narrow(graph, uses, n);
         if (at < 0)
             continue;
         n = at; /* the slices before it come next */
+        any = true;
         graft_release(graph->context, uses);
         uses = graph->status == GRAFT_OK ? count_uses(graph, of, kept, count) : NULL;
     }
     graft_release(graph->context, uses);
+    return any;
 }

@@ -38,9 +38,7 @@ static int gradient_rows(struct graft_graph *graph, const struct graft_node *mak
     struct graft_call call = maker->call;
     struct graft_rows parts[GRAFT_MAX_INPUTS];
     int inputs[GRAFT_MAX_INPUTS];
-    for (int i = 0; i < GRAFT_MAX_INPUTS; i++)
-        parts[i] = (struct graft_rows){.dimension = -1};
-    if (!graft_op_get(call.op)->narrow(&call, rows, parts))
+    if (!graft_op_narrow(&call, rows, parts))
         return -1;
     for (int i = 0; i < call.n_inputs; i++) {
         inputs[i] = maker->inputs[i];

@@ -49,8 +49,8 @@ static enum graft_status check_forced(struct graft_context *context, const char 
     return GRAFT_OK;
 }
 
-/* Of a gradient that is made and applied piece by piece: they stay in the caches where these hold as much, and are
- * few in any case. */
+/* Of a gradient that is made and applied piece by piece: they stay in the caches where these hold as much,
+ * and are few in any case. */
 #define PIECE_BYTES (UINT64_C(16) << 20)
 
 static enum graft_status run_passes(struct graft_plan *plan)
@@ -62,10 +62,8 @@ static enum graft_status run_passes(struct graft_plan *plan)
                 graph->values[i].kind == GRAFT_VALUE_INTERMEDIATE || graph->values[i].output;
     const bool fusion = !plan->options.no_fusion && !plan->options.keep_all;
     graft_pass_prune(graph);
-    if (fusion && graph->status == GRAFT_OK) {
-        graft_pass_narrow(graph, -1, NULL, 0);
+    if (fusion && graph->status == GRAFT_OK && graft_pass_narrow(graph, -1, NULL, 0))
         graft_pass_prune(graph);
-    }
     if (fusion && graph->status == GRAFT_OK)
         graft_pass_slope(graph);
     if (fusion && graph->status == GRAFT_OK)

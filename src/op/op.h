@@ -170,6 +170,10 @@ enum graft_op graft_op_find(const char *name);
  */
 GRAFT_MUST_CHECK enum graft_status graft_op_infer(struct graft_context *context, struct graft_call *call);
 
+/* The op's `narrow`, with in[] set to everything beforehand; false, too, where the op has none. */
+bool graft_op_narrow(struct graft_call *call, const struct graft_rows *rows,
+                     struct graft_rows in[GRAFT_MAX_INPUTS]);
+
 /* The fused activation of a call; NONE for ops without one. */
 enum graft_unary graft_op_activation(const struct graft_call *call);
 void graft_op_set_activation(struct graft_call *call, enum graft_unary activation);
