@@ -148,22 +148,6 @@ static void take_queries(const struct attention *a, const struct scratch *s, int
 
 /* ---- a query alone, with keys as lanes */
 
-static float largest_of(vec x)
-{
-    float largest = x[0];
-    for (int i = 1; i < FAST_WIDTH; i++)
-        largest = x[i] > largest ? x[i] : largest;
-    return largest;
-}
-
-static float sum_of(vec x)
-{
-    float sum = 0;
-    for (int i = 0; i < FAST_WIDTH; i++)
-        sum += x[i];
-    return sum;
-}
-
 /* Scores with the first `keys` keys, −∞ up to a whole vector; returns the largest. */
 static float make_row(const struct attention *a, const struct scratch *s, int64_t n, int64_t head, int64_t i,
                       int64_t keys)
@@ -186,7 +170,7 @@ static float make_row(const struct attention *a, const struct scratch *s, int64_
         largest = vec_select(score > largest, score, largest);
         vec_store(s->scores + j, score);
     }
-    return largest_of(largest);
+    return vec_largest(largest);
 }
 
 static void take_single(const struct attention *a, const struct scratch *s, int64_t n, int64_t head,
@@ -204,7 +188,7 @@ static void take_single(const struct attention *a, const struct scratch *s, int6
         total += share;
         vec_store(s->scores + j, share);
     }
-    const float sum = sum_of(total);
+    const float sum = vec_sum(total);
     float *const y = a->args->out[0], *const lse = a->args->out[1];
     for (int64_t c = 0; y && c < l->width; c += FAST_WIDTH) {
         vec mean = {0};

@@ -30,14 +30,6 @@ FAST_INLINE vec fill_rest(vec value, int64_t count, float other)
     return value;
 }
 
-FAST_INLINE float sum_of(vec value)
-{
-    float sum = 0;
-    for (int lane = 0; lane < FAST_WIDTH; lane++)
-        sum += value[lane];
-    return sum;
-}
-
 /* Not a NaN: the sum has it. */
 static float largest_of(const float *x, int64_t count)
 {
@@ -46,10 +38,7 @@ static float largest_of(const float *x, int64_t count)
         const vec value = fill_rest(vec_load_count(x + i, n), n, -INFINITY);
         largest = vec_select(value > largest, value, largest);
     }
-    float result = largest[0];
-    for (int lane = 1; lane < FAST_WIDTH; lane++)
-        result = largest[lane] > result ? largest[lane] : result;
-    return result;
+    return vec_largest(largest);
 }
 
 /* Σ exp(x − largest) */
@@ -58,7 +47,7 @@ static float exponentials_of(const float *x, int64_t count, float largest)
     vec sum = {0};
     for (ROW(i, n, count))
         sum += fill_rest(vec_exp(vec_load_count(x + i, n) - largest), n, 0);
-    return sum_of(sum);
+    return vec_sum(sum);
 }
 
 typedef void row_function(const struct graft_cpu_args *args, int64_t row, int64_t classes);
@@ -100,7 +89,7 @@ static void softmax_grad_row(const struct graft_cpu_args *args, int64_t row, int
     vec products = {0};
     for (ROW(i, n, classes))
         products += vec_load_count(y + i, n) * vec_load_count(dy + i, n);
-    const float sum = sum_of(products);
+    const float sum = vec_sum(products);
     for (ROW(i, n, classes))
         store(dx + i, vec_load_count(y + i, n) * (vec_load_count(dy + i, n) - sum), n, accumulate);
 }
@@ -115,7 +104,7 @@ static void log_softmax_grad_row(const struct graft_cpu_args *args, int64_t row,
     vec gradients = {0};
     for (ROW(i, n, classes))
         gradients += vec_load_count(dy + i, n);
-    const float sum = sum_of(gradients);
+    const float sum = vec_sum(gradients);
     for (ROW(i, n, classes))
         store(dx + i, vec_load_count(dy + i, n) - vec_exp(vec_load_count(y + i, n)) * sum, n, accumulate);
 }
@@ -153,7 +142,7 @@ static void cross_entropy_row(const struct graft_cpu_args *args, int64_t row, in
             const vec term = weight * (logarithm - (vec_load_count(x + i, n) - largest));
             sum += fill_rest(vec_select(weight == vec_set(0), (vec){0}, term), n, 0);
         }
-        result += target.others * sum_of(sum);
+        result += target.others * vec_sum(sum);
     }
     *loss = result;
 }
@@ -174,7 +163,7 @@ static void cross_entropy_grad_row(const struct graft_cpu_args *args, int64_t ro
         vec sum = {0};
         for (ROW(i, n, classes))
             sum += vec_load_count(weights + i, n);
-        targets = target.others * sum_of(sum) + target.own * weights[label];
+        targets = target.others * vec_sum(sum) + target.own * weights[label];
     }
     const float largest = largest_of(x, classes);
     const float scale = targets / exponentials_of(x, classes, largest);

@@ -241,4 +241,22 @@ FAST_INLINE vec vec_relu6(vec x)
     return vec_select(x > six, six, vec_relu(x));
 }
 
+/* Over the lanes, in their order. */
+FAST_INLINE float vec_sum(vec x)
+{
+    float sum = 0;
+    for (int lane = 0; lane < FAST_WIDTH; lane++)
+        sum += x[lane];
+    return sum;
+}
+
+/* Not a NaN, but for one in the first lane. */
+FAST_INLINE float vec_largest(vec x)
+{
+    float largest = x[0];
+    for (int lane = 1; lane < FAST_WIDTH; lane++)
+        largest = x[lane] > largest ? x[lane] : largest;
+    return largest;
+}
+
 #endif
