@@ -77,9 +77,10 @@ GRAFT_API GRAFT_MUST_CHECK enum graft_status graft_weights_match(struct graft_co
 /*
  * The network of the list that the set's tensors are of, by their names and shapes; `path` is where they were
  * read from. Where they fit several as well (timm's tf_efficientnet_b0 has the names of efficientnet_b0 and
- * pads otherwise), the path decides: a published file's name, or a part of it that begins with one network's
- * name. GRAFT_ERROR_UNSUPPORTED: they fit none, or which of several cannot be told; *fitting, unless NULL:
- * how many they fit equally well. GRAFT_ERROR_MEMORY.
+ * pads otherwise), what lies there decides: the architecture in timm's config.json beside it; else a published
+ * file's name, or a part of the path that begins with one network's name. GRAFT_ERROR_UNSUPPORTED: they fit none,
+ * or not the one of config.json, or which of several cannot be told; *fitting, unless NULL: how many they fit
+ * equally well. GRAFT_ERROR_MEMORY.
  */
 GRAFT_API GRAFT_MUST_CHECK enum graft_status
 graft_weights_recognize(struct graft_context *context, const struct graft_tensor_set *set, const char *path,

@@ -3,6 +3,7 @@
 #include "io/weights_match.h"
 
 #include "base/context.h"
+#include "io/hub_config.h"
 #include "model/published.h"
 
 #include <ctype.h>
@@ -141,14 +142,69 @@ static enum graft_status say_nearest(struct graft_context *context, const struct
         matches[0].report.misshaped, matches[0].report.unused);
 }
 
+/* Several fit, and nothing says which; `config` may name a network that is none of the list. */
+static enum graft_status say_several(struct graft_context *context, const struct graft_weights_match *matches,
+                                     int fitting, const struct graft_hub_config *config, const char *path)
+{
+    const bool named = config->architecture[0] != '\0';
+    return graft_fail(
+        context, GRAFT_ERROR_UNSUPPORTED,
+        "'%s' fits %s and %s%s%s%s%s: say of which network it is (--model NAME, or NAME --weights FILE)",
+        path, matches[0].info->name, matches[1].info->name, fitting > 2 ? " and others" : "",
+        named ? ", and " GRAFT_HUB_CONFIG " beside it names none of them but " : "", config->architecture,
+        named ? ", which Graft does not know" : "");
+}
+
+/* The one that config.json beside the file names, if it is among the `count` matches and fits. */
+static enum graft_status take_named(struct graft_context *context, const struct graft_weights_match *matches,
+                                    int count, const struct graft_hub_config *config, const char *path,
+                                    const struct graft_model_info **info)
+{
+    for (int i = 0; i < count; ++i) {
+        if (matches[i].info == config->info && matches[i].fits)
+            *info = config->info;
+    }
+    return *info ? GRAFT_OK
+                 : graft_fail(
+                       context, GRAFT_ERROR_UNSUPPORTED,
+                       "'%s': by " GRAFT_HUB_CONFIG " beside it these are weights of %s, but by names and "
+                       "shapes of their tensors of %s: say of which network it is (--model NAME, or NAME "
+                       "--weights FILE)",
+                       path, config->info->name, matches[0].info->name);
+}
+
+/* Of `count` matches the first `fitting` fit equally well. */
+static enum graft_status choose(struct graft_context *context, const struct graft_weights_match *matches,
+                                int count, int fitting, const char *path,
+                                const struct graft_model_info **info)
+{
+    struct graft_hub_config config;
+    const enum graft_status status = graft_hub_config_read(context, path, &config);
+    if (status != GRAFT_OK)
+        return status;
+    if (fitting == 0)
+        return say_nearest(context, matches, count, path);
+    if (config.info)
+        return take_named(context, matches, count, &config, path, info);
+    const struct graft_weights_match *const found = tell(matches, fitting, path);
+    if (!found)
+        return say_several(context, matches, fitting, &config, path);
+    if (config.architecture[0])
+        graft_log(context, GRAFT_LOG_REMARK,
+                  "%s: " GRAFT_HUB_CONFIG
+                  " beside it says %s, which Graft does not know: it may compute otherwise "
+                  "than %s, whose tensors have the same names and shapes",
+                  path, config.architecture, found->info->name);
+    *info = found->info;
+    return GRAFT_OK;
+}
+
 enum graft_status graft_weights_recognize(struct graft_context *context, const struct graft_tensor_set *set,
                                           const char *path, const struct graft_model_info **info,
                                           int *fitting)
 {
-    int count = 0, best = 0, ignored = 0;
-    int *const fit = fitting ? fitting : &ignored;
+    int count = 0, best = 0;
     *info = NULL;
-    *fit = 0;
     struct graft_weights_match *const matches =
         graft_allocate(context, (size_t)graft_model_count(), sizeof *matches);
     enum graft_status status =
@@ -156,17 +212,10 @@ enum graft_status graft_weights_recognize(struct graft_context *context, const s
     while (status == GRAFT_OK && best < count && matches[best].fits &&
            matches[best].report.unused == matches[0].report.unused)
         ++best;
-    *fit = best;
-    const struct graft_weights_match *const found = best > 0 ? tell(matches, best, path) : NULL;
-    if (found)
-        *info = found->info;
-    else if (status == GRAFT_OK && best == 0)
-        status = say_nearest(context, matches, count, path);
-    else if (status == GRAFT_OK)
-        status = graft_fail(
-            context, GRAFT_ERROR_UNSUPPORTED,
-            "'%s' fits %s and %s%s: say of which network it is (--model NAME, or NAME --weights FILE)", path,
-            matches[0].info->name, matches[1].info->name, best > 2 ? " and others" : "");
+    if (fitting)
+        *fitting = best;
+    if (status == GRAFT_OK)
+        status = choose(context, matches, count, best, path, info);
     graft_release(context, matches);
     return status;
 }
@@ -175,17 +224,22 @@ enum graft_status graft_weights_remark_name(const struct graft_model *model,
                                             const struct graft_tensor_set *set, const char *path)
 {
     struct graft_context *const context = graft_graph_context(model->graph);
-    struct graft_weights_match match = {.info = named_in(path)};
+    struct graft_hub_config config;
+    enum graft_status status = graft_hub_config_read(context, path, &config);
+    if (status != GRAFT_OK)
+        return status;
+    struct graft_weights_match match = {.info = config.info ? config.info : named_in(path)};
     if (!match.info || strcmp(match.info->name, model->info->name) == 0)
         return GRAFT_OK;
     const int64_t classes = graft_model_count_classes(model, set);
-    const enum graft_status status = open_and_compare(context, set, classes > 1000000 ? 0 : classes, &match);
+    status = open_and_compare(context, set, classes > 1000000 ? 0 : classes, &match);
     if (status == GRAFT_OK && match.fits)
         graft_log(context, GRAFT_LOG_REMARK,
-                  "%s: by its name these are weights of %s, whose tensors have the same names and shapes; if "
+                  "%s: by %s these are weights of %s, whose tensors have the same names and shapes; if "
                   "they are, "
                   "take %s instead of %s",
-                  path, match.info->name, match.info->name, model->info->name);
+                  path, config.info ? GRAFT_HUB_CONFIG " beside it" : "its name", match.info->name,
+                  match.info->name, model->info->name);
     return status;
 }
 

@@ -221,6 +221,32 @@ static void read_normalization(const struct graft_tensor_set *set, struct graft_
     }
 }
 
+static bool is_filter(const char *name)
+{
+    const char *known = NULL;
+    for (int i = 0; (known = graft_filter_name((enum graft_filter)i)) != NULL; i++)
+        if (strcmp(known, name) == 0)
+            return true;
+    return false;
+}
+
+/* An ONNX file brings its network, and has its own preprocessing. */
+static enum graft_status read_beside(struct graft_context *context, const char *file, struct graft_card *card)
+{
+    struct graft_hub_config *const hub = &card->hub;
+    if (graft_network_is_file(file))
+        return GRAFT_OK;
+    const enum graft_status status = graft_hub_config_read(context, file, hub);
+    const bool filtered = hub->crop == 0 || is_filter(hub->filter);
+    if (!filtered)
+        hub->crop = 0;
+    if (status == GRAFT_OK && (hub->untold[0] || !filtered))
+        graft_log(context, GRAFT_LOG_REMARK,
+                  "%s: of " GRAFT_HUB_CONFIG " beside it this is not taken: %s%s%s", file, hub->untold,
+                  hub->untold[0] && !filtered ? ", " : "", filtered ? "" : "interpolation");
+    return status;
+}
+
 enum graft_status graft_card_read(struct graft_context *context, const struct graft_tensor_set *set,
                                   const char *file, struct graft_card *card)
 {
@@ -231,11 +257,11 @@ enum graft_status graft_card_read(struct graft_context *context, const struct gr
     const char *const graph = graft_tensor_set_text(set, KEY_GRAPH);
     const char *const head = graft_tensor_set_text(set, KEY_HEAD);
     const char *const target = graft_tensor_set_text(set, KEY_TARGET);
-    enum graft_status status = GRAFT_OK;
+    enum graft_status status = network || preprocess ? GRAFT_OK : read_beside(context, file, card);
     read_normalization(set, card);
-    if (network && strlen(network) < sizeof card->network)
+    if (status == GRAFT_OK && network && strlen(network) < sizeof card->network)
         strcpy(card->network, network);
-    else if (network)
+    else if (status == GRAFT_OK && network)
         status = bad(context, file, KEY_NETWORK);
     if (status == GRAFT_OK && graph)
         status = graft_card_read_graph(context, file, graph, card);
@@ -318,20 +344,38 @@ enum graft_status graft_card_describe(struct graft_context *context, const char 
     return status;
 }
 
+/* How pictures are resized and cropped. */
+struct geometry {
+    int32_t crop, short_side;
+    const char *filter;
+};
+
+/* As whoever says most of the file: config.json beside it, the list of what is published, the network. */
+static struct geometry find_geometry(const struct graft_model_info *info, const struct graft_hub_config *hub,
+                                     const char *weights)
+{
+    const struct graft_model_preprocess *const p = &info->preprocess;
+    const struct graft_published *const published =
+        weights ? graft_published_of_file(info->name, weights) : NULL;
+    if (hub && hub->crop > 0)
+        return (struct geometry){hub->crop, hub->resize_short_side, hub->filter};
+    if (published && published->filter)
+        return (struct geometry){published->crop, published->resize_short_side, published->filter};
+    return (struct geometry){p->crop, p->resize_short_side, p->filter};
+}
+
 enum graft_status graft_card_preprocess(struct graft_context *context, const struct graft_model_info *info,
                                         const struct graft_card *card, const char *weights, int64_t input,
                                         struct graft_preprocess *preprocess)
 {
     const struct graft_model_preprocess *const p = &info->preprocess;
-    const struct graft_published *const published =
-        weights ? graft_published_of_file(info->name, weights) : NULL;
-    const bool own = !published || !published->filter;
-    const int32_t usual = own ? p->crop : published->crop;
-    const int32_t crop = input > 0 ? (int32_t)input : usual;
-    const int32_t short_side =
-        (int32_t)((int64_t)(own ? p->resize_short_side : published->resize_short_side) * crop / usual);
+    const struct graft_hub_config *const hub =
+        card && (!card->hub.info || card->hub.info == info) ? &card->hub : NULL;
+    const struct geometry usual = find_geometry(info, hub, weights);
+    const int32_t crop = input > 0 ? (int32_t)input : usual.crop;
+    const int32_t short_side = (int32_t)((int64_t)usual.short_side * crop / usual.crop);
     enum graft_filter filter;
-    const enum graft_status status = graft_filter_find(context, own ? p->filter : published->filter, &filter);
+    const enum graft_status status = graft_filter_find(context, usual.filter, &filter);
     if (status != GRAFT_OK)
         return status;
     *preprocess = (struct graft_preprocess){.crop_height = crop,
@@ -341,9 +385,13 @@ enum graft_status graft_card_preprocess(struct graft_context *context, const str
                                             .mean = {p->mean[0], p->mean[1], p->mean[2]},
                                             .std = {p->std[0], p->std[1], p->std[2]},
                                             .transforms = graft_transforms_usual(short_side, filter)};
-    for (int c = 0; card && card->has_normalization && c < 3; c++) {
-        preprocess->mean[c] = card->mean[c];
-        preprocess->std[c] = card->std[c];
+    const bool told = hub && hub->has_normalization, own = card && card->has_normalization;
+    for (int c = 0; c < 3 && (told || own); c++) {
+        preprocess->mean[c] = told ? hub->mean[c] : card->mean[c];
+        preprocess->std[c] = told ? hub->std[c] : card->std[c];
     }
+    if (told || (hub && hub->crop > 0))
+        graft_log(context, GRAFT_LOG_REMARK,
+                  "%s: its pictures are prepared as " GRAFT_HUB_CONFIG " beside it says", weights);
     return graft_preprocess_check(context, preprocess);
 }

@@ -12,6 +12,7 @@
 #include "graft/model.h"
 #include "graft/run.h"
 #include "model/head.h"
+#include "io/hub_config.h"
 #include "io/json.h"
 #include "io/network_source.h"
 
@@ -26,11 +27,13 @@ struct graft_card {
     bool has_preprocess;
     bool has_normalization; /* of a file by Keras, whose networks may normalize pictures themselves: … */
     float mean[3], std[3];  /* … by these, of values in 0..1 */
-    struct graft_target target; /* what outputs mean; its thresholds are … */
-    float *thresholds;          /* … the card's own, [class_count]; NULL: none */
+    struct graft_hub_config hub; /* of a file without a card: what config.json beside it says */
+    struct graft_target target;  /* what outputs mean; its thresholds are … */
+    float *thresholds;           /* … the card's own, [class_count]; NULL: none */
 };
 
-/* Reads what is there; damaged JSON is GRAFT_ERROR_FORMAT. `file` is for messages. */
+/* Reads what is there; damaged JSON is GRAFT_ERROR_FORMAT. `file` is for messages, and config.json is looked
+ * for beside it where the set itself says nothing. */
 GRAFT_MUST_CHECK enum graft_status graft_card_read(struct graft_context *context,
                                                    const struct graft_tensor_set *set, const char *file,
                                                    struct graft_card *card);
@@ -71,9 +74,10 @@ GRAFT_MUST_CHECK enum graft_status graft_card_read_classes(struct graft_context 
                                                            const json_t *list, struct graft_card *card);
 void graft_card_close(struct graft_context *context, struct graft_card *card);
 
-/* The preprocessing of weights whose card has none, for an input of side `input` (0: their own): as published
- * with them, where `weights` has the name of a published file; else what the network's description carries,
- * with the file's own normalization. `card` may be NULL. */
+/* The preprocessing of weights whose card has none, for an input of side `input` (0: their own): as
+ * config.json beside them says, unless it is of another network; as published with them, where `weights` has
+ * the name of a published file; else what the network's description carries, with the file's own
+ * normalization. `card` may be NULL. */
 GRAFT_MUST_CHECK enum graft_status graft_card_preprocess(struct graft_context *context,
                                                          const struct graft_model_info *info,
                                                          const struct graft_card *card, const char *weights,

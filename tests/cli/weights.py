@@ -3,9 +3,11 @@
 
 import json
 import os
+import shutil
 import struct
+import tempfile
 
-from command import DATA, Case, draw_data, main, safetensors
+from command import DATA, Case, draw_data, main, png, run, safetensors
 from state_dict import read_safetensors
 
 
@@ -125,6 +127,161 @@ class Told(Case):
         ):
             with self.subTest(" ".join(arguments)):
                 self.bad(code, words, *arguments)
+
+
+class Hub(Case):
+    """config.json beside a file of weights, as timm and the Hugging Face Hub have it. What it should make of pictures is said
+    once more as the metadata of another file: with the same steps the same bits come out."""
+
+    CONFIG = {
+        "architecture": "tf_mobilenetv3_small_075", "num_classes": 2, "num_features": 1024,
+        "pretrained_cfg": {
+            "tag": "in1k", "input_size": [3, 40, 40], "fixed_input_size": False, "interpolation": "bicubic", "crop_pct": 0.8,
+            "crop_mode": "center", "mean": [0.5, 0.375, 0.25], "std": [0.25, 0.5, 0.125], "classifier": "classifier"},
+    }
+
+    @classmethod
+    def setUpClass(cls):
+        """Weights of the names and shapes that mobilenetv3_small_075 and tf_mobilenetv3_small_075 share."""
+        cls.made = tempfile.mkdtemp(prefix="graft-cli-")
+        cls.addClassCleanup(shutil.rmtree, cls.made, ignore_errors=True)
+        draw_data(os.path.join(cls.made, "d"), 4, 2)
+        run("fit", "d", "--model", "mobilenetv3_small_075", "--weights", "none", "--input", "32", "--device", "cpu", "--epochs",
+            "1", "--out", "m", "--quiet", cwd=cls.made)
+        found = read_safetensors(os.path.join(cls.made, "m/model.safetensors"))[0]
+        cls.tensors = {name: (shape, data) for name, (_, shape, data) in found.items()}
+
+    def setUp(self):
+        super().setUp()
+        safetensors(self.path("model.safetensors"), self.tensors)
+        png(self.path("wide.png"), 70, 50, lambda x, y: (3 * x, 5 * y, (x * y) % 251))
+
+    def tell(self, config, **changes):
+        if isinstance(config, dict):
+            config = json.dumps(dict(config, pretrained_cfg=dict(config.get("pretrained_cfg", {}), **changes)))
+        with open(self.path("config.json"), "w") as file:
+            file.write(config)
+
+    def logits(self, *arguments):
+        """And what was remarked."""
+        done = self.run_graft("predict", *arguments, "wide.png", "--logits", "--json")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        return json.loads(done.stdout)["logits"], done.stderr
+
+    def expected(self, network="tf_mobilenetv3_small_075", side=40, short_side=50, resample="bicubic", mean=(0.5, 0.375, 0.25),
+                 std=(0.25, 0.5, 0.125)):
+        preprocess = {
+            "crop_height": side, "crop_width": side, "channels": 3, "mean": mean, "std": std, "ignore_orientation": True,
+            "transforms": [{"kind": "resize", "short_side": short_side, "filter": resample}, {"kind": "center_crop"}]}
+        os.makedirs(self.path("card"), exist_ok=True)
+        safetensors(self.path("card/w.safetensors"), self.tensors,
+                    {"graft.network": network, "graft.preprocess": json.dumps(preprocess)})
+        return self.logits("card/w.safetensors")[0]
+
+    def test_network_and_preprocessing(self):
+        named = ("tf_mobilenetv3_small_075", "--weights", "model.safetensors")
+        self.tell(self.CONFIG)
+        row, remarks = self.logits("model.safetensors")
+        self.assertIn("weights of tf_mobilenetv3_small_075", remarks)
+        self.assertIn("pictures are prepared as config.json beside it says", remarks)
+        self.assertEqual(row, self.expected())
+        self.assertNotEqual(row, self.expected("mobilenetv3_small_075"))
+        self.assertEqual(self.logits(*named)[0], row)
+        self.assertEqual(self.logits(*named, "--input", "36")[0], self.expected(side=36, short_side=45))
+        self.tell(self.CONFIG, crop_mode="squash", crop_pct=1.0)
+        self.assertEqual(self.logits(*named)[0], self.expected(short_side=0))
+        self.tell(self.CONFIG, crop_pct=0.94, interpolation="bilinear") # 40 / 0.94 = 42.6
+        self.assertEqual(self.logits(*named)[0], self.expected(short_side=42, resample="bilinear"))
+        self.tell(dict(self.CONFIG, model_args={"img_size": 48}), fixed_input_size=True)
+        self.assertEqual(self.logits(*named)[0], self.expected(side=48, short_side=60))
+
+    def test_older_form(self):
+        """All in one object, the weights' name behind the network's."""
+        flat = dict(self.CONFIG["pretrained_cfg"], architecture="tf_mobilenetv3_small_075.in1k")
+        self.tell(json.dumps(flat))
+        self.assertEqual(self.logits("model.safetensors")[0], self.expected())
+
+    def test_fit_and_convert(self):
+        self.tell(self.CONFIG)
+        shutil.copytree(os.path.join(self.made, "d"), self.path("d"))
+        done = self.run_graft("fit", "d", "--weights", "model.safetensors", "--device", "cpu", "--epochs", "1", "--out", "run")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.good("convert", "model.safetensors", "other.safetensors")
+        for file in ("run/model.safetensors", "other.safetensors"):
+            with self.subTest(file):
+                texts = read_safetensors(self.path(file))[1]
+                preprocess = json.loads(texts["graft.preprocess"])
+                self.assertEqual(texts["graft.network"], "tf_mobilenetv3_small_075")
+                self.assertEqual((preprocess["crop_height"], preprocess["mean"], preprocess["std"]),
+                                 (40, [0.5, 0.375, 0.25], [0.25, 0.5, 0.125]))
+                self.assertEqual(preprocess["transforms"][0], {"kind": "resize", "short_side": 50, "filter": "bicubic"})
+        # A run's own card counts, whatever stands in its config.json, or in one of timm's in its place.
+        kept = self.logits("run")[0]
+        self.tell(self.CONFIG, mean=[0, 0, 0])
+        shutil.copy(self.path("config.json"), self.path("run/config.json"))
+        self.assertEqual(self.logits("run/model.safetensors")[0], kept)
+
+    def test_another_network(self):
+        self.tell(dict(self.CONFIG, architecture="resnet18"))
+        self.bad(1, ["model.safetensors", "by config.json beside it these are weights of resnet18", "mobilenetv3_small_075",
+                     "--weights FILE"], "predict", "model.safetensors", "wide.png")
+        row, remarks = self.logits("mobilenetv3_small_075", "--weights", "model.safetensors", "--input", "40")
+        self.assertNotIn("config.json", remarks) # it lies there for other weights
+        os.remove(self.path("config.json"))
+        self.assertEqual(self.logits("mobilenetv3_small_075", "--weights", "model.safetensors", "--input", "40")[0], row)
+        self.tell(self.CONFIG)
+        row, remarks = self.logits("mobilenetv3_small_075", "--weights", "model.safetensors", "--input", "40")
+        self.assertIn("by config.json beside it these are weights of tf_mobilenetv3_small_075", remarks)
+        self.assertIn("take tf_mobilenetv3_small_075 instead of mobilenetv3_small_075", remarks)
+
+    def test_no_network_of_ours(self):
+        """What tells no network leaves it to the tensors; preprocessing is taken all the same where timm wrote it."""
+        several = ["fits mobilenetv3_small_075 and tf_mobilenetv3_small_075: say of which"]
+        for text in ('{"architectures": ["ResNetForImageClassification"], "model_type": "resnet", "mean": 1}', "[]"):
+            with self.subTest(text):
+                self.tell(text)
+                self.assertNotIn("config.json", self.bad(1, several, "predict", "model.safetensors", "wide.png"))
+        self.tell(dict(self.CONFIG, architecture="mobilenetv3_small_x"))
+        self.bad(1, ["config.json beside it names none of them but mobilenetv3_small_x, which Graft does not know"], "predict",
+                 "model.safetensors", "wide.png")
+        shutil.move(self.path("model.safetensors"), self.path("tf_mobilenetv3_small_075-1.safetensors"))
+        row, remarks = self.logits("tf_mobilenetv3_small_075-1.safetensors")
+        self.assertIn("config.json beside it says mobilenetv3_small_x, which Graft does not know", remarks)
+        self.assertEqual(row, self.expected())
+
+    def test_what_is_not_taken(self):
+        usual = self.expected(side=224, short_side=256, resample="bilinear", mean=(0.5, 0.5, 0.5), std=(0.5, 0.5, 0.5))
+        halves = self.expected(side=224, short_side=256, resample="bilinear")
+        for words, row, config in (
+            ("all of it, for it is no JSON", None, "{"),
+            ("all of it, for it is no JSON", None, "[" * 100000),
+            ("architecture", None, dict(self.CONFIG, architecture=["tf_mobilenetv3_small_075"])),
+            ("architecture", None, dict(self.CONFIG, architecture="x" * 64)),
+            ("architecture", None, dict(self.CONFIG, architecture="tf \33[31m")),
+            ("mean and std, input_size", usual, dict(mean=[0.5, 0.5], input_size=[3, 40, 44])),
+            ("mean and std, input_size", usual, dict(std=[0.5, 0, 0.5], input_size=[1, 40, 40])),
+            ("mean and std, crop_mode", usual, dict(mean="half", crop_mode="border")),
+            ("mean and std, crop_pct", usual, dict(std=[0.5, 0.5, "1"], crop_pct=1.5)),
+            ("crop_pct", halves, dict(crop_pct=0.001)),
+            ("crop_mode", halves, dict(crop_mode="squash")),
+            ("interpolation", halves, dict(interpolation="random")),
+            ("interpolation", halves, dict(interpolation=3)),
+            ("input_size", halves, dict(input_size=[3, 40000, 40000])),
+            ("input_size", halves, dict(input_size=224)),
+        ):
+            with self.subTest(config if isinstance(config, dict) else config[:9]):
+                if row:
+                    self.tell(self.CONFIG, **config)
+                else:
+                    self.tell(config)
+                told, remarks = self.logits("tf_mobilenetv3_small_075", "--weights", "model.safetensors")
+                self.assertIn(f"model.safetensors: of config.json beside it this is not taken: {words}\n", remarks)
+                if row:
+                    self.assertEqual(told, row)
+        os.remove(self.path("config.json"))
+        os.mkdir(self.path("config.json"))
+        remarks = self.logits("tf_mobilenetv3_small_075", "--weights", "model.safetensors")[1]
+        self.assertNotIn("config.json", remarks)
 
 
 class Published(Case):

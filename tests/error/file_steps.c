@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Weights, pictures, data sets, plots: what is read from files and written to them. */
+#include "io/hub_config.h"
 #include "io/pulled.h"
 #include "world.h"
 
@@ -126,6 +127,31 @@ enum graft_status step_pulled(struct world *world)
         world->broken = true;
     }
     graft_text_close(world->context, &path);
+    return status;
+}
+
+/* What timm writes beside weights. */
+enum graft_status step_hub_config(struct world *world)
+{
+    struct graft_hub_config config;
+    const char *const path = world_path(world, "hub/" GRAFT_HUB_CONFIG);
+    fault_pause(true);
+    (void)mkdir(world_path(world, "hub"), 0777);
+    FILE *const file = fopen(path, "wb");
+    if (file != NULL) {
+        (void)fputs("{\"architecture\": \"resnet18\", \"pretrained_cfg\": {\"input_size\": [3, 96, 96], \"crop_pct\": 1, "
+                    "\"interpolation\": \"box\", \"mean\": [0, 0, 0], \"std\": [1, 1, 0.5]}}",
+                    file);
+        (void)fclose(file);
+    }
+    fault_pause(false);
+    const enum graft_status status =
+        graft_hub_config_read(world->context, world_path(world, "hub/w.safetensors"), &config);
+    if (status == GRAFT_OK) {
+        world_hash(world, &config.crop, sizeof config.crop);
+        world_hash(world, config.std, sizeof config.std);
+        world_hash(world, config.untold, sizeof config.untold);
+    }
     return status;
 }
 

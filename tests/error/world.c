@@ -33,6 +33,7 @@ const struct scenario scenarios[] = {
     {"convert", MEMORY | SYSTEM | LIBRARY, {step_convert}},
     {"convert zip", MEMORY | SYSTEM, {step_convert_zip}},
     {"pulled", MEMORY | LIBRARY, {step_pulled}},
+    {"config beside weights", MEMORY | SYSTEM | LIBRARY, {step_hub_config}},
     {"tensors", MEMORY | SYSTEM | LIBRARY, {step_fill_set, step_save_set, step_load_set, step_npy}},
     {"pictures", MEMORY | SYSTEM | LIBRARY, {step_pictures}},
     {"tiff", MEMORY | SYSTEM, {step_tiff}}, /* libtiff 4.5 itself crashes where a directory's memory lacks */

@@ -86,6 +86,7 @@ enum graft_status step_fill_set(struct world *world);
 enum graft_status step_save_set(struct world *world);
 enum graft_status step_load_set(struct world *world);
 enum graft_status step_pulled(struct world *world);
+enum graft_status step_hub_config(struct world *world);
 enum graft_status step_load_weights(struct world *world);
 enum graft_status step_convert(struct world *world);
 enum graft_status step_convert_zip(struct world *world);

@@ -112,6 +112,14 @@ def card():
         yield "\n".join(["resnet18", json.dumps(names), json.dumps(target), json.dumps(dict(PREPROCESS, transforms=steps))]).encode()
 
 
+def hub():
+    whole = {"input_size": [3, 224, 224], "fixed_input_size": True, "interpolation": "bicubic", "crop_pct": 0.95}
+    whole.update(crop_mode="center", mean=[0.5, 0.5, 0.5], std=[0.5, 0.5, 0.5])
+    yield json.dumps({"architecture": "resnet50", "model_args": {"img_size": 288}, "pretrained_cfg": whole}).encode()
+    yield json.dumps(dict(whole, architecture="resnet50.a1_in1k", crop_mode="squash", crop_pct=1)).encode()
+    yield json.dumps({"architectures": ["ResNetForImageClassification"], "model_type": "resnet"}).encode()
+
+
 def run():
     """As they stand in a run folder; of config.json's entries those that every run has."""
     header = os.path.join(os.path.dirname(__file__), "..", "..", "include", "graft", "recipe.def")
