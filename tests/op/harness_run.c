@@ -143,8 +143,9 @@ static bool run_single(const struct attempt *attempt, float *const *first)
     single.device = attempt->trial->single;
     single.kernel = NULL;
     const struct graft_backend *const backend = single.device->backend;
-    if (backend->kernel_open(single.device, &single.call, attempt->trial->variant, &single.kernel) !=
-        GRAFT_OK) {
+    const int variant = attempt->trial->variant;
+    if (backend->check(single.device, &single.call, variant, &single.info) != GRAFT_OK ||
+        backend->kernel_open(single.device, &single.call, variant, &single.kernel) != GRAFT_OK) {
         single.verdict->outcome = GRAFT_OUTCOME_FAILED;
         snprintf(single.verdict->text, sizeof single.verdict->text, "with one thread: %s",
                  graft_context_error(single.device->context));

@@ -23,6 +23,7 @@ enum quantity {
     COLUMNS,
     TERMS,
     VOLUME,        /* rows × columns × terms */
+    B_FLOATS,      /* terms × columns of products of many rows with one b */
     BATCHES,       /* matrices with a b of their own */
     PIXELS,        /* that a filter's gradient sums over */
     CHANNELS,      /* the fewer of channels and filters, of 3×3 convolutions that Winograd takes */
@@ -160,6 +161,8 @@ static int64_t measure_product(const struct graft_call *call, enum quantity quan
         return p.k;
     case VOLUME:
         return p.m * p.n * p.k;
+    case B_FLOATS:
+        return alone && p.m >= 112 ? p.k * p.n : -1;
     case BATCHES:
         return matmul ? p.batches : -1;
     case PIXELS:
@@ -233,6 +236,9 @@ static void reach_matmul(struct graft_call *call, enum quantity quantity, int64_
         return;
     case TERMS:
         graft_edge_matmul(call, 0, 131, 197, value, "", false);
+        return;
+    case B_FLOATS:
+        graft_edge_matmul(call, 0, 197, value / 128, 128, "", false);
         return;
     case BATCHES:
         graft_edge_matmul(call, value, 67, 65, 130, "", false);

@@ -103,4 +103,19 @@ static inline int64_t fast_block(int64_t total, int64_t step, int64_t most, int6
     return graft_max_i64(graft_ceil_div(graft_ceil_div(total, blocks), step), 1) * step;
 }
 
+/* Of blocks of `block` rows or somewhat fewer, a multiple of `step`, those of which the thread that gets most
+ * computes the fewest rows; each stands `times` over. */
+static inline int64_t fast_even_block(int64_t total, int64_t step, int64_t block, int64_t times, int threads)
+{
+    int64_t best = block, least = INT64_MAX;
+    for (int64_t rows = block; rows >= graft_max_i64(block / 2, step); rows -= step) {
+        const int64_t most = graft_ceil_div(graft_ceil_div(total, rows) * times, threads) * rows;
+        if (most < least) {
+            least = most;
+            best = rows;
+        }
+    }
+    return best;
+}
+
 #endif

@@ -29,6 +29,7 @@ struct job {
     bool add_c;
     bool add_residual;
     enum graft_unary activation;
+    struct fast_coming *coming;
 };
 
 FAST_INLINE vec activate(vec x, enum graft_unary activation)
@@ -113,6 +114,24 @@ FAST_INLINE void ask(const struct job *job, int row, const int vectors)
     }
 }
 
+#define COMING_FLOATS (4 * FAST_LINE_FLOATS) /* asked for at a time */
+
+FAST_INLINE void ask_coming(struct fast_coming *coming)
+{
+    if (!coming || coming->lines == 0)
+        return;
+    const float *const from = coming->line + coming->asked;
+    FAST_UNROLL(4)
+    for (int i = 0; i < COMING_FLOATS; i += FAST_LINE_FLOATS)
+        __builtin_prefetch(from + i, 0, 2);
+    coming->asked += COMING_FLOATS;
+    if (coming->asked >= coming->floats) {
+        coming->asked = 0;
+        coming->line += coming->step;
+        coming->lines--;
+    }
+}
+
 /* rows, vectors, k_contiguous and ahead are constants of each instance, so that sums live in registers. */
 FAST_INLINE void multiply(const struct job *job, const int rows, const int vectors, const bool k_contiguous,
                           const bool ahead)
@@ -141,8 +160,10 @@ FAST_INLINE void multiply(const struct job *job, const int rows, const int vecto
         const float *b = job->b + segment->b;
         for (int64_t left = segment->k, steps; left > 0; left -= steps) {
             steps = asked < rows ? graft_min_i64(left, job->ask_steps) : left;
-            if (asked < rows)
+            if (asked < rows) {
                 ask(job, asked++, vectors);
+                ask_coming(job->coming);
+            }
             for (int64_t k = steps; k > 0; k--) {
                 vec panel[FAST_VECTORS];
                 FAST_UNROLL(4)
@@ -255,6 +276,7 @@ static void sweep_tiles(const struct fast_product *product, int tile, int n_tile
             .add_c = first > 0 || product->accumulate,
             .add_residual = first == 0 && product->residual,
             .activation = is_last ? product->activation : GRAFT_UNARY_NONE,
+            .coming = product->coming,
         };
         const int vectors = (columns + FAST_WIDTH - 1) / FAST_WIDTH;
         /* The first to read A; if its rows lie one behind the other, so do tiles. */

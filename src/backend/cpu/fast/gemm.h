@@ -36,6 +36,19 @@ struct fast_segment {
 #define FAST_LINE_FLOATS 16 /* of a cache line */
 #define FAST_ASKED_LINES 8  /* ahead of the one that is packed */
 
+/*
+ * What the caller will pack next, as lines of memory: while a product is made it comes to the second-level
+ * cache, some lines of the cache at a time, so that packing does not wait for memory. NULL where a product
+ * has none.
+ */
+struct fast_coming {
+    const float *line;
+    int64_t floats; /* of a line */
+    ptrdiff_t step; /* from line to line */
+    int64_t lines;  /* left */
+    int64_t asked;  /* floats of the first of them */
+};
+
 struct fast_product {
     const struct fast_tile *tiles;
     int n_tiles;
@@ -55,6 +68,7 @@ struct fast_product {
     const float *residual; /* indexed as c, or NULL; may be c itself */
     bool accumulate;       /* C += */
     enum graft_unary activation;
+    struct fast_coming *coming;
 };
 
 /* Computes all tiles × columns. */

@@ -105,6 +105,9 @@ static void choose_blocks(struct plan *plan, int threads)
     plan->columns = fast_block(plan->n, FAST_COLUMNS, graft_max_i64(widest, 1),
                                graft_max_i64(wide, graft_ceil_div(4 * threads, blocks)));
     plan->column_blocks = graft_ceil_div(plan->n, plan->columns);
+    plan->rows =
+        fast_even_block(plan->m, FAST_ROWS, plan->rows, plan->batches * plan->column_blocks, threads);
+    plan->row_blocks = graft_ceil_div(plan->m, plan->rows);
 }
 
 static void make_plan(struct plan *plan, const struct graft_cpu_device *device, const struct graft_call *call)
@@ -383,6 +386,22 @@ static void multiply_columns(const struct run *run, struct fast_product *product
     sweep(run->plan, product, scratch);
 }
 
+/* What this thread probably packs next of a: the rows of the item that begins when all that run have ended.
+ */
+static struct fast_coming coming_after(const struct run *run, int64_t item)
+{
+    const struct plan *const plan = run->plan;
+    item += graft_pool_threads(run->args->pool);
+    const int64_t row = item / plan->column_blocks % plan->row_blocks * plan->rows;
+    const int64_t batch = item / plan->column_blocks / plan->row_blocks;
+    const int64_t rows = graft_min_i64(plan->rows, plan->m - row);
+    if (!plan->copy_a || batch >= plan->batches)
+        return (struct fast_coming){.lines = 0};
+    const float *const a = (const float *)run->args->in[0] + batch * plan->a_batch + row * plan->a_row;
+    return plan->a_k == 1 ? (struct fast_coming){a, plan->k, plan->a_row, rows, 0}
+                          : (struct fast_coming){a, rows, plan->a_k, plan->k, 0};
+}
+
 static void item(void *argument, int64_t item, int thread)
 {
     const struct run *const run = argument;
@@ -399,10 +418,12 @@ static void item(void *argument, int64_t item, int thread)
     const int64_t rows = graft_min_i64(plan->rows, plan->m - row);
     const int64_t batch = item / plan->column_blocks / plan->row_blocks;
     const float *const a = (const float *)run->args->in[0] + batch * plan->a_batch + row * plan->a_row;
+    struct fast_coming coming = coming_after(run, item);
     struct fast_product product = {
         .c_row = plan->n,
         .accumulate = fast_accumulates(run->args->call, 0),
         .activation = run->args->call->attributes.matmul.activation,
+        .coming = &coming,
     };
     take_rows(plan, a, rows, (float *)(scratch + plan->copy_at), (struct fast_tile *)scratch, &product);
     const int64_t y_at = (batch * plan->m + row) * plan->n;

@@ -11,6 +11,8 @@
 #define FAST_PRODUCT_K 1024
 /* matmul_split.c: terms from which on a sum is taken in splits */
 #define FAST_SPLIT_K 4096
+/* matmul_columns.c: floats of b from which on it is packed by who multiplies it */
+#define FAST_COLUMNS_B_FLOATS (128 * 1024)
 /* gemm.h: rows that begin so many floats apart fall into few sets of the caches */
 #define FAST_BAD_PITCH 512
 /* correlate.c: so far apart, more of a tile's rows fall into a set of the first cache than it has ways */
@@ -36,6 +38,7 @@
     GRAFT_X(FAST_CHUNK, "unary unary_grad binary binary_grad dropout fill", ELEMENTS)                        \
     GRAFT_X(FAST_BLOCK_K, "conv2d conv2d_grad_input", TERMS)                                                 \
     GRAFT_X(FAST_PRODUCT_K, "matmul", TERMS)                                                                 \
+    GRAFT_X(FAST_COLUMNS_B_FLOATS - 1, "matmul", B_FLOATS)                                                   \
     GRAFT_X(FAST_SPLIT_K - 1, "matmul", TERMS_TURNED)                                                        \
     GRAFT_X(FAST_BAD_PITCH - 1, "matmul conv2d conv2d_grad_input", TERMS)                                    \
     GRAFT_X(FAST_BAD_PITCH - 1, "conv2d conv2d_grad_input conv2d_grad_weight", CHANNELS)                     \
