@@ -97,10 +97,12 @@ static int print_passes(const struct bench_data *bench, const struct pass *passe
 static enum graft_status prepare(struct bench_data *bench)
 {
     struct graft_context *const context = bench->command->context;
-    const int32_t side = bench->request->input > 0 ? (int32_t)bench->request->input : 224;
+    const int32_t side = bench->request->input[0] > 0 ? (int32_t)bench->request->input[0] : 224;
+    const int32_t width = (int32_t)bench->request->input[1];
     bench->preprocess = graft_preprocess_imagenet();
-    bench->preprocess.crop_height = bench->preprocess.crop_width = side;
-    bench->preprocess.transforms = graft_transforms_usual(side * 8 / 7, GRAFT_FILTER_BILINEAR);
+    bench->preprocess.crop_height = side;
+    bench->preprocess.crop_width = width > 0 ? width : side;
+    bench->preprocess.transforms = graft_transforms_usual(width > 0 ? 0 : side * 8 / 7, GRAFT_FILTER_BILINEAR);
     bench->varied = bench->preprocess.transforms;
     return bench->request->augment == NULL
                ? GRAFT_OK

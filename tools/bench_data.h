@@ -7,7 +7,7 @@
 struct graft_bench_data {
     const char *data;    /* a data set; of its training part */
     const char *augment; /* NULL, or as `fit --augment` */
-    int64_t input;       /* side of the prepared pictures; 0: 224 */
+    int64_t input[2];    /* height and width of the prepared pictures, see GRAFT_OPTION_SIDES; 0: 224 */
     double seconds;      /* at least, and at least an epoch, of each of the two */
 };
 

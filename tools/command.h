@@ -26,6 +26,7 @@ enum graft_option_kind {
     GRAFT_OPTION_FLAG,    /* bool */
     GRAFT_OPTION_TEXT,    /* const char * */
     GRAFT_OPTION_INTEGER, /* int64_t in least..most */
+    GRAFT_OPTION_SIDES,   /* int64_t[2]: "224", or height and width: "192x256"; one of a square is 224 and 0 */
     GRAFT_OPTION_REAL,    /* double in least..most */
     GRAFT_OPTION_BYTES    /* uint64_t: "1500000", "512M", "2G" (powers of 1024) */
 };

@@ -80,7 +80,8 @@ struct graft_classifier_options graft_network_classifier(const struct graft_comm
                                              .batch = options->batch,
                                              .output = options->output,
                                              .pool = options->pool,
-                                             .input = (int32_t)options->input,
+                                             .input = (int32_t)options->input[0],
+                                             .input_width = (int32_t)options->input[1],
                                              .resize = (int32_t)options->resize,
                                              .orientation = options->orientation,
                                              .views = options->views,
@@ -308,25 +309,6 @@ int graft_class_find_list(struct graft_command *command, const char *const *name
         list = comma != NULL ? comma + 1 : NULL;
     }
     return code;
-}
-
-int graft_read_side(struct graft_command *command, const char *text, int64_t *height, int64_t *width)
-{
-    char *end = NULL;
-    *height = strtol(text, &end, 10);
-    *width = *height;
-    bool fits = end != text;
-    if (fits && *end == 'x') {
-        const char *const second = end + 1;
-        *width = strtol(second, &end, 10);
-        fits = end != second;
-    }
-    fits = fits && *end == '\0' && *height >= 1 && *height <= 8192 && *width >= 1 && *width <= 8192;
-    return fits ? GRAFT_EXIT_GO_ON
-                : graft_command_usage(command,
-                                      "--input is a side of 1 to 8192 such as 224, or height x width such as "
-                                      "192x256, not \"%s\"",
-                                      text);
 }
 
 int graft_stage_after(struct graft_command *command, const struct graft_network *network, const char *frozen,

@@ -13,7 +13,7 @@ struct graft_network_options {
     int64_t batch;
     uint64_t memory;
     int64_t most_rows; /* there are no more: a larger batch would be computed in vain; 0: not known */
-    int64_t input, resize;
+    int64_t input[2], resize; /* height and width, see GRAFT_OPTION_SIDES */
     const char *output; /* see graft_classifier_options */
     enum graft_model_pool pool;
     enum graft_orientation orientation;
@@ -46,11 +46,11 @@ struct graft_network_options {
          0},                                                                                                 \
         {"--input",                                                                                          \
          "SIDE",                                                                                             \
-         "side of the pictures as the network sees them; else as it was trained",                            \
-         GRAFT_OPTION_INTEGER,                                                                               \
-         &(o).input,                                                                                         \
-         1,                                                                                                  \
-         8192},                                                                                              \
+         "side of the pictures as the network sees them, or 192x256; else as it was trained",                \
+         GRAFT_OPTION_SIDES,                                                                                 \
+         (o).input,                                                                                          \
+         0,                                                                                                  \
+         0},                                                                                                 \
         {"--resize",                                                                                         \
          "SIDE",                                                                                             \
          "short side of the pictures before the crop; else in proportion to --input",                        \
@@ -127,10 +127,6 @@ GRAFT_MUST_CHECK int graft_network_names(struct graft_command *command, const st
  */
 GRAFT_MUST_CHECK int graft_class_find_list(struct graft_command *command, const char *const *names, int32_t count,
                                            const char *list, int32_t *indexes, int most, int *found);
-
-/* "224" or "192x256" into height and width. */
-GRAFT_MUST_CHECK int graft_read_side(struct graft_command *command, const char *text, int64_t *height,
-                                     int64_t *width);
 
 /* The stage that follows `frozen` in a network; it must not be the last one. */
 GRAFT_MUST_CHECK int graft_stage_after(struct graft_command *command, const struct graft_network *network,

@@ -184,6 +184,9 @@ static int store(struct graft_command *command, const struct graft_option *optio
     case GRAFT_OPTION_INTEGER:
         fits = read_integer(value, option);
         break;
+    case GRAFT_OPTION_SIDES:
+        fits = graft_read_sides(value, option->target);
+        break;
     case GRAFT_OPTION_REAL:
         fits = read_real(value, option);
         break;
@@ -193,6 +196,11 @@ static int store(struct graft_command *command, const struct graft_option *optio
     }
     if (fits) {
         return GRAFT_EXIT_GO_ON;
+    }
+    if (option->kind == GRAFT_OPTION_SIDES) {
+        return graft_command_usage(
+            command, "%s is a side of 1 to 8192 such as 224, or height x width such as 192x256, not \"%s\"",
+            option->name, value);
     }
     if (option->kind == GRAFT_OPTION_BYTES) {
         return graft_command_usage(command, "%s wants bytes such as 1500000, 512M or 2G, not \"%s\"",

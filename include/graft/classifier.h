@@ -42,9 +42,10 @@ struct graft_classifier_options {
      * this name gives (graft_model lists them). */
     const char *output;
     enum graft_model_pool
-        pool;       /* of an output that is a map [h, w, c]: over all its places; others stay as they are */
-    int32_t input;  /* side of the input; 0: as the weights or the network say. Resizing follows it … */
-    int32_t resize; /* … unless this is the short side; 0: not given */
+        pool;      /* of an output that is a map [h, w, c]: over all its places; others stay as they are */
+    int32_t input; /* side of the input; 0: as the weights or the network say. Resizing follows it … */
+    int32_t input_width; /* … and stretches pictures where this is another width; 0: it is not … */
+    int32_t resize;      /* … unless this is the short side; 0: not given */
     enum graft_orientation orientation;
     enum graft_views views; /* of data sets and files; with logits as the output */
     struct graft_plan_options plan;

@@ -22,7 +22,8 @@ struct graft_convert_options {
      * the input's size; output "probabilities". Any n, where the network allows it.
      */
     bool preprocess_inside;
-    int32_t input; /* ONNX: side of the pictures; 0: as the weights or the network say */
+    int32_t input;       /* ONNX: side of the pictures; 0: as the weights or the network say */
+    int32_t input_width; /* where they are not as wide as high; 0: they are */
 };
 
 struct graft_conversion {

@@ -23,7 +23,8 @@ extern "C" {
 struct graft_model_preprocess {
     int32_t resize_short_side;
     const char *filter; /* "bilinear" … */
-    int32_t crop;       /* side of the centre crop: the usual input size */
+    int32_t crop;       /* side of the centre crop: the usual input size; or its height … */
+    int32_t crop_width; /* … where it is not as wide as high; else 0 */
     float mean[3];      /* of values in 0..1 */
     float std[3];
     bool ignore_orientation; /* the published figures are of pixels as stored, without the EXIF orientation */

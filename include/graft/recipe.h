@@ -27,6 +27,7 @@ struct graft_fit_stage {
 #define GRAFT_RECIPE_TYPE_PATH(name) const char *name;
 #define GRAFT_RECIPE_TYPE_CHOICE(name) const char *name;
 #define GRAFT_RECIPE_TYPE_INTEGER(name) int64_t name;
+#define GRAFT_RECIPE_TYPE_SIDES(name) int64_t name, name##_width; /* the latter 0: as wide as high */
 #define GRAFT_RECIPE_TYPE_REAL(name) double name;
 #define GRAFT_RECIPE_TYPE_BYTES(name) uint64_t name;
 #define GRAFT_RECIPE_TYPE_FLAG(name) bool name;
@@ -66,6 +67,7 @@ enum graft_recipe_kind {
     GRAFT_RECIPE_PATH,
     GRAFT_RECIPE_CHOICE,
     GRAFT_RECIPE_INTEGER,
+    GRAFT_RECIPE_SIDES,
     GRAFT_RECIPE_REAL,
     GRAFT_RECIPE_BYTES,
     GRAFT_RECIPE_FLAG,

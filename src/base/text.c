@@ -70,6 +70,26 @@ double graft_read_number(const char *text, char **end)
     return number;
 }
 
+static bool read_side(const char **at, int64_t *side)
+{
+    char *end = NULL;
+    *side = **at >= '0' && **at <= '9' ? strtoll(*at, &end, 10) : 0;
+    *at = end ? end : *at;
+    return *side >= 1 && *side <= 8192;
+}
+
+bool graft_read_sides(const char *text, int64_t sides[2])
+{
+    bool fits = read_side(&text, &sides[0]);
+    sides[1] = 0;
+    if (fits && *text == 'x') {
+        text++;
+        fits = read_side(&text, &sides[1]);
+        sides[1] = sides[1] == sides[0] ? 0 : sides[1];
+    }
+    return fits && *text == '\0';
+}
+
 void graft_text_append(struct graft_context *context, struct graft_text *text, const char *format, ...)
 {
     va_list arguments;

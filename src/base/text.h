@@ -32,6 +32,10 @@ int graft_format(char *text, size_t size, const char *format, ...) GRAFT_PRINTF(
 int graft_format_list(char *text, size_t size, const char *format, va_list arguments);
 double graft_read_number(const char *text, char **end);
 
+/* "224" or "192x256": height, and width, which is 0 where it is the height. False: something else, or not in
+ * 1..8192. */
+bool graft_read_sides(const char *text, int64_t sides[2]);
+
 /* Optimal string alignment distance, for names of up to 63 characters; longer ones count as 1000. */
 int graft_text_distance(const char *a, const char *b);
 /* The nearest of `names` (NULL entries are skipped), or NULL if none is near enough to be meant. */

@@ -128,6 +128,16 @@ static enum graft_status number_classes(struct graft_classifier *classifier)
     return GRAFT_OK;
 }
 
+/* What was stretched to the input's size is cropped to it then. */
+static void set_short_side(struct graft_transforms *transforms, int32_t i, int32_t side)
+{
+    const bool stretched = transforms->steps[i].resize.short_side == 0 && transforms->count == 1;
+    if (stretched)
+        *transforms = graft_transforms_usual(side, transforms->steps[i].resize.filter);
+    else
+        transforms->steps[i].resize.short_side = side;
+}
+
 /* As the card says, or the network; what is asked for otherwise comes last. */
 static enum graft_status choose_preprocess(struct graft_classifier *classifier,
                                            const struct graft_model_info *info, const char *file,
@@ -138,7 +148,8 @@ static enum graft_status choose_preprocess(struct graft_classifier *classifier,
     const bool ignored = p->ignore_orientation, scaled = p->scaled;
     enum graft_status status = GRAFT_OK;
     if (!classifier->card.has_preprocess || options->input > 0)
-        status = graft_card_preprocess(context, info, &classifier->card, file, options->input, p);
+        status = graft_card_preprocess(context, info, &classifier->card, file, options->input,
+                                       options->input_width, p);
     if (status != GRAFT_OK)
         return status;
     if (classifier->card.has_preprocess) {
@@ -147,7 +158,7 @@ static enum graft_status choose_preprocess(struct graft_classifier *classifier,
     }
     for (int32_t i = 0; i < p->transforms.count && options->resize > 0; i++)
         if (p->transforms.steps[i].kind == GRAFT_TRANSFORM_RESIZE)
-            p->transforms.steps[i].resize.short_side = options->resize;
+            set_short_side(&p->transforms, i, options->resize);
     if (options->orientation != GRAFT_ORIENTATION_AS_TRAINED)
         p->ignore_orientation = options->orientation == GRAFT_ORIENTATION_IGNORE;
     return graft_preprocess_check(context, p);

@@ -242,7 +242,7 @@ static enum graft_status describe(struct graft_converting *job)
         return GRAFT_OK;
     const struct graft_model_info *const info = graft_network_info(job->source.network);
     const enum graft_status status =
-        graft_card_preprocess(job->context, info, &job->card, job->path, 0, &preprocess);
+        graft_card_preprocess(job->context, info, &job->card, job->path, 0, 0, &preprocess);
     return status == GRAFT_OK ? graft_card_describe(job->context, info->name, &preprocess, job->set) : status;
 }
 

@@ -89,7 +89,7 @@ static enum graft_status choose_preprocess(const struct graft_converting *job, s
         return GRAFT_OK;
     const enum graft_status status =
         graft_card_preprocess(job->context, graft_network_info(job->source.network), &job->card, job->path,
-                              input, p);
+                              input, job->options->input_width, p);
     if (status == GRAFT_OK && job->card.has_preprocess) {
         p->ignore_orientation = ignored;
         p->scaled = scaled;

@@ -74,6 +74,8 @@ static enum graft_status build(struct graft_context *context, const struct graft
                                struct graft_model **result)
 {
     const struct graft_model_info *const info = &network->info;
+    const int32_t usual_width =
+        info->preprocess.crop_width ? info->preprocess.crop_width : info->preprocess.crop;
     struct graft_model *model = graft_allocate(context, 1, sizeof *model);
     if (!model)
         return GRAFT_ERROR_MEMORY;
@@ -86,7 +88,7 @@ static enum graft_status build(struct graft_context *context, const struct graft
                                   .logits = -1,
                                   .batch = options->batch ? options->batch : 1,
                                   .height = options->height ? options->height : info->preprocess.crop,
-                                  .width = options->width ? options->width : info->preprocess.crop,
+                                  .width = options->width ? options->width : usual_width,
                                   .classes = options->classes ? options->classes : info->classes};
     struct graft_layers b = {.context = context,
                              .model = model,
@@ -108,7 +110,7 @@ static enum graft_status build(struct graft_context *context, const struct graft
     if (status == GRAFT_ERROR_SHAPE)
         (void)graft_fail_prefix(context, status, "%s with input %lldx%lld (its usual input is %dx%d)",
                                 info->name, (long long)model->height, (long long)model->width,
-                                info->preprocess.crop, info->preprocess.crop);
+                                info->preprocess.crop, usual_width);
     if (status)
         goto fail;
     *result = model;

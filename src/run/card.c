@@ -346,7 +346,7 @@ enum graft_status graft_card_describe(struct graft_context *context, const char 
 
 /* How pictures are resized and cropped. */
 struct geometry {
-    int32_t crop, short_side;
+    int32_t crop, width, short_side;
     const char *filter;
 };
 
@@ -358,28 +358,30 @@ static struct geometry find_geometry(const struct graft_model_info *info, const 
     const struct graft_published *const published =
         weights ? graft_published_of_file(info->name, weights) : NULL;
     if (hub && hub->crop > 0)
-        return (struct geometry){hub->crop, hub->resize_short_side, hub->filter};
+        return (struct geometry){hub->crop, 0, hub->resize_short_side, hub->filter};
     if (published && published->filter)
-        return (struct geometry){published->crop, published->resize_short_side, published->filter};
-    return (struct geometry){p->crop, p->resize_short_side, p->filter};
+        return (struct geometry){published->crop, 0, published->resize_short_side, published->filter};
+    return (struct geometry){p->crop, p->crop_width, p->resize_short_side, p->filter};
 }
 
 enum graft_status graft_card_preprocess(struct graft_context *context, const struct graft_model_info *info,
-                                        const struct graft_card *card, const char *weights, int64_t input,
-                                        struct graft_preprocess *preprocess)
+                                        const struct graft_card *card, const char *weights, int64_t height,
+                                        int64_t width, struct graft_preprocess *preprocess)
 {
     const struct graft_model_preprocess *const p = &info->preprocess;
     const struct graft_hub_config *const hub =
         card && (!card->hub.info || card->hub.info == info) ? &card->hub : NULL;
     const struct geometry usual = find_geometry(info, hub, weights);
-    const int32_t crop = input > 0 ? (int32_t)input : usual.crop;
-    const int32_t short_side = (int32_t)((int64_t)usual.short_side * crop / usual.crop);
+    const int32_t crop = height > 0 ? (int32_t)height : usual.crop;
+    const int32_t wide = height > 0 ? (int32_t)width : usual.width;
+    const bool square = wide == 0 || wide == crop; /* else a share of the short side would say nothing */
+    const int32_t short_side = square ? (int32_t)((int64_t)usual.short_side * crop / usual.crop) : 0;
     enum graft_filter filter;
     const enum graft_status status = graft_filter_find(context, usual.filter, &filter);
     if (status != GRAFT_OK)
         return status;
     *preprocess = (struct graft_preprocess){.crop_height = crop,
-                                            .crop_width = crop,
+                                            .crop_width = square ? crop : wide,
                                             .channels = info->channels,
                                             .ignore_orientation = p->ignore_orientation,
                                             .mean = {p->mean[0], p->mean[1], p->mean[2]},

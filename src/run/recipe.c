@@ -80,6 +80,7 @@ void graft_recipe_settle(struct graft_recipe *recipe)
             *field.text = *given ? *field.text : NULL;
             break;
         case GRAFT_RECIPE_INTEGER:
+        case GRAFT_RECIPE_SIDES:
             *given = *given || *field.integer != 0;
             break;
         case GRAFT_RECIPE_REAL:
@@ -106,6 +107,11 @@ static enum graft_status refuse_number(struct graft_context *context, const stru
     if (row->kind == GRAFT_RECIPE_BYTES)
         return graft_fail(context, GRAFT_ERROR_ARGUMENT,
                           "%s wants bytes such as 1500000, 512M or 2G, not \"%s\"", row->flag, value);
+    if (row->kind == GRAFT_RECIPE_SIDES)
+        return graft_fail(context, GRAFT_ERROR_ARGUMENT,
+                          "%s is a side of 1 to 8192 such as 224, or height x width such as 192x256, not "
+                          "\"%s\"",
+                          row->flag, value);
     return graft_fail(context, GRAFT_ERROR_ARGUMENT, "%s wants a %snumber from %.16g to %.16g, not \"%s\"",
                       row->flag, row->kind == GRAFT_RECIPE_INTEGER ? "whole " : "", row->least, row->most,
                       value);
@@ -229,6 +235,9 @@ static enum graft_status set_row(struct graft_context *context, struct graft_rec
         *field.integer = strtoll(value, &end, 10);
         fits = errno == 0 && end != value && !*end && within(row, (double)*field.integer);
         break;
+    case GRAFT_RECIPE_SIDES:
+        fits = graft_read_sides(value, field.integer);
+        break;
     case GRAFT_RECIPE_REAL:
         *field.real = graft_read_number(value, &end);
         fits = end != value && !*end && within(row, *field.real);
@@ -309,6 +318,10 @@ char *graft_recipe_get(const struct graft_recipe *recipe, int index, char *text,
     case GRAFT_RECIPE_INTEGER:
         (void)snprintf(text, size, "%lld", (long long)*field.integer);
         break;
+    case GRAFT_RECIPE_SIDES:
+        (void)snprintf(text, size, field.integer[1] ? "%lldx%lld" : "%lld", (long long)field.integer[0],
+                       (long long)field.integer[1]);
+        break;
     case GRAFT_RECIPE_BYTES:
         (void)snprintf(text, size, "%llu", (unsigned long long)*field.bytes);
         break;
@@ -344,6 +357,9 @@ enum graft_status graft_recipe_check_row(struct graft_context *context, const st
                           row->flag, *field.text);
     if (row->kind == GRAFT_RECIPE_INTEGER)
         fits = within(row, (double)*field.integer);
+    else if (row->kind == GRAFT_RECIPE_SIDES)
+        fits = within(row, (double)field.integer[0]) &&
+               (field.integer[1] == 0 || within(row, (double)field.integer[1]));
     else if (row->kind == GRAFT_RECIPE_REAL)
         fits = within(row, *field.real);
     else if (row->kind == GRAFT_RECIPE_BYTES)

@@ -18,7 +18,7 @@
 union graft_recipe_field {
     void *any;
     const char **text;
-    int64_t *integer;
+    int64_t *integer; /* of SIDES two, the other one behind it */
     double *real;
     uint64_t *bytes;
     bool *flag;

@@ -62,6 +62,7 @@ void graft_recipe_write(const struct graft_recipe *recipe, struct graft_json *co
     const struct graft_recipe_row *row;
     for (int r = 0; (row = graft_recipe_row(r)); r++) {
         const union graft_recipe_field field = graft_recipe_field(recipe, r);
+        char sides[64];
         json_t *json = NULL;
         if (!*graft_recipe_bit(recipe, r)) {
             graft_json_set(config, row->name, json_null());
@@ -77,6 +78,10 @@ void graft_recipe_write(const struct graft_recipe *recipe, struct graft_json *co
             break;
         case GRAFT_RECIPE_INTEGER:
             json = json_integer((json_int_t)*field.integer);
+            break;
+        case GRAFT_RECIPE_SIDES:
+            (void)graft_recipe_get(recipe, r, sides, sizeof sides);
+            json = field.integer[1] ? json_string(sides) : json_integer((json_int_t)*field.integer);
             break;
         case GRAFT_RECIPE_REAL:
             json = json_real(*field.real);
@@ -143,6 +148,11 @@ static bool read_row(const json_t *json, enum graft_recipe_kind kind, union graf
     case GRAFT_RECIPE_INTEGER:
         *field.integer = json_integer_value(json);
         return json_is_integer(json);
+    case GRAFT_RECIPE_SIDES:
+        field.integer[0] = json_integer_value(json);
+        field.integer[1] = 0;
+        return json_is_integer(json) ||
+               (json_is_string(json) && graft_read_sides(json_string_value(json), field.integer));
     case GRAFT_RECIPE_BYTES:
         *field.bytes = (uint64_t)json_integer_value(json);
         return json_is_integer(json) && json_integer_value(json) >= 0;
@@ -163,6 +173,7 @@ static const char *const kinds[] = {
     [GRAFT_RECIPE_PATH] = "a path",
     [GRAFT_RECIPE_CHOICE] = "a name",
     [GRAFT_RECIPE_INTEGER] = "a whole number",
+    [GRAFT_RECIPE_SIDES] = "a side, or height x width",
     [GRAFT_RECIPE_REAL] = "a number",
     [GRAFT_RECIPE_BYTES] = "a number of bytes",
     [GRAFT_RECIPE_FLAG] = "true or false",
@@ -269,6 +280,8 @@ static void take_over(struct graft_recipe *recipe, const struct graft_recipe *gi
     const union graft_recipe_field to = graft_recipe_field(recipe, r), from = graft_recipe_field(given, r);
     if (kind == GRAFT_RECIPE_INTEGER)
         *to.integer = *from.integer;
+    else if (kind == GRAFT_RECIPE_SIDES)
+        memcpy(to.integer, from.integer, 2 * sizeof *to.integer);
     else if (kind == GRAFT_RECIPE_REAL)
         *to.real = *from.real;
     else if (kind == GRAFT_RECIPE_BYTES)

@@ -132,7 +132,8 @@ enum graft_status graft_fit_choose_network(struct graft_fit_job *job, const stru
         job->card.preprocess = of_weights->preprocess;
         return GRAFT_OK;
     }
-    status = graft_card_preprocess(job->context, info, of_weights, o->weights, o->input, &job->card.preprocess);
+    status = graft_card_preprocess(job->context, info, of_weights, o->weights, o->input, o->input_width,
+                                   &job->card.preprocess);
     job->card.preprocess.ignore_orientation = false; /* pictures of its own are learnt upright */
     return status;
 }

@@ -34,7 +34,7 @@ static enum graft_status open_model(struct graft_workload *workload)
     const struct graft_workload_options *const options = &workload->options;
     const struct graft_model_options model = {.batch = options->batch,
                                               .height = options->side,
-                                              .width = options->side,
+                                              .width = options->width > 0 ? options->width : options->side,
                                               .input_u8 = true,
                                               .training = options->train,
                                               .bn = GRAFT_BATCH_NORM_TRAIN};

@@ -8,6 +8,7 @@
 struct graft_workload_options {
     const char *model;
     int64_t batch, side; /* side of the pictures; 0: the network's own */
+    int64_t width;       /* where it is not the side, which is the height then; else 0 */
     const char *variants;
     bool tf32;
     uint64_t seed;

@@ -4,7 +4,6 @@
 import hashlib
 import json
 import os
-import random
 import re
 import shutil
 import signal
@@ -12,16 +11,10 @@ import struct
 import subprocess
 
 from command import GRAFT, Case, draw_data, main, safetensors
-from onnx_file import Graph
+from onnx_file import Graph, drawn
 
 COMMON = ["--input", "32", "--device", "cpu", "--batch", "5"]
 CHANNELS = [3, 16, 32, 64, 128, 128]
-
-
-def drawn(name, count, scale=1.0, middle=0.0):
-    """The bytes of `count` numbers around `middle`, the same for the same name."""
-    source = random.Random(name)
-    return struct.pack("<%df" % count, *(middle + scale * source.uniform(-1, 1) for _ in range(count)))
 
 
 def tiny_convnet(classes):

@@ -1,7 +1,14 @@
 # SPDX-License-Identifier: MIT
 """Small ONNX files, written field by field as onnx.proto describes them: no package is needed."""
 
+import random
 import struct
+
+
+def drawn(name, count, scale=1.0, middle=0.0):
+    """The bytes of `count` numbers around `middle`, the same for the same name."""
+    source = random.Random(name)
+    return struct.pack("<%df" % count, *(middle + scale * source.uniform(-1, 1) for _ in range(count)))
 
 
 def varint(value):

@@ -38,6 +38,8 @@ def another(kind, name, reach, was):
         for value in (0.25, 2, 3):
             if value >= least and value != was and (kind == "REAL" or value >= 1):
                 return str(value)
+    if kind == "SIDES":
+        return "24x32"
     if kind == "CHOICE":
         return next(value for value in reach.strip('"').split() if value != was)
     return {"stages": "all:2", "freeze": "block2", "model": "mnist_convnet", "class_weights": "1,2",
@@ -98,7 +100,7 @@ class Recipe(Case):
         with open(self.path("r/config.json")) as file:
             config = json.load(file)
         wrong = {"INTEGER": [1e300, -1, "1", 1.5, []], "REAL": [1e300, -1, "1", {}], "BYTES": [-1, "1G", 0.5],
-                 "CHOICE": ["other", 1, ""], "TEXT": [7, ""], "PATH": [7, ""], "FLAG": [1, "true"],
+                 "SIDES": [0, -1, 9000, 1e300, 1.5, [], "24x", "24x0", "x24", "24x9000", ""], "CHOICE": ["other", 1, ""], "TEXT": [7, ""], "PATH": [7, ""], "FLAG": [1, "true"],
                  "STAGES": [[], {}, "all", [{"from": "all"}], [{"from": 7, "epochs": 1, "learning_rate": 1, "micro_batch": None}],
                             [{"from": "all", "epochs": 10**9, "learning_rate": 1, "micro_batch": None}],
                             [{"from": "all", "epochs": 1, "learning_rate": -1, "micro_batch": None}]]}

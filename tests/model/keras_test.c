@@ -372,7 +372,7 @@ static void normalization_is_taken_from_the_file(void **state)
         ok(graft_tensor_set_add(set, "normalization_1/mean", &three, files[f]));
         ok(graft_tensor_set_add(set, "normalization_1/variance", &three, files[f] + 3));
         ok(graft_card_read(context, set, "made.h5", &card));
-        ok(graft_card_preprocess(context, info, &card, "made.h5", 0, &preprocess));
+        ok(graft_card_preprocess(context, info, &card, "made.h5", 0, 0, &preprocess));
         for (int c = 0; c < 3; c++) {
             assert_true(preprocess.mean[c] == files[f][c]);
             assert_true(preprocess.std[c] == expected[f][c]);

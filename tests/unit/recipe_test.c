@@ -12,6 +12,8 @@ static const char *sample(const struct graft_recipe_row *row, char text[64])
     case GRAFT_RECIPE_INTEGER:
         (void)snprintf(text, 64, "%.0f", row->least);
         return text;
+    case GRAFT_RECIPE_SIDES:
+        return "192x256";
     case GRAFT_RECIPE_REAL:
         (void)snprintf(text, 64, "%.17g", row->least);
         return text;
@@ -68,6 +70,42 @@ static void every_option_comes_back(void **state)
     }
 }
 
+/* One number where it is a square, as runs of older versions have it. */
+static void sides_are_one_or_two(void **state)
+{
+    static const struct {
+        const char *given, *got;
+        int64_t height, width;
+    } rows[] = {{"1", "1", 1, 0},
+                {"224x224", "224", 224, 0},
+                {"1x8192", "1x8192", 1, 8192},
+                {"32x8", "32x8", 32, 8}};
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct graft_recipe recipe = {0}, back = {0}, square = {.input = rows[i].height};
+        struct graft_json config = graft_json_object();
+        char text[64];
+        int r = 0;
+        while (strcmp(graft_recipe_row(r)->name, "input") != 0)
+            r++;
+        assert_int_equal(graft_recipe_set(*state, &recipe, "input", rows[i].given), GRAFT_OK);
+        assert_int_equal(recipe.input, rows[i].height);
+        assert_int_equal(recipe.input_width, rows[i].width);
+        assert_string_equal(graft_recipe_get(&recipe, r, text, sizeof text), rows[i].got);
+        graft_recipe_write(&recipe, &config);
+        assert_int_equal(json_is_integer(json_object_get(config.value, "input")), rows[i].width == 0);
+        assert_int_equal(graft_recipe_read(*state, config.value, "config.json", &back), GRAFT_OK);
+        assert_int_equal(back.input, rows[i].height);
+        assert_int_equal(back.input_width, rows[i].width);
+        graft_recipe_settle(&square);
+        assert_int_equal(graft_recipe_resume(*state, &back, &square),
+                         rows[i].width == 0 ? GRAFT_OK : GRAFT_ERROR_ARGUMENT);
+        graft_json_close(&config);
+    }
+    const struct graft_recipe wide = {.input = 32, .input_width = 8193};
+    assert_int_equal(graft_recipe_check(*state, &wide), GRAFT_ERROR_ARGUMENT);
+    assert_non_null(strstr(graft_context_error(*state), "--input is a side"));
+}
+
 static void defaults_are_values_of_their_rows(void **state)
 {
     struct graft_recipe recipe = {.dropout = 0, .given = {.dropout = true}, .model = ""};
@@ -105,6 +143,9 @@ static void what_cannot_be_is_refused(void **state)
     static const char *const wrong[][3] = {
         {"batch", "1e300", "--batch"},    {"batch", "65537", "65536"},
         {"batch", "0", "--batch"},        {"dropout", "-1", "--dropout"},
+        {"input", "0", "--input"},        {"input", "8193", "192x256"},       {"input", "24x", "24x"},
+        {"input", "x24", "x24"},          {"input", "24x0", "24x0"},          {"input", "24x8x8", "24x8x8"},
+        {"input", "+24", "+24"},          {"input", "24X32", "24X32"},        {"input", "24x-3", "24x-3"},
         {"dropout", "nan", "--dropout"},  {"memory_limit", "1X", "512M"},
         {"schedule", "cosin", "cosine?"}, {"nesterov", "yes", "--nesterov"},
         {"stages", "last:2:0", "last:2:0"}, {"stages", "head:0", "head:0"},   {"stages", "all,,head", "--stages"},
@@ -134,6 +175,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_option_comes_back),
+        cmocka_unit_test(sides_are_one_or_two),
         cmocka_unit_test(defaults_are_values_of_their_rows),
         cmocka_unit_test(resumed_runs_keep_what_is_fixed),
         cmocka_unit_test(what_cannot_be_is_refused),

@@ -292,7 +292,7 @@ static enum graft_status write_weights(struct student *student)
     char path[4096], made[256];
     enum graft_status status = graft_model_find(job->context, STUDENT, &info);
     if (status == GRAFT_OK)
-        status = graft_card_preprocess(job->context, info, NULL, NULL, STUDENT_PICTURES, &card.preprocess);
+        status = graft_card_preprocess(job->context, info, NULL, NULL, STUDENT_PICTURES, 0, &card.preprocess);
     if (status == GRAFT_OK)
         status = set_classes(job, &card);
     if (status == GRAFT_OK)

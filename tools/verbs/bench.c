@@ -19,7 +19,7 @@
 
 struct request {
     const char *model, *op, *data, *augment, *variants, *precision;
-    int64_t batch, input, rounds;
+    int64_t batch, input[2], rounds;
     double seconds;
     uint64_t memory;
     bool train, profile, layers, tune;
@@ -41,7 +41,8 @@ static enum graft_status open_bench(struct bench *bench)
     const struct request *const request = bench->request;
     const struct graft_workload_options options = {.model = request->model,
                                                    .batch = request->batch,
-                                                   .side = request->input,
+                                                   .side = request->input[0],
+                                                   .width = request->input[1],
                                                    .variants = request->variants,
                                                    .tf32 = graft_network_is_tf32(request->precision),
                                                    .seed = (uint64_t)bench->command->seed,
@@ -213,7 +214,8 @@ static int run(struct graft_command *command)
         {"--augment", "LIST", "with --data: prepared as `fit --augment LIST` does", GRAFT_OPTION_TEXT,
          &request.augment, 0, 0},
         {"--batch", "N", "pictures at a time", GRAFT_OPTION_INTEGER, &request.batch, 1, 65536},
-        {"--input", "SIDE", "side of the pictures", GRAFT_OPTION_INTEGER, &request.input, 1, 8192},
+        {"--input", "SIDE", "side of the pictures: 224, or height x width: 192x256", GRAFT_OPTION_SIDES,
+         request.input, 0, 0},
         {"--train", NULL, "training steps instead of inference", GRAFT_OPTION_FLAG, &request.train, 0, 0},
         {"--profile", NULL, "where the time goes, against what the device can do at most", GRAFT_OPTION_FLAG,
          &request.profile, 0, 0},
@@ -255,7 +257,8 @@ static int run(struct graft_command *command)
         return graft_command_bench_op(command, request.op);
     }
     if (request.data != NULL) {
-        const struct graft_bench_data data = {request.data, request.augment, request.input, request.seconds};
+        const struct graft_bench_data data = {
+            request.data, request.augment, {request.input[0], request.input[1]}, request.seconds};
         return graft_command_bench_data(command, &data);
     }
     const enum graft_status status = graft_model_find(command->context, request.model, &info);

@@ -51,7 +51,7 @@ static int run(struct graft_command *command)
     struct graft_convert_options request = {.in = NULL};
     struct graft_conversion conversion;
     const char *preprocess = NULL;
-    int64_t input = 0;
+    int64_t input[2] = {0, 0};
     const struct graft_option options[] = {
         {"--model", "NAME", "the network whose weights IN holds; else as IN or its tensors say",
          GRAFT_OPTION_TEXT, &request.network, 0, 0},
@@ -59,8 +59,8 @@ static int run(struct graft_command *command)
          0},
         {"--preprocess", "WHERE", "ONNX: metadata, or inside: bytes in, probabilities out",
          GRAFT_OPTION_TEXT, &preprocess, 0, 0, .usual = "metadata"},
-        {"--input", "SIDE", "ONNX: side of the pictures; else as they were trained", GRAFT_OPTION_INTEGER,
-         &input, 1, 8192},
+        {"--input", "SIDE", "ONNX: side of the pictures, or 192x256; else as they were trained",
+         GRAFT_OPTION_SIDES, input, 0, 0},
         {"--overwrite", NULL, "OUT may be there already", GRAFT_OPTION_FLAG, &request.overwrite, 0, 0},
     };
     const int done = graft_command_begin(command, options, sizeof options / sizeof options[0]);
@@ -76,7 +76,8 @@ static int run(struct graft_command *command)
     }
     request.in = command->operands[0];
     request.out = command->operands[1];
-    request.input = (int32_t)input;
+    request.input = (int32_t)input[0];
+    request.input_width = (int32_t)input[1];
     const enum graft_status status = graft_convert(command->context, &request, &conversion);
     if (status == GRAFT_ERROR_ARGUMENT) {
         return graft_command_failed_name(command, status);

@@ -14,7 +14,8 @@
 #include <sys/stat.h>
 
 struct request {
-    const char *input, *pool, *freeze, *head;
+    const char *pool, *freeze, *head;
+    int64_t input[2];
     int64_t classes, batch;
     bool no_top, train, keras;
     struct graft_network_source source;
@@ -98,12 +99,8 @@ static int open_model(struct graft_command *command, const struct request *reque
         }
         options.pool = (enum graft_model_pool)pool;
     }
-    if (request->input != NULL) {
-        const int done = graft_read_side(command, request->input, &options.height, &options.width);
-        if (done != GRAFT_EXIT_GO_ON) {
-            return done;
-        }
-    }
+    options.height = request->input[0];
+    options.width = request->input[1] > 0 ? request->input[1] : request->input[0];
     if (request->freeze != NULL) {
         const int done = graft_stage_after(command, request->source.network, request->freeze, train_from);
         if (done != GRAFT_EXIT_GO_ON) {
@@ -166,7 +163,7 @@ static int only_weights(struct graft_command *command, const struct request *req
     char path[4096];
     struct stat facts;
     const char *const name = command->operands[0];
-    if (request->input != NULL || request->classes > 0 || request->no_top || request->freeze != NULL ||
+    if (request->input[0] > 0 || request->classes > 0 || request->no_top || request->freeze != NULL ||
         request->batch > 1 || request->train || request->head != NULL || request->keras || command->device != NULL) {
         return graft_command_usage(command, "%s is a file of weights: the options are for networks", name);
     }
@@ -198,8 +195,8 @@ static int run(struct graft_command *command)
 {
     struct request request = {.batch = 1};
     const struct graft_option options[] = {
-        {"--input", "SIDE", "height and width of the pictures: 224 or 192x256", GRAFT_OPTION_TEXT,
-         &request.input, 0, 0},
+        {"--input", "SIDE", "height and width of the pictures: 224 or 192x256", GRAFT_OPTION_SIDES,
+         request.input, 0, 0},
         {"--classes", "N", "another number of classes", GRAFT_OPTION_INTEGER, &request.classes, 1, 1000000},
         {"--no-top", NULL, "without the head", GRAFT_OPTION_FLAG, &request.no_top, 0, 0},
         {"--pool", "KIND", "with --no-top or --head: avg, max or none of the last feature map", GRAFT_OPTION_TEXT,

@@ -21,6 +21,7 @@ static void describe(struct graft_onnx *onnx)
     onnx->channels_last =
         (shape->dim[3] == 3 || shape->dim[3] == 1) && shape->dim[1] != 3 && shape->dim[1] != 1;
     const int64_t height = shape->dim[onnx->channels_last ? 1 : 2];
+    const int64_t width = shape->dim[onnx->channels_last ? 2 : 3];
     *info =
         (struct graft_model_info){.name = onnx->name,
                                   .family = "onnx",
@@ -33,6 +34,8 @@ static void describe(struct graft_onnx *onnx)
                                                  .mean = {0.485f, 0.456f, 0.406f},
                                                  .std = {0.229f, 0.224f, 0.225f},
                                                  .ignore_orientation = true}};
+    if (width > 0 && width <= 8192 && width != info->preprocess.crop)
+        info->preprocess.crop_width = (int32_t)width;
     for (int i = 0; i < 3 && onnx->bytes; i++) { /* x / 255 less 0, by 1 / 255 */
         info->preprocess.mean[i] = 0;
         info->preprocess.std[i] = 1.0f / 255.0f;
