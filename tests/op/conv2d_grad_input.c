@@ -23,6 +23,9 @@ static const struct graft_case cases[] = {
      .in = {REAL(2, 26, 51, 9), REAL(9, 7, 7, 4)}},
     {"bands_c2_s4", CONVOLUTION_ATTRIBUTES(4, 3, 1, 1, 0, 0, 1, 0, 1, .size = {331, 90}),
      .in = {REAL(1, 83, 30, 5), REAL(5, 2, 4, 2)}},
+    /* as in conv2d.c */
+    {"k1_large", CONVOLUTION_ATTRIBUTES(1, 1, 1, 1, 0, 0, 0, 0, 1, .size = {11, 12}),
+     .in = {REAL(1, 11, 12, 131), REAL(131, 1, 1, 1030)}},
     {"special", CONVOLUTION_ATTRIBUTES(2, 2, 1, 1, 1, 1, 1, 1, 1, .size = {9, 9}),
      .in = {REAL_OF(SPECIAL, 1, 5, 5, 3), REAL(3, 3, 3, 7)}, .tiers = GRAFT_TIER_ROUNDING},
 };

@@ -33,6 +33,9 @@ static const struct graft_case cases[] = {
      .in = {REAL(2, 14, 13, 20), REAL(2, 13, 12, 32)}, .tiers = GRAFT_TIER_EXACT | GRAFT_TIER_ROUNDING},
     {"tiles_in_phases", CONVOLUTION_ATTRIBUTES(1, 1, 1, 1, 0, 0, 0, 0, 1, .size = {3, 3}),
      .in = {REAL(2, 17, 16, 90), REAL(2, 15, 14, 66)}, .tiers = GRAFT_TIER_EXACT | GRAFT_TIER_ROUNDING},
+    /* pixels of many channels, packed a few channels at a time */
+    {"k1_large", CONVOLUTION_ATTRIBUTES(1, 1, 1, 1, 0, 0, 0, 0, 1, .size = {1, 1}),
+     .in = {REAL(1, 20, 33, 201), REAL(1, 20, 33, 130)}, .tiers = GRAFT_TIER_EXACT | GRAFT_TIER_ROUNDING},
     {"special_pixels", CONVOLUTION_ATTRIBUTES(1, 1, 1, 1, 1, 1, 1, 1, 1, .size = {3, 3}),
      .in = {REAL_OF(SPECIAL, 1, 5, 5, 3), REAL(1, 5, 5, 7)}, .tiers = GRAFT_TIER_ROUNDING},
     {"special", CONVOLUTION_ATTRIBUTES(1, 1, 1, 1, 1, 1, 1, 1, 1, .size = {3, 3}),

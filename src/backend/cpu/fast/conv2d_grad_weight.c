@@ -215,31 +215,53 @@ struct chunk {
     ptrdiff_t dy_strip, dy_pixel;
 };
 
+/* Where a chunk's positions are: strips [first, last), pixels from x on of each. */
+struct span {
+    int64_t first, last;
+    int64_t x, pixels;
+};
+
+static struct span span_of(const struct plan *plan, int64_t index)
+{
+    const struct fast_correlation *const view = &plan->view;
+    const int64_t x = index % plan->pixel_chunks * plan->pixels;
+    const int64_t first = index / plan->pixel_chunks * plan->strips;
+    return (struct span){
+        .first = first,
+        .last = graft_min_i64(first + plan->strips, view->images * view->y.out),
+        .x = x,
+        .pixels = graft_min_i64(plan->pixels, view->x.out - x),
+    };
+}
+
+static const float *dy_at(const struct run *run, const struct item *item, const struct span *span)
+{
+    const struct plan *const plan = run->plan;
+    return (const float *)run->args->in[1] + (span->first * plan->view.x.out + span->x) * plan->dy_pitch +
+           item->group * plan->view.o + item->output;
+}
+
 static struct chunk open_chunk(const struct run *run, const struct item *item, int64_t index)
 {
     const struct plan *const plan = run->plan;
     const struct fast_correlation *const view = &item->view;
-    const int64_t x = index % plan->pixel_chunks * plan->pixels;
-    const int64_t pixels = graft_min_i64(plan->pixels, view->x.out - x);
-    const int64_t first = index / plan->pixel_chunks * plan->strips;
-    const int64_t last = graft_min_i64(first + plan->strips, view->images * view->y.out);
+    const struct span span = span_of(plan, index);
     float *band = (float *)(item->scratch + plan->band_at);
     struct chunk chunk = {
-        .strips = last - first,
-        .pixels = pixels,
+        .strips = span.last - span.first,
+        .pixels = span.pixels,
         .x = (const float **)(item->scratch + plan->strips_at),
-        .dy = (const float *)run->args->in[1] + (first * view->x.out + x) * plan->dy_pitch +
-              item->group * view->o + item->output,
+        .dy = dy_at(run, item, &span),
         .dy_strip = view->x.out * plan->dy_pitch,
         .dy_pixel = plan->dy_pitch,
     };
-    for (int64_t strip = first; strip < last;) {
+    for (int64_t strip = span.first; strip < span.last;) {
         const int64_t y = strip % view->y.out;
-        const int64_t rows = graft_min_i64(view->y.out - y, last - strip);
-        const struct fast_view found = FAST(correlation_view)(view, run->args->in[0], item->group,
-                                                              strip / view->y.out, y, rows, x, pixels, &band);
+        const int64_t rows = graft_min_i64(view->y.out - y, span.last - strip);
+        const struct fast_view found = FAST(correlation_view)(
+            view, run->args->in[0], item->group, strip / view->y.out, y, rows, span.x, span.pixels, &band);
         for (int64_t row = 0; row < rows; row++, strip++)
-            chunk.x[strip - first] = found.origin + row * found.y_stride * found.row;
+            chunk.x[strip - span.first] = found.origin + row * found.y_stride * found.row;
         chunk.x_row = found.row;
         chunk.x_pixel = found.pixel;
         chunk.x_step = found.x_stride * found.pixel;
@@ -263,8 +285,34 @@ static void pack_x(const struct plan *plan, const struct item *item, const struc
                         chunk->x[strip] + tap + item->column, chunk->x_step, chunk->pixels, item->columns);
 }
 
+/* What the next chunk packs, where its lines lie evenly: of x what is not copied before. */
+static void ask_chunk(const struct run *run, const struct item *item, int64_t index,
+                      struct fast_coming coming[2])
+{
+    const struct plan *const plan = run->plan;
+    const struct fast_correlation *const view = &item->view;
+    const struct span span = span_of(plan, index);
+    const bool whole_lines = span.last - span.first == 1 || span.pixels == view->x.out;
+    const bool pointwise = view->y.out == 1 && view->y.taps * view->x.taps * view->x.stride == 1;
+    const int64_t lines = whole_lines ? (span.last - span.first) * span.pixels : 0;
+    coming[0] = (struct fast_coming){
+        .line = dy_at(run, item, &span),
+        .floats = item->outputs,
+        .step = plan->dy_pitch,
+        .lines = lines,
+        .next = &coming[1],
+    };
+    coming[1] = (struct fast_coming){
+        .line = (const float *)run->args->in[0] + (span.first * view->x.in + span.x) * view->in_pitch +
+                item->group * view->c + item->column,
+        .floats = item->columns,
+        .step = view->in_pitch,
+        .lines = pointwise && !view->copy ? lines : 0,
+    };
+}
+
 /* Adds one chunk to the item's parts of dw (or of its split's partial sums). */
-static void add_chunk(const struct run *run, const struct item *item, int64_t index, bool first)
+static void add_chunk(const struct run *run, const struct item *item, int64_t index, bool first, bool last)
 {
     const struct plan *const plan = run->plan;
     const struct fast_correlation *const view = &item->view;
@@ -278,7 +326,11 @@ static void add_chunk(const struct run *run, const struct item *item, int64_t in
     float *const dw =
         (has_partials(plan) ? partial : (float *)run->args->out[0]) + item->group * view->o * filter;
     const struct fast_segment all = {0, 0, chunk.strips * chunk.pixels};
+    struct fast_coming coming[2];
+    if (!last)
+        ask_chunk(run, item, index + 1, coming);
     struct fast_product product = {
+        .coming = last ? NULL : &coming[0],
         .tiles = tiles,
         .a_row = 1,
         .a_k = FAST_ROWS,
@@ -338,7 +390,7 @@ static void sum_item(void *argument, int64_t index, int thread)
     const int64_t begin = item.split * plan->chunks / plan->splits;
     const int64_t end = (item.split + 1) * plan->chunks / plan->splits;
     for (int64_t chunk = begin; chunk < end; chunk++)
-        add_chunk(run, &item, chunk, chunk == begin);
+        add_chunk(run, &item, chunk, chunk == begin, chunk == end - 1);
 }
 
 /* Adds the splits in order and puts swapped sums into dw's order. Item: one filter. */

@@ -116,10 +116,11 @@ FAST_INLINE void ask(const struct job *job, int row, const int vectors)
 
 #define COMING_FLOATS (4 * FAST_LINE_FLOATS) /* asked for at a time */
 
-FAST_INLINE void ask_coming(struct fast_coming *coming)
+/* Returns what is left to ask for. */
+FAST_INLINE struct fast_coming *ask_coming(struct fast_coming *coming)
 {
-    if (!coming || coming->lines == 0)
-        return;
+    if (coming->lines == 0)
+        return NULL;
     const float *const from = coming->line + coming->asked;
     FAST_UNROLL(4)
     for (int i = 0; i < COMING_FLOATS; i += FAST_LINE_FLOATS)
@@ -129,7 +130,10 @@ FAST_INLINE void ask_coming(struct fast_coming *coming)
         coming->asked = 0;
         coming->line += coming->step;
         coming->lines--;
+        if (coming->lines == 0 && coming->next)
+            *coming = *coming->next;
     }
+    return coming;
 }
 
 /* rows, vectors, k_contiguous and ahead are constants of each instance, so that sums live in registers. */
@@ -144,6 +148,7 @@ FAST_INLINE void multiply(const struct job *job, const int rows, const int vecto
         sums[row][v] = (vec){0};
 
     int asked = 0;
+    struct fast_coming *coming = job->coming;
     const float *next_a = job->next_a;
     const ptrdiff_t a_row = job->a_row;
     const ptrdiff_t a_k = k_contiguous ? 1 : job->a_k;
@@ -159,11 +164,11 @@ FAST_INLINE void multiply(const struct job *job, const int rows, const int vecto
         }
         const float *b = job->b + segment->b;
         for (int64_t left = segment->k, steps; left > 0; left -= steps) {
-            steps = asked < rows ? graft_min_i64(left, job->ask_steps) : left;
-            if (asked < rows) {
+            steps = asked < rows || coming ? graft_min_i64(left, job->ask_steps) : left;
+            if (asked < rows)
                 ask(job, asked++, vectors);
-                ask_coming(job->coming);
-            }
+            if (coming)
+                coming = ask_coming(coming);
             for (int64_t k = steps; k > 0; k--) {
                 vec panel[FAST_VECTORS];
                 FAST_UNROLL(4)

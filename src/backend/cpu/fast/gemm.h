@@ -47,6 +47,7 @@ struct fast_coming {
     ptrdiff_t step; /* from line to line */
     int64_t lines;  /* left */
     int64_t asked;  /* floats of the first of them */
+    const struct fast_coming *next;
 };
 
 struct fast_product {

@@ -398,8 +398,8 @@ static struct fast_coming coming_after(const struct run *run, int64_t item)
     if (!plan->copy_a || batch >= plan->batches)
         return (struct fast_coming){.lines = 0};
     const float *const a = (const float *)run->args->in[0] + batch * plan->a_batch + row * plan->a_row;
-    return plan->a_k == 1 ? (struct fast_coming){a, plan->k, plan->a_row, rows, 0}
-                          : (struct fast_coming){a, rows, plan->a_k, plan->k, 0};
+    return plan->a_k == 1 ? (struct fast_coming){a, plan->k, plan->a_row, rows, 0, NULL}
+                          : (struct fast_coming){a, rows, plan->a_k, plan->k, 0, NULL};
 }
 
 static void item(void *argument, int64_t item, int thread)

@@ -16,11 +16,13 @@
 #define PACKED_LINES 64             /* of a transposed, packed by an item */
 #define COPIED_ROWS 32              /* of a with a bad pitch, copied by an item */
 #define LEAST_ROWS (8 * FAST_ROWS)  /* to pack a float of b takes as long as some 24 products */
+#define LEAST_TERMS 128             /* of a block: each takes up the results again */
 
 struct plan {
     int64_t m, n, k;
-    ptrdiff_t a_row, a_k;
+    ptrdiff_t a_pitch, a_row, a_k; /* of a as it is given, and as it is multiplied */
     ptrdiff_t b_k, b_column;
+    ptrdiff_t y_pitch;
     bool turned;   /* a is transposed: packed, tile by tile */
     bool copied;   /* its rows fall into few sets of the caches: they get another pitch */
     bool prepared; /* b, in panels, by prepare */
@@ -39,14 +41,16 @@ static void make_plan(struct plan *plan, const struct graft_cpu_device *device, 
     plan->m = fast_extent(y, 0, y->rank - 1);
     plan->k = a->dim[attributes->transpose_a ? a->rank - 2 : a->rank - 1];
     plan->turned = attributes->transpose_a;
-    plan->copied = !plan->turned && plan->k % FAST_BAD_PITCH == 0;
+    plan->a_pitch = graft_call_in_pitch(call, 0);
+    plan->copied = !plan->turned && plan->a_pitch % FAST_BAD_PITCH == 0;
     plan->prepared = call->constant >> 1 & 1u;
-    plan->b_k = attributes->transpose_b ? 1 : plan->n;
-    plan->b_column = attributes->transpose_b ? plan->k : 1;
+    plan->b_k = attributes->transpose_b ? 1 : graft_call_in_pitch(call, 1);
+    plan->b_column = attributes->transpose_b ? graft_call_in_pitch(call, 1) : 1;
+    plan->y_pitch = graft_call_out_pitch(call, 0);
     plan->phases = graft_max_i64(graft_ceil_div(plan->k, FAST_PRODUCT_K), 1);
     plan->block_k = graft_max_i64(graft_ceil_div(plan->k, plan->phases), 1);
     plan->phases = graft_ceil_div(plan->k, plan->block_k);
-    plan->a_row = plan->turned ? 1 : plan->copied ? plan->block_k + FAST_PITCH_EXTRA : plan->k;
+    plan->a_row = plan->turned ? 1 : plan->copied ? plan->block_k + FAST_PITCH_EXTRA : plan->a_pitch;
     plan->a_k = plan->turned ? FAST_ROWS : 1;
     const int threads = fast_threads(device);
     plan->columns = fast_block(plan->n, FAST_COLUMNS, NEAR_FLOATS / plan->block_k, 4 * threads);
@@ -80,10 +84,13 @@ static const char *check(const struct graft_cpu_device *device, const struct gra
         return "for one matrix b, and one a if it is transposed";
     struct plan plan;
     make_plan(&plan, device, call);
+    if (plan.turned && plan.k >= FAST_SPLIT_K)
+        return "sums of many terms are taken in splits";
     if (plan.m < LEAST_ROWS || plan.m * plan.block_k > MOST_A_FLOATS)
-        return "for many rows of a that stay in the last cache";
-    if (plan.k * plan.n < FAST_COLUMNS_B_FLOATS || plan.blocks < 2 * fast_threads(device))
-        return "for a large b, with columns for all threads";
+        return "for many rows of a, of which a block of many terms stays in the last cache";
+    const int64_t rounds = graft_ceil_div(plan.blocks, fast_threads(device));
+    if (plan.k * plan.n < FAST_COLUMNS_B_FLOATS || 8 * plan.blocks < 7 * rounds * fast_threads(device))
+        return "for a large b, with as many columns for each thread";
     info->workspace_bytes = plan.workspace_bytes;
     info->prepared_bytes = plan.prepared ? (uint64_t)FAST(packed_floats)(plan.k, plan.n) * sizeof(float) : 0;
     return NULL;
@@ -129,13 +136,13 @@ static void take_a_item(void *argument, int64_t item, int thread)
     const int64_t k_first = run->phase * plan->block_k;
     if (plan->turned) {
         const int64_t line = item * PACKED_LINES;
-        fast_pack_lines(to, line, run->k, FAST_ROWS, a + (k_first + line) * plan->m, plan->m,
+        fast_pack_lines(to, line, run->k, FAST_ROWS, a + (k_first + line) * plan->a_pitch, plan->a_pitch,
                         graft_min_i64(PACKED_LINES, run->k - line), plan->m);
         return;
     }
     const int64_t end = graft_min_i64((item + 1) * COPIED_ROWS, plan->m);
     for (int64_t row = item * COPIED_ROWS; row < end; row++)
-        memcpy(to + row * plan->a_row, a + row * plan->k + k_first, (size_t)run->k * sizeof(float));
+        memcpy(to + row * plan->a_row, a + row * plan->a_pitch + k_first, (size_t)run->k * sizeof(float));
 }
 
 /* What a is in this phase, as tiles. */
@@ -148,8 +155,8 @@ static void take_a(struct run *run)
     else if (plan->copied)
         graft_pool_run(run->args->pool, graft_ceil_div(plan->m, COPIED_ROWS), take_a_item, run);
     const float *const a = plan->copied ? near : (const float *)run->args->in[0] + run->phase * plan->block_k;
-    run->n_tiles = plan->turned ? FAST(tile_packed)(run->tiles, near, run->k, plan->n, plan->m)
-                                : FAST(tile_rows)(run->tiles, 0, a, plan->a_row, 0, plan->n, plan->m);
+    run->n_tiles = plan->turned ? FAST(tile_packed)(run->tiles, near, run->k, plan->y_pitch, plan->m)
+                                : FAST(tile_rows)(run->tiles, 0, a, plan->a_row, 0, plan->y_pitch, plan->m);
 }
 
 /* What is read of b in this phase for columns from `column` on. */
@@ -170,8 +177,8 @@ static void pack_b(const struct run *run, int64_t column, int64_t columns, float
     }
     for (int64_t panel = 0; panel < columns; panel += FAST_COLUMNS)
         FAST(pack_panel)
-        (to + panel * run->k, from + panel * plan->b_column, run->k,
-         graft_min_i64(FAST_COLUMNS, columns - panel), plan->b_k, plan->b_column);
+    (to + panel * run->k, from + panel * plan->b_column, run->k, graft_min_i64(FAST_COLUMNS, columns - panel),
+     plan->b_k, plan->b_column);
 }
 
 /* What this thread probably packs next: the item that begins when all that run have ended. */
@@ -183,8 +190,8 @@ static struct fast_coming coming_after(const struct run *run, int64_t item)
     if (plan->prepared || columns <= 0)
         return (struct fast_coming){.lines = 0};
     const float *const from = b_from(run, column);
-    return plan->b_column == 1 ? (struct fast_coming){from, columns, plan->b_k, run->k, 0}
-                               : (struct fast_coming){from, run->k, plan->b_column, columns, 0};
+    return plan->b_column == 1 ? (struct fast_coming){from, columns, plan->b_k, run->k, 0, NULL}
+                               : (struct fast_coming){from, run->k, plan->b_column, columns, 0, NULL};
 }
 
 static void item(void *argument, int64_t item, int thread)
@@ -208,7 +215,7 @@ static void item(void *argument, int64_t item, int thread)
         .block_k = run->k,
         .b_k = FAST_COLUMNS,
         .c = (float *)run->args->out[0] + column,
-        .c_row = plan->n,
+        .c_row = plan->y_pitch,
         .columns = columns,
         .bias = first && bias ? bias + column : NULL,
         .residual = first && residual ? residual + column : NULL,

@@ -44,13 +44,16 @@
 
 VARIANT(conv2d_depthwise)
 VARIANT(conv2d_winograd4)
+VARIANT(conv2d_columns)
 VARIANT(conv2d_gemm)
 VARIANT(conv2d_grad_input_depthwise)
 VARIANT(conv2d_grad_input_winograd4)
 VARIANT(conv2d_grad_input_taps)
+VARIANT(conv2d_grad_input_columns)
 VARIANT(conv2d_grad_input_gemm)
 VARIANT(conv2d_grad_weight_depthwise)
 VARIANT(conv2d_grad_weight_winograd4)
+VARIANT(conv2d_grad_weight_columns)
 VARIANT(conv2d_grad_weight_gemm)
 VARIANT(matmul_split_k)
 VARIANT(matmul_columns)
@@ -95,12 +98,13 @@ VARIANT(adam_vector)
 VARIANT(rmsprop_vector)
 
 ROW(conv2d, ENTRY(conv2d_depthwise, "depthwise"), ENTRY(conv2d_winograd4, "winograd4"),
-    ENTRY(conv2d_gemm, "gemm"))
+    ENTRY(conv2d_columns, "columns"), ENTRY(conv2d_gemm, "gemm"))
 ROW(conv2d_grad_input, ENTRY(conv2d_grad_input_depthwise, "depthwise"),
     ENTRY(conv2d_grad_input_winograd4, "winograd4"), ENTRY(conv2d_grad_input_taps, "taps"),
-    ENTRY(conv2d_grad_input_gemm, "gemm"))
+    ENTRY(conv2d_grad_input_columns, "columns"), ENTRY(conv2d_grad_input_gemm, "gemm"))
 ROW(conv2d_grad_weight, ENTRY(conv2d_grad_weight_depthwise, "depthwise"),
-    ENTRY(conv2d_grad_weight_winograd4, "winograd4"), ENTRY(conv2d_grad_weight_gemm, "gemm"))
+    ENTRY(conv2d_grad_weight_winograd4, "winograd4"),
+    ENTRY(conv2d_grad_weight_columns, "columns"), ENTRY(conv2d_grad_weight_gemm, "gemm"))
 ROW(matmul, ENTRY(matmul_split_k, "split_k"), ENTRY(matmul_columns, "columns"), ENTRY(matmul_gemm, "gemm"))
 ROW(batch_norm, ENTRY(batch_norm_vector, "vector"))
 ROW(batch_norm_stats, ENTRY(batch_norm_stats_vector, "vector"))
