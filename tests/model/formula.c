@@ -127,13 +127,18 @@ void test_formula_onnx(const char *name, const struct graft_shape *shape, float 
 
 void test_formula_input(int size, float *data)
 {
+    test_formula_pictures(2, size, size, data);
+}
+
+void test_formula_pictures(int count, int height, int width, float *data)
+{
     const uint64_t blocks = hash("input.blocks"), noise = hash("input.noise");
-    for (int n = 0; n < 2; ++n) {
-        for (int y = 0; y < size; ++y) {
-            for (int x = 0; x < size; ++x) {
+    for (int n = 0; n < count; ++n) {
+        for (int y = 0; y < height; ++y) {
+            for (int x = 0; x < width; ++x) {
                 for (int c = 0; c < 3; ++c) {
-                    const int block = ((n * 3 + c) * 8 + 8 * y / size) * 8 + 8 * x / size;
-                    const int64_t pixel = ((int64_t)(n * 3 + c) * size + y) * size + x;
+                    const int block = ((n * 3 + c) * 8 + 8 * y / height) * 8 + 8 * x / width;
+                    const int64_t pixel = ((int64_t)(n * 3 + c) * height + y) * width + x;
                     *data++ = (float)(u(blocks, (uint64_t)block) + 0.25 * u(noise, (uint64_t)pixel));
                 }
             }

@@ -20,5 +20,7 @@ void test_formula_onnx(const char *name, const struct graft_shape *shape, float 
 
 /* The input of batch 2, [2, size, size, 3]: in our layout. */
 void test_formula_input(int size, float *data);
+/* As many pictures of any size, [count, height, width, 3]. */
+void test_formula_pictures(int count, int height, int width, float *data);
 
 #endif

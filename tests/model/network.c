@@ -20,7 +20,8 @@ bool test_network_open(struct test_network *network, struct graft_context *conte
     network->batch = network->batch > 0 ? network->batch : 2; /* at most 64 */
     const struct graft_model_options options = {.batch = network->batch,
                                                 .height = size,
-                                                .width = size,
+                                                .width = network->width > 0 ? network->width : size,
+                                                .classes = network->classes,
                                                 .real = real,
                                                 .training = network->training,
                                                 .bn = GRAFT_BATCH_NORM_TRAIN,
@@ -103,11 +104,14 @@ bool test_network_plan(struct test_network *network)
         return false;
     const size_t two = (size_t)(2 * model->height * model->width * 3);
     const size_t count = two / 2 * (size_t)network->batch;
-    float *const input = malloc(two * sizeof *input);
+    float *const input = malloc((network->width > 0 ? count : two) * sizeof *input);
     double *const wide = malloc(count * sizeof *wide);
-    test_formula_input((int)model->height, input);
-    for (size_t i = 0; i < count; ++i) /* later pictures are the first two, moved on */
-        wide[i] = (double)input[(i + i / two * 30030) % two];
+    if (network->width > 0)
+        test_formula_pictures((int)network->batch, (int)model->height, (int)model->width, input);
+    else
+        test_formula_input((int)model->height, input);
+    for (size_t i = 0; i < count; ++i) /* later pictures of squares are the first two, moved on */
+        wide[i] = (double)input[network->width > 0 ? i : (i + i / two * 30030) % two];
     const bool done = test_network_write(network, model->input, wide);
     free(wide);
     free(input);

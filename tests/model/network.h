@@ -12,16 +12,18 @@ struct test_network {
     struct graft_variables *variables;
     struct graft_plan *plan;
     int labels, loss;
-    int count;      /* of parameters that have a gradient */
-    int *targets;   /* [count] index in model->parameters */
-    int *gradients; /* [count] value */
-    int64_t batch;  /* 0: 2; at most 64 */
-    bool training;  /* batch normalization by the batch's own statistics; nothing random */
+    int count;       /* of parameters that have a gradient */
+    int *targets;    /* [count] index in model->parameters */
+    int *gradients;  /* [count] value */
+    int64_t batch;   /* 0: 2; at most 64 */
+    int64_t width;   /* of pictures that are no squares; 0: as high */
+    int64_t classes; /* 0: as published */
+    bool training;   /* batch normalization by the batch's own statistics; nothing random */
     const struct graft_tensor_set *weights; /* NULL: formula weights by the network's own names */
 };
 
-/* All of these say on stdout what failed and return false. Before `open`: *network is zero, but for batch and
- * training; weights until they are planned. */
+/* All of these say on stdout what failed and return false. Before `open`: *network is zero, but for batch,
+ * width, classes and training; weights until they are planned. */
 bool test_network_open(struct test_network *network, struct graft_context *context,
                        struct graft_device *device, const char *name, int64_t size, enum graft_dtype real);
 /* Loads formula weights through a tensor set, writes input and labels. After outputs were marked. */
