@@ -134,7 +134,7 @@ GROUP kernel void matrix_gather(global const float *a, const ulong a_at, global 
                                 const int16 numbers1, const int4 steps, const int a_batch, const ulong b_batch,
                                 const int y_batch)
 {
-    local float4 tiles[2][TILE(0, TILE_ROWS) + TILE(ALONG, TILE_COLUMNS)];
+    local float4 tiles[2][TILE(TILE_ROWS) + TILE(TILE_COLUMNS)];
     local float exchange[ITEMS / MATRIX_LANES * MATRIX_EXCHANGE];
     local int row_at[TILE_ROWS]; /* where in y the pixels of the block's rows are */
     const struct graft_gather g = gather_of(numbers0, numbers1);
@@ -179,11 +179,11 @@ GROUP kernel void matrix_gather(global const float *a, const ulong a_at, global 
             term_b = term_on(term_b, g, DEPTH);
         }
         if (k >= 0 && needed)
-            add_tiles(sums, tiles[now], 0, tiles[now] + TILE(0, TILE_ROWS), ALONG, w, exchange);
+            add_tiles(sums, tiles[now], 0, tiles[now] + TILE(TILE_ROWS), ALONG, w, exchange);
         if (more) {
             now ^= 1;
             store_tile(tiles[now], 0, TILE_ROWS, item, next_a);
-            store_tile(tiles[now] + TILE(0, TILE_ROWS), ALONG, TILE_COLUMNS, item, next_b);
+            store_tile(tiles[now] + TILE(TILE_ROWS), ALONG, TILE_COLUMNS, item, next_b);
             barrier(CLK_LOCAL_MEM_FENCE);
         }
     }
@@ -195,12 +195,12 @@ GROUP kernel void matrix_gather(global const float *a, const ulong a_at, global 
     const size_t column = (size_t)group * g.columns + in_group;
     MATRIX_UNROLL for (int f = 0; f < FRAGMENTS_DOWN; ++f)
     {
-        local const float *const laid = lay_out(sums[f], w, (local float *)tiles);
+        local const float *const laid = lay_out(sums[f], ALONG, w, (local float *)tiles);
         for (int i = 0; i < MATRIX_ROWS; ++i) {
-            const int in_block = w.row + f * MATRIX_ROWS + i, row = row_first + in_block;
+            const int in_block = ROW_OF(0, w, f, i), row = row_first + in_block;
             if (row >= g.row_end || in_group >= g.columns)
                 continue;
-            float sum = laid[i * LAID_PITCH + w.lane];
+            float sum = laid[i * LAID_PITCH(ALONG) + w.lane];
             if (!isfinite(sum))
                 sum = sum_again(a, b, g, steps, row, in_group);
             product_finish(sum, g.flags, bias, residual, y, column, (size_t)row_at[in_block] + column);
@@ -298,7 +298,7 @@ GROUP kernel void matrix_outer(global const float *a, const ulong a_at, global c
                                const int16 numbers0, const int16 numbers1, const int a_batch, const ulong b_batch,
                                const int y_batch)
 {
-    local float4 tiles[2][TILE(1, TILE_ROWS) + TILE(1, TILE_COLUMNS)];
+    local float4 tiles[2][TILE(TILE_ROWS) + TILE(TILE_COLUMNS)];
     local float exchange[ITEMS / MATRIX_LANES * MATRIX_EXCHANGE];
     const struct graft_outer o = outer_of(numbers0, numbers1);
     const int item = (int)get_local_id(0), chunk = (int)get_group_id(2) % o.chunks;
@@ -335,11 +335,11 @@ GROUP kernel void matrix_outer(global const float *a, const ulong a_at, global c
             MATRIX_UNROLL for (int i = 0; i < EACH(TILE_COLUMNS); ++i) places[i] = skip_pixels(places[i], o, DEPTH);
         }
         if (first >= pixel_first && needed)
-            add_tiles(sums, tiles[now], 1, tiles[now] + TILE(1, TILE_ROWS), 1, w, exchange);
+            add_tiles(sums, tiles[now], 1, tiles[now] + TILE(TILE_ROWS), 1, w, exchange);
         if (more) {
             now ^= 1;
             store_tile(tiles[now], 1, TILE_ROWS, item, next_a);
-            store_tile(tiles[now] + TILE(1, TILE_ROWS), 1, TILE_COLUMNS, item, next_b);
+            store_tile(tiles[now] + TILE(TILE_ROWS), 1, TILE_COLUMNS, item, next_b);
             barrier(CLK_LOCAL_MEM_FENCE);
         }
     }
@@ -348,12 +348,12 @@ GROUP kernel void matrix_outer(global const float *a, const ulong a_at, global c
     const size_t skip = (size_t)batch * y_batch + chunk * y_chunk + (size_t)group * o.rows * o.leading + column;
     MATRIX_UNROLL for (int f = 0; f < FRAGMENTS_DOWN; ++f)
     {
-        local const float *const laid = lay_out(sums[f], w, (local float *)tiles);
+        local const float *const laid = lay_out(sums[f], 1, w, (local float *)tiles);
         for (int i = 0; i < MATRIX_ROWS; ++i) {
-            const int to = row_first + w.row + f * MATRIX_ROWS + i;
+            const int to = row_first + ROW_OF(1, w, f, i);
             if (to >= o.rows || column >= columns)
                 continue;
-            float sum = laid[i * LAID_PITCH + w.lane];
+            float sum = laid[i * LAID_PITCH(1) + w.lane];
             if (!isfinite(sum))
                 sum = outer_again(a, b, o, begin, to, column, pixel_end);
             product_finish(sum, o.flags, bias + bias_at, residual + residual_at, y + y_at, column,

@@ -33,6 +33,12 @@
 #define MATRIX_A_ROW(lane, i) ((lane) / 4 + (i) % 2 * 8)
 #define MATRIX_A_TERM(lane, i) ((lane) % 4 + (i) / 2 * 4)
 #define MATRIX_B_TERM(lane, i) ((lane) % 4 + (i) * 4)
+/* A lane has two terms, the first one, part 0, and one half of all further on; and rows of a and of sums, the first
+ * one and one half of all further on. */
+#define MATRIX_LANE_TERM(lane) ((lane) % 4)
+#define MATRIX_A_PART(i) ((i) / 2)
+#define MATRIX_A_HALF(i) ((i) % 2)
+#define MATRIX_B_PART(i) (i)
 #define MATRIX_B_COLUMN(lane, i) ((lane) / 4)
 #define MATRIX_SUM_ROW(lane, i) ((lane) / 4 + (i) / 2 * 8)
 #define MATRIX_SUM_COLUMN(lane, i) ((lane) % 4 * 2 + (i) % 2)

@@ -3,7 +3,7 @@
  * A work-group's block of a matrix product by a matrix unit, f32 from TF32: each factor is split into a high part and
  * the rest, and low × high, high × low and high × high are summed (low × low is below 2^-22 of a product). The high
  * part is rounded to nearest, so that rests have either sign and half the size: with truncated parts a sum of few terms
- * would err by up to 28 units of 2^-24, and always towards zero; so it is 8 at most. RUN terms are summed inside of the
+ * would err by up to 28 units of 2^-24, and always towards zero; so it is 8 at most. DEPTH terms are summed inside of the
  * unit, whose sums are rounded towards zero, and the sums of runs outside of it, rounded to nearest (Ootomo and Yokota,
  * "Recovering single precision accuracy from Tensor Cores", Int. J. High Perform. Comput. Appl. 36, 2022).
  *
@@ -14,8 +14,10 @@
  * not finite are made again, term by term.
  *
  * A warp is MATRIX_LANES work-items that own WARP_ROWS × WARP_COLUMNS of the block. Tiles in local memory are
- * `places` (rows or columns) of DEPTH terms, or, if `along`, terms of so many places, whichever way they are loaded;
- * with these pitches neither the lanes of a fragment nor four neighbours share a bank.
+ * `places` (rows or columns) of DEPTH terms, or, if `along`, terms of so many places, whichever way they are loaded.
+ * Sums do not mind which terms and which places a lane has as long as all agree; so it has what four neighbours
+ * in local memory hold, and fetches them at once: terms of both products of a step, or places of several fragments.
+ * Nothing pads the tiles: eight lanes' vectors, whether fetched or stored, are 128 bytes of all banks.
  *
  * Required -D: MATRIX, PRODUCTS (3, or 1: high × high), TILE_ROWS, TILE_COLUMNS, WARP_ROWS.
  */
@@ -30,17 +32,16 @@
 #endif
 #define WARP_COLUMNS 32
 #define ITEMS (TILE_ROWS / WARP_ROWS * (TILE_COLUMNS / WARP_COLUMNS) * MATRIX_LANES)
-#define DEPTH 16 /* terms of a step */
-#define RUN 16   /* of them that the unit sums up */
+#define DEPTH 16 /* terms of a step, which the unit sums up */
+#define STEPS (DEPTH / MATRIX_TERMS) /* products of a step */
 #define FRAGMENTS_DOWN (WARP_ROWS / MATRIX_ROWS)
 #define FRAGMENTS_ACROSS (WARP_COLUMNS / MATRIX_COLUMNS)
 #define GROUP __attribute__((reqd_work_group_size(ITEMS, 1, 1)))
 
-#define LAID_PITCH (WARP_COLUMNS + 8)
+/* Stores of neither order share banks. */
+#define LAID_PITCH(along) (WARP_COLUMNS + ((along) ? 4 : 8))
 
-/* In vectors of four floats. */
-#define PITCH(along, places) ((along) ? (places) / 4 + 2 : DEPTH / 4 + 1)
-#define TILE(along, places) (PITCH(along, places) * ((along) ? DEPTH : (places)))
+#define TILE(places) ((places) * DEPTH / 4) /* vectors of four floats */
 #define EACH(places) ((places) * DEPTH / 4 / ITEMS) /* that a work-item loads of a step */
 /* The first of them: its term and its place; and how far the next lies. */
 #define FIRST_TERM(along, places, item) ((along) ? (item) / ((places) / 4) : (item) % (DEPTH / 4) * 4)
@@ -60,23 +61,88 @@ INLINE struct warp warp_of(const int item)
     return w;
 }
 
+/* The vector of a tile that holds four neighbours, the first of which is this. Terms that lanes fetch together lie four
+ * apart: their vectors change places. */
+INLINE int vector_of(const bool along, const int places, const int term, const int place)
+{
+    return along ? term * (places / 4) + (place / 4 ^ term / 4 * 2) : place * (DEPTH / 4) + term / 4;
+}
+
 INLINE void store_tile(local float4 *tile, const bool along, const int places, const int item,
                               const float4 *loaded)
 {
     const int term = FIRST_TERM(along, places, item), place = FIRST_PLACE(along, places, item);
     MATRIX_UNROLL for (int i = 0; i < EACH(places); ++i)
-    {
-        const int t = term + i * NEXT_TERM(along, places), p = place + i * NEXT_PLACE(along, places);
-        tile[along ? t * PITCH(along, places) + p / 4 : p * PITCH(along, places) + t / 4] = loaded[i];
+        tile[vector_of(along, places, term + i * NEXT_TERM(along, places), place + i * NEXT_PLACE(along, places))] =
+            loaded[i];
+}
+
+INLINE float of_vector(const float4 four, const int i)
+{
+    return i == 0 ? four.s0 : i == 1 ? four.s1 : i == 2 ? four.s2 : four.s3;
+}
+
+/*
+ * Terms: what is number `part` of a lane in product `step` is term 4 × MATRIX_LANE_TERM + 2 × step + part of the tile.
+ * Places, if along: a lane has the four from 4 × (lane's first row or column of a fragment) on, once or, of 64 rows,
+ * twice: rows of fragment 2 × v + f, half h are number 2 × f + h of them; columns of fragment h number h.
+ */
+typedef float factors_a[STEPS][FRAGMENTS_DOWN][MATRIX_A];
+typedef float factors_b[STEPS][FRAGMENTS_ACROSS][MATRIX_B];
+
+INLINE void fetch_a(factors_a a, local const float4 *tile, const bool along, const struct warp w)
+{
+    const int term = MATRIX_LANE_TERM(w.lane), place = MATRIX_A_ROW(w.lane, 0);
+    if (along) {
+        tile += 4 * term * (TILE_ROWS / 4) + w.row / 4 + (place ^ 2 * term);
+        MATRIX_UNROLL for (int step = 0; step < STEPS; ++step) MATRIX_UNROLL for (int part = 0; part < 2; ++part)
+            MATRIX_UNROLL for (int f = 0; f < FRAGMENTS_DOWN; f += 2)
+        {
+            const float4 four = tile[(2 * step + part) * (TILE_ROWS / 4) + f / 2 * 8];
+            MATRIX_UNROLL for (int i = 0; i < MATRIX_A; ++i)
+            {
+                if (MATRIX_A_PART(i) != part)
+                    continue;
+                a[step][f][i] = of_vector(four, MATRIX_A_HALF(i));
+                a[step][f + 1][i] = of_vector(four, 2 + MATRIX_A_HALF(i));
+            }
+        }
+    } else {
+        tile += (w.row + place) * (DEPTH / 4) + term;
+        MATRIX_UNROLL for (int f = 0; f < FRAGMENTS_DOWN; ++f) MATRIX_UNROLL for (int below = 0; below < 2; ++below)
+        {
+            const float4 four = tile[(f * MATRIX_ROWS + below * (MATRIX_ROWS / 2)) * (DEPTH / 4)];
+            MATRIX_UNROLL for (int step = 0; step < STEPS; ++step) MATRIX_UNROLL for (int i = 0; i < MATRIX_A; ++i)
+                if (MATRIX_A_HALF(i) == below)
+                    a[step][f][i] = of_vector(four, 2 * step + MATRIX_A_PART(i));
+        }
     }
 }
 
-INLINE float of_tile(local const float4 *tile, const bool along, const int places, const int term,
-                            const int place)
+INLINE void fetch_b(factors_b b, local const float4 *tile, const bool along, const struct warp w)
 {
-    const int pitch = 4 * PITCH(along, places);
-    return ((local const float *)tile)[along ? term * pitch + place : place * pitch + term];
+    const int term = MATRIX_LANE_TERM(w.lane), place = MATRIX_B_COLUMN(w.lane, 0);
+    if (along) {
+        tile += 4 * term * (TILE_COLUMNS / 4) + w.column / 4 + (place ^ 2 * term);
+        MATRIX_UNROLL for (int step = 0; step < STEPS; ++step) MATRIX_UNROLL for (int i = 0; i < MATRIX_B; ++i)
+        {
+            const float4 four = tile[(2 * step + MATRIX_B_PART(i)) * (TILE_COLUMNS / 4)];
+            MATRIX_UNROLL for (int h = 0; h < FRAGMENTS_ACROSS; ++h) b[step][h][i] = of_vector(four, h);
+        }
+    } else {
+        tile += (w.column + place) * (DEPTH / 4) + term;
+        MATRIX_UNROLL for (int h = 0; h < FRAGMENTS_ACROSS; ++h)
+        {
+            const float4 four = tile[h * MATRIX_COLUMNS * (DEPTH / 4)];
+            MATRIX_UNROLL for (int step = 0; step < STEPS; ++step) MATRIX_UNROLL for (int i = 0; i < MATRIX_B; ++i)
+                b[step][h][i] = of_vector(four, 2 * step + MATRIX_B_PART(i));
+        }
+    }
 }
+
+/* Of the block: rows of fragment f in the order of MATRIX_SUM_ROW; column `column` of fragment h. */
+#define ROW_OF(along, w, f, i)                                                                                         \
+    ((w).row + ((along) ? (f) / 2 * 32 + (i) % 8 * 4 + (f) % 2 * 2 + (i) / 8 : (f) * MATRIX_ROWS + (i)))
 
 INLINE void split(const float x, uint *high, uint *low)
 {
@@ -86,24 +152,16 @@ INLINE void split(const float x, uint *high, uint *low)
 
 typedef float warp_sums[FRAGMENTS_DOWN][FRAGMENTS_ACROSS][MATRIX_SUMS];
 
-/* sums += MATRIX_TERMS terms from `term` on. Products of the same sums are far apart: each waits for the last one. */
-INLINE void add_terms(warp_sums sums, local const float4 *tile_a, const bool along_a,
-                             local const float4 *tile_b, const bool along_b, const struct warp w, const int term,
-                             local float *exchange)
+/* sums += MATRIX_TERMS terms. Products of the same sums are far apart: each waits for the last one. */
+INLINE void add_terms(warp_sums sums, float a[FRAGMENTS_DOWN][MATRIX_A], float b[FRAGMENTS_ACROSS][MATRIX_B],
+                             const struct warp w, local float *exchange)
 {
     uint a_high[FRAGMENTS_DOWN][MATRIX_A], a_low[FRAGMENTS_DOWN][MATRIX_A];
     uint b_high[FRAGMENTS_ACROSS][MATRIX_B], b_low[FRAGMENTS_ACROSS][MATRIX_B];
     MATRIX_UNROLL for (int f = 0; f < FRAGMENTS_DOWN; ++f) MATRIX_UNROLL for (int i = 0; i < MATRIX_A; ++i)
-    {
-        const int row = w.row + f * MATRIX_ROWS + MATRIX_A_ROW(w.lane, i);
-        split(of_tile(tile_a, along_a, TILE_ROWS, term + MATRIX_A_TERM(w.lane, i), row), &a_high[f][i], &a_low[f][i]);
-    }
-    MATRIX_UNROLL for (int f = 0; f < FRAGMENTS_ACROSS; ++f) MATRIX_UNROLL for (int i = 0; i < MATRIX_B; ++i)
-    {
-        const int column = w.column + f * MATRIX_COLUMNS + MATRIX_B_COLUMN(w.lane, i);
-        split(of_tile(tile_b, along_b, TILE_COLUMNS, term + MATRIX_B_TERM(w.lane, i), column), &b_high[f][i],
-              &b_low[f][i]);
-    }
+        split(a[f][i], &a_high[f][i], &a_low[f][i]);
+    MATRIX_UNROLL for (int h = 0; h < FRAGMENTS_ACROSS; ++h) MATRIX_UNROLL for (int i = 0; i < MATRIX_B; ++i)
+        split(b[h][i], &b_high[h][i], &b_low[h][i]);
 #if PRODUCTS == 3
     MATRIX_UNROLL for (int f = 0; f < FRAGMENTS_DOWN; ++f) MATRIX_UNROLL for (int h = 0; h < FRAGMENTS_ACROSS; ++h)
         MATRIX_MULTIPLY_ADD(sums[f][h], a_low[f], b_high[h], w.lane, exchange);
@@ -125,29 +183,37 @@ INLINE void add_tiles(warp_sums sums, local const float4 *tile_a, const bool alo
                              local const float4 *tile_b, const bool along_b, const struct warp w,
                              local float *exchange)
 {
+    factors_a a;
+    factors_b b;
+    warp_sums run;
     exchange += w.number * MATRIX_EXCHANGE;
-    MATRIX_UNROLL for (int first = 0; first < DEPTH; first += RUN)
-    {
-        warp_sums run;
-        clear_sums(run);
-        MATRIX_UNROLL for (int term = first; term < first + RUN; term += MATRIX_TERMS)
-            add_terms(run, tile_a, along_a, tile_b, along_b, w, term, exchange);
-        MATRIX_UNROLL for (int f = 0; f < FRAGMENTS_DOWN; ++f) MATRIX_UNROLL for (int h = 0; h < FRAGMENTS_ACROSS; ++h)
-            MATRIX_UNROLL for (int i = 0; i < MATRIX_SUMS; ++i) sums[f][h][i] += run[f][h][i];
-    }
+    fetch_a(a, tile_a, along_a, w);
+    fetch_b(b, tile_b, along_b, w);
+    clear_sums(run);
+    MATRIX_UNROLL for (int step = 0; step < STEPS; ++step) add_terms(run, a[step], b[step], w, exchange);
+    MATRIX_UNROLL for (int f = 0; f < FRAGMENTS_DOWN; ++f) MATRIX_UNROLL for (int h = 0; h < FRAGMENTS_ACROSS; ++h)
+        MATRIX_UNROLL for (int i = 0; i < MATRIX_SUMS; ++i) sums[f][h][i] += run[f][h][i];
 }
 
 /* Hands a warp's fragments of MATRIX_ROWS rows to lanes that go along these: floats of a row, LAID_PITCH from row to
- * row. In the memory of the tiles, which no warp reads any more; all work-items come here together. */
-INLINE local const float *lay_out(float sums[FRAGMENTS_ACROSS][MATRIX_SUMS], const struct warp w,
+ * row. In the memory of the tiles, which no warp reads any more; all work-items come here together. along: as b is. */
+INLINE local const float *lay_out(float sums[FRAGMENTS_ACROSS][MATRIX_SUMS], const bool along, const struct warp w,
                                          local float *tiles)
 {
-    local float *const laid = tiles + w.number * MATRIX_ROWS * LAID_PITCH;
+    local float *const laid = tiles + w.number * MATRIX_ROWS * LAID_PITCH(along);
     barrier(CLK_LOCAL_MEM_FENCE);
-    MATRIX_UNROLL for (int h = 0; h < FRAGMENTS_ACROSS; ++h) MATRIX_UNROLL for (int i = 0; i < MATRIX_SUMS; i += 2)
-    {
-        const int place = MATRIX_SUM_ROW(w.lane, i) * LAID_PITCH + h * MATRIX_COLUMNS + MATRIX_SUM_COLUMN(w.lane, i);
-        *(local float2 *)(laid + place) = (float2)(sums[h][i], sums[h][i + 1]);
+    if (along) {
+        MATRIX_UNROLL for (int i = 0; i < MATRIX_SUMS; ++i)
+        {
+            const int place = MATRIX_SUM_ROW(w.lane, i) * LAID_PITCH(1) + MATRIX_SUM_COLUMN(w.lane, i) * FRAGMENTS_ACROSS;
+            *(local float4 *)(laid + place) = (float4)(sums[0][i], sums[1][i], sums[2][i], sums[3][i]);
+        }
+    } else {
+        MATRIX_UNROLL for (int h = 0; h < FRAGMENTS_ACROSS; ++h) MATRIX_UNROLL for (int i = 0; i < MATRIX_SUMS; i += 2)
+        {
+            const int place = MATRIX_SUM_ROW(w.lane, i) * LAID_PITCH(0) + h * MATRIX_COLUMNS + MATRIX_SUM_COLUMN(w.lane, i);
+            *(local float2 *)(laid + place) = (float2)(sums[h][i], sums[h][i + 1]);
+        }
     }
     barrier(CLK_LOCAL_MEM_FENCE);
     return laid;

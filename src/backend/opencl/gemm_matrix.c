@@ -37,10 +37,10 @@ struct graft_local_tile graft_matrix_tile(const struct graft_opencl_device *devi
     return tile;
 }
 
-/* Two halves of tiles that lie the way that takes more; where rows go. */
+/* Two halves of tiles; where rows go. */
 static uint64_t local_bytes(const struct graft_local_tile *tile)
 {
-    const int floats = 2 * (tile->rows + tile->columns) * (DEPTH + 4) + tile->rows;
+    const int floats = 2 * (tile->rows + tile->columns) * DEPTH + tile->rows;
     return (uint64_t)(floats + tile->items / LANES * EXCHANGE) * sizeof(float);
 }
 
