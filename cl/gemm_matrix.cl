@@ -39,20 +39,50 @@ INLINE long offset_in_a(const struct graft_gather g, const struct sources *from,
     return there ? (long)(from->image[row] + y * g.width + x) * g.pixel + t.run : -1;
 }
 
+/* The terms of a that a work-item loads next, and where the first of each row is: counted on inside of a tap. */
+struct walk_a {
+    struct term term;
+    global const float *from[EACH(TILE_ROWS)];
+    uint there; /* a bit a row */
+};
+
+INLINE void walk_a_from(struct walk_a *w, global const float *a, const struct graft_gather g,
+                               const struct sources *rows, const struct term term)
+{
+    w->term = term;
+    w->there = 0;
+    MATRIX_UNROLL for (int i = 0; i < EACH(TILE_ROWS); ++i)
+    {
+        const long at = offset_in_a(g, rows, i, term);
+        w->from[i] = a + max(at, 0L);
+        w->there |= at >= 0 ? 1u << i : 0u;
+    }
+}
+
+INLINE void walk_a_on(struct walk_a *w, global const float *a, const struct graft_gather g,
+                             const struct sources *rows)
+{
+    if (w->term.run + DEPTH < g.run) {
+        w->term.run += DEPTH;
+        MATRIX_UNROLL for (int i = 0; i < EACH(TILE_ROWS); ++i) w->from[i] += DEPTH;
+    } else {
+        walk_a_from(w, a, g, rows, term_on(w->term, g, DEPTH));
+    }
+}
+
 INLINE void load_a(float4 to[EACH(TILE_ROWS)], global const float *a, const struct graft_gather g,
-                          const struct sources *from, const struct term first, const bool quads)
+                          const struct sources *rows, const struct walk_a *w, const bool quads)
 {
     MATRIX_UNROLL for (int i = 0; i < EACH(TILE_ROWS); ++i)
     {
         if (quads) {
-            const long at = offset_in_a(g, from, i, first);
-            to[i] = at >= 0 ? *(global const float4 *)(a + at) : (float4)(0.0f);
+            to[i] = w->there >> i & 1u ? *(global const float4 *)w->from[i] : (float4)(0.0f);
         } else {
             float four[4];
-            struct term t = first;
+            struct term t = w->term;
             MATRIX_UNROLL for (int j = 0; j < 4; ++j)
             {
-                const long at = offset_in_a(g, from, i, t);
+                const long at = offset_in_a(g, rows, i, t);
                 four[j] = at >= 0 ? a[at] : 0.0f;
                 t = term_on(t, g, 1);
             }
@@ -68,17 +98,48 @@ INLINE long offset_in_b(const struct graft_gather g, const int4 steps, const int
     return there ? (long)place * steps.s1 + (long)t.run * steps.s2 + (long)column * steps.s3 : -1;
 }
 
+/* Likewise of b: the term of the first load. */
+struct walk_b {
+    struct term term;
+    global const float *from[EACH(TILE_COLUMNS)];
+    uint there;
+};
+
+INLINE void walk_b_from(struct walk_b *w, global const float *b, const struct graft_gather g, const int4 steps,
+                               const int column, const struct term term)
+{
+    w->term = term;
+    w->there = 0;
+    MATRIX_UNROLL for (int i = 0; i < EACH(TILE_COLUMNS); ++i)
+    {
+        const struct term t = ALONG ? term_on(term, g, i * NEXT_TERM(ALONG, TILE_COLUMNS)) : term;
+        const long at = offset_in_b(g, steps, column + i * NEXT_PLACE(ALONG, TILE_COLUMNS), t);
+        w->from[i] = b + max(at, 0L);
+        w->there |= at >= 0 ? 1u << i : 0u;
+    }
+}
+
+INLINE void walk_b_on(struct walk_b *w, global const float *b, const struct graft_gather g, const int4 steps,
+                             const int column)
+{
+    if (w->term.run + (EACH(TILE_COLUMNS) - 1) * NEXT_TERM(ALONG, TILE_COLUMNS) + DEPTH < g.run) {
+        w->term.run += DEPTH;
+        MATRIX_UNROLL for (int i = 0; i < EACH(TILE_COLUMNS); ++i) w->from[i] += (long)DEPTH * steps.s2;
+    } else {
+        walk_b_from(w, b, g, steps, column, term_on(w->term, g, DEPTH));
+    }
+}
+
 INLINE void load_b(float4 to[EACH(TILE_COLUMNS)], global const float *b, const struct graft_gather g,
-                          const int4 steps, const int column_first, const struct term first, const bool quads)
+                          const int4 steps, const int column_first, const struct walk_b *w, const bool quads)
 {
     MATRIX_UNROLL for (int i = 0; i < EACH(TILE_COLUMNS); ++i)
     {
-        const int column = column_first + i * NEXT_PLACE(ALONG, TILE_COLUMNS);
-        struct term t = ALONG ? term_on(first, g, i * NEXT_TERM(ALONG, TILE_COLUMNS)) : first;
         if (quads) {
-            const long at = offset_in_b(g, steps, column, t);
-            to[i] = at >= 0 ? *(global const float4 *)(b + at) : (float4)(0.0f);
+            to[i] = w->there >> i & 1u ? *(global const float4 *)w->from[i] : (float4)(0.0f);
         } else {
+            const int column = column_first + i * NEXT_PLACE(ALONG, TILE_COLUMNS);
+            struct term t = ALONG ? term_on(w->term, g, i * NEXT_TERM(ALONG, TILE_COLUMNS)) : w->term;
             float four[4];
             MATRIX_UNROLL for (int j = 0; j < 4; ++j)
             {
@@ -160,8 +221,10 @@ GROUP kernel void matrix_gather(global const float *a, const ulong a_at, global 
     const bool quads_b = is_aligned(b) && (ALONG ? steps.s3 == 1 && ((g.columns | steps.s1 | steps.s2) & 3) == 0
                                                  : steps.s2 == 1 && ((g.run | steps.s1 | steps.s3) & 3) == 0);
     const int b_column = column_first + FIRST_PLACE(ALONG, TILE_COLUMNS, item);
-    struct term term_a = term_of(g, FIRST_TERM(0, TILE_ROWS, item));
-    struct term term_b = term_of(g, FIRST_TERM(ALONG, TILE_COLUMNS, item));
+    struct walk_a walk_a;
+    struct walk_b walk_b;
+    walk_a_from(&walk_a, a, g, &from, term_of(g, FIRST_TERM(0, TILE_ROWS, item)));
+    walk_b_from(&walk_b, b, g, steps, b_column, term_of(g, FIRST_TERM(ALONG, TILE_COLUMNS, item)));
     float4 next_a[EACH(TILE_ROWS)], next_b[EACH(TILE_COLUMNS)];
     warp_sums sums;
     clear_sums(sums);
@@ -173,10 +236,10 @@ GROUP kernel void matrix_gather(global const float *a, const ulong a_at, global 
     for (int k = -DEPTH; k < k_all; k += DEPTH) { /* the first round loads, the last one only computes */
         const bool more = k + DEPTH < k_all;
         if (more) {
-            load_a(next_a, a, g, &from, term_a, quads_a);
-            load_b(next_b, b, g, steps, b_column, term_b, quads_b);
-            term_a = term_on(term_a, g, DEPTH);
-            term_b = term_on(term_b, g, DEPTH);
+            load_a(next_a, a, g, &from, &walk_a, quads_a);
+            load_b(next_b, b, g, steps, b_column, &walk_b, quads_b);
+            walk_a_on(&walk_a, a, g, &from);
+            walk_b_on(&walk_b, b, g, steps, b_column);
         }
         if (k >= 0 && needed)
             add_tiles(sums, tiles[now], 0, tiles[now] + TILE(TILE_ROWS), ALONG, w, exchange);
@@ -238,37 +301,66 @@ INLINE long offset_of_pixel(const struct graft_outer o, const struct place p, co
     return there ? (((long)p.n * o.height + y) * o.width + x) * o.pixel + (long)channel * o.column : -1;
 }
 
-INLINE void load_rows(float4 to[EACH(TILE_ROWS)], global const float *a, const struct graft_outer o,
+INLINE void load_rows(float4 to[EACH(TILE_ROWS)], global const float *from, const struct graft_outer o,
                              const int row, const int pixel, const int end, const bool quads)
 {
     MATRIX_UNROLL for (int i = 0; i < EACH(TILE_ROWS); ++i)
     {
-        const int at = pixel + i * NEXT_TERM(1, TILE_ROWS);
-        global const float *const from = a + ((size_t)at * o.a_pixel + row);
+        const bool there = pixel + i * NEXT_TERM(1, TILE_ROWS) < end;
+        global const float *const at = from + (long)(i * NEXT_TERM(1, TILE_ROWS)) * o.a_pixel;
         if (quads) {
-            to[i] = at < end && row < o.rows ? *(global const float4 *)from : (float4)(0.0f);
+            to[i] = there && row < o.rows ? *(global const float4 *)at : (float4)(0.0f);
         } else {
             float four[4];
-            MATRIX_UNROLL for (int j = 0; j < 4; ++j) four[j] = at < end && row + j < o.rows ? from[j] : 0.0f;
+            MATRIX_UNROLL for (int j = 0; j < 4; ++j) four[j] = there && row + j < o.rows ? at[j] : 0.0f;
             to[i] = (float4)(four[0], four[1], four[2], four[3]);
         }
     }
 }
 
+/* A pixel of which a work-item loads four columns, and where in b the first is: counted on inside of a line. */
+struct walk {
+    struct place place;
+    global const float *from; /* not in b where x lies outside */
+    int x;                    /* far outside where y, or the column, is not there */
+};
+
+INLINE struct walk walk_from(global const float *b, const struct graft_outer o, const struct moves m,
+                                    const struct place p)
+{
+    const int y = p.u * o.step_y + m.y[0], x = p.v * o.step_x + m.x[0];
+    const bool there = m.channel[0] >= 0 && (uint)y < (uint)o.height;
+    const long at = (((long)p.n * o.height + y) * o.width + x) * o.pixel + (long)m.channel[0] * o.column;
+    const struct walk w = {p, b + at, there ? x : -0x40000000};
+    return w;
+}
+
+INLINE void walk_on(struct walk *w, global const float *b, const struct graft_outer o, const struct moves m)
+{
+    if (w->place.v + DEPTH < o.line) {
+        w->place.at += DEPTH;
+        w->place.v += DEPTH;
+        w->x += DEPTH * o.step_x;
+        w->from += (long)(DEPTH * o.step_x) * o.pixel;
+    } else {
+        *w = walk_from(b, o, m, skip_pixels(w->place, o, DEPTH));
+    }
+}
+
 INLINE void load_columns(float4 to[EACH(TILE_COLUMNS)], global const float *b, const struct graft_outer o,
-                                const struct moves m, const struct place places[EACH(TILE_COLUMNS)], const int end,
+                                const struct moves m, const struct walk walks[EACH(TILE_COLUMNS)], const int end,
                                 const bool quads)
 {
     MATRIX_UNROLL for (int i = 0; i < EACH(TILE_COLUMNS); ++i)
     {
         if (quads) {
-            const long at = offset_of_pixel(o, places[i], m.y[0], m.x[0], m.channel[0], end);
-            to[i] = at >= 0 ? *(global const float4 *)(b + at) : (float4)(0.0f);
+            const bool there = walks[i].place.at < end && (uint)walks[i].x < (uint)o.width;
+            to[i] = there ? *(global const float4 *)walks[i].from : (float4)(0.0f);
         } else {
             float four[4];
             MATRIX_UNROLL for (int j = 0; j < 4; ++j)
             {
-                const long at = offset_of_pixel(o, places[i], m.y[j], m.x[j], m.channel[j], end);
+                const long at = offset_of_pixel(o, walks[i].place, m.y[j], m.x[j], m.channel[j], end);
                 four[j] = at >= 0 ? b[at] : 0.0f;
             }
             to[i] = (float4)(four[0], four[1], four[2], four[3]);
@@ -315,9 +407,13 @@ GROUP kernel void matrix_outer(global const float *a, const ulong a_at, global c
     const int row = row_first + FIRST_PLACE(1, TILE_ROWS, item);
     int pixel_a = pixel_first + FIRST_TERM(1, TILE_ROWS, item);
     const struct moves moves = moves_of(o, column_first + FIRST_PLACE(1, TILE_COLUMNS, item), columns);
-    struct place places[EACH(TILE_COLUMNS)];
-    MATRIX_UNROLL for (int i = 0; i < EACH(TILE_COLUMNS); ++i) places[i] =
-        skip_pixels(begin, o, FIRST_TERM(1, TILE_COLUMNS, item) + i * NEXT_TERM(1, TILE_COLUMNS));
+    global const float *from_a = a + ((long)pixel_a * o.a_pixel + row);
+    struct walk walks[EACH(TILE_COLUMNS)];
+    MATRIX_UNROLL for (int i = 0; i < EACH(TILE_COLUMNS); ++i)
+    {
+        const int term = FIRST_TERM(1, TILE_COLUMNS, item) + i * NEXT_TERM(1, TILE_COLUMNS);
+        walks[i] = walk_from(b, o, moves, skip_pixels(begin, o, term));
+    }
     const bool quads_a = is_aligned(a) && ((o.rows | o.a_pixel) & 3) == 0;
     const bool quads_b = is_aligned(b) && o.column == 1 && ((o.columns | o.pixel) & 3) == 0;
     float4 next_a[EACH(TILE_ROWS)], next_b[EACH(TILE_COLUMNS)];
@@ -329,10 +425,11 @@ GROUP kernel void matrix_outer(global const float *a, const ulong a_at, global c
     for (int first = pixel_first - DEPTH; first < pixel_end; first += DEPTH) {
         const bool more = first + DEPTH < pixel_end;
         if (more) {
-            load_rows(next_a, a, o, row, pixel_a, pixel_end, quads_a);
-            load_columns(next_b, b, o, moves, places, pixel_end, quads_b);
+            load_rows(next_a, from_a, o, row, pixel_a, pixel_end, quads_a);
+            load_columns(next_b, b, o, moves, walks, pixel_end, quads_b);
             pixel_a += DEPTH;
-            MATRIX_UNROLL for (int i = 0; i < EACH(TILE_COLUMNS); ++i) places[i] = skip_pixels(places[i], o, DEPTH);
+            from_a += (long)DEPTH * o.a_pixel;
+            MATRIX_UNROLL for (int i = 0; i < EACH(TILE_COLUMNS); ++i) walk_on(&walks[i], b, o, moves);
         }
         if (first >= pixel_first && needed)
             add_tiles(sums, tiles[now], 1, tiles[now] + TILE(TILE_ROWS), 1, w, exchange);

@@ -205,14 +205,16 @@ INLINE local const float *lay_out(float sums[FRAGMENTS_ACROSS][MATRIX_SUMS], con
     if (along) {
         MATRIX_UNROLL for (int i = 0; i < MATRIX_SUMS; ++i)
         {
-            const int place = MATRIX_SUM_ROW(w.lane, i) * LAID_PITCH(1) + MATRIX_SUM_COLUMN(w.lane, i) * FRAGMENTS_ACROSS;
-            *(local float4 *)(laid + place) = (float4)(sums[0][i], sums[1][i], sums[2][i], sums[3][i]);
+            local float *const row = laid + MATRIX_SUM_ROW(w.lane, i) * LAID_PITCH(1);
+            *(local float4 *)(row + MATRIX_SUM_COLUMN(w.lane, i) * FRAGMENTS_ACROSS) =
+                (float4)(sums[0][i], sums[1][i], sums[2][i], sums[3][i]);
         }
     } else {
         MATRIX_UNROLL for (int h = 0; h < FRAGMENTS_ACROSS; ++h) MATRIX_UNROLL for (int i = 0; i < MATRIX_SUMS; i += 2)
         {
-            const int place = MATRIX_SUM_ROW(w.lane, i) * LAID_PITCH(0) + h * MATRIX_COLUMNS + MATRIX_SUM_COLUMN(w.lane, i);
-            *(local float2 *)(laid + place) = (float2)(sums[h][i], sums[h][i + 1]);
+            local float *const row = laid + MATRIX_SUM_ROW(w.lane, i) * LAID_PITCH(0);
+            *(local float2 *)(row + h * MATRIX_COLUMNS + MATRIX_SUM_COLUMN(w.lane, i)) =
+                (float2)(sums[h][i], sums[h][i + 1]);
         }
     }
     barrier(CLK_LOCAL_MEM_FENCE);

@@ -37,7 +37,7 @@ static inline struct term term_of(const struct graft_gather g, const int k)
 static inline struct term term_on(struct term t, const struct graft_gather g, const int count)
 {
     t.run += count;
-    if (g.run < count) {
+    if (count > 1 && g.run < count) {
         const int taps = t.run / g.run, x = t.tap_x + taps, rows = x / g.taps_x;
         t.run -= taps * g.run;
         t.tap_x = x - rows * g.taps_x;
