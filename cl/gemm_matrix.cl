@@ -2,15 +2,17 @@
 /*
  * Matrix products by a device's matrix unit (matrix.h, matrix_tile.h), for what gemm_local.cl does by work-items, with
  * the same arguments: matmul, conv2d and its gradients. A work-group computes a block of TILE_ROWS × TILE_COLUMNS.
- * What the next step needs is loaded, four floats at a time where they lie so, while the unit works on this one.
+ * What the next steps need is loaded, four floats at a time where they lie so, while the unit works on this one: the
+ * next one's into registers, or those of two or three by asynchronous copies.
  *
  * matrix_gather: y[row, column] = sum over taps and run of a[pixel(row, tap), run] × b (gather.h).
  * matrix_outer: y[row, column] = sum over pixels of a[pixel, row] × b[pixel(tap), channel], where the columns
  * are (tap, channel) (outer.h).
  *
- * Required -D: MATRIX (matrix.h); PRODUCTS, 3 for f32, 1 for TF32 (matrix_tile.h); TILE_ROWS and TILE_COLUMNS, 32, 64 or
- * 128, and WARP_ROWS, 32 or 64; OUTER, 0: matrix_gather, 1: matrix_outer, as no network needs all programs of both; for
- * the former ALONG, 1 where columns of b are neighbours, else 0. Work-group: TILE_ROWS / WARP_ROWS × TILE_COLUMNS / 32 × 32.
+ * Required -D: MATRIX (matrix.h); PRODUCTS, 3 for f32, 1 for TF32 (matrix_tile.h); TILE_ROWS and TILE_COLUMNS, 32, 64
+ * or 128, and WARP_ROWS, 32 or 64; STAGES, 2, or with COPIES (copies.h) 3 or 4; OUTER, 0: matrix_gather, 1: matrix_outer,
+ * as no network needs all programs of both; for the former ALONG, 1 where columns of b are neighbours, else 0.
+ * Work-group: TILE_ROWS / WARP_ROWS × TILE_COLUMNS / 32 × 32.
  */
 #include "matrix_tile.h"
 
@@ -22,6 +24,47 @@ INLINE bool is_aligned(global const float *at)
 {
     return ((size_t)at & (sizeof(float4) - 1)) == 0;
 }
+
+/*
+ * The tiles that a step is in and that the next loads go to, in a kernel that has `tiles` and `item`. Each round:
+ * RING_WAIT until this step's tile is there and the one that is loaded now is read by nobody; loads; RING_COMMIT; sums;
+ * RING_ON.
+ */
+#if STAGES == 2
+#define RING                                                                                                           \
+    int now = 0;                                                                                                       \
+    struct loads next_a = {.item = item}, next_b = {.item = item}
+#define RING_WAIT(step)
+#define RING_COMMIT
+#define RING_ON(step, more, along_a, along_b)                                                                          \
+    if (more) {                                                                                                        \
+        now ^= 1;                                                                                                      \
+        next_a.tile = tiles[now];                                                                                      \
+        next_b.tile = tiles[now] + TILE(TILE_ROWS);                                                                    \
+        store_loads(&next_a, along_a, TILE_ROWS);                                                                      \
+        store_loads(&next_b, along_b, TILE_COLUMNS);                                                                   \
+        barrier(CLK_LOCAL_MEM_FENCE);                                                                                  \
+    }
+#else
+#define RING_NEXT(stage) ((stage) + 1 == STAGES ? 0 : (stage) + 1)
+#define RING                                                                                                           \
+    int now = 0, next = 0;                                                                                             \
+    struct copies copies;                                                                                              \
+    COPIES_BEGIN(&copies);                                                                                             \
+    struct loads next_a = {tiles[0], item, &copies}, next_b = {tiles[0] + TILE(TILE_ROWS), item, &copies}
+#define RING_WAIT(step)                                                                                                \
+    if ((step) >= 0) {                                                                                                 \
+        COPY_WAIT(&copies, UNDER_WAY);                                                                                 \
+        barrier(CLK_LOCAL_MEM_FENCE);                                                                                  \
+    }
+#define RING_COMMIT COPY_COMMIT(&copies)
+#define RING_ON(step, more, along_a, along_b)                                                                          \
+    if ((step) >= 0)                                                                                                   \
+        now = RING_NEXT(now);                                                                                          \
+    next = RING_NEXT(next);                                                                                            \
+    next_a.tile = tiles[next];                                                                                         \
+    next_b.tile = tiles[next] + TILE(TILE_ROWS)
+#endif
 
 #if !OUTER
 /* Pixels of a where the rows that a work-item loads begin: of the first tap. */
@@ -70,23 +113,21 @@ INLINE void walk_a_on(struct walk_a *w, global const float *a, const struct graf
     }
 }
 
-INLINE void load_a(float4 to[EACH(TILE_ROWS)], global const float *a, const struct graft_gather g,
+INLINE void load_a(struct loads *to, global const float *a, const struct graft_gather g,
                           const struct sources *rows, const struct walk_a *w, const bool quads)
 {
     MATRIX_UNROLL for (int i = 0; i < EACH(TILE_ROWS); ++i)
     {
         if (quads) {
-            to[i] = w->there >> i & 1u ? *(global const float4 *)w->from[i] : (float4)(0.0f);
+            load_four(to, 0, TILE_ROWS, i, w->from[i], w->there >> i & 1u);
         } else {
-            float four[4];
             struct term t = w->term;
             MATRIX_UNROLL for (int j = 0; j < 4; ++j)
             {
                 const long at = offset_in_a(g, rows, i, t);
-                four[j] = at >= 0 ? a[at] : 0.0f;
+                load_one(to, 0, TILE_ROWS, i, j, a + max(at, 0L), at >= 0);
                 t = term_on(t, g, 1);
             }
-            to[i] = (float4)(four[0], four[1], four[2], four[3]);
         }
     }
 }
@@ -130,24 +171,22 @@ INLINE void walk_b_on(struct walk_b *w, global const float *b, const struct graf
     }
 }
 
-INLINE void load_b(float4 to[EACH(TILE_COLUMNS)], global const float *b, const struct graft_gather g,
+INLINE void load_b(struct loads *to, global const float *b, const struct graft_gather g,
                           const int4 steps, const int column_first, const struct walk_b *w, const bool quads)
 {
     MATRIX_UNROLL for (int i = 0; i < EACH(TILE_COLUMNS); ++i)
     {
         if (quads) {
-            to[i] = w->there >> i & 1u ? *(global const float4 *)w->from[i] : (float4)(0.0f);
+            load_four(to, ALONG, TILE_COLUMNS, i, w->from[i], w->there >> i & 1u);
         } else {
             const int column = column_first + i * NEXT_PLACE(ALONG, TILE_COLUMNS);
             struct term t = ALONG ? term_on(w->term, g, i * NEXT_TERM(ALONG, TILE_COLUMNS)) : w->term;
-            float four[4];
             MATRIX_UNROLL for (int j = 0; j < 4; ++j)
             {
                 const long at = offset_in_b(g, steps, column + (ALONG ? j : 0), t);
-                four[j] = at >= 0 ? b[at] : 0.0f;
+                load_one(to, ALONG, TILE_COLUMNS, i, j, b + max(at, 0L), at >= 0);
                 t = ALONG ? t : term_on(t, g, 1);
             }
-            to[i] = (float4)(four[0], four[1], four[2], four[3]);
         }
     }
 }
@@ -195,9 +234,8 @@ GROUP kernel void matrix_gather(global const float *a, const ulong a_at, global 
                                 const int16 numbers1, const int4 steps, const int a_batch, const ulong b_batch,
                                 const int y_batch)
 {
-    local float4 tiles[2][TILE(TILE_ROWS) + TILE(TILE_COLUMNS)];
-    local float exchange[ITEMS / MATRIX_LANES * MATRIX_EXCHANGE];
-    local int row_at[TILE_ROWS]; /* where in y the pixels of the block's rows are */
+    local float4 tiles[STAGES][TILE(TILE_ROWS) + TILE(TILE_COLUMNS)];
+    MATRIX_EXCHANGES(exchange, ITEMS / MATRIX_LANES);
     const struct graft_gather g = gather_of(numbers0, numbers1);
     const int item = (int)get_local_id(0), block = (int)get_group_id(0), batch = (int)get_group_id(2);
     const int group = block / g.panels, column_first = block % g.panels * TILE_COLUMNS;
@@ -215,8 +253,6 @@ GROUP kernel void matrix_gather(global const float *a, const ulong a_at, global 
         from.y[i] = row < g.row_end ? pixel.s1 * g.step_y + g.base_y : -0x40000000;
         from.image[i] = pixel.s0 * g.height * g.width;
     }
-    for (int row = item; row < TILE_ROWS; row += ITEMS)
-        row_at[row] = offset_in_y(g, row_first + row);
     const bool quads_a = ((g.run | g.pixel) & 3) == 0 && is_aligned(a);
     const bool quads_b = is_aligned(b) && (ALONG ? steps.s3 == 1 && ((g.columns | steps.s1 | steps.s2) & 3) == 0
                                                  : steps.s2 == 1 && ((g.run | steps.s1 | steps.s3) & 3) == 0);
@@ -225,32 +261,33 @@ GROUP kernel void matrix_gather(global const float *a, const ulong a_at, global 
     struct walk_b walk_b;
     walk_a_from(&walk_a, a, g, &from, term_of(g, FIRST_TERM(0, TILE_ROWS, item)));
     walk_b_from(&walk_b, b, g, steps, b_column, term_of(g, FIRST_TERM(ALONG, TILE_COLUMNS, item)));
-    float4 next_a[EACH(TILE_ROWS)], next_b[EACH(TILE_COLUMNS)];
+    RING;
     warp_sums sums;
     clear_sums(sums);
 
     /* Warps without rows or columns; in the emulation all warps meet in each product. */
     const bool needed = MATRIX == 0 || (row_first + w.row < g.row_end && column_first + w.column < g.columns);
-    const int k_all = g.taps_y * g.taps_x * g.run;
-    int now = 0;
-    for (int k = -DEPTH; k < k_all; k += DEPTH) { /* the first round loads, the last one only computes */
-        const bool more = k + DEPTH < k_all;
+    const int count = (g.taps_y * g.taps_x * g.run + DEPTH - 1) / DEPTH;
+    for (int step = -AHEAD; step < count; ++step) { /* the first rounds load, the last ones only compute */
+        const bool more = step + AHEAD < count;
+        RING_WAIT(step);
         if (more) {
-            load_a(next_a, a, g, &from, &walk_a, quads_a);
-            load_b(next_b, b, g, steps, b_column, &walk_b, quads_b);
+            load_a(&next_a, a, g, &from, &walk_a, quads_a);
+            load_b(&next_b, b, g, steps, b_column, &walk_b, quads_b);
             walk_a_on(&walk_a, a, g, &from);
             walk_b_on(&walk_b, b, g, steps, b_column);
         }
-        if (k >= 0 && needed)
+        RING_COMMIT;
+        if (step >= 0 && needed)
             add_tiles(sums, tiles[now], 0, tiles[now] + TILE(TILE_ROWS), ALONG, w, exchange);
-        if (more) {
-            now ^= 1;
-            store_tile(tiles[now], 0, TILE_ROWS, item, next_a);
-            store_tile(tiles[now] + TILE(TILE_ROWS), ALONG, TILE_COLUMNS, item, next_b);
-            barrier(CLK_LOCAL_MEM_FENCE);
-        }
+        RING_ON(step, more, 0, ALONG);
     }
 
+    /* Behind what lay_out takes: where in y the pixels of the block's rows are. */
+    local int *const row_at = (local int *)tiles + ITEMS / MATRIX_LANES * MATRIX_ROWS * LAID_PITCH(ALONG);
+    barrier(CLK_LOCAL_MEM_FENCE);
+    for (int row = item; row < TILE_ROWS; row += ITEMS)
+        row_at[row] = offset_in_y(g, row_first + row);
     bias += bias_at;
     residual += residual_at + (size_t)batch * y_batch;
     y += y_at + (size_t)batch * y_batch;
@@ -301,7 +338,7 @@ INLINE long offset_of_pixel(const struct graft_outer o, const struct place p, co
     return there ? (((long)p.n * o.height + y) * o.width + x) * o.pixel + (long)channel * o.column : -1;
 }
 
-INLINE void load_rows(float4 to[EACH(TILE_ROWS)], global const float *from, const struct graft_outer o,
+INLINE void load_rows(struct loads *to, global const float *from, const struct graft_outer o,
                              const int row, const int pixel, const int end, const bool quads)
 {
     MATRIX_UNROLL for (int i = 0; i < EACH(TILE_ROWS); ++i)
@@ -309,11 +346,10 @@ INLINE void load_rows(float4 to[EACH(TILE_ROWS)], global const float *from, cons
         const bool there = pixel + i * NEXT_TERM(1, TILE_ROWS) < end;
         global const float *const at = from + (long)(i * NEXT_TERM(1, TILE_ROWS)) * o.a_pixel;
         if (quads) {
-            to[i] = there && row < o.rows ? *(global const float4 *)at : (float4)(0.0f);
+            load_four(to, 1, TILE_ROWS, i, at, there && row < o.rows);
         } else {
-            float four[4];
-            MATRIX_UNROLL for (int j = 0; j < 4; ++j) four[j] = there && row + j < o.rows ? at[j] : 0.0f;
-            to[i] = (float4)(four[0], four[1], four[2], four[3]);
+            MATRIX_UNROLL for (int j = 0; j < 4; ++j)
+                load_one(to, 1, TILE_ROWS, i, j, at + j, there && row + j < o.rows);
         }
     }
 }
@@ -347,7 +383,7 @@ INLINE void walk_on(struct walk *w, global const float *b, const struct graft_ou
     }
 }
 
-INLINE void load_columns(float4 to[EACH(TILE_COLUMNS)], global const float *b, const struct graft_outer o,
+INLINE void load_columns(struct loads *to, global const float *b, const struct graft_outer o,
                                 const struct moves m, const struct walk walks[EACH(TILE_COLUMNS)], const int end,
                                 const bool quads)
 {
@@ -355,15 +391,13 @@ INLINE void load_columns(float4 to[EACH(TILE_COLUMNS)], global const float *b, c
     {
         if (quads) {
             const bool there = walks[i].place.at < end && (uint)walks[i].x < (uint)o.width;
-            to[i] = there ? *(global const float4 *)walks[i].from : (float4)(0.0f);
+            load_four(to, 1, TILE_COLUMNS, i, walks[i].from, there);
         } else {
-            float four[4];
             MATRIX_UNROLL for (int j = 0; j < 4; ++j)
             {
                 const long at = offset_of_pixel(o, walks[i].place, m.y[j], m.x[j], m.channel[j], end);
-                four[j] = at >= 0 ? b[at] : 0.0f;
+                load_one(to, 1, TILE_COLUMNS, i, j, b + max(at, 0L), at >= 0);
             }
-            to[i] = (float4)(four[0], four[1], four[2], four[3]);
         }
     }
 }
@@ -390,8 +424,8 @@ GROUP kernel void matrix_outer(global const float *a, const ulong a_at, global c
                                const int16 numbers0, const int16 numbers1, const int a_batch, const ulong b_batch,
                                const int y_batch)
 {
-    local float4 tiles[2][TILE(TILE_ROWS) + TILE(TILE_COLUMNS)];
-    local float exchange[ITEMS / MATRIX_LANES * MATRIX_EXCHANGE];
+    local float4 tiles[STAGES][TILE(TILE_ROWS) + TILE(TILE_COLUMNS)];
+    MATRIX_EXCHANGES(exchange, ITEMS / MATRIX_LANES);
     const struct graft_outer o = outer_of(numbers0, numbers1);
     const int item = (int)get_local_id(0), chunk = (int)get_group_id(2) % o.chunks;
     const int batch = (int)get_group_id(2) / o.chunks, group = (int)get_group_id(0) / o.panels;
@@ -416,29 +450,26 @@ GROUP kernel void matrix_outer(global const float *a, const ulong a_at, global c
     }
     const bool quads_a = is_aligned(a) && ((o.rows | o.a_pixel) & 3) == 0;
     const bool quads_b = is_aligned(b) && o.column == 1 && ((o.columns | o.pixel) & 3) == 0;
-    float4 next_a[EACH(TILE_ROWS)], next_b[EACH(TILE_COLUMNS)];
+    RING;
     warp_sums sums;
     clear_sums(sums);
 
     const bool needed = MATRIX == 0 || (row_first + w.row < o.rows && column_first + w.column < columns);
-    int now = 0;
-    for (int first = pixel_first - DEPTH; first < pixel_end; first += DEPTH) {
-        const bool more = first + DEPTH < pixel_end;
+    const int count = (max(pixel_end - pixel_first, 0) + DEPTH - 1) / DEPTH;
+    for (int step = -AHEAD; step < count; ++step) {
+        const bool more = step + AHEAD < count;
+        RING_WAIT(step);
         if (more) {
-            load_rows(next_a, from_a, o, row, pixel_a, pixel_end, quads_a);
-            load_columns(next_b, b, o, moves, walks, pixel_end, quads_b);
+            load_rows(&next_a, from_a, o, row, pixel_a, pixel_end, quads_a);
+            load_columns(&next_b, b, o, moves, walks, pixel_end, quads_b);
             pixel_a += DEPTH;
             from_a += (long)DEPTH * o.a_pixel;
             MATRIX_UNROLL for (int i = 0; i < EACH(TILE_COLUMNS); ++i) walk_on(&walks[i], b, o, moves);
         }
-        if (first >= pixel_first && needed)
+        RING_COMMIT;
+        if (step >= 0 && needed)
             add_tiles(sums, tiles[now], 1, tiles[now] + TILE(TILE_ROWS), 1, w, exchange);
-        if (more) {
-            now ^= 1;
-            store_tile(tiles[now], 1, TILE_ROWS, item, next_a);
-            store_tile(tiles[now] + TILE(TILE_ROWS), 1, TILE_COLUMNS, item, next_b);
-            barrier(CLK_LOCAL_MEM_FENCE);
-        }
+        RING_ON(step, more, 1, 1);
     }
 
     const int column = column_first + w.column + w.lane;

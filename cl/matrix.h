@@ -48,9 +48,11 @@
 #if MATRIX == 0
 #define MATRIX_UNROLL                             /* every round has a barrier: compilers take minutes to unroll them */
 #define MATRIX_EXCHANGE (6 * MATRIX_LANES)        /* floats of local memory for the lanes of a product */
+#define MATRIX_EXCHANGES(name, warps) local float name[(warps) * MATRIX_EXCHANGE]
 #elif defined(__NV_CL_C_VERSION) || defined(__NVPTX__)
 #define MATRIX_UNROLL _Pragma("unroll") /* what is indexed by these loops stays in registers only so */
-#define MATRIX_EXCHANGE 1               /* not used */
+#define MATRIX_EXCHANGE 0
+#define MATRIX_EXCHANGES(name, warps) local float *const name = 0 /* not used */
 #else
 #error "no matrix unit is known here"
 #endif

@@ -21,7 +21,7 @@ static inline int element_b(const int term, const int column)
 
 __attribute__((reqd_work_group_size(MATRIX_LANES, 1, 1))) kernel void matrix_probe(global float *y, const ulong y_at)
 {
-    local float exchange[MATRIX_EXCHANGE];
+    MATRIX_EXCHANGES(exchange, 1);
     local int right[MATRIX_LANES];
     const int lane = (int)get_local_id(0);
     uint a[MATRIX_A], b[MATRIX_B];

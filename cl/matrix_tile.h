@@ -3,8 +3,8 @@
  * A work-group's block of a matrix product by a matrix unit, f32 from TF32: each factor is split into a high part and
  * the rest, and low × high, high × low and high × high are summed (low × low is below 2^-22 of a product). The high
  * part is rounded to nearest, so that rests have either sign and half the size: with truncated parts a sum of few terms
- * would err by up to 28 units of 2^-24, and always towards zero; so it is 8 at most. DEPTH terms are summed inside of the
- * unit, whose sums are rounded towards zero, and the sums of runs outside of it, rounded to nearest (Ootomo and Yokota,
+ * would err by up to 28 units of 2^-24, and always towards zero; so it is 8 at most. DEPTH terms are summed inside of
+ * the unit, whose sums are rounded towards zero, and the sums of runs outside of it, rounded to nearest (Ootomo and Yokota,
  * "Recovering single precision accuracy from Tensor Cores", Int. J. High Perform. Comput. Appl. 36, 2022).
  *
  * Where less is asked for, it is high × high alone: each factor errs by 2^-11 of itself at most, a product by 2^-10 and
@@ -19,7 +19,8 @@
  * in local memory hold, and fetches them at once: terms of both products of a step, or places of several fragments.
  * Nothing pads the tiles: eight lanes' vectors, whether fetched or stored, are 128 bytes of all banks.
  *
- * Required -D: MATRIX, PRODUCTS (3, or 1: high × high), TILE_ROWS, TILE_COLUMNS, WARP_ROWS.
+ * Required -D: MATRIX, PRODUCTS (3, or 1: high × high), TILE_ROWS, TILE_COLUMNS, WARP_ROWS, STAGES; if that is more
+ * than 2, COPIES (copies.h).
  */
 #ifndef GRAFT_CL_MATRIX_TILE_H
 #define GRAFT_CL_MATRIX_TILE_H
@@ -27,8 +28,8 @@
 #include "matrix.h"
 #include "product.h"
 
-#if !defined(WARP_ROWS) || !defined(PRODUCTS)
-#error "matrix_tile.h needs -DPRODUCTS, -DTILE_ROWS, -DTILE_COLUMNS and -DWARP_ROWS"
+#if !defined(WARP_ROWS) || !defined(PRODUCTS) || !defined(STAGES)
+#error "matrix_tile.h needs -DPRODUCTS, -DTILE_ROWS, -DTILE_COLUMNS, -DWARP_ROWS and -DSTAGES"
 #endif
 #define WARP_COLUMNS 32
 #define ITEMS (TILE_ROWS / WARP_ROWS * (TILE_COLUMNS / WARP_COLUMNS) * MATRIX_LANES)
@@ -37,6 +38,20 @@
 #define FRAGMENTS_DOWN (WARP_ROWS / MATRIX_ROWS)
 #define FRAGMENTS_ACROSS (WARP_COLUMNS / MATRIX_COLUMNS)
 #define GROUP __attribute__((reqd_work_group_size(ITEMS, 1, 1)))
+
+/* Tiles of STAGES steps are in local memory. Of two, the next one's is loaded into registers while this one's is used;
+ * of more, it comes by copies (copies.h), AHEAD steps ahead of its use. */
+#if STAGES == 2
+#define AHEAD 1
+#elif STAGES == 3
+#define AHEAD 2
+#define UNDER_WAY 1
+#elif STAGES == 4
+#define AHEAD 3
+#define UNDER_WAY 2
+#else
+#error "matrix_tile.h needs -DSTAGES=2, 3 or 4"
+#endif
 
 /* Stores of neither order share banks. */
 #define LAID_PITCH(along) (WARP_COLUMNS + ((along) ? 4 : 8))
@@ -48,6 +63,13 @@
 #define FIRST_PLACE(along, places, item) ((along) ? (item) % ((places) / 4) * 4 : (item) / (DEPTH / 4))
 #define NEXT_TERM(along, places) ((along) ? ITEMS / ((places) / 4) : 0)
 #define NEXT_PLACE(along, places) ((along) ? 0 : ITEMS / (DEPTH / 4))
+#define EACH_MOST (TILE_ROWS > TILE_COLUMNS ? EACH(TILE_ROWS) : EACH(TILE_COLUMNS))
+
+#if STAGES > 2
+#define COPY_GROUPS AHEAD
+#define COPY_EACH (4 * (EACH(TILE_ROWS) + EACH(TILE_COLUMNS)))
+#include "copies.h"
+#endif
 
 struct warp {
     int number, lane;
@@ -68,14 +90,57 @@ INLINE int vector_of(const bool along, const int places, const int term, const i
     return along ? term * (places / 4) + (place / 4 ^ term / 4 * 2) : place * (DEPTH / 4) + term / 4;
 }
 
-INLINE void store_tile(local float4 *tile, const bool along, const int places, const int item,
-                              const float4 *loaded)
+/* What a work-item loads for a tile: on its way in registers, or by copies. */
+struct loads {
+    local float4 *tile;
+    int item;
+#if STAGES == 2
+    float number[EACH_MOST][4];
+#else
+    struct copies *copies;
+#endif
+};
+
+INLINE local float4 *load_to(const struct loads *l, const bool along, const int places, const int i)
 {
-    const int term = FIRST_TERM(along, places, item), place = FIRST_PLACE(along, places, item);
-    MATRIX_UNROLL for (int i = 0; i < EACH(places); ++i)
-        tile[vector_of(along, places, term + i * NEXT_TERM(along, places), place + i * NEXT_PLACE(along, places))] =
-            loaded[i];
+    const int term = FIRST_TERM(along, places, l->item) + i * NEXT_TERM(along, places);
+    const int place = FIRST_PLACE(along, places, l->item) + i * NEXT_PLACE(along, places);
+    return l->tile + vector_of(along, places, term, place);
 }
+
+/* Number i of them, four floats that are aligned as such; 0 where it is not there. */
+INLINE void load_four(struct loads *l, const bool along, const int places, const int i,
+                             global const float *from, const bool there)
+{
+#if STAGES == 2
+    const float4 four = there ? *(global const float4 *)from : (float4)(0.0f);
+    l->number[i][0] = four.s0;
+    l->number[i][1] = four.s1;
+    l->number[i][2] = four.s2;
+    l->number[i][3] = four.s3;
+#else
+    COPY_FOUR(l->copies, load_to(l, along, places, i), from, there);
+#endif
+}
+
+/* Float j of number i. */
+INLINE void load_one(struct loads *l, const bool along, const int places, const int i, const int j,
+                            global const float *from, const bool there)
+{
+#if STAGES == 2
+    l->number[i][j] = there ? *from : 0.0f;
+#else
+    COPY_ONE(l->copies, (local float *)load_to(l, along, places, i) + j, from, there);
+#endif
+}
+
+#if STAGES == 2
+INLINE void store_loads(const struct loads *l, const bool along, const int places)
+{
+    MATRIX_UNROLL for (int i = 0; i < EACH(places); ++i)
+        *load_to(l, along, places, i) = (float4)(l->number[i][0], l->number[i][1], l->number[i][2], l->number[i][3]);
+}
+#endif
 
 INLINE float of_vector(const float4 four, const int i)
 {

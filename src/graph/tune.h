@@ -20,7 +20,7 @@
 #include "backend/tuning.h"
 #include "graph/plan.h"
 
-#define GRAFT_TUNE_VARIANTS 16
+#define GRAFT_TUNE_VARIANTS 24
 
 /* Steps of a row either take the whole batch or run in chunks, whose calls are others. */
 enum graft_tune_part { GRAFT_TUNE_WHOLE, GRAFT_TUNE_CHUNKS, GRAFT_TUNE_PARTS };

@@ -40,6 +40,9 @@ static void the_emulation_computes_what_integers_say(void **state)
     bool there = false;
     need(f, graft_matrix_probe(f->opencl, true, &there));
     assert_true(there);
+    there = false;
+    need(f, graft_copies_probe(f->opencl, true, &there));
+    assert_true(there);
 }
 
 /* Processors have no unit for work-items: their compilers refuse the program, which is an answer and no
@@ -52,6 +55,9 @@ static void a_device_without_a_unit_is_told_by_its_compiler(void **state)
         skip();
     }
     need(f, graft_matrix_probe(f->opencl, false, &there));
+    assert_false(there);
+    there = true;
+    need(f, graft_copies_probe(f->opencl, false, &there));
     assert_false(there);
     assert_string_equal(graft_context_error(f->context), "");
 }
@@ -105,6 +111,53 @@ static void with_a_unit_it_is_left_to_measurement(void **state)
                              GRAFT_ERROR_UNSUPPORTED);
         }
     }
+}
+
+/* With copies or without, the usual choice stays; what lacks them is emulated, and never measured. */
+static void asynchronous_copies_are_left_to_measurement(void **state)
+{
+    struct fixture *const f = need_device(state);
+    const struct graft_call call = product(f, 4096, 4096, 4096);
+    f->opencl->traits.family = GRAFT_OPENCL_GPU;
+    f->opencl->traits.compute_units = 132;
+    f->opencl->traits.local_bytes = 49152; /* three steps of blocks of 128 × 128, to the byte */
+    f->opencl->matrix_asked = f->opencl->matrix_unit = f->opencl->copies_asked = true;
+    for (int there = 0; there < 2; there++) {
+        struct graft_variant_info info;
+        int variant = 0;
+        f->opencl->copies = there != 0;
+        assert_null(strstr(chosen(f, &call), "matrix"));
+        need(f, graft_variant_choose(f->device, &call, "matrix_async_wide", &variant, &info));
+        assert_int_equal(info.emulated, there == 0);
+        need(f, graft_variant_choose(f->device, &call, "matrix_wide", &variant, &info));
+        assert_false(info.emulated);
+    }
+    f->opencl->traits.local_bytes--;
+    struct graft_variant_info info;
+    int variant = 0;
+    assert_int_equal(graft_variant_choose(f->device, &call, "matrix_async_wide", &variant, &info),
+                     GRAFT_ERROR_UNSUPPORTED);
+}
+
+/* Emulated products take more local memory, which is known once the unit was asked for. */
+static void local_memory_is_looked_at_again(void **state)
+{
+    struct fixture *const f = need_device(state);
+    const struct graft_call call = product(f, 256, 64, 256);
+    struct graft_variant_info info;
+    int variant = 0;
+    if (f->device->info.kind != GRAFT_DEVICE_CPU) {
+        skip();
+    }
+    f->opencl->traits.family = GRAFT_OPENCL_GPU;
+    f->opencl->traits.local_bytes = 49152;
+    f->device->info.kind = GRAFT_DEVICE_GPU;
+    const enum graft_status status =
+        graft_variant_choose(f->device, &call, "matrix_async_wide", &variant, &info);
+    f->device->info.kind = GRAFT_DEVICE_CPU;
+    assert_int_equal(status, GRAFT_ERROR_UNSUPPORTED);
+    assert_true(f->opencl->matrix_asked);
+    assert_non_null(strstr(graft_context_error(f->context), "has less local memory"));
 }
 
 /* One TF32 product comes first where the call allows it, and is left alone elsewhere. */
@@ -193,7 +246,7 @@ static void run(struct fixture *f, const struct graft_call *call, const char *na
 static void three_products_err_little(void **state)
 {
     struct fixture *const f = need_device(state);
-    static const char *const names[] = {"matrix", "matrix_wide"};
+    static const char *const names[] = {"matrix", "matrix_wide", "matrix_async"};
     static const int terms[] = {1, 3, TERMS};
     static float a[ROWS * TERMS], b[TERMS * COLUMNS], y[ROWS * COLUMNS];
     struct graft_random random;
@@ -206,7 +259,7 @@ static void three_products_err_little(void **state)
         for (int i = 0; i < TERMS * COLUMNS; i++) {
             b[i] = significant(&random, i);
         }
-        for (int n = 0; n < 2; n++) {
+        for (int n = 0; n < 3; n++) {
             run(f, &call, names[n], a, b, y);
             for (int i = 0; i < ROWS * COLUMNS; i++) {
                 double sum = 0, size = 0;
@@ -261,6 +314,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(without_a_unit_it_is_taken_if_forced_only, open_fixture,
                                         close_fixture),
         cmocka_unit_test_setup_teardown(with_a_unit_it_is_left_to_measurement, open_fixture, close_fixture),
+        cmocka_unit_test_setup_teardown(asynchronous_copies_are_left_to_measurement, open_fixture,
+                                        close_fixture),
+        cmocka_unit_test_setup_teardown(local_memory_is_looked_at_again, open_fixture, close_fixture),
         cmocka_unit_test_setup_teardown(tf32_is_taken_where_it_is_asked_for, open_fixture, close_fixture),
         cmocka_unit_test_setup_teardown(tf32_without_a_unit_is_refused, open_fixture, close_fixture),
         cmocka_unit_test_setup_teardown(one_product_errs_as_tf32_does, open_fixture, close_fixture),

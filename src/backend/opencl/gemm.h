@@ -149,7 +149,10 @@ GRAFT_MUST_CHECK enum graft_status graft_outer_run(struct graft_opencl_device *d
 /* Tries out whether the device has a unit that cl/matrix.h knows, or (for tests) the emulation. */
 GRAFT_MUST_CHECK enum graft_status graft_matrix_probe(struct graft_opencl_device *device, bool emulated,
                                                       bool *there);
-/* Likewise, once a device: a variant's `prove`. */
+/* Likewise asynchronous copies that cl/copies.h knows. */
+GRAFT_MUST_CHECK enum graft_status graft_copies_probe(struct graft_opencl_device *device, bool emulated,
+                                                      bool *there);
+/* Both, once a device: a variant's `prove`. */
 GRAFT_MUST_CHECK enum graft_status graft_matrix_prove(struct graft_opencl_device *device,
                                                       const struct graft_opencl_variant *variant,
                                                       struct graft_variant_info *info);
@@ -157,29 +160,38 @@ GRAFT_MUST_CHECK enum graft_status graft_matrix_prove(struct graft_opencl_device
 const char *graft_matrix_check(const struct graft_opencl_device *device, const struct graft_call *call,
                                const struct graft_product_sizes *sizes, bool wide,
                                struct graft_variant_info *info);
-/* An op's checks of `matrix` and `matrix_wide` by check(device, call, wide, info). */
+/* NULL, or why not by asynchronous copies, apart from that. */
+const char *graft_matrix_async_check(const struct graft_opencl_device *device, bool wide,
+                                     const struct graft_variant_info *info);
+/* An op's checks of all matrix variants by check(device, call, wide, info). */
+#define GRAFT_MATRIX_CHECK(name, check, is_wide, is_async)                                                   \
+    static const char *name(const struct graft_opencl_device *device, const struct graft_call *call,         \
+                            struct graft_variant_info *info)                                                 \
+    {                                                                                                        \
+        const char *const reason = check(device, call, is_wide, info);                                       \
+        return reason == NULL && (is_async) ? graft_matrix_async_check(device, is_wide, info) : reason;            \
+    }
 #define GRAFT_MATRIX_CHECKS(check)                                                                           \
-    static const char *matrix_check(const struct graft_opencl_device *device, const struct graft_call *call, \
-                                    struct graft_variant_info *info)                                         \
+    GRAFT_MATRIX_CHECK(matrix_check, check, false, false)                                                    \
+    GRAFT_MATRIX_CHECK(matrix_wide_check, check, true, false)                                                \
+    GRAFT_MATRIX_CHECK(matrix_async_check, check, false, true)                                               \
+    GRAFT_MATRIX_CHECK(matrix_async_wide_check, check, true, true)
+#define GRAFT_MATRIX_VARIANT(text, is_wide, is_tf32, is_async, checks, runs)                                 \
     {                                                                                                        \
-        return check(device, call, false, info);                                                             \
-    }                                                                                                        \
-    static const char *matrix_wide_check(const struct graft_opencl_device *device,                           \
-                                         const struct graft_call *call, struct graft_variant_info *info)     \
-    {                                                                                                        \
-        return check(device, call, true, info);                                                              \
+        .name = text, .family = GRAFT_OPENCL_GPU, .wide = is_wide, .tf32 = is_tf32, .async = is_async,       \
+        .check = checks, .prove = graft_matrix_prove, .open = matrix_open, .run = runs                       \
     }
-#define GRAFT_MATRIX_VARIANT(text, is_wide, is_tf32, checks, runs)                                           \
-    {                                                                                                        \
-        .name = text, .family = GRAFT_OPENCL_GPU, .wide = is_wide, .tf32 = is_tf32, .check = checks,         \
-        .prove = graft_matrix_prove, .open = matrix_open, .run = runs                                        \
-    }
-/* The rows for an op that has GRAFT_MATRIX_CHECKS and a matrix_open. */
+/* The rows for an op that has GRAFT_MATRIX_CHECKS and a matrix_open. Asynchronous ones come behind: no device has
+ * shown yet that they are faster. */
 #define GRAFT_MATRIX_VARIANTS(runs)                                                                          \
-    GRAFT_MATRIX_VARIANT("matrix_tf32_wide", true, true, matrix_wide_check, runs),                           \
-        GRAFT_MATRIX_VARIANT("matrix_tf32", false, true, matrix_check, runs),                                \
-        GRAFT_MATRIX_VARIANT("matrix_wide", true, false, matrix_wide_check, runs),                           \
-        GRAFT_MATRIX_VARIANT("matrix", false, false, matrix_check, runs)
+    GRAFT_MATRIX_VARIANT("matrix_tf32_wide", true, true, false, matrix_wide_check, runs),                    \
+        GRAFT_MATRIX_VARIANT("matrix_tf32", false, true, false, matrix_check, runs),                         \
+        GRAFT_MATRIX_VARIANT("matrix_tf32_async_wide", true, true, true, matrix_async_wide_check, runs),     \
+        GRAFT_MATRIX_VARIANT("matrix_tf32_async", false, true, true, matrix_async_check, runs),              \
+        GRAFT_MATRIX_VARIANT("matrix_wide", true, false, false, matrix_wide_check, runs),                    \
+        GRAFT_MATRIX_VARIANT("matrix", false, false, false, matrix_check, runs),                             \
+        GRAFT_MATRIX_VARIANT("matrix_async_wide", true, false, true, matrix_async_wide_check, runs),         \
+        GRAFT_MATRIX_VARIANT("matrix_async", false, false, true, matrix_async_check, runs)
 struct graft_local_tile graft_matrix_tile(const struct graft_opencl_device *device, bool wide,
                                           int64_t columns);
 /* along: columns of b are neighbours; matrix_outer does not look at it. */

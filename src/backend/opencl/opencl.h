@@ -110,6 +110,7 @@ struct graft_opencl_device {
     bool told_unkept; /* that programs cannot be kept on disk */
 
     bool matrix_asked, matrix_unit; /* gemm_matrix.c: whether it has a unit was tried, and it has */
+    bool copies_asked, copies;      /* likewise asynchronous copies to local memory */
     bool clblast; /* CLBlast holds programs of this context */
     struct graft_opencl_proof clblast_proofs[GRAFT_CLBLAST_SETS];
 
@@ -159,6 +160,7 @@ struct graft_opencl_variant {
     enum graft_opencl_family family;
     bool wide; /* blocks of 128 rows instead of 64, see gemm.h */
     bool tf32; /* one product of TF32 factors, instead of the three that stand for f32 */
+    bool async; /* factors come by asynchronous copies, see gemm.h */
     /* NULL if it can do the call on this device, else the reason why not. Fills workspace_bytes and
      * prepared_bytes (both 0 before; name is the variant's). Pure. */
     const char *(*check)(const struct graft_opencl_device *device, const struct graft_call *call,
