@@ -145,17 +145,12 @@ static enum graft_status choose_preprocess(struct graft_classifier *classifier,
 {
     struct graft_context *const context = classifier->context;
     struct graft_preprocess *const p = &classifier->card.preprocess;
-    const bool ignored = p->ignore_orientation, scaled = p->scaled;
     enum graft_status status = GRAFT_OK;
     if (!classifier->card.has_preprocess || options->input > 0)
         status = graft_card_preprocess(context, info, &classifier->card, file, options->input,
                                        options->input_width, p);
     if (status != GRAFT_OK)
         return status;
-    if (classifier->card.has_preprocess) {
-        p->ignore_orientation = ignored;
-        p->scaled = scaled;
-    }
     for (int32_t i = 0; i < p->transforms.count && options->resize > 0; i++)
         if (p->transforms.steps[i].kind == GRAFT_TRANSFORM_RESIZE)
             set_short_side(&p->transforms, i, options->resize);

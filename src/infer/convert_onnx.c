@@ -84,17 +84,10 @@ static enum graft_status choose_preprocess(const struct graft_converting *job, s
 {
     *p = job->card.preprocess;
     const int32_t input = job->options->input;
-    const bool ignored = p->ignore_orientation, scaled = p->scaled;
     if (job->card.has_preprocess && input == 0)
         return GRAFT_OK;
-    const enum graft_status status =
-        graft_card_preprocess(job->context, graft_network_info(job->source.network), &job->card, job->path,
-                              input, job->options->input_width, p);
-    if (status == GRAFT_OK && job->card.has_preprocess) {
-        p->ignore_orientation = ignored;
-        p->scaled = scaled;
-    }
-    return status;
+    return graft_card_preprocess(job->context, graft_network_info(job->source.network), &job->card, job->path,
+                                 input, job->options->input_width, p);
 }
 
 /* For any batch, or for one picture. */

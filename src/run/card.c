@@ -364,6 +364,19 @@ static struct geometry find_geometry(const struct graft_model_info *info, const 
     return (struct geometry){p->crop, p->crop_width, p->resize_short_side, p->filter};
 }
 
+/* What does not depend on the input's size stays as the card has it. */
+static void keep_told(const struct graft_preprocess *told, struct graft_preprocess *preprocess)
+{
+    struct graft_transforms *const t = &preprocess->transforms;
+    memcpy(preprocess->mean, told->mean, sizeof told->mean);
+    memcpy(preprocess->std, told->std, sizeof told->std);
+    preprocess->ignore_orientation = told->ignore_orientation;
+    preprocess->scaled = told->scaled;
+    for (int32_t i = 0; i < told->transforms.count; i++)
+        if (told->transforms.steps[i].kind == GRAFT_TRANSFORM_RESIZE)
+            t->steps[0].resize.filter = told->transforms.steps[i].resize.filter;
+}
+
 enum graft_status graft_card_preprocess(struct graft_context *context, const struct graft_model_info *info,
                                         const struct graft_card *card, const char *weights, int64_t height,
                                         int64_t width, struct graft_preprocess *preprocess)
@@ -371,6 +384,7 @@ enum graft_status graft_card_preprocess(struct graft_context *context, const str
     const struct graft_model_preprocess *const p = &info->preprocess;
     const struct graft_hub_config *const hub =
         card && (!card->hub.info || card->hub.info == info) ? &card->hub : NULL;
+    const struct graft_preprocess told_before = card ? card->preprocess : (struct graft_preprocess){0};
     const struct geometry usual = find_geometry(info, hub, weights);
     const int32_t crop = height > 0 ? (int32_t)height : usual.crop;
     const int32_t wide = height > 0 ? (int32_t)width : usual.width;
@@ -392,7 +406,9 @@ enum graft_status graft_card_preprocess(struct graft_context *context, const str
         preprocess->mean[c] = told ? hub->mean[c] : card->mean[c];
         preprocess->std[c] = told ? hub->std[c] : card->std[c];
     }
-    if (told || (hub && hub->crop > 0))
+    if (card && card->has_preprocess)
+        keep_told(&told_before, preprocess);
+    else if (told || (hub && hub->crop > 0))
         graft_log(context, GRAFT_LOG_REMARK,
                   "%s: its pictures are prepared as " GRAFT_HUB_CONFIG " beside it says", weights);
     return graft_preprocess_check(context, preprocess);

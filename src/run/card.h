@@ -74,10 +74,11 @@ GRAFT_MUST_CHECK enum graft_status graft_card_read_classes(struct graft_context 
                                                            const json_t *list, struct graft_card *card);
 void graft_card_close(struct graft_context *context, struct graft_card *card);
 
-/* The preprocessing of weights whose card has none, for an input of `height` (0: their own) and `width` (0:
- * as high): as config.json beside them says, unless it is of another network; as published with them, where
- * `weights` has the name of a published file; else what the network's description carries, with the file's
- * own normalization. To an input that is no square pictures are stretched. `card` may be NULL. */
+/* The preprocessing of weights whose card has none, or has it for another size, for an input of `height` (0: their
+ * own) and `width` (0: as high): as config.json beside them says, unless it is of another network; as published with
+ * them, where `weights` has the name of a published file; else what the network's description carries, with the
+ * file's own normalization. What a card says of normalization, filter and orientation stays. To an input that is no
+ * square pictures are stretched. `card` may be NULL, and `preprocess` may be the card's. */
 GRAFT_MUST_CHECK enum graft_status graft_card_preprocess(struct graft_context *context,
                                                          const struct graft_model_info *info,
                                                          const struct graft_card *card, const char *weights,

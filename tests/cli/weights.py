@@ -215,16 +215,25 @@ class Hub(Case):
                 self.assertEqual((preprocess["crop_height"], preprocess["mean"], preprocess["std"]),
                                  (40, [0.5, 0.375, 0.25], [0.25, 0.5, 0.125]))
                 self.assertEqual(preprocess["transforms"][0], {"kind": "resize", "short_side": 50, "filter": "bicubic"})
-        # A run's own card counts, whatever stands in its config.json, or in one of timm's in its place.
-        kept = self.logits("run")[0]
-        self.tell(self.CONFIG, mean=[0, 0, 0])
+        # A run's own card counts, whatever stands in its config.json, or in one of timm's in its place; what it says of
+        # normalization and filter holds for another size, too.
+        preprocess.update(crop_height=28, crop_width=28, ignore_orientation=False)
+        preprocess["transforms"][0]["short_side"] = 32
+        tensors, texts = read_safetensors(self.path("run/model.safetensors"))
+        safetensors(self.path("card.safetensors"), {name: (shape, data) for name, (_, shape, data) in tensors.items()},
+                    dict(texts, **{"graft.preprocess": json.dumps(preprocess)}))
+        kept, other = self.logits("run")[0], self.logits("card.safetensors")[0]
+        self.assertEqual(self.logits("run", "--input", "28")[0], other)
+        self.tell(self.CONFIG, mean=[0, 0], crop_pct=0.5)
         shutil.copy(self.path("config.json"), self.path("run/config.json"))
         self.assertEqual(self.logits("run/model.safetensors")[0], kept)
+        self.assertNotIn("config.json", self.logits("run/model.safetensors", "--input", "28")[1])
 
     def test_another_network(self):
-        self.tell(dict(self.CONFIG, architecture="resnet18"))
-        self.bad(1, ["model.safetensors", "by config.json beside it these are weights of resnet18", "mobilenetv3_small_075",
-                     "--weights FILE"], "predict", "model.safetensors", "wide.png")
+        for network in ("resnet18", "mobilenetv3_small_100"): # nothing in common, and some tensors
+            self.tell(dict(self.CONFIG, architecture=network))
+            self.bad(1, ["model.safetensors", f"by config.json beside it these are weights of {network}", "mobilenetv3_small_075",
+                         "--weights FILE"], "predict", "model.safetensors", "wide.png")
         row, remarks = self.logits("mobilenetv3_small_075", "--weights", "model.safetensors", "--input", "40")
         self.assertNotIn("config.json", remarks) # it lies there for other weights
         os.remove(self.path("config.json"))
