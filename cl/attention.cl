@@ -39,11 +39,7 @@ KERNEL void attention(global float *y, const ulong y_at, global float *lse, cons
         row_dot(score, query, key_memory, DEPTH);
         const float before = largest;
         for (int r = 0; r < some; r++) {
-            score[r] *= scale;
-            if ((flags & HAS_BIAS) && there)
-                score[r] += bias[j + r];
-            if ((flags & HAS_MASK) && there)
-                score[r] += mask[j + r];
+            score[r] = score_of(score[r], scale, bias, mask, j + r, flags, there);
             if (flags & CAUSAL)
                 score[r] = i >= j + r ? score[r] : nothing;
             largest = score[r] > largest ? score[r] : largest;

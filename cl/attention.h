@@ -72,6 +72,18 @@ static inline void take_rows(local float *memory, const global float *rows, cons
         memory[at] = at / size < count ? rows[at / size * pitch + at % size] : 0.0f;
 }
 
+/* What becomes of a product of a query and a key; its bias and mask lie at `at`. */
+static inline float score_of(const float product, const float scale, const global float *bias,
+                             const global float *mask, const int at, const int flags, const bool there)
+{
+    float score = product * scale;
+    if ((flags & HAS_BIAS) && there)
+        score += bias[at];
+    if ((flags & HAS_MASK) && there)
+        score += mask[at];
+    return score;
+}
+
 /* sums[r] = Σ own[c] · row r's element c */
 static inline void row_dot(float *sums, const float *own, const local float *rows, const int size)
 {

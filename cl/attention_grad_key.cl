@@ -43,12 +43,8 @@ KERNEL void attention_grad_key(global float *dk, const ulong dk_at, global float
         row_dot(share, key, query_memory, DEPTH);
         row_dot(gradient, value, gradient_memory, WIDTH);
         for (int r = 0; r < some; r++) {
-            share[r] *= scale;
-            if ((flags & HAS_BIAS) && there)
-                share[r] += bias[(i + r) * keys];
-            if ((flags & HAS_MASK) && there)
-                share[r] += mask[(i + r) * keys];
-            share[r] = exp(share[r] - base_of(lse[(i + r) * heads]));
+            const float score = score_of(share[r], scale, bias, mask, (i + r) * keys, flags, there);
+            share[r] = exp(score - base_of(lse[(i + r) * heads]));
             if (flags & CAUSAL)
                 share[r] = j <= i + r ? share[r] : 0.0f;
             gradient[r] = share[r] * (gradient[r] - delta[(i + r) * heads]);

@@ -42,12 +42,8 @@ KERNEL void attention_grad_query(global float *dq, const ulong dq_at, global flo
         row_dot(score, query, key_memory, DEPTH);
         row_dot(share, gradient, value_memory, WIDTH);
         for (int r = 0; r < some; r++) {
-            score[r] *= scale;
-            if ((flags & HAS_BIAS) && there)
-                score[r] += bias[j + r];
-            if ((flags & HAS_MASK) && there)
-                score[r] += mask[j + r];
-            share[r] = exp(score[r] - statistic) * (share[r] - product);
+            const float share_of = exp(score_of(score[r], scale, bias, mask, j + r, flags, there) - statistic);
+            share[r] = share_of * (share[r] - product);
             if (flags & CAUSAL)
                 share[r] = i >= j + r ? share[r] : 0.0f;
         }
