@@ -66,6 +66,10 @@ static const struct graft_case cases[] = {
      .in = {REAL(1, 9, 7, 16), REAL(17, 3, 3, 16)}},
     /* filters so large that they are packed a few at a time; sums in two blocks */
     {"k1_large", POINT(RELU), .in = {REAL(1, 11, 12, 131), REAL(1030, 1, 1, 131), REAL(1030), REAL(1, 11, 12, 1030)}},
+    {"k1_large_s1x2", CONVOLUTION_ATTRIBUTES(1, 2, 1, 1, 0, 0, 0, 0, 1),
+     .in = {REAL(1, 11, 23, 131), REAL(1030, 1, 1, 131)}},
+    {"k1_large_p1", CONVOLUTION_ATTRIBUTES(1, 1, 1, 1, 1, 1, 1, 1, 1),
+     .in = {REAL(1, 9, 10, 131), REAL(1030, 1, 1, 131)}},
     {"k1_large_blocks", POINT(NONE), .in = {REAL(1, 11, 12, 1100), REAL(200, 1, 1, 1100), REAL(200)}},
     /* NaN and Inf go where the sum takes them, and nowhere else */
     {"special", SAME(NONE), .in = {REAL_OF(SPECIAL, 1, 9, 9, 3), REAL(20, 3, 3, 3), REAL(20)},
