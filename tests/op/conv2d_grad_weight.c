@@ -21,6 +21,9 @@ static const struct graft_case cases[] = {
     /* so many lines and channels that a chunk has two lines on GPUs, too, the last one but one */
     {"many_lines_dw", CONVOLUTION_ATTRIBUTES(1, 1, 1, 1, 1, 1, 1, 1, 190, .size = {3, 3}),
      .in = {REAL(3, 311, 1, 190), REAL(3, 311, 1, 190)}, .tiers = GRAFT_TIER_EXACT | GRAFT_TIER_ROUNDING},
+    /* lines so long that a matrix unit's steps end inside of them, and begin there two pixels of x apart */
+    {"long_lines_s2", CONVOLUTION_ATTRIBUTES(2, 2, 1, 1, 1, 1, 1, 1, 1, .size = {3, 3}),
+     .in = {REAL(1, 5, 39, 4), REAL(1, 3, 20, 32)}, .tiers = GRAFT_TIER_EXACT | GRAFT_TIER_ROUNDING},
     /* tiles of 4 × 4: so few that a simulator does them too, in one kernel and in phases */
     {"tiles_4", CONVOLUTION_ATTRIBUTES(1, 1, 1, 1, 1, 1, 1, 1, 1, .size = {3, 3}),
      .in = {REAL(1, 5, 7, 16), REAL(1, 5, 7, 17)}, .tiers = GRAFT_TIER_EXACT | GRAFT_TIER_ROUNDING},
