@@ -19,8 +19,16 @@ bool graft_rename_same(const struct graft_model *model, int parameter, char *nam
 /* The length of "blocks.S.I." at the beginning of a name, or 0. */
 static size_t block_length(const char *name)
 {
-    int length = 0;
-    return sscanf(name, "blocks.%*d.%*d.%n", &length) == 0 ? (size_t)length : 0;
+    if (!graft_text_starts(name, "blocks."))
+        return 0;
+    const char *at = name + strlen("blocks.");
+    for (int i = 0; i < 2; ++i) {
+        const size_t digits = strspn(at, "0123456789");
+        if (digits == 0 || at[digits] != '.')
+            return 0;
+        at += digits + 1;
+    }
+    return (size_t)(at - name);
 }
 
 /* A block's place among all: how many others begin before the parameter. */
