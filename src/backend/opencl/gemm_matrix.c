@@ -28,6 +28,7 @@
  * cases, and the large ones as they are. */
 #define EMULATED_SIDE 32
 #define EMULATED_WASTE 4
+#define LEAST_LOCAL_BYTES 32768
 #define EMULATED_MOST 1200000 /* multiply-adds of a call, on processors: some hundredths of a second */
 
 struct graft_local_tile graft_matrix_tile(const struct graft_opencl_device *device, bool wide,
@@ -53,8 +54,8 @@ static uint64_t local_bytes(const struct graft_opencl_device *device, const stru
 {
     const int floats = stages_of(tile, async) * (tile->rows + tile->columns) * DEPTH;
     /* Until a GPU was asked it is taken for one that has a unit: graft_matrix_prove looks again. */
-    const bool emulated = !device->matrix_unit &&
-                          (device->matrix_asked || device->base.info.kind == GRAFT_DEVICE_CPU);
+    const bool emulated =
+        !device->matrix_unit && (device->matrix_asked || device->base.info.kind == GRAFT_DEVICE_CPU);
     const int exchange = emulated ? tile->items / LANES * EXCHANGE : 0;
     return (uint64_t)(floats + exchange) * sizeof(float);
 }
@@ -74,8 +75,10 @@ static const char *emulation_refuses(const struct graft_opencl_device *device,
                "wrong";
     if (tile->rows == GRAFT_LOCAL_WIDE && p->m <= GRAFT_LOCAL_NARROW && p->n <= GRAFT_LOCAL_NARROW)
         return "the device has no matrix unit, and its emulation leaves small products to small blocks";
-    /* A simulator takes minutes for what is mostly padding. */
-    if (tile->rows == EMULATED_SIDE &&
+    /* A simulator takes minutes for what is mostly padding; it has as little local memory as OpenCL asks for.
+     */
+    const bool simulator = device->traits.local_bytes <= LEAST_LOCAL_BYTES;
+    if ((tile->rows == EMULATED_SIDE || simulator) &&
         work > EMULATED_WASTE * (double)p->batches * (double)p->m * (double)p->n * (double)p->k)
         return "the device has no matrix unit, and its emulation leaves blocks that are mostly empty to "
                "others";
