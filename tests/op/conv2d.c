@@ -61,6 +61,7 @@ static const struct graft_case cases[] = {
     /* Winograd's tiles of 4 × 4: so few that a simulator does them all; as many as one kernel takes through
      * all stages on two units */
     {"tiles_4", SAME(RELU), .in = {REAL(1, 5, 7, 16), REAL(17, 3, 3, 16), ABSENT, REAL(1, 5, 7, 17)}},
+    {"tiles_28", SAME(RELU), .in = {REAL(1, 15, 27, 16), REAL(17, 3, 3, 16), ABSENT, REAL(1, 15, 27, 17)}},
     {"tiles_110", SAME(RELU), .in = {REAL(1, 38, 42, 16), REAL(17, 3, 3, 16), ABSENT, REAL(1, 38, 42, 17)}},
     {"tiles_shifted", CONVOLUTION_ATTRIBUTES(1, 1, 1, 1, 1, 0, 0, 1, 1),
      .in = {REAL(1, 9, 7, 16), REAL(17, 3, 3, 16)}},

@@ -12,6 +12,8 @@ static const struct graft_case cases[] = {
     /* Winograd's tiles of 4 × 4, as in conv2d.c */
     {"tiles_4", CONVOLUTION_ATTRIBUTES(1, 1, 1, 1, 1, 1, 1, 1, 1, .size = {5, 7}),
      .in = {REAL(1, 5, 7, 17), REAL(17, 3, 3, 16)}},
+    {"tiles_28", CONVOLUTION_ATTRIBUTES(1, 1, 1, 1, 1, 1, 1, 1, 1, .size = {15, 27}),
+     .in = {REAL(1, 15, 27, 17), REAL(17, 3, 3, 16)}},
     {"tiles_110", CONVOLUTION_ATTRIBUTES(1, 1, 1, 1, 1, 1, 1, 1, 1, .size = {38, 42}),
      .in = {REAL(1, 38, 42, 17), REAL(17, 3, 3, 16)}},
     {"tiles_shifted", CONVOLUTION_ATTRIBUTES(1, 1, 1, 1, 1, 2, 1, 2, 1, .size = {9, 7}),
