@@ -76,8 +76,8 @@ static const char *emulation_refuses(const struct graft_opencl_device *device,
     if (tile->rows == GRAFT_LOCAL_WIDE && p->m <= GRAFT_LOCAL_NARROW && p->n <= GRAFT_LOCAL_NARROW)
         return "the device has no matrix unit, and its emulation leaves small products to small blocks";
     /* A simulator takes minutes for what is mostly padding; it has as little local memory as OpenCL asks for.
-     * Winograd's products, which come in batches, are all so where they are small. */
-    const bool simulator = device->traits.local_bytes <= LEAST_LOCAL_BYTES && p->batches == 1;
+     */
+    const bool simulator = device->traits.local_bytes <= LEAST_LOCAL_BYTES;
     if ((tile->rows == EMULATED_SIDE || simulator) &&
         work > EMULATED_WASTE * (double)p->batches * (double)p->m * (double)p->n * (double)p->k)
         return "the device has no matrix unit, and its emulation leaves blocks that are mostly empty to "
